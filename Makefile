@@ -1,0 +1,44 @@
+# `make demo` and `make test` need python3 (3.11+) and nothing else set up.
+# Everything is installed into .venv, from the versions in constraints.txt, on first use.
+.POSIX:
+.SUFFIXES:
+.PHONY: help demo test check format coverage clean
+
+PYTHON = python3
+PREPARE = PYTHON='$(PYTHON)' sh .ci/venv </dev/null
+SOURCES = $$(ls -d baton commands bot alerts tests bench 2>/dev/null)
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 15
+
+demo: .venv/.bot ## a bot and three pretend servers, with a chat in this terminal
+	@exec .venv/bin/baton demo
+
+test: .venv/.dev ## every test, over a private RabbitMQ and PostgreSQL (ARGS=... for pytest)
+	@sh .ci/servers </dev/null
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: .venv/.dev ## format, lint, types and the direction of imports
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy $(SOURCES)
+	@.venv/bin/lint-imports
+
+format: .venv/.dev ## format the code and mend what ruff can mend
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+coverage: .venv/.dev ## the tests once more, and which branches they do not reach
+	@sh .ci/servers </dev/null
+	@.venv/bin/python -m pytest -q --cov --cov-report=term $(ARGS)
+
+clean: ## remove .venv and everything else that was made
+	@rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
+		.ruff_cache build dist htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.bot: pyproject.toml constraints.txt .ci/venv
+	@$(PREPARE) bot
+
+.venv/.dev: pyproject.toml constraints.txt .ci/venv
+	@$(PREPARE) bot,dev

@@ -1,0 +1,1 @@
+"""The bus: exchanges, messages, consumers, services. Knows nothing of chat or databases."""

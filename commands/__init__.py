@@ -1,0 +1,1 @@
+"""What can be asked: one file a command, with its consumer and how its outcome reads."""
