@@ -22,7 +22,7 @@ check: .venv/.dev ## format, lint, types and the direction of imports
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy $(SOURCES)
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 
 format: .venv/.dev ## format the code and mend what ruff can mend
 	@.venv/bin/ruff format .
