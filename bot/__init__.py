@@ -1,1 +1,1 @@
-"""The chat side: both ends of the path, asking (step 1) and telling (step 5)."""
+"""THE CHAT SIDE. Both ends of the path: asking (step 1) and telling (step 5)."""

@@ -1,0 +1,70 @@
+"""Group commit: what is asked while a commit is under way shares the next one.
+
+No timer: a lone item is flushed at once, and under load the batch grows to what arrived meanwhile
+(DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Batcher(Generic[T, R]):
+    """Passes items to `flush` in batches of at most `most`, one batch at a time, in order.
+
+    `flush` returns a result for each item; a result that is an exception is raised to its submitter alone,
+    an exception of `flush` itself to all of the batch.
+    """
+
+    def __init__(
+        self, flush: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]], most: int = 500
+    ) -> None:
+        self._flush = flush
+        self._most = most
+        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+
+    async def submit(self, item: T) -> R:
+        """The result of `item`, once its batch is done."""
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work(), name="batcher")
+        return await future
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                size = min(self._most, len(self._waiting))
+                batch = [self._waiting.popleft() for _ in range(size)]
+                await self._settle(batch)
+        finally:
+            self._worker = None
+
+    async def _settle(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        try:
+            results = await self._flush([item for item, _ in batch])
+        except Exception as error:
+            results = [error] * len(batch)
+        except BaseException:
+            for _, future in batch:
+                future.cancel()
+            raise
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+    async def drained(self) -> None:
+        """Return once nothing waits."""
+        while self._worker is not None:
+            await asyncio.wait([self._worker])

@@ -1,0 +1,103 @@
+"""Everything that Baton itself can raise: one tree.
+
+The docstring of a class is its message: a template over the facts that the raiser gives. Whether a
+second try could help is a field, `permanent`, so that callers decide without knowing each class.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class BatonError(Exception):
+    """Something went wrong in Baton: {reason}."""
+
+    permanent: ClassVar[bool] = False
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        template = inspect.cleandoc(type(self).__doc__ or "")
+        super().__init__(" ".join(template.split()).format_map(_Facts(facts)))
+
+
+class _Facts(dict[str, object]):
+    """A fact that was not given shows as its name, so an error never fails while it is made."""
+
+    def __missing__(self, key: str) -> str:
+        return f"<{key}>"
+
+
+class Disconnected(BatonError):
+    """No connection to the message bus at {url}: {reason}."""
+
+
+class Blocked(BatonError):
+    """The message bus at {url} takes no messages for the moment: {reason}."""
+
+
+class Unconfirmed(BatonError):
+    """The message bus did not confirm {key} on {exchange} within {seconds} s: it may still be delivered."""
+
+
+class Unroutable(BatonError):
+    """Nobody is listening: no queue takes {key} on {exchange}."""
+
+    permanent = True
+
+
+class InvalidMessage(BatonError):
+    """This is not a valid message: {reason}."""
+
+    permanent = True
+
+
+class UnknownType(InvalidMessage):
+    """This is not a message that Baton knows: its type is {type}."""
+
+
+class UsageError(BatonError):
+    """{problem}
+
+    {usage}"""
+
+    permanent = True
+
+    def __init__(self, problem: str, usage: str = "", field: str = "") -> None:
+        self.problem, self.usage, self.field = problem, usage, field
+        Exception.__init__(self, f"{problem}\n{usage}" if usage else problem)
+        self.facts = {"problem": problem, "usage": usage, "field": field}
+
+
+class SettingsError(BatonError):
+    """{file}: {key}: {problem}. It must be {must}."""
+
+    permanent = True
+
+
+class JournalUnavailable(BatonError):
+    """The journal {path} cannot be written ({reason}): nothing is run until it can. Free the disk or mend the folder's rights."""
+
+
+class Refused(BatonError):
+    """{reason}"""
+
+    permanent = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
+class Failed(BatonError):
+    """{reason}"""
+
+    permanent = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
+class ExtensionError(BatonError):
+    """The extension {name} cannot be used: {reason}."""
+
+    permanent = True

@@ -1,0 +1,69 @@
+"""Finding what can be asked: entry points of the group `baton.commands`, our own and others'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
+
+from baton.command import Command
+from baton.consumer import Extension
+from baton.errors import ExtensionError, UsageError
+from baton.words import did_you_mean, split
+
+GROUP = "baton.commands"
+
+
+class Commands(Mapping[str, Extension]):
+    """Everything that can be asked, by name."""
+
+    def __init__(self, extensions: Sequence[Extension]) -> None:
+        self._by_name: dict[str, Extension] = {}
+        for extension in extensions:
+            name = extension.command.name
+            if name in self._by_name:
+                raise ExtensionError(name=name, reason="another extension has a command of that name")
+            self._by_name[name] = extension
+
+    def __getitem__(self, name: str) -> Extension:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def parse(self, text: str) -> Command:
+        """The command that `text` (`deploy shop prod`, with or without a slash) asks for.
+
+        Raises UsageError if there is no such command or its words will not do.
+        """
+        words = split(text)
+        if not words:
+            raise UsageError("Nothing was asked.", f"Known are {', '.join(sorted(self))}.")
+        name = words[0].removeprefix("/").lower()
+        if name not in self:
+            hint = did_you_mean(name, self)
+            raise UsageError(
+                f"There is no command “{name}”.{hint}", f"Known are {', '.join(sorted(self))}."
+            )
+        return self[name].command.from_words(words[1:])
+
+
+def installed() -> Commands:
+    """The commands of every installed distribution.
+
+    Raises ExtensionError if one cannot be loaded, is no Extension, or has another's name.
+    """
+    found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return Commands([_loaded(point) for point in found])
+
+
+def _loaded(point: EntryPoint) -> Extension:
+    try:
+        extension = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ExtensionError(name=point.name, reason=f"{point.value} does not load ({error})") from error
+    if not isinstance(extension, Extension):
+        raise ExtensionError(name=point.name, reason=f"{point.value} is not a baton.Extension")
+    return extension

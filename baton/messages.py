@@ -1,0 +1,224 @@
+"""The wire contract: what travels on the bus, and how it is written.
+
+A message is a CloudEvents 1.0 event in structured JSON mode. The attributes of the envelope are `id`,
+`source`, `time` and `type`; everything else that a model has travels under `data`. Receivers
+ignore fields that they do not know, so a newer sender can talk to an older receiver.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import from_json, to_json
+
+from baton.errors import InvalidMessage, UnknownType
+
+CONTENT_TYPE = "application/cloudevents+json"
+ENVELOPE = ("id", "source", "time")
+
+
+def now() -> datetime:
+    """The time of the wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """An identifier that nobody else has: 80 random bits, in base 32 without look-alikes."""
+    return "".join(secrets.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(16))
+
+
+class State(StrEnum):
+    """Where a run is. A run ends in exactly one of the final states."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    UNROUTABLE = "unroutable"
+    INTERRUPTED = "interrupted"
+    LOST = "lost"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing follows this state."""
+        return self not in _OPEN
+
+
+_OPEN = frozenset({State.QUEUED, State.SENT, State.ACCEPTED, State.RUNNING})
+
+Level = Literal["info", "success", "error", "log"]
+
+
+class Facts(BaseModel):
+    """What an agent says of its server."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    host: str
+    environment: str
+    apps: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    version: str = ""
+    started: AwareDatetime | None = None
+    details: Mapping[str, JsonValue] = Field(default_factory=dict)
+
+
+class Person(BaseModel):
+    """Who asked: an id that the front end vouches for, and a name for people to read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    name: str = ""
+
+
+class Message(BaseModel):
+    """What all messages share: the attributes of a CloudEvents envelope."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: ClassVar[str]
+
+    id: str = Field(default_factory=new_id)
+    source: str = Field(default_factory=socket.gethostname)
+    time: AwareDatetime = Field(default_factory=now)
+
+    @property
+    def correlation(self) -> str:
+        """The job that this message belongs to; empty for one that belongs to none."""
+        return ""
+
+
+class _JobMessage(Message):
+    job: str
+
+    @property
+    def correlation(self) -> str:
+        return self.job
+
+
+class Request(_JobMessage):
+    """A command on its way to one server (`host`), or to all that a broadcast reaches (no host).
+
+    (`id`, `attempt`) names one start: an agent starts it at most once. Past `deadline` an agent
+    refuses to start it; `timeout` bounds the run itself, in seconds.
+    """
+
+    type: ClassVar[str] = "baton.request"
+
+    command: str
+    arguments: Mapping[str, JsonValue] = Field(default_factory=dict)
+    environment: str
+    host: str | None = None
+    attempt: int = Field(default=1, ge=1)
+    deadline: AwareDatetime
+    timeout: float = Field(default=900.0, gt=0)
+    requester: Person
+
+
+class Cancel(_JobMessage):
+    """Stop what `request` started on `host`, or never start it."""
+
+    type: ClassVar[str] = "baton.cancel"
+
+    request: str
+    attempt: int = 1
+    host: str
+    requester: Person
+
+
+class Update(_JobMessage):
+    """What a server says about a request. `sequence` counts from 1 within a run, without gaps.
+
+    `level` says how `text` reads; `log` is raw output, of one line or several. `percent` is from 0 to
+    100. `facts` is what a program may want to know of the outcome.
+    """
+
+    type: ClassVar[str] = "baton.update"
+
+    request: str
+    attempt: int = 1
+    host: str
+    environment: str
+    command: str
+    sequence: int = Field(ge=1)
+    state: State
+    level: Level = "info"
+    text: str = ""
+    step: str = ""
+    percent: int | None = Field(default=None, ge=0, le=100)
+    facts: Mapping[str, JsonValue] = Field(default_factory=dict)
+
+
+class Pong(_JobMessage):
+    """The answer of one agent to a ping."""
+
+    type: ClassVar[str] = "baton.pong"
+
+    request: str
+    attempt: int = 1
+    facts: Facts
+
+
+class Heartbeat(Message):
+    """An agent is there; the next heartbeat follows within `interval` seconds, more or less."""
+
+    type: ClassVar[str] = "baton.heartbeat"
+
+    facts: Facts
+    interval: float = Field(gt=0)
+    leaving: bool = False
+
+
+TYPES: Mapping[str, type[Message]] = {
+    kind.type: kind for kind in (Request, Cancel, Update, Pong, Heartbeat)
+}
+
+
+def encode(message: Message) -> bytes:
+    """The message as it travels: CloudEvents 1.0, structured mode, JSON."""
+    data = message.model_dump(mode="json")
+    head = {name: data.pop(name) for name in ENVELOPE}
+    return to_json({"specversion": "1.0", "type": message.type, **head, "data": data})
+
+
+def decode(body: bytes) -> Message:
+    """The message in `body`.
+
+    Raises InvalidMessage if it is no CloudEvents 1.0 JSON or a field is wrong, and UnknownType if its
+    type is not one of TYPES.
+    """
+    try:
+        event = from_json(body)
+    except ValueError as error:
+        raise InvalidMessage(reason=f"it is not JSON ({error})") from None
+    if not isinstance(event, dict) or event.get("specversion") != "1.0":
+        raise InvalidMessage(reason="it is not a CloudEvents 1.0 event in structured mode")
+    kind = TYPES.get(str(event.get("type")))
+    if kind is None:
+        raise UnknownType(type=repr(event.get("type")))
+    return _validated(kind, event)
+
+
+def _validated(kind: type[Message], event: dict[str, Any]) -> Message:
+    data = event.get("data")
+    if not isinstance(data, dict):
+        raise InvalidMessage(reason=f"a {kind.type} has an object in its field data")
+    fields = {**data, **{name: event[name] for name in ENVELOPE if name in event}}
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidMessage(reason=f"{kind.type}: {where}: {first['msg']}") from None

@@ -1,0 +1,151 @@
+"""Run: a job's share on one server, as the consumer that does it sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from pydantic import JsonValue
+
+from baton.command import Command
+from baton.messages import Level, Message, Pong, Request, State, Update
+from baton.observer import Observable, Observer
+
+C = TypeVar("C", bound=Command)
+
+FLUSH_AFTER = 0.1
+"""Output lines that come within this many seconds travel as one update."""
+UPDATE_LIMIT = 8_000
+"""Characters of output in one update, at most."""
+OUTPUT_LIMIT = 5_000_000
+"""Characters of output that a run may report; of the rest it says only how much it was."""
+
+
+class Run(Observable, Generic[C]):
+    """A request under way on this server: what was asked, and the means to say how it goes.
+
+    A run is closed once, by the first of `notify_success`, `notify_error` or `close`; what is
+    said later is dropped. A consumer that returns without closing its run has succeeded.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        command: C,
+        *,
+        host: str,
+        observers: tuple[Observer, ...] = (),
+        attributes: dict[str, JsonValue] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(observers)
+        self.request = request
+        self.command = command
+        self.host = host
+        self.closing: Message | None = None
+        self._attributes = attributes or {}
+        self._clock = clock
+        self._started = clock()
+        self._sequence = 0
+        self._pending: list[str] = []
+        self._pending_step = ""
+        self._pending_size = 0
+        self._reported = 0
+        self._withheld = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has been going on."""
+        return self._clock() - self._started
+
+    def say(
+        self, level: Level, text: str, *, step: str, percent: int | None, facts: dict[str, JsonValue]
+    ) -> None:
+        """Report `text`; `success` and `error` close the run."""
+        if level == "success":
+            self.close(State.SUCCEEDED, text, **facts)
+        elif level == "error":
+            self.close(State.FAILED, text, **facts)
+        elif self.closing is None and level == "log":
+            self._collect(text, step)
+        elif self.closing is None:
+            self._flush()
+            self.notify(self._update(State.RUNNING, level, text, step, percent, facts))
+
+    def accept(self) -> None:
+        """Say that the request is taken, and begins."""
+        self.notify(self._update(State.ACCEPTED, "info", "", "", None, {}))
+
+    def close(self, state: State, text: str = "", **facts: JsonValue) -> None:
+        """End the run in `state`. The closing message waits in `closing` until the journal holds it."""
+        if self.closing is None:
+            self._flush()
+            if self._withheld:
+                text = f"{text} ({self._withheld} characters of output were not sent)".strip()
+            level: Level = "success" if state is State.SUCCEEDED else "error"
+            percent = 100 if state is State.SUCCEEDED else None
+            self.closing = self._update(state, level, text, "", percent, facts)
+
+    def answer(self, pong: Pong) -> None:
+        """End the run with a pong, which says by itself that it succeeded."""
+        if self.closing is None:
+            self.closing = pong
+
+    def _collect(self, text: str, step: str) -> None:
+        room = OUTPUT_LIMIT - self._reported
+        if room <= 0:
+            self._withheld += len(text)
+            return
+        if step != self._pending_step:
+            self._flush()
+        kept = text[:room]
+        self._withheld += len(text) - len(kept)
+        self._reported += len(kept)
+        self._pending_step = step
+        for start in range(0, max(len(kept), 1), UPDATE_LIMIT):
+            part = kept[start : start + UPDATE_LIMIT]
+            if self._pending and self._pending_size + len(part) > UPDATE_LIMIT:
+                self._flush()
+            self._pending.append(part)
+            self._pending_size += len(part)
+        if self._timer is None and self._pending:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER, self._flush)
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._pending:
+            text, step = "\n".join(self._pending), self._pending_step
+            self._pending, self._pending_size = [], 0
+            self.notify(self._update(State.RUNNING, "log", text, step, None, {}))
+
+    def _update(
+        self,
+        state: State,
+        level: Level,
+        text: str,
+        step: str,
+        percent: int | None,
+        facts: dict[str, JsonValue],
+    ) -> Update:
+        self._sequence += 1
+        return Update(
+            source=self.host,
+            job=self.request.job,
+            request=self.request.id,
+            attempt=self.request.attempt,
+            host=self.host,
+            environment=self.request.environment,
+            command=self.request.command,
+            sequence=self._sequence,
+            state=state,
+            level=level,
+            text=text,
+            step=step,
+            percent=percent,
+            facts={**self._attributes, **facts},
+        )

@@ -1,0 +1,165 @@
+"""The protocol of front ends: what the bot needs of a chat. Slack and the terminal keep it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from baton.errors import BatonError
+from baton.messages import State
+from baton.outcome import Answer
+from bot.jobs import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How it goes on one server."""
+
+    host: str
+    state: State
+    text: str = ""
+    percent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What may be pressed under a post; `confirm` is asked first."""
+
+    action: str
+    label: str
+    value: str
+    confirm: str = ""
+    danger: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobContent:
+    """The post of a job, in the channel: who asked what, and how it goes on each server."""
+
+    title: str
+    asked_by: str
+    summary: str
+    state: State
+    rows: tuple[Row, ...] = ()
+    lines: tuple[str, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    job: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputContent:
+    """A post in the thread: what one server says. `text` is the end of its output;
+    `hidden` counts the lines before it that are not shown."""
+
+    host: str
+    state: State
+    headline: str
+    text: str = ""
+    hidden: int = 0
+    job: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeContent:
+    """A short word of its own, such as a failure said aloud in the channel."""
+
+    text: str
+    state: State
+
+
+Content = JobContent | OutputContent | NoticeContent
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A chat message that the bot wants: `key` names it for ever, `parent` is the key of the post under whose
+    thread it goes. `broadcast` shows a thread's post in the channel too. `closing` posts carry a
+    final state and go before others when the front end limits us."""
+
+    key: str
+    content: Content
+    parent: str = ""
+    broadcast: bool = False
+    closing: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Changes exactly when what is shown changes."""
+        return hashlib.sha256(repr(self.content).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How fast a front end may be used. Posts: to one channel; edits: in all channels together."""
+
+    post_every: float
+    post_burst: int
+    edits_per_minute: int
+    edit_every: float
+    """Seconds between two edits of one post, so that a busy job does not eat the budget."""
+
+
+class Front(Protocol):
+    """A chat that posts can be shown in. Every method may raise the errors below, and no others."""
+
+    name: str
+    limits: Limits
+
+    async def post(self, place: Place, post: Post, *, thread: str) -> str:
+        """Show `post` in `place`, under the message `thread` if one is named; returns the message's ref."""
+
+    async def edit(self, place: Place, ref: str, post: Post) -> None:
+        """Make the message `ref` show `post`."""
+
+    async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
+        """The ref of the message that was posted under `key` after `since` (Unix seconds), if there is one."""
+
+    async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
+        """Give people `text` whole, as a file called `name`."""
+
+
+class FrontError(BatonError):
+    """{front} did not take the message: {reason}."""
+
+
+class Throttled(FrontError):
+    """{front} asks us to wait {seconds} s."""
+
+    def __init__(self, front: str, seconds: float) -> None:
+        super().__init__(front=front, seconds=seconds)
+        self.seconds = seconds
+
+
+class Uncertain(FrontError):
+    """{front} did not answer ({reason}): the message may be there or not."""
+
+
+class Unreachable(FrontError):
+    """{front} cannot be reached ({reason}): the message was not sent."""
+
+
+class Gone(FrontError):
+    """The message is no longer in {front}: somebody deleted it."""
+
+    permanent = True
+
+
+class Unpostable(FrontError):
+    """{front} will not show this here: {reason}. {remedy}"""
+
+    permanent = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the one who asked is told at once, and nobody else sees.
+
+    `ok` is false for bad input, a refusal or a fault of ours; `job` is set if a job was begun or is meant.
+    """
+
+    text: str = ""
+    answer: Answer | None = None
+    ok: bool = True
+    job: str = ""

@@ -1,0 +1,219 @@
+"""Jobs and runs: what the ledger holds, and how it may change. Pure.
+
+A job is one ask; a run is its share on one server. A run moves only forward, and ends once: the first
+final state stays, whatever is heard later (kept as `late`, so that the post can say so).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+
+from baton.messages import Message, Person, Pong, State, Update
+from baton.outcome import RunReport
+
+GRACE = 15.0
+"""Seconds past a deadline before the ledger closes a run: what was said in time may still be on its way."""
+
+_ORDER = {State.QUEUED: 0, State.SENT: 1, State.ACCEPTED: 2, State.RUNNING: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a job is shown: a channel of a front end, and the thread it was asked in, if any."""
+
+    front: str
+    channel: str
+    thread: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One ask. `key` is what the front end calls the ask itself: the same key twice is the same ask."""
+
+    id: str
+    key: str
+    command: str
+    arguments: Mapping[str, JsonValue]
+    title: str
+    environment: str
+    app: str | None
+    asked_by: Person
+    place: Place
+    asked: datetime
+    closed: datetime | None = None
+    cancelled_by: Person | None = None
+    told: bool = False
+    """Whether every post of it shows how it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A job's share on one server, as the ledger has it.
+
+    `deadline`: when it must have been accepted. `timeout`: seconds that it may run after that.
+    `sequence`: the last update that was applied. `latency`: seconds from sending to the final word.
+    """
+
+    job: str
+    host: str
+    request: str
+    attempt: int
+    deadline: datetime
+    timeout: float
+    state: State = State.QUEUED
+    text: str = ""
+    step: str = ""
+    percent: int | None = None
+    sequence: int = 0
+    sent: datetime | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    late: State | None = None
+
+    def report(self) -> RunReport:
+        """The run as a command's `outcome` reads it."""
+        seconds = None
+        if self.sent and self.finished:
+            seconds = (self.finished - self.sent).total_seconds()
+        return RunReport(
+            self.host, self.state, self.text, self.step, self.percent, seconds, self.facts
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A message in the outbox. `host` is empty for a broadcast; past `deadline` it is not sent."""
+
+    id: str
+    job: str
+    host: str
+    exchange: str
+    key: str
+    message: Message
+    mandatory: bool
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What one ask writes, in one transaction: the job, its runs, and what is to be sent."""
+
+    job: Job
+    runs: tuple[RunRecord, ...]
+    outbox: tuple[Sending, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """An ask, allowed or refused, kept for those who ask later."""
+
+    time: datetime
+    person: Person
+    place: Place
+    words: str
+    verdict: str
+    """`allowed`, `refused`, `answered` or `unusable`."""
+    reason: str = ""
+    job: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a message changes: the run as it is now, and the output to keep, if any."""
+
+    run: RunRecord
+    output: str = ""
+    level: str = "info"
+    step: str = ""
+
+
+def apply(run: RunRecord, message: Update | Pong, at: datetime) -> Applied | None:
+    """What `message`, heard at `at`, changes in `run`; None if it says nothing new.
+
+    A run that ended keeps its state; a different end that is heard later is kept as `late`. An update
+    whose sequence is not past the last one applied was heard before.
+    """
+    if isinstance(message, Pong):
+        return _answered(run, message, at)
+    if message.sequence <= run.sequence:
+        return None
+    run = replace(run, sequence=message.sequence)
+    output = message.text
+    if run.state.final:
+        if message.state.final and message.state is not run.state:
+            run = replace(run, late=message.state)
+        return Applied(run, output, message.level, message.step)
+    run = replace(
+        run,
+        state=_forward(run.state, message.state),
+        started=run.started or at,
+        percent=message.percent if message.percent is not None else run.percent,
+        step=message.step or run.step,
+        text=message.text if message.level != "log" else run.text,
+        facts={**run.facts, **message.facts},
+        finished=at if message.state.final else None,
+    )
+    return Applied(run, output, message.level, message.step)
+
+
+def _answered(run: RunRecord, pong: Pong, at: datetime) -> Applied | None:
+    facts = pong.facts.model_dump(mode="json")
+    if not run.state.final:
+        ended = replace(
+            run, state=State.SUCCEEDED, started=at, finished=at, facts=facts, percent=100
+        )
+        return Applied(ended)
+    if run.state is State.SUCCEEDED or run.late is State.SUCCEEDED:
+        return None
+    return Applied(replace(run, late=State.SUCCEEDED, facts=facts))
+
+
+def _forward(old: State, new: State) -> State:
+    if new.final:
+        return new
+    return new if _ORDER.get(new, 0) >= _ORDER[old] else old
+
+
+def close(run: RunRecord, state: State, text: str, at: datetime) -> RunRecord:
+    """The run ended by the ledger itself, not by its agent; a run that ended already stays as it is."""
+    if run.state.final:
+        return run
+    return replace(run, state=state, text=text, finished=at)
+
+
+def ends_at(run: RunRecord) -> datetime | None:
+    """When the ledger closes `run` if nothing more is heard; None once it has ended."""
+    if run.state.final:
+        return None
+    if run.state in (State.QUEUED, State.SENT):
+        return run.deadline + timedelta(seconds=GRACE)
+    return (run.started or run.deadline) + timedelta(seconds=run.timeout + GRACE)
+
+
+def overdue(run: RunRecord, now: datetime, seeing_since: datetime | None) -> RunRecord:
+    """`run` as it is at `now`: closed as `expired` or `lost` if its time is over.
+
+    `seeing_since` is when our own link to the bus came up: what was said while we were blind
+    is heard only after that, so no run is given up within GRACE seconds of it; None while we are blind.
+    """
+    end = ends_at(run)
+    if end is None or seeing_since is None or now < end:
+        return run
+    if now < seeing_since + timedelta(seconds=GRACE):
+        return run
+    if run.state is State.QUEUED:
+        return close(run, State.EXPIRED, "it could not be sent in time", now)
+    if run.state is State.SENT:
+        return close(run, State.EXPIRED, "the server did not take it up in time", now)
+    return close(run, State.LOST, "the server began it and was not heard again", now)
+
+
+def all_ended(runs: Sequence[RunRecord]) -> bool:
+    """Whether the job is over."""
+    return all(run.state.final for run in runs)
