@@ -46,7 +46,7 @@ Host = Annotated[
 Ref = Annotated[
     str,
     StringConstraints(
-        pattern=r"^[A-Za-z0-9_](?:[A-Za-z0-9_+@-]|[./](?=[A-Za-z0-9_+@-]))*$", max_length=200
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_+@-]*(?:[./][A-Za-z0-9_+@-]+)*$", max_length=200
     ),
 ]
 """A branch, tag or commit of git: never an option (no leading `-`), never a way out (no `..`)."""
