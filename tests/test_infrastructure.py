@@ -1,0 +1,218 @@
+"""What the other tests stand on: the private servers, waiting, and the packaging."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import aio_pika
+import psutil
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.support.broker import Broker
+from tests.support.guard import Guarded
+from tests.support.postgres import Postgres
+from tests.support.wait import until
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+async def test_broker_keeps_what_it_holds_over_an_outage(broker: Broker, amqp_url: str) -> None:
+    """A stopped broker refuses connections, and comes back on the same port with its messages."""
+    connection = await aio_pika.connect(amqp_url)
+    channel = await connection.channel()
+    queue = await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
+    persistent = aio_pika.Message(b"hello", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+    await channel.default_exchange.publish(persistent, queue.name, timeout=5)
+
+    await broker.stop()
+    with pytest.raises(OSError, match=str(broker.port)):
+        await aio_pika.connect(amqp_url)
+    await broker.start()
+
+    async with await aio_pika.connect(amqp_url) as again:
+        kept = await (await again.channel()).get_queue("kept")
+        assert await until(lambda: kept.get(fail=False, timeout=5))
+
+
+async def test_tests_do_not_share_a_vhost(broker: Broker, amqp_url: str) -> None:
+    """What one test declares, another does not see."""
+    async with (
+        await aio_pika.connect(amqp_url) as mine,
+        await aio_pika.connect(broker.vhost()) as other,
+    ):
+        await (await mine.channel()).declare_queue("mine", durable=True)
+        with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
+            await (await other.channel()).get_queue("mine")
+
+
+async def test_memory_alarm_blocks_publishers(broker: Broker, amqp_url: str) -> None:
+    """Under the alarm a publish is not confirmed; once it is cleared it is."""
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue("q", durable=True)
+
+        def publish() -> asyncio.Task[object]:
+            message = aio_pika.Message(b"")
+            sending = channel.default_exchange.publish(message, queue.name, timeout=30)
+            return asyncio.ensure_future(sending)
+
+        await broker.memory_alarm(True)
+        await publish()  # the broker blocks a connection once it has published
+        second = publish()
+        done, _ = await asyncio.wait([second], timeout=0.3)
+        assert not done
+        await broker.memory_alarm(False)
+        await second
+
+
+async def test_close_connections(broker: Broker, amqp_url: str) -> None:
+    """Everybody is thrown out."""
+    connection = await aio_pika.connect(amqp_url)
+    await broker.close_connections()
+    await until(lambda: broker.connections() == 0)
+    await connection.close()
+
+
+async def test_postgres_gives_each_test_a_database(postgres: Postgres, postgres_url: str) -> None:
+    """The database is empty, and a stopped server comes back with what it holds."""
+    engine = create_async_engine(postgres_url)
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE kept (id int)"))
+    await engine.dispose()
+    await postgres.stop()
+    await postgres.start()
+    name = postgres_url.rpartition("/")[2]
+    assert postgres.sql("SELECT tablename FROM pg_tables WHERE schemaname='public'", name) == "kept"
+    copy = postgres.database(template=name)
+    assert postgres.sql("SELECT count(*) FROM kept", copy.rpartition("/")[2]) == "0"
+    postgres.drop(copy)
+
+
+async def test_servers_do_not_outlive_killed_tests(tmp_path: Path) -> None:
+    """kill -9 of the test session ends the servers and their children; their folder goes."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    program = (
+        "import sys, time; from pathlib import Path; from tests.support.guard import Guarded\n"
+        "server = ['sh', '-c', 'sleep 600 & echo $!; wait']\n"
+        f"it = Guarded(server, log=Path({str(tmp_path / 'log')!r}), remove=Path({str(folder)!r}))\n"
+        "print(it.pid, flush=True); time.sleep(600)"
+    )
+    session = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=subprocess.PIPE, cwd=ROOT
+    )
+    assert session.stdout is not None
+    server = int(await session.stdout.readline())
+    child = int(await until((tmp_path / "log").read_text))
+    assert psutil.pid_exists(server)
+    session.send_signal(signal.SIGKILL)
+    await session.wait()
+    await until(lambda: not folder.exists())
+    await until(lambda: not (_alive(server) or _alive(child)))
+
+
+def test_a_server_that_cannot_start_is_an_error(tmp_path: Path) -> None:
+    """The error holds what the server, or the system, said."""
+    with pytest.raises(RuntimeError, match="No such file"):
+        Guarded(["/no/such/program"], log=tmp_path / "log")
+
+
+async def test_until_says_what_never_came_true() -> None:
+    """A wait that fails names its condition and the last result."""
+    nothing: list[str] = []
+    with pytest.raises(
+        AssertionError, match=r"within 0.02 s: .*lambda: nothing, 0.02\) \(last: \[\]"
+    ):
+        await until(lambda: nothing, 0.02)
+
+
+def test_constraints_pin_every_dependency_without_an_address() -> None:
+    """constraints.txt holds exact versions only, and one for each dependency that is named."""
+    lines = [
+        line
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    assert [
+        line for line in lines if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9A-Za-z.]*", line)
+    ] == []
+    pinned = {_normal(line.partition("==")[0]) for line in lines}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    assert {_normal(re.split(r"[\[<>=]", name)[0]) for name in named} - pinned == set()
+
+
+@pytest.mark.parametrize(
+    "file", ["pyproject.toml", "constraints.txt", "Makefile", "Dockerfile", ".ci/venv"]
+)
+def test_packaging_names_no_registry(file: str) -> None:
+    """Where packages come from is the business of whoever installs."""
+    text = (ROOT / file).read_text()
+    assert not re.search(r"https?://|git\+|index-url|find-links|trusted-host", text)
+
+
+def test_every_package_is_in_the_wheel() -> None:
+    """The packages are listed one by one, so a new one must not be forgotten."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"][
+        "targets"
+    ]
+    present = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
+    assert set(listed["wheel"]["packages"]) == present
+
+
+def test_make_help_lists_every_target() -> None:
+    """Whoever types `make` sees what there is."""
+    listed = subprocess.run(
+        ["make", "-s"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=_clean_environment(),
+    ).stdout
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony is not None
+    assert re.findall(r"^make (\w+)", listed, re.MULTILINE) == phony[1].split()
+
+
+def test_an_old_python_is_refused_by_name(tmp_path: Path) -> None:
+    """Who has only an old Python reads which one is needed, and no traceback."""
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo "Python 3.9.2" && exit 0\nexit 1\n')
+    old.chmod(0o755)
+    done = subprocess.run(
+        ["sh", ".ci/venv", "bot"],
+        cwd=ROOT,
+        env=_clean_environment() | {"PYTHON": str(old)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "needs Python 3.11 or newer" in done.stderr
+    assert "Python 3.9.2" in done.stderr
+
+
+def _alive(pid: int) -> bool:
+    """Is it there, and more than an entry that nobody has collected?"""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
