@@ -14,7 +14,7 @@ from typing import Protocol
 from baton.exchanges import Queue
 
 CONFIRM_WITHIN = 10.0
-"""How long a publish waits for the bus to confirm it, in seconds, unless the caller says otherwise."""
+"""How long a publish waits for its confirm, in seconds, unless the caller says otherwise."""
 
 
 class Link(StrEnum):
@@ -86,7 +86,11 @@ class Channel(Protocol):
         """Call `listener` at each change of `link`."""
 
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()) -> None:
-        """Make sure that `queue` exists and is bound to each (exchange, key); again after a reconnect."""
+        """Make sure that `queue` exists and is bound to each (exchange, key).
+
+        That is done again after each reconnect; with the link down it is done then. Raises
+        QueueMismatch if the queue exists with other settings.
+        """
 
     async def publish(
         self,
@@ -101,7 +105,8 @@ class Channel(Protocol):
 
         Calls that are made one after the other without awaiting between them reach the bus in that
         order. Raises Unroutable if `mandatory` and no queue takes it, Disconnected if it was surely
-        not sent, Blocked while the bus takes none, Unconfirmed if nobody knows (send it again with the same id).
+        not sent, Blocked while the bus takes none, Unconfirmed if nobody knows (send it again with
+        the same id).
         """
 
     async def publish_later(
@@ -109,32 +114,36 @@ class Channel(Protocol):
     ) -> None:
         """Publish on the input exchange in `after` seconds or a little more (see `retry_queue`).
 
-        The bus keeps the message until then, whatever becomes of the sender. Raises as `publish` does.
+        The bus keeps the message until then, whatever becomes of the sender. Raises as `publish`.
         """
 
     async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 100) -> Subscription:
-        """Hand each message of a declared `queue` to `handler`, at most `prefetch` unsettled at a time.
+        """Hand each message of `queue` to `handler`, at most `prefetch` unsettled at a time.
 
-        `handler` is called in the order of the queue, each call as a task of its own up to its first await;
-        what it raises is logged and the message is put back.
+        The queue is declared if need be. `handler` is called in the order of the queue, each call
+        as a task of its own, which a lost link leaves alone; what it raises is logged and the
+        message is put back.
         """
 
     async def get(self, queue: Queue) -> Delivery | None:
-        """One message of `queue` if there is one: for looking through dead letters."""
+        """One message of `queue` if there is one: for looking through dead letters.
+
+        Raises Disconnected, as does `depth`.
+        """
 
     async def depth(self, queue: Queue) -> int | None:
         """How many messages wait in `queue`; None if there is no such queue."""
 
     async def close(self) -> None:
-        """Stop consuming and close. Idempotent."""
+        """Stop consuming, wait a moment for the handlers at work, and close. Idempotent."""
 
 
 async def connect(urls: str | Sequence[str], *, name: str = "baton") -> Channel:
     """A channel to the first of `urls` that answers; `name` is shown in the broker's own list.
 
-    `amqp://` and `amqps://` are RabbitMQ, several URLs a pool tried in turn; `memory://NAME` is the bus
-    of that name in this process. Returns at once with a link that may still be down: a broker that is away is waited for.
-    Raises SettingsError for a URL that is none of these.
+    `amqp://` and `amqps://` are RabbitMQ, several URLs a pool tried in turn; `memory://NAME` is the
+    bus of that name in this process. Returns at once with a link that may still be down: a broker
+    that is away is waited for. Raises SettingsError for a URL that is none of these.
     """
     from baton.errors import SettingsError
 

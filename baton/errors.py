@@ -37,11 +37,19 @@ class Blocked(BatonError):
 
 
 class Unconfirmed(BatonError):
-    """The message bus did not confirm {key} on {exchange} within {seconds} s: it may still be delivered."""
+    """The message bus did not confirm {key} on {exchange} ({reason}): it may still be delivered."""
 
 
 class Unroutable(BatonError):
     """Nobody is listening: no queue takes {key} on {exchange}."""
+
+    permanent = True
+
+
+class QueueMismatch(BatonError):
+    """The queue {queue} exists with other settings ({reason}).
+
+    Delete it, or run one version of Baton everywhere."""
 
     permanent = True
 

@@ -51,7 +51,7 @@ WEEK = 7 * 24 * 3600.0
 
 
 def agent_queue(fqdn: str) -> Queue:
-    """The inbox of the agent on `fqdn`. It outlives a restart; a week after the agent it is gone."""
+    """The inbox of the agent on `fqdn`. It outlives a restart; a week without it and it is gone."""
     return Queue(f"agent.{fqdn}", single_active=True, expires=WEEK)
 
 

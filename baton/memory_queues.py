@@ -1,0 +1,267 @@
+"""The queues and exchanges of a bus in memory, after RabbitMQ's. All happens at once, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from typing import Protocol
+
+from baton.channel import Envelope
+from baton.errors import QueueMismatch
+from baton.exchanges import EXCHANGES, Queue
+
+
+class Handle(Protocol):
+    """What a timer can be cancelled by."""
+
+    def cancel(self) -> None:
+        """Do not fire."""
+
+
+Timer = Callable[[float, Callable[[], None]], Handle]
+"""Call back in so many seconds."""
+
+_serial = attrgetter("serial")
+
+
+@dataclass(eq=False, slots=True)
+class Message:
+    """A message in one queue. `returns` counts how often it was handed out and came back."""
+
+    serial: int
+    exchange: str
+    key: str
+    envelope: Envelope
+    returns: int = 0
+    late: bool = False
+    timer: Handle | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Holder:
+    """Who holds messages of `queue` that are not settled: its consumer, or one look into it."""
+
+    queue: MemoryQueue
+    prefetch: int = 1
+    deliver: Callable[[Message], None] | None = None
+    held: dict[int, Message] = field(default_factory=dict)
+
+    def ack(self, message: Message) -> None:
+        """`message` is dealt with. Nothing happens if it was settled before."""
+        if self.held.pop(message.serial, None):
+            self.queue.forget(message)
+
+    def reject(self, message: Message, *, requeue: bool) -> None:
+        """Put `message` back, or bury it. Nothing happens if it was settled before."""
+        if self.held.pop(message.serial, None) is None:
+            return
+        if requeue:
+            self.queue.put_back([message])
+        else:
+            self.queue.bury(message, "rejected")
+
+    def release(self) -> None:
+        """Take no more, and give back all that is held."""
+        self.queue.detach(self)
+        messages, self.held = list(self.held.values()), {}
+        self.queue.put_back(messages)
+
+
+class MemoryQueue:
+    """One queue: what waits in it, in order, and who consumes it."""
+
+    def __init__(self, spec: Queue, exchanges: Exchanges) -> None:
+        self.spec = spec
+        self._exchanges = exchanges
+        self._ready: list[Message] = []
+        self._consumers: list[Holder] = []
+        self._count = 0
+        self._expiry: Handle | None = None
+        self._gone = False
+        self.used()
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    def put(self, exchange: str, key: str, envelope: Envelope) -> None:
+        """Add a message at the end."""
+        self._count += 1
+        message = Message(self._count, exchange, key, envelope)
+        self._ready.append(message)
+        if self.spec.ttl is not None:
+            message.timer = self._exchanges.later(self.spec.ttl, lambda: self._expire(message))
+        self._pump()
+
+    def take(self, holder: Holder) -> Message | None:
+        """Hand the first message to `holder`, if there is one."""
+        self.used()
+        if not self._ready:
+            return None
+        message = self._ready.pop(0)
+        holder.held[message.serial] = message
+        return message
+
+    def attach(self, holder: Holder) -> None:
+        """`holder` consumes from now on."""
+        self._consumers.append(holder)
+        self.used()
+        self._pump()
+
+    def detach(self, holder: Holder) -> None:
+        """`holder` gets nothing more. What it holds it may still settle."""
+        if holder in self._consumers:
+            self._consumers.remove(holder)
+            self.used()
+            self._pump()
+
+    def put_back(self, messages: Sequence[Message]) -> None:
+        """Put messages where they were, or bury those that came back once too often."""
+        for message in messages:
+            message.returns += 1
+            if message.returns >= self.spec.delivery_limit:
+                self.bury(message, "delivery_limit")
+            elif message.late:
+                self.bury(message, "expired")
+            else:
+                insort(self._ready, message, key=_serial)
+        self._pump()
+
+    def bury(self, message: Message, why: str) -> None:
+        """Send `message` to the dead-letter exchange, if this queue has one."""
+        self.forget(message)
+        if self._gone or not self.spec.dead_letter:
+            return
+        headers = {
+            "x-first-death-reason": why,
+            "x-first-death-queue": self.spec.name,
+            "x-first-death-exchange": message.exchange,
+            **message.envelope.headers,
+        }
+        self._exchanges.route(
+            self.spec.dead_letter,
+            (self.spec.dead_letter_key or message.key,),
+            replace(message.envelope, headers=headers),
+        )
+
+    def forget(self, message: Message) -> None:
+        """`message` has left this queue for good."""
+        if message.timer is not None:
+            message.timer.cancel()
+        self._pump()
+
+    def used(self) -> None:
+        """Somebody used this queue just now: it expires `expires` seconds after the last use."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if self.spec.expires is not None and not self._consumers:
+            self._expiry = self._exchanges.later(
+                self.spec.expires, lambda: self._exchanges.delete(self.spec.name)
+            )
+
+    def delete(self) -> None:
+        """Lose everything: the queue is no more."""
+        self._gone = True
+        self._consumers.clear()
+        if self._expiry is not None:
+            self._expiry.cancel()
+        for message in self._ready:
+            if message.timer is not None:
+                message.timer.cancel()
+        self._ready.clear()
+
+    def _expire(self, message: Message) -> None:
+        at = bisect_left(self._ready, message.serial, key=_serial)
+        if at < len(self._ready) and self._ready[at] is message:
+            del self._ready[at]
+            self.bury(message, "expired")
+        else:
+            message.late = True
+
+    def _pump(self) -> None:
+        while self._ready and (holder := self._next()) is not None:
+            message = self._ready.pop(0)
+            holder.held[message.serial] = message
+            if holder.deliver is not None:
+                holder.deliver(message)
+
+    def _next(self) -> Holder | None:
+        """The consumer whose turn it is and that can hold another message."""
+        candidates = self._consumers[:1] if self.spec.single_active else self._consumers
+        for holder in candidates:
+            if len(holder.held) < holder.prefetch:
+                if not self.spec.single_active:
+                    self._consumers.remove(holder)
+                    self._consumers.append(holder)
+                return holder
+        return None
+
+
+class Exchanges:
+    """The exchanges of the wire contract, and the queues bound to them."""
+
+    def __init__(self, later: Timer | None = None) -> None:
+        self.later: Timer = later or _later
+        self._kinds = {exchange.name: exchange.kind for exchange in EXCHANGES}
+        self._queues: dict[str, MemoryQueue] = {}
+        self._bindings: dict[str, dict[tuple[str, str], None]] = {name: {} for name in self._kinds}
+
+    def declare(self, spec: Queue, bindings: Sequence[tuple[str, str]]) -> None:
+        """Make sure of a queue. Raises QueueMismatch if it exists with other settings."""
+        queue = self._queues.get(spec.name)
+        if queue is None:
+            self._queues[spec.name] = MemoryQueue(spec, self)
+        elif queue.spec != spec:
+            raise QueueMismatch(queue=spec.name, reason=f"{queue.spec} is not {spec}")
+        else:
+            queue.used()
+        for exchange, key in bindings:
+            self._bindings[exchange][key, spec.name] = None
+
+    def delete(self, name: str) -> None:
+        """Delete the queue `name`, its messages and bindings."""
+        queue = self._queues.pop(name, None)
+        if queue is not None:
+            queue.delete()
+        for bindings in self._bindings.values():
+            for key, bound in list(bindings):
+                if bound == name:
+                    del bindings[key, bound]
+
+    def find(self, name: str) -> MemoryQueue | None:
+        """The queue `name`, if there is one."""
+        return self._queues.get(name)
+
+    def route(self, exchange: str, keys: Sequence[str], envelope: Envelope) -> bool:
+        """Put `envelope` once into each queue that one of `keys` reaches. False if none is."""
+        topic = self._kinds[exchange] == "topic"
+        reached = {
+            queue: None
+            for pattern, queue in self._bindings[exchange]
+            for key in keys
+            if (matches(pattern, key) if topic else pattern == key)
+        }
+        for name in reached:
+            self._queues[name].put(exchange, keys[0], envelope)
+        return bool(reached)
+
+
+def matches(pattern: str, key: str) -> bool:
+    """Whether a topic `pattern` takes `key`: `*` is one word, `#` any number of them."""
+    return _matches(pattern.split("."), key.split("."))
+
+
+def _matches(pattern: list[str], words: list[str]) -> bool:
+    if not pattern:
+        return not words
+    head, rest = pattern[0], pattern[1:]
+    if head == "#":
+        return any(_matches(rest, words[start:]) for start in range(len(words) + 1))
+    return bool(words) and head in ("*", words[0]) and _matches(rest, words[1:])
+
+
+def _later(seconds: float, callback: Callable[[], None]) -> Handle:
+    return asyncio.get_running_loop().call_later(seconds, callback)
