@@ -172,6 +172,24 @@ def test_every_package_is_in_the_wheel() -> None:
     assert set(listed["wheel"]["packages"]) == present
 
 
+def test_an_agent_runs_without_the_bots_packages() -> None:
+    """With none of the extra `bot` installed, the bus, every command and the command line import."""
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    blocked = [_normal(re.split(r"[\[<>=]", name)[0]).replace("-", "_") for name in extra["bot"]]
+    program = (
+        "import pkgutil, sys\n"
+        f"sys.modules.update(dict.fromkeys({blocked!r}))\n"
+        "import baton, commands, bot.cli\n"
+        "for package in (baton, commands):\n"
+        "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
+        "        __import__(module.name)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_make_help_lists_every_target() -> None:
     """Whoever types `make` sees what there is."""
     listed = subprocess.run(
