@@ -173,7 +173,7 @@ def test_every_package_is_in_the_wheel() -> None:
 
 
 def test_an_agent_runs_without_the_bots_packages() -> None:
-    """With none of the extra `bot` installed, the bus, every command and the command line import."""
+    """Without the extra `bot`, the bus, every command and the command line can be imported."""
     extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     blocked = [_normal(re.split(r"[\[<>=]", name)[0]).replace("-", "_") for name in extra["bot"]]
     program = (
