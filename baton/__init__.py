@@ -1,1 +1,50 @@
-"""The bus: exchanges, messages, consumers, services. Knows nothing of chat or databases."""
+"""THE BUS. Exchanges, messages, consumers, services. Knows nothing of chat or of a database
+server."""
+
+from baton.api import API
+from baton.channel import Channel, connect
+from baton.command import Command, Host, Name, Positional, Reach, Ref
+from baton.consumer import Consumer, Extension
+from baton.errors import BatonError, Failed, Refused, UsageError
+from baton.manager import ConsumerManager
+from baton.messages import Cancel, Facts, Heartbeat, Person, Pong, Request, State, Update
+from baton.observer import Observable, Observer
+from baton.outcome import Answer, Outcome, RunReport
+from baton.run import Run
+from baton.server import Server
+from baton.service import Service
+
+__all__ = [
+    "API",
+    "Answer",
+    "BatonError",
+    "Cancel",
+    "Channel",
+    "Command",
+    "Consumer",
+    "ConsumerManager",
+    "Extension",
+    "Facts",
+    "Failed",
+    "Heartbeat",
+    "Host",
+    "Name",
+    "Observable",
+    "Observer",
+    "Outcome",
+    "Person",
+    "Pong",
+    "Positional",
+    "Reach",
+    "Ref",
+    "Refused",
+    "Request",
+    "Run",
+    "RunReport",
+    "Server",
+    "Service",
+    "State",
+    "Update",
+    "UsageError",
+    "connect",
+]

@@ -18,8 +18,8 @@ R = TypeVar("R")
 class Batcher(Generic[T, R]):
     """Passes items to `flush` in batches of at most `most`, one batch at a time, in order.
 
-    `flush` returns a result for each item; a result that is an exception is raised to its submitter alone,
-    an exception of `flush` itself to all of the batch.
+    `flush` returns a result for each item; a result that is an exception is raised to its
+    submitter alone, an exception of `flush` itself to all of the batch.
     """
 
     def __init__(

@@ -31,7 +31,8 @@ class _Positional:
 
 
 Positional = _Positional()
-"""Marks an optional field that is a word in its place: `Annotated[Host | None, Positional] = None`."""
+"""Marks an optional field that is a word in its place: `Annotated[Host | None, Positional] =
+None`."""
 
 Name = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", min_length=1, max_length=64)
@@ -61,7 +62,8 @@ _MEANT = {
 class Reach(StrEnum):
     """Who a command is for.
 
-    `EACH`: the servers that it names, one confirmed request each, so that a missing one is known at once.
+    `EACH`: the servers that it names, one confirmed request each, so that a missing one is known
+    at once.
     `ALL`: every agent that hears a broadcast. `HERE`: nobody; the bot answers from what it knows.
     """
 
@@ -88,7 +90,8 @@ class Seen:
 
 
 class Command(BaseModel):
-    """What can be asked. The first line of a subclass's docstring is its summary, the rest its help."""
+    """What can be asked. The first line of a subclass's docstring is its summary, the rest its
+    help."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -113,7 +116,8 @@ class Command(BaseModel):
         return " ".join([self.name, *_spoken(self)])
 
     def outcome(self, runs: Sequence[RunReport]) -> Outcome:
-        """How the whole reads, from the state of each run: by default `3 of 5 done` and who is not."""
+        """How the whole reads, from the state of each run: by default `3 of 5 done` and who is
+        not."""
         return counted(runs)
 
     def answer(self, known: Known) -> Answer:
@@ -152,6 +156,14 @@ class Command(BaseModel):
             return cls._validated(_assigned(cls, split(words) if isinstance(words, str) else words))
         except UsageError as error:
             raise UsageError(error.problem, f"Usage: {cls.usage()}", error.field) from None
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, object]) -> Self:
+        """The command that travelled as `arguments`, as `model_dump(mode="json")` gave them.
+
+        Raises UsageError as `from_words` does.
+        """
+        return cls._validated(arguments)
 
     @classmethod
     def _validated(cls, values: Mapping[str, object]) -> Self:

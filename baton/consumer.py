@@ -27,8 +27,8 @@ class NoSettings(BaseModel):
 class Consumer(ABC, Generic[C]):
     """Does what one command asks, on this server.
 
-    `settings_type` describes the consumer's own table in the agent's configuration, named as the command is.
-    One consumer serves all its runs, several at a time.
+    `settings_type` describes the consumer's own table in the agent's configuration, named as the
+    command is. One consumer serves all its runs, several at a time.
     """
 
     command: ClassVar[type[Command]]
@@ -71,14 +71,16 @@ class Consumer(ABC, Generic[C]):
     async def process_message(self, run: Run[C]) -> None:
         """Do what `run.command` asks, and say through `run` how it goes.
 
-        Raise Failed or Refused with a reason for people; anything else that is raised also fails the
-        run. When the run is cancelled, CancelledError arrives here: stop what was started, then let it pass.
+        Raise Failed or Refused with a reason for people; anything else that is raised also fails
+        the run. When the run is cancelled, CancelledError arrives here: stop what was started,
+        then let it pass.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """What an entry point of the group `baton.commands` names: a command and, if servers do it, its consumer."""
+    """What an entry point of the group `baton.commands` names: a command and, if servers do it,
+    its consumer."""
 
     command: type[Command]
     consumer: type[Consumer[Any]] | None = None

@@ -84,7 +84,8 @@ class SettingsError(BatonError):
 
 
 class JournalUnavailable(BatonError):
-    """The journal {path} cannot be written ({reason}): nothing is run until it can. Free the disk or mend the folder's rights."""
+    """The journal {path} cannot be written ({reason}): nothing is run until it can. Free the disk
+    or mend the folder's rights."""
 
 
 class Refused(BatonError):

@@ -56,6 +56,13 @@ def agent_queue(fqdn: str) -> Queue:
 
 
 BOT_QUEUE = Queue("bot", single_active=True)
+"""Updates and pongs: all that the ledger needs, kept for as long as no bot is there."""
+
+HEARTBEAT_QUEUE = Queue("bot.heartbeats", single_active=True, ttl=60.0, dead_letter="")
+"""Apart from the updates, because an old heartbeat says nothing and must not pile up."""
+
+DISCOVER = "discover"
+"""The key that every agent listens to, whatever its environment."""
 DEAD_QUEUE = Queue("dead", ttl=4 * WEEK, dead_letter="", delivery_limit=1_000_000)
 """Whoever looks through it puts each letter back, which counts as a delivery: hence the limit."""
 

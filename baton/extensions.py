@@ -21,7 +21,9 @@ class Commands(Mapping[str, Extension]):
         for extension in extensions:
             name = extension.command.name
             if name in self._by_name:
-                raise ExtensionError(name=name, reason="another extension has a command of that name")
+                raise ExtensionError(
+                    name=name, reason="another extension has a command of that name"
+                )
             self._by_name[name] = extension
 
     def __getitem__(self, name: str) -> Extension:
@@ -63,7 +65,9 @@ def _loaded(point: EntryPoint) -> Extension:
     try:
         extension = point.load()
     except (ImportError, AttributeError) as error:
-        raise ExtensionError(name=point.name, reason=f"{point.value} does not load ({error})") from error
+        raise ExtensionError(
+            name=point.name, reason=f"{point.value} does not load ({error})"
+        ) from error
     if not isinstance(extension, Extension):
         raise ExtensionError(name=point.name, reason=f"{point.value} is not a baton.Extension")
     return extension

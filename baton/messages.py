@@ -1,6 +1,7 @@
 """The wire contract: what travels on the bus, and how it is written.
 
-A message is a CloudEvents 1.0 event in structured JSON mode. The attributes of the envelope are `id`,
+A message is a CloudEvents 1.0 event in structured JSON mode. The attributes of the envelope are
+`id`,
 `source`, `time` and `type`; everything else that a model has travels under `data`. Receivers
 ignore fields that they do not know, so a newer sender can talk to an older receiver.
 """
@@ -56,6 +57,9 @@ class State(StrEnum):
 
 
 _OPEN = frozenset({State.QUEUED, State.SENT, State.ACCEPTED, State.RUNNING})
+
+LAST = 2**31 - 1
+"""The sequence of a final update whose sender no longer knows how many came before it."""
 
 Level = Literal["info", "success", "error", "log"]
 
@@ -139,10 +143,11 @@ class Cancel(_JobMessage):
 
 
 class Update(_JobMessage):
-    """What a server says about a request. `sequence` counts from 1 within a run, without gaps.
+    """What a server says about a request. `sequence` counts from 1 within a run; only LAST leaves
+    a gap.
 
-    `level` says how `text` reads; `log` is raw output, of one line or several. `percent` is from 0 to
-    100. `facts` is what a program may want to know of the outcome.
+    `level` says how `text` reads; `log` is raw output, of one line or several. `percent` is from 0
+    to 100. `facts` is what a program may want to know of the outcome.
     """
 
     type: ClassVar[str] = "baton.update"
@@ -181,8 +186,15 @@ class Heartbeat(Message):
     leaving: bool = False
 
 
+class Discover(Message):
+    """Asks every agent for a heartbeat now: a bot that has just started wants to know who is
+    there."""
+
+    type: ClassVar[str] = "baton.discover"
+
+
 TYPES: Mapping[str, type[Message]] = {
-    kind.type: kind for kind in (Request, Cancel, Update, Pong, Heartbeat)
+    kind.type: kind for kind in (Request, Cancel, Discover, Update, Pong, Heartbeat)
 }
 
 
@@ -196,8 +208,8 @@ def encode(message: Message) -> bytes:
 def decode(body: bytes) -> Message:
     """The message in `body`.
 
-    Raises InvalidMessage if it is no CloudEvents 1.0 JSON or a field is wrong, and UnknownType if its
-    type is not one of TYPES.
+    Raises InvalidMessage if it is no CloudEvents 1.0 JSON or a field is wrong, and UnknownType if
+    its type is not one of TYPES.
     """
     try:
         event = from_json(body)

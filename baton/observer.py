@@ -27,7 +27,8 @@ class Observable(ABC):
         self.observers = observers
 
     def notify(self, message: Message) -> None:
-        """Tell every observer. One that fails is logged and does not keep the others from hearing."""
+        """Tell every observer. One that fails is logged and does not keep the others from
+        hearing."""
         for observer in self.observers:
             try:
                 observer.notify(message)
@@ -36,7 +37,13 @@ class Observable(ABC):
 
     @abstractmethod
     def say(
-        self, level: Level, text: str, *, step: str, percent: int | None, facts: dict[str, JsonValue]
+        self,
+        level: Level,
+        text: str,
+        *,
+        step: str,
+        percent: int | None,
+        facts: dict[str, JsonValue],
     ) -> None:
         """Make the message that says `text`, and notify the observers of it."""
 

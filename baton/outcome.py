@@ -13,7 +13,8 @@ from baton.messages import State
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A job's share on one server, as the ledger has it. `seconds`: from asking to the last word."""
+    """A job's share on one server, as the ledger has it. `seconds`: from asking to the last
+    word."""
 
     host: str
     state: State
@@ -26,7 +27,8 @@ class RunReport:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job reads: one line, and more lines where the command has more to say than each run's own."""
+    """How a job reads: one line, and more lines where the command has more to say than each run's
+    own."""
 
     summary: str
     lines: tuple[str, ...] = ()

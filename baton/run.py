@@ -62,7 +62,13 @@ class Run(Observable, Generic[C]):
         return self._clock() - self._started
 
     def say(
-        self, level: Level, text: str, *, step: str, percent: int | None, facts: dict[str, JsonValue]
+        self,
+        level: Level,
+        text: str,
+        *,
+        step: str,
+        percent: int | None,
+        facts: dict[str, JsonValue],
     ) -> None:
         """Report `text`; `success` and `error` close the run."""
         if level == "success":
@@ -80,7 +86,8 @@ class Run(Observable, Generic[C]):
         self.notify(self._update(State.ACCEPTED, "info", "", "", None, {}))
 
     def close(self, state: State, text: str = "", **facts: JsonValue) -> None:
-        """End the run in `state`. The closing message waits in `closing` until the journal holds it."""
+        """End the run in `state`. The closing message waits in `closing` until the journal holds
+        it."""
         if self.closing is None:
             self._flush()
             if self._withheld:

@@ -88,7 +88,7 @@ class Server:
                 file=file,
                 key="server.environment",
                 problem="is not set",
-                must="the name of this server's environment, such as prod (or set BATON_ENVIRONMENT)",
+                must="this server's environment, such as prod (or set BATON_ENVIRONMENT)",
             )
         fqdn = environ.get("BATON_FQDN") or configured.get("fqdn") or _fact(facts, "fqdn")
         apps = environ.get("BATON_APPS", "").replace(",", " ").split()

@@ -74,9 +74,9 @@ Content = JobContent | OutputContent | NoticeContent
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A chat message that the bot wants: `key` names it for ever, `parent` is the key of the post under whose
-    thread it goes. `broadcast` shows a thread's post in the channel too. `closing` posts carry a
-    final state and go before others when the front end limits us."""
+    """A chat message that the bot wants: `key` names it for ever, `parent` is the key of the post
+    under whose thread it goes. `broadcast` shows a thread's post in the channel too. `closing`
+    posts carry a final state and go before others when the front end limits us."""
 
     key: str
     content: Content
@@ -108,13 +108,15 @@ class Front(Protocol):
     limits: Limits
 
     async def post(self, place: Place, post: Post, *, thread: str) -> str:
-        """Show `post` in `place`, under the message `thread` if one is named; returns the message's ref."""
+        """Show `post` in `place`, under the message `thread` if one is named; returns the
+        message's ref."""
 
     async def edit(self, place: Place, ref: str, post: Post) -> None:
         """Make the message `ref` show `post`."""
 
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
-        """The ref of the message that was posted under `key` after `since` (Unix seconds), if there is one."""
+        """The ref of the message that was posted under `key` after `since` (Unix seconds), if
+        there is one."""
 
     async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
         """Give people `text` whole, as a file called `name`."""
@@ -156,7 +158,8 @@ class Unpostable(FrontError):
 class Reply:
     """What the one who asked is told at once, and nobody else sees.
 
-    `ok` is false for bad input, a refusal or a fault of ours; `job` is set if a job was begun or is meant.
+    `ok` is false for bad input, a refusal or a fault of ours; `job` is set if a job was begun or
+    is meant.
     """
 
     text: str = ""

@@ -1,7 +1,7 @@
 """Jobs and runs: what the ledger holds, and how it may change. Pure.
 
-A job is one ask; a run is its share on one server. A run moves only forward, and ends once: the first
-final state stays, whatever is heard later (kept as `late`, so that the post can say so).
+A job is one ask; a run is its share on one server. A run moves only forward, and ends once: the
+first final state stays, whatever is heard later (kept as `late`, so that the post can say so).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from baton.messages import Message, Person, Pong, State, Update
 from baton.outcome import RunReport
 
 GRACE = 15.0
-"""Seconds past a deadline before the ledger closes a run: what was said in time may still be on its way."""
+"""Seconds past a deadline before the ledger closes a run: what was said in time may still be on
+its way."""
 
 _ORDER = {State.QUEUED: 0, State.SENT: 1, State.ACCEPTED: 2, State.RUNNING: 3}
 
@@ -33,7 +34,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One ask. `key` is what the front end calls the ask itself: the same key twice is the same ask."""
+    """One ask. `key` is what the front end calls the ask itself: the same key twice is the same
+    ask."""
 
     id: str
     key: str
@@ -136,8 +138,8 @@ class Applied:
 def apply(run: RunRecord, message: Update | Pong, at: datetime) -> Applied | None:
     """What `message`, heard at `at`, changes in `run`; None if it says nothing new.
 
-    A run that ended keeps its state; a different end that is heard later is kept as `late`. An update
-    whose sequence is not past the last one applied was heard before.
+    A run that ended keeps its state; a different end that is heard later is kept as `late`. An
+    update whose sequence is not past the last one applied was heard before.
     """
     if isinstance(message, Pong):
         return _answered(run, message, at)
@@ -181,7 +183,8 @@ def _forward(old: State, new: State) -> State:
 
 
 def close(run: RunRecord, state: State, text: str, at: datetime) -> RunRecord:
-    """The run ended by the ledger itself, not by its agent; a run that ended already stays as it is."""
+    """The run ended by the ledger itself, not by its agent; a run that ended already stays as it
+    is."""
     if run.state.final:
         return run
     return replace(run, state=state, text=text, finished=at)
@@ -200,7 +203,8 @@ def overdue(run: RunRecord, now: datetime, seeing_since: datetime | None) -> Run
     """`run` as it is at `now`: closed as `expired` or `lost` if its time is over.
 
     `seeing_since` is when our own link to the bus came up: what was said while we were blind
-    is heard only after that, so no run is given up within GRACE seconds of it; None while we are blind.
+    is heard only after that, so no run is given up within GRACE seconds of it; None while we are
+    blind.
     """
     end = ends_at(run)
     if end is None or seeing_since is None or now < end:

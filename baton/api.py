@@ -1,0 +1,59 @@
+"""API: the one entry to the exchanges. Step 2 of the path (sending) goes through `publish`."""
+
+from __future__ import annotations
+
+from baton.channel import CONFIRM_WITHIN, Channel, Delivery, Envelope
+from baton.exchanges import DEAD
+from baton.messages import Message, encode
+
+
+def enveloped(message: Message, **headers: str) -> Envelope:
+    """`message` with the AMQP properties that mirror its CloudEvents attributes."""
+    return Envelope(
+        body=encode(message),
+        id=message.id,
+        type=message.type,
+        correlation=message.correlation,
+        timestamp=message.time.timestamp(),
+        headers=headers,
+    )
+
+
+class API:
+    """Puts messages on the bus."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def publish(
+        self,
+        exchange: str,
+        key: str,
+        message: Message,
+        *,
+        mandatory: bool = False,
+        timeout: float = CONFIRM_WITHIN,
+    ) -> None:
+        """Publish `message` and wait for the confirm, at most `timeout` seconds.
+
+        Raises as Channel.publish does: Unroutable, Disconnected, Blocked, Unconfirmed.
+        """
+        await self._channel.publish(
+            exchange, key, enveloped(message), mandatory=mandatory, timeout=timeout
+        )
+
+
+async def bury(channel: Channel, delivery: Delivery, reason: str) -> None:
+    """Move what nobody can handle to the dead letters, with the reason, and settle it.
+
+    If the bus does not confirm the move, the message stays in its queue and comes again.
+    """
+    old = delivery.envelope
+    headers = {**old.headers, "baton-reason": reason[:500], "baton-key": delivery.key}
+    buried = Envelope(old.body, old.id, old.type, old.correlation, old.timestamp, headers)
+    try:
+        await channel.publish(DEAD, delivery.key or "unknown", buried)
+    except Exception:
+        await delivery.reject(requeue=True)
+        raise
+    await delivery.ack()

@@ -1,0 +1,201 @@
+"""Service: the life of an agent. Connect, set up consumers, heartbeat, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from baton.api import API
+from baton.channel import Channel, Link, connect
+from baton.consumer import Consumer
+from baton.errors import BatonError, SettingsError
+from baton.exchanges import OUTPUT
+from baton.extensions import Commands
+from baton.journal import Journal, SqliteJournal
+from baton.manager import ConsumerManager
+from baton.messages import Heartbeat
+from baton.observer import LogObserver
+from baton.output import key_of
+from baton.server import Server
+from baton.settings import AgentSettings, validated
+from baton.words import did_you_mean
+
+log = structlog.get_logger(__name__)
+
+JITTER = 0.2
+"""By how much of its interval a heartbeat may come early or late, so that a fleet does not beat in
+step."""
+
+
+class Service:
+    """An agent: this server's consumers on the bus, until it is stopped."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        server: Server,
+        consumers: list[Consumer[Any]],
+        journal: Journal,
+        *,
+        heartbeat: float = 15.0,
+        drain: float = 30.0,
+        most_runs: int = 100,
+    ) -> None:
+        self.server = server
+        self.channel = channel
+        self.manager = ConsumerManager(
+            channel,
+            server,
+            consumers,
+            journal,
+            observers=(LogObserver(),),
+            discover=self._beat_soon,
+            most_runs=most_runs,
+        )
+        self._journal = journal
+        self._heartbeat = heartbeat
+        self._drain = drain
+        self._beat = asyncio.Event()
+        self._stop = asyncio.Event()
+
+    @classmethod
+    async def from_settings(
+        cls,
+        settings: AgentSettings,
+        commands: Commands,
+        *,
+        file: str = "the settings",
+        environ: Mapping[str, str] = os.environ,
+    ) -> Service:
+        """The agent that `settings` describe. Raises SettingsError before anything is started."""
+        server = Server.discover(settings.server, environ=environ, file=file)
+        server, consumers = set_up_consumers(server, commands, settings.commands, file)
+        if not settings.bus.urls:
+            raise SettingsError(
+                file=file,
+                key="bus.url",
+                problem="is not set",
+                must="a URL such as amqps://user:password@host (or set BATON_BUS_URL)",
+            )
+        channel = await connect(settings.bus.urls, name=f"baton agent {server.fqdn}")
+        journal = await SqliteJournal.open(journal_path(settings.agent.state, server))
+        return cls(
+            channel,
+            server,
+            consumers,
+            journal,
+            heartbeat=settings.agent.heartbeat,
+            drain=settings.agent.drain,
+            most_runs=settings.agent.most_runs,
+        )
+
+    async def run(self) -> None:
+        """Serve until `stop()`, then drain: finish what runs within the drain time, report, and
+        close."""
+        self.channel.on_link(self._link_changed)
+        beating = asyncio.create_task(self._keep_beating(), name="heartbeat")
+        try:
+            await self.manager.start()
+            log.info(
+                "agent started",
+                server=self.server.fqdn,
+                environment=self.server.environment,
+                apps=list(self.server.app_names),
+                commands=sorted(self.manager.consumers),
+                bus=self.channel.url,
+            )
+            await self._stop.wait()
+        finally:
+            beating.cancel()
+            await self.manager.drain(self._drain)
+            await self._send_beat(leaving=True)
+            await self._journal.close()
+            await self.channel.close()
+            log.info("agent stopped", server=self.server.fqdn)
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._stop.set()
+
+    def stop_on_signals(self) -> None:
+        """Drain on SIGTERM and SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await self._send_beat()
+            self._beat.clear()
+            pause = self._heartbeat * random.uniform(1 - JITTER, 1 + JITTER)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._beat.wait(), pause)
+
+    async def _send_beat(self, *, leaving: bool = False) -> None:
+        """Say that we are there. A heartbeat that does not get through is not kept: the next one
+        follows."""
+        if self.channel.link is not Link.UP:
+            return
+        beat = Heartbeat(
+            source=self.server.fqdn,
+            facts=self.server.facts(self.manager.consumers),
+            interval=self._heartbeat,
+            leaving=leaving,
+        )
+        try:
+            await API(self.channel).publish(OUTPUT, key_of(beat), beat, timeout=5.0)
+        except BatonError as error:
+            log.warning("heartbeat not sent", error=str(error))
+
+    def _beat_soon(self) -> None:
+        # spread over a second, so that a thousand agents do not answer a bot at once
+        asyncio.get_running_loop().call_later(random.random(), self._beat.set)
+
+    def _link_changed(self, link: Link) -> None:
+        log.info("link to the bus", state=link.value, bus=self.channel.url)
+        if link is Link.UP:
+            self._beat_soon()
+
+
+def set_up_consumers(
+    server: Server, commands: Commands, tables: Mapping[str, Any], file: str
+) -> tuple[Server, list[Consumer[Any]]]:
+    """The consumers of all commands that servers do, each with its own table of the settings, and
+    the server with the apps that they bring.
+
+    Raises SettingsError for a table that belongs to no command, or holds what its command will not
+    take.
+    """
+    kinds = {
+        name: extension.consumer
+        for name, extension in commands.items()
+        if extension.consumer is not None
+    }
+    for table in tables:
+        if table not in kinds:
+            known = ["bus", "server", "agent", *kinds]
+            raise SettingsError(
+                file=file,
+                key=table,
+                problem=f"there is no such table.{did_you_mean(table, known)}".removesuffix("."),
+                must=f"one of {', '.join(known)}",
+            )
+    settings = {
+        name: validated(kind.settings_type, tables.get(name, {}), file=file, key=name)
+        for name, kind in kinds.items()
+    }
+    apps = {app for name, kind in kinds.items() for app in kind(server, settings[name]).app_names}
+    server = server.running(apps)
+    return server, [kind(server, settings[name]) for name, kind in kinds.items()]
+
+
+def journal_path(state: Path, server: Server) -> Path:
+    """Where the agent of `server` keeps its journal."""
+    return state / f"journal-{server.fqdn}.sqlite"

@@ -1,0 +1,176 @@
+"""Settings: a TOML file, overridden by environment variables, checked whole before anything
+starts."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from baton.errors import SettingsError
+from baton.words import did_you_mean
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class Table(BaseModel):
+    """A table of a settings file: a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BusSettings(Table):
+    """`[bus]`: where the message bus is; several URLs are a pool, tried in turn."""
+
+    url: tuple[SecretStr, ...] = Field(default=(), description="one URL, or a list of them")
+
+    @field_validator("url", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return value.replace(",", " ").split() if isinstance(value, str) else value
+
+    @property
+    def urls(self) -> list[str]:
+        """The URLs, passwords and all."""
+        return [url.get_secret_value() for url in self.url]
+
+
+class AgentTable(Table):
+    """`[agent]`: how the agent itself lives. `heartbeat` and `drain` are in seconds."""
+
+    state: Path = Path("/var/lib/baton")
+    heartbeat: float = Field(default=15.0, gt=0, le=3600)
+    drain: float = Field(default=30.0, ge=0)
+    most_runs: int = Field(default=100, ge=1)
+
+
+class AgentSettings(BaseSettings):
+    """The file of `baton agent`: its own tables, and one for each command that is configured."""
+
+    model_config = SettingsConfigDict(extra="allow", frozen=True)
+
+    bus: BusSettings = BusSettings()
+    server: dict[str, Any] = Field(default_factory=dict)
+    agent: AgentTable = AgentTable()
+
+    @property
+    def commands(self) -> Mapping[str, Any]:
+        """The tables of commands, by command."""
+        return self.model_extra or {}
+
+
+AGENT_VARIABLES = {
+    "BATON_BUS_URL": ("bus", "url"),
+    "BATON_STATE": ("agent", "state"),
+}
+"""Environment variables, and the key that each overrides; `[server]` has its own
+(Server.discover)."""
+
+
+def load(
+    model: type[S],
+    file: Path | None,
+    variables: Mapping[str, tuple[str, str]],
+    environ: Mapping[str, str],
+) -> S:
+    """The settings in `file`, with those of `variables` that `environ` sets put over them.
+
+    Raises SettingsError that names the file, the key, what was wrong and what it must be.
+    """
+    name = str(file) if file else "the environment"
+    if file is not None:
+        _readable(file)
+    overrides: dict[str, dict[str, str]] = {}
+    for variable, (table, key) in variables.items():
+        if environ.get(variable):
+            overrides.setdefault(table, {})[key] = environ[variable]
+
+    class FromFile(model):  # type: ignore[misc, valid-type]
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], **_: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            first = InitSettingsSource(settings_cls, init_kwargs=overrides)
+            return (
+                (first, TomlConfigSettingsSource(settings_cls, toml_file=file))
+                if file
+                else (first,)
+            )
+
+    try:
+        return FromFile()  # type: ignore[no-any-return]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        for variable, path in variables.items():
+            if first["loc"][:2] == path and environ.get(variable):
+                name = f"the environment variable {variable}"
+        raise _explained(model, name, first) from None
+
+
+def validated(model: type[BaseModel], table: object, *, file: str, key: str) -> Any:
+    """`table` of `file`, found under `key`, as a `model`. Raises SettingsError."""
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _explained(model, file, first, prefix=key) from None
+
+
+def _readable(file: Path) -> None:
+    try:
+        tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        problem, must = "there is no such file", "the path of a settings file (--config FILE)"
+    except OSError as error:
+        problem, must = f"it cannot be read ({error.strerror})", "a file that this user may read"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problem, must = f"it is not valid TOML ({error})", "TOML: key = value, [tables]"
+    else:
+        return
+    raise SettingsError(file=file, key="the file itself", problem=problem, must=must)
+
+
+def _explained(
+    model: type[BaseModel], file: str, error: ErrorDetails, prefix: str = ""
+) -> SettingsError:
+    path = [str(part) for part in error["loc"]]
+    key = ".".join([prefix, *path] if prefix else path) or "the file"
+    given = error.get("input")
+    shown = f"{given!r} will not do" if isinstance(given, str | int | float) else "it will not do"
+    if any(word in key for word in ("token", "url", "secret", "password")):
+        shown = "its value will not do"
+    problem, must = shown, _must(error)
+    if error["type"] == "extra_forbidden":
+        known = _keys_beside(model, path)
+        problem = f"there is no such key.{did_you_mean(path[-1], known)}".removesuffix(".")
+        must = f"one of {', '.join(sorted(known))}"
+    elif error["type"] == "missing":
+        problem = "is not set"
+    return SettingsError(file=file, key=key, problem=problem, must=must)
+
+
+def _must(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return str(error.get("ctx", {}).get("error", error["msg"]))
+    text = error["msg"].removeprefix("Input should be ")
+    return {"Field required": "set"}.get(text, text[:1].lower() + text[1:])
+
+
+def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The keys that may stand where the last of `path` stands."""
+    current: Any = model
+    for part in path[:-1]:
+        fields = getattr(current, "model_fields", {})
+        current = fields[part].annotation if part in fields else None
+    return list(getattr(current, "model_fields", {}))
