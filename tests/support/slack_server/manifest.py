@@ -1,0 +1,41 @@
+"""What the app's manifest.yml asks for: its scopes, events and slash commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY_MANIFEST = Path(__file__).parents[3] / "manifest.yml"
+ALL_SCOPES = frozenset(
+    {"app_mentions:read", "chat:write", "commands", "files:write"}
+    | {"channels:history", "channels:read", "groups:history", "groups:read"}
+    | {"usergroups:read", "users:read"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The installed app; `commands` is None when any slash command is known."""
+
+    scopes: frozenset[str] = ALL_SCOPES
+    events: frozenset[str] = frozenset({"app_mention"})
+    commands: frozenset[str] | None = None
+    bot_name: str = "baton"
+
+    @classmethod
+    def read(cls, path: Path = REPOSITORY_MANIFEST) -> Manifest:
+        """The manifest at `path`; an app with every scope Baton could use if there is none."""
+        if not path.exists():
+            return cls()
+        manifest = yaml.safe_load(path.read_text("utf-8"))
+        features: dict[str, Any] = manifest.get("features", {})
+        subscriptions = manifest.get("settings", {}).get("event_subscriptions", {})
+        return cls(
+            scopes=frozenset(manifest["oauth_config"]["scopes"]["bot"]),
+            events=frozenset(subscriptions.get("bot_events", [])),
+            commands=frozenset(each["command"] for each in features.get("slash_commands", [])),
+            bot_name=str(features.get("bot_user", {}).get("display_name", "baton")).lower(),
+        )

@@ -1,0 +1,191 @@
+"""What people do in Slack: type a command, say something, click a button.
+
+ann = slack.person("U_ANN", name="ann")
+reply = await ann.slash("/deploy shop prod", channel="C_OPS")
+await ann.says("@baton cancel", channel="C_OPS", thread_ts=post.ts)
+await ann.clicks(post, action_id="cancel")
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .args import Args
+from .delivery import Delivery
+from .errors import Json, Refusal
+from .plain import buttons
+from .responses import answer
+from .tokens import KINDS
+from .workspace import APP, BOT_USER, TEAM, Channel, Message, User
+
+if TYPE_CHECKING:
+    from .server import SlackServer
+
+VERIFICATION = "verification"
+
+
+@dataclass(slots=True, eq=False)
+class Reply:
+    """What a person got for a command or a click.
+
+    `error` is what Slack tells them instead: `operation_timeout` (not acknowledged in 3 s),
+    `dispatch_failed` (no bot is connected), `invalid_command_response`.
+    """
+
+    channel: Channel
+    user: User
+    delivery: Delivery
+    error: str | None = None
+    seen: int = 0
+
+    @property
+    def acked_after(self) -> float | None:
+        """Seconds until the bot acknowledged; None if it did not in time."""
+        return self.delivery.acked_after
+
+    @property
+    def ephemeral(self) -> str | None:
+        """What only this person was shown since, first to last; None if nothing."""
+        shown = self.channel.ephemerals[self.seen :]
+        mine = [each.plain for each in shown if each.user == self.user.id]
+        return "\n".join(mine) if mine else None
+
+
+class Person:
+    """Somebody in the workspace."""
+
+    def __init__(self, slack: SlackServer, user: User) -> None:
+        self.slack = slack
+        self.user = user
+        self.id = user.id
+
+    @property
+    def ephemerals(self) -> list[str]:
+        """Everything that only this person was shown."""
+        channels = self.slack.workspace.channels.values()
+        return [e.plain for c in channels for e in c.ephemerals if e.user == self.id]
+
+    async def slash(self, line: str, *, channel: str) -> Reply:
+        """Type a slash command, and wait until the bot acknowledged it or 3 s are over."""
+        slack, where = self.slack, self.slack.channel(channel)
+        command, _, text = line.partition(" ")
+        known = slack.manifest.commands
+        if known is not None and command not in known:
+            raise LookupError(f"{command} is not a command of the manifest: {sorted(known)}")
+        slack.require_scope("commands")
+        payload: Json = {
+            "token": VERIFICATION,
+            "team_id": TEAM,
+            "team_domain": "baton",
+            "channel_id": where.id,
+            "channel_name": where.name,
+            "user_id": self.id,
+            "user_name": self.user.name,
+            "command": command,
+            "text": text,
+            "api_app_id": APP,
+            "is_enterprise_install": "false",
+            "response_url": slack.response_urls.new(slack.origin, where.id, self.id),
+            "trigger_id": slack.triggers.new(),
+        }
+        reply = Reply(where, self.user, Delivery("slash_commands", payload, accepts_answer=True))
+        reply.seen = len(where.ephemerals)
+        await self._sent(reply)
+        if reply.delivery.answer:
+            try:
+                answer(slack, where.id, self.id, Args(reply.delivery.answer))
+            except Refusal:
+                reply.error = "invalid_command_response"
+        return reply
+
+    async def clicks(self, message: Message, action_id: str, value: str | None = None) -> Reply:
+        """Click a button that the message has now; raises LookupError if it has no such one."""
+        slack, where = self.slack, self.slack.channel(message.channel)
+        there = where.by_ts.get(message.ts) is message
+        found = [
+            (block, button)
+            for block, button in (buttons(message.blocks) if there else ())
+            if button.get("action_id") == action_id and value in (None, button.get("value"))
+        ]
+        if not found:
+            raise LookupError(f"no button {action_id!r} in the message: {message.plain!r}")
+        block, button = found[0]
+        container: Json = {"type": "message", "message_ts": message.ts, "channel_id": where.id}
+        container["is_ephemeral"] = False
+        if message.thread_ts is not None:
+            container["thread_ts"] = message.thread_ts
+        action = {**button, "block_id": block.get("block_id", "b1"), "action_ts": stamp_now()}
+        payload: Json = {
+            "type": "block_actions",
+            "user": {"id": self.id, "username": self.user.name, "name": self.user.name}
+            | {"team_id": TEAM},
+            "api_app_id": APP,
+            "token": VERIFICATION,
+            "container": container,
+            "trigger_id": slack.triggers.new(),
+            "team": {"id": TEAM, "domain": "baton"},
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "channel": {"id": where.id, "name": where.name},
+            "message": message.raw(metadata=True),
+            "state": {"values": {}},
+            "response_url": slack.response_urls.new(slack.origin, where.id, self.id),
+            "actions": [action],
+        }
+        reply = Reply(where, self.user, Delivery("interactive", payload, accepts_answer=False))
+        reply.seen = len(where.ephemerals)
+        await self._sent(reply)
+        return reply
+
+    async def _sent(self, reply: Reply) -> None:
+        if not await self.slack.socket.deliver(reply.delivery):
+            reply.error = "dispatch_failed"
+        elif not await reply.delivery.done:
+            reply.error = "operation_timeout"
+
+    async def says(self, text: str, *, channel: str, thread_ts: str | None = None) -> Message:
+        """Post a message; the bot hears it if it is mentioned, or subscribed to messages."""
+        slack, where = self.slack, self.slack.channel(channel)
+        typed = self.slack.as_typed(text)
+        message = Message(slack.workspace.stamp(), where.id, self.id, typed, thread_ts=thread_ts)
+        slack.workspace.show(message)
+        if not where.has_bot:
+            return message
+        event: Json = {"user": self.id, "text": typed, "ts": message.ts, "team": TEAM}
+        event |= {"channel": where.id, "event_ts": message.ts, "client_msg_id": str(uuid.uuid4())}
+        if thread_ts is not None:
+            event["thread_ts"] = thread_ts
+        kind = KINDS[where.kind]
+        if f"<@{BOT_USER}>" in typed and where.kind != "im" and slack.hears("app_mention"):
+            await slack.event({"type": "app_mention", **event})
+        if slack.hears(f"message.{kind}"):
+            short = {"channels": "channel", "groups": "group"}.get(kind, kind)
+            await slack.event({"type": "message", "channel_type": short, **event})
+        return message
+
+    def leaves(self, channel: str) -> None:
+        """Leave a channel: nothing can be shown to them alone there."""
+        self.slack.channel(channel).outsiders.add(self.id)
+
+
+def stamp_now() -> str:
+    """The time as Slack writes it."""
+    return f"{time.time():.6f}"
+
+
+ENTITY = re.compile(r"(<[@#!][^<>]+>)")
+
+
+def as_typed(text: str, names: dict[str, str]) -> str:
+    """What Slack makes of typed words: `@name` a mention, and `&`, `<`, `>` escaped."""
+    pieces = ENTITY.split(text)
+    for index in range(0, len(pieces), 2):
+        piece = pieces[index].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        for name in sorted(names, key=len, reverse=True):
+            piece = re.sub(rf"(?<![\w@])@{re.escape(name)}\b", f"<@{names[name]}>", piece)
+        pieces[index] = piece
+    return "".join(pieces)
