@@ -26,7 +26,7 @@ def session_broker() -> Iterator[Broker]:
 def broker(session_broker: Broker) -> Broker:
     """RabbitMQ, running and without an alarm whatever the test before did to it."""
     session_broker.start_now()
-    session_broker.eval("rabbit_alarm:clear_alarm({resource_limit, memory, node()}).")
+    session_broker.memory_alarm_now(False)
     return session_broker
 
 

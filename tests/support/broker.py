@@ -146,12 +146,17 @@ class Broker:
 
     async def memory_alarm(self, on: bool) -> None:
         """Raise or clear the memory alarm, which blocks who publishes, after the first message."""
+        await asyncio.to_thread(self.memory_alarm_now, on)
+
+    def memory_alarm_now(self, on: bool) -> None:
+        """`memory_alarm` for plain functions."""
         order = (
             "set_alarm({{resource_limit, memory, node()}, []})"
             if on
             else "clear_alarm({resource_limit, memory, node()})"
         )
-        await asyncio.to_thread(self.eval, f"rabbit_alarm:{order}.")
+        # The order is only noted; a question to the same process is answered after it was obeyed.
+        self.eval(f"rabbit_alarm:{order}, rabbit_alarm:get_alarms().")
 
     def connections(self) -> int:
         """How many clients are connected."""
