@@ -1,0 +1,151 @@
+"""Confirmed publishes over one connection, pipelined: frames in the order of the calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import aiormq
+from aiormq.abc import AbstractConnection
+from aiormq.exceptions import ChannelInvalidStateError, PublishError
+
+from baton.amqp import wire
+from baton.channel import Envelope
+from baton.errors import Disconnected, Unconfirmed, Unroutable
+
+LOOK_AFTER = 0.2
+"""A confirm that takes longer than this, in seconds, makes us look whether the broker blocks us."""
+
+
+class Publisher:
+    """Publishes over `connection`.
+
+    Tells `blocked` when the broker stops taking messages, and when it takes them again.
+    """
+
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        channel: aiormq.Channel,
+        url: str,
+        blocked: Callable[[bool], None],
+    ) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._url = url
+        self._blocked = blocked
+        self._pending: dict[asyncio.Task[object], str] = {}
+        self._ids: dict[str, asyncio.Task[object]] = {}
+        self._look: asyncio.TimerHandle | None = None
+        self._unblock: asyncio.Task[None] | None = None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the broker takes no messages for the moment."""
+        return self._unblock is not None
+
+    async def publish(
+        self,
+        exchange: str,
+        keys: Sequence[str],
+        envelope: Envelope,
+        *,
+        mandatory: bool,
+        timeout: float,
+    ) -> None:
+        """Publish and wait for the confirm, at most `timeout` seconds: see Channel.publish."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        # A returned message is known by its id alone, so one id is under way only once at a time.
+        while (earlier := self._ids.get(envelope.id)) is not None:
+            await asyncio.wait({earlier}, timeout=max(0.0, deadline - loop.time()))
+            if loop.time() >= deadline:
+                break
+        # A task of its own: given up, it still takes the late confirm or return, and what the
+        # client does to it when the connection dies does not cancel us.
+        task: asyncio.Task[object] = loop.create_task(
+            self._channel.basic_publish(
+                envelope.body,
+                exchange=exchange,
+                routing_key=keys[0],
+                properties=wire.properties(envelope, keys[1:]),
+                mandatory=mandatory,
+                wait=False,
+            )
+        )
+        self._track(task, envelope.id)
+        await asyncio.wait({task}, timeout=max(0.0, deadline - loop.time()))
+        self._conclude(task, exchange, keys[0], timeout)
+
+    async def close(self) -> None:
+        """Give up what is not confirmed."""
+        if self._look is not None:
+            self._look.cancel()
+        rest: set[asyncio.Task[object]] = set(self._pending)
+        if self._unblock is not None:
+            self._unblock.cancel()
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest)
+
+    def _track(self, task: asyncio.Task[object], id: str) -> None:
+        self._pending[task] = id
+        if id:
+            self._ids[id] = task
+        task.add_done_callback(self._done)
+        if self._look is None:
+            self._look = asyncio.get_running_loop().call_later(LOOK_AFTER, self._look_now)
+
+    def _done(self, task: asyncio.Task[object]) -> None:
+        id = self._pending.pop(task)
+        if self._ids.get(id) is task:
+            del self._ids[id]
+        if not task.cancelled():
+            task.exception()  # the caller may have given up: nobody else asks for it
+
+    def _conclude(
+        self, task: asyncio.Task[object], exchange: str, key: str, timeout: float
+    ) -> None:
+        if not task.done():
+            raise Unconfirmed(key=key, exchange=exchange, reason=f"nothing within {timeout:g} s")
+        if task.cancelled():
+            raise Unconfirmed(key=key, exchange=exchange, reason="the connection was lost")
+        error = task.exception()
+        if error is None:
+            return
+        if isinstance(error, PublishError):
+            raise Unroutable(key=key, exchange=exchange)
+        if isinstance(error, ChannelInvalidStateError):
+            raise Disconnected(url=self._url, reason="the connection was lost")
+        if isinstance(error, ValueError):
+            raise error
+        raise Unconfirmed(key=key, exchange=exchange, reason=wire.why(error))
+
+    def _look_now(self) -> None:
+        self._look = None
+        if not self._pending:
+            return
+        if self._unblock is None and _waits(self._connection):
+            self._unblock = asyncio.create_task(self._until_unblocked())
+        self._look = asyncio.get_running_loop().call_later(LOOK_AFTER, self._look_now)
+
+    async def _until_unblocked(self) -> None:
+        self._blocked(True)
+        await self._connection.ready()
+        self._unblock = None
+        self._blocked(False)
+
+
+def _waits(connection: AbstractConnection) -> bool:
+    """Whether `connection.ready()` would have to wait: the broker said Connection.Blocked.
+
+    The broker says so only after we publish, and the client has no other word of it.
+    """
+    probe = connection.ready()
+    try:
+        probe.send(None)
+    except StopIteration:
+        return False
+    probe.close()
+    return True

@@ -1,0 +1,85 @@
+"""A consumer on a queue, before and after a reconnect, and what it hands out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiormq.abc import DeliveredMessage
+
+from baton.amqp import wire
+from baton.amqp.settling import Settler
+from baton.channel import Envelope, Handler
+from baton.exchanges import Queue
+from baton.link import Handlers
+
+
+@dataclass(eq=False, slots=True)
+class AmqpDelivery:
+    """One message, to be settled once; a second time does nothing."""
+
+    envelope: Envelope
+    key: str
+    redelivered: bool
+    _tag: int
+    _settler: Settler | None
+
+    async def ack(self) -> None:
+        """It is dealt with. Does not wait for the network."""
+        if self._settler is not None:
+            self._settler.ack(self._tag)
+            self._settler = None
+
+    async def reject(self, *, requeue: bool) -> None:
+        """Put it back, or bury it. Does not wait for the network."""
+        if self._settler is not None:
+            self._settler.reject(self._tag, requeue)
+            self._settler = None
+
+
+def delivery(message: DeliveredMessage, settler: Settler) -> AmqpDelivery:
+    """What was delivered on the channel of `settler`."""
+    return AmqpDelivery(
+        wire.envelope(message),
+        message.routing_key or "",
+        bool(message.redelivered),
+        message.delivery_tag or 0,
+        settler,
+    )
+
+
+@dataclass(eq=False)
+class AmqpSubscription:
+    """Hands the messages of `queue` to `handler`, over the AMQP channel it has at the time."""
+
+    queue: Queue
+    handler: Handler
+    prefetch: int
+    handlers: Handlers
+    forget: Callable[[AmqpSubscription], None]
+    settler: Settler | None = None
+    tag: str = ""
+    cancelled: bool = False
+
+    async def receive(self, message: DeliveredMessage) -> None:
+        """A message came."""
+        if self.settler is None:
+            return
+        found = delivery(message, self.settler)
+        if self.cancelled:
+            self.settler.reject(message.delivery_tag or 0, requeue=True)
+        else:
+            self.handlers.start(self.handler, found)
+
+    async def cancel(self) -> None:
+        """Take no more deliveries. Idempotent."""
+        if self.cancelled:
+            return
+        self.cancelled = True
+        self.forget(self)
+        if self.settler is not None and not self.settler.channel.is_closed:
+            call = asyncio.ensure_future(self.settler.channel.basic_cancel(self.tag, timeout=5))
+            await asyncio.wait({call})
+            if not call.cancelled():
+                call.exception()  # the connection is gone, and with it the consumer

@@ -1,0 +1,94 @@
+"""Baton's values as AMQP has them, and back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from aiormq.abc import DeliveredMessage
+from pamqp.commands import Basic
+
+from baton.channel import Envelope
+from baton.exchanges import Queue
+from baton.messages import CONTENT_TYPE
+
+HEARTBEAT = 10
+"""Seconds. A peer that is gone is noticed after three of them, and one second each."""
+
+PERSISTENT = 2
+
+
+def properties(envelope: Envelope, more_keys: Sequence[str] = ()) -> Basic.Properties:
+    """The AMQP properties that mirror an envelope; `more_keys` are further routing keys."""
+    headers: dict[str, Any] = dict(envelope.headers)
+    if more_keys:
+        headers["CC"] = list(more_keys)
+    stamp = envelope.timestamp
+    return Basic.Properties(
+        content_type=CONTENT_TYPE,
+        delivery_mode=PERSISTENT,
+        message_id=envelope.id or None,
+        message_type=envelope.type or None,
+        correlation_id=envelope.correlation or None,
+        timestamp=None if stamp is None else datetime.fromtimestamp(int(stamp), UTC),
+        headers=headers or None,
+    )
+
+
+def envelope(message: DeliveredMessage) -> Envelope:
+    """What was delivered. Of the headers, those that are text."""
+    found = message.header.properties
+    return Envelope(
+        body=message.body,
+        id=found.message_id or "",
+        type=found.message_type or "",
+        correlation=found.correlation_id or "",
+        timestamp=None if found.timestamp is None else found.timestamp.timestamp(),
+        headers={
+            name: value for name, value in (found.headers or {}).items() if isinstance(value, str)
+        },
+    )
+
+
+def queue_arguments(queue: Queue) -> dict[str, Any]:
+    """How a quorum queue is declared so that it keeps what `queue` says. Times are in ms."""
+    arguments: dict[str, Any] = {
+        "x-queue-type": "quorum",
+        # The broker counts the times a message came back, and buries it at the next.
+        "x-delivery-limit": queue.delivery_limit - 1,
+    }
+    if queue.single_active:
+        arguments["x-single-active-consumer"] = True
+    if queue.expires is not None:
+        arguments["x-expires"] = int(queue.expires * 1000)
+    if queue.ttl is not None:
+        arguments["x-message-ttl"] = int(queue.ttl * 1000)
+    if queue.dead_letter:
+        arguments["x-dead-letter-exchange"] = queue.dead_letter
+        if queue.dead_letter_key:
+            arguments["x-dead-letter-routing-key"] = queue.dead_letter_key
+    return arguments
+
+
+def shown(url: str) -> str:
+    """`url` without password and options, for logs and errors."""
+    parts = urlsplit(url)
+    user, at, address = parts.netloc.rpartition("@")
+    return urlunsplit((parts.scheme, user.partition(":")[0] + at + address, parts.path, "", ""))
+
+
+def dialled(url: str) -> str:
+    """`url` with our heartbeat, unless it names its own."""
+    parts = urlsplit(url)
+    options = {"heartbeat": str(HEARTBEAT), **dict(parse_qsl(parts.query))}
+    return urlunsplit(parts._replace(query=urlencode(options)))
+
+
+def why(error: BaseException) -> str:
+    """What `error` of the client library means, in a few words."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    said = " ".join(str(part) for part in error.args if part not in (None, ""))
+    return said or f"the connection was lost ({type(error).__name__})"
