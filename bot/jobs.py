@@ -51,6 +51,8 @@ class Job:
     cancelled_by: Person | None = None
     told: bool = False
     """Whether every post of it shows how it ended."""
+    revision: int = 0
+    """Counts what changed in it or its runs, so that `told` is said only of what was shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class AuditEntry:
     """`allowed`, `refused`, `answered` or `unusable`."""
     reason: str = ""
     job: str = ""
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
