@@ -4,11 +4,20 @@ starts."""
 from __future__ import annotations
 
 import tomllib
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -169,8 +178,19 @@ def _must(error: ErrorDetails) -> str:
 
 def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
     """The keys that may stand where the last of `path` stands."""
-    current: Any = model
+    current = _model_in(model)
     for part in path[:-1]:
-        fields = getattr(current, "model_fields", {})
-        current = fields[part].annotation if part in fields else None
-    return list(getattr(current, "model_fields", {}))
+        fields = current.model_fields if current else {}
+        if part in fields:  # anything else is a key of a mapping or a place in a list
+            current = _model_in(fields[part].annotation)
+    return list(current.model_fields) if current else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that `annotation` is, or is about: `X | None`, a list or a mapping of X."""
+    if isinstance(annotation, type) and issubclass(annotation, RootModel):
+        return _model_in(annotation.model_fields["root"].annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(argument) for argument in typing.get_args(annotation))
+    return next((model for model in found if model is not None), None)

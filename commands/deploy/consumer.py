@@ -1,0 +1,88 @@
+"""Takes a request to deploy: step 3 of the path (doing).
+
+Refuses what this server is not configured for and what would be a second deploy at the same time.
+"""
+
+from __future__ import annotations
+
+import errno
+import getpass
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from baton.command import Command
+from baton.consumer import Consumer
+from baton.errors import Failed, Refused
+from baton.messages import now
+from baton.run import Run
+from baton.server import Server
+from baton.words import did_you_mean
+from commands.deploy.command import Deploy
+from commands.deploy.deployment import Deployment
+from commands.deploy.settings import AppSettings, DeploySettings
+from commands.deploy.underway import Note, only_one
+
+
+class DeployConsumer(Consumer[Deploy]):
+    """Deploys the apps that its settings name."""
+
+    command: ClassVar[type[Command]] = Deploy
+    settings_type = DeploySettings
+
+    def __init__(
+        self, server: Server, settings: Any = None, clock: Callable[[], datetime] = now
+    ) -> None:
+        super().__init__(server, settings)
+        self._apps: dict[str, AppSettings] = settings.root if settings is not None else {}
+        self._clock = clock
+
+    @property
+    def app_names(self) -> Iterable[str]:
+        """Every app that can be deployed here runs here."""
+        return self._apps
+
+    async def process_message(self, run: Run[Deploy]) -> None:
+        """Deploy what is asked, or raise Refused or Failed with what keeps it from being live."""
+        settings = self._settings_of(run.command)
+        note = Note(
+            job=run.request.job,
+            requester=run.request.requester.name or run.request.requester.id,
+            what=f"{run.command.app} {run.command.ref or settings.ref}",
+            since=f"{self._clock():%H:%M:%S} UTC",
+        )
+        try:
+            settings.path.mkdir(parents=True, exist_ok=True)
+            with only_one(settings.path, note) as underway:
+                await Deployment(run, settings, underway, self._clock).carry_out()
+        except OSError as error:
+            raise Failed(cannot(error, settings.path)) from error
+
+    def _settings_of(self, command: Deploy) -> AppSettings:
+        if command.environment != self.server.environment:
+            raise Refused(
+                f"This server is in {self.server.environment}, not {command.environment}."
+            )
+        settings = self._apps.get(command.app)
+        if settings is None:
+            known = f"it knows {', '.join(sorted(self._apps))}" if self._apps else "it knows none"
+            raise Refused(
+                f"This server has no [deploy.{command.app}] in its configuration: {known}."
+                + did_you_mean(command.app, self._apps)
+            )
+        return settings
+
+
+def cannot(error: OSError, path: Path) -> str:
+    """What `error` means to people, and what to do."""
+    where = error.filename or path
+    advice = {
+        "ENOSPC": "free some disk, and deploy again",
+        "EDQUOT": "the quota is used up: free some disk, and deploy again",
+        "EROFS": "the disk is mounted read-only",
+        "EACCES": f"let {getpass.getuser()}, whom the agent runs as, write there",
+        "EPERM": f"let {getpass.getuser()}, whom the agent runs as, write there",
+    }.get(errno.errorcode.get(error.errno or 0, ""), "")
+    text = f"{where}: {error.strerror or error}"
+    return f"{text}: {advice}" if advice else text

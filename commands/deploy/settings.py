@@ -1,0 +1,210 @@
+"""What an agent's configuration says of the apps that it deploys: the tables `[deploy.NAME]`. Pure.
+
+[deploy.shop]
+path = "/srv/shop"                  # holds releases/, shared/, repo/ and the link current
+repository = "https://git.example.com/shop.git"
+steps = [["make", "build"], ["bin/migrate", "--to", "{commit}"]]
+restart = ["systemctl", "restart", "shop"]
+health = { url = "http://127.0.0.1:8080/health", contains = "{commit}" }
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from baton.command import Name, Ref
+
+PLACEHOLDERS = ("app", "commit", "environment", "host", "ref", "release")
+LIVE_PLACEHOLDERS = ("app", "commit", "environment", "host", "release")
+"""What `restart` and `health` may say: they also serve on the way back, to what no ref names."""
+
+TOKEN_LENGTH = 16
+"""A user name in an address that is as long as this is taken for a token."""
+
+_A_PROGRAM = 'a program as a list of words, such as ["make", "build"]'
+
+_PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}|\{([a-z_]+)\}")
+_SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+_USER_IN_URL = re.compile(r"^[a-z][a-z0-9+.-]*://([^/@\s]*)@", re.IGNORECASE)
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """`text` with its placeholders filled; `{{word}}` stands for a literal `{word}`."""
+    return _PLACEHOLDER.sub(lambda m: f"{{{m[1]}}}" if m[1] else values[m[2]], text)
+
+
+def _placeholders(texts: Iterable[str]) -> set[str]:
+    return {match[2] for text in texts for match in _PLACEHOLDER.finditer(text) if match[2]}
+
+
+def _only(texts: Iterable[str], allowed: Iterable[str], what: str) -> None:
+    for name in sorted(_placeholders(texts) - set(allowed)):
+        raise ValueError(
+            f"{what} without {{{name}}}: it can hold "
+            f"{', '.join(f'{{{a}}}' for a in sorted(allowed))} "
+            f"(and {{{{{name}}}}} stands for the text itself)"
+        )
+
+
+def _argv(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if not argv or not argv[0] or any("\0" in word for word in argv):
+        raise ValueError(_A_PROGRAM)
+    _only(argv, PLACEHOLDERS, "a program")
+    if _placeholders(argv[:1]) - {"release"}:
+        raise ValueError("a program whose first word is fixed, or begins with {release}")
+    return argv
+
+
+Argv = Annotated[tuple[str, ...], AfterValidator(_argv)]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Step(_Table):
+    """A program to run in the new release: a list of words, or a table with more to say."""
+
+    run: Argv
+    name: str = ""
+    timeout: Seconds | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_list(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(_A_PROGRAM)
+        return {"run": value} if isinstance(value, list | tuple) else value
+
+    @property
+    def label(self) -> str:
+        """What it is called in the thread."""
+        text = self.name or " ".join(self.run)
+        return text if len(text) <= 48 else f"{text[:47]}…"
+
+
+class Health(_Table):
+    """How to tell that the app is well: by what an address answers, or by a program's exit code.
+
+    It is asked every `interval` seconds until it is well, for `timeout` seconds at most.
+    """
+
+    url: str | None = None
+    status: int = Field(default=200, ge=100, le=599)
+    contains: str = ""
+    command: Argv | None = None
+    timeout: Seconds = 30.0
+    interval: Seconds = 1.0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.url is None) == (self.command is None):
+            raise ValueError("either a url or a command")
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError("a url that begins with http:// or https://")
+        if self.command and self.model_fields_set & {"status", "contains"}:
+            raise ValueError("a command alone: status and contains go with a url")
+        return self
+
+
+class AppSettings(_Table):
+    """How one app is deployed on this server. Times are in seconds."""
+
+    path: Path
+    repository: str | None = None
+    fetch: Argv | None = None
+    ref: Ref = "HEAD"
+    steps: tuple[Step, ...] = ()
+    restart: Argv | None = None
+    health: Health | None = None
+    shared: tuple[str, ...] = ()
+    keep: int = Field(default=5, ge=1)
+    step_timeout: Seconds = 900.0
+    grace: float = Field(default=10.0, ge=0, allow_inf_nan=False)
+    env: Mapping[VariableName, str] = Field(default_factory=dict)
+    pass_env: tuple[VariableName, ...] = ()
+    secrets: tuple[VariableName, ...] = ()
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        if not path.is_absolute() or path == Path(path.anchor):
+            raise ValueError("the absolute path of a folder of its own, such as /srv/shop")
+        return path
+
+    @field_validator("repository")
+    @classmethod
+    def _no_option(cls, repository: str | None) -> str | None:
+        if repository is not None and (not repository or repository.startswith("-")):
+            raise ValueError("the address or the path of a git repository")
+        return repository
+
+    @field_validator("shared")
+    @classmethod
+    def _inside(cls, shared: tuple[str, ...]) -> tuple[str, ...]:
+        for name in shared:
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts or not path.parts:
+                raise ValueError("paths inside a release, such as config/.env or log/")
+        return shared
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.repository is None) == (self.fetch is None):
+            raise ValueError("given either a repository or a program to fetch with")
+        known = set(PLACEHOLDERS) if self.repository else set(PLACEHOLDERS) - {"commit"}
+        live = known & set(LIVE_PLACEHOLDERS)
+        _only(self.fetch or (), known, "given a fetch")
+        _only((word for step in self.steps for word in step.run), known, "given steps")
+        _only(self.restart or (), live, "given a restart")
+        if self.health is not None:
+            asked = (self.health.url or "", self.health.contains, *(self.health.command or ()))
+            _only(asked, live, "given a health check")
+        return self
+
+    def secret_values(self, env: Mapping[str, str]) -> list[str]:
+        """What must be masked in output: variables of `env` that are secret by name, and the
+        credentials in the repository's address."""
+        secret = [
+            value
+            for name, value in env.items()
+            if name in self.secrets or _SECRET_NAME.search(name)
+        ]
+        found = _USER_IN_URL.match(self.repository or "")
+        if found:
+            user, colon, password = found[1].partition(":")
+            secret += [password] if colon else [user] if len(user) >= TOKEN_LENGTH else []
+        return secret
+
+
+class DeploySettings(RootModel[dict[Name, AppSettings]]):
+    """The apps that this server deploys, by name."""
+
+    root: dict[Name, AppSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        owner: dict[Path, str] = {}
+        for app, settings in self.root.items():
+            if settings.path in owner:
+                raise ValueError(
+                    f"a path for each app: {owner[settings.path]} and {app} have the same"
+                )
+            owner[settings.path] = app
+        return self

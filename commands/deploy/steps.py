@@ -1,0 +1,101 @@
+"""Running a program of an app's configuration, and passing on what it says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from baton.errors import Failed
+from baton.run import Run
+from commands.deploy.command import Deploy
+from commands.deploy.settings import AppSettings, filled
+from commands.deploy.underway import Underway
+from commands.lines import Secrets
+from commands.process import Ended, Program, birth, execute
+
+
+@dataclass
+class Steps:
+    """The steps of one deploy, counted for the progress bar. `values` fill the placeholders."""
+
+    run: Run[Deploy]
+    settings: AppSettings
+    underway: Underway
+    values: dict[str, str]
+    total: int
+    begun: int = 0
+    env: Mapping[str, str] = field(init=False)
+    secrets: Secrets = field(init=False)
+
+    def __post_init__(self) -> None:
+        passed = {name: os.environ[name] for name in self.settings.pass_env if name in os.environ}
+        self.env = {**passed, **self.settings.env}
+        self.secrets = Secrets(self.settings.secret_values(self.env))
+
+    def begin(self, step: str, text: str) -> None:
+        """Say that the next step begins."""
+        percent = min(100 * self.begun // self.total, 99)
+        self.begun += 1
+        self.run.notify_info(self.secrets.mask(text), step=self.secrets.mask(step), percent=percent)
+
+    def say(self, step: str, text: str) -> None:
+        """Say something within a step, as output."""
+        self.run.notify_log(self.secrets.mask(text), step=self.secrets.mask(step))
+
+    async def program(
+        self, step: str, argv: tuple[str, ...], cwd: Path, timeout: float | None = None
+    ) -> None:
+        """Run `argv` with its placeholders filled. Raises Failed if it does not end well."""
+        ended = await self.ended(step, argv, cwd, timeout)
+        if not ended.well:
+            raise Failed(f"{self.secrets.mask(step)} failed: {ended}")
+
+    async def ended(
+        self, step: str, argv: tuple[str, ...], cwd: Path, timeout: float | None = None
+    ) -> Ended:
+        """How `argv` ends with its placeholders filled.
+
+        Raises Failed if it cannot be started or takes too long.
+        """
+        known = {f"BATON_{name.upper()}": value for name, value in self.values.items()}
+        words = tuple(filled(word, self.values) for word in argv)
+        return await self._execute(step, words, cwd, timeout, {**known, **self.env})
+
+    async def ours(
+        self,
+        step: str,
+        argv: tuple[str, ...],
+        cwd: Path,
+        env: Mapping[str, str],
+        said: list[str] | None = None,
+    ) -> Ended:
+        """How `argv`, which is our own and not configured, ends; `said` gets what it says."""
+        return await self._execute(step, argv, cwd, None, {**env, **self.env}, said)
+
+    async def _execute(
+        self,
+        step: str,
+        argv: tuple[str, ...],
+        cwd: Path,
+        timeout: float | None,
+        env: Mapping[str, str],
+        said: list[str] | None = None,
+    ) -> Ended:
+        program = Program(
+            argv,
+            cwd,
+            env=env,
+            timeout=timeout or self.settings.step_timeout,
+            grace=self.settings.grace,
+            secrets=self.secrets,
+        )
+        name = self.secrets.mask(step)
+        tell = (lambda text: self.run.notify_log(text, step=name)) if said is None else said.append
+        try:
+            return await execute(
+                program, tell, lambda pid: self.underway.note(group=pid, born=birth(pid))
+            )
+        except Failed as error:
+            raise Failed(f"{name} failed: {error}") from error

@@ -1,0 +1,96 @@
+"""One deploy at a time for each app on a host, and what an interrupted one has left behind.
+
+The lock is flock(2) on a file in the app's folder: it holds between agents as within one, and the
+kernel lets it go when its holder dies. While it is held the file says who holds it and what is
+being made; what still stands there when nobody holds it was interrupted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from baton.errors import Refused
+
+FILE = "deploy.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A deploy under way. `group` is the process group of its step; `born` tells it from a later
+    one of the same id."""
+
+    job: str = ""
+    requester: str = ""
+    what: str = ""
+    since: str = ""
+    release: str = ""
+    group: int = 0
+    born: str = ""
+
+    def __str__(self) -> str:
+        who = f", asked by {self.requester}" if self.requester else ""
+        return f"{self.what or 'a deploy'} (job {self.job or 'unknown'}{who}, since {self.since})"
+
+
+class Underway:
+    """The deploy that holds the lock."""
+
+    def __init__(self, descriptor: int, note: Note, left: Note | None) -> None:
+        self._descriptor = descriptor
+        self._note = note
+        self.left = left
+        """What an interrupted deploy has noted, if there was one."""
+        self.note()
+
+    def note(self, **changes: Any) -> None:
+        """Write down what is being made now."""
+        self._note = replace(self._note, **changes)
+        text = json.dumps(asdict(self._note)).encode()
+        os.pwrite(self._descriptor, text, 0)
+        os.ftruncate(self._descriptor, len(text))
+
+    def close(self) -> None:
+        """Let the next one in. A release that is still noted is left for it to clean up."""
+        try:
+            if not self._note.release:
+                os.ftruncate(self._descriptor, 0)
+        finally:
+            os.close(self._descriptor)
+
+
+@contextmanager
+def only_one(path: Path, note: Note) -> Iterator[Underway]:
+    """Hold the lock of the app in `path`.
+
+    Raises Refused, naming the deploy under way, if there is one.
+    """
+    descriptor = os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        underway = Underway(descriptor, note, _read(descriptor))
+    except BlockingIOError:
+        other = _read(descriptor) or Note()
+        os.close(descriptor)
+        raise Refused(f"One deploy at a time: {other} is under way on this server.") from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    try:
+        yield underway
+    finally:
+        underway.close()
+
+
+def _read(descriptor: int) -> Note | None:
+    try:
+        held = json.loads(os.pread(descriptor, 65_536, 0))
+        return Note(**{name: held[name] for name in Note.__slots__ if name in held})
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,88 @@
+"""What a process writes, as lines that people can read: no colours, secrets masked. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+RAW_LIMIT = 65_536
+"""Bytes of one line that are kept while it is put together."""
+LINE_LIMIT = 4_000
+"""Characters of one line that are shown."""
+MASK = "•••"
+SHORTEST_SECRET = 4
+"""Shorter values are not masked: they would blot out half of the output and protect nothing."""
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements (ECMA-48, 5.4)
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC and other strings: titles, links
+    r"|\x1b[ -/]*[0-~]"
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Secrets:
+    """Values that must not be shown."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        lines = {line.strip() for value in values for line in value.splitlines()}
+        known = sorted((v for v in lines if len(v) >= SHORTEST_SECRET), key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def mask(self, text: str) -> str:
+        """`text` with every secret in it replaced by `•••`."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+
+class Lines:
+    """Puts lines together from pieces of output.
+
+    A lone carriage return starts the line anew, as on a terminal, so of a progress bar the last
+    state is kept. What is no UTF-8 becomes `�`.
+    """
+
+    def __init__(self, secrets: Secrets | None = None) -> None:
+        self._secrets = secrets or Secrets()
+        self._line = bytearray()
+        self._cut = 0
+        self._returned = False
+        self.last = ""
+        """The last line that was not blank."""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that `data` completes."""
+        *whole, rest = data.split(b"\n")
+        lines = []
+        for part in whole:
+            self._extend(part)
+            lines.append(self._take())
+        self._extend(rest)
+        return lines
+
+    def finish(self) -> list[str]:
+        """What is left when the output has ended without a line end."""
+        return [self._take()] if self._line else []
+
+    def _extend(self, part: bytes) -> None:
+        for number, piece in enumerate(part.split(b"\r")):
+            self._returned = self._returned or number > 0
+            if not piece:
+                continue
+            if self._returned:
+                self._line.clear()
+                self._cut, self._returned = 0, False
+            room = RAW_LIMIT - len(self._line)
+            self._line += piece[:room]
+            self._cut += max(len(piece) - room, 0)
+
+    def _take(self) -> str:
+        text = self._line.decode("utf-8", "replace")
+        text = self._secrets.mask(_CONTROLS.sub("", _ESCAPES.sub("", text))).rstrip()
+        cut = self._cut + max(len(text) - LINE_LIMIT, 0)
+        if cut:
+            text = f"{text[:LINE_LIMIT]}… ({cut} more characters in this line)"
+        self._line.clear()
+        self._cut, self._returned = 0, False
+        if text:
+            self.last = text
+        return text

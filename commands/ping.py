@@ -1,0 +1,74 @@
+"""`/ping ENV`: every agent of an environment answers, with its facts."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from baton.command import Command, Host, Name, Positional, Reach
+from baton.consumer import Consumer, Extension
+from baton.errors import Refused
+from baton.messages import Pong, State
+from baton.outcome import Outcome, RunReport, named
+from baton.run import Run
+
+
+class Ping(Command):
+    """Ask the agents of an environment whether they are there.
+
+    Says how many answered and how fast, and names who did not.
+    """
+
+    name: ClassVar[str] = "ping"
+    reach: ClassVar[Reach] = Reach.ALL
+    example: ClassVar[str] = "/ping prod"
+    accept_within: ClassVar[float] = 5.0
+    timeout: ClassVar[float] = 10.0
+    changes: ClassVar[bool] = False
+
+    environment: Name = Field(description="the environment to ask, such as prod")
+    host: Annotated[Host | None, Positional] = Field(None, description="this server only")
+
+    def outcome(self, runs: Sequence[RunReport]) -> Outcome:
+        """`5 of 6 answered, p50 12 ms, max 40 ms; missing: web-6`."""
+        if not runs:
+            return Outcome(f"nobody in {self.environment} was asked")
+        answered = [run for run in runs if run.state is State.SUCCEEDED]
+        missing = [run.host for run in runs if run.state.final and run not in answered]
+        summary = f"{len(answered)} of {len(runs)} answered"
+        took = [run.seconds for run in answered if run.seconds is not None]
+        if took:
+            summary += f", p50 {_brief(statistics.median(took))}, max {_brief(max(took))}"
+        if missing:
+            summary += f"; missing: {named(missing)}"
+        return Outcome(summary)
+
+
+class PingConsumer(Consumer[Ping]):
+    """Answers with what this server says of itself."""
+
+    command: ClassVar[type[Command]] = Ping
+
+    async def process_message(self, run: Run[Ping]) -> None:
+        """Answer with a pong; refuse if another server is meant."""
+        if run.command.host not in (None, self.server.fqdn):
+            raise Refused(f"This is {self.server.fqdn}, not {run.command.host}.")
+        run.answer(
+            Pong(
+                source=run.host,
+                job=run.request.job,
+                request=run.request.id,
+                attempt=run.request.attempt,
+                facts=self.server.facts(),
+            )
+        )
+
+
+def _brief(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+extension = Extension(Ping, PingConsumer)

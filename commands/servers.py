@@ -1,0 +1,73 @@
+"""`/servers`: who is there, what runs on it, when it was last heard. The bot answers by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from baton.command import Command, Known, Name, Positional, Reach, Seen
+from baton.consumer import Extension
+from baton.errors import UsageError
+from baton.outcome import Answer, duration, named
+from baton.words import did_you_mean
+
+COLUMNS = ("host", "environment", "apps", "last heard", "version")
+
+
+class Servers(Command):
+    """Who is there, what runs on it, and when it was last heard."""
+
+    name: ClassVar[str] = "servers"
+    reach: ClassVar[Reach] = Reach.HERE
+    example: ClassVar[str] = "/servers prod"
+    changes: ClassVar[bool] = False
+
+    environment: Annotated[Name | None, Positional] = Field(
+        None, description="this environment only"
+    )
+
+    def answer(self, known: Known) -> Answer:
+        """A table of the servers, the missing ones marked.
+
+        Raises UsageError if no server of `environment` was ever heard.
+        """
+        servers = known.servers()
+        if not servers:
+            return Answer(
+                "No server has been heard yet. "
+                "An agent is started with `baton agent --config FILE`."
+            )
+        if self.environment is not None:
+            there = sorted({seen.facts.environment for seen in servers})
+            if self.environment not in there:
+                raise UsageError(
+                    f"ENVIRONMENT: no server in “{self.environment}” was ever heard: there are "
+                    f"{named(there)}.{did_you_mean(self.environment, there)}",
+                    f"Usage: {self.usage()}",
+                    "environment",
+                )
+            servers = [seen for seen in servers if seen.facts.environment == self.environment]
+        return Answer(_summary(servers), COLUMNS, tuple(_row(seen) for seen in servers))
+
+
+def _summary(servers: Sequence[Seen]) -> str:
+    missing = [seen.facts.host for seen in servers if seen.missing]
+    count = f"{len(servers)} server" + ("s" if len(servers) != 1 else "")
+    return f"{count}, missing: {named(missing)}" if missing else count
+
+
+def _row(seen: Seen) -> tuple[str, ...]:
+    facts = seen.facts
+    heard = f"{duration(seen.silent)} ago"
+    return (
+        facts.host,
+        facts.environment,
+        ", ".join(facts.apps) or "none",
+        f"missing, {heard}" if seen.missing else heard,
+        facts.version or "unknown",
+    )
+
+
+extension = Extension(Servers)
