@@ -5,17 +5,24 @@ Step 3 of the path (doing) ends here: a command's own consumer does the work in 
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
+import structlog
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from baton.command import Command
+from baton.errors import BatonError, Refused
 from baton.exchanges import command_key
+from baton.messages import State
+from baton.outcome import duration
 from baton.run import C, Run
 from baton.server import Server
+
+log = structlog.get_logger(__name__)
 
 
 class NoSettings(BaseModel):
@@ -75,6 +82,29 @@ class Consumer(ABC, Generic[C]):
         the run. When the run is cancelled, CancelledError arrives here: stop what was started,
         then let it pass.
         """
+
+
+async def perform(consumer: Consumer[Any], run: Run[Any]) -> None:
+    """Have `consumer` do what `run` is for, within the request's timeout, and close the run as it
+    went. A cancellation passes, and whoever cancelled closes the run."""
+    request = run.request
+    bound = asyncio.timeout(request.timeout)
+    try:
+        async with bound:
+            await consumer.process_message(run)
+        run.close(State.SUCCEEDED)
+    except TimeoutError as error:
+        reason = f"something timed out: {error}"
+        if bound.expired():
+            reason = f"it took longer than {duration(request.timeout)} and was ended"
+        run.close(State.FAILED, reason)
+    except Refused as error:
+        run.close(State.REFUSED, str(error))
+    except BatonError as error:
+        run.close(State.FAILED, str(error))
+    except Exception as error:
+        log.exception("consumer failed", command=request.command, job=request.job)
+        run.close(State.FAILED, f"{type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True, slots=True)

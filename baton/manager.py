@@ -17,14 +17,8 @@ import structlog
 
 from baton.api import bury
 from baton.channel import Channel, Delivery, Subscription
-from baton.consumer import Consumer
-from baton.errors import (
-    BatonError,
-    InvalidMessage,
-    JournalUnavailable,
-    Refused,
-    UsageError,
-)
+from baton.consumer import Consumer, perform
+from baton.errors import InvalidMessage, JournalUnavailable, UsageError
 from baton.exchanges import DISCOVER, INPUT, agent_queue, host_key
 from baton.journal import Entry, Journal
 from baton.messages import (
@@ -198,31 +192,12 @@ class ConsumerManager:
 
     def _begin(self, run: Run[Any]) -> None:
         request = run.request
-        task = asyncio.create_task(self._perform(run), name=f"{request.command} {request.job}")
+        work = perform(self.consumers[request.command], run)
+        task = asyncio.create_task(work, name=f"{request.command} {request.job}")
         self._active[request.id, request.attempt] = _Active(run, task)
         task.add_done_callback(lambda _: self._ended(run))
         if run.command.changes:
             run.accept()
-
-    async def _perform(self, run: Run[Any]) -> None:
-        request = run.request
-        bound = asyncio.timeout(request.timeout)
-        try:
-            async with bound:
-                await self.consumers[request.command].process_message(run)
-            run.close(State.SUCCEEDED)
-        except TimeoutError as error:
-            reason = f"something timed out: {error}"
-            if bound.expired():
-                reason = f"it took longer than {duration(request.timeout)} and was ended"
-            run.close(State.FAILED, reason)
-        except Refused as error:
-            run.close(State.REFUSED, str(error))
-        except BatonError as error:
-            run.close(State.FAILED, str(error))
-        except Exception as error:
-            log.exception("consumer failed", command=request.command, job=request.job)
-            run.close(State.FAILED, f"{type(error).__name__}: {error}")
 
     def _ended(self, run: Run[Any]) -> None:
         active = self._active.pop((run.request.id, run.request.attempt))

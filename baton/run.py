@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from pydantic import JsonValue
@@ -112,8 +112,7 @@ class Run(Observable, Generic[C]):
         self._withheld += len(text) - len(kept)
         self._reported += len(kept)
         self._pending_step = step
-        for start in range(0, max(len(kept), 1), UPDATE_LIMIT):
-            part = kept[start : start + UPDATE_LIMIT]
+        for part in pieces(kept, UPDATE_LIMIT):
             if self._pending and self._pending_size + len(part) > UPDATE_LIMIT:
                 self._flush()
             self._pending.append(part)
@@ -156,3 +155,17 @@ class Run(Observable, Generic[C]):
             percent=percent,
             facts={**self._attributes, **facts},
         )
+
+
+def pieces(text: str, limit: int) -> Iterator[str]:
+    """`text` in pieces of at most `limit` characters, cut at line ends where there are any."""
+    start = 0
+    while len(text) - start > limit:
+        end = text.rfind("\n", start, start + limit + 1)
+        if end < start:
+            yield text[start : start + limit]
+            start += limit
+        else:
+            yield text[start:end]
+            start = end + 1
+    yield text[start:]
