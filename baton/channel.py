@@ -148,7 +148,7 @@ async def connect(urls: str | Sequence[str], *, name: str = "baton") -> Channel:
     from baton.errors import SettingsError
 
     pool = [urls] if isinstance(urls, str) else list(urls)
-    schemes = {url.partition("://")[0] for url in pool}
+    schemes = {scheme if mark else "" for scheme, mark, _ in (url.partition("://") for url in pool)}
     if schemes == {"memory"} and len(pool) == 1:
         from baton.memory import MemoryChannel
 
@@ -160,6 +160,6 @@ async def connect(urls: str | Sequence[str], *, name: str = "baton") -> Channel:
     raise SettingsError(
         file="BATON_BUS_URL or [bus] url",
         key="url",
-        problem=f"{', '.join(sorted(schemes)) or 'nothing'} is no bus that Baton knows",
+        problem=f"{' '.join(sorted(schemes)).strip() or 'nothing'} is no bus that Baton knows",
         must="amqp://, amqps:// (one or several) or memory://NAME",
     )

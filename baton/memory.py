@@ -176,8 +176,8 @@ class MemoryChannel(Linked):
 
     async def close(self) -> None:
         """Stop consuming and close."""
-        for subscription in list(self._subscriptions):
-            self.unsubscribe(subscription)
+        for holder in self._holders:
+            holder.prefetch = 0
         await self._handlers.drain()
         self._bus.leave(self)
         self.turn(Link.DOWN, "closed")
@@ -233,8 +233,6 @@ class MemoryChannel(Linked):
 
     def _lose(self) -> None:
         holders, self._holders = self._holders, []
-        for holder in holders:
-            holder.queue.detach(holder)
         for holder in holders:
             holder.release()
 

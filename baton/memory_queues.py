@@ -64,10 +64,11 @@ class Holder:
             self.queue.bury(message, "rejected")
 
     def release(self) -> None:
-        """Take no more, and give back all that is held."""
-        self.queue.detach(self)
+        """Take no more, and give back all that is held, before the next consumer has its turn."""
+        self.prefetch = 0
         messages, self.held = list(self.held.values()), {}
         self.queue.put_back(messages)
+        self.queue.detach(self)
 
 
 class MemoryQueue:

@@ -154,8 +154,8 @@ class AmqpChannel(Linked):
         if self._closing:
             return
         self._closing = True
-        for subscription in list(self._subscriptions):
-            await subscription.cancel()
+        for subscription in self._subscriptions:
+            subscription.paused = True
         await self._handlers.drain()
         if self._task is not None:
             self._task.cancel()

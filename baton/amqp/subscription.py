@@ -61,10 +61,12 @@ class AmqpSubscription:
     settler: Settler | None = None
     tag: str = ""
     cancelled: bool = False
+    paused: bool = False
+    """Nothing is handed out any more; what comes goes back, in order, when the channel closes."""
 
     async def receive(self, message: DeliveredMessage) -> None:
         """A message came."""
-        if self.settler is None:
+        if self.settler is None or self.paused:
             return
         found = delivery(message, self.settler)
         if self.cancelled:

@@ -1,0 +1,140 @@
+"""Both buses behind one face, so that one suite of tests can hold them to the same contract."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from baton.amqp import AmqpChannel
+from baton.channel import Channel
+from baton.memory import MemoryBus, MemoryChannel
+from tests.support.broker import Broker
+
+
+class Bus(Protocol):
+    """A bus of the test's own."""
+
+    async def open(self, name: str = "test") -> Channel:
+        """A new channel, with its link up."""
+
+    async def cut(self, channel: Channel) -> None:
+        """Break the connections of `channel`, from outside."""
+
+    async def block(self, on: bool) -> None:
+        """Let the bus run low on memory, or recover."""
+
+    async def advance(self, seconds: float) -> None:
+        """Let `seconds` pass, where time is simulated."""
+
+    async def close(self) -> None:
+        """Close every channel that was opened."""
+
+
+@dataclass(eq=False)
+class _Alarm:
+    callback: Callable[[], None]
+    live: bool = True
+
+    def cancel(self) -> None:
+        self.live = False
+
+
+@dataclass
+class SimulatedTime:
+    """Timers that fire when `advance` says so."""
+
+    now: float = 0.0
+    _count: itertools.count[int] = field(default_factory=itertools.count)
+    _alarms: list[tuple[float, int, _Alarm]] = field(default_factory=list)
+
+    def later(self, seconds: float, callback: Callable[[], None]) -> _Alarm:
+        """Call back once `seconds` have passed."""
+        alarm = _Alarm(callback)
+        heapq.heappush(self._alarms, (self.now + seconds, next(self._count), alarm))
+        return alarm
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass at once."""
+        end = self.now + seconds
+        while self._alarms and self._alarms[0][0] <= end:
+            self.now, _, alarm = heapq.heappop(self._alarms)
+            if alarm.live:
+                alarm.callback()
+        self.now = end
+
+
+class InMemory:
+    """`memory://`, with simulated time."""
+
+    def __init__(self) -> None:
+        self.time = SimulatedTime()
+        self.bus = MemoryBus("test", later=self.time.later)
+        self._channels: list[MemoryChannel] = []
+
+    async def open(self, name: str = "test") -> MemoryChannel:
+        channel = MemoryChannel("memory://test", on=self.bus)
+        self._channels.append(channel)
+        return channel
+
+    async def cut(self, channel: Channel) -> None:
+        assert isinstance(channel, MemoryChannel)
+        channel.drop()
+
+    async def block(self, on: bool) -> None:
+        if on:
+            self.bus.block()
+        else:
+            self.bus.up()
+
+    async def advance(self, seconds: float) -> None:
+        self.time.advance(seconds)
+
+    async def close(self) -> None:
+        for channel in self._channels:
+            await channel.close()
+
+
+class OverRabbit:
+    """RabbitMQ, in a virtual host of the test's own."""
+
+    def __init__(self, broker: Broker, url: str) -> None:
+        self._broker = broker
+        self._url = url
+        self._names: dict[int, str] = {}
+        self._channels: list[AmqpChannel] = []
+
+    async def open(self, name: str = "test") -> AmqpChannel:
+        name = f"{name} {len(self._channels)} {self._url.rpartition('/')[2]}"
+        channel = await AmqpChannel.open([self._url], name=name)
+        self._names[id(channel)] = name
+        self._channels.append(channel)
+        await asyncio.wait_for(channel.wait_up(), 20)
+        return channel
+
+    async def cut(self, channel: Channel) -> None:
+        await asyncio.to_thread(cut_connections, self._broker, self._names[id(channel)])
+
+    async def block(self, on: bool) -> None:
+        await self._broker.memory_alarm(on)
+
+    async def advance(self, seconds: float) -> None:
+        """Real time passes by itself."""
+
+    async def close(self) -> None:
+        for channel in self._channels:
+            await channel.close()
+
+
+def cut_connections(broker: Broker, name: str) -> None:
+    """Let `broker` close the connections whose name begins with `name`."""
+    broker.eval(
+        f"""[rabbit_networking:close_connection(P, "cut by the test")
+            || P <- rabbit_networking:connections(),
+               [{{_, C}}] <- [rabbit_networking:connection_info(P, [client_properties])],
+               {{_, _, N}} <- [lists:keyfind(<<"connection_name">>, 1, C)],
+               string:prefix(N, <<"{name}">>) =/= nomatch]."""
+    )
