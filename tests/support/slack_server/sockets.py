@@ -76,11 +76,11 @@ class Socket:
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """One socket, for as long as it lives."""
-        good_until = self._tickets.pop(request.query.get("ticket", ""), 0.0)
         if self._refusals is None or self._refusals > 0:
             self._refusals = None if self._refusals is None else self._refusals - 1
             self.refused += 1
             return web.Response(status=503)
+        good_until = self._tickets.pop(request.query.get("ticket", ""), 0.0)
         if time.monotonic() > good_until:
             self.refused += 1
             return web.Response(status=403, text="ticket_expired")
@@ -116,6 +116,7 @@ class Socket:
             elif frame.type is WSMsgType.PING:
                 connection.pings += 1
                 await connection.ws.pong(frame.data)
+                self.changes.notify()
             elif frame.type is WSMsgType.PONG:
                 connection.pongs += 1
                 self.changes.notify()
