@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 from baton.errors import UsageError
 from baton.messages import Facts
 from baton.outcome import Answer, Outcome, RunReport, counted
-from baton.words import did_you_mean, split
+from baton.words import did_you_mean, quoted, split
 
 
 class _Positional:
@@ -121,7 +121,8 @@ class Command(BaseModel):
         return counted(runs)
 
     def answer(self, known: Known) -> Answer:
-        """The answer of a command whose reach is `HERE`."""
+        """The answer of a command whose reach is `HERE`. Raises UsageError if what is asked for is
+        not there."""
         raise NotImplementedError(f"{type(self).__name__} reaches HERE and must define answer()")
 
     @classmethod
@@ -261,20 +262,42 @@ def _usage_of(spec: FieldSpec) -> str:
 
 
 def _spoken(command: Command) -> Iterable[str]:
+    """The words that ask for `command`: they are read back as the same command."""
+    in_place = True
+    names = set(type(command).model_fields)
     for spec in fields_of(type(command)):
         value = getattr(command, spec.name)
-        if value is None or value is False or value == () or value == []:
+        given = value is not None and value != type(command).model_fields[spec.name].get_default(
+            call_default_factory=True
+        )
+        if spec.positional and not given:
+            in_place = False
+        if not given:
             continue
-        if spec.flag:
+        text = _text(value, spec)
+        if spec.flag and value:
             yield spec.option
-            continue
-        texts = [str(v.value if isinstance(v, Enum) else v) for v in value] if spec.many else []
-        text = " ".join(texts) if spec.many else str(getattr(value, "value", value))
-        default = type(command).model_fields[spec.name].default
-        if spec.positional:
-            yield text
-        elif value != default:
-            yield f"{spec.option} {text}"
+        elif spec.positional and in_place and not _looks_like_option(text, names):
+            yield " ".join(quoted(part) for part in _texts(value)) if spec.many else quoted(text)
+        elif text.startswith("-") or spec.positional or spec.flag:
+            yield quoted(f"{spec.option}={text}")
+        else:
+            yield f"{spec.option} {quoted(text)}"
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    return [str(value.value if isinstance(value, Enum) else value) for value in values]
+
+
+def _text(value: object, spec: FieldSpec) -> str:
+    if spec.flag:
+        return "yes" if value else "no"
+    return ",".join(_texts(value)) if spec.many else _texts([value])[0]  # type: ignore[arg-type]
+
+
+def _looks_like_option(text: str, names: Collection[str]) -> bool:
+    key = text.partition("=")[0].replace("-", "_").lower()
+    return text.startswith("-") or ("=" in text and key in names)
 
 
 def _assigned(command: type[Command], words: Sequence[str]) -> dict[str, object]:
@@ -301,7 +324,8 @@ def _option(word: str, options: Mapping[str, FieldSpec]) -> tuple[FieldSpec | No
     name = key.replace("-", "_").lower()
     if not dashed and not (has_value and name in options):
         if word.startswith("-") and len(word) > 1 and not word[1].isdigit():
-            raise UsageError(f"{word} is not an option: options begin with two dashes.", field=name)
+            problem = f"{word} is not an option: options begin with two dashes."
+            raise UsageError(problem, field=name.lstrip("_"))
         return None, None
     if name not in options:
         known = [spec.option for spec in options.values() if not spec.positional]

@@ -9,8 +9,15 @@ from collections.abc import Iterable
 
 from baton.errors import UsageError
 
-_QUOTES = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'"})
-_SLACK_LINK = re.compile(r"<([#@!]?)([^<>|\s]*)(?:\|([^<>]*))?>")
+_KEYBOARD = str.maketrans(
+    {
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'),
+        **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"),
+        **dict.fromkeys("\u00a0\u2007\u202f", " "),  # spaces that do not break
+        **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", None),  # nothing to be seen
+    }
+)
+_SLACK_LINK = re.compile(r"<([#@!]?)([^<>|\s]+)(?:\|([^<>]*))?>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 _LONG_DASH = re.compile(r"(^|\s)[\u2013\u2014](?=\w)")
 
@@ -24,7 +31,7 @@ def plain(text: str) -> str:
     text = _SLACK_LINK.sub(_meant, text)
     for entity, character in _ENTITIES:
         text = text.replace(entity, character)
-    return _LONG_DASH.sub(r"\1--", text.translate(_QUOTES))
+    return _LONG_DASH.sub(r"\1--", text.translate(_KEYBOARD))
 
 
 def _meant(match: re.Match[str]) -> str:
@@ -49,6 +56,13 @@ def split(text: str) -> list[str]:
         return list(lexer)
     except ValueError:
         raise UsageError("A quote is opened and not closed.") from None
+
+
+def quoted(word: str) -> str:
+    """`word` so that `split` reads it back as one word."""
+    if word and not re.search(r"[\s'\"]", word):
+        return word
+    return shlex.quote(word)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -1,0 +1,192 @@
+"""The kit that authors of extensions test with: ask as people do, and look at what was said.
+
+    kit = Kit(extension, settings={"greeting": "Hello"}, server=Server("prod", fqdn="web-1"))
+
+    def test_words() -> None:
+        assert kit.parses("greet Ann --loud") == Greet(whom="Ann", loud=True)
+
+    async def test_greeting() -> None:
+        asked = await kit.ask("greet Ann")
+        assert asked.state is State.SUCCEEDED
+        assert asked.text == "Hello, Ann"
+
+The consumer runs as it does on an agent, in this process, without a bus.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from pydantic import JsonValue
+
+from baton.command import Command, Seen
+from baton.consumer import Consumer, Extension, perform
+from baton.errors import ExtensionError
+from baton.extensions import Commands
+from baton.messages import Facts, Message, Person, Pong, Request, State, Update, new_id, now
+from baton.outcome import Answer
+from baton.run import Run
+from baton.server import Server
+from baton.service import set_up_consumers
+
+SOMEBODY = Person(id="U_TEST", name="somebody")
+
+
+class Asked:
+    """What became of one ask. Awaiting it waits for its end."""
+
+    def __init__(self, consumer: Consumer[Any], request: Request, command: Command) -> None:
+        self.messages: list[Message] = []
+        """Everything that was said, in order."""
+        self.command = command
+        self._run = Run(
+            request,
+            command,
+            host=consumer.server.fqdn,
+            observers=(self,),
+            attributes=consumer.attributes,
+        )
+        self._task = asyncio.create_task(self._perform(consumer), name=command.title())
+
+    def notify(self, message: Message) -> None:
+        """Take note of what the run says."""
+        self.messages.append(message)
+
+    @property
+    def updates(self) -> list[Update]:
+        """Everything that was said, but a pong."""
+        return [message for message in self.messages if isinstance(message, Update)]
+
+    @property
+    def state(self) -> State:
+        """Where it is; after its end, how it ended."""
+        if self.pong is not None:
+            return State.SUCCEEDED
+        return self.updates[-1].state if self.updates else State.SENT
+
+    @property
+    def text(self) -> str:
+        """What was said last, but raw output."""
+        said = [update.text for update in self.updates if update.level != "log"]
+        return said[-1] if said else ""
+
+    @property
+    def said(self) -> list[str]:
+        """All that was said, but raw output."""
+        return [update.text for update in self.updates if update.level != "log" and update.text]
+
+    @property
+    def log(self) -> str:
+        """The raw output, whole."""
+        return "\n".join(update.text for update in self.updates if update.level == "log")
+
+    @property
+    def percents(self) -> list[int]:
+        """How the progress bar moved."""
+        return [update.percent for update in self.updates if update.percent is not None]
+
+    @property
+    def steps(self) -> list[str]:
+        """The steps, in order, each once."""
+        return list(dict.fromkeys(update.step for update in self.updates if update.step))
+
+    @property
+    def facts(self) -> Mapping[str, JsonValue]:
+        """The facts that came with the last word."""
+        return self.updates[-1].facts if self.updates else {}
+
+    @property
+    def pong(self) -> Pong | None:
+        """The pong that it was answered with, if it was."""
+        pongs = [message for message in self.messages if isinstance(message, Pong)]
+        return pongs[-1] if pongs else None
+
+    def cancel(self) -> None:
+        """Cancel it, as somebody in chat would. Its end is still to be awaited."""
+        self._task.cancel()
+
+    def __await__(self) -> Generator[Any, None, Asked]:
+        yield from asyncio.wait([self._task]).__await__()
+        return self
+
+    async def _perform(self, consumer: Consumer[Any]) -> None:
+        try:
+            self._run.accept()
+            await perform(consumer, self._run)
+        finally:
+            self._run.close(State.CANCELLED, "cancelled")
+            assert self._run.closing is not None
+            self.notify(self._run.closing)
+
+
+class Kit:
+    """One extension on one server. `settings` is its table in an agent's configuration.
+
+    Raises SettingsError if the settings will not do, as an agent does when it starts.
+    """
+
+    def __init__(
+        self,
+        extension: Extension,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        server: Server | None = None,
+        person: Person = SOMEBODY,
+    ) -> None:
+        self._commands = Commands([extension])
+        self._name = extension.command.name
+        self._person = person
+        tables = {} if settings is None else {self._name: settings}
+        server = server or Server("prod", fqdn="web-1")
+        self.server, self.consumers = set_up_consumers(server, self._commands, tables, "settings")
+
+    def parses(self, text: str) -> Command:
+        """The command that `text` asks for. Raises UsageError, as whoever typed it reads it."""
+        return self._commands.parse(text)
+
+    async def ask(self, text: str, *, timeout: float | None = None) -> Asked:
+        """Ask `text` of this server, and wait for the end."""
+        return await self.start(text, timeout=timeout)
+
+    def start(self, text: str, *, timeout: float | None = None) -> Asked:
+        """Ask `text` of this server; what it returns can be watched, cancelled and awaited.
+
+        `timeout` is in seconds, by default the command's own. Raises UsageError, and
+        ExtensionError if no server does this command.
+        """
+        command = self.parses(text)
+        if not self.consumers:
+            raise ExtensionError(name=self._name, reason="it has no consumer: use answers()")
+        request = Request(
+            job=new_id(),
+            command=command.name,
+            arguments=command.model_dump(mode="json"),
+            environment=self.server.environment,
+            host=self.server.fqdn,
+            deadline=now() + timedelta(seconds=command.accept_within),
+            timeout=timeout or command.timeout,
+            requester=self._person,
+        )
+        command = type(command).from_arguments(request.arguments)
+        return Asked(self.consumers[0], request, command)
+
+    def answers(self, text: str, servers: Sequence[Seen] = ()) -> Answer:
+        """What the bot, knowing `servers`, answers by itself."""
+        return self.parses(text).answer(_Known(servers))
+
+
+class _Known:
+    def __init__(self, servers: Sequence[Seen]) -> None:
+        self._servers = servers
+
+    def servers(self) -> Sequence[Seen]:
+        return self._servers
+
+
+def seen(host: str, environment: str = "prod", *apps: str, silent: float = 0.0) -> Seen:
+    """A server as the bot knows it; after a minute of silence it is missing."""
+    facts = Facts(host=host, environment=environment, apps=apps, version="2.0.0")
+    return Seen(facts, silent, missing=silent > 60)
