@@ -121,6 +121,9 @@ class Front(Protocol):
     async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
         """Give people `text` whole, as a file called `name`."""
 
+    async def whisper(self, place: Place, person: str, text: str) -> None:
+        """Tell `person` alone, by whatever way is open, even where `place` takes no posts."""
+
 
 class FrontError(BatonError):
     """{front} did not take the message: {reason}."""

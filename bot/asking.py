@@ -1,0 +1,84 @@
+"""Step 1 of the path (asking), the pure part: a command becomes a job, its runs, and what to
+send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from baton.command import Command, Reach, Seen
+from baton.exchanges import INPUT, command_key, host_key
+from baton.messages import Person, Request, new_id
+from bot.inventory import chosen
+from bot.jobs import Job, NewJob, Place, RunRecord, Sending
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One ask as the front end took it. `key` is the front end's own id of it."""
+
+    text: str
+    asker: Person
+    place: Place
+    key: str
+    at: datetime
+
+
+def plan(command: Command, ask: Ask, servers: Sequence[Seen], source: str) -> NewJob:
+    """The job that `command` makes for the servers it means.
+
+    A change is sent to each server by name, so that a missing one is known at once; what only
+    looks is broadcast. Raises UsageError if no known server is meant.
+    """
+    target = command.target
+    meant = chosen(servers, target)
+    job = Job(
+        id=new_id(),
+        key=ask.key,
+        command=command.name,
+        arguments=command.model_dump(mode="json"),
+        title=command.title(),
+        environment=target.environment or meant[0].facts.environment,
+        app=target.app,
+        asked_by=ask.asker,
+        place=ask.place,
+        asked=ask.at,
+    )
+    deadline = ask.at + timedelta(seconds=command.accept_within)
+    if command.reach is Reach.ALL and target.host is None:
+        request = _request(command, job, None, deadline, source)
+        key = command_key(command.name, job.environment, target.app)
+        sendings = [Sending(request.id, job.id, "", INPUT, key, request, True, deadline)]
+        requests = [(server.facts.host, request) for server in meant]
+    else:
+        requests = [
+            (host, _request(command, job, host, deadline, source))
+            for host in (server.facts.host for server in meant)
+        ]
+        sendings = [
+            Sending(request.id, job.id, host, INPUT, host_key(host), request, True, deadline)
+            for host, request in requests
+        ]
+    runs = tuple(
+        RunRecord(job.id, host, request.id, request.attempt, deadline, command.timeout)
+        for host, request in requests
+    )
+    return NewJob(job, runs, tuple(sendings))
+
+
+def _request(
+    command: Command, job: Job, host: str | None, deadline: datetime, source: str
+) -> Request:
+    return Request(
+        source=source,
+        time=job.asked,
+        job=job.id,
+        command=command.name,
+        arguments=job.arguments,
+        environment=job.environment,
+        host=host,
+        deadline=deadline,
+        timeout=command.timeout,
+        requester=job.asked_by,
+    )

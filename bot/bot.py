@@ -1,0 +1,187 @@
+"""The bot: its desk takes asks, and while it leads it sends, hears, tells and closes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from baton.api import API
+from baton.channel import Channel, Link
+from baton.errors import BatonError
+from baton.exchanges import DISCOVER, INPUT
+from baton.extensions import Commands
+from baton.messages import Discover, new_id, now
+from bot.delivery import Delivery
+from bot.desk import Desk
+from bot.front import Front
+from bot.hearing import Hearing
+from bot.leader import Leader
+from bot.policy import Policy
+from bot.roster import Roster
+from bot.sending import Sender
+from bot.store import Store
+from bot.store.errors import DatabaseUnavailable
+from bot.telling import Teller
+
+log = structlog.get_logger(__name__)
+
+POLL = 0.5
+"""Seconds between two looks at what other bots wrote into the same database."""
+LOOK = 1.0
+"""Seconds between two looks for runs whose time is over, and for servers that other bots heard."""
+PRUNE = 3600.0
+"""Seconds between two clearings of what is older than is kept."""
+
+
+class Bot:
+    """Everything behind the front ends. `fronts` are what posts are shown in."""
+
+    def __init__(
+        self,
+        store: Store,
+        channel: Channel,
+        commands: Commands,
+        policy: Policy,
+        *,
+        name: str = "",
+        retention: timedelta = timedelta(days=90),
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.name = name or f"{socket.gethostname()}/{os.getpid()}/{new_id()[:4]}"
+        self.store = store
+        self.channel = channel
+        self.roster = Roster(clock)
+        self._commands = commands
+        self._clock = clock
+        self._retention = retention
+        self._deliveries: dict[str, Delivery] = {}
+        self.teller = Teller(store, commands, self.roster, self._deliveries)
+        self.sender = Sender(store, channel, self.teller.touch, poll=POLL, clock=clock)
+        self.hearing = Hearing(store, channel, self.roster, self.teller.touch, clock)
+        self.leader = Leader(store.leases, self.name, self._begin, self._end)
+        self.desk = Desk(
+            store, commands, policy, self.roster, wake=self._news, source=self.name, clock=clock
+        )
+        self._always: list[asyncio.Task[None]] = []
+        self._leading: list[asyncio.Task[None]] = []
+        self._fronts: list[Front] = []
+
+    def show_in(self, *fronts: Front) -> None:
+        """Show jobs in `fronts`, each those that were asked there."""
+        self._fronts += fronts
+
+    async def start(self) -> None:
+        """Begin. Nothing waits for the bus or for leadership: asks are taken at once."""
+        self.channel.on_link(self._link_changed)
+        self.roster.link_changed(self.channel.link)
+        await self._fill_roster()
+        self._always = [
+            _task(self.leader.run(), "leadership"),
+            _task(self._look_around(), "looking around"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop working; what is under way is taken up by the next bot."""
+        await _stopped(self._always)
+
+    async def _begin(self) -> None:
+        for front in self._fronts:
+            self._deliveries[front.name] = Delivery(
+                front, self.store.posts, self.teller.settled, clock=self._clock
+            )
+        await self.hearing.start()
+        self._leading = [
+            _task(self.sender.run(), "sending"),
+            _task(self.teller.run(), "telling"),
+            _task(self._discover(), "discovery"),
+            _task(self._prune(), "pruning"),
+        ]
+
+    async def _end(self) -> None:
+        await self.hearing.stop()
+        await _stopped(self._leading)
+        for delivery in self._deliveries.values():
+            await delivery.close()
+        self._deliveries.clear()
+        self.teller.forget()
+
+    def _news(self, job: str) -> None:
+        """Somebody asked, here: if another bot leads it sees so in the database."""
+        if self.leader.leading:
+            self.sender.wake()
+            self.teller.touch(job)
+
+    def _link_changed(self, link: Link) -> None:
+        log.info("link to the bus", state=link.value, bus=self.channel.url)
+        self.roster.link_changed(link)
+        self.teller.touch_all()
+        if link is Link.UP:
+            self.sender.wake()
+
+    async def _look_around(self) -> None:
+        """What time alone changes, and what other bots do."""
+        while True:
+            try:
+                if self.leader.leading:
+                    self.teller.compare(await self.store.ledger.untold())
+                    seeing = self.roster.seeing_since
+                    for job in await self.store.ledger.overdue(self._clock(), seeing):
+                        self.teller.touch(job)
+                else:
+                    await self._fill_roster()
+            except DatabaseUnavailable as error:
+                log.warning("cannot look around", error=str(error))
+            await asyncio.sleep(POLL if self.leader.leading else LOOK)
+
+    async def _fill_roster(self) -> None:
+        with contextlib.suppress(DatabaseUnavailable):
+            self.roster.fill(await self.store.servers.all())
+
+    async def _discover(self) -> None:
+        """Ask every agent for a heartbeat, once: the database may know nothing yet, or too
+        little."""
+        while True:
+            await self.channel.wait_up()
+            try:
+                await API(self.channel).publish(INPUT, DISCOVER, Discover(source=self.name))
+            except BatonError as error:
+                log.warning("not asked who is there", error=str(error))
+                await asyncio.sleep(LOOK)
+            else:
+                return
+
+    async def _prune(self) -> None:
+        while True:
+            try:
+                await self.store.prune(self._clock() - self._retention)
+            except DatabaseUnavailable as error:
+                log.warning("old jobs not cleared", error=str(error))
+            await asyncio.sleep(PRUNE)
+
+
+def _task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_crashed)
+    return task
+
+
+def _crashed(task: asyncio.Task[None]) -> None:
+    """A part of the bot that ends by an error of ours takes the bot with it: a supervisor starts
+    it anew."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("the bot stops", part=task.get_name(), exc_info=error)
+        os.kill(os.getpid(), 15)
+
+
+async def _stopped(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

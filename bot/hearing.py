@@ -1,0 +1,114 @@
+"""Step 5 of the path (telling), its first half: what the servers report goes into the ledger.
+
+A message is acknowledged when the ledger has it; what comes while the database is away waits on
+the bus.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from baton.api import bury
+from baton.batching import Batcher
+from baton.channel import Channel, Delivery, Subscription
+from baton.errors import InvalidMessage
+from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, OUTPUT
+from baton.messages import Heartbeat, Pong, Update, decode, now
+from bot.inventory import Heard
+from bot.roster import Roster
+from bot.store import Store
+from bot.store.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+PREFETCH = 2000
+RETRY_AFTER = 0.5
+"""Seconds between two tries while the database is away."""
+
+
+class Hearing:
+    """Consumes the bot's queues. `touched` is called with each job that has news."""
+
+    def __init__(
+        self,
+        store: Store,
+        channel: Channel,
+        roster: Roster,
+        touched: Callable[[str], None],
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._store = store
+        self._channel = channel
+        self._roster = roster
+        self._touched = touched
+        self._clock = clock
+        self._news: Batcher[Update | Pong, None] = Batcher(self._apply, most=1000)
+        self._beats: Batcher[Heard, None] = Batcher(self._keep, most=1000)
+        self._subscriptions: list[Subscription] = []
+
+    async def start(self) -> None:
+        """Take what comes."""
+        for queue, kinds, handler in (
+            (BOT_QUEUE, ("update", "pong"), self._news_came),
+            (HEARTBEAT_QUEUE, ("heartbeat",), self._beat_came),
+        ):
+            await self._channel.declare(queue, [(OUTPUT, f"{kind}.#") for kind in kinds])
+            self._subscriptions.append(
+                await self._channel.consume(queue, handler, prefetch=PREFETCH)
+            )
+
+    async def stop(self) -> None:
+        """Take nothing more. What was taken and is not in the ledger comes again, to whoever is
+        next."""
+        for subscription in self._subscriptions:
+            await subscription.cancel()
+        self._subscriptions.clear()
+
+    async def _news_came(self, delivery: Delivery) -> None:
+        try:
+            message = decode(delivery.envelope.body)
+            if not isinstance(message, Update | Pong):
+                raise InvalidMessage(reason=f"the ledger takes no {message.type}")
+        except InvalidMessage as error:
+            log.warning("dead-lettered", reason=str(error), key=delivery.key)
+            await bury(self._channel, delivery, str(error))
+            return
+        await self._news.submit(message)
+        await delivery.ack()
+
+    async def _beat_came(self, delivery: Delivery) -> None:
+        try:
+            message = decode(delivery.envelope.body)
+            if not isinstance(message, Heartbeat):
+                raise InvalidMessage(reason=f"the roster takes no {message.type}")
+        except InvalidMessage as error:
+            await bury(self._channel, delivery, str(error))
+            return
+        heard = self._roster.hear(message)
+        await delivery.ack()
+        await self._beats.submit(heard)
+
+    async def _apply(self, messages: Sequence[Update | Pong]) -> Sequence[None]:
+        # tried again in here, not by the handlers: what comes meanwhile must stay behind it
+        while True:
+            try:
+                jobs = await self._store.ledger.hear(messages, self._clock())
+            except DatabaseUnavailable as error:
+                log.warning("updates wait for the database", error=str(error), count=len(messages))
+                await asyncio.sleep(RETRY_AFTER)
+            else:
+                for job in jobs:
+                    self._touched(job)
+                return [None] * len(messages)
+
+    async def _keep(self, beats: Sequence[Heard]) -> Sequence[None]:
+        try:
+            await self._store.servers.heard(beats)
+        except DatabaseUnavailable as error:
+            # the next heartbeat follows; the roster in memory has this one
+            log.warning("heartbeats not kept", error=str(error))
+        return [None] * len(beats)

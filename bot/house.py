@@ -1,0 +1,155 @@
+"""The house's own commands: what can be asked about Baton itself, answered from the ledger."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from baton.command import Command, Positional, Reach
+from baton.consumer import Extension
+from baton.errors import UsageError
+from baton.extensions import Commands
+from baton.outcome import Answer
+from baton.words import did_you_mean
+from bot.asking import Ask
+from bot.front import Reply
+from bot.jobs import AuditEntry, Job, RunRecord
+
+if TYPE_CHECKING:
+    from bot.desk import Desk, Groups
+
+JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{4,32}$")]
+"""The id of a job, or its first letters if they are enough: four or more."""
+
+
+class HouseCommand(Command):
+    """A command that the desk serves by itself."""
+
+    reach: ClassVar[Reach] = Reach.HERE
+    changes: ClassVar[bool] = False
+
+    @abstractmethod
+    async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
+        """What the one who asked is told."""
+
+
+class Help(HouseCommand):
+    """Show what can be asked, or how one command is used."""
+
+    name: ClassVar[str] = "help"
+    command: Annotated[str | None, Positional] = None
+
+    async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
+        """Keeps HouseCommand.serve."""
+        if self.command is None:
+            return Reply(desk.help())
+        name = self.command.removeprefix("/")
+        if name not in desk.commands:
+            hint = did_you_mean(name, desk.commands)
+            raise UsageError(f"There is no command “{name}”.{hint}")
+        return Reply(desk.commands[name].command.help())
+
+
+class Cancel(HouseCommand):
+    """Stop a job: its servers end what they run for it."""
+
+    name: ClassVar[str] = "cancel"
+    example: ClassVar[str] = "/cancel 7k2m"
+    job: JobId = Field(description="the id that its post shows")
+
+    async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
+        """Keeps HouseCommand.serve. Whoever may ask for a job may cancel it, and so may its
+        asker."""
+        job, _ = await _found(desk, self.job)
+        if ask.asker.id != job.asked_by.id and job.command in desk.commands:
+            command = desk.commands[job.command].command.from_arguments(job.arguments)
+            refusal = await desk.refusal(command, ask.asker, groups)
+            if refusal is not None:
+                await desk.audit(ask, "refused", refusal, job.id)
+                return Reply(refusal, ok=False, job=job.id)
+        return await desk.stop_job(job, ask)
+
+
+class Log(HouseCommand):
+    """Give a job's whole output."""
+
+    name: ClassVar[str] = "log"
+    example: ClassVar[str] = "/log 7k2m"
+    job: JobId = Field(description="the id that its post shows")
+
+    async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
+        """Keeps HouseCommand.serve."""
+        job, runs = await _found(desk, self.job)
+        lines = await desk.store.ledger.output(job.id)
+        if not lines:
+            return Reply(f"{job.title} has said nothing.", job=job.id)
+        text = "\n".join(
+            f"{line.time:%H:%M:%S} {line.host} {f'[{line.step}] ' if line.step else ''}{row}"
+            for line in lines
+            for row in line.text.splitlines()
+        )
+        summary = f"{job.title}, {job.id}: what {len(runs)} servers said"
+        return Reply(answer=Answer(summary, document=text + "\n"), job=job.id)
+
+
+class Jobs(HouseCommand):
+    """Show the latest jobs and how they went."""
+
+    name: ClassVar[str] = "jobs"
+    environment: Annotated[str | None, Positional] = None
+
+    async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
+        """Keeps HouseCommand.serve."""
+        found = await desk.store.ledger.recent(20, self.environment)
+        rows = tuple(_job_row(job, runs) for job, runs in found)
+        columns = ("job", "asked", "what", "who", "how it went")
+        return Reply(answer=Answer(f"The latest {len(rows)} jobs", columns, rows))
+
+
+class Audit(HouseCommand):
+    """Show who asked what, and whether they were let."""
+
+    name: ClassVar[str] = "audit"
+    last: int = Field(default=30, ge=1, le=1000, description="how many asks, the latest first")
+
+    async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
+        """Keeps HouseCommand.serve."""
+        entries = await desk.store.audit.recent(self.last)
+        columns = ("when (UTC)", "who", "where", "asked", "verdict")
+        rows = tuple(_audit_row(entry) for entry in entries)
+        return Reply(answer=Answer(f"The latest {len(rows)} asks", columns, rows))
+
+
+HOUSE = (Extension(Help), Extension(Cancel), Extension(Log), Extension(Jobs), Extension(Audit))
+
+
+def help_text(commands: Commands) -> str:
+    """What can be asked: a usage line and a summary each."""
+    usages = [extension.command.usage() for extension in commands.values()]
+    width = max(len(usage) for usage in usages)
+    lines = [
+        f"{extension.command.usage():<{width}}  {extension.command.summary()}"
+        for extension in commands.values()
+    ]
+    return "\n".join(sorted(lines))
+
+
+async def _found(desk: Desk, prefix: str) -> tuple[Job, tuple[RunRecord, ...]]:
+    found = await desk.store.ledger.find(prefix)
+    if found is None:
+        raise UsageError(f"There is no job {prefix}, or more than one: /jobs shows the latest.")
+    return found
+
+
+def _job_row(job: Job, runs: tuple[RunRecord, ...]) -> tuple[str, ...]:
+    states = sorted({run.state.value for run in runs})
+    who = job.asked_by.name or job.asked_by.id
+    return (job.id[:6], f"{job.asked:%m-%d %H:%M}", job.title, who, ", ".join(states))
+
+
+def _audit_row(entry: AuditEntry) -> tuple[str, ...]:
+    who = entry.person.name or entry.person.id
+    where = entry.place.name or entry.place.channel
+    return (f"{entry.time:%m-%d %H:%M:%S}", who, where, entry.words, entry.verdict)

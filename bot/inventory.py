@@ -1,0 +1,83 @@
+"""Which servers there are, as their heartbeats told us. Pure.
+
+Blind is not down: while our own link to the bus is gone nobody's silence counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from baton.command import Seen, Target
+from baton.errors import UsageError
+from baton.messages import Facts
+from baton.words import did_you_mean
+
+MISSED = 3
+"""Heartbeats that may fail to come before a server counts as missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The last heartbeat of a server. `interval` is in seconds; `leaving`: its agent was
+    stopped."""
+
+    facts: Facts
+    at: datetime
+    interval: float
+    leaving: bool = False
+
+
+def seen(heard: Iterable[Heard], now: datetime, blind_since: datetime | None) -> list[Seen]:
+    """Each server and for how long it was silent while we could hear."""
+    until = min(now, blind_since) if blind_since else now
+    servers = []
+    for server in sorted(heard, key=lambda server: server.facts.host):
+        silent = max((until - server.at).total_seconds(), 0.0)
+        missing = server.leaving or silent > MISSED * server.interval
+        servers.append(Seen(server.facts, silent, missing))
+    return servers
+
+
+def chosen(servers: Sequence[Seen], target: Target) -> list[Seen]:
+    """The servers that `target` means.
+
+    Raises UsageError if none is: it says what is known, and what was most likely meant.
+    """
+    here = servers
+    if target.environment is not None:
+        here = [seen for seen in servers if seen.facts.environment == target.environment]
+        if not here:
+            known = sorted({seen.facts.environment for seen in servers})
+            raise _unknown("No server was ever heard in", target.environment, known, "environment")
+    running = here
+    if target.app is not None:
+        running = [seen for seen in here if target.app in seen.facts.apps]
+        if not running:
+            known = sorted({app for seen in here for app in seen.facts.apps})
+            where = target.environment or "any environment"
+            raise _unknown(f"No server of {where} runs", target.app, known, "app")
+    if target.host is not None:
+        return [_one(running, target.host)]
+    return list(running)
+
+
+def _one(servers: Sequence[Seen], name: str) -> Seen:
+    """The server called `name`, whole or up to its first dot."""
+    for candidate in servers:
+        if candidate.facts.host == name:
+            return candidate
+    short = [seen for seen in servers if seen.facts.host.partition(".")[0] == name]
+    if len(short) == 1:
+        return short[0]
+    known = [seen.facts.host for seen in servers]
+    raise _unknown("No such server there:", name, known, "host")
+
+
+def _unknown(what: str, given: str, known: Sequence[str], field: str) -> UsageError:
+    if not known:
+        there = "No agent has been heard yet: they report every few seconds once they run."
+        return UsageError(f"{what} “{given}”. {there}", field=field)
+    shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+    return UsageError(f"{what} “{given}”.{did_you_mean(given, known)} Known: {shown}.", field=field)

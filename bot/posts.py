@@ -1,0 +1,146 @@
+"""Which post goes next, and when. Pure: time comes in as a number of seconds.
+
+A front end limits us: so many new posts in a channel, so many edits for everything together. What
+waits is merged, since each post shows the latest state; what ends a job goes before what is on its
+way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bot.front import Limits, Post
+from bot.jobs import Place
+
+RESERVE = 0.3
+"""The share of the edits that only posts with a final state may use."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A token bucket: `rate` a second, at most `size` saved up (Turner, "New directions in
+    communications", 1986)."""
+
+    rate: float
+    size: float
+    tokens: float
+    at: float
+
+    @classmethod
+    def full(cls, rate: float, size: float, now: float) -> Bucket:
+        """A bucket that has saved up all it can."""
+        return cls(rate, size, size, now)
+
+    def wait(self, now: float, keep: float = 0.0) -> float:
+        """Seconds until a token can be taken and `keep` are left."""
+        self._fill(now)
+        return max((1.0 + keep - self.tokens) / self.rate, 0.0)
+
+    def take(self, now: float) -> None:
+        """Take a token."""
+        self._fill(now)
+        self.tokens -= 1.0
+
+    def drain(self, now: float) -> None:
+        """Forget what was saved up: the other side says that we were too fast."""
+        self._fill(now)
+        self.tokens = min(self.tokens, 0.0)
+
+    def _fill(self, now: float) -> None:
+        self.tokens = min(self.size, self.tokens + (now - self.at) * self.rate)
+        self.at = max(self.at, now)
+
+
+@dataclass(slots=True)
+class Slot:
+    """A post on its way: what is wanted, and what is known of the message that shows it.
+
+    `ref` is the front end's own name of the message, `shown` the digest of what it shows; `unsure`
+    that it was sent and nobody knows whether it arrived. `not_before` and `shown_at` are in
+    seconds of the monotonic clock.
+    """
+
+    job: str
+    place: Place
+    post: Post
+    asker: str = ""
+    ref: str = ""
+    shown: str = ""
+    unsure: bool = False
+    since: float = 0.0
+    waiting_since: float = 0.0
+    shown_at: float = float("-inf")
+    not_before: float = float("-inf")
+    failures: int = 0
+    given_up: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether the message shows what is wanted, or never will."""
+        return self.given_up or (bool(self.ref) and self.shown == self.post.digest)
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a front end lets us do: `posts` in each channel, `edits` altogether."""
+
+    limits: Limits
+    edits: Bucket
+    posts: dict[str, Bucket] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, limits: Limits, now: float) -> Budget:
+        """A budget that has not been used."""
+        per_second = limits.edits_per_minute / 60.0
+        return cls(limits, Bucket.full(per_second, limits.edits_per_minute / 4, now))
+
+    def channel(self, name: str, now: float) -> Bucket:
+        """The posts of one channel."""
+        if name not in self.posts:
+            rate = 1.0 / self.limits.post_every
+            self.posts[name] = Bucket.full(rate, float(self.limits.post_burst), now)
+        return self.posts[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What to do now: `slot`, or nothing for `wait` seconds (None: until something new is
+    wanted)."""
+
+    slot: Slot | None = None
+    wait: float | None = None
+
+
+def choose(slots: Iterable[Slot], refs: dict[str, str], budget: Budget, now: float) -> Next:
+    """The slot of one channel that goes next.
+
+    `refs` are the messages of posts that are shown, by key: a post in a thread waits for its
+    parent.
+    """
+    best: Slot | None = None
+    soonest: float | None = None
+    for slot in slots:
+        if slot.settled or (slot.post.parent and slot.post.parent not in refs):
+            continue
+        wait = _wait(slot, budget, now)
+        if wait > 0:
+            soonest = wait if soonest is None else min(soonest, wait)
+        elif best is None or _rank(slot) < _rank(best):
+            best = slot
+    return Next(best) if best is not None else Next(wait=soonest)
+
+
+def _wait(slot: Slot, budget: Budget, now: float) -> float:
+    wait = slot.not_before - now
+    if not slot.ref:
+        return max(wait, budget.channel(slot.place.channel, now).wait(now))
+    keep = 0.0 if slot.post.closing else RESERVE * budget.edits.size
+    if not slot.post.closing:
+        wait = max(wait, slot.shown_at + budget.limits.edit_every - now)
+    return max(wait, budget.edits.wait(now, keep))
+
+
+def _rank(slot: Slot) -> tuple[bool, bool, float]:
+    """Posts that are not there yet, then final states, then what waits longest."""
+    return (bool(slot.ref), not slot.post.closing, slot.waiting_since)

@@ -1,0 +1,53 @@
+"""The roster: which servers this bot knows, and whether it can see them at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from baton.channel import Link
+from baton.command import Seen
+from baton.messages import Heartbeat, now
+from bot.inventory import Heard, seen
+
+
+class Roster:
+    """The last heartbeat of each server, kept in memory and filled from the database at the
+    start."""
+
+    def __init__(self, clock: Callable[[], datetime] = now) -> None:
+        self._clock = clock
+        self._heard: dict[str, Heard] = {}
+        self.blind_since: datetime | None = clock()
+        self.seeing_since: datetime | None = None
+
+    def fill(self, heard: Iterable[Heard]) -> None:
+        """Take over what the database holds; what was heard later in this process stays."""
+        for server in heard:
+            known = self._heard.get(server.facts.host)
+            if known is None or known.at < server.at:
+                self._heard[server.facts.host] = server
+
+    def hear(self, beat: Heartbeat) -> Heard:
+        """Take note of a heartbeat, as heard now: clocks of servers may be wrong."""
+        heard = Heard(beat.facts, self._clock(), beat.interval, beat.leaving)
+        self._heard[beat.facts.host] = heard
+        return heard
+
+    def link_changed(self, link: Link) -> None:
+        """Our own link to the bus came up, or went."""
+        if link is Link.DOWN:
+            self.blind_since = self.blind_since or self._clock()
+            self.seeing_since = None
+        else:
+            self.seeing_since = self.seeing_since or self._clock()
+            self.blind_since = None
+
+    def servers(self) -> list[Seen]:
+        """Every server that was heard, by name. Keeps baton.command.Known."""
+        return seen(self._heard.values(), self._clock(), self.blind_since)
+
+    def silent(self) -> dict[str, datetime]:
+        """Since when each missing server has not been heard."""
+        missing = {server.facts.host for server in self.servers() if server.missing}
+        return {host: self._heard[host].at for host in missing}

@@ -1,0 +1,104 @@
+"""Step 2 of the path (sending): what waits in the outbox goes to the input exchange.
+
+A message leaves the outbox only when the bus has confirmed it, so one that was sent just before a
+crash is sent again, under the same id; agents start nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from baton.api import API
+from baton.channel import Channel, Link
+from baton.errors import BatonError, Unroutable
+from baton.messages import now
+from bot.jobs import Sending
+from bot.store import Store
+from bot.store.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+AT_A_TIME = 500
+"""Messages that await their confirm together."""
+RETRY_AFTER = 0.5
+"""Seconds before what the bus did not confirm is sent again."""
+
+
+class Sender:
+    """Sends the outbox. `touched` is called with each job that this changed; `poll` is how often,
+    in seconds, the outbox is looked at without being woken: other bots write to it too."""
+
+    def __init__(
+        self,
+        store: Store,
+        channel: Channel,
+        touched: Callable[[str], None],
+        *,
+        poll: float,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._store = store
+        self._channel = channel
+        self._api = API(channel)
+        self._touched = touched
+        self._poll = poll
+        self._clock = clock
+        self._some = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was put in the outbox."""
+        self._some.set()
+
+    async def run(self) -> None:
+        """Send, until cancelled."""
+        while True:
+            self._some.clear()
+            try:
+                pause = await self._send_some()
+            except DatabaseUnavailable as error:
+                log.warning("outbox not read", error=str(error))
+                pause = RETRY_AFTER
+            if pause:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._some.wait(), pause)
+
+    async def _send_some(self) -> float:
+        """Send what waits; returns the seconds until it is worth looking again."""
+        rows = await self._store.ledger.outbox(AT_A_TIME)
+        at = self._clock()
+        expired = [row.id for row in rows if row.deadline < at]
+        fresh = [row for row in rows if row.deadline >= at]
+        sent: list[str] = []
+        unroutable: list[str] = []
+        if fresh and self._channel.link is Link.UP:
+            sent, unroutable = await self._publish(fresh)
+        if sent or unroutable or expired:
+            for job in await self._store.ledger.settle(sent, unroutable, expired, at=self._clock()):
+                self._touched(job)
+            return 0.0 if len(sent) + len(unroutable) == len(fresh) and rows else RETRY_AFTER
+        return RETRY_AFTER if rows else self._poll
+
+    async def _publish(self, rows: Sequence[Sending]) -> tuple[list[str], list[str]]:
+        results = await asyncio.gather(
+            *(
+                self._api.publish(row.exchange, row.key, row.message, mandatory=row.mandatory)
+                for row in rows
+            ),
+            return_exceptions=True,
+        )
+        sent, unroutable = [], []
+        for row, result in zip(rows, results, strict=True):
+            if result is None:
+                sent.append(row.id)
+            elif isinstance(result, Unroutable):
+                unroutable.append(row.id)
+            elif isinstance(result, BatonError):
+                log.warning("not sent yet", job=row.job, host=row.host, error=str(result))
+            else:
+                raise result
+        return sent, unroutable

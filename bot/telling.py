@@ -1,0 +1,151 @@
+"""Step 5 of the path (telling): from the ledger to the posts in the thread.
+
+Each job that has news is read from the ledger, what it must show is derived, and the delivery of
+its front end is told. Nothing is remembered here that the ledger does not hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from baton.command import Command
+from baton.errors import UsageError
+from baton.extensions import Commands
+from bot.delivery import Delivery
+from bot.jobs import Job
+from bot.roster import Roster
+from bot.store import Store
+from bot.store.errors import DatabaseUnavailable
+from bot.store.posts import PostRow
+from bot.view import Sight, Tail, wanted
+
+log = structlog.get_logger(__name__)
+
+TAIL = 2600
+"""Characters of each server's output that a thread shows; the whole is in the ledger."""
+EVERY = 0.1
+"""Seconds between two looks at the ledger for the same news: what comes meanwhile is merged."""
+RETRY_AFTER = 0.5
+
+
+class UnknownCommand(Command):
+    """A command that is no longer installed: its jobs are still shown."""
+
+    name = "?"
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    revision: int
+    ended: bool
+
+
+class Teller:
+    """Keeps the posts of every open job equal to the ledger."""
+
+    def __init__(
+        self, store: Store, commands: Commands, roster: Roster, deliveries: Mapping[str, Delivery]
+    ) -> None:
+        self._store = store
+        self._commands = commands
+        self._roster = roster
+        self._deliveries = deliveries
+        self._touched: dict[str, None] = {}
+        self._some = asyncio.Event()
+        self._open: dict[str, _Told] = {}
+
+    def touch(self, job: str) -> None:
+        """`job` has news."""
+        self._touched[job] = None
+        self._some.set()
+
+    def touch_all(self) -> None:
+        """All that is on show may have changed, as when our own link goes."""
+        for job in self._open:
+            self.touch(job)
+
+    def compare(self, revisions: Mapping[str, int]) -> None:
+        """Touch each of the untold jobs that another bot changed; `revisions` is what the ledger
+        says."""
+        for job, revision in revisions.items():
+            told = self._open.get(job)
+            if told is None or told.revision != revision:
+                self.touch(job)
+
+    def forget(self) -> None:
+        """Another bot tells from now on."""
+        self._open.clear()
+        self._touched.clear()
+
+    async def run(self) -> None:
+        """Tell, until cancelled."""
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            jobs, self._touched = list(self._touched), {}
+            for number, job in enumerate(jobs):
+                try:
+                    await self._tell(job)
+                except DatabaseUnavailable as error:
+                    log.warning("ledger not read", error=str(error))
+                    for left in jobs[number:]:
+                        self.touch(left)
+                    await asyncio.sleep(RETRY_AFTER)
+                    break
+            await asyncio.sleep(EVERY)
+
+    def settled(self, job: str) -> None:
+        """Every post of `job` shows what is wanted; if it has ended, it is told."""
+        told = self._open.get(job)
+        if told is None or told.ended:
+            self.touch(job)
+
+    async def _tell(self, job_id: str) -> None:
+        found = await self._store.ledger.job(job_id)
+        if found is None:
+            self._open.pop(job_id, None)
+            return
+        job, runs = found
+        delivery = self._deliveries.get(job.place.front)
+        if job.told or delivery is None:
+            self._close(job, delivery)
+            return
+        command = self._command(job)
+        tails = await self._tails(job, command)
+        sight = Sight(self._roster.blind_since, self._roster.silent())
+        posts = wanted(job, command, runs, tails, sight)
+        rows = {} if delivery.knows(job.id) else await self._rows(job)
+        shown = delivery.want(job, posts, rows)
+        self._open[job.id] = _Told(job.revision, ended=job.closed is not None)
+        if (
+            shown
+            and job.closed is not None
+            and await self._store.ledger.mark_told(job.id, job.revision)
+        ):
+            self._close(job, delivery)
+
+    def _close(self, job: Job, delivery: Delivery | None) -> None:
+        self._open.pop(job.id, None)
+        if delivery is not None:
+            delivery.forget(job.id)
+
+    async def _tails(self, job: Job, command: Command) -> Mapping[str, Tail]:
+        if not command.changes:
+            return {}
+        tails = await self._store.ledger.tails(job.id, TAIL)
+        return {tail.host: Tail(tail.text, tail.hidden) for tail in tails}
+
+    async def _rows(self, job: Job) -> Mapping[str, PostRow]:
+        return {row.key: row for row in await self._store.posts.of_job(job.id)}
+
+    def _command(self, job: Job) -> Command:
+        if job.command in self._commands:
+            try:
+                return self._commands[job.command].command.from_arguments(job.arguments)
+            except UsageError as error:
+                log.warning("a job of an older command", job=job.id, reason=error.problem)
+        return UnknownCommand()

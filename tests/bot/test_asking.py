@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from baton.command import Command
+from baton.errors import UsageError
+from baton.messages import Request
+from bot.asking import Ask, plan
+from bot.jobs import NewJob
+from tests.bot.build import ANN, OPS, T0, Hail, Ship, after, server
+
+SERVERS = [
+    server("web-1.example.com", "prod", "shop"),
+    server("web-2.example.com", "prod", "shop", missing=True),
+    server("db-1.example.com", "prod", "billing"),
+    server("web-9.example.com", "staging", "shop"),
+]
+
+
+def planned(command: Command) -> NewJob:
+    return plan(command, Ask("words", ANN, OPS, "trigger-1", T0), SERVERS, "bot")
+
+
+def test_a_change_goes_to_each_server_by_name() -> None:
+    """One request for each server that runs the app there, the missing one too: it must end as
+    well."""
+    new = planned(Ship(app="shop", environment="prod", ref="v2"))
+    assert [run.host for run in new.runs] == ["web-1.example.com", "web-2.example.com"]
+    assert [sending.key for sending in new.outbox] == [
+        "host.web-1.example.com",
+        "host.web-2.example.com",
+    ]
+    assert all(sending.mandatory for sending in new.outbox)
+    assert len({run.request for run in new.runs}) == 2
+    request = new.outbox[0].message
+    assert isinstance(request, Request)
+    assert (request.arguments["ref"], request.requester, request.deadline) == ("v2", ANN, after(60))
+
+
+def test_what_looks_only_is_broadcast() -> None:
+    """One message, and a run for each server that is known there."""
+    new = planned(Hail(environment="prod"))
+    assert [sending.key for sending in new.outbox] == ["hail.prod"]
+    assert len(new.runs) == 3
+    assert {run.request for run in new.runs} == {new.outbox[0].id}
+
+
+def test_a_short_name_means_the_server() -> None:
+    """`--host web-1` is enough for web-1.example.com."""
+    new = planned(Hail(environment="prod", host="web-1"))
+    assert [sending.key for sending in new.outbox] == ["host.web-1.example.com"]
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (Ship(app="shpo", environment="prod"), "No server of prod runs “shpo”. Did you mean shop?"),
+        (
+            Ship(app="shop", environment="prdo"),
+            "in “prdo”. Did you mean prod? Known: prod, staging.",
+        ),
+        (Ship(app="shop", environment="prod", host="web-3"), "No such server there: “web-3”."),
+    ],
+)
+def test_nothing_is_sent_to_servers_that_nobody_knows(command: Command, says: str) -> None:
+    """The error says what is known, and what was most likely meant."""
+    with pytest.raises(UsageError) as caught:
+        planned(command)
+    assert says in str(caught.value)
+
+
+def test_before_any_agent_was_heard_that_is_said() -> None:
+    """An empty list of servers is not the asker's mistake."""
+    ask = Ask("words", ANN, OPS, "trigger-1", T0)
+    with pytest.raises(UsageError, match="No agent has been heard yet"):
+        plan(Ship(app="shop", environment="prod"), ask, [], "bot")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baton.messages import Pong, State, Update
+from bot.jobs import GRACE, RunRecord, apply, close, ends_at, overdue
+from tests.bot.build import after, pong, run, update
+
+messages = st.lists(
+    st.one_of(
+        st.builds(
+            update, st.integers(1, 6), st.sampled_from([s for s in State if s is not State.QUEUED])
+        ),
+        st.just(pong()),
+    ),
+    max_size=12,
+)
+
+
+def heard(record: RunRecord, *said: Update | Pong) -> RunRecord:
+    for seconds, message in enumerate(said, start=1):
+        applied = apply(record, message, after(seconds))
+        record = applied.run if applied else record
+    return record
+
+
+@given(messages)
+def test_a_run_ends_once(said: list[Update | Pong]) -> None:
+    """Whatever is heard, in whatever order and how often: the first final state stays."""
+    record, ended = run(state=State.SENT), None
+    for message in said:
+        record = heard(record, message)
+        if ended is None and record.state.final:
+            ended = record.state
+            assert record.finished is not None
+        assert ended is None or record.state is ended
+
+
+def test_what_was_heard_before_changes_nothing() -> None:
+    """An update is applied once, however often the bus delivers it."""
+    record = heard(run(state=State.SENT), update(1, text="fetching"), update(2, text="building"))
+    assert apply(record, update(2, text="building"), after(9)) is None
+    assert apply(record, update(1, text="fetching"), after(9)) is None
+
+
+def test_a_run_does_not_go_backwards() -> None:
+    """`accepted` that comes after `running` does not undo it."""
+    record = heard(run(), update(1), update(2, State.ACCEPTED))
+    assert record.state is State.RUNNING
+
+
+def test_a_late_end_is_kept_beside_the_first() -> None:
+    """A run given up as lost whose agent then says that it succeeded: both are known."""
+    record = close(run(state=State.RUNNING), State.LOST, "not heard", after(1000))
+    record = heard(record, update(5, State.SUCCEEDED))
+    assert (record.state, record.late) == (State.LOST, State.SUCCEEDED)
+
+
+def test_a_pong_ends_a_run_with_its_facts() -> None:
+    """Who answers a ping has succeeded."""
+    record = heard(run(state=State.SENT, sent=after(0)), pong())
+    assert record.state is State.SUCCEEDED
+    assert record.facts["host"] == "web-1"
+    assert record.report().seconds == 1.0
+
+
+@pytest.mark.parametrize(
+    ("record", "end", "text"),
+    [
+        (run(), State.EXPIRED, "could not be sent"),
+        (run(state=State.SENT), State.EXPIRED, "did not take it up"),
+        (run(state=State.RUNNING, started=after(0)), State.LOST, "not heard again"),
+    ],
+)
+def test_no_run_stays_open_for_ever(record: RunRecord, end: State, text: str) -> None:
+    """Past its deadline and some grace, the ledger itself closes what is left, and says why."""
+    limit = ends_at(record)
+    assert limit is not None
+    assert not overdue(record, limit - (after(1) - after(0)), after(0)).state.final
+    closed = overdue(record, limit, after(0))
+    assert closed.state is end
+    assert text in closed.text
+
+
+def test_blind_is_not_lost() -> None:
+    """While our own link is gone, and a little after it came back, no run is given up."""
+    record = run(state=State.SENT)
+    late = after(500)
+    assert not overdue(record, late, None).state.final
+    assert not overdue(record, late, after(499)).state.final
+    assert overdue(record, late, after(499 - GRACE)).state is State.EXPIRED

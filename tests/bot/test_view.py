@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from baton.messages import State
+from bot.front import JobContent, NoticeContent, OutputContent
+from bot.jobs import RunRecord
+from bot.view import ROWS_MOST, Sight, Tail, job_state, wanted
+from tests.bot.build import ANN, Hail, Ship, after, job, run
+
+SHIP = Ship(app="shop", environment="prod")
+SEEING = Sight()
+
+
+def main(*runs: RunRecord, sight: Sight = SEEING) -> JobContent:
+    content = wanted(job(), SHIP, runs, {}, sight)[0].content
+    assert isinstance(content, JobContent)
+    return content
+
+
+def test_the_post_says_what_who_and_how_far() -> None:
+    """Title, asker, `1 of 2 done`, a row a server, and a button while it can be cancelled."""
+    content = main(
+        run("web-1", State.SUCCEEDED, text="v2", finished=after(8)),
+        run("web-2", State.RUNNING, text="building", percent=40, started=after(1)),
+    )
+    assert (content.title, content.asked_by) == ("ship shop prod", "U_ANN")
+    assert content.summary.startswith("1 of 2 done")
+    assert [(row.host, row.state, row.percent) for row in content.rows] == [
+        ("web-1", State.SUCCEEDED, None),
+        ("web-2", State.RUNNING, 40),
+    ]
+    assert [button.label for button in content.buttons] == ["Cancel"]
+
+
+def test_a_job_that_ended_cannot_be_cancelled_and_says_how_long_it_took() -> None:
+    """No button stays under what is over."""
+    content = main(run("web-1", State.SUCCEEDED, finished=after(75)))
+    assert content.buttons == ()
+    assert "after 1 min 15 s" in content.summary
+
+
+def test_a_silent_server_is_named_at_once() -> None:
+    """The asker reads in the first post that nobody may be there."""
+    content = main(run("web-1", State.SENT), sight=Sight(silent={"web-1": after(-300)}))
+    assert "not been heard since 02:55:00 UTC" in content.rows[0].text
+
+
+def test_blind_is_not_down() -> None:
+    """While our own link is gone the post says so, and does not say that servers are silent."""
+    sight = Sight(blind_since=after(0), silent={"web-1": after(-300)})
+    content = main(run("web-1", State.SENT), sight=sight)
+    assert "not seen the message bus since 03:00:00 UTC" in content.hint
+    assert "heard" not in content.rows[0].text
+
+
+def test_failures_are_said_aloud_once() -> None:
+    """One notice a job, broadcast to the channel, that grows with the failures."""
+    runs = (run("web-1", State.FAILED, text="health check: 500"), run("web-2", State.RUNNING))
+    notice = wanted(job(), SHIP, runs, {}, SEEING)[-1]
+    assert notice.broadcast
+    assert isinstance(notice.content, NoticeContent)
+    assert notice.content.text == "ship shop prod: failed on web-1: health check: 500"
+    runs = (runs[0], run("web-2", State.LOST, text="not heard"))
+    again = wanted(job(), SHIP, runs, {}, SEEING)[-1]
+    assert again.key == notice.key
+    assert "2 servers: web-1 (failed), web-2 (lost)" in str(again.content)
+
+
+def test_what_was_cancelled_is_no_failure() -> None:
+    """Who cancels knows; the channel is not alarmed."""
+    posts = wanted(job(), SHIP, (run("web-1", State.CANCELLED),), {}, SEEING)
+    assert not any(post.broadcast for post in posts)
+
+
+def test_each_servers_output_is_in_the_thread() -> None:
+    """A post a server that said something, under the job's post."""
+    runs = (run("web-1", State.RUNNING, step="build"), run("web-2", State.SENT))
+    posts = wanted(job(), SHIP, runs, {"web-1": Tail("line 9\nline 10", 8)}, SEEING)
+    output = posts[1]
+    assert (output.parent, len(posts)) == (posts[0].key, 2)
+    assert output.content == OutputContent(
+        "web-1", State.RUNNING, "build", "line 9\nline 10", 8, "j0b00001"
+    )
+
+
+def test_many_servers_are_summed_up_the_troubled_ones_first() -> None:
+    """A thousand rows help nobody: what needs attention is shown, the rest is counted."""
+    runs = [run(f"web-{number:03}", State.SUCCEEDED) for number in range(100)]
+    runs[70] = run("web-070", State.FAILED)
+    content = main(*runs)
+    assert len(content.rows) == ROWS_MOST
+    assert content.rows[0].host == "web-070"
+    assert content.lines[-1] == f"and {100 - ROWS_MOST} more servers"
+
+
+def test_a_broadcast_shows_its_outcome_not_each_server() -> None:
+    """A ping of a thousand servers is one line and the missing."""
+    posts = wanted(job(Hail(environment="prod")), Hail(environment="prod"), (run(),), {}, SEEING)
+    content = posts[0].content
+    assert isinstance(content, JobContent)
+    assert (len(posts), content.rows, content.buttons) == (1, (), ())
+
+
+def test_a_job_is_as_good_as_its_worst_run() -> None:
+    """Running while anything runs; then the worst end counts."""
+    assert job_state([run(state=State.SENT)]) is State.SENT
+    assert job_state([run(state=State.SUCCEEDED, started=after(1)), run()]) is State.RUNNING
+    assert job_state([run(state=State.SUCCEEDED), run(state=State.FAILED)]) is State.FAILED
+
+
+def test_a_cancel_that_was_asked_is_shown() -> None:
+    """Nobody presses twice because nothing seemed to happen."""
+    record = run("web-1", State.RUNNING, started=after(1))
+    content = wanted(job(cancelled_by=ANN), SHIP, (record,), {}, SEEING)[0].content
+    assert isinstance(content, JobContent)
+    assert "ann asked to cancel it" in content.summary
+    assert content.buttons == ()
+
+
+def test_a_post_changes_exactly_when_what_it_shows_changes() -> None:
+    """The digest is what decides whether an edit is needed."""
+    one, two = (wanted(job(), SHIP, (run(text=text),), {}, SEEING)[0] for text in ("a", "b"))
+    same = wanted(
+        job(), SHIP, (run(text="other text that a queued run does not show"),), {}, SEEING
+    )
+    assert one.digest == two.digest == same[0].digest
+    running = wanted(job(), SHIP, (run(state=State.RUNNING, text="a"),), {}, SEEING)[0]
+    assert running.digest != one.digest
