@@ -1,0 +1,82 @@
+"""The database: tables, migrations, transactions. The only importer of SQLAlchemy and its drivers.
+
+Store.ledger     jobs, runs, outbox, output      Store.servers    what heartbeats said
+Store.posts      which message shows what        Store.audit      who asked what
+Store.leases     which bot does it               Store.envelopes  what was delivered already
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Self
+
+from sqlalchemy import Connection, literal, select
+
+from baton.messages import now
+from bot.store.audit import Audit
+from bot.store.database import Database, open_database
+from bot.store.envelopes import Envelopes
+from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, StoreError, UnusableUrl
+from bot.store.leases import Leases
+from bot.store.ledger import Ledger
+from bot.store.migrate import bring_up
+from bot.store.outputs import OutputLine, Tail, joined
+from bot.store.posts import PostRow, Posts, Status
+from bot.store.reading import Found
+from bot.store.servers import ServerRow, Servers
+
+__all__ = [
+    "DatabaseTooNew",
+    "DatabaseUnavailable",
+    "Found",
+    "OutputLine",
+    "PostRow",
+    "ServerRow",
+    "Status",
+    "Store",
+    "StoreError",
+    "Tail",
+    "UnusableUrl",
+    "joined",
+]
+
+
+class Store:
+    """All that the bot keeps. Make one with `Store.open`."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
+        self._database = database
+        self.ledger = Ledger(database)
+        self.posts = Posts(database)
+        self.servers = Servers(database)
+        self.audit = Audit(database)
+        self.leases = Leases(database, clock)
+        self.envelopes = Envelopes(database, clock)
+
+    @classmethod
+    async def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:
+        """The store at `url` (`sqlite:///FILE` or `postgresql://...`), brought up to this version.
+
+        Raises UnusableUrl, DatabaseUnavailable or DatabaseTooNew; then nothing is left open.
+        """
+        database = open_database(url)
+        try:
+            await bring_up(database)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, clock)
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the database."""
+        await self.ledger.drained()
+        await self._database.close()
+
+    async def ping(self) -> None:
+        """Return if the database answers. Raises DatabaseUnavailable."""
+
+        def ask(connection: Connection) -> None:
+            connection.execute(select(literal(1)))
+
+        await self._database.read(ask)

@@ -1,0 +1,51 @@
+"""Step 1 of the path: what people ask becomes jobs, many in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, insert, select
+
+from bot.jobs import AuditEntry, Job, NewJob
+from bot.store.rows import audit_row, job_of, job_row, run_row, sending_row
+from bot.store.sql import chunks, upsert
+from bot.store.tables import audit, jobs, outbox, runs
+
+Ask = tuple[NewJob, AuditEntry]
+
+
+def ask(connection: Connection, asks: Sequence[Ask]) -> list[Job]:
+    """Write these asks: job, runs, outbox and audit entry of each.
+
+    Of an ask whose key is there already nothing is written; its result is the job that is there.
+    """
+    first: dict[str, Ask] = {}
+    for new, entry in asks:
+        first.setdefault(new.job.key, (new, entry))
+    rows = {key: job_row(new) for key, (new, _) in sorted(first.items())}
+    statement = (
+        upsert(connection, jobs)
+        .on_conflict_do_nothing(index_elements=[jobs.c.key])
+        .returning(jobs.c.key)
+    )
+    written = set(connection.execute(statement, list(rows.values())).scalars())
+    fresh = [first[key] for key in rows if key in written]
+    run_rows = [run_row(run) for new, _ in fresh for run in new.runs]
+    if run_rows:
+        connection.execute(insert(runs), run_rows)
+    sending_rows = [sending_row(sending) for new, _ in fresh for sending in new.outbox]
+    if sending_rows:
+        connection.execute(insert(outbox), sending_rows)
+    if fresh:
+        connection.execute(insert(audit), [audit_row(entry) for _, entry in fresh])
+    known = {new.job.key: new.job for new, _ in fresh}
+    known.update(_there_already(connection, [key for key in rows if key not in written]))
+    return [known[new.job.key] for new, _ in asks]
+
+
+def _there_already(connection: Connection, keys: Sequence[str]) -> dict[str, Job]:
+    found: dict[str, Job] = {}
+    for some in chunks(keys):
+        for row in connection.execute(select(jobs).where(jobs.c.key.in_(some))):
+            found[row.key] = job_of(row)
+    return found

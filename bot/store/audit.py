@@ -1,0 +1,55 @@
+"""Audit: who asked what, where, and what was said to it. Kept for ever."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select
+
+from bot.jobs import AuditEntry
+from bot.store.database import Database
+from bot.store.rows import audit_of, audit_row
+from bot.store.tables import audit
+
+
+class Audit:
+    """The audit entries in `database`. Those of asks that became jobs are written by Ledger.ask.
+
+    Both methods raise DatabaseUnavailable.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def write(self, entry: AuditEntry) -> None:
+        """Keep `entry`."""
+
+        def write(connection: Connection) -> None:
+            connection.execute(insert(audit), audit_row(entry))
+
+        await self._database.write(write)
+
+    async def recent(
+        self,
+        limit: int = 20,
+        *,
+        person: str | None = None,
+        environment: str | None = None,
+        verdict: str | None = None,
+        job: str | None = None,
+    ) -> list[AuditEntry]:
+        """The last entries, newest first: of a person (by id), an environment, a verdict or a
+        job."""
+        wanted = {
+            audit.c.person_id: person,
+            audit.c.environment: environment,
+            audit.c.verdict: verdict,
+            audit.c.job: job,
+        }
+        statement = select(audit).order_by(audit.c.time.desc(), audit.c.number.desc()).limit(limit)
+        for column, value in wanted.items():
+            if value is not None:
+                statement = statement.where(column == value)
+
+        def read(connection: Connection) -> list[AuditEntry]:
+            return [audit_of(row) for row in connection.execute(statement)]
+
+        return await self._database.read(read)

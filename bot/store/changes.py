@@ -1,0 +1,112 @@
+"""How runs and jobs are changed in a transaction: the job is locked first, and marked as changed
+last.
+
+A job's row is the lock of all that belongs to it, and jobs are locked in the order of their ids, so
+that two bots neither overwrite each other nor wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    exists,
+    or_,
+    select,
+    update,
+)
+
+from bot.jobs import RunRecord
+from bot.store.rows import Values, run_of
+from bot.store.sql import AnyRow, chunks
+from bot.store.tables import jobs, runs
+from bot.store.types import Instant
+
+_FIXED = ("job", "host", "attempt", "request", "deadline", "timeout")
+_CHANGING = tuple(column.name for column in runs.columns if column.name not in _FIXED)
+
+_OF_A_JOB = (
+    jobs.c.id,
+    jobs.c.asked,
+    jobs.c.closed,
+    jobs.c.canceller_id,
+    jobs.c.broadcast,
+    jobs.c.deadline,
+    jobs.c.timeout,
+    jobs.c.sent,
+    jobs.c.waits_until,
+)
+
+_WRITE_RUN = (
+    update(runs)
+    .where(
+        runs.c.job == bindparam("of_job"),
+        runs.c.host == bindparam("of_host"),
+        runs.c.attempt == bindparam("of_attempt"),
+    )
+    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+)
+
+OPEN: ColumnElement[bool] = runs.c.ends_at.is_not(None)
+
+_OVER = and_(
+    jobs.c.closed.is_(None),
+    or_(jobs.c.waits_until.is_(None), jobs.c.waits_until <= bindparam("at", type_=Instant)),
+    ~exists(select(1).select_from(runs).where(runs.c.job == jobs.c.id, OPEN)),
+)
+_TOUCH = (
+    update(jobs)
+    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        revision=jobs.c.revision + 1,
+        told=False,
+        closed=case((_OVER, bindparam("at", type_=Instant)), else_=jobs.c.closed),
+    )
+)
+
+
+def lock(connection: Connection, ids: Iterable[str]) -> dict[str, AnyRow]:
+    """What changes go by in these jobs, by id; nobody else changes them until our transaction is
+    over."""
+    found: dict[str, AnyRow] = {}
+    for some in chunks(sorted(set(ids))):
+        statement = select(*_OF_A_JOB).where(jobs.c.id.in_(some)).order_by(jobs.c.id)
+        rows = connection.execute(statement.with_for_update())
+        found.update((row.id, row) for row in rows)
+    return found
+
+
+def runs_of(connection: Connection, job: str) -> list[RunRecord]:
+    """All runs of `job`, by host and attempt."""
+    statement = select(runs).where(runs.c.job == job).order_by(runs.c.host, runs.c.attempt)
+    return [run_of(row) for row in connection.execute(statement)]
+
+
+def write_runs(connection: Connection, rows: Sequence[Values]) -> None:
+    """Write what may change of runs that are there already."""
+    if not rows:
+        return
+    connection.execute(
+        _WRITE_RUN,
+        [
+            {
+                "of_job": row["job"],
+                "of_host": row["host"],
+                "of_attempt": row["attempt"],
+                **{f"new_{name}": row[name] for name in _CHANGING},
+            }
+            for row in rows
+        ],
+    )
+
+
+def touch(connection: Connection, ids: Iterable[str], at: datetime) -> None:
+    """Mark these jobs as changed, and closed at `at` if all their runs have ended."""
+    for some in chunks(sorted(set(ids))):
+        connection.execute(_TOUCH, {"ids": some, "at": at})

@@ -1,0 +1,104 @@
+"""Database: transactions over SQLite or PostgreSQL, named by a URL.
+
+A transaction is a plain function of a SQLAlchemy connection; it either happens whole or not at all.
+It must bear being run again: PostgreSQL may ask for that when two of them meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
+from sqlalchemy.exc import DataError as BadData
+from sqlalchemy.exc import IntegrityError as Conflict
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+
+from bot.store.errors import DatabaseUnavailable, UnusableUrl
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+PATIENCE = 2.0
+"""Seconds to wait for a lock or a connection: a person who asks is answered within 3."""
+
+_NO_PRIVILEGE = "42501"
+
+
+class Database(Protocol):
+    """Runs transactions. Both methods raise DatabaseUnavailable if it cannot be used for the
+    moment."""
+
+    url: URL
+
+    async def read(self, work: Work[T]) -> T:
+        """What `work` finds."""
+
+    async def write(self, work: Work[T]) -> T:
+        """Do `work` in one transaction. A caller that is cancelled meanwhile does not undo it."""
+
+    async def close(self) -> None:
+        """Finish what is under way, and let go of every connection."""
+
+
+def open_database(url: str) -> Database:
+    """The database at `url`; nothing is connected yet. Raises UnusableUrl."""
+    from bot.store.postgres import Postgres
+    from bot.store.sqlite import Sqlite
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # The text is not repeated: it may hold a password where we cannot tell.
+        raise UnusableUrl(url="that was given", reason="it is no URL") from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            if not parsed.database or parsed.database == ":memory:":
+                raise UnusableUrl(url=shown(parsed), reason="it names no file")
+            return Sqlite(parsed.set(drivername="sqlite"))
+        case "postgresql" | "postgres":
+            return Postgres(parsed.set(drivername="postgresql+asyncpg"))
+        case other:
+            raise UnusableUrl(url=shown(parsed), reason=f"{other} is not supported")
+
+
+def shown(url: URL) -> str:
+    """`url` as people may see it: without the password."""
+    return url.render_as_string(hide_password=True)
+
+
+def unavailable(url: URL, error: Exception) -> DatabaseUnavailable | None:
+    """What `error` of a driver means to callers; None if it is a fault of ours, to be raised as it
+    is."""
+    if isinstance(error, Conflict | BadData):
+        return None
+    if isinstance(error, ProgrammingError):
+        if getattr(error.orig, "sqlstate", "") != _NO_PRIVILEGE:
+            return None
+    elif not isinstance(error, DBAPIError | OSError | TimeoutError | PoolExhausted):
+        return None
+    reason = _reason(error)
+    if url.password:
+        reason = reason.replace(str(url.password), "***")
+    return DatabaseUnavailable(url=shown(url), reason=reason)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, PoolExhausted):
+        return f"all connections are in use (waited {PATIENCE:g} s)"
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    cause: BaseException = error
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        cause = error.orig.__cause__ or error.orig
+    text = (str(cause).strip() or type(cause).__name__).splitlines()[0].rstrip(".")
+    return _EXPLAINED.get(text, text)
+
+
+_EXPLAINED = {
+    "database is locked": f"another process keeps it locked (waited {PATIENCE:g} s)",
+    "database or disk is full": "its disk is full; free some space",
+    "attempt to write a readonly database": "it may not be written; mend the rights of its file",
+    "unable to open database file": "its file cannot be opened; mend the path or its rights",
+}

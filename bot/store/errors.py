@@ -1,0 +1,27 @@
+"""What the database can do to us."""
+
+from __future__ import annotations
+
+from baton.errors import BatonError
+
+
+class StoreError(BatonError):
+    """The database {url} cannot be used: {reason}."""
+
+
+class DatabaseUnavailable(StoreError):
+    """The database {url} cannot be used for the moment: {reason}."""
+
+
+class DatabaseTooNew(StoreError):
+    """The database {url} was written by a newer Baton: its schema is {found}, and this one knows
+    {known}. Install that version of Baton, or a newer one."""
+
+    permanent = True
+
+
+class UnusableUrl(StoreError):
+    """The database URL {url} cannot be used: {reason}. Write sqlite:///FOLDER/FILE or
+    postgresql://USER:PASSWORD@HOST/DATABASE."""
+
+    permanent = True

@@ -1,0 +1,169 @@
+"""Step 5 of the path: what servers say changes their runs, many messages in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, tuple_
+
+from baton.messages import Pong, State, Update
+from bot.jobs import GRACE, Applied, RunRecord, apply, overdue
+from bot.store.changes import OPEN, lock, touch, write_runs
+from bot.store.rows import Values, run_of, run_row
+from bot.store.sql import CHUNK, AnyRow, chunks
+from bot.store.tables import jobs, output, runs
+from bot.store.types import LARGEST
+
+log = structlog.get_logger(__name__)
+
+Spoken = Update | Pong
+RunKey = tuple[str, str, int]
+
+_MOST_ATTEMPTS = 2**31 - 1
+_LONGEST_HOST = 253
+
+
+@dataclass(slots=True)
+class _Known:
+    """A run in the course of a transaction, and how much output it has."""
+
+    run: RunRecord
+    lines: int = 0
+    size: int = 0
+    new: bool = False
+    changed: bool = False
+    pieces: list[Values] = field(default_factory=list)
+
+    def take(self, message: Spoken, at: datetime) -> None:
+        """Apply `message`, heard at `at`."""
+        applied = apply(self.run, message, at)
+        if applied is None:
+            return
+        self.run = applied.run
+        self.changed = True
+        if applied.output:
+            self._keep(applied, message)
+
+    def _keep(self, applied: Applied, message: Spoken) -> None:
+        self.lines += applied.output.count("\n") + 1
+        self.size += len(applied.output)
+        self.pieces.append(
+            {
+                "job": self.run.job,
+                "host": self.run.host,
+                "attempt": self.run.attempt,
+                "ends": self.size,
+                "lines": self.lines,
+                "sequence": self.run.sequence,
+                "time": message.time,
+                "level": applied.level,
+                "step": applied.step,
+                "text": applied.output,
+            }
+        )
+
+
+def hear(connection: Connection, messages: Sequence[Spoken], at: datetime) -> set[str]:
+    """Apply `messages` in their order; the ids of the jobs in which they changed something."""
+    usable = [(key, message) for message in messages if (key := _key(message)) is not None]
+    open_jobs = lock(connection, (key[0] for key, _ in usable))
+    known = _read(connection, (key for key, _ in usable if key[0] in open_jobs))
+    for key, message in usable:
+        at_hand = known.get(key) or _joined(open_jobs, key, message)
+        if at_hand is None:
+            log.warning("heard of a run that nobody asked for", job=key[0], host=key[1])
+            continue
+        known[key] = at_hand
+        at_hand.take(message, at)
+    changed = [one for one in known.values() if one.changed]
+    _write(connection, changed)
+    ids = {one.run.job for one in changed}
+    touch(connection, ids, at)
+    return ids
+
+
+def _key(message: Spoken) -> RunKey | None:
+    host = message.facts.host if isinstance(message, Pong) else message.host
+    sequence = message.sequence if isinstance(message, Update) else 0
+    if (
+        not 0 < len(host) <= _LONGEST_HOST
+        or not host.isprintable()
+        or not 0 < message.attempt <= _MOST_ATTEMPTS
+        or sequence > LARGEST
+    ):
+        log.warning("heard what no agent of ours says", message=message.id, source=message.source)
+        return None
+    return message.job, host, message.attempt
+
+
+def _read(connection: Connection, keys: Iterable[RunKey]) -> dict[RunKey, _Known]:
+    known: dict[RunKey, _Known] = {}
+    pairs = sorted({(job, host) for job, host, _ in keys})
+    for some in chunks(pairs, CHUNK // 2):
+        where: ColumnElement[bool] = tuple_(runs.c.job, runs.c.host).in_(some)
+        if len({job for job, _ in some}) == 1:
+            where = and_(runs.c.job == some[0][0], runs.c.host.in_([host for _, host in some]))
+        for row in connection.execute(select(runs).where(where)):
+            known[row.job, row.host, row.attempt] = _Known(run_of(row), row.lines, row.size)
+    return known
+
+
+def _joined(open_jobs: Mapping[str, AnyRow], key: RunKey, message: Spoken) -> _Known | None:
+    """A broadcast reaches servers that nobody knew of: their runs begin when they speak."""
+    job = open_jobs.get(key[0])
+    if job is None or not job.broadcast:
+        return None
+    run = RunRecord(
+        job=key[0],
+        host=key[1],
+        request=message.request,
+        attempt=key[2],
+        deadline=job.deadline,
+        timeout=job.timeout or 0.0,
+        state=State.SENT,
+        sent=job.sent or job.asked,
+    )
+    return _Known(run, new=True)
+
+
+def _write(connection: Connection, changed: Sequence[_Known]) -> None:
+    rows = [(one, run_row(one.run, one.lines, one.size)) for one in changed]
+    new = [row for one, row in rows if one.new]
+    if new:
+        connection.execute(insert(runs), new)
+    write_runs(connection, [row for one, row in rows if not one.new])
+    pieces = [piece for one in changed for piece in one.pieces]
+    if pieces:
+        connection.execute(insert(output), pieces)
+
+
+def close_overdue(connection: Connection, at: datetime, seeing_since: datetime) -> set[str]:
+    """Close the runs whose time is over, and the broadcasts that nobody need wait for any
+    longer."""
+    due = (OPEN, runs.c.ends_at <= at)
+    found = set(connection.execute(select(runs.c.job).where(*due).distinct()).scalars())
+    if at >= seeing_since + timedelta(seconds=GRACE):
+        waited = (jobs.c.closed.is_(None), jobs.c.waits_until <= at)
+        found |= set(connection.execute(select(jobs.c.id).where(*waited)).scalars())
+    held = lock(connection, found)
+    changed = {name for name, row in held.items() if _waited_out(row, at, seeing_since)}
+    rows = []
+    for some in chunks(sorted(held)):
+        for row in connection.execute(select(runs).where(runs.c.job.in_(some), *due)):
+            run = run_of(row)
+            ended = overdue(run, at, seeing_since)
+            if ended is not run:
+                rows.append(run_row(ended, row.lines, row.size))
+    write_runs(connection, rows)
+    changed |= {row["job"] for row in rows}
+    touch(connection, changed, at)
+    return changed
+
+
+def _waited_out(job: AnyRow, at: datetime, seeing_since: datetime) -> bool:
+    if job.closed is not None or job.waits_until is None or at < job.waits_until:
+        return False
+    return at >= seeing_since + timedelta(seconds=GRACE)

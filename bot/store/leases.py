@@ -1,0 +1,63 @@
+"""Leases: which of several bots does a thing that one alone must do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, func, select
+
+from bot.store.database import Database
+from bot.store.sql import upsert
+from bot.store.tables import leases
+
+
+class Leases:
+    """The leases in `database`. Both methods raise DatabaseUnavailable.
+
+    Time is PostgreSQL's own, so that the clocks of the bots need not agree; bots that share an
+    SQLite file share a machine, and go by `clock`.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def take(
+        self, name: str, holder: str, seconds: float, at: datetime | None = None
+    ) -> bool:
+        """Take the lease `name` for `seconds`, or renew it; False while another holder has it.
+
+        `at` stands for the time of now, where that is given.
+        """
+
+        def take(connection: Connection) -> bool:
+            moment = at or self._now(connection)
+            insert = upsert(connection, leases)
+            statement = insert.values(
+                name=name, holder=holder, until=moment + timedelta(seconds=seconds)
+            ).on_conflict_do_update(
+                index_elements=[leases.c.name],
+                set_={"holder": insert.excluded.holder, "until": insert.excluded.until},
+                where=(leases.c.holder == insert.excluded.holder) | (leases.c.until <= moment),
+            )
+            taken = connection.execute(statement.returning(leases.c.holder)).scalar()
+            return taken is not None
+
+        return await self._database.write(take)
+
+    async def release(self, name: str, holder: str) -> None:
+        """Give the lease back, if `holder` has it."""
+
+        def release(connection: Connection) -> None:
+            held = (leases.c.name == name, leases.c.holder == holder)
+            connection.execute(delete(leases).where(*held))
+
+        await self._database.write(release)
+
+    def _now(self, connection: Connection) -> datetime:
+        if connection.dialect.name != "postgresql":
+            return self._clock()
+        moment = connection.execute(select(func.clock_timestamp())).scalar_one()
+        assert isinstance(moment, datetime)
+        return moment

@@ -1,0 +1,166 @@
+"""Ledger: the jobs, their runs, what is to be sent, and what was said.
+
+Every method is one transaction. All raise DatabaseUnavailable if the database cannot be used for
+the moment; then nothing of the transaction has happened, unless the connection was lost in the very
+commit. Each can be called again with the same arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from baton.batching import Batcher
+from baton.messages import Person, Pong, Update
+from bot.jobs import AuditEntry, Job, NewJob, RunRecord, Sending
+from bot.store import asking, hearing, outputs, reading, sending
+from bot.store.database import Database
+from bot.store.errors import StoreError
+from bot.store.outputs import OutputLine, Tail
+
+HEARD_AT_ONCE = 1000
+"""Messages in one transaction, at most."""
+
+
+class Ledger:
+    """The ledger in `database`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._asks: Batcher[asking.Ask, Job] = Batcher(self._ask_all)
+
+    async def ask(self, new: NewJob, entry: AuditEntry) -> Job:
+        """Begin a job: its row, runs, outbox and audit entry, together with all asks that wait.
+
+        If its key is there already nothing is written, and the result is the job that is there.
+        """
+        return await self._asks.submit((new, entry))
+
+    async def _ask_all(self, asks: Sequence[asking.Ask]) -> Sequence[Job | Exception]:
+        try:
+            return await self._database.write(partial(asking.ask, asks=asks))
+        except StoreError:
+            raise
+        except Exception as error:
+            if len(asks) == 1:
+                return [error]
+            # One of them cannot be written: the others must not suffer for it.
+            return [result for one in asks for result in await self._ask_all([one])]
+
+    async def drained(self) -> None:
+        """Return once no ask waits."""
+        await self._asks.drained()
+
+    async def outbox(self, limit: int = 100) -> list[Sending]:
+        """The messages that are to be sent, oldest first."""
+        return await self._database.read(partial(sending.waiting, limit=limit))
+
+    async def settle(
+        self,
+        sent: Sequence[str] = (),
+        unroutable: Sequence[str] = (),
+        expired: Sequence[str] = (),
+        *,
+        at: datetime,
+        unroutable_text: str = sending.NOBODY_THERE,
+    ) -> set[str]:
+        """Take messages out of the outbox, by id; the ids of the jobs that changed.
+
+        Requests: runs that are still queued become sent (`at`: when sending them began, which
+        latency is counted from), or are closed as unroutable or expired. A broadcast stands for all
+        queued runs of its job. A Cancel changes no state; if it is unroutable the run says so.
+        """
+        return await self._database.write(
+            partial(
+                sending.settle,
+                sent=sent,
+                unroutable=unroutable,
+                expired=expired,
+                at=at,
+                unroutable_text=unroutable_text,
+            )
+        )
+
+    async def hear(self, messages: Sequence[Update | Pong], at: datetime) -> set[str]:
+        """Apply what servers said, in order; the ids of the jobs in which it changed something.
+
+        A server that only a broadcast reached joins its job. What belongs to no job is logged. Of
+        more than HEARD_AT_ONCE messages each thousand is a transaction.
+        """
+        changed: set[str] = set()
+        for start in range(0, len(messages), HEARD_AT_ONCE):
+            some = messages[start : start + HEARD_AT_ONCE]
+            changed |= await self._database.write(partial(hearing.hear, messages=some, at=at))
+        return changed
+
+    async def overdue(self, at: datetime, seeing_since: datetime | None) -> set[str]:
+        """Close what is over by `bot.jobs.overdue`; the ids of the jobs that changed."""
+        if seeing_since is None:
+            return set()
+        work = partial(hearing.close_overdue, at=at, seeing_since=seeing_since)
+        return await self._database.write(work)
+
+    async def next_deadline(self) -> datetime | None:
+        """When `overdue` may have something to close next; it may lie in the past while we are
+        blind."""
+        return await self._database.read(reading.next_deadline)
+
+    async def cancel(self, job: str, person: Person, at: datetime) -> list[RunRecord] | None:
+        """Cancel what is left of `job`; its runs, or None if there is no such job.
+
+        What was not sent is withdrawn and closed as cancelled; the other servers are sent a Cancel.
+        A second time, and once the job is over, nothing changes.
+        """
+        return await self._database.write(partial(sending.cancel, job=job, person=person, at=at))
+
+    async def job(self, name: str) -> reading.Found | None:
+        """The job of that id and its runs, by host and attempt."""
+        return await self._database.read(partial(reading.job, name=name))
+
+    async def find(self, prefix: str) -> reading.Found | None:
+        """The one job whose id begins with `prefix`, of four characters or more, as people type it;
+        None if there is none or several."""
+        return await self._database.read(partial(reading.find, prefix=prefix))
+
+    async def in_thread(self, front: str, channel: str, ref: str) -> Job | None:
+        """The job whose post is `ref` or stands in the thread `ref`: an open one first, then the
+        newest."""
+        work = partial(reading.in_thread, front=front, channel=channel, ref=ref)
+        return await self._database.read(work)
+
+    async def recent(self, limit: int = 20, environment: str | None = None) -> list[Job]:
+        """The last jobs, newest first."""
+        return await self._database.read(
+            partial(reading.recent, limit=limit, environment=environment)
+        )
+
+    async def untold(self) -> list[str]:
+        """The ids of the jobs whose posts may not show yet how they ended, oldest first."""
+        return await self._database.read(reading.untold)
+
+    async def mark_told(self, job: str, revision: int) -> bool:
+        """Every post of the job shows it as it was at `revision` (Job.revision); False, and nothing
+        marked, if something has changed since."""
+        work = partial(reading.mark_told, name=job, revision=revision)
+        return await self._database.write(work)
+
+    async def output(self, job: str, host: str | None = None) -> list[OutputLine]:
+        """All that the servers of the job said, or one of them, run by run."""
+        return await self._database.read(partial(outputs.whole, job=job, host=host))
+
+    async def tails(
+        self, job: str, characters: int = 3000, host: str | None = None
+    ) -> dict[str, Tail]:
+        """By host, the last `characters` that its last attempt said, in whole lines. Costs the same
+        however long the output is."""
+        work = partial(outputs.tails, job=job, characters=characters, host=host)
+        return await self._database.read(work)
+
+    async def prune(self, before: datetime) -> int:
+        """Remove the jobs that were closed before `before`, with their runs, output and posts; how
+        many."""
+        removed = 0
+        while some := await self._database.write(partial(reading.prune, before=before)):
+            removed += some
+        return removed

@@ -1,0 +1,63 @@
+"""Brings the tables up to this version: in one transaction, by one process at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection, inspect, text
+
+from bot.store.database import Database, shown
+from bot.store.errors import DatabaseTooNew
+
+log = structlog.get_logger(__name__)
+
+FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 0x6261746F6E
+"""The name of our advisory lock in PostgreSQL: `baton`."""
+
+
+def known_revisions() -> list[str]:
+    """The numbers of the steps that this version has, in order."""
+    return sorted(path.name.partition("_")[0] for path in FOLDER.glob("versions/[0-9]*.py"))
+
+
+async def bring_up(database: Database) -> None:
+    """Make the tables of `database` those of this version.
+
+    Raises DatabaseTooNew, having changed nothing, if a newer version made them.
+    """
+    revisions = known_revisions()
+    found = await database.read(current)
+    if found == revisions[-1]:
+        return
+    if found is None or found in revisions:
+        found = await database.write(_upgrade)
+    if found not in revisions:
+        raise DatabaseTooNew(url=shown(database.url), found=found, known=revisions[-1])
+
+
+def current(connection: Connection) -> str | None:
+    """The number of the last step that was done; None on an empty database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(connection: Connection) -> str | None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _LOCK})
+    revisions = known_revisions()
+    found = current(connection)
+    if found is not None and (found not in revisions or found == revisions[-1]):
+        return found  # whoever held the lock before us was quicker
+    # Alembic is loaded only when there is something to do: it costs 10 MB.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    log.info("database brought up", found=found, now=revisions[-1])
+    return revisions[-1]

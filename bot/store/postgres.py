@@ -1,0 +1,70 @@
+"""PostgreSQL through asyncpg."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from bot.store.database import PATIENCE, Work, unavailable
+
+T = TypeVar("T")
+
+_CONNECTIONS = 8
+_TRIES = 3
+_MET = ("40001", "40P01")
+"""Serialization failure and deadlock: it was undone, and is to be done again."""
+
+
+class Postgres:
+    """The PostgreSQL database of `url`. Lost connections are replaced when next needed."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self._engine = create_async_engine(
+            url,
+            hide_parameters=True,
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=PATIENCE,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": PATIENCE,
+                "command_timeout": 10.0,
+                "server_settings": {
+                    "application_name": "baton",
+                    "lock_timeout": f"{round(PATIENCE * 1000)}ms",
+                    "idle_in_transaction_session_timeout": "30s",
+                },
+            },
+        )
+
+    async def read(self, work: Work[T]) -> T:
+        """What `work` finds. Two statements of it may see two moments."""
+        return await self.write(work)
+
+    async def write(self, work: Work[T]) -> T:
+        """Do `work` in one transaction, again if it met another one."""
+        tries = 1
+        while True:
+            try:
+                async with self._engine.begin() as connection:
+                    return await connection.run_sync(work)
+            except Exception as error:
+                if tries < _TRIES and _met(error):
+                    tries += 1
+                    continue
+                known = unavailable(self.url, error)
+                if known is None:
+                    raise
+                raise known from error
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+
+def _met(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in _MET

@@ -1,0 +1,95 @@
+"""What the ledger answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, or_, select, update
+
+from bot.jobs import Job, RunRecord
+from bot.store.changes import OPEN, lock, runs_of
+from bot.store.rows import job_of
+from bot.store.tables import jobs, posts, runs
+
+Found = tuple[Job, tuple[RunRecord, ...]]
+
+SHORTEST_PREFIX = 4
+_PRUNED_AT_ONCE = 200
+
+
+def job(connection: Connection, name: str) -> Found | None:
+    """The job called `name`, and its runs."""
+    # The job before its runs: so its revision is never newer than what is shown of them.
+    row = connection.execute(select(jobs).where(jobs.c.id == name)).one_or_none()
+    if row is None:
+        return None
+    return job_of(row), tuple(runs_of(connection, name))
+
+
+def find(connection: Connection, prefix: str) -> Found | None:
+    """The one job whose id begins with `prefix`, as people type it."""
+    prefix = prefix.strip().lstrip("#").lower()
+    if len(prefix) < SHORTEST_PREFIX or not prefix.isalnum() or not prefix.isascii():
+        return None
+    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    statement = select(jobs.c.id).where(jobs.c.id >= prefix, jobs.c.id < after).limit(2)
+    names = list(connection.execute(statement).scalars())
+    return job(connection, names[0]) if len(names) == 1 else None
+
+
+def in_thread(connection: Connection, front: str, channel: str, ref: str) -> Job | None:
+    """The job whose post is the message `ref` or stands in its thread: an open one before a closed
+    one, then the newest."""
+    statement = (
+        select(jobs)
+        .join(posts, posts.c.job == jobs.c.id)
+        .where(
+            posts.c.front == front,
+            posts.c.channel == channel,
+            or_(posts.c.ref == ref, posts.c.thread == ref),
+        )
+        .order_by(jobs.c.closed.is_not(None), jobs.c.asked.desc())
+        .limit(1)
+    )
+    row = connection.execute(statement).one_or_none() if ref else None
+    return job_of(row) if row is not None else None
+
+
+def recent(connection: Connection, limit: int, environment: str | None) -> list[Job]:
+    """The last jobs, newest first."""
+    statement = select(jobs).order_by(jobs.c.asked.desc()).limit(limit)
+    if environment is not None:
+        statement = statement.where(jobs.c.environment == environment)
+    return [job_of(row) for row in connection.execute(statement)]
+
+
+def untold(connection: Connection) -> list[str]:
+    """The ids of the jobs whose posts may not show all yet, oldest first."""
+    statement = select(jobs.c.id).where(~jobs.c.told).order_by(jobs.c.asked)
+    return list(connection.execute(statement).scalars())
+
+
+def mark_told(connection: Connection, name: str, revision: int) -> bool:
+    """The posts of the job show it as it was at `revision`; false if it has changed since."""
+    same = (jobs.c.id == name, jobs.c.revision == revision)
+    done = connection.execute(update(jobs).where(*same).values(told=True))
+    return done.rowcount == 1
+
+
+def next_deadline(connection: Connection) -> datetime | None:
+    """When the ledger has to close something next."""
+    first_run = connection.execute(select(func.min(runs.c.ends_at)).where(OPEN)).scalar()
+    waits = (jobs.c.closed.is_(None), jobs.c.waits_until.is_not(None))
+    first_job = connection.execute(select(func.min(jobs.c.waits_until)).where(*waits)).scalar()
+    return min((moment for moment in (first_run, first_job) if moment), default=None)
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Remove some of the jobs that were closed before `before`, with all that belongs to them."""
+    old = select(jobs.c.id).where(jobs.c.closed.is_not(None), jobs.c.closed < before)
+    names = list(connection.execute(old.order_by(jobs.c.closed).limit(_PRUNED_AT_ONCE)).scalars())
+    if names:
+        lock(connection, names)
+        connection.execute(delete(posts).where(posts.c.job.in_(names)))
+        connection.execute(delete(jobs).where(jobs.c.id.in_(names)))
+    return len(names)

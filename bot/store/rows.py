@@ -1,0 +1,190 @@
+"""Values of the domain to rows, and back. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from baton.messages import Message, Person, Request, State, decode, encode
+from bot.jobs import GRACE, AuditEntry, Job, NewJob, Place, RunRecord, Sending, ends_at
+from bot.store.sql import AnyRow
+
+Values = dict[str, Any]
+
+
+def job_row(new: NewJob) -> Values:
+    """The row of a job that begins."""
+    job = new.job
+    broadcast = next((sending for sending in new.outbox if not sending.host), None)
+    timeout = None
+    if broadcast is not None and isinstance(broadcast.message, Request):
+        timeout = broadcast.message.timeout
+    waits_until = None
+    if broadcast is not None and not new.runs:
+        waits_until = broadcast.deadline + timedelta(seconds=GRACE)
+    return {
+        "id": job.id,
+        "key": job.key,
+        "command": job.command,
+        "arguments": job.arguments,
+        "title": job.title,
+        "environment": job.environment,
+        "app": job.app,
+        "person_id": job.asked_by.id,
+        "person_name": job.asked_by.name,
+        **_place_row(job.place),
+        "asked": job.asked,
+        "closed": job.closed if new.runs or new.outbox else job.asked,
+        "canceller_id": job.cancelled_by.id if job.cancelled_by else None,
+        "canceller_name": job.cancelled_by.name if job.cancelled_by else None,
+        "told": job.told,
+        "revision": job.revision,
+        "broadcast": broadcast is not None,
+        "deadline": broadcast.deadline if broadcast else None,
+        "timeout": timeout,
+        "sent": None,
+        "waits_until": waits_until,
+    }
+
+
+def job_of(row: AnyRow) -> Job:
+    """The job in `row`."""
+    canceller = None
+    if row.canceller_id is not None:
+        canceller = Person(id=row.canceller_id, name=row.canceller_name)
+    return Job(
+        id=row.id,
+        key=row.key,
+        command=row.command,
+        arguments=row.arguments,
+        title=row.title,
+        environment=row.environment,
+        app=row.app,
+        asked_by=Person(id=row.person_id, name=row.person_name),
+        place=_place_of(row),
+        asked=row.asked,
+        closed=row.closed,
+        cancelled_by=canceller,
+        told=row.told,
+        revision=row.revision,
+    )
+
+
+def run_row(run: RunRecord, lines: int = 0, size: int = 0) -> Values:
+    """The row of `run`, whose output so far has `lines` lines and `size` characters."""
+    return {
+        "job": run.job,
+        "host": run.host,
+        "attempt": run.attempt,
+        "request": run.request,
+        "deadline": run.deadline,
+        "timeout": run.timeout,
+        "state": run.state.value,
+        "text": run.text,
+        "step": run.step,
+        "percent": run.percent,
+        "sequence": run.sequence,
+        "sent": run.sent,
+        "started": run.started,
+        "finished": run.finished,
+        "facts": run.facts,
+        "late": run.late.value if run.late else None,
+        "ends_at": ends_at(run),
+        "lines": lines,
+        "size": size,
+    }
+
+
+def run_of(row: AnyRow) -> RunRecord:
+    """The run in `row`."""
+    return RunRecord(
+        job=row.job,
+        host=row.host,
+        request=row.request,
+        attempt=row.attempt,
+        deadline=row.deadline,
+        timeout=row.timeout,
+        state=State(row.state),
+        text=row.text,
+        step=row.step,
+        percent=row.percent,
+        sequence=row.sequence,
+        sent=row.sent,
+        started=row.started,
+        finished=row.finished,
+        facts=row.facts,
+        late=State(row.late) if row.late else None,
+    )
+
+
+def sending_row(sending: Sending) -> Values:
+    """The row of a message that is to be sent."""
+    return {
+        "id": sending.id,
+        "job": sending.job,
+        "host": sending.host,
+        "exchange": sending.exchange,
+        "key": sending.key,
+        "type": sending.message.type,
+        "attempt": getattr(sending.message, "attempt", 1),
+        "message": encode(sending.message).decode(),
+        "mandatory": sending.mandatory,
+        "deadline": sending.deadline,
+    }
+
+
+def sending_of(row: AnyRow) -> Sending:
+    """The message that is to be sent, in `row`."""
+    message: Message = decode(row.message.encode())
+    return Sending(
+        id=row.id,
+        job=row.job,
+        host=row.host,
+        exchange=row.exchange,
+        key=row.key,
+        message=message,
+        mandatory=row.mandatory,
+        deadline=row.deadline,
+    )
+
+
+def audit_row(entry: AuditEntry) -> Values:
+    """The row of `entry`."""
+    return {
+        "time": entry.time,
+        "person_id": entry.person.id,
+        "person_name": entry.person.name,
+        **_place_row(entry.place),
+        "words": entry.words,
+        "verdict": entry.verdict,
+        "reason": entry.reason,
+        "job": entry.job,
+        "environment": entry.environment,
+    }
+
+
+def audit_of(row: AnyRow) -> AuditEntry:
+    """The entry in `row`."""
+    return AuditEntry(
+        time=row.time,
+        person=Person(id=row.person_id, name=row.person_name),
+        place=_place_of(row),
+        words=row.words,
+        verdict=row.verdict,
+        reason=row.reason,
+        job=row.job,
+        environment=row.environment,
+    )
+
+
+def _place_row(place: Place) -> Values:
+    return {
+        "front": place.front,
+        "channel": place.channel,
+        "thread": place.thread,
+        "place_name": place.name,
+    }
+
+
+def _place_of(row: AnyRow) -> Place:
+    return Place(row.front, row.channel, row.thread, row.place_name)

@@ -1,0 +1,178 @@
+"""Step 2 of the path: the outbox, what became of its messages, and how a job is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
+
+from baton.exchanges import INPUT, host_key
+from baton.messages import Cancel, Person, Request, State
+from bot.jobs import RunRecord, Sending, close, ends_at
+from bot.store.changes import OPEN, lock, runs_of, touch, write_runs
+from bot.store.rows import run_row, sending_of, sending_row
+from bot.store.sql import AnyRow, chunks
+from bot.store.tables import jobs, outbox, runs
+from bot.store.types import Instant
+
+NOBODY_THERE = "no agent has ever listened there"
+TOO_LATE = "it could not be sent in time"
+CANCELLED_UNSENT = "cancelled before it was sent"
+NOT_STOPPED = "nobody listens there, so it could not be told to stop"
+
+
+def waiting(connection: Connection, limit: int) -> list[Sending]:
+    """The messages that are to be sent, oldest first."""
+    rows = connection.execute(select(outbox).order_by(outbox.c.number).limit(limit))
+    return [sending_of(row) for row in rows]
+
+
+def settle(
+    connection: Connection,
+    sent: Sequence[str],
+    unroutable: Sequence[str],
+    expired: Sequence[str],
+    at: datetime,
+    unroutable_text: str,
+) -> set[str]:
+    """Take messages out of the outbox, and let their runs show what became of them."""
+    ids = {*sent, *unroutable, *expired}
+    concerned = select(outbox.c.job).where(outbox.c.id.in_(bindparam("ids", expanding=True)))
+    found: list[str] = []
+    for some in chunks(sorted(ids)):
+        found += connection.execute(concerned, {"ids": some}).scalars()
+    lock(connection, found)
+    rows = _taken(connection, ids)
+    changed = _sent(connection, [rows[name] for name in sent if name in rows], at)
+    for names, state, text in (
+        (unroutable, State.UNROUTABLE, unroutable_text),
+        (expired, State.EXPIRED, TOO_LATE),
+    ):
+        some_rows = [rows[name] for name in names if name in rows]
+        changed |= _closed(connection, some_rows, state, text, at)
+    changed |= _not_stopped(connection, [rows[name] for name in unroutable if name in rows])
+    touch(connection, changed, at)
+    return changed
+
+
+def _taken(connection: Connection, ids: Iterable[str]) -> dict[str, AnyRow]:
+    taken: dict[str, AnyRow] = {}
+    for some in chunks(sorted(ids)):
+        columns = (outbox.c.id, outbox.c.job, outbox.c.host, outbox.c.type, outbox.c.attempt)
+        rows = connection.execute(delete(outbox).where(outbox.c.id.in_(some)).returning(*columns))
+        taken.update((row.id, row) for row in rows)
+    return taken
+
+
+def _sent(connection: Connection, rows: Sequence[AnyRow], at: datetime) -> set[str]:
+    """A run may have been heard already, and even have ended, before we learn that it was sent."""
+    requests = [row for row in rows if row.type == Request.type]
+    moment = bindparam("at", type_=Instant)
+    values = {
+        "state": case((runs.c.state == State.QUEUED, State.SENT.value), else_=runs.c.state),
+        "sent": case((runs.c.finished < moment, runs.c.finished), else_=moment),
+    }
+    for one_host in (True, False):
+        some = [row for row in requests if bool(row.host) is one_host]
+        if some:
+            statement = update(runs).where(*_meant(one_host), runs.c.sent.is_(None)).values(values)
+            connection.execute(statement, [{**_of(row), "at": at} for row in some])
+    broadcasts = [row for row in requests if not row.host]
+    if broadcasts:
+        statement = update(jobs).where(jobs.c.id == bindparam("of_job")).values(sent=moment)
+        connection.execute(statement, [{"of_job": row.job, "at": at} for row in broadcasts])
+    return {row.job for row in requests}
+
+
+def _closed(
+    connection: Connection, rows: Sequence[AnyRow], state: State, text: str, at: datetime
+) -> set[str]:
+    """Close the runs whose request was not sent. What an agent has already spoken of stays open."""
+    requests = [row for row in rows if row.type == Request.type]
+    values = {"state": state.value, "text": text, "finished": at, "ends_at": None}
+    for one_host in (True, False):
+        some = [row for row in requests if bool(row.host) is one_host]
+        if some:
+            queued = runs.c.state == State.QUEUED
+            statement = update(runs).where(*_meant(one_host), queued).values(values)
+            connection.execute(statement, [_of(row) for row in some])
+    _wait_no_longer(connection, [row.job for row in requests if not row.host])
+    return {row.job for row in requests}
+
+
+def _not_stopped(connection: Connection, rows: Sequence[AnyRow]) -> set[str]:
+    """A Cancel that reaches nobody ends no run: the agent may be at work and only cut off. The run
+    says so, and ends by what is heard of it, or at its own time."""
+    cancels = [row for row in rows if row.type == Cancel.type]
+    if cancels:
+        statement = update(runs).where(*_meant(True), OPEN).values(text=NOT_STOPPED)
+        connection.execute(statement, [_of(row) for row in cancels])
+    return {row.job for row in cancels}
+
+
+def _meant(one_host: bool) -> list[Any]:
+    meant = [runs.c.job == bindparam("of_job"), runs.c.attempt == bindparam("of_attempt")]
+    return [*meant, runs.c.host == bindparam("of_host")] if one_host else meant
+
+
+def _of(row: AnyRow) -> dict[str, Any]:
+    values = {"of_job": row.job, "of_attempt": row.attempt}
+    return {**values, "of_host": row.host} if row.host else values
+
+
+def _wait_no_longer(connection: Connection, ids: Sequence[str]) -> None:
+    for some in chunks(ids):
+        connection.execute(update(jobs).where(jobs.c.id.in_(some)).values(waits_until=None))
+
+
+def cancel(
+    connection: Connection, job: str, person: Person, at: datetime
+) -> list[RunRecord] | None:
+    """Cancel what is left of `job`; None if there is no such job.
+
+    A request that was not sent is withdrawn and its run closed. Its server is sent a Cancel all the
+    same, as the request may be on its way in this very moment.
+    """
+    row = lock(connection, [job]).get(job)
+    if row is None:
+        return None
+    before = runs_of(connection, job)
+    if row.closed is not None or row.canceller_id is not None:
+        return before
+    requests = (outbox.c.job == job, outbox.c.type == Request.type)
+    connection.execute(delete(outbox).where(*requests))
+    after = [
+        close(run, State.CANCELLED, CANCELLED_UNSENT, at) if run.state is State.QUEUED else run
+        for run in before
+    ]
+    changed = [new for old, new in zip(before, after, strict=True) if new is not old]
+    # They have no output yet: nothing was sent.
+    write_runs(connection, [run_row(run) for run in changed])
+    cancels = [_cancel(run, person) for run in before if not run.state.final]
+    if cancels:
+        connection.execute(insert(outbox), [sending_row(sending) for sending in cancels])
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job)
+        .values(canceller_id=person.id, canceller_name=person.name, waits_until=None)
+    )
+    touch(connection, [job], at)
+    return after
+
+
+def _cancel(run: RunRecord, person: Person) -> Sending:
+    message = Cancel(
+        job=run.job, request=run.request, attempt=run.attempt, host=run.host, requester=person
+    )
+    return Sending(
+        id=message.id,
+        job=run.job,
+        host=run.host,
+        exchange=INPUT,
+        key=host_key(run.host),
+        message=message,
+        mandatory=True,
+        deadline=ends_at(run) or run.deadline,
+    )

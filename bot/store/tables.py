@@ -1,0 +1,213 @@
+"""The tables. What is looked up often has an index over open rows only, so that what is over costs
+nothing.
+
+A change here needs a migration beside it; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    text,
+)
+
+from bot.store.types import Counter, Instant, Json, Key, Words
+
+metadata = MetaData()
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("key", Key, nullable=False, unique=True),
+    Column("command", Words, nullable=False),
+    Column("arguments", Json, nullable=False),
+    Column("title", Words, nullable=False),
+    Column("environment", Key, nullable=False),
+    Column("app", Words),
+    Column("person_id", Key, nullable=False),
+    Column("person_name", Words, nullable=False),
+    Column("front", Key, nullable=False),
+    Column("channel", Key, nullable=False),
+    Column("thread", Key, nullable=False),
+    Column("place_name", Words, nullable=False),
+    Column("asked", Instant, nullable=False),
+    Column("closed", Instant),
+    Column("canceller_id", Words),
+    Column("canceller_name", Words),
+    Column("told", Boolean, nullable=False),
+    Column("revision", Integer, nullable=False),
+    # Of a broadcast: what a run that joins later is given, and how long to wait for one at least.
+    Column("broadcast", Boolean, nullable=False),
+    Column("deadline", Instant),
+    Column("timeout", Float),
+    Column("sent", Instant),
+    Column("waits_until", Instant),
+    Index("jobs_asked", "asked"),
+    Index("jobs_environment", "environment", "asked"),
+    Index("jobs_untold", "asked", sqlite_where=text("NOT told"), postgresql_where=text("NOT told")),
+    Index(
+        "jobs_waiting",
+        "waits_until",
+        sqlite_where=text("closed IS NULL AND waits_until IS NOT NULL"),
+        postgresql_where=text("closed IS NULL AND waits_until IS NOT NULL"),
+    ),
+    Index(
+        "jobs_closed",
+        "closed",
+        sqlite_where=text("closed IS NOT NULL"),
+        postgresql_where=text("closed IS NOT NULL"),
+    ),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("job", Key, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("host", Key, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("request", Words, nullable=False),
+    Column("deadline", Instant, nullable=False),
+    Column("timeout", Float, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("step", Words, nullable=False),
+    Column("percent", Integer),
+    Column("sequence", BigInteger, nullable=False),
+    Column("sent", Instant),
+    Column("started", Instant),
+    Column("finished", Instant),
+    Column("facts", Json, nullable=False),
+    Column("late", Words),
+    # When the ledger closes it by itself; null once it has ended.
+    Column("ends_at", Instant),
+    # Of its output so far: lines, and characters.
+    Column("lines", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    PrimaryKeyConstraint("job", "host", "attempt"),
+    Index(
+        "runs_open",
+        "ends_at",
+        sqlite_where=text("ends_at IS NOT NULL"),
+        postgresql_where=text("ends_at IS NOT NULL"),
+    ),
+    Index(
+        "runs_open_of_job",
+        "job",
+        sqlite_where=text("ends_at IS NOT NULL"),
+        postgresql_where=text("ends_at IS NOT NULL"),
+    ),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", Counter, primary_key=True, autoincrement=True),
+    Column("id", Key, nullable=False, unique=True),
+    Column("job", Key, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("host", Key, nullable=False),
+    Column("exchange", Words, nullable=False),
+    Column("key", Words, nullable=False),
+    Column("type", Words, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("message", Words, nullable=False),
+    Column("mandatory", Boolean, nullable=False),
+    Column("deadline", Instant, nullable=False),
+    Index("outbox_job", "job"),
+)
+
+output = Table(
+    "output",
+    metadata,
+    Column("job", Key, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("host", Key, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    # Characters and lines of the run's output up to and with this piece.
+    Column("ends", BigInteger, nullable=False),
+    Column("lines", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("time", Instant, nullable=False),
+    Column("level", Words, nullable=False),
+    Column("step", Words, nullable=False),
+    Column("text", Words, nullable=False),
+    PrimaryKeyConstraint("job", "host", "attempt", "ends"),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("job", Key, nullable=False),
+    Column("front", Key, nullable=False),
+    Column("channel", Key, nullable=False),
+    Column("thread", Key, nullable=False),
+    Column("ref", Key, nullable=False),
+    Column("status", Words, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("posts_job", "job"),
+    Index("posts_ref", "front", "channel", "ref"),
+    Index("posts_thread", "front", "channel", "thread"),
+    Index(
+        "posts_waiting",
+        "at",
+        sqlite_where=text("status IN ('waiting', 'sending')"),
+        postgresql_where=text("status IN ('waiting', 'sending')"),
+    ),
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("host", Key, primary_key=True),
+    Column("facts", Words, nullable=False),
+    Column("heard", Instant, nullable=False),
+    Column("interval", Float, nullable=False),
+    Column("leaving", Boolean, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Counter, primary_key=True, autoincrement=True),
+    Column("time", Instant, nullable=False),
+    Column("person_id", Key, nullable=False),
+    Column("person_name", Words, nullable=False),
+    Column("front", Words, nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("thread", Words, nullable=False),
+    Column("place_name", Words, nullable=False),
+    Column("words", Words, nullable=False),
+    Column("verdict", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("job", Key, nullable=False),
+    Column("environment", Key, nullable=False),
+    Index("audit_time", "time"),
+    Index("audit_person", "person_id", "time"),
+    Index("audit_environment", "environment", "time"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Key, primary_key=True),
+    Column("holder", Key, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
+envelopes = Table(
+    "envelopes",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Index("envelopes_at", "at"),
+)

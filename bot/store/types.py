@@ -1,0 +1,80 @@
+"""How values are kept in columns, the same way in SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import BigInteger, Dialect, Integer, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+LARGEST = 2**63 - 1
+"""The largest whole number that a column holds."""
+
+Counter = BigInteger().with_variant(Integer, "sqlite")
+"""A number given by the database itself: SQLite counts only in INTEGER columns."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment, as whole microseconds since 1970 in UTC: exact, and in order in both databases."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Into the database."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Out of the database."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Words(TypeDecorator[str]):
+    """Text that came from outside. What a database cannot hold (NUL, half a surrogate pair) becomes
+    `�`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Into the database."""
+        return None if value is None else storable(value)
+
+
+class Key(Words):
+    """Text that is looked up, in the order of its bytes whatever the database's locale."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The column's type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Text(collation="C"))
+        return dialect.type_descriptor(Text())
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value, as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        """Into the database."""
+        return to_json(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Out of the database."""
+        return from_json(value)
+
+
+def storable(text: str) -> str:
+    """`text` as a database keeps it."""
+    if text.isascii():
+        return text.replace("\0", "�") if "\0" in text else text
+    return text.replace("\0", "�").encode(errors="replace").decode()
