@@ -1,0 +1,115 @@
+"""The file of `baton bot`: `baton.toml`, overridden by environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from baton.errors import SettingsError
+from baton.settings import BusSettings, Table, load
+from bot.policy import EnvironmentTable, Policy, Rule
+
+SLACK_API = "https://slack.com/api/"
+
+BOT_VARIABLES = {
+    "BATON_BUS_URL": ("bus", "url"),
+    "BATON_DATABASE_URL": ("database", "url"),
+    "SLACK_BOT_TOKEN": ("slack", "bot_token"),
+    "SLACK_APP_TOKEN": ("slack", "app_token"),
+    "SLACK_API_URL": ("slack", "api_url"),
+}
+"""Environment variables, and the key that each overrides."""
+
+_MUST = (
+    ("bus", "url", "a URL such as amqps://user:password@host (or set BATON_BUS_URL)"),
+    ("slack", "bot_token", "the token that begins with xoxb- (or set SLACK_BOT_TOKEN)"),
+    ("slack", "app_token", "the token that begins with xapp- (or set SLACK_APP_TOKEN)"),
+)
+"""What has no default, and what it must be."""
+_PREFIXES = {"bot_token": "xoxb-", "app_token": "xapp-"}
+
+
+class DatabaseTable(Table):
+    """`[database]`: where the ledger is: `sqlite:///FOLDER/FILE` or
+    `postgresql://USER:PASSWORD@HOST/DATABASE`."""
+
+    url: SecretStr = SecretStr("sqlite:///baton.db")
+
+
+class SlackTable(Table):
+    """`[slack]`: the app's two tokens. `api_url` is Slack's own unless there is a gateway."""
+
+    bot_token: SecretStr = SecretStr("")
+    app_token: SecretStr = SecretStr("")
+    api_url: str = SLACK_API
+
+    @field_validator("bot_token", "app_token")
+    @classmethod
+    def _of_its_kind(cls, token: SecretStr, info: ValidationInfo) -> SecretStr:
+        text = token.get_secret_value().strip()
+        prefix = _PREFIXES[str(info.field_name)]
+        if text and not text.startswith(prefix):
+            other = next((key for key, its in _PREFIXES.items() if text.startswith(its)), "")
+            swapped = f" (this one is the {other})" if other else ""
+            raise ValueError(f"a token that begins with {prefix}{swapped}")
+        return SecretStr(text)
+
+    @field_validator("api_url")
+    @classmethod
+    def _an_address(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"a URL such as {SLACK_API}")
+        return url.rstrip("/") + "/"
+
+
+class BotTable(Table):
+    """`[bot]`: `name` is shown on the bus and in Slack's list of connections; finished jobs are
+    kept for `retention_days`."""
+
+    name: str = Field(default="bot", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
+    retention_days: int = Field(default=90, ge=1, le=36_500)
+
+
+class BotSettings(BaseSettings):
+    """All that a bot can be told."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    bus: BusSettings = BusSettings()
+    database: DatabaseTable = DatabaseTable()
+    slack: SlackTable = SlackTable()
+    bot: BotTable = BotTable()
+    allow: tuple[Rule, ...] = ()
+    environments: Mapping[str, EnvironmentTable] = Field(default_factory=dict)
+
+    @property
+    def policy(self) -> Policy:
+        """Who may ask what, where."""
+        return Policy(self.allow, self.environments)
+
+    def missing(self) -> list[tuple[str, str]]:
+        """The keys without a value that have no default, each with what it must be."""
+        return [
+            (f"{table}.{key}", must)
+            for table, key, must in _MUST
+            if not getattr(getattr(self, table), key)
+        ]
+
+
+def load_bot(file: Path | None, environ: Mapping[str, str]) -> BotSettings:
+    """The settings in `file`, with what `environ` sets put over them.
+
+    Raises SettingsError that names the file, the key, what was wrong and what it must be.
+    """
+    return load(BotSettings, file, BOT_VARIABLES, environ)
+
+
+def complete(settings: BotSettings, file: Path | None) -> BotSettings:
+    """`settings`, if they have all that a bot in Slack needs. Raises SettingsError."""
+    for key, must in settings.missing():
+        name = str(file) if file else "the environment"
+        raise SettingsError(file=name, key=key, problem="is not set", must=must)
+    return settings

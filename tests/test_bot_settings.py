@@ -1,0 +1,112 @@
+"""The bot's settings: a file, the environment over it, and errors that say what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from baton.errors import SettingsError
+from baton.extensions import installed
+from baton.server import Server
+from baton.service import set_up_consumers
+from baton.settings import AGENT_VARIABLES, AgentSettings, load
+from bot.settings import SLACK_API, complete, load_bot
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "baton.toml"
+    file.write_text(text)
+    return file
+
+
+def test_example_of_the_bot() -> None:
+    """examples/baton.toml loads, and shows the defaults that it claims to show."""
+    settings = load_bot(EXAMPLES / "baton.toml", {})
+    assert settings.bus.urls == ["amqp://baton:baton@localhost:5672/"]
+    assert settings.environments["prod"].protected
+    assert [rule.commands for rule in settings.allow] == [("ping",), ("deploy",)]
+    assert settings.bot == load_bot(None, {}).bot
+
+
+def test_example_of_an_agent() -> None:
+    """examples/agent.toml loads, each table of a command too, and shows the defaults."""
+    settings = load(AgentSettings, EXAMPLES / "agent.toml", AGENT_VARIABLES, {})
+    server = Server.discover(settings.server, environ={}, file="agent.toml")
+    server, consumers = set_up_consumers(server, installed(), settings.commands, "agent.toml")
+    assert server.environment == "prod"
+    assert "shop" in server.app_names
+    assert {consumer.consumer_name for consumer in consumers} == {"deploy", "ping"}
+    assert settings.agent == load(AgentSettings, None, AGENT_VARIABLES, {}).agent
+
+
+def test_environment_counts_more_than_the_file(tmp_path: Path) -> None:
+    """Each of the five variables overrides its key; the rest of the file stays."""
+    file = written(tmp_path, '[bus]\nurl = "amqp://file"\n[bot]\nname = "b2"\n')
+    settings = load_bot(
+        file,
+        {
+            "BATON_BUS_URL": "amqps://one, amqps://two",
+            "BATON_DATABASE_URL": "postgresql://db/baton",
+            "SLACK_BOT_TOKEN": "xoxb-1",
+            "SLACK_APP_TOKEN": "xapp-1",
+            "SLACK_API_URL": "http://127.0.0.1:1/api",
+        },
+    )
+    assert settings.bus.urls == ["amqps://one", "amqps://two"]
+    assert settings.database.url.get_secret_value() == "postgresql://db/baton"
+    assert settings.slack.bot_token.get_secret_value() == "xoxb-1"
+    assert settings.slack.app_token.get_secret_value() == "xapp-1"
+    assert settings.slack.api_url == "http://127.0.0.1:1/api/"
+    assert settings.bot.name == "b2"
+    assert complete(settings, file) is settings
+
+
+def test_defaults() -> None:
+    """With nothing said: a SQLite file, Slack's own address, and no rules."""
+    settings = load_bot(None, {})
+    assert settings.database.url.get_secret_value() == "sqlite:///baton.db"
+    assert settings.slack.api_url == SLACK_API
+    assert not settings.allow
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[slack]\nbot_tokn = "x"', ["slack.bot_tokn", "Did you mean bot_token?"]),
+        ('[slak]\nbot_token = "x"', ["slak", "Did you mean slack?"]),
+        ("[bot]\nretention_days = 0", ["bot.retention_days", "0 will not do", "greater than"]),
+        ('[[allow]]\nwho = []\ncommands = ["*"]', ["allow.0.who"]),
+        ('[[allow]]\nwho = ["*"]\napp = ["*"]', ["allow.0.app", "Did you mean apps?"]),
+        ('[environments.prod]\nprotect = true', ["protect", "Did you mean protected?"]),
+        ('[slack]\napi_url = "slack.com"', ["slack.api_url", "a URL such as"]),
+    ],
+)
+def test_wrong_key_is_named(tmp_path: Path, text: str, told: list[str]) -> None:
+    """A wrong setting names the file, its key and what it must be."""
+    file = written(tmp_path, text)
+    with pytest.raises(SettingsError) as raised:
+        load_bot(file, {})
+    for part in [str(file), *told]:
+        assert part in str(raised.value)
+
+
+def test_swapped_tokens() -> None:
+    """Tokens that were swapped are said to be so, and neither is shown."""
+    with pytest.raises(SettingsError) as raised:
+        load_bot(None, {"SLACK_BOT_TOKEN": "xapp-secret", "SLACK_APP_TOKEN": "xoxb-secret"})
+    message = str(raised.value)
+    assert "SLACK_BOT_TOKEN" in message
+    assert "begins with xoxb- (this one is the app_token)" in message
+    assert "secret" not in message
+
+
+def test_what_has_no_default(tmp_path: Path) -> None:
+    """A bot without a bus or without tokens does not start; the first thing missing is named."""
+    file = written(tmp_path, "")
+    with pytest.raises(SettingsError, match=r"bus\.url: is not set.*BATON_BUS_URL"):
+        complete(load_bot(file, {}), file)
+    with pytest.raises(SettingsError, match=r"slack\.bot_token: is not set.*xoxb-"):
+        complete(load_bot(file, {"BATON_BUS_URL": "amqp://x"}), file)
