@@ -1,0 +1,14 @@
+"""Slack: the chat that people ask in and are told in. The only importer of Slack's SDK.
+
+In:   socket -> intake -> app -> payloads -> asking -> the desk; what cannot be said in the answer
+      goes through telling.
+Out:  front -> blocks -> calls, with refusals as errors that can be acted on.
+Who:  identity and scopes are looked at first; people knows the user groups.
+"""
+
+from bot.slack.chat import SlackChat
+from bot.slack.desk import Desk, Groups
+from bot.slack.front import SlackFront
+from bot.slack.identity import Tokens
+
+__all__ = ["Desk", "Groups", "SlackChat", "SlackFront", "Tokens"]

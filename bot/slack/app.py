@@ -1,0 +1,103 @@
+"""The bolt app: which listener takes what Slack sends.
+
+`process_before_response` makes bolt answer with what the listener returns, when it returns: no
+polling for `ack()` (10 ms each time), and an event is acknowledged only after it is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.response import BoltResponse
+
+from bot.slack.asking import Asking
+from bot.slack.blocks import PREFIX
+from bot.slack.identity import Identity
+from bot.slack.payloads import OWN_COMMAND, from_click, from_command, from_mention
+
+log = structlog.get_logger(__name__)
+
+
+def slash_names(commands: Iterable[str]) -> list[str]:
+    """The slash commands that we listen to: each command's own, and /baton for all."""
+    return sorted({OWN_COMMAND, *(f"/{name}" for name in commands)})
+
+
+def private(text: str) -> dict[str, str]:
+    """The body of an answer that only the one who asked sees."""
+    return {"response_type": "ephemeral", "text": text}
+
+
+def build(asking: Asking, identity: Identity, names: Iterable[str]) -> AsyncApp:
+    """The app, with a listener for each slash command, our buttons, mentions, and all the rest."""
+    who = AuthorizeResult(
+        enterprise_id=None,
+        team_id=identity.team,
+        bot_token=None,
+        bot_id=identity.bot,
+        bot_user_id=identity.user,
+    )
+
+    async def authorize(**_: object) -> AuthorizeResult:
+        # Asked of Slack once, at the start: bolt's own way loses the first command if that fails.
+        return who
+
+    app = AsyncApp(
+        authorize=authorize,
+        logger=_quiet_logger(),
+        process_before_response=True,
+        raise_error_for_unhandled_request=True,
+        request_verification_enabled=False,
+        ssl_check_enabled=False,
+        url_verification_enabled=False,
+        attaching_function_token_enabled=False,
+    )
+
+    async def on_command(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
+        return await ack(private(await asking.command(from_command(body))))
+
+    async def on_click(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
+        await asking.click(from_click(body))
+        return await ack()
+
+    async def on_mention(body: dict[str, Any]) -> None:
+        asked = from_mention(body, identity.user)
+        if asked is not None:
+            await asking.mention(asked)
+
+    for name in names:
+        app.command(name)(on_command)
+    app.action(re.compile(f"^{PREFIX}"))(on_click)
+    app.event("app_mention")(on_mention)
+    app.error(_on_error)
+    return app
+
+
+async def _on_error(error: Exception, body: Mapping[str, Any]) -> BoltResponse:
+    if isinstance(error, BoltUnhandledRequestError):
+        return _unhandled(body)
+    log.error("a delivery of slack's was not taken, it will come again", exc_info=error)
+    return BoltResponse(status=500, body="")
+
+
+def _unhandled(body: Mapping[str, Any]) -> BoltResponse:
+    """What nobody listens to is acknowledged all the same: else Slack sends it again and again."""
+    name = body.get("command")
+    if name is None:
+        return BoltResponse(status=200, body="")
+    text = f"This bot does not know {name}. `{OWN_COMMAND} help` shows what it knows."
+    return BoltResponse(status=200, body=private(text))
+
+
+def _quiet_logger() -> logging.Logger:
+    """bolt warns at length of what `_on_error` deals with."""
+    logger = logging.getLogger("bot.slack.bolt")
+    logger.setLevel(logging.ERROR)
+    return logger

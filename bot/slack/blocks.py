@@ -1,0 +1,212 @@
+"""Content -> Block Kit, within Slack's limits (docs.slack.dev/reference/block-kit). Pure.
+
+A job is a `plan` with a `task_card` for each server; workspaces that do not know these blocks get
+sections that say the same. A state is always a word: neither a colour nor a sign carries it alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from baton.messages import State
+from bot.front import Button, Content, JobContent, OutputContent, Row
+from bot.slack.text import SECTION, clean, code, cut, escape, escaped, person, tail
+
+Block = dict[str, Any]
+
+MOST_ROWS = 40
+"""Rows that one post shows; Slack takes 50 cards in a plan, and some 13,200 characters in all."""
+ROOM = 11_000
+"""Characters for all rows together, with what Slack adds for each block."""
+PER_BLOCK = 125
+"""What Slack adds for each block when it counts a message (bolt-js issue 2509)."""
+OUTPUT = 6_000
+"""Characters of a server's output in one post."""
+BUTTONS = 5
+PREFIX = "baton_"
+"""What our `action_id`s begin with."""
+
+_STATUS = {
+    State.QUEUED: "pending",
+    State.SENT: "pending",
+    State.ACCEPTED: "in_progress",
+    State.RUNNING: "in_progress",
+    State.SUCCEEDED: "complete",
+}
+
+
+def blocks(content: Content, mark: str, *, plan: bool = True) -> list[Block]:
+    """The blocks of a post. `mark` makes the ids of this version of it unlike those before;
+    without `plan`, sections stand in for plan and task cards."""
+    if isinstance(content, JobContent):
+        return _job(content, mark, plan)
+    if isinstance(content, OutputContent):
+        return _output(content, mark)
+    return [_section(content.text, f"n-{mark}")]
+
+
+def has_plan(content: Content) -> bool:
+    """Whether its blocks need a workspace that knows plans."""
+    return isinstance(content, JobContent) and bool(content.rows)
+
+
+def fallback(content: Content) -> str:
+    """The post in a line, for notifications and screen readers."""
+    if isinstance(content, JobContent):
+        words = f"{content.title} ({content.state.value}): {content.summary}"
+    elif isinstance(content, OutputContent):
+        words = f"{content.host} ({content.state.value}): {content.headline}"
+    else:
+        words = content.text
+    return escaped(words.strip(), 1000) or content.state.value
+
+
+def bar(percent: int) -> str:
+    """`▓▓▓▓░░░░ 50 %`."""
+    full = round(min(max(percent, 0), 100) * 8 / 100)
+    return "▓" * full + "░" * (8 - full) + f" {percent} %"
+
+
+def shown_rows(rows: Sequence[Row], most: int = MOST_ROWS) -> tuple[tuple[Row, ...], str]:
+    """The rows to show, in their order, and what is said of the rest. What went wrong is shown
+    first, then what is under way, then what is done."""
+    if len(rows) <= most:
+        return tuple(rows), ""
+    urgent = sorted(range(len(rows)), key=lambda at: (_urgency(rows[at].state), at))
+    chosen = set(urgent[:most])
+    rest = Counter(row.state.value for at, row in enumerate(rows) if at not in chosen)
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(rest.items()))
+    return tuple(row for at, row in enumerate(rows) if at in chosen), (
+        f"and {len(rows) - most} more: {counts}"
+    )
+
+
+def _urgency(state: State) -> int:
+    if state is State.SUCCEEDED:
+        return 2
+    return 0 if state.final else 1
+
+
+def _job(content: JobContent, mark: str, plan: bool) -> list[Block]:
+    asked = f"{person(content.asked_by)} asked: {code(cut(content.title, 1000))}"
+    rows, rest = shown_rows(content.rows)
+    head = f"{content.state.value}: {content.summary}" if content.summary else content.state.value
+    made = [_markdown(asked, f"a-{mark}")]
+    if rows and plan:
+        made.append(_plan(rows, head, mark))
+    else:
+        made.append(_section(head, f"s-{mark}"))
+        made += _row_sections(rows, mark)
+    lines = "\n".join([rest, *content.lines] if rest else content.lines)
+    if lines:
+        made.append(_section(cut(lines, 1500), f"l-{mark}"))
+    context = " · ".join(part for part in (content.hint, _named(content.job)) if part)
+    if context:
+        made.append(_context(context, f"c-{mark}"))
+    if content.buttons:
+        buttons = [_button(button) for button in content.buttons[:BUTTONS]]
+        made.append({"type": "actions", "block_id": f"b-{mark}", "elements": buttons})
+    return made
+
+
+def _named(job: str) -> str:
+    return f"job {job}" if job else ""
+
+
+def _plan(rows: Sequence[Row], head: str, mark: str) -> Block:
+    room = ROOM // len(rows) - PER_BLOCK
+    cards = [_card(row, f"{mark}-{at}", min(room, 1000)) for at, row in enumerate(rows)]
+    title = cut(clean(head), 1000)
+    return {"type": "plan", "block_id": f"p-{mark}", "title": title, "tasks": cards}
+
+
+def _card(row: Row, id: str, room: int) -> Block:
+    title = cut(f"{row.host}: {row.state.value}", min(room, 100))
+    card: Block = {
+        "type": "task_card",
+        "task_id": f"t-{id}",
+        "block_id": f"t-{id}",
+        "title": title,
+        "status": _STATUS.get(row.state, "error"),
+    }
+    details = cut(_details(row), room - len(title))
+    if details:
+        text = {"type": "text", "text": details}
+        part = {"type": "rich_text_section", "elements": [text]}
+        card["details"] = {"type": "rich_text", "elements": [part]}
+    return card
+
+
+def _details(row: Row) -> str:
+    progress = "" if row.percent is None or row.state.final else bar(row.percent)
+    return "  ".join(part for part in (progress, clean(row.text).strip()) if part)
+
+
+def _row_sections(rows: Sequence[Row], mark: str) -> list[Block]:
+    if not rows:
+        return []
+    room = (ROOM - PER_BLOCK * 6) // len(rows) - 1
+    lines = [escaped(_line(row), min(room, 1000)) for row in rows]
+    pages = [""]
+    for line in lines:
+        if len(pages[-1]) + len(line) + 1 > SECTION:
+            pages.append("")
+        pages[-1] += ("\n" if pages[-1] else "") + line
+    return [_markdown(page, f"r-{mark}-{at}") for at, page in enumerate(pages)]
+
+
+def _line(row: Row) -> str:
+    details = _details(row).replace("\n", " ")
+    return f"• {row.host}: {row.state.value}" + (f"  {details}" if details else "")
+
+
+def _output(content: OutputContent, mark: str) -> list[Block]:
+    head = f"*{escaped(content.host, 300)}* {content.state.value}"
+    if content.headline:
+        head += f": {escaped(content.headline, 1500)}"
+    made = [_markdown(head, f"h-{mark}")]
+    shown, cut_off = tail(clean(content.text).rstrip("\n"), OUTPUT)
+    if shown:
+        text = {"type": "text", "text": shown}
+        part = {"type": "rich_text_preformatted", "elements": [text]}
+        made.append({"type": "rich_text", "block_id": f"o-{mark}", "elements": [part]})
+    hidden = content.hidden + cut_off
+    if hidden:
+        whole = f": `/baton log {content.job}` gives all" if content.job else ""
+        lines = "1 line before is" if hidden == 1 else f"{hidden} lines before are"
+        made.append(_context(f"{lines} not shown{whole}", f"c-{mark}"))
+    return made
+
+
+def _button(button: Button) -> Block:
+    made: Block = {
+        "type": "button",
+        "action_id": cut(PREFIX + button.action, 255),
+        "text": {"type": "plain_text", "text": cut(button.label, 75)},
+        "value": button.value[:2000],
+    }
+    if button.danger:
+        made["style"] = "danger"
+    if button.confirm:
+        made["confirm"] = {
+            "title": {"type": "plain_text", "text": cut(button.label, 100)},
+            "text": {"type": "plain_text", "text": cut(button.confirm, 300)},
+            "confirm": {"type": "plain_text", "text": cut(button.label, 30)},
+            "deny": {"type": "plain_text", "text": "No, go back"},
+        }
+    return made
+
+
+def _markdown(text: str, id: str) -> Block:
+    return {"type": "section", "block_id": id, "text": {"type": "mrkdwn", "text": text}}
+
+
+def _section(text: str, id: str) -> Block:
+    return _markdown(escaped(text, SECTION) or "-", id)
+
+
+def _context(text: str, id: str) -> Block:
+    element = {"type": "mrkdwn", "text": cut(escape(text), 1000)}
+    return {"type": "context", "block_id": id, "elements": [element]}

@@ -1,0 +1,135 @@
+"""Calling Slack's Web API: one session, no retries behind our back, errors that say what is known.
+
+The SDK's retry handlers are off: they post a second time when only the answer was lost, and keep no
+order. Whoever calls decides by the error whether to wait, to ask or to give up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.front import FrontError, Uncertain, Unreachable
+from bot.slack.refusals import explained
+from bot.slack.scopes import METHODS
+
+SLACK_API = "https://slack.com/api/"
+TIMEOUTS = aiohttp.ClientTimeout(total=20, connect=4, sock_connect=4, sock_read=10)
+NAME = "Slack"
+
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+class Calls:
+    """The Web API, called with a bot token over one session that keeps its connections."""
+
+    def __init__(
+        self,
+        token: str,
+        api_url: str = SLACK_API,
+        timeouts: aiohttp.ClientTimeout = TIMEOUTS,
+    ) -> None:
+        self._token = token
+        self._api_url = api_url
+        self._timeouts = timeouts
+        self._session: aiohttp.ClientSession | None = None
+        self._web: AsyncWebClient | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The shared session, opened at the first use."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=20, keepalive_timeout=30)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeouts)
+        return self._session
+
+    @property
+    def web(self) -> AsyncWebClient:
+        """The SDK's client on our session."""
+        if self._web is None:
+            self._web = AsyncWebClient(
+                token=self._token,
+                base_url=self._api_url,
+                session=self.session,
+                retry_handlers=[],
+            )
+        return self._web
+
+    async def close(self) -> None:
+        """Close the session; nothing may be called after it."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def change(self, method: str, **arguments: Any) -> AsyncSlackResponse:
+        """Call a method that changes something. Arguments that are None are left out.
+
+        Raises FrontError: Uncertain if it may have been done, Unreachable if it was not.
+        """
+        body = {name: value for name, value in arguments.items() if value is not None}
+        return await self._called(method, lambda web: web.api_call(method, json=body))
+
+    async def read(self, method: str, **arguments: Any) -> AsyncSlackResponse:
+        """Call a method that only looks. Raises FrontError, and never Uncertain."""
+        query = {name: value for name, value in arguments.items() if value is not None}
+        try:
+            return await self._called(
+                method, lambda web: web.api_call(method, http_verb="GET", params=query)
+            )
+        except Uncertain as error:
+            raise Unreachable(front=NAME, reason=error.facts["reason"]) from error
+
+    async def ticket(self, app_token: str) -> str:
+        """The URL for one Socket Mode connection (apps.connections.open). Raises FrontError."""
+        headers = {"Authorization": f"Bearer {app_token}"}
+
+        async def ask(web: AsyncWebClient) -> AsyncSlackResponse:
+            return await web.api_call("apps.connections.open", headers=headers)
+
+        return str((await self._called("apps.connections.open", ask))["url"])
+
+    async def upload(self, channel: str, thread: str, name: str, text: str) -> None:
+        """Put `text` as a file under a message. Raises FrontError."""
+
+        async def send(web: AsyncWebClient) -> AsyncSlackResponse:
+            return await web.files_upload_v2(
+                channel=channel, thread_ts=thread or None, filename=name, title=name, content=text
+            )
+
+        await self._called("files.completeUploadExternal", send)
+
+    async def _called(
+        self, method: str, call: Callable[[AsyncWebClient], Awaitable[AsyncSlackResponse]]
+    ) -> AsyncSlackResponse:
+        assert method in METHODS or method == "apps.connections.open", (
+            f"no scope is known: {method}"
+        )
+        try:
+            return await call(self.web)
+        except SlackApiError as error:
+            raise _refused(method, error) from error
+        except _NOT_SENT as error:
+            raise Unreachable(front=NAME, reason=_said(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Uncertain(front=NAME, reason=_said(error)) from error
+        except (SlackClientError, AttributeError, ValueError) as error:
+            # What the SDK raises, and stumbles over, if an answer is not Slack's JSON.
+            raise Uncertain(front=NAME, reason=f"no answer of Slack's: {_said(error)}") from error
+
+
+def _refused(method: str, error: SlackApiError) -> FrontError:
+    response = error.response
+    data = response.data if isinstance(response, AsyncSlackResponse) else None
+    answer: Mapping[str, Any] = data if isinstance(data, dict) else {}
+    headers = getattr(response, "headers", {})
+    status = getattr(response, "status_code", 0) or getattr(response, "status", 0)
+    retry_after = headers.get("Retry-After")
+    return explained(method, int(status), answer, retry_after)
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,135 @@
+"""SlackChat: Slack as a front end of the bot, put together and taken apart."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import structlog
+
+from baton.channel import Link
+from baton.errors import BatonError
+from baton.link import Linked
+from bot.front import FrontError
+from bot.jobs import Place
+from bot.slack.app import build, slash_names
+from bot.slack.asking import Asking
+from bot.slack.calls import SLACK_API, Calls
+from bot.slack.desk import Desk
+from bot.slack.front import SlackFront
+from bot.slack.identity import Tokens, check_kinds, first_ticket, identify
+from bot.slack.intake import Intake
+from bot.slack.payloads import from_command
+from bot.slack.people import People
+from bot.slack.socket import Socket
+from bot.slack.tasks import Tasks
+from bot.slack.telling import Telling, Where
+
+log = structlog.get_logger(__name__)
+
+ANSWERS_WITHIN = 3.0
+"""Seconds to answer what Slack delivered before the connections are closed."""
+LONGEST_PAUSE = 30.0
+
+
+async def nowhere(job: str) -> Place | None:
+    """No job is shown anywhere: long documents go to people directly."""
+    return None
+
+
+class SlackChat(Linked):
+    """Listens in Slack and brings what is asked to `desk`; `front` shows posts there.
+
+    `link` says whether Slack can reach us. Any delivery may come to any of several bots. `where`
+    says in which thread a job is shown.
+    """
+
+    def __init__(
+        self, desk: Desk, tokens: Tokens, *, api_url: str = SLACK_API, where: Where = nowhere
+    ) -> None:
+        super().__init__()
+        self._tokens = tokens
+        self._calls = Calls(tokens.bot, api_url)
+        self._tasks = Tasks()
+        self._telling = Telling(self._calls, where)
+        self._asking = Asking(desk, People(self._calls), self._telling, self._tasks)
+        self._names = slash_names(desk.commands)
+        self._intake: Intake | None = None
+        self._socket: Socket | None = None
+        self._beginning: asyncio.Task[None] | None = None
+        self._first_ticket = ""
+        self.front = SlackFront(self._calls)
+
+    @property
+    def heard(self) -> float | None:
+        """When Slack last sent something, on the monotonic clock; None while it cannot."""
+        return self._socket.heard if self._socket else None
+
+    async def start(self) -> None:
+        """Look at the tokens and begin to listen; if Slack cannot be reached, go on trying.
+
+        Raises BadTokens or ScopesMissing if Slack will not have us as we are.
+        """
+        check_kinds(self._tokens)
+        try:
+            await self._begin()
+        except FrontError as error:
+            self._failed(error)
+            self._beginning = asyncio.create_task(self._begin_later())
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more, finish within `seconds` what was taken. `front` goes on working."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        if self._beginning is not None:
+            self._beginning.cancel()
+            await asyncio.wait({self._beginning})
+        if self._intake is not None and self._socket is not None:
+            self._intake.stop()
+            await self._socket.drain(min(seconds, ANSWERS_WITHIN))
+        left = max(deadline - asyncio.get_running_loop().time(), 0)
+        cancelled = await self._tasks.drain(left)
+        if cancelled:
+            log.warning("people may not have been told", count=cancelled)
+
+    async def close(self) -> None:
+        """End at once; `front` works no more."""
+        await self.drain(0)
+        await self._calls.close()
+
+    async def _begin(self) -> None:
+        identity = await identify(self._calls)
+        self._first_ticket = await first_ticket(self._calls, self._tokens.app)
+        app = build(self._asking, identity, self._names)
+        self._intake = Intake(app, self._unheard)
+        self._socket = Socket(
+            self._calls.session,
+            self._ticket,
+            self._intake.take,
+            self._change,
+            proxy=self._calls.web.proxy,
+        )
+        self._socket.start()
+
+    async def _begin_later(self) -> None:
+        pause = 1.0
+        while True:
+            await asyncio.sleep(pause * random.uniform(0.75, 1.25))
+            pause = min(pause * 2, LONGEST_PAUSE)
+            try:
+                await self._begin()
+            except BatonError as error:
+                self._failed(error)
+            else:
+                return
+
+    def _failed(self, error: BatonError) -> None:
+        self._change(Link.DOWN, str(error))
+        log.warning("slack cannot be reached, trying again", reason=str(error))
+
+    async def _ticket(self) -> str:
+        url, self._first_ticket = self._first_ticket, ""
+        return url or await self._calls.ticket(self._tokens.app)
+
+    def _unheard(self, payload: object, text: str) -> None:
+        assert isinstance(payload, dict)
+        self._asking.unheard(from_command(payload), text)

@@ -1,0 +1,157 @@
+"""One Socket Mode connection, from its ticket to its end; it is replaced, it never reconnects.
+
+The SDK's SocketModeClient reconnects by itself, in ways that lose what it is there for: it closes
+the old connection before the new one is open, goes on for ever with a ticket that has expired, and
+cancels those at work when it is closed. What is left of it without that is a WebSocket, which
+aiohttp watches (`heartbeat`).
+
+docs.slack.dev/apis/events-api/using-socket-mode
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import aiohttp
+import structlog
+from slack_sdk.socket_mode.request import SocketModeRequest
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT = 2.5
+"""Seconds of silence after which we ping; without an answer for half as long it is dead."""
+HELLO_WITHIN = 8.0
+CLOSE_WITHIN = 1.0
+
+
+class Owner(Protocol):
+    """Who opened a connection, and hears of what happens on it."""
+
+    def requested(self, connection: Connection, request: SocketModeRequest) -> None:
+        """Slack sent something that wants an acknowledgement."""
+
+    def ended(self, connection: Connection) -> None:
+        """Nothing more can be sent or heard."""
+
+
+class Connection:
+    """An open connection. `reason` says why it is over, once `over` is set."""
+
+    def __init__(self, ws: aiohttp.ClientWebSocketResponse, owner: Owner) -> None:
+        self._ws = ws
+        self._owner = owner
+        self._greeted = asyncio.Event()
+        self.over = asyncio.Event()
+        self.reason = ""
+        self.heard = time.monotonic()
+        """When Slack last sent something, on the monotonic clock."""
+        self._reader = asyncio.create_task(self._read())
+
+    @classmethod
+    async def opened(
+        cls,
+        session: aiohttp.ClientSession,
+        url: str,
+        owner: Owner,
+        proxy: str | None = None,
+    ) -> Connection:
+        """Connect to `url` and wait for Slack's hello.
+
+        Raises aiohttp.ClientError or TimeoutError if there is none, and ConnectionError with
+        Slack's reason if it sent us away.
+        """
+        async with asyncio.timeout(HELLO_WITHIN):
+            ws = await session.ws_connect(url, heartbeat=HEARTBEAT, proxy=proxy, compress=0)
+        connection = cls(ws, owner)
+        try:
+            await connection._hello()
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _hello(self) -> None:
+        waits = [
+            asyncio.create_task(self._greeted.wait()),
+            asyncio.create_task(self.over.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, timeout=HELLO_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self.over.is_set():
+            raise ConnectionError(self.reason)
+        if not self._greeted.is_set():
+            raise ConnectionError(f"no hello within {HELLO_WITHIN} s")
+
+    async def send(self, envelope_id: str, payload: Mapping[str, Any]) -> bool:
+        """Acknowledge an envelope; False if the connection is gone."""
+        answer: dict[str, Any] = {"envelope_id": envelope_id}
+        if payload:
+            answer["payload"] = payload
+        if self._ws.closed:
+            return False
+        try:
+            await self._ws.send_str(json.dumps(answer))
+        except (ConnectionError, aiohttp.ClientError, RuntimeError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close it, without waiting long for the other side."""
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self._ws.close()
+        except TimeoutError:
+            log.debug("slack did not answer the closing of a connection")
+        self._reader.cancel()
+        await asyncio.wait({self._reader})
+        self._end("closed by us")
+
+    async def _read(self) -> None:
+        try:
+            self._end(await self._heard_out())
+        finally:
+            self._owner.ended(self)
+
+    async def _heard_out(self) -> str:
+        """Read to the end; returns why it ended."""
+        try:
+            async for frame in self._ws:
+                if frame.type is aiohttp.WSMsgType.TEXT:
+                    self.heard = time.monotonic()
+                    self._received(json.loads(frame.data))
+                elif frame.type is aiohttp.WSMsgType.ERROR:
+                    return f"broken: {frame.data or self._ws.exception()}"
+        except ValueError as error:
+            return f"not understood: {error}"
+        return f"closed (code {self._ws.close_code})"
+
+    def _received(self, message: Mapping[str, Any]) -> None:
+        kind = message.get("type")
+        if kind == "hello":
+            self._greeted.set()
+        elif kind == "disconnect":
+            self._end(str(message.get("reason") or "disconnect"))
+        elif "envelope_id" in message:
+            self._owner.requested(
+                self,
+                SocketModeRequest(
+                    type=str(kind),
+                    envelope_id=str(message["envelope_id"]),
+                    payload=message.get("payload") or {},
+                    accepts_response_payload=message.get("accepts_response_payload") is True,
+                    retry_attempt=message.get("retry_attempt"),
+                    retry_reason=message.get("retry_reason"),
+                ),
+            )
+
+    def _end(self, reason: str) -> None:
+        if not self.over.is_set():
+            self.reason = reason
+            self.over.set()

@@ -1,0 +1,121 @@
+"""SlackFront: posts as Slack messages. Step 5 of the path (telling) ends here.
+
+Each message carries its post's key as metadata, so that one whose answer was lost is found again
+and not posted twice.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from bot.front import Gone, Limits, Post
+from bot.jobs import Place
+from bot.slack.blocks import Block, blocks, fallback, has_plan
+from bot.slack.calls import Calls
+from bot.slack.refusals import BadBlocks
+
+log = structlog.get_logger(__name__)
+
+EVENT_TYPE = "baton_post"
+SKEW = 60.0
+"""Seconds by which Slack's clock may be behind ours."""
+PAGE = 200
+
+LIMITS = Limits(post_every=1.0, post_burst=3, edits_per_minute=50, edit_every=2.0)
+
+
+class SlackFront:
+    """Slack, as the bot's posts see it."""
+
+    name = "slack"
+    limits = LIMITS
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._plans = True
+
+    async def post(self, place: Place, post: Post, *, thread: str) -> str:
+        """Show `post`; the ref is the message's `ts`. Raises FrontError."""
+        answer = await self._shown(
+            "chat.postMessage",
+            post,
+            channel=place.channel,
+            thread_ts=thread or None,
+            reply_broadcast=True if thread and post.broadcast else None,
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return str(answer["ts"])
+
+    async def edit(self, place: Place, ref: str, post: Post) -> None:
+        """Make the message show `post`. Raises FrontError, Gone if it was deleted."""
+        await self._shown("chat.update", post, channel=place.channel, ts=ref)
+
+    async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
+        """The message whose metadata names `key`, among those since then. Raises FrontError."""
+        query: dict[str, Any] = {
+            "channel": place.channel,
+            "oldest": f"{max(since - SKEW, 0):.6f}",
+            "include_all_metadata": True,
+            "limit": PAGE,
+        }
+        method = "conversations.history"
+        if thread:
+            method, query["ts"] = "conversations.replies", thread
+        while True:
+            try:
+                page = await self._calls.read(method, **query)
+            except Gone:
+                return None
+            for message in page.get("messages") or []:
+                if _key(message) == key:
+                    return str(message["ts"])
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return None
+            query["cursor"] = cursor
+
+    async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
+        """Upload `text` as a file under the message `thread`. Raises FrontError."""
+        await self._calls.upload(place.channel, thread, name, text or "(nothing)\n")
+
+    async def _shown(self, method: str, post: Post, **where: Any) -> Mapping[str, Any]:
+        metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": post.key}}
+        words = {"text": fallback(post.content), "metadata": metadata, **where}
+        plan = self._plans and has_plan(post.content)
+        try:
+            return await self._said(method, _drawn(post, plan=plan), words)
+        except BadBlocks as error:
+            refused = error
+        if plan:
+            log.warning("slack refuses plan blocks, using sections", reason=str(refused))
+            self._plans = False
+            try:
+                return await self._said(method, _drawn(post, plan=False), words)
+            except BadBlocks as error:
+                refused = error
+        # Better the words alone than nothing: what ended must be told.
+        log.warning("slack refuses blocks, showing text alone", reason=str(refused))
+        return await self._said(method, [], words)
+
+    async def _said(
+        self, method: str, drawn: list[Block], words: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        answer = (await self._calls.change(method, blocks=drawn, **words)).data
+        return answer if isinstance(answer, dict) else {}
+
+
+def _drawn(post: Post, *, plan: bool) -> list[Block]:
+    return blocks(post.content, secrets.token_hex(4), plan=plan)
+
+
+def _key(message: Mapping[str, Any]) -> str | None:
+    metadata = message.get("metadata") or {}
+    if metadata.get("event_type") != EVENT_TYPE or not message.get("bot_id"):
+        return None
+    key = (metadata.get("event_payload") or {}).get("key")
+    return str(key) if key is not None else None

@@ -1,0 +1,114 @@
+"""Who we are in Slack, and whether the tokens will do: looked at before anything is connected.
+
+The SDK's socket hangs on a token that is not good, and bolt asks who it is only at the first
+command, which is lost if that fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from baton.errors import BatonError
+from bot.front import FrontError, Unreachable
+from bot.slack.calls import Calls
+from bot.slack.scopes import missing
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The two tokens of the app: `bot` begins with xoxb-, `app` with xapp-."""
+
+    bot: str
+    app: str
+
+    def __repr__(self) -> str:
+        return "Tokens(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What auth.test says of us. `scopes` is None if Slack does not say what was granted."""
+
+    team: str
+    user: str
+    bot: str
+    scopes: frozenset[str] | None
+
+
+class BadTokens(BatonError):
+    """Slack does not let the bot in: {problem}. {remedy}"""
+
+    permanent = True
+
+
+class ScopesMissing(BatonError):
+    """The app was not granted {scopes}. Add to it what manifest.yml lists, and install it again."""
+
+    permanent = True
+
+
+def check_kinds(tokens: Tokens) -> None:
+    """Raises BadTokens if a token is not of the kind that its place needs."""
+    wanted = (("SLACK_BOT_TOKEN", tokens.bot, "xoxb-"), ("SLACK_APP_TOKEN", tokens.app, "xapp-"))
+    for key, token, prefix in wanted:
+        if not token:
+            problem, found = f"{key} is not set", ""
+        elif token.startswith(prefix):
+            continue
+        else:
+            kind = token.partition("-")[0] if "-" in token[:5] else "something else"
+            problem, found = f"{key} must begin with {prefix} and begins with {kind}", kind
+        swapped = found in ("xapp", "xoxb")
+        remedy = "The two tokens are swapped." if swapped else "See README, “Slack in ten minutes”."
+        raise BadTokens(problem=problem, remedy=remedy)
+
+
+async def identify(calls: Calls) -> Identity:
+    """Ask Slack who we are.
+
+    Raises BadTokens if it does not know the bot token, ScopesMissing if the token lacks scopes, and
+    another FrontError if Slack cannot be asked.
+    """
+    try:
+        answer = await calls.change("auth.test")
+    except FrontError as error:
+        raise _bad(error, "SLACK_BOT_TOKEN", "OAuth & Permissions") from error
+    granted = _granted(dict(answer.headers))
+    if granted is not None and (lacking := missing(granted)):
+        raise ScopesMissing(scopes=", ".join(lacking))
+    return Identity(
+        team=str(answer.get("team_id", "")),
+        user=str(answer.get("user_id", "")),
+        bot=str(answer.get("bot_id", "")),
+        scopes=granted,
+    )
+
+
+async def first_ticket(calls: Calls, app_token: str) -> str:
+    """A URL for the first connection.
+
+    Raises BadTokens if Slack does not take the app token, and a FrontError if it cannot be asked.
+    """
+    try:
+        return await calls.ticket(app_token)
+    except FrontError as error:
+        raise _bad(error, "SLACK_APP_TOKEN", "Basic Information, App-Level Tokens") from error
+
+
+def _bad(error: FrontError, key: str, page: str) -> BatonError:
+    """`error` as one of a token, if it is about the token."""
+    reason = str(error.facts.get("reason", ""))
+    about_token = isinstance(error, Unreachable) and "token" in reason
+    if not (about_token or error.permanent or "removed from the workspace" in reason):
+        return error
+    remedy = f"Copy {key} again from the app's page {page}."
+    if error.facts.get("remedy"):
+        remedy = str(error.facts["remedy"])
+    return BadTokens(problem=f"{key}: {reason}", remedy=remedy)
+
+
+def _granted(headers: dict[str, str]) -> frozenset[str] | None:
+    for name, value in headers.items():
+        if name.lower() == "x-oauth-scopes":
+            return frozenset(scope.strip() for scope in value.split(",") if scope.strip())
+    return None

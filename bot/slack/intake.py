@@ -1,0 +1,148 @@
+"""Between socket and listeners: each delivery is taken once, so many at a time, and answered.
+
+Slack sends the same thing twice if it is unsure, to any connection of any bot. Within one bot the
+second is answered as the first was; between bots the key of the ask keeps it from being done twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.socket_mode.request import SocketModeRequest
+
+from bot.slack.app import private
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 100
+"""Deliveries that are worked on at the same time."""
+WAIT = 0.7
+"""Seconds that one more waits for its turn; with asking's budget this stays under Slack's 3 s."""
+REMEMBERED = 900.0
+"""Seconds for which a delivery is known again; Slack's last retry comes after some 6 minutes."""
+MOST_REMEMBERED = 20_000
+
+BUSY = "The bot is very busy: your request was not taken. Ask again in a moment."
+STOPPING = "The bot is being restarted: your request was not taken. Ask again in a moment."
+
+Answer = Mapping[str, Any]
+"""What goes back to Slack with the acknowledgement; empty for a bare one."""
+
+Unheard = Callable[[Mapping[str, Any], str], None]
+"""Told the payload and the answer of a command whose answer did not reach Slack."""
+
+Ack = Callable[[str, Answer], Awaitable[bool]]
+"""Sends an acknowledgement for an envelope id; False if no connection took it."""
+
+
+class Intake:
+    """Takes deliveries, until it is stopped."""
+
+    def __init__(
+        self,
+        app: AsyncApp,
+        unheard: Unheard,
+        at_once: int = AT_ONCE,
+        wait: float = WAIT,
+    ) -> None:
+        self._app = app
+        self._unheard = unheard
+        self._turns = asyncio.Semaphore(at_once)
+        self._wait = wait
+        self._known: OrderedDict[str, tuple[float, asyncio.Future[Answer | None]]] = OrderedDict()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Take nothing more: commands are told so, events are left for another bot."""
+        self._stopping = True
+
+    async def take(self, request: SocketModeRequest, ack: Ack) -> None:
+        """Have `request` dealt with, and acknowledge it once that is done.
+
+        What could not be kept is not acknowledged, so that Slack delivers it again.
+        """
+        answer = await self._answer(request)
+        if answer is None:
+            return
+        sent = await ack(request.envelope_id, answer)
+        text = answer.get("text")
+        if not sent and text and request.type == "slash_commands":
+            self._unheard(request.payload, str(text))
+
+    async def _answer(self, request: SocketModeRequest) -> Answer | None:
+        id = _id(request)
+        known = self._known.get(id)
+        if known is not None:
+            log.info("delivered again by slack", id=id, kind=request.type)
+            return await asyncio.shield(known[1])
+        future: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        self._remember(id, future)
+        answer: Answer | None = None
+        try:
+            answer = await self._in_turn(request)
+        finally:
+            if not future.done():
+                future.set_result(answer)
+            if answer is None:
+                self._known.pop(id, None)
+        return answer
+
+    async def _in_turn(self, request: SocketModeRequest) -> Answer | None:
+        if self._stopping:
+            return _not_taken(request, STOPPING)
+        if self._turns.locked():
+            try:
+                async with asyncio.timeout(self._wait):
+                    await self._turns.acquire()
+            except TimeoutError:
+                log.warning("too busy for a delivery", kind=request.type)
+                return _not_taken(request, BUSY)
+        else:
+            await self._turns.acquire()
+        try:
+            return await self._dispatched(request)
+        finally:
+            self._turns.release()
+
+    async def _dispatched(self, request: SocketModeRequest) -> Answer | None:
+        body = request.payload
+        response = await self._app.async_dispatch(
+            AsyncBoltRequest(mode="socket_mode", body=body, headers={})
+        )
+        return _body(response) if response.status == 200 else None
+
+    def _remember(self, id: str, future: asyncio.Future[Answer | None]) -> None:
+        now = time.monotonic()
+        self._known[id] = (now + REMEMBERED, future)
+        while self._known:
+            oldest = next(iter(self._known.values()))
+            if oldest[0] > now and len(self._known) <= MOST_REMEMBERED:
+                break
+            self._known.popitem(last=False)
+
+
+def _id(request: SocketModeRequest) -> str:
+    """What names a delivery over all its repetitions."""
+    payload = request.payload
+    return str(payload.get("event_id") or payload.get("trigger_id") or request.envelope_id)
+
+
+def _not_taken(request: SocketModeRequest, text: str) -> Answer | None:
+    """A command has its answer; a click or an event is left to be delivered again."""
+    return private(text) if request.type == "slash_commands" else None
+
+
+def _body(response: BoltResponse) -> Answer:
+    if not response.body:
+        return {}
+    body = json.loads(response.body)
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,91 @@
+"""Slack's error codes -> what a caller can do about them. Pure.
+
+docs.slack.dev/reference/methods/chat.postMessage#errors and its siblings
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.front import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
+
+NAME = "Slack"
+DEFAULT_WAIT = 5.0
+"""Seconds to wait after a 429 that does not say how long."""
+
+_GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
+_PERHAPS_DONE = {"internal_error", "fatal_error", "service_unavailable", "team_added_to_org"}
+_NOT_DONE = {"request_timeout", "accesslimited"}
+_NOT_LET_IN = {
+    "invalid_auth": "it does not know our token",
+    "not_authed": "we sent no token",
+    "token_revoked": "our token was revoked",
+    "token_expired": "our token expired",
+    "account_inactive": "the app was removed from the workspace",
+    "not_allowed_token_type": "this is the wrong kind of token",
+    "org_login_required": "the workspace is being moved",
+}
+_BLOCKS = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
+_REMEDIES = {
+    "channel_not_found": (
+        "the bot does not see this channel",
+        "Say `/invite @baton` in the channel, or ask in one where the bot is.",
+    ),
+    "not_in_channel": ("the bot is not in this channel", "Say `/invite @baton` in the channel."),
+    "is_archived": ("the channel is archived", "Ask in another channel."),
+    "restricted_action": (
+        "the workspace does not let the bot post here",
+        "A workspace admin can change who may post in the channel.",
+    ),
+    "restricted_action_read_only_channel": (
+        "the channel is read-only",
+        "Ask in another channel, or let the bot post in this one.",
+    ),
+    "restricted_action_thread_only_channel": (
+        "only threads may be written in this channel",
+        "Ask in another channel.",
+    ),
+    "user_not_in_channel": ("the person is not in the channel", "Join the channel."),
+}
+
+
+class BadBlocks(Unpostable):
+    """{front} will not show these blocks: {reason}. {remedy}"""
+
+
+def explained(
+    method: str, status: int, answer: Mapping[str, Any], retry_after: str | None = None
+) -> FrontError:
+    """What an answer means that was not `ok`; `retry_after` is the header of that name."""
+    code = str(answer.get("error") or "")
+    if status == 429 or code in ("ratelimited", "rate_limited"):
+        return Throttled(NAME, _seconds(retry_after))
+    if code in _GONE:
+        return Gone(front=NAME, reason=code)
+    if code in _NOT_DONE:
+        return Unreachable(front=NAME, reason=code)
+    if code in _NOT_LET_IN:
+        return Unreachable(front=NAME, reason=f"{_NOT_LET_IN[code]} ({code} for {method})")
+    if code in _PERHAPS_DONE or status >= 500 or not code:
+        return Uncertain(front=NAME, reason=code or f"HTTP {status}")
+    if code == "missing_scope":
+        needed = answer.get("needed", "?")
+        remedy = f"Add the scope {needed} from manifest.yml to the app and install it again."
+        return Unpostable(front=NAME, reason=f"{method} needs {needed}", remedy=remedy)
+    if code in _BLOCKS:
+        return BadBlocks(front=NAME, reason=f"{code} {_detail(answer)}".strip(), remedy="")
+    reason, remedy = _REMEDIES.get(code, (code, ""))
+    return Unpostable(front=NAME, reason=reason, remedy=remedy)
+
+
+def _seconds(retry_after: str | None) -> float:
+    try:
+        return max(float(retry_after or DEFAULT_WAIT), 0.0)
+    except ValueError:
+        return DEFAULT_WAIT
+
+
+def _detail(answer: Mapping[str, Any]) -> str:
+    messages = (answer.get("response_metadata") or {}).get("messages") or answer.get("errors") or []
+    return "; ".join(str(message) for message in messages[:3])

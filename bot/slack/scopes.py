@@ -1,0 +1,33 @@
+"""What we ask of Slack's Web API, and the scopes that it takes: those of manifest.yml.
+
+docs.slack.dev/reference/methods
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+METHODS: dict[str, tuple[str, ...]] = {
+    "auth.test": (),
+    "chat.postMessage": ("chat:write",),
+    "chat.update": ("chat:write",),
+    "chat.postEphemeral": ("chat:write",),
+    # To find out whether a post whose answer was lost is there: in channels, private channels and
+    # the bot's own direct messages.
+    "conversations.history": ("channels:history", "groups:history", "im:history"),
+    "conversations.replies": ("channels:history", "groups:history", "im:history"),
+    "files.getUploadURLExternal": ("files:write",),
+    "files.completeUploadExternal": ("files:write",),
+    "usergroups.list": ("usergroups:read",),
+}
+
+HEARING = ("commands", "app_mentions:read")
+"""What Slack needs to tell us of slash commands and mentions."""
+
+SCOPES = frozenset(HEARING) | frozenset(scope for needed in METHODS.values() for scope in needed)
+"""What the bot token must have been granted."""
+
+
+def missing(granted: Iterable[str]) -> list[str]:
+    """The scopes that the bot needs and was not granted, sorted."""
+    return sorted(SCOPES - frozenset(granted))

@@ -1,0 +1,178 @@
+"""Socket Mode: two connections to Slack, each replaced before it is lost where that can be known.
+
+Slack refreshes a connection every few hours, and one can look alive and deliver nothing. So there
+are two, each with a lane that keeps one open for ever: asked to go, or silent for long, a
+connection is closed only after its successor is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_sdk.socket_mode.request import SocketModeRequest
+
+from baton.channel import Link
+from baton.errors import BatonError
+from bot.front import Throttled
+from bot.slack.connection import Connection
+from bot.slack.intake import Ack
+from bot.slack.tasks import Tasks
+
+log = structlog.get_logger(__name__)
+
+CONNECTIONS = 2
+QUIET = 600.0
+"""Seconds without a message after which a connection is replaced: it may only look alive."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+RETIRE_WITHIN = 4.0
+"""Seconds for which a replaced connection stays open for answers that are still due."""
+REASONS = {"link_disabled": "Socket Mode is switched off in the app's settings"}
+GOING = ("warning", "refresh_requested")
+"""Slack's reasons to disconnect that leave time for a successor."""
+
+Take = Callable[[SocketModeRequest, Ack], Coroutine[Any, Any, None]]
+
+
+class Socket:
+    """The connections. `changed` hears whether at least one is up, and why not."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        ticket: Callable[[], Awaitable[str]],
+        take: Take,
+        changed: Callable[[Link, str], None],
+        *,
+        proxy: str | None = None,
+        quiet: float = QUIET,
+    ) -> None:
+        self._session = session
+        self._ticket = ticket
+        self._take = take
+        self._changed = changed
+        self._proxy = proxy
+        self._quiet = quiet
+        self._connections: list[Connection] = []
+        self._lanes: list[asyncio.Task[None]] = []
+        self._taking = Tasks()
+        self._retiring = Tasks()
+
+    def start(self) -> None:
+        """Connect, and stay connected."""
+        self._lanes = [asyncio.create_task(self._kept(at)) for at in range(CONNECTIONS)]
+
+    @property
+    def at_work(self) -> int:
+        """Deliveries that are not acknowledged yet."""
+        return len(self._taking)
+
+    @property
+    def heard(self) -> float | None:
+        """When Slack last sent something, on the monotonic clock; None while not connected."""
+        return max((each.heard for each in self._connections), default=None)
+
+    async def drain(self, seconds: float) -> None:
+        """Finish what was delivered, within `seconds`, then close."""
+        for lane in self._lanes:
+            lane.cancel()
+        if self._lanes:
+            await asyncio.wait(self._lanes)
+        cancelled = await self._taking.drain(seconds)
+        if cancelled:
+            log.warning("deliveries of slack's were given up", count=cancelled)
+        await self._retiring.drain(0)
+        await asyncio.gather(*(each.close() for each in list(self._connections)))
+        self._changed(Link.DOWN, "closed by us")
+
+    def requested(self, connection: Connection, request: SocketModeRequest) -> None:
+        """Something was delivered on `connection`, which is the first choice for its answer."""
+
+        async def ack(envelope_id: str, payload: Mapping[str, Any]) -> bool:
+            others = (each for each in list(self._connections) if each is not connection)
+            for each in (connection, *others):
+                if await each.send(envelope_id, payload):
+                    return True
+            return False
+
+        self._taking.start(self._take(request, ack))
+
+    def ended(self, connection: Connection) -> None:
+        """`connection` is gone."""
+        if connection in self._connections:
+            self._connections.remove(connection)
+            if not self._connections:
+                self._changed(Link.DOWN, _readable(connection.reason))
+
+    async def _kept(self, number: int) -> None:
+        while True:
+            try:
+                await self._lane(number)
+            except Exception:
+                log.exception("a connection to slack failed in a way that was not foreseen")
+                await asyncio.sleep(LONGEST_PAUSE)
+
+    async def _lane(self, number: int) -> None:
+        old: Connection | None = None
+        while True:
+            new = await self._connected(number)
+            if old is not None:
+                self._retiring.start(self._retire(old))
+            if await self._lasted(new):
+                old = new
+            else:
+                old = None
+                await new.close()
+                if new.reason == "link_disabled":
+                    await asyncio.sleep(LONGEST_PAUSE * random.uniform(0.5, 1))
+
+    async def _lasted(self, connection: Connection) -> bool:
+        """Wait for its end; True if it still works and waits for a successor."""
+        quiet = self._quiet * random.uniform(0.8, 1.2)
+        while True:
+            left = connection.heard + quiet - time.monotonic()
+            if left <= 0:
+                log.info("a quiet connection to slack is replaced")
+                return True
+            try:
+                async with asyncio.timeout(left):
+                    await connection.over.wait()
+            except TimeoutError:
+                continue
+            log.info("a connection to slack is over", reason=connection.reason)
+            return connection.reason in GOING
+
+    async def _connected(self, number: int) -> Connection:
+        """A new connection, however long it takes."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                url = await self._ticket()
+                made = await Connection.opened(self._session, url, self, proxy=self._proxy)
+            except (BatonError, aiohttp.ClientError, OSError, TimeoutError) as error:
+                reason = _readable(str(error)) or type(error).__name__
+                wait = error.seconds if isinstance(error, Throttled) else pause
+                if not self._connections:
+                    self._changed(Link.DOWN, reason)
+                log.warning("no connection to slack", lane=number, reason=reason, again_in=wait)
+                await asyncio.sleep(wait * random.uniform(0.75, 1.25))
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                self._connections.append(made)
+                self._changed(Link.UP, "")
+                log.info("connected to slack", lane=number, connections=len(self._connections))
+                return made
+
+    async def _retire(self, connection: Connection) -> None:
+        """Close a connection that was replaced, once its answers are sent."""
+        await self._taking.finish(RETIRE_WITHIN)
+        await connection.close()
+
+
+def _readable(reason: str) -> str:
+    return REASONS.get(reason, reason)

@@ -1,0 +1,85 @@
+"""Telling one person something that could not be told in the answer to Slack itself."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from baton.messages import Person
+from baton.outcome import Answer
+from bot.front import FrontError, Gone, Throttled, Unpostable
+from bot.jobs import Place
+from bot.slack.calls import Calls
+from bot.slack.text import cut, escape, is_long
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 600.0
+"""Seconds for which we go on trying to tell somebody something."""
+
+Where = Callable[[str], Awaitable[Place | None]]
+"""Where a job is shown: its channel, and the thread under its post."""
+
+
+class Telling:
+    """Private words and files for the one who asked."""
+
+    def __init__(self, calls: Calls, where: Where) -> None:
+        self._calls = calls
+        self._where = where
+
+    async def tell(
+        self, person: Person, place: Place, text: str, patience: float = PATIENCE
+    ) -> bool:
+        """Show `text` (mrkdwn) to `person` alone, where they asked or else in a direct message.
+
+        Tries for `patience` seconds; False if it could not be done.
+        """
+        deadline = asyncio.get_running_loop().time() + patience
+        pause = 0.5
+        while True:
+            try:
+                await self._whispered(person, place, text)
+            except FrontError as error:
+                pause = min(pause * 2, 30.0) * random.uniform(0.75, 1.25)
+                wait = error.seconds if isinstance(error, Throttled) else pause
+                late = asyncio.get_running_loop().time() + wait > deadline
+                if error.permanent or late:
+                    log.warning("somebody could not be told", person=person.id, reason=str(error))
+                    return False
+                await asyncio.sleep(wait)
+            else:
+                return True
+
+    async def _whispered(self, person: Person, place: Place, text: str) -> None:
+        try:
+            await self._calls.change(
+                "chat.postEphemeral",
+                channel=place.channel,
+                user=person.id,
+                text=text,
+                thread_ts=place.thread or None,
+            )
+        except (Unpostable, Gone):
+            await self._calls.change("chat.postMessage", channel=person.id, text=text)
+
+    async def hand_over(self, person: Person, place: Place, answer: Answer, job: str) -> None:
+        """Give a long document as a file: in the job's thread, or else in a direct message."""
+        assert is_long(answer.document)
+        name = f"{job or 'answer'}.txt"
+        try:
+            shown = await self._where(job) if job else None
+            if shown is None or not shown.thread:
+                shown = place if place.thread else await self._direct(person, answer)
+            await self._calls.upload(shown.channel, shown.thread, name, answer.document)
+        except FrontError as error:
+            reason = cut(escape(str(error)), 500)
+            await self.tell(person, place, f"{name} could not be given to you: {reason}")
+
+    async def _direct(self, person: Person, answer: Answer) -> Place:
+        words = escape(answer.summary) or "What you asked for:"
+        said = await self._calls.change("chat.postMessage", channel=person.id, text=words)
+        return Place("slack", str(said["channel"]), str(said["ts"]))

@@ -1,0 +1,126 @@
+"""Words as Slack shows them: escaped, cut to its limits, laid out as a table. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from baton.outcome import Answer
+from bot.front import Reply
+
+SECTION = 3000
+"""Characters of one section (docs.slack.dev, "Section block")."""
+EPHEMERAL = 3800
+"""Characters of a private answer: Slack recommends to stay below 4,000."""
+DOCUMENT = 2500
+"""Characters of a document that is shown where it was asked for; a longer one becomes a file."""
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
+_PERSON = re.compile(r"[UW][A-Z0-9_]+")
+
+
+def clean(text: str) -> str:
+    """`text` without terminal colours and other control characters; a line that was rewritten
+    with carriage returns reads as it did in the end."""
+    if "\r" in text:
+        lines = text.replace("\r\n", "\n").split("\n")
+        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    return _CONTROL.sub("", text)
+
+
+def escape(text: str) -> str:
+    """`text` with the three characters replaced that mean something in mrkdwn: nothing in it is a
+    mention or a link (docs.slack.dev, "Formatting message text")."""
+    return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def cut(text: str, most: int) -> str:
+    """At most `most` characters of `text`, with an ellipsis where something was cut."""
+    return text if len(text) <= most else text[: max(most - 1, 0)] + "…"
+
+
+def escaped(text: str, most: int) -> str:
+    """`text` escaped and cut to at most `most` characters, never within an escape."""
+    whole = escape(text)
+    if len(whole) <= most:
+        return whole
+    return re.sub(r"&[a-z]{0,3}$", "", whole[: most - 1]) + "…"
+
+
+def tail(text: str, most: int) -> tuple[str, int]:
+    """The last whole lines of `text` within `most` characters, and how many lines are left out."""
+    if len(text) <= most:
+        return text, 0
+    kept = text[-most:]
+    _, newline, rest = kept.partition("\n")
+    shown = rest if newline and rest else kept
+    return shown, max(text.count("\n") - shown.count("\n"), 1)
+
+
+def code(text: str) -> str:
+    """`text` as code within a line."""
+    return "`" + escape(text).replace("`", "'").replace("\n", " ") + "`"
+
+
+def fenced(text: str) -> str:
+    """`text` as a block of code; what would end it is defused."""
+    return "```\n" + escape(text).replace("```", "'''") + "\n```"
+
+
+def person(name: str) -> str:
+    """Somebody, as a mention if `name` is the id of a member."""
+    return f"<@{name}>" if _PERSON.fullmatch(name) else escape(name)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> str:
+    """Columns under each other in at most `most` characters; rows that do not fit are counted."""
+    lines = [columns, *rows] if columns else list(rows)
+    if not lines:
+        return ""
+    cells = [[clean(cell).replace("\n", " ") for cell in line] for line in lines]
+    widths = [
+        max(len(line[at]) for line in cells if at < len(line))
+        for at in range(max(len(line) for line in cells))
+    ]
+    shown: list[str] = []
+    size = 0
+    for at, line in enumerate(cells):
+        padded = [f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)]
+        row = cut("  ".join(padded).rstrip(), 300)
+        # Escapes make a row longer than it looks.
+        size += len(escape(row)) + 1
+        if size > most - 20:
+            return "\n".join([*shown, f"and {len(cells) - at} more"])
+        shown.append(row)
+    return "\n".join(shown)
+
+
+def reply_text(reply: Reply) -> str:
+    """What the one who asked reads, in at most EPHEMERAL characters. Never empty."""
+    answer = reply.answer
+    words = reply.text or (answer.summary if answer else "")
+    if not words:
+        words = f"Taken as job {reply.job}." if reply.job else ("Done." if reply.ok else "Refused.")
+    parts = [escaped(words, EPHEMERAL if answer is None else EPHEMERAL // 4)]
+    if answer is not None:
+        parts += _answer_parts(answer, bool(reply.text), EPHEMERAL - len(parts[0]) - 40)
+    return "\n".join(parts)
+
+
+def _answer_parts(answer: Answer, said: bool, room: int) -> list[str]:
+    parts: list[str] = []
+    if said and answer.summary:
+        parts.append(escaped(answer.summary, room // 4))
+        room -= len(parts[0])
+    if answer.rows:
+        parts.append(fenced(table(answer.columns, answer.rows, room)))
+        room -= len(parts[-1])
+    if answer.document and not is_long(answer.document):
+        shown, hidden = tail(answer.document, max(room // 2, 200))
+        parts.append(fenced(shown) + (f"\n{hidden} lines before are not shown." if hidden else ""))
+    return parts
+
+
+def is_long(document: str) -> bool:
+    """Whether a document is given as a file rather than shown."""
+    return len(escape(document)) > DOCUMENT
