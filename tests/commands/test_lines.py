@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands.lines import LINE_LIMIT, MASK, RAW_LIMIT, Lines, Secrets
+
+
+def _lines(*pieces: bytes, secrets: Secrets | None = None) -> list[str]:
+    lines = Lines(secrets)
+    return [line for piece in pieces for line in lines.feed(piece)] + lines.finish()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "lines"),
+    [
+        ([b"a\nb\n"], ["a", "b"]),
+        ([b"a\r\nb\r\n"], ["a", "b"]),
+        ([b"a\r", b"\nb"], ["a", "b"]),
+        ([b"half", b" and half\n"], ["half and half"]),
+        ([b"no end"], ["no end"]),
+        ([b"\n\n"], ["", ""]),
+        ([b"10%\r20%\r", b"30%\n"], ["30%"]),
+        ([b"done\r"], ["done"]),
+        ([b"\xc3", b"\xa9\n"], ["é"]),
+        ([b"\xff\xfe!\n"], ["\ufffd\ufffd!"]),
+        ([b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07x\x1b(B\n"], ["red x"]),
+        ([b"\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\\n"], ["link"]),
+        ([b"\x1b[2K\rnext\n"], ["next"]),
+        ([b"bell\x07 tab\there\x00\n"], ["bell tab\there"]),
+    ],
+)
+def test_output_becomes_lines_that_read_well(pieces: list[bytes], lines: list[str]) -> None:
+    """Bytes in any pieces become whole lines, without escapes; a bar's last state counts."""
+    assert _lines(*pieces) == lines
+
+
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_how_output_is_cut_into_pieces_does_not_matter(data: bytes, at: int) -> None:
+    """The same bytes give the same lines, wherever a read happened to end; no control passes."""
+    lines = _lines(data[:at], data[at:])
+    assert lines == _lines(data)
+    assert all(char == "\t" or char.isprintable() or ord(char) > 159 for char in "".join(lines))
+
+
+def test_a_very_long_line_is_cut_and_says_so() -> None:
+    """A line without end neither fills the memory nor the thread."""
+    lines = Lines()
+    for _ in range(100):
+        assert lines.feed(b"x" * RAW_LIMIT) == []
+    (line,) = lines.feed(b"\nshort")
+    cut = 100 * RAW_LIMIT - LINE_LIMIT
+    assert line == "x" * LINE_LIMIT + f"… ({cut} more characters in this line)"
+    assert lines.finish() == ["short"]
+
+
+def test_secrets_are_masked() -> None:
+    """A secret is masked wherever it stands, in pieces, coloured, at the cut, and line by line."""
+    secrets = Secrets(["hunter22", "line one\nline two", "abc", "", "hunter22longer"])
+    assert _lines(b"a=hunt", b"er22;\n", secrets=secrets) == [f"a={MASK};"]
+    assert _lines(b"hunt\x1b[1mer22\n", secrets=secrets) == [MASK]
+    assert _lines(b"hunter22longer abc\n", secrets=secrets) == [f"{MASK} abc"]
+    assert _lines(b"line one\nline two\n", secrets=secrets) == [MASK, MASK]
+    (line,) = _lines(b"x" * (LINE_LIMIT - 4) + b"hunter22", secrets=secrets)
+    assert "hunt" not in line
+
+
+def test_the_last_line_is_kept_for_the_reason() -> None:
+    """What was said last, but blank lines, is what explains a failure."""
+    lines = Lines()
+    lines.feed(b"first\nfatal: no\n\n  \n")
+    assert lines.last == "fatal: no"
