@@ -1,0 +1,50 @@
+"""A bot's Slack side with a desk for tests, on a Slack for tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.slack import SlackChat, Tokens
+from bot.slack.calls import Calls
+from bot.slack.front import SlackFront
+from tests.slack.desk import FakeDesk
+from tests.support.slack_server import SlackServer
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackServer]:
+    async with SlackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def desk() -> FakeDesk:
+    return FakeDesk()
+
+
+def new_chat(slack: SlackServer, desk: FakeDesk) -> SlackChat:
+    return SlackChat(desk, Tokens(slack.bot_token, slack.app_token), api_url=slack.url)
+
+
+@pytest.fixture
+async def chat(slack: SlackServer, desk: FakeDesk) -> AsyncIterator[SlackChat]:
+    """Listening, with both its connections."""
+    it = new_chat(slack, desk)
+    await it.start()
+    await slack.connected(2)
+    yield it
+    await it.close()
+
+
+@pytest.fixture
+async def calls(slack: SlackServer) -> AsyncIterator[Calls]:
+    it = Calls(slack.bot_token, slack.url)
+    yield it
+    await it.close()
+
+
+@pytest.fixture
+def front(calls: Calls) -> SlackFront:
+    return SlackFront(calls)

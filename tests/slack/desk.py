@@ -1,0 +1,93 @@
+"""A desk for tests: keeps what it is asked, and answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from baton.command import Command, Name
+from baton.consumer import Extension
+from baton.extensions import Commands
+from baton.messages import Person
+from bot.front import Reply
+from bot.jobs import Place
+from bot.slack import Groups
+
+
+class Deploy(Command):
+    """Put a version of an app on its servers."""
+
+    name = "deploy"
+    app: Name
+    environment: Name
+
+
+class Ping(Command):
+    """Ask who is there."""
+
+    name = "ping"
+    environment: Name
+
+
+class Servers(Command):
+    """Show the servers."""
+
+    name = "servers"
+
+
+COMMANDS = Commands([Extension(Deploy), Extension(Ping), Extension(Servers)])
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One thing the desk was asked; a cancel has the job as its text."""
+
+    kind: str
+    text: str
+    asker: Person
+    place: Place
+    key: str = ""
+
+
+@dataclass
+class FakeDesk:
+    """`gate` holds every ask back while it is not set; `reply` may raise."""
+
+    reply: Callable[[str], Reply] = lambda text: Reply(f"Taken: {text}", job="j1")
+    commands: Commands = field(default_factory=lambda: COMMANDS)
+    asks: list[Ask] = field(default_factory=list)
+    groups: frozenset[str] | None = None
+    wants_groups: bool = False
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    at_once: int = 0
+    most_at_once: int = 0
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    async def ask(
+        self, text: str, *, asker: Person, groups: Groups, place: Place, key: str
+    ) -> Reply:
+        return await self._taken(Ask("ask", text, asker, place, key), groups)
+
+    async def cancel(self, job: str, *, asker: Person, groups: Groups, place: Place) -> Reply:
+        return await self._taken(Ask("cancel", job, asker, place), groups)
+
+    async def cancel_in_thread(self, place: Place, *, asker: Person, groups: Groups) -> Reply:
+        return await self._taken(Ask("cancel_in_thread", "", asker, place), groups)
+
+    def help(self) -> str:
+        return "What can be asked\n\n/deploy APP ENVIRONMENT"
+
+    async def _taken(self, ask: Ask, groups: Groups) -> Reply:
+        self.asks.append(ask)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if self.wants_groups:
+                self.groups = await groups()
+            await self.gate.wait()
+        finally:
+            self.at_once -= 1
+        return self.reply(ask.text)
