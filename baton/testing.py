@@ -16,7 +16,7 @@ The consumer runs as it does on an agent, in this process, without a bus.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +36,7 @@ SOMEBODY = Person(id="U_TEST", name="somebody")
 
 
 class Asked:
-    """What became of one ask. Awaiting it waits for its end."""
+    """What became of one ask, from its start to its end."""
 
     def __init__(self, consumer: Consumer[Any], request: Request, command: Command) -> None:
         self.messages: list[Message] = []
@@ -105,11 +105,12 @@ class Asked:
         return pongs[-1] if pongs else None
 
     def cancel(self) -> None:
-        """Cancel it, as somebody in chat would. Its end is still to be awaited."""
+        """Cancel it, as somebody in chat would. Its end is still to come: `ended()`."""
         self._task.cancel()
 
-    def __await__(self) -> Generator[Any, None, Asked]:
-        yield from asyncio.wait([self._task]).__await__()
+    async def ended(self) -> Asked:
+        """Itself, once it has ended."""
+        await asyncio.wait([self._task])
         return self
 
     async def _perform(self, consumer: Consumer[Any]) -> None:
@@ -149,10 +150,10 @@ class Kit:
 
     async def ask(self, text: str, *, timeout: float | None = None) -> Asked:
         """Ask `text` of this server, and wait for the end."""
-        return await self.start(text, timeout=timeout)
+        return await self.start(text, timeout=timeout).ended()
 
     def start(self, text: str, *, timeout: float | None = None) -> Asked:
-        """Ask `text` of this server; what it returns can be watched, cancelled and awaited.
+        """Ask `text` of this server; what it returns can be watched and cancelled.
 
         `timeout` is in seconds, by default the command's own. Raises UsageError, and
         ExtensionError if no server does this command.

@@ -36,10 +36,10 @@ class Mirror:
     async def update(self) -> None:
         """Fetch all branches and tags. Raises Failed with git's last words if it cannot."""
         self._folder.mkdir(exist_ok=True)
-        await self._git("init", "--quiet", "--bare")
         # A git that was killed leaves its locks. Nobody else works here: the deploy holds the lock.
         for lock in (*self._folder.glob("*.lock"), *(self._folder / "refs").rglob("*.lock")):
             lock.unlink(missing_ok=True)
+        await self._git("init", "--quiet", "--bare")
         fetch = ("fetch", "--prune", "--force", "--no-write-fetch-head", "--no-auto-gc")
         await self._git(
             *fetch, "--end-of-options", self._repository, *_REFSPECS, f"+HEAD:{_DEFAULT}"
@@ -72,15 +72,23 @@ class Mirror:
         (release / REVISION).write_text(f"{commit}\n")
 
     async def _git(self, *words: str) -> None:
-        ended = await self._run(words)
+        said: list[str] = []
+        ended = await self._run(words, said, aloud=True)
         if not ended.well:
-            raise Failed(f"{STEP} failed: git: {ended}")
+            lines = "\n".join(said).splitlines()
+            wrong = [line for line in lines if line.startswith(("fatal: ", "error: "))]
+            raise Failed(f"{STEP} failed: git: {wrong[0] if wrong else ended}")
 
     async def _ask(self, *words: str) -> str:
         said: list[str] = []
         ended = await self._run(words, said)
         return "\n".join(said) if ended.well else ""
 
-    async def _run(self, words: tuple[str, ...], said: list[str] | None = None) -> Ended:
+    async def _run(self, words: tuple[str, ...], said: list[str], aloud: bool = False) -> Ended:
+        def tell(text: str) -> None:
+            said.append(text)
+            if aloud:
+                self._steps.say(STEP, text)
+
         argv = ("git", f"--git-dir={self._folder}", *words)
-        return await self._steps.ours(STEP, argv, self._folder, _ASK_NOBODY, said)
+        return await self._steps.ours(STEP, argv, self._folder, _ASK_NOBODY, tell)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,7 +61,9 @@ class Steps:
         """
         known = {f"BATON_{name.upper()}": value for name, value in self.values.items()}
         words = tuple(filled(word, self.values) for word in argv)
-        return await self._execute(step, words, cwd, timeout, {**known, **self.env})
+        return await self._execute(
+            step, words, cwd, timeout, {**known, **self.env}, lambda text: self.say(step, text)
+        )
 
     async def ours(
         self,
@@ -69,10 +71,10 @@ class Steps:
         argv: tuple[str, ...],
         cwd: Path,
         env: Mapping[str, str],
-        said: list[str] | None = None,
+        tell: Callable[[str], None],
     ) -> Ended:
-        """How `argv`, which is our own and not configured, ends; `said` gets what it says."""
-        return await self._execute(step, argv, cwd, None, {**env, **self.env}, said)
+        """How `argv`, which is our own and not configured, ends; `tell` gets what it says."""
+        return await self._execute(step, argv, cwd, None, {**env, **self.env}, tell)
 
     async def _execute(
         self,
@@ -81,7 +83,7 @@ class Steps:
         cwd: Path,
         timeout: float | None,
         env: Mapping[str, str],
-        said: list[str] | None = None,
+        tell: Callable[[str], None],
     ) -> Ended:
         program = Program(
             argv,
@@ -91,11 +93,9 @@ class Steps:
             grace=self.settings.grace,
             secrets=self.secrets,
         )
-        name = self.secrets.mask(step)
-        tell = (lambda text: self.run.notify_log(text, step=name)) if said is None else said.append
         try:
             return await execute(
                 program, tell, lambda pid: self.underway.note(group=pid, born=birth(pid))
             )
         except Failed as error:
-            raise Failed(f"{name} failed: {error}") from error
+            raise Failed(f"{self.secrets.mask(step)} failed: {error}") from error
