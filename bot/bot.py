@@ -160,7 +160,7 @@ class Bot:
     async def _prune(self) -> None:
         while True:
             try:
-                await self.store.prune(self._clock() - self._retention)
+                await self.store.ledger.prune(self._clock() - self._retention)
             except DatabaseUnavailable as error:
                 log.warning("old jobs not cleared", error=str(error))
             await asyncio.sleep(PRUNE)

@@ -27,8 +27,9 @@ from bot.front import (
 )
 from bot.jobs import Job
 from bot.posts import Budget, Slot, choose
+from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
-from bot.store.posts import PostRow, Posts
+from bot.store.posts import Posts
 
 log = structlog.get_logger(__name__)
 
@@ -173,7 +174,7 @@ class Delivery:
             self._budget.edits.take(self._monotonic())
             await self._front.edit(slot.place, slot.ref, post)
             shown = post.digest
-        elif slot.unsure and (found := await self._found(slot)) is not None:
+        elif (found := await self._there_already(slot)) is not None:
             # what it shows is not known, so the next round edits it
             slot.ref, shown = found, ""
         else:
@@ -185,20 +186,35 @@ class Delivery:
         slot.waiting_since = slot.shown_at
         await self._posts.shown(post.key, slot.ref, shown, self._clock())
 
-    async def _found(self, slot: Slot) -> str | None:
+    async def _there_already(self, slot: Slot) -> str | None:
+        """Claim the post; the message that shows it if the front end has it after all."""
         thread = self._thread(slot)
+        if not slot.unsure:
+            row = PostRow(
+                slot.post.key,
+                slot.job,
+                slot.place.front,
+                slot.place.channel,
+                self._clock(),
+                thread=thread,
+            )
+            begun = await self._posts.begin(row)
+            if begun is None:
+                return None
+            if begun.ref:
+                return begun.ref
+            slot.unsure = True
         return await self._front.find(slot.place, slot.post.key, thread=thread, since=slot.since)
 
     async def _posted(self, slot: Slot, post: Post) -> str:
-        thread = self._thread(slot)
         channel = self._budget.channel(slot.place.channel, self._monotonic())
         channel.take(self._monotonic())
-        row = PostRow.sending(slot.job, slot.place, post.key, thread, self._clock())
-        await self._posts.begin(row)
         slot.unsure = True
         try:
-            return await self._front.post(slot.place, post, thread=thread)
-        except (Throttled, Unreachable, Unpostable):
+            return await self._front.post(slot.place, post, thread=self._thread(slot))
+        except (Throttled, Unreachable):
+            # certainly not there: noted, so that nobody need look for it
+            await self._posts.unsent(post.key)
             slot.unsure = False
             raise
 

@@ -18,7 +18,6 @@ from baton.channel import Channel, Delivery, Subscription
 from baton.errors import InvalidMessage
 from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, OUTPUT
 from baton.messages import Heartbeat, Pong, Update, decode, now
-from bot.inventory import Heard
 from bot.roster import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
@@ -47,7 +46,7 @@ class Hearing:
         self._touched = touched
         self._clock = clock
         self._news: Batcher[Update | Pong, None] = Batcher(self._apply, most=1000)
-        self._beats: Batcher[Heard, None] = Batcher(self._keep, most=1000)
+        self._beats: Batcher[Heartbeat, None] = Batcher(self._keep, most=1000)
         self._subscriptions: list[Subscription] = []
 
     async def start(self) -> None:
@@ -88,9 +87,9 @@ class Hearing:
         except InvalidMessage as error:
             await bury(self._channel, delivery, str(error))
             return
-        heard = self._roster.hear(message)
+        self._roster.hear(message)
         await delivery.ack()
-        await self._beats.submit(heard)
+        await self._beats.submit(message)
 
     async def _apply(self, messages: Sequence[Update | Pong]) -> Sequence[None]:
         # tried again in here, not by the handlers: what comes meanwhile must stay behind it
@@ -105,9 +104,9 @@ class Hearing:
                     self._touched(job)
                 return [None] * len(messages)
 
-    async def _keep(self, beats: Sequence[Heard]) -> Sequence[None]:
+    async def _keep(self, beats: Sequence[Heartbeat]) -> Sequence[None]:
         try:
-            await self._store.servers.heard(beats)
+            await self._store.servers.heard(beats, self._clock())
         except DatabaseUnavailable as error:
             # the next heartbeat follows; the roster in memory has this one
             log.warning("heartbeats not kept", error=str(error))

@@ -102,8 +102,9 @@ class Jobs(HouseCommand):
 
     async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
         """Keeps HouseCommand.serve."""
-        found = await desk.store.ledger.recent(20, self.environment)
-        rows = tuple(_job_row(job, runs) for job, runs in found)
+        jobs = await desk.store.ledger.recent(20, self.environment)
+        found = [await desk.store.ledger.job(job.id) for job in jobs]
+        rows = tuple(_job_row(*one) for one in found if one is not None)
         columns = ("job", "asked", "what", "who", "how it went")
         return Reply(answer=Answer(f"The latest {len(rows)} jobs", columns, rows))
 

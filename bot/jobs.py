@@ -129,6 +129,16 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of a run's output. `hidden` counts the lines before `text`."""
+
+    host: str
+    attempt: int
+    text: str
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """What a message changes: the run as it is now, and the output to keep, if any."""
 

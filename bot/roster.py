@@ -28,11 +28,10 @@ class Roster:
             if known is None or known.at < server.at:
                 self._heard[server.facts.host] = server
 
-    def hear(self, beat: Heartbeat) -> Heard:
+    def hear(self, beat: Heartbeat) -> None:
         """Take note of a heartbeat, as heard now: clocks of servers may be wrong."""
         heard = Heard(beat.facts, self._clock(), beat.interval, beat.leaving)
         self._heard[beat.facts.host] = heard
-        return heard
 
     def link_changed(self, link: Link) -> None:
         """Our own link to the bus came up, or went."""

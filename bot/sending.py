@@ -78,7 +78,7 @@ class Sender:
         if fresh and self._channel.link is Link.UP:
             sent, unroutable = await self._publish(fresh)
         if sent or unroutable or expired:
-            for job in await self._store.ledger.settle(sent, unroutable, expired, at=self._clock()):
+            for job in await self._store.ledger.settle(sent, unroutable, expired, at=at):
                 self._touched(job)
             return 0.0 if len(sent) + len(unroutable) == len(fresh) and rows else RETRY_AFTER
         return RETRY_AFTER if rows else self._poll

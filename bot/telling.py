@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import structlog
 
@@ -16,12 +17,11 @@ from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
 from bot.delivery import Delivery
-from bot.jobs import Job
+from bot.jobs import Job, Tail
 from bot.roster import Roster
-from bot.store import Store
+from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
-from bot.store.posts import PostRow
-from bot.view import Sight, Tail, wanted
+from bot.view import Sight, wanted
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ RETRY_AFTER = 0.5
 class UnknownCommand(Command):
     """A command that is no longer installed: its jobs are still shown."""
 
-    name = "?"
+    name: ClassVar[str] = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,7 @@ class Teller:
     async def _tails(self, job: Job, command: Command) -> Mapping[str, Tail]:
         if not command.changes:
             return {}
-        tails = await self._store.ledger.tails(job.id, TAIL)
-        return {tail.host: Tail(tail.text, tail.hidden) for tail in tails}
+        return await self._store.ledger.tails(job.id, TAIL)
 
     async def _rows(self, job: Job) -> Mapping[str, PostRow]:
         return {row.key: row for row in await self._store.posts.of_job(job.id)}

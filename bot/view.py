@@ -13,7 +13,7 @@ from baton.command import Command, Reach
 from baton.messages import State
 from baton.outcome import duration, named
 from bot.front import Button, JobContent, NoticeContent, OutputContent, Post, Row
-from bot.jobs import Job, RunRecord, all_ended
+from bot.jobs import Job, RunRecord, Tail, all_ended
 
 ROWS_MOST = 20
 """Servers shown one by one in a post; of the rest it says how many there are."""
@@ -36,14 +36,6 @@ _URGENT = [
     State.SUCCEEDED,
 ]
 _BAD = _URGENT[:6]
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """The end of a run's output; `hidden` counts the lines before it."""
-
-    text: str
-    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, StoreError, Un
 from bot.store.leases import Leases
 from bot.store.ledger import Ledger
 from bot.store.migrate import bring_up
-from bot.store.outputs import OutputLine, Tail, joined
+from bot.store.outputs import OutputLine
 from bot.store.posts import PostRow, Posts, Status
 from bot.store.reading import Found
-from bot.store.servers import ServerRow, Servers
+from bot.store.servers import Servers
 
 __all__ = [
     "DatabaseTooNew",
@@ -32,13 +32,10 @@ __all__ = [
     "Found",
     "OutputLine",
     "PostRow",
-    "ServerRow",
     "Status",
     "Store",
     "StoreError",
-    "Tail",
     "UnusableUrl",
-    "joined",
 ]
 
 
@@ -72,6 +69,11 @@ class Store:
         """Finish what is under way and let go of the database."""
         await self.ledger.drained()
         await self._database.close()
+
+    async def prune(self, before: datetime) -> int:
+        """Remove the jobs that were closed before `before`, with all that belongs to them; how
+        many. The audit stays."""
+        return await self.ledger.prune(before)
 
     async def ping(self) -> None:
         """Return if the database answers. Raises DatabaseUnavailable."""

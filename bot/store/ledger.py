@@ -13,11 +13,11 @@ from functools import partial
 
 from baton.batching import Batcher
 from baton.messages import Person, Pong, Update
-from bot.jobs import AuditEntry, Job, NewJob, RunRecord, Sending
+from bot.jobs import AuditEntry, Job, NewJob, RunRecord, Sending, Tail
 from bot.store import asking, hearing, outputs, reading, sending
 from bot.store.database import Database
 from bot.store.errors import StoreError
-from bot.store.outputs import OutputLine, Tail
+from bot.store.outputs import OutputLine
 
 HEARD_AT_ONCE = 1000
 """Messages in one transaction, at most."""
@@ -135,8 +135,9 @@ class Ledger:
             partial(reading.recent, limit=limit, environment=environment)
         )
 
-    async def untold(self) -> list[str]:
-        """The ids of the jobs whose posts may not show yet how they ended, oldest first."""
+    async def untold(self) -> dict[str, int]:
+        """The ids of the jobs whose posts may not show yet how they ended, oldest first, and the
+        revision that each is at."""
         return await self._database.read(reading.untold)
 
     async def mark_told(self, job: str, revision: int) -> bool:

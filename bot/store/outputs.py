@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -10,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from bot.jobs import Tail
 from bot.store.sql import AnyRow
 from bot.store.tables import output, runs
 
@@ -25,16 +25,6 @@ class OutputLine:
     level: str
     step: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """The end of a run's output. `hidden` counts the lines before `text`."""
-
-    host: str
-    attempt: int
-    text: str
-    hidden: int
 
 
 def whole(connection: Connection, job: str, host: str | None) -> list[OutputLine]:
@@ -101,8 +91,3 @@ def _tail(host: str, pieces: list[AnyRow], characters: int) -> Tail:
 
 def _line(row: AnyRow) -> OutputLine:
     return OutputLine(row.host, row.attempt, row.sequence, row.time, row.level, row.step, row.text)
-
-
-def joined(pieces: Iterable[OutputLine]) -> str:
-    """The text of `pieces`, as a file shows it."""
-    return "\n".join(piece.text for piece in pieces)

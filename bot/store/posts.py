@@ -115,8 +115,8 @@ def _begin(connection: Connection, row: PostRow) -> PostRow | None:
     # A post that waits keeps the time at which it was first begun.
     statement = statement.on_conflict_do_update(
         index_elements=[posts.c.key],
-        set_={"status": "sending", "thread": row.thread, "digest": row.digest},
-        where=posts.c.status == "waiting",
+        set_={"status": "sending", "thread": row.thread, "digest": row.digest, "ref": ""},
+        where=posts.c.status.in_(("waiting", "gone")),
     )
     if connection.execute(statement.returning(posts.c.key)).scalar() is not None:
         return None

@@ -63,10 +63,10 @@ def recent(connection: Connection, limit: int, environment: str | None) -> list[
     return [job_of(row) for row in connection.execute(statement)]
 
 
-def untold(connection: Connection) -> list[str]:
-    """The ids of the jobs whose posts may not show all yet, oldest first."""
-    statement = select(jobs.c.id).where(~jobs.c.told).order_by(jobs.c.asked)
-    return list(connection.execute(statement).scalars())
+def untold(connection: Connection) -> dict[str, int]:
+    """The jobs whose posts may not show all yet, oldest first, and their revisions."""
+    statement = select(jobs.c.id, jobs.c.revision).where(~jobs.c.told).order_by(jobs.c.asked)
+    return {row.id: row.revision for row in connection.execute(statement)}
 
 
 def mark_told(connection: Connection, name: str, revision: int) -> bool:

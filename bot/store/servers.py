@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
 from baton.messages import Facts, Heartbeat
+from bot.inventory import Heard
 from bot.store.database import Database
 from bot.store.sql import upsert
 from bot.store.tables import servers
-
-
-@dataclass(frozen=True, slots=True)
-class ServerRow:
-    """A server, as it was `heard` last; it meant to be heard every `interval` seconds, or was
-    `leaving`."""
-
-    facts: Facts
-    heard: datetime
-    interval: float
-    leaving: bool
 
 
 class Servers:
@@ -33,8 +22,7 @@ class Servers:
 
     async def heard(self, heartbeats: Sequence[Heartbeat], at: datetime) -> None:
         """Take note of heartbeats, of which the last of each server counts. What another bot heard
-        after
-        `at` stays."""
+        after `at` stays."""
         last = {beat.facts.host: beat for beat in heartbeats}
         if not last:
             return
@@ -61,15 +49,13 @@ class Servers:
 
         await self._database.write(note)
 
-    async def all(self) -> list[ServerRow]:
+    async def all(self) -> list[Heard]:
         """Every server that was ever heard and not forgotten, by host."""
 
-        def read(connection: Connection) -> list[ServerRow]:
+        def read(connection: Connection) -> list[Heard]:
             rows = connection.execute(select(servers).order_by(servers.c.host))
             return [
-                ServerRow(
-                    Facts.model_validate_json(row.facts), row.heard, row.interval, row.leaving
-                )
+                Heard(Facts.model_validate_json(row.facts), row.heard, row.interval, row.leaving)
                 for row in rows
             ]
 

@@ -14,8 +14,8 @@ def post(key: str, text: str = "now", *, parent: str = "", closing: bool = False
     return Post(key, NoticeContent(text, State.RUNNING), parent=parent, closing=closing)
 
 
-def fresh(key: str, **more: bool) -> Slot:
-    return Slot("job", OPS, post(key, **more))
+def fresh(key: str) -> Slot:
+    return Slot("job", OPS, post(key))
 
 
 def stale(key: str, *, closing: bool = False, shown_at: float = -100.0, waiting: float = 0) -> Slot:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from baton.messages import State
 from bot.front import JobContent, NoticeContent, OutputContent
-from bot.jobs import RunRecord
-from bot.view import ROWS_MOST, Sight, Tail, job_state, wanted
+from bot.jobs import RunRecord, Tail
+from bot.view import ROWS_MOST, Sight, job_state, wanted
 from tests.bot.build import ANN, Hail, Ship, after, job, run
 
 SHIP = Ship(app="shop", environment="prod")
@@ -74,7 +74,7 @@ def test_what_was_cancelled_is_no_failure() -> None:
 def test_each_servers_output_is_in_the_thread() -> None:
     """A post a server that said something, under the job's post."""
     runs = (run("web-1", State.RUNNING, step="build"), run("web-2", State.SENT))
-    posts = wanted(job(), SHIP, runs, {"web-1": Tail("line 9\nline 10", 8)}, SEEING)
+    posts = wanted(job(), SHIP, runs, {"web-1": Tail("web-1", 1, "line 9\nline 10", 8)}, SEEING)
     output = posts[1]
     assert (output.parent, len(posts)) == (posts[0].key, 2)
     assert output.content == OutputContent(
