@@ -77,9 +77,15 @@ class Desk:
             f"cancel {job}", asker=asker, groups=groups, place=place, key=f"cancel/{job}"
         )
 
-    async def in_thread(self, place: Place) -> Job | None:
-        """The job that is shown in the thread of `place`."""
-        return await self.store.ledger.in_thread(place.front, place.channel, place.thread)
+    async def cancel_in_thread(self, place: Place, *, asker: Person, groups: Groups) -> Reply:
+        """Cancel the job that is shown in the thread of `place`."""
+        try:
+            job = await self.store.ledger.in_thread(place.front, place.channel, place.thread)
+        except DatabaseUnavailable as error:
+            return Reply(f"Nothing was done: {error}", ok=False)
+        if job is None:
+            return Reply("No job of mine is shown in this thread.", ok=False)
+        return await self.cancel(job.id, asker=asker, groups=groups, place=place)
 
     def help(self) -> str:
         """What can be asked, in a line each."""
