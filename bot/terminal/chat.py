@@ -1,0 +1,143 @@
+"""What is typed goes to the desk, and what the desk replies to the screen. Step 1 (asking), here."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from baton.errors import BatonError
+from baton.messages import Person, State, new_id
+from bot.desk import Desk
+from bot.front import Reply
+from bot.store import Found
+from bot.terminal.front import PLACE, Screen, TerminalFront
+from bot.terminal.lines import SHORT_ID, Line, answer_lines, line, lines
+from bot.terminal.suggestions import Values
+
+LOOK = 0.05
+"""Seconds between two looks at whether a job is told."""
+
+OWN = {"quit": "Leave this chat."}
+"""What the terminal does by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a line: whether it was good, the job that it began, and whether to leave."""
+
+    ok: bool = True
+    job: str = ""
+    leave: bool = False
+
+
+def someone() -> Person:
+    """Whoever sits at the terminal."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "you"
+    return Person(id=name, name=name)
+
+
+async def _no_groups() -> frozenset[str]:
+    return frozenset()
+
+
+class Chat:
+    """A conversation with the desk on one screen. `refs` are versions worth suggesting."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        front: TerminalFront,
+        *,
+        welcome: Sequence[Line] = (),
+        refs: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        self.desk = desk
+        self.front = front
+        self.welcome = welcome
+        self.jobs: list[str] = []
+        """Jobs that were begun here, the latest last."""
+        self._asker = someone()
+        self._refs = refs
+
+    @property
+    def screen(self) -> Screen:
+        """Where the conversation is shown."""
+        assert self.front.screen is not None
+        return self.front.screen
+
+    @property
+    def values(self) -> Values:
+        """What may be typed for each field."""
+        servers = self.desk.roster.servers
+        return {
+            "environment": lambda: sorted({seen.facts.environment for seen in servers()}),
+            "app": lambda: sorted({app for seen in servers() for app in seen.facts.apps}),
+            "host": lambda: [seen.facts.host for seen in servers()],
+            "ref": self._refs,
+            "job": lambda: [job[:SHORT_ID] for job in reversed(self.jobs)],
+            "command": lambda: sorted(self.desk.commands),
+        }
+
+    async def take(self, text: str) -> Taken:
+        """Ask what `text` says, and show what is replied."""
+        words = text.split(maxsplit=1)
+        if words and words[0] == "/baton":
+            text = words[1] if len(words) > 1 else "help"
+        name = text.strip().removeprefix("/").lower()
+        if not name:
+            return Taken()
+        if name in ("quit", "exit"):
+            return Taken(leave=True)
+        key = new_id()
+        reply = await self.desk.ask(
+            text, asker=self._asker, groups=_no_groups, place=PLACE, key=key
+        )
+        self.screen.show(_reply_lines(reply, name))
+        if reply.job and await self._began(reply.job, key):
+            self.jobs.append(reply.job)
+            return Taken(reply.ok, reply.job)
+        return Taken(reply.ok)
+
+    async def cancel(self, job: str) -> None:
+        """Ask the servers to stop `job`."""
+        reply = await self.desk.cancel(job, asker=self._asker, groups=_no_groups, place=PLACE)
+        self.screen.show(_reply_lines(reply, "cancel"))
+
+    async def succeeded(self, job: str) -> bool:
+        """Wait until `job` has ended and all of it was shown; whether it succeeded everywhere."""
+        while True:
+            found = await self._found(job)
+            if found is not None and found[0].told:
+                return all(run.state is State.SUCCEEDED for run in found[1])
+            await asyncio.sleep(LOOK)
+
+    async def _began(self, job: str, key: str) -> bool:
+        found = await self._found(job)
+        return found is not None and found[0].key == key
+
+    async def _found(self, job: str) -> Found | None:
+        try:
+            return await self.desk.store.ledger.job(job)
+        except BatonError as error:
+            self.screen.show([line(str(error), "bad")])
+            await asyncio.sleep(1)
+            return None
+
+    async def output(self, job: str, host: str) -> Sequence[str]:
+        """Every line that `host` has said in `job`."""
+        pieces = await self.desk.store.ledger.output(job, host)
+        return [row for piece in pieces for row in piece.text.split("\n")]
+
+
+def _reply_lines(reply: Reply, asked: str) -> list[Line]:
+    shown = lines(reply.text, "" if reply.ok else "bad") if reply.text else []
+    if asked == "help":
+        shown += [line(f"/{name}  {what}") for name, what in OWN.items()]
+    if reply.answer is not None:
+        shown += answer_lines(reply.answer)
+    return shown

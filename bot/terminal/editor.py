@@ -1,0 +1,190 @@
+"""The chat with a line editor: history, completion, and the thread growing above the prompt.
+
+The only importer of prompt_toolkit. What is under way is drawn between the thread and the prompt, and
+drawn again at each change; what is printed stays in the terminal's own scrollback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Sequence
+
+from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.styles import Style
+
+from bot.terminal.chat import OWN, Chat
+from bot.terminal.lines import Line, line
+from bot.terminal.suggestions import suggestions
+from bot.terminal.thread import live
+
+STYLE = Style.from_dict(
+    {
+        "good": "ansigreen",
+        "bad": "ansired bold",
+        "warn": "ansiyellow",
+        "busy": "ansicyan",
+        "quiet": "ansibrightblack",
+        "strong": "bold",
+        "host": "bold",
+        "prompt": "bold ansicyan",
+        "completion-menu": "bg:default",
+        "completion-menu.completion": "bg:default fg:default",
+        "completion-menu.completion.current": "reverse",
+        "completion-menu.meta.completion": "bg:default ansibrightblack",
+        "completion-menu.meta.completion.current": "bg:default fg:default",
+    }
+)
+
+FRAME = 0.05
+"""Seconds between two drawings, at least: what is shown meanwhile is printed together."""
+
+
+class Suggesting(Completer):
+    """Completion by bot.terminal.suggestions."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterable[Completion]:
+        """What may follow what is typed before the cursor."""
+        typed = document.text_before_cursor
+        for found in suggestions(typed, self._chat.desk.commands, self._chat.values, OWN):
+            yield Completion(found.text, -found.replaces, display_meta=found.meaning)
+
+
+class Editor:
+    """The screen of the chat, and what is typed into it."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._waiting: list[Line] = []
+        self._drawing: asyncio.Task[None] | None = None
+        self._question = ""
+        """The job that is to be cancelled, if the answer is yes."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._session: PromptSession[str] = PromptSession(
+            message=self._prompt,
+            style=STYLE,
+            history=InMemoryHistory(),
+            auto_suggest=AutoSuggestFromHistory(),
+            completer=Suggesting(chat),
+            complete_while_typing=Condition(self._completing),
+            key_bindings=self._keys(),
+            erase_when_done=True,
+            reserve_space_for_menu=7,
+            enable_open_in_editor=False,
+        )
+
+    def show(self, new: Sequence[Line]) -> None:
+        """Print `new` above the prompt, and draw again what is under way."""
+        self._waiting += new
+        if self._drawing is None or self._drawing.done():
+            self._drawing = asyncio.create_task(self._draw(), name="terminal")
+
+    async def talk(self) -> int:
+        """Take commands until somebody leaves; the exit code."""
+        with patch_stdout(raw=True):
+            self.show(self._chat.welcome)
+            while True:
+                try:
+                    text = await self._session.prompt_async()
+                except EOFError:
+                    break
+                if not text.strip():
+                    continue
+                self.show([(("prompt", "› "), ("strong", text))])
+                if (await self._chat.take(text)).leave:
+                    break
+            await self._print()
+        return 0
+
+    async def _draw(self) -> None:
+        while True:
+            await self._print()
+            await asyncio.sleep(FRAME)
+            if not self._waiting:
+                return
+
+    async def _print(self) -> None:
+        new, self._waiting = self._waiting, []
+        app = self._session.app
+
+        def write() -> None:
+            for row in new:
+                print_formatted_text(FormattedText(_classed(row)), style=STYLE, output=app.output)
+
+        if not app.is_running:
+            write()
+        elif new:
+            await run_in_terminal(write)
+        else:
+            app.invalidate()
+
+    def _prompt(self) -> StyleAndTextTuples:
+        columns, height = os.get_terminal_size(1)
+        shown: StyleAndTextTuples = []
+        for row in live(self._chat.front.open, columns - 1, max(height // 2, 3)):
+            shown += [*_classed(row), ("", "\n")]
+        if self._question:
+            title = next(
+                (
+                    thread.content.title
+                    for thread in self._chat.front.open
+                    if thread.content.job == self._question
+                ),
+                "it",
+            )
+            return [*shown, ("class:warn", f"Cancel {title}? y or n "), ("", "")]
+        return [*shown, ("class:prompt", "› ")]
+
+    def _completing(self) -> bool:
+        """While a command is being typed; otherwise its menu would keep room below the prompt."""
+        return self._session.default_buffer.text.startswith("/")
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+        asking = Condition(lambda: bool(self._question))
+
+        @keys.add("c-c", filter=~asking, eager=True)
+        def interrupt(event: KeyPressEvent) -> None:
+            open_jobs = [thread.content.job for thread in self._chat.front.open]
+            if event.current_buffer.text:
+                event.current_buffer.reset()
+            elif open_jobs:
+                self._question = open_jobs[-1]
+            else:
+                self.show([line("Nothing is under way. Ctrl-D or /quit leaves.", "quiet")])
+
+        @keys.add("y", filter=asking, eager=True)
+        @keys.add("Y", filter=asking, eager=True)
+        @keys.add("c-c", filter=asking, eager=True)
+        def cancel(event: KeyPressEvent) -> None:
+            job, self._question = self._question, ""
+            task = asyncio.create_task(self._chat.cancel(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        @keys.add(Keys.Any, filter=asking, eager=True)
+        @keys.add("enter", filter=asking, eager=True)
+        @keys.add("escape", filter=asking, eager=True)
+        def go_on(event: KeyPressEvent) -> None:
+            self._question = ""
+
+        return keys
+
+
+def _classed(row: Line) -> StyleAndTextTuples:
+    return [(f"class:{style}" if style else "", text) for style, text in row]

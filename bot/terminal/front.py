@@ -1,0 +1,109 @@
+"""TerminalFront: posts as lines on a terminal. Step 5 of the path (telling) ends here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from baton.errors import BatonError
+from bot.front import JobContent, Limits, OutputContent, Post
+from bot.jobs import Place
+from bot.terminal.lines import Line, lines, style_of
+from bot.terminal.thread import Thread
+
+log = structlog.get_logger(__name__)
+
+LIMITS = Limits(post_every=0.001, post_burst=1000, edits_per_minute=60_000, edit_every=0.1)
+
+PLACE = Place("terminal", "terminal", name="terminal")
+"""There is one terminal, and it has no threads."""
+
+Whole = Callable[[str, str], Awaitable[Sequence[str]]]
+"""Job and host -> every line of the host's output so far."""
+
+
+class Screen(Protocol):
+    """Where lines go."""
+
+    def show(self, new: Sequence[Line]) -> None:
+        """Print `new`, and draw again what is under way."""
+
+
+class TerminalFront:
+    """The terminal, as the bot's posts see it. Keeps bot.front.Front.
+
+    `whole` is asked for lines that went by faster than posts were edited; without it they are
+    counted.
+    """
+
+    name = "terminal"
+    limits = LIMITS
+
+    def __init__(self, screen: Screen | None = None, whole: Whole | None = None) -> None:
+        self.screen = screen
+        self.whole = whole
+        self._threads: dict[str, Thread] = {}
+        self._shown: set[str] = set()
+
+    @property
+    def open(self) -> list[Thread]:
+        """The threads of jobs that are not over."""
+        return [thread for thread in self._threads.values() if not thread.over]
+
+    async def post(self, place: Place, post: Post, *, thread: str) -> str:
+        """Print what `post` says; its ref is its key."""
+        self._shown.add(post.key)
+        await self._print(post)
+        return post.key
+
+    async def edit(self, place: Place, ref: str, post: Post) -> None:
+        """Print what is new in `post`."""
+        await self._print(post)
+
+    async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
+        """The post, if it was printed here."""
+        return key if key in self._shown else None
+
+    async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
+        """Print `text` whole."""
+        self._show([*lines(f"{name}:", "strong"), *lines(text)])
+
+    async def whisper(self, place: Place, person: str, text: str) -> None:
+        """Print `text`: whoever sits here is whoever asked here."""
+        self._show(lines(text, "warn"))
+
+    async def _print(self, post: Post) -> None:
+        content = post.content
+        if isinstance(content, JobContent):
+            self._show(self._thread(content).job_lines(content))
+        elif isinstance(content, OutputContent):
+            self._show(await self._output(content))
+        elif not post.broadcast:
+            # What is broadcast is in the thread already, and here there is no other channel.
+            self._show(lines(content.text, style_of(content.state)))
+
+    def _thread(self, content: JobContent) -> Thread:
+        thread = self._threads.setdefault(content.job, Thread(content))
+        over = [job for job, known in self._threads.items() if known.over and known is not thread]
+        for job in over[:-50]:
+            del self._threads[job]
+        return thread
+
+    async def _output(self, content: OutputContent) -> list[Line]:
+        thread = self._threads.get(content.job)
+        if thread is None:
+            return []
+        first, hidden = thread.missed(content)
+        between: list[str] | None = None
+        if hidden > first and self.whole is not None:
+            try:
+                between = list((await self.whole(content.job, content.host))[first:hidden])
+            except BatonError as error:
+                log.warning("output not read", job=content.job, error=str(error))
+        return thread.output_lines(content, between)
+
+    def _show(self, new: Sequence[Line]) -> None:
+        if self.screen is not None:
+            self.screen.show(new)

@@ -1,0 +1,111 @@
+"""Text with styles, as values that any screen can draw: lines, bars, tables. Pure.
+
+A style is a word (`good`, `bad`, `busy`, `quiet`, `strong`) and never carries a meaning alone: what
+it says is said by the text too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from unicodedata import east_asian_width
+
+from baton.messages import State
+from baton.outcome import Answer
+
+Fragment = tuple[str, str]
+"""A style, empty for none, and text."""
+Line = tuple[Fragment, ...]
+
+BAR = 20
+"""Characters of a progress bar."""
+SHORT_ID = 6
+"""Characters of a job's id that people are shown; `/cancel` and `/log` take four or more."""
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_STYLES = {
+    State.SUCCEEDED: "good",
+    State.RUNNING: "busy",
+    State.ACCEPTED: "busy",
+    State.QUEUED: "quiet",
+    State.SENT: "quiet",
+    State.CANCELLED: "warn",
+}
+
+
+def style_of(state: State) -> str:
+    """The style of a state's word."""
+    return _STYLES.get(state, "bad")
+
+
+def clean(text: str) -> str:
+    """`text` without anything that would move the cursor or change colours."""
+    return _CONTROL.sub("", text).replace("\t", "    ")
+
+
+def text_of(line: Line) -> str:
+    """The line without its styles."""
+    return "".join(text for _, text in line).rstrip()
+
+
+def line(text: str, style: str = "") -> Line:
+    """`text` as a line of one style."""
+    return ((style, clean(text)),)
+
+
+def lines(text: str, style: str = "") -> list[Line]:
+    """The lines of `text`."""
+    return [line(row, style) for row in text.rstrip("\n").split("\n")]
+
+
+def width(text: str) -> int:
+    """Columns that `text` takes: East Asian wide characters take two (Unicode, UAX 11)."""
+    return len(text) + sum(east_asian_width(character) in "WF" for character in text)
+
+
+def padded(text: str, columns: int) -> str:
+    """`text` and blanks, `columns` wide or more."""
+    return text + " " * max(columns - width(text), 0)
+
+
+def cut(line: Line, columns: int) -> Line:
+    """At most `columns` of `line`, with an ellipsis where something was cut."""
+    if sum(width(text) for _, text in line) <= columns:
+        return line
+    kept: list[Fragment] = []
+    room = columns - 1
+    for style, text in line:
+        while width(text) > room:
+            text = text[:-1]
+        kept.append((style, text))
+        room -= width(text)
+        if room <= 0:
+            break
+    return (*kept, ("quiet", "…"))
+
+
+def bar(percent: int) -> Line:
+    """`━━━━━━━━──────  60 %`."""
+    full = round(min(max(percent, 0), 100) * BAR / 100)
+    return (("busy", "━" * full), ("quiet", "─" * (BAR - full)), ("", f" {percent:>3} %"))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Line]:
+    """Columns under each other, the heads quiet."""
+    cells = [[clean(cell).replace("\n", " ") for cell in row] for row in [columns, *rows]]
+    widths = [max(width(row[at]) for row in cells) for at in range(len(columns))]
+    laid = [
+        "  ".join(padded(cell, columns) for cell, columns in zip(row, widths, strict=True))
+        for row in cells
+    ]
+    return [line(f"  {row}".rstrip(), "" if number else "quiet") for number, row in enumerate(laid)]
+
+
+def answer_lines(answer: Answer) -> list[Line]:
+    """An answer of the bot's own, whole."""
+    shown = lines(answer.summary, "strong") if answer.summary else []
+    if answer.rows:
+        shown += table(answer.columns, answer.rows)
+    if answer.document:
+        shown += lines(answer.document)
+    return shown

@@ -1,0 +1,105 @@
+"""What can be typed next: commands, their options, and values that the bot has heard of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from baton.command import FieldSpec, fields_of
+from baton.extensions import Commands
+
+Values = Mapping[str, Callable[[], Iterable[str]]]
+"""Field name -> what may stand there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """`text` in place of the last `replaces` characters; `meaning` says what it is."""
+
+    text: str
+    replaces: int
+    meaning: str = ""
+
+
+def suggestions(
+    typed: str, commands: Commands, values: Values, own: Mapping[str, str]
+) -> list[Suggestion]:
+    """What may follow `typed`. `own` are the terminal's own commands, with what they do."""
+    if typed[:1].isspace():
+        typed = typed.lstrip()
+    words = typed.split()
+    if words[:1] == ["/baton"] and (len(words) > 1 or typed.endswith(" ")):
+        words = words[1:]
+    last = "" if typed.endswith(" ") or not words else words[-1]
+    before = words[:-1] if last else words
+    if not before:
+        return _names(last, commands, own)
+    name = before[0].removeprefix("/").lower()
+    if name not in commands:
+        return []
+    return _fields(list(fields_of(commands[name].command)), before[1:], last, values)
+
+
+def _names(last: str, commands: Commands, own: Mapping[str, str]) -> list[Suggestion]:
+    known = {name: extension.command.summary() for name, extension in commands.items()}
+    known |= own
+    wanted = last.removeprefix("/").lower()
+    return [
+        Suggestion(f"/{name}", len(last), known[name])
+        for name in sorted(known)
+        if name.startswith(wanted)
+    ]
+
+
+def _fields(
+    specs: Sequence[FieldSpec], before: Sequence[str], last: str, values: Values
+) -> list[Suggestion]:
+    options = {spec.option: spec for spec in specs}
+    if before and before[-1] in options and not options[before[-1]].flag:
+        return _values(options[before[-1]], last, values)
+    key, is_option, value = last.partition("=")
+    named = options.get("--" + key.removeprefix("--").replace("_", "-"))
+    if is_option and named is not None:
+        return _values(named, value, values)
+    if last.startswith("-"):
+        used = {word.partition("=")[0] for word in before}
+        return [
+            Suggestion(option, len(last), spec.help)
+            for option, spec in options.items()
+            if option.startswith(last) and option not in used and not spec.positional
+        ]
+    at = sum(1 for _ in _placed(before, options))
+    places = [spec for spec in specs if spec.positional]
+    if at < len(places):
+        return _values(places[at], last, values)
+    if last:
+        return []
+    return [
+        Suggestion(option, 0, spec.help)
+        for option, spec in options.items()
+        if not spec.positional and option not in before
+    ]
+
+
+def _placed(words: Sequence[str], options: Mapping[str, FieldSpec]) -> Iterable[str]:
+    """The words that stand in their place: neither options nor their values."""
+    value_follows = False
+    for word in words:
+        if value_follows:
+            value_follows = False
+        elif word in options:
+            value_follows = not options[word].flag
+        elif "=" not in word:
+            yield word
+
+
+def _values(spec: FieldSpec, typed: str, values: Values) -> list[Suggestion]:
+    known: Iterable[str] = spec.choices
+    if not known and spec.name in values:
+        known = values[spec.name]()
+    meaning = spec.name
+    return [
+        Suggestion(value, len(typed), meaning)
+        for value in dict.fromkeys(known)
+        if value.lower().startswith(typed.lower())
+    ]
