@@ -46,5 +46,8 @@ async def test_edits_are_limited_for_the_whole_app() -> None:
         with pytest.raises(SlackApiError) as caught:
             await client.chat_update(channel="C_OPS", ts=ts, text="z")
         assert caught.value.response.headers["Retry-After"] == "56"
+        now[0] = 59.9
+        with pytest.raises(SlackApiError):
+            await client.chat_update(channel="C_OPS", ts=ts, text="z")
         now[0] = 60.0
         await client.chat_update(channel="C_OPS", ts=ts, text="z")

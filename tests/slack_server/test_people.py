@@ -60,10 +60,11 @@ async def test_a_mention_reaches_the_bot_and_other_words_do_not(slack: SlackServ
 
 
 async def test_messages_are_delivered_if_the_app_subscribes() -> None:
-    """`message.channels` brings everything that is said."""
+    """`message.channels` brings everything that is said; mentions come only if subscribed to."""
     manifest = Manifest(events=frozenset({"message.channels"}))
     async with SlackServer(manifest=manifest, socket=quick()) as slack, bot_of(slack):
-        await slack.person("U_ANN").says("hello", channel="C_OPS")
+        await slack.person("U_ANN").says("hello @baton", channel="C_OPS")
+        assert len(slack.socket.deliveries) == 1
         assert slack.socket.deliveries[0].payload["event"]["channel_type"] == "channel"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -120,7 +121,7 @@ async def test_a_dropped_socket_is_opened_again(slack: SlackServer) -> None:
 
 
 async def test_a_dead_socket_looks_open_and_delivers_nothing(slack: SlackServer) -> None:
-    """No payload, no answer to a ping; the client must find out by itself."""
+    """No payload, no answer to a ping or a close; the client must find out by itself."""
     async with raw_socket(slack) as socket:
         await socket.receive_json()
         slack.socket.dead()
@@ -131,9 +132,15 @@ async def test_a_dead_socket_looks_open_and_delivers_nothing(slack: SlackServer)
         assert not socket.closed
         assert not await delivery.done
         slack.socket.drop()
+    async with raw_socket(slack) as socket:
+        await socket.receive_json()
+        slack.socket.dead()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.close(), 0.1)
+        slack.socket.drop()
     async with bot_of(slack):
         slack.socket.dead()
-        await slack.until(lambda: slack.socket.opened == 3)
+        await slack.until(lambda: slack.socket.opened == 4)
 
 
 async def test_pings_are_answered_both_ways(slack: SlackServer) -> None:
