@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from baton.messages import State
+from baton.server import Server
+from baton.testing import Kit
+from bot.policy import Rule
+from commands.deploy.settings import DeploySettings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    found: list[str] = re.findall(rf"^ *```{language}\n(.*?)^ *```", README, re.S | re.M)
+    return found
+
+
+async def test_the_command_in_20_lines_works() -> None:
+    """Who copies the example has a command."""
+    (code,) = blocks("python")
+    names: dict[str, object] = {"__name__": "acme_disk"}
+    exec(compile(code, "README.md", "exec", dont_inherit=True), names)
+    kit = Kit(names["extension"], server=Server("prod", "web-1"))  # type: ignore[arg-type]
+    asked = await kit.ask("disk prod")
+    assert asked.state is State.SUCCEEDED
+    assert "of / is used" in asked.text
+    lines = [line for line in code.splitlines() if line.strip()]
+    assert len(lines) <= 20
+
+
+def test_the_settings_that_it_shows_are_valid() -> None:
+    """No setting in the README is refused."""
+    agent, rules, entry = (tomllib.loads(block) for block in blocks("toml"))
+    assert set(DeploySettings.model_validate(agent["deploy"]).root) == {"shop"}
+    assert [Rule.model_validate(rule).apps for rule in rules["allow"]] == [("shop",)]
+    assert "baton.commands" in entry["project"]["entry-points"]
+
+
+def test_every_file_that_it_links_to_is_there() -> None:
+    """A link that leads nowhere is worse than none."""
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_end_of_a_run_is_explained() -> None:
+    """Whatever the thread says, the page for 3 a.m. says what to do."""
+    page = (ROOT / "docs" / "at-3-am.md").read_text()
+    missing = [state for state in State if f"| `{state}` |" not in page]
+    assert missing in ([], [State.ACCEPTED])
