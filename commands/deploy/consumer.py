@@ -5,11 +5,8 @@ Refuses what this server is not configured for and what would be a second deploy
 
 from __future__ import annotations
 
-import errno
-import getpass
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Any, ClassVar
 
 from baton.command import Command
@@ -21,6 +18,7 @@ from baton.server import Server
 from baton.words import did_you_mean
 from commands.deploy.command import Deploy
 from commands.deploy.deployment import Deployment
+from commands.deploy.releases import cannot
 from commands.deploy.settings import AppSettings, DeploySettings
 from commands.deploy.underway import Note, only_one
 
@@ -72,17 +70,3 @@ class DeployConsumer(Consumer[Deploy]):
                 + did_you_mean(command.app, self._apps)
             )
         return settings
-
-
-def cannot(error: OSError, path: Path) -> str:
-    """What `error` means to people, and what to do."""
-    where = error.filename or path
-    advice = {
-        "ENOSPC": "free some disk, and deploy again",
-        "EDQUOT": "the quota is used up: free some disk, and deploy again",
-        "EROFS": "the disk is mounted read-only",
-        "EACCES": f"let {getpass.getuser()}, whom the agent runs as, write there",
-        "EPERM": f"let {getpass.getuser()}, whom the agent runs as, write there",
-    }.get(errno.errorcode.get(error.errno or 0, ""), "")
-    text = f"{where}: {error.strerror or error}"
-    return f"{text}: {advice}" if advice else text

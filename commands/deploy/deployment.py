@@ -15,7 +15,7 @@ from baton.errors import Failed
 from baton.run import Run
 from commands.deploy import health, source
 from commands.deploy.command import Deploy
-from commands.deploy.releases import Releases
+from commands.deploy.releases import Releases, cannot
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
 from commands.deploy.underway import Underway
@@ -55,6 +55,7 @@ class Deployment:
         """Do it all. Raises Failed with what happened and what is live now."""
         self.releases.prepare()
         await self._clean_up()
+        await self._prune()
         previous = self.releases.current()
         release = await self._built()
         await self._go_live(release, previous)
@@ -119,7 +120,8 @@ class Deployment:
         except (Failed, OSError) as error:
             went_back = await self._go_back(previous)
             self._set_aside(release)
-            raise Failed(f"{error}; {went_back}") from error
+            reason = cannot(error, release) if isinstance(error, OSError) else str(error)
+            raise Failed(f"{reason}; {went_back}") from error
         except BaseException:
             self.run.notify_info(await self._go_back(previous, check=False), step=BACK)
             self._set_aside(release)
@@ -138,11 +140,17 @@ class Deployment:
 
     async def _go_back(self, previous: str | None, check: bool = True) -> str:
         """Have the release before live again; what came of it, for people."""
-        if previous is None:
-            self.releases.deactivate()
-            return "there was no release before, so none is live now"
+        if self.releases.current() == previous:
+            return f"{previous or 'none'} is live, as before"
+        try:
+            if previous is None:
+                self.releases.deactivate()
+                return "there was no release before, so none is live now"
+            self.releases.activate(previous)
+        except OSError as error:
+            why = cannot(error, self.releases.path)
+            return f"it is still live, for {previous or 'none'} could not be made live again: {why}"
         release = self.releases.folder / previous
-        self.releases.activate(previous)
         self.steps.values["release"] = str(release)
         self.steps.values["commit"] = self.releases.commit_of(previous)
         self.run.notify_info(f"going back to {previous}", step=BACK)
@@ -161,7 +169,7 @@ class Deployment:
         try:
             self.releases.set_aside(release.name)
         except OSError as error:
-            self.run.notify_info(f"{release} could not be set aside: {error}")
+            self.run.notify_info(cannot(error, release), step=BACK)
         else:
             self.underway.note(release="")
 
@@ -169,4 +177,5 @@ class Deployment:
         try:
             await asyncio.to_thread(self.releases.prune, self.settings.keep)
         except OSError as error:
-            self.run.notify_info(f"old releases could not be removed: {error}", step="prune")
+            why = cannot(error, self.releases.path)
+            self.run.notify_info(f"old releases could not be removed: {why}", step="prune")

@@ -1,13 +1,14 @@
 """The folder of an app: its releases, what they share, and the link to the one that is live.
 
 releases/20261124055501-v2     each as Capistrano lays it out
-releases/….failed              the last one that failed, to look into
+releases/….failed              one that failed, to look into until the next deploy
 shared/                        what outlives a release, linked into each
 current -> releases/…          switched atomically
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -108,10 +109,8 @@ class Releases:
             place.symlink_to(os.path.relpath(shared, parent))
 
     def set_aside(self, name: str) -> None:
-        """Keep a release that failed, to look into, in place of the one that failed before."""
-        for other in self._named(_FAILED):
-            _remove(self.folder / other)
-        if (self.folder / name).is_dir():
+        """Keep a release that failed, to look into until the next deploy; but not what is live."""
+        if name != self.current() and (self.folder / name).is_dir():
             (self.folder / name).rename(self.folder / f"{name}{_FAILED}")
 
     def remove(self, name: str) -> None:
@@ -119,18 +118,18 @@ class Releases:
         if _OURS.match(name) and name != self.current() and (self.folder / name).is_dir():
             _remove(self.folder / name)
 
-    def prune(self, keep: int) -> list[str]:
-        """Remove all but the newest `keep` releases and the live one; which ones."""
-        good = [name for name in self._named("") if not name.endswith(_FAILED)]
-        old = [name for name in good[:-keep] if name != self.current()]
-        for name in old:
-            _remove(self.folder / name)
-        return old
+    def prune(self, keep: int) -> None:
+        """Remove what failed, and all but the newest `keep` releases and the live one.
 
-    def _named(self, suffix: str) -> list[str]:
-        """Releases whose names end in `suffix`, oldest first; never what we have not made."""
+        What has no name of ours is never touched.
+        """
         found = [e.name for e in os.scandir(self.folder) if e.is_dir(follow_symlinks=False)]
-        return sorted(name for name in found if _OURS.match(name) and name.endswith(suffix))
+        ours = sorted(name for name in found if _OURS.match(name))
+        good = [name for name in ours if not name.endswith(_FAILED)]
+        kept = {*good[-keep:], self.current()}
+        for name in ours:
+            if name not in kept:
+                _remove(self.folder / name)
 
 
 def _remove(folder: Path) -> None:
@@ -146,3 +145,17 @@ def _remove(folder: Path) -> None:
             os.unlink(path)
 
     shutil.rmtree(folder, onerror=writable_first)
+
+
+def cannot(error: OSError, path: Path) -> str:
+    """What `error` means to people, and what to do."""
+    where = error.filename or path
+    advice = {
+        "ENOSPC": "free some disk, and deploy again",
+        "EDQUOT": "the quota is used up: free some disk, and deploy again",
+        "EROFS": "the disk is mounted read-only",
+        "EACCES": f"let the agent's user (id {os.geteuid()}) write there",
+        "EPERM": f"let the agent's user (id {os.geteuid()}) write there",
+    }.get(errno.errorcode.get(error.errno or 0, ""), "")
+    text = f"{where}: {error.strerror or error}"
+    return f"{text}: {advice}" if advice else text

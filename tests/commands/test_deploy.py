@@ -13,7 +13,8 @@ from baton.messages import State
 from baton.server import Server
 from baton.testing import Kit
 from commands.deploy import Deploy, extension
-from commands.deploy.consumer import DeployConsumer, cannot
+from commands.deploy.consumer import DeployConsumer
+from commands.deploy.releases import cannot
 from commands.deploy.settings import DeploySettings
 from tests.commands.conftest import MakeKit, Repository, Site
 from tests.support.wait import until

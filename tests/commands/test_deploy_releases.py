@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from baton.errors import Failed, Refused
+from commands.deploy.releases import Releases
+from commands.deploy.underway import Note, only_one
+
+WHEN = datetime(2026, 11, 24, 5, 55, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def releases(tmp_path: Path) -> Releases:
+    made = Releases(tmp_path)
+    made.prepare()
+    return made
+
+
+def test_a_release_is_named_by_time_and_ref(releases: Releases) -> None:
+    """The name sorts by time, tells the ref, is a plain folder name and is never taken twice."""
+    assert releases.create("v1", WHEN).name == "20261124055501-v1"
+    assert releases.create("v1", WHEN).name == "20261124055501-v1-2"
+    assert releases.create("feature/a b", WHEN).name == "20261124055501-feature-a-b"
+    releases.set_aside("20261124055501-v1")
+    assert releases.create("v1", WHEN).name == "20261124055501-v1-3"
+
+
+async def test_current_is_never_missing_while_it_is_switched(releases: Releases) -> None:
+    """Whoever looks at any moment finds one release or the other."""
+    names = [releases.create(ref, WHEN).name for ref in ("a", "b")]
+    releases.activate(names[0])
+    seen = set()
+    done = asyncio.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            seen.add(os.readlink(releases.link))
+
+    looking = asyncio.create_task(asyncio.to_thread(look))
+    try:
+        for turn in range(500):
+            releases.activate(names[turn % 2])
+            if turn % 50 == 0:
+                await asyncio.sleep(0)
+    finally:
+        done.set()
+    await looking
+    assert seen <= {f"releases/{name}" for name in names}
+
+
+def test_what_is_live_is_not_removed(releases: Releases) -> None:
+    """Neither pruning, nor cleaning up, nor setting aside touches the live release."""
+    names = [releases.create(ref, WHEN).name for ref in ("a", "b", "c", "d")]
+    releases.activate(names[0])
+    releases.remove(names[0])
+    releases.set_aside(names[0])
+    releases.set_aside(names[3])
+    releases.prune(keep=1)
+    assert sorted(os.listdir(releases.folder)) == [names[0], names[2]]
+    assert releases.current() == names[0]
+
+
+def test_only_what_is_a_release_is_current(releases: Releases, tmp_path: Path) -> None:
+    """A link to somewhere else or to nothing is no release to go back to."""
+    assert releases.current() is None
+    releases.link.symlink_to(tmp_path / "shared")
+    assert releases.current() is None
+    releases.link.unlink()
+    releases.link.symlink_to("releases/gone")
+    assert releases.current() is None
+
+
+def test_a_read_only_tree_can_be_removed(releases: Releases) -> None:
+    """Folders without write permission, as Go's module cache has them, are pruned too."""
+    release = releases.create("a", WHEN)
+    (release / "deep" / "er").mkdir(parents=True)
+    (release / "deep" / "er" / "file").touch()
+    (release / "deep" / "er").chmod(0o500)
+    (release / "deep").chmod(0o500)
+    releases.remove(release.name)
+    assert not release.exists()
+
+
+def test_names_that_lead_elsewhere_are_not_removed(releases: Releases) -> None:
+    """A note that was tampered with removes nothing outside of the releases."""
+    (releases.path / "keep").mkdir()
+    releases.remove("../keep")
+    releases.remove("keep")
+    assert (releases.path / "keep").is_dir()
+
+
+def test_a_shared_path_does_not_lead_out_of_the_release(releases: Releases, tmp_path: Path) -> None:
+    """A link in the repository cannot make sharing replace files elsewhere."""
+    release = releases.create("a", WHEN)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_text("keep")
+    (release / "config").symlink_to(tmp_path / "outside")
+    (releases.path / "shared" / "config").mkdir()
+    (releases.path / "shared" / "config" / "file").touch()
+    with pytest.raises(Failed, match="leads out of the release"):
+        releases.share(release, ["config/file"])
+    assert (tmp_path / "outside" / "file").read_text() == "keep"
+
+
+def test_a_commit_is_read_only_if_it_is_one(releases: Releases) -> None:
+    """REVISION is trusted to hold a commit only when it looks like one."""
+    release = releases.create("a", WHEN)
+    assert releases.commit_of(release.name) == ""
+    (release / "REVISION").write_bytes(b"\xff")
+    assert releases.commit_of(release.name) == ""
+    (release / "REVISION").write_text("--help")
+    assert releases.commit_of(release.name) == ""
+    (release / "REVISION").write_text("0123abc\n")
+    assert releases.commit_of(release.name) == "0123abc"
+
+
+def test_the_lock_names_its_holder_and_is_free_again(tmp_path: Path) -> None:
+    """Who holds the lock is told to the next; after it, nothing is left to clean up."""
+    note = Note(job="j1", requester="U_ANN", what="shop v2", since="05:55:01 UTC")
+    with (
+        only_one(tmp_path, note),
+        pytest.raises(Refused, match=r"shop v2 \(job j1, asked by U_ANN, since 05:55:01 UTC\)"),
+        only_one(tmp_path, Note()),
+    ):
+        pass
+    with only_one(tmp_path, Note()) as underway:
+        assert underway.left is None
+
+
+def test_an_interrupted_deploy_leaves_its_note(tmp_path: Path) -> None:
+    """What is noted and not struck off is what the next one finds; a torn note is no note."""
+    with only_one(tmp_path, Note(job="j1")) as underway:
+        underway.note(release="20261124055501-v1", group=7)
+    with only_one(tmp_path, Note(job="j2")) as underway:
+        assert underway.left == Note(job="j1", release="20261124055501-v1", group=7)
+        assert underway.left is not None
+    (tmp_path / "deploy.lock").write_text('{"job": "j1", "rel')
+    with only_one(tmp_path, Note()) as underway:
+        assert underway.left is None

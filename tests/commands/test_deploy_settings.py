@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from baton.errors import SettingsError
+from baton.settings import validated
+from commands.deploy.settings import AppSettings, DeploySettings, Step, filled
+
+SHOP: dict[str, Any] = {"path": "/srv/shop", "repository": "https://git.example.com/shop.git"}
+
+
+def _load(**table: Any) -> AppSettings:
+    settings: DeploySettings = validated(
+        DeploySettings, {"shop": {**SHOP, **table}}, file="agent.toml", key="deploy"
+    )
+    return settings.root["shop"]
+
+
+def test_little_is_needed() -> None:
+    """A path and a repository make an app; all else has a default."""
+    shop = _load()
+    assert (shop.ref, shop.keep, shop.steps, shop.grace) == ("HEAD", 5, (), 10.0)
+
+
+def test_a_step_is_a_list_or_a_table() -> None:
+    """A plain list of words is a step; a table gives it a name and a timeout."""
+    shop = _load(
+        steps=[["make", "build"], {"name": "test", "run": ["make", "test"], "timeout": 60}]
+    )
+    assert shop.steps == (
+        Step(run=("make", "build")),
+        Step(run=("make", "test"), name="test", timeout=60),
+    )
+    assert [step.label for step in shop.steps] == ["make build", "test"]
+    assert len(Step(run=("x" * 99,)).label) == 48
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "must"),
+    [
+        ({"path": "srv"}, "shop.path", "the absolute path of a folder of its own"),
+        ({"path": "/"}, "shop.path", "the absolute path of a folder of its own"),
+        ({"repository": "--upload-pack=x"}, "shop.repository", "address or the path of a git"),
+        ({"fetch": ["get"]}, "shop", "given either a repository or a program to fetch with"),
+        ({"ref": "-x"}, "shop.ref", "match pattern"),
+        ({"steps": ["make build"]}, "shop.steps.0", 'a list of words, such as ["make", "build"]'),
+        ({"steps": [[]]}, "shop.steps.0.run", 'a list of words, such as ["make", "build"]'),
+        ({"steps": [["a\0"]]}, "shop.steps.0.run", 'a list of words, such as ["make", "build"]'),
+        (
+            {"steps": [["make", "{branch}"]]},
+            "shop.steps.0.run",
+            "a program without {branch}: it can",
+        ),
+        ({"steps": [["{ref}"]]}, "shop.steps.0.run", "a program whose first word is fixed"),
+        ({"steps": [{"run": ["a"], "nam": "b"}]}, "shop.steps.0.nam", "one of name, run, timeout"),
+        ({"stepz": []}, "shop.stepz", "one of env, fetch, grace, health"),
+        ({"restart": ["x", "{ref}"]}, "shop", "given a restart without {ref}"),
+        ({"health": {}}, "shop.health", "either a url or a command"),
+        ({"health": {"url": "ftp://x"}}, "shop.health", "a url that begins with http"),
+        (
+            {"health": {"command": ["a"], "status": 204}},
+            "shop.health",
+            "status and contains go with",
+        ),
+        ({"health": {"url": "http://x/{ref}"}}, "shop", "given a health check without {ref}"),
+        ({"health": {"url": "http://x", "timeout": 0}}, "shop.health.timeout", "greater than 0"),
+        ({"shared": ["../x"]}, "shop.shared", "paths inside a release"),
+        ({"shared": ["/etc/passwd"]}, "shop.shared", "paths inside a release"),
+        ({"keep": 0}, "shop.keep", "greater than or equal to 1"),
+        ({"step_timeout": float("inf")}, "shop.step_timeout", "a finite number"),
+        ({"env": {"A B": "x"}}, "shop.env.A B.[key]", "match pattern"),
+    ],
+)
+def test_a_wrong_setting_names_its_key_and_what_it_must_be(
+    table: dict[str, Any], key: str, must: str
+) -> None:
+    """Every mistake is found before anything starts, under its key, with what would be right."""
+    with pytest.raises(SettingsError) as caught:
+        _load(**table)
+    assert str(caught.value).startswith(f"agent.toml: deploy.{key}: ")
+    assert must in str(caught.value)
+
+
+def test_a_commit_is_unknown_to_a_program_that_fetches() -> None:
+    """{commit} is refused where nothing would fill it."""
+    table = {"path": "/srv/shop", "fetch": ["get", "{ref}"], "steps": [["echo", "{commit}"]]}
+    with pytest.raises(SettingsError, match=r"given steps without \{commit\}"):
+        validated(DeploySettings, {"shop": table}, file="agent.toml", key="deploy")
+
+
+def test_each_app_has_a_folder_of_its_own() -> None:
+    """Two apps in one folder would prune each other's releases."""
+    with pytest.raises(SettingsError, match="shop and stall have the same"):
+        validated(DeploySettings, {"shop": SHOP, "stall": SHOP}, file="agent.toml", key="deploy")
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("{ref}", "v1"),
+        ("a{ref}b{ref}", "av1bv1"),
+        ("{{ref}}", "{ref}"),
+        ('{"a": {"b": 1}}', '{"a": {"b": 1}}'),
+        ("{print $1}", "{print $1}"),
+        ("%{http_code}", "%{http_code}"),
+    ],
+)
+def test_placeholders_are_filled_once_and_nothing_else_is_a_format(text: str, result: str) -> None:
+    """Only {word} is a placeholder: JSON, awk and the like need no escapes."""
+    assert filled(text, {"ref": "v1", "http_code": "%{http_code}"[1:]}) == result
+    assert filled("{ref}", {"ref": "{app}", "app": "no"}) == "{app}"
+
+
+@pytest.mark.parametrize(
+    ("repository", "secret"),
+    [
+        ("https://ann:s3cr3t@git.example.com/a.git", ["s3cr3t"]),
+        ("https://ghp_0123456789abcdef@git.example.com/a.git", ["ghp_0123456789abcdef"]),
+        ("ssh://git@git.example.com/a.git", []),
+        ("git@git.example.com:a.git", []),
+        ("/srv/git/a.git", []),
+    ],
+)
+def test_credentials_in_an_address_are_secret(repository: str, secret: list[str]) -> None:
+    """A password or token in the repository's address is masked like any other."""
+    assert _load(repository=repository).secret_values({}) == secret
+
+
+def test_variables_are_secret_by_their_names() -> None:
+    """What is called token, key, secret or password is masked, and what the settings name."""
+    env = {"NPM_TOKEN": "1", "API_KEY": "2", "password": "3", "MONKEY": "4", "PIN": "5"}
+    assert _load(secrets=["PIN"]).secret_values(env) == ["1", "2", "3", "5"]

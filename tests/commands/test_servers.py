@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from baton.errors import UsageError
+from baton.testing import Kit, seen
+from commands.servers import COLUMNS, extension
+
+KIT = Kit(extension)
+SERVERS = [
+    seen("web-1", "prod", "shop", "blog", silent=3),
+    seen("web-2", "prod", silent=400),
+    seen("dev-1", "staging", "shop"),
+]
+
+
+def test_a_table_of_who_is_there() -> None:
+    """Each server with environment, apps, when it was last heard and its version."""
+    answer = KIT.answers("servers", SERVERS)
+    assert answer.summary == "3 servers, missing: web-2"
+    assert answer.columns == COLUMNS
+    assert answer.rows == (
+        ("web-1", "prod", "shop, blog", "3.0 s ago", "2.0.0"),
+        ("web-2", "prod", "none", "missing, 6 min 40 s ago", "2.0.0"),
+        ("dev-1", "staging", "shop", "0.0 s ago", "2.0.0"),
+    )
+
+
+def test_one_environment_only() -> None:
+    """With an environment, its servers alone."""
+    answer = KIT.answers("servers staging", SERVERS)
+    assert (answer.summary, len(answer.rows)) == ("1 server", 1)
+
+
+def test_an_unknown_environment_says_which_there_are() -> None:
+    """A typing mistake is not answered with an empty table."""
+    with pytest.raises(UsageError, match=r"there are prod, staging. Did you mean prod\?") as caught:
+        KIT.answers("servers prdo", SERVERS)
+    assert caught.value.field == "environment"
+
+
+def test_nobody_heard_yet_says_what_to_do() -> None:
+    """An empty fleet is told as such, with how to start an agent."""
+    assert "baton agent" in KIT.answers("servers").summary
