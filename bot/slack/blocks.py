@@ -60,7 +60,7 @@ def fallback(content: Content) -> str:
         words = f"{content.host} ({content.state.value}): {content.headline}"
     else:
         words = content.text
-    return escaped(words.strip(), 1000) or content.state.value
+    return escaped(clean(words).strip(), 1000) or content.state.value
 
 
 def bar(percent: int) -> str:
@@ -204,7 +204,7 @@ def _markdown(text: str, id: str) -> Block:
 
 
 def _section(text: str, id: str) -> Block:
-    return _markdown(escaped(text, SECTION) or "-", id)
+    return _markdown(escaped(clean(text).strip(), SECTION) or "-", id)
 
 
 def _context(text: str, id: str) -> Block:

@@ -98,7 +98,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> s
 def reply_text(reply: Reply) -> str:
     """What the one who asked reads, in at most EPHEMERAL characters. Never empty."""
     answer = reply.answer
-    words = reply.text or (answer.summary if answer else "")
+    words = clean(reply.text).strip() or (clean(answer.summary).strip() if answer else "")
     if not words:
         words = f"Taken as job {reply.job}." if reply.job else ("Done." if reply.ok else "Refused.")
     parts = [escaped(words, EPHEMERAL if answer is None else EPHEMERAL // 4)]

@@ -157,7 +157,7 @@ async def test_groups_are_known_by_id_and_handle(
     desk.wants_groups = True
     slack.add_group("S1", "deployers", ["U_ANN"])
     await slack.person("U_ANN").slash("/deploy shop prod", channel="C_OPS")
-    assert desk.groups == {"S1", "deployers"}
+    assert desk.groups == frozenset({"S1", "deployers"})
     await slack.person("U_BEN").slash("/deploy shop prod", channel="C_OPS")
     assert desk.groups == frozenset()
     assert slack.calls.counts["usergroups.list"] == 1

@@ -1,0 +1,67 @@
+"""manifest.yml asks Slack for what the bot uses: no less, and no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from baton.extensions import installed
+from bot.slack import scopes
+from bot.slack.app import slash_names
+
+MANIFEST: dict[str, Any] = yaml.safe_load(
+    (Path(__file__).parents[2] / "manifest.yml").read_text("utf-8")
+)
+COMMANDS: list[dict[str, Any]] = MANIFEST["features"]["slash_commands"]
+SLACK = Path(__file__).parents[2] / "bot" / "slack"
+
+
+def test_its_slash_commands_are_the_registered_ones() -> None:
+    """What people can type is listened to, and what we listen to can be typed."""
+    assert sorted(command["command"] for command in COMMANDS) == slash_names(installed())
+
+
+def test_its_hints_name_the_fields() -> None:
+    """The hint that Slack shows is the command's own usage."""
+    hints = {command["command"]: command.get("usage_hint", "") for command in COMMANDS}
+    for name, extension in installed().items():
+        usage = extension.command.usage().partition(" ")[2]
+        assert hints[f"/{name}"] == usage
+
+
+def test_its_scopes_are_those_that_the_methods_need() -> None:
+    """Least privilege."""
+    assert frozenset(MANIFEST["oauth_config"]["scopes"]["bot"]) == scopes.SCOPES
+
+
+def test_every_method_that_is_called_has_its_scopes_written_down() -> None:
+    """A new call cannot be added without them."""
+    source = "".join(path.read_text("utf-8") for path in SLACK.glob("*.py"))
+    for method in scopes.METHODS:
+        if not method.startswith("files."):
+            assert source.count(f'"{method}"') >= 2, method
+
+
+def test_slack_takes_it() -> None:
+    """Published limits (docs.slack.dev/reference/app-manifest), and Socket Mode without any URL."""
+    information = MANIFEST["display_information"]
+    assert len(information["name"]) <= 35
+    assert len(information["description"]) <= 140
+    assert len(MANIFEST["features"]["bot_user"]["display_name"]) <= 80
+    assert 0 < len(COMMANDS) <= 50
+    assert MANIFEST["settings"]["socket_mode_enabled"] is True
+    assert MANIFEST["settings"]["interactivity"]["is_enabled"] is True
+    assert MANIFEST["_metadata"]["major_version"] == 2
+    assert "url" not in str(MANIFEST).lower()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command["command"])
+def test_each_slash_command_fits(command: dict[str, Any]) -> None:
+    """Name, description and hint are within Slack's limits."""
+    assert command["command"].startswith("/")
+    assert len(command["command"]) <= 32
+    assert 0 < len(command["description"]) <= 2000
+    assert len(command.get("usage_hint", "")) <= 1000

@@ -1,0 +1,175 @@
+"""The connections to Slack survive what happens to connections, and say how they are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from slack_sdk.socket_mode.request import SocketModeRequest
+
+from baton.channel import Link
+from bot.front import Reply
+from bot.slack import SlackChat
+from bot.slack.calls import Calls
+from bot.slack.intake import Ack
+from bot.slack.socket import Socket
+from tests.slack.conftest import new_chat
+from tests.slack.desk import FakeDesk
+from tests.support.slack_server import Fails, ServerError, SlackServer, SocketSettings
+from tests.support.wait import until
+
+
+def numbers(slack: SlackServer) -> set[int]:
+    """The connections that are open, by number."""
+    return {each.number for each in slack.socket.connections}
+
+
+async def answered(slack: SlackServer) -> bool:
+    """A command typed now is answered."""
+    reply = await slack.person("U_ANN").slash("/ping prod", channel="C_OPS")
+    return reply.error is None
+
+
+async def test_there_are_two_connections(slack: SlackServer, chat: SlackChat) -> None:
+    """With one, each refresh would be a gap."""
+    assert numbers(slack) == {1, 2}
+    assert chat.link is Link.UP
+    assert chat.heard is not None
+
+
+async def test_a_refresh_leaves_no_gap(slack: SlackServer, chat: SlackChat) -> None:
+    """Asked to go, a connection is closed once its successor is open; nobody goes unanswered."""
+    going = asyncio.create_task(slack.socket.refresh(grace=0.3))
+    asked = 0
+    while not {3, 4} <= numbers(slack) or {1, 2} & numbers(slack):
+        assert slack.socket.connections
+        assert await answered(slack)
+        asked += 1
+    await going
+    assert asked > 0
+    assert chat.link is Link.UP
+    assert numbers(slack) == {3, 4}
+
+
+async def test_a_warning_is_enough(slack: SlackServer, chat: SlackChat) -> None:
+    """Slack announces a refresh some seconds ahead."""
+    await slack.socket.warn()
+    await until(lambda: numbers(slack) == {3, 4})
+    assert await answered(slack)
+
+
+async def test_what_is_at_work_is_answered_over_a_refresh(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """The old connection stays until the answers that are due on it are sent."""
+    desk.gate.clear()
+    asked = asyncio.create_task(slack.person("U_ANN").slash("/ping prod", channel="C_OPS"))
+    await until(lambda: desk.asks)
+    await slack.socket.refresh(grace=5)
+    await until(lambda: {3, 4} <= numbers(slack))
+    desk.gate.set()
+    assert (await asked).ephemeral == "Taken: ping prod"
+    assert slack.socket.strange_acks == []
+    await until(lambda: numbers(slack) == {3, 4})
+
+
+async def test_dropped_connections_come_back(slack: SlackServer, chat: SlackChat) -> None:
+    """A reset by the network is noticed at once, and the link says so until it is mended."""
+    heard: list[Link] = []
+    chat.on_link(heard.append)
+    slack.socket.drop()
+    await until(lambda: numbers(slack) == {3, 4}, 5)
+    assert heard == [Link.DOWN, Link.UP]
+    assert await answered(slack)
+
+
+async def test_a_dead_socket_is_replaced(slack: SlackServer, chat: SlackChat) -> None:
+    """Half-open connections deliver nothing and report no error: silence to our pings ends them."""
+    started = time.monotonic()
+    slack.socket.dead()
+    await until(lambda: {3, 4} <= numbers(slack))
+    assert time.monotonic() - started < 7
+    await until(lambda: numbers(slack) == {3, 4})
+    assert await answered(slack)
+
+
+async def test_a_quiet_connection_is_replaced(slack: SlackServer, calls: Calls) -> None:
+    """One that answers pings may still deliver nothing (bolt-python#1529); there is no gap."""
+    links: list[Link] = []
+
+    async def ticket() -> str:
+        return await calls.ticket(slack.app_token)
+
+    async def take(request: SocketModeRequest, ack: Ack) -> None:
+        await ack(request.envelope_id, {})
+
+    def changed(link: Link, reason: str) -> None:
+        links.append(link)
+
+    socket = Socket(calls.session, ticket, take, changed, quiet=0.3)
+    socket.start()
+    await until(lambda: slack.socket.opened >= 6)
+    assert set(links) == {Link.UP}
+    await socket.drain(1)
+    assert links[-1] is Link.DOWN
+
+
+async def test_slack_away_for_long(slack: SlackServer, chat: SlackChat) -> None:
+    """All of Slack is gone and comes back: we go on trying, each time with a new ticket."""
+    await slack.down()
+    await until(lambda: chat.link is Link.DOWN)
+    await until(lambda: "Connect" in chat.link_reason or "connect" in chat.link_reason)
+    assert chat.heard is None
+    await slack.up()
+    await until(lambda: chat.link is Link.UP)
+    assert await answered(slack)
+
+
+async def test_a_ticket_that_expired_is_not_used_again(slack: SlackServer, chat: SlackChat) -> None:
+    """Slack refuses the connection: the next try asks for a new URL."""
+    asked = slack.calls.counts["apps.connections.open"]
+    slack.socket.refuse(times=3)
+    slack.socket.drop()
+    await until(lambda: numbers(slack) == {3, 4})
+    assert slack.calls.counts["apps.connections.open"] == asked + 5
+
+
+async def test_socket_mode_switched_off(slack: SlackServer, chat: SlackChat) -> None:
+    """The link names the switch in the app's settings."""
+    await slack.socket.disable()
+    await until(lambda: chat.link is Link.DOWN)
+    assert chat.link_reason == "Socket Mode is switched off in the app's settings"
+
+
+async def test_slack_pings_are_answered(slack: SlackServer, chat: SlackChat) -> None:
+    """Or Slack takes us for dead."""
+    before = [each.pongs for each in slack.socket.connections]
+    await slack.socket.ping()
+    await until(
+        lambda: [each.pongs for each in slack.socket.connections] == [pong + 1 for pong in before]
+    )
+
+
+async def test_a_refused_ticket_is_tried_again(slack: SlackServer, chat: SlackChat) -> None:
+    """An error of apps.connections.open is no end."""
+    slack.faults.add("apps.connections.open", ServerError(), times=1)
+    slack.faults.add("apps.connections.open", Fails("internal_error"), times=1)
+    slack.socket.drop()
+    await until(lambda: numbers(slack) == {3, 4})
+    assert chat.link is Link.UP
+
+
+async def test_late_answers_are_counted_by_nobody(desk: FakeDesk) -> None:
+    """Every command is acknowledged within Slack's 3 s, even if the desk never answers."""
+    async with SlackServer(socket=SocketSettings(ack_seconds=3.0)) as slack:
+        chat = new_chat(slack, desk)
+        await chat.start()
+        await slack.connected(2)
+        desk.gate.clear()
+        desk.reply = lambda text: Reply("Taken")
+        replies = await asyncio.gather(
+            *(slack.person("U_ANN").slash("/ping prod", channel="C_OPS") for _ in range(20))
+        )
+        assert [reply.error for reply in replies] == [None] * 20
+        assert slack.socket.late_acks == 0
+        await chat.close()

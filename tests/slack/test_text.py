@@ -1,0 +1,58 @@
+"""Words as Slack shows them."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baton.outcome import Answer
+from bot.front import Reply
+from bot.slack import text
+
+ANY = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(ANY, st.integers(1, 50))
+def test_escaping_and_cutting(typed: str, most: int) -> None:
+    """Nothing is a tag, no escape is cut in two, and the limit is kept."""
+    made = text.escaped(typed, most)
+    assert len(made) <= most
+    assert "<" not in made
+    assert made.count("&") == made.count("&amp;") + made.count("&lt;") + made.count("&gt;")
+
+
+@given(
+    st.builds(
+        Reply,
+        ANY,
+        st.none()
+        | st.builds(
+            Answer,
+            ANY,
+            st.just(("a", "b")),
+            st.lists(st.tuples(ANY, ANY), max_size=300).map(tuple),
+            ANY.map(lambda each: each * 50),
+        ),
+        st.booleans(),
+        st.just("") | st.just("j1"),
+    )
+)
+def test_a_reply_always_says_something_short(reply: Reply) -> None:
+    """A private answer is never empty, and never longer than Slack recommends."""
+    assert 0 < len(text.reply_text(reply)) <= 4000
+
+
+def test_an_accepted_job_is_named() -> None:
+    """Even if the desk has no words for it."""
+    assert text.reply_text(Reply(job="j1")) == "Taken as job j1."
+
+
+def test_code_cannot_be_left() -> None:
+    """Neither a line of code nor a block of it ends before its end."""
+    assert text.code("a `b` c") == "`a 'b' c`"
+    assert text.fenced("a\n```\n<b>") == "```\na\n'''\n&lt;b&gt;\n```"
+
+
+def test_progress_that_rewrites_its_line_reads_as_it_ended() -> None:
+    """`10 %\\r20 %` is 20 %."""
+    assert text.clean("get 10 %\rget 20 %\r\ndone\x07") == "get 20 %\ndone"
