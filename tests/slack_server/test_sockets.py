@@ -141,6 +141,7 @@ async def test_a_dead_socket_looks_open_and_delivers_nothing(slack: SlackServer)
     async with bot_of(slack):
         slack.socket.dead()
         await slack.until(lambda: slack.socket.opened == 4)
+        await slack.until(lambda: not any(each.dead for each in slack.socket.connections))
 
 
 async def test_pings_are_answered_both_ways(slack: SlackServer) -> None:

@@ -84,7 +84,7 @@ class Socket:
         if time.monotonic() > good_until:
             self.refused += 1
             return web.Response(status=403, text="ticket_expired")
-        ws = web.WebSocketResponse(autoping=False, compress=False)
+        ws = web.WebSocketResponse(autoping=False, autoclose=False, compress=False)
         await ws.prepare(request)
         if self._disabled or len(self.connections) >= MOST_CONNECTIONS:
             reason = "link_disabled" if self._disabled else "too_many_websockets"
@@ -120,6 +120,9 @@ class Socket:
             elif frame.type is WSMsgType.PONG:
                 connection.pongs += 1
                 self.changes.notify()
+        if connection.dead:
+            # The close is not answered either; the client's end of TCP cancels this handler.
+            await asyncio.get_running_loop().create_future()
 
     def _acknowledged(self, ack: Json) -> None:
         id = ack.get("envelope_id")
@@ -226,17 +229,18 @@ class Socket:
 
     def drop(self) -> None:
         """The network resets each connection."""
-        for connection in self.connections:
+        for connection in list(self.connections):
+            self._forget(connection)
             if connection.request.transport is not None:
                 connection.request.transport.abort()
 
     def dead(self) -> None:
-        """The open connections stay open, and nothing goes through: no payload, ping or close."""
+        """The open connections stay open, and nothing goes through: no payload, ping or close.
+
+        Slack goes on sending into each of them until the client hangs up.
+        """
         for connection in self.connections:
             connection.dead = True
-            transport = connection.request.transport
-            if isinstance(transport, asyncio.ReadTransport):
-                transport.pause_reading()
 
     def refuse(self, times: int | None = None) -> None:
         """Turn the next `times` connections away (None: until `accept`)."""
