@@ -48,6 +48,12 @@ def pause(attempt: int, chance: float) -> float:
     return longest * (0.5 + 0.5 * chance)
 
 
+def _why(error: Exception) -> str:
+    if isinstance(error, Disconnected):
+        return str(error.facts.get("reason"))
+    return str(error) if isinstance(error, BatonError) else wire.why(error)
+
+
 class AmqpChannel(Linked):
     """A connection to the first of `urls` that answers: see `baton.channel.Channel`.
 
@@ -103,7 +109,7 @@ class AmqpChannel(Linked):
             raise
         except (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected) as error:
             # It is remembered, and declared before the link is up again.
-            self._fault(f"{queue.name} could not be declared: {wire.why(error)}")
+            self._fault(f"{queue.name} could not be declared: {_why(error)}")
 
     async def publish(
         self,
@@ -138,7 +144,7 @@ class AmqpChannel(Linked):
             try:
                 await answered(self._session.consume(subscription), self.url)
             except (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected) as error:
-                self._fault(f"{queue.name} could not be consumed: {wire.why(error)}")
+                self._fault(f"{queue.name} could not be consumed: {_why(error)}")
         return subscription
 
     async def get(self, queue: Queue) -> AmqpDelivery | None:
@@ -220,13 +226,16 @@ class AmqpChannel(Linked):
             reason = await self._watch(session)
         except Exception as error:
             # Whatever it was: to give up here would leave us deaf for good.
-            reason = str(error) if isinstance(error, BatonError) else wire.why(error)
+            reason = _why(error)
+        except asyncio.CancelledError:
+            reason = "closed"
+            raise
         finally:
             self._session = None
+            self._change(Link.DOWN, reason)
             if session is not None:
                 await session.close()
         log.warning("no link to the bus", url=wire.shown(url), reason=reason)
-        self._change(Link.DOWN, reason)
         return up_since is not None and time.monotonic() - up_since > STEADY_AFTER
 
     async def _prepare(self, session: Session) -> None:
@@ -243,7 +252,13 @@ class AmqpChannel(Linked):
             waiting = [item for item in self._subscriptions if item not in consumed]
             if not waiting:
                 break
-            await session.consume(waiting[0])
+            try:
+                await session.consume(waiting[0])
+            except TimeoutError:
+                # A quorum queue without a leader takes consumers and says nothing.
+                raise Disconnected(
+                    url=session.url, reason=f"the queue {waiting[0].queue.name} does not answer"
+                ) from None
             consumed.add(waiting[0])
         self.url = session.url
         self._blocked(session.publisher.is_blocked)
@@ -258,7 +273,7 @@ class AmqpChannel(Linked):
             try:
                 await answered(session.watch(lambda: self._subscriptions), session.url)
             except (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected) as error:
-                session.fault(f"the watchdog had no answer: {wire.why(error)}")
+                session.fault(f"the watchdog had no answer: {_why(error)}")
         return session.ended.result()
 
     def _blocked(self, blocked: bool) -> None:

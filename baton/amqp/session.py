@@ -14,7 +14,7 @@ from typing import Any
 import aiormq
 import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection
-from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, InvalidFrameError
 from pamqp.commands import Basic
 
 from baton.amqp import wire
@@ -186,9 +186,19 @@ class Session:
 
 
 async def _connect(url: str, name: str) -> AbstractConnection:
-    return await aiormq.connect(
-        wire.dialled(url), client_properties={"connection_name": name, "product": "Baton"}
-    )
+    try:
+        return await aiormq.connect(
+            wire.dialled(url), client_properties={"connection_name": name, "product": "Baton"}
+        )
+    except InvalidFrameError as error:
+        if "OpenOk" not in str(error):
+            raise
+        # The client does not read what the broker says here.
+        raise Disconnected(
+            url=wire.shown(url),
+            reason=f"the broker refuses the virtual host of {wire.shown(url)}: "
+            "it does not exist, or this user may not use it",
+        ) from None
 
 
 async def _quietly(work: Coroutine[Any, Any, object]) -> None:
