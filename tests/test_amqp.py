@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import structlog
@@ -18,6 +19,7 @@ from baton.exchanges import INPUT, Queue, agent_queue
 from tests.support.broker import Broker
 from tests.support.buses import cut_connections
 from tests.support.ports import free_port
+from tests.support.relay import Relay, self_signed
 from tests.support.wait import until
 
 INBOX = agent_queue("h1")
@@ -321,6 +323,92 @@ async def test_a_queue_of_an_older_version_is_told(amqp_url: str, open_channel: 
     assert second.link is Link.DOWN
     task.cancel()
     await asyncio.wait({task})
+
+
+async def test_a_peer_that_is_gone_without_a_word_is_noticed(
+    broker: Broker, amqp_url: str, open_channel: Opener
+) -> None:
+    """A cut cable closes nothing: missing heartbeats end the link, and it mends."""
+    relay = Relay(broker.port)
+    await relay.start()
+    through = amqp_url.replace(str(broker.port), str(relay.port)) + "?heartbeat=1"
+    channel = await open_channel([through])
+    got = await inbox_of(channel)
+    relay.silence(True)
+    sending = asyncio.create_task(send(channel, "lost?", timeout=30))
+    await until(lambda: channel.link is Link.DOWN, timeout=20)
+    with pytest.raises((Unconfirmed, Disconnected)):
+        await sending
+    relay.silence(False)
+    await asyncio.wait_for(channel.wait_up(), 30)
+    await send(channel, "a")
+    await until(lambda: "a" in got)
+    await channel.close()
+    await relay.close()
+
+
+async def test_a_broker_that_hears_but_does_not_answer_is_left(
+    broker: Broker, amqp_url: str, open_channel: Opener
+) -> None:
+    """The watchdog ends a link on which questions are no longer answered, heartbeats or not."""
+    relay = Relay(broker.port)
+    await relay.start()
+    through = amqp_url.replace(str(broker.port), str(relay.port)) + "?heartbeat=0"
+    channel = await open_channel([through], watch_every=0.2)
+    await inbox_of(channel)
+    relay.silence(True)
+    await until(lambda: channel.link is Link.DOWN, timeout=30)
+    assert "no answer" in channel.link_reason
+    relay.silence(False)
+    await asyncio.wait_for(channel.wait_up(), 30)
+    await channel.close()
+    await relay.close()
+
+
+async def test_nothing_is_lost_over_many_cuts(
+    broker: Broker, amqp_url: str, open_channel: Opener
+) -> None:
+    """What a sender repeats until it is confirmed arrives, however often connections are cut."""
+    sender, receiver = await open_channel(), await open_channel()
+    got = await inbox_of(receiver)
+    wanted = {str(number) for number in range(300)}
+    cuts = 0
+
+    async def insist(id: str) -> None:
+        while not await _sent(sender, id):
+            await asyncio.wait_for(sender.wait_up(), 20)
+
+    async def cut() -> None:
+        nonlocal cuts
+        while len(set(got)) < len(wanted):
+            await asyncio.to_thread(cut_connections, broker, f"agent {amqp_url.rpartition('/')[2]}")
+            cuts += 1
+            await asyncio.wait_for(asyncio.gather(sender.wait_up(), receiver.wait_up()), 20)
+
+    cutting = asyncio.create_task(cut())
+    for id in sorted(wanted):
+        await insist(id)
+    await until(lambda: set(got) == wanted, timeout=30)
+    await cutting
+    assert cuts > 1
+
+
+async def test_over_tls(
+    broker: Broker, amqp_url: str, open_channel: Opener, tmp_path: Path
+) -> None:
+    """amqps:// verifies the broker's certificate against the authority that the URL names."""
+    context, certificate = await asyncio.to_thread(self_signed, tmp_path)
+    relay = Relay(broker.port, context)
+    await relay.start()
+    secure = amqp_url.replace("amqp://", "amqps://").replace(str(broker.port), str(relay.port))
+    trusting = await open_channel([f"{secure}?cafile={certificate}"])
+    await inbox_of(trusting)
+    await send(trusting, "a")
+    doubting = await open_channel([secure], up=False)
+    await until(lambda: "certificate verify failed" in doubting.link_reason)
+    await trusting.close()
+    await doubting.close()
+    await relay.close()
 
 
 def test_pauses_grow_and_are_bounded() -> None:
