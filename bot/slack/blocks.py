@@ -12,19 +12,20 @@ from typing import Any
 
 from baton.messages import State
 from bot.front import Button, Content, JobContent, OutputContent, Row
-from bot.slack.text import SECTION, clean, code, cut, escape, escaped, person, tail
+from bot.slack.text import SECTION, clean, code, cut, escaped, person, tail
 
 Block = dict[str, Any]
 
-MOST_ROWS = 40
+MOST_ROWS = 30
 """Rows that one post shows; Slack takes 50 cards in a plan, and some 13,200 characters in all."""
-ROOM = 11_000
+ROOM = 8_000
 """Characters for all rows together, with what Slack adds for each block."""
 PER_BLOCK = 125
 """What Slack adds for each block when it counts a message (bolt-js issue 2509)."""
 OUTPUT = 6_000
 """Characters of a server's output in one post."""
-BUTTONS = 5
+HEAD, LINES, BUTTONS = 500, 1_200, 5
+"""Characters of the summary and of its lines, and how many buttons: what ROOM leaves."""
 PREFIX = "baton_"
 """What our `action_id`s begin with."""
 
@@ -60,7 +61,7 @@ def fallback(content: Content) -> str:
         words = f"{content.host} ({content.state.value}): {content.headline}"
     else:
         words = content.text
-    return escaped(clean(words).strip(), 1000) or content.state.value
+    return escaped(_trim(words), 1000) or content.state.value
 
 
 def bar(percent: int) -> str:
@@ -90,19 +91,19 @@ def _urgency(state: State) -> int:
 
 
 def _job(content: JobContent, mark: str, plan: bool) -> list[Block]:
-    asked = f"{person(content.asked_by)} asked: {code(cut(content.title, 1000))}"
+    asked = f"{person(content.asked_by)} asked: {code(content.title, 300)}"
     rows, rest = shown_rows(content.rows)
     head = f"{content.state.value}: {content.summary}" if content.summary else content.state.value
     made = [_markdown(asked, f"a-{mark}")]
     if rows and plan:
         made.append(_plan(rows, head, mark))
     else:
-        made.append(_section(head, f"s-{mark}"))
+        made.append(_section(head, f"s-{mark}", HEAD))
         made += _row_sections(rows, mark)
     lines = "\n".join([rest, *content.lines] if rest else content.lines)
     if lines:
-        made.append(_section(cut(lines, 1500), f"l-{mark}"))
-    context = " · ".join(part for part in (content.hint, _named(content.job)) if part)
+        made.append(_section(lines, f"l-{mark}", LINES))
+    context = " · ".join(part for part in (_trim(content.hint), _named(content.job)) if part)
     if context:
         made.append(_context(context, f"c-{mark}"))
     if content.buttons:
@@ -115,10 +116,14 @@ def _named(job: str) -> str:
     return f"job {job}" if job else ""
 
 
+def _trim(text: str) -> str:
+    return clean(text).strip()
+
+
 def _plan(rows: Sequence[Row], head: str, mark: str) -> Block:
     room = ROOM // len(rows) - PER_BLOCK
     cards = [_card(row, f"{mark}-{at}", min(room, 1000)) for at, row in enumerate(rows)]
-    title = cut(clean(head), 1000)
+    title = cut(clean(head), HEAD)
     return {"type": "plan", "block_id": f"p-{mark}", "title": title, "tasks": cards}
 
 
@@ -141,7 +146,7 @@ def _card(row: Row, id: str, room: int) -> Block:
 
 def _details(row: Row) -> str:
     progress = "" if row.percent is None or row.state.final else bar(row.percent)
-    return "  ".join(part for part in (progress, clean(row.text).strip()) if part)
+    return "  ".join(part for part in (progress, _trim(row.text)) if part)
 
 
 def _row_sections(rows: Sequence[Row], mark: str) -> list[Block]:
@@ -191,8 +196,8 @@ def _button(button: Button) -> Block:
         made["style"] = "danger"
     if button.confirm:
         made["confirm"] = {
-            "title": {"type": "plain_text", "text": cut(button.label, 100)},
-            "text": {"type": "plain_text", "text": cut(button.confirm, 300)},
+            "title": {"type": "plain_text", "text": cut(button.label, 75)},
+            "text": {"type": "plain_text", "text": cut(button.confirm, 150)},
             "confirm": {"type": "plain_text", "text": cut(button.label, 30)},
             "deny": {"type": "plain_text", "text": "No, go back"},
         }
@@ -203,10 +208,10 @@ def _markdown(text: str, id: str) -> Block:
     return {"type": "section", "block_id": id, "text": {"type": "mrkdwn", "text": text}}
 
 
-def _section(text: str, id: str) -> Block:
-    return _markdown(escaped(clean(text).strip(), SECTION) or "-", id)
+def _section(text: str, id: str, most: int = SECTION) -> Block:
+    return _markdown(escaped(_trim(text), most) or "-", id)
 
 
 def _context(text: str, id: str) -> Block:
-    element = {"type": "mrkdwn", "text": cut(escape(text), 1000)}
+    element = {"type": "mrkdwn", "text": escaped(text, 300)}
     return {"type": "context", "block_id": id, "elements": [element]}

@@ -57,9 +57,9 @@ def tail(text: str, most: int) -> tuple[str, int]:
     return shown, max(text.count("\n") - shown.count("\n"), 1)
 
 
-def code(text: str) -> str:
-    """`text` as code within a line."""
-    return "`" + escape(text).replace("`", "'").replace("\n", " ") + "`"
+def code(text: str, most: int) -> str:
+    """`text` as code within a line, in some `most` characters."""
+    return "`" + escaped(text, most).replace("`", "'").replace("\n", " ") + "`"
 
 
 def fenced(text: str) -> str:
@@ -69,7 +69,7 @@ def fenced(text: str) -> str:
 
 def person(name: str) -> str:
     """Somebody, as a mention if `name` is the id of a member."""
-    return f"<@{name}>" if _PERSON.fullmatch(name) else escape(name)
+    return f"<@{name}>" if _PERSON.fullmatch(name) else escaped(name, 100)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> str:

@@ -49,7 +49,7 @@ def test_an_accepted_job_is_named() -> None:
 
 def test_code_cannot_be_left() -> None:
     """Neither a line of code nor a block of it ends before its end."""
-    assert text.code("a `b` c") == "`a 'b' c`"
+    assert text.code("a `b` c", 20) == "`a 'b' c`"
     assert text.fenced("a\n```\n<b>") == "```\na\n'''\n&lt;b&gt;\n```"
 
 
