@@ -84,19 +84,24 @@ async def execute(
     passes; a second cancellation kills at once.
     """
     process, output = await _start(program, tell)
+
+    async def end() -> None:
+        await end_group(process.pid, program.grace, process.wait)
+        await output.ended_within(LINGER)
+
     try:
         started(process.pid)
         async with asyncio.timeout(program.timeout):
             code = await process.wait()
         if code:
-            await end_group(process.pid, program.grace, process.wait)
+            await end()
         await output.ended_within(LINGER)
     except TimeoutError:
-        await end_group(process.pid, program.grace, process.wait)
+        await end()
         text = f"it ran longer than {duration(program.timeout)} and was ended"
         raise Failed(f"{text}: {output.lines.last}" if output.lines.last else text) from None
     except BaseException:
-        await end_group(process.pid, program.grace, process.wait)
+        await end()
         raise
     finally:
         output.close()
