@@ -34,7 +34,7 @@ def test_example_of_the_bot() -> None:
 def test_example_of_an_agent() -> None:
     """examples/agent.toml loads, each table of a command too, and shows the defaults."""
     settings = load(AgentSettings, EXAMPLES / "agent.toml", AGENT_VARIABLES, {})
-    server = Server.discover(settings.server, environ={}, file="agent.toml")
+    server = Server.discover(settings.server, file="agent.toml")
     server, consumers = set_up_consumers(server, installed(), settings.commands, "agent.toml")
     assert server.environment == "prod"
     assert "shop" in server.app_names
@@ -80,7 +80,7 @@ def test_defaults() -> None:
         ("[bot]\nretention_days = 0", ["bot.retention_days", "0 will not do", "greater than"]),
         ('[[allow]]\nwho = []\ncommands = ["*"]', ["allow.0.who"]),
         ('[[allow]]\nwho = ["*"]\napp = ["*"]', ["allow.0.app", "Did you mean apps?"]),
-        ('[environments.prod]\nprotect = true', ["protect", "Did you mean protected?"]),
+        ("[environments.prod]\nprotect = true", ["protect", "Did you mean protected?"]),
         ('[slack]\napi_url = "slack.com"', ["slack.api_url", "a URL such as"]),
     ],
 )

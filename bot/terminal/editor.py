@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import string
 from collections.abc import Iterable, Sequence
 
-from prompt_toolkit import PromptSession, print_formatted_text
-from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.keys import Keys
 from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
 from bot.terminal.chat import OWN, Chat
@@ -46,7 +47,9 @@ STYLE = Style.from_dict(
     }
 )
 
-FRAME = 0.05
+_OTHERS = set(string.printable) - set(string.whitespace) - {"y", "Y"} | {" "}
+
+FRAME = 0.1
 """Seconds between two drawings, at least: what is shown meanwhile is printed together."""
 
 
@@ -108,30 +111,39 @@ class Editor:
                 self.show([(("prompt", "› "), ("strong", text))])
                 if (await self._chat.take(text)).leave:
                     break
-            await self._print()
+            self._print()
         return 0
 
     async def _draw(self) -> None:
         while True:
-            await self._print()
+            self._print()
             await asyncio.sleep(FRAME)
             if not self._waiting:
                 return
 
-    async def _print(self) -> None:
+    def _print(self) -> None:
+        """Print what waits above the prompt.
+
+        Not by `run_in_terminal`, which gives the terminal its own line editing for a moment: a
+        Ctrl-C or a word that is typed just then would be lost.
+        """
         new, self._waiting = self._waiting, []
         app = self._session.app
-
-        def write() -> None:
-            for row in new:
-                print_formatted_text(FormattedText(_classed(row)), style=STYLE, output=app.output)
-
-        if not app.is_running:
-            write()
-        elif new:
-            await run_in_terminal(write)
-        else:
+        if app.is_running:
+            if new:
+                app.renderer.erase()
+                self._write(new)
+                app.renderer.request_absolute_cursor_position()
             app.invalidate()
+        else:
+            self._write(new)
+
+    def _write(self, new: Sequence[Line]) -> None:
+        app = self._session.app
+        text: StyleAndTextTuples = []
+        for row in new:
+            text += [*_classed(row), ("", "\n")]
+        print_formatted_text(app.output, text, STYLE, color_depth=app.color_depth)
 
     def _prompt(self) -> StyleAndTextTuples:
         columns, height = os.get_terminal_size(1)
@@ -154,11 +166,28 @@ class Editor:
         """While a command is being typed; otherwise its menu would keep room below the prompt."""
         return self._session.default_buffer.text.startswith("/")
 
+    def _complete(self, buffer: Buffer) -> None:
+        """As shells do: what can only be one thing is typed out, a blank after it."""
+        typed = buffer.document.text_before_cursor
+        found = suggestions(typed, self._chat.desk.commands, self._chat.values, OWN)
+        if len(found) == 1:
+            buffer.delete_before_cursor(found[0].replaces)
+            buffer.insert_text(f"{found[0].text} ")
+        elif buffer.complete_state:
+            buffer.complete_next()
+        else:
+            buffer.start_completion(insert_common_part=True)
+
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
         asking = Condition(lambda: bool(self._question))
 
+        @keys.add("tab", filter=~asking, eager=True)
+        def complete(event: KeyPressEvent) -> None:
+            self._complete(event.current_buffer)
+
         @keys.add("c-c", filter=~asking, eager=True)
+        @keys.add("<sigint>", filter=~asking, eager=True)
         def interrupt(event: KeyPressEvent) -> None:
             open_jobs = [thread.content.job for thread in self._chat.front.open]
             if event.current_buffer.text:
@@ -171,17 +200,19 @@ class Editor:
         @keys.add("y", filter=asking, eager=True)
         @keys.add("Y", filter=asking, eager=True)
         @keys.add("c-c", filter=asking, eager=True)
+        @keys.add("<sigint>", filter=asking, eager=True)
         def cancel(event: KeyPressEvent) -> None:
             job, self._question = self._question, ""
             task = asyncio.create_task(self._chat.cancel(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        @keys.add(Keys.Any, filter=asking, eager=True)
-        @keys.add("enter", filter=asking, eager=True)
-        @keys.add("escape", filter=asking, eager=True)
         def go_on(event: KeyPressEvent) -> None:
             self._question = ""
+
+        # Not Keys.Any: that would also take what the terminal itself answers.
+        for key in (*_OTHERS, "enter", "escape", "backspace", "tab"):
+            keys.add(key, filter=asking, eager=True)(go_on)
 
         return keys
 

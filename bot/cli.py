@@ -1,0 +1,219 @@
+"""The command line: `baton demo | bot | agent | doctor | dead | version`. The composition root.
+
+What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from baton.errors import BatonError, SettingsError
+from bot.logs import LogFormat, LogLevel, set_up_logs
+
+EXTRA = ("aiohttp", "alembic", "prompt_toolkit", "slack_bolt", "slack_sdk", "sqlalchemy")
+"""What the extra `bot` installs, and `baton bot` cannot do without."""
+
+app = typer.Typer(
+    help="Run your servers from chat.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+dead = typer.Typer(
+    help="Look at what nobody could handle, and send it again.", no_args_is_help=True
+)
+app.add_typer(dead, name="dead")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The settings, a TOML file.")
+]
+LevelOption = Annotated[
+    LogLevel, typer.Option("--log-level", envvar="BATON_LOG_LEVEL", help="What is logged.")
+]
+FormatOption = Annotated[
+    LogFormat,
+    typer.Option("--log-format", envvar="BATON_LOG_FORMAT", help="How the log is written."),
+]
+MostOption = Annotated[int, typer.Option(help="How many letters to look through.", min=1)]
+
+
+class ExtraMissing(BatonError):
+    """`baton {command}` needs packages that are not installed ({packages}). Install them: pip
+    install 'baton-chatops[bot]'"""
+
+    permanent = True
+
+
+@app.command()
+def demo(
+    log_level: LevelOption = LogLevel.WARNING, log_format: FormatOption = LogFormat.AUTO
+) -> None:
+    """A bot and three pretend servers in one process, and a chat in this terminal."""
+    _need_extra("demo")
+    set_up_logs(log_level, log_format)
+    from bot.demo.play import play
+
+    raise typer.Exit(_run_until_hung_up(play()))
+
+
+@app.command()
+def bot(
+    config: ConfigOption = None,
+    log_level: LevelOption = LogLevel.INFO,
+    log_format: FormatOption = LogFormat.AUTO,
+) -> None:
+    """The bot of a team: Slack on one side, the bus on the other."""
+    _need_extra("bot")
+    set_up_logs(log_level, log_format)
+    from bot.serve import serve
+    from bot.settings import complete, load_bot
+
+    asyncio.run(serve(complete(load_bot(config, os.environ), config)))
+
+
+@app.command()
+def agent(
+    config: ConfigOption = None,
+    log_level: LevelOption = LogLevel.INFO,
+    log_format: FormatOption = LogFormat.AUTO,
+) -> None:
+    """The agent of a server: does what the bot asks and this file allows."""
+    set_up_logs(log_level, log_format)
+    from baton.extensions import installed
+    from baton.service import Service
+    from baton.settings import AGENT_VARIABLES, AgentSettings, load
+
+    settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
+    file = str(config) if config else "the environment"
+
+    async def serve() -> None:
+        service = await Service.from_settings(settings, installed(), file=file)
+        service.stop_on_signals()
+        await service.run()
+
+    asyncio.run(serve())
+
+
+@app.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Check a bot's or an agent's settings and all that they name; say how to mend it."""
+    set_up_logs(LogLevel.ERROR)
+    from bot.doctor import examine
+
+    raise typer.Exit(asyncio.run(examine(config, os.environ, typer.echo)))
+
+
+@dead.command("list")
+def dead_list(config: ConfigOption = None, most: MostOption = 100) -> None:
+    """Show the dead letters, oldest first."""
+    set_up_logs(LogLevel.ERROR)
+    from bot.dead import Letter, listed, opened
+
+    async def look() -> list[Letter]:
+        async with opened(_bus(config)) as channel:
+            return await listed(channel, most)
+
+    letters = asyncio.run(look())
+    for letter in letters:
+        job = f" of job {letter.job}" if letter.job else ""
+        typer.echo(f"{letter.id or '(no id)'}  {letter.type}{job}, for {letter.key}")
+        typer.echo(f"    {letter.reason} ({letter.size} bytes)")
+    if not letters:
+        typer.echo("There are no dead letters.")
+
+
+@dead.command("resend")
+def dead_resend(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids, as `dead list` shows them.")] = None,
+    all_letters: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    config: ConfigOption = None,
+    most: MostOption = 1000,
+) -> None:
+    """Send dead letters again, where they were bound for."""
+    if bool(ids) == all_letters:
+        raise typer.BadParameter("name the letters by their ids, or say --all")
+    set_up_logs(LogLevel.ERROR)
+    from bot.dead import Letter, opened, resent
+
+    async def send() -> list[Letter]:
+        async with opened(_bus(config)) as channel:
+            return await resent(channel, ids or (), most)
+
+    done = asyncio.run(send())
+    for letter in done:
+        typer.echo(f"sent again: {letter.id}  {letter.type}, to {letter.key}")
+    missing = set(ids or ()) - {letter.id for letter in done}
+    for name in sorted(missing):
+        typer.echo(f"no such letter: {name}", err=True)
+    if missing:
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """Say which version this is."""
+    from baton.server import baton_version
+
+    typer.echo(f"baton {baton_version()}")
+
+
+def main() -> None:
+    """Run the command line. What goes wrong is one line, and exit code 2."""
+    try:
+        app()
+    except BatonError as error:
+        print(f"baton: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _need_extra(command: str) -> None:
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        raise ExtraMissing(command=command, packages=", ".join(missing))
+
+
+def _bus(config: Path | None) -> list[str]:
+    """Where the bus is, by the file of a bot or of an agent."""
+    from baton.settings import AGENT_VARIABLES, AgentSettings, load
+
+    urls = load(AgentSettings, config, AGENT_VARIABLES, os.environ).bus.urls
+    if not urls:
+        raise SettingsError(
+            file=str(config) if config else "the environment",
+            key="bus.url",
+            problem="is not set",
+            must="a URL such as amqps://user:password@host (or set BATON_BUS_URL)",
+        )
+    return urls
+
+
+def _run_until_hung_up(work: Coroutine[Any, Any, int]) -> int:
+    """Run `work`; SIGTERM, and the end of the terminal, end it in good order."""
+    import signal
+
+    ended: list[int] = []
+
+    async def guarded() -> int:
+        task = asyncio.ensure_future(work)
+
+        def end(number: int) -> None:
+            ended.append(number)
+            task.cancel()
+
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, end, number)
+        return await task
+
+    try:
+        return asyncio.run(guarded())
+    except asyncio.CancelledError:
+        return 128 + ended[0] if ended else 130

@@ -1,0 +1,123 @@
+"""The dead letters: what nobody could handle, to be looked at and sent again. `baton dead`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from baton.channel import Channel, Delivery, Envelope, connect
+from baton.errors import Disconnected, InvalidMessage
+from baton.exchanges import DEAD_QUEUE, INPUT, OUTPUT
+from baton.messages import Cancel, Discover, Request, decode
+
+CONNECT_WITHIN = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter. `key` is where it was bound for, `reason` why it did not get there."""
+
+    id: str
+    type: str
+    key: str
+    job: str
+    reason: str
+    size: int
+
+
+def letter(delivery: Delivery) -> Letter:
+    """What can be said of a dead letter without understanding it."""
+    envelope = delivery.envelope
+    headers = envelope.headers
+    reason = headers.get("baton-reason") or headers.get("x-first-death-reason") or "unknown"
+    return Letter(
+        id=envelope.id,
+        type=envelope.type,
+        key=headers.get("baton-key") or delivery.key,
+        job=envelope.correlation,
+        reason=reason,
+        size=len(envelope.body),
+    )
+
+
+async def listed(channel: Channel, most: int) -> list[Letter]:
+    """Up to `most` dead letters, oldest first; they stay where they are."""
+    held = await _taken(channel, most)
+    try:
+        return [letter(delivery) for delivery in held]
+    finally:
+        for delivery in reversed(held):
+            await delivery.reject(requeue=True)
+
+
+async def resent(channel: Channel, ids: Sequence[str], most: int) -> list[Letter]:
+    """Send the letters `ids` among the first `most` again, where they were bound for; which were.
+
+    An empty `ids` means all of them. A letter is taken out once the bus has confirmed it.
+    """
+    held = await _taken(channel, most)
+    done: list[Letter] = []
+    try:
+        for delivery in list(held):
+            if ids and delivery.envelope.id not in ids:
+                continue
+            envelope, read = delivery.envelope, letter(delivery)
+            headers = {
+                name: value
+                for name, value in envelope.headers.items()
+                if not name.startswith(("baton-", "x-"))
+            }
+            again = Envelope(
+                envelope.body,
+                envelope.id,
+                envelope.type,
+                envelope.correlation,
+                envelope.timestamp,
+                headers,
+            )
+            await channel.publish(exchange_of(envelope), read.key, again, mandatory=True)
+            await delivery.ack()
+            held.remove(delivery)
+            done.append(read)
+    finally:
+        for delivery in reversed(held):
+            await delivery.reject(requeue=True)
+    return done
+
+
+def exchange_of(envelope: Envelope) -> str:
+    """Where a message belongs: what agents take on the input exchange, what they say on the other.
+
+    Raises InvalidMessage for one that Baton cannot read: it would only die again.
+    """
+    try:
+        message = decode(envelope.body)
+    except InvalidMessage as error:
+        raise InvalidMessage(
+            reason=f"{envelope.id or 'a letter'} would only die again: {error.facts['reason']}"
+        ) from error
+    return INPUT if isinstance(message, Request | Cancel | Discover) else OUTPUT
+
+
+@asynccontextmanager
+async def opened(urls: Sequence[str]) -> AsyncIterator[Channel]:
+    """The bus at `urls`. Raises Disconnected if it does not answer within CONNECT_WITHIN s."""
+    channel = await connect(urls, name="baton dead")
+    try:
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                await channel.wait_up()
+        except TimeoutError:
+            raise Disconnected(url=channel.url, reason=channel.link_reason) from None
+        yield channel
+    finally:
+        await channel.close()
+
+
+async def _taken(channel: Channel, most: int) -> list[Delivery]:
+    held: list[Delivery] = []
+    while len(held) < most and (delivery := await channel.get(DEAD_QUEUE)) is not None:
+        held.append(delivery)
+    return held

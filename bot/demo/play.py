@@ -1,0 +1,111 @@
+"""The demo, put together: a bus in memory, a SQLite file, a bot, three servers, and a chat."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from baton.channel import connect
+from baton.errors import BatonError
+from baton.extensions import Commands, installed
+from bot.bot import Bot
+from bot.demo.app import REFS, make_repository
+from bot.demo.servers import ENVIRONMENT, NAMES, Servers
+from bot.house import HOUSE
+from bot.policy import Policy
+from bot.store import Store
+from bot.terminal.chat import Chat
+from bot.terminal.front import TerminalFront
+from bot.terminal.lines import Line, line
+from bot.terminal.plain import PlainScreen, can_edit, talk
+
+BUS = "memory://demo"
+HEARD_WITHIN = 10.0
+"""Seconds within which every server must have been heard."""
+
+_TRY = (
+    (f"/deploy shop {ENVIRONMENT}", "put the shop on every server that runs it"),
+    (f"/deploy shop {ENVIRONMENT} --ref broken", "a version that is not well: see them go back"),
+    (f"/ping {ENVIRONMENT}", "ask who is there"),
+    ("/help", "what else can be asked"),
+)
+
+
+class DemoFailed(BatonError):
+    """The demo did not start: {reason}."""
+
+
+async def play() -> int:
+    """Play the demo on this terminal; the exit code."""
+    async with playing() as (bot, front):
+        editing = can_edit()
+        chat = Chat(bot.desk, front, welcome=_welcome(editing), refs=lambda: REFS)
+        if editing:
+            from bot.terminal.editor import Editor
+
+            front.screen = editor = Editor(chat)
+            return await editor.talk()
+        front.screen = screen = PlainScreen(sys.stdout)
+        front.whole = chat.output
+        interactive = sys.stdin.isatty() and sys.stdout.isatty()
+        if not interactive:
+            chat.welcome = ()
+        return await talk(chat, screen, sys.stdin.fileno(), interactive=interactive)
+
+
+@asynccontextmanager
+async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
+    """The demo at work, and nothing left of it afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="baton-demo-"))
+    try:
+        repository = await make_repository(folder / "shop.git")
+        commands = installed()
+        async with contextlib.AsyncExitStack() as stack:
+            store = await Store.open(f"sqlite:///{folder / 'baton.db'}")
+            stack.push_async_callback(store.close)
+            channel = await connect(BUS, name="baton bot")
+            stack.push_async_callback(channel.close)
+            bot = Bot(store, channel, Commands([*commands.values(), *HOUSE]), Policy())
+            front = TerminalFront()
+            bot.show_in(front)
+            stack.push_async_callback(bot.stop)
+            await bot.start()
+            servers = Servers(folder, BUS, repository, commands)
+            stack.push_async_callback(servers.stop)
+            await servers.start()
+            await _all_heard(bot)
+            yield bot, front
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _all_heard(bot: Bot) -> None:
+    try:
+        async with asyncio.timeout(HEARD_WITHIN):
+            while len(bot.roster.servers()) < len(NAMES):
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        heard = len(bot.roster.servers())
+        reason = f"{heard} of {len(NAMES)} servers were heard within {HEARD_WITHIN:g} s"
+        raise DemoFailed(reason=reason) from None
+
+
+def _welcome(editing: bool) -> list[Line]:
+    names = ", ".join(NAMES)
+    width = max(len(words) for words, _ in _TRY)
+    hint = "Tab completes, Ctrl-C cancels what runs, Ctrl-D leaves."
+    return [
+        (("strong", "Baton"), ("", f": a bot and three pretend servers ({names}), all in here.")),
+        line("They deploy a small shop with real commands. Nothing leaves this machine. Try:"),
+        line(""),
+        *((("prompt", f"  {words:<{width}}"), ("quiet", f"  {what}")) for words, what in _TRY),
+        line(""),
+        line(hint if editing else "Ctrl-C cancels what runs, Ctrl-D leaves.", "quiet"),
+        line(""),
+    ]

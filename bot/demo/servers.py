@@ -1,0 +1,125 @@
+"""The pretend servers of the demo: real agents, each with a folder for its disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from baton.extensions import Commands
+from baton.service import Service
+from baton.settings import AgentSettings, AgentTable, BusSettings
+
+ENVIRONMENT = "prod"
+NAMES = {"web-1": ("shop",), "web-2": ("shop",), "web-3": ("billing", "shop")}
+"""The servers, and the apps that each deploys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The folder that stands for the disk of a server."""
+
+    folder: Path
+
+    def pidfile(self, app: str) -> Path:
+        """Where the process of `app` is noted."""
+        return self.folder / f"{app}.pid"
+
+    def processes(self) -> Iterator[int]:
+        """The processes that were deployed here."""
+        for file in self.folder.glob("*.pid"):
+            with contextlib.suppress(OSError, ValueError):
+                yield int(file.read_text())
+
+
+def settings(name: str, disk: Disk, bus: str, repository: Path, ports: dict[str, int]) -> Any:
+    """The settings of the agent on the server `name`, as its file would hold them."""
+    return AgentSettings.model_validate(
+        {
+            "bus": BusSettings.model_validate({"url": bus}),
+            "server": {"environment": ENVIRONMENT, "fqdn": name},
+            "agent": AgentTable(state=disk.folder, heartbeat=5.0, drain=0.0),
+            "deploy": {
+                app: _app(app, name, disk, repository, port) for app, port in ports.items()
+            },
+        }
+    )
+
+
+def _app(app: str, name: str, disk: Disk, repository: Path, port: int) -> dict[str, Any]:
+    python = sys.executable
+    return {
+        "path": str(disk.folder / "srv" / app),
+        "repository": str(repository),
+        "ref": "main",
+        "steps": [
+            {"name": "compile", "run": [python, "-m", "compileall", "."]},
+            {"name": "test", "run": [python, "-m", "unittest", "--verbose"]},
+            {"name": "import the goods", "run": [python, "import_goods.py"]},
+        ],
+        "restart": [python, "restart.py", str(port), str(disk.pidfile(app)), name],
+        "health": {
+            "url": f"http://127.0.0.1:{port}/health",
+            "contains": "{commit}",
+            "timeout": 2.0,
+            "interval": 0.2,
+        },
+        "keep": 3,
+        "grace": 1.0,
+        "env": {"DEMO_PID": str(os.getpid()), "PYTHONUNBUFFERED": "1"},
+    }
+
+
+class Servers:
+    """All of them, at work until `stop`."""
+
+    def __init__(self, folder: Path, bus: str, repository: Path, commands: Commands) -> None:
+        self._disks = {name: Disk(folder / name) for name in NAMES}
+        self._bus = bus
+        self._repository = repository
+        self._commands = commands
+        self._services: list[Service] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start an agent on each."""
+        with _free_ports(sum(map(len, NAMES.values()))) as free:
+            ports = {name: {app: free.pop() for app in apps} for name, apps in NAMES.items()}
+        for name, disk in self._disks.items():
+            disk.folder.mkdir(parents=True)
+            service = await Service.from_settings(
+                settings(name, disk, self._bus, self._repository, ports[name]),
+                self._commands,
+                file="the demo",
+            )
+            self._services.append(service)
+            self._tasks.append(asyncio.create_task(service.run(), name=name))
+
+    async def stop(self) -> None:
+        """Stop the agents, then what they have deployed."""
+        for service in self._services:
+            service.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for disk in self._disks.values():
+            for pid in disk.processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+
+
+@contextmanager
+def _free_ports(number: int) -> Iterator[list[int]]:
+    """Ports that nobody uses, held until the end of the block so that they differ."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    try:
+        yield [port.getsockname()[1] for port in held]
+    finally:
+        for port in held:
+            port.close()

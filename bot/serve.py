@@ -1,0 +1,66 @@
+"""The bot of a team, put together: Slack, the bus and the database. `baton bot`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from datetime import timedelta
+
+from baton.channel import connect
+from baton.extensions import Commands, installed
+from bot.bot import Bot
+from bot.house import HOUSE
+from bot.jobs import Place
+from bot.settings import BotSettings
+from bot.slack import SlackChat, Tokens
+from bot.store import Store
+
+DRAIN = 10.0
+"""Seconds to answer those who asked before the bot stops."""
+
+
+async def serve(settings: BotSettings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises what keeps it from starting; then nothing of it has started.
+    """
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    commands = Commands([*installed().values(), *HOUSE])
+    async with contextlib.AsyncExitStack() as stack:
+        store = await Store.open(settings.database.url.get_secret_value())
+        stack.push_async_callback(store.close)
+        channel = await connect(settings.bus.urls, name=f"baton {settings.bot.name}")
+        stack.push_async_callback(channel.close)
+        bot = Bot(
+            store,
+            channel,
+            commands,
+            settings.policy,
+            name=settings.bot.name,
+            retention=timedelta(days=settings.bot.retention_days),
+        )
+        chat = _slack(settings, bot)
+        stack.push_async_callback(chat.close)
+        bot.show_in(chat.front)
+        # Slack first: with tokens that it does not take, nothing of the bot begins to work.
+        await chat.start()
+        stack.push_async_callback(bot.stop)
+        await bot.start()
+        stack.push_async_callback(chat.drain, DRAIN)
+        await stopped.wait()
+
+
+def _slack(settings: BotSettings, bot: Bot) -> SlackChat:
+    async def where(job: str) -> Place | None:
+        for row in await bot.store.posts.of_job(job):
+            if row.key == job and row.ref:
+                return Place(row.front, row.channel, row.thread or row.ref)
+        return None
+
+    tokens = Tokens(
+        settings.slack.bot_token.get_secret_value(), settings.slack.app_token.get_secret_value()
+    )
+    return SlackChat(bot.desk, tokens, api_url=settings.slack.api_url, where=where)
