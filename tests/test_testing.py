@@ -11,10 +11,12 @@ from baton.consumer import Consumer, Extension
 from baton.errors import ExtensionError, Failed, Refused, SettingsError
 from baton.messages import State
 from baton.outcome import Answer
-from baton.run import Run
+from baton.run import UPDATE_LIMIT, Run
 from baton.server import Server
 from baton.testing import Kit
 from tests.support.wait import until
+
+CHATTER = "\n".join(f"line {number} {'x' * (number % 90)}" for number in range(5000))
 
 
 class Greet(Command):
@@ -37,6 +39,8 @@ class GreetConsumer(Consumer[Greet]):
         run.notify_info("thinking", step="think", percent=50)
         run.notify_log("hm")
         run.notify_log("hmm")
+        if run.command.whom == "chatter":
+            run.notify_log(CHATTER)
         if run.command.whom == "nobody":
             raise Refused("There is nobody.")
         if run.command.whom == "error":
@@ -72,6 +76,13 @@ async def test_an_ask_is_told_whole() -> None:
     assert (asked.steps, asked.percents) == (["think"], [50, 100])
     assert asked.facts == {"whom": "Ann"}
     assert [update.sequence for update in asked.updates] == [1, 2, 3, 4]
+
+
+async def test_long_output_arrives_whole_and_is_cut_at_line_ends() -> None:
+    """However much is said at once, no update is too long and no line is torn."""
+    asked = await KIT.ask("greet chatter")
+    assert asked.log == f"hm\nhmm\n{CHATTER}"
+    assert max(len(update.text) for update in asked.updates) <= UPDATE_LIMIT
 
 
 @pytest.mark.parametrize(
