@@ -12,11 +12,13 @@ from typing import Any
 
 import structlog
 
-from bot.front import Gone, Limits, Post
+from bot.front import Limits, Post
 from bot.jobs import Place
 from bot.slack.blocks import Block, blocks, fallback, has_plan
 from bot.slack.calls import Calls
-from bot.slack.refusals import BadBlocks
+from bot.slack.refusals import BadBlocks, ThreadGone
+from bot.slack.text import EPHEMERAL, escaped
+from bot.slack.whisper import whisper
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +71,7 @@ class SlackFront:
         while True:
             try:
                 page = await self._calls.read(method, **query)
-            except Gone:
+            except ThreadGone:
                 return None
             for message in page.get("messages") or []:
                 if _key(message) == key:
@@ -82,6 +84,10 @@ class SlackFront:
     async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
         """Upload `text` as a file under the message `thread`. Raises FrontError."""
         await self._calls.upload(place.channel, thread, name, text or "(nothing)\n")
+
+    async def whisper(self, place: Place, person: str, text: str) -> None:
+        """Tell `person` alone, if need be in a direct message. Raises FrontError."""
+        await whisper(self._calls, place, person, escaped(text, EPHEMERAL))
 
     async def _shown(self, method: str, post: Post, **where: Any) -> Mapping[str, Any]:
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": post.key}}

@@ -14,7 +14,7 @@ NAME = "Slack"
 DEFAULT_WAIT = 5.0
 """Seconds to wait after a 429 that does not say how long."""
 
-_GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
+_GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 _PERHAPS_DONE = {"internal_error", "fatal_error", "service_unavailable", "team_added_to_org"}
 _NOT_DONE = {"request_timeout", "accesslimited"}
 _NOT_LET_IN = {
@@ -54,6 +54,10 @@ class BadBlocks(Unpostable):
     """{front} will not show these blocks: {reason}. {remedy}"""
 
 
+class ThreadGone(Unpostable):
+    """{front} cannot show this: the message that it belongs under was deleted. {remedy}"""
+
+
 def explained(
     method: str, status: int, answer: Mapping[str, Any], retry_after: str | None = None
 ) -> FrontError:
@@ -63,6 +67,8 @@ def explained(
         return Throttled(NAME, _seconds(retry_after))
     if code in _GONE:
         return Gone(front=NAME, reason=code)
+    if code == "thread_not_found":
+        return ThreadGone(front=NAME, reason=code, remedy="")
     if code in _NOT_DONE:
         return Unreachable(front=NAME, reason=code)
     if code in _NOT_LET_IN:

@@ -10,10 +10,11 @@ import structlog
 
 from baton.messages import Person
 from baton.outcome import Answer
-from bot.front import FrontError, Gone, Throttled, Unpostable
+from bot.front import FrontError, Throttled
 from bot.jobs import Place
 from bot.slack.calls import Calls
 from bot.slack.text import cut, escape, is_long
+from bot.slack.whisper import whisper
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,7 @@ class Telling:
         pause = 0.5
         while True:
             try:
-                await self._whispered(person, place, text)
+                await whisper(self._calls, place, person.id, text)
             except FrontError as error:
                 pause = min(pause * 2, 30.0) * random.uniform(0.75, 1.25)
                 wait = error.seconds if isinstance(error, Throttled) else pause
@@ -53,18 +54,6 @@ class Telling:
                 await asyncio.sleep(wait)
             else:
                 return True
-
-    async def _whispered(self, person: Person, place: Place, text: str) -> None:
-        try:
-            await self._calls.change(
-                "chat.postEphemeral",
-                channel=place.channel,
-                user=person.id,
-                text=text,
-                thread_ts=place.thread or None,
-            )
-        except (Unpostable, Gone):
-            await self._calls.change("chat.postMessage", channel=person.id, text=text)
 
     async def hand_over(self, person: Person, place: Place, answer: Answer, job: str) -> None:
         """Give a long document as a file: in the job's thread, or else in a direct message."""

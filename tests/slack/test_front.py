@@ -142,7 +142,8 @@ async def test_others_cannot_pass_a_message_off_as_ours(
         (Fails("is_archived"), Unpostable),
         (Fails("restricted_action"), Unpostable),
         (Fails("something_new"), Unpostable),
-        (Fails("thread_not_found"), Gone),
+        (Fails("message_not_found"), Gone),
+        (Fails("thread_not_found"), Unpostable),
     ],
 )
 async def test_what_an_error_means(
@@ -152,7 +153,7 @@ async def test_what_an_error_means(
     slack.faults.add("chat.postMessage", fault)  # type: ignore[arg-type]
     with pytest.raises(error) as raised:
         await front.post(OPS, job_post(), thread="")
-    assert type(raised.value) is error
+    assert isinstance(raised.value, error)
     assert slack.calls.counts["chat.postMessage"] == 1
 
 
@@ -258,3 +259,15 @@ async def test_one_session_is_shared(slack: SlackServer, front: SlackFront) -> N
     port = int(slack.origin.rpartition(":")[2])
     mine = psutil.Process().net_connections("tcp")
     assert [each.raddr[1:] for each in mine].count((port,)) == 1
+
+
+async def test_a_whisper_finds_its_way(slack: SlackServer, front: SlackFront) -> None:
+    """In the thread, or, where the bot may not post, in a direct message; never as a mention."""
+    ann = slack.person("U_ANN")
+    root = await front.post(OPS, job_post(), thread="")
+    await front.whisper(Place("slack", "C_OPS", root), "U_ANN", "psst <!channel>")
+    assert slack.channel("C_OPS").ephemerals[0].thread_ts == root
+    assert ann.ephemerals == ["psst &lt;!channel&gt;"]
+    slack.add_channel("C_NEW", "new", has_bot=False)
+    await front.whisper(Place("slack", "C_NEW"), "U_ANN", "psst")
+    assert [message.plain for message in slack.channel("D_ANN").messages] == ["psst"]

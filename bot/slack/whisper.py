@@ -1,0 +1,21 @@
+"""Words for one person: where they asked, or else in a direct message."""
+
+from __future__ import annotations
+
+from bot.front import Gone, Unpostable
+from bot.jobs import Place
+from bot.slack.calls import Calls
+
+
+async def whisper(calls: Calls, place: Place, person: str, text: str) -> None:
+    """Show `text` (mrkdwn) to `person` alone. Raises FrontError."""
+    try:
+        await calls.change(
+            "chat.postEphemeral",
+            channel=place.channel,
+            user=person,
+            text=text,
+            thread_ts=place.thread or None,
+        )
+    except (Unpostable, Gone):
+        await calls.change("chat.postMessage", channel=person, text=text)
