@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
@@ -15,12 +15,12 @@ import structlog
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from baton.command import Command
-from baton.errors import BatonError, Refused
+from baton.errors import BatonError
 from baton.exchanges import command_key
-from baton.messages import State
-from baton.outcome import duration
+from baton.messages import Message
 from baton.run import C, Run
 from baton.server import Server
+from baton.verdicts import STOPPED, Verdict, ending
 
 log = structlog.get_logger(__name__)
 
@@ -84,27 +84,35 @@ class Consumer(ABC, Generic[C]):
         """
 
 
-async def perform(consumer: Consumer[Any], run: Run[Any]) -> None:
-    """Have `consumer` do what `run` is for, within the request's timeout, and close the run as it
-    went. A cancellation passes, and whoever cancelled closes the run."""
-    request = run.request
-    bound = asyncio.timeout(request.timeout)
-    try:
-        async with bound:
-            await consumer.process_message(run)
-        run.close(State.SUCCEEDED)
-    except TimeoutError as error:
-        reason = f"something timed out: {error}"
-        if bound.expired():
-            reason = f"it took longer than {duration(request.timeout)} and was ended"
-        run.close(State.FAILED, reason)
-    except Refused as error:
-        run.close(State.REFUSED, str(error))
-    except BatonError as error:
-        run.close(State.FAILED, str(error))
-    except Exception as error:
-        log.exception("consumer failed", command=request.command, job=request.job)
-        run.close(State.FAILED, f"{type(error).__name__}: {error}")
+async def perform(
+    consumer: Consumer[Any], run: Run[Any], asked: Callable[[], Verdict | None] = lambda: None
+) -> Message:
+    """Have `consumer` do what `run` is for, within the request's timeout; returns the closing
+    message.
+
+    `asked` tells whether the run was asked to end, and how; the one who asked then cancels the
+    task. The cancellation ends here, so that nothing keeps the end from being recorded.
+    """
+    error: BaseException | None = None
+    bound = asyncio.timeout(run.request.timeout)
+    if asked() is None:
+        try:
+            async with bound:
+                await consumer.process_message(run)
+        except (Exception, asyncio.CancelledError, SystemExit) as raised:
+            error = raised
+    ended_by = asked()
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
+        ended_by = ended_by or STOPPED
+    if error is not None and not isinstance(error, BatonError | asyncio.CancelledError):
+        command, job = run.request.command, run.request.job
+        log.error("consumer failed", command=command, job=job, exc_info=error)
+    verdict = ending(
+        error, asked=ended_by, overran=run.request.timeout if bound.expired() else None
+    )
+    return run.close(verdict.state, verdict.text)
 
 
 @dataclass(frozen=True, slots=True)

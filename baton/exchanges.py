@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 INPUT = "baton.in"
@@ -63,6 +64,7 @@ HEARTBEAT_QUEUE = Queue("bot.heartbeats", single_active=True, ttl=60.0, dead_let
 
 DISCOVER = "discover"
 """The key that every agent listens to, whatever its environment."""
+
 DEAD_QUEUE = Queue("dead", ttl=4 * WEEK, dead_letter="", delivery_limit=1_000_000)
 """Whoever looks through it puts each letter back, which counts as a delivery: hence the limit."""
 
@@ -84,6 +86,7 @@ def retry_queue(seconds: float) -> Queue:
     return next((queue for queue in RETRY_QUEUES if (queue.ttl or 0) >= seconds), RETRY_QUEUES[-1])
 
 
+@lru_cache(1024)
 def word(text: str) -> str:
     """`text` as one word of a topic key: dots and what a pattern would read become `-`."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text) or "-"

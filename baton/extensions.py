@@ -64,9 +64,10 @@ def installed() -> Commands:
 def _loaded(point: EntryPoint) -> Extension:
     try:
         extension = point.load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # it is somebody else's code: whatever goes wrong, say whose
         raise ExtensionError(
-            name=point.name, reason=f"{point.value} does not load ({error})"
+            name=point.name,
+            reason=f"{point.value} does not load ({type(error).__name__}: {error})",
         ) from error
     if not isinstance(extension, Extension):
         raise ExtensionError(name=point.name, reason=f"{point.value} is not a baton.Extension")

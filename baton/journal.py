@@ -17,16 +17,27 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import structlog
+
 from baton.batching import Batcher
-from baton.errors import JournalUnavailable
+from baton.errors import InvalidMessage, JournalUnavailable
 from baton.exchanges import WEEK
 from baton.messages import Cancel, Message, Request, decode, encode, now
 
 R = TypeVar("R")
 
+_Job = Callable[[sqlite3.Connection], Any]
+_Row = tuple[bytes | None, bytes | None]
+
+log = structlog.get_logger(__name__)
+
 KEPT = timedelta(seconds=WEEK)
 """How long an entry is kept: as long as the inbox of an absent agent, which is how late a message
-can come."""
+can come. What was not reported is kept for longer."""
+PRUNE_EVERY = timedelta(hours=1)
+
+STRIKE_AFTER = 1.0
+"""Within how many seconds it is written that a final word was reported."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -74,8 +85,8 @@ class Journal(Protocol):
     async def ended(self, request: str, attempt: int, final: Message) -> None:
         """Remember how a run ended, until it is reported."""
 
-    async def reported(self, request: str, attempt: int) -> None:
-        """The bus has the final word."""
+    def reported(self, request: str, attempt: int) -> None:
+        """The bus has the final word. Written soon: if that is lost, it is said once more."""
 
     async def open_entries(self) -> Sequence[Entry]:
         """What was under way, or had ended and was not reported, when the agent last stopped."""
@@ -85,57 +96,58 @@ class Journal(Protocol):
 
 
 class SqliteJournal:
-    """The journal in a SQLite file, written by a thread of its own."""
+    """The journal in a SQLite file, written by a thread of its own.
+
+    The file belongs to one process at a time: a second agent by mistake would take the runs of the
+    first for interrupted ones. It finds the journal unavailable until the first has ended.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = now) -> None:
         self.path = path
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._connection: sqlite3.Connection | None = None
-        self._batcher: Batcher[Callable[[sqlite3.Connection], Any], Any] = Batcher(self._commit)
+        self._batcher: Batcher[_Job, Any] = Batcher(self._commit)
+        self._struck: list[tuple[str, int]] = []
+        self._strike: asyncio.TimerHandle | None = None
+        self._striking: asyncio.Task[None] | None = None
+        self._prune_at = 0.0
+        self._closed = False
 
     @classmethod
     async def open(cls, path: Path, clock: Callable[[], datetime] = now) -> SqliteJournal:
-        """The journal at `path`, made if it is not there. What is older than KEPT is forgotten.
+        """The journal at `path`, made if it is not there.
 
         A journal that cannot be opened yet is tried again at each use.
         """
         journal = cls(path, clock)
-        limit = (clock() - KEPT).timestamp()
         with contextlib.suppress(JournalUnavailable):  # each accept() says so to the one who asks
-            await journal._write(
-                lambda db: db.execute("DELETE FROM runs WHERE accepted < ?", (limit,))
-            )
+            await journal._write(lambda db: None)
         return journal
 
     async def accept(self, request: Request, final: Message | None = None) -> Entry | None:
         """Keeps Journal.accept."""
-        body, ending = encode(request), encode(final) if final else None
-        moment = self._clock().timestamp()
-
-        def write(db: sqlite3.Connection) -> Entry | None:
-            new = db.execute(
-                "INSERT OR IGNORE INTO runs (request, attempt, accepted, body, final)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (request.id, request.attempt, moment, body, ending),
-            )
-            return None if new.rowcount else _entry(db, request.id, request.attempt)
-
-        return await self._write(write)
+        row = (
+            request.id,
+            request.attempt,
+            self._clock().timestamp(),
+            encode(request),
+            encode(final) if final else None,
+        )
+        return await self._insert(
+            "INSERT OR IGNORE INTO runs (request, attempt, accepted, body, final)"
+            " VALUES (?, ?, ?, ?, ?)",
+            row,
+            unreadable=Entry(request, None),
+        )
 
     async def forbid(self, cancel: Cancel) -> Entry | None:
         """Keeps Journal.forbid."""
-        moment = self._clock().timestamp()
-
-        def write(db: sqlite3.Connection) -> Entry | None:
-            new = db.execute(
-                "INSERT OR IGNORE INTO runs (request, attempt, accepted, reported)"
-                " VALUES (?, ?, ?, 1)",
-                (cancel.request, cancel.attempt, moment),
-            )
-            return None if new.rowcount else _entry(db, cancel.request, cancel.attempt)
-
-        return await self._write(write)
+        return await self._insert(
+            "INSERT OR IGNORE INTO runs (request, attempt, accepted, reported) VALUES (?, ?, ?, 1)",
+            (cancel.request, cancel.attempt, self._clock().timestamp()),
+            unreadable=Entry(None, None),
+        )
 
     async def ended(self, request: str, attempt: int, final: Message) -> None:
         """Keeps Journal.ended."""
@@ -147,50 +159,107 @@ class SqliteJournal:
             )
         )
 
-    async def reported(self, request: str, attempt: int) -> None:
-        """Keeps Journal.reported."""
-        await self._write(
-            lambda db: db.execute(
-                "UPDATE runs SET reported = 1 WHERE request = ? AND attempt = ?", (request, attempt)
-            )
-        )
+    def reported(self, request: str, attempt: int) -> None:
+        """Keeps Journal.reported: with the next commit, at the latest after STRIKE_AFTER."""
+        self._struck.append((request, attempt))
+        if self._strike is None and not self._closed:
+            loop = asyncio.get_running_loop()
+            self._strike = loop.call_later(STRIKE_AFTER, self._strike_now)
 
     async def open_entries(self) -> Sequence[Entry]:
-        """Keeps Journal.open_entries."""
+        """Keeps Journal.open_entries. An entry that cannot be read is logged and left out."""
 
-        def read(db: sqlite3.Connection) -> list[Entry]:
-            rows = db.execute("SELECT body, final FROM runs WHERE reported = 0 ORDER BY accepted")
-            return [_read(body, final) for body, final in rows]
+        def read(db: sqlite3.Connection) -> list[_Row]:
+            return db.execute(
+                "SELECT body, final FROM runs WHERE reported = 0 ORDER BY accepted"
+            ).fetchall()
 
-        return await self._write(read)
+        return [entry for row in await self._write(read) if (entry := _read(row)) is not None]
 
     async def close(self) -> None:
         """Keeps Journal.close."""
+        if self._closed:
+            return
+        if self._strike is not None:
+            self._strike.cancel()
+        with contextlib.suppress(JournalUnavailable):
+            await self._write(lambda db: None)  # takes along what is struck off
+        self._closed = True
         await self._batcher.drained()
-        if self._connection is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown(wait=True)
 
+    async def _insert(
+        self, statement: str, row: tuple[object, ...], unreadable: Entry
+    ) -> Entry | None:
+        """Insert a row for (request, attempt); None if it is new, else what is known."""
+
+        def write(db: sqlite3.Connection) -> _Row | None:
+            if db.execute(statement, row).rowcount:
+                return None
+            found: _Row = db.execute(
+                "SELECT body, final FROM runs WHERE request = ? AND attempt = ?", row[:2]
+            ).fetchone()
+            return found
+
+        known = await self._write(write)
+        return None if known is None else _read(known) or unreadable
+
     async def _write(self, job: Callable[[sqlite3.Connection], R]) -> R:
+        if self._closed:
+            raise JournalUnavailable(path=self.path, reason="it is closed")
         result: R = await self._batcher.submit(job)
         return result
 
-    async def _commit(self, jobs: Sequence[Callable[[sqlite3.Connection], Any]]) -> Sequence[Any]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._together, jobs)
+    def _strike_now(self) -> None:
+        self._strike = None
+        if self._struck:
+            self._striking = asyncio.create_task(self._strike_off())
 
-    def _together(self, jobs: Sequence[Callable[[sqlite3.Connection], Any]]) -> Sequence[Any]:
+    async def _strike_off(self) -> None:
+        with contextlib.suppress(JournalUnavailable):  # with the next commit, then
+            await self._write(lambda db: None)
+
+    async def _commit(self, jobs: Sequence[_Job]) -> Sequence[Any]:
+        struck, self._struck = self._struck, []
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._together, jobs, struck
+            )
+        except JournalUnavailable:
+            self._struck = struck + self._struck
+            raise
+
+    def _together(self, jobs: Sequence[_Job], struck: Sequence[tuple[str, int]]) -> Sequence[Any]:
+        """Do `jobs` and one commit, in the journal's thread."""
         try:
             db = self._connection or self._connect()
-            with db:
-                db.execute("BEGIN IMMEDIATE")
-                return [job(db) for job in jobs]
+            db.execute("BEGIN IMMEDIATE")
+            self._prune(db)
+            results = [job(db) for job in jobs]
+            db.executemany("UPDATE runs SET reported = 1 WHERE request = ? AND attempt = ?", struck)
+            db.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            raise JournalUnavailable(path=self.path, reason=error) from error
+            self._disconnect()  # which rolls back; the next use finds out whether it is mended
+            reason = f"{error}"
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                reason = "another process has it open: is another agent running?"
+            raise JournalUnavailable(path=self.path, reason=reason) from error
+        return results
+
+    def _prune(self, db: sqlite3.Connection) -> None:
+        """Now and then, forget what is older than KEPT and was reported."""
+        at = self._clock().timestamp()
+        if at >= self._prune_at:
+            limit = at - KEPT.total_seconds()
+            db.execute("DELETE FROM runs WHERE reported = 1 AND accepted < ?", (limit,))
+            self._prune_at = at + PRUNE_EVERY.total_seconds()
 
     def _connect(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=2.0, isolation_level=None, check_same_thread=False)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        db = sqlite3.connect(self.path, timeout=0.5, isolation_level=None, check_same_thread=False)
         try:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.executescript(_SCHEMA)
@@ -199,6 +268,11 @@ class SqliteJournal:
             raise
         self._connection = db
         return db
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 class MemoryJournal:
@@ -226,7 +300,7 @@ class MemoryJournal:
         entry = self._entries[request, attempt]
         self._entries[request, attempt] = Entry(entry.request, final)
 
-    async def reported(self, request: str, attempt: int) -> None:
+    def reported(self, request: str, attempt: int) -> None:
         """Keeps Journal.reported."""
 
     async def open_entries(self) -> Sequence[Entry]:
@@ -237,14 +311,12 @@ class MemoryJournal:
         """Keeps Journal.close."""
 
 
-def _entry(db: sqlite3.Connection, request: str, attempt: int) -> Entry:
-    body, final = db.execute(
-        "SELECT body, final FROM runs WHERE request = ? AND attempt = ?", (request, attempt)
-    ).fetchone()
-    return _read(body, final)
-
-
-def _read(body: bytes | None, final: bytes | None) -> Entry:
-    request = decode(body) if body else None
+def _read(row: _Row) -> Entry | None:
+    """The entry in `row`, or None if it cannot be read."""
+    try:
+        request, final = (decode(body) if body else None for body in row)
+    except InvalidMessage as error:
+        log.error("an entry of the journal cannot be read", error=str(error))
+        return None
     assert request is None or isinstance(request, Request)
-    return Entry(request, decode(final) if final else None)
+    return Entry(request, final)

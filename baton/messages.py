@@ -1,14 +1,14 @@
 """The wire contract: what travels on the bus, and how it is written.
 
 A message is a CloudEvents 1.0 event in structured JSON mode. The attributes of the envelope are
-`id`,
-`source`, `time` and `type`; everything else that a model has travels under `data`. Receivers
+`id`, `source`, `time` and `type`; everything else that a model has travels under `data`. Receivers
 ignore fields that they do not know, so a newer sender can talk to an older receiver.
 """
 
 from __future__ import annotations
 
-import secrets
+import base64
+import os
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -31,7 +31,12 @@ def now() -> datetime:
 
 def new_id() -> str:
     """An identifier that nobody else has: 80 random bits, in base 32 without look-alikes."""
-    return "".join(secrets.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(16))
+    return base64.b32encode(os.urandom(10)).translate(_WITHOUT_LOOK_ALIKES).decode()
+
+
+_WITHOUT_LOOK_ALIKES = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz"
+)
 
 
 class State(StrEnum):
@@ -143,8 +148,8 @@ class Cancel(_JobMessage):
 
 
 class Update(_JobMessage):
-    """What a server says about a request. `sequence` counts from 1 within a run; only LAST leaves
-    a gap.
+    """What a server says about a request. `sequence` counts from 1 within a run; only LAST, and raw
+    output that was dropped in a long outage, leave a gap.
 
     `level` says how `text` reads; `log` is raw output, of one line or several. `percent` is from 0
     to 100. `facts` is what a program may want to know of the outcome.

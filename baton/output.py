@@ -1,8 +1,7 @@
 """The output exchange as an observer: step 4 of the path (reporting).
 
-What runs say is published in the order in which it was said, several at a time, for as long as it
-takes: after a lost connection everything from the first unconfirmed message on is sent again,
-under the same ids.
+What runs say is published in the order in which it was said, many at a time, for as long as it
+takes: after a lost connection everything that was not confirmed is sent again, under the same ids.
 """
 
 from __future__ import annotations
@@ -13,17 +12,21 @@ from collections.abc import Callable
 
 import structlog
 
-from baton.api import API
-from baton.channel import Channel
+from baton.api import enveloped
+from baton.channel import CONFIRM_WITHIN, Channel
+from baton.errors import BatonError, Disconnected
 from baton.exchanges import OUTPUT, output_key
 from baton.messages import Heartbeat, Message, Pong, Update
 
 log = structlog.get_logger(__name__)
 
 WINDOW = 200
-"""Messages that await their confirm at a time."""
-WAITING_MOST = 20_000
-"""Messages kept while the bus is away; past it raw output is dropped, never a state."""
+"""Messages that await their confirm at a time. After a failure, and at the start, the first goes
+alone: if no queue takes it, those behind it would overtake it once one does."""
+
+WAITING_MOST = 16_000_000
+"""Characters of raw output kept while the bus is away; past it raw output is dropped, never a
+state."""
 
 RETRY_AFTER, RETRY_MOST = 0.2, 5.0
 """Seconds before what was not confirmed is sent again: doubled each time, up to the most."""
@@ -40,14 +43,16 @@ class OutputExchange:
 
     def __init__(self, channel: Channel, confirmed: Confirmed = _nothing) -> None:
         self._channel = channel
-        self._api = API(channel)
         self._confirmed = confirmed
         self._waiting: deque[Message] = deque()
+        self._flying: deque[tuple[Message, asyncio.Task[bool]]] = deque()
+        self._window = 0
+        self._raw = 0
+        self._dropped = 0
         self._some = asyncio.Event()
         self._none = asyncio.Event()
         self._none.set()
         self._task: asyncio.Task[None] | None = None
-        self._dropped = 0
 
     def start(self) -> None:
         """Begin to publish."""
@@ -55,13 +60,15 @@ class OutputExchange:
 
     def notify(self, message: Message) -> None:
         """Queue `message` to be published."""
-        raw = isinstance(message, Update) and message.level == "log"
-        if raw and len(self._waiting) >= WAITING_MOST:
-            self._dropped += 1
-            return
+        if raw := _raw_size(message):
+            if self._raw + raw > WAITING_MOST:
+                self._dropped += 1
+                return
+            self._raw += raw
         self._waiting.append(message)
         self._some.set()
         self._none.clear()
+        self._send()
 
     async def flush(self, seconds: float) -> bool:
         """Wait until everything is confirmed, at most `seconds`; whether it is."""
@@ -77,39 +84,101 @@ class OutputExchange:
             self._task.cancel()
             await asyncio.wait([self._task])
             self._task = None
+        self._window = 0
+        flying = [task for _, task in self._flying]
+        for task in flying:
+            task.cancel()
+        if flying:
+            await asyncio.wait(flying)
+
+    def _send(self) -> None:
+        """Publish what waits, as far as the window allows."""
+        while self._waiting and len(self._flying) < self._window:
+            message = self._waiting.popleft()
+            self._flying.append((message, asyncio.create_task(self._publish(message))))
+
+    async def _publish(self, message: Message) -> bool:
+        """Publish `message`; whether the bus has it. What can never be published is given up, or
+        those behind it would wait for ever.
+
+        The tasks of these calls begin in the order in which they were made. One that fails closes
+        the window at once, so that none behind it begins.
+        """
+        if not self._window:
+            raise Disconnected(url=self._channel.url, reason="an earlier message was not published")
+        try:
+            await self._channel.publish(
+                OUTPUT,
+                key_of(message),
+                enveloped(message),
+                mandatory=True,  # an update that no queue takes waits for the bot's queue
+                timeout=CONFIRM_WITHIN,
+            )
+        except (BatonError, asyncio.CancelledError):
+            self._window = 0
+            raise
+        except Exception:
+            log.exception("cannot be published", id=message.id, type=message.type)
+            return False
+        return True
 
     async def _publish_all(self) -> None:
         pause = RETRY_AFTER
         while True:
             await self._some.wait()
-            await self._channel.wait_up()
-            batch = [self._waiting[i] for i in range(min(WINDOW, len(self._waiting)))]
-            # published in call order, so in this order on the wire
-            results = await asyncio.gather(
-                *(self._publish(message) for message in batch), return_exceptions=True
-            )
-            for message, result in zip(batch, results, strict=True):
-                if isinstance(result, BaseException):
-                    log.warning("not published yet", error=str(result) or repr(result))
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, RETRY_MOST)
-                    break
-                pause = RETRY_AFTER
-                self._waiting.popleft()
-                self._confirmed(message)
-            if not self._waiting:
+            if not self._flying:
+                await self._channel.wait_up()
+                self._window = 1
+                self._send()
+            await asyncio.wait([self._flying[0][1]])
+            while self._window and self._flying and self._flying[0][1].done():
+                self._landed(*self._flying.popleft())
+            if self._window:
+                self._window, pause = WINDOW, RETRY_AFTER
+                self._send()
+            else:
+                await self._take_back()
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, RETRY_MOST)
+            if not self._waiting and not self._flying:
                 self._some.clear()
                 self._none.set()
                 self._say_dropped()
 
-    async def _publish(self, message: Message) -> None:
-        # mandatory: an update that no queue takes waits for the bot's queue to be there
-        await self._api.publish(OUTPUT, key_of(message), message, mandatory=True)
+    def _landed(self, message: Message, task: asyncio.Task[bool]) -> None:
+        self._raw -= _raw_size(message)
+        if task.result():
+            self._confirmed(message)
+
+    async def _take_back(self) -> None:
+        """Put what is not confirmed back to the head of what waits, in order."""
+        await asyncio.wait([task for _, task in self._flying])
+        flying = list(self._flying)
+        self._flying.clear()
+        failed = [(message, task) for message, task in flying if _failure(task)]
+        for message, task in flying:
+            if not _failure(task):
+                self._landed(message, task)
+        self._waiting.extendleft(message for message, _ in reversed(failed))
+        log.warning("not published yet", error=_failure(failed[0][1]), waiting=len(self._waiting))
 
     def _say_dropped(self) -> None:
         if self._dropped:
             log.warning("output was dropped while the bus was away", updates=self._dropped)
             self._dropped = 0
+
+
+def _failure(task: asyncio.Task[bool]) -> str:
+    """Why a publish that has ended failed; empty if it did not."""
+    if task.cancelled():
+        return "it was cancelled"
+    error = task.exception()
+    return "" if error is None else str(error) or repr(error)
+
+
+def _raw_size(message: Message) -> int:
+    """How many characters of raw output `message` carries."""
+    return len(message.text) if isinstance(message, Update) and message.level == "log" else 0
 
 
 def key_of(message: Message) -> str:

@@ -79,15 +79,17 @@ class Run(Observable, Generic[C]):
             self._collect(text, step)
         elif self.closing is None:
             self._flush()
+            if percent is not None:
+                percent = min(100, max(0, int(percent)))
             self.notify(self._update(State.RUNNING, level, text, step, percent, facts))
 
     def accept(self) -> None:
         """Say that the request is taken, and begins."""
         self.notify(self._update(State.ACCEPTED, "info", "", "", None, {}))
 
-    def close(self, state: State, text: str = "", **facts: JsonValue) -> None:
-        """End the run in `state`. The closing message waits in `closing` until the journal holds
-        it."""
+    def close(self, state: State, text: str = "", **facts: JsonValue) -> Message:
+        """End the run in `state`, unless it has ended; returns how it ended. The closing message
+        waits in `closing` until the journal holds it."""
         if self.closing is None:
             self._flush()
             if self._withheld:
@@ -95,29 +97,29 @@ class Run(Observable, Generic[C]):
             level: Level = "success" if state is State.SUCCEEDED else "error"
             percent = 100 if state is State.SUCCEEDED else None
             self.closing = self._update(state, level, text, "", percent, facts)
+        return self.closing
 
     def answer(self, pong: Pong) -> None:
         """End the run with a pong, which says by itself that it succeeded."""
         if self.closing is None:
+            self._flush()
             self.closing = pong
 
     def _collect(self, text: str, step: str) -> None:
-        room = OUTPUT_LIMIT - self._reported
-        if room <= 0:
-            self._withheld += len(text)
-            return
         if step != self._pending_step:
             self._flush()
-        kept = text[:room]
+        kept = text[: max(0, OUTPUT_LIMIT - self._reported)]
         self._withheld += len(text) - len(kept)
+        if text and not kept:
+            return
         self._reported += len(kept)
         self._pending_step = step
         for part in pieces(kept, UPDATE_LIMIT):
             if self._pending and self._pending_size + len(part) > UPDATE_LIMIT:
                 self._flush()
             self._pending.append(part)
-            self._pending_size += len(part)
-        if self._timer is None and self._pending:
+            self._pending_size += len(part) + 1  # with the line's end
+        if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER, self._flush)
 
     def _flush(self) -> None:
@@ -138,8 +140,7 @@ class Run(Observable, Generic[C]):
         percent: int | None,
         facts: dict[str, JsonValue],
     ) -> Update:
-        self._sequence += 1
-        return Update(
+        update = Update(
             source=self.host,
             job=self.request.job,
             request=self.request.id,
@@ -147,14 +148,21 @@ class Run(Observable, Generic[C]):
             host=self.host,
             environment=self.request.environment,
             command=self.request.command,
-            sequence=self._sequence,
+            sequence=self._sequence + 1,
             state=state,
             level=level,
-            text=text,
-            step=step,
+            text=printable(text if len(text) <= UPDATE_LIMIT else f"{text[: UPDATE_LIMIT - 1]}…"),
+            step=printable(step),
             percent=percent,
             facts={**self._attributes, **facts},
         )
+        self._sequence += 1  # only now: facts that are no JSON leave no gap
+        return update
+
+
+def printable(text: str) -> str:
+    """`text` as it can travel: what came of bytes that are no UTF-8 is shown as `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,17 @@ from pydantic import JsonValue
 
 from baton.errors import SettingsError
 from baton.messages import Facts, now
+from baton.settings import ServerTable, validated
+
+
+@cache
+def _machine() -> Mapping[str, JsonValue]:
+    return {
+        "system": platform.system().lower(),
+        "release": platform.release(),
+        "cores": os.cpu_count(),
+    }
+
 
 FACTS_KEYS = {
     "fqdn": ("fqdn", "networking.fqdn"),
@@ -26,6 +38,7 @@ FACTS_KEYS = {
 """Where ohai and facter keep what we need; the first one found counts."""
 
 
+@cache
 def baton_version() -> str:
     """The installed version of Baton."""
     try:
@@ -39,7 +52,7 @@ class Server:
     """This server, as its agent presents it."""
 
     environment: str
-    fqdn: str = field(default_factory=socket.getfqdn)
+    fqdn: str = field(default_factory=lambda: own_name())
     app_names: tuple[str, ...] = ()
     details: Mapping[str, JsonValue] = field(default_factory=dict)
     started: datetime = field(default_factory=now)
@@ -57,54 +70,49 @@ class Server:
             commands=tuple(sorted(commands)),
             version=baton_version(),
             started=self.started,
-            details={
-                "system": platform.system().lower(),
-                "release": platform.release(),
-                "cores": os.cpu_count(),
-                "pid": os.getpid(),
-                **self.details,
-            },
+            details={**_machine(), "pid": os.getpid(), **self.details},
         )
 
     @classmethod
-    def discover(
-        cls,
-        configured: Mapping[str, Any],
-        *,
-        environ: Mapping[str, str] = os.environ,
-        file: str = "the settings",
-    ) -> Server:
-        """The server that `configured` (the `[server]` table), the environment variables
-        `BATON_ENVIRONMENT`, `BATON_FQDN` and `BATON_APPS`, and a facts file tell of.
+    def discover(cls, configured: ServerTable, *, file: str = "the settings") -> Server:
+        """The server that `configured`, the `[server]` table of `file`, and its facts file tell of;
+        the table counts more.
 
-        Variables count most, then the table, then the file. Raises SettingsError if no
-        environment is named or the facts file that was named cannot be read.
+        Raises SettingsError if no environment is named, the facts file cannot be read, or a fact
+        in it will not do.
         """
-        facts = _read_facts(configured.get("facts_file"), file)
-        environment = environ.get("BATON_ENVIRONMENT") or configured.get("environment")
-        environment = environment or _fact(facts, "environment")
-        if not environment:
+        facts = _read_facts(configured.facts_file, file)
+        if facts:
+            told = {name: _fact(facts, name) for name in FACTS_KEYS}
+            found = {name: value for name, value in told.items() if value}
+            known = validated(ServerTable, found, file=str(configured.facts_file), key="server")
+            configured = known.model_copy(update=configured.model_dump(exclude_defaults=True))
+        if configured.environment is None:
             raise SettingsError(
                 file=file,
                 key="server.environment",
                 problem="is not set",
                 must="this server's environment, such as prod (or set BATON_ENVIRONMENT)",
             )
-        fqdn = environ.get("BATON_FQDN") or configured.get("fqdn") or _fact(facts, "fqdn")
-        apps = environ.get("BATON_APPS", "").replace(",", " ").split()
-        apps = apps or configured.get("apps") or _fact(facts, "apps") or []
         return cls(
-            environment=str(environment),
-            fqdn=str(fqdn or socket.getfqdn()),
-            app_names=tuple(sorted(str(app) for app in apps)),
+            environment=configured.environment,
+            fqdn=configured.fqdn or own_name(),
+            app_names=tuple(sorted(configured.apps)),
         )
 
 
-def _read_facts(path: str | None, file: str) -> Mapping[str, Any]:
-    if not path:
+def own_name() -> str:
+    """What this machine is called on the network: its full name, if it has a better one than
+    `localhost`."""
+    full = socket.getfqdn()
+    return socket.gethostname() if full.partition(".")[0] == "localhost" else full
+
+
+def _read_facts(path: Path | None, file: str) -> Mapping[str, Any]:
+    if path is None:
         return {}
     try:
-        facts = json.loads(Path(path).read_text())
+        facts = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         problem = f"{path} cannot be read ({error})"
     else:

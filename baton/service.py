@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import signal
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ import structlog
 from baton.api import API
 from baton.channel import Channel, Link, connect
 from baton.consumer import Consumer
-from baton.errors import BatonError, SettingsError
+from baton.errors import BatonError, ExtensionError, SettingsError
 from baton.exchanges import OUTPUT
 from baton.extensions import Commands
 from baton.journal import Journal, SqliteJournal
@@ -73,10 +72,9 @@ class Service:
         commands: Commands,
         *,
         file: str = "the settings",
-        environ: Mapping[str, str] = os.environ,
     ) -> Service:
         """The agent that `settings` describe. Raises SettingsError before anything is started."""
-        server = Server.discover(settings.server, environ=environ, file=file)
+        server = Server.discover(settings.server, file=file)
         server, consumers = set_up_consumers(server, commands, settings.commands, file)
         if not settings.bus.urls:
             raise SettingsError(
@@ -86,6 +84,7 @@ class Service:
                 must="a URL such as amqps://user:password@host (or set BATON_BUS_URL)",
             )
         channel = await connect(settings.bus.urls, name=f"baton agent {server.fqdn}")
+        # a journal that cannot be opened is no reason not to start: each request is told so
         journal = await SqliteJournal.open(journal_path(settings.agent.state, server))
         return cls(
             channel,
@@ -114,11 +113,11 @@ class Service:
             )
             await self._stop.wait()
         finally:
-            beating.cancel()
             await self.manager.drain(self._drain)
+            beating.cancel()
             await self._send_beat(leaving=True)
-            await self._journal.close()
             await self.channel.close()
+            await self._journal.close()
             log.info("agent stopped", server=self.server.fqdn)
 
     def stop(self) -> None:
@@ -153,6 +152,8 @@ class Service:
             await API(self.channel).publish(OUTPUT, key_of(beat), beat, timeout=5.0)
         except BatonError as error:
             log.warning("heartbeat not sent", error=str(error))
+        except Exception:  # whatever it was, to be silent for good would look like being down
+            log.exception("heartbeat not sent")
 
     def _beat_soon(self) -> None:
         # spread over a second, so that a thousand agents do not answer a bot at once
@@ -171,7 +172,7 @@ def set_up_consumers(
     the server with the apps that they bring.
 
     Raises SettingsError for a table that belongs to no command, or holds what its command will not
-    take.
+    take, ExtensionError for a command whose table would be one of the agent's own.
     """
     kinds = {
         name: extension.consumer
@@ -187,6 +188,9 @@ def set_up_consumers(
                 problem=f"there is no such table.{did_you_mean(table, known)}".removesuffix("."),
                 must=f"one of {', '.join(known)}",
             )
+    if taken := kinds.keys() & AgentSettings.model_fields.keys():
+        name = min(taken)
+        raise ExtensionError(name=name, reason=f"the settings of an agent have a table {name}")
     settings = {
         name: validated(kind.settings_type, tables.get(name, {}), file=file, key=name)
         for name, kind in kinds.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     RootModel,
+    SecretBytes,
     SecretStr,
     ValidationError,
     field_validator,
@@ -27,6 +28,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from baton.command import Host, Name
 from baton.errors import SettingsError
 from baton.words import did_you_mean
 
@@ -55,6 +57,20 @@ class BusSettings(Table):
         return [url.get_secret_value() for url in self.url]
 
 
+class ServerTable(Table):
+    """`[server]`: what an agent says of its server, unless variables or a facts file say it."""
+
+    environment: Name | None = None
+    fqdn: Host | None = None
+    apps: tuple[Name, ...] = ()
+    facts_file: Path | None = None
+
+    @field_validator("apps", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
 class AgentTable(Table):
     """`[agent]`: how the agent itself lives. `heartbeat` and `drain` are in seconds."""
 
@@ -70,7 +86,7 @@ class AgentSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="allow", frozen=True)
 
     bus: BusSettings = BusSettings()
-    server: dict[str, Any] = Field(default_factory=dict)
+    server: ServerTable = ServerTable()
     agent: AgentTable = AgentTable()
 
     @property
@@ -82,9 +98,11 @@ class AgentSettings(BaseSettings):
 AGENT_VARIABLES = {
     "BATON_BUS_URL": ("bus", "url"),
     "BATON_STATE": ("agent", "state"),
+    "BATON_ENVIRONMENT": ("server", "environment"),
+    "BATON_FQDN": ("server", "fqdn"),
+    "BATON_APPS": ("server", "apps"),
 }
-"""Environment variables, and the key that each overrides; `[server]` has its own
-(Server.discover)."""
+"""Environment variables, and the key that each overrides."""
 
 
 def load(
@@ -118,7 +136,7 @@ def load(
             )
 
     try:
-        return FromFile()  # type: ignore[no-any-return]
+        return FromFile()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         for variable, path in variables.items():
@@ -155,11 +173,7 @@ def _explained(
 ) -> SettingsError:
     path = [str(part) for part in error["loc"]]
     key = ".".join([prefix, *path] if prefix else path) or "the file"
-    given = error.get("input")
-    shown = f"{given!r} will not do" if isinstance(given, str | int | float) else "it will not do"
-    if any(word in key for word in ("token", "url", "secret", "password")):
-        shown = "its value will not do"
-    problem, must = shown, _must(error)
+    problem, must = _shown(model, path, error.get("input")), _must(error)
     if error["type"] == "extra_forbidden":
         known = _keys_beside(model, path)
         problem = f"there is no such key.{did_you_mean(path[-1], known)}".removesuffix(".")
@@ -167,6 +181,28 @@ def _explained(
     elif error["type"] == "missing":
         problem = "is not set"
     return SettingsError(file=file, key=key, problem=problem, must=must)
+
+
+def _shown(model: type[BaseModel], path: Sequence[str], given: object) -> str:
+    """That what was given will not do, without showing a secret."""
+    if not isinstance(given, str | int | float):
+        return "it will not do"
+    annotation: Any = model
+    for part in path:
+        inner = _model_in(annotation)
+        if inner is not None and part in inner.model_fields:
+            annotation = inner.model_fields[part].annotation
+    secret = "://" in str(given) or _holds_secret(annotation)
+    return "its value will not do" if secret else f"{given!r} will not do"
+
+
+def _holds_secret(annotation: Any) -> bool:
+    """Whether a value of this type is, or may hold, a secret."""
+    if annotation in (SecretStr, SecretBytes):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return any(_holds_secret(field.annotation) for field in annotation.model_fields.values())
+    return any(_holds_secret(argument) for argument in typing.get_args(annotation))
 
 
 def _must(error: ErrorDetails) -> str:

@@ -31,6 +31,7 @@ from baton.outcome import Answer
 from baton.run import Run
 from baton.server import Server
 from baton.service import set_up_consumers
+from baton.verdicts import Verdict
 
 SOMEBODY = Person(id="U_TEST", name="somebody")
 
@@ -42,6 +43,7 @@ class Asked:
         self.messages: list[Message] = []
         """Everything that was said, in order."""
         self.command = command
+        self._asked: Verdict | None = None
         self._run = Run(
             request,
             command,
@@ -106,6 +108,7 @@ class Asked:
 
     def cancel(self) -> None:
         """Cancel it, as somebody in chat would. Its end is still to come: `ended()`."""
+        self._asked = Verdict(State.CANCELLED, "cancelled")
         self._task.cancel()
 
     async def ended(self) -> Asked:
@@ -114,13 +117,8 @@ class Asked:
         return self
 
     async def _perform(self, consumer: Consumer[Any]) -> None:
-        try:
-            self._run.accept()
-            await perform(consumer, self._run)
-        finally:
-            self._run.close(State.CANCELLED, "cancelled")
-            assert self._run.closing is not None
-            self.notify(self._run.closing)
+        self._run.accept()
+        self.notify(await perform(consumer, self._run, lambda: self._asked))
 
 
 class Kit:

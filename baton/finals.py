@@ -1,0 +1,74 @@
+"""Final words: on disk, then said, then struck off once the bus has them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from baton.errors import JournalUnavailable
+from baton.journal import Entry, Journal
+from baton.messages import LAST, Message, Pong, Request, Update
+from baton.server import Server
+from baton.verdicts import RESTARTED, closing
+
+log = structlog.get_logger(__name__)
+
+
+class Finals:
+    """Sees to it that every run's final word arrives, also those of an earlier life of this agent.
+
+    `tell` passes a message to the observers; `confirmed` is to be told of what the bus has.
+    """
+
+    def __init__(self, journal: Journal, server: Server, tell: Callable[[Message], None]) -> None:
+        self._journal = journal
+        self._server = server
+        self._tell = tell
+        self._unconfirmed: set[str] = set()
+        self._catching_up = asyncio.Lock()
+        self.caught_up = False
+        """Whether what an earlier life left open has been read; before that nothing is started."""
+
+    async def record(self, request: Request, final: Message) -> None:
+        """Write `final` in the journal, and report it."""
+        try:
+            await self._journal.ended(request.id, request.attempt, final)
+        except JournalUnavailable as error:
+            # it is still said; after a crash `interrupted` would be said too, too late to count
+            log.error("journal unavailable", error=str(error))
+        self.report(final)
+
+    def report(self, final: Message) -> None:
+        """Say a final word that the journal holds."""
+        self._unconfirmed.add(final.id)
+        self._tell(final)
+
+    def confirmed(self, message: Message) -> None:
+        """The bus has `message`: if it is a final word, strike it off."""
+        if message.id in self._unconfirmed and isinstance(message, Update | Pong):
+            self._unconfirmed.discard(message.id)
+            self._journal.reported(message.request, message.attempt)
+
+    async def catch_up(self) -> None:
+        """Report what an earlier life of this agent left open, once.
+
+        Raises JournalUnavailable if that cannot be read.
+        """
+        async with self._catching_up:
+            if self.caught_up:
+                return
+            entries = await self._journal.open_entries()
+            self.caught_up = True
+        await asyncio.gather(*(self._report_left(entry) for entry in entries))
+
+    async def _report_left(self, entry: Entry) -> None:
+        if entry.final is not None:
+            self.report(entry.final)
+        elif entry.request is not None:
+            log.warning(
+                "interrupted by a restart", job=entry.request.job, command=entry.request.command
+            )
+            update = closing(entry.request, self._server, RESTARTED, sequence=LAST)
+            await self.record(entry.request, update)

@@ -1,0 +1,104 @@
+"""What becomes of a request: refused before it starts, or ended in this way or that. Pure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from baton.errors import BatonError, Refused
+from baton.messages import Request, State, Update
+from baton.outcome import duration
+from baton.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A final state, and why, for people to read."""
+
+    state: State
+    text: str = ""
+
+
+STOPPED = Verdict(State.INTERRUPTED, "the agent was stopped")
+RESTARTED = Verdict(
+    State.INTERRUPTED,
+    "the agent was restarted while it ran; look at the server before trying again",
+)
+CANCELLED_BEFORE = Verdict(State.CANCELLED, "it was cancelled before it came")
+
+
+def refusal(
+    request: Request,
+    *,
+    host: str,
+    known: Collection[str],
+    under_way: int,
+    most: int,
+    at: datetime,
+) -> Verdict | None:
+    """Why `host`, whose agent knows the commands `known`, does not start `request` at `at`, if it
+    does not.
+
+    Of `most` runs at a time, `under_way` are there.
+    """
+    if request.host not in (None, host):
+        return Verdict(State.REFUSED, f"it is for {request.host}, and this is {host}")
+    if request.command not in known:
+        names = ", ".join(sorted(known)) or "no command"
+        text = f"this agent does not know {request.command}; it knows {names}"
+        return Verdict(State.REFUSED, text)
+    if at > request.deadline:
+        late = duration((at - request.deadline).total_seconds())
+        return Verdict(State.EXPIRED, f"it came {late} after its deadline")
+    if under_way >= most:
+        runs = "1 run is" if under_way == 1 else f"{under_way} runs are"
+        return Verdict(State.REFUSED, f"{runs} under way here, and that is the most")
+    return None
+
+
+def ending(
+    error: BaseException | None, *, asked: Verdict | None = None, overran: float | None = None
+) -> Verdict:
+    """How a run ended whose consumer raised `error`, or returned.
+
+    `asked` is how it was asked to end, if it was; `overran` its time in seconds, if that was up.
+    """
+    if asked is None and overran is not None:
+        asked = Verdict(State.FAILED, f"it took longer than {duration(overran)} and was ended")
+    if asked is not None:
+        if error is None or isinstance(error, asyncio.CancelledError | TimeoutError):
+            return asked
+        return Verdict(asked.state, f"{asked.text}; while stopping: {_said(error)}")
+    if error is None:
+        return Verdict(State.SUCCEEDED)
+    state = State.REFUSED if isinstance(error, Refused) else State.FAILED
+    return Verdict(state, _said(error))
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, BatonError):
+        return str(error)
+    if isinstance(error, asyncio.CancelledError):
+        return "its work was cancelled from within"
+    if isinstance(error, TimeoutError):
+        return f"something timed out: {error}".removesuffix(": ")
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def closing(request: Request, server: Server, verdict: Verdict, sequence: int = 1) -> Update:
+    """The update that ends `request` on `server` without a run of its own."""
+    return Update(
+        source=server.fqdn,
+        job=request.job,
+        request=request.id,
+        attempt=request.attempt,
+        host=server.fqdn,
+        environment=server.environment,
+        command=request.command,
+        sequence=sequence,
+        state=verdict.state,
+        level="error",
+        text=verdict.text,
+    )
