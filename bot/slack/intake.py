@@ -29,7 +29,7 @@ WAIT = 0.7
 """Seconds that one more waits for its turn; with asking's budget this stays under Slack's 3 s."""
 REMEMBERED = 900.0
 """Seconds for which a delivery is known again; Slack's last retry comes after some 6 minutes."""
-MOST_REMEMBERED = 20_000
+MOST_REMEMBERED = 5_000
 
 BUSY = "The bot is very busy: your request was not taken. Ask again in a moment."
 STOPPING = "The bot is being restarted: your request was not taken. Ask again in a moment."

@@ -30,6 +30,8 @@ CONNECTIONS = 2
 QUIET = 600.0
 """Seconds without a message after which a connection is replaced: it may only look alive."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+SHORT_LIFE = 10.0
+"""Seconds; whoever loses connections that are younger waits before the next, longer each time."""
 RETIRE_WITHIN = 4.0
 """Seconds for which a replaced connection stays open for answers that are still due."""
 REASONS = {"link_disabled": "Socket Mode is switched off in the app's settings"}
@@ -119,17 +121,22 @@ class Socket:
 
     async def _lane(self, number: int) -> None:
         old: Connection | None = None
+        short_lived = 0
         while True:
             new = await self._connected(number)
             if old is not None:
                 self._retiring.start(self._retire(old))
-            if await self._lasted(new):
-                old = new
-            else:
-                old = None
+            born = time.monotonic()
+            old = new if await self._lasted(new) else None
+            if old is None:
                 await new.close()
-                if new.reason == "link_disabled":
-                    await asyncio.sleep(LONGEST_PAUSE * random.uniform(0.5, 1))
+            if new.over.is_set() and time.monotonic() - born < SHORT_LIFE:
+                short_lived += 1
+                # Once may be chance; more often, we would hammer at Slack.
+                pause = FIRST_PAUSE * 2 ** min(short_lived - 1, 8) if short_lived > 1 else 0
+                await asyncio.sleep(min(pause, LONGEST_PAUSE) * random.uniform(0.75, 1.25))
+            else:
+                short_lived = 0
 
     async def _lasted(self, connection: Connection) -> bool:
         """Wait for its end; True if it still works and waits for a successor."""
@@ -155,7 +162,7 @@ class Socket:
                 url = await self._ticket()
                 made = await Connection.opened(self._session, url, self, proxy=self._proxy)
             except (BatonError, aiohttp.ClientError, OSError, TimeoutError) as error:
-                reason = _readable(str(error)) or type(error).__name__
+                reason = _why(error)
                 wait = error.seconds if isinstance(error, Throttled) else pause
                 if not self._connections:
                     self._changed(Link.DOWN, reason)
@@ -172,6 +179,13 @@ class Socket:
         """Close a connection that was replaced, once its answers are sent."""
         await self._taking.finish(RETIRE_WITHIN)
         await connection.close()
+
+
+def _why(error: Exception) -> str:
+    """In words, and without the ticket that is in the URL of a failed handshake."""
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return f"Slack refused the connection (HTTP {error.status})"
+    return _readable(str(error)) or type(error).__name__
 
 
 def _readable(reason: str) -> str:

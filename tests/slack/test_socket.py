@@ -173,3 +173,25 @@ async def test_late_answers_are_counted_by_nobody(desk: FakeDesk) -> None:
         assert [reply.error for reply in replies] == [None] * 20
         assert slack.socket.late_acks == 0
         await chat.close()
+
+
+async def test_connections_that_never_last_do_not_hammer(
+    slack: SlackServer, chat: SlackChat
+) -> None:
+    """Slack lets us in and throws us out at once, again and again: we wait longer each time."""
+    started = time.monotonic()
+
+    def dropped() -> bool:
+        slack.socket.drop()
+        return slack.socket.opened >= 8
+
+    await until(dropped)
+    assert time.monotonic() - started > 2
+
+
+async def test_no_ticket_is_shown(slack: SlackServer, chat: SlackChat) -> None:
+    """The URL of a connection is a secret for as long as its ticket is good."""
+    slack.socket.refuse()
+    slack.socket.drop()
+    await until(lambda: "HTTP 503" in chat.link_reason)
+    assert "ticket" not in chat.link_reason
