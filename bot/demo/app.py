@@ -84,7 +84,7 @@ if __name__ == "__main__":
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Shop).serve_forever()
 '''
 
-_TESTS = '''\
+_TESTS = """\
 import unittest
 
 import shop
@@ -107,7 +107,7 @@ class Goods(unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
-'''
+"""
 
 _IMPORT = '''\
 """Reads the goods in, as a shop with a real catalogue would: it takes its time."""
@@ -166,7 +166,7 @@ async def make_repository(folder: Path) -> Path:
     """Make the repository in `folder`, and return it. Raises GitMissing or GitFailed."""
     if shutil.which("git") is None:
         raise GitMissing()
-    folder.mkdir(parents=True)
+    await asyncio.to_thread(folder.mkdir, parents=True)
     await _git(folder, "init", "--quiet")
     await _git(folder, "symbolic-ref", "HEAD", "refs/heads/main")
     for tag, words in (
@@ -174,7 +174,7 @@ async def make_repository(folder: Path) -> Path:
         ("v2", "Sell bread and apples too"),
         ("broken", "Answer faster"),
     ):
-        _write(folder, tag)
+        await asyncio.to_thread(_write, folder, tag)
         await _git(folder, "add", "--all")
         await _git(folder, "commit", "--quiet", "--message", words)
         await _git(folder, "tag", tag)

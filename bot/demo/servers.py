@@ -47,9 +47,7 @@ def settings(name: str, disk: Disk, bus: str, repository: Path, ports: dict[str,
             "bus": BusSettings.model_validate({"url": bus}),
             "server": {"environment": ENVIRONMENT, "fqdn": name},
             "agent": AgentTable(state=disk.folder, heartbeat=5.0, drain=0.0),
-            "deploy": {
-                app: _app(app, name, disk, repository, port) for app, port in ports.items()
-            },
+            "deploy": {app: _app(app, name, disk, repository, port) for app, port in ports.items()},
         }
     )
 

@@ -1,4 +1,4 @@
-"""What is typed goes to the desk, and what the desk replies to the screen. Step 1 (asking), here."""
+"""What is typed goes to the desk, and its reply to the screen. Step 1 of the path (asking) here."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The chat with a line editor: history, completion, and the thread growing above the prompt.
 
-The only importer of prompt_toolkit. What is under way is drawn between the thread and the prompt, and
-drawn again at each change; what is printed stays in the terminal's own scrollback.
+The only importer of prompt_toolkit. What is under way is drawn between the thread and the prompt,
+and drawn again at each change; what is printed stays in the terminal's own scrollback.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
 from bot.terminal.chat import OWN, Chat
-from bot.terminal.lines import Line, line
+from bot.terminal.lines import Line, clean, line
 from bot.terminal.suggestions import suggestions
 from bot.terminal.thread import live
 
@@ -150,15 +150,11 @@ class Editor:
         shown: StyleAndTextTuples = []
         for row in live(self._chat.front.open, columns - 1, max(height // 2, 3)):
             shown += [*_classed(row), ("", "\n")]
+        titles = {thread.content.job: thread.content.title for thread in self._chat.front.open}
+        if self._question and self._question not in titles:
+            self._question = ""  # it has ended meanwhile
         if self._question:
-            title = next(
-                (
-                    thread.content.title
-                    for thread in self._chat.front.open
-                    if thread.content.job == self._question
-                ),
-                "it",
-            )
+            title = clean(titles[self._question])
             return [*shown, ("class:warn", f"Cancel {title}? y or n "), ("", "")]
         return [*shown, ("class:prompt", "› ")]
 

@@ -1,6 +1,6 @@
 """The chat without a line editor: for pipes, files and terminals that cannot move their cursor.
 
-Each line is a command. Its thread is printed as plain text, and the next line waits until it is over.
+Each line is a command. Its thread is printed as plain text; the next line waits until it is over.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class PlainScreen:
 async def talk(chat: Chat, screen: PlainScreen, source: int, *, interactive: bool) -> int:
     """Take commands from the file descriptor `source` until its end; the exit code.
 
-    With `interactive` somebody is typing: there is a prompt, and failures do not count. SIGINT cancels
-    the job that is under way, and leaves when there is none.
+    With `interactive` somebody is typing: there is a prompt, and failures do not count. SIGINT
+    cancels the job that is under way, and leaves when there is none.
     """
     screen.show(chat.welcome)
     stopped = asyncio.Event()

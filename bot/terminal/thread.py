@@ -1,7 +1,7 @@
 """The thread of a job on a terminal: what is new in a post, and what is under way. Pure.
 
-A post is edited in Slack; a terminal only goes on. So each post is compared with what was printed of
-it before. The end of a server is printed after its output, and the end of the job after all servers.
+A post is edited in Slack; a terminal only goes on. So each post is compared with what was printed
+of it before. The end of a server is printed after its output, the end of the job after them all.
 """
 
 from __future__ import annotations

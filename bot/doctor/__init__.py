@@ -1,0 +1,48 @@
+"""`baton doctor`: is everything as it must be? A line for each check, with what mends it.
+
+finding   what a check found; pure
+bot       the checks of a bot: settings, slack, database, bus, agents
+agent     the checks of an agent: settings, folders, programs, bus, whether it is heard
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from baton.errors import BatonError
+from bot.doctor.finding import Mark, fail
+
+_BOT_TABLES = {"slack", "database", "bot", "allow", "environments"}
+
+
+async def examine(
+    file: Path | None, environ: Mapping[str, str], tell: Callable[[str], object]
+) -> int:
+    """Tell each finding as it comes; 1 if anything is to be mended, else 0."""
+    if is_agents(file, environ):
+        from bot.doctor.agent import examine_agent as checks
+    else:
+        from bot.doctor.bot import examine_bot as checks
+    failed = 0
+    try:
+        async for finding in checks(file, environ):
+            failed += finding.mark is Mark.FAIL
+            tell(str(finding))
+    except BatonError as error:
+        failed += 1
+        tell(str(fail("bus", error)))
+    tell("All is well." if not failed else f"{failed} to mend.")
+    return 1 if failed else 0
+
+
+def is_agents(file: Path | None, environ: Mapping[str, str]) -> bool:
+    """Whether the settings are those of an agent: they tell of a server, not of Slack."""
+    if file is None:
+        return bool(environ.get("BATON_ENVIRONMENT"))
+    try:
+        tables = set(tomllib.loads(file.read_text()))
+    except (OSError, ValueError):
+        return False  # the checks of a bot say what is wrong with the file
+    return bool(tables) and not tables & _BOT_TABLES and tables != {"bus"}

@@ -1,0 +1,75 @@
+"""Checks of an agent, on its own server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from baton.errors import BatonError
+from baton.exchanges import agent_queue
+from baton.extensions import installed
+from baton.server import Server
+from baton.service import set_up_consumers
+from baton.settings import AGENT_VARIABLES, AgentSettings, load
+from bot.doctor.bus import agents, bus, queues
+from bot.doctor.finding import Finding, fail, ok
+
+
+async def examine_agent(file: Path | None, environ: Mapping[str, str]) -> AsyncIterator[Finding]:
+    """Each check of the agent that `file` describes, as it is done."""
+    name = str(file) if file else "the environment"
+    try:
+        settings = load(AgentSettings, file, AGENT_VARIABLES, environ)
+        server = Server.discover(settings.server, file=name)
+        server, consumers = set_up_consumers(server, installed(), settings.commands, name)
+    except BatonError as error:
+        yield fail("settings", error)
+        return
+    does = ", ".join(sorted(consumer.consumer_name for consumer in consumers))
+    apps = ", ".join(server.app_names) or "no apps"
+    yield ok("settings", f"{name}: {server.fqdn} in {server.environment} runs {apps}; does {does}")
+    yield writable("journal", settings.agent.state)
+    for app, table in (settings.commands.get("deploy") or {}).items():
+        yield writable(f"{app}", Path(table["path"]))
+        if "repository" in table:
+            yield program("git")
+    if not settings.bus.urls:
+        yield fail("bus", "[bus] url is not set", "set it, or BATON_BUS_URL.")
+        return
+    async with bus(settings.bus.urls) as (channel, found):
+        yield found
+        if channel is not None:
+            inbox = agent_queue(server.fqdn)
+            for finding in await queues(channel, [(inbox, "the agent")]):
+                yield finding
+            for finding in await agents(channel, server.fqdn):
+                yield finding
+
+
+def writable(what: str, folder: Path) -> Finding:
+    """Whether files can be made in `folder`, or it can be made itself."""
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        who = f"user {os.geteuid()}"
+        return fail(
+            what,
+            f"{folder}: nothing can be written in {there} ({error.strerror})",
+            f"make it a folder that {who}, whom the agent runs as, may write to.",
+        )
+    return ok(what, f"{folder} can be written" + ("" if there == folder else ", once it is made"))
+
+
+def program(name: str) -> Finding:
+    """Whether a program is installed."""
+    found = shutil.which(name)
+    if found is None:
+        return fail(name, "it was not found", f"install it (Debian: apt install {name}).")
+    return ok(name, found)

@@ -1,0 +1,127 @@
+"""Checks of the bus, and of who is on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from baton.api import API
+from baton.channel import Channel, Delivery, connect
+from baton.errors import BatonError, InvalidMessage, Unroutable
+from baton.exchanges import DEAD_QUEUE, DISCOVER, INPUT, OUTPUT, Queue
+from baton.messages import Discover, Heartbeat, decode, new_id, now
+from bot.doctor.finding import Finding, clocks, fail, note, ok
+
+CONNECT_WITHIN = 10.0
+HEARD_WITHIN = 20.0
+"""Seconds to wait for a first heartbeat: more than the interval of an agent's."""
+QUIET = 2.0
+"""Seconds without a new agent after which we wait for no more."""
+CLOCK_MOST = 2.0
+"""Seconds by which an agent's clock may differ."""
+
+
+@asynccontextmanager
+async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, Finding]]:
+    """The bus at `urls`, if it answers, and what is to be said of it."""
+    try:
+        channel = await connect(urls, name="baton doctor")
+    except BatonError as error:
+        yield None, fail("bus", error)
+        return
+    try:
+        async with asyncio.timeout(CONNECT_WITHIN):
+            await channel.wait_up()
+    except TimeoutError:
+        text = f"{channel.url} cannot be reached: {channel.link_reason}"
+        yield None, fail("bus", text, "start RabbitMQ, or mend [bus] url (BATON_BUS_URL).")
+    else:
+        yield channel, ok("bus", f"{channel.broker} at {channel.url}")
+    finally:
+        await channel.close()
+
+
+async def queues(channel: Channel, expected: Iterable[tuple[Queue, str]]) -> list[Finding]:
+    """How much waits in each queue. `expected` says who makes it if it is not there."""
+    found: list[Finding] = []
+    for queue, maker in expected:
+        depth = await channel.depth(queue)
+        if depth is None:
+            found.append(note("queue", f"{queue.name} is not there yet", f"{maker} makes it."))
+        else:
+            found.append(ok("queue", f"{queue.name}: {depth} waiting"))
+    dead = await channel.depth(DEAD_QUEUE)
+    if dead:
+        found.append(
+            note("queue", f"dead: {dead} messages that nobody could handle", "baton dead list.")
+        )
+    return found
+
+
+async def agents(
+    channel: Channel, this: str = "", heard_within: float = HEARD_WITHIN
+) -> list[Finding]:
+    """Who sends heartbeats, and whether their clocks agree with ours. `this` is a server that must
+    be among them."""
+    heard: dict[str, float] = {}
+    some = asyncio.Event()
+
+    async def take(delivery: Delivery) -> None:
+        await delivery.ack()
+        try:
+            beat = decode(delivery.envelope.body)
+        except InvalidMessage:
+            return
+        if isinstance(beat, Heartbeat) and not beat.leaving:
+            heard.setdefault(beat.facts.host, (beat.time - now()).total_seconds())
+            some.set()
+
+    # Named so that a broker user who may only use the bot's own queues may use this one.
+    queue = Queue(f"bot.doctor.{new_id()}", expires=60.0, ttl=60.0, dead_letter="")
+    await channel.declare(queue, [(OUTPUT, "heartbeat.#")])
+    subscription = await channel.consume(queue, take)
+    try:
+        await _ask_who_is_there(channel)
+        await _until_quiet(some, heard_within)
+    finally:
+        await subscription.cancel()
+    return _agents_found(heard, this, heard_within)
+
+
+async def _ask_who_is_there(channel: Channel) -> None:
+    try:
+        await API(channel).publish(
+            INPUT, DISCOVER, Discover(source="doctor"), mandatory=True, timeout=5.0
+        )
+    except Unroutable:
+        return  # no agent has an inbox on this bus: the silence that follows says so
+
+
+async def _until_quiet(some: asyncio.Event, within: float) -> None:
+    wait = within
+    while True:
+        some.clear()
+        try:
+            async with asyncio.timeout(wait):
+                await some.wait()
+        except TimeoutError:
+            return
+        wait = QUIET
+
+
+def _agents_found(heard: dict[str, float], this: str, within: float) -> list[Finding]:
+    start = "start it: baton agent --config FILE."
+    if not heard:
+        who = this or "no agent"
+        text = f"{who} was {'not ' if this else ''}heard within {within:g} s"
+        return [fail("agents", text, start)]
+    names = sorted(heard)
+    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    found = [ok("agents", f"{len(names)} heard: {shown}")]
+    if this and this not in heard:
+        found.append(fail("agents", f"{this}, this server, was not heard", start))
+    others = {name: skew for name, skew in heard.items() if name != this}
+    if others or not this:
+        found.append(clocks(others, CLOCK_MOST))
+    return found

@@ -1,0 +1,61 @@
+"""What a check found, in a line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from baton.errors import BatonError
+
+
+class Mark(StrEnum):
+    """`NOTE` is worth knowing, `FAIL` is to be mended."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, what was found, and how to mend it if need be."""
+
+    mark: Mark
+    what: str
+    text: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        fix = f"  Fix: {self.fix}" if self.fix else ""
+        return f"{self.mark.value:<4}  {self.what:<9}  {' '.join(self.text.split())}{fix}"
+
+
+def ok(what: str, text: str) -> Finding:
+    """It is as it should be."""
+    return Finding(Mark.OK, what, text)
+
+
+def note(what: str, text: str, fix: str = "") -> Finding:
+    """It works, and yet should be known."""
+    return Finding(Mark.NOTE, what, text, fix)
+
+
+def fail(what: str, error: BatonError | str, fix: str = "") -> Finding:
+    """It does not work. Our own errors say themselves what to do."""
+    return Finding(Mark.FAIL, what, str(error), fix)
+
+
+def clocks(skews: Mapping[str, float], most: float) -> Finding:
+    """Whether our clock agrees with others': `skews` are seconds that theirs are ahead of ours."""
+    if not skews:
+        return note("clock", "nobody was there to compare it with")
+    name, worst = max(skews.items(), key=lambda item: abs(item[1]))
+    if abs(worst) <= most:
+        return ok("clock", f"within {max(abs(worst), 0.1):.1f} s of {', '.join(sorted(skews))}")
+    way = "ahead of" if worst > 0 else "behind"
+    return fail(
+        "clock",
+        f"{name} is {abs(worst):.0f} s {way} this machine: what is sent may expire too early",
+        "set both clocks by NTP (Debian: apt install systemd-timesyncd).",
+    )
