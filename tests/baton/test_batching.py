@@ -1,0 +1,83 @@
+"""Commits that are shared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from baton.batching import Batcher
+
+
+class Disk:
+    """Writes batches when it is let, and keeps them."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def write(self, items: Sequence[int]) -> Sequence[int | Exception]:
+        self.batches.append(list(items))
+        await self.free.wait()
+        if 13 in items:
+            raise OSError("full")
+        return [ValueError(item) if item < 0 else item * 10 for item in items]
+
+
+async def test_what_comes_meanwhile_shares_the_next_batch() -> None:
+    """The first goes at once and alone; all that come while it is written go together, in
+    order."""
+    disk = Disk()
+    disk.free.clear()
+    batcher = Batcher(disk.write)
+    first = asyncio.create_task(batcher.submit(0))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(batcher.submit(number)) for number in range(1, 6)]
+    await asyncio.sleep(0)
+    disk.free.set()
+    assert await asyncio.gather(first, *others) == [0, 10, 20, 30, 40, 50]
+    assert disk.batches == [[0], [1, 2, 3, 4, 5]]
+    await batcher.drained()
+
+
+async def test_no_batch_is_larger_than_the_most() -> None:
+    """A flood is cut into pieces, none lost."""
+    disk = Disk()
+    batcher = Batcher(disk.write, most=4)
+    assert await asyncio.gather(*map(batcher.submit, range(10))) == [*range(0, 100, 10)]
+    assert [len(batch) for batch in disk.batches] == [4, 4, 2]
+
+
+async def test_an_item_fails_alone() -> None:
+    """A result that is an error is raised to its submitter, and to nobody else."""
+    batcher = Batcher(Disk().write)
+    good, bad = await asyncio.gather(batcher.submit(1), batcher.submit(-1), return_exceptions=True)
+    assert good == 10
+    assert isinstance(bad, ValueError)
+
+
+async def test_a_batch_fails_as_a_whole() -> None:
+    """What the flush raises is raised to each; the next batch is none the worse for it."""
+    batcher = Batcher(Disk().write)
+    results = await asyncio.gather(batcher.submit(1), batcher.submit(13), return_exceptions=True)
+    assert [str(result) for result in results] == ["full", "full"]
+    assert await batcher.submit(2) == 20
+
+
+async def test_who_gives_up_does_not_disturb_the_others() -> None:
+    """A cancelled submitter leaves its item in the batch."""
+    disk = Disk()
+    disk.free.clear()
+    batcher = Batcher(disk.write)
+    gone, staying = (asyncio.create_task(batcher.submit(number)) for number in (1, 2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    disk.free.set()
+    assert await staying == 20
+    assert disk.batches == [[1, 2]]
+    await batcher.drained()
