@@ -81,6 +81,13 @@ STANDING_QUEUES = (
 """The queues, with their bindings, that every channel makes sure of."""
 
 
+def known(exchange: str) -> None:
+    """Raises ValueError if `exchange` is not one of EXCHANGES."""
+    names = [item.name for item in EXCHANGES]
+    if exchange not in names:
+        raise ValueError(f"{exchange} is not one of the exchanges {', '.join(names)}")
+
+
 def retry_queue(seconds: float) -> Queue:
     """The tier in which a message waits for at least `seconds`, or the longest there is."""
     return next((queue for queue in RETRY_QUEUES if (queue.ttl or 0) >= seconds), RETRY_QUEUES[-1])

@@ -13,7 +13,7 @@ from functools import cache
 
 from baton.channel import CONFIRM_WITHIN, Envelope, Handler, Link
 from baton.errors import Blocked, Disconnected, Unroutable
-from baton.exchanges import RETRY, STANDING_QUEUES, Queue, retry_queue
+from baton.exchanges import RETRY, STANDING_QUEUES, Queue, known, retry_queue
 from baton.link import Handlers, Linked
 from baton.memory_queues import Exchanges, Holder, MemoryQueue, Message, Timer
 
@@ -110,6 +110,11 @@ class MemoryChannel(Linked):
         self._handlers = Handlers()
         self._bus.join(self)
 
+    @property
+    def broker(self) -> str:
+        """What it is: a bus of this process, which no other process can see."""
+        return "a bus in memory"
+
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()) -> None:
         """Make sure of a queue and its bindings."""
         if self.link is not Link.DOWN:
@@ -139,6 +144,7 @@ class MemoryChannel(Linked):
     def _publish(
         self, exchange: str, keys: Sequence[str], envelope: Envelope, mandatory: bool
     ) -> None:
+        known(exchange)
         if self.link is Link.DOWN:
             raise Disconnected(url=self.url, reason=self.link_reason)
         if self.link is Link.BLOCKED:

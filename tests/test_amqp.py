@@ -202,14 +202,6 @@ async def test_a_channel_error_is_mended(open_channel: Opener) -> None:
     await until(lambda: got == ["a"])
 
 
-async def test_an_unknown_exchange_is_the_callers_mistake(open_channel: Opener) -> None:
-    """Publishing to an exchange that is not of the wire contract never reaches the broker."""
-    channel = await open_channel()
-    with pytest.raises(ValueError, match="elsewhere is not one of the exchanges"):
-        await channel.publish("elsewhere", "k", Envelope(b""))
-    assert channel.link is Link.UP
-
-
 async def test_a_late_confirm_or_return_does_no_harm(broker: Broker, open_channel: Opener) -> None:
     """Publishes that were given up during an alarm and are answered after it disturb nobody."""
     channel = await open_channel()

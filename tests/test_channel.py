@@ -306,6 +306,14 @@ async def test_nobody_listening_is_an_error(bus: Bus) -> None:
     assert await until(lambda: channel.depth(WORK)) == 1
 
 
+async def test_an_unknown_exchange_is_the_callers_mistake(bus: Bus) -> None:
+    """Publishing to an exchange that is not of the wire contract never reaches the bus."""
+    channel = await bus.open()
+    with pytest.raises(ValueError, match=r"elsewhere is not one of the exchanges baton\.in"):
+        await channel.publish("elsewhere", "k", letter("a"))
+    assert channel.link is Link.UP
+
+
 async def test_each_publish_learns_its_own_fate(bus: Bus) -> None:
     """Of publishes under way together, with one id for all, exactly those without a queue fail."""
     channel = await work_queue(bus)

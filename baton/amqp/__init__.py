@@ -8,6 +8,7 @@ robust mode has come back without its consumers, and acknowledges one message at
     publisher     confirmed publishes, pipelined; knows whether the broker takes messages
     subscription  a consumer, before and after a reconnect
     settling      acknowledgements in batches
+    gathering     frames of one turn of the event loop in one write
     wire          Baton's values <-> AMQP's; pure
 """
 

@@ -18,7 +18,7 @@ from baton.amqp.session import Binding, Session, answered
 from baton.amqp.subscription import AmqpDelivery, AmqpSubscription
 from baton.channel import CONFIRM_WITHIN, Envelope, Handler, Link
 from baton.errors import BatonError, Blocked, Disconnected, QueueMismatch, SettingsError
-from baton.exchanges import EXCHANGES, RETRY, STANDING_QUEUES, Queue, retry_queue
+from baton.exchanges import RETRY, STANDING_QUEUES, Queue, known, retry_queue
 from baton.link import Handlers, Linked
 
 T = TypeVar("T")
@@ -35,8 +35,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 
 STEADY_AFTER = 10.0
 """A link that was up for this long, in seconds, starts over with the shortest pause."""
-
-_NAMES = frozenset(exchange.name for exchange in EXCHANGES)
 
 
 def pause(attempt: int, chance: float) -> float:
@@ -95,6 +93,11 @@ class AmqpChannel(Linked):
         channel = cls(urls, name, watch_every)
         channel._task = asyncio.create_task(channel._run(), name=f"{name}: bus")
         return channel
+
+    @property
+    def broker(self) -> str:
+        """What answers there and its version; empty while nothing does."""
+        return self._session.broker if self._session is not None else ""
 
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()) -> None:
         """Make sure of a queue and its bindings."""
@@ -175,8 +178,7 @@ class AmqpChannel(Linked):
         mandatory: bool,
         timeout: float,
     ) -> None:
-        if exchange not in _NAMES:
-            raise ValueError(f"{exchange} is not one of the exchanges {sorted(_NAMES)}")
+        known(exchange)
         if self._session is None:
             raise Disconnected(url=self.url, reason=self.link_reason)
         if self.link is Link.BLOCKED:
@@ -260,6 +262,8 @@ class AmqpChannel(Linked):
                     url=session.url, reason=f"the queue {waiting[0].queue.name} does not answer"
                 ) from None
             consumed.add(waiting[0])
+        if session.ended.done():
+            raise Disconnected(url=session.url, reason=session.ended.result())
         self.url = session.url
         self._blocked(session.publisher.is_blocked)
         log.info("connected to the bus", url=self.url, queues=len(consumed))
@@ -271,7 +275,7 @@ class AmqpChannel(Linked):
             if session.ended.done():
                 break
             try:
-                await answered(session.watch(lambda: self._subscriptions), session.url)
+                await answered(session.watch(self._subscriptions), session.url)
             except (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected) as error:
                 session.fault(f"the watchdog had no answer: {_why(error)}")
         return session.ended.result()

@@ -59,8 +59,12 @@ class Publisher:
         # A returned message is known by its id alone, so one id is under way only once at a time.
         while (earlier := self._ids.get(envelope.id)) is not None:
             await asyncio.wait({earlier}, timeout=max(0.0, deadline - loop.time()))
-            if loop.time() >= deadline:
-                break
+            if not earlier.done():
+                raise Unconfirmed(
+                    key=keys[0],
+                    exchange=exchange,
+                    reason="a message with the same id is still under way",
+                )
         # A task of its own: given up, it still takes the late confirm or return, and what the
         # client does to it when the connection dies does not cancel us.
         task: asyncio.Task[object] = loop.create_task(

@@ -18,6 +18,7 @@ from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, 
 from pamqp.commands import Basic
 
 from baton.amqp import wire
+from baton.amqp.gathering import Gathering
 from baton.amqp.publisher import Publisher
 from baton.amqp.settling import Settler
 from baton.amqp.subscription import AmqpDelivery, AmqpSubscription, delivery
@@ -73,6 +74,12 @@ class Session:
             raise
         return session
 
+    @property
+    def broker(self) -> str:
+        """What the broker calls itself, and its version."""
+        said = self._incoming.server_properties
+        return f"{_text(said.get('product'))} {_text(said.get('version'))}"
+
     async def declare(self, bindings: Iterable[Binding]) -> None:
         """Make sure of queues and bindings. Raises QueueMismatch if a queue has other settings."""
         async with self._scratch() as channel:
@@ -99,6 +106,7 @@ class Session:
         channel.on_consumer_cancel_callbacks.add(
             lambda _: self.fault(f"the broker took away the queue {subscription.queue.name}")
         )
+        subscription.tag = ""
         subscription.settler = Settler(channel)
         self._settlers.append(subscription.settler)
         await channel.basic_qos(prefetch_count=subscription.prefetch, timeout=ANSWER_WITHIN)
@@ -106,6 +114,8 @@ class Session:
             subscription.queue.name, subscription.receive, timeout=ANSWER_WITHIN
         )
         subscription.tag = answer.consumer_tag or ""
+        if subscription.cancelled:
+            await channel.basic_cancel(subscription.tag, timeout=ANSWER_WITHIN)
 
     async def get(self, queue: Queue) -> AmqpDelivery | None:
         """One message of `queue`, if there is one."""
@@ -125,11 +135,12 @@ class Session:
         found = await self._look(queue.name)
         return None if found is None else found[0]
 
-    async def watch(self, subscriptions: Callable[[], Sequence[AmqpSubscription]]) -> None:
+    async def watch(self, subscriptions: Sequence[AmqpSubscription]) -> None:
         """Prove that the broker has our consumers; a fault if it has not, or does not answer."""
         wanted: dict[str, int] = {}
-        for subscription in subscriptions():
-            wanted[subscription.queue.name] = wanted.get(subscription.queue.name, 0) + 1
+        for subscription in subscriptions:
+            if subscription.tag:  # else it is about to consume
+                wanted[subscription.queue.name] = wanted.get(subscription.queue.name, 0) + 1
         for name, count in wanted.items():
             found = await self._look(name)
             if found is None or found[1] < count:
@@ -185,10 +196,16 @@ class Session:
         self.fault("the connection was closed" if error is None else wire.why(error))
 
 
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "unknown")
+
+
 async def _connect(url: str, name: str) -> AbstractConnection:
     try:
         return await aiormq.connect(
-            wire.dialled(url), client_properties={"connection_name": name, "product": "Baton"}
+            wire.dialled(url),
+            client_properties={"connection_name": name, "product": "Baton"},
+            transport_factory=Gathering(),
         )
     except InvalidFrameError as error:
         if "OpenOk" not in str(error):

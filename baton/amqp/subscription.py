@@ -80,7 +80,7 @@ class AmqpSubscription:
             return
         self.cancelled = True
         self.forget(self)
-        if self.settler is not None and not self.settler.channel.is_closed:
+        if self.tag and self.settler is not None and not self.settler.channel.is_closed:
             call = asyncio.ensure_future(self.settler.channel.basic_cancel(self.tag, timeout=5))
             await asyncio.wait({call})
             if not call.cancelled():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """TLS for a server on 127.0.0.1, and the file with the certificate that clients are to trust."""
+    """TLS for a server on 127.0.0.1, and the file with the certificate that clients need."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
     name = "-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"

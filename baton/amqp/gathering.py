@@ -1,0 +1,55 @@
+"""Frames written in one turn of the event loop leave together, in one system call."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from yarl import URL
+
+
+class _Writer:
+    """A StreamWriter that waits for the end of the turn before it writes."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._parts: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    async def drain(self) -> None:
+        self._flush()
+        await self._writer.drain()
+
+    def write_eof(self) -> None:
+        self._flush()
+        self._writer.write_eof()
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._writer.write(b"".join(parts))
+
+
+class Gathering(TransportFactory):
+    """Connects as the client would, over TCP or TLS, and gathers what is written."""
+
+    async def create(
+        self, url: URL, **options: Any
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open the transport to `url`."""
+        kind = TLSTransportFactory if url.scheme == "amqps" else TCPTransportFactory
+        reader, writer = await kind().create(url, **options)
+        return reader, cast("asyncio.StreamWriter", _Writer(writer))
