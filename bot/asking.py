@@ -29,32 +29,33 @@ def plan(command: Command, ask: Ask, servers: Sequence[Seen], source: str) -> Ne
     """The job that `command` makes for the servers it means.
 
     A change is sent to each server by name, so that a missing one is known at once; what only
-    looks is broadcast. Raises UsageError if no known server is meant.
+    looks is broadcast to its environment. Raises UsageError if no known server is meant.
     """
     target = command.target
     meant = chosen(servers, target)
+    environments = sorted({server.facts.environment for server in meant})
     job = Job(
         id=new_id(),
         key=ask.key,
         command=command.name,
         arguments=command.model_dump(mode="json"),
         title=command.title(),
-        environment=target.environment or meant[0].facts.environment,
+        environment=", ".join(environments),
         app=target.app,
         asked_by=ask.asker,
         place=ask.place,
         asked=ask.at,
     )
     deadline = ask.at + timedelta(seconds=command.accept_within)
-    if command.reach is Reach.ALL and target.host is None:
-        request = _request(command, job, None, deadline, source)
+    if command.reach is Reach.ALL and target.host is None and target.environment is not None:
+        request = _request(command, job, target.environment, None, deadline, source)
         key = command_key(command.name, job.environment, target.app)
         sendings = [Sending(request.id, job.id, "", INPUT, key, request, True, deadline)]
         requests = [(server.facts.host, request) for server in meant]
     else:
         requests = [
-            (host, _request(command, job, host, deadline, source))
-            for host in (server.facts.host for server in meant)
+            (facts.host, _request(command, job, facts.environment, facts.host, deadline, source))
+            for facts in (server.facts for server in meant)
         ]
         sendings = [
             Sending(request.id, job.id, host, INPUT, host_key(host), request, True, deadline)
@@ -68,7 +69,12 @@ def plan(command: Command, ask: Ask, servers: Sequence[Seen], source: str) -> Ne
 
 
 def _request(
-    command: Command, job: Job, host: str | None, deadline: datetime, source: str
+    command: Command,
+    job: Job,
+    environment: str,
+    host: str | None,
+    deadline: datetime,
+    source: str,
 ) -> Request:
     return Request(
         source=source,
@@ -76,7 +82,7 @@ def _request(
         job=job.id,
         command=command.name,
         arguments=job.arguments,
-        environment=job.environment,
+        environment=environment,
         host=host,
         deadline=deadline,
         timeout=command.timeout,

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -22,7 +22,7 @@ from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.front import Front
 from bot.hearing import Hearing
-from bot.leader import Leader
+from bot.leader import SECONDS, Leader
 from bot.policy import Policy
 from bot.roster import Roster
 from bot.sending import Sender
@@ -52,30 +52,38 @@ class Bot:
         *,
         name: str = "",
         retention: timedelta = timedelta(days=90),
+        lease: float = SECONDS,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self.name = name or f"{socket.gethostname()}/{os.getpid()}/{new_id()[:4]}"
+        # two bots, or one before and after a restart, may share the name that they were given
+        self.name = f"{name or socket.gethostname()}/{os.getpid()}/{new_id()[:6]}"
         self.store = store
         self.channel = channel
         self.roster = Roster(clock)
         self._commands = commands
         self._clock = clock
         self._retention = retention
+        self._lease = lease
         self._deliveries: dict[str, Delivery] = {}
         self.teller = Teller(store, commands, self.roster, self._deliveries)
         self.sender = Sender(store, channel, self.teller.touch, poll=POLL, clock=clock)
         self.hearing = Hearing(store, channel, self.roster, self.teller.touch, clock)
-        self.leader = Leader(store.leases, self.name, self._begin, self._end)
+        self.leader = Leader(store.leases, self.name, self._begin, self._end, seconds=lease)
         self.desk = Desk(
             store, commands, policy, self.roster, wake=self._news, source=self.name, clock=clock
         )
         self._always: list[asyncio.Task[None]] = []
         self._leading: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
         self._fronts: list[Front] = []
+        self._failure: BaseException | None = None
+        self._has_failed = asyncio.Event()
 
     def show_in(self, *fronts: Front) -> None:
         """Show jobs in `fronts`, each those that were asked there."""
         self._fronts += fronts
+        if self.leader.leading:
+            self._deliver_to(fronts)
 
     async def start(self) -> None:
         """Begin. Nothing waits for the bus or for leadership: asks are taken at once."""
@@ -83,34 +91,65 @@ class Bot:
         self.roster.link_changed(self.channel.link)
         await self._fill_roster()
         self._always = [
-            _task(self.leader.run(), "leadership"),
-            _task(self._look_around(), "looking around"),
+            self._task(self.leader.run(), "leadership"),
+            self._task(self._look_around(), "looking around"),
         ]
+
+    async def failed(self) -> NoReturn:
+        """Wait until a part of the bot ends by an error of ours, and raise that error.
+
+        The bot works no longer then, or only half: `stop` it, and let a supervisor start it anew.
+        """
+        await self._has_failed.wait()
+        assert self._failure is not None
+        raise self._failure
 
     async def stop(self) -> None:
         """Stop working; what is under way is taken up by the next bot."""
         await _stopped(self._always)
 
     async def _begin(self) -> None:
-        for front in self._fronts:
-            self._deliveries[front.name] = Delivery(
-                front, self.store.posts, self.teller.settled, clock=self._clock
-            )
-        await self.hearing.start()
+        await self._fill_roster()
+        self._deliver_to(self._fronts)
+        # not awaited: the lease must be renewed however long the bus takes to answer
+        self._listening = self._task(self.hearing.start(), "hearing")
         self._leading = [
-            _task(self.sender.run(), "sending"),
-            _task(self.teller.run(), "telling"),
-            _task(self._discover(), "discovery"),
-            _task(self._prune(), "pruning"),
+            self._task(self.sender.run(), "sending"),
+            self._task(self.teller.run(), "telling"),
+            self._task(self._discover(), "discovery"),
+            self._task(self._prune(), "pruning"),
         ]
 
     async def _end(self) -> None:
+        if self._listening is not None:
+            await asyncio.wait([self._listening])
         await self.hearing.stop()
         await _stopped(self._leading)
         for delivery in self._deliveries.values():
             await delivery.close()
         self._deliveries.clear()
         self.teller.forget()
+
+    def _deliver_to(self, fronts: Iterable[Front]) -> None:
+        for front in fronts:
+            self._deliveries[front.name] = Delivery(
+                front,
+                self.store.posts,
+                self.teller.settled,
+                claim=self._lease,
+                clock=self._clock,
+            )
+
+    def _task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._part_ended)
+        return task
+
+    def _part_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("a part of the bot failed", part=task.get_name(), exc_info=error)
+            self._failure = self._failure or error
+            self._has_failed.set()
 
     def _news(self, job: str) -> None:
         """Somebody asked, here: if another bot leads it sees so in the database."""
@@ -121,7 +160,6 @@ class Bot:
     def _link_changed(self, link: Link) -> None:
         log.info("link to the bus", state=link.value, bus=self.channel.url)
         self.roster.link_changed(link)
-        self.teller.touch_all()
         if link is Link.UP:
             self.sender.wake()
 
@@ -130,15 +168,21 @@ class Bot:
         while True:
             try:
                 if self.leader.leading:
+                    self.teller.look()
                     self.teller.compare(await self.store.ledger.untold())
-                    seeing = self.roster.seeing_since
-                    for job in await self.store.ledger.overdue(self._clock(), seeing):
-                        self.teller.touch(job)
+                    await self._close_overdue()
                 else:
                     await self._fill_roster()
             except DatabaseUnavailable as error:
                 log.warning("cannot look around", error=str(error))
             await asyncio.sleep(POLL if self.leader.leading else LOOK)
+
+    async def _close_overdue(self) -> None:
+        at = self._clock()
+        due = await self.store.ledger.next_deadline()
+        if due is not None and due <= at:
+            for job in await self.store.ledger.overdue(at, self.roster.seeing_since):
+                self.teller.touch(job)
 
     async def _fill_roster(self) -> None:
         with contextlib.suppress(DatabaseUnavailable):
@@ -164,20 +208,6 @@ class Bot:
             except DatabaseUnavailable as error:
                 log.warning("old jobs not cleared", error=str(error))
             await asyncio.sleep(PRUNE)
-
-
-def _task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    task = asyncio.create_task(work, name=name)
-    task.add_done_callback(_crashed)
-    return task
-
-
-def _crashed(task: asyncio.Task[None]) -> None:
-    """A part of the bot that ends by an error of ours takes the bot with it: a supervisor starts
-    it anew."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("the bot stops", part=task.get_name(), exc_info=error)
-        os.kill(os.getpid(), 15)
 
 
 async def _stopped(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -16,15 +16,7 @@ from datetime import datetime
 import structlog
 
 from baton.messages import now
-from bot.front import (
-    Front,
-    FrontError,
-    Gone,
-    Post,
-    Throttled,
-    Unpostable,
-    Unreachable,
-)
+from bot.front import Front, FrontError, Gone, Post, Throttled, Uncertain, Unpostable, Unreachable
 from bot.jobs import Job
 from bot.posts import Budget, Slot, choose
 from bot.store import PostRow
@@ -33,14 +25,23 @@ from bot.store.posts import Posts
 
 log = structlog.get_logger(__name__)
 
-BACKOFF, BACKOFF_MOST = 0.5, 30.0
+BACKOFF, BACKOFF_MOST = 0.5, 10.0
 """Seconds before a failed call is tried again: doubled each time, up to the most."""
+SETTLES = 2.0
+"""Seconds after which a message whose posting got no answer is there, or never will be."""
+CLAIM = 6.0
+"""Seconds within which whoever noted that a post begins must have called the front end."""
+TRIES = 5
+"""After so many faults of ours, or threads that vanish, in a row a post is given up."""
+LAST_CALLS = 3.0
+"""Seconds that calls under way are given when we stop: what is answered need not be looked for."""
 
 
 class Delivery:
-    """Delivers the posts of one front end, channel by channel.
+    """Delivers the posts of one front end, channel by channel, one call at a time in each.
 
-    `settled` is called with a job all of whose posts are as wanted.
+    `settled` is called with a job all of whose posts are as wanted. `claim` and `settles` are in
+    seconds: see CLAIM and SETTLES.
     """
 
     def __init__(
@@ -49,12 +50,16 @@ class Delivery:
         posts: Posts,
         settled: Callable[[str], None],
         *,
+        claim: float = CLAIM,
+        settles: float = SETTLES,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._front = front
         self._posts = posts
         self._settled = settled
+        self._claim = claim
+        self._settles = settles
         self._clock = clock
         self._monotonic = monotonic
         self._budget = Budget.of(front.limits, monotonic())
@@ -63,13 +68,13 @@ class Delivery:
         self._refs: dict[str, str] = {}
         self._some: dict[str, asyncio.Event] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
+        self._closing = False
 
     def want(self, job: Job, posts: Iterable[Post], rows: Mapping[str, PostRow]) -> bool:
         """Have `posts` of `job` shown, as they are now; whether they are already.
 
         `rows` is what the database knows of them.
         """
-        channel = job.place.channel
         slots = self._of_job.setdefault(job.id, {})
         for post in posts:
             slot = slots.get(post.key)
@@ -79,12 +84,19 @@ class Delivery:
                 if slot.settled:
                     slot.waiting_since = self._monotonic()
                 slot.post = post
-        waiting = {key: slot for key, slot in slots.items() if not slot.settled}
-        if not waiting:
-            return True
-        self._slots.setdefault(channel, {}).update(waiting)
-        self._work_on(channel)
-        return False
+        channel = job.place.channel
+        queue = self._slots.setdefault(channel, {})
+        for key, slot in slots.items():
+            if slot.settled:
+                # it may have changed there and back before anybody came to show it
+                queue.pop(key, None)
+            else:
+                queue[key] = slot
+        if queue or channel in self._workers:
+            self._work_on(channel)
+        else:
+            del self._slots[channel]
+        return all(slot.settled for slot in slots.values())
 
     def knows(self, job: str) -> bool:
         """Whether the posts of `job` are in hand, so that the database need not be asked for
@@ -93,8 +105,11 @@ class Delivery:
 
     def forget(self, job: str) -> None:
         """`job` is told: nothing more will be wanted of it."""
-        for key in self._of_job.pop(job, {}):
+        for key, slot in self._of_job.pop(job, {}).items():
             self._refs.pop(key, None)
+            channel = slot.place.channel
+            if self._slots.get(channel, {}).pop(key, None) is not None:
+                self._some[channel].set()
 
     def oldest_waiting(self) -> float:
         """For how long the oldest post has been waiting, in seconds."""
@@ -102,12 +117,18 @@ class Delivery:
         return self._monotonic() - min(waits) if waits else 0.0
 
     async def close(self) -> None:
-        """Stop. What is not shown yet is shown by the next bot."""
+        """Stop. Calls under way are given a moment; what is not shown is shown by the next bot."""
+        self._closing = True
+        for some in self._some.values():
+            some.set()
         workers = list(self._workers.values())
-        for worker in workers:
+        if not workers:
+            return
+        _, late = await asyncio.wait(workers, timeout=LAST_CALLS)
+        for worker in late:
             worker.cancel()
-        if workers:
-            await asyncio.wait(workers)
+        if late:
+            await asyncio.wait(late)
 
     def _slot(self, job: Job, post: Post, row: PostRow | None, others: Mapping[str, Slot]) -> Slot:
         slot = Slot(
@@ -120,17 +141,26 @@ class Delivery:
             given_up=post.parent in others and others[post.parent].given_up,
         )
         if row is not None:
-            slot.ref, slot.shown = row.ref, row.digest
-            slot.unsure = row.status == "sending"
-            slot.given_up = slot.given_up or row.status == "given_up"
-            if slot.ref:
-                self._refs[post.key] = slot.ref
+            self._adopt_row(slot, row)
         return slot
+
+    def _adopt_row(self, slot: Slot, row: PostRow) -> None:
+        """Take over what the database says of a post that another bot began."""
+        slot.given_up = slot.given_up or row.status == "given_up"
+        slot.unsure = row.status == "sending"
+        if slot.unsure:
+            age = (self._clock() - row.at).total_seconds()
+            slot.sure_at = self._monotonic() + min(max(self._claim - age, 0.0), self._claim)
+        if row.ref and row.status == "shown":
+            slot.ref = self._refs[row.key] = row.ref
+            # A job's own post can show again what it showed before, and an edit may have been
+            # under way when the other bot died; what is in the thread only ever grows.
+            slot.shown = row.digest if slot.post.parent else ""
 
     def _work_on(self, channel: str) -> None:
         self._some.setdefault(channel, asyncio.Event()).set()
         worker = self._workers.get(channel)
-        if worker is None or worker.done():
+        if not self._closing and (worker is None or worker.done()):
             self._workers[channel] = asyncio.create_task(
                 self._work(channel), name=f"posts of {channel}"
             )
@@ -138,7 +168,7 @@ class Delivery:
     async def _work(self, channel: str) -> None:
         slots = self._slots[channel]
         some = self._some[channel]
-        while slots:
+        while slots and not self._closing:
             some.clear()
             up = choose(slots.values(), self._refs, self._budget, self._monotonic())
             if up.slot is None:
@@ -146,128 +176,191 @@ class Delivery:
                     await asyncio.wait_for(some.wait(), up.wait)
                 continue
             await self._attempt(up.slot)
-            if up.slot.settled:
-                slots.pop(up.slot.post.key, None)
-                self._note_settled(up.slot.job)
+            self._sweep(slots)
         del self._slots[channel], self._some[channel], self._workers[channel]
 
-    def _note_settled(self, job: str) -> None:
-        if all(slot.settled for slot in self._of_job.get(job, {}).values()):
-            self._settled(job)
+    def _sweep(self, slots: dict[str, Slot]) -> None:
+        """Let go of what is settled."""
+        done = [key for key, slot in slots.items() if slot.settled]
+        for job in {slots.pop(key).job for key in done}:
+            if all(slot.settled for slot in self._of_job.get(job, {}).values()):
+                self._settled(job)
 
     async def _attempt(self, slot: Slot) -> None:
         """One call for `slot`; what goes wrong decides when it is tried again."""
         try:
-            await self._show(slot)
-        except (FrontError, DatabaseUnavailable) as error:
-            await self._failed(slot, error)
-        except Exception as error:
+            try:
+                await self._show(slot)
+            except (FrontError, DatabaseUnavailable) as error:
+                await self._failed(slot, error)
+            else:
+                slot.failures = slot.faults = 0
+        except Exception:
             # one post that cannot be shown must not keep the channel from all others
             log.exception("cannot show a post", job=slot.job, key=slot.post.key)
-            await self._give_up(slot, f"a fault of ours, {type(error).__name__}.")
-        else:
-            slot.failures = 0
+            slot.faults += 1
+            self._again(slot, _backoff(slot.faults))
+            if slot.faults >= TRIES:
+                await self._give_up(slot)
 
     async def _show(self, slot: Slot) -> None:
-        post = slot.post
+        if slot.noted:
+            if slot.ref:
+                await self._edit(slot)
+            elif not await self._there_already(slot):
+                if slot.unsure and self._monotonic() < slot.sure_at:
+                    slot.not_before = slot.sure_at
+                    return
+                await self._post(slot)
         if slot.ref:
-            self._budget.edits.take(self._monotonic())
-            await self._front.edit(slot.place, slot.ref, post)
-            shown = post.digest
-        elif (found := await self._there_already(slot)) is not None:
-            # what it shows is not known, so the next round edits it
-            slot.ref, shown = found, ""
-        else:
-            slot.ref = await self._posted(slot, post)
-            shown = post.digest
-        self._refs[post.key] = slot.ref
-        slot.unsure = False
-        slot.shown, slot.shown_at = shown, self._monotonic()
-        slot.waiting_since = slot.shown_at
-        await self._posts.shown(post.key, slot.ref, shown, self._clock())
+            await self._posts.shown(slot.post.key, slot.ref, slot.shown, self._clock())
+            slot.noted = True
 
-    async def _there_already(self, slot: Slot) -> str | None:
-        """Claim the post; the message that shows it if the front end has it after all."""
+    async def _edit(self, slot: Slot) -> None:
+        post = slot.post
+        self._budget.edits.take(self._monotonic())
+        slot.shown = ""
+        await self._front.edit(slot.place, slot.ref, post)
+        self._is_there(slot, slot.ref, post.digest)
+
+    async def _there_already(self, slot: Slot) -> bool:
+        """Claim the post; whether the front end has it after all, or never will."""
         thread = self._thread(slot)
         if not slot.unsure:
-            row = PostRow(
-                slot.post.key,
-                slot.job,
-                slot.place.front,
-                slot.place.channel,
-                self._clock(),
-                thread=thread,
-            )
-            begun = await self._posts.begin(row)
-            if begun is None:
-                return None
-            if begun.ref:
-                return begun.ref
-            slot.unsure = True
-        return await self._front.find(slot.place, slot.post.key, thread=thread, since=slot.since)
+            begun = self._monotonic()
+            there = await self._posts.begin(self._row(slot, thread))
+            if there is None:
+                # a claim that took too long may have been taken over by now
+                slot.unsure = self._monotonic() - begun > self._claim
+                if not slot.unsure:
+                    return False
+            else:
+                self._adopt_row(slot, there)
+                if slot.ref or slot.given_up:
+                    return True
+        found = await self._front.find(slot.place, slot.post.key, thread=thread, since=slot.since)
+        if found is not None:
+            # what it shows is not known, so the next round edits it, and at once
+            self._is_there(slot, found, "")
+            slot.shown_at = float("-inf")
+        return found is not None
 
-    async def _posted(self, slot: Slot, post: Post) -> str:
-        channel = self._budget.channel(slot.place.channel, self._monotonic())
-        channel.take(self._monotonic())
+    async def _post(self, slot: Slot) -> None:
+        post = slot.post
+        now = self._monotonic()
+        self._budget.channel(slot.place.channel, now).take(now)
         slot.unsure = True
         try:
-            return await self._front.post(slot.place, post, thread=self._thread(slot))
-        except (Throttled, Unreachable):
-            # certainly not there: noted, so that nobody need look for it
-            await self._posts.unsent(post.key)
-            slot.unsure = False
+            ref = await self._front.post(slot.place, post, thread=self._thread(slot))
+        except Uncertain:
+            slot.sure_at = self._monotonic() + self._settles
             raise
+        except FrontError:
+            # certainly not there: noted, so that nobody need look for it
+            with contextlib.suppress(DatabaseUnavailable):
+                await self._posts.unsent(post.key)
+                slot.unsure = False
+            raise
+        self._is_there(slot, ref, post.digest)
+
+    def _is_there(self, slot: Slot, ref: str, shown: str) -> None:
+        slot.ref = self._refs[slot.post.key] = ref
+        slot.shown, slot.unsure, slot.noted = shown, False, False
+        slot.shown_at = slot.waiting_since = self._monotonic()
+
+    def _row(self, slot: Slot, thread: str) -> PostRow:
+        place = slot.place
+        return PostRow(
+            slot.post.key, slot.job, place.front, place.channel, self._clock(), thread=thread
+        )
 
     def _thread(self, slot: Slot) -> str:
-        return self._refs.get(slot.post.parent, "") or slot.place.thread
+        """Where people asked in a thread all goes there: there are no threads in threads."""
+        return slot.place.thread or self._refs.get(slot.post.parent, "")
 
     async def _failed(self, slot: Slot, error: FrontError | DatabaseUnavailable) -> None:
-        at = self._monotonic()
         slot.failures += 1
-        pause = min(BACKOFF * 2 ** (slot.failures - 1), BACKOFF_MOST)
+        pause = _backoff(slot.failures)
+        if isinstance(error, Gone):
+            await self._gone(slot)
+            return
+        if isinstance(error, Unpostable):
+            await self._refused(slot, str(error))
+            return
         if isinstance(error, Throttled):
             pause = error.seconds
-            self._throttled(slot, at + pause)
-        elif isinstance(error, Gone):
-            await self._gone(slot)
-            pause = 0.0
-        elif isinstance(error, Unpostable):
-            log.error("not shown", job=slot.job, channel=slot.place.channel, reason=str(error))
-            await self._give_up(slot, str(error))
-        if not isinstance(error, Unpostable | Gone):
-            log.warning("not shown yet", job=slot.job, error=str(error), again_in=pause)
-        slot.not_before = at + pause
+            self._hold_kind(slot, pause)
+        elif isinstance(error, Unreachable):
+            self._hold(lambda other: True, pause)
+        log.warning("not shown yet", job=slot.job, error=str(error), again_in=pause)
+        self._again(slot, pause)
 
-    def _throttled(self, slot: Slot, until: float) -> None:
-        """Everything of that kind waits: new posts in the channel, or all edits."""
-        if not slot.ref:
-            self._budget.channel(slot.place.channel, self._monotonic()).drain(self._monotonic())
-            for other in self._slots.get(slot.place.channel, {}).values():
-                if not other.ref:
-                    other.not_before = max(other.not_before, until)
-            return
-        self._budget.edits.drain(self._monotonic())
+    def _again(self, slot: Slot, pause: float) -> None:
+        slot.not_before = self._monotonic() + pause
+
+    def _hold(self, which: Callable[[Slot], bool], pause: float) -> None:
+        """Let what waits wait longer: one that was turned away speaks for all of its kind."""
+        until = self._monotonic() + pause
         for slots in self._slots.values():
             for other in slots.values():
-                if other.ref:
+                if which(other):
                     other.not_before = max(other.not_before, until)
 
-    async def _gone(self, slot: Slot) -> None:
-        """Somebody deleted the message: post it anew."""
-        self._refs.pop(slot.post.key, None)
-        slot.ref, slot.shown, slot.unsure = "", "", False
-        with contextlib.suppress(DatabaseUnavailable):
-            await self._posts.gone(slot.post.key)
+    def _hold_kind(self, slot: Slot, pause: float) -> None:
+        """Of a front end that is asked too much: new posts in the channel wait, or all edits."""
+        now, channel = self._monotonic(), slot.place.channel
+        if slot.ref:
+            self._budget.edits.drain(now)
+            self._hold(lambda other: bool(other.ref), pause)
+        else:
+            self._budget.channel(channel, now).drain(now)
+            self._hold(lambda other: not other.ref and other.place.channel == channel, pause)
 
-    async def _give_up(self, slot: Slot, reason: str) -> None:
-        """The front end will never show it, nor what goes into its thread: tell the one who
-        asked."""
-        for other in self._of_job.get(slot.job, {}).values():
-            other.given_up = other.given_up or other.post.parent == slot.post.key
-        slot.given_up = True
+    async def _gone(self, slot: Slot) -> None:
+        """Somebody deleted the message: post it anew. If a post cannot go into its thread, it is
+        the message above it that was deleted."""
+        above = self._of_job.get(slot.job, {}).get(slot.post.parent)
+        lost = slot if slot.ref else above
+        if lost is None or slot.failures >= TRIES or (not slot.ref and slot.place.thread):
+            await self._refused(slot, "the thread that it belongs to is gone.")
+            return
+        log.info("a message was deleted, posting it anew", job=slot.job, key=lost.post.key)
+        self._refs.pop(lost.post.key, None)
+        lost.ref, lost.shown, lost.unsure, lost.noted = "", "", False, True
+        self._slots[lost.place.channel][lost.post.key] = lost
         with contextlib.suppress(DatabaseUnavailable):
-            await self._posts.given_up(slot.post.key)
-        if not slot.post.parent and slot.asker:
-            text = f"I could not show how job {slot.job} goes: {reason} It goes on all the same."
-            with contextlib.suppress(FrontError):
+            await self._posts.gone(lost.post.key)
+
+    async def _refused(self, slot: Slot, reason: str) -> None:
+        """The front end will never show it: tell the one who asked, then give it up."""
+        log.error("not shown", job=slot.job, channel=slot.place.channel, reason=reason)
+        if not slot.post.parent and slot.asker and slot.failures < TRIES:
+            text = f"I cannot show how job {slot.job} goes: {reason} It goes on all the same."
+            try:
                 await self._front.whisper(slot.place, slot.asker, text)
+            except (Throttled, Unreachable) as error:
+                pause = error.seconds if isinstance(error, Throttled) else _backoff(slot.failures)
+                self._again(slot, pause)
+                return
+            except FrontError as error:
+                log.warning("the asker was not told", job=slot.job, reason=str(error))
+        await self._give_up(slot)
+
+    async def _give_up(self, slot: Slot) -> None:
+        """Neither it nor what goes into its thread will be shown."""
+        lost = [slot]
+        lost += [
+            other
+            for other in self._of_job.get(slot.job, {}).values()
+            if other.post.parent == slot.post.key and not other.ref
+        ]
+        for each in lost:
+            each.given_up = True
+        try:
+            await self._posts.given_up(slot.post.key)
+        except DatabaseUnavailable as error:
+            log.warning("not noted that a post is given up", job=slot.job, reason=str(error))
+
+
+def _backoff(failures: int) -> float:
+    return min(BACKOFF * float(2 ** min(failures - 1, 10)), BACKOFF_MOST)

@@ -6,7 +6,7 @@ others, even if this bot dies the moment after.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -18,8 +18,8 @@ from baton.messages import Person, now
 from bot.asking import Ask, plan
 from bot.front import Reply
 from bot.house import HouseCommand, help_text
-from bot.jobs import AuditEntry, Job, Place
-from bot.policy import Policy
+from bot.jobs import AuditEntry, Job, NewJob, Place
+from bot.policy import Asked, Policy, asked_by
 from bot.roster import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
@@ -66,10 +66,10 @@ class Desk:
             command = self.commands.parse(text)
             return await self._decided(command, ask, groups)
         except UsageError as error:
+            await self._kept(ask, "unusable", error.problem)
             return Reply(str(error), ok=False)
         except DatabaseUnavailable as error:
-            log.error("ask not kept", error=str(error))
-            return Reply(f"Nothing was done: {error}", ok=False)
+            return self._not_done(error)
 
     async def cancel(self, job: str, *, asker: Person, groups: Groups, place: Place) -> Reply:
         """Cancel `job`: whoever might have asked for it may cancel it."""
@@ -80,12 +80,16 @@ class Desk:
     async def cancel_in_thread(self, place: Place, *, asker: Person, groups: Groups) -> Reply:
         """Cancel the job that is shown in the thread of `place`."""
         try:
-            job = await self.store.ledger.in_thread(place.front, place.channel, place.thread)
+            job = await self.in_thread(place)
         except DatabaseUnavailable as error:
-            return Reply(f"Nothing was done: {error}", ok=False)
+            return self._not_done(error)
         if job is None:
             return Reply("No job of mine is shown in this thread.", ok=False)
         return await self.cancel(job.id, asker=asker, groups=groups, place=place)
+
+    async def in_thread(self, place: Place) -> Job | None:
+        """The job that is shown in the thread of `place`. Raises DatabaseUnavailable."""
+        return await self.store.ledger.in_thread(place.front, place.channel, place.thread)
 
     def help(self) -> str:
         """What can be asked, in a line each."""
@@ -96,42 +100,84 @@ class Desk:
             return await command.serve(self, ask, groups)
         if command.reach is Reach.HERE:
             answer = command.answer(self.roster)
-            await self.audit(ask, "answered")
+            await self._kept(ask, "answered", environment=command.target.environment or "")
             return Reply(answer=answer)
-        refusal = await self.refusal(command, ask.asker, groups)
+        # What names no environment is judged by those of the servers that it is for.
+        named = command.target.environment
+        new = None if named else plan(command, ask, self.roster.servers(), self._source)
+        where = named or (new.job.environment if new else "")
+        refusal = await self.refusal(asked_by(command, where.split(", ")), ask.asker, groups)
         if refusal is not None:
-            await self.audit(ask, "refused", refusal)
+            await self._kept(ask, "refused", refusal, environment=where)
             return Reply(refusal, ok=False)
-        new = plan(command, ask, self.roster.servers(), self._source)
-        entry = AuditEntry(ask.at, ask.asker, ask.place, ask.text, "allowed", job=new.job.id)
+        return await self._begun(
+            new or plan(command, ask, self.roster.servers(), self._source), ask
+        )
+
+    async def _begun(self, new: NewJob, ask: Ask) -> Reply:
+        entry = _entry(ask, "allowed", job=new.job.id, environment=new.job.environment)
         job = await self.store.ledger.ask(new, entry)
         self._wake(job.id)
         return Reply(job=job.id)
 
-    async def refusal(self, command: Command, asker: Person, groups: Groups) -> str | None:
-        """Why `asker` may not ask `command`; None if they may."""
-        known: frozenset[str] = frozenset()
-        refusal = self._policy.refusal(command, asker.id, known)
+    async def refusal(self, asked: Sequence[Asked], asker: Person, groups: Groups) -> str | None:
+        """Why `asker` may not ask `asked`; None if they may."""
+        refusal = self._policy.refusal(asked, asker.id)
         if refusal is None or not self._policy.needs_groups():
             return refusal
         try:
             known = await groups()
         except BatonError as error:
             return f"{refusal} (Your user groups could not be looked up: {error})"
-        return self._policy.refusal(command, asker.id, known)
+        return self._policy.refusal(asked, asker.id, known)
 
-    async def audit(self, ask: Ask, verdict: str, reason: str = "", job: str = "") -> None:
-        """Keep `ask` for those who look later."""
-        await self.store.audit.write(
-            AuditEntry(ask.at, ask.asker, ask.place, ask.text, verdict, reason, job)
+    async def audit(self, ask: Ask, verdict: str, reason: str = "", job: Job | None = None) -> None:
+        """Keep `ask` for those who look later. Raises DatabaseUnavailable."""
+        entry = _entry(
+            ask,
+            verdict,
+            reason,
+            job=job.id if job else "",
+            environment=job.environment if job else "",
         )
+        await self.store.audit.write(entry)
 
     async def stop_job(self, job: Job, ask: Ask) -> Reply:
         """Ask the servers to stop `job`, and close what was not sent yet."""
         runs = await self.store.ledger.cancel(job.id, ask.asker, ask.at)
-        await self.audit(ask, "allowed", job=job.id)
         self._wake(job.id)
         still = sum(not run.state.final for run in runs or ())
         if not still:
-            return Reply(f"{job.title} had ended, or had not begun: nothing runs.", job=job.id)
-        return Reply(f"Asked {still} servers to stop {job.title}.", job=job.id)
+            return Reply(f"{job.title} is cancelled: nothing of it had begun.", job=job.id)
+        if job.cancelled_by is not None:
+            who = job.cancelled_by.name or job.cancelled_by.id
+            return Reply(f"{who} asked to stop {job.title} already.", job=job.id)
+        servers = "1 server" if still == 1 else f"{still} servers"
+        return Reply(f"Asked {servers} to stop {job.title}.", job=job.id)
+
+    async def _kept(
+        self, ask: Ask, verdict: str, reason: str = "", *, environment: str = ""
+    ) -> None:
+        """Keep an ask that begins nothing. Without the database it is answered all the same, and
+        kept in the log."""
+        try:
+            entry = _entry(ask, verdict, reason, environment=environment)
+            await self.store.audit.write(entry)
+        except DatabaseUnavailable as error:
+            log.error(
+                "ask not kept",
+                person=ask.asker.id,
+                words=ask.text,
+                verdict=verdict,
+                reason=str(error),
+            )
+
+    def _not_done(self, error: DatabaseUnavailable) -> Reply:
+        log.error("ask not taken", reason=str(error))
+        return Reply(f"Nothing was done: {error}", ok=False)
+
+
+def _entry(
+    ask: Ask, verdict: str, reason: str = "", *, job: str = "", environment: str = ""
+) -> AuditEntry:
+    return AuditEntry(ask.at, ask.asker, ask.place, ask.text, verdict, reason, job, environment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from baton.errors import BatonError
@@ -83,11 +83,12 @@ class Post:
     parent: str = ""
     broadcast: bool = False
     closing: bool = False
+    digest: str = field(init=False, compare=False, repr=False)
+    """Changes exactly when what is shown changes."""
 
-    @property
-    def digest(self) -> str:
-        """Changes exactly when what is shown changes."""
-        return hashlib.sha256(repr(self.content).encode()).hexdigest()[:24]
+    def __post_init__(self) -> None:
+        shown = repr(self.content).encode(errors="surrogatepass")
+        object.__setattr__(self, "digest", hashlib.sha256(shown).hexdigest()[:24])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ the bus.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -48,9 +49,11 @@ class Hearing:
         self._news: Batcher[Update | Pong, None] = Batcher(self._apply, most=1000)
         self._beats: Batcher[Heartbeat, None] = Batcher(self._keep, most=1000)
         self._subscriptions: list[Subscription] = []
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
-        """Take what comes."""
+        """Take what comes. Raises QueueMismatch."""
+        self._stopping.clear()
         for queue, kinds, handler in (
             (BOT_QUEUE, ("update", "pong"), self._news_came),
             (HEARTBEAT_QUEUE, ("heartbeat",), self._beat_came),
@@ -61,11 +64,14 @@ class Hearing:
             )
 
     async def stop(self) -> None:
-        """Take nothing more. What was taken and is not in the ledger comes again, to whoever is
-        next."""
+        """Take nothing more. What was taken goes into the ledger, or back to the bus if the
+        database is away."""
+        self._stopping.set()
         for subscription in self._subscriptions:
             await subscription.cancel()
         self._subscriptions.clear()
+        await self._news.drained()
+        await self._beats.drained()
 
     async def _news_came(self, delivery: Delivery) -> None:
         try:
@@ -73,11 +79,17 @@ class Hearing:
             if not isinstance(message, Update | Pong):
                 raise InvalidMessage(reason=f"the ledger takes no {message.type}")
         except InvalidMessage as error:
-            log.warning("dead-lettered", reason=str(error), key=delivery.key)
-            await bury(self._channel, delivery, str(error))
+            await self._bury(delivery, str(error))
             return
-        await self._news.submit(message)
-        await delivery.ack()
+        try:
+            await self._news.submit(message)
+        except DatabaseUnavailable:
+            await delivery.reject(requeue=True)
+        except Exception as error:
+            log.error("cannot be applied", message=message.id, exc_info=error)
+            await self._bury(delivery, f"the ledger cannot take it: {type(error).__name__}")
+        else:
+            await delivery.ack()
 
     async def _beat_came(self, delivery: Delivery) -> None:
         try:
@@ -85,20 +97,32 @@ class Hearing:
             if not isinstance(message, Heartbeat):
                 raise InvalidMessage(reason=f"the roster takes no {message.type}")
         except InvalidMessage as error:
-            await bury(self._channel, delivery, str(error))
+            await self._bury(delivery, str(error))
             return
         self._roster.hear(message)
         await delivery.ack()
         await self._beats.submit(message)
 
-    async def _apply(self, messages: Sequence[Update | Pong]) -> Sequence[None]:
+    async def _bury(self, delivery: Delivery, reason: str) -> None:
+        log.warning("dead-lettered", reason=reason, key=delivery.key)
+        await bury(self._channel, delivery, reason)
+
+    async def _apply(self, messages: Sequence[Update | Pong]) -> Sequence[Exception | None]:
         # tried again in here, not by the handlers: what comes meanwhile must stay behind it
         while True:
             try:
                 jobs = await self._store.ledger.hear(messages, self._clock())
             except DatabaseUnavailable as error:
                 log.warning("updates wait for the database", error=str(error), count=len(messages))
-                await asyncio.sleep(RETRY_AFTER)
+                if self._stopping.is_set():
+                    raise
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), RETRY_AFTER)
+            except Exception as error:
+                if len(messages) == 1:
+                    return [error]
+                # one of them cannot be applied: the others must not suffer for it
+                return [result for one in messages for result in await self._apply([one])]
             else:
                 for job in jobs:
                     self._touched(job)

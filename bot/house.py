@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field
 
 from baton.command import Command, Positional, Reach
 from baton.consumer import Extension
@@ -15,12 +15,21 @@ from baton.outcome import Answer
 from baton.words import did_you_mean
 from bot.asking import Ask
 from bot.front import Reply
-from bot.jobs import AuditEntry, Job, RunRecord
+from bot.jobs import AuditEntry, Job, RunRecord, all_ended
+from bot.policy import Asked
 
 if TYPE_CHECKING:
     from bot.desk import Desk, Groups
 
-JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{4,32}$")]
+
+def _job_id(text: str) -> str:
+    name = text.removeprefix("#").lower()
+    if not 4 <= len(name) <= 32 or not name.isascii() or not name.isalnum():
+        raise ValueError("it must be the id of a job, as its post shows it, or its first letters")
+    return name
+
+
+JobId = Annotated[str, AfterValidator(_job_id)]
 """The id of a job, or its first letters if they are enough: four or more."""
 
 
@@ -62,13 +71,16 @@ class Cancel(HouseCommand):
     async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
         """Keeps HouseCommand.serve. Whoever may ask for a job may cancel it, and so may its
         asker."""
-        job, _ = await _found(desk, self.job)
-        if ask.asker.id != job.asked_by.id and job.command in desk.commands:
-            command = desk.commands[job.command].command.from_arguments(job.arguments)
-            refusal = await desk.refusal(command, ask.asker, groups)
+        job, runs = await _found(desk, self.job)
+        if ask.asker.id != job.asked_by.id:
+            asked = [Asked(job.command, each, job.app) for each in job.environment.split(", ")]
+            refusal = await desk.refusal(asked, ask.asker, groups)
             if refusal is not None:
-                await desk.audit(ask, "refused", refusal, job.id)
+                await desk.audit(ask, "refused", refusal, job)
                 return Reply(refusal, ok=False, job=job.id)
+        await desk.audit(ask, "allowed", job=job)
+        if job.closed is not None or all_ended(runs):
+            return Reply(f"{job.title} has ended already: nothing runs.", job=job.id)
         return await desk.stop_job(job, ask)
 
 
@@ -82,6 +94,7 @@ class Log(HouseCommand):
     async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
         """Keeps HouseCommand.serve."""
         job, runs = await _found(desk, self.job)
+        await desk.audit(ask, "answered", job=job)
         lines = await desk.store.ledger.output(job.id)
         if not lines:
             return Reply(f"{job.title} has said nothing.", job=job.id)
@@ -90,7 +103,8 @@ class Log(HouseCommand):
             for line in lines
             for row in line.text.splitlines()
         )
-        summary = f"{job.title}, {job.id}: what {len(runs)} servers said"
+        servers = "its server" if len(runs) == 1 else f"its {len(runs)} servers"
+        summary = f"{job.title}, {job.id}: what {servers} said"
         return Reply(answer=Answer(summary, document=text + "\n"), job=job.id)
 
 
@@ -102,6 +116,7 @@ class Jobs(HouseCommand):
 
     async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
         """Keeps HouseCommand.serve."""
+        await desk.audit(ask, "answered")
         jobs = await desk.store.ledger.recent(20, self.environment)
         found = [await desk.store.ledger.job(job.id) for job in jobs]
         rows = tuple(_job_row(*one) for one in found if one is not None)
@@ -117,6 +132,7 @@ class Audit(HouseCommand):
 
     async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
         """Keeps HouseCommand.serve."""
+        await desk.audit(ask, "answered")
         entries = await desk.store.audit.recent(self.last)
         columns = ("when (UTC)", "who", "where", "asked", "verdict")
         rows = tuple(_audit_row(entry) for entry in entries)

@@ -29,14 +29,24 @@ class Heard:
     leaving: bool = False
 
 
-def seen(heard: Iterable[Heard], now: datetime, blind_since: datetime | None) -> list[Seen]:
-    """Each server and for how long it was silent while we could hear."""
+def seen(
+    heard: Iterable[Heard],
+    now: datetime,
+    blind_since: datetime | None,
+    seeing_since: datetime | None = None,
+) -> list[Seen]:
+    """Each server, and for how long it was not heard.
+
+    Only silence while we could hear makes it missing: up to `blind_since`, if our link is gone,
+    and from `seeing_since`, when it last came up.
+    """
     until = min(now, blind_since) if blind_since else now
     servers = []
     for server in sorted(heard, key=lambda server: server.facts.host):
         silent = max((until - server.at).total_seconds(), 0.0)
-        missing = server.leaving or silent > MISSED * server.interval
-        servers.append(Seen(server.facts, silent, missing))
+        listened = max(server.at, seeing_since) if seeing_since else server.at
+        missed = (until - listened).total_seconds() > MISSED * server.interval
+        servers.append(Seen(server.facts, silent, server.leaving or missed))
     return servers
 
 

@@ -7,6 +7,7 @@ when its holder dies another takes over as soon as it has run out.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -22,7 +23,11 @@ SECONDS = 6.0
 
 
 class Leader:
-    """Calls `begin` when the lease is won and `end` when it is lost."""
+    """Calls `begin` when the lease is won and `end` when it is lost.
+
+    `holder` must be nobody else's name, also after a restart. Who cannot renew the lease, because
+    the database is away, lets go when it runs out: another bot may see the database.
+    """
 
     def __init__(
         self,
@@ -38,6 +43,7 @@ class Leader:
         self._begin = begin
         self._end = end
         self._seconds = seconds
+        self._until = 0.0
         self.leading = False
 
     async def run(self) -> None:
@@ -45,31 +51,42 @@ class Leader:
         try:
             while True:
                 await self._round()
-                await asyncio.sleep(self._seconds / 3)
+                left = self._until - time.monotonic()
+                pause = self._seconds / 3
+                await asyncio.sleep(max(min(pause, left), 0.0) if self.leading else pause)
         finally:
-            if self.leading:
-                self.leading = False
-                await self._end()
-                await self._give_back()
+            await self._let_go()
+            await self._give_back()
 
     async def _round(self) -> None:
+        asked = time.monotonic()
+        left = self._until - asked if self.leading else self._seconds
         try:
-            mine = await self._leases.take(LEASE, self._holder, self._seconds)
-        except DatabaseUnavailable as error:
-            # whoever leads needs the database for each step, so nothing is done twice meanwhile
-            log.warning("lease not renewed", error=str(error))
+            async with asyncio.timeout(left):
+                mine = await self._leases.take(LEASE, self._holder, self._seconds)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            log.warning("lease not renewed", reason=str(error) or "the database does not answer")
+            if time.monotonic() >= self._until:
+                await self._let_go()
             return
-        if mine and not self.leading:
+        if not mine:
+            await self._let_go()
+            return
+        self._until = asked + self._seconds
+        if not self.leading:
             log.info("this bot leads", holder=self._holder)
             self.leading = True
             await self._begin()
-        elif not mine and self.leading:
-            log.warning("another bot leads", holder=self._holder)
+
+    async def _let_go(self) -> None:
+        if self.leading:
+            log.info("this bot leads no longer", holder=self._holder)
             self.leading = False
             await self._end()
 
     async def _give_back(self) -> None:
         try:
-            await self._leases.release(LEASE, self._holder)
-        except DatabaseUnavailable as error:
-            log.warning("lease not given back", error=str(error))
+            async with asyncio.timeout(self._seconds / 3):
+                await self._leases.release(LEASE, self._holder)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            log.warning("lease not given back", reason=str(error))

@@ -6,7 +6,7 @@ rule allows may be asked. Any other environment is open to everybody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -33,7 +33,8 @@ class Rule(Table):
         return (
             _matches(self.environments, asked.environment)
             and _matches(self.commands, asked.command)
-            and (_matches(self.apps, asked.app) if asked.app else True)
+            # what changes a whole server is more than a rule for some apps allows
+            and (_matches(self.apps, asked.app or "") or not (asked.app or asked.changes))
             and any(who == "*" or who == person or who in groups for who in self.who)
         )
 
@@ -52,6 +53,17 @@ class Asked:
     command: str
     environment: str
     app: str | None = None
+    changes: bool = True
+
+
+def asked_by(command: Command, environments: Collection[str] = ()) -> tuple[Asked, ...]:
+    """What `command` asks for; `environments` are those of the servers that it is for, which
+    count where it names none itself."""
+    target = command.target
+    if command.reach is Reach.HERE:
+        return ()
+    where = environments if target.environment is None else [target.environment]
+    return tuple(Asked(command.name, each, target.app, command.changes) for each in sorted(where))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +77,19 @@ class Policy:
         """Whether some rule can only be decided when a person's groups are known."""
         return any(who.startswith(("@", "S")) for rule in self.rules for who in rule.who)
 
-    def refusal(self, command: Command, person: str, groups: frozenset[str]) -> str | None:
-        """Why `person` may not ask `command`; None if they may.
+    def refusal(
+        self, asked: Sequence[Asked], person: str, groups: frozenset[str] = frozenset()
+    ) -> str | None:
+        """Why `person` may not ask all of `asked`; None if they may.
 
         The text names the rule that is missing and whom to ask for it.
         """
-        environment = command.target.environment
-        if command.reach is Reach.HERE or environment is None:
-            return None
-        asked = Asked(command.name, environment, command.target.app)
-        if not self._governed(environment):
-            return None
-        if any(rule.covers(person, groups, asked) for rule in self.rules):
-            return None
-        return self._missing(asked, person)
+        for each in asked:
+            if not self._governed(each.environment):
+                continue
+            if not any(rule.covers(person, groups, each) for rule in self.rules):
+                return self._missing(each, person)
+        return None
 
     def _governed(self, environment: str) -> bool:
         table = self.environments.get(environment)

@@ -56,9 +56,11 @@ class Bucket:
 class Slot:
     """A post on its way: what is wanted, and what is known of the message that shows it.
 
-    `ref` is the front end's own name of the message, `shown` the digest of what it shows; `unsure`
-    that it was sent and nobody knows whether it arrived. `not_before` and `shown_at` are in
-    seconds of the monotonic clock.
+    `ref` is the front end's own name of the message, `shown` the digest of what it shows (empty
+    while that is not known), and `noted` that the database holds both. `unsure`: it was sent, and
+    nobody knows whether it arrived; if it is not found from `sure_at` on, it did not. Moments are
+    in seconds of the monotonic clock, but `since`, in Unix seconds: when the front end may have
+    had it first. `faults` counts errors that no front end should raise.
     """
 
     job: str
@@ -67,18 +69,26 @@ class Slot:
     asker: str = ""
     ref: str = ""
     shown: str = ""
+    noted: bool = True
     unsure: bool = False
+    sure_at: float = float("-inf")
     since: float = 0.0
     waiting_since: float = 0.0
     shown_at: float = float("-inf")
     not_before: float = float("-inf")
     failures: int = 0
+    faults: int = 0
     given_up: bool = False
 
     @property
     def settled(self) -> bool:
         """Whether the message shows what is wanted, or never will."""
-        return self.given_up or (bool(self.ref) and self.shown == self.post.digest)
+        return self.given_up or (self.noted and self.as_wanted)
+
+    @property
+    def as_wanted(self) -> bool:
+        """Whether the message shows what is wanted."""
+        return bool(self.ref) and self.shown == self.post.digest
 
 
 @dataclass(slots=True)
@@ -133,6 +143,8 @@ def choose(slots: Iterable[Slot], refs: dict[str, str], budget: Budget, now: flo
 
 def _wait(slot: Slot, budget: Budget, now: float) -> float:
     wait = slot.not_before - now
+    if slot.as_wanted:
+        return wait
     if not slot.ref:
         return max(wait, budget.channel(slot.place.channel, now).wait(now))
     keep = 0.0 if slot.post.closing else RESERVE * budget.edits.size

@@ -9,6 +9,10 @@ from baton.channel import Link
 from baton.command import Seen
 from baton.messages import Heartbeat, now
 from bot.inventory import Heard, seen
+from bot.view import Sight
+
+BLINK = 3.0
+"""Seconds for which our link may be gone before every post says so."""
 
 
 class Roster:
@@ -34,8 +38,9 @@ class Roster:
         self._heard[beat.facts.host] = heard
 
     def link_changed(self, link: Link) -> None:
-        """Our own link to the bus came up, or went."""
-        if link is Link.DOWN:
+        """Our own link to the bus came up, or went. A bus that takes no messages takes none of
+        the servers' either, so we are as blind as without it."""
+        if link is not Link.UP:
             self.blind_since = self.blind_since or self._clock()
             self.seeing_since = None
         else:
@@ -44,9 +49,16 @@ class Roster:
 
     def servers(self) -> list[Seen]:
         """Every server that was heard, by name. Keeps baton.command.Known."""
-        return seen(self._heard.values(), self._clock(), self.blind_since)
+        return seen(self._heard.values(), self._clock(), self.blind_since, self.seeing_since)
 
-    def silent(self) -> dict[str, datetime]:
-        """Since when each missing server has not been heard."""
-        missing = {server.facts.host for server in self.servers() if server.missing}
-        return {host: self._heard[host].at for host in missing}
+    def sight(self) -> Sight:
+        """How well we see the servers at this moment."""
+        blind = self.blind_since
+        if blind is not None and (self._clock() - blind).total_seconds() < BLINK:
+            blind = None
+        missing = [self._heard[seen.facts.host] for seen in self.servers() if seen.missing]
+        return Sight(
+            blind,
+            silent={heard.facts.host: heard.at for heard in missing if not heard.leaving},
+            left={heard.facts.host: heard.at for heard in missing if heard.leaving},
+        )

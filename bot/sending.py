@@ -99,6 +99,9 @@ class Sender:
                 unroutable.append(row.id)
             elif isinstance(result, BatonError):
                 log.warning("not sent yet", job=row.job, host=row.host, error=str(result))
+            elif isinstance(result, Exception):
+                # it waits until it expires, and must not keep the others
+                log.error("cannot be sent", job=row.job, host=row.host, exc_info=result)
             else:
                 raise result
         return sent, unroutable

@@ -7,7 +7,7 @@ its front end is told. Nothing is remembered here that the ledger does not hold.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +17,8 @@ from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
 from bot.delivery import Delivery
-from bot.jobs import Job, Tail
+from bot.front import Post
+from bot.jobs import Job, RunRecord, Tail
 from bot.roster import Roster
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
@@ -54,6 +55,7 @@ class Teller:
         self._commands = commands
         self._roster = roster
         self._deliveries = deliveries
+        self._sight = Sight()
         self._touched: dict[str, None] = {}
         self._some = asyncio.Event()
         self._open: dict[str, _Told] = {}
@@ -64,16 +66,26 @@ class Teller:
         self._some.set()
 
     def touch_all(self) -> None:
-        """All that is on show may have changed, as when our own link goes."""
+        """All that is on show may have changed."""
         for job in self._open:
             self.touch(job)
 
+    def look(self) -> None:
+        """Touch all if we see better or worse than before: our own link, or a server."""
+        sight = self._roster.sight()
+        if sight != self._sight:
+            self._sight = sight
+            self.touch_all()
+
     def compare(self, revisions: Mapping[str, int]) -> None:
-        """Touch each of the untold jobs that another bot changed; `revisions` is what the ledger
-        says."""
+        """Touch each job that another bot changed or told; `revisions` are the untold ones, as the
+        ledger has them."""
         for job, revision in revisions.items():
             told = self._open.get(job)
-            if told is None or told.revision != revision:
+            if told is None or told.revision < revision:
+                self.touch(job)
+        for job in self._open:
+            if job not in revisions:
                 self.touch(job)
 
     def forget(self) -> None:
@@ -107,31 +119,41 @@ class Teller:
     async def _tell(self, job_id: str) -> None:
         found = await self._store.ledger.job(job_id)
         if found is None:
-            self._open.pop(job_id, None)
+            self._close(job_id)
             return
         job, runs = found
-        delivery = self._deliveries.get(job.place.front)
-        if job.told or delivery is None:
-            self._close(job, delivery)
+        if job.told:
+            self._close(job.id)
             return
-        command = self._command(job)
-        tails = await self._tails(job, command)
-        sight = Sight(self._roster.blind_since, self._roster.silent())
-        posts = wanted(job, command, runs, tails, sight)
+        self._open[job.id] = _Told(job.revision, ended=job.closed is not None)
+        delivery = self._deliveries.get(job.place.front)
+        if delivery is None:
+            # left alone until it changes: a bot that has its front end will tell it
+            return
+        posts = await self._wanted(job, runs)
         rows = {} if delivery.knows(job.id) else await self._rows(job)
         shown = delivery.want(job, posts, rows)
-        self._open[job.id] = _Told(job.revision, ended=job.closed is not None)
         if (
             shown
             and job.closed is not None
             and await self._store.ledger.mark_told(job.id, job.revision)
         ):
-            self._close(job, delivery)
+            self._close(job.id)
 
-    def _close(self, job: Job, delivery: Delivery | None) -> None:
-        self._open.pop(job.id, None)
-        if delivery is not None:
-            delivery.forget(job.id)
+    def _close(self, job: str) -> None:
+        self._open.pop(job, None)
+        for delivery in self._deliveries.values():
+            delivery.forget(job)
+
+    async def _wanted(self, job: Job, runs: Sequence[RunRecord]) -> tuple[Post, ...]:
+        command = self._command(job)
+        tails = await self._tails(job, command)
+        try:
+            return wanted(job, command, runs, tails, self._sight)
+        except Exception:
+            # an extension's own words failed: its jobs are shown without them
+            log.exception("a command cannot say how it went", job=job.id, command=job.command)
+            return wanted(job, UnknownCommand(), runs, tails, self._sight)
 
     async def _tails(self, job: Job, command: Command) -> Mapping[str, Tail]:
         if not command.changes:

@@ -40,11 +40,12 @@ _BAD = _URGENT[:6]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """How well we see: since when our own link is gone, if it is, and since when servers are
-    silent."""
+    """How well we see: since when our own link is gone, if it is; since when servers are silent,
+    and when those whose agents were stopped said so."""
 
     blind_since: datetime | None = None
     silent: Mapping[str, datetime] = field(default_factory=dict)
+    left: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def wanted(
@@ -101,11 +102,11 @@ def _job_content(job: Job, command: Command, runs: Sequence[RunRecord], sight: S
         if len(ordered) > ROWS_MOST:
             ordered = sorted(ordered, key=lambda run: (_URGENT.index(run.state), run.host))
             lines.append(f"and {len(ordered) - ROWS_MOST} more servers")
-        rows = tuple(_row(run, sight) for run in ordered[:ROWS_MOST])
+        rows = tuple(_row(run, job, sight) for run in ordered[:ROWS_MOST])
     hint = ""
     if sight.blind_since and not ended:
         hint = (
-            f"We have not seen the message bus since {sight.blind_since:%H:%M:%S} UTC: "
+            f"We have not seen the message bus since {_moment(sight.blind_since, job)}: "
             "this shows what we knew then."
         )
     buttons: tuple[Button, ...] = ()
@@ -124,17 +125,24 @@ def _job_content(job: Job, command: Command, runs: Sequence[RunRecord], sight: S
     )
 
 
-def _row(run: RunRecord, sight: Sight) -> Row:
+def _row(run: RunRecord, job: Job, sight: Sight) -> Row:
     text = run.text
     if run.state in (State.QUEUED, State.SENT):
         text = "waiting for its agent"
-        since = sight.silent.get(run.host)
-        if since is not None and sight.blind_since is None:
-            text += f", which has not been heard since {since:%H:%M:%S} UTC"
+        if sight.blind_since is None and run.host in sight.left:
+            text += f", which was stopped at {_moment(sight.left[run.host], job)}"
+        elif sight.blind_since is None and run.host in sight.silent:
+            text += f", which has not been heard since {_moment(sight.silent[run.host], job)}"
     if run.late is not None:
         text = f"{text} (later it said: {run.late.value})".strip()
     percent = run.percent if run.state is State.RUNNING else None
     return Row(run.host, run.state, text, percent)
+
+
+def _moment(moment: datetime, job: Job) -> str:
+    """A time of the day; with its date if that is not the day of the ask."""
+    same_day = moment.date() == job.asked.date()
+    return f"{moment:%H:%M:%S} UTC" if same_day else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _output(run: RunRecord, tail: Tail | None, job: Job) -> OutputContent:

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from pydantic import ValidationError
 
-from baton.command import Command
-from bot.policy import EnvironmentTable, Policy, Rule
+from baton.command import Command, Host
+from bot.policy import Asked, EnvironmentTable, Policy, Rule, asked_by
 from tests.bot.build import Hail, Ship
 
 SHIP = Ship(app="shop", environment="prod")
 
 
 def may(policy: Policy, person: str, command: Command = SHIP, *groups: str) -> bool:
-    return policy.refusal(command, person, frozenset(groups)) is None
+    return policy.refusal(asked_by(command), person, frozenset(groups)) is None
 
 
 def test_an_environment_that_nobody_governs_is_open() -> None:
@@ -22,7 +24,7 @@ def test_an_environment_that_nobody_governs_is_open() -> None:
 def test_a_protected_environment_without_a_rule_is_shut() -> None:
     """Nobody may, and the refusal names the missing rule and whom to ask."""
     policy = Policy(environments={"prod": EnvironmentTable(protected=True, ask="#ops")})
-    refusal = policy.refusal(SHIP, "U_ANN", frozenset())
+    refusal = policy.refusal(asked_by(SHIP), "U_ANN")
     assert refusal is not None
     assert (
         'who = ["U_ANN"], commands = ["ship"], environments = ["prod"], apps = ["shop"]' in refusal
@@ -79,3 +81,26 @@ def test_a_rule_for_nobody_is_a_mistake() -> None:
     """An empty `who` is refused when it is read, not ignored when it counts."""
     with pytest.raises(ValidationError):
         Rule(who=())
+
+
+def test_a_rule_for_apps_does_not_let_a_whole_server_be_changed() -> None:
+    """What changes a server and names no app is more than a rule narrowed to apps allows."""
+    policy = Policy([Rule(who=("U_ANN",), apps=("shop",))])
+    asked = [Asked("reboot", "prod")]
+    assert policy.refusal(asked, "U_ANN") is not None
+    assert Policy([Rule(who=("U_ANN",))]).refusal(asked, "U_ANN") is None
+
+
+def test_a_command_without_an_environment_is_judged_by_those_of_its_servers() -> None:
+    """Leaving the environment out is no way into a protected one."""
+    policy = Policy(environments={"prod": EnvironmentTable(protected=True)})
+
+    class Reboot(Command):
+        """Start a server anew."""
+
+        name: ClassVar[str] = "reboot"
+        host: Host
+
+    command = Reboot(host="web-1")
+    assert policy.refusal(asked_by(command, {"staging"}), "U_ANN") is None
+    assert policy.refusal(asked_by(command, {"staging", "prod"}), "U_ANN") is not None
