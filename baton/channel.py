@@ -79,6 +79,11 @@ class Channel(Protocol):
     def link_since(self) -> float:
         """Since when `link` has been so, on the monotonic clock, in seconds."""
 
+    @property
+    def broker(self) -> str:
+        """What answers there and its version, such as `RabbitMQ 3.10.8`; empty while nothing
+        does."""
+
     async def wait_up(self) -> None:
         """Return once the link is up."""
 

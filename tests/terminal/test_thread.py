@@ -1,0 +1,150 @@
+"""The thread on a terminal: each thing once, in order, the end last."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baton.messages import State
+from bot.front import JobContent, OutputContent, Row
+from bot.terminal.lines import Line, text_of
+from bot.terminal.thread import Thread, live
+
+RUNNING = JobContent(
+    title="deploy shop prod",
+    asked_by="U_ANN",
+    summary="0 of 2 done",
+    state=State.RUNNING,
+    rows=(Row("web-1", State.RUNNING, "fetching", 30), Row("web-2", State.SENT)),
+    job="7k2m9x00",
+)
+ENDED = dataclasses.replace(
+    RUNNING,
+    summary="v2 on 2 of 2, after 3 s",
+    state=State.SUCCEEDED,
+    rows=(Row("web-1", State.SUCCEEDED, "v2 is live"), Row("web-2", State.SUCCEEDED, "v2 is live")),
+)
+
+
+def output(host: str, *lines: str, hidden: int = 0, end: str = "") -> OutputContent:
+    state = State.SUCCEEDED if end else State.RUNNING
+    headline = f"succeeded: {end}" if end else "step"
+    return OutputContent(host, state, headline, "\n".join(lines), hidden, "7k2m9x00")
+
+
+def texts(lines: list[Line]) -> list[str]:
+    return [text_of(line) for line in lines]
+
+
+def test_job_begins_with_who_asked_what() -> None:
+    """The first line names the asker, the command and the job; it is printed once."""
+    thread = Thread(RUNNING)
+    assert texts(thread.job_lines(RUNNING)) == ["U_ANN asked: deploy shop prod  (job 7k2m9x)"]
+    assert thread.job_lines(RUNNING) == []
+
+
+def test_each_output_line_once() -> None:
+    """An edit prints only what is new in it."""
+    thread = Thread(RUNNING)
+    assert texts(thread.output_lines(output("web-1", "a", "b"))) == ["  web-1 │ a", "  web-1 │ b"]
+    assert thread.output_lines(output("web-1", "a", "b")) == []
+    assert texts(thread.output_lines(output("web-1", "b", "", "c", hidden=1))) == [
+        "  web-1 │",
+        "  web-1 │ c",
+    ]
+
+
+def test_lines_that_went_by_are_counted_or_filled_in() -> None:
+    """If the tail has jumped it is said how many lines are missing, or they are put in."""
+    thread = Thread(RUNNING)
+    thread.output_lines(output("web-1", "a"))
+    late = output("web-1", "d", hidden=3)
+    assert thread.missed(late) == (1, 3)
+    assert texts(thread.output_lines(late)) == [
+        "  web-1 │ … 2 lines not shown: /log 7k2m9x",
+        "  web-1 │ d",
+    ]
+    other = Thread(RUNNING)
+    other.output_lines(output("web-1", "a"))
+    assert texts(other.output_lines(late, ["b", "c"])) == [
+        "  web-1 │ b",
+        "  web-1 │ c",
+        "  web-1 │ d",
+    ]
+
+
+def test_end_of_the_job_comes_last() -> None:
+    """However the edits come, a server's end follows its output, and the job's end all servers."""
+    thread = Thread(RUNNING)
+    thread.job_lines(RUNNING)
+    thread.output_lines(output("web-1", "a"))
+    thread.output_lines(output("web-2", "a"))
+    assert thread.job_lines(ENDED) == []
+    assert not thread.over
+    assert texts(thread.output_lines(output("web-2", "a", "v2 is live", end="v2 is live"))) == [
+        "  web-2 succeeded: v2 is live"
+    ]
+    assert texts(
+        thread.output_lines(output("web-1", "a", "b", "v2 is live", end="v2 is live"))
+    ) == [
+        "  web-1 │ b",
+        "  web-1 succeeded: v2 is live",
+        "succeeded: v2 on 2 of 2, after 3 s",
+    ]
+    assert thread.over
+    assert thread.job_lines(ENDED) == []
+
+
+def test_servers_that_said_nothing_end_too() -> None:
+    """A server without output is told of by its row; a later word of it is told as well."""
+    thread = Thread(RUNNING)
+    lost = dataclasses.replace(
+        ENDED,
+        state=State.UNROUTABLE,
+        summary="2 of 2 done",
+        rows=(Row("web-1", State.SUCCEEDED, "ok"), Row("web-2", State.UNROUTABLE, "nobody there")),
+    )
+    assert texts(thread.job_lines(lost))[1:] == [
+        "  web-1 succeeded: ok",
+        "  web-2 unroutable: nobody there",
+        "unroutable: 2 of 2 done",
+    ]
+    late = Row("web-2", State.UNROUTABLE, "nobody there (later it said: succeeded)")
+    again = dataclasses.replace(lost, rows=(lost.rows[0], late))
+    assert texts(thread.job_lines(again)) == [
+        "  web-2 unroutable: nobody there (later it said: succeeded)"
+    ]
+
+
+def test_live_fits_the_screen() -> None:
+    """A bar for each server that runs, a word for each that does not; cut to the room there is."""
+    thread = Thread(RUNNING)
+    assert texts(thread.live(80, 10)) == [
+        "deploy shop prod  0 of 2 done",
+        "  web-1  ━━━━━━──────────────  30 %  running  fetching",
+        "  web-2  sent",
+    ]
+    assert max(len(text_of(line)) for line in thread.live(30, 10)) <= 30
+    many = dataclasses.replace(
+        RUNNING, rows=tuple(Row(f"web-{number}", State.SENT) for number in range(20))
+    )
+    crowd = live([Thread(many), Thread(many)], 80, 6)
+    assert len(crowd) == 6
+    assert text_of(crowd[-1]) == "  and 16 more servers"
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 12)), max_size=8))
+def test_any_tails_tell_each_line_once_in_order(edits: list[tuple[int, int]]) -> None:
+    """Whatever tails of a growing output are shown, with what is between filled in: every line up
+    to the last is printed once, in order."""
+    thread, told, said = Thread(RUNNING), [], 0
+    for more, tail in edits:
+        said += more
+        hidden = max(said - tail, 0)
+        content = output("web-1", *(str(number) for number in range(hidden, said)), hidden=hidden)
+        first, until = thread.missed(content)
+        between = [str(number) for number in range(first, until)]
+        told += texts(thread.output_lines(content, between))
+    assert told == [f"  web-1 │ {number}" for number in range(said)]
