@@ -1,0 +1,277 @@
+"""What an agent remembers, on a real disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from baton.errors import JournalUnavailable
+from baton.journal import KEPT, SqliteJournal
+from baton.messages import Request, State, Update, encode
+from baton.verdicts import STOPPED, Verdict, closing
+from tests.baton.stage import SERVER, Clock, cancel, request
+from tests.support.wait import until
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.sqlite"
+
+
+@pytest.fixture
+async def journal(path: Path) -> AsyncIterator[SqliteJournal]:
+    made = await SqliteJournal.open(path)
+    yield made
+    await made.close()
+
+
+def done(of: Request) -> Update:
+    return closing(of, SERVER, Verdict(State.SUCCEEDED, "done"), sequence=3)
+
+
+async def test_a_request_is_new_once(journal: SqliteJournal) -> None:
+    """However many ask at once, one is told to start it; the next attempt is another."""
+    asked = request()
+    known = await asyncio.gather(*(journal.accept(asked) for _ in range(20)))
+    assert known.count(None) == 1
+    assert all(entry is None or entry.request == asked for entry in known)
+    assert await journal.accept(asked.model_copy(update={"attempt": 2})) is None
+
+
+async def test_what_became_of_it_is_known(journal: SqliteJournal) -> None:
+    """Under way, then ended; the first end counts."""
+    await journal.accept(asked := request())
+    entry = await journal.accept(asked)
+    assert entry is not None
+    assert (entry.final, entry.cancelled) == (None, False)
+    await journal.ended(asked.id, asked.attempt, end := done(asked))
+    await journal.ended(asked.id, asked.attempt, closing(asked, SERVER, STOPPED))
+    entry = await journal.accept(asked)
+    assert entry is not None
+    assert entry.final == end
+
+
+async def test_a_cancel_that_comes_first_leaves_a_tombstone(journal: SqliteJournal) -> None:
+    """The request is not new when it comes; nothing is left to report."""
+    asked = request()
+    assert await journal.forbid(cancel(asked)) is None
+    entry = await journal.accept(asked)
+    assert entry is not None
+    assert entry.cancelled
+    assert await journal.open_entries() == []
+
+
+async def test_a_cancel_that_comes_later_is_told_what_is_known(journal: SqliteJournal) -> None:
+    """It changes nothing in what is written."""
+    await journal.accept(asked := request(), end := done(asked))
+    entry = await journal.forbid(cancel(asked))
+    assert entry is not None
+    assert (entry.request, entry.final) == (asked, end)
+
+
+async def test_what_is_open_is_found_by_the_next_life(path: Path) -> None:
+    """Under way, or ended and not reported, in the order in which it was accepted."""
+    clock = Clock()
+    journal = await SqliteJournal.open(path, clock)
+    running, ended, reported = requests = request(), request(), request()
+    for asked in requests:
+        await journal.accept(asked)
+        clock.pass_by(seconds=1)
+    for asked in (ended, reported):
+        await journal.ended(asked.id, asked.attempt, done(asked))
+    journal.reported(reported.id, reported.attempt)
+    await journal.close()
+    journal = await SqliteJournal.open(path, clock)
+    entries = await journal.open_entries()
+    assert [(entry.request, entry.final is None) for entry in entries] == [
+        (running, True),
+        (ended, False),
+    ]
+    await journal.close()
+
+
+async def test_it_forgets_what_is_old_and_reported(path: Path) -> None:
+    """A week after it came, and also in an agent that is never restarted."""
+    clock = Clock()
+    journal = await SqliteJournal.open(path, clock)
+    await journal.accept(old := request(), done(old))
+    await journal.accept(unreported := request(), done(unreported))
+    await journal.forbid(cancel(tombstone := request()))
+    journal.reported(old.id, old.attempt)
+    clock.pass_by(seconds=KEPT.total_seconds() - 60)
+    await journal.accept(request())
+    assert await journal.accept(old) is not None
+    clock.pass_by(hours=2)
+    await journal.accept(request())
+    assert await journal.accept(old) is None
+    assert await journal.accept(tombstone) is None
+    assert await journal.accept(unreported) is not None
+    await journal.close()
+
+
+CRASH = """
+import asyncio, os, sys
+from pathlib import Path
+from baton.journal import SqliteJournal
+from baton.messages import decode
+
+async def main():
+    journal = await SqliteJournal.open(Path(sys.argv[1]))
+    for line in sys.stdin.buffer:
+        assert await journal.accept(decode(line)) is None
+        print("accepted", flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_was_accepted_survives_a_kill(path: Path) -> None:
+    """Once accept() has returned it is on disk, whatever happens to the process."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", CRASH, path), stdin=PIPE, stdout=PIPE, cwd=ROOT
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    asked = [request() for _ in range(5)]
+    for each in asked:
+        process.stdin.write(encode(each) + b"\n")
+        assert await process.stdout.readline() == b"accepted\n"
+    process.kill()
+    await process.communicate()
+    journal = await SqliteJournal.open(path)
+    assert [entry.request for entry in await journal.open_entries()] == asked
+    await journal.close()
+
+
+async def test_it_belongs_to_one_process(path: Path, journal: SqliteJournal) -> None:
+    """A second agent by mistake would report what the first does as interrupted: it is told, and
+    has the journal once the first is gone."""
+    await journal.accept(asked := request())
+    second = await SqliteJournal.open(path)
+    with pytest.raises(JournalUnavailable, match="is another agent running"):
+        await second.open_entries()
+    await journal.close()
+    assert [entry.request for entry in await second.open_entries()] == [asked]
+    await second.close()
+
+
+@pytest.fixture
+def nobody() -> Iterator[Path]:
+    """A folder of somebody else's, for a process that is not root."""
+    folder = Path(tempfile.mkdtemp(prefix="baton-journal-"))
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    yield folder
+    if root:
+        os.seteuid(0)
+    shutil.rmtree(folder)
+
+
+async def test_a_folder_that_cannot_be_written(nobody: Path) -> None:
+    """It opens all the same; each request is told which journal, why, and what to do."""
+    journal = await SqliteJournal.open(nobody / "journal.sqlite")
+    with pytest.raises(JournalUnavailable) as raised:
+        await journal.accept(request())
+    assert f"The journal {nobody}/journal.sqlite cannot be written" in str(raised.value)
+    assert "unable to open database file" in str(raised.value)
+    assert not raised.value.permanent
+    await journal.close()
+
+
+async def test_a_full_disk(path: Path) -> None:
+    """What cannot be written is not accepted, and is accepted once there is room; nothing that
+    was written before is lost."""
+    journal = await SqliteJournal.open(path)
+    await journal.accept(first := request())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    asked = request("x" * 500_000)
+    try:
+        with pytest.raises(JournalUnavailable, match="disk"):
+            await journal.accept(asked)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
+    assert await journal.accept(asked) is None
+    await journal.close()
+    journal = await SqliteJournal.open(path)
+    assert [entry.request for entry in await journal.open_entries()] == [first, asked]
+    await journal.close()
+
+
+def test_one_that_is_no_database(path: Path) -> None:
+    """Somebody else's file is left alone."""
+
+    async def accept() -> None:
+        journal = await SqliteJournal.open(path)
+        with pytest.raises(JournalUnavailable, match="not a database"):
+            await journal.accept(request())
+        await journal.close()
+
+    path.parent.mkdir()
+    path.write_text("shopping list: " + "milk " * 1000)
+    asyncio.run(accept())
+    assert path.read_text().startswith("shopping list")
+
+
+async def test_an_entry_that_cannot_be_read_harms_no_other(path: Path) -> None:
+    """It is not started again, and the others are reported."""
+    journal = await SqliteJournal.open(path)
+    for asked in (requests := [request(), request()]):
+        await journal.accept(asked)
+    await journal.close()
+    spoilt, good = requests
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE runs SET body = 'no json' WHERE request = ?", (spoilt.id,))
+    db.close()
+    journal = await SqliteJournal.open(path)
+    assert [entry.request for entry in await journal.open_entries()] == [good]
+    entry = await journal.accept(spoilt)
+    assert entry is not None
+    assert not entry.cancelled
+    await journal.close()
+
+
+async def test_a_closed_journal_takes_nothing(path: Path) -> None:
+    """It says so, and closing again does nothing."""
+    journal = await SqliteJournal.open(path)
+    await journal.close()
+    await journal.close()
+    with pytest.raises(JournalUnavailable, match="it is closed"):
+        await journal.accept(request())
+
+
+async def test_it_is_for_the_agent_alone(path: Path, journal: SqliteJournal) -> None:
+    """Requests hold what people have typed."""
+    await journal.accept(request())
+    assert path.parent.stat().st_mode & 0o077 == 0
+
+
+async def test_what_is_reported_is_written_soon(
+    path: Path, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without another write to go with, a timer sees to it."""
+    monkeypatch.setattr("baton.journal.STRIKE_AFTER", 0.01)
+    await journal.accept(asked := request(), done(asked))
+    journal.reported(asked.id, asked.attempt)
+
+    async def struck() -> bool:
+        return await journal.open_entries() == []
+
+    await until(struck)
