@@ -65,12 +65,34 @@ async def test_what_is_at_work_is_answered_over_a_refresh(
     desk.gate.clear()
     asked = asyncio.create_task(slack.person("U_ANN").slash("/ping prod", channel="C_OPS"))
     await until(lambda: desk.asks)
+    delivered_on = slack.socket.deliveries[0].connection
     await slack.socket.refresh(grace=5)
     await until(lambda: {3, 4} <= numbers(slack))
+    for _ in range(4):
+        assert await (await slack.event({"type": "team_join"})).done
+    assert delivered_on in numbers(slack)
     desk.gate.set()
     assert (await asked).ephemeral == "Taken: ping prod"
     assert slack.socket.strange_acks == []
     await until(lambda: numbers(slack) == {3, 4})
+
+
+async def test_another_connection_carries_the_answer(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """The connection that brought a command is lost while the desk works: the other one answers."""
+    desk.gate.clear()
+    asked = asyncio.create_task(slack.person("U_ANN").slash("/ping prod", channel="C_OPS"))
+    await until(lambda: desk.asks)
+    slack.socket.refuse()
+    brought = slack.socket.deliveries[0].connection
+    lost = next(each for each in slack.socket.connections if each.number == brought)
+    assert lost.request.transport is not None
+    lost.request.transport.abort()
+    await until(lambda: brought not in numbers(slack))
+    desk.gate.set()
+    assert (await asked).delivery.answer is not None
+    assert slack.calls.counts["chat.postEphemeral"] == 0
 
 
 async def test_dropped_connections_come_back(slack: SlackServer, chat: SlackChat) -> None:
