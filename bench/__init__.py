@@ -1,0 +1,1 @@
+"""Measurements of Baton beside what it stands on; `python -m bench` lists them."""

@@ -1,0 +1,1 @@
+"""What Baton is measured beside: the same work, done with other libraries."""
