@@ -24,8 +24,7 @@ from baton.messages import Heartbeat
 from baton.observer import LogObserver
 from baton.output import key_of
 from baton.server import Server
-from baton.settings import AgentSettings, validated
-from baton.words import did_you_mean
+from baton.settings import AgentSettings, no_such, validated
 
 log = structlog.get_logger(__name__)
 
@@ -185,7 +184,7 @@ def set_up_consumers(
             raise SettingsError(
                 file=file,
                 key=table,
-                problem=f"there is no such table.{did_you_mean(table, known)}".removesuffix("."),
+                problem=no_such("table", table, known),
                 must=f"one of {', '.join(known)}",
             )
     if taken := kinds.keys() & AgentSettings.model_fields.keys():

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tomllib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +30,7 @@ from pydantic_settings import (
 
 from baton.command import Host, Name
 from baton.errors import SettingsError
-from baton.words import did_you_mean
+from baton.words import nearest
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -154,6 +154,12 @@ def validated(model: type[BaseModel], table: object, *, file: str, key: str) -> 
         raise _explained(model, file, first, prefix=key) from None
 
 
+def no_such(what: str, name: str, known: Iterable[str]) -> str:
+    """`there is no such key (did you mean url?)`."""
+    near = nearest(name, known)
+    return f"there is no such {what}" + (f" (did you mean {near}?)" if near else "")
+
+
 def _readable(file: Path) -> None:
     try:
         tomllib.loads(file.read_text())
@@ -176,7 +182,7 @@ def _explained(
     problem, must = _shown(model, path, error.get("input")), _must(error)
     if error["type"] == "extra_forbidden":
         known = _keys_beside(model, path)
-        problem = f"there is no such key.{did_you_mean(path[-1], known)}".removesuffix(".")
+        problem = no_such("key", path[-1], known)
         must = f"one of {', '.join(sorted(known))}"
     elif error["type"] == "missing":
         problem = "is not set"

@@ -75,12 +75,12 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('[slack]\nbot_tokn = "x"', ["slack.bot_tokn", "Did you mean bot_token?"]),
-        ('[slak]\nbot_token = "x"', ["slak", "Did you mean slack?"]),
+        ('[slack]\nbot_tokn = "x"', ["slack.bot_tokn", "did you mean bot_token?"]),
+        ('[slak]\nbot_token = "x"', ["slak", "did you mean slack?"]),
         ("[bot]\nretention_days = 0", ["bot.retention_days", "0 will not do", "greater than"]),
         ('[[allow]]\nwho = []\ncommands = ["*"]', ["allow.0.who"]),
-        ('[[allow]]\nwho = ["*"]\napp = ["*"]', ["allow.0.app", "Did you mean apps?"]),
-        ("[environments.prod]\nprotect = true", ["protect", "Did you mean protected?"]),
+        ('[[allow]]\nwho = ["*"]\napp = ["*"]', ["allow.0.app", "did you mean apps?"]),
+        ("[environments.prod]\nprotect = true", ["protect", "did you mean protected?"]),
         ('[slack]\napi_url = "slack.com"', ["slack.api_url", "a URL such as"]),
     ],
 )

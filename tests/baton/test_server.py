@@ -1,0 +1,92 @@
+"""Facts about a server: from its settings and a facts file."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from baton.errors import SettingsError
+from baton.server import Server, baton_version, own_name
+from baton.settings import ServerTable
+
+
+def discovered(**table: Any) -> Server:
+    return Server.discover(ServerTable(**table), file="agent.toml")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"fqdn": "web-1.example.org", "chef_environment": "prod", "apps": ["shop", "billing"]},
+        {
+            "networking": {"fqdn": "web-1.example.org"},
+            "agent_specified_environment": "prod",
+            "app_names": "billing shop",
+        },
+    ],
+)
+def test_facts_of_ohai_and_facter(tmp_path: Path, facts: dict[str, Any]) -> None:
+    """Both ways of writing them are understood."""
+    (file := tmp_path / "facts.json").write_text(json.dumps(facts))
+    server = discovered(facts_file=file)
+    assert (server.fqdn, server.environment) == ("web-1.example.org", "prod")
+    assert server.app_names == ("billing", "shop")
+
+
+def test_the_table_counts_more_than_the_facts(tmp_path: Path) -> None:
+    """Key by key."""
+    (file := tmp_path / "facts.json").write_text(
+        json.dumps({"fqdn": "web-1", "environment": "stage"})
+    )
+    server = discovered(facts_file=file, environment="prod")
+    assert (server.fqdn, server.environment) == ("web-1", "prod")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "agent.toml: server.facts_file: {file} cannot be read"),
+        ("{", "agent.toml: server.facts_file: {file} cannot be read"),
+        ("[]", "agent.toml: server.facts_file: {file} holds no object"),
+        ('{"environment": "a b"}', "{file}: server.environment: 'a b' will not do"),
+    ],
+)
+def test_wrong_facts(tmp_path: Path, content: str | None, said: str) -> None:
+    """A facts file that was named must be right."""
+    file = tmp_path / "facts.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SettingsError) as raised:
+        discovered(facts_file=file, environment=None)
+    assert str(raised.value).startswith(said.format(file=file))
+
+
+def test_a_server_needs_an_environment() -> None:
+    """It is the one thing that cannot be guessed."""
+    with pytest.raises(SettingsError, match=r"server\.environment: is not set.*BATON_ENVIRONMENT"):
+        discovered(fqdn="web-1")
+
+
+def test_a_name_is_better_than_localhost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two servers must not share an inbox because neither can resolve its own name."""
+    monkeypatch.setattr(socket, "getfqdn", lambda: "localhost.localdomain")
+    monkeypatch.setattr(socket, "gethostname", lambda: "web-1")
+    assert own_name() == "web-1"
+    assert discovered(environment="prod").fqdn == "web-1"
+    monkeypatch.setattr(socket, "getfqdn", lambda: "web-1.example.org")
+    assert own_name() == "web-1.example.org"
+
+
+def test_what_it_says_of_itself() -> None:
+    """Apps that commands bring are its own, each once; facts name the version."""
+    server = Server("prod", "web-1", ("shop",), details={"rack": 7}).running(["shop", "billing"])
+    facts = server.facts(["ping", "deploy"])
+    assert facts.apps == ("billing", "shop")
+    assert facts.commands == ("deploy", "ping")
+    assert facts.version == baton_version()
+    assert facts.details["rack"] == 7
+    assert {"system", "release", "cores", "pid"} <= facts.details.keys()
