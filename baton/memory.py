@@ -112,8 +112,8 @@ class MemoryChannel(Linked):
 
     @property
     def broker(self) -> str:
-        """What it is: a bus of this process, which no other process can see."""
-        return "a bus in memory"
+        """What it is: a bus of this process, which no other process can see; empty while down."""
+        return "" if self.link is Link.DOWN else "a bus in memory"
 
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()) -> None:
         """Make sure of a queue and its bindings."""

@@ -435,8 +435,10 @@ async def test_a_closed_channel_says_so(bus: Bus) -> None:
     """After close the link is down and a publish raises Disconnected."""
     channel = await work_queue(bus)
     since = channel.link_since
+    assert channel.broker
     await channel.close()
     assert channel.link is Link.DOWN
+    assert channel.broker == ""
     assert channel.link_since > since
     with pytest.raises(Disconnected, match="closed"):
         await channel.publish(INPUT, "host.h1", letter("a"))
