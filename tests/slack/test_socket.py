@@ -157,9 +157,13 @@ async def test_a_ticket_that_expired_is_not_used_again(slack: SlackServer, chat:
 
 
 async def test_socket_mode_switched_off(slack: SlackServer, chat: SlackChat) -> None:
-    """The link names the switch in the app's settings."""
+    """The link names the switch in the app's settings; to be thrown out at once is no connection."""
+    heard: list[Link] = []
+    chat.on_link(heard.append)
+    asked = slack.calls.counts["apps.connections.open"]
     await slack.socket.disable()
-    await until(lambda: chat.link is Link.DOWN)
+    await until(lambda: slack.calls.counts["apps.connections.open"] >= asked + 4)
+    assert heard == [Link.DOWN]
     assert chat.link_reason == "Socket Mode is switched off in the app's settings"
 
 
