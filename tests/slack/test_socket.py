@@ -157,7 +157,7 @@ async def test_a_ticket_that_expired_is_not_used_again(slack: SlackServer, chat:
 
 
 async def test_socket_mode_switched_off(slack: SlackServer, chat: SlackChat) -> None:
-    """The link names the switch in the app's settings; to be thrown out at once is no connection."""
+    """The link names the switch; to be let in and thrown out at once is no connection."""
     heard: list[Link] = []
     chat.on_link(heard.append)
     asked = slack.calls.counts["apps.connections.open"]
