@@ -1,0 +1,213 @@
+"""Path: an ask at the bot's desk, through RabbitMQ and an agent, until the ledger holds its end.
+
+The bot's half is in this process, with a SQLite ledger; the agent is a process with a SQLite
+journal. Beside it: a request and its reply over bare aio-pika with the same worker as in consume.py
+and nothing written to disk but by the broker. First one at a time, then many in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage
+
+from baton.consumer import Extension
+from baton.extensions import Commands
+from baton.messages import Person, Request, encode, new_id, now
+from bench import harness
+from bench.harness import Options, interleaved, median, ms, percentile, rabbit
+from bench.peers.agent import Touch, TouchConsumer
+from bench.peers.model import INBOX, PREFETCH, Result
+from bot.desk import Desk
+from bot.hearing import Hearing
+from bot.house import HOUSE
+from bot.jobs import Place
+from bot.policy import Policy
+from bot.roster import Roster
+from bot.sending import Sender
+from bot.store import Store
+from tests.support.wait import until
+
+FQDN = "web-1.example.net"
+IN_FLIGHT = 100
+BATON, BARE = "Baton: ask → ledger", "bare aio-pika: request → reply"
+Ask = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Seconds that each took when alone, and when many are in flight; how many a second then."""
+
+    alone: list[float]
+    together: list[float]
+    rate: float
+
+
+async def no_groups() -> frozenset[str]:
+    return frozenset()
+
+
+@contextlib.asynccontextmanager
+async def baton(url: str) -> AsyncIterator[Ask]:
+    """An ask of a command that does nothing; it returns once the ledger has closed the job."""
+    waiting: dict[str, asyncio.Future[None]] = {}
+    early: set[str] = set()
+    asked: list[str] = []
+
+    def heard(job: str) -> None:
+        future = waiting.pop(job, None)
+        early.add(job) if future is None else future.set_result(None)
+
+    with harness.folder() as place:
+        async with contextlib.AsyncExitStack() as stack:
+            store = await Store.open(f"sqlite:///{place}/ledger.db")
+            stack.push_async_callback(store.close)
+            channel = await stack.enter_async_context(harness.channel(url))
+            roster = Roster()
+            roster.link_changed(channel.link)
+            hearing = Hearing(store, channel, roster, heard)
+            await hearing.start()
+            stack.push_async_callback(hearing.stop)
+            argv = (*harness.program("bench.peers.agent"), url, FQDN, place / "journal.sqlite")
+            agent = await stack.enter_async_context(harness.process(*argv))
+            await agent.line()
+            sender = Sender(store, channel, lambda job: None, poll=0.5)
+            sending = asyncio.create_task(sender.run())
+            stack.callback(sending.cancel)
+            commands = Commands([Extension(Touch, TouchConsumer), *HOUSE])
+            desk = Desk(store, commands, Policy((), {}), roster, wake=lambda job: sender.wake())
+            await until(roster.servers, 20)
+
+            async def ask() -> None:
+                reply = await desk.ask(
+                    f"touch prod --host {FQDN}",
+                    asker=Person(id="U_ANN", name="ann"),
+                    groups=no_groups,
+                    place=Place("terminal", "C_OPS"),
+                    key=new_id(),
+                )
+                assert reply.ok, reply.text
+                if reply.job in early:
+                    early.discard(reply.job)
+                else:
+                    future = waiting[reply.job] = asyncio.get_running_loop().create_future()
+                    await asyncio.wait_for(future, 60)
+                asked.append(reply.job)
+
+            yield ask
+            for job in asked[::10]:
+                found = await store.ledger.job(job)
+                assert found and found[0].closed, found
+
+
+@contextlib.asynccontextmanager
+async def bare(url: str) -> AsyncIterator[Ask]:
+    """A request whose reply is decoded, over bare aio-pika."""
+    waiting: dict[str, asyncio.Future[None]] = {}
+    connection = await aio_pika.connect_robust(url)
+    async with connection:
+        channel = await connection.channel(on_return_raises=True)
+        await channel.set_qos(prefetch_count=PREFETCH)
+        quorum = {"x-queue-type": "quorum"}
+        await channel.declare_queue(INBOX, durable=True, arguments=quorum)
+        replies = await channel.declare_queue("bench.replies", durable=True, arguments=quorum)
+        argv = (*harness.program("bench.peers.with_aio_pika"), url)
+
+        async def replied(message: AbstractIncomingMessage) -> None:
+            result = Result.model_validate_json(message.body)
+            await message.ack()
+            waiting.pop(result.data.request).set_result(None)
+
+        async def ask() -> None:
+            request = Request(
+                job=new_id(),
+                command="touch",
+                arguments={"environment": "prod", "host": FQDN},
+                environment="prod",
+                host=FQDN,
+                deadline=now() + timedelta(minutes=1),
+                requester=Person(id="U_ANN", name="ann"),
+            )
+            future = waiting[request.id] = asyncio.get_running_loop().create_future()
+            persistent = aio_pika.DeliveryMode.PERSISTENT
+            message = aio_pika.Message(
+                encode(request), delivery_mode=persistent, reply_to=replies.name
+            )
+            await channel.default_exchange.publish(message, INBOX, timeout=10)
+            await asyncio.wait_for(future, 60)
+
+        async with harness.process(*argv) as worker:
+            await worker.line()
+            await replies.consume(replied)
+            yield ask
+
+
+async def measure(
+    open_path: Callable[[str], contextlib.AbstractAsyncContextManager[Ask]],
+    url: str,
+    alone: int,
+    together: int,
+) -> Figure:
+    """One round."""
+    async with open_path(url) as ask:
+        for _ in range(10):
+            await ask()
+        singles = [await timed(ask) for _ in range(alone)]
+        turns = asyncio.Semaphore(IN_FLIGHT)
+
+        async def in_turn() -> float:
+            async with turns:
+                return await timed(ask)
+
+        begun = time.monotonic()
+        many = await asyncio.gather(*(in_turn() for _ in range(together)))
+        return Figure(singles, many, together / (time.monotonic() - begun))
+
+
+async def timed(ask: Ask) -> float:
+    """Seconds that `ask` takes."""
+    begun = time.monotonic()
+    await ask()
+    return time.monotonic() - begun
+
+
+async def main(options: Options) -> None:
+    """Measure and print."""
+    alone, together = options.size(200, 10), options.size(3000, 40)
+    async with rabbit(options) as url:
+        found = await interleaved(
+            {
+                BARE: lambda: measure(bare, url, alone, together),
+                BATON: lambda: measure(baton, url, alone, together),
+            },
+            options.rounds,
+        )
+    rates = {name: median([each.rate for each in figures]) for name, figures in found.items()}
+    rows = []
+    for name, figures in found.items():
+        singles = [value for each in figures for value in each.alone]
+        many = [value for each in figures for value in each.together]
+        rows.append(
+            (
+                name,
+                ms(median(singles)),
+                ms(percentile(singles, 99)),
+                f"{rates[name]:.0f}",
+                f"{rates[name] / rates[BARE]:.2f}",
+                ms(median(many)),
+                ms(percentile(many, 99)),
+            )
+        )
+    heads = ("", "p50 alone", "p99", f"/s, {IN_FLIGHT} in flight", "of bare", "p50 then", "p99")
+    harness.table(heads, rows)
+
+
+if __name__ == "__main__":
+    harness.run(main, sys.modules["__main__"].__doc__)
