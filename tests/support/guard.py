@@ -61,6 +61,13 @@ class Guarded:
         """Is the server there?"""
         return self._guard.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the server ended by itself or by `signal`, minus the signal that killed it; None
+        while it runs."""
+        code = self._guard.poll()
+        return code if code is None or code < 128 else 128 - code
+
     def signal(self, number: int, timeout: float = 30) -> None:
         """Send the server signal `number` and wait until it has ended."""
         if self.running:
@@ -95,10 +102,10 @@ def main() -> None:
     print(child.pid, flush=True)
 
     def follow() -> None:
-        child.wait()
+        code = child.wait()
         if not closed.is_set():
             end_group(child.pid)
-            os._exit(0)
+            os._exit(code if code >= 0 else 128 - code)
 
     closed = threading.Event()
     threading.Thread(target=follow, daemon=True).start()

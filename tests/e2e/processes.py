@@ -1,0 +1,77 @@
+"""The bot and the agents as processes of their own, as a service manager would start them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.support.guard import Guarded
+
+BATON = Path(sys.executable).with_name("baton")
+
+
+def environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """Ours, without what would reach into the process under test."""
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(("BATON_", "SLACK_", "GIT_"))
+        and not name.upper().endswith("_PROXY")
+    }
+    return {**ours, "HOME": str(folder), **more}
+
+
+class Process:
+    """`baton KIND --config FILE`, running in `folder` until it is ended."""
+
+    def __init__(
+        self,
+        kind: str,
+        config: Path,
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        python: Sequence[str] = (),
+    ) -> None:
+        argv = [sys.executable, *python, BATON, kind, "--config", config]
+        self._log = log
+        self._at = log.stat().st_size if log.exists() else 0
+        self._guarded = Guarded(
+            argv, log=log, env=environment(config.parent, env or {}), cwd=config.parent
+        )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._guarded.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it is there."""
+        return self._guarded.running
+
+    @property
+    def log(self) -> str:
+        """What it has written, in this life."""
+        return self._log.read_bytes()[self._at :].decode(errors="replace")
+
+    def kill(self) -> None:
+        """kill -9; returns when it is gone, in a few milliseconds."""
+        self._guarded.signal(signal.SIGKILL)
+
+    async def stop(self) -> int | None:
+        """SIGTERM, as a service manager does; its exit code."""
+        await asyncio.to_thread(self._guarded.signal, signal.SIGTERM)
+        return self._guarded.exit_code
+
+    def freeze(self, on: bool) -> None:
+        """Let it stand still, or go on."""
+        os.kill(self.pid, signal.SIGSTOP if on else signal.SIGCONT)
+
+    def end(self) -> None:
+        """Over, whatever it does."""
+        self._guarded.end()
