@@ -33,16 +33,12 @@ class Audit:
         *,
         person: str | None = None,
         environment: str | None = None,
-        verdict: str | None = None,
-        job: str | None = None,
     ) -> list[AuditEntry]:
         """The last entries, newest first: of a person (by id), an environment, a verdict or a
         job."""
         wanted = {
             audit.c.person_id: person,
             audit.c.environment: environment,
-            audit.c.verdict: verdict,
-            audit.c.job: job,
         }
         statement = select(audit).order_by(audit.c.time.desc(), audit.c.number.desc()).limit(limit)
         for column, value in wanted.items():

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, tuple_
+from sqlalchemy import Connection, insert, select
 
 from baton.messages import Pong, State, Update
 from bot.jobs import GRACE, Applied, RunRecord, apply, overdue
 from bot.store.changes import OPEN, lock, touch, write_runs
 from bot.store.rows import Values, run_of, run_row
-from bot.store.sql import CHUNK, AnyRow, chunks
+from bot.store.sql import AnyRow, chunks, matching
 from bot.store.tables import jobs, output, runs
 from bot.store.types import LARGEST
 
@@ -100,14 +100,12 @@ def _key(message: Spoken) -> RunKey | None:
 
 
 def _read(connection: Connection, keys: Iterable[RunKey]) -> dict[RunKey, _Known]:
-    known: dict[RunKey, _Known] = {}
     pairs = sorted({(job, host) for job, host, _ in keys})
-    for some in chunks(pairs, CHUNK // 2):
-        where: ColumnElement[bool] = tuple_(runs.c.job, runs.c.host).in_(some)
-        if len({job for job, _ in some}) == 1:
-            where = and_(runs.c.job == some[0][0], runs.c.host.in_([host for _, host in some]))
-        for row in connection.execute(select(runs).where(where)):
-            known[row.job, row.host, row.attempt] = _Known(run_of(row), row.lines, row.size)
+    if not pairs:
+        return {}
+    known: dict[RunKey, _Known] = {}
+    for row in connection.execute(*matching(connection, (runs.c.job, runs.c.host), pairs)):
+        known[row.job, row.host, row.attempt] = _Known(run_of(row), row.lines, row.size)
     return known
 
 

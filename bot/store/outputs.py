@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, and_, exists, select
 
 from bot.jobs import Tail
 from bot.store.sql import AnyRow
@@ -32,7 +32,8 @@ def whole(connection: Connection, job: str, host: str | None) -> list[OutputLine
     statement = select(output).where(output.c.job == job)
     if host is not None:
         statement = statement.where(output.c.host == host)
-    return [_line(row) for row in connection.execute(_in_order(statement))]
+    ordered = statement.order_by(output.c.host, output.c.attempt, output.c.ends)
+    return [_line(row) for row in connection.execute(ordered)]
 
 
 def tails(connection: Connection, job: str, characters: int, host: str | None) -> dict[str, Tail]:
@@ -40,7 +41,9 @@ def tails(connection: Connection, job: str, characters: int, host: str | None) -
 
     Reads the end alone, however long the output is.
     """
-    rows = connection.execute(_in_order(_ends(job, characters, host)))
+    rows = [
+        row for row in connection.execute(_ends(job, characters, host)) if row.attempt is not None
+    ]
     found = (
         _tail(name, list(pieces), characters)
         for name, pieces in groupby(rows, key=lambda row: row.host)
@@ -49,31 +52,27 @@ def tails(connection: Connection, job: str, characters: int, host: str | None) -
 
 
 def _ends(job: str, characters: int, host: str | None) -> Select[Any]:
-    newest = (
-        select(runs.c.host, func.max(runs.c.attempt).label("attempt"))
-        .where(runs.c.job == job)
-        .group_by(runs.c.host)
+    newer = runs.alias("newer")
+    is_newer = and_(
+        newer.c.job == runs.c.job,
+        newer.c.host == runs.c.host,
+        newer.c.attempt > runs.c.attempt,
     )
-    if host is not None:
-        newest = newest.where(runs.c.host == host)
-    last = newest.subquery()
-    return (
-        select(output)
-        .select_from(last)
-        .join(runs, (runs.c.host == last.c.host) & (runs.c.attempt == last.c.attempt))
-        .join(
-            output,
-            (output.c.job == runs.c.job)
-            & (output.c.host == runs.c.host)
-            & (output.c.attempt == runs.c.attempt)
-            & (output.c.ends > runs.c.size - characters),
-        )
-        .where(runs.c.job == job)
+    at_the_end = and_(
+        output.c.job == runs.c.job,
+        output.c.host == runs.c.host,
+        output.c.attempt == runs.c.attempt,
+        output.c.ends > runs.c.size - characters,
     )
-
-
-def _in_order(statement: Select[Any]) -> Select[Any]:
-    return statement.order_by(output.c.host, output.c.attempt, output.c.ends)
+    # An outer join, because SQLite then begins with the runs: for each it reads the end of the
+    # output by its key. From the other side it would read all of the output.
+    statement = (
+        select(runs.c.host, output.c.attempt, output.c.lines, output.c.text)
+        .outerjoin_from(runs, output, at_the_end)
+        .where(runs.c.job == job, ~exists(select(1).select_from(newer).where(is_newer)))
+        .order_by(runs.c.host, output.c.ends)
+    )
+    return statement if host is None else statement.where(runs.c.host == host)
 
 
 def _tail(host: str, pieces: list[AnyRow], characters: int) -> Tail:

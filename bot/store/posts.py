@@ -10,17 +10,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, and_, func, select, update
 
 from bot.store.database import Database
 from bot.store.sql import AnyRow, upsert
-from bot.store.tables import posts
+from bot.store.tables import NOT_SHOWN, posts
 
 Status = Literal["waiting", "sending", "shown", "gone", "given_up"]
 """`waiting`: certainly not in the chat. `sending`: the chat was called, and may have it. `gone`:
 somebody deleted it. `given_up`: the chat will not take it."""
-
-_NOT_SHOWN = posts.c.status.in_(("waiting", "sending"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +73,13 @@ class Posts:
 
     async def unsure(self) -> list[PostRow]:
         """The posts that were begun and may be in the chat or not, oldest first."""
-        return await self._database.read(partial(_select, where=posts.c.status == "sending"))
+        return await self._database.read(
+            partial(_select, where=and_(NOT_SHOWN, posts.c.status == "sending"))
+        )
 
     async def waiting_since(self) -> datetime | None:
         """When the oldest post was begun that is not shown yet."""
-        statement = select(func.min(posts.c.at)).where(_NOT_SHOWN)
+        statement = select(func.min(posts.c.at)).where(NOT_SHOWN)
 
         def first(connection: Connection) -> datetime | None:
             return connection.execute(statement).scalar()

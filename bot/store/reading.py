@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, delete, func, select, union_all, update
 
 from bot.jobs import Job, RunRecord
 from bot.store.changes import OPEN, lock, runs_of
@@ -40,18 +40,17 @@ def find(connection: Connection, prefix: str) -> Found | None:
 def in_thread(connection: Connection, front: str, channel: str, ref: str) -> Job | None:
     """The job whose post is the message `ref` or stands in its thread: an open one before a closed
     one, then the newest."""
+    if not ref:
+        return None
+    there = select(posts.c.job).where(posts.c.front == front, posts.c.channel == channel)
+    shown = union_all(there.where(posts.c.ref == ref), there.where(posts.c.thread == ref))
     statement = (
         select(jobs)
-        .join(posts, posts.c.job == jobs.c.id)
-        .where(
-            posts.c.front == front,
-            posts.c.channel == channel,
-            or_(posts.c.ref == ref, posts.c.thread == ref),
-        )
+        .where(jobs.c.id.in_(shown))
         .order_by(jobs.c.closed.is_not(None), jobs.c.asked.desc())
         .limit(1)
     )
-    row = connection.execute(statement).one_or_none() if ref else None
+    row = connection.execute(statement).one_or_none()
     return job_of(row) if row is not None else None
 
 

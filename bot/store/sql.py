@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Row, Table
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Connection,
+    Row,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -30,3 +43,29 @@ def upsert(connection: Connection, table: Table) -> postgresql.Insert:
         return postgresql.insert(table)
     # SQLite took the clause over from PostgreSQL, and SQLAlchemy its methods.
     return cast(Any, sqlite.insert(table))  # type: ignore[no-any-return]
+
+
+def matching(
+    connection: Connection,
+    columns: tuple[Column[Any], Column[Any]],
+    pairs: Sequence[tuple[str, str]],
+) -> tuple[Select[Any], dict[str, Any]]:
+    """The rows of the columns' table in which both have the values of one of `pairs`.
+
+    Each is looked up by its key: the pairs travel as one parameter, however many they are. (Of a
+    list of pairs in the statement itself SQLite makes a scan of the table.)
+    """
+    first, second = columns
+    if connection.dialect.name == "postgresql":
+        firsts, seconds = (bindparam(name, type_=ARRAY(Text)) for name in ("firsts", "seconds"))
+        both = func.unnest(firsts, seconds).table_valued("first", "second", name="pair")
+        pair = both.render_derived()
+        same = and_(first == pair.c.first, second == pair.c.second)
+        values = {"firsts": [one for one, _ in pairs], "seconds": [two for _, two in pairs]}
+        return select(first.table).join(pair, same), values
+    pair = func.json_each(bindparam("pairs", type_=Text)).table_valued("value", name="pair")
+    same = and_(
+        first == func.json_extract(pair.c.value, "$[0]"),
+        second == func.json_extract(pair.c.value, "$[1]"),
+    )
+    return select(first.table).join(pair, same), {"pairs": json.dumps(pairs)}

@@ -24,6 +24,10 @@ from bot.store.types import Counter, Instant, Json, Key, Words
 
 metadata = MetaData()
 
+NOT_SHOWN = text("status IN ('waiting', 'sending')")
+"""Of posts. Spelt out, because an index over some rows is not used for a condition with
+parameters."""
+
 jobs = Table(
     "jobs",
     metadata,
@@ -54,7 +58,7 @@ jobs = Table(
     Column("waits_until", Instant),
     Index("jobs_asked", "asked"),
     Index("jobs_environment", "environment", "asked"),
-    Index("jobs_untold", "asked", sqlite_where=text("NOT told"), postgresql_where=text("NOT told")),
+    Index("jobs_untold", "asked", sqlite_where=text("told = 0"), postgresql_where=text("NOT told")),
     Index(
         "jobs_waiting",
         "waits_until",
@@ -160,8 +164,8 @@ posts = Table(
     Index(
         "posts_waiting",
         "at",
-        sqlite_where=text("status IN ('waiting', 'sending')"),
-        postgresql_where=text("status IN ('waiting', 'sending')"),
+        sqlite_where=NOT_SHOWN,
+        postgresql_where=NOT_SHOWN,
     ),
 )
 

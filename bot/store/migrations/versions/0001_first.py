@@ -32,6 +32,16 @@ def _index(name: str, table: str, columns: list[str], where: str = "") -> None:
     op.create_index(name, table, columns, sqlite_where=condition, postgresql_where=condition)
 
 
+def _untold() -> None:
+    op.create_index(
+        "jobs_untold",
+        "jobs",
+        ["asked"],
+        sqlite_where=sa.text("told = 0"),
+        postgresql_where=sa.text("NOT told"),
+    )
+
+
 def _audit() -> None:
     op.create_table(
         "audit",
@@ -94,7 +104,7 @@ def _jobs() -> None:
     _index("jobs_asked", "jobs", ["asked"])
     _index("jobs_closed", "jobs", ["closed"], "closed IS NOT NULL")
     _index("jobs_environment", "jobs", ["environment", "asked"])
-    _index("jobs_untold", "jobs", ["asked"], "NOT told")
+    _untold()
     _index("jobs_waiting", "jobs", ["waits_until"], "closed IS NULL AND waits_until IS NOT NULL")
 
 

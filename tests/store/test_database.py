@@ -1,0 +1,405 @@
+"""The database itself: brought up, locked, full, killed, gone and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import time
+from asyncio.subprocess import PIPE, create_subprocess_exec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, insert, text
+
+from baton.messages import State
+from bot.store import DatabaseTooNew, DatabaseUnavailable, Store, UnusableUrl
+from bot.store.database import PATIENCE, open_database
+from bot.store.migrate import FOLDER, bring_up, known_revisions
+from bot.store.sqlite import Sqlite
+from bot.store.tables import metadata, output
+from tests.store.build import T0, asked, deploy, entry, job_of, later, ping, pong, states, update
+from tests.support.postgres import Postgres
+from tests.support.wait import until
+
+
+async def test_the_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
+    """After the last step there is no difference left; and a second time there is nothing to do."""
+    database = open_database(url)
+    try:
+        await bring_up(database)
+        await bring_up(database)
+
+        def differences(connection: Connection) -> list[object]:
+            context = MigrationContext.configure(connection, opts={"compare_type": _differs})
+            return list(compare_metadata(context, metadata))
+
+        assert await database.read(differences) == []
+    finally:
+        await database.close()
+
+
+def _differs(
+    context: MigrationContext, _is: object, _meant: object, found: Any, wanted: Any
+) -> bool:
+    """As the database spells them. (Alembic's own comparison does not see our types' collation.)"""
+    names = [str(kind.compile(dialect=context.dialect)) for kind in (found, wanted)]
+    return names[0].replace("DOUBLE PRECISION", "FLOAT") != names[1]
+
+
+def test_the_steps_are_numbered_as_they_follow_each_other() -> None:
+    """The numbers of the files are the revisions that Alembic sees, in its order."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    steps = ScriptDirectory.from_config(config).walk_revisions()
+    assert [step.revision for step in steps] == known_revisions()[::-1]
+
+
+async def test_many_bots_may_start_at_once(url: str) -> None:
+    """On an empty database one of them makes the tables, and all of them work."""
+    stores = await asyncio.gather(*(Store.open(url) for _ in range(6)))
+    try:
+        for store in stores:
+            await asked(store, deploy("web-1"))
+        assert len(await stores[0].ledger.recent()) == 6
+    finally:
+        await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_many_processes_may_start_at_once(url: str) -> None:
+    """The same holds for processes."""
+    code = (
+        "import asyncio, sys; from bot.store import Store\n"
+        "async def main():\n"
+        "    store = await Store.open(sys.argv[1])\n"
+        "    await store.ping()\n"
+        "    await store.close()\n"
+        "asyncio.run(main())\n"
+    )
+    children = [await create_subprocess_exec(sys.executable, "-c", code, url) for _ in range(3)]
+    assert [await child.wait() for child in children] == [0, 0, 0]
+
+
+async def test_a_database_of_a_newer_baton_is_left_alone(url: str) -> None:
+    """What a later version made is refused, naming both versions; nothing in it is changed."""
+    await (await Store.open(url)).close()
+    database = open_database(url)
+
+    def newer(connection: Connection) -> None:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    try:
+        await database.write(newer)
+        with pytest.raises(DatabaseTooNew, match=r"9999.*0001") as caught:
+            await Store.open(url)
+        assert caught.value.permanent
+    finally:
+        await database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("mysql://u:hunter2@h/d", "mysql is not supported"),
+        ("no url, hunter2", "it is no URL"),
+    ],
+)
+async def test_a_url_that_will_not_do_is_explained(url: str, reason: str) -> None:
+    """The error says what is wrong and what to write, and no password."""
+    with pytest.raises(UnusableUrl, match=reason) as caught:
+        await Store.open(url)
+    assert "hunter2" not in str(caught.value)
+    assert "sqlite:///" in str(caught.value)
+
+
+async def test_a_database_that_is_not_there_says_so_without_the_password() -> None:
+    """Nobody listening, or no such folder: DatabaseUnavailable, soon, and no secret in its text."""
+    for url in (
+        "postgresql://baton:hunter2@127.0.0.1:9/baton",
+        "sqlite:////nowhere/at/all/baton.db",
+    ):
+        with pytest.raises(DatabaseUnavailable) as caught:
+            await Store.open(url)
+        assert "hunter2" not in str(caught.value)
+        assert ("127.0.0.1:9" in str(caught.value)) == url.startswith("postgresql")
+
+
+async def test_sqlite_locked_by_another_process(tmp_path: Path) -> None:
+    """An ask fails with a clear error before the person's three seconds are over, reading goes on;
+    once the lock is gone all works, and the failed ask left nothing."""
+    store = await Store.open(f"sqlite:///{tmp_path}/baton.db")
+    code = (
+        "import sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "db.execute('BEGIN EXCLUSIVE'); print('locked', flush=True); sys.stdin.read()\n"
+    )
+    child = await create_subprocess_exec(
+        sys.executable, "-c", code, str(tmp_path / "baton.db"), stdin=PIPE, stdout=PIPE
+    )
+    try:
+        assert child.stdout is not None
+        await child.stdout.readline()
+        new = deploy("web-1")
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnavailable, match="another process keeps it locked"):
+            await store.ledger.ask(new, entry(new))
+        assert PATIENCE * 0.9 < time.monotonic() - began < 3
+        assert await store.ledger.recent() == []
+
+        await child.communicate(b"")
+        await store.ledger.ask(new, entry(new))
+        assert len(await store.ledger.outbox()) == 1
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+        await store.close()
+
+
+async def test_sqlite_on_a_full_disk(tmp_path: Path) -> None:
+    """When nothing more can be written the error says so, the transaction is undone whole, and
+    later ones work again."""
+    store = await Store.open(f"sqlite:///{tmp_path}/baton.db")
+    database = store._database
+    try:
+        new = await asked(store, deploy("web-1"))
+
+        def limit(connection: Connection, pages: int) -> None:
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+        await database.write(lambda connection: limit(connection, 1))
+        long = update(new, "web-1", 1, State.RUNNING, text="x" * 2_000_000)
+        with pytest.raises(DatabaseUnavailable, match="its disk is full"):
+            await store.ledger.hear([long, update(new, "web-1", 2, State.SUCCEEDED)], later(2))
+        assert await states(store, new) == {"web-1": State.SENT}
+        assert await store.ledger.output(new.job.id) == []
+
+        await database.write(lambda connection: limit(connection, 1_000_000))
+        await store.ledger.hear([long], later(3))
+        assert await states(store, new) == {"web-1": State.RUNNING}
+    finally:
+        await store.close()
+
+
+async def test_a_transaction_that_fails_half_way_leaves_nothing(url: str) -> None:
+    """What was written before the error is undone, and the connection is good for the next one."""
+    store = await Store.open(url)
+    try:
+        new = await asked(store, deploy("web-1"))
+
+        def half(connection: Connection) -> None:
+            piece = dict.fromkeys(("ends", "lines", "sequence", "attempt"), 1)
+            words = dict.fromkeys(("host", "level", "step", "text"), "x")
+            row = {"job": new.job.id, "time": T0, **piece, **words}
+            connection.execute(insert(output), [row])
+            raise LookupError("half way")
+
+        with pytest.raises(LookupError):
+            await store._database.write(half)
+
+        assert await store.ledger.output(new.job.id) == []
+        await store.ledger.hear([update(new, "web-1", 1, State.SUCCEEDED)], later(2))
+        assert (await job_of(store, new)).closed == later(2)
+    finally:
+        await store.close()
+
+
+WRITER = """
+import asyncio, sys
+from bot.store import Store
+from tests.store.build import deploy, entry
+
+async def main():
+    store = await Store.open(sys.argv[1])
+    async def one():
+        while True:
+            new = deploy(*(f"web-{n}" for n in range(10)))
+            await store.ledger.ask(new, entry(new))
+    await asyncio.gather(*(one() for _ in range(20)))
+
+asyncio.run(main())
+"""
+
+
+async def test_kill_9_leaves_no_half_ask(url: str) -> None:
+    """Of a bot that is killed while it writes, each ask is there whole or not at all."""
+    store = await Store.open(url)
+    try:
+        for _ in range(3):
+            before = len(await store.ledger.recent(100_000))
+            child = await create_subprocess_exec(sys.executable, "-c", WRITER, url)
+
+            async def written(before: int = before) -> bool:
+                return len(await store.ledger.recent(before + 50)) > before + 20
+
+            try:
+                await until(written)
+            finally:
+                child.kill()
+                await child.wait()
+
+        def odd(connection: Connection) -> list[object]:
+            counts = text(
+                "SELECT id FROM jobs WHERE"
+                " (SELECT count(*) FROM runs WHERE job = jobs.id) <> 10"
+                " OR (SELECT count(*) FROM outbox WHERE job = jobs.id) <> 10"
+                " OR (SELECT count(*) FROM audit WHERE job = jobs.id) <> 1"
+            )
+            return list(connection.execute(counts))
+
+        assert await store._database.read(odd) == []
+        await asked(store, deploy("web-1"))
+    finally:
+        await store.close()
+
+
+async def test_postgres_goes_and_comes_back(postgres: Postgres, postgres_url: str) -> None:
+    """While it is down every call says so soon; afterwards the same store works, without a
+    restart."""
+    store = await Store.open(postgres_url)
+    try:
+        await asyncio.gather(*(store.ping() for _ in range(8)))
+        postgres.sql("CHECKPOINT", postgres_url.rpartition("/")[2])
+        await postgres.kill()
+        new = deploy("web-1")
+        began = time.monotonic()
+        for call in (store.ping(), store.ledger.ask(new, entry(new)), store.ledger.outbox()):
+            with pytest.raises(DatabaseUnavailable):
+                await call
+        assert time.monotonic() - began < 3
+
+        await postgres.start()
+
+        assert (await store.ledger.ask(new, entry(new))).id == new.job.id
+        await asyncio.gather(*(store.ping() for _ in range(8)))
+    finally:
+        await store.close()
+
+
+async def test_connections_that_were_cut_are_replaced(
+    postgres: Postgres, postgres_url: str
+) -> None:
+    """Connections that the server has ended are not handed to the next who asks."""
+    store = await Store.open(postgres_url)
+    try:
+        await asyncio.gather(*(store.ping() for _ in range(8)))
+        postgres.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'baton'"
+        )
+        await asyncio.gather(*(store.ping() for _ in range(8)))
+    finally:
+        await store.close()
+
+
+async def test_a_caller_that_gives_up_harms_nobody(url: str) -> None:
+    """Calls that are cancelled half-way leave whole transactions and a store that works."""
+    store = await Store.open(url)
+    try:
+        asks = [deploy("web-1", "web-2") for _ in range(50)]
+        tasks = [asyncio.create_task(store.ledger.ask(new, entry(new))) for new in asks]
+        readers = [asyncio.create_task(store.ledger.recent()) for _ in range(20)]
+        await asyncio.sleep(0)
+        await asyncio.wait([*tasks, *readers], timeout=0.002)
+        for task in [*tasks, *readers]:
+            task.cancel()
+        await asyncio.gather(*tasks, *readers, return_exceptions=True)
+
+        await asked(store, deploy("web-1"))
+
+        assert all(len(runs) in (1, 2) for _, runs in await _all(store))
+    finally:
+        await store.close()
+
+
+async def _all(store: Store) -> list[tuple[object, tuple[object, ...]]]:
+    found = [await store.ledger.job(job.id) for job in await store.ledger.recent(100)]
+    return [one for one in found if one is not None]
+
+
+async def test_nothing_grows_with_what_is_over(tmp_path: Path) -> None:
+    """Whatever the store asks of SQLite is looked up by an index, and what runs all the time by one
+    over open rows only, however many jobs have ended. The outbox is read whole, being all open."""
+    store = await Store.open(f"sqlite:///{tmp_path}/baton.db")
+    asked_of: dict[str, tuple[object, ...]] = {}
+
+    def note(
+        _connection: Connection,
+        _cursor: object,
+        statement: str,
+        values: Any,
+        _c: object,
+        many: bool,
+    ) -> None:
+        asked_of[statement] = values[0] if many else values
+
+    database = store._database
+    assert isinstance(database, Sqlite)
+    for engine in (database._reader, database._writer):
+        event.listen(engine, "before_cursor_execute", note)
+    try:
+        await _everything(store)
+
+        def plans(connection: Connection) -> dict[str, str]:
+            return {
+                statement: " / ".join(
+                    row[3]
+                    for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+                )
+                for statement, values in list(asked_of.items())
+                if not statement.startswith(("BEGIN", "INSERT", "EXPLAIN"))
+            }
+
+        found = await database.read(plans)
+        scans = {
+            statement: plan
+            for statement, plan in found.items()
+            if re.search(
+                r"(SCAN|SEARCH) (?!outbox|pair VIRTUAL|servers)\w+(?! USING)(?= /|$)", plan
+            )
+        }
+        assert scans == {}
+        used = " ".join(found.values())
+        for index in ("runs_open ", "runs_open_of_job", "jobs_untold", "jobs_waiting"):
+            assert index in used
+        assert "posts_waiting" in used
+        (tail,) = (plan for statement, plan in found.items() if "LEFT OUTER" in statement)
+        assert (
+            "output USING INDEX sqlite_autoindex_output_1 (job=? AND host=? AND attempt=? AND"
+            in tail
+        )
+    finally:
+        await store.close()
+
+
+async def _everything(store: Store) -> None:
+    ledger = store.ledger
+    one, two = await asked(store, deploy("web-1", "web-2")), await asked(store, ping())
+    await ledger.hear([update(one, "web-1", 1, State.RUNNING, text="x"), pong(two, "w")], later(2))
+    await ledger.next_deadline()
+    await ledger.overdue(later(1000), T0)
+    await ledger.untold()
+    await ledger.mark_told(one.job.id, 1)
+    await ledger.cancel(two.job.id, one.job.asked_by, later(3))
+    await ledger.in_thread("slack", "C1", "1.0")
+    await ledger.find("abcd")
+    await ledger.recent(5)
+    await ledger.recent(5, "prod")
+    await ledger.output(one.job.id)
+    await ledger.tails(one.job.id)
+    await ledger.prune(T0)
+    await store.posts.of_job(one.job.id)
+    await store.posts.unsure()
+    await store.posts.waiting_since()
+    await store.audit.recent(5)
+    await store.audit.recent(5, person="U_ANN")
+    await store.audit.recent(5, environment="prod")
+    await store.envelopes.seen("e")
+    await store.leases.take("leader", "a", 5)

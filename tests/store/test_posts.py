@@ -1,0 +1,157 @@
+"""Posts, servers, leases and envelopes: what the bots remember and share."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from baton.messages import Facts, Heartbeat
+from bot.inventory import Heard
+from bot.store import PostRow, Store
+from bot.store.envelopes import KEPT
+from tests.store.build import CHANNEL, T0, asked, deploy, later
+
+
+def post(key: str, job: str = "j1", **fields: str) -> PostRow:
+    return PostRow(key, job, "slack", "C1", T0, **fields)  # type: ignore[arg-type]
+
+
+async def test_a_post_is_claimed_once(store: Store, other: Store) -> None:
+    """Of two who begin one post one may make it; the other sees that it may be there."""
+    claims = await asyncio.gather(store.posts.begin(post("k")), other.posts.begin(post("k")))
+
+    assert sorted(claim is None for claim in claims) == [False, True]
+    assert await store.posts.unsure() == [post("k")]
+
+
+async def test_what_became_of_a_post(store: Store) -> None:
+    """A post ends as shown, gone or given up; only what may be in the chat is unsure."""
+    for key in ("shown", "gone", "given_up", "sending", "waiting"):
+        assert await store.posts.begin(post(key)) is None
+    await store.posts.shown("shown", "17.1", "d1", later(5))
+    await store.posts.gone("gone")
+    await store.posts.given_up("given_up")
+    await store.posts.unsent("waiting")
+
+    rows = {row.key: row for row in await store.posts.of_job("j1")}
+
+    assert {row.key: row.status for row in rows.values()} == {key: key for key in rows}
+    shown = rows["shown"]
+    assert (shown.ref, shown.digest, shown.at) == ("17.1", "d1", later(5))
+    assert [row.key for row in await store.posts.unsure()] == ["sending"]
+    assert await store.posts.begin(post("shown")) == shown
+
+
+async def test_what_was_certainly_not_posted_may_be_begun_again(store: Store) -> None:
+    """A post that the chat did not take, or that somebody deleted, is claimed anew."""
+    for key in ("waiting", "gone"):
+        await store.posts.begin(post(key))
+    await store.posts.shown("gone", "17.1", "d1", later(5))
+    await store.posts.unsent("waiting")
+    await store.posts.gone("gone")
+
+    for key in ("waiting", "gone"):
+        assert await store.posts.begin(post(key)) is None
+    assert [(row.status, row.ref) for row in await store.posts.of_job("j1")] == [
+        ("sending", "")
+    ] * 2
+
+
+async def test_how_long_posts_have_waited(store: Store) -> None:
+    """The oldest post that is not shown tells how far the chat is behind; None if it is not."""
+    assert await store.posts.waiting_since() is None
+    await store.posts.begin(post("a"))
+    await store.posts.begin(PostRow("b", "j1", "slack", "C1", later(9)))
+    assert await store.posts.waiting_since() == T0
+    await store.posts.shown("a", "17.1", "d", later(10))
+    assert await store.posts.waiting_since() == later(9)
+
+
+async def test_a_thread_leads_to_its_job(store: Store) -> None:
+    """A word in the thread of a job's post means that job; of several, the one that is not over,
+    then the newest."""
+    old, new = [await asked(store, deploy("web-1", asked=later(n))) for n in range(2)]
+    for number, job in enumerate((old.job, new.job)):
+        key = f"{job.id}/job"
+        await store.posts.begin(post(key, job.id, thread="10.0"))
+        await store.posts.shown(key, f"11.{number}", "d", T0)
+
+    def found(ref: str, channel: str = CHANNEL.channel) -> asyncio.Task[str | None]:
+        async def look() -> str | None:
+            job = await store.ledger.in_thread("slack", channel, ref)
+            return job.id if job else None
+
+        return asyncio.create_task(look())
+
+    assert await found("11.0") == old.job.id
+    assert await found("10.0") == new.job.id
+    assert await found("") is None
+    assert await found("10.0", "C2") is None
+    await store.ledger.overdue(later(60.5 + 15), T0)
+    assert await found("10.0") == new.job.id
+
+
+async def test_the_last_heartbeat_of_each_server_counts(store: Store) -> None:
+    """Servers are known by their last word, also when several come at once or one comes late."""
+
+    def beat(host: str, version: str, *, leaving: bool = False) -> Heartbeat:
+        facts = Facts(host=host, environment="prod", apps=("shop",), version=version)
+        return Heartbeat(facts=facts, interval=15.0, leaving=leaving)
+
+    await store.servers.heard([beat("b", "1"), beat("a", "1"), beat("a", "2")], later(10))
+    await store.servers.heard([beat("b", "0")], later(5))
+    await store.servers.heard([], later(6))
+
+    a, b = await store.servers.all()
+
+    assert a == Heard(beat("a", "2").facts, later(10), 15.0, leaving=False)
+    assert b.facts.version == "1"
+    await store.servers.heard([beat("b", "1", leaving=True)], later(11))
+    assert [server.leaving for server in await store.servers.all()] == [False, True]
+    assert await store.servers.forget("b")
+    assert not await store.servers.forget("b")
+    assert [server.facts.host for server in await store.servers.all()] == ["a"]
+
+
+async def test_a_lease_has_one_holder(store: Store, other: Store) -> None:
+    """Of many who want it one gets it, and keeps it by taking it again; after its time, or when
+    given back, it is free."""
+    takers = [(store, other)[n % 2].leases.take("leader", f"bot-{n}", 30, T0) for n in range(10)]
+    taken = await asyncio.gather(*takers)
+    assert sum(taken) == 1
+    holder = f"bot-{taken.index(True)}"
+
+    assert await store.leases.take("leader", holder, 30, later(20))
+    assert not await other.leases.take("leader", "else", 30, later(49))
+    assert await other.leases.take("leader", "else", 30, later(50))
+    await store.leases.release("leader", holder)
+    assert not await store.leases.take("leader", holder, 30, later(51))
+    await store.leases.release("leader", "else")
+    assert await store.leases.take("leader", holder, 30, later(51))
+
+
+async def test_leases_run_by_the_database_clock(store: Store, other: Store) -> None:
+    """Without a time given the lease lasts by a clock that all share."""
+    assert await store.leases.take("leader", "a", 60)
+    assert not await other.leases.take("leader", "b", 60)
+    assert await store.leases.take("other", "a", 0)
+    assert await other.leases.take("other", "b", 60)
+
+
+async def test_an_envelope_is_new_once(url: str) -> None:
+    """A second delivery is known as such by every bot, for a day."""
+    moment = [T0]
+
+    def clock() -> datetime:
+        return moment[0]
+
+    store, other = await Store.open(url, clock), await Store.open(url, clock)
+    try:
+        first = await asyncio.gather(*(s.envelopes.seen("e1") for s in (store, other) * 5))
+        assert sorted(first) == [False] + [True] * 9
+        moment[0] = T0 + KEPT + timedelta(seconds=1)
+        assert not await store.envelopes.seen("e2")
+        assert not await other.envelopes.seen("e1")
+    finally:
+        await store.close()
+        await other.close()
