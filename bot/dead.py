@@ -48,7 +48,7 @@ async def listed(channel: Channel, most: int) -> list[Letter]:
     try:
         return [letter(delivery) for delivery in held]
     finally:
-        for delivery in reversed(held):
+        for delivery in held:
             await delivery.reject(requeue=True)
 
 
@@ -82,7 +82,7 @@ async def resent(channel: Channel, ids: Sequence[str], most: int) -> list[Letter
             held.remove(delivery)
             done.append(read)
     finally:
-        for delivery in reversed(held):
+        for delivery in held:
             await delivery.reject(requeue=True)
     return done
 

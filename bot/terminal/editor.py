@@ -7,7 +7,6 @@ and drawn again at each change; what is printed stays in the terminal's own scro
 from __future__ import annotations
 
 import asyncio
-import os
 import string
 from collections.abc import Iterable, Sequence
 
@@ -146,9 +145,9 @@ class Editor:
         print_formatted_text(app.output, text, STYLE, color_depth=app.color_depth)
 
     def _prompt(self) -> StyleAndTextTuples:
-        columns, height = os.get_terminal_size(1)
+        size = self._session.output.get_size()
         shown: StyleAndTextTuples = []
-        for row in live(self._chat.front.open, columns - 1, max(height // 2, 3)):
+        for row in live(self._chat.front.open, size.columns - 1, max(size.rows // 2, 3)):
             shown += [*_classed(row), ("", "\n")]
         titles = {thread.content.job: thread.content.title for thread in self._chat.front.open}
         if self._question and self._question not in titles:

@@ -73,7 +73,7 @@ def cut(line: Line, columns: int) -> Line:
     if sum(width(text) for _, text in line) <= columns:
         return line
     kept: list[Fragment] = []
-    room = columns - 1
+    room = max(columns - 1, 0)
     for style, text in line:
         while width(text) > room:
             text = text[:-1]

@@ -29,6 +29,7 @@ def test_cut_says_that_it_was_cut() -> None:
     assert text_of(cut(long, 20)) == "web-1 " + "x" * 13 + "…"
     assert cut(line("short"), 20) == line("short")
     assert width(text_of(cut(line("日本語" * 10), 11))) <= 11
+    assert text_of(cut(long, 0)) == text_of(cut(long, -1)) == "…"
 
 
 def test_table_lies_under_its_heads() -> None:

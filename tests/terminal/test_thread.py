@@ -82,7 +82,6 @@ def test_end_of_the_job_comes_last() -> None:
     thread.output_lines(output("web-1", "a"))
     thread.output_lines(output("web-2", "a"))
     assert thread.job_lines(ENDED) == []
-    assert not thread.over
     assert texts(thread.output_lines(output("web-2", "a", "v2 is live", end="v2 is live"))) == [
         "  web-2 succeeded: v2 is live"
     ]

@@ -1,0 +1,230 @@
+"""The command line: what each subcommand needs, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+import pytest
+
+from baton.api import API
+from baton.channel import Envelope, connect
+from baton.exchanges import DEAD, HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
+from baton.messages import Heartbeat, Person, Request, encode, now
+from baton.server import Server, baton_version
+from tests.support.wait import until
+
+MAIN = "from bot.cli import main; main()"
+WITHOUT_EXTRA = """
+import sys
+from bot.cli import EXTRA
+for name in (*EXTRA, "aiosqlite", "asyncpg"):
+    sys.modules[name] = None
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BATON_", "SLACK_"))
+    }
+    return {**kept, **more}
+
+
+async def started(*words: str, before: str = "", **env: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        f"{before}\n{MAIN}",
+        *words,
+        env=environment(**env),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+
+
+async def ran(*words: str, before: str = "", **env: str) -> tuple[int, str, str]:
+    process = await started(*words, before=before, **env)
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def reads(process: Process, text: str) -> str:
+    """What the process logs, up to a line that holds `text`."""
+    assert process.stderr is not None
+    said = ""
+    async with asyncio.timeout(30):
+        while text not in said:
+            line = (await process.stderr.readline()).decode()
+            assert line, f"it ended, having said: {said}"
+            said += line
+    return said
+
+
+def agents_file(folder: Path, bus: str = "memory://cli") -> Path:
+    file = folder / "agent.toml"
+    file.write_text(
+        f'[bus]\nurl = "{bus}"\n[server]\nenvironment = "prod"\nfqdn = "web-1"\n'
+        f'[agent]\nstate = "{folder}"\n'
+    )
+    return file
+
+
+async def test_version() -> None:
+    """`baton version` says which version is installed."""
+    assert await ran("version") == (0, f"baton {baton_version()}\n", "")
+
+
+async def test_help_names_every_subcommand() -> None:
+    """`baton` alone shows what there is."""
+    _, out, err = await ran()
+    for name in ("demo", "bot", "agent", "doctor", "dead", "version"):
+        assert f"\n  {name} " in out + err
+
+
+async def test_agent_needs_no_extra(tmp_path: Path) -> None:
+    """An agent starts without Slack, web and SQL packages, and SIGTERM ends it in good order."""
+    file = agents_file(tmp_path)
+    process = await started("agent", "--config", str(file), before=WITHOUT_EXTRA)
+    await reads(process, "agent started")
+    process.send_signal(signal.SIGTERM)
+    await reads(process, "agent stopped")
+    assert await process.wait() == 0
+
+
+@pytest.mark.parametrize("command", ["bot", "demo"])
+async def test_extra_is_missing(command: str) -> None:
+    """Without its packages a subcommand says in one line how to install them."""
+    code, out, err = await ran(command, before=WITHOUT_EXTRA)
+    assert (code, out) == (2, "")
+    assert "pip install 'baton-chatops[bot]'" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "told"),
+    [
+        (("bot",), {}, "bus.url: is not set"),
+        (("bot",), {"BATON_BUS_URL": "amqp://x"}, "slack.bot_token: is not set"),
+        (("bot", "--config", "/no/such"), {}, "/no/such: the file itself: there is no such file"),
+        (("agent",), {"BATON_BUS_URL": "memory://x"}, "server.environment: is not set"),
+        (("agent",), {"BATON_ENVIRONMENT": "prod"}, "bus.url: is not set"),
+        (("dead", "list"), {}, "bus.url: is not set"),
+    ],
+)
+async def test_wrong_settings_are_one_line(
+    words: tuple[str, ...], env: dict[str, str], told: str
+) -> None:
+    """What is wrong with the settings is one line without a traceback, and exit code 2."""
+    code, out, err = await ran(*words, **env)
+    assert (code, out) == (2, "")
+    assert err.startswith("baton: ")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+async def test_nothing_starts_half_way(tmp_path: Path) -> None:
+    """A bot whose tokens are swapped makes no database and connects to nothing."""
+    database = tmp_path / "baton.db"
+    code, _, err = await ran(
+        "bot",
+        BATON_BUS_URL="memory://x",
+        BATON_DATABASE_URL=f"sqlite:///{database}",
+        SLACK_BOT_TOKEN="xapp-1",
+        SLACK_APP_TOKEN="xoxb-1",
+    )
+    assert code == 2
+    assert "begins with xoxb- (this one is the app_token)" in err
+    assert os.listdir(tmp_path) == []
+
+
+async def test_log_forms(tmp_path: Path) -> None:
+    """The log is logfmt by itself where no terminal is, JSON if asked for, and `error` is quiet."""
+    file = agents_file(tmp_path)
+    process = await started("agent", "-c", str(file))
+    assert 'event="agent started"' in await reads(process, "agent started")
+    process.terminate()
+    await process.communicate()
+    process = await started("agent", "-c", str(file), BATON_LOG_FORMAT="json")
+    line = (await reads(process, "agent started")).splitlines()[-1]
+    assert json.loads(line)["server"] == "web-1"
+    process.terminate()
+    await process.communicate()
+
+
+async def test_dead_letters(amqp_url: str) -> None:
+    """Dead letters are listed and stay; one that is sent again goes where it was bound for."""
+    channel = await connect(amqp_url)
+    await channel.wait_up()
+    letter = Request(
+        id="r1",
+        job="j1",
+        command="ping",
+        environment="prod",
+        host="web-1",
+        deadline=now(),
+        requester=Person(id="U_ANN"),
+    )
+    headers = {"baton-reason": "nobody knows why", "baton-key": host_key("web-1")}
+    envelope = Envelope(encode(letter), "r1", letter.type, "j1", headers=headers)
+    await channel.publish(DEAD, "x", envelope)
+    other = Envelope(b"not JSON", "r2", "?", headers={"baton-reason": "it is not JSON"})
+    await channel.publish(DEAD, "y", other)
+    for _ in range(2):
+        code, out, err = await ran("dead", "list", BATON_BUS_URL=amqp_url)
+        assert (code, err) == (0, "")
+        assert out.index("r1  baton.request of job j1, for host.web-1") < out.index("r2  ?")
+        assert "nobody knows why" in out
+    code, _, err = await ran("dead", "resend", "r1", BATON_BUS_URL=amqp_url)
+    assert code == 2
+    assert "Nobody is listening" in err
+    await channel.declare(agent_queue("web-1"), [(INPUT, host_key("web-1"))])
+    code, out, err = await ran("dead", "resend", "r1", "r9", BATON_BUS_URL=amqp_url)
+    assert (code, out) == (1, "sent again: r1  baton.request, to host.web-1\n")
+    assert err == "no such letter: r9\n"
+    delivery = await until(lambda: channel.get(agent_queue("web-1")))
+    assert delivery is not None
+    assert delivery.envelope.id == "r1"
+    assert "baton-reason" not in delivery.envelope.headers
+    await delivery.ack()
+    code, out, _ = await ran("dead", "list", BATON_BUS_URL=amqp_url)
+    assert "r2" in out
+    assert "r1" not in out
+    await channel.close()
+
+
+async def test_dead_letters_of_agents(amqp_url: str) -> None:
+    """What an agent said and nobody took goes back to the output exchange."""
+    channel = await connect(amqp_url)
+    await channel.wait_up()
+    await channel.declare(HEARTBEAT_QUEUE, [(OUTPUT, "heartbeat.#")])
+    beat = Heartbeat(id="h1", facts=Server(environment="prod", fqdn="web-1").facts(), interval=5)
+    await API(channel).publish(DEAD, "heartbeat.prod.web-1", beat)
+    code, out, err = await ran("dead", "resend", "--all", BATON_BUS_URL=amqp_url)
+    assert (code, err) == (0, "")
+    assert "sent again: h1" in out
+    assert await channel.depth(HEARTBEAT_QUEUE) == 1
+    await channel.close()
+
+
+async def test_dead_without_a_bus() -> None:
+    """A bus that does not answer is said to be so, in one line."""
+    code, _, err = await ran("dead", "list", BATON_BUS_URL="amqp://127.0.0.1:1/")
+    assert code == 2
+    assert "No connection to the message bus" in err
+    assert err.count("\n") == 1
+
+
+async def test_resend_needs_to_know_which() -> None:
+    """Neither ids nor --all, or both: nothing is sent."""
+    code, _, err = await ran("dead", "resend", BATON_BUS_URL="memory://x")
+    assert code == 2
+    assert "--all" in err
