@@ -1,0 +1,40 @@
+"""A store of the test's own, cheaply: the tables are made once a session, and copied."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.store import Store
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of this version."""
+    file = tmp_path_factory.mktemp("template") / "baton.db"
+
+    async def make() -> None:
+        await (await Store.open(f"sqlite:///{file}")).close()
+
+    asyncio.run(make())
+    return file
+
+
+@pytest.fixture
+def database(template: Path, tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    file = tmp_path / "baton.db"
+    shutil.copy(template, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[Store]:
+    """The store in it."""
+    opened = await Store.open(database)
+    yield opened
+    await opened.close()

@@ -1,0 +1,461 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bot.delivery
+import bot.posts
+from baton.messages import State, now
+from bot.delivery import Delivery
+from bot.front import Limits, NoticeContent, Post
+from bot.jobs import Job, Place
+from bot.store import PostRow, Store
+from bot.store.errors import DatabaseUnavailable
+from bot.store.posts import Posts
+from tests.bot.build import job as job_of
+from tests.bot.fake_front import SLACK, FakeFront, Fault
+from tests.support.wait import until
+
+numbers = itertools.count(1)
+METHODS = ("begin", "shown", "unsent", "gone", "given_up")
+
+
+class FlakyPosts:
+    """The posts of a store; while `away` is not empty each call takes one: does it fail before it
+    is done, or after?"""
+
+    def __init__(self, posts: Posts) -> None:
+        self._posts = posts
+        self.away: list[str] = []
+        self.slow: Callable[[], Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._posts, name)
+        if name not in METHODS:
+            return method
+
+        async def call(*args: Any) -> Any:
+            when = self.away.pop(0) if self.away else ""
+            if when == "before":
+                raise DatabaseUnavailable(url="db", reason="it is away")
+            found = await method(*args)
+            if self.slow is not None:
+                await self.slow()
+            if when == "after":
+                raise DatabaseUnavailable(url="db", reason="it went away")
+            return found
+
+        return call
+
+
+class Desk:
+    """A chat, a database and the delivery between them, which can be killed and started again."""
+
+    def __init__(self, store: Store, front: FakeFront | None = None, claim: float = 0.3) -> None:
+        self.front = front or FakeFront()
+        self.store = store
+        self.posts = FlakyPosts(store.posts)
+        self.claim = claim
+        self.job = job_of(id=f"job{next(numbers)}", asked=now())
+        self.settled: list[str] = []
+        self.delivery = self.start()
+
+    def start(self) -> Delivery:
+        posts: Any = self.posts
+        self.delivery = Delivery(
+            self.front, posts, self.settled.append, claim=self.claim, settles=0.005
+        )
+        return self.delivery
+
+    async def kill(self) -> None:
+        """End the delivery where it stands."""
+        workers = list(self.delivery._workers.values())
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    async def want(self, *posts: Post, job: Job | None = None) -> bool:
+        job = job or self.job
+        rows: dict[str, PostRow] = {}
+        if not self.delivery.knows(job.id):
+            rows = {row.key: row for row in await self.store.posts.of_job(job.id)}
+        return self.delivery.want(job, posts, rows)
+
+    async def shown(self, *posts: Post, job: Job | None = None) -> None:
+        """Return once `posts` are shown."""
+
+        async def all_shown() -> bool:
+            return await self.want(*posts, job=job)
+
+        await until(all_shown, every=0.002)
+
+    def post(self, name: str = "", text: str = "now", *, closing: bool = False) -> Post:
+        """The job's own post, or one called `name` in its thread."""
+        key, parent = self.job.id, ""
+        if name:
+            key, parent = f"{key}/{name}", key
+        return Post(key, NoticeContent(text, State.RUNNING), parent=parent, closing=closing)
+
+    def equal_to(self, *posts: Post) -> None:
+        """Each of `posts` is there once, as it is wanted, and in its thread."""
+        assert sorted(message.key for message in self.front.shown) == sorted(
+            post.key for post in posts
+        )
+        for post in posts:
+            message = self.front.one(post.key)
+            assert message.content == post.content
+            if post.parent:
+                above = self.front.messages[message.thread]
+                assert above.key == post.parent
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bot.delivery, "BACKOFF", 0.001)
+    monkeypatch.setattr(bot.delivery, "BACKOFF_MOST", 0.004)
+    monkeypatch.setattr(bot.delivery, "LAST_CALLS", 0.2)
+    monkeypatch.setattr(bot.posts, "RESERVE", 0.001)
+
+
+@pytest.fixture
+async def desk(store: Store) -> AsyncIterator[Desk]:
+    made = Desk(store)
+    yield made
+    await made.kill()
+
+
+async def test_a_post_appears_once_and_then_is_edited(desk: Desk) -> None:
+    """One message for a post, whatever it shows in the course of time."""
+    await desk.shown(desk.post(text="one"), desk.post("web-1", "begun"))
+    await desk.shown(desk.post(text="two"), desk.post("web-1", "done"))
+    desk.equal_to(desk.post(text="two"), desk.post("web-1", "done"))
+    assert desk.front.calls == ["post", "post", "edit", "edit"]
+    assert desk.settled
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.CRASH])
+@pytest.mark.parametrize("step", range(4))
+async def test_a_fault_at_any_step_neither_loses_nor_doubles_a_post(
+    desk: Desk, fault: Fault, step: int
+) -> None:
+    """Each way of failing, at each of the calls that show a job: once, and as wanted; but what the
+    chat will not have is given up, and that is all."""
+    desk.front.faults.extend([None] * step + [fault])
+    for text in ("one", "two"):
+        await desk.shown(desk.post(text=text), desk.post("web-1", text))
+    assert len(desk.front.calls) <= 8
+    if fault is Fault.UNPOSTABLE:
+        keys = [message.key for message in desk.front.shown]
+        assert len(keys) == len(set(keys))
+        return
+    desk.equal_to(desk.post(text="two"), desk.post("web-1", "two"))
+
+
+@pytest.mark.parametrize("fault", [*Fault, None])
+@pytest.mark.parametrize("step", range(5))
+async def test_a_bot_that_dies_at_any_step_is_taken_over(
+    desk: Desk, fault: Fault | None, step: int
+) -> None:
+    """kill -9 in the middle of whatever else goes wrong: the next bot finds what is there."""
+    desk.front.faults.extend([None] * step + [Fault.CRASH] + ([fault] if fault else []))
+    await desk.want(desk.post(text="one"), desk.post("web-1", "one"))
+    await until(lambda: desk.front.calls)
+    await asyncio.sleep(0.01)
+    await desk.kill()
+    desk.start()
+    await desk.want(desk.post(text="two"), desk.post("web-1", "two"))
+    await asyncio.sleep(0.01)
+    await desk.kill()
+    desk.start()
+    if fault is Fault.UNPOSTABLE:
+        return
+    await desk.shown(desk.post(text="two"), desk.post("web-1", "two"))
+    desk.equal_to(desk.post(text="two"), desk.post("web-1", "two"))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", range(4))
+async def test_a_database_that_goes_away_in_the_middle_doubles_nothing(
+    desk: Desk, when: str, step: int
+) -> None:
+    """It is waited for; and what it holds in the end is what is shown."""
+    desk.posts.away = [""] * step + [when] * 3
+    for text in ("one", "two"):
+        await desk.shown(desk.post(text=text), desk.post("web-1", text))
+    posts = (desk.post(text="two"), desk.post("web-1", "two"))
+    desk.equal_to(*posts)
+    rows = {row.key: row for row in await desk.store.posts.of_job(desk.job.id)}
+    for post in posts:
+        row = rows[post.key]
+        assert (row.status, row.digest) == ("shown", post.digest)
+        assert row.ref == desk.front.one(post.key).ref
+
+
+async def test_what_waits_is_merged(desk: Desk) -> None:
+    """While the chat makes us wait, a hundred changes become one edit."""
+    await desk.shown(desk.post(text="0"))
+    desk.front.faults.append(Fault.THROTTLED)
+    for number in range(100):
+        await desk.want(desk.post(text=f"{number}"))
+        await asyncio.sleep(0)
+    await desk.shown(desk.post(text="99"))
+    assert desk.front.calls.count("edit") <= 4
+    desk.equal_to(desk.post(text="99"))
+
+
+async def test_what_changes_there_and_back_ends_as_it_was(desk: Desk) -> None:
+    """A change that is taken back while its edit is under way is edited back."""
+    await desk.shown(desk.post(text="calm"))
+    desk.front.gate.clear()
+    await desk.want(desk.post(text="blind"))
+    await until(lambda: "edit" in desk.front.calls)
+    assert not await desk.want(desk.post(text="calm"))
+    desk.front.gate.set()
+    await desk.shown(desk.post(text="calm"))
+    desk.equal_to(desk.post(text="calm"))
+
+
+async def test_what_is_taken_back_in_time_costs_no_call(store: Store) -> None:
+    """A link that blinks makes no edits."""
+    limits = Limits(0.001, 100, 60_000, edit_every=5.0)
+    desk = Desk(store, FakeFront(limits=limits))
+    await desk.shown(desk.post(text="calm"))
+    await desk.want(desk.post(text="blind"))
+    assert await desk.want(desk.post(text="calm"))
+    await until(lambda: not desk.delivery._workers)
+    assert desk.front.calls == ["post"]
+    assert desk.delivery.oldest_waiting() == 0.0
+
+
+async def test_an_edit_under_way_when_the_bot_dies_is_not_believed(desk: Desk) -> None:
+    """The next bot does not know what the job's post shows, so it edits it."""
+    await desk.shown(desk.post(text="calm"))
+    desk.front.faults.append(Fault.CRASH)
+    await desk.want(desk.post(text="blind"))
+    await until(lambda: "edit" in desk.front.calls)
+    await desk.kill()
+    desk.start()
+    await desk.shown(desk.post(text="calm"))
+    desk.equal_to(desk.post(text="calm"))
+
+
+async def test_a_deleted_message_is_posted_anew(desk: Desk) -> None:
+    """Its thread goes under the new one."""
+    await desk.shown(desk.post(text="one"))
+    desk.front.delete(desk.job.id)
+    await desk.shown(desk.post(text="two"), desk.post("web-1"))
+    desk.equal_to(desk.post(text="two"), desk.post("web-1"))
+
+
+async def test_a_thread_whose_message_was_deleted_gets_a_new_one(desk: Desk) -> None:
+    """Nobody edits the job's post any more, but there is something to say in its thread."""
+    await desk.shown(desk.post())
+    desk.front.delete(desk.job.id)
+    await desk.shown(desk.post(), desk.post("web-1"))
+    desk.equal_to(desk.post(), desk.post("web-1"))
+
+
+async def test_what_cannot_be_shown_is_told_to_the_asker_alone(desk: Desk) -> None:
+    """The job goes on and ends, also for the one who delivers; nothing is tried for ever."""
+    desk.front.unpostable = True
+    await desk.shown(desk.post(), desk.post("web-1"))
+    await desk.shown(desk.post(text="ended", closing=True), desk.post("web-2"))
+    assert [person for person, _ in desk.front.whispers] == ["U_ANN"]
+    assert "the bot is not here" in desk.front.whispers[0][1]
+    assert desk.front.calls == ["post", "whisper"]
+    desk.start()
+    assert await desk.want(desk.post(), desk.post("web-3"))
+
+
+async def test_the_word_to_the_asker_is_tried_again(desk: Desk) -> None:
+    """A whisper that is throttled still arrives."""
+    desk.front.unpostable = True
+    desk.front.faults.extend([None, Fault.THROTTLED])
+    await desk.shown(desk.post())
+    assert len(desk.front.whispers) == 1
+
+
+async def test_in_a_thread_everything_stays_in_that_thread(desk: Desk) -> None:
+    """Who asks in a thread is answered there; there are no threads in threads."""
+    await desk.shown(desk.post())
+    root = desk.front.one(desk.job.id).ref
+    inner = replace(desk.job, id="inner", place=replace(desk.job.place, thread=root))
+    content = NoticeContent("x", State.RUNNING)
+    await desk.shown(Post("inner", content), Post("inner/a", content, parent="inner"), job=inner)
+    assert desk.front.one("inner/a").thread == root
+
+
+async def test_two_bots_one_of_them_stalled_post_once(store: Store) -> None:
+    """A bot whose call hangs while another takes over: the other waits for as long as the first
+    one's word may count, and finds its message."""
+    first = Desk(store)
+    first.front.gate.clear()
+    await first.want(first.post())
+    await until(lambda: first.front.calls == ["post"])
+    second = Desk(store, first.front)
+    second.job = first.job
+    second.delivery = Delivery(first.front, store.posts, lambda job: None, claim=0.5)
+    await second.want(first.post())
+    await until(lambda: first.front.calls == ["post", "find"])
+    first.front.gate.set()
+    await second.shown(first.post())
+    first.equal_to(first.post())
+    assert await until(lambda: not first.delivery._workers)
+    await second.kill()
+
+
+async def test_a_claim_that_took_too_long_is_no_claim(store: Store) -> None:
+    """A bot that stalls between noting a post and posting it looks first."""
+    first = Desk(store, claim=0.02)
+    other = Desk(store, first.front)
+    other.job = first.job
+
+    async def stall() -> None:
+        first.posts.slow = None
+        await asyncio.sleep(0.03)
+        await other.shown(first.post())
+
+    first.posts.slow = stall
+    await first.shown(first.post())
+    first.equal_to(first.post())
+
+
+async def test_many_jobs_share_the_edits_and_what_ends_goes_first(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With Slack's limits and forty jobs at work, the one that ends is shown at once."""
+    monkeypatch.setattr(bot.posts, "RESERVE", 0.3)
+    clock = [0.0]
+    front = FakeFront(limits=replace(SLACK, post_every=0.001, post_burst=100))
+    delivery = Delivery(front, store.posts, lambda job: None, monotonic=lambda: clock[0])
+    jobs = [job_of(id=f"many{number}", place=Place("slack", f"C{number}")) for number in range(40)]
+
+    def want(job: Job, text: str, closing: bool = False) -> None:
+        delivery.want(job, [Post(job.id, NoticeContent(text, State.RUNNING), closing=closing)], {})
+
+    for job in jobs:
+        want(job, "one")
+    await until(lambda: len(front.shown) == 40)
+    await until(lambda: not delivery._workers)
+    clock[0] += 3.0
+    for job in jobs:
+        want(job, "two")
+    await until(lambda: front.calls.count("edit") == 8)
+    want(jobs[-1], "ended", closing=True)
+    await until(lambda: "ended" in str(front.one(jobs[-1].id).content))
+    assert front.calls.count("edit") == 9
+    await delivery.close()
+
+
+async def test_posts_in_a_channel_keep_their_order(desk: Desk) -> None:
+    """Turned away, then let in: first asked, first shown."""
+    desk.front.faults.extend([Fault.THROTTLED, Fault.UNREACHABLE, None, Fault.THROTTLED])
+    jobs = [replace(desk.job, id=f"in-order-{number}") for number in range(6)]
+    for job in jobs:
+        await desk.want(Post(job.id, NoticeContent("x", State.RUNNING)), job=job)
+    await until(lambda: len(desk.front.shown) == 6)
+    assert [message.key for message in desk.front.shown] == [job.id for job in jobs]
+
+
+async def test_an_outage_costs_few_calls(store: Store) -> None:
+    """A chat that cannot be reached is asked for one post, not for all that wait."""
+    desk = Desk(store)
+    bot.delivery.BACKOFF = bot.delivery.BACKOFF_MOST = 0.05
+    desk.front.faults.extend([Fault.UNREACHABLE] * 2)
+    for number in range(20):
+        job = replace(desk.job, id=f"outage-{number}")
+        await desk.want(Post(job.id, NoticeContent("x", State.RUNNING)), job=job)
+    await until(lambda: len(desk.front.shown) == 20)
+    assert len(desk.front.calls) == 22
+
+
+async def test_what_is_told_is_forgotten(desk: Desk) -> None:
+    """Memory does not grow with the jobs that are over."""
+    await desk.shown(desk.post(), desk.post("web-1"))
+    desk.delivery.forget(desk.job.id)
+    await until(lambda: not desk.delivery._workers)
+    left = (desk.delivery._slots, desk.delivery._of_job, desk.delivery._refs, desk.delivery._some)
+    assert left == ({}, {}, {}, {})
+
+
+async def test_a_stop_lets_the_call_under_way_be_answered(desk: Desk) -> None:
+    """An orderly stop leaves no post of which nobody knows."""
+    desk.front.gate.clear()
+    await desk.want(desk.post())
+    await until(lambda: desk.front.calls == ["post"])
+    closing = asyncio.create_task(desk.delivery.close())
+    await asyncio.sleep(0)
+    desk.front.gate.set()
+    await closing
+    assert not await desk.store.posts.unsure()
+
+
+step = st.one_of(
+    st.tuples(st.just("want"), st.integers(1, 4)),
+    st.tuples(st.just("fault"), st.sampled_from([f for f in Fault if f is not Fault.UNPOSTABLE])),
+    st.tuples(st.just("away"), st.sampled_from(["before", "after"])),
+    st.tuples(st.just("delete"), st.integers(0, 3)),
+    st.tuples(st.just("wait"), st.integers(0, 8)),
+    st.tuples(st.just("restart"), st.booleans()),
+)
+
+
+@pytest.fixture
+def opened(database: str) -> Iterator[Store]:
+    with asyncio.Runner() as runner:
+        made = runner.run(Store.open(database))
+        yield made
+        runner.run(made.close())
+
+
+def test_whatever_happens_each_post_ends_there_once_as_wanted(opened: Store, hurry: None) -> None:
+    """Any sequence of changes, faults, crashes, restarts, deletions and database outages."""
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(step, max_size=25))
+    def check(steps: list[tuple[str, Any]]) -> None:
+        asyncio.run(scenario(opened, steps))
+
+    check()
+
+
+async def scenario(store: Store, steps: list[tuple[str, Any]]) -> None:
+    desk = Desk(store, claim=0.02)
+    posts: list[Post] = []
+    for number, (what, value) in enumerate(steps):
+        if any(worker.done() for worker in desk.delivery._workers.values()):
+            what, value = "restart", True
+        if what == "want":
+            names = ["", *(f"web-{index}" for index in range(value))]
+            fresh = [desk.post(name, f"{number}") for name in names]
+            posts = fresh + posts[len(fresh) :]
+            await desk.want(*posts)
+        elif what == "fault":
+            desk.front.faults.append(value)
+        elif what == "away":
+            desk.posts.away.append(value)
+        elif what == "delete" and value < len(posts):
+            desk.front.delete(posts[value].key)
+        elif what == "wait":
+            await asyncio.sleep(value / 2000)
+        elif what == "restart":
+            await (desk.kill() if value else desk.delivery.close())
+            desk.start()
+            await desk.want(*posts)
+    await desk.kill()
+    desk.front.faults.clear()
+    desk.posts.away.clear()
+    desk.start()
+    final = [replace(post, content=NoticeContent("the end", State.FAILED)) for post in posts]
+    await desk.shown(*final)
+    assert len(desk.front.calls) <= 12 * (len(steps) + 3)
+    # a deleted message that nothing was to be said under stays deleted only if nobody edited it
+    desk.equal_to(*final)
+    await desk.kill()
