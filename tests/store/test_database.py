@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 from asyncio.subprocess import PIPE, create_subprocess_exec
@@ -15,15 +14,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection, insert, text
 
 from baton.messages import State
 from bot.store import DatabaseTooNew, DatabaseUnavailable, Store, UnusableUrl
 from bot.store.database import PATIENCE, open_database
 from bot.store.migrate import FOLDER, bring_up, known_revisions
-from bot.store.sqlite import Sqlite
 from bot.store.tables import metadata, output
-from tests.store.build import T0, asked, deploy, entry, job_of, later, ping, pong, states, update
+from tests.store.build import T0, asked, deploy, entry, job_of, later, states, update
 from tests.support.postgres import Postgres
 from tests.support.wait import until
 
@@ -322,84 +320,3 @@ async def test_a_caller_that_gives_up_harms_nobody(url: str) -> None:
 async def _all(store: Store) -> list[tuple[object, tuple[object, ...]]]:
     found = [await store.ledger.job(job.id) for job in await store.ledger.recent(100)]
     return [one for one in found if one is not None]
-
-
-async def test_nothing_grows_with_what_is_over(tmp_path: Path) -> None:
-    """Whatever the store asks of SQLite is looked up by an index, and what runs all the time by one
-    over open rows only, however many jobs have ended. The outbox is read whole, being all open."""
-    store = await Store.open(f"sqlite:///{tmp_path}/baton.db")
-    asked_of: dict[str, tuple[object, ...]] = {}
-
-    def note(
-        _connection: Connection,
-        _cursor: object,
-        statement: str,
-        values: Any,
-        _c: object,
-        many: bool,
-    ) -> None:
-        asked_of[statement] = values[0] if many else values
-
-    database = store._database
-    assert isinstance(database, Sqlite)
-    for engine in (database._reader, database._writer):
-        event.listen(engine, "before_cursor_execute", note)
-    try:
-        await _everything(store)
-
-        def plans(connection: Connection) -> dict[str, str]:
-            return {
-                statement: " / ".join(
-                    row[3]
-                    for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-                )
-                for statement, values in list(asked_of.items())
-                if not statement.startswith(("BEGIN", "INSERT", "EXPLAIN"))
-            }
-
-        found = await database.read(plans)
-        scans = {
-            statement: plan
-            for statement, plan in found.items()
-            if re.search(
-                r"(SCAN|SEARCH) (?!outbox|pair VIRTUAL|servers)\w+(?! USING)(?= /|$)", plan
-            )
-        }
-        assert scans == {}
-        used = " ".join(found.values())
-        for index in ("runs_open ", "runs_open_of_job", "jobs_untold", "jobs_waiting"):
-            assert index in used
-        assert "posts_waiting" in used
-        (tail,) = (plan for statement, plan in found.items() if "LEFT OUTER" in statement)
-        assert (
-            "output USING INDEX sqlite_autoindex_output_1 (job=? AND host=? AND attempt=? AND"
-            in tail
-        )
-    finally:
-        await store.close()
-
-
-async def _everything(store: Store) -> None:
-    ledger = store.ledger
-    one, two = await asked(store, deploy("web-1", "web-2")), await asked(store, ping())
-    await ledger.hear([update(one, "web-1", 1, State.RUNNING, text="x"), pong(two, "w")], later(2))
-    await ledger.next_deadline()
-    await ledger.overdue(later(1000), T0)
-    await ledger.untold()
-    await ledger.mark_told(one.job.id, 1)
-    await ledger.cancel(two.job.id, one.job.asked_by, later(3))
-    await ledger.in_thread("slack", "C1", "1.0")
-    await ledger.find("abcd")
-    await ledger.recent(5)
-    await ledger.recent(5, "prod")
-    await ledger.output(one.job.id)
-    await ledger.tails(one.job.id)
-    await ledger.prune(T0)
-    await store.posts.of_job(one.job.id)
-    await store.posts.unsure()
-    await store.posts.waiting_since()
-    await store.audit.recent(5)
-    await store.audit.recent(5, person="U_ANN")
-    await store.audit.recent(5, environment="prod")
-    await store.envelopes.seen("e")
-    await store.leases.take("leader", "a", 5)
