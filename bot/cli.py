@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+import bot.lean as _lean  # noqa: F401
 from baton.errors import BatonError, SettingsError
 from bot.logs import LogFormat, LogLevel, set_up_logs
 

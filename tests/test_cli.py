@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from baton.api import API
-from baton.channel import Envelope, connect
+from baton.channel import Delivery, Envelope, connect
 from baton.exchanges import DEAD, HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
 from baton.messages import Heartbeat, Person, Request, encode, now
 from baton.server import Server, baton_version
@@ -190,11 +190,16 @@ async def test_dead_letters(amqp_url: str) -> None:
     code, out, err = await ran("dead", "resend", "r1", "r9", BATON_BUS_URL=amqp_url)
     assert (code, out) == (1, "sent again: r1  baton.request, to host.web-1\n")
     assert err == "no such letter: r9\n"
-    delivery = await until(lambda: channel.get(agent_queue("web-1")))
-    assert delivery is not None
-    assert delivery.envelope.id == "r1"
-    assert "baton-reason" not in delivery.envelope.headers
-    await delivery.ack()
+    came: list[Delivery] = []
+
+    async def take(delivery: Delivery) -> None:
+        await delivery.ack()
+        came.append(delivery)
+
+    await channel.consume(agent_queue("web-1"), take)
+    await until(lambda: came)
+    assert came[0].envelope.id == "r1"
+    assert "baton-reason" not in came[0].envelope.headers
     code, out, _ = await ran("dead", "list", BATON_BUS_URL=amqp_url)
     assert "r2" in out
     assert "r1" not in out
