@@ -23,7 +23,7 @@ MAIN = "from bot.cli import main; main()"
 WITHOUT_EXTRA = """
 import sys
 from bot.cli import EXTRA
-for name in (*EXTRA, "aiosqlite", "asyncpg"):
+for name in (*EXTRA, "asyncpg"):
     sys.modules[name] = None
 """
 
