@@ -235,9 +235,9 @@ class SqliteJournal:
         try:
             db = self._connection or self._connect()
             db.execute("BEGIN IMMEDIATE")
+            db.executemany("UPDATE runs SET reported = 1 WHERE request = ? AND attempt = ?", struck)
             self._prune(db)
             results = [job(db) for job in jobs]
-            db.executemany("UPDATE runs SET reported = 1 WHERE request = ? AND attempt = ?", struck)
             db.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             self._disconnect()  # which rolls back; the next use finds out whether it is mended

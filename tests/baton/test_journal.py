@@ -275,3 +275,14 @@ async def test_what_is_reported_is_written_soon(
         return await journal.open_entries() == []
 
     await until(struck)
+
+
+async def test_what_is_reported_is_not_forgotten_over_a_failed_commit(
+    journal: SqliteJournal,
+) -> None:
+    """It goes with the next one that succeeds."""
+    await journal.accept(asked := request(), done(asked))
+    journal.reported(asked.id, asked.attempt)
+    with pytest.raises(JournalUnavailable, match="no such table"):
+        await journal._write(lambda db: db.execute("SELECT * FROM missing"))
+    assert await journal.open_entries() == []

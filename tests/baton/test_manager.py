@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from baton.channel import Channel
-from baton.errors import Failed, Refused
+from baton.errors import Failed, JournalUnavailable, Refused
 from baton.exchanges import agent_queue, host_key
 from baton.journal import Entry, MemoryJournal, SqliteJournal
 from baton.messages import LAST, Discover, Heartbeat, Pong, Request, State, now
 from baton.run import Run
 from baton.server import Server
 from commands.ping import PingConsumer
-from tests.baton.stage import HOST, SERVER, Stage, Work, Worker, agent, cancel, request
+from tests.baton.stage import HOST, SERVER, Stage, Work, Worker, agent, cancel, in_memory, request
 from tests.support.buses import Bus, InMemory, OverRabbit
 from tests.support.wait import until
 
@@ -366,10 +366,11 @@ async def test_what_runs_is_known_after_a_crash(bus: Bus, stage: Stage, tmp_path
 
 
 async def test_without_a_journal_nothing_is_run(
-    channel: Channel, stage: Stage, tmp_path: Path
+    channel: Channel, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused, with the reason; once the journal is there again, requests are run, and what an
     earlier life left open is reported first."""
+    monkeypatch.setattr("baton.manager.CATCH_UP_EVERY", 1000.0)
     (folder := tmp_path / "state").mkdir()
     left = request()
     journal = await SqliteJournal.open(folder / "j.sqlite")
@@ -386,8 +387,10 @@ async def test_without_a_journal_nothing_is_run(
         folder.unlink()
         (tmp_path / "away").rename(folder)
         await stage.send(asked := request())
-        assert (await stage.ends(asked))[0] is State.SUCCEEDED
+        end = await stage.ended(asked)
+        assert end.state is State.SUCCEEDED
         assert (await stage.ends(left))[0] is State.INTERRUPTED
+        assert stage.heard.index(end) > stage.heard.index(await stage.ended(left))
     await journal.close()
 
 
@@ -398,7 +401,8 @@ async def test_a_running_run_is_not_refused_when_it_comes_again(
 
     class Once(MemoryJournal):
         async def accept(self, asked: Request, final: Any = None) -> Entry | None:
-            assert not self._entries, "asked again"
+            if self._entries:
+                raise JournalUnavailable(path="journal", reason="full")
             return await super().accept(asked, final)
 
     worker = Worker()
@@ -406,16 +410,81 @@ async def test_a_running_run_is_not_refused_when_it_comes_again(
         await stage.send(asked := request("wait"))
         await until(lambda: worker.started)
         await stage.send(asked)
-        await until_empty(channel)
+        await stage.send(probe := request())
+        assert (await stage.ends(probe))[0] is State.REFUSED
         worker.release.set()
         assert (await stage.ends(asked))[0] is State.SUCCEEDED
 
 
-async def until_empty(channel: Channel) -> None:
-    async def empty() -> bool:
-        return await channel.depth(agent_queue(HOST)) == 0
+async def test_what_is_handed_out_while_draining_is_given_back() -> None:
+    """Not started, not lost: the next life takes it."""
+    _, channel, stage = in_memory()
+    await stage.listen()
+    worker = Worker()
+    async with agent(channel, [worker]) as manager:
+        await manager.drain(0.0)
+        await stage.send(asked := request())
+        delivery = await channel.get(agent_queue(HOST))
+        assert delivery is not None
+        await manager._received(delivery)
+    assert worker.started == []
+    async with agent(channel, [worker]):
+        assert (await stage.ends(asked))[0] is State.SUCCEEDED
 
-    await until(empty)
+
+async def test_what_the_bus_has_is_struck_off(
+    channel: Channel, stage: Stage, tmp_path: Path
+) -> None:
+    """A final word that arrived is not said again by the next life."""
+    journal = await SqliteJournal.open(tmp_path / "j.sqlite")
+    async with agent(channel, [Worker()], journal):
+        for asked in (request(), request("talk"), request(command="other")):
+            await stage.send(asked)
+            await stage.ended(asked)
+    await journal.close()
+    journal = await SqliteJournal.open(tmp_path / "j.sqlite")
+    assert await journal.open_entries() == []
+    await journal.close()
+
+
+async def test_a_final_word_that_did_not_arrive_is_said_by_the_next_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Done while the bus was away, and the agent ended before it came back."""
+    monkeypatch.setattr("baton.manager.LAST_WORDS", 0.05)
+    bus, channel, stage = in_memory()
+    await stage.listen()
+    worker, journal = Worker(), await SqliteJournal.open(tmp_path / "j.sqlite")
+    async with agent(channel, [worker], journal, drain=10.0):
+        await stage.send(asked := request("wait"))
+        await until(lambda: worker.started)
+        bus.down()
+        worker.release.set()
+    await journal.close()
+    assert stage.end(asked) is None
+    bus.up()
+    journal = await SqliteJournal.open(tmp_path / "j.sqlite")
+    async with agent(channel, [worker], journal):
+        assert (await stage.ends(asked))[0] is State.SUCCEEDED
+    await journal.close()
+    assert worker.started == [asked.id]
+
+
+async def test_a_journal_that_comes_late_is_read_without_being_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier life left open is not reported only when the next request comes."""
+    monkeypatch.setattr("baton.manager.CATCH_UP_EVERY", 0.02)
+    _, channel, stage = in_memory()
+    await stage.listen()
+    first = await SqliteJournal.open(tmp_path / "j.sqlite")
+    await first.accept(left := request())
+    journal = await SqliteJournal.open(tmp_path / "j.sqlite")  # the first has it still
+    async with agent(channel, [Worker()], journal):
+        assert stage.end(left) is None
+        await first.close()
+        assert (await stage.ends(left))[0] is State.INTERRUPTED
+    await journal.close()
 
 
 async def test_discovery_is_passed_on(channel: Channel, stage: Stage) -> None:
