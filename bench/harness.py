@@ -24,6 +24,7 @@ from tests.support.broker import Broker
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
+BATON = ROOT / ".venv" / "bin" / "baton"
 PEERS_PYTHON = ROOT / ".venv" / "bench" / "bin" / "python"
 """Where the other libraries are installed (see README.md)."""
 LIBRARIES = ("aio-pika", "aiormq", "pydantic", "slack-bolt", "slack-sdk", "SQLAlchemy")
@@ -56,7 +57,7 @@ def run(main: Main, about: str | None) -> None:
     parser.add_argument("--bus", help="an AMQP URL with an empty virtual host (else: private)")
     asked = parser.parse_args()
     rounds = asked.rounds or (1 if asked.quick else 3)
-    set_up_logs(LogLevel.ERROR, LogFormat.LOGFMT)
+    quiet()
     conditions(about or "")
     asyncio.run(_run(main, Options(asked.quick, rounds, asked.bus)))
 
@@ -64,6 +65,11 @@ def run(main: Main, about: str | None) -> None:
 async def _run(main: Main, options: Options) -> None:
     await main(options)
     print(f"load average at the end: {_load()}")
+
+
+def quiet() -> None:
+    """Log errors only."""
+    set_up_logs(LogLevel.ERROR, LogFormat.LOGFMT)
 
 
 def conditions(about: str) -> None:

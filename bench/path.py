@@ -104,7 +104,8 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             yield ask
             for job in asked[::10]:
                 found = await store.ledger.job(job)
-                assert found and found[0].closed, found
+                assert found is not None
+                assert found[0].closed, found
 
 
 @contextlib.asynccontextmanager

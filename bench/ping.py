@@ -18,7 +18,6 @@ from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
 SECONDS, CALLS = 3.0, 10
-BATON = harness.ROOT / ".venv" / "bin" / "baton"
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ async def _pings(
         "BATON_DATABASE_URL": f"sqlite:///{place}/ledger.db",
         "BATON_LOG_LEVEL": "error",
     }
-    async with harness.process(BATON, "bot", env=env) as _bot:
+    async with harness.process(harness.BATON, "bot", env=env) as _bot:
         await slack.connected(timeout=30)
         ledger = Ledger(place / "ledger.db")
         try:

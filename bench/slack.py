@@ -1,0 +1,149 @@
+"""Slack: from a slash command to its acknowledgement and its post, beside a bare slack-bolt app.
+
+The bot is `baton bot` as a process, with a SQLite ledger and a private RabbitMQ; its `/deploy`
+is allowed, written into the ledger, sent to a server (which does not answer) and posted. The bare
+app acknowledges and posts a line, with nothing kept. Slack is the server of the tests, a process
+that is not measured but shares the machine: it delivers to bot and app alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from baton import API, Heartbeat
+from baton.exchanges import HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
+from baton.messages import Facts
+from baton.output import key_of
+from bench import harness
+from bench.harness import Options, interleaved, median, ms, percentile, rabbit
+from bench.workspace import Drive, Seen
+from tests.support.wait import until
+
+FQDN = "web-1.example.net"
+LINE = "/deploy shop prod"
+IN_FLIGHT = 50
+BARE, BATON = "bare AsyncApp", "Baton"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was seen one at a time, and with many in flight; the bot's processor time for each of
+    the many until all were posted, in microseconds."""
+
+    alone: Seen
+    many: Seen
+    count: int
+    cpu: float
+
+
+async def typed(slack: harness.Process, line: Drive) -> Seen:
+    """What people see who type `line`."""
+    await slack.tell(json.dumps(asdict(line)))
+    return Seen(**json.loads(await slack.line(240)))
+
+
+async def warmed(slack: harness.Process) -> bool:
+    """Whether the bot takes commands: it hears of its server a moment after it has begun."""
+    return not (await typed(slack, Drive(LINE, 10, 1, posts=True))).errors
+
+
+async def drive(slack: harness.Process, line: Drive) -> Seen:
+    """`typed`, if all goes well."""
+    seen = await typed(slack, line)
+    if seen.errors:
+        raise RuntimeError(f"{len(seen.errors)} of {line.count} failed: {seen.errors[0]}")
+    return seen
+
+
+async def measure(options: Options, bot: tuple[str | Path, ...], env: dict[str, str]) -> Figure:
+    """One round of a bot."""
+    alone, many = options.size(150, 5), options.size(2000, 40)
+    async with harness.process(*harness.program("bench.workspace")) as slack:
+        env = env | json.loads(await slack.line())
+        async with harness.process(*bot, env=env) as running:
+            assert await slack.line() == "connected"
+            await until(lambda: warmed(slack), 30, every=0.2)
+            singles = await drive(slack, Drive(LINE, alone, 1, posts=True))
+            before = running.cpu
+            together = await drive(slack, Drive(LINE, many, IN_FLIGHT, posts=False))
+            return Figure(singles, together, many, (running.cpu - before) / many * 1e6)
+
+
+@contextlib.asynccontextmanager
+async def server_known(url: str) -> AsyncIterator[None]:
+    """A server that runs shop in prod, with a queue for its requests, and a queue in which a bot
+    finds its heartbeat."""
+    facts = Facts(host=FQDN, environment="prod", apps=("shop",), commands=("deploy",))
+    async with harness.channel(url) as bus:
+        await bus.declare(agent_queue(FQDN), [(INPUT, host_key(FQDN))])
+        await bus.declare(HEARTBEAT_QUEUE, [(OUTPUT, "heartbeat.#")])
+        beat = Heartbeat(source=FQDN, facts=facts, interval=3600)
+        await API(bus).publish(OUTPUT, key_of(beat), beat)
+        yield
+
+
+async def baton(options: Options, url: str) -> Figure:
+    """One round of Baton."""
+    with harness.folder() as place:
+        env = {
+            "BATON_BUS_URL": url,
+            "BATON_DATABASE_URL": f"sqlite:///{place}/ledger.db",
+            "BATON_LOG_LEVEL": "error",
+        }
+        async with server_known(url):
+            return await measure(options, (harness.BATON, "bot"), env)
+
+
+async def main(options: Options) -> None:
+    """Measure, print, and compare with the targets."""
+    bolt = harness.program("bench.peers.with_bolt")
+    async with rabbit(options) as url:
+        found = await interleaved(
+            {BARE: lambda: measure(options, bolt, {}), BATON: lambda: baton(options, url)},
+            options.rounds,
+        )
+    rows, acks, rates, worst = [], {}, {}, {}
+    for name, figures in found.items():
+        alone = [value for each in figures for value in each.alone.acks]
+        posts = [value for each in figures for value in each.alone.posts]
+        many = [value for each in figures for value in each.many.acks]
+        rates[name] = median([each.count / each.many.acked for each in figures])
+        posted = median([each.count / each.many.posted for each in figures])
+        acks[name], worst[name] = median(alone), max(alone + many)
+        rows.append(
+            (
+                name,
+                ms(acks[name]),
+                ms(percentile(alone, 99)),
+                ms(median(posts)),
+                f"{rates[name]:.0f}",
+                f"{rates[name] / rates[BARE]:.2f}",
+                ms(percentile(many, 99)),
+                f"{posted:.0f}",
+                f"{median([each.cpu for each in figures]):.0f}",
+            )
+        )
+    heads = (
+        "",
+        "ack p50",
+        "p99",
+        "post p50",
+        f"acked/s, {IN_FLIGHT} in flight",
+        "of bare",
+        "ack p99 then",
+        "posted/s",
+        "CPU µs each",
+    )
+    harness.table(heads, rows)
+    harness.verdict("ack p50", acks[BATON] * 1000, 2.0, unit=" ms")
+    harness.verdict("the slowest ack", worst[BATON], 3.0, unit=" s")
+    harness.verdict("commands/s, the ledger written", rates[BATON], 1000, least=True)
+
+
+if __name__ == "__main__":
+    harness.run(main, sys.modules["__main__"].__doc__)

@@ -1,0 +1,104 @@
+"""The Slack server of the tests as a process, with people who type: python -m bench.workspace.
+
+Prints what a bot needs in its environment as JSON, then `connected` once one is. For each line of
+JSON (a Drive) that it reads it has people type, and prints what they saw (a Seen).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+
+from bench.harness import quiet
+from tests.support.slack_server import SlackServer
+from tests.support.wait import until
+
+CHANNELS = 400
+"""In turn, so that Slack's one post a second for each channel is not what is measured."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Type `line` so often, so many at a time; `posts`: wait for the post of each, too."""
+
+    line: str
+    count: int
+    in_flight: int
+    posts: bool
+
+
+@dataclass
+class Seen:
+    """Seconds until each was acknowledged, until each was posted, and until all were
+    acknowledged, then posted; `errors` is what people were told instead."""
+
+    acks: list[float] = field(default_factory=list)
+    posts: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    acked: float = 0.0
+    posted: float = 0.0
+
+
+class Typing:
+    """People in the channels of one workspace."""
+
+    def __init__(self, slack: SlackServer) -> None:
+        self._slack = slack
+        self._typed = 0
+
+    async def drive(self, drive: Drive) -> Seen:
+        """Do it, and say what was seen."""
+        seen, turns = Seen(), asyncio.Semaphore(drive.in_flight)
+        before = self._slack.calls.counts["chat.postMessage"]
+        begun = time.monotonic()
+
+        async def one() -> None:
+            async with turns:
+                await self._type(drive, seen)
+
+        await asyncio.gather(*(one() for _ in range(drive.count)))
+        seen.acked = time.monotonic() - begun
+        if not seen.errors:
+            counts = self._slack.calls.counts
+            await until(lambda: counts["chat.postMessage"] - before >= drive.count, 120)
+        seen.posted = time.monotonic() - begun
+        return seen
+
+    async def _type(self, drive: Drive, seen: Seen) -> None:
+        self._typed += 1
+        channel = self._slack.channel(f"C_{self._typed % CHANNELS}")
+        shown = len(channel.by_ts)
+        begun = time.monotonic()
+        reply = await self._slack.person("U_ANN", name="ann").slash(drive.line, channel=channel.id)
+        if reply.error is not None or reply.acked_after is None:
+            seen.errors.append(str(reply.error))
+            return
+        answer = reply.ephemeral
+        if answer is not None and not answer.startswith("Taken"):
+            seen.errors.append(answer)
+            return
+        seen.acks.append(reply.acked_after)
+        if drive.posts:
+            await self._slack.until(lambda: len(channel.by_ts) > shown, 30)
+            seen.posts.append(time.monotonic() - begun)
+
+
+async def main() -> None:
+    quiet()
+    async with SlackServer(record=False) as slack:
+        for number in range(CHANNELS):
+            slack.add_channel(f"C_{number}", f"team-{number}")
+        print(json.dumps(slack.env), flush=True)
+        await slack.connected(timeout=60)
+        print("connected", flush=True)
+        typing = Typing(slack)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            seen = await typing.drive(Drive(**json.loads(line)))
+            print(json.dumps(asdict(seen)), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
