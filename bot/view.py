@@ -146,7 +146,7 @@ def _moment(moment: datetime, job: Job) -> str:
 
 
 def _output(run: RunRecord, tail: Tail | None, job: Job) -> OutputContent:
-    headline = f"{run.state.value}: {run.text}" if run.state.final else run.step or run.text
+    headline = run.text if run.state.final else run.step or run.text
     return OutputContent(
         host=run.host,
         state=run.state,

@@ -69,7 +69,7 @@ class Thread:
         new = told[max(said.lines - content.hidden, 0) :]
         said.lines = max(said.lines, content.hidden + len(told))
         ended = content.state.final and not said.ended
-        final = content.headline.removeprefix(f"{content.state.value}: ")
+        final = content.headline
         if ended:
             # The last word is part of the output too; it is printed once, as the end.
             last = final.split("\n")

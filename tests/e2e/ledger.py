@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,11 +53,30 @@ class Ledger:
         """The servers that were heard."""
         return {host for (host,) in self.ask("SELECT host FROM servers WHERE NOT leaving")}
 
+    def jobs(self) -> int:
+        """How many jobs it has."""
+        return len(self.ask("SELECT id FROM jobs"))
+
     def told(self) -> int:
-        """How many jobs have ended, with every post showing so."""
-        return int(dict(enumerate(self.ask("SELECT count(*) FROM jobs WHERE told")))[0][0])
+        """How many of them have ended, with every post showing so."""
+        return len(self.ask("SELECT id FROM jobs WHERE told"))
+
+    def unsent(self) -> int:
+        """How many messages wait in the outbox."""
+        return len(self.ask("SELECT id FROM outbox"))
 
     def states(self, job: str) -> dict[str, str]:
         """How `job` stands on each of its servers."""
         rows = self.ask(f"SELECT host, state FROM runs WHERE job = '{job}'")
         return {host: state for host, state in rows}
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Another process, this one, keeps the SQLite `file` locked for writing."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")

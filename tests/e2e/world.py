@@ -127,6 +127,7 @@ class World:
         self.bus = broker.vhost()
         self.repository = folder / "shop.git"
         self.agents: dict[str, Agent] = {}
+        self.bots: list[Process] = []
         self._policy = policy
         self._processes: list[Process] = []
 
@@ -179,7 +180,8 @@ class World:
         }
         config = written(self.folder / f"{name}.toml", tables, self._policy)
         log = self.folder / f"{name}.log"
-        return self.keeps(Process("bot", config, log=log, env=self.slack.env))
+        self.bots.append(self.keeps(Process("bot", config, log=log, env=self.slack.env)))
+        return self.bots[-1]
 
     def agent(self, name: str, **agent: Any) -> Agent:
         """Start an agent on a new server; `agent` is for its table of that name."""
@@ -198,7 +200,7 @@ class World:
         """Wait until a bot is connected to Slack and has heard all `servers`."""
 
         def seen() -> bool:
-            assert all(process.running for process in self._processes[-1:]), self.story()
+            assert self.bots[-1].running, f"the bot has ended:\n{self.bots[-1].log}"
             there = set(servers) <= self.ledger.servers()
             return there and len(self.slack.socket.connections) >= 2
 
@@ -218,21 +220,23 @@ class World:
         """Wait until a build runs on each of `servers` (all, if none is named)."""
         await until(lambda: all(self.agents[name].building for name in servers or self.agents), 20)
 
+    async def bot_dies(self) -> None:
+        """kill -9 of the newest bot; returns when Slack has seen that it is gone."""
+        self.bots[-1].kill()
+        await self.slack.until(lambda: not self.slack.socket.connections)
+
     def queued(self, queue: str) -> int:
         """How many messages are in a queue of the bus, those that somebody holds included."""
-        vhost = self.bus.rpartition("/")[2]
-        answer = self.broker.eval(
-            f"""{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{vhost}">>, queue,
-            <<"{queue}">>)), [{{messages, N}}] = rabbit_amqqueue:info(Q, [messages]), N."""
-        )
-        return int(answer)
+        return int(self._of_queue(queue, "[{_, N}] = rabbit_amqqueue:info(Q, [messages]), N"))
 
     def unlink(self, queue: str) -> None:
         """Delete a queue of the bus, as an operator would."""
-        vhost = self.bus.rpartition("/")[2]
-        self.broker.eval(
-            f"""{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{vhost}">>, queue,
-            <<"{queue}">>)), rabbit_amqqueue:delete(Q, false, false, <<"baton">>), ok."""
+        self._of_queue(queue, 'rabbit_amqqueue:delete(Q, false, false, <<"baton">>), ok')
+
+    def _of_queue(self, queue: str, what: str) -> str:
+        name = f'rabbit_misc:r(<<"{self.bus.rpartition("/")[2]}">>, queue, <<"{queue}">>)'
+        return self.broker.eval(
+            f"(fun() -> {{ok, Q}} = rabbit_amqqueue:lookup({name}), {what} end)()."
         )
 
     # -- what is shown

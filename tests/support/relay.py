@@ -29,6 +29,8 @@ class Relay:
         self._tls = tls
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._answering = asyncio.Event()
+        self._answering.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -38,12 +40,13 @@ class Relay:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    def silence(self, on: bool) -> None:
-        """Pass nothing on, and close nothing; or go on."""
-        if on:
-            self._flowing.clear()
-        else:
-            self._flowing.set()
+    def silence(self, on: bool, *, answers_only: bool = False) -> None:
+        """Pass nothing on, or nothing of what the server says, and close nothing; or go on."""
+        for way in (self._answering,) if answers_only else (self._answering, self._flowing):
+            if on:
+                way.clear()
+            else:
+                way.set()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -62,17 +65,22 @@ class Relay:
         await self._flowing.wait()
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
         try:
-            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+            await asyncio.gather(
+                self._pump(reader, far_writer, self._flowing),
+                self._pump(far_reader, writer, self._answering),
+            )
         finally:
             for end in (writer, far_writer):
                 end.close()
                 with contextlib.suppress(OSError):
                     await end.wait_closed()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                await self._flowing.wait()
+                await flowing.wait()
                 writer.write(data)
                 await writer.drain()
             writer.close()

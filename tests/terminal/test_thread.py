@@ -30,7 +30,7 @@ ENDED = dataclasses.replace(
 
 def output(host: str, *lines: str, hidden: int = 0, end: str = "") -> OutputContent:
     state = State.SUCCEEDED if end else State.RUNNING
-    headline = f"succeeded: {end}" if end else "step"
+    headline = end or "step"
     return OutputContent(host, state, headline, "\n".join(lines), hidden, "7k2m9x00")
 
 
