@@ -13,7 +13,7 @@ from baton.exchanges import DEAD_QUEUE, DISCOVER, INPUT, OUTPUT, Queue
 from baton.messages import Discover, Heartbeat, decode, new_id, now
 from bot.doctor.finding import Finding, clocks, fail, note, ok
 
-CONNECT_WITHIN = 10.0
+CONNECT_WITHIN = 5.0
 HEARD_WITHIN = 20.0
 """Seconds to wait for a first heartbeat: more than the interval of an agent's."""
 QUIET = 2.0
@@ -53,9 +53,7 @@ async def queues(channel: Channel, expected: Iterable[tuple[Queue, str]]) -> lis
             found.append(ok("queue", f"{queue.name}: {depth} waiting"))
     dead = await channel.depth(DEAD_QUEUE)
     if dead:
-        found.append(
-            note("queue", f"dead: {dead} messages that nobody could handle", "baton dead list.")
-        )
+        found.append(note("queue", f"dead: {dead} that nobody could handle", "baton dead list."))
     return found
 
 
@@ -73,8 +71,8 @@ async def agents(
             beat = decode(delivery.envelope.body)
         except InvalidMessage:
             return
-        if isinstance(beat, Heartbeat) and not beat.leaving:
-            heard.setdefault(beat.facts.host, (beat.time - now()).total_seconds())
+        if isinstance(beat, Heartbeat) and not beat.leaving and beat.facts.host not in heard:
+            heard[beat.facts.host] = (beat.time - now()).total_seconds()
             some.set()
 
     # Named so that a broker user who may only use the bot's own queues may use this one.

@@ -1,0 +1,255 @@
+"""`baton doctor`: a line for each check, the fix beside what is wrong, and the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from baton.api import API
+from baton.channel import Channel, connect
+from baton.exchanges import BOT_QUEUE, DEAD, OUTPUT, agent_queue
+from baton.extensions import installed
+from baton.messages import Discover, Heartbeat, now
+from baton.server import Server
+from baton.service import Service
+from baton.settings import AgentSettings
+from bot.doctor import examine, is_agents
+from bot.doctor.bus import agents, queues
+from bot.doctor.database import database
+from bot.doctor.finding import Mark, clocks
+from bot.store import Store
+from tests.support.slack_server import SlackServer
+from tests.support.wait import until
+
+
+async def told(file: Path | None = None, **environ: str) -> tuple[int, str]:
+    lines: list[str] = []
+    code = await examine(file, environ, lines.append)
+    return code, "\n".join(lines)
+
+
+def line_of(text: str, what: str) -> str:
+    return next(line for line in text.splitlines() if line[6:].startswith(what))
+
+
+@pytest.fixture
+async def agent(amqp_url: str, tmp_path: Path) -> AsyncIterator[Service]:
+    """An agent called web-1, at work on a real bus."""
+    settings = AgentSettings.model_validate(
+        {
+            "bus": {"url": amqp_url},
+            "server": {"environment": "prod", "fqdn": "web-1"},
+            "agent": {"state": str(tmp_path / "state"), "drain": 0},
+        }
+    )
+    (tmp_path / "state").mkdir()
+    service = await Service.from_settings(settings, installed())
+    task = asyncio.create_task(service.run())
+    await service.channel.wait_up()
+    yield service
+    service.stop()
+    await task
+
+
+async def test_all_is_well(amqp_url: str, agent: Service, tmp_path: Path) -> None:
+    """With everything in place each check is `ok`, the last line says so, and the code is 0."""
+    ledger = f"sqlite:///{tmp_path / 'baton.db'}"
+    await (await Store.open(ledger)).close()
+    channel = await connect(amqp_url)
+    await channel.wait_up()
+    await channel.declare(BOT_QUEUE, [(OUTPUT, "update.#")])
+    async with SlackServer() as slack:
+        code, text = await told(
+            BATON_BUS_URL=amqp_url,
+            BATON_DATABASE_URL=ledger,
+            SLACK_BOT_TOKEN=slack.bot_token,
+            SLACK_APP_TOKEN=slack.app_token,
+            SLACK_API_URL=slack.url,
+        )
+    await channel.close()
+    assert code == 0, text
+    assert text.endswith("All is well.")
+    for what in ("settings", "tokens", "scopes", "clock", "socket", "database", "bus", "queue"):
+        assert line_of(text, what).startswith("ok"), text
+    assert "RabbitMQ 3." in line_of(text, "bus") or "RabbitMQ 4." in line_of(text, "bus")
+    assert line_of(text, "agents") == "ok    agents     1 heard: web-1"
+    assert "baton@" in text
+    assert "of-the-tests" not in text
+
+
+async def test_everything_is_wrong(tmp_path: Path) -> None:
+    """Each thing that is missing is a FAIL of its own with its fix, and the code is 1."""
+    ledger = tmp_path / "no" / "baton.db"
+    code, text = await told(
+        BATON_BUS_URL="amqp://u:secret@127.0.0.1:1/", BATON_DATABASE_URL=f"sqlite:///{ledger}"
+    )
+    assert code == 1
+    assert "slack.bot_token is not set  Fix: " in text
+    assert "slack.app_token is not set  Fix: " in text
+    assert line_of(text, "bus").startswith("FAIL")
+    assert "Fix: start RabbitMQ" in line_of(text, "bus")
+    assert text.endswith("3 to mend.")
+    assert "secret" not in text
+    assert not ledger.parent.exists()
+
+
+async def test_tokens(tmp_path: Path) -> None:
+    """Slack's own word on the tokens and the scopes is passed on, with where to find new ones."""
+    ledger = f"sqlite:///{tmp_path}/x.db"
+    async with SlackServer(scopes=("commands",)) as slack:
+
+        async def answer(bot: str, app: str) -> str:
+            tokens = {"SLACK_BOT_TOKEN": bot, "SLACK_APP_TOKEN": app}
+            environ = {"SLACK_API_URL": slack.url, "BATON_DATABASE_URL": ledger, **tokens}
+            return (await told(None, **environ))[1]
+
+        text = await answer(slack.bot_token, slack.app_token)
+        assert line_of(text, "scopes").startswith("FAIL")
+        assert "chat:write" in line_of(text, "scopes")
+        text = await answer("xoxb-unknown", slack.app_token)
+        assert line_of(text, "tokens").startswith("FAIL")
+        assert "SLACK_BOT_TOKEN" in line_of(text, "tokens")
+        text = await answer(slack.bot_token, "xapp-unknown")
+        assert line_of(text, "socket").startswith("FAIL")
+        assert "SLACK_APP_TOKEN" in line_of(text, "socket")
+
+
+async def test_database(tmp_path: Path) -> None:
+    """A file that is not there is not made; one that is empty is noted."""
+    file = tmp_path / "baton.db"
+    assert (await database(f"sqlite:///{file}")).mark is Mark.NOTE
+    assert not file.exists()
+    file.touch()
+    assert "is empty" in (await database(f"sqlite:///{file}")).text
+    assert (await database("mysql://x/y")).mark is Mark.FAIL
+
+
+async def test_agents_file(amqp_url: str, agent: Service, tmp_path: Path) -> None:
+    """An agent's file is known as one: its server, folders and programs are looked at, and whether
+    it is heard."""
+    file = tmp_path / "agent.toml"
+    file.write_text(
+        f'[bus]\nurl = "{amqp_url}"\n[server]\nenvironment = "prod"\nfqdn = "web-1"\n'
+        f'[agent]\nstate = "{tmp_path}/state"\n'
+        f'[deploy.shop]\npath = "{tmp_path}/shop"\nrepository = "/r"\n'
+    )
+    await until(lambda: _depth(agent.channel))
+    code, text = await told(file)
+    assert code == 0, text
+    assert "web-1 in prod runs shop; does deploy, ping" in line_of(text, "settings")
+    for what in ("journal", "shop", "git", "bus", "queue", "agents"):
+        assert line_of(text, what).startswith("ok"), text
+    file.write_text(file.read_text().replace("web-1", "web-2"))
+    code, text = await told(file)
+    assert code == 1
+    assert "web-2, this server, was not heard  Fix: start it" in text
+
+
+async def _depth(channel: Channel) -> bool:
+    return await channel.depth(agent_queue("web-1")) is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "problem"),
+    [
+        (("environment", "enviroment"), "settings", "id you mean environment?"),
+        (("repository", "repo"), "settings", "repo"),
+        (("STATE", "/proc/none"), "journal", "/proc/none"),
+    ],
+)
+async def test_agents_file_is_wrong(
+    tmp_path: Path, change: tuple[str, str], what: str, problem: str
+) -> None:
+    """What an agent cannot start with, or cannot work with, is a FAIL that names it."""
+    file = tmp_path / "agent.toml"
+    text = (
+        f'[server]\nenvironment = "prod"\n[agent]\nstate = "STATE"\n'
+        f'[deploy.shop]\npath = "{tmp_path}/shop"\nrepository = "/r"\n'
+    )
+    file.write_text(text.replace(*change).replace("STATE", str(tmp_path)))
+    code, said = await told(file)
+    assert code == 1
+    assert line_of(said, what).startswith("FAIL")
+    assert problem in line_of(said, what)
+
+
+@pytest.mark.parametrize(
+    ("text", "agents_own"),
+    [
+        ('[slack]\nbot_token = "x"', False),
+        ('[bus]\nurl = "x"', False),
+        ('[server]\nenvironment = "prod"', True),
+        ('[bus]\nurl = "x"\n[deploy.shop]\npath = "/x"', True),
+        ("not = [TOML", False),
+        ("", False),
+    ],
+)
+def test_whose_file_it_is(tmp_path: Path, text: str, agents_own: bool) -> None:
+    """A file that tells of a server and not of Slack is an agent's."""
+    file = tmp_path / "x.toml"
+    file.write_text(text)
+    assert is_agents(file, {}) is agents_own
+
+
+def test_whose_environment_it_is() -> None:
+    """Without a file, a server's environment variable makes it an agent's."""
+    assert is_agents(None, {"BATON_ENVIRONMENT": "prod"})
+    assert not is_agents(None, {})
+
+
+def test_clocks() -> None:
+    """The clock that is furthest off is named, with which way and by how much."""
+    assert clocks({"web-1": 0.4, "web-2": -0.2}, 2.0).mark is Mark.OK
+    behind = clocks({"web-1": 0.4, "web-2": -40.2}, 2.0)
+    assert behind.mark is Mark.FAIL
+    assert "web-2 is 40 s behind this machine" in behind.text
+    assert "NTP" in behind.fix
+    assert clocks({}, 2.0).mark is Mark.NOTE
+
+
+async def test_clock_of_an_agent() -> None:
+    """A heartbeat that was sent an hour ago by its own clock is an agent with a wrong clock."""
+    channel = await connect("memory://doctor-clock")
+    await channel.wait_up()
+
+    async def beats() -> None:
+        server = Server(environment="prod", fqdn="web-9")
+        while True:
+            late = now() - timedelta(hours=1)
+            beat = Heartbeat(time=late, facts=server.facts(), interval=15)
+            await API(channel).publish(OUTPUT, "heartbeat.prod.web-9", beat)
+            await asyncio.sleep(0.1)
+
+    beating = asyncio.create_task(beats())
+    found = await agents(channel)
+    beating.cancel()
+    await channel.close()
+    assert [finding.mark for finding in found] == [Mark.OK, Mark.FAIL]
+    assert "web-9 is 3600 s behind" in found[1].text
+
+
+async def test_silence(amqp_url: str) -> None:
+    """If no heartbeat comes that is a FAIL; agents are asked, so nobody waits a whole interval."""
+    channel = await connect(amqp_url)
+    await channel.wait_up()
+    (found,) = await agents(channel, heard_within=0.5)
+    await channel.close()
+    assert found.mark is Mark.FAIL
+    assert "baton agent --config" in found.fix
+
+
+async def test_dead_letters_are_noted(amqp_url: str) -> None:
+    """Dead letters are worth a note that says how to look at them."""
+    channel = await connect(amqp_url)
+    await channel.wait_up()
+    assert await queues(channel, []) == []
+    await API(channel).publish(DEAD, "x", Discover())
+    (found,) = await until(lambda: queues(channel, []))
+    await channel.close()
+    assert found.mark is Mark.NOTE
+    assert "1 that nobody could handle" in found.text
+    assert found.fix == "baton dead list."
