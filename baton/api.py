@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from baton.channel import CONFIRM_WITHIN, Channel, Delivery, Envelope
 from baton.exchanges import DEAD
 from baton.messages import Message, encode
 
 
-def enveloped(message: Message, **headers: str) -> Envelope:
-    """`message` with the AMQP properties that mirror its CloudEvents attributes."""
+def enveloped(message: Message) -> Envelope:
+    """`message` with the AMQP properties that mirror its CloudEvents attributes, and its trace."""
+    headers = {}
+    if message.correlation:
+        headers["traceparent"] = traceparent(message.correlation, message.id)
     return Envelope(
         body=encode(message),
         id=message.id,
@@ -17,6 +22,17 @@ def enveloped(message: Message, **headers: str) -> Envelope:
         timestamp=message.time.timestamp(),
         headers=headers,
     )
+
+
+def traceparent(job: str, message: str) -> str:
+    """The trace that a message belongs to (W3C Trace Context): one for each job, a span each message.
+
+    Derived from the ids, so that bot and agents agree without passing anything on; not sampled,
+    since Baton itself exports no spans.
+    """
+    trace = blake2b(job.encode(), digest_size=16).hexdigest()
+    span = blake2b(message.encode(), digest_size=8).hexdigest()
+    return f"00-{trace}-{span}-00"
 
 
 class API:
