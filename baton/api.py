@@ -25,7 +25,7 @@ def enveloped(message: Message) -> Envelope:
 
 
 def traceparent(job: str, message: str) -> str:
-    """The trace that a message belongs to (W3C Trace Context): one for each job, a span each message.
+    """The trace that a message belongs to (W3C Trace Context): a job is one, a message a span.
 
     Derived from the ids, so that bot and agents agree without passing anything on; not sampled,
     since Baton itself exports no spans.
