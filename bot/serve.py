@@ -15,6 +15,7 @@ from bot.jobs import Place
 from bot.settings import BotSettings
 from bot.slack import SlackChat, Tokens
 from bot.store import Store
+from bot.watched import watched
 
 DRAIN = 10.0
 """Seconds to answer those who asked before the bot stops."""
@@ -23,7 +24,8 @@ DRAIN = 10.0
 async def serve(settings: BotSettings) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises what keeps it from starting; then nothing of it has started.
+    Raises what keeps it from starting; then nothing of it has started. Raises too what makes it
+    fail later, for a supervisor to start it anew.
     """
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -50,7 +52,7 @@ async def serve(settings: BotSettings) -> None:
         stack.push_async_callback(bot.stop)
         await bot.start()
         stack.push_async_callback(chat.drain, DRAIN)
-        await stopped.wait()
+        await watched(bot, stopped.wait())
 
 
 def _slack(settings: BotSettings, bot: Bot) -> SlackChat:

@@ -17,6 +17,7 @@ from baton.channel import Delivery, Envelope, connect
 from baton.exchanges import DEAD, HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
 from baton.messages import Heartbeat, Person, Request, encode, now
 from baton.server import Server, baton_version
+from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
 MAIN = "from bot.cli import main; main()"
@@ -233,3 +234,39 @@ async def test_resend_needs_to_know_which() -> None:
     code, _, err = await ran("dead", "resend", BATON_BUS_URL="memory://x")
     assert code == 2
     assert "--all" in err
+
+
+async def test_bot_from_start_to_end(amqp_url: str, tmp_path: Path) -> None:
+    """`baton bot` takes what is typed in Slack, and SIGTERM ends it in good order."""
+    file = tmp_path / "baton.toml"
+    file.write_text(
+        f'[bus]\nurl = "{amqp_url}"\n[database]\nurl = "sqlite:///{tmp_path}/baton.db"\n'
+    )
+    async with SlackServer() as slack:
+        process = await started("bot", "--config", str(file), **slack.env)
+        await slack.connected(2, timeout=30)
+        reply = await slack.person("U_ANN").slash("/servers", channel="C_OPS")
+        assert reply.ephemeral is not None
+        assert "No server has been heard yet" in reply.ephemeral
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            _, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    assert b"Traceback" not in err
+    assert b"xoxb-" not in err
+    assert b"xapp-" not in err
+
+
+async def test_bot_with_tokens_that_slack_does_not_take(amqp_url: str, tmp_path: Path) -> None:
+    """A bot that Slack does not let in says so in one line, and ends with exit code 2."""
+    async with SlackServer() as slack:
+        env = {**slack.env, "SLACK_BOT_TOKEN": "xoxb-unknown", "BATON_LOG_LEVEL": "error"}
+        code, _, err = await ran(
+            "bot",
+            BATON_BUS_URL=amqp_url,
+            BATON_DATABASE_URL=f"sqlite:///{tmp_path}/baton.db",
+            **env,
+        )
+    assert code == 2
+    assert err.startswith("baton: Slack does not let the bot in: SLACK_BOT_TOKEN")
+    assert err.count("\n") == 1

@@ -25,6 +25,7 @@ from bot.terminal.chat import Chat
 from bot.terminal.front import TerminalFront
 from bot.terminal.lines import Line, line
 from bot.terminal.plain import PlainScreen, can_edit, talk
+from bot.watched import watched
 
 BUS = "memory://demo"
 HEARD_WITHIN = 10.0
@@ -51,13 +52,14 @@ async def play() -> int:
             from bot.terminal.editor import Editor
 
             front.screen = editor = Editor(chat)
-            return await editor.talk()
+            return await watched(bot, editor.talk())
         front.screen = screen = PlainScreen(sys.stdout)
         front.whole = chat.output
         interactive = sys.stdin.isatty() and sys.stdout.isatty()
         if not interactive:
             chat.welcome = ()
-        return await talk(chat, screen, sys.stdin.fileno(), interactive=interactive)
+        talking = talk(chat, screen, sys.stdin.fileno(), interactive=interactive)
+        return await watched(bot, talking)
 
 
 @asynccontextmanager

@@ -1,0 +1,25 @@
+"""Doing something for as long as the bot works."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from bot.bot import Bot
+
+T = TypeVar("T")
+
+
+async def watched(bot: Bot, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns. If a part of the bot fails meanwhile, `work` is cancelled and that
+    error raised."""
+    task = asyncio.ensure_future(work)
+    failing = asyncio.ensure_future(bot.failed())
+    try:
+        await asyncio.wait({task, failing}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else failing.result()
+    finally:
+        for each in (task, failing):
+            each.cancel()
+        await asyncio.gather(task, failing, return_exceptions=True)
