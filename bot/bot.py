@@ -33,9 +33,9 @@ from bot.telling import Teller
 log = structlog.get_logger(__name__)
 
 POLL = 0.5
-"""Seconds between two looks at what other bots wrote into the same database."""
+"""Seconds between two looks at what other bots wrote into the same database, and at the clock."""
 LOOK = 1.0
-"""Seconds between two looks for runs whose time is over, and for servers that other bots heard."""
+"""Seconds between two looks for servers that other bots heard."""
 PRUNE = 3600.0
 """Seconds between two clearings of what is older than is kept."""
 
@@ -92,7 +92,7 @@ class Bot:
         await self._fill_roster()
         self._always = [
             self._task(self.leader.run(), "leadership"),
-            self._task(self._look_around(), "looking around"),
+            self._task(self._follow(), "following"),
         ]
 
     async def failed(self) -> NoReturn:
@@ -116,6 +116,7 @@ class Bot:
         self._leading = [
             self._task(self.sender.run(), "sending"),
             self._task(self.teller.run(), "telling"),
+            self._task(self._look_around(), "looking around"),
             self._task(self._discover(), "discovery"),
             self._task(self._prune(), "pruning"),
         ]
@@ -163,19 +164,23 @@ class Bot:
         if link is Link.UP:
             self.sender.wake()
 
+    async def _follow(self) -> None:
+        """While another bot leads, know the servers that it hears: people ask here too."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if not self.leader.leading:
+                await self._fill_roster()
+
     async def _look_around(self) -> None:
-        """What time alone changes, and what other bots do."""
+        """What time alone changes, and what other bots wrote."""
         while True:
             try:
-                if self.leader.leading:
-                    self.teller.look()
-                    self.teller.compare(await self.store.ledger.untold())
-                    await self._close_overdue()
-                else:
-                    await self._fill_roster()
+                self.teller.look()
+                self.teller.compare(await self.store.ledger.untold())
+                await self._close_overdue()
             except DatabaseUnavailable as error:
                 log.warning("cannot look around", error=str(error))
-            await asyncio.sleep(POLL if self.leader.leading else LOOK)
+            await asyncio.sleep(POLL)
 
     async def _close_overdue(self) -> None:
         at = self._clock()

@@ -1,0 +1,231 @@
+"""A small world around the bot: agents that record what they start, and a bot that can die at any
+step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from weakref import WeakSet
+
+from baton.api import API
+from baton.channel import Channel, Delivery, Handler, Subscription
+from baton.consumer import Extension
+from baton.exchanges import DISCOVER, INPUT, OUTPUT, Queue, agent_queue, command_key, host_key
+from baton.exchanges import output_key as key_of
+from baton.extensions import Commands
+from baton.memory import MemoryChannel
+from baton.messages import (
+    Cancel,
+    Discover,
+    Facts,
+    Heartbeat,
+    Message,
+    Pong,
+    Request,
+    State,
+    Update,
+    decode,
+)
+from bot.house import HOUSE
+from tests.bot.build import Hail, Ship
+from tests.bot.fake_front import Crash
+
+COMMANDS = Commands([Extension(Ship), Extension(Hail), *HOUSE])
+
+
+async def no_groups() -> frozenset[str]:
+    return frozenset()
+
+
+def facts(host: str, environment: str = "prod", *apps: str) -> Facts:
+    return Facts(host=host, environment=environment, apps=apps or ("shop",), version="2.0.0")
+
+
+def beat(host: str, environment: str = "prod", *apps: str, **changes: Any) -> Heartbeat:
+    return Heartbeat(**{"facts": facts(host, environment, *apps), "interval": 15.0, **changes})
+
+
+class Agent:
+    """An agent that starts each (request, attempt) once and remembers which. With `waits` it
+    begins and says nothing more until it is told to `finish`."""
+
+    def __init__(
+        self, channel: Channel, host: str, environment: str = "prod", *, waits: bool = False
+    ) -> None:
+        self.channel = channel
+        self.host = host
+        self.facts = facts(host, environment)
+        self.started: list[tuple[str, int]] = []
+        self.requests: list[Request] = []
+        self.cancels: list[Cancel] = []
+        self.waits = waits
+        self._api = API(channel)
+        self._said: dict[str, int] = {}
+
+    async def start(self) -> None:
+        queue = agent_queue(self.host)
+        keys = [host_key(self.host), command_key("hail", self.facts.environment), DISCOVER]
+        await self.channel.declare(queue, [(INPUT, key) for key in keys])
+        await self.channel.consume(queue, self._came)
+
+    async def beat(self, **changes: Any) -> None:
+        await self.say(Heartbeat(**{"facts": self.facts, "interval": 15.0, **changes}))
+
+    async def say(self, message: Message) -> None:
+        subject = getattr(message, "command", self.host)
+        key = key_of(message.type, self.facts.environment, subject)
+        await self._api.publish(OUTPUT, key, message)
+
+    async def update(self, request: Request, state: State, text: str = "", **changes: Any) -> None:
+        self._said[request.id] = self._said.get(request.id, 0) + 1
+        values: dict[str, Any] = {
+            "job": request.job,
+            "request": request.id,
+            "attempt": request.attempt,
+            "host": self.host,
+            "environment": self.facts.environment,
+            "command": request.command,
+            "sequence": self._said[request.id],
+            "state": state,
+            "text": text,
+        }
+        await self.say(Update(**{**values, **changes}))
+
+    async def finish(self, state: State = State.SUCCEEDED, text: str = "done") -> None:
+        await self.update(self.requests[-1], state, text)
+
+    async def _came(self, delivery: Delivery) -> None:
+        message = decode(delivery.envelope.body)
+        await delivery.ack()
+        if isinstance(message, Discover):
+            await self.beat()
+        elif isinstance(message, Cancel):
+            self.cancels.append(message)
+        elif isinstance(message, Request):
+            await self._asked(message)
+
+    async def _asked(self, request: Request) -> None:
+        if (request.id, request.attempt) in self.started:
+            return
+        self.started.append((request.id, request.attempt))
+        self.requests.append(request)
+        if request.command == "hail":
+            await self.say(Pong(job=request.job, request=request.id, facts=self.facts))
+            return
+        await self.update(request, State.ACCEPTED)
+        await self.update(request, State.RUNNING, "line 1", level="log")
+        if not self.waits:
+            await self.finish()
+
+
+class Doom:
+    """Ends the process at its `at`-th step. Afterwards nothing that it does takes effect."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.steps: list[str] = []
+        self.came = asyncio.Event()
+
+    @property
+    def dead(self) -> bool:
+        return self.came.is_set()
+
+    def step(self, name: str) -> None:
+        self.check()
+        self.steps.append(name)
+        if len(self.steps) == self.at:
+            self.came.set()
+            raise Crash
+
+    def check(self) -> None:
+        if self.dead:
+            raise Crash
+
+
+class Doomed:
+    """Something that the bot uses. Before and after each of the calls `steps` it may die."""
+
+    def __init__(self, inner: Any, doom: Doom, *steps: str) -> None:
+        self._inner = inner
+        self._doom = doom
+        self._steps = steps
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not asyncio.iscoroutinefunction(found):
+            return found
+
+        async def call(*args: Any, **named: Any) -> Any:
+            counts = name in self._steps
+            self._doom.step(f"before {name}") if counts else self._doom.check()
+            result = await found(*args, **named)
+            self._doom.step(f"after {name}") if counts else self._doom.check()
+            return result
+
+        return call
+
+
+class DoomedChannel(Doomed):
+    """A channel whose owner may die around each request that is sent and each acknowledgement."""
+
+    def __init__(self, inner: MemoryChannel, doom: Doom) -> None:
+        super().__init__(inner, doom)
+
+    async def publish(self, exchange: str, key: str, *args: Any, **named: Any) -> None:
+        counts = key != DISCOVER
+        self._doom.step(f"before sending {key}") if counts else self._doom.check()
+        await self._inner.publish(exchange, key, *args, **named)
+        self._doom.step(f"after sending {key}") if counts else self._doom.check()
+
+    async def consume(self, queue: Queue, handler: Handler, **named: Any) -> Subscription:
+        async def handle(delivery: Delivery) -> None:
+            steps = ("ack",) if queue.name == "bot" else ()
+            doomed: Any = Doomed(delivery, self._doom, *steps)
+            await handler(doomed)
+
+        found: Subscription = await self._inner.consume(queue, handle, **named)
+        return found
+
+
+class Lives:
+    """Knows which tasks belong to which life of a bot: those that were begun inside of it."""
+
+    def __init__(self) -> None:
+        self._now: ContextVar[object | None] = ContextVar("life", default=None)
+        self._tasks: dict[object, WeakSet[asyncio.Task[Any]]] = {}
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(self._begun)
+        loop.set_exception_handler(_unless_crash)
+
+    @contextmanager
+    def of(self, life: object) -> Iterator[None]:
+        """What is begun in here belongs to `life`."""
+        token = self._now.set(life)
+        try:
+            yield
+        finally:
+            self._now.reset(token)
+
+    async def end(self, life: object) -> None:
+        """End all tasks of `life` where they stand."""
+        doomed = {task for task in self._tasks.pop(life, ()) if not task.done()}
+        for task in doomed:
+            task.cancel()
+        if doomed:
+            await asyncio.wait(doomed, timeout=5)
+
+    def _begun(self, loop: asyncio.AbstractEventLoop, coro: Any, **named: Any) -> Any:
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **named)
+        life = self._now.get()
+        if life is not None:
+            self._tasks.setdefault(life, WeakSet()).add(task)
+        return task
+
+
+def _unless_crash(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tasks that died by a Crash are not worth a word."""
+    if not isinstance(context.get("exception"), Crash):
+        loop.default_exception_handler(context)
