@@ -32,7 +32,7 @@ from bot.store import Store
 from commands.ping import extension as ping_extension
 
 ANN = Person(id="U_ANN", name="ann")
-WHAT = {"ask": "asking", "hear": "hearing", "look": "looking around", "memory": "memory"}
+WHAT = {"ask": "asking", "hear": "hearing", "look": "looking around"}
 
 
 @dataclass(frozen=True)
@@ -170,10 +170,11 @@ async def main(options: Options) -> None:
         async with opened(agents) as bench:
             show(f"{agents} agents, no history", await bench.measure(repeat))
     async with opened(10) as little, opened(10) as much:
-        there = 0
+        there, levels = 0, list[Figure]()
         for finished in options_of(options, (10, 100, 1000, 10_000), (2, 20)):
             await much.finish(max(0, finished - there))
-            show(f"10 agents, {finished} finished jobs", await much.measure(repeat))
+            levels.append(await much.measure(repeat))
+            show(f"10 agents, {finished} finished jobs", levels[-1])
             there = max(finished, there) + repeat + 1
         found = await interleaved(
             {"little": lambda: little.measure(repeat), "much": lambda: much.measure(repeat)},
@@ -182,6 +183,7 @@ async def main(options: Options) -> None:
     for name, what in WHAT.items():
         few, many = (median([getattr(each, name) for each in found[side]]) for side in found)
         harness.verdict(f"{what} with {there} finished jobs, of an empty ledger", many / few, 1.25)
+    harness.verdict("memory then, the same", levels[-1].memory / levels[0].memory, 1.25)
 
 
 @contextlib.asynccontextmanager

@@ -22,7 +22,8 @@ async def main() -> None:
         await ack()
         await say(f"{body['user_name']} asked: deploy {body['text']}")
 
-    await AsyncSocketModeHandler(app, os.environ["SLACK_APP_TOKEN"]).start_async()
+    handler: Any = AsyncSocketModeHandler(app, os.environ["SLACK_APP_TOKEN"])
+    await handler.start_async()
 
 
 if __name__ == "__main__":
