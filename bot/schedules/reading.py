@@ -1,0 +1,237 @@
+"""The words of a schedule: `ping prod every 5m quiet` -> a command, its time, its rules. Pure.
+
+What stands before the time is the command, what stands after it are the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice, pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from baton.errors import UsageError
+from bot.schedules.recurrence import EVERY_DAY, Cron, Every, Once, Recurrence, Weekly, When
+from bot.schedules.rules import Rules
+from bot.schedules.scanner import (
+    Scanner,
+    clock,
+    clocks,
+    day_of,
+    days,
+    duration,
+    moment_of,
+    names_days,
+    unreadable,
+    zone,
+)
+from bot.schedules.times import fault_of, last_second, real, upcoming
+
+LEAST = 10
+"""Seconds of the shortest interval."""
+_BEGINS = ("every", "each", "at", "on", "in", "cron", "today", "tomorrow", "hourly")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When something is to be asked, and by which rules."""
+
+    when: When
+    rules: Rules
+
+    def words(self, zone: str = "") -> str:
+        """What is read back as the same by somebody whose own zone is `zone`."""
+        return f"{self.when.words(zone)} {self.rules.words()}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read the words of a schedule."""
+
+    command: tuple[str, ...]
+    timing: Timing
+
+
+def readings(words: Sequence[str], now: datetime, zone: str) -> Iterator[Reading | UsageError]:
+    """The ways in which `words` are a command and a time: the longest time first.
+
+    Where a time seems to begin and cannot be read it is the error that says why.
+    """
+    for at, word in enumerate(words):
+        if at and begins(word):
+            try:
+                yield Reading(tuple(words[:at]), timing(words[at:], now, zone))
+            except UsageError as error:
+                yield error
+
+
+def begins(word: str) -> bool:
+    """Whether a time may begin with `word`."""
+    return word.lower() in _BEGINS or names_days(word)
+
+
+def timing(words: Sequence[str], now: datetime, zone: str) -> Timing:
+    """`every 5m quiet`, said at `now` by somebody in `zone`. Raises UsageError with examples."""
+    left = Scanner(words)
+    when = _when(left, now, zone)
+    rules = _rules(left)
+    if rules.until is not None and real(rules.until, ZoneInfo(when.zone)) <= now:
+        raise unreadable("“until” lies in the past.")
+    if isinstance(when.recurrence, Once):
+        if real(when.recurrence.local, ZoneInfo(when.zone)) <= now:
+            raise unreadable("That time lies in the past.")
+        if rules.until is not None or rules.times is not None:
+            raise unreadable("What is done once needs no end.")
+    if rules.jitter and rules.jitter >= _shortest_gap(when, now):
+        raise unreadable("The jitter must be shorter than the time from one firing to the next.")
+    return Timing(when, rules)
+
+
+def _shortest_gap(when: When, now: datetime) -> float:
+    """Seconds between two of the next times, at least; without end if there is one alone."""
+    some = list(islice(upcoming(when, now, now), 20))
+    gaps = [(after - before).total_seconds() for before, after in pairwise(some)]
+    return min(gaps, default=float("inf"))
+
+
+def _when(left: Scanner, now: datetime, own: str) -> When:
+    if left.low == "in":
+        left.take()
+        at = (now + timedelta(seconds=duration(left))).replace(microsecond=0)
+        return _once_at(at, zone(left) or own)
+    said = left.low
+    recurrence = _recurrence(left)
+    left.skip("in")
+    named = zone(left) or own
+    if said in ("today", "tomorrow"):
+        assert isinstance(recurrence, Once)
+        day = now.astimezone(ZoneInfo(named)).date() + timedelta(days=said == "tomorrow")
+        recurrence = Once(local=datetime.combine(day, recurrence.local.time()))
+    return When(recurrence=recurrence, zone=named)
+
+
+def _once_at(at: datetime, named: str) -> When:
+    local = at.astimezone(ZoneInfo(named)).replace(tzinfo=None, fold=0)
+    if real(local, ZoneInfo(named)) == at:
+        return When(recurrence=Once(local=local), zone=named)
+    # the clocks there show that time twice, and this is the second
+    return When(recurrence=Once(local=at.astimezone(UTC).replace(tzinfo=None)), zone="UTC")
+
+
+def _recurrence(left: Scanner) -> Recurrence:
+    word = left.low
+    if word in ("every", "each"):
+        left.take()
+        return _every(left)
+    if word == "hourly":
+        raise unreadable("“hourly”: write every 1h, or cron 0 * * * * for the full hour.")
+    if word == "at":
+        left.take()
+        times = clocks(left)
+        on = left.low in ("on", "every") and (names_days(left.after) or left.after == "day")
+        return Weekly(days=days(left) if on and left.take() else EVERY_DAY, times=times)
+    if word == "on":
+        left.take()
+        if names_days(left.next):
+            return _on_days(left)
+        return Once(local=moment_of(left))
+    if word == "cron":
+        left.take()
+        return _cron(left)
+    if word in ("today", "tomorrow"):
+        left.take()
+        if not left.skip("at"):
+            raise unreadable(f"At what time {word}?")
+        return Once(local=datetime.combine(date.min, clock(left.take())))
+    if names_days(left.next):
+        return _on_days(left)
+    raise unreadable(f"“{left.next}” is not a time.")
+
+
+def _every(left: Scanner) -> Recurrence:
+    if left.low in ("day", "week"):
+        word = left.take()
+        if left.skip("at") and word == "day":
+            return Weekly(days=EVERY_DAY, times=clocks(left))
+        hours = "24h" if word == "day" else "7d"
+        day = "every day at 09:00" if word == "day" else "mon at 09:00"
+        raise unreadable(f"When, every {word}? Such as {day}; or every {hours}, from now.")
+    if names_days(left.next):
+        return _on_days(left)
+    seconds = duration(left, LEAST)
+    if left.low == "at":
+        raise unreadable("An interval has no time of day: name days, or use cron.")
+    return Every(seconds=seconds)
+
+
+def _on_days(left: Scanner) -> Weekly:
+    chosen = days(left)
+    if not left.skip("at"):
+        raise unreadable("At what time on these days?")
+    return Weekly(days=chosen, times=clocks(left))
+
+
+def _cron(left: Scanner) -> Cron:
+    fields = left.take().split()
+    while len(fields) < 5 and left.next:
+        fields.append(left.take())
+    expression = " ".join(fields).upper()
+    fault = fault_of(expression)
+    if fault:
+        raise unreadable(f"“cron {expression}” will not do: {fault}.")
+    return Cron(expression=expression)
+
+
+def _rules(left: Scanner) -> Rules:
+    found: dict[str, Any] = {}
+    while left.next:
+        word = left.next
+        name, value = _rule(left)
+        if name in found:
+            raise unreadable(f"“{word}” is said twice.")
+        found[name] = value
+    return Rules(**found)
+
+
+def _rule(left: Scanner) -> tuple[str, object]:
+    typed = left.take()
+    word, equals, rest = typed.lower().removeprefix("--").partition("=")
+    value = Scanner([rest]) if equals else left
+    if word == "quiet" and not equals:
+        return "quiet", True
+    if word == "overlap":
+        return "overlap", _overlap(value)
+    if word in ("catch-up", "catchup"):
+        off = value.low in ("0", "0s", "off", "none")
+        return "catch_up", 0 if off and value.take() else duration(value)
+    if word == "jitter":
+        return "jitter", duration(value)
+    if word in ("pause-after", "times"):
+        return word.replace("-", "_"), _number(value.take(), typed)
+    if word == "until":
+        if value.after == "at":
+            return "until", moment_of(value)
+        return "until", last_second(day_of(value.take()))
+    if word.isdigit() and left.skip("times", "time"):
+        return "times", _number(word, typed)
+    raise unreadable(
+        f"“{typed}” is not understood after the time. There may stand: quiet, overlap "
+        "skip|queue|allow, catch-up 1h, jitter 30s, pause-after 3, until 2027-01-05, 10 times."
+    )
+
+
+def _overlap(value: Scanner) -> str:
+    word = value.take().lower()
+    if word not in ("skip", "queue", "allow"):
+        raise unreadable(f"overlap: “{word}” will not do: skip, queue or allow.")
+    if word == "queue":
+        value.skip("one")
+    return word
+
+
+def _number(text: str, rule: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1_000_000:
+        raise unreadable(f"{rule}: “{text}” is not a number of times.")
+    return int(text)

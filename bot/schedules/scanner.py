@@ -1,0 +1,243 @@
+"""Small parts of a time: durations, times of day, days of the week, dates, zones. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from functools import cache
+from zoneinfo import available_timezones
+
+from baton.errors import UsageError
+from baton.words import nearest
+from bot.schedules.recurrence import DAYS, EVERY_DAY, WEEKDAYS, WEEKENDS
+
+EXAMPLES = (
+    "every 5m, every 2 hours, at 09:00, weekdays at 9am, mon,thu at 18:30, "
+    "on 2027-01-05 at 07:00, cron 0 9 * * 1-5, in 20m"
+)
+
+_UNITS = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600),
+    **dict.fromkeys(("d", "day", "days"), 86_400),
+    **dict.fromkeys(("w", "week", "weeks"), 604_800),
+}
+_UNEVEN = ("mo", "month", "months", "y", "yr", "year", "years")
+_LONG = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_SHORT = {"tues": 1, "thur": 3, "thurs": 3, "weds": 2}
+_DAY = {
+    **{name: at for at, name in enumerate(DAYS)},
+    **{name: at for at, name in enumerate(_LONG)},
+    **{f"{name}s": at for at, name in enumerate(_LONG)},
+    **_SHORT,
+}
+_CLOCK = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?(am|pm)?")
+_AMOUNT = re.compile(r"(\d{1,9})([a-z]*)")
+_ABBREVIATION = re.compile(r"[A-Z]{2,5}")
+LONGEST = 366 * 86_400
+
+
+def unreadable(problem: str) -> UsageError:
+    """The error that says so, with examples."""
+    return UsageError(problem, f"Times are written so: {EXAMPLES}.")
+
+
+class Scanner:
+    """Words, taken one by one from the front."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._at = 0
+
+    @property
+    def next(self) -> str:
+        """The next word as it was typed; empty at the end."""
+        return self._words[self._at] if self._at < len(self._words) else ""
+
+    @property
+    def low(self) -> str:
+        """The next word in lower case."""
+        return self.next.lower()
+
+    @property
+    def after(self) -> str:
+        """The word after the next one, in lower case."""
+        return self._words[self._at + 1].lower() if self._at + 1 < len(self._words) else ""
+
+    def take(self) -> str:
+        """The next word, which is behind us then."""
+        word = self.next
+        self._at += 1
+        return word
+
+    def skip(self, *words: str) -> bool:
+        """Pass over the next word if it is one of `words`."""
+        if self.low not in words:
+            return False
+        self._at += 1
+        return True
+
+    def listed(self) -> list[str]:
+        """`a,b`, `a, b` or `a and b`: the parts, in lower case."""
+        parts: list[str] = []
+        while self.next:
+            word = self.take().lower()
+            parts += [part for part in word.split(",") if part]
+            if self.skip("and", "&") or word.endswith(",") or self.next.startswith(","):
+                continue
+            break
+        return parts
+
+
+def duration(words: Scanner, least: int = 1) -> int:
+    """`5m`, `5 min`, `1h30m`, `an hour`: in seconds. Raises UsageError."""
+    begun = words.next
+    seconds = 0
+    while (parts := _amounts(words, first=not seconds)) is not None:
+        seconds += sum(amount * size for amount, size in parts)
+    if not seconds:
+        raise unreadable(f"“{begun}” is not a length of time." if begun else "How long?")
+    if seconds < least:
+        raise unreadable(f"{seconds} s is too short: the least is {least} s.")
+    if seconds > LONGEST:
+        raise unreadable("The longest is 366 days.")
+    return seconds
+
+
+def _amounts(words: Scanner, *, first: bool) -> list[tuple[int, int]] | None:
+    """The next word (or two) as amounts and sizes of their units; None if it is no length."""
+    low = words.low
+    if first and (low in _UNEVEN or (low in _UNITS and len(low) > 1)):
+        size = _size(words.take())
+        return [(1, size)]
+    if not re.fullmatch(r"(?:\d{1,9}[a-z]*)+", low):
+        return None
+    if low.isdigit() and words.after not in _UNITS and words.after not in _UNEVEN:
+        if not first:
+            return None  # it is about something else: `10 times`
+        raise unreadable(f"{low} of what? Such as {low}m or {low}h.")
+    words.take()
+    pieces = _AMOUNT.findall(low)
+    return [(int(amount), _size(unit or words.take())) for amount, unit in pieces]
+
+
+def _size(unit: str) -> int:
+    size = _UNITS.get(unit.lower())
+    if size is not None:
+        return size
+    if unit.lower() in _UNEVEN:
+        raise unreadable("Months and years differ in length: use cron, such as cron 0 9 1 * *.")
+    raise unreadable(f"“{unit}” is not a unit of time: s, m, h, d and w are.")
+
+
+def clock(text: str, *, seconds: bool = False) -> time:
+    """`09:00`, `9:30`, `9am`, `6:30pm`, `noon`, `midnight`. Raises UsageError, also if it could be
+    morning or evening."""
+    low = text.lower()
+    if low in ("noon", "midnight"):
+        return time(12) if low == "noon" else time(0)
+    match = _CLOCK.fullmatch(low)
+    if match is None:
+        raise unreadable(f"“{text}” is not a time of day.")
+    hour, minute, second, half = int(match[1]), int(match[2] or 0), int(match[3] or 0), match[4]
+    if match[3] and (half or not seconds):
+        raise unreadable(f"“{text}”: times of day have no seconds.")
+    if half is None and match[2] is None:
+        raise unreadable(f"“{text}” could be morning or evening: write {hour:02}:00 or {text}pm.")
+    if half is not None:
+        if hour == 12 and minute == 0:
+            raise unreadable(f"“{text}” is read as noon and as midnight: write one of these.")
+        if not 1 <= hour <= 12:
+            raise unreadable(f"“{text}” is not a time of day.")
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    if hour > 23 or minute > 59 or second > 59:
+        raise unreadable(f"“{text}” is not a time of day.")
+    return time(hour, minute, second)
+
+
+def clocks(words: Scanner) -> tuple[time, ...]:
+    """One time of day or several, in order. Raises UsageError."""
+    joined = words.listed()
+    if joined and words.low in ("am", "pm"):
+        joined[-1] += words.take().lower()
+    if not joined:
+        raise unreadable("At what time?")
+    return tuple(sorted({clock(text) for text in joined}))
+
+
+def names_days(word: str) -> bool:
+    """Whether `word` begins a list of days."""
+    first = re.split(r"[,\-–]", word.lower())[0]
+    return first in _DAY or word.lower() in ("weekdays", "weekends", "daily", "weekday", "weekend")
+
+
+def days(words: Scanner) -> tuple[int, ...]:
+    """`mon,thu`, `mon-fri`, `weekdays`, `daily`. Raises UsageError."""
+    found: set[int] = set()
+    for part in words.listed():
+        first, dash, last = part.replace("–", "-").partition("-")
+        if part in ("weekday", "weekdays"):
+            found |= set(WEEKDAYS)
+        elif part in ("weekend", "weekends"):
+            found |= set(WEEKENDS)
+        elif part in ("daily", "day"):
+            found |= set(EVERY_DAY)
+        elif dash and first in _DAY and last in _DAY:
+            begin, length = _DAY[first], (_DAY[last] - _DAY[first]) % 7
+            found |= {(begin + step) % 7 for step in range(length + 1)}
+        elif not dash and part in _DAY:
+            found.add(_DAY[part])
+        else:
+            near = nearest(part, _DAY)
+            hint = f" Did you mean {near}?" if near else ""
+            raise unreadable(f"“{part}” is not a day of the week.{hint}")
+    return tuple(sorted(found))
+
+
+def day_of(text: str) -> date:
+    """`2027-01-05`. Raises UsageError: other orders are read in two ways."""
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        raise unreadable(f"There is no day {text}.") from None
+    raise unreadable(f"“{text}” is not a date: write year, month and day, as 2027-01-05.")
+
+
+def moment_of(words: Scanner) -> datetime:
+    """`2027-01-05 at 07:00`. Raises UsageError."""
+    day = day_of(words.take())
+    if not words.skip("at"):
+        raise unreadable(f"At what time on {day}?")
+    parts = words.listed()
+    if len(parts) != 1:
+        raise unreadable(f"On {day} at one time.")
+    return datetime.combine(day, clock(parts[0], seconds=True))
+
+
+def zone(words: Scanner) -> str | None:
+    """The time zone that comes next, if one does. Raises UsageError for a name that is none, or
+    several."""
+    text = words.next
+    if text.upper() in ("UTC", "GMT"):
+        words.take()
+        return text.upper()
+    if "/" in text:
+        known = _zones().get(text.lower())
+        if known is None:
+            near = nearest(text, _zones())
+            hint = f" Did you mean {_zones()[near]}?" if near else ""
+            raise unreadable(f"There is no time zone {text}.{hint}")
+        words.take()
+        return known
+    if _ABBREVIATION.fullmatch(text) and text.lower() in _zones():
+        raise unreadable(f"{text} may be several time zones: name a place, such as Europe/Kyiv.")
+    return None
+
+
+@cache
+def _zones() -> dict[str, str]:
+    names = (name for name in available_timezones() if not name.startswith(("posix/", "right/")))
+    return {name.lower(): name for name in names}
