@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.store import Store
+from tests.bot.world import Stage
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +39,11 @@ async def store(database: str) -> AsyncIterator[Store]:
     opened = await Store.open(database)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def stage(store: Store) -> AsyncIterator[Stage]:
+    """A bus and a chat for that store."""
+    made = Stage(store)
+    yield made
+    await made.close()

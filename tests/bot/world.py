@@ -16,7 +16,7 @@ from baton.consumer import Extension
 from baton.exchanges import DISCOVER, INPUT, OUTPUT, Queue, agent_queue, command_key, host_key
 from baton.exchanges import output_key as key_of
 from baton.extensions import Commands
-from baton.memory import MemoryChannel
+from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import (
     Cancel,
     Discover,
@@ -28,12 +28,22 @@ from baton.messages import (
     State,
     Update,
     decode,
+    new_id,
 )
+from bot.bot import Bot
+from bot.front import Reply
 from bot.house import HOUSE
-from tests.bot.build import Hail, Ship
-from tests.bot.fake_front import Crash
+from bot.jobs import Place
+from bot.policy import Policy
+from bot.store import Store
+from bot.store.errors import DatabaseUnavailable
+from commands.servers import Servers
+from tests.bot.build import ANN, OPS, Hail, Ship
+from tests.bot.fake_front import Crash, FakeFront
+from tests.support.wait import until
 
-COMMANDS = Commands([Extension(Ship), Extension(Hail), *HOUSE])
+COMMANDS = Commands([Extension(Ship), Extension(Hail), Extension(Servers), *HOUSE])
+EVERYBODY = Policy()
 
 
 async def no_groups() -> frozenset[str]:
@@ -229,3 +239,91 @@ def _unless_crash(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> N
     """Tasks that died by a Crash are not worth a word."""
     if not isinstance(context.get("exception"), Crash):
         loop.default_exception_handler(context)
+
+
+@contextmanager
+def away(store: Store, *, writes_only: bool = False) -> Iterator[None]:
+    """The database of `store` cannot be used in here."""
+    database: Any = store._database
+    kept = (database.read, database.write)
+
+    async def fail(work: object) -> None:
+        await asyncio.sleep(0)
+        raise DatabaseUnavailable(url="sqlite:///baton.db", reason="its disk is full")
+
+    database.write = fail
+    if not writes_only:
+        database.read = fail
+    try:
+        yield
+    finally:
+        database.read, database.write = kept
+
+
+class Stage:
+    """A bus, a chat, and whoever is put on it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.bus = MemoryBus("test")
+        self.front = FakeFront()
+        self.bots: list[Bot] = []
+
+    def channel(self) -> MemoryChannel:
+        return MemoryChannel("memory://test", on=self.bus)
+
+    async def agent(self, host: str, environment: str = "prod", *, waits: bool = False) -> Agent:
+        agent = Agent(self.channel(), host, environment, waits=waits)
+        await agent.start()
+        return agent
+
+    async def bot(
+        self,
+        policy: Policy = EVERYBODY,
+        *,
+        store: Store | None = None,
+        channel: Channel | None = None,
+        lease: float = 2.0,
+        front: FakeFront | None = None,
+    ) -> Bot:
+        """A bot that has started, with our chat unless `front` is another."""
+        bot = Bot(
+            store or self.store, channel or self.channel(), COMMANDS, policy, lease=lease, name="b"
+        )
+        bot.show_in(front or self.front)
+        self.bots.append(bot)
+        await bot.start()
+        return bot
+
+    async def knows(self, bot: Bot, *hosts: str) -> None:
+        """Return once `bot` has heard `hosts`."""
+        await until(lambda: {*hosts} <= {seen.facts.host for seen in bot.roster.servers()})
+
+    async def ask(self, bot: Bot, text: str, *, place: Place = OPS, key: str = "") -> Reply:
+        return await bot.desk.ask(
+            text, asker=ANN, groups=no_groups, place=place, key=key or new_id()
+        )
+
+    async def job(self, bot: Bot, text: str, *, place: Place = OPS) -> str:
+        """The id of the job that `text` begins."""
+        reply = await self.ask(bot, text, place=place)
+        assert reply.ok, reply.text
+        return reply.job
+
+    async def told(self, job: str) -> None:
+        """Return once every post of `job` shows how it ended."""
+
+        async def is_told() -> bool:
+            found = await self.store.ledger.job(job)
+            return found is not None and found[0].told
+
+        await until(is_told)
+
+    async def states(self, job: str) -> dict[str, State]:
+        found = await self.store.ledger.job(job)
+        assert found is not None
+        return {run.host: run.state for run in found[1]}
+
+    async def close(self) -> None:
+        for bot in self.bots:
+            await bot.stop()

@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from baton.messages import Person, State, now
+from bot.desk import Desk, Groups
+from bot.front import FrontError, Reply
+from bot.jobs import AuditEntry, Place
+from bot.policy import EnvironmentTable, Policy, Rule
+from bot.roster import Roster
+from bot.store import PostRow, Store
+from tests.bot.build import ANN, OPS, update
+from tests.bot.world import COMMANDS, away, beat, no_groups
+
+BEN = Person(id="U_BEN", name="ben")
+SHUT = Policy(environments={"prod": EnvironmentTable(protected=True, ask="#ops")})
+ONLY_ANN = Policy([Rule(who=("U_ANN",), environments=("prod",))])
+
+
+class Counter:
+    """A desk with servers in prod and staging, and who was woken."""
+
+    def __init__(self, store: Store, policy: Policy | None = None) -> None:
+        self.store = store
+        self.woken: list[str] = []
+        roster = Roster()
+        for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
+            roster.hear(beat(host, environment))
+        self.desk = Desk(store, COMMANDS, policy or Policy(), roster, wake=self.woken.append)
+        self.keys = 0
+
+    async def ask(
+        self,
+        text: str,
+        asker: Person = ANN,
+        *,
+        key: str = "",
+        groups: Groups = no_groups,
+        place: Place = OPS,
+    ) -> Reply:
+        self.keys += 1
+        return await self.desk.ask(
+            text, asker=asker, groups=groups, place=place, key=key or f"key-{self.keys}"
+        )
+
+    async def audit(self) -> AuditEntry:
+        """The last ask that was kept."""
+        entries = await self.store.audit.recent(1)
+        return entries[0]
+
+
+@pytest.fixture
+def counter(store: Store) -> Counter:
+    return Counter(store)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "Nothing was asked."),
+        ("shipp shop prod", "There is no command “shipp”. Did you mean ship?"),
+        ("ship shop", "ENVIRONMENT is missing."),
+        ("ship shop prod now", "“now” is one word too many."),
+        ("ship ../etc prod", "APP: “../etc” will not do"),
+        ("ship shop prdo", "Did you mean prod?"),
+        ("ship shpo prod", "No server of prod runs “shpo”. Did you mean shop?"),
+        ("ship shop prod --host web-7", "No such server there: “web-7”."),
+        ("cancel", "JOB is missing."),
+        ("cancel ../x", "it must be the id of a job"),
+        ("cancel 0000", "There is no job 0000"),
+        ("log zzzz", "There is no job zzzz"),
+        ("help nothing", "There is no command “nothing”."),
+        ("audit --last 0", "--last: “0” will not do"),
+    ],
+)
+async def test_bad_input_gets_one_message_and_begins_nothing(
+    counter: Counter, text: str, says: str
+) -> None:
+    """It names what was wrong and what is known; it is kept for audit, and nothing else is."""
+    reply = await counter.ask(text)
+    assert not reply.ok
+    assert says in reply.text
+    assert not reply.job
+    assert (await counter.audit()).verdict == "unusable"
+    assert (await counter.audit()).words == text
+    assert await counter.store.ledger.recent() == []
+    assert counter.woken == []
+
+
+async def test_what_is_allowed_becomes_a_job(counter: Counter) -> None:
+    """The job, its runs, what is to be sent and the audit entry are there; others are woken."""
+    reply = await counter.ask("/ship shop prod --ref v2")
+    assert reply.ok
+    assert counter.woken == [reply.job]
+    found = await counter.store.ledger.job(reply.job)
+    assert found is not None
+    assert found[0].title == "ship shop prod --ref v2"
+    assert [run.host for run in found[1]] == ["web-1", "web-2"]
+    assert len(await counter.store.ledger.outbox()) == 2
+    entry = await counter.audit()
+    assert (entry.verdict, entry.job, entry.environment) == ("allowed", reply.job, "prod")
+    assert (entry.person, entry.place.name) == (ANN, "ops")
+
+
+async def test_a_refusal_names_the_missing_rule_and_is_kept(store: Store) -> None:
+    """Nothing is sent; the one who asks reads which rule is missing and whom to ask."""
+    counter = Counter(store, SHUT)
+    reply = await counter.ask("ship shop prod")
+    assert not reply.ok
+    assert 'who = ["U_ANN"], commands = ["ship"], environments = ["prod"]' in reply.text
+    assert "Ask #ops." in reply.text
+    entry = await counter.audit()
+    assert (entry.verdict, entry.environment, entry.job) == ("refused", "prod", "")
+    assert entry.reason == reply.text
+    assert await store.ledger.recent() == []
+    assert (await counter.ask("ship shop staging")).ok
+
+
+async def test_what_is_answered_here_is_kept_too(counter: Counter) -> None:
+    """Every ask is kept, also one that only looks."""
+    reply = await counter.ask("servers prod")
+    assert reply.answer is not None
+    assert [row[0] for row in reply.answer.rows] == ["web-1", "web-2"]
+    entry = await counter.audit()
+    assert (entry.verdict, entry.environment) == ("answered", "prod")
+
+
+async def test_the_same_key_is_the_same_ask(counter: Counter) -> None:
+    """What a front end delivers twice begins one job and is kept once."""
+    first = await counter.ask("ship shop prod", key="twice")
+    second = await counter.ask("ship shop prod", key="twice")
+    assert first.job == second.job
+    assert len(await counter.store.ledger.recent()) == 1
+    kept = await counter.store.audit.recent(10)
+    assert [entry.job for entry in kept] == [first.job]
+
+
+async def test_a_key_that_was_refused_is_judged_anew(store: Store) -> None:
+    """A refusal is no job: when the rule is there, the same delivery may begin one."""
+    assert not (await Counter(store, SHUT).ask("ship shop prod", key="again")).ok
+    assert (await Counter(store).ask("ship shop prod", key="again")).ok
+
+
+@pytest.mark.parametrize("text", ["ship shop prod", "hail prod", "cancel abcd", "jobs", "audit"])
+async def test_without_the_database_nothing_is_done_and_that_is_said(
+    counter: Counter, text: str
+) -> None:
+    """The reply says what is wrong and that nothing became of the ask."""
+    with away(counter.store):
+        reply = await counter.ask(text)
+        assert not reply.ok
+        assert reply.text.startswith("Nothing was done: The database")
+        assert "its disk is full" in reply.text
+        assert counter.woken == []
+    assert await counter.store.ledger.recent() == []
+
+
+async def test_without_the_database_what_needs_none_is_still_answered(store: Store) -> None:
+    """A mistake is explained, a refusal given and the servers shown."""
+    counter = Counter(store, SHUT)
+    with away(store):
+        assert "is missing" in (await counter.ask("ship shop")).text
+        assert "no rule allows it" in (await counter.ask("ship shop prod")).text
+        assert (await counter.ask("servers")).ok
+        assert "/ship APP ENVIRONMENT" in (await counter.ask("help")).text
+
+
+async def test_groups_are_looked_up_only_when_they_decide(store: Store) -> None:
+    """Somebody who may, or a policy without groups, costs no look-up."""
+    calls: list[str] = []
+
+    async def oncall() -> frozenset[str]:
+        calls.append("groups")
+        return frozenset({"@oncall"})
+
+    rules = [Rule(who=("@oncall", "U_ANN"), environments=("prod",))]
+    counter = Counter(store, Policy(rules))
+    assert (await counter.ask("ship shop prod", groups=oncall)).ok
+    assert calls == []
+    assert (await counter.ask("ship shop prod", BEN, groups=oncall)).ok
+    assert calls == ["groups"]
+    assert not (await Counter(store, ONLY_ANN).ask("hail prod", BEN, groups=oncall)).ok
+    assert calls == ["groups"]
+
+
+async def test_groups_that_cannot_be_looked_up_refuse_and_say_so(store: Store) -> None:
+    """What is not known is not allowed; the reason is told."""
+
+    async def broken() -> frozenset[str]:
+        raise FrontError(front="Slack", reason="no route")
+
+    rules = [Rule(who=("@oncall",), environments=("prod",))]
+    reply = await Counter(store, Policy(rules)).ask("ship shop prod", groups=broken)
+    assert not reply.ok
+    assert "The missing rule is" in reply.text
+    assert "could not be looked up: Slack did not take the message: no route" in reply.text
+
+
+async def test_the_asker_and_whoever_might_have_asked_may_cancel(store: Store) -> None:
+    """Others are refused, and that is kept with the job."""
+    counter = Counter(store, ONLY_ANN)
+    job = (await counter.ask("ship shop prod")).job
+    reply = await counter.desk.cancel(job, asker=BEN, groups=no_groups, place=OPS)
+    assert not reply.ok
+    assert 'who = ["U_BEN"], commands = ["ship"]' in reply.text
+    entry = await counter.audit()
+    assert (entry.verdict, entry.job, entry.environment) == ("refused", job, "prod")
+    reply = await Counter(store, SHUT).desk.cancel(job, asker=ANN, groups=no_groups, place=OPS)
+    assert reply.ok
+    entry = await counter.audit()
+    assert (entry.verdict, entry.job, entry.words) == ("allowed", job, f"cancel {job}")
+    open_job = (await counter.ask("ship shop staging")).job
+    reply = await counter.desk.cancel(open_job, asker=BEN, groups=no_groups, place=OPS)
+    assert reply.ok
+
+
+async def test_a_job_of_which_nothing_was_sent_is_cancelled_at_once(counter: Counter) -> None:
+    """Its requests are withdrawn; a second cancel finds it ended."""
+    job = (await counter.ask("ship shop prod")).job
+    reply = await counter.ask(f"cancel {job}")
+    assert reply.text == "ship shop prod is cancelled: nothing of it had begun."
+    assert counter.woken == [job, job]
+    found = await counter.store.ledger.job(job)
+    assert found is not None
+    assert {run.state for run in found[1]} == {State.CANCELLED}
+    assert (await counter.ask(f"cancel {job}")).text.endswith("has ended already: nothing runs.")
+
+
+async def test_a_job_under_way_is_asked_to_stop_once(counter: Counter) -> None:
+    """The id's first letters do, with or without #; who asked first is named to the second."""
+    job = (await counter.ask("ship shop prod")).job
+    rows = await counter.store.ledger.outbox()
+    await counter.store.ledger.settle([row.id for row in rows], at=now())
+    assert (await counter.ask(f"cancel #{job[:6].upper()}")).text == (
+        "Asked 2 servers to stop ship shop prod."
+    )
+    assert (await counter.ask(f"cancel {job}", BEN)).text == (
+        "ann asked to stop ship shop prod already."
+    )
+    assert len(await counter.store.ledger.outbox()) == 2
+
+
+async def test_cancel_in_a_thread_means_the_job_that_is_shown_there(counter: Counter) -> None:
+    """Nothing but the thread need be named."""
+    job = (await counter.ask("ship shop prod")).job
+    thread = replace(OPS, thread="ts-1")
+    ask = {"asker": ANN, "groups": no_groups}
+    reply = await counter.desk.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
+    assert (reply.ok, reply.text) == (False, "No job of mine is shown in this thread.")
+    await counter.store.posts.begin(PostRow(job, job, "slack", OPS.channel, now()))
+    await counter.store.posts.shown(job, "ts-1", "digest", now())
+    with away(counter.store):
+        reply = await counter.desk.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
+        assert reply.text.startswith("Nothing was done")
+    reply = await counter.desk.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
+    assert (reply.ok, reply.job) == (True, job)
+
+
+async def test_log_gives_the_whole_output(counter: Counter) -> None:
+    """Every line of every server, as a document; of a job that said nothing, that."""
+    job = (await counter.ask("ship shop staging")).job
+    assert (await counter.ask(f"log {job}")).text == "ship shop staging has said nothing."
+    said = [
+        update(number, text=f"line {number}\nand more", step="build", job=job, host="web-9")
+        for number in (1, 2)
+    ]
+    await counter.store.ledger.hear(said, now())
+    reply = await counter.ask(f"log {job[:5]}")
+    assert reply.answer is not None
+    assert reply.answer.summary == f"ship shop staging, {job}: what its server said"
+    lines = reply.answer.document.splitlines()
+    assert [line[9:] for line in lines] == [
+        "web-9 [build] line 1",
+        "web-9 [build] and more",
+        "web-9 [build] line 2",
+        "web-9 [build] and more",
+    ]
+    assert (await counter.audit()).job == job
+
+
+async def test_jobs_and_audit_show_the_latest(counter: Counter) -> None:
+    """Who asked what, where, and how it went."""
+    job = (await counter.ask("ship shop prod")).job
+    await counter.ask("hail staging", BEN)
+    await counter.ask("ship shop nowhere")
+    jobs = (await counter.ask("jobs prod")).answer
+    assert jobs is not None
+    assert [(row[0], row[2], row[3], row[4]) for row in jobs.rows] == [
+        (job[:6], "ship shop prod", "ann", "queued")
+    ]
+    audit = (await counter.ask("audit --last 5")).answer
+    assert audit is not None
+    assert [row[1:] for row in audit.rows] == [
+        ("ann", "ops", "audit --last 5", "answered"),
+        ("ann", "ops", "jobs prod", "answered"),
+        ("ann", "ops", "ship shop nowhere", "unusable"),
+        ("ben", "ops", "hail staging", "allowed"),
+        ("ann", "ops", "ship shop prod", "allowed"),
+    ]
+
+
+async def test_help_lists_and_explains(counter: Counter) -> None:
+    """A line for each command; the whole of one that is named."""
+    every = (await counter.ask("help")).text.splitlines()
+    assert len(every) == len(COMMANDS)
+    one = (await counter.ask("help /ship")).text
+    assert one.startswith("/ship APP ENVIRONMENT [--ref REF] [--host HOST]")
