@@ -176,6 +176,20 @@ async def test_without_git(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+async def test_nobody_reads(tmp_path: Path) -> None:
+    """When what it prints goes nowhere (`| head`) the demo ends, quietly, and leaves nothing."""
+    process = await started(tmp_path)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    reading = process.stdout
+    process.stdin.write(b"/ping prod\n/deploy shop prod\n/deploy shop prod\n")
+    async with asyncio.timeout(40):
+        assert b"asked: ping prod" in await reading.readline()
+        process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+        assert await process.wait() == 1
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 async def test_ended_while_it_deploys(tmp_path: Path, number: signal.Signals) -> None:
     """A signal in the middle of a deploy leaves no file and no process behind."""

@@ -9,8 +9,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from typing import TextIO
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any, TextIO
 
 from bot.terminal.chat import Chat
 from bot.terminal.lines import Line, text_of
@@ -19,93 +19,125 @@ PROMPT = "> "
 
 
 class PlainScreen:
-    """Prints lines to `output`, without colours."""
+    """Prints lines to `output`, without colours. `unread` is set once nobody reads them."""
 
     def __init__(self, output: TextIO) -> None:
         self._output = output
+        self.unread = asyncio.Event()
 
     def show(self, new: Sequence[Line]) -> None:
-        """Print `new`. Raises BrokenPipeError if nobody reads any more."""
-        for line in new:
-            text = text_of(line)
-            encoding = self._output.encoding or "utf-8"
-            print(text.encode(encoding, "replace").decode(encoding), file=self._output)
-        self._output.flush()
+        """Print `new`."""
+        self._write("".join(f"{text_of(line)}\n" for line in new))
 
     def prompt(self) -> None:
         """Say that a command may be typed."""
-        self._output.write(PROMPT)
-        self._output.flush()
+        self._write(PROMPT)
+
+    def _write(self, text: str) -> None:
+        if self.unread.is_set():
+            return
+        encoding = self._output.encoding or "utf-8"
+        try:
+            self._output.write(text.encode(encoding, "replace").decode(encoding))
+            self._output.flush()
+        except OSError:  # `| head`, or a terminal that was closed
+            self.unread.set()
+            # What Python still holds back must not make it complain when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
 
 
 async def talk(chat: Chat, screen: PlainScreen, source: int, *, interactive: bool) -> int:
     """Take commands from the file descriptor `source` until its end; the exit code.
 
     With `interactive` somebody is typing: there is a prompt, and failures do not count. SIGINT
-    cancels the job that is under way, and leaves when there is none.
+    cancels the job that is under way, and leaves when there is none. If nobody reads any more what
+    is printed, there is nobody to go on for.
     """
     screen.show(chat.welcome)
-    stopped = asyncio.Event()
-    under_way: list[str] = []
-    tasks: set[asyncio.Task[None]] = set()
-
-    def interrupted() -> None:
-        if not under_way or not interactive:
-            stopped.set()
-        if under_way:
-            task = asyncio.create_task(chat.cancel(under_way[-1]))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
+    interrupts = _Interrupts(chat, interactive)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, interrupted)
-    failed = False
+    loop.add_signal_handler(signal.SIGINT, interrupts.one)
     try:
-        if interactive:
-            screen.prompt()
-        async for text in _lines(source, stopped):
-            taken = await chat.take(text)
-            if taken.leave:
-                break
-            ok = taken.ok
-            if taken.job:
-                under_way.append(taken.job)
-                ok = await chat.succeeded(taken.job)
-                under_way.clear()
-            failed = failed or not ok
-            if stopped.is_set():
-                return 130
-            if interactive:
-                screen.prompt()
+        return await _first(
+            _taking(chat, screen, source, interrupts), _code(screen.unread, 1), interrupts.leave()
+        )
     finally:
         loop.remove_signal_handler(signal.SIGINT)
-    if stopped.is_set():
-        return 130
-    return 1 if failed and not interactive else 0
 
 
-async def _lines(source: int, stopped: asyncio.Event) -> AsyncIterator[str]:
-    """The lines that can be read from `source`, until its end or until `stopped`."""
-    stopping = asyncio.ensure_future(stopped.wait())
-    held = b""
+class _Interrupts:
+    """What SIGINT means, which depends on what is under way."""
+
+    def __init__(self, chat: Chat, interactive: bool) -> None:
+        self.interactive = interactive
+        self.job = ""
+        self.stopped = False
+        self._now = asyncio.Event()
+        self._chat = chat
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def one(self) -> None:
+        """SIGINT came. Of a pipe the second one leaves at once, cancelled or not."""
+        if not self.job or (self.stopped and not self.interactive):
+            self._now.set()
+            return
+        self.stopped = not self.interactive
+        task = asyncio.create_task(self._chat.cancel(self.job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def leave(self) -> int:
+        """Wait until we are to leave at once; the exit code."""
+        return await _code(self._now, 128 + signal.SIGINT)
+
+
+async def _taking(chat: Chat, screen: PlainScreen, source: int, interrupts: _Interrupts) -> int:
+    failed = False
+    if interrupts.interactive:
+        screen.prompt()
+    async for text in _lines(source):
+        taken = await chat.take(text)
+        if taken.leave:
+            break
+        ok = taken.ok
+        if taken.job:
+            interrupts.job = taken.job
+            ok = await chat.succeeded(taken.job)
+            interrupts.job = ""
+        failed = failed or not ok
+        if interrupts.stopped:
+            return 128 + signal.SIGINT
+        if interrupts.interactive:
+            screen.prompt()
+    return 1 if failed and not interrupts.interactive else 0
+
+
+async def _code(event: asyncio.Event, code: int) -> int:
+    await event.wait()
+    return code
+
+
+async def _first(*works: Coroutine[Any, Any, int]) -> int:
+    """What the first of `works` to end returns; the others are cancelled."""
+    tasks = [asyncio.ensure_future(work) for work in works]
     try:
-        while True:
-            reading = asyncio.ensure_future(_read(source))
-            await asyncio.wait([reading, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if stopping.done():
-                reading.cancel()
-                return
-            part = reading.result()
-            held += part
-            *whole, held = held.split(b"\n")
-            for line in whole:
-                yield line.decode("utf-8", "replace")
-            if not part:
-                if held:
-                    yield held.decode("utf-8", "replace")
-                return
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task in done).result()
     finally:
-        stopping.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _lines(source: int) -> AsyncIterator[str]:
+    """The lines that can be read from `source`, until its end."""
+    held = b""
+    while part := await _read(source):
+        *whole, held = (held + part).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace")
+    if held:
+        yield held.decode("utf-8", "replace")
 
 
 async def _read(source: int) -> bytes:
