@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
@@ -78,6 +78,11 @@ class Bot:
         self._fronts: list[Front] = []
         self._failure: BaseException | None = None
         self._has_failed = asyncio.Event()
+
+    @property
+    def deliveries(self) -> Mapping[str, Delivery]:
+        """What brings posts to each front end, while this bot leads."""
+        return self._deliveries
 
     def show_in(self, *fronts: Front) -> None:
         """Show jobs in `fronts`, each those that were asked there."""

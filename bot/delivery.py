@@ -111,6 +111,10 @@ class Delivery:
             if self._slots.get(channel, {}).pop(key, None) is not None:
                 self._some[channel].set()
 
+    def waiting(self) -> int:
+        """How many posts do not show yet what is wanted."""
+        return sum(len(slots) for slots in self._slots.values())
+
     def oldest_waiting(self) -> float:
         """For how long the oldest post has been waiting, in seconds."""
         waits = [slot.waiting_since for slots in self._slots.values() for slot in slots.values()]

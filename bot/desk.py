@@ -6,6 +6,7 @@ others, even if this bot dies the moment after.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
@@ -51,6 +52,8 @@ class Desk:
         self._wake = wake
         self._source = source
         self._clock = clock
+        self.asked: Counter[str] = Counter()
+        """How many asks came here, by verdict."""
 
     async def ask(
         self, text: str, *, asker: Person, groups: Groups, place: Place, key: str
@@ -115,7 +118,7 @@ class Desk:
         )
 
     async def _begun(self, new: NewJob, ask: Ask) -> Reply:
-        entry = _entry(ask, "allowed", job=new.job.id, environment=new.job.environment)
+        entry = self._entry(ask, "allowed", job=new.job.id, environment=new.job.environment)
         job = await self.store.ledger.ask(new, entry)
         self._wake(job.id)
         return Reply(job=job.id)
@@ -133,7 +136,7 @@ class Desk:
 
     async def audit(self, ask: Ask, verdict: str, reason: str = "", job: Job | None = None) -> None:
         """Keep `ask` for those who look later. Raises DatabaseUnavailable."""
-        entry = _entry(
+        entry = self._entry(
             ask,
             verdict,
             reason,
@@ -160,8 +163,8 @@ class Desk:
     ) -> None:
         """Keep an ask that begins nothing. Without the database it is answered all the same, and
         kept in the log."""
+        entry = self._entry(ask, verdict, reason, environment=environment)
         try:
-            entry = _entry(ask, verdict, reason, environment=environment)
             await self.store.audit.write(entry)
         except DatabaseUnavailable as error:
             log.error(
@@ -176,8 +179,8 @@ class Desk:
         log.error("ask not taken", reason=str(error))
         return Reply(f"Nothing was done: {error}", ok=False)
 
-
-def _entry(
-    ask: Ask, verdict: str, reason: str = "", *, job: str = "", environment: str = ""
-) -> AuditEntry:
-    return AuditEntry(ask.at, ask.asker, ask.place, ask.text, verdict, reason, job, environment)
+    def _entry(
+        self, ask: Ask, verdict: str, reason: str = "", *, job: str = "", environment: str = ""
+    ) -> AuditEntry:
+        self.asked[verdict] += 1
+        return AuditEntry(ask.at, ask.asker, ask.place, ask.text, verdict, reason, job, environment)

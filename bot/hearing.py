@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -50,6 +51,8 @@ class Hearing:
         self._beats: Batcher[Heartbeat, None] = Batcher(self._keep, most=1000)
         self._subscriptions: list[Subscription] = []
         self._stopping = asyncio.Event()
+        self.heard: Counter[str] = Counter()
+        """How many messages came, by type."""
 
     async def start(self) -> None:
         """Take what comes. Raises QueueMismatch."""
@@ -81,6 +84,7 @@ class Hearing:
         except InvalidMessage as error:
             await self._bury(delivery, str(error))
             return
+        self.heard[message.type] += 1
         try:
             await self._news.submit(message)
         except DatabaseUnavailable:
@@ -99,6 +103,7 @@ class Hearing:
         except InvalidMessage as error:
             await self._bury(delivery, str(error))
             return
+        self.heard[message.type] += 1
         self._roster.hear(message)
         await delivery.ack()
         await self._beats.submit(message)

@@ -7,6 +7,7 @@ its front end is told. Nothing is remembered here that the ledger does not hold.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -59,6 +60,8 @@ class Teller:
         self._touched: dict[str, None] = {}
         self._some = asyncio.Event()
         self._open: dict[str, _Told] = {}
+        self.ended: Counter[str] = Counter()
+        """How many runs were shown to have ended, by final state."""
 
     def touch(self, job: str) -> None:
         """`job` has news."""
@@ -138,6 +141,7 @@ class Teller:
             and job.closed is not None
             and await self._store.ledger.mark_told(job.id, job.revision)
         ):
+            self.ended.update(run.state.value for run in runs)
             self._close(job.id)
 
     def _close(self, job: str) -> None:

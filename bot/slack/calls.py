@@ -6,6 +6,7 @@ order. Whoever calls decides by the error whether to wait, to ask or to give up.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -39,6 +40,8 @@ class Calls:
         self._timeouts = timeouts
         self._session: aiohttp.ClientSession | None = None
         self._web: AsyncWebClient | None = None
+        self.counted: Counter[tuple[str, str]] = Counter()
+        """How many calls were made, by method and outcome: `ok`, or the error in lower case."""
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -108,6 +111,17 @@ class Calls:
         assert method in METHODS or method == "apps.connections.open", (
             f"no scope is known: {method}"
         )
+        try:
+            answer = await self._tried(method, call)
+        except FrontError as error:
+            self.counted[method, type(error).__name__.lower()] += 1
+            raise
+        self.counted[method, "ok"] += 1
+        return answer
+
+    async def _tried(
+        self, method: str, call: Callable[[AsyncWebClient], Awaitable[AsyncSlackResponse]]
+    ) -> AsyncSlackResponse:
         try:
             return await call(self.web)
         except SlackApiError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Mapping
 
 import structlog
 
@@ -64,6 +65,11 @@ class SlackChat(Linked):
     def heard(self) -> float | None:
         """When Slack last sent something, on the monotonic clock; None while it cannot."""
         return self._socket.heard if self._socket else None
+
+    @property
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """How many calls of the Web API were made, by method and outcome."""
+        return self._calls.counted
 
     async def start(self) -> None:
         """Look at the tokens and begin to listen; if Slack cannot be reached, go on trying.

@@ -23,12 +23,13 @@ from bot.store.ledger import Ledger
 from bot.store.migrate import bring_up
 from bot.store.outputs import OutputLine
 from bot.store.posts import PostRow, Posts, Status
-from bot.store.reading import Found
+from bot.store.reading import Depths, Found
 from bot.store.servers import Servers
 
 __all__ = [
     "DatabaseTooNew",
     "DatabaseUnavailable",
+    "Depths",
     "Found",
     "OutputLine",
     "PostRow",

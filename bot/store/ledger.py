@@ -140,6 +140,10 @@ class Ledger:
         revision that each is at."""
         return await self._database.read(reading.untold)
 
+    async def depths(self) -> reading.Depths:
+        """How much is open; it costs the same however much is over."""
+        return await self._database.read(reading.depths)
+
     async def mark_told(self, job: str, revision: int) -> bool:
         """Every post of the job shows it as it was at `revision` (Job.revision); False, and nothing
         marked, if something has changed since."""

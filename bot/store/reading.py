@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select, union_all, update
@@ -9,9 +10,18 @@ from sqlalchemy import Connection, delete, func, select, union_all, update
 from bot.jobs import Job, RunRecord
 from bot.store.changes import OPEN, lock, runs_of
 from bot.store.rows import job_of
-from bot.store.tables import jobs, posts, runs
+from bot.store.tables import jobs, outbox, posts, runs
 
 Found = tuple[Job, tuple[RunRecord, ...]]
+
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """How much is open: jobs, runs, and messages to be sent."""
+
+    jobs: int
+    runs: int
+    outbox: int
+
 
 SHORTEST_PREFIX = 4
 _PRUNED_AT_ONCE = 200
@@ -66,6 +76,16 @@ def untold(connection: Connection) -> dict[str, int]:
     """The jobs whose posts may not show all yet, oldest first, and their revisions."""
     statement = select(jobs.c.id, jobs.c.revision).where(~jobs.c.told).order_by(jobs.c.asked)
     return {row.id: row.revision for row in connection.execute(statement)}
+
+
+def depths(connection: Connection) -> Depths:
+    """How much is open."""
+    # What is told is closed, and what is not is found by an index.
+    open_jobs = select(func.count()).select_from(jobs).where(~jobs.c.told, jobs.c.closed.is_(None))
+    open_runs = select(func.count()).select_from(runs).where(OPEN)
+    to_be_sent = select(func.count()).select_from(outbox)
+    counts = (open_jobs, open_runs, to_be_sent)
+    return Depths(*(connection.execute(count).scalar_one() for count in counts))
 
 
 def mark_told(connection: Connection, name: str, revision: int) -> bool:
