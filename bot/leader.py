@@ -50,15 +50,15 @@ class Leader:
         """Take part, until cancelled; then give the lease back."""
         try:
             while True:
-                await self._round()
+                pause = self._seconds / (3 if await self._round() else 12)
                 left = self._until - time.monotonic()
-                pause = self._seconds / 3
                 await asyncio.sleep(max(min(pause, left), 0.0) if self.leading else pause)
         finally:
             await self._let_go()
             await self._give_back()
 
-    async def _round(self) -> None:
+    async def _round(self) -> bool:
+        """Take or renew the lease; whether the database said who has it."""
         asked = time.monotonic()
         left = self._until - asked if self.leading else self._seconds
         try:
@@ -68,15 +68,16 @@ class Leader:
             log.warning("lease not renewed", reason=str(error) or "the database does not answer")
             if time.monotonic() >= self._until:
                 await self._let_go()
-            return
+            return False
         if not mine:
             await self._let_go()
-            return
+            return True
         self._until = asked + self._seconds
         if not self.leading:
             log.info("this bot leads", holder=self._holder)
             self.leading = True
             await self._begin()
+        return True
 
     async def _let_go(self) -> None:
         if self.leading:

@@ -4,9 +4,10 @@ step."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any
 from weakref import WeakSet
 
@@ -29,6 +30,7 @@ from baton.messages import (
     Update,
     decode,
     new_id,
+    now,
 )
 from bot.bot import Bot
 from bot.front import Reply
@@ -74,6 +76,7 @@ class Agent:
         self.waits = waits
         self._api = API(channel)
         self._said: dict[str, int] = {}
+        self._changes: dict[str, Any] = {}
 
     async def start(self) -> None:
         queue = agent_queue(self.host)
@@ -82,7 +85,9 @@ class Agent:
         await self.channel.consume(queue, self._came)
 
     async def beat(self, **changes: Any) -> None:
-        await self.say(Heartbeat(**{"facts": self.facts, "interval": 15.0, **changes}))
+        """Send a heartbeat, and answer in the same way whoever wants to discover us."""
+        self._changes = changes or self._changes
+        await self.say(Heartbeat(**{"facts": self.facts, "interval": 15.0, **self._changes}))
 
     async def say(self, message: Message) -> None:
         subject = getattr(message, "command", self.host)
@@ -128,7 +133,7 @@ class Agent:
         await self.update(request, State.ACCEPTED)
         await self.update(request, State.RUNNING, "line 1", level="log")
         if not self.waits:
-            await self.finish()
+            await self.update(request, State.SUCCEEDED, "done")
 
 
 class Doom:
@@ -285,10 +290,17 @@ class Stage:
         channel: Channel | None = None,
         lease: float = 2.0,
         front: FakeFront | None = None,
+        clock: Callable[[], datetime] = now,
     ) -> Bot:
         """A bot that has started, with our chat unless `front` is another."""
         bot = Bot(
-            store or self.store, channel or self.channel(), COMMANDS, policy, lease=lease, name="b"
+            store or self.store,
+            channel or self.channel(),
+            COMMANDS,
+            policy,
+            name="bot",
+            lease=lease,
+            clock=clock,
         )
         bot.show_in(front or self.front)
         self.bots.append(bot)

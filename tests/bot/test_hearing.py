@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from baton.api import API, enveloped
+from baton.channel import Envelope
+from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
+from baton.messages import Facts, Message, Pong, Request, State, now
+from bot.asking import Ask, plan
+from bot.hearing import Hearing
+from bot.jobs import AuditEntry
+from bot.roster import Roster
+from tests.bot.build import ANN, OPS, Hail, Ship, server, update
+from tests.bot.world import Stage, away, beat
+from tests.support.wait import until
+
+
+class Ear:
+    """What hears, and a channel to speak over."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.store = stage.store
+        self.mouth = stage.channel()
+        self.touched: list[str] = []
+        self.roster = Roster()
+        self.hearing = self.anew()
+
+    def anew(self) -> Hearing:
+        channel = self.stage.channel()
+        self.hearing = Hearing(self.store, channel, self.roster, self.touched.append)
+        return self.hearing
+
+    async def say(self, *messages: Message) -> None:
+        for message in messages:
+            key = f"{message.type.removeprefix('baton.')}.prod.x"
+            await API(self.mouth).publish(OUTPUT, key, message)
+
+    async def asked(self, command: Ship | Hail, *hosts: str) -> str:
+        """The id of a job of `command` that was sent."""
+        ask = Ask("words", ANN, OPS, f"key-{time.monotonic_ns()}", now())
+        servers = [server(host, "prod", "shop") for host in hosts]
+        new = plan(command, ask, servers, "bot")
+        entry = AuditEntry(ask.at, ANN, OPS, "words", "allowed", job=new.job.id)
+        await self.store.ledger.ask(new, entry)
+        await self.store.ledger.settle([row.id for row in new.outbox], at=now())
+        return new.job.id
+
+    async def buried(self) -> tuple[str, str]:
+        """The reason and the key of a dead letter, once there is one."""
+        letter = await until(lambda: self.mouth.get(DEAD_QUEUE))
+        assert letter is not None
+        await letter.ack()
+        return letter.envelope.headers["baton-reason"], letter.envelope.headers["baton-key"]
+
+    async def lines(self, job: str) -> list[str]:
+        return [line.text for line in await self.store.ledger.output(job)]
+
+
+@pytest.fixture
+async def ear(stage: Stage) -> AsyncIterator[Ear]:
+    made = Ear(stage)
+    await made.hearing.start()
+    yield made
+    await made.hearing.stop()
+
+
+def said(job: str, count: int) -> list[Message]:
+    return [
+        update(number, text=f"line {number}", level="log", job=job, host="web-1")
+        for number in range(1, count + 1)
+    ]
+
+
+async def test_what_servers_say_is_in_the_ledger_in_order(ear: Ear) -> None:
+    """Applied, acknowledged, and whoever watches the job is told."""
+    job = await ear.asked(Ship(app="shop", environment="prod"), "web-1")
+    await ear.say(*said(job, 300), update(301, State.SUCCEEDED, job=job))
+
+    async def ended() -> bool:
+        return (await ear.stage.states(job))["web-1"] is State.SUCCEEDED
+
+    await until(ended)
+    assert await ear.lines(job) == [f"line {number}" for number in range(1, 301)]
+    assert set(ear.touched) == {job}
+    assert await ear.mouth.depth(BOT_QUEUE) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"nonsense", "not JSON"),
+        (b"{}", "CloudEvents"),
+        (enveloped(beat("web-1")).body, "takes no baton.heartbeat"),
+    ],
+)
+async def test_what_nobody_can_read_is_buried_with_the_reason(
+    ear: Ear, body: bytes, reason: str
+) -> None:
+    """It neither stops the others nor comes again."""
+    job = await ear.asked(Ship(app="shop", environment="prod"), "web-1")
+    await ear.mouth.publish(OUTPUT, "update.prod.x", Envelope(body, id="odd"))
+    await ear.say(*said(job, 1))
+    await until(lambda: ear.touched)
+    why, key = await ear.buried()
+    assert reason in why
+    assert key == "update.prod.x"
+
+
+async def test_while_the_database_is_away_nothing_is_lost(ear: Ear) -> None:
+    """What comes waits, and is applied in order when it is back."""
+    job = await ear.asked(Ship(app="shop", environment="prod"), "web-1")
+    with away(ear.store):
+        await ear.say(*said(job, 50))
+        await asyncio.sleep(0.05)
+    await ear.say(update(51, State.SUCCEEDED, job=job, text="done"))
+
+    async def all_there() -> bool:
+        return await ear.lines(job) == [*(f"line {n}" for n in range(1, 51)), "done"]
+
+    await until(all_there)
+
+
+async def test_who_stops_while_the_database_is_away_gives_back(ear: Ear) -> None:
+    """The next bot hears what this one could not write down, from the beginning."""
+    job = await ear.asked(Ship(app="shop", environment="prod"), "web-1")
+    with away(ear.store):
+        await ear.say(*said(job, 50))
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(ear.hearing.stop(), 2)
+    assert await ear.lines(job) == []
+    await ear.anew().start()
+
+    async def all_there() -> bool:
+        return await ear.lines(job) == [f"line {number}" for number in range(1, 51)]
+
+    await until(all_there)
+
+
+async def test_a_message_that_breaks_the_ledger_harms_no_other(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours over one message: it is buried, what came with it is applied."""
+    job = await ear.asked(Ship(app="shop", environment="prod"), "web-1")
+    hear = ear.store.ledger.hear
+
+    async def fussy(messages: list[Message], at: object) -> set[str]:
+        if any(getattr(message, "text", "") == "line 7" for message in messages):
+            raise KeyError("a fault")
+        return await hear(messages, at)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ear.store.ledger, "hear", fussy)
+    await ear.say(*said(job, 10))
+
+    async def the_others() -> bool:
+        return await ear.lines(job) == [f"line {n}" for n in range(1, 11) if n != 7]
+
+    await until(the_others)
+    assert "KeyError" in (await ear.buried())[0]
+
+
+async def test_a_thousand_pongs_are_written_together(ear: Ear) -> None:
+    """A ping of a thousand servers is in the ledger within moments, in few transactions."""
+    hosts = [f"web-{number}" for number in range(1000)]
+    job = await ear.asked(Hail(environment="prod"), *hosts)
+    hear, calls = ear.store.ledger.hear, []
+
+    async def counting(messages: list[Message], at: object) -> set[str]:
+        calls.append(len(messages))
+        return await hear(messages, at)  # type: ignore[arg-type]
+
+    ear.store.ledger.hear = counting  # type: ignore[method-assign, assignment]
+    begun = time.monotonic()
+    pongs = [
+        Pong(job=job, request="r", facts=Facts(host=host, environment="prod")) for host in hosts
+    ]
+    await asyncio.gather(*(ear.say(pong) for pong in pongs))
+
+    async def all_answered() -> bool:
+        return set((await ear.stage.states(job)).values()) == {State.SUCCEEDED}
+
+    await until(all_answered)
+    assert time.monotonic() - begun < 3.0
+    assert len(calls) < 20
+
+
+async def test_heartbeats_are_in_the_roster_and_in_the_database(ear: Ear) -> None:
+    """Other bots and the next start know the servers; a server that leaves is known to."""
+    await ear.say(beat("web-1"), beat("web-2", "staging"), beat("web-1", leaving=True))
+    await until(lambda: len(ear.roster.servers()) == 2)
+
+    async def kept() -> dict[str, bool]:
+        heard = await ear.store.servers.all()
+        found = {one.facts.host: one.leaving for one in heard}
+        return found if found == {"web-1": True, "web-2": False} else {}
+
+    await until(kept)
+    assert [seen.missing for seen in ear.roster.servers()] == [True, False]
+
+
+async def test_a_heartbeat_does_not_wait_for_the_database(ear: Ear) -> None:
+    """The roster in memory has it at once, and the next one follows anyway."""
+    with away(ear.store):
+        await ear.say(beat("web-1"))
+        await until(lambda: ear.roster.servers())
+
+
+async def test_an_odd_heartbeat_is_buried(ear: Ear) -> None:
+    """So that somebody can see who sends such things."""
+    request = Request(job="j", command="ship", environment="prod", deadline=now(), requester=ANN)
+    await ear.mouth.publish(OUTPUT, "heartbeat.prod.x", enveloped(request))
+    assert "takes no baton.request" in (await ear.buried())[0]

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from baton.channel import Link
+from bot.inventory import Heard
+from bot.roster import BLINK, Roster
+from tests.bot.build import T0, after
+from tests.bot.world import beat, facts
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def at(self, seconds: float) -> None:
+        self.now = after(seconds)
+
+
+def seeing() -> tuple[Roster, Clock]:
+    clock = Clock()
+    roster = Roster(clock)
+    roster.link_changed(Link.UP)
+    return roster, clock
+
+
+def missing(roster: Roster) -> list[str]:
+    return [seen.facts.host for seen in roster.servers() if seen.missing]
+
+
+def test_three_missed_heartbeats_make_a_server_missing() -> None:
+    """Not one late heartbeat, and not a minute later."""
+    roster, clock = seeing()
+    roster.hear(beat("web-1", interval=15.0))
+    clock.at(45)
+    assert missing(roster) == []
+    clock.at(46)
+    assert missing(roster) == ["web-1"]
+    assert roster.sight().silent == {"web-1": T0}
+
+
+def test_a_server_that_says_good_bye_is_missing_at_once() -> None:
+    """It was stopped, which is not the same as silent."""
+    roster, clock = seeing()
+    clock.at(5)
+    roster.hear(beat("web-1", leaving=True))
+    assert missing(roster) == ["web-1"]
+    assert (roster.sight().left, roster.sight().silent) == ({"web-1": after(5)}, {})
+
+
+def test_silence_while_we_are_blind_counts_for_nothing() -> None:
+    """Neither during an outage of our own link nor right after it are servers missing."""
+    roster, clock = seeing()
+    roster.hear(beat("web-1", interval=15.0))
+    clock.at(10)
+    for link in (Link.DOWN, Link.BLOCKED):
+        roster.link_changed(link)
+    clock.at(500)
+    assert missing(roster) == []
+    roster.link_changed(Link.UP)
+    clock.at(540)
+    assert missing(roster) == []
+    clock.at(546)
+    assert missing(roster) == ["web-1"]
+
+
+def test_a_link_that_blinks_is_not_worth_a_word() -> None:
+    """Every open post would be edited, and back."""
+    roster, clock = seeing()
+    roster.link_changed(Link.BLOCKED)
+    clock.at(BLINK - 1)
+    assert roster.sight().blind_since is None
+    clock.at(BLINK)
+    assert roster.sight().blind_since == T0
+    roster.link_changed(Link.UP)
+    assert roster.sight().blind_since is None
+
+
+def test_a_server_that_moves_is_where_it_was_heard_last() -> None:
+    """The last heartbeat counts, not the first environment."""
+    roster, _ = seeing()
+    roster.hear(beat("web-1", "staging"))
+    roster.hear(beat("web-1", "prod"))
+    assert [seen.facts.environment for seen in roster.servers()] == ["prod"]
+
+
+def test_what_was_heard_later_stays() -> None:
+    """The database of another bot does not undo what we heard ourselves."""
+    roster, clock = seeing()
+    clock.at(100)
+    roster.hear(beat("web-1", "prod"))
+    roster.fill([Heard(facts("web-1", "old"), T0, 15.0), Heard(facts("web-2"), T0, 15.0)])
+    environments = {seen.facts.host: seen.facts.environment for seen in roster.servers()}
+    assert environments == {"web-1": "prod", "web-2": "prod"}
