@@ -117,12 +117,12 @@ class Bot:
         await self._fill_roster()
         self._deliver_to(self._fronts)
         # not awaited: the lease must be renewed however long the bus takes to answer
-        self._listening = self._task(self.hearing.start(), "hearing")
+        listening = self._listening = self._task(self.hearing.start(), "hearing")
         self._leading = [
             self._task(self.sender.run(), "sending"),
             self._task(self.teller.run(), "telling"),
             self._task(self._look_around(), "looking around"),
-            self._task(self._discover(), "discovery"),
+            self._task(self._discover(listening), "discovery"),
             self._task(self._prune(), "pruning"),
         ]
 
@@ -198,9 +198,10 @@ class Bot:
         with contextlib.suppress(DatabaseUnavailable):
             self.roster.fill(await self.store.servers.all())
 
-    async def _discover(self) -> None:
+    async def _discover(self, listening: asyncio.Task[None]) -> None:
         """Ask every agent for a heartbeat, once: the database may know nothing yet, or too
-        little."""
+        little. Not before the answers can be heard."""
+        await asyncio.wait([listening])
         while True:
             await self.channel.wait_up()
             try:

@@ -73,8 +73,8 @@ async def test_waiting_for_its_agent_is_not_said_for_ever(stage: Stage) -> None:
     """It changes as soon as the agent has accepted, though it says nothing more."""
     bot, one, _ = await ready(stage)
     job = await stage.job(bot, "ship shop prod")
-    await until(lambda: row(stage, job, "web-1") not in ("", "waiting for its agent"))
-    assert one.requests
+    await until(lambda: one.requests and stage.front.shown)
+    await until(lambda: row(stage, job, "web-1") != "waiting for its agent")
     states = {entry.host: entry.state for entry in main(stage, job).rows}
     assert states["web-1"] in (State.ACCEPTED, State.RUNNING)
 
