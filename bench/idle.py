@@ -18,6 +18,7 @@ import aio_pika
 from baton.exchanges import BOT_QUEUE, agent_queue
 from bench import harness
 from bench.harness import Options, interleaved, median, ms, rabbit
+from tests.support.ports import free_port
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
@@ -109,7 +110,8 @@ async def _all(
 
     quiet = {"BATON_BUS_URL": url, "BATON_LOG_LEVEL": "error"}
     server = {"BATON_STATE": str(place), "BATON_ENVIRONMENT": "prod", "BATON_FQDN": FQDN}
-    bot = {**slack.env, **quiet, "BATON_DATABASE_URL": f"sqlite:///{place}/ledger.db"}
+    database = {"BATON_DATABASE_URL": f"sqlite:///{place}/ledger.db"}
+    bot = {**slack.env, **quiet, **database, "BATON_WEB_PORT": str(free_port())}
     bolt = harness.program("bench.peers.with_bolt")
     pika = (*harness.program("bench.peers.idle_aio_pika"), url, "bench.idle")
     agent = agent_queue(FQDN).name

@@ -111,6 +111,7 @@ async def _pings(
         "BATON_BUS_URL": url,
         "BATON_DATABASE_URL": f"sqlite:///{place}/ledger.db",
         "BATON_LOG_LEVEL": "error",
+        "BATON_WEB_ENABLED": "false",
     }
     async with harness.process(harness.BATON, "bot", env=env) as _bot:
         await slack.connected(timeout=30)

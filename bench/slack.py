@@ -27,6 +27,8 @@ from tests.support.wait import until
 FQDN = "web-1.example.net"
 LINE = "/deploy shop prod"
 IN_FLIGHT = 50
+PAUSE = 0.15
+"""Seconds between a post and the next command, when they come one at a time."""
 BARE, BATON = "bare AsyncApp", "Baton"
 
 
@@ -49,7 +51,7 @@ async def typed(slack: harness.Process, line: Drive) -> Seen:
 
 async def warmed(slack: harness.Process) -> bool:
     """Whether the bot takes commands: it hears of its server a moment after it has begun."""
-    return not (await typed(slack, Drive(LINE, 10, 1, posts=True))).errors
+    return not (await typed(slack, Drive(LINE, 2, 1, pause=0.0))).errors
 
 
 async def drive(slack: harness.Process, line: Drive) -> Seen:
@@ -62,15 +64,15 @@ async def drive(slack: harness.Process, line: Drive) -> Seen:
 
 async def measure(options: Options, bot: tuple[str | Path, ...], env: dict[str, str]) -> Figure:
     """One round of a bot."""
-    alone, many = options.size(150, 5), options.size(2000, 40)
+    alone, many = options.size(80, 3), options.size(2000, 20)
     async with harness.process(*harness.program("bench.workspace")) as slack:
         env = env | json.loads(await slack.line())
         async with harness.process(*bot, env=env) as running:
             assert await slack.line() == "connected"
             await until(lambda: warmed(slack), 30, every=0.2)
-            singles = await drive(slack, Drive(LINE, alone, 1, posts=True))
+            singles = await drive(slack, Drive(LINE, alone, 1, pause=PAUSE))
             before = running.cpu
-            together = await drive(slack, Drive(LINE, many, IN_FLIGHT, posts=False))
+            together = await drive(slack, Drive(LINE, many, IN_FLIGHT))
             return Figure(singles, together, many, (running.cpu - before) / many * 1e6)
 
 
@@ -94,6 +96,7 @@ async def baton(options: Options, url: str) -> Figure:
             "BATON_BUS_URL": url,
             "BATON_DATABASE_URL": f"sqlite:///{place}/ledger.db",
             "BATON_LOG_LEVEL": "error",
+            "BATON_WEB_ENABLED": "false",
         }
         async with server_known(url):
             return await measure(options, (harness.BATON, "bot"), env)

@@ -22,12 +22,13 @@ CHANNELS = 400
 
 @dataclass(frozen=True)
 class Drive:
-    """Type `line` so often, so many at a time; `posts`: wait for the post of each, too."""
+    """Type `line` so often, so many at a time. `pause`: wait for the post of each, too, and then
+    so many seconds, so that nothing is under way when the next is typed."""
 
     line: str
     count: int
     in_flight: int
-    posts: bool
+    pause: float | None = None
 
 
 @dataclass
@@ -81,9 +82,10 @@ class Typing:
             seen.errors.append(answer)
             return
         seen.acks.append(reply.acked_after)
-        if drive.posts:
+        if drive.pause is not None:
             await self._slack.until(lambda: len(channel.by_ts) > shown, 30)
             seen.posts.append(time.monotonic() - begun)
+            await asyncio.sleep(drive.pause)
 
 
 async def main() -> None:

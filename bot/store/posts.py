@@ -5,6 +5,7 @@ So a bot that died in between knows which posts may be in the chat or not: those
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,7 +13,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, func, select, update
 
-from bot.store.database import Database
+from baton.batching import Batcher
+from bot.store.database import Database, Work
+from bot.store.errors import StoreError
 from bot.store.sql import AnyRow, upsert
 from bot.store.tables import NOT_SHOWN, posts
 
@@ -42,6 +45,8 @@ class Posts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # one commit for the posts of many channels: asks wait behind it, on the same thread
+        self._writes: Batcher[Work[Any], Any] = Batcher(self._write_all)
 
     async def of_job(self, job: str) -> list[PostRow]:
         """The posts of `job`, oldest first."""
@@ -53,7 +58,8 @@ class Posts:
         None: it is ours to post. Otherwise the row that is there already: one that is `sending` may
         be in the chat, so look for it (since its `at`) before posting again.
         """
-        return await self._database.write(partial(_begin, row=row))
+        found: PostRow | None = await self._writes.submit(partial(_begin, row=row))
+        return found
 
     async def shown(self, key: str, ref: str, digest: str, at: datetime) -> None:
         """The chat shows the post as `ref`."""
@@ -92,7 +98,21 @@ class Posts:
         def change(connection: Connection) -> None:
             connection.execute(statement)
 
-        await self._database.write(change)
+        await self._writes.submit(change)
+
+    async def _write_all(self, works: Sequence[Work[Any]]) -> Sequence[Any]:
+        def together(connection: Connection) -> list[Any]:
+            return [work(connection) for work in works]
+
+        try:
+            return await self._database.write(together)
+        except StoreError:
+            raise
+        except Exception as error:
+            if len(works) == 1:
+                return [error]
+            # One of them cannot be written: the others must not suffer for it.
+            return [result for work in works for result in await self._write_all([work])]
 
 
 def _select(connection: Connection, where: Any) -> list[PostRow]:
