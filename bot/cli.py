@@ -19,7 +19,17 @@ import bot.lean as _lean  # noqa: F401
 from baton.errors import BatonError, SettingsError
 from bot.logs import LogFormat, LogLevel, set_up_logs
 
-EXTRA = ("aiohttp", "alembic", "prompt_toolkit", "slack_bolt", "slack_sdk", "sqlalchemy")
+EXTRA = (
+    "aiohttp",
+    "alembic",
+    "fastapi",
+    "prometheus_client",
+    "prompt_toolkit",
+    "slack_bolt",
+    "slack_sdk",
+    "sqlalchemy",
+    "uvicorn",
+)
 """What the extra `bot` installs, and `baton bot` cannot do without."""
 
 app = typer.Typer(

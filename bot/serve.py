@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from baton.channel import connect
 from baton.extensions import Commands, installed
@@ -16,6 +17,9 @@ from bot.settings import BotSettings
 from bot.slack import SlackChat, Tokens
 from bot.store import Store
 from bot.watched import watched
+
+if TYPE_CHECKING:
+    from bot.web.server import Web
 
 DRAIN = 10.0
 """Seconds to answer those who asked before the bot stops."""
@@ -32,6 +36,9 @@ async def serve(settings: BotSettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     commands = Commands([*installed().values(), *HOUSE])
     async with contextlib.AsyncExitStack() as stack:
+        web = _listening(settings)
+        if web is not None:
+            stack.callback(web.close)
         store = await Store.open(settings.database.url.get_secret_value())
         stack.push_async_callback(store.close)
         channel = await connect(settings.bus.urls, name=f"baton {settings.bot.name}")
@@ -51,8 +58,27 @@ async def serve(settings: BotSettings) -> None:
         await chat.start()
         stack.push_async_callback(bot.stop)
         await bot.start()
+        if web is not None:
+            _answer(web, bot, chat)
+            stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN)
         await watched(bot, stopped.wait())
+
+
+def _listening(settings: BotSettings) -> Web | None:
+    """The web server's socket, if it is wanted; what serves it is loaded only then."""
+    if not settings.web.enabled:
+        return None
+    from bot.web.server import Web
+
+    return Web.listen(settings.web.address, settings.web.port)
+
+
+def _answer(web: Web, bot: Bot, chat: SlackChat) -> None:
+    from bot.web.app import build
+    from bot.web.vitals import Watch
+
+    web.serve(build(Watch(bot, chat)))
 
 
 def _slack(settings: BotSettings, bot: Bot) -> SlackChat:

@@ -20,6 +20,9 @@ BOT_VARIABLES = {
     "SLACK_BOT_TOKEN": ("slack", "bot_token"),
     "SLACK_APP_TOKEN": ("slack", "app_token"),
     "SLACK_API_URL": ("slack", "api_url"),
+    "BATON_WEB_ENABLED": ("web", "enabled"),
+    "BATON_WEB_ADDRESS": ("web", "address"),
+    "BATON_WEB_PORT": ("web", "port"),
 }
 """Environment variables, and the key that each overrides."""
 
@@ -73,6 +76,15 @@ class BotTable(Table):
     retention_days: int = Field(default=90, ge=1, le=36_500)
 
 
+class WebTable(Table):
+    """`[web]`: where the bot answers over HTTP: health, metrics, check-ins and pushed alerts. Port
+    0 is any that is free."""
+
+    enabled: bool = True
+    address: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+
+
 class BotSettings(BaseSettings):
     """All that a bot can be told."""
 
@@ -82,6 +94,7 @@ class BotSettings(BaseSettings):
     database: DatabaseTable = DatabaseTable()
     slack: SlackTable = SlackTable()
     bot: BotTable = BotTable()
+    web: WebTable = WebTable()
     allow: tuple[Rule, ...] = ()
     environments: Mapping[str, EnvironmentTable] = Field(default_factory=dict)
 

@@ -35,7 +35,7 @@ def environment(**more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("BATON_", "SLACK_"))
     }
-    return {**kept, **more}
+    return {**kept, "BATON_WEB_PORT": "0", **more}
 
 
 async def started(*words: str, before: str = "", **env: str) -> Process:

@@ -22,7 +22,7 @@ def environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
         if not name.upper().startswith(("BATON_", "SLACK_", "GIT_"))
         and not name.upper().endswith("_PROXY")
     }
-    return {**ours, "HOME": str(folder), **more}
+    return {**ours, "HOME": str(folder), "BATON_WEB_PORT": "0", **more}
 
 
 class Process:
@@ -37,7 +37,7 @@ class Process:
         env: Mapping[str, str] | None = None,
         python: Sequence[str] = (),
     ) -> None:
-        argv = [sys.executable, *python, BATON, kind, "--config", config]
+        argv: list[str | Path] = [sys.executable, *python, BATON, kind, "--config", config]
         self._log = log
         self._at = log.stat().st_size if log.exists() else 0
         self._guarded = Guarded(

@@ -1,0 +1,112 @@
+"""The app: the routes, and how errors are answered. No answer tells more than it must: neither a
+trace nor a token nor where things are."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from baton.server import baton_version
+from bot.web.entrance import Entrance
+from bot.web.health import parts
+from bot.web.metrics import Metrics
+from bot.web.refusals import Refusal
+from bot.web.vitals import Watch
+
+LARGEST = 1_000_000
+"""Bytes of a body, at most."""
+
+_WORDS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method.",
+    413: f"The body may have {LARGEST} bytes at most.",
+}
+
+
+def build(watch: Watch, entrance: Entrance | None = None) -> FastAPI:
+    """The app of what `watch` looks at; without an `entrance` it takes nothing in."""
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        max_body_size=LARGEST,
+        # the paths of check-ins are secret
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    _Showing(watch).open(app)
+    if entrance is not None:
+        entrance.open(app)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _refused_by_the_framework)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _failed)
+    return app
+
+
+class _Showing:
+    """How the bot is, for machines that watch it."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._metrics = Metrics(watch)
+
+    def open(self, app: FastAPI) -> None:
+        for path, endpoint in (
+            ("/healthz", self.health),
+            ("/readyz", self.readiness),
+            ("/metrics", self.metrics),
+        ):
+            app.add_api_route(path, endpoint, methods=["GET", "HEAD"])
+
+    async def health(self, request: Request) -> Response:
+        return _answer({"alive": True, "version": baton_version()})
+
+    async def readiness(self, request: Request) -> Response:
+        found = parts(await self._watch.look())
+        ready = all(part.well for part in found)
+        shown = {
+            part.name: {
+                "well": part.well,
+                "words": part.words,
+                **{name: round(number, 3) for name, number in part.numbers.items()},
+            }
+            for part in found
+        }
+        answer = {"ready": ready, "bot": self._watch.bot.name, "parts": shown}
+        return _answer(answer, 200 if ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        text, kind = await self._metrics.scraped(request.headers.get("accept", ""))
+        headers = {"Content-Type": kind, "Cache-Control": "no-store"}
+        return Response(text, headers=headers)
+
+
+def _answer(content: object, status: int = 200) -> Response:
+    return JSONResponse(content, status, headers={"Cache-Control": "no-store"})
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    content = {"error": str(error)}
+    if "field" in error.facts:
+        content["field"] = str(error.facts["field"])
+    return JSONResponse(content, error.status, headers=dict(error.headers))
+
+
+async def _refused_by_the_framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = _WORDS.get(error.status_code, "This cannot be served.")
+    return JSONResponse({"error": words}, error.status_code, headers=error.headers)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Whoever asked has left: nobody reads this."""
+    return Response(status_code=400)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """A fault of ours. uvicorn logs it."""
+    return JSONResponse({"error": "Something went wrong here; the log says what."}, 500)

@@ -1,0 +1,67 @@
+"""The door: whose token it is, and whether they may come in so often."""
+
+from __future__ import annotations
+
+import hmac
+import math
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.posts import Bucket
+from bot.web.refusals import TooMany
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much one token may send: `rate` a second, `burst` at once."""
+
+    rate: float
+    burst: float
+
+
+class Door:
+    """Knows tokens by `pace` each. What is wrong is not remembered, so that guessing costs no
+    memory.
+
+    How long a look-up takes says nothing of the tokens that are known: they are found by a digest
+    under a key that nobody else has, and then compared in constant time.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._secret = secrets.token_bytes(32)
+        self._tokens: Mapping[str, str] = {}
+        self._names: dict[bytes, str] = {}
+        self._buckets: dict[str, Bucket] = {}
+
+    def opened_by(self, token: str, tokens: Mapping[str, str], now: float) -> str | None:
+        """The name in `tokens` (token by name) that `token` is of; None if it is of none.
+
+        `now` is in seconds of the monotonic clock. Raises TooMany.
+        """
+        if tokens is not self._tokens:
+            self._learn(tokens, now)
+        name = self._names.get(self._digest(token))
+        known = tokens[name] if name is not None else ""
+        if not hmac.compare_digest(known.encode(), token.encode(errors="replace")) or not known:
+            return None
+        assert name is not None
+        bucket = self._buckets[name]
+        wait = bucket.wait(now)
+        if wait > 0:
+            raise TooMany(seconds=math.ceil(wait))
+        bucket.take(now)
+        return name
+
+    def _learn(self, tokens: Mapping[str, str], now: float) -> None:
+        """Tokens changed; who keeps their name keeps what they have used up."""
+        self._tokens = tokens
+        self._names = {self._digest(token): name for name, token in tokens.items()}
+        self._buckets = {
+            name: self._buckets.get(name) or Bucket.full(self._pace.rate, self._pace.burst, now)
+            for name in tokens
+        }
+
+    def _digest(self, token: str) -> bytes:
+        return hmac.digest(self._secret, token.encode(errors="replace"), "sha256")

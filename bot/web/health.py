@@ -1,0 +1,67 @@
+"""Whether the bot is ready, part by part, in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from baton.outcome import duration
+from bot.web.vitals import LinkSeen, Vitals
+
+LATE = 60.0
+"""Seconds that a post may wait before people miss it. Slack's own limits hold it back for less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the bot: whether it is `well`, in words and in numbers (seconds, by name)."""
+
+    name: str
+    well: bool
+    words: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+def parts(vitals: Vitals) -> list[Part]:
+    """Every part that matters: if one is not well the bot is not ready."""
+    found = [_link("bus", vitals.bus)]
+    if vitals.chat is not None:
+        found.append(_chat(vitals.chat, vitals.quiet))
+    return [*found, _database(vitals), _leadership(vitals), _posts(vitals)]
+
+
+def _link(name: str, seen: LinkSeen) -> Part:
+    for_so_long = f"for {duration(seen.seconds)}"
+    words = f"connected {for_so_long}" if seen.up else f"not connected {for_so_long}: {seen.reason}"
+    return Part(name, seen.up, words, {"since_seconds": seen.seconds})
+
+
+def _chat(seen: LinkSeen, quiet: float | None) -> Part:
+    part = _link("slack", seen)
+    if not seen.up or quiet is None:
+        return part
+    words = f"{part.words}; it last sent something {duration(quiet)} ago"
+    return Part("slack", True, words, {**part.numbers, "heard_seconds_ago": quiet})
+
+
+def _database(vitals: Vitals) -> Part:
+    if vitals.answered is None:
+        return Part("database", False, f"it cannot be used: {vitals.database_reason}")
+    words = f"it answered within {max(vitals.answered * 1000, 1):.0f} ms"
+    return Part("database", True, words, {"answered_seconds": vitals.answered})
+
+
+def _leadership(vitals: Vitals) -> Part:
+    """Not to lead is no illness: another bot does, or will when its time has come."""
+    if vitals.leading:
+        return Part("leadership", True, "this bot leads: it sends, hears and tells")
+    return Part("leadership", True, "this bot does not lead: it takes asks, and stands by")
+
+
+def _posts(vitals: Vitals) -> Part:
+    oldest = {"oldest_waiting_seconds": vitals.oldest_waiting}
+    if not vitals.waiting:
+        return Part("posts", True, "none is waiting to be shown", oldest)
+    count = "1 post is" if vitals.waiting == 1 else f"{vitals.waiting} posts are"
+    words = f"{count} waiting to be shown, the oldest for {duration(vitals.oldest_waiting)}"
+    return Part("posts", vitals.oldest_waiting < LATE, words, oldest)

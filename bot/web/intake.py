@@ -1,0 +1,92 @@
+"""What comes in over HTTP, checked, and who takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import JsonValue
+
+
+class Phase(StrEnum):
+    """What a check-in says of the work that it is about."""
+
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """A sign of life of the check-in `name`, at `at` in Unix seconds, with what was sent along."""
+
+    name: str
+    phase: Phase
+    at: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """An alert that other monitoring decided on, as it is now.
+
+    Moments are in Unix seconds. While it is `firing`, `ends` says when it is over unless it is
+    pushed again (None: not said); afterwards, when it ended. `sender` is the name of the token that
+    it came with.
+    """
+
+    labels: Mapping[str, str]
+    firing: bool
+    at: float
+    sender: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    starts: float | None = None
+    ends: float | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A CloudEvent 1.0. `data` is JSON, or bytes where it is neither JSON nor text; `extensions`
+    are the attributes that the standard does not know. `time` is in Unix seconds."""
+
+    id: str
+    source: str
+    type: str
+    sender: str
+    time: float | None = None
+    subject: str = ""
+    data: JsonValue | bytes = None
+    extensions: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The tokens that open the door, by what each is for: the check-in that it is of, or the name
+    of the one who pushes alerts and events."""
+
+    checkins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    senders: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Intake(Protocol):
+    """Takes what comes in. Each method returns as soon as it is kept: the sender waits for it.
+
+    They raise refusals.BadInput for what cannot be taken as it is, and any other BatonError if it
+    cannot be taken for the moment: the sender is told to send it again.
+    """
+
+    @property
+    def keys(self) -> Keys:
+        """Who may send what; another object when that changes."""
+
+    async def checked_in(self, checkin: CheckIn) -> None:
+        """Take a sign of life."""
+
+    async def pushed(self, alerts: Sequence[Pushed]) -> None:
+        """Take alerts that were sent together, all or none."""
+
+    async def happened(self, events: Sequence[Event]) -> None:
+        """Take events that were sent together, all or none."""

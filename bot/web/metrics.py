@@ -1,0 +1,121 @@
+"""What Prometheus reads. Nothing is kept here: each scrape shows what the bot is and has counted.
+
+Counters are this process's own. What comes out of the database is the same in each of several
+bots: take its maximum, not its sum.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+
+from baton.messages import Heartbeat, Pong, State, Update
+from baton.server import baton_version
+from bot.web.vitals import Vitals, Watch
+
+VERDICTS = ("allowed", "refused", "answered", "unusable")
+HEARD = (Update.type, Pong.type, Heartbeat.type)
+ENDS = tuple(state.value for state in State if state.final)
+
+
+class Metrics:
+    """The metrics of what `watch` looks at."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._vitals: Vitals | None = None
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._registry.register(self)
+
+    async def scraped(self, accept: str) -> tuple[bytes, str]:
+        """The metrics in the format that the header Accept asks for, and its content type."""
+        self._vitals = await self._watch.look()
+        encode, kind = choose_encoder(accept)
+        return encode(self._registry), kind
+
+    def collect(self) -> Iterable[Metric]:
+        """Called by the registry: what was last seen."""
+        if self._vitals is None:
+            return
+        yield InfoMetricFamily(
+            "baton_build",
+            "The version of Baton, and of Python.",
+            {"version": baton_version(), "python": platform.python_version()},
+        )
+        yield from self._counters()
+        yield from _gauges(self._vitals)
+
+    def _counters(self) -> Iterator[Metric]:
+        bot, chat = self._watch.bot, self._watch.chat
+        yield _counter(
+            "baton_asks", "Asks, by what they were told.", "verdict", VERDICTS, bot.desk.asked
+        )
+        yield _counter(
+            "baton_messages_heard",
+            "Messages that servers sent on the output exchange, by their type.",
+            "type",
+            HEARD,
+            bot.hearing.heard,
+        )
+        yield _counter(
+            "baton_runs_ended",
+            "Runs by their final state, counted when their thread shows it.",
+            "state",
+            ENDS,
+            bot.teller.ended,
+        )
+        if chat is not None:
+            calls = CounterMetricFamily(
+                "baton_slack_calls",
+                "Calls of Slack's Web API, by method and outcome; throttled is its 429.",
+                labels=("method", "outcome"),
+            )
+            for labels, count in sorted(chat.calls.items()):
+                calls.add_metric(labels, count)
+            yield calls
+
+
+def _counter(
+    name: str, what: str, label: str, known: Iterable[str], counted: Mapping[str, int]
+) -> Metric:
+    """A counter that also shows what has not happened yet, so that its first time is seen."""
+    family = CounterMetricFamily(name, what, labels=(label,))
+    for value, count in sorted({**dict.fromkeys(known, 0), **counted}.items()):
+        family.add_metric((value,), count)
+    return family
+
+
+def _gauges(vitals: Vitals) -> Iterator[Metric]:
+    found: list[tuple[str, str, float | None]] = [
+        ("baton_bus_up", "1 while the bus takes and brings messages.", vitals.bus.up),
+        ("baton_database_up", "1 if the database answered.", vitals.answered is not None),
+        ("baton_database_answer_seconds", "How long the database took.", vitals.answered),
+        ("baton_leader", "1 in the bot that sends, hears and tells.", vitals.leading),
+        ("baton_posts_waiting", "Posts that do not show yet what they should.", vitals.waiting),
+        (
+            "baton_posts_oldest_waiting_seconds",
+            "How long the oldest of them has been waiting.",
+            vitals.oldest_waiting,
+        ),
+    ]
+    if vitals.chat is not None:
+        quiet = "How long ago Slack last sent something; absent while it cannot."
+        found += [
+            ("baton_slack_up", "1 while Slack can reach this bot.", vitals.chat.up),
+            ("baton_slack_quiet_seconds", quiet, vitals.quiet),
+        ]
+    if vitals.depths is not None:
+        found += [
+            ("baton_jobs_open", "Jobs that have not ended.", vitals.depths.jobs),
+            ("baton_runs_open", "Shares of jobs that have not ended.", vitals.depths.runs),
+            ("baton_outbox_messages", "Messages to be sent to servers.", vitals.depths.outbox),
+        ]
+    for name, what, value in found:
+        if value is not None:
+            yield GaugeMetricFamily(name, what, value=value)

@@ -1,0 +1,160 @@
+"""The socket that we listen on, and uvicorn on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from baton.errors import BatonError
+
+log = structlog.get_logger(__name__)
+
+HEAD_WITHIN = 10.0
+"""Seconds in which the head of a request must come."""
+KEEP_ALIVE = 15
+"""Seconds for which a connection may be idle."""
+MOST_CONNECTIONS = 200
+LARGEST_HEAD = 16_384
+"""Bytes of a request's head, at most."""
+STOP_WITHIN = 3
+"""Seconds to answer what was asked before we stop."""
+
+
+class CannotListen(BatonError):
+    """The web server cannot listen on {address}:{port}: {reason}. Choose another address or port
+    ([web] in the settings, or BATON_WEB_ADDRESS and BATON_WEB_PORT), or set web.enabled = false."""
+
+    permanent = True
+
+
+class Patient(H11Protocol):
+    """uvicorn's protocol, with an end to its patience: it would wait for a head for ever."""
+
+    head_within = HEAD_WITHIN
+    _over: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Keeps H11Protocol.connection_made."""
+        super().connection_made(transport)
+        self._mind()
+
+    def data_received(self, data: bytes) -> None:
+        """Keeps H11Protocol.data_received."""
+        super().data_received(data)
+        self._mind()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Keeps H11Protocol.connection_lost."""
+        self._calm()
+        super().connection_lost(exc)
+
+    def _waiting(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
+    def _mind(self) -> None:
+        if not self._waiting():
+            self._calm()
+        elif self._over is None:
+            self._over = self.loop.call_later(self.head_within, self._close)
+
+    def _calm(self) -> None:
+        if self._over is not None:
+            self._over.cancel()
+            self._over = None
+
+    def _close(self) -> None:
+        self._over = None
+        if self._waiting():
+            self.transport.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without its signals, which are the bot's, and without its ten looks a second for
+    whether it is to end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ending = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        while not self.ending.is_set():
+            await self.on_tick(0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.ending.wait(), 1.0)
+
+
+class Web:
+    """A socket on which an app can be served. `url` is where it is."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+        address, self.port = listening.getsockname()[:2]
+        self.url = (
+            f"http://[{address}]:{self.port}" if ":" in address else f"http://{address}:{self.port}"
+        )
+
+    @classmethod
+    def listen(cls, address: str, port: int) -> Web:
+        """Listen already, so that nothing else need start if that is not to be had; port 0 is any
+        that is free. Raises CannotListen."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            return cls(socket.create_server((address, port), family=family, backlog=128))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CannotListen(address=address, port=port, reason=reason) from error
+
+    def serve(self, app: FastAPI, protocol: type[H11Protocol] = Patient) -> None:
+        """Answer with `app` from now on."""
+        config = uvicorn.Config(
+            app,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,  # it would hold tokens
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            h11_max_incomplete_event_size=LARGEST_HEAD,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=STOP_WITHIN,
+            workers=1,
+        )
+        self._server = _Server(config)
+        self._serving = asyncio.create_task(
+            self._server.serve(sockets=[self._listening]), name="web"
+        )
+        self._serving.add_done_callback(_ended)
+        log.info("web server answers", url=self.url)
+
+    async def stop(self) -> None:
+        """Take nothing more, and answer what was asked. Raises what has ended it before, if that
+        was an error."""
+        if self._server is not None and self._serving is not None:
+            self._server.ending.set()
+            await self._serving
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._listening.close()
+
+
+def _ended(serving: asyncio.Task[None]) -> None:
+    if not serving.cancelled() and (error := serving.exception()) is not None:
+        log.critical("the web server failed", exc_info=error)

@@ -1,0 +1,132 @@
+"""How the bot is at this moment, for those who watch it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from baton.channel import Link
+from bot.bot import Bot
+from bot.store import Depths
+from bot.store.errors import DatabaseUnavailable
+
+ANSWERS_WITHIN = 3.0
+"""Seconds in which the database must answer."""
+FRESH = 1.0
+"""Seconds for which one look serves all who ask: to be watched costs the database little."""
+
+
+class Linked(Protocol):
+    """Something with a link: the bus, or Slack. Moments are on the monotonic clock."""
+
+    @property
+    def link(self) -> Link:
+        """How it is."""
+
+    @property
+    def link_reason(self) -> str:
+        """Why it is not up."""
+
+    @property
+    def link_since(self) -> float:
+        """Since when it has been so."""
+
+
+class Chat(Linked, Protocol):
+    """The front end in which a team talks to the bot."""
+
+    @property
+    def heard(self) -> float | None:
+        """When it last sent something; None while it cannot."""
+
+    @property
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """How many calls we made, by method and outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSeen:
+    """A link: whether it is up, for how many seconds, and why not."""
+
+    up: bool
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """One look at the bot. Ages are in seconds.
+
+    `answered` is how long the database took, and `depths` what it holds: None if it did not answer,
+    for the reason in `database_reason`. `quiet` is how long ago the chat last sent something; what
+    waits are posts, of which only the bot that leads has any.
+    """
+
+    bus: LinkSeen
+    chat: LinkSeen | None
+    quiet: float | None
+    answered: float | None
+    database_reason: str
+    depths: Depths | None
+    leading: bool
+    waiting: int
+    oldest_waiting: float
+
+
+class Watch:
+    """Looks at `bot`, and at `chat` if there is one."""
+
+    def __init__(
+        self, bot: Bot, chat: Chat | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.bot = bot
+        self.chat = chat
+        self._monotonic = monotonic
+        self._looking = asyncio.Lock()
+        self._last: Vitals | None = None
+        self._looked = float("-inf")
+
+    async def look(self) -> Vitals:
+        """How the bot is, or was less than FRESH seconds ago."""
+        async with self._looking:
+            if self._last is None or self._monotonic() - self._looked >= FRESH:
+                self._last = await self._look()
+                self._looked = self._monotonic()
+            return self._last
+
+    async def _look(self) -> Vitals:
+        asked = self._monotonic()
+        depths, reason = await self._depths()
+        now = self._monotonic()
+        heard = self.chat.heard if self.chat else None
+        return Vitals(
+            bus=self._seen(self.bot.channel, now),
+            chat=self._seen(self.chat, now) if self.chat else None,
+            quiet=None if heard is None else max(now - heard, 0.0),
+            answered=None if depths is None else now - asked,
+            database_reason=reason,
+            depths=depths,
+            leading=self.bot.leader.leading,
+            waiting=sum(delivery.waiting() for delivery in self.bot.deliveries.values()),
+            oldest_waiting=max(
+                (delivery.oldest_waiting() for delivery in self.bot.deliveries.values()),
+                default=0.0,
+            ),
+        )
+
+    async def _depths(self) -> tuple[Depths | None, str]:
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                return await self.bot.store.ledger.depths(), ""
+        except DatabaseUnavailable as error:
+            return None, str(error.facts["reason"])
+        except TimeoutError:
+            return None, f"it did not answer within {ANSWERS_WITHIN:g} s"
+
+    @staticmethod
+    def _seen(linked: Linked, now: float) -> LinkSeen:
+        seconds = max(now - linked.link_since, 0.0)
+        return LinkSeen(linked.link is Link.UP, seconds, linked.link_reason)

@@ -1,0 +1,131 @@
+"""The app on a real socket, of a real bot on a bus in memory; what comes in is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+
+from baton.errors import BatonError
+from baton.memory import MemoryBus, MemoryChannel
+from bot.bot import Bot
+from bot.store import Store
+from bot.web.app import build
+from bot.web.door import Pace
+from bot.web.entrance import CHECKINS, PUSHES, Entrance
+from bot.web.intake import CheckIn, Event, Keys, Pushed
+from bot.web.server import Patient, Web
+from bot.web.vitals import Chat, Watch
+from tests.bot.conftest import database as database
+from tests.bot.conftest import store as store
+from tests.bot.conftest import template as template
+from tests.bot.world import COMMANDS, EVERYBODY
+from tests.support.wait import until
+
+NOW = 1_800_000_000.0
+
+
+class FakeIntake:
+    """Records what it takes; raises `fails` if that is set."""
+
+    def __init__(self) -> None:
+        self.keys = Keys(
+            checkins={"backup": "b-token", "reports": "r-token"},
+            senders={"alertmanager": "am-token", "ci": "ci-tökén"},
+        )
+        self.fails: Exception | None = None
+        self.checkins: list[CheckIn] = []
+        self.alerts: list[Pushed] = []
+        self.events: list[Event] = []
+
+    async def checked_in(self, checkin: CheckIn) -> None:
+        self._fail()
+        self.checkins.append(checkin)
+
+    async def pushed(self, alerts: Sequence[Pushed]) -> None:
+        self._fail()
+        self.alerts += alerts
+
+    async def happened(self, events: Sequence[Event]) -> None:
+        self._fail()
+        self.events += events
+
+    def _fail(self) -> None:
+        if self.fails is not None:
+            raise self.fails
+
+
+class Away(BatonError):
+    """The database at 10.0.0.7 is away: {reason}."""
+
+
+class Site:
+    """The app, where it is, and what is behind it."""
+
+    def __init__(self, web: Web, client: httpx.AsyncClient, intake: FakeIntake, bot: Bot) -> None:
+        self.web = web
+        self.client = client
+        self.intake = intake
+        self.bot = bot
+
+    async def push(self, **how: object) -> httpx.Response:
+        """POST /alerts with a token that is known."""
+        headers = {"Authorization": "Bearer am-token"}
+        return await self.client.post("/alerts", **{"headers": headers, **how})  # type: ignore[arg-type]
+
+
+Opened = Callable[..., Awaitable[Site]]
+
+
+@pytest.fixture
+async def opened(store: Store) -> AsyncIterator[Opened]:
+    """Opens a site: how often tokens may come, and for how many seconds it waits, can be said."""
+    async with AsyncExitStack() as stack:
+
+        async def open_site(
+            *,
+            checkins: Pace = CHECKINS,
+            pushes: Pace = PUSHES,
+            body_within: float = 10.0,
+            head_within: float = 10.0,
+            monotonic: Callable[[], float] | None = None,
+            chat: Chat | None = None,
+            shut: bool = False,
+        ) -> Site:
+            class Hasty(Patient):
+                pass
+
+            Hasty.head_within = head_within
+            channel = MemoryChannel("memory://web", on=MemoryBus("web"))
+            stack.push_async_callback(channel.close)
+            bot = Bot(store, channel, COMMANDS, EVERYBODY, name="web")
+            await bot.start()
+            stack.push_async_callback(bot.stop)
+            intake = FakeIntake()
+            more = {} if monotonic is None else {"monotonic": monotonic}
+            entrance = Entrance(
+                intake,
+                checkins=checkins,
+                pushes=pushes,
+                body_within=body_within,
+                clock=lambda: NOW,
+                **more,
+            )
+            web = Web.listen("127.0.0.1", 0)
+            web.serve(build(Watch(bot, chat, **more), None if shut else entrance), Hasty)
+            stack.push_async_callback(web.stop)
+            client = httpx.AsyncClient(base_url=web.url, trust_env=False, timeout=20)
+            await stack.enter_async_context(client)
+            return Site(web, client, intake, bot)
+
+        yield open_site
+
+
+@pytest.fixture
+async def site(opened: Opened) -> Site:
+    """A site whose bot leads."""
+    it = await opened()
+    await until(lambda: it.bot.leader.leading)
+    return it

@@ -1,0 +1,121 @@
+"""Check-ins: `/checkin/TOKEN`, as cron jobs and other services call it."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.web.door import Pace
+from bot.web.intake import CheckIn, Keys, Phase
+from tests.web.conftest import NOW, Away, Opened, Site
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_any_of_three_methods(site: Site, method: str) -> None:
+    """curl, wget and whatever else can ask for a URL: each is a sign of life."""
+    answer = await site.client.request(method, "/checkin/b-token")
+    assert answer.status_code == 200
+    assert answer.text == ("" if method == "HEAD" else "OK\n")
+    assert site.intake.checkins == [CheckIn("backup", Phase.DONE, NOW)]
+
+
+@pytest.mark.parametrize(
+    ("path", "phase"),
+    [
+        ("/checkin/b-token/start", Phase.STARTED),
+        ("/checkin/b-token/fail", Phase.FAILED),
+        ("/checkin/b-token/0", Phase.DONE),
+        ("/checkin/b-token/137", Phase.FAILED),
+        ("/checkin/b-token?status=fail", Phase.FAILED),
+        ("/checkin/b-token?status=OK", Phase.DONE),
+        ("/checkin/b-token?status=", Phase.DONE),
+    ],
+)
+async def test_phases(site: Site, path: str, phase: Phase) -> None:
+    """The work has begun, has failed, or ended with an exit code: in the path, or as ?status=."""
+    assert (await site.client.post(path)).status_code == 200
+    assert [checkin.phase for checkin in site.intake.checkins] == [phase]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/checkin/b-token/done-ish", "phase"),
+        ("/checkin/b-token/256", "phase"),
+        ("/checkin/b-token/٣", "phase"),
+        ("/checkin/b-token?status=nope", "status"),
+    ],
+)
+async def test_a_phase_that_is_none(site: Site, path: str, field: str) -> None:
+    """400 names the field and what it may be; it is no sign of life."""
+    answer = await site.client.get(path)
+    assert answer.status_code == 400
+    assert answer.json()["field"] == field
+    assert "exit code" in answer.json()["error"]
+    assert site.intake.checkins == []
+
+
+async def test_the_end_of_the_body_is_kept(site: Site) -> None:
+    """What the work said goes along, whatever its bytes; of much text, the end."""
+    body = b"x" * 50_000 + b"\xff disk full\n"
+    await site.client.post("/checkin/r-token/fail", content=body)
+    (checkin,) = site.intake.checkins
+    assert checkin.name == "reports"
+    assert len(checkin.text) < 10_001
+    assert checkin.text.endswith("x� disk full")
+
+
+@pytest.mark.parametrize("path", ["/checkin/wrong", "/checkin/am-token", "/checkin/%ff%00"])
+async def test_a_token_that_is_not_known(
+    site: Site, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """401, also for a token that is good elsewhere; the log tells of it without the token."""
+    answer = await site.client.post(path)
+    assert answer.status_code == 401
+    assert answer.json() == {"error": "There is no check-in with this token."}
+    assert site.intake.checkins == []
+    logged = capsys.readouterr().out
+    assert "a token that is not known" in logged
+    assert path.rpartition("/")[2] not in logged
+
+
+async def test_knocking_does_not_fill_the_log(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However often somebody tries, the log has a few lines of it."""
+    for number in range(50):
+        assert (await site.client.get(f"/checkin/{number}")).status_code == 401
+    assert capsys.readouterr().out.count("a token that is not known") == 5
+
+
+async def test_a_flood_is_limited_for_each_token(opened: Opened) -> None:
+    """429 says when the next one is taken; other tokens do not suffer, and time heals."""
+    time = [0.0]
+    site = await opened(checkins=Pace(rate=0.1, burst=3), monotonic=lambda: time[0])
+    answers = [await site.client.get("/checkin/b-token") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert answers[-1].headers["Retry-After"] == "10"
+    assert "in 10 s" in answers[-1].json()["error"]
+    assert (await site.client.get("/checkin/r-token")).status_code == 200
+    time[0] += 10
+    assert (await site.client.get("/checkin/b-token")).status_code == 200
+    assert len(site.intake.checkins) == 5
+
+
+async def test_tokens_may_change(opened: Opened) -> None:
+    """New tokens count from the next request on; a name that stays has used up what it has."""
+    site = await opened(checkins=Pace(rate=0.001, burst=1), monotonic=lambda: 0.0)
+    assert (await site.client.get("/checkin/b-token")).status_code == 200
+    site.intake.keys = Keys(checkins={"backup": "b-new", "mail": "m-token", "empty": ""})
+    assert (await site.client.get("/checkin/r-token")).status_code == 401
+    assert (await site.client.get("/checkin/b-token")).status_code == 401
+    assert (await site.client.get("/checkin/m-token")).status_code == 200
+    assert (await site.client.get("/checkin/b-new")).status_code == 429
+
+
+async def test_what_cannot_be_kept_is_sent_again(site: Site) -> None:
+    """503 with Retry-After, and no word of where our database is."""
+    site.intake.fails = Away(reason="10.0.0.7 refused")
+    answer = await site.client.get("/checkin/b-token")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert answer.json() == {"error": "It cannot be taken for the moment. Send it again."}
