@@ -13,6 +13,7 @@ import types
 import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
@@ -74,6 +75,10 @@ class Reach(StrEnum):
 
 class Known(Protocol):
     """What the bot knows, for a command that is answered here."""
+
+    @property
+    def blind_since(self) -> datetime | None:
+        """Since when the bot has no link to the bus, so that it hears nobody; None while it has."""
 
     def servers(self) -> Sequence[Seen]:
         """Every server that was heard, by name."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import JsonValue
@@ -172,14 +172,18 @@ class Kit:
         command = type(command).from_arguments(request.arguments)
         return Asked(self.consumers[0], request, command)
 
-    def answers(self, text: str, servers: Sequence[Seen] = ()) -> Answer:
-        """What the bot, knowing `servers`, answers by itself."""
-        return self.parses(text).answer(_Known(servers))
+    def answers(
+        self, text: str, servers: Sequence[Seen] = (), *, blind_since: datetime | None = None
+    ) -> Answer:
+        """What the bot, knowing `servers` and without a bus since `blind_since`, answers by
+        itself."""
+        return self.parses(text).answer(_Known(servers, blind_since))
 
 
 class _Known:
-    def __init__(self, servers: Sequence[Seen]) -> None:
+    def __init__(self, servers: Sequence[Seen], blind_since: datetime | None) -> None:
         self._servers = servers
+        self.blind_since = blind_since
 
     def servers(self) -> Sequence[Seen]:
         return self._servers

@@ -33,19 +33,21 @@ def seen(
     heard: Iterable[Heard],
     now: datetime,
     blind_since: datetime | None,
-    seeing_since: datetime | None = None,
+    saw_from: datetime | None,
 ) -> list[Seen]:
     """Each server, and for how long it was not heard.
 
-    Only silence while we could hear makes it missing: up to `blind_since`, if our link is gone,
-    and from `seeing_since`, when it last came up.
+    Only silence while we could hear makes it missing: from `saw_from`, when our link last came up
+    (None: it never did), to `blind_since`, if it is gone again.
     """
     until = min(now, blind_since) if blind_since else now
     servers = []
     for server in sorted(heard, key=lambda server: server.facts.host):
         silent = max((until - server.at).total_seconds(), 0.0)
-        listened = max(server.at, seeing_since) if seeing_since else server.at
-        missed = (until - listened).total_seconds() > MISSED * server.interval
+        missed = False
+        if saw_from is not None:
+            listened = (until - max(server.at, saw_from)).total_seconds()
+            missed = listened > MISSED * server.interval
         servers.append(Seen(server.facts, silent, server.leaving or missed))
     return servers
 

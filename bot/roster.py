@@ -24,6 +24,7 @@ class Roster:
         self._heard: dict[str, Heard] = {}
         self.blind_since: datetime | None = clock()
         self.seeing_since: datetime | None = None
+        self._saw_from: datetime | None = None  # stays when we are blind again
 
     def fill(self, heard: Iterable[Heard]) -> None:
         """Take over what the database holds; what was heard later in this process stays."""
@@ -44,12 +45,12 @@ class Roster:
             self.blind_since = self.blind_since or self._clock()
             self.seeing_since = None
         else:
-            self.seeing_since = self.seeing_since or self._clock()
+            self.seeing_since = self._saw_from = self.seeing_since or self._clock()
             self.blind_since = None
 
     def servers(self) -> list[Seen]:
         """Every server that was heard, by name. Keeps baton.command.Known."""
-        return seen(self._heard.values(), self._clock(), self.blind_since, self.seeing_since)
+        return seen(self._heard.values(), self._clock(), self.blind_since, self._saw_from)
 
     def sight(self) -> Sight:
         """How well we see the servers at this moment."""

@@ -36,7 +36,7 @@ class Servers(Command):
         servers = known.servers()
         if not servers:
             return Answer(
-                "No server has been heard yet. "
+                f"No server has been heard yet{_blind(known)}. "
                 "An agent is started with `baton agent --config FILE`."
             )
         if self.environment is not None:
@@ -49,7 +49,14 @@ class Servers(Command):
                     "environment",
                 )
             servers = [seen for seen in servers if seen.facts.environment == self.environment]
-        return Answer(_summary(servers), COLUMNS, tuple(_row(seen) for seen in servers))
+        return Answer(
+            _summary(servers) + _blind(known), COLUMNS, tuple(_row(seen) for seen in servers)
+        )
+
+
+def _blind(known: Known) -> str:
+    since = known.blind_since
+    return f"; we have not seen the message bus since {since:%H:%M:%S} UTC" if since else ""
 
 
 def _summary(servers: Sequence[Seen]) -> str:

@@ -17,7 +17,7 @@ from bot.store.sql import AnyRow, chunks
 from bot.store.tables import jobs, outbox, runs
 from bot.store.types import Instant
 
-NOBODY_THERE = "no agent has ever listened there"
+NOBODY_THERE = "no agent listens there any more"
 TOO_LATE = "it could not be sent in time"
 CANCELLED_UNSENT = "cancelled before it was sent"
 NOT_STOPPED = "nobody listens there, so it could not be told to stop"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from baton.errors import UsageError
@@ -24,6 +26,14 @@ def test_a_table_of_who_is_there() -> None:
         ("web-2", "prod", "none", "missing, 6 min 40 s ago", "2.0.0"),
         ("dev-1", "staging", "shop", "0.0 s ago", "2.0.0"),
     )
+
+
+def test_blind_is_not_down() -> None:
+    """Without a bus the answer says since when it is old."""
+    blind = datetime(2026, 11, 24, 5, 55, 1, tzinfo=UTC)
+    answer = KIT.answers("servers staging", SERVERS, blind_since=blind)
+    assert answer.summary == "1 server; we have not seen the message bus since 05:55:01 UTC"
+    assert "since 05:55:01 UTC" in KIT.answers("servers", blind_since=blind).summary
 
 
 def test_one_environment_only() -> None:

@@ -68,7 +68,7 @@ class Ledger:
     def states(self, job: str) -> dict[str, str]:
         """How `job` stands on each of its servers."""
         rows = self.ask(f"SELECT host, state FROM runs WHERE job = '{job}'")
-        return {host: state for host, state in rows}
+        return {row[0]: row[1] for row in rows}
 
 
 @contextmanager

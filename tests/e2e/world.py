@@ -20,6 +20,7 @@ from tests.e2e.ledger import Ledger
 from tests.e2e.processes import Process
 from tests.e2e.shop import make_shop
 from tests.support.broker import Broker
+from tests.support.ports import free_port
 from tests.support.slack_server import Message, Person, Reply, SlackServer
 from tests.support.wait import until
 
@@ -180,7 +181,8 @@ class World:
         }
         config = written(self.folder / f"{name}.toml", tables, self._policy)
         log = self.folder / f"{name}.log"
-        self.bots.append(self.keeps(Process("bot", config, log=log, env=self.slack.env)))
+        env = {**self.slack.env, "BATON_WEB_PORT": str(free_port())}
+        self.bots.append(self.keeps(Process("bot", config, log=log, env=env)))
         return self.bots[-1]
 
     def agent(self, name: str, **agent: Any) -> Agent:
