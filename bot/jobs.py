@@ -53,6 +53,10 @@ class Job:
     """Whether every post of it shows how it ended."""
     revision: int = 0
     """Counts what changed in it or its runs, so that `told` is said only of what was shown."""
+    under: str = ""
+    """The job under whose post it is shown, if it has none of its own in the channel."""
+    hidden: bool = False
+    """Nothing of it is shown, or not yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Store.ledger     jobs, runs, outbox, output      Store.servers    what heartbeats said
 Store.posts      which message shows what        Store.audit      who asked what
 Store.leases     which bot does it               Store.envelopes  what was delivered already
+Store.schedules  what is asked when, and fired
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bot.store.migrate import bring_up
 from bot.store.outputs import OutputLine
 from bot.store.posts import PostRow, Posts, Status
 from bot.store.reading import Depths, Found
+from bot.store.schedules import Schedules
 from bot.store.servers import Servers
 
 __all__ = [
@@ -49,6 +51,7 @@ class Store:
         self.posts = Posts(database)
         self.servers = Servers(database)
         self.audit = Audit(database)
+        self.schedules = Schedules(database, clock)
         self.leases = Leases(database, clock)
         self.envelopes = Envelopes(database, clock)
 
@@ -73,7 +76,8 @@ class Store:
 
     async def prune(self, before: datetime) -> int:
         """Remove the jobs that were closed before `before`, with all that belongs to them; how
-        many. The audit stays."""
+        many; and what schedules fired. The audit stays."""
+        await self.schedules.prune(before)
         return await self.ledger.prune(before)
 
     async def ping(self) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, select, union_all, update
 
 from bot.jobs import Job, RunRecord
+from bot.schedules.board import DAY, NOTICE
 from bot.store.changes import OPEN, lock, runs_of
 from bot.store.rows import job_of
 from bot.store.tables import jobs, outbox, posts, runs
@@ -25,6 +26,8 @@ class Depths:
 
 
 SHORTEST_PREFIX = 4
+_OWN = jobs.c.command.in_((DAY, NOTICE))
+"""Jobs that nobody asked for: posts about schedules."""
 _PRUNED_AT_ONCE = 200
 
 
@@ -57,7 +60,7 @@ def in_thread(connection: Connection, front: str, channel: str, ref: str) -> Job
     shown = union_all(there.where(posts.c.ref == ref), there.where(posts.c.thread == ref))
     statement = (
         select(jobs)
-        .where(jobs.c.id.in_(shown))
+        .where(jobs.c.id.in_(shown), ~_OWN)
         .order_by(jobs.c.closed.is_not(None), jobs.c.asked.desc())
         .limit(1)
     )
@@ -67,7 +70,7 @@ def in_thread(connection: Connection, front: str, channel: str, ref: str) -> Job
 
 def recent(connection: Connection, limit: int, environment: str | None) -> list[Job]:
     """The last jobs, newest first."""
-    statement = select(jobs).order_by(jobs.c.asked.desc()).limit(limit)
+    statement = select(jobs).where(~_OWN).order_by(jobs.c.asked.desc()).limit(limit)
     if environment is not None:
         statement = statement.where(jobs.c.environment == environment)
     return [job_of(row) for row in connection.execute(statement)]
@@ -75,8 +78,9 @@ def recent(connection: Connection, limit: int, environment: str | None) -> list[
 
 def untold(connection: Connection) -> dict[str, int]:
     """The jobs whose posts may not show all yet, oldest first, and their revisions."""
-    statement = select(jobs.c.id, jobs.c.revision).where(~jobs.c.told).order_by(jobs.c.asked)
-    return {row.id: row.revision for row in connection.execute(statement)}
+    statement = select(jobs.c.id, jobs.c.revision).where(~jobs.c.told, ~jobs.c.hidden)
+    ordered = statement.order_by(jobs.c.asked)
+    return {row.id: row.revision for row in connection.execute(ordered)}
 
 
 def depths(connection: Connection) -> Depths:

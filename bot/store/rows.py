@@ -32,13 +32,15 @@ def job_row(new: NewJob) -> Values:
         "app": job.app,
         "person_id": job.asked_by.id,
         "person_name": job.asked_by.name,
-        **_place_row(job.place),
+        **place_row(job.place),
         "asked": job.asked,
         "closed": job.closed if new.runs or new.outbox else job.asked,
         "canceller_id": job.cancelled_by.id if job.cancelled_by else None,
         "canceller_name": job.cancelled_by.name if job.cancelled_by else None,
         "told": job.told,
         "revision": job.revision,
+        "under": job.under,
+        "hidden": job.hidden,
         "broadcast": broadcast is not None,
         "deadline": broadcast.deadline if broadcast else None,
         "timeout": timeout,
@@ -61,12 +63,14 @@ def job_of(row: AnyRow) -> Job:
         environment=row.environment,
         app=row.app,
         asked_by=Person(id=row.person_id, name=row.person_name),
-        place=_place_of(row),
+        place=place_of(row),
         asked=row.asked,
         closed=row.closed,
         cancelled_by=canceller,
         told=row.told,
         revision=row.revision,
+        under=row.under,
+        hidden=row.hidden,
     )
 
 
@@ -154,7 +158,7 @@ def audit_row(entry: AuditEntry) -> Values:
         "time": entry.time,
         "person_id": entry.person.id,
         "person_name": entry.person.name,
-        **_place_row(entry.place),
+        **place_row(entry.place),
         "words": entry.words,
         "verdict": entry.verdict,
         "reason": entry.reason,
@@ -168,7 +172,7 @@ def audit_of(row: AnyRow) -> AuditEntry:
     return AuditEntry(
         time=row.time,
         person=Person(id=row.person_id, name=row.person_name),
-        place=_place_of(row),
+        place=place_of(row),
         words=row.words,
         verdict=row.verdict,
         reason=row.reason,
@@ -177,7 +181,8 @@ def audit_of(row: AnyRow) -> AuditEntry:
     )
 
 
-def _place_row(place: Place) -> Values:
+def place_row(place: Place) -> Values:
+    """The columns of a place."""
     return {
         "front": place.front,
         "channel": place.channel,
@@ -186,5 +191,6 @@ def _place_row(place: Place) -> Values:
     }
 
 
-def _place_of(row: AnyRow) -> Place:
+def place_of(row: AnyRow) -> Place:
+    """The place in `row`."""
     return Place(row.front, row.channel, row.thread, row.place_name)

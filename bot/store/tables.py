@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
+    false,
     text,
 )
 
@@ -27,6 +28,11 @@ metadata = MetaData()
 NOT_SHOWN = text("status IN ('waiting', 'sending')")
 """Of posts. Spelt out, because an index over some rows is not used for a condition with
 parameters."""
+
+DUE = text("due IS NOT NULL")
+"""Of schedules."""
+UNDER_WAY = text("verdict = 'started' AND ended IS NULL")
+"""Of firings, spelt out for the same reason."""
 
 jobs = Table(
     "jobs",
@@ -50,6 +56,8 @@ jobs = Table(
     Column("canceller_name", Words),
     Column("told", Boolean, nullable=False),
     Column("revision", Integer, nullable=False),
+    Column("under", Key, nullable=False, server_default=""),
+    Column("hidden", Boolean, nullable=False, server_default=false()),
     # Of a broadcast: what a run that joins later is given, and how long to wait for one at least.
     Column("broadcast", Boolean, nullable=False),
     Column("deadline", Instant),
@@ -214,4 +222,55 @@ envelopes = Table(
     Column("key", Key, primary_key=True),
     Column("at", Instant, nullable=False),
     Index("envelopes_at", "at"),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("key", Key, nullable=False, unique=True),
+    Column("words", Words, nullable=False),
+    Column("timing", Json, nullable=False),
+    Column("person_id", Key, nullable=False),
+    Column("person_name", Words, nullable=False),
+    Column("front", Key, nullable=False),
+    Column("channel", Key, nullable=False),
+    Column("thread", Key, nullable=False),
+    Column("place_name", Words, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("status", Words, nullable=False),
+    Column("note", Words, nullable=False),
+    Column("nominal", Instant),
+    # When to look at it next; null while there is nothing to look for.
+    Column("due", Instant),
+    Column("waiting", Instant),
+    Column("runs", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("tally", Json, nullable=False),
+    Column("day", Words, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Index("schedules_due", "due", sqlite_where=DUE, postgresql_where=DUE),
+    Index("schedules_place", "front", "channel", "created"),
+    Index("schedules_person", "front", "person_id"),
+)
+
+firings = Table(
+    "firings",
+    metadata,
+    Column("schedule", Key, ForeignKey("schedules.id", ondelete="CASCADE"), nullable=False),
+    # With the schedule its name: each time fires once, whoever tries.
+    Column("nominal", Instant, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("verdict", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("job", Key, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("until", Instant),
+    Column("outcome", Words, nullable=False),
+    Column("ended", Instant),
+    Column("person", Key, nullable=False),
+    PrimaryKeyConstraint("schedule", "nominal"),
+    Index("firings_open", "schedule", sqlite_where=UNDER_WAY, postgresql_where=UNDER_WAY),
+    Index("firings_at", "at"),
 )

@@ -1,0 +1,202 @@
+"""What is to be done with a schedule now. Pure: the same row and moment give the same decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from baton.messages import State
+from baton.outcome import duration, named
+from bot.jobs import RunRecord
+from bot.schedules.schedule import Firing, Schedule, Verdict
+from bot.schedules.times import next_time, real, upcoming
+
+ON_TIME = 15.0
+"""Seconds by which a firing may be late without having been missed: time for another bot to take
+over."""
+MOST = 500
+"""Missed times that are counted one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is written next: the schedule as it goes on, and firings. `start` is the time that is
+    to be run now; `notice` is said in the channel, `shown` is a job whose result is worth it."""
+
+    schedule: Schedule
+    firings: tuple[Firing, ...] = ()
+    start: datetime | None = None
+    notice: str = ""
+    good: bool = True
+    shown: bool = True
+
+
+def decide(schedule: Schedule, now: datetime, running: str) -> Step:
+    """What is to be done at `now`, while the job `running` (if any) is still under way."""
+    if schedule.status != "active":
+        return Step(replace(schedule, due=None))
+    start = None
+    if schedule.waiting is not None and not running:
+        start, schedule = schedule.waiting, replace(schedule, waiting=None)
+    if schedule.nominal is None or schedule.due_at(schedule.nominal) > now:
+        return Step(_onwards(schedule, start, running, now), (), start)
+    due = _due(schedule, schedule.nominal, now)
+    schedule = replace(schedule, nominal=due.after)
+    late = (now - schedule.due_at(due.last)).total_seconds()
+    if late > max(schedule.timing.rules.catch_up, ON_TIME):
+        missed = _missed(schedule, due, due.last, due.count, now)
+        schedule = _counted(schedule, "missed", due.last, due.count)
+        schedule = replace(schedule, outcome=f"missed: {missed.reason}")
+        return Step(_onwards(schedule, start, running, now), (missed,), start, good=False)
+    firings: tuple[Firing, ...] = ()
+    if due.before is not None:
+        firings = (_missed(schedule, due, due.before, due.count - 1, now),)
+        schedule = _counted(schedule, "missed", due.before, due.count - 1)
+    if start is None and (not running or schedule.timing.rules.overlap == "allow"):
+        return Step(_onwards(schedule, due.last, running, now), firings, due.last)
+    verdict: Verdict = "skipped"
+    reason = f"the run before it ({running or 'queued'}) has not ended"
+    if schedule.timing.rules.overlap == "queue" and schedule.waiting is None:
+        verdict, reason = "queued", f"it waits for the run before it ({running})"
+        schedule = replace(schedule, waiting=due.last)
+    else:
+        schedule = _counted(schedule, verdict, due.last)
+    firings += (Firing(schedule.id, due.last, now, verdict, reason),)
+    return Step(_onwards(schedule, start, running, now), firings, start)
+
+
+def begun(schedule: Schedule, nominal: datetime, job: str, now: datetime, by: str = "") -> Step:
+    """The firing of `nominal` has become `job`."""
+    schedule = _counted(replace(schedule, runs=schedule.runs + 1), "", nominal)
+    firing = Firing(schedule.id, nominal, now, "started", job=job, by=by)
+    return Step(schedule, (firing,))
+
+
+def not_begun(
+    schedule: Schedule, nominal: datetime, verdict: Verdict, reason: str, now: datetime
+) -> Step:
+    """The firing of `nominal` was refused, or could not be asked."""
+    schedule = _counted(replace(schedule, runs=schedule.runs + 1), verdict, nominal)
+    schedule, notice = _bad(schedule, reason, verdict)
+    firing = Firing(schedule.id, nominal, now, verdict, reason)
+    return Step(schedule, (firing,), notice=notice, good=False)
+
+
+def ended(schedule: Schedule, firing: Firing, runs: Sequence[RunRecord], now: datetime) -> Step:
+    """The job of `firing` is over."""
+    good, text = outcome_of(runs)
+    shown = not schedule.timing.rules.quiet or text != schedule.outcome
+    if good:
+        schedule, notice = replace(schedule, failures=0, outcome=text), ""
+    else:
+        schedule, notice = _bad(schedule, text, "")
+    schedule = _counted(schedule, "succeeded" if good else "unsuccessful", firing.nominal)
+    due = now if schedule.waiting is not None and schedule.status == "active" else schedule.due
+    firing = replace(firing, outcome=text, ended=now)
+    return Step(replace(schedule, due=due), (firing,), notice=notice, good=good, shown=shown)
+
+
+def outcome_of(runs: Sequence[RunRecord]) -> tuple[bool, str]:
+    """Whether all went well, and what is said of it: the same words for the same result."""
+    if not runs:
+        return False, "nobody answered"
+    bad = sorted(
+        f"{run.host} ({run.state.value})" for run in runs if run.state is not State.SUCCEEDED
+    )
+    return not bad, f"not done on {named(bad)}" if bad else "succeeded"
+
+
+def paused(schedule: Schedule, note: str) -> Schedule:
+    """`schedule`, paused, and why. What waits is let go."""
+    return replace(schedule, status="paused", note=note, due=None, waiting=None)
+
+
+def resumed(schedule: Schedule, now: datetime) -> Schedule:
+    """`schedule` goes on with its next time after `now`; what was due meanwhile is not made up."""
+    schedule = replace(schedule, status="active", note="", failures=0)
+    return planned(schedule, now)
+
+
+def planned(schedule: Schedule, now: datetime) -> Schedule:
+    """`schedule` with its first time after `now`."""
+    nominal = next_time(schedule.timing.when, now, schedule.created)
+    return _onwards(replace(schedule, nominal=nominal), None, "", now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """The times that are due: the first, the one before the last, the last, and what comes after.
+    `more`: there are more of them than `count`."""
+
+    first: datetime
+    before: datetime | None
+    last: datetime
+    count: int
+    after: datetime | None
+    more: bool
+
+
+def _due(schedule: Schedule, first: datetime, now: datetime) -> _Due:
+    when, anchor = schedule.timing.when, schedule.created
+    before, last, count, more = None, first, 1, False
+    rest = upcoming(when, first, anchor)
+    while (at := next(rest, None)) is not None and schedule.due_at(at) <= now:
+        before, last, count = last, at, count + 1
+        if count == MOST and not more:
+            # we were away for long: of what lies far back it is enough to know that it was
+            more = True
+            rest = upcoming(when, max(last, now - timedelta(hours=1)), anchor)
+    return _Due(first, before, last, count, at, more)
+
+
+def _missed(schedule: Schedule, due: _Due, until: datetime, count: int, now: datetime) -> Firing:
+    late = duration((now - due.first).total_seconds())
+    if count == 1:
+        reason = f"nobody was there to ask it, {late} long"
+    else:
+        times = f"more than {count}" if due.more else str(count)
+        reason = f"nobody was there to ask it, {late} long: {times} times"
+    return Firing(schedule.id, due.first, now, "missed", reason, count=count, until=until)
+
+
+def _onwards(schedule: Schedule, start: datetime | None, running: str, now: datetime) -> Schedule:
+    """`schedule` with when to look at it next; it ends if nothing is left."""
+    rules, nominal = schedule.timing.rules, schedule.nominal
+    taken = schedule.runs + (start is not None) + (schedule.waiting is not None)
+    if rules.times is not None and taken >= rules.times:
+        nominal = None
+    if nominal and rules.until is not None and nominal > real(rules.until, schedule.zone):
+        nominal = None
+    if schedule.status != "active":
+        return replace(schedule, nominal=nominal, due=None)
+    if nominal is None and schedule.waiting is None:
+        return replace(schedule, status="ended", note="no time is left", nominal=None, due=None)
+    due = schedule.due_at(nominal) if nominal else None
+    return replace(schedule, nominal=nominal, due=due)
+
+
+def _bad(schedule: Schedule, text: str, verdict: str) -> tuple[Schedule, str]:
+    """`schedule` after a firing that came to nothing good, and what is said of it: only what is
+    new."""
+    outcome = f"{verdict}: {text}" if verdict else text
+    failures = schedule.failures + 1
+    notice = f"{schedule.title}: {outcome}" if outcome != schedule.outcome else ""
+    schedule = replace(schedule, failures=failures, outcome=outcome)
+    most = schedule.timing.rules.pause_after
+    if most and failures >= most and schedule.status == "active":
+        note = f"{failures} times in a row it came to nothing good; the last: {outcome}"
+        schedule = paused(schedule, note)
+        notice = f"{schedule.title} is paused: {note}. /schedule resume {schedule.short}"
+    return schedule, notice
+
+
+def _counted(schedule: Schedule, verdict: str, nominal: datetime, count: int = 1) -> Schedule:
+    """`schedule` with one more of `verdict` on the day of `nominal`."""
+    day = f"{nominal.astimezone(schedule.zone):%Y-%m-%d}"
+    tally = dict(schedule.tally) if day == schedule.day else {}
+    if day < schedule.day:
+        return schedule  # what is said late of yesterday counts no more
+    if verdict:
+        tally[verdict] = tally.get(verdict, 0) + count
+    return replace(schedule, tally=tally, day=day)

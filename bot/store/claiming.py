@@ -1,0 +1,172 @@
+"""The transactions of schedules: a firing and its job are written together, and each time once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from bot.jobs import AuditEntry, Job, NewJob, RunRecord
+from bot.schedules.schedule import Firing, Schedule
+from bot.store import asking
+from bot.store.changes import runs_of
+from bot.store.errors import StoreError
+from bot.store.rows import audit_row, job_row
+from bot.store.schedule_rows import firing_of, firing_row, schedule_of, schedule_row
+from bot.store.sql import chunks, upsert
+from bot.store.tables import DUE, UNDER_WAY, audit, firings, jobs, schedules
+
+Over = tuple[Schedule, Firing, tuple[RunRecord, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one schedule, whole or not at all.
+
+    `schedule` is as it is to be, with the revision that it was read at: if anybody changed it
+    meanwhile nothing happens. `posts` are jobs without runs; one that is there already shows the
+    new arguments. `reveal` is a hidden job that is to be shown after all, `dismiss` one that is
+    not.
+    """
+
+    schedule: Schedule
+    firings: tuple[Firing, ...] = ()
+    asks: tuple[tuple[NewJob, AuditEntry], ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+    posts: tuple[Job, ...] = ()
+    reveal: str = ""
+    dismiss: str = ""
+
+
+class FiredTwice(StoreError):
+    """The firing of {schedule} at {nominal} is there already: somebody wrote it past us."""
+
+    permanent = True
+
+
+def add(connection: Connection, schedule: Schedule, entry: AuditEntry) -> Schedule:
+    """Keep `schedule`, unless its key is there: then the one that is there."""
+    statement = upsert(connection, schedules).values(**schedule_row(schedule))
+    fresh = statement.on_conflict_do_nothing(index_elements=[schedules.c.key])
+    if connection.execute(fresh.returning(schedules.c.id)).scalar() is not None:
+        connection.execute(insert(audit), audit_row(entry))
+        return schedule
+    there = select(schedules).where(schedules.c.key == schedule.key)
+    return schedule_of(connection.execute(there).one())
+
+
+def due(connection: Connection, at: datetime, limit: int) -> list[tuple[Schedule, str]]:
+    """The schedules that are due, and what still runs of each."""
+    statement = select(schedules).where(DUE, schedules.c.due <= at)
+    rows = connection.execute(statement.order_by(schedules.c.due).limit(limit)).all()
+    still = running(connection, [row.id for row in rows])
+    return [(schedule_of(row), still.get(row.id, "")) for row in rows]
+
+
+def running(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """A job under way of each of these schedules that has one."""
+    found: dict[str, str] = {}
+    for some in chunks(ids):
+        statement = (
+            select(firings.c.schedule, firings.c.job)
+            .join(jobs, jobs.c.id == firings.c.job)
+            .where(UNDER_WAY, firings.c.schedule.in_(some), jobs.c.closed.is_(None))
+        )
+        found.update((row.schedule, row.job) for row in connection.execute(statement))
+    return found
+
+
+def over(connection: Connection, limit: int) -> list[Over]:
+    """The firings whose jobs have ended, the first of each schedule. A job that is gone has ended
+    with nothing to say."""
+    statement = (
+        select(firings)
+        .outerjoin(jobs, jobs.c.id == firings.c.job)
+        .where(UNDER_WAY, jobs.c.closed.is_not(None) | jobs.c.id.is_(None))
+        .order_by(firings.c.nominal)
+        .limit(limit)
+    )
+    first: dict[str, Firing] = {}
+    for row in connection.execute(statement):
+        first.setdefault(row.schedule, firing_of(row))
+    whole: dict[str, Schedule] = {}
+    for some in chunks(first):
+        rows = connection.execute(select(schedules).where(schedules.c.id.in_(some)))
+        whole.update((row.id, schedule_of(row)) for row in rows)
+    return [
+        (whole[name], firing, tuple(runs_of(connection, firing.job)))
+        for name, firing in first.items()
+    ]
+
+
+def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
+    """Make each change whose schedule nobody else has changed. Raises FiredTwice."""
+    # in one order, so that two bots never wait for each other in a circle
+    order = sorted(range(len(changes)), key=lambda at: changes[at].schedule.id)
+    taken = {at: _take(connection, changes[at]) for at in order}
+    mine = [changes[at] for at in order if taken[at]]
+    asks = [ask for change in mine for ask in change.asks]
+    if asks:
+        asking.ask(connection, asks)
+    entries = [audit_row(entry) for change in mine for entry in change.audit]
+    if entries:
+        connection.execute(insert(audit), entries)
+    _show(connection, [post for change in mine for post in change.posts])
+    _reveal(connection, mine)
+    return [taken[at] for at in range(len(changes))]
+
+
+def _take(connection: Connection, change: Change) -> bool:
+    schedule = change.schedule
+    row = schedule_row(schedule) | {"revision": schedule.revision + 1}
+    same = (schedules.c.id == schedule.id, schedules.c.revision == schedule.revision)
+    if connection.execute(update(schedules).where(*same).values(**row)).rowcount != 1:
+        return False
+    for firing in change.firings:
+        _fire(connection, firing)
+    return True
+
+
+def _fire(connection: Connection, firing: Firing) -> None:
+    row = firing_row(firing)
+    its = (firings.c.schedule == firing.schedule, firings.c.nominal == firing.nominal)
+    if firing.ended is not None:
+        connection.execute(update(firings).where(*its).values(**row))
+        return
+    statement = upsert(connection, firings).values(**row)
+    fresh = statement.on_conflict_do_update(
+        index_elements=[firings.c.schedule, firings.c.nominal],
+        set_=row,
+        where=firings.c.verdict == "queued",
+    )
+    if connection.execute(fresh.returning(firings.c.schedule)).scalar() is None:
+        raise FiredTwice(schedule=firing.schedule, nominal=firing.nominal)
+
+
+def _show(connection: Connection, posts: Sequence[Job]) -> None:
+    rows = {job.id: job_row(NewJob(job, (), ())) for job in posts}
+    for name in sorted(rows):
+        statement = upsert(connection, jobs).values(**rows[name])
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[jobs.c.key],
+                set_={
+                    "arguments": statement.excluded.arguments,
+                    "told": False,
+                    "revision": jobs.c.revision + 1,
+                },
+                where=jobs.c.arguments != statement.excluded.arguments,
+            )
+        )
+
+
+def _reveal(connection: Connection, changes: Sequence[Change]) -> None:
+    hidden = {
+        **{change.reveal: False for change in changes if change.reveal},
+        **{change.dismiss: True for change in changes if change.dismiss},
+    }
+    for name in sorted(hidden):
+        shown = {"hidden": hidden[name], "told": hidden[name], "revision": jobs.c.revision + 1}
+        connection.execute(update(jobs).where(jobs.c.id == name, jobs.c.hidden).values(**shown))

@@ -1,0 +1,152 @@
+"""Schedules and their firings. A firing is claimed in the transaction that creates its job: both
+are there, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, exists, func, select, text
+
+from bot.jobs import AuditEntry
+from bot.schedules.schedule import Firing, Schedule
+from bot.store import claiming
+from bot.store.claiming import Change, Over
+from bot.store.database import Database
+from bot.store.errors import StoreError
+from bot.store.schedule_rows import firing_of, schedule_of
+from bot.store.tables import DUE, firings, schedules
+
+SHORTEST_PREFIX = 4
+
+
+class Schedules:
+    """The schedules in `database`. Every method raises DatabaseUnavailable."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def now(self) -> datetime:
+        """The time that firings go by: PostgreSQL's own, as bots' clocks differ; of bots that share
+        an SQLite file it is their machine's."""
+        if self._database.url.get_backend_name() != "postgresql":
+            return self._clock()
+
+        def ask(connection: Connection) -> datetime:
+            moment = connection.execute(select(func.clock_timestamp())).scalar_one()
+            assert isinstance(moment, datetime)
+            return moment
+
+        return await self._database.read(ask)
+
+    async def add(self, schedule: Schedule, entry: AuditEntry) -> Schedule:
+        """Keep a new schedule; if its key is there already, the one that is there."""
+        work = partial(claiming.add, schedule=schedule, entry=entry)
+        return await self._database.write(work)
+
+    async def find(self, prefix: str) -> Schedule | None:
+        """The one schedule whose id begins with `prefix`, as people type it, unless it was
+        removed."""
+        prefix = prefix.strip().lstrip("#").lower()
+        if len(prefix) < SHORTEST_PREFIX or not prefix.isalnum() or not prefix.isascii():
+            return None
+        after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        found = await self._found(
+            select(schedules)
+            .where(
+                schedules.c.id >= prefix, schedules.c.id < after, schedules.c.status != "removed"
+            )
+            .limit(2)
+        )
+        return found[0] if len(found) == 1 else None
+
+    async def listed(self, front: str, channel: str = "") -> list[Schedule]:
+        """The schedules of a channel, or of all, that were not removed, oldest first."""
+        statement = select(schedules).where(schedules.c.front == front)
+        if channel:
+            statement = statement.where(schedules.c.channel == channel)
+        statement = statement.where(schedules.c.status != "removed")
+        return await self._found(statement.order_by(schedules.c.created))
+
+    async def of_person(self, front: str, person: str) -> list[Schedule]:
+        """The schedules of somebody that are at work."""
+        whose = (schedules.c.front == front, schedules.c.person_id == person)
+        return await self._found(select(schedules).where(*whose, schedules.c.status == "active"))
+
+    async def _found(self, statement: Select[Any]) -> list[Schedule]:
+        def read(connection: Connection) -> list[Schedule]:
+            return [schedule_of(row) for row in connection.execute(statement)]
+
+        return await self._database.read(read)
+
+    async def next_due(self) -> datetime | None:
+        """When there is something to do next. It costs the same however many schedules there
+        are."""
+
+        def read(connection: Connection) -> datetime | None:
+            first = select(schedules.c.due).where(DUE).order_by(schedules.c.due).limit(1)
+            return connection.execute(first).scalar()
+
+        return await self._database.read(read)
+
+    async def due(self, at: datetime, limit: int = 200) -> list[tuple[Schedule, str]]:
+        """The schedules that are due at `at`, the longest due first, each with its job that is
+        still under way, if there is one."""
+        return await self._database.read(partial(claiming.due, at=at, limit=limit))
+
+    async def running(self, schedule: str) -> str:
+        """The job of `schedule` that is still under way; empty if there is none."""
+
+        def read(connection: Connection) -> str:
+            return claiming.running(connection, [schedule]).get(schedule, "")
+
+        return await self._database.read(read)
+
+    async def over(self, limit: int = 200) -> list[Over]:
+        """The firings whose jobs have ended, of which that is not noted yet, one a schedule; with
+        the runs of each."""
+        return await self._database.read(partial(claiming.over, limit=limit))
+
+    async def history(self, schedule: str, limit: int = 20) -> list[Firing]:
+        """The last firings of `schedule`, newest first."""
+        statement = select(firings).where(firings.c.schedule == schedule)
+        statement = statement.order_by(firings.c.nominal.desc()).limit(limit)
+
+        def read(connection: Connection) -> list[Firing]:
+            return [firing_of(row) for row in connection.execute(statement)]
+
+        return await self._database.read(read)
+
+    async def commit(self, changes: Sequence[Change]) -> list[bool]:
+        """Make each change, or see that its schedule was changed meanwhile (False)."""
+        if not changes:
+            return []
+        try:
+            return await self._database.write(partial(claiming.commit, changes=changes))
+        except StoreError:
+            raise
+        except Exception:
+            if len(changes) == 1:
+                raise
+            # One of them cannot be written: the others must not suffer for it.
+            return [done for one in changes for done in await self.commit([one])]
+
+    async def prune(self, before: datetime) -> None:
+        """Forget what fired before `before`, and schedules that were over then."""
+
+        def prune(connection: Connection) -> None:
+            ended = text("NOT (verdict = 'started' AND ended IS NULL)")
+            connection.execute(delete(firings).where(firings.c.at < before, ended))
+            fired = exists().where(firings.c.schedule == schedules.c.id)
+            connection.execute(
+                delete(schedules).where(
+                    schedules.c.status.in_(("removed", "ended")),
+                    schedules.c.created < before,
+                    ~fired,
+                )
+            )
+
+        await self._database.write(prune)
