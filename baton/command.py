@@ -109,6 +109,9 @@ class Command(BaseModel):
     """Seconds that a run may take before its agent ends it."""
     changes: ClassVar[bool] = True
     """Whether it changes a server. What only looks is shown more briefly."""
+    verbatim: ClassVar[bool] = False
+    """Whether its one field takes all words as they come, those that look like options too: they
+    ask for something else, as in `/schedule deploy shop prod --ref v2 weekdays at 9am`."""
 
     @property
     def target(self) -> Target:
@@ -268,6 +271,10 @@ def _usage_of(spec: FieldSpec) -> str:
 
 def _spoken(command: Command) -> Iterable[str]:
     """The words that ask for `command`: they are read back as the same command."""
+    if command.verbatim:
+        (spec,) = fields_of(type(command))
+        yield from (quoted(word) for word in getattr(command, spec.name))
+        return
     in_place = True
     names = set(type(command).model_fields)
     for spec in fields_of(type(command)):
@@ -307,6 +314,8 @@ def _looks_like_option(text: str, names: Collection[str]) -> bool:
 
 def _assigned(command: type[Command], words: Sequence[str]) -> dict[str, object]:
     specs = fields_of(command)
+    if command.verbatim:
+        return {specs[0].name: list(words)}
     places = [spec for spec in specs if spec.positional]
     options = {spec.name: spec for spec in specs}
     values: dict[str, object] = {}
