@@ -1,0 +1,251 @@
+"""Whether the bot lives and is ready, in JSON and in words; and what Prometheus reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from baton.channel import Link
+from baton.messages import Heartbeat, Person
+from baton.outcome import duration
+from bot.jobs import Place
+from bot.store import Depths, Store
+from bot.store.errors import DatabaseUnavailable
+from bot.web.health import LATE, parts
+from bot.web.vitals import LinkSeen, Vitals
+from tests.bot.world import Agent, no_groups
+from tests.support.wait import until
+from tests.web.conftest import Opened, Site
+
+WELL = Vitals(
+    bus=LinkSeen(True, 100.0),
+    chat=LinkSeen(True, 50.0),
+    quiet=3.0,
+    answered=0.0021,
+    database_reason="",
+    depths=Depths(1, 2, 3),
+    leading=True,
+    waiting=0,
+    oldest_waiting=0.0,
+)
+
+
+class FakeChat:
+    """A chat that says what it is told to."""
+
+    def __init__(self) -> None:
+        self.link = Link.UP
+        self.link_reason = ""
+        self.link_since = 0.0
+        self.heard: float | None = 1.0
+        self.calls: Mapping[tuple[str, str], int] = {
+            ("chat.postMessage", "ok"): 5,
+            ("chat.postMessage", "throttled"): 2,
+        }
+
+
+class Time:
+    """A clock that stands still until it is told how late it is."""
+
+    def __init__(self) -> None:
+        self.now = 10.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def metrics(site: Site) -> dict[str, float]:
+    """Every sample, by its name and labels as they are written."""
+    answer = await site.client.get("/metrics")
+    assert answer.status_code == 200
+    return {
+        sample.name + "".join(f" {label}" for label in sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+async def test_alive(site: Site) -> None:
+    """As long as the process serves, whatever else is broken."""
+    await site.bot.channel.close()
+    answer = await site.client.get("/healthz")
+    assert (answer.status_code, answer.json()["alive"]) == (200, True)
+    assert "server" not in answer.headers
+    assert (await site.client.head("/healthz")).status_code == 200
+
+
+async def test_ready(opened: Opened) -> None:
+    """Each part with its state in words and in numbers."""
+    site = await opened(chat=FakeChat())
+    await until(lambda: site.bot.leader.leading)
+    answer = await site.client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["ready"] is True
+    assert answer.json()["bot"] == site.bot.name
+    found = answer.json()["parts"]
+    assert [*found] == ["bus", "slack", "database", "leadership", "posts"]
+    assert "it last sent something" in found["slack"]["words"]
+    assert found["slack"]["heard_seconds_ago"] > 0
+    assert found["database"]["answered_seconds"] < 1
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("ill", "part", "words"),
+    [
+        ({"bus": LinkSeen(False, 20.0, "refused")}, "bus", "not connected for 20 s: refused"),
+        (
+            {"chat": LinkSeen(False, 3600.0, "no DNS"), "quiet": None},
+            "slack",
+            "not connected for 1 h: no DNS",
+        ),
+        (
+            {"answered": None, "depths": None, "database_reason": "its disk is full"},
+            "database",
+            "it cannot be used: its disk is full",
+        ),
+        (
+            {"waiting": 2, "oldest_waiting": LATE},
+            "posts",
+            "2 posts are waiting to be shown, the oldest for 1 min",
+        ),
+    ],
+)
+def test_what_is_not_well(ill: dict[str, object], part: str, words: str) -> None:
+    """Any part that matters makes the bot not ready, and says why."""
+    values = {name: getattr(WELL, name) for name in WELL.__slots__}
+    found = parts(Vitals(**{**values, **ill}))
+    assert [(each.name, each.words) for each in found if not each.well] == [(part, words)]
+
+
+def test_what_is_well() -> None:
+    """To stand by is no illness, nor is a post that Slack's limits hold back for a while."""
+    values = {name: getattr(WELL, name) for name in WELL.__slots__}
+    still = Vitals(**{**values, "leading": False, "waiting": 1, "oldest_waiting": LATE - 1})
+    assert all(part.well for part in parts(still))
+    assert f"the oldest for {duration(LATE - 1)}" in parts(still)[-1].words
+
+
+async def test_not_ready(opened: Opened) -> None:
+    """503 while the bus is away, and 200 again when it is back."""
+    time = Time()
+    site = await opened(monotonic=time)
+    assert (await site.client.get("/readyz")).status_code == 200
+    time.now += 5
+    site.bot.channel._change(Link.DOWN, "the broker went away")  # type: ignore[attr-defined]
+    answer = await site.client.get("/readyz")
+    assert answer.status_code == 503
+    assert "the broker went away" in answer.json()["parts"]["bus"]["words"]
+    time.now += 5
+    site.bot.channel._change(Link.UP)  # type: ignore[attr-defined]
+    assert (await site.client.get("/readyz")).status_code == 200
+
+
+async def test_a_database_that_is_away(
+    opened: Opened, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 says why, without where it is; the metrics say so too, and leave out what they cannot
+    know."""
+
+    async def away() -> Depths:
+        raise DatabaseUnavailable(url="postgresql://db.internal/x", reason="it refused")
+
+    site = await opened()
+    monkeypatch.setattr(store.ledger, "depths", away)
+    answer = await site.client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["parts"]["database"]["words"] == "it cannot be used: it refused"
+    assert "db.internal" not in answer.text
+    found = await metrics(site)
+    assert found["baton_database_up"] == 0
+    assert "baton_jobs_open" not in found
+
+
+async def test_a_database_that_hangs(
+    opened: Opened, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readiness does not hang with it."""
+
+    async def hang() -> Depths:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("bot.web.vitals.ANSWERS_WITHIN", 0.05)
+    monkeypatch.setattr(store.ledger, "depths", hang)
+    site = await opened()
+    answer = await site.client.get("/readyz")
+    assert answer.status_code == 503
+    assert "did not answer within 0.05 s" in answer.json()["parts"]["database"]["words"]
+
+
+async def test_watching_costs_little(
+    opened: Opened, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many watch at once, the database is asked once a second."""
+    asked: list[int] = []
+    depths = store.ledger.depths
+
+    async def counted() -> Depths:
+        asked.append(1)
+        return await depths()
+
+    monkeypatch.setattr(store.ledger, "depths", counted)
+    time = Time()
+    site = await opened(monotonic=time)
+    await asyncio.gather(*(site.client.get("/readyz") for _ in range(20)))
+    assert len(asked) == 1
+    time.now += 1
+    await site.client.get("/metrics")
+    assert len(asked) == 2
+
+
+async def test_metrics(opened: Opened) -> None:
+    """What was asked, heard and done is counted, and what is open is shown."""
+    time = Time()
+    site = await opened(chat=FakeChat(), monotonic=time)
+    await until(lambda: site.bot.leader.leading)
+    before = await metrics(site)
+    assert before["baton_asks_total refused"] == 0
+    assert before["baton_runs_ended_total lost"] == 0
+    assert before["baton_slack_calls_total chat.postMessage throttled"] == 2
+    assert before["baton_slack_quiet_seconds"] == 9.0
+    assert before["baton_leader"] == before["baton_bus_up"] == before["baton_database_up"] == 1
+    assert before["process_resident_memory_bytes"] > 1e6
+    assert any(name.startswith("baton_build_info") for name in before)
+
+    agent = Agent(site.bot.channel, "web-1", waits=True)
+    await agent.start()
+    await agent.beat()
+    await until(lambda: site.bot.hearing.heard[Heartbeat.type] >= 1)
+    ann, place = Person(id="U_ANN"), Place("slack", "C_OPS")
+    for text in ("ship shop prod", "servers", "nonsense"):
+        await site.bot.desk.ask(text, asker=ann, groups=no_groups, place=place, key=text)
+    await until(lambda: agent.requests)
+    time.now += 1
+    after = await metrics(site)
+    assert after["baton_asks_total allowed"] == 1
+    assert after["baton_asks_total answered"] == 1
+    assert after["baton_asks_total unusable"] == 1
+    assert after["baton_jobs_open"] == after["baton_runs_open"] == 1
+    assert after["baton_messages_heard_total baton.heartbeat"] >= 1
+
+
+async def test_the_format_is_chosen_by_who_reads(site: Site) -> None:
+    """OpenMetrics for those who ask for it, which ends with a mark; else Prometheus's own."""
+    plain = await site.client.get("/metrics")
+    assert plain.headers["Content-Type"].startswith("text/plain; version=")
+    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    other = await site.client.get("/metrics", headers=accept)
+    assert other.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert other.text.endswith("# EOF\n")
+
+
+async def test_nothing_is_taken_where_nobody_takes_it(opened: Opened) -> None:
+    """Without an intake its addresses are not there."""
+    site = await opened(shut=True)
+    assert (await site.client.post("/alerts", json=[])).status_code == 404
+    assert (await site.client.get("/checkin/b-token")).status_code == 404
+    assert (await site.client.get("/healthz")).status_code == 200
