@@ -1,0 +1,36 @@
+"""WHEN TO SPEAK UNASKED: observations -> samples -> episodes -> groups -> bulletins. Pure.
+
+Nothing here reads a clock, sleeps, or talks to anybody: time comes in as seconds (see clock.py),
+what was seen comes in through `Engine.observe`, and `Engine.tick` says what to write down and what
+to show. The bot's alerting package is its only user.
+"""
+
+from alerts.bulletin import AlertContent, Bulletin
+from alerts.changes import Changes, Rows
+from alerts.clock import Steady
+from alerts.engine import Engine
+from alerts.episodes import Episode
+from alerts.labels import Labels
+from alerts.matchers import Matchers
+from alerts.sample import Beat, CheckIn, Sample, Severity
+from alerts.settings import AlertSettings, load_alerts
+from alerts.silences import Silence
+
+__all__ = [
+    "AlertContent",
+    "AlertSettings",
+    "Beat",
+    "Bulletin",
+    "Changes",
+    "CheckIn",
+    "Engine",
+    "Episode",
+    "Labels",
+    "Matchers",
+    "Rows",
+    "Sample",
+    "Severity",
+    "Silence",
+    "Steady",
+    "load_alerts",
+]

@@ -1,0 +1,123 @@
+"""Blind is not down: while we cannot see, nobody is called dead; the channels hear that we cannot.
+
+Without the bus, the database, the network or the chat there is nothing to decide on, so nothing
+moves. A short blink is not worth a word; two fits of blindness close together share a post.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alerts.bulletin import AlertContent, Bulletin, hashed
+from baton.outcome import duration, named
+
+
+@dataclass(frozen=True, slots=True)
+class SightRow:
+    """What of us is gone (`gone`, in words), since when, and until when it was; `told` are the
+    channels that heard of it. `number` counts the times that a channel was told."""
+
+    number: int = 0
+    gone: tuple[str, ...] = ()
+    since: float | None = None
+    until: float | None = None
+    told: tuple[str, ...] = ()
+
+
+class Sight:
+    """Whether we see. `after` seconds of blindness are worth a word; the post about one is used
+    again within `again` seconds."""
+
+    def __init__(self, row: SightRow, after: float, again: float) -> None:
+        self.row = row
+        self.after, self.again = after, again
+        self._moved = False
+
+    def restore(self, row: SightRow) -> None:
+        """Go on where the row says it was."""
+        self.row = row
+        self._moved = bool(row.told)
+
+    @property
+    def blind(self) -> bool:
+        """Whether anything is gone that we need to see."""
+        return bool(self.row.gone)
+
+    def lose(self, what: str, at: float) -> None:
+        """`what` is gone."""
+        row = self.row
+        if what in row.gone:
+            return
+        gone = (*row.gone, what)
+        if row.gone:
+            self.row = SightRow(row.number, gone, row.since, None, row.told)
+        elif row.told and row.until is not None and at < row.until + self.again:
+            self.row = SightRow(row.number, gone, at, None, row.told)
+        else:
+            self.row = SightRow(row.number + 1, gone, at)
+        self._moved = True
+
+    def regain(self, what: str, at: float) -> bool:
+        """`what` is back; whether that lets us see again."""
+        row = self.row
+        if what not in row.gone:
+            return False
+        gone = tuple(one for one in row.gone if one != what)
+        until = at if not gone else None
+        self.row = SightRow(row.number, gone, row.since, until, row.told)
+        self._moved = True
+        return not gone
+
+    def wake_at(self, channels: tuple[str, ...], opens: Callable[[str], float]) -> float:
+        """When `tick` has something to do next."""
+        if self._moved:
+            return -math.inf
+        if not self.blind or self.row.since is None:
+            return math.inf
+        worth = self.row.since + self.after
+        untold = [channel for channel in channels if channel not in self.row.told]
+        return min((max(worth, opens(channel)) for channel in untold), default=math.inf)
+
+    def tick(
+        self,
+        now: float,
+        channels: tuple[str, ...],
+        opens: Callable[[str], float],
+        time: Callable[[float, float | None], str],
+    ) -> tuple[SightRow | None, list[Bulletin], list[str]]:
+        """What to write down, what to show, and the channels in which a message is spent on it."""
+        fresh: list[str] = []
+        row = self.row
+        if self.blind and row.since is not None and now >= row.since + self.after:
+            fresh = [one for one in channels if one not in row.told and opens(one) <= now]
+            told = (*row.told, *fresh)
+            self.row = row = SightRow(row.number, row.gone, row.since, row.until, told)
+        if not (self._moved or fresh):
+            return None, [], []
+        shown = row.told if self._moved else fresh
+        self._moved = False
+        content = self._content(time)
+        key = f"{row.number}"
+        posts = [
+            Bulletin(f"blind/{hashed(one)}/{key}", one, content, closing=not self.blind)
+            for one in shown
+        ]
+        return row, posts, fresh
+
+    def _content(self, time: Callable[[float, float | None], str]) -> AlertContent:
+        row = self.row
+        since = row.since or 0.0
+        if self.blind:
+            return AlertContent(
+                f"Monitoring is blind since {time(since, since)}",
+                "blind",
+                lines=(f"Gone: {named(row.gone)}.", "Nobody is called down while we cannot see."),
+            )
+        until = row.until or since
+        return AlertContent(
+            f"Monitoring was blind for {duration(until - since)}",
+            "resolved",
+            lines=(f"From {time(since, since)} to {time(until, since)}; it sees again.",),
+        )

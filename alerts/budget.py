@@ -1,0 +1,31 @@
+"""How much a channel is spoken to: so many messages within so many seconds, whatever happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRow:
+    """The times of the last messages in a channel, steady seconds, oldest first."""
+
+    channel: str
+    sent: tuple[float, ...] = ()
+
+
+class Budget:
+    """The messages of one channel. Edits and quiet posts in threads are not counted."""
+
+    def __init__(self, row: ChannelRow, within: float) -> None:
+        self.row = row
+        self._within = within
+
+    def opens(self, now: float, most: int) -> float:
+        """When there is room for one more message under `most`: at once, or in the future."""
+        recent = [at for at in self.row.sent if at > now - self._within]
+        return now if len(recent) < most else recent[-most] + self._within
+
+    def take(self, now: float) -> None:
+        """A message is said."""
+        recent = [at for at in self.row.sent if at > now - self._within]
+        self.row = ChannelRow(self.row.channel, (*recent, now))

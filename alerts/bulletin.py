@@ -1,0 +1,223 @@
+"""What is shown: the post of a group, its history, what is said in its thread, and the board.
+
+Values for a front end to draw. A colour may be put beside the words, never in their place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+from alerts.episodes import Episode
+from alerts.groups import Group
+from alerts.muting import Muted
+from alerts.sample import Severity
+from baton.outcome import duration, named
+
+ROWS_MOST = 20
+"""Alerts shown one by one in a post; of the rest it says how many there are."""
+ACKNOWLEDGE, SILENCE, WHY = "acknowledge", "silence", "why"
+"""The actions of the buttons. The value of each is `GROUP/NUMBER`."""
+_ORDER = {"firing": 0, "flapping": 1, "acknowledged": 2, "resolved": 3}
+
+Row = tuple[str, str, str]
+"""What it is about, its state and severity in words, and what is known of it."""
+Button = tuple[str, str, str]
+"""Action, label, value."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertContent:
+    """A post about alerts. `state` is one of firing, acknowledged, resolved, flapping and blind.
+
+    `mention` names people to be called when the post is first shown; a front end leaves it out of
+    an edit. `footer` is the place for a note of whoever delivers, such as "3 updates held 12 s by
+    Slack's limit".
+    """
+
+    title: str
+    state: str
+    severity: Severity | None = None
+    rows: tuple[Row, ...] = ()
+    lines: tuple[str, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    mention: str = ""
+    footer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """A post that is wanted in `channel`. `key` names it for ever: the same key with other content
+    is an edit. `parent` is the key of the post whose thread it goes to; `broadcast` shows it in
+    the channel too. `closing`: it is expected to stay as it is."""
+
+    key: str
+    channel: str
+    content: AlertContent
+    parent: str = ""
+    broadcast: bool = False
+    closing: bool = False
+
+    @property
+    def message(self) -> bool:
+        """Whether people are disturbed when it is first shown; they are not by a board."""
+        return self.broadcast or not (self.parent or self.key.startswith("board/"))
+
+
+class Teller:
+    """Makes the posts. `skew` is added to steady seconds to show the time of the wall clock."""
+
+    def __init__(self, episodes: Mapping[str, Episode], muted: Mapping[str, Muted]) -> None:
+        self._episodes, self._muted = episodes, muted
+        self.skew = 0.0
+
+    def group(self, group: Group) -> list[Bulletin]:
+        """The post of a group that was told, and the history in its thread."""
+        main = Bulletin(
+            f"alert/{group.id}", group.channel, self._main(group), closing=not group.members
+        )
+        history = [f"{self.time(at, group.opened)} {text}" for at, text in group.history]
+        if group.history_more:
+            history.insert(0, f"{group.history_more} earlier lines are left out")
+        thread = AlertContent("History", main.content.state, lines=tuple(history))
+        return [
+            main,
+            Bulletin(f"{main.key}/history", group.channel, thread, parent=main.key),
+        ]
+
+    def said(self, group: Group, title: str, told: Sequence[str], mention: str) -> Bulletin:
+        """A message in the thread of a group, shown in the channel too."""
+        episodes = self._worst_first(self._episodes[fingerprint] for fingerprint in told)
+        rows = tuple(self._row(episode, group.opened) for episode in episodes[:ROWS_MOST])
+        content = AlertContent(
+            title,
+            _state(episodes),
+            _severity(episodes),
+            rows,
+            _more(len(episodes)),
+            _buttons(group),
+            mention,
+        )
+        parent = f"alert/{group.id}"
+        return Bulletin(f"{parent}/{group.messages}", group.channel, content, parent, True)
+
+    def board(self, channel: str, fingerprints: Iterable[str]) -> Bulletin:
+        """The post that always shows what is wrong now."""
+        firing = [self._episodes[key] for key in fingerprints if key not in self._muted]
+        hidden = sum(key in self._muted for key in self._episodes)
+        episodes = self._worst_first(firing)
+        lines = _more(len(episodes))
+        if hidden:
+            lines += (f"{hidden} muted",)
+        content = AlertContent(
+            f"What is wrong now: {len(episodes) or 'nothing'}",
+            _state(episodes),
+            _severity(episodes),
+            tuple(self._row(episode, None) for episode in episodes[:ROWS_MOST]),
+            lines,
+        )
+        return Bulletin(f"board/{hashed(channel)}", channel, content)
+
+    def time(self, at: float, beside: float | None) -> str:
+        """A moment: with its date if that is not the day of `beside`."""
+        moment = datetime.fromtimestamp(at + self.skew, UTC)
+        day = None if beside is None else datetime.fromtimestamp(beside + self.skew, UTC).date()
+        if moment.date() == day:
+            return f"{moment:%H:%M:%S} UTC"
+        return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+    def _main(self, group: Group) -> AlertContent:
+        firing = [self._episodes[key] for key, member in group.members.items() if member.shown]
+        episodes = [*self._worst_first(firing), *reversed(group.ended)]
+        lines = [self._summary(group, firing)]
+        lines += _more(len(episodes) + group.ended_more)
+        mutes = Counter(
+            self._mute(self._muted[key], group.opened)
+            for key, member in group.members.items()
+            if key in self._muted and not member.shown
+        )
+        lines += [f"{count} more not shown: {why}" for why, count in sorted(mutes.items())]
+        return AlertContent(
+            self._title(group, episodes),
+            _state(firing),
+            _severity(episodes),
+            tuple(self._row(episode, group.opened) for episode in episodes[:ROWS_MOST]),
+            tuple(lines),
+            _buttons(group) if firing else (),
+            group.mention if firing else "",
+        )
+
+    def _title(self, group: Group, episodes: Sequence[Episode]) -> str:
+        count = len(episodes) + group.ended_more
+        if group.storm:
+            return f"Alert storm: {count} more alerts"
+        if len({episode.fingerprint for episode in episodes}) == 1 and not group.ended_more:
+            return episodes[0].labels.title()
+        return f"{group.labels.title()}: {count} alerts"
+
+    def _summary(self, group: Group, firing: Sequence[Episode]) -> str:
+        ended = len(group.ended) + group.ended_more
+        if not firing:
+            last = max((one.ended for one in group.ended if one.ended is not None), default=None)
+            after = "" if last is None else f" after {duration(last - group.opened)}"
+            return f"resolved{after}" if group.ended else "told elsewhere from now on"
+        counts = Counter(episode.word for episode in firing)
+        words = [f"{counts[word]} {word}" for word in _ORDER if counts[word]]
+        who = sorted({one.acknowledged_by for one in firing if one.acknowledged_by})
+        if who:
+            words.append(f"taken on by {named(who)}")
+        return ", ".join([*words, f"{ended} resolved"] if ended else words)
+
+    def _row(self, episode: Episode, beside: float | None) -> Row:
+        state = f"{episode.word}, {episode.severity}"
+        known = [episode.text] if episode.text else []
+        if episode.ended is not None:
+            known.append(episode.note)
+            state = f"{episode.word} after {duration(episode.ended - episode.started)}"
+        else:
+            known.append(f"since {self.time(episode.started, beside)}")
+            if episode.acknowledged_by:
+                known.append(f"taken on by {episode.acknowledged_by}")
+            muted = self._muted.get(episode.fingerprint)
+            if muted is not None:
+                known.append(self._mute(muted, beside))
+        return episode.labels.title(), state, "; ".join(filter(None, known))
+
+    def _mute(self, muted: Muted, beside: float | None) -> str:
+        until = "" if muted.until is None else f" (until {self.time(muted.until, beside)})"
+        return muted.why + until
+
+    def _worst_first(self, episodes: Iterable[Episode]) -> list[Episode]:
+        return sorted(
+            episodes,
+            key=lambda one: (_ORDER[one.word], -one.severity.rank, one.started, one.labels.pairs),
+        )
+
+
+def hashed(channel: str) -> str:
+    """A channel's name, as it is used in keys."""
+    return blake2b(channel.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
+def _state(episodes: Sequence[Episode]) -> str:
+    return min((episode.word for episode in episodes), key=_ORDER.__getitem__, default="resolved")
+
+
+def _severity(episodes: Sequence[Episode]) -> Severity | None:
+    firing = [episode for episode in episodes if episode.firing] or episodes
+    return max((one.severity for one in firing), key=lambda one: one.rank, default=None)
+
+
+def _more(count: int) -> tuple[str, ...]:
+    return (f"and {count - ROWS_MOST} more",) if count > ROWS_MOST else ()
+
+
+def _buttons(group: Group) -> tuple[Button, ...]:
+    return (
+        (ACKNOWLEDGE, "Acknowledge", group.id),
+        (SILENCE, "Silence 1 h", group.id),
+        (WHY, "Why", group.id),
+    )

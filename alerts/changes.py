@@ -1,0 +1,120 @@
+"""What the engine wants written down and shown, and what it can be restored from. Plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from alerts.blind import SightRow
+from alerts.budget import ChannelRow
+from alerts.bulletin import Bulletin
+from alerts.episodes import Episode
+from alerts.groups import GroupRow
+from alerts.silences import Silence
+from alerts.watches import WatchRow
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a restart needs: every watch, the open episodes, the last group of every key, the
+    silences that are not over, the channels, and how well we see."""
+
+    watches: tuple[WatchRow, ...] = ()
+    episodes: tuple[Episode, ...] = ()
+    groups: tuple[GroupRow, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    channels: tuple[ChannelRow, ...] = ()
+    sight: SightRow = field(default_factory=SightRow)
+
+
+@dataclass(slots=True)
+class Changes:
+    """What has changed, each row by its key, and the posts that are wanted for it.
+
+    It must be written down whole, in one transaction, before any of its posts is shown. If that
+    fails, keep it and put what comes later on top: `merged`.
+    """
+
+    watches: dict[str, WatchRow] = field(default_factory=dict)
+    episodes: dict[tuple[str, int], Episode] = field(default_factory=dict)
+    groups: dict[str, GroupRow] = field(default_factory=dict)
+    silences: dict[str, Silence] = field(default_factory=dict)
+    channels: dict[str, ChannelRow] = field(default_factory=dict)
+    sight: SightRow | None = None
+    bulletins: dict[str, Bulletin] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.watches
+            or self.episodes
+            or self.groups
+            or self.silences
+            or self.channels
+            or self.sight
+            or self.bulletins
+        )
+
+    def merged(self, later: Changes) -> Changes:
+        """Both in one: of each row and post the later one stays."""
+        return Changes(
+            self.watches | later.watches,
+            self.episodes | later.episodes,
+            self.groups | later.groups,
+            self.silences | later.silences,
+            self.channels | later.channels,
+            later.sight or self.sight,
+            self.bulletins | later.bulletins,
+        )
+
+
+def dump(row: object) -> dict[str, Any]:
+    """A row or a post as JSON has it."""
+    kind: type[Any] = type(row)
+    found: dict[str, Any] = _adapter(kind).dump_python(row, mode="json")
+    return found
+
+
+def load(kind: type[R], data: object) -> R:
+    """The row or post of this kind that `dump` made `data` of. Raises pydantic's
+    ValidationError."""
+    row: R = _adapter(kind).validate_python(data)
+    return row
+
+
+def applied(rows: Rows, changes: Iterable[Changes]) -> Rows:
+    """The rows after `changes`: what a database that took them holds."""
+    watches = {row.fingerprint: row for row in rows.watches}
+    episodes = {(one.fingerprint, one.number): one for one in rows.episodes}
+    groups = {row.key: row for row in rows.groups}
+    silences = {one.id: one for one in rows.silences}
+    channels = {row.channel: row for row in rows.channels}
+    sight = rows.sight
+    for change in changes:
+        watches |= change.watches
+        episodes |= change.episodes
+        groups |= change.groups
+        silences |= change.silences
+        channels |= change.channels
+        sight = change.sight or sight
+    return Rows(
+        tuple(watches.values()),
+        tuple(episode for episode in episodes.values() if episode.firing),
+        tuple(groups.values()),
+        tuple(silences.values()),
+        tuple(channels.values()),
+        sight,
+    )
+
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]

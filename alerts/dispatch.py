@@ -1,0 +1,340 @@
+"""When a group is told: it waits, is told, is added to, is said again; and what a storm does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from alerts.budget import Budget, ChannelRow
+from alerts.bulletin import Bulletin, Teller, hashed
+from alerts.episodes import Episode
+from alerts.groups import Group, GroupRow, Member, is_news
+from alerts.labels import Labels
+from alerts.muting import Muted
+from alerts.routes import Route, routed
+from alerts.sample import Severity
+from alerts.settings import AlertSettings
+from alerts.timers import Timers
+from baton.outcome import named
+
+
+class Dispatcher:
+    """The open groups. `episodes` and `muted` are the engine's own, by fingerprint; `update` gives
+    it an episode that was changed here."""
+
+    def __init__(
+        self,
+        settings: AlertSettings,
+        episodes: Mapping[str, Episode],
+        muted: Mapping[str, Muted],
+        update: Callable[[Episode], None],
+    ) -> None:
+        self._episodes, self._muted, self._update = episodes, muted, update
+        self.teller = Teller(episodes, muted)
+        self.groups: dict[str, Group] = {}
+        self._of: dict[str, list[str]] = {}
+        self._numbers: dict[str, int] = {}
+        self._budgets: dict[str, Budget] = {}
+        self._timers = Timers()
+        self._dirty: dict[str, None] = {}
+        self._bulletins: dict[str, Bulletin] = {}
+        self._rows: dict[str, GroupRow] = {}
+        self._channels: dict[str, ChannelRow] = {}
+        self.reload(settings)
+
+    def reload(self, settings: AlertSettings) -> None:
+        """Other routes, for what begins from now on."""
+        self._settings = settings
+        self._routes, self._default = settings.routes, settings.default_route
+
+    def restore(self, groups: Iterable[GroupRow], channels: Iterable[ChannelRow]) -> None:
+        """Go on where the rows say it was."""
+        for channel in channels:
+            self._budgets[channel.channel] = Budget(channel, self._settings.storm.within)
+        for row in groups:
+            self._numbers[row.key] = row.number
+            if row.closed:
+                continue
+            group = self.groups[row.key] = Group.of(row)
+            for fingerprint in [key for key in group.members if key not in self._episodes]:
+                del group.members[fingerprint]
+            for fingerprint in group.members:
+                self._of.setdefault(fingerprint, []).append(row.key)
+            self._dirty[row.key] = None
+
+    def of(self, fingerprint: str) -> list[Group]:
+        """The groups that hold an alert."""
+        return [self.groups[key] for key in self._of.get(fingerprint, ())]
+
+    def join(self, episode: Episode) -> None:
+        """Put an alert into the groups of its routes, where it is not yet."""
+        held = {group.members[episode.fingerprint].home for group in self.of(episode.fingerprint)}
+        for route in routed(self._routes, self._default, episode):
+            key, labels = route.group(episode.labels)
+            if key in held:
+                continue
+            held.add(key)
+            group = self.groups.get(key) or self._new(key, labels, route, episode.started)
+            self._enter(group, Member(episode.fingerprint, key, route.mention))
+
+    def left(self, episode: Episode) -> None:
+        """An alert has resolved."""
+        for key in self._of.pop(episode.fingerprint, ()):
+            self.groups[key].left(episode)
+            self._dirty[key] = None
+
+    def moved(self, episode: Episode, at: float) -> None:
+        """The settings have changed: leave groups that no route leads to, and enter others."""
+        homes = {
+            route.group(episode.labels)[0] for route in routed(self._routes, self._default, episode)
+        }
+        for group in self.of(episode.fingerprint):
+            if group.members[episode.fingerprint].home not in homes:
+                self._of[episode.fingerprint].remove(group.key)
+                del group.members[episode.fingerprint]
+                group.note(at, f"{episode.labels.title()} is told elsewhere from now on")
+                self._dirty[group.key] = None
+        self.join(episode)
+
+    def note(self, fingerprint: str, at: float, text: str) -> None:
+        """Something happened to an alert: a line of history, and its posts are made anew."""
+        for key in self._of.get(fingerprint, ()):
+            self.groups[key].note(at, text)
+            self._dirty[key] = None
+
+    def touch(self, fingerprint: str) -> None:
+        """Its posts are made anew."""
+        self._dirty.update(dict.fromkeys(self._of.get(fingerprint, ())))
+
+    def unmuted(self, fingerprint: str, now: float) -> None:
+        """It may be told again: not before it had the time to resolve as what muted it did."""
+        for group in self.of(fingerprint):
+            self._dirty[group.key] = None
+            others = (key for key in group.members if key != fingerprint)
+            if not group.posted and all(key in self._muted for key in others):
+                waited = now + group.wait
+                idle = group.flush_at == math.inf
+                group.flush_at = waited if idle else max(waited, group.flush_at)
+                self._timers.set(group.key, group.flush_at)
+
+    def hold(self, now: float) -> None:
+        """We see again: what was not told yet waits once more, for it may have resolved unseen."""
+        for group in self.groups.values():
+            if not group.posted and group.flush_at < now + group.wait:
+                group.flush_at = now + group.wait
+                self._timers.set(group.key, group.flush_at)
+
+    def budget(self, channel: str) -> Budget:
+        """How much a channel has been spoken to."""
+        found = self._budgets.get(channel)
+        if found is None:
+            found = Budget(ChannelRow(channel), self._settings.storm.within)
+            self._budgets[channel] = found
+        return found
+
+    def spend(self, channel: str, now: float) -> None:
+        """A message is said in `channel`."""
+        budget = self.budget(channel)
+        budget.take(now)
+        self._channels[channel] = budget.row
+
+    @property
+    def stale(self) -> bool:
+        """Whether posts wait to be made anew."""
+        return bool(self._dirty)
+
+    def wake_at(self) -> float:
+        """When `tick` has something to say next."""
+        return self._timers.next()
+
+    def tick(self, now: float, blind: bool) -> tuple[dict[str, GroupRow], dict[str, Bulletin]]:
+        """What to write down and what to show. While we are blind nothing is said, but the posts
+        that are there still show who took what on."""
+        for key in list(self._dirty):
+            self._schedule(self.groups[key], now)
+        while not blind and (due := list(self._timers.due(now))):
+            for group in self._worst_first(key for key in due if key in self.groups):
+                if group.flush_at <= now:
+                    self._flush(group, now)
+                    self._dirty[group.key] = None
+                else:
+                    self._timers.set(group.key, group.flush_at)
+            for key in dict.fromkeys((*due, *self._dirty)):
+                if key in self.groups:
+                    self._schedule(self.groups[key], now)
+        self._render()
+        rows, bulletins = self._rows, self._bulletins
+        self._rows, self._bulletins = {}, {}
+        return rows, bulletins
+
+    def spent(self) -> dict[str, ChannelRow]:
+        """The channels in which something was said since this was asked last."""
+        channels, self._channels = self._channels, {}
+        return channels
+
+    def told_in(self, channel: str) -> list[str]:
+        """The fingerprints of what fires and was told in `channel`."""
+        groups = (group for group in self.groups.values() if group.channel == channel)
+        return list(dict.fromkeys(key for group in groups if group.posted for key in group.members))
+
+    def written(self) -> tuple[tuple[GroupRow, ...], tuple[ChannelRow, ...]]:
+        """All rows of open groups and of channels, as of now."""
+        groups = tuple(group.row() for group in self.groups.values())
+        return groups, tuple(budget.row for budget in self._budgets.values())
+
+    def _render(self) -> None:
+        for key in self._dirty:
+            group = self.groups.get(key)
+            if group is None:
+                continue
+            if group.posted:
+                self._show(group)
+            self._rows[key] = group.row()
+        self._dirty.clear()
+
+    def _show(self, group: Group) -> None:
+        for fingerprint, member in group.members.items():
+            member.shown = member.shown or fingerprint not in self._muted
+        for bulletin in self.teller.group(group):
+            self._bulletins[bulletin.key] = bulletin
+
+    def _new(self, key: str, labels: Labels, route: Route, opened: float) -> Group:
+        number = self._numbers[key] = self._numbers.get(key, 0) + 1
+        group = Group(
+            key, number, route.channel, labels, route.wait, route.interval, route.repeat, opened
+        )
+        self.groups[key] = group
+        return group
+
+    def _enter(self, group: Group, member: Member) -> None:
+        group.members[member.fingerprint] = member
+        self._of.setdefault(member.fingerprint, []).append(group.key)
+        self._dirty[group.key] = None
+
+    def _schedule(self, group: Group, now: float) -> None:
+        """Find out when it must be flushed next, if it has not happened to be due already."""
+        if not group.members:
+            group.flush_at = max(now, group.flushed + group.interval) if group.posted else now
+            if group.flush_at <= now and not group.posted:
+                self._close(group)
+                return
+        elif not group.posted:
+            if group.flush_at == math.inf and not all(key in self._muted for key in group.members):
+                group.flush_at = max(now, group.opened) + group.wait
+        else:
+            group.flush_at = math.inf
+            if group.news(self._episodes, self._muted):
+                group.flush_at = group.flushed + group.interval
+            if group.repeatable(self._episodes, self._muted):
+                group.flush_at = min(group.flush_at, group.last_message + group.repeat)
+            opens = self.budget(group.channel).opens(now, self._most(group))
+            group.flush_at = max(group.flush_at, opens)
+        if group.flush_at < math.inf:
+            self._timers.set(group.key, group.flush_at)
+
+    def _flush(self, group: Group, now: float) -> None:
+        if not group.members:
+            self._close(group)
+        elif not group.posted:
+            self._first(group, now)
+        else:
+            self._again(group, now)
+
+    def _first(self, group: Group, now: float) -> None:
+        told = [key for key in group.members if key not in self._muted]
+        if not told:
+            group.flush_at = math.inf
+            return
+        opens = self.budget(group.channel).opens(now, self._most(group))
+        if opens > now and group.storm:
+            group.flush_at = opens
+        elif opens > now:
+            self._fold(group, now)
+        else:
+            group.posted, group.flushed = True, now
+            group.opened = min(self._episodes[key].started for key in told)
+            group.mention = self._tell(group, told, now)
+
+    def _again(self, group: Group, now: float) -> None:
+        news = [member.fingerprint for member in group.news(self._episodes, self._muted)]
+        going_on = group.repeatable(self._episodes, self._muted)
+        due = bool(going_on) and group.last_message + group.repeat <= now
+        ready = bool(news) and group.flushed + group.interval <= now
+        if not (due or ready):
+            return
+        opens = self.budget(group.channel).opens(now, self._most(group))
+        if opens > now:
+            return
+        told = news if ready else going_on
+        title = self._headline(told) if ready else f"Still firing: {len(told)}"
+        group.messages += 1
+        group.flushed = now
+        mention = self._tell(group, told, now)
+        bulletin = self.teller.said(group, title, told, mention)
+        self._bulletins[bulletin.key] = bulletin
+        if not ready:
+            group.note(now, f"said again: {len(told)} still firing")
+
+    def _tell(self, group: Group, told: list[str], now: float) -> str:
+        """Note that these members are told; the people on call to be named for it."""
+        self.spend(group.channel, now)
+        group.last_message = now
+        mentions = []
+        for fingerprint in told:
+            member, episode = group.members[fingerprint], self._episodes[fingerprint]
+            if is_news(member, episode):
+                member.said, member.rank = episode.word, episode.severity.rank
+            wanted = member.mention and episode.severity is Severity.CRITICAL
+            if wanted and not episode.acknowledged_by and member.mention not in episode.mentioned:
+                mentions.append(member.mention)
+                self._update(replace(episode, mentioned=(*episode.mentioned, member.mention)))
+        return " ".join(dict.fromkeys(mentions))
+
+    def _headline(self, told: list[str]) -> str:
+        flapping = [key for key in told if self._episodes[key].flapping]
+        word = "Flapping" if len(flapping) == len(told) else "Also firing"
+        return f"{word}: {named([self._episodes[key].labels.title() for key in told], 3)}"
+
+    def _fold(self, group: Group, now: float) -> None:
+        """Too much is said in this channel: this group is told in the storm's post instead."""
+        key = hashed(f"storm in {group.channel}")
+        storm = self.groups.get(key)
+        if storm is None:
+            within = self._settings.storm.within
+            route = replace(self._default, channel=group.channel, wait=0.0, interval=within)
+            storm = self._new(key, Labels(), route, group.opened)
+            storm.storm = True
+        for fingerprint, member in group.members.items():
+            keys = self._of[fingerprint]
+            keys.remove(group.key)
+            if fingerprint not in storm.members:
+                storm.members[fingerprint] = member
+                keys.append(key)
+        group.members = {}
+        self._close(group)
+        self._dirty[key] = None
+        if not storm.posted:
+            storm.flush_at = now
+            self._timers.set(key, now)
+
+    def _close(self, group: Group) -> None:
+        if group.posted and group.key in self._dirty:
+            self._show(group)
+        del self.groups[group.key]
+        self._timers.drop(group.key)
+        self._dirty.pop(group.key, None)
+        self._rows[group.key] = group.row(closed=True)
+
+    def _most(self, group: Group) -> int:
+        """The last message that a channel may get is kept for the storm's."""
+        return self._settings.storm.most - (0 if group.storm else 1)
+
+    def _worst_first(self, keys: Iterable[str]) -> list[Group]:
+        def badness(group: Group) -> tuple[int, float, str]:
+            ranks = (
+                self._episodes[key].severity.rank for key in group.members if key not in self._muted
+            )
+            return -max(ranks, default=0), group.opened, group.key
+
+        return sorted((self.groups[key] for key in keys), key=badness)

@@ -1,0 +1,318 @@
+"""Engine: the whole, composed. What was seen goes in; what to write down and to show comes out.
+
+Use: `observe` whatever is seen, tell `blind` and `seeing` about our own links, pass on what people
+do, and call `tick` when `wake_at` has come or anything was put in. After a restart: `restore` from
+the rows, then `blind("starting")`, and `seeing("starting")` once the links are up, so that nobody
+is called dead for what could not be heard meanwhile. The same goes for a loop that stood still.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from alerts.blind import Sight, SightRow
+from alerts.changes import Changes, Rows
+from alerts.dispatch import Dispatcher
+from alerts.episodes import Episode
+from alerts.matchers import Matchers
+from alerts.muting import Muting
+from alerts.sample import Beat, CheckIn, Observation, Sample, Severity
+from alerts.settings import AlertSettings
+from alerts.silences import Silence
+from alerts.watches import Watch
+from alerts.watching import Watching
+from baton.errors import UsageError
+from baton.outcome import duration
+
+SWEEP_EVERY = 3600.0
+"""Seconds between two looks for what can be forgotten."""
+
+
+class Engine:
+    """Decides when to speak. All times are steady seconds."""
+
+    def __init__(self, settings: AlertSettings) -> None:
+        self._settings = settings
+        self._open: dict[str, Episode] = {}
+        self._held: dict[str, Sample | CheckIn] = {}
+        self._changes = Changes()
+        self._board_stale = True
+        self._sweep_at = -math.inf
+        self._watching = Watching(settings, self._judge)
+        self._muting = Muting(settings, self._open)
+        self._dispatch = Dispatcher(settings, self._open, self._muting.muted, self._put)
+        self._sight = Sight(SightRow(), settings.blind.after, settings.group_interval)
+
+    @classmethod
+    def restore(cls, settings: AlertSettings, rows: Rows, now: float) -> Engine:
+        """An engine that goes on where the rows say it was."""
+        engine = cls(settings)
+        engine._open.update((episode.fingerprint, episode) for episode in rows.episodes)
+        engine._watching.restore(rows.watches)
+        engine._muting.silences.update((silence.id, silence) for silence in rows.silences)
+        engine._sight.restore(rows.sight)
+        engine._dispatch.restore(rows.groups, rows.channels)
+        engine.reload(settings, now)
+        return engine
+
+    @property
+    def settings(self) -> AlertSettings:
+        """What it goes by."""
+        return self._settings
+
+    @property
+    def blind_since(self) -> float | None:
+        """Since when nothing moves; None while we see."""
+        return self._sight.row.since if self._sight.blind else None
+
+    def reload(self, settings: AlertSettings, at: float) -> None:
+        """Go by other settings from now on; what fires is routed and muted anew."""
+        self._settings = settings
+        self._sight.after, self._sight.again = settings.blind.after, settings.group_interval
+        self._dispatch.reload(settings)
+        for fingerprint in self._watching.reload(settings):
+            self.forget(fingerprint, at, "it is no longer watched")
+        for touched in self._muting.reload(settings, at):
+            self._remuted(touched, at)
+        for episode in self._open.values():
+            self._dispatch.moved(episode, at)
+        self._board_stale = True
+
+    def observe(self, seen: Observation) -> None:
+        """Something was seen. Raises UsageError if it is a check-in that the settings do not
+        name."""
+        if self._sight.blind:
+            # what somebody told is told once, so it must not be lost; a result comes again
+            if isinstance(seen, CheckIn):
+                self._watching.named(seen)
+                self._held[seen.name] = seen
+            elif isinstance(seen, Sample) and seen.told:
+                self._held[seen.labels.fingerprint] = seen
+        elif isinstance(seen, Sample):
+            self._watching.sampled(seen)
+        elif isinstance(seen, Beat):
+            self._watching.beaten(seen)
+        else:
+            self._watching.checked_in(seen)
+
+    def blind(self, what: str, at: float) -> None:
+        """`what` ("the message bus") is gone: until it is back nothing moves."""
+        self._sight.lose(what, at)
+
+    def seeing(self, what: str, at: float) -> None:
+        """`what` is back. Silence counts again from now on."""
+        since = self._sight.row.since
+        if since is None or not self._sight.regain(what, at):
+            return
+        self._watching.regained(at, since)
+        self._dispatch.hold(at)
+        held, self._held = self._held, {}
+        for seen in held.values():
+            self.observe(seen)
+
+    def acknowledge(self, what: str, by: str, at: float) -> list[Episode]:
+        """`by` takes on what `find` finds; the episodes for which that was new."""
+        taken = []
+        for episode in self.find(what):
+            after = episode.acknowledged(by, at)
+            if after is not episode:
+                taken.append(after)
+                self._put(after)
+                title = after.labels.title()
+                self._dispatch.note(after.fingerprint, at, f"{by} takes on {title}")
+        return taken
+
+    def silence(
+        self, matchers: Matchers, seconds: float, by: str, reason: str, at: float
+    ) -> Silence:
+        """Do not tell what `matchers` mean, for so many seconds. Raises UsageError if they mean
+        everything, or nothing is said of why."""
+        if matchers.boundless:
+            raise UsageError("That would silence everything: name at least one label's value.")
+        if not reason.strip():
+            raise UsageError("A silence needs a reason: ... because the disk is being replaced.")
+        if not seconds > 0:
+            raise UsageError("A silence must last: ... for 2h.")
+        named = blake2b(repr((str(matchers), by, at)).encode(errors="replace"), digest_size=4)
+        silence = Silence(named.hexdigest(), matchers, at, at + seconds, by, reason.strip())
+        self._silenced(silence, at)
+        return silence
+
+    def unsilence(self, silence_id: str, at: float) -> Silence:
+        """End a silence. Raises UsageError if there is no such one."""
+        known = self._muting.silences.get(silence_id)
+        if known is None:
+            raise UsageError(f"There is no silence {silence_id}.", field="silence")
+        ended = Silence(known.id, known.matchers, known.starts, at, known.by, known.reason)
+        self._silenced(ended, at)
+        return ended
+
+    def forget(self, fingerprint: str, at: float, note: str) -> None:
+        """A thing is not watched any more: what fires of it ends, with a note of why."""
+        row = self._watching.forget(fingerprint)
+        if row is None:
+            return
+        self._changes.watches[fingerprint] = row
+        if fingerprint in self._open:
+            self._resolve(self._open[fingerprint], at, note)
+
+    def find(self, what: str) -> list[Episode]:
+        """The firing episodes that `what` names: a group (`KEY/NUMBER`, as buttons have it) or the
+        beginning of a fingerprint."""
+        key, slash, number = what.partition("/")
+        group = self._dispatch.groups.get(key)
+        if slash:
+            members = group.members if group is not None and number == str(group.number) else ()
+            return [self._open[fingerprint] for fingerprint in members]
+        return [one for one in self._open.values() if what and one.fingerprint.startswith(what)]
+
+    def meant(self, matchers: Matchers) -> list[Episode]:
+        """The firing episodes that a silence with these matchers would mute."""
+        return [one for one in self._open.values() if matchers.matches(one.labels, one.severity)]
+
+    def firing(self) -> list[Episode]:
+        """Everything that fires, told or not, the oldest first."""
+        return sorted(self._open.values(), key=lambda one: (one.started, one.labels.pairs))
+
+    def silences(self) -> Sequence[Silence]:
+        """The silences that are not over, the first to end first."""
+        return sorted(self._muting.silences.values(), key=lambda silence: silence.until)
+
+    @property
+    def inside(self) -> tuple[Watching, Muting, Dispatcher]:
+        """For those who explain: what is watched, muted, and told. To be read only."""
+        return self._watching, self._muting, self._dispatch
+
+    def tick(self, now: float, skew: float = 0.0) -> Changes:
+        """Let the time be `now`. What to write down, in one transaction, and then to show.
+
+        `skew` is what to add to steady seconds to show the time of the clock on the wall.
+        """
+        teller = self._dispatch.teller
+        teller.skew = skew
+        if not self._sight.blind:
+            self._watching.pass_time(now)
+            if now >= self._sweep_at:
+                self._sweep_at = now + SWEEP_EVERY
+                for fingerprint in self._watching.forgettable(now):
+                    self.forget(fingerprint, now, "")
+        for touched in self._muting.pass_time(now):
+            self._remuted(touched, now)
+        groups, bulletins = self._dispatch.tick(now, self._sight.blind)
+        changes, self._changes = self._changes, Changes()
+        changes.groups, changes.bulletins = groups, bulletins
+        changes.sight, notices, told = self._sight.tick(
+            now, self._settings.channels, lambda channel: self._opens(channel, now), teller.time
+        )
+        for channel in told:
+            self._dispatch.spend(channel, now)
+        changes.bulletins.update((notice.key, notice) for notice in notices)
+        changes.channels = self._dispatch.spent()
+        changes.watches |= self._watching.saved(now)
+        if groups or self._board_stale:
+            self._board_stale = False
+            for channel in self._settings.board:
+                board = teller.board(channel, self._dispatch.told_in(channel))
+                changes.bulletins[board.key] = board
+        return changes
+
+    def wake_at(self) -> float:
+        """When `tick` must be called next at the latest; minus infinity for at once."""
+        if self._changes or self._board_stale or self._dispatch.stale:
+            return -math.inf
+        sight = self._sight.wake_at(
+            self._settings.channels, lambda one: self._opens(one, -math.inf)
+        )
+        times = [self._muting.next_change(), sight]
+        if not self._sight.blind:
+            times += [self._watching.wake_at(), self._dispatch.wake_at(), self._sweep_at]
+        return min(times)
+
+    def rows(self) -> Rows:
+        """All that a restart needs, as of now."""
+        groups, channels = self._dispatch.written()
+        return Rows(
+            self._watching.written(),
+            tuple(self._open.values()),
+            groups,
+            tuple(self._muting.silences.values()),
+            channels,
+            self._sight.row,
+        )
+
+    def _judge(
+        self, watch: Watch, at: float, text: str, severity: Severity | None, note: str = ""
+    ) -> None:
+        """Open, change or resolve the episode of a thing, as its state wants it."""
+        episode = self._open.get(watch.labels.fingerprint)
+        if not (watch.down or watch.flapping):
+            if episode is not None:
+                self._resolve(episode, at, note)
+        elif episode is None:
+            self._begin(watch, at, text, severity or Severity.WARNING)
+        else:
+            known = severity if severity is not None and watch.bad else episode.severity
+            after = episode.seen(known, text, watch.flapping, at)
+            if after is not episode:
+                self._change(episode, after, at)
+
+    def _begin(self, watch: Watch, at: float, text: str, severity: Severity) -> None:
+        watch.number += 1
+        self._watching.moved[watch.labels.fingerprint] = None
+        episode = Episode(
+            watch.labels, watch.number, at, severity, text, watch.flapping, changed=at
+        )
+        self._put(episode)
+        touched = self._muting.opened(episode, at)
+        self._dispatch.join(episode)
+        verb = "flaps" if episode.flapping else "began"
+        reason = f": {text}" if text else ""
+        self._dispatch.note(episode.fingerprint, at, f"{episode.labels.title()} {verb}{reason}")
+        for other in touched - {episode.fingerprint}:
+            self._remuted(other, at)
+
+    def _change(self, before: Episode, after: Episode, at: float) -> None:
+        self._put(after)
+        title = after.labels.title()
+        if after.flapping is not before.flapping:
+            text = "flaps" if after.flapping else "no longer flaps, and is down"
+            self._dispatch.note(after.fingerprint, at, f"{title} {text}")
+        if after.severity is not before.severity:
+            for touched in self._muting.opened(after, at):
+                self._remuted(touched, at)
+            self._dispatch.moved(after, at)
+            self._dispatch.note(after.fingerprint, at, f"{title} is now {after.severity}")
+        self._dispatch.touch(after.fingerprint)
+
+    def _resolve(self, episode: Episode, at: float, note: str) -> None:
+        after = episode.resolved(at, note)
+        del self._open[episode.fingerprint]
+        self._changes.episodes[episode.fingerprint, episode.number] = after
+        lasted = duration((after.ended or at) - after.started)
+        reason = f": {note}" if note else ""
+        text = f"{after.labels.title()} resolved after {lasted}{reason}"
+        self._dispatch.note(after.fingerprint, at, text)
+        self._dispatch.left(after)
+        for touched in self._muting.closed(episode.fingerprint, at):
+            self._remuted(touched, at)
+
+    def _put(self, episode: Episode) -> None:
+        """This is how an episode is now."""
+        self._open[episode.fingerprint] = episode
+        self._changes.episodes[episode.fingerprint, episode.number] = episode
+
+    def _silenced(self, silence: Silence, at: float) -> None:
+        self._changes.silences[silence.id] = silence
+        for touched in self._muting.put(silence, at):
+            self._remuted(touched, at)
+
+    def _remuted(self, fingerprint: str, at: float) -> None:
+        if fingerprint in self._muting.muted:
+            self._dispatch.touch(fingerprint)
+        else:
+            self._dispatch.unmuted(fingerprint, at)
+
+    def _opens(self, channel: str, now: float) -> float:
+        return self._dispatch.budget(channel).opens(now, self._settings.storm.most)

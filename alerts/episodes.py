@@ -1,0 +1,81 @@
+"""Episode: one alert, from firing to resolved. A new trigger after that is a new episode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from alerts.labels import Labels
+from alerts.sample import Severity
+
+TEXT_EVERY = 60.0
+"""Seconds between two changes of a text that says the same thing in other words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """(`fingerprint`, `number`) names it for ever; numbers of one alert count from 1.
+
+    Times are steady seconds. `flapping`: it comes and goes, so its ups and downs are not told.
+    `mentioned`: the people on call who were named for it. `note` says why it ended, if
+    not by itself.
+    """
+
+    labels: Labels
+    number: int
+    started: float
+    severity: Severity = Severity.WARNING
+    text: str = ""
+    flapping: bool = False
+    ended: float | None = None
+    note: str = ""
+    acknowledged_by: str = ""
+    acknowledged_at: float | None = None
+    mentioned: tuple[str, ...] = ()
+    changed: float = 0.0
+
+    @property
+    def fingerprint(self) -> str:
+        """Which alert it is an episode of."""
+        return self.labels.fingerprint
+
+    @property
+    def firing(self) -> bool:
+        """Whether it goes on."""
+        return self.ended is None
+
+    @property
+    def word(self) -> str:
+        """Its state, for people."""
+        if self.ended is not None:
+            return "resolved"
+        if self.acknowledged_by:
+            return "acknowledged"
+        return "flapping" if self.flapping else "firing"
+
+    def seen(self, severity: Severity, text: str, flapping: bool, at: float) -> Episode:
+        """As it is after one more bad result. An acknowledgement holds for the severity that it
+        was given for: worse than that is news."""
+        worse = severity.rank > self.severity.rank
+        reworded = bool(text) and text != self.text
+        if reworded and not worse and at < self.changed + TEXT_EVERY:
+            reworded = False
+        if severity is self.severity and flapping is self.flapping and not reworded:
+            return self
+        after = replace(
+            self,
+            severity=severity,
+            flapping=flapping,
+            text=text if reworded else self.text,
+            changed=at if reworded else self.changed,
+        )
+        return replace(after, acknowledged_by="", acknowledged_at=None) if worse else after
+
+    def acknowledged(self, by: str, at: float) -> Episode:
+        """As it is once `by` took it on; the first one stays."""
+        if not self.firing or self.acknowledged_by:
+            return self
+        return replace(self, acknowledged_by=by, acknowledged_at=at)
+
+    def resolved(self, at: float, note: str = "") -> Episode:
+        """As it is once it is over."""
+        return replace(self, ended=max(at, self.started), flapping=False, note=note)

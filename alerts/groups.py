@@ -1,0 +1,194 @@
+"""Group: the alerts that share a post.
+
+Source: Alertmanager's aggregation groups. A group is told `wait` seconds after its first alert;
+what joins it later is told with the next flush, `interval` seconds after the last one; what goes on
+is said again after `repeat` seconds. What has resolved before it was told is never told. Beyond
+Alertmanager, the post of a group is edited at once whenever something in it changes, for edits
+disturb nobody; only messages wait.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alerts.episodes import Episode
+from alerts.labels import Labels
+from alerts.muting import Muted
+
+ENDED_MOST, HISTORY_MOST = 20, 30
+
+
+@dataclass(slots=True)
+class Member:
+    """An alert in a group. `home` is the key of the group that it belongs to by its route, which
+    is another one in a storm; `said` the last state that was told of it, and `rank` how severe it
+    was then; `shown` whether it was ever seen in the post."""
+
+    fingerprint: str
+    home: str
+    mention: str = ""
+    said: str = ""
+    rank: int = 0
+    shown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A group, as it is written down; one row for each key, the last one that bore it."""
+
+    key: str
+    number: int
+    channel: str
+    labels: tuple[tuple[str, str], ...] = ()
+    wait: float = 0.0
+    interval: float = 0.0
+    repeat: float = 0.0
+    storm: bool = False
+    opened: float = 0.0
+    flush_at: float | None = None
+    flushed: float = 0.0
+    last_message: float = 0.0
+    messages: int = 0
+    posted: bool = False
+    mention: str = ""
+    members: tuple[Member, ...] = ()
+    ended: tuple[Episode, ...] = ()
+    ended_more: int = 0
+    history: tuple[tuple[float, str], ...] = ()
+    history_more: int = 0
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class Group:
+    """A group that is open. `key` and `number` name its post; times in steady seconds."""
+
+    key: str
+    number: int
+    channel: str
+    labels: Labels
+    wait: float
+    interval: float
+    repeat: float
+    opened: float
+    storm: bool = False
+    flush_at: float = math.inf
+    flushed: float = 0.0
+    last_message: float = 0.0
+    messages: int = 0
+    posted: bool = False
+    mention: str = ""
+    members: dict[str, Member] = field(default_factory=dict)
+    ended: list[Episode] = field(default_factory=list)
+    ended_more: int = 0
+    history: list[tuple[float, str]] = field(default_factory=list)
+    history_more: int = 0
+
+    @property
+    def id(self) -> str:
+        """Names this group and its post for ever."""
+        return f"{self.key}/{self.number}"
+
+    def note(self, at: float, text: str) -> None:
+        """A line of its history; only the last ones are kept."""
+        self.history.append((at, text))
+        if len(self.history) > HISTORY_MOST:
+            del self.history[0]
+            self.history_more += 1
+
+    def left(self, episode: Episode) -> None:
+        """A member has resolved: it stays in sight if it ever was."""
+        member = self.members.pop(episode.fingerprint)
+        if not (self.posted and member.shown):
+            return
+        self.ended.append(episode)
+        if len(self.ended) > ENDED_MOST:
+            del self.ended[0]
+            self.ended_more += 1
+
+    def news(self, episodes: Mapping[str, Episode], muted: Mapping[str, Muted]) -> list[Member]:
+        """The members that must be told: new, worse, begun to flap, or ended to while down."""
+        return [
+            member
+            for member in self.members.values()
+            if member.fingerprint not in muted and is_news(member, episodes[member.fingerprint])
+        ]
+
+    def repeatable(self, episodes: Mapping[str, Episode], muted: Mapping[str, Muted]) -> list[str]:
+        """The fingerprints of what goes on and nobody has taken on."""
+        return [
+            fingerprint
+            for fingerprint in self.members
+            if fingerprint not in muted and episodes[fingerprint].word == "firing"
+        ]
+
+    def row(self, closed: bool = False) -> GroupRow:
+        """As it is written down."""
+        if closed:
+            return GroupRow(self.key, self.number, self.channel, storm=self.storm, closed=True)
+        return GroupRow(
+            key=self.key,
+            number=self.number,
+            channel=self.channel,
+            labels=self.labels.pairs,
+            wait=self.wait,
+            interval=self.interval,
+            repeat=self.repeat,
+            storm=self.storm,
+            opened=self.opened,
+            flush_at=None if self.flush_at == math.inf else self.flush_at,
+            flushed=self.flushed,
+            last_message=self.last_message,
+            messages=self.messages,
+            posted=self.posted,
+            mention=self.mention,
+            members=tuple(
+                Member(one.fingerprint, one.home, one.mention, one.said, one.rank, one.shown)
+                for one in self.members.values()
+            ),
+            ended=tuple(self.ended),
+            ended_more=self.ended_more,
+            history=tuple(self.history),
+            history_more=self.history_more,
+        )
+
+    @classmethod
+    def of(cls, row: GroupRow) -> Group:
+        """The group that `row` is of."""
+        return cls(
+            row.key,
+            row.number,
+            row.channel,
+            Labels.of(row.labels),
+            row.wait,
+            row.interval,
+            row.repeat,
+            row.opened,
+            row.storm,
+            math.inf if row.flush_at is None else row.flush_at,
+            row.flushed,
+            row.last_message,
+            row.messages,
+            row.posted,
+            row.mention,
+            {
+                one.fingerprint: Member(
+                    one.fingerprint, one.home, one.mention, one.said, one.rank, one.shown
+                )
+                for one in row.members
+            },
+            list(row.ended),
+            row.ended_more,
+            [(at, text) for at, text in row.history],
+            row.history_more,
+        )
+
+
+def is_news(member: Member, episode: Episode) -> bool:
+    """Whether what is now is not what was told last. What somebody took on is no news."""
+    word = episode.word
+    if word == "acknowledged":
+        return False
+    return word != member.said or episode.severity.rank > member.rank

@@ -1,0 +1,87 @@
+"""Inhibition: while a server is dead, nobody needs to hear that the apps on it are.
+
+Source: Alertmanager, inhibit_rule. A firing alert that the source matchers mean mutes every alert
+that the target matchers mean and that has the same values of the labels in `equal`, a missing label
+being the empty value. An alert that both sides mean is not muted by another such one. Alerts are
+indexed by the values of `equal`, so the cost does not grow with the number of alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alerts.episodes import Episode
+from alerts.matchers import Matchers
+
+
+@dataclass(frozen=True, slots=True)
+class InhibitRule:
+    """Which alerts mute which."""
+
+    source: Matchers
+    target: Matchers
+    equal: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.source} mutes {self.target} with the same {', '.join(self.equal) or 'world'}"
+
+
+Key = tuple[int, tuple[str, ...]]
+
+
+class Inhibitor:
+    """The firing alerts, by the rules that they take part in."""
+
+    def __init__(self, rules: Sequence[InhibitRule]) -> None:
+        self.rules = tuple(rules)
+        self._sources: dict[Key, dict[str, bool]] = {}
+        self._targets: dict[Key, set[str]] = {}
+        self._keys: dict[str, list[Key]] = {}
+
+    def opened(self, episode: Episode) -> set[str]:
+        """Take note that it fires; the fingerprints of those that may be muted by it now."""
+        touched = self.closed(episode.fingerprint)
+        keys = []
+        for place, rule in enumerate(self.rules):
+            source = rule.source.matches(episode.labels, episode.severity)
+            target = rule.target.matches(episode.labels, episode.severity)
+            if not (source or target):
+                continue
+            key = (place, tuple(map(episode.labels.get, rule.equal)))
+            keys.append(key)
+            if source:
+                self._sources.setdefault(key, {})[episode.fingerprint] = target
+                touched |= self._targets.get(key, set())
+            if target:
+                self._targets.setdefault(key, set()).add(episode.fingerprint)
+        if keys:
+            self._keys[episode.fingerprint] = keys
+        return touched - {episode.fingerprint}
+
+    def closed(self, fingerprint: str) -> set[str]:
+        """Take note that it fires no more; the fingerprints of those that may be heard again."""
+        touched: set[str] = set()
+        for key in self._keys.pop(fingerprint, ()):
+            sources, targets = self._sources.get(key), self._targets.get(key)
+            if sources is not None and sources.pop(fingerprint, None) is not None:
+                touched |= self._targets.get(key, set())
+                if not sources:
+                    del self._sources[key]
+            if targets is not None:
+                targets.discard(fingerprint)
+                if not targets:
+                    del self._targets[key]
+        return touched - {fingerprint}
+
+    def inhibitor(self, fingerprint: str) -> tuple[str, InhibitRule] | None:
+        """The fingerprint of one that mutes this alert, and by which rule."""
+        for key in self._keys.get(fingerprint, ()):
+            if fingerprint not in self._targets.get(key, ()):
+                continue
+            sources = self._sources.get(key, {})
+            both = fingerprint in sources
+            for other, also_target in sources.items():
+                if other != fingerprint and not (both and also_target):
+                    return other, self.rules[key[0]]
+        return None

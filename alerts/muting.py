@@ -1,0 +1,110 @@
+"""Muting: what fires and is not told, and why not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from alerts.episodes import Episode
+from alerts.inhibition import Inhibitor
+from alerts.settings import AlertSettings
+from alerts.silences import Silence, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """Why an alert is not told. `until` in steady seconds, if that is known."""
+
+    why: str
+    until: float | None = None
+
+
+class Muting:
+    """Silences, maintenance and inhibition, and what each firing alert makes of them."""
+
+    def __init__(self, settings: AlertSettings, open_episodes: Mapping[str, Episode]) -> None:
+        self._open = open_episodes
+        self.silences: dict[str, Silence] = {}
+        self.muted: dict[str, Muted] = {}
+        self.inhibitor = Inhibitor(settings.rules)
+        self._windows = _windows(settings)
+        self._next = -math.inf
+
+    def reload(self, settings: AlertSettings, now: float) -> set[str]:
+        """Other settings; the fingerprints of alerts that are muted otherwise than before."""
+        self._windows = _windows(settings)
+        self.inhibitor = Inhibitor(settings.rules)
+        for episode in self._open.values():
+            self.inhibitor.opened(episode)
+        return self._judge_all(now)
+
+    def opened(self, episode: Episode, now: float) -> set[str]:
+        """It fires, or does so with another severity; those that are muted otherwise for it."""
+        touched = self.inhibitor.opened(episode)
+        return self._judge({episode.fingerprint, *touched}, now)
+
+    def closed(self, fingerprint: str, now: float) -> set[str]:
+        """It fires no more; the fingerprints of those that are muted otherwise for it."""
+        self.muted.pop(fingerprint, None)
+        return self._judge(self.inhibitor.closed(fingerprint), now)
+
+    def put(self, silence: Silence, now: float) -> set[str]:
+        """A silence, new or changed; the fingerprints of those that are muted otherwise for it."""
+        self.silences[silence.id] = silence
+        return self._judge_all(now)
+
+    def pass_time(self, now: float) -> set[str]:
+        """Let silences and windows begin and end; those that are muted otherwise for it."""
+        return self._judge_all(now) if now >= self._next else set()
+
+    def next_change(self) -> float:
+        """When `pass_time` has something to do next."""
+        return self._next
+
+    def _judge_all(self, now: float) -> set[str]:
+        for ended in [key for key, silence in self.silences.items() if silence.until <= now]:
+            del self.silences[ended]
+        edges = [edge for silence in self.silences.values() for edge in _edges(silence, now)]
+        edges += [window.next_change(now) for window in self._windows]
+        self._next = min(edges, default=math.inf)
+        return self._judge(self._open, now)
+
+    def _judge(self, fingerprints: Iterable[str], now: float) -> set[str]:
+        touched = set()
+        for fingerprint in fingerprints:
+            episode = self._open.get(fingerprint)
+            if episode is None:
+                continue
+            muted = self.judge(episode, now)
+            if muted != self.muted.get(fingerprint):
+                touched.add(fingerprint)
+                if muted is None:
+                    del self.muted[fingerprint]
+                else:
+                    self.muted[fingerprint] = muted
+        return touched
+
+    def judge(self, episode: Episode, now: float) -> Muted | None:
+        """Why `episode` is not told; None if it is."""
+        for silence in self.silences.values():
+            if silence.active(now) and silence.matchers.matches(episode.labels, episode.severity):
+                return Muted(f"silenced by {silence.by}: {silence.reason}", silence.until)
+        for window in self._windows:
+            if window.matchers.matches(episode.labels, episode.severity):
+                until = window.until(now)
+                if until is not None:
+                    return Muted(f"maintenance: {window.reason}", until)
+        found = self.inhibitor.inhibitor(episode.fingerprint)
+        if found is None:
+            return None
+        source = self._open.get(found[0])
+        return Muted(f"muted by {source.labels.title() if source else found[0]}")
+
+
+def _windows(settings: AlertSettings) -> list[Window]:
+    return [table.window for table in settings.maintenance]
+
+
+def _edges(silence: Silence, now: float) -> list[float]:
+    return [silence.starts, silence.until] if silence.starts > now else [silence.until]

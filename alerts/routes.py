@@ -1,0 +1,46 @@
+"""Routes: which channels hear of an alert, grouped by what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from alerts.episodes import Episode
+from alerts.labels import Labels
+from alerts.matchers import Matchers
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Alerts that `matchers` mean go to `channel`. `wait`, `interval` and `repeat` are in seconds
+    (Alertmanager's group_wait, group_interval, repeat_interval). `mention` names the people on
+    call."""
+
+    matchers: Matchers
+    channel: str
+    group_by: tuple[str, ...]
+    wait: float
+    interval: float
+    repeat: float
+    mention: str = ""
+    go_on: bool = False
+
+    def group(self, labels: Labels) -> tuple[str, Labels]:
+        """The key of the group that an alert with these labels belongs to, and the group's own
+        labels. The same route, channel and values give the same key."""
+        shared = labels.only(self.group_by)
+        named = repr((self.channel, str(self.matchers), self.group_by, shared.pairs))
+        return blake2b(named.encode(errors="surrogatepass"), digest_size=8).hexdigest(), shared
+
+
+def routed(routes: Sequence[Route], default: Route, episode: Episode) -> list[Route]:
+    """The routes that `episode` takes: the first that means it, those after it while they say to
+    go on, and `default` if there is none."""
+    taken = []
+    for route in routes:
+        if route.matchers.matches(episode.labels, episode.severity):
+            taken.append(route)
+            if not route.go_on:
+                break
+    return taken or [default]

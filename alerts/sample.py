@@ -1,0 +1,69 @@
+"""What was seen: the inputs of the engine. All times are steady seconds (clock.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alerts.labels import Labels
+
+
+class Severity(StrEnum):
+    """How bad it is, worst first."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """The higher, the worse."""
+        return _RANKS[self]
+
+
+_RANKS = {Severity.CRITICAL: 3, Severity.WARNING: 2, Severity.INFO: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One observation of one watched thing.
+
+    `told`: somebody else decided (an alert that was pushed, an error that was reported), so it
+    counts at once; otherwise it is one result of many and the thresholds of `source` decide
+    (`probe/NAME` has those of that probe). `ends` is when what was told is over unless it is told
+    again; without it, only the opposite ends it.
+    """
+
+    labels: Labels
+    bad: bool
+    at: float
+    text: str = ""
+    severity: Severity = Severity.WARNING
+    source: str = ""
+    told: bool = False
+    ends: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A heartbeat of a server. The next one follows within `interval` seconds, more or less;
+    `leaving`: its agent was stopped by people."""
+
+    host: str
+    env: str
+    interval: float
+    at: float
+    leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """The check-in called `name` was heard from; `failed`: it said itself that it failed."""
+
+    name: str
+    at: float
+    failed: bool = False
+    text: str = ""
+
+
+Observation = Sample | Beat | CheckIn

@@ -1,0 +1,359 @@
+"""alerts.toml: what is watched, and who hears of it. Checked whole; an error names the line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from alerts import durations
+from alerts.checkins import checked_cron, checked_zone
+from alerts.inhibition import InhibitRule
+from alerts.labels import ALERTNAME, NAME, Labels
+from alerts.lines import line_of, parsed
+from alerts.matchers import Matchers
+from alerts.routes import Route
+from alerts.sample import Severity
+from alerts.silences import Window
+from alerts.threshold import Thresholds
+from baton.command import Host, Name
+from baton.errors import SettingsError
+from baton.settings import Table, validated
+
+SILENT = "silent"
+"""The name of the alert about a server whose heartbeats do not come."""
+
+
+def _seconds(value: object) -> object:
+    return durations.parse(value) if isinstance(value, str) else value
+
+
+def _label(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError(f"names of labels, made of letters, digits and _ (not “{name}”)")
+    return name
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=durations.LONGEST)]
+"""A length of time: `30s`, `5m`, or a number of seconds."""
+LabelName = Annotated[str, BeforeValidator(lambda value: _label(str(value)))]
+Cron = Annotated[str, BeforeValidator(lambda value: checked_cron(str(value)))]
+Zone = Annotated[str, BeforeValidator(lambda value: checked_zone(str(value)))]
+
+
+class HeartbeatTable(Table):
+    """`[heartbeats]`: the silence of servers. A server is dead when phi reaches `threshold`.
+
+    `pause` and `least_deviation` are parts of the interval that its agent promises; `stopped` is
+    how long an agent that was stopped by people may stay away.
+    """
+
+    threshold: float = Field(default=8.0, ge=1, le=30)
+    pause: float = Field(default=1.0, ge=0, le=100)
+    least_deviation: float = Field(default=0.1, gt=0, le=10)
+    stopped: Seconds = 300.0
+    severity: Severity = Severity.CRITICAL
+
+
+class FlappingTable(Table):
+    """`[flapping]`: thresholds in percent; a `high` of 100 is never reached. Changes older than
+    `window` do not count."""
+
+    high: float = Field(default=30.0, gt=0, le=100)
+    low: float = Field(default=25.0, ge=0, le=100)
+    window: Seconds = 3600.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError("a high that is at least the low")
+        return self
+
+
+class ThresholdTable(Table):
+    """`[thresholds]`: results in a row after which something is down, or up again."""
+
+    down_after: int = Field(default=3, ge=1, le=1000)
+    up_after: int = Field(default=2, ge=1, le=1000)
+
+
+class BlindTable(Table):
+    """`[blind]`: how long we may be blind `after` which the channels are told."""
+
+    after: Seconds = 30.0
+
+
+class StormTable(Table):
+    """`[storm]`: a channel gets at most so many messages `within` that time."""
+
+    most: int = Field(default=5, ge=2, le=100)
+    within: Seconds = 60.0
+
+
+class Waits(Table):
+    """What a route may set for itself, and the whole file for all routes."""
+
+    group_by: tuple[LabelName, ...] | None = None
+    group_wait: Seconds | None = None
+    group_interval: Seconds | None = None
+    repeat_interval: Seconds | None = None
+    mention: str | None = None
+
+
+class RouteTable(Waits):
+    """`[[route]]`: alerts that `match` go to `channel`, and with `continue` to later routes too."""
+
+    match: Matchers = Matchers()
+    channel: str | None = Field(default=None, min_length=1)
+    go_on: bool = Field(default=False, alias="continue")
+
+
+class InhibitTable(Table):
+    """`[[inhibit]]`: while a `source` fires, a `target` with `equal` labels is not told."""
+
+    source: Matchers
+    target: Matchers
+    equal: tuple[LabelName, ...] = ()
+
+
+class MaintenanceTable(Table):
+    """`[[maintenance]]`: planned quiet, once from `start` to `end`, or at each `cron` for
+    `length`."""
+
+    match: Matchers
+    reason: str = Field(min_length=1)
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    cron: Cron = ""
+    zone: Zone = "UTC"
+    length: Seconds | None = None
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _with_zone(cls, value: object) -> object:
+        if isinstance(value, datetime) and value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        once = self.start is not None and self.end is not None and self.start < self.end
+        again = bool(self.cron) and self.length is not None
+        if once == again or (again and (self.start or self.end)):
+            raise ValueError("either start and a later end, or cron and length")
+        return self
+
+    @property
+    def window(self) -> Window:
+        """As the engine takes it."""
+        return Window(
+            self.match,
+            self.reason,
+            starts=self.start.timestamp() if self.start else 0.0,
+            ends=self.end.timestamp() if self.end else 0.0,
+            cron=self.cron,
+            zone=self.zone,
+            length=self.length or 0.0,
+        )
+
+
+class Watched(Table):
+    """What all named things that are watched have."""
+
+    name: Name
+    env: str = ""
+    severity: Severity = Severity.WARNING
+    labels: Mapping[LabelName, str] = Field(default_factory=dict)
+
+    def labelled(self, alertname: str, **more: str) -> Labels:
+        """Its identity: its name, its environment and its own labels."""
+        return Labels.of({**self.labels, ALERTNAME: alertname, "env": self.env, **more})
+
+
+class CheckInTable(Watched):
+    """`[[checkin]]`: must be heard from `every` so often, or by `cron`, `grace` allowed."""
+
+    token: SecretStr = SecretStr("")
+    every: Seconds | None = None
+    cron: Cron = ""
+    zone: Zone = "UTC"
+    grace: Seconds = 300.0
+
+    @model_validator(mode="after")
+    def _one_rhythm(self) -> Self:
+        if (self.every is None) == (not self.cron):
+            raise ValueError("either every or cron")
+        return self
+
+    @property
+    def identity(self) -> Labels:
+        """The labels of its alert."""
+        return self.labelled("late", checkin=self.name)
+
+
+class ProbeTable(Watched):
+    """`[[probe]]`: one of `url`, `tcp` (HOST:PORT) and `command` (words, never a shell's line), run
+    `every` so often by the bot, or by the agent of `host`."""
+
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    tcp: str | None = Field(default=None, pattern=r"^.+:\d{1,5}$")
+    command: tuple[str, ...] = ()
+    host: Host | None = None
+    every: Seconds = 60.0
+    timeout: Seconds = 10.0
+    status: tuple[int, ...] = (200,)
+    body: str = ""
+    latency: Seconds | None = None
+    tls_days: int = Field(default=14, ge=0)
+    down_after: int | None = Field(default=None, ge=1, le=1000)
+    up_after: int | None = Field(default=None, ge=1, le=1000)
+
+    @field_validator("status", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, int) else value
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if sum(map(bool, (self.url, self.tcp, self.command))) != 1:
+            raise ValueError("one of url, tcp and command")
+        if self.command and self.host is None:
+            raise ValueError("a probe with a host, for the bot itself runs no commands")
+        return self
+
+    @property
+    def kind(self) -> Literal["http", "tcp", "command"]:
+        """What is done."""
+        return "http" if self.url else "tcp" if self.tcp else "command"
+
+    @property
+    def source(self) -> str:
+        """The `source` of its samples."""
+        return f"probe/{self.name}"
+
+    @property
+    def identity(self) -> Labels:
+        """The labels of its alert."""
+        return self.labelled(self.kind, probe=self.name, host=self.host or "")
+
+
+class AlertSettings(Waits):
+    """All of alerts.toml. `channel` hears what no route takes; `board` lists the channels that
+    keep a post of what is wrong now; `gateways` names, for an environment, the server without
+    which its servers cannot be seen."""
+
+    channel: str = Field(min_length=1)
+    group_by: tuple[LabelName, ...] = ("env", ALERTNAME)
+    group_wait: Seconds = 30.0
+    group_interval: Seconds = 300.0
+    repeat_interval: Seconds = 14400.0
+    mention: str = ""
+    board: tuple[str, ...] = ()
+    gateways: Mapping[Name, Host] = Field(default_factory=dict)
+    heartbeats: HeartbeatTable = HeartbeatTable()
+    flapping: FlappingTable = FlappingTable()
+    thresholds: ThresholdTable = ThresholdTable()
+    blind: BlindTable = BlindTable()
+    storm: StormTable = StormTable()
+    route: tuple[RouteTable, ...] = ()
+    inhibit: tuple[InhibitTable, ...] = ()
+    maintenance: tuple[MaintenanceTable, ...] = ()
+    checkin: tuple[CheckInTable, ...] = ()
+    probe: tuple[ProbeTable, ...] = ()
+
+    @field_validator("checkin", "probe")
+    @classmethod
+    def _names_once(cls, things: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [thing.name for thing in things]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"tables of different names ({', '.join(twice)} is there twice)")
+        return things
+
+    @property
+    def default_route(self) -> Route:
+        """Where alerts go that no route takes."""
+        return self._route(RouteTable())
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The routes, in the order in which they are tried."""
+        return tuple(map(self._route, self.route))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Every channel that may hear of something."""
+        named = [self.channel, *(table.channel for table in self.route if table.channel)]
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def rules(self) -> tuple[InhibitRule, ...]:
+        """What mutes what: a silent server the apps on it, a gateway its environment's servers."""
+        parse = Matchers.parse
+        silent = f"{ALERTNAME}={SILENT}"
+        built_in = [InhibitRule(parse(silent), parse('app=~".+"'), ("env", "host"))]
+        for env, host in self.gateways.items():
+            source, target = f"{silent} env={env} host={host}", f"{silent} env={env}"
+            built_in.append(InhibitRule(parse(source), parse(target), ("env",)))
+        own = (InhibitRule(table.source, table.target, table.equal) for table in self.inhibit)
+        return (*built_in, *own)
+
+    def limits(self) -> dict[str, Thresholds]:
+        """The thresholds of each probe, by the `source` of its samples; the default is under the
+        empty name."""
+        default = self.thresholds
+        return {"": Thresholds(default.down_after, default.up_after)} | {
+            probe.source: Thresholds(
+                probe.down_after or default.down_after, probe.up_after or default.up_after
+            )
+            for probe in self.probe
+        }
+
+    def _route(self, table: RouteTable) -> Route:
+        return Route(
+            table.match,
+            table.channel or self.channel,
+            self.group_by if table.group_by is None else table.group_by,
+            table.group_wait or self.group_wait,
+            table.group_interval or self.group_interval,
+            table.repeat_interval or self.repeat_interval,
+            self.mention if table.mention is None else table.mention,
+            table.go_on,
+        )
+
+
+def load_alerts(file: Path) -> AlertSettings:
+    """The settings in `file`. Raises SettingsError that names the file, the line and the reason."""
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SettingsError(
+            file=file,
+            key="the file itself",
+            problem=f"it cannot be read ({reason})",
+            must="a text file that this user may read",
+        ) from None
+    return parse_alerts(text, str(file))
+
+
+def parse_alerts(text: str, file: str = "alerts.toml") -> AlertSettings:
+    """The settings that `text` holds. Raises SettingsError, as `load_alerts` does."""
+    table = parsed(text, file)
+    try:
+        settings: AlertSettings = validated(AlertSettings, table, file=file, key="")
+    except SettingsError as error:
+        line = line_of(text, str(error.facts["key"]))
+        where = f"{file}, line {line}" if line else file
+        raise SettingsError(**{**error.facts, "file": where}) from None
+    return settings

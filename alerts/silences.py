@@ -1,0 +1,55 @@
+"""Silences that people ask for, and maintenance windows that the settings plan."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from alerts.checkins import last_time, next_time
+from alerts.matchers import Matchers
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Alerts that `matchers` mean are not told from `starts` until `until` (steady seconds)."""
+
+    id: str
+    matchers: Matchers
+    starts: float
+    until: float
+    by: str
+    reason: str
+
+    def active(self, now: float) -> bool:
+        """Whether it holds."""
+        return self.starts <= now < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Planned maintenance: once, from `starts` to `ends`, or `length` seconds from each time that
+    `cron` names."""
+
+    matchers: Matchers
+    reason: str
+    starts: float = 0.0
+    ends: float = 0.0
+    cron: str = ""
+    zone: str = "UTC"
+    length: float = 0.0
+
+    def until(self, now: float) -> float | None:
+        """When the window that is open at `now` ends; None if none is."""
+        if not self.cron:
+            return self.ends if self.starts <= now < self.ends else None
+        end = last_time(self.cron, now, self.zone) + self.length
+        return end if now < end else None
+
+    def next_change(self, now: float) -> float:
+        """The first time past `now` at which it opens or ends; infinite if it never does."""
+        end = self.until(now)
+        if end is not None:
+            return end
+        if self.cron:
+            return next_time(self.cron, now, self.zone)
+        return self.starts if now < self.starts else math.inf

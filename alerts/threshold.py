@@ -1,0 +1,30 @@
+"""Down after N bad results in a row, up after M good ones: soft and hard states, as Nagios calls
+them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Results in a row that it takes."""
+
+    down_after: int = 3
+    up_after: int = 2
+
+
+AT_ONCE = Thresholds(1, 1)
+
+
+def step(down: bool, run: int, bad: bool, limits: Thresholds) -> tuple[bool, int]:
+    """The hard state after one more result, and how many in a row now contradict it.
+
+    `down` and `run` are what this function returned for the result before; False and 0 at first.
+    """
+    if bad is down:
+        return down, 0
+    run += 1
+    if run >= (limits.down_after if bad else limits.up_after):
+        return bad, 0
+    return down, run

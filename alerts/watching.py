@@ -1,0 +1,242 @@
+"""What is watched: from what was seen to hard states, and what silence means. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Protocol
+
+from alerts import checkins
+from alerts.labels import ALERTNAME, Labels
+from alerts.sample import Beat, CheckIn, Sample, Severity
+from alerts.settings import SILENT, AlertSettings
+from alerts.threshold import AT_ONCE, Thresholds
+from alerts.timers import Timers
+from alerts.watches import SAVE_EVERY, Watch, WatchRow
+from baton.errors import UsageError
+from baton.outcome import duration
+
+HEARTBEAT, CHECKIN, PROBE = "heartbeat", "checkin/", "probe/"
+"""The sources of what the settings know of."""
+FORGET_AFTER = 7 * 86400.0
+"""Seconds after which what was told, and is well, is forgotten."""
+
+
+class Judge(Protocol):
+    """Is told what a watched thing has come to; `note` says why, if nothing was seen of it."""
+
+    def __call__(
+        self, watch: Watch, at: float, text: str, severity: Severity | None, note: str = ""
+    ) -> None:
+        """`severity` is None if nothing was seen that has one."""
+
+
+class Watching:
+    """Every watched thing. `judge` hears of each result that may matter."""
+
+    def __init__(self, settings: AlertSettings, judge: Judge) -> None:
+        self.watches: dict[str, Watch] = {}
+        self.numbers: dict[str, int] = {}
+        """The last numbers of things that were forgotten."""
+        self.moved: dict[str, None] = {}
+        self._judge = judge
+        self._timers = Timers()
+        self.reload(settings)
+
+    def reload(self, settings: AlertSettings) -> list[str]:
+        """Other settings; the fingerprints of what is not watched any more."""
+        self._settings, self._flaps = settings, settings.flapping
+        self._limits = settings.limits()
+        self._default = self._limits[""]
+        self._checkins = {table.name: table for table in settings.checkin}
+        known = {CHECKIN + name for name in self._checkins} | set(self._limits)
+        return [
+            fingerprint
+            for fingerprint, watch in self.watches.items()
+            if watch.source.startswith((CHECKIN, PROBE)) and watch.source not in known
+        ]
+
+    def restore(self, rows: Iterable[WatchRow]) -> None:
+        """Go on where the rows say it was."""
+        for row in rows:
+            if row.forgotten:
+                self.numbers[row.fingerprint] = row.number
+            else:
+                watch = Watch.of(row)
+                self.watches[watch.labels.fingerprint] = watch
+                self._wait(watch)
+
+    def sampled(self, seen: Sample) -> None:
+        """One result of a probe, or what somebody told."""
+        watch = self.watches.get(seen.labels.fingerprint)
+        if watch is None:
+            watch = self._new(seen.labels, seen.source, seen.at)
+        watch.heard = seen.at
+        if seen.told:
+            watch.due = seen.ends if seen.bad and seen.ends is not None else math.inf
+            limits = AT_ONCE
+            self._wait(watch)
+        else:
+            limits = self._limits.get(seen.source, self._default)
+        self._result(watch, seen.bad, seen.at, limits, seen.text, seen.severity)
+
+    def beaten(self, seen: Beat) -> None:
+        """A heartbeat."""
+        labels = Labels.of({ALERTNAME: SILENT, "env": seen.env, "host": seen.host})
+        watch = self.watches.get(labels.fingerprint)
+        if watch is None:
+            watch = self._new(labels, HEARTBEAT, seen.at)
+            watch.heard = 0.0
+        watch.beat(seen.interval, seen.at, seen.leaving, self._settings.heartbeats)
+        self._wait(watch)
+        severity = self._settings.heartbeats.severity
+        self._result(watch, False, seen.at, AT_ONCE, "", severity)
+        if seen.at >= watch.saved + SAVE_EVERY:
+            self.moved[labels.fingerprint] = None
+
+    def checked_in(self, seen: CheckIn) -> None:
+        """A check-in. Raises UsageError if the settings do not name it."""
+        self.named(seen)
+        table = self._checkins[seen.name]
+        labels = table.identity
+        watch = self.watches.get(labels.fingerprint)
+        if watch is None:
+            watch = self._new(labels, CHECKIN + seen.name, seen.at)
+        watch.heard = seen.at
+        watch.due = self._next(watch)
+        self._wait(watch)
+        self.moved[labels.fingerprint] = None
+        text = seen.text or ("it reported a failure" if seen.failed else "")
+        self._result(watch, seen.failed, seen.at, AT_ONCE, text, table.severity)
+
+    def named(self, seen: CheckIn) -> None:
+        """Raises UsageError if the settings do not name this check-in."""
+        if seen.name not in self._checkins:
+            raise UsageError(f"There is no check-in called {seen.name}.", field="name")
+
+    def pass_time(self, now: float) -> None:
+        """Let silence mean what it means at `now`."""
+        for fingerprint in self._timers.due(now):
+            watch = self.watches.get(fingerprint)
+            if watch is None:
+                continue
+            if watch.due <= now:
+                self._overdue(watch, now)
+            if watch.age(now, self._flaps):
+                self.moved[fingerprint] = None
+                self._judge(watch, now, "", None)
+            self._wait(watch)
+
+    def regained(self, at: float, since: float) -> None:
+        """We see again, and have not since `since`: what silence was running runs anew."""
+        for watch in self.watches.values():
+            if watch.due < math.inf:
+                watch.due = max(watch.due, self._grace(watch, at, since))
+                self._wait(watch)
+
+    def forget(self, fingerprint: str) -> WatchRow | None:
+        """Watch this no more; the row that says so, None if it was not watched."""
+        watch = self.watches.pop(fingerprint, None)
+        if watch is None:
+            return None
+        self._timers.drop(fingerprint)
+        self.moved.pop(fingerprint, None)
+        self.numbers[fingerprint] = watch.number
+        return _forgotten(fingerprint, watch.number)
+
+    def saved(self, now: float) -> dict[str, WatchRow]:
+        """The rows that have changed since this was asked last."""
+        rows = {}
+        for fingerprint in self.moved:
+            watch = self.watches[fingerprint]
+            watch.saved = now
+            rows[fingerprint] = watch.row()
+        self.moved.clear()
+        return rows
+
+    def written(self) -> tuple[WatchRow, ...]:
+        """All rows, as of now."""
+        forgotten = (_forgotten(*item) for item in self.numbers.items())
+        return (*(watch.row() for watch in self.watches.values()), *forgotten)
+
+    def forgettable(self, now: float) -> list[str]:
+        """What was told long ago and has been well since."""
+        return [
+            fingerprint
+            for fingerprint, watch in self.watches.items()
+            if watch.quiet
+            and not watch.source.startswith((HEARTBEAT, CHECKIN, PROBE))
+            and watch.heard < now - FORGET_AFTER
+        ]
+
+    def wake_at(self) -> float:
+        """When `pass_time` has something to do next; minus infinity if rows wait to be saved."""
+        return -math.inf if self.moved else self._timers.next()
+
+    def _new(self, labels: Labels, source: str, at: float) -> Watch:
+        fingerprint = labels.fingerprint
+        watch = Watch(labels, source, self.numbers.pop(fingerprint, 0))
+        self.watches[fingerprint] = watch
+        self.moved[fingerprint] = None
+        return watch
+
+    def _wait(self, watch: Watch) -> None:
+        at = watch.wake(self._flaps)
+        if at < math.inf:
+            self._timers.set(watch.labels.fingerprint, at)
+
+    def _result(
+        self,
+        watch: Watch,
+        bad: bool,
+        at: float,
+        limits: Thresholds,
+        text: str,
+        severity: Severity,
+        note: str = "",
+    ) -> None:
+        if watch.take(bad, at, limits, self._flaps):
+            self.moved[watch.labels.fingerprint] = None
+            if watch.flapping:
+                self._wait(watch)
+        elif not bad:
+            return
+        self._judge(watch, at, text if bad else "", severity, note)
+
+    def _overdue(self, watch: Watch, now: float) -> None:
+        heard = duration(now - watch.heard)
+        watch.due = math.inf
+        self.moved[watch.labels.fingerprint] = None
+        if watch.rhythm is not None:
+            text = f"no heartbeat for {heard}, one is due every {duration(watch.rhythm.interval)}"
+            if watch.leaving:
+                text = f"its agent was stopped {heard} ago and has not come back"
+            severity = self._settings.heartbeats.severity
+            self._result(watch, True, now, AT_ONCE, text, severity)
+        elif watch.source.startswith(CHECKIN):
+            table = self._checkins[watch.source.removeprefix(CHECKIN)]
+            text = f"nothing heard for {heard}"
+            self._result(watch, True, now, AT_ONCE, text, table.severity)
+        else:
+            note = "it was not told again"
+            self._result(watch, False, now, AT_ONCE, "", Severity.INFO, note)
+
+    def _next(self, watch: Watch, after: float | None = None) -> float:
+        """When the check-in that `watch` is of will be late."""
+        table = self._checkins[watch.source.removeprefix(CHECKIN)]
+        heard = watch.heard if after is None else after
+        return checkins.due(heard, table.grace, every=table.every, cron=table.cron, zone=table.zone)
+
+    def _grace(self, watch: Watch, at: float, since: float) -> float:
+        """Until when this thing may be silent that we could not hear from `since` to `at`."""
+        if watch.rhythm is not None:
+            table = self._settings.heartbeats
+            return at + (table.stopped if watch.leaving else watch.allowance(table))
+        if watch.source.startswith(CHECKIN):
+            # one that was due meanwhile may have come unheard: wait for the one after it
+            return watch.due if watch.due > at else self._next(watch, at)
+        return watch.due + (at - since)
+
+
+def _forgotten(fingerprint: str, number: int) -> WatchRow:
+    return WatchRow(fingerprint, number=number, forgotten=True)
