@@ -15,13 +15,9 @@ from bot.web.metrics import Metrics
 from bot.web.refusals import Refusal
 from bot.web.vitals import Watch
 
-LARGEST = 1_000_000
-"""Bytes of a body, at most."""
-
 _WORDS = {
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
-    413: f"The body may have {LARGEST} bytes at most.",
 }
 
 
@@ -32,7 +28,6 @@ def build(watch: Watch, entrance: Entrance | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        max_body_size=LARGEST,
         # the paths of check-ins are secret
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

@@ -73,6 +73,12 @@ class TooSlow(Refusal):
         return {"Connection": "close"}
 
 
+class TooLarge(Refusal):
+    """The body may have {most} bytes at most."""
+
+    status = 413
+
+
 class TooMany(Refusal):
     """Too many requests with this token. Send the next one in {seconds} s."""
 

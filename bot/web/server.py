@@ -142,6 +142,11 @@ class Web:
         self._serving.add_done_callback(_ended)
         log.info("web server answers", url=self.url)
 
+    @property
+    def busy(self) -> int:
+        """How many requests are being answered."""
+        return len(self._server.server_state.tasks) if self._server is not None else 0
+
     async def stop(self) -> None:
         """Take nothing more, and answer what was asked. Raises what has ended it before, if that
         was an error."""
