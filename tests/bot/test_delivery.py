@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -296,6 +297,7 @@ async def test_two_bots_one_of_them_stalled_post_once(store: Store) -> None:
     """A bot whose call hangs while another takes over: the other waits for as long as the first
     one's word may count, and finds its message."""
     first = Desk(store)
+    first.front.held = {"post"}
     first.front.gate.clear()
     await first.want(first.post())
     await until(lambda: first.front.calls == ["post"])
@@ -304,6 +306,9 @@ async def test_two_bots_one_of_them_stalled_post_once(store: Store) -> None:
     second.delivery = Delivery(first.front, store.posts, lambda job: None, claim=0.5)
     await second.want(first.post())
     await until(lambda: first.front.calls == ["post", "find"])
+    asked = time.monotonic()
+    await until(lambda: time.monotonic() > asked + 0.1)
+    assert first.front.calls == ["post", "find"]
     first.front.gate.set()
     await second.shown(first.post())
     first.equal_to(first.post())
