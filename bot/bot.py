@@ -29,6 +29,7 @@ from bot.sending import Sender
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from bot.telling import Teller
+from bot.timekeeping import Timekeeper
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,8 @@ class Bot:
         self.desk = Desk(
             store, commands, policy, self.roster, wake=self._news, source=self.name, clock=clock
         )
+        self.timekeeper = Timekeeper(self.desk)
+        self.desk.rescheduled = self.timekeeper.wake
         self._always: list[asyncio.Task[None]] = []
         self._leading: list[asyncio.Task[None]] = []
         self._listening: asyncio.Task[None] | None = None
@@ -121,6 +124,7 @@ class Bot:
         self._leading = [
             self._task(self.sender.run(), "sending"),
             self._task(self.teller.run(), "telling"),
+            self._task(self.timekeeper.run(), "keeping time"),
             self._task(self._look_around(), "looking around"),
             self._task(self._discover(listening), "discovery"),
             self._task(self._prune(), "pruning"),
@@ -215,7 +219,7 @@ class Bot:
     async def _prune(self) -> None:
         while True:
             try:
-                await self.store.ledger.prune(self._clock() - self._retention)
+                await self.store.prune(self._clock() - self._retention)
             except DatabaseUnavailable as error:
                 log.warning("old jobs not cleared", error=str(error))
             await asyncio.sleep(PRUNE)

@@ -20,6 +20,7 @@ from bot.asking import Ask, plan
 from bot.front import Reply
 from bot.house import HouseCommand, help_text
 from bot.jobs import AuditEntry, Job, NewJob, Place
+from bot.people import Directory
 from bot.policy import Asked, Policy, asked_by
 from bot.roster import Roster
 from bot.store import Store
@@ -52,6 +53,10 @@ class Desk:
         self._wake = wake
         self._source = source
         self._clock = clock
+        self.people: dict[str, Directory] = {}
+        """Who knows the people of each front end, by its name."""
+        self.rescheduled: Callable[[], None] = lambda: None
+        """Called when schedules have changed."""
         self.asked: Counter[str] = Counter()
         """How many asks came here, by verdict."""
 
@@ -105,20 +110,30 @@ class Desk:
             answer = command.answer(self.roster)
             await self._kept(ask, "answered", environment=command.target.environment or "")
             return Reply(answer=answer)
+        new, where, refusal = await self.weighed(command, ask, groups)
+        if new is None:
+            await self._kept(ask, "refused", refusal or "", environment=where)
+            return Reply(refusal or "", ok=False)
+        return await self._begun(new, ask)
+
+    async def weighed(
+        self, command: Command, ask: Ask, groups: Groups
+    ) -> tuple[NewJob | None, str, str | None]:
+        """The job that `command` makes; where; and why it may not be asked: then there is no job.
+
+        Raises UsageError if no known server is meant.
+        """
         # What names no environment is judged by those of the servers that it is for.
         named = command.target.environment
         new = None if named else plan(command, ask, self.roster.servers(), self._source)
         where = named or (new.job.environment if new else "")
         refusal = await self.refusal(asked_by(command, where.split(", ")), ask.asker, groups)
         if refusal is not None:
-            await self._kept(ask, "refused", refusal, environment=where)
-            return Reply(refusal, ok=False)
-        return await self._begun(
-            new or plan(command, ask, self.roster.servers(), self._source), ask
-        )
+            return None, where, refusal
+        return new or plan(command, ask, self.roster.servers(), self._source), where, None
 
     async def _begun(self, new: NewJob, ask: Ask) -> Reply:
-        entry = self._entry(ask, "allowed", job=new.job.id, environment=new.job.environment)
+        entry = self.entry(ask, "allowed", job=new.job.id, environment=new.job.environment)
         job = await self.store.ledger.ask(new, entry)
         self._wake(job.id)
         return Reply(job=job.id)
@@ -136,7 +151,7 @@ class Desk:
 
     async def audit(self, ask: Ask, verdict: str, reason: str = "", job: Job | None = None) -> None:
         """Keep `ask` for those who look later. Raises DatabaseUnavailable."""
-        entry = self._entry(
+        entry = self.entry(
             ask,
             verdict,
             reason,
@@ -163,7 +178,7 @@ class Desk:
     ) -> None:
         """Keep an ask that begins nothing. Without the database it is answered all the same, and
         kept in the log."""
-        entry = self._entry(ask, verdict, reason, environment=environment)
+        entry = self.entry(ask, verdict, reason, environment=environment)
         try:
             await self.store.audit.write(entry)
         except DatabaseUnavailable as error:
@@ -179,8 +194,17 @@ class Desk:
         log.error("ask not taken", reason=str(error))
         return Reply(f"Nothing was done: {error}", ok=False)
 
-    def _entry(
+    def has_news(self, job: str) -> None:
+        """Say that `job` was begun or has changed."""
+        self._wake(job)
+
+    def now(self) -> datetime:
+        """The time, as asks are dated."""
+        return self._clock()
+
+    def entry(
         self, ask: Ask, verdict: str, reason: str = "", *, job: str = "", environment: str = ""
     ) -> AuditEntry:
+        """What is kept of `ask`."""
         self.asked[verdict] += 1
         return AuditEntry(ask.at, ask.asker, ask.place, ask.text, verdict, reason, job, environment)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from baton.channel import connect
 from baton.extensions import Commands, installed
 from bot.bot import Bot
-from bot.house import HOUSE
 from bot.jobs import Place
+from bot.scheduling import HOUSE
 from bot.settings import BotSettings
 from bot.slack import SlackChat, Tokens
 from bot.store import Store

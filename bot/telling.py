@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import structlog
@@ -21,6 +21,7 @@ from bot.delivery import Delivery
 from bot.front import Post
 from bot.jobs import Job, RunRecord, Tail
 from bot.roster import Roster
+from bot.schedules import board
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
 from bot.view import Sight, wanted
@@ -60,6 +61,8 @@ class Teller:
         self._touched: dict[str, None] = {}
         self._some = asyncio.Event()
         self._open: dict[str, _Told] = {}
+        self._waiting: dict[str, set[str]] = {}
+        """Of a job whose post is not there yet, those that are to be shown under it."""
         self.ended: Counter[str] = Counter()
         """How many runs were shown to have ended, by final state."""
 
@@ -95,6 +98,7 @@ class Teller:
         """Another bot tells from now on."""
         self._open.clear()
         self._touched.clear()
+        self._waiting.clear()
 
     async def run(self) -> None:
         """Tell, until cancelled."""
@@ -118,6 +122,8 @@ class Teller:
         told = self._open.get(job)
         if told is None or told.ended:
             self.touch(job)
+        for under in self._waiting.pop(job, ()):
+            self.touch(under)
 
     async def _tell(self, job_id: str) -> None:
         found = await self._store.ledger.job(job_id)
@@ -125,7 +131,7 @@ class Teller:
             self._close(job_id)
             return
         job, runs = found
-        if job.told:
+        if job.told or job.hidden:
             self._close(job.id)
             return
         self._open[job.id] = _Told(job.revision, ended=job.closed is not None)
@@ -133,8 +139,14 @@ class Teller:
         if delivery is None:
             # left alone until it changes: a bot that has its front end will tell it
             return
+        if job.under:
+            thread = await self._thread_under(job.under)
+            if thread is None:
+                self._waiting.setdefault(job.under, set()).add(job.id)
+                return
+            job = replace(job, place=replace(job.place, thread=thread))
         posts = await self._wanted(job, runs)
-        rows = {} if delivery.knows(job.id) else await self._rows(job)
+        rows = {} if delivery.knows(job.id) else await self._rows_of(job.id)
         shown = delivery.want(job, posts, rows)
         if (
             shown
@@ -149,7 +161,19 @@ class Teller:
         for delivery in self._deliveries.values():
             delivery.forget(job)
 
+    async def _thread_under(self, job: str) -> str | None:
+        """The thread under the post of `job`; None if it is not there yet, empty if it never will
+        be."""
+        row = (await self._rows_of(job)).get(job)
+        if row is None:
+            return None if await self._store.ledger.job(job) else ""
+        if row.status == "given_up":
+            return ""
+        return row.ref if row.status == "shown" else None
+
     async def _wanted(self, job: Job, runs: Sequence[RunRecord]) -> tuple[Post, ...]:
+        if job.command in (board.DAY, board.NOTICE):
+            return board.posts(job)
         command = self._command(job)
         tails = await self._tails(job, command)
         try:
@@ -164,8 +188,8 @@ class Teller:
             return {}
         return await self._store.ledger.tails(job.id, TAIL)
 
-    async def _rows(self, job: Job) -> Mapping[str, PostRow]:
-        return {row.key: row for row in await self._store.posts.of_job(job.id)}
+    async def _rows_of(self, job: str) -> Mapping[str, PostRow]:
+        return {row.key: row for row in await self._store.posts.of_job(job)}
 
     def _command(self, job: Job) -> Command:
         if job.command in self._commands:

@@ -18,8 +18,8 @@ from baton.extensions import Commands, installed
 from bot.bot import Bot
 from bot.demo.app import REFS, make_repository
 from bot.demo.servers import ENVIRONMENT, NAMES, Servers
-from bot.house import HOUSE
 from bot.policy import Policy
+from bot.scheduling import HOUSE
 from bot.store import Store
 from bot.terminal.chat import Chat
 from bot.terminal.front import TerminalFront

@@ -1,0 +1,30 @@
+"""The protocol of directories: what the bot needs to know of the people of a chat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+from zoneinfo import available_timezones
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Somebody. `zone` is the name of their time zone, empty if it is not known; `gone`: they are
+    no longer a member."""
+
+    zone: str = ""
+    gone: bool = False
+
+    def __post_init__(self) -> None:
+        if self.zone not in available_timezones():
+            object.__setattr__(self, "zone", "")
+
+
+class Directory(Protocol):
+    """The people of one chat, by id. Both methods raise BatonError if it does not tell."""
+
+    async def groups_of(self, user: str) -> frozenset[str]:
+        """The user groups that they are in, by id and by handle."""
+
+    async def profile(self, user: str) -> Profile:
+        """Who they are."""

@@ -1,0 +1,172 @@
+"""Timekeeping: while this bot leads, what is due is fired, and what became of it is noted.
+
+It wakes for the first schedule that is due, when schedules change here, and once in a while to see
+what other bots changed: however many schedules there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from bot.alarm import Alarm
+from bot.desk import Desk
+from bot.firing import changed, fired, jobs_of, left_behind, named, profile_of
+from bot.schedules.board import day_of
+from bot.schedules.deciding import Step, decide, ended, not_begun
+from bot.schedules.schedule import Observation, Schedule
+from bot.store.claiming import Change, Over
+from bot.store.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+POLL = 1.0
+"""Seconds between two looks at what other bots, and the servers, have done."""
+RETRY_AFTER = 0.5
+BATCH = 200
+"""Schedules that are fired in one transaction."""
+
+Observe = Callable[[Observation], None]
+
+
+def unobserved(observation: Observation) -> None:
+    """Nobody watches over schedules."""
+
+
+class Timekeeper:
+    """Fires what is due. `observe` is told how each firing went that was to do something."""
+
+    def __init__(self, desk: Desk, observe: Observe = unobserved) -> None:
+        self.observe = observe
+        self.rounds = 0
+        """How often it has looked, for those who watch what it costs."""
+        self._desk = desk
+        self._schedules = desk.store.schedules
+        self._some = asyncio.Event()
+
+    def wake(self) -> None:
+        """Schedules have changed, or it is time."""
+        self._some.set()
+
+    async def run(self) -> None:
+        """Keep time, until cancelled."""
+        alarm = Alarm(self.wake)
+        alarm.start()
+        try:
+            while True:
+                self._some.clear()
+                try:
+                    wait = await self.round()
+                except DatabaseUnavailable as error:
+                    log.warning("schedules wait for the database", error=str(error))
+                    wait = RETRY_AFTER
+                if wait is not None and wait < POLL:
+                    alarm.set(wait)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._some.wait(), POLL)
+        finally:
+            alarm.stop()
+
+    async def round(self) -> float | None:
+        """Note what has ended and fire what is due; seconds until something is due next, None if
+        nothing is. Raises DatabaseUnavailable."""
+        self.rounds += 1
+        while True:
+            now = await self._schedules.now()
+            over = await self._schedules.over(BATCH)
+            await self._write([self._ended(one, now) for one in over])
+            due = await self._schedules.due(now, BATCH)
+            await self._write([await self._fired(one, running, now) for one, running in due])
+            if len(over) < BATCH and len(due) < BATCH:
+                break
+        first = await self._schedules.next_due()
+        return (first - now).total_seconds() if first is not None else None
+
+    def _ended(self, one: Over, now: datetime) -> list[tuple[Change, Step]]:
+        schedule, firing, runs = one
+        step = ended(schedule, firing, runs, now)
+        today = day_of(step.schedule, firing.nominal) == day_of(step.schedule, now)
+        # what ends after midnight does not rewrite what was counted of the day before
+        change = changed(step, now, firing.nominal, shown=step.shown and today)
+        if step.shown:
+            return [(replace(change, reveal=firing.job), step)]
+        return [(replace(change, dismiss=firing.job), step)]
+
+    async def _fired(
+        self, schedule: Schedule, running: str, now: datetime
+    ) -> list[tuple[Change, Step]]:
+        """The firings of a schedule that is due."""
+        try:
+            return await self._decided(schedule, running, now)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            # one schedule that cannot be fired must not keep all others
+            log.exception("cannot fire", schedule=schedule.id)
+            step = decide(schedule, now, running)
+            failed = not_begun(
+                step.schedule, step.start or now, "failed", "a fault of the bot's: see its log", now
+            )
+            failed = replace(failed, firings=(*step.firings, *failed.firings))
+            return [(changed(failed, now, failed.firings[-1].nominal), failed)]
+
+    async def _decided(
+        self, schedule: Schedule, running: str, now: datetime
+    ) -> list[tuple[Change, Step]]:
+        step = decide(schedule, now, running)
+        if step.start is None:
+            nominal = step.firings[-1].nominal if step.firings else None
+            shown = not schedule.timing.rules.quiet
+            return [(changed(step, now, nominal, shown=shown), step)]
+        owner = schedule.owner.id
+        if (await profile_of(self._desk, schedule.place.front, owner)).gone:
+            return await self._left(step, step.start, now)
+        made = await fired(self._desk, step.schedule, step.start, now)
+        change = replace(made.change, firings=(*step.firings, *made.change.firings))
+        return [(change, replace(made.step, firings=change.firings))]
+
+    async def _left(
+        self, step: Step, nominal: datetime, now: datetime
+    ) -> list[tuple[Change, Step]]:
+        """The owner of what is due is gone: all that they scheduled is paused."""
+        schedule = step.schedule
+        owner = schedule.owner
+        log.info("somebody has left, their schedules are paused", person=owner.id)
+        theirs = await self._schedules.of_person(schedule.place.front, owner.id)
+        refused = not_begun(schedule, nominal, "refused", f"{named(owner)} is no longer here", now)
+        firings = (*step.firings, *refused.firings)
+        return [
+            (
+                replace(change, firings=firings if change.schedule.id == schedule.id else ()),
+                replace(refused, firings=firings if change.schedule.id == schedule.id else ()),
+            )
+            for change in left_behind(theirs, now)
+        ]
+
+    async def _write(self, some: Sequence[list[tuple[Change, Step]]]) -> None:
+        pairs = {change.schedule.id: (change, step) for many in some for change, step in many}
+        done = await self._schedules.commit([change for change, _ in pairs.values()])
+        for (change, step), mine in zip(pairs.values(), done, strict=True):
+            if not mine:
+                continue
+            for job in jobs_of(change):
+                self._desk.has_news(job)
+            self._observe(step)
+
+    def _observe(self, step: Step) -> None:
+        schedule = step.schedule
+        for firing in step.firings:
+            if firing.verdict in ("skipped", "queued"):
+                continue
+            if firing.verdict == "started" and firing.ended is None:
+                continue
+            text = firing.outcome or f"{firing.verdict}: {firing.reason}"
+            good = firing.verdict == "started" and firing.outcome == "succeeded"
+            self.observe(
+                Observation(schedule.id, schedule.title, schedule.words, firing.nominal, good, text)
+            )
