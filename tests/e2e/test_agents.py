@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import aio_pika
+import pytest
 
+from tests.e2e.together import together
 from tests.e2e.world import World, cards_of, key_of
+from tests.support.broker import Broker
 from tests.support.wait import until
 
 
-async def test_killed_in_a_step(world: World) -> None:
+async def killed_in_a_step(world: World) -> None:
     """kill -9 of an agent: when it is back it says `interrupted`, and starts nothing again. What it
     left running is ended by the next deploy."""
     await world.starts("web-1", "web-2")
@@ -32,7 +36,7 @@ async def test_killed_in_a_step(world: World) -> None:
     assert (web.starts, web.live) == (2, "v2")
 
 
-async def test_a_request_that_comes_twice(world: World) -> None:
+async def a_request_that_comes_twice(world: World) -> None:
     """Whenever the same request comes again, under way or done, it is started once."""
     await world.starts("web-1")
     world.hold()
@@ -64,7 +68,7 @@ async def test_a_request_that_comes_twice(world: World) -> None:
     assert world.agents["web-1"].starts == 1
 
 
-async def test_nobody_listens(world: World) -> None:
+async def nobody_listens(world: World) -> None:
     """A server whose queue is gone is `unroutable` within seconds; of one that is only silent the
     post says since when; an agent that comes back too late says `expired` itself."""
     await world.starts("web-1", "web-2", "web-3", "web-4")
@@ -97,3 +101,10 @@ async def test_nobody_listens(world: World) -> None:
     ping = world.posts[0]
     await world.slack.until(lambda: "0 of 1 answered; missing: web-4" in ping.plain, 5)
     assert world.ledger.states(key_of(ping)) == {"web-4": "expired"}
+
+
+@pytest.mark.timeout(90)
+async def test_agents(broker: Broker, tmp_path: Path) -> None:
+    """What each of the functions above says, in a world of its own."""
+    cases = (killed_in_a_step, a_request_that_comes_twice, nobody_listens)
+    await together(broker, tmp_path, {case.__name__: case for case in cases})

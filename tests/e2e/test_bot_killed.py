@@ -68,12 +68,6 @@ TELLING: dict[str, Case] = {
 }
 
 
-@pytest.mark.timeout(150)
-async def test_while_telling(broker: Broker, tmp_path: Path) -> None:
-    """Whichever call to Slack it is that the bot dies in, done or not."""
-    await together(broker, tmp_path, TELLING)
-
-
 async def before_it_is_kept(world: World) -> None:
     """Died with the words in hand, and nothing in the ledger: the person is not told that it was
     taken, and asks again."""
@@ -173,6 +167,7 @@ ASKING: dict[str, Case] = {
 
 
 @pytest.mark.timeout(150)
-async def test_while_asking_and_sending(broker: Broker, tmp_path: Path) -> None:
-    """Wherever the request is at that moment: in hand, in the ledger, on the bus, on the server."""
-    await together(broker, tmp_path, ASKING)
+async def test_the_bot_is_killed(broker: Broker, tmp_path: Path) -> None:
+    """Wherever the request is at that moment: in hand, in the ledger, on the bus, on the server;
+    and whichever call to Slack it is that the bot dies in, done or not."""
+    await together(broker, tmp_path, {**TELLING, **ASKING}, at_once=11)
