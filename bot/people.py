@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,16 @@ class Profile:
     gone: bool = False
 
     def __post_init__(self) -> None:
-        if self.zone not in available_timezones():
-            object.__setattr__(self, "zone", "")
+        object.__setattr__(self, "zone", _known(self.zone))
+
+
+def _known(zone: str) -> str:
+    if zone in ("Etc/UTC", "Etc/UCT", "Etc/GMT"):
+        return "UTC"
+    try:
+        return ZoneInfo(zone).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ""
 
 
 class Directory(Protocol):

@@ -54,6 +54,7 @@ async def serve(settings: BotSettings) -> None:
         chat = _slack(settings, bot)
         stack.push_async_callback(chat.close)
         bot.show_in(chat.front)
+        bot.desk.people[chat.front.name] = chat.people
         # Slack first: with tokens that it does not take, nothing of the bot begins to work.
         await chat.start()
         stack.push_async_callback(bot.stop)

@@ -24,6 +24,7 @@ from bot.store import Store
 from bot.terminal.chat import Chat
 from bot.terminal.front import TerminalFront
 from bot.terminal.lines import Line, line
+from bot.terminal.people import Sitting
 from bot.terminal.plain import PlainScreen, can_edit, talk
 from bot.watched import watched
 
@@ -77,6 +78,7 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             bot = Bot(store, channel, Commands([*commands.values(), *HOUSE]), Policy())
             front = TerminalFront()
             bot.show_in(front)
+            bot.desk.people[front.name] = Sitting()
             stack.push_async_callback(bot.stop)
             await bot.start()
             servers = Servers(folder, BUS, repository, commands)

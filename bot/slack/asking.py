@@ -17,12 +17,14 @@ from baton.messages import Person, new_id
 from baton.outcome import Answer
 from bot.front import Reply
 from bot.jobs import Place
+from bot.schedules.board import ASK
 from bot.slack.desk import Desk, Groups
 from bot.slack.payloads import Asked, Clicked
 from bot.slack.people import People
 from bot.slack.tasks import Tasks
 from bot.slack.telling import Telling
 from bot.slack.text import is_long, reply_text
+from bot.view import CANCEL
 
 log = structlog.get_logger(__name__)
 
@@ -78,19 +80,29 @@ class Asking:
     async def click(self, clicked: Clicked) -> None:
         """Take a pressed button; what there is to say goes to the one who pressed it."""
         person, place = clicked.person, clicked.place
-        if clicked.action != "cancel":
+        pressed = self._pressed(clicked)
+        if pressed is None:
             log.warning("a button of ours is not known", action=clicked.action)
             reply: Reply | None = Reply("This button is of another version of the bot.", ok=False)
         else:
-            cancel = self._desk.cancel(
-                clicked.value, asker=person, groups=self._groups(person), place=place
-            )
-            work = self._tasks.run(self._reply(cancel, clicked.value))
+            work = self._tasks.run(self._reply(pressed, clicked.value))
             reply = await self._within_budget(work)
             if reply is None:
                 self._tasks.start(self._tell_later(person, place, work))
-        if reply is not None and (not reply.ok or reply.text):
+        if reply is not None and (not reply.ok or _says_something(reply)):
+            self._give_document(person, place, reply)
             self._tasks.start(self._telling.tell(person, place, _worded(reply)))
+
+    def _pressed(self, clicked: Clicked) -> Awaitable[Reply] | None:
+        """What the button asks of the desk; None if it is not one of ours."""
+        person, place, groups = clicked.person, clicked.place, self._groups(clicked.person)
+        if clicked.action == CANCEL:
+            return self._desk.cancel(clicked.value, asker=person, groups=groups, place=place)
+        if clicked.action.partition(".")[0] == ASK:
+            return self._desk.ask(
+                clicked.value, asker=person, groups=groups, place=place, key=clicked.key
+            )
+        return None
 
     def unheard(self, asked: Asked, text: str) -> None:
         """The answer to a slash command did not reach Slack: tell the person in another way."""

@@ -53,7 +53,8 @@ class SlackChat(Linked):
         self._calls = Calls(tokens.bot, api_url)
         self._tasks = Tasks()
         self._telling = Telling(self._calls, where)
-        self._asking = Asking(desk, People(self._calls), self._telling, self._tasks)
+        self.people = People(self._calls)
+        self._asking = Asking(desk, self.people, self._telling, self._tasks)
         self._names = slash_names(desk.commands)
         self._intake: Intake | None = None
         self._socket: Socket | None = None

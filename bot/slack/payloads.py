@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from baton.messages import Person
+from baton.messages import Person, new_id
 from bot.jobs import Place
 from bot.slack.blocks import PREFIX
 
@@ -30,12 +30,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Clicked:
-    """A button that somebody pressed."""
+    """A button that somebody pressed. `key` names this press."""
 
     action: str
     value: str
     person: Person
     place: Place
+    key: str = ""
 
 
 def from_command(payload: Mapping[str, Any]) -> Asked:
@@ -79,4 +80,5 @@ def from_click(payload: Mapping[str, Any]) -> Clicked:
             str(thread or ""),
             str(channel.get("name") or ""),
         ),
+        f"{FRONT}:{payload.get('trigger_id') or new_id()}",
     )

@@ -19,6 +19,8 @@ METHODS: dict[str, tuple[str, ...]] = {
     "files.getUploadURLExternal": ("files:write",),
     "files.completeUploadExternal": ("files:write",),
     "usergroups.list": ("usergroups:read",),
+    # The time zone of who schedules something, and whether they are still here when it fires.
+    "users.info": ("users:read",),
 }
 
 HEARING = ("commands", "app_mentions:read")

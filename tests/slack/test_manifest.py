@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from baton.command import Command
 from baton.extensions import installed
+from bot.scheduling import ScheduleCommand
 from bot.slack import scopes
 from bot.slack.app import slash_names
 
@@ -21,15 +23,19 @@ SLACK = Path(__file__).parents[2] / "bot" / "slack"
 
 def test_its_slash_commands_are_the_registered_ones() -> None:
     """What people can type is listened to, and what we listen to can be typed."""
-    assert sorted(command["command"] for command in COMMANDS) == slash_names(installed())
+    named = [*installed(), ScheduleCommand.name]
+    assert sorted(command["command"] for command in COMMANDS) == slash_names(named)
 
 
 def test_its_hints_name_the_fields() -> None:
     """The hint that Slack shows is the command's own usage."""
     hints = {command["command"]: command.get("usage_hint", "") for command in COMMANDS}
-    for name, extension in installed().items():
-        usage = extension.command.usage().partition(" ")[2]
-        assert hints[f"/{name}"] == usage
+    commands: list[type[Command]] = [
+        *(extension.command for extension in installed().values()),
+        ScheduleCommand,
+    ]
+    for command in commands:
+        assert hints[f"/{command.name}"] == command.usage().partition(" ")[2]
 
 
 def test_its_scopes_are_those_that_the_methods_need() -> None:
