@@ -119,3 +119,16 @@ async def test_what_cannot_be_kept_is_sent_again(site: Site) -> None:
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
     assert answer.json() == {"error": "It cannot be taken for the moment. Send it again."}
+
+
+async def test_no_token_in_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even in one that tells everything: neither what was asked for nor what was refused."""
+    caplog.set_level(1)
+    for logger in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
+        caplog.set_level(1, logger)
+    await site.client.post("/checkin/b-token/fail", content=b"x")
+    await site.client.post("/checkin/b-wrong")
+    await site.client.post("/alerts?token=am-token", content=b"{")
+    ours = [record for record in caplog.records if not record.name.startswith(("http", "hpack"))]
+    told = " ".join(record.getMessage() for record in ours)
+    assert not any(token in told for token in ("b-token", "b-wrong", "am-token"))
