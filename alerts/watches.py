@@ -79,6 +79,7 @@ class Watch:
         """One more result, at `at`; whether anything in it changed that is worth writing down."""
         if bad is self.bad and bad is self.down and not self.bits and not self.run:
             return False
+        self.age(at, flaps)
         self.bits, self.changes = flapping.record(self.bits, self.changes, bad is not self.bad, at)
         self.bad = bad
         self.down, self.run = step(self.down, self.run, bad, limits)

@@ -225,7 +225,8 @@ def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
         fields = current.model_fields if current else {}
         if part in fields:  # anything else is a key of a mapping or a place in a list
             current = _model_in(fields[part].annotation)
-    return list(current.model_fields) if current else []
+    fields = current.model_fields.items() if current else ()
+    return [field.alias or name for name, field in fields]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

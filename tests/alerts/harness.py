@@ -190,8 +190,8 @@ def bad(
     return _sample(labels, True, text, severity, **more)
 
 
-def good(labels: Labels, **more: object) -> Callable[[World], object]:
-    return _sample(labels, False, "", "warning", **more)
+def good(labels: Labels, severity: str = "warning", **more: object) -> Callable[[World], object]:
+    return _sample(labels, False, "", severity, **more)
 
 
 def _sample(

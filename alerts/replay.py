@@ -1,0 +1,119 @@
+"""Replay: what was seen once, decided again under other settings. Which messages would differ?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from alerts.bulletin import Bulletin
+from alerts.changes import dump, load
+from alerts.engine import Engine
+from alerts.sample import Beat, CheckIn, Observation, Sample
+from alerts.settings import AlertSettings
+from baton.errors import UsageError
+
+_KINDS: dict[str, type[Sample] | type[Beat] | type[CheckIn]] = {
+    "sample": Sample,
+    "beat": Beat,
+    "checkin": CheckIn,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message that people would have been disturbed by, and when (steady seconds)."""
+
+    at: float
+    bulletin: Bulletin
+
+    @property
+    def line(self) -> str:
+        """In a line: channel, state, and what it says."""
+        content = self.bulletin.content
+        mention = f" {content.mention}" if content.mention else ""
+        return f"{self.bulletin.channel}: {content.state}: {content.title}{mention}"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What only the old settings say, what only the new ones say, and how much both do."""
+
+    gone: tuple[Said, ...]
+    new: tuple[Said, ...]
+    same: int
+
+
+def replay(
+    settings: AlertSettings, recorded: Sequence[Observation], after: float = 3600.0
+) -> list[Said]:
+    """The messages that `recorded`, in the order of time, would have made, up to `after` seconds
+    past its end. A check-in that the settings do not name is not heard."""
+    engine = Engine(settings)
+    said: list[Said] = []
+    known: set[str] = set()
+    names = {table.name for table in settings.checkin}
+    now = recorded[0].at if recorded else 0.0
+    for seen in recorded:
+        said += _passed(engine, now, seen.at, known)
+        now = seen.at
+        if not isinstance(seen, CheckIn) or seen.name in names:
+            engine.observe(seen)
+    return said + _passed(engine, now, now + after, known)
+
+
+def differ(
+    old: AlertSettings, new: AlertSettings, recorded: Sequence[Observation], within: float = 60.0
+) -> Difference:
+    """Which messages would differ. Two that say the same, at most `within` seconds apart, do
+    not."""
+    before, now = replay(old, recorded), replay(new, recorded)
+    left = list(now)
+    gone = []
+    for said in before:
+        same = (
+            other for other in left if other.line == said.line and abs(other.at - said.at) <= within
+        )
+        found = next(same, None)
+        if found is None:
+            gone.append(said)
+        else:
+            left.remove(found)
+    return Difference(tuple(gone), tuple(left), len(before) - len(gone))
+
+
+def written(recorded: Iterable[Observation]) -> Iterator[str]:
+    """A line of JSON for each."""
+    names = {kind: name for name, kind in _KINDS.items()}
+    for seen in recorded:
+        yield json.dumps({"kind": names[type(seen)], **dump(seen)})
+
+
+def read(lines: Iterable[str]) -> list[Observation]:
+    """What `written` wrote, in the order of time. Raises UsageError that names the line."""
+    recorded: list[Observation] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            kind = _KINDS[data.pop("kind")]
+            recorded.append(load(kind, data))
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise UsageError(f"Line {number} is no recorded sample: {reason}.") from None
+    return sorted(recorded, key=lambda seen: seen.at)
+
+
+def _passed(engine: Engine, now: float, until: float, known: set[str]) -> list[Said]:
+    """The messages from `now` up to `until`."""
+    said = []
+    while (wake := engine.wake_at()) <= until:
+        now = max(now, wake)
+        for key, bulletin in engine.tick(now).bulletins.items():
+            if key not in known and bulletin.message:
+                said.append(Said(now, bulletin))
+            known.add(key)
+    return said

@@ -1,0 +1,143 @@
+"""Why an alert is told, or is not: samples, rules, flapping, silences, routes, in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alerts import flapping
+from alerts.dispatch import Dispatcher
+from alerts.engine import Engine
+from alerts.episodes import Episode
+from alerts.groups import is_news
+from alerts.heartbeats import phi
+from alerts.muting import Muting
+from alerts.routes import routed
+from alerts.sample import Sample
+from alerts.watches import Watch
+from alerts.watching import CHECKIN
+from baton.errors import UsageError
+from baton.outcome import duration
+
+SAMPLES_MOST = 10
+
+
+def explain(
+    engine: Engine, fingerprint: str, now: float, recorded: Sequence[Sample] = ()
+) -> tuple[str, ...]:
+    """What is known of a thing, and what became of it, a line each. `recorded` are its last
+    samples, if somebody kept them, oldest first. `fingerprint` may be the beginning of one.
+
+    Raises UsageError if nothing such, or more than one such thing, is watched.
+    """
+    watching, muting, dispatch = engine.inside
+    found = [key for key in watching.watches if fingerprint and key.startswith(fingerprint)]
+    if len(found) != 1:
+        what = "Nothing" if not found else f"More than one thing ({len(found)})"
+        raise UsageError(f"{what} is watched whose fingerprint begins with “{fingerprint}”.")
+    watch = watching.watches[found[0]]
+    episode = next((one for one in engine.firing() if one.fingerprint == found[0]), None)
+    lines = [f"{watch.labels.title()} ({found[0]}), watched by {watch.source or 'those who tell'}"]
+    lines += [f"labels: {watch.labels}"]
+    lines += _samples(recorded, now)
+    lines += _state(engine, watch, now)
+    if episode is None:
+        lines.append("it does not fire, so nothing is told")
+    else:
+        lines += _episode(episode, now)
+        lines += _muting(muting, episode, now)
+        lines += _groups(engine, dispatch, episode, now)
+    if engine.blind_since is not None:
+        lines.append(f"we are blind for {duration(now - engine.blind_since)}: nothing moves")
+    return tuple(lines)
+
+
+def _samples(recorded: Sequence[Sample], now: float) -> list[str]:
+    return [
+        f"{duration(now - one.at)} ago: {'bad' if one.bad else 'good'}"
+        + (f": {one.text}" if one.text else "")
+        for one in recorded[-SAMPLES_MOST:]
+    ]
+
+
+def _state(engine: Engine, watch: Watch, now: float) -> list[str]:
+    settings = engine.settings
+    lines = [
+        f"last result: {'bad' if watch.bad else 'good'}; it is {'down' if watch.down else 'up'}"
+    ]
+    limits = settings.limits()
+    limit = limits.get(watch.source, limits[""])
+    if watch.run:
+        needed = limit.up_after if watch.down else limit.down_after
+        lines.append(f"{watch.run} of the {needed} results in a row that would change that")
+    bits, _ = flapping.aged(watch.bits, watch.changes, now, settings.flapping.window)
+    flaps, value = settings.flapping, flapping.value(bits)
+    rule = f"begins above {flaps.high:g} %, ends at {flaps.low:g} %"
+    lines.append(
+        f"flapping value {value:.1f} % ({rule}): {'flaps' if watch.flapping else 'does not'}"
+    )
+    if watch.rhythm is not None:
+        lines += _heartbeat(engine, watch, now)
+    elif watch.source.startswith(CHECKIN):
+        due = "it is late" if watch.bad else f"late in {duration(watch.due - now)}"
+        lines.append(f"last check-in {duration(now - watch.heard)} ago; {due}")
+    return lines
+
+
+def _heartbeat(engine: Engine, watch: Watch, now: float) -> list[str]:
+    table, rhythm = engine.settings.heartbeats, watch.rhythm
+    assert rhythm is not None
+    silent = now - watch.heard
+    line = f"last heartbeat {duration(silent)} ago, one is due every {duration(rhythm.interval)}"
+    normal = rhythm.normal(table.least_deviation, table.pause)
+    if watch.leaving:
+        return [line, f"its agent was stopped: it may stay away for {duration(table.stopped)}"]
+    if normal is None:
+        allowed = duration(watch.allowance(table))
+        return [line, f"only {len(rhythm)} intervals are known, so it may be silent for {allowed}"]
+    allowed = duration(watch.allowance(table))
+    sure = f"phi is {phi(silent, *normal):.1f}; it means dead from {table.threshold:g}"
+    return [line, f"{sure}, which is after {allowed} of silence"]
+
+
+def _episode(episode: Episode, now: float) -> list[str]:
+    line = f"episode {episode.number}: {episode.word}, {episode.severity}"
+    lines = [f"{line}, for {duration(now - episode.started)}"]
+    if episode.acknowledged_by:
+        lines.append(f"{episode.acknowledged_by} took it on, so it is not said again")
+    if episode.flapping:
+        lines.append("it flaps, so its ups and downs are not told")
+    return lines
+
+
+def _muting(muting: Muting, episode: Episode, now: float) -> list[str]:
+    muted = muting.muted.get(episode.fingerprint)
+    lines = []
+    if muted is not None:
+        left = "" if muted.until is None else f", for {duration(muted.until - now)} more"
+        lines.append(f"not told: {muted.why}{left}")
+    found = muting.inhibitor.inhibitor(episode.fingerprint)
+    if found is not None:
+        lines.append(f"the rule: {found[1]}")
+    return lines
+
+
+def _groups(engine: Engine, dispatch: Dispatcher, episode: Episode, now: float) -> list[str]:
+    settings = engine.settings
+    lines = [
+        f"route {str(route.matchers) or 'for everything else'} leads to {route.channel}"
+        for route in routed(settings.routes, settings.default_route, episode)
+    ]
+    for group in dispatch.of(episode.fingerprint):
+        post = f"post {group.id} in {group.channel}"
+        if group.storm:
+            post += " (a storm: the channel had too many messages)"
+        if not group.posted:
+            wait = "is not told yet"
+            if now < group.flush_at < float("inf"):
+                wait += f": it will be in {duration(group.flush_at - now)}"
+        else:
+            wait = f"was told {duration(now - group.flushed)} ago"
+            if is_news(group.members[episode.fingerprint], episode):
+                wait += f"; this is told with the next message, in {duration(group.flush_at - now)}"
+        lines.append(f"{post} {wait}")
+    return lines

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alerts.settings import load_alerts, parse_alerts
+from baton.errors import SettingsError
+
+GOOD = """\
+channel = "ops"
+group_wait = "10s"
+mention = "@oncall"
+
+[gateways]
+prod = "gw-1.example.net"
+
+[[route]]
+match = 'env=prod host=~"web-.*"'
+channel = "web"
+group_by = [
+    "env",
+    "host",
+]
+continue = true
+
+[[route]]
+channel = "rest"
+
+[[checkin]]
+name = "backup"
+cron = "0 3 * * *"
+zone = "Europe/Berlin"
+severity = "critical"
+labels = { team = "db" }
+
+[[probe]]
+name = "shop"
+env = "prod"
+url = "https://shop.example.net/health"
+status = 204
+down_after = 5
+"""
+
+
+def test_a_whole_file() -> None:
+    settings = parse_alerts(GOOD)
+    first, second = settings.routes
+    assert (first.channel, first.group_by, first.wait, first.go_on) == (
+        "web",
+        ("env", "host"),
+        10,
+        True,
+    )
+    assert (second.channel, second.group_by, second.go_on) == ("rest", ("env", "alertname"), False)
+    assert settings.channels == ("ops", "web", "rest")
+    assert settings.limits()["probe/shop"].down_after == 5
+    assert settings.limits()["probe/shop"].up_after == 2
+    assert settings.probe[0].identity.title() == "http probe=shop in prod"
+    assert settings.checkin[0].identity.get("team") == "db"
+    assert [str(rule) for rule in settings.rules] == [
+        'alertname=silent mutes app=~".+" with the same env, host',
+        "alertname=silent env=prod host=gw-1.example.net mutes alertname=silent env=prod"
+        " with the same env",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ('channel = "ops"\n\n[flapping\n', 3, "it is not valid TOML"),
+        ("channel = \"ops\"\nx = '''\n\nno end", 4, "it is not valid TOML"),
+        ('channel = "ops"\nchannnel = "x"\n', 2, "did you mean channel?"),
+        ('channel = "ops"\n\n[flapping]\nhigh = 30\nlow = "x"\n', 5, "flapping.low"),
+        (
+            'channel = "ops"\n[flapping]\nhigh = 10\nlow = 20\n',
+            2,
+            "a high that is at least the low",
+        ),
+        ('channel = "ops"\ngroup_wait = "soon"\n', 2, "a length of time such as 30s"),
+        (
+            'channel = "ops"\n[[route]]\nchannel = "a"\ngroup_by = [\n  "env",\n  "host",\n]\n'
+            '[[route]]\n# a comment\nmatch = "env>prod"\nchannel = "b"\n',
+            10,
+            "“env>prod” is no matcher",
+        ),
+        ('channel = "ops"\n[[route]]\nchanel = "a"\n', 3, "did you mean channel?"),
+        ('channel = "ops"\n[[route]]\ncontinues = true\n', 3, "one of channel, continue,"),
+        ('channel = "ops"\n[[checkin]]\nname = "a"\n', 2, "either every or cron"),
+        ('channel = "ops"\n[[checkin]]\nname = "a"\ncron = "* *"\n', 4, "five fields"),
+        (
+            'channel = "ops"\n' + 2 * '[[probe]]\nname = "a"\ntcp = "h:1"\n',
+            2,
+            "a is there twice",
+        ),
+        ('channel = "ops"\n[[probe]]\nname = "a"\ncommand = ["x"]\n', 2, "a probe with a host"),
+        (
+            'channel = "ops"\n[[maintenance]]\nmatch = "env=prod"\nreason = "x"\n',
+            2,
+            "either start and a later end, or cron and length",
+        ),
+        ("[flapping]\nhigh = 30\n", 0, "channel: is not set"),
+        ('channel = "ops"\n[[inhibit]]\nsource = "a=b"\n', 2, "inhibit.0.target: is not set"),
+        ('channel = "ops"\n[gateways]\n"prod" = "a b"\n', 3, "gateways.prod"),
+        ('channel = "ops"\n[[checkin]]\nname = "a"\nevery = "1h"\ntoken = 5\n', 5, "its value"),
+    ],
+)
+def test_an_error_names_file_line_and_reason(text: str, line: int, reason: str) -> None:
+    """A bad file is refused with the file, the line, and what it must be."""
+    with pytest.raises(SettingsError) as caught:
+        parse_alerts(text, "alerts.toml")
+    said = str(caught.value)
+    assert said.startswith(f"alerts.toml, line {line}: " if line else "alerts.toml: "), said
+    assert reason in said, said
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_alerts(tmp_path / "alerts.toml")
+    (tmp_path / "alerts.toml").write_text(GOOD)
+    assert load_alerts(tmp_path / "alerts.toml") == parse_alerts(GOOD)
