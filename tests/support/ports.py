@@ -12,7 +12,7 @@ _RANGE = range(20000, 32000)
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on."""
-    for port in random.sample(_RANGE, 200):
+    for port in random.SystemRandom().sample(_RANGE, 200):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
