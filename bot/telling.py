@@ -175,7 +175,7 @@ class Teller:
         if job.command in (board.DAY, board.NOTICE):
             return board.posts(job)
         command = self._command(job)
-        tails = await self._tails(job, command)
+        tails = await self._tails(job, command, runs)
         try:
             return wanted(job, command, runs, tails, self._sight)
         except Exception:
@@ -183,9 +183,11 @@ class Teller:
             log.exception("a command cannot say how it went", job=job.id, command=job.command)
             return wanted(job, UnknownCommand(), runs, tails, self._sight)
 
-    async def _tails(self, job: Job, command: Command) -> Mapping[str, Tail]:
-        if not command.changes:
-            return {}
+    async def _tails(
+        self, job: Job, command: Command, runs: Sequence[RunRecord]
+    ) -> Mapping[str, Tail]:
+        if not command.changes or not any(run.sequence for run in runs):
+            return {}  # who was not heard yet has said nothing, and the look is a costly one
         return await self._store.ledger.tails(job.id, TAIL)
 
     async def _rows_of(self, job: str) -> Mapping[str, PostRow]:

@@ -22,7 +22,7 @@ class Broker(RabbitmqBroker):  # type: ignore[misc, unused-ignore]
 
 def main(url: str, threads: int) -> None:
     logging.disable(logging.WARNING)
-    broker = Broker(url=url, confirm_delivery=True, middleware=[])
+    broker = Broker(url=url, confirm_delivery=True)
     set_broker(broker)
 
     @actor(queue_name=INBOX)  # type: ignore[untyped-decorator, unused-ignore]
