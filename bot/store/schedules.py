@@ -63,6 +63,11 @@ class Schedules:
         )
         return found[0] if len(found) == 1 else None
 
+    async def one(self, name: str) -> Schedule | None:
+        """The schedule of that id, removed or not."""
+        found = await self._found(select(schedules).where(schedules.c.id == name))
+        return found[0] if found else None
+
     async def listed(self, front: str, channel: str = "") -> list[Schedule]:
         """The schedules of a channel, or of all, that were not removed, oldest first."""
         statement = select(schedules).where(schedules.c.front == front)

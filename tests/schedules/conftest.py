@@ -1,0 +1,24 @@
+"""A store of the test's own, and a desk with a timekeeper and a clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bot.policy import Policy
+from bot.store import Store
+from tests.bot.conftest import database, store, template
+from tests.schedules.office import Office
+
+__all__ = ["database", "office", "store", "template"]
+
+
+@pytest.fixture
+def office(store: Store) -> Callable[..., Office]:
+    """Makes an office over the store; several are bots that share it."""
+
+    def make(policy: Policy | None = None) -> Office:
+        return Office(store, policy)
+
+    return make

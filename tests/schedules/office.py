@@ -1,0 +1,127 @@
+"""A desk whose clock is turned by hand, where what is scheduled is fired round by round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from baton.consumer import Extension
+from baton.extensions import Commands
+from baton.messages import Person, Pong
+from bot.desk import Desk
+from bot.front import Reply
+from bot.jobs import Place
+from bot.people import Profile
+from bot.policy import Policy
+from bot.roster import Roster
+from bot.schedules.schedule import Firing, Observation, Schedule
+from bot.scheduling import HOUSE
+from bot.store import Store
+from bot.timekeeping import Timekeeper
+from commands.servers import Servers
+from tests.bot.build import ANN, OPS, Hail, Ship
+from tests.bot.world import beat, facts, no_groups
+
+COMMANDS = Commands([Extension(Ship), Extension(Hail), Extension(Servers), *HOUSE])
+T0 = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
+HOSTS = ("web-1", "web-2")
+
+
+class Clock:
+    """The time, as it is told."""
+
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def goes(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class People:
+    """Who is in the chat. Keeps bot.people.Directory."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, frozenset[str]] = {}
+        self.gone: set[str] = set()
+        self.zone = "Europe/Kyiv"
+
+    async def groups_of(self, user: str) -> frozenset[str]:
+        return self.groups.get(user, frozenset())
+
+    async def profile(self, user: str) -> Profile:
+        return Profile(self.zone, user in self.gone)
+
+
+class Office:
+    """A bot's desk and timekeeper over `store`, without the rest of the bot."""
+
+    def __init__(
+        self, store: Store, policy: Policy | None = None, clock: Clock | None = None
+    ) -> None:
+        self.clock = clock or Clock()
+        self.store = store
+        self.people = People()
+        self.seen: list[Observation] = []
+        self.woken: list[str] = []
+        self._asks = 0
+        store.schedules._clock = self.clock
+        roster = Roster(self.clock)
+        for host in HOSTS:
+            roster.hear(beat(host))
+        self.desk = Desk(
+            store,
+            COMMANDS,
+            policy or Policy(),
+            roster,
+            wake=self.woken.append,
+            clock=self.clock,
+        )
+        self.desk.people["slack"] = self.people
+        self.keeper = Timekeeper(self.desk, self.seen.append)
+
+    async def ask(self, text: str, asker: Person = ANN, place: Place = OPS) -> Reply:
+        self._asks += 1
+        key = f"ask/{id(self)}/{self._asks}"
+        return await self.desk.ask(text, asker=asker, groups=no_groups, place=place, key=key)
+
+    async def scheduled(self, words: str) -> Schedule:
+        """The schedule that ann makes with `words`."""
+        reply = await self.ask(f"schedule {words}")
+        assert reply.ok, reply.text
+        return (await self.store.schedules.listed("slack"))[-1]
+
+    async def now(self, schedule: Schedule) -> Schedule:
+        """`schedule` as it is now, removed or not."""
+        found = await self.store.schedules.one(schedule.id)
+        assert found is not None
+        return found
+
+    async def history(self, schedule: Schedule) -> list[Firing]:
+        """Its firings, oldest first."""
+        return (await self.store.schedules.history(schedule.id, 10_000))[::-1]
+
+    async def answer(self, firing: Firing, *hosts: str) -> None:
+        """These servers (all, if none is named) answer the ping of `firing`."""
+        pongs = [Pong(job=firing.job, request="r", facts=facts(host)) for host in hosts or HOSTS]
+        await self.store.ledger.hear(pongs, self.clock())
+
+    async def passes(self, seconds: float, every: float = 1.0, answers: bool = True) -> None:
+        """Time goes by, round by round; the servers answer at once."""
+        for _ in range(round(seconds / every)):
+            self.clock.goes(every)
+            await self.keeper.round()
+            if answers:
+                await self.answer_all()
+                await self.keeper.round()
+
+    async def answer_all(self) -> None:
+        for schedule in await self.store.schedules.listed("slack"):
+            for firing in await self.store.schedules.history(schedule.id, 3):
+                if firing.job and firing.ended is None:
+                    await self.answer(firing)
+
+
+Make = Callable[..., Office]

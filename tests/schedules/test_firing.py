@@ -1,0 +1,262 @@
+"""What becomes of each time of a schedule: run once, skipped, queued, missed, refused; and seen."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from baton.messages import State
+from bot.policy import Policy, Rule
+from bot.schedules.board import DAY, NOTICE
+from bot.schedules.deciding import outcome_of
+from tests.bot.build import ANN, OPS, run
+from tests.schedules.office import T0, Make, Office
+
+ONLY_GROUP = Policy([Rule(who=("S_OPS",), environments=("prod",))])
+
+
+async def shown(office: Office, command: str) -> list[str]:
+    """The texts of the posts of that kind that are in the ledger."""
+    found = [await office.store.ledger.job(job) for job in dict.fromkeys(office.woken)]
+    return [
+        str(one[0].arguments.get("text") or one[0].arguments.get("counts"))
+        for one in found
+        if one is not None and one[0].command == command
+    ]
+
+
+async def test_each_time_is_one_job(office: Make) -> None:
+    """A firing is a job of the owner's, in the channel, under the post of the day; it is kept."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 10s")
+    await it.passes(35)
+    history = await it.history(schedule)
+    assert [firing.nominal for firing in history] == [
+        T0 + timedelta(seconds=n) for n in (10, 20, 30)
+    ]
+    assert [firing.outcome for firing in history] == ["succeeded"] * 3
+    jobs = await it.store.ledger.recent(100)
+    assert sorted(job.id for job in jobs) == sorted(firing.job for firing in history)
+    assert {job.asked_by.id for job in jobs} == {"U_ANN"}
+    assert len({job.under for job in jobs}) == 1
+    assert [entry.verdict for entry in await it.store.audit.recent(4)] == ["allowed"] * 4
+    assert await shown(it, DAY) == ["3 succeeded"]
+    assert [seen.good for seen in it.seen] == [True] * 3
+
+
+async def test_a_run_that_has_not_ended_is_not_run_over(office: Make) -> None:
+    """By default what comes while it runs is skipped, and the history says which run was in the
+    way."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 10s")
+    await it.passes(31, answers=False)
+    first, *rest = await it.history(schedule)
+    assert [firing.verdict for firing in rest] == ["skipped", "skipped"]
+    assert first.job in rest[0].reason
+    await it.answer(first)
+    await it.passes(10)
+    assert [firing.verdict for firing in await it.history(schedule)][3:] == ["started"]
+
+
+async def test_one_waits_where_that_is_wanted(office: Make) -> None:
+    """`overlap queue`: one time waits for the run before it, the others are skipped."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 10s overlap queue one")
+    await it.passes(31, answers=False)
+    verdicts = [firing.verdict for firing in await it.history(schedule)]
+    assert verdicts == ["started", "queued", "skipped"]
+    await it.answer((await it.history(schedule))[0])
+    await it.keeper.round()
+    verdicts = [firing.verdict for firing in await it.history(schedule)]
+    assert verdicts == ["started", "started", "skipped"]
+
+
+async def test_runs_may_go_on_side_by_side(office: Make) -> None:
+    """`overlap allow`."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 10s overlap allow")
+    await it.passes(31, answers=False)
+    assert [firing.verdict for firing in await it.history(schedule)] == ["started"] * 3
+
+
+async def test_what_was_missed_is_run_once(office: Make) -> None:
+    """After a time without a bot the last time is made up, the others are recorded as missed."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 1m")
+    await it.passes(305, 305)
+    missed, run = await it.history(schedule)
+    assert (missed.verdict, missed.count, missed.nominal) == (
+        "missed",
+        4,
+        T0 + timedelta(minutes=1),
+    )
+    assert missed.until == T0 + timedelta(minutes=4)
+    assert "nobody was there" in missed.reason
+    assert (run.verdict, run.nominal) == ("started", T0 + timedelta(minutes=5))
+
+
+async def test_what_is_too_late_is_not_run(office: Make) -> None:
+    """Past the catch-up window it is recorded as missed, and watchers are told."""
+    it = office()
+    schedule = await it.scheduled("hail prod at 10:00 catch-up 5m")
+    await it.passes(3600 + 301, 3600 + 301)
+    (missed,) = await it.history(schedule)
+    assert (missed.verdict, missed.count) == ("missed", 1)
+    assert await it.store.ledger.recent() == []
+    assert [(seen.good, seen.text.startswith("missed")) for seen in it.seen] == [(False, True)]
+    assert (await it.now(schedule)).nominal == T0 + timedelta(days=1, hours=1)
+
+
+async def test_years_of_absence_cost_little(office: Make) -> None:
+    """However many times were missed they are one row, and the grid is kept."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 10s")
+    it.clock.now = T0 + timedelta(days=400, seconds=3)
+    await it.keeper.round()
+    missed, run = await it.history(schedule)
+    assert missed.count > 500
+    assert "more than" in missed.reason
+    assert run.nominal == T0 + timedelta(days=400)
+
+
+async def test_permission_is_asked_at_each_firing(office: Make) -> None:
+    """Who could when it was saved and cannot now is refused, by name of the rule; once they can
+    again it goes on."""
+    it = office(ONLY_GROUP)
+    it.people.groups["U_ANN"] = frozenset({"S_OPS"})
+    reply = await it.desk.ask(
+        "schedule hail prod every 10s",
+        asker=ANN,
+        groups=lambda: it.people.groups_of("U_ANN"),
+        place=OPS,
+        key="k",
+    )
+    assert reply.ok, reply.text
+    (schedule,) = await it.store.schedules.listed("slack")
+    await it.passes(10)
+    it.people.groups.clear()
+    await it.passes(20)
+    it.people.groups["U_ANN"] = frozenset({"S_OPS"})
+    await it.passes(10)
+    history = await it.history(schedule)
+    assert [firing.verdict for firing in history] == ["started", "refused", "refused", "started"]
+    assert "no rule allows it" in history[1].reason
+    assert [seen.good for seen in it.seen] == [True, False, False, True]
+    (said,) = await shown(it, NOTICE)
+    assert "You may not hail" in said
+
+
+async def test_who_may_not_ask_saves_nothing(office: Make) -> None:
+    """The refusal is the one that the command itself would get."""
+    it = office(ONLY_GROUP)
+    reply = await it.ask("schedule hail prod every 10s")
+    assert not reply.ok
+    assert "The missing rule is" in reply.text
+    assert await it.store.schedules.listed("slack") == []
+
+
+async def test_who_has_left_has_nothing_run(office: Make) -> None:
+    """All that they scheduled is paused when the first of it is due, and the channel is told
+    once."""
+    it = office()
+    first = await it.scheduled("hail prod every 10s")
+    second = await it.scheduled("ship shop prod at 09:30")
+    it.people.gone.add("U_ANN")
+    await it.passes(30)
+    assert [(await it.now(one)).status for one in (first, second)] == ["paused", "paused"]
+    assert await it.store.ledger.recent() == []
+    (firing,) = await it.history(first)
+    assert (firing.verdict, firing.reason) == ("refused", "ann is no longer here")
+    (said,) = await shown(it, NOTICE)
+    assert first.short in said
+    assert second.short in said
+
+
+async def test_failures_in_a_row_pause_it(office: Make) -> None:
+    """`pause-after 2`: the second failure pauses it, and says so; a success in between counts
+    anew."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 2m pause-after 2")
+    good = (False, True, False, False)
+    for answered in good:
+        await it.passes(120, 120, answers=False)
+        if answered:
+            await it.answer((await it.history(schedule))[-1])
+        else:
+            await it.store.ledger.overdue(it.clock() + timedelta(seconds=110), T0)
+        await it.keeper.round()
+    now = await it.now(schedule)
+    assert (now.status, now.due) == ("paused", None)
+    assert "2 times in a row" in now.note
+    assert [seen.good for seen in it.seen] == list(good)
+    assert any("is paused: 2 times in a row" in said for said in await shown(it, NOTICE))
+
+
+async def test_what_cannot_be_asked_is_said_once(office: Make) -> None:
+    """A command that no longer fits is recorded each time, and said when it is new."""
+    it = office()
+    schedule = await it.scheduled("ship shop prod every 10s")
+    it.desk.commands = type(it.desk.commands)(
+        [each for name, each in it.desk.commands.items() if name != "ship"]
+    )
+    await it.passes(30)
+    assert [firing.verdict for firing in await it.history(schedule)] == ["failed"] * 3
+    (said,) = await shown(it, NOTICE)
+    assert "There is no command “ship”" in said
+
+
+async def test_quiet_shows_what_changes(office: Make) -> None:
+    """Results are shown when they differ from the last; the others are never seen."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 2m quiet")
+    for answered in (True, True, False, False, True):
+        await it.passes(120, 120, answers=False)
+        if answered:
+            await it.answer((await it.history(schedule))[-1])
+        else:
+            await it.store.ledger.overdue(it.clock() + timedelta(seconds=110), T0)
+        await it.keeper.round()
+    jobs = [
+        found[0]
+        for firing in await it.history(schedule)
+        if (found := await it.store.ledger.job(firing.job)) is not None
+    ]
+    assert [job.hidden for job in jobs] == [False, True, False, True, False]
+    assert set(await it.store.ledger.untold()) >= {job.id for job in jobs if not job.hidden}
+    assert all(job.told for job in jobs if job.hidden)
+
+
+async def test_it_ends(office: Make) -> None:
+    """After so many times, after a date, or after its one moment there is nothing more."""
+    it = office()
+    twice = await it.scheduled("hail prod every 10s 2 times")
+    once = await it.scheduled("hail prod in 20s")
+    dated = await it.scheduled("hail prod every 15s until 2026-11-24 at 09:00:40")
+    await it.passes(120)
+    for schedule, times in ((twice, 2), (once, 1), (dated, 2)):
+        assert (await it.now(schedule)).status == "ended"
+        assert len(await it.history(schedule)) == times
+    assert await it.store.schedules.next_due() is None
+
+
+async def test_jitter_moves_a_firing_and_not_its_name(office: Make) -> None:
+    """It is run later by a part of the jitter that does not change, under its own time."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 1m jitter 50s")
+    await it.passes(600, 2)
+    history = await it.history(schedule)
+    assert [firing.nominal for firing in history[:3]] == [
+        T0 + timedelta(minutes=n) for n in (1, 2, 3)
+    ]
+    late = [(firing.at - firing.nominal).total_seconds() for firing in history]
+    assert all(0 <= each <= 52 for each in late)
+    assert len({round(each) for each in late}) > 3
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_has_its_place(state: State) -> None:
+    """Only success is good."""
+    good, text = outcome_of([run(state=state), run("web-2", State.SUCCEEDED)])
+    assert good == (state is State.SUCCEEDED)
+    assert ("web-1" in text) != good
