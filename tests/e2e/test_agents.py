@@ -56,16 +56,22 @@ async def a_request_that_comes_twice(world: World) -> None:
             )
             await exchange.publish(twin, "host.web-1", mandatory=True, timeout=5)
             await until(lambda: world.queued("agent.web-1") == 0)
+            # what the agent makes of it, it has made by the time it answers what came later
+            await world.ann.slash("/ping prod web-1")
+            await world.shows("1 of 1 answered")
 
         await again()
         world.go_on()
-        await world.ends("succeeded")
+        post = world.posts[0]
+        await until(lambda: cards_of(post) == {"web-1": "succeeded"})
         await again()
-        world.agents["web-1"].process.kill()
-        world.agents["web-1"].restart()
+        web = world.agents["web-1"]
+        assert web.process.log.count("event=accepted") == 1
+        web.process.kill()
+        web.restart()
         await again()
-    await world.ends("succeeded")
-    assert world.agents["web-1"].starts == 1
+        assert web.process.log.count("event=accepted") == 0
+    assert (web.starts, cards_of(post)) == (1, {"web-1": "succeeded"})
 
 
 async def nobody_listens(world: World) -> None:

@@ -122,6 +122,7 @@ async def before_it_is_confirmed(world: World) -> None:
         web.freeze(False)
         await world.ends("succeeded")
         await until(lambda: world.queued("agent.web-1") == 0)
+    assert web.log.count("event=accepted") == 1
     assert world.agents["web-1"].starts == 1
 
 

@@ -229,7 +229,10 @@ class World:
 
     def queued(self, queue: str) -> int:
         """How many messages are in a queue of the bus, those that somebody holds included."""
-        return int(self._of_queue(queue, "[{_, N}] = rabbit_amqqueue:info(Q, [messages]), N"))
+        # What the management shows is up to 5 s old: the queue itself is asked.
+        count = "fun rabbit_fifo:query_messages_total/1"
+        ask = f"{{ok, N, _}} = ra:consistent_query(amqqueue:get_pid(Q), {count}), N"
+        return int(self._of_queue(queue, ask))
 
     def unlink(self, queue: str) -> None:
         """Delete a queue of the bus, as an operator would."""
