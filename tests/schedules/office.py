@@ -91,7 +91,9 @@ class Office:
         """The schedule that ann makes with `words`."""
         reply = await self.ask(f"schedule {words}")
         assert reply.ok, reply.text
-        return (await self.store.schedules.listed("slack"))[-1]
+        found = await self.store.schedules.find(reply.text.split()[1].rstrip(":"))
+        assert found is not None
+        return found
 
     async def now(self, schedule: Schedule) -> Schedule:
         """`schedule` as it is now, removed or not."""
