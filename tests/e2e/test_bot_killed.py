@@ -111,6 +111,7 @@ async def before_it_is_confirmed(world: World) -> None:
     """Died with the request on the bus, not knowing so: it is sent twice, and started once."""
     async with Relayed(world) as relay:
         web = world.agents["web-1"].process
+        await until(lambda: world.queued("agent.web-1") == 0)
         web.freeze(True)
         relay.silence(True, answers_only=True)
         await world.ann.slash("/deploy shop prod")
@@ -118,7 +119,7 @@ async def before_it_is_confirmed(world: World) -> None:
         await world.bot_dies()
         assert world.ledger.unsent() == 1
         world.bot()
-        await until(lambda: world.queued("agent.web-1") >= 2, 30)
+        await until(lambda: world.ledger.unsent() == 0, 30)
         web.freeze(False)
         await world.ends("succeeded")
         await until(lambda: world.queued("agent.web-1") == 0)
