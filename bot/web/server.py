@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import structlog
 import uvicorn
@@ -35,10 +36,16 @@ class CannotListen(BatonError):
 
 
 class Patient(H11Protocol):
-    """uvicorn's protocol, with an end to its patience: it would wait for a head for ever."""
+    """uvicorn's protocol, with an end to its patience, as it would wait for a head for ever; and
+    without its access log, as paths and queries hold tokens."""
 
     head_within = HEAD_WITHIN
     _over: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        # `access_log=False` would only silence its logger, until somebody wants to hear that one
+        self.access_log = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Keeps H11Protocol.connection_made."""
@@ -126,7 +133,6 @@ class Web:
             ws="none",
             lifespan="off",
             log_config=None,
-            access_log=False,  # it would hold tokens
             server_header=False,
             proxy_headers=False,
             limit_concurrency=MOST_CONNECTIONS,
