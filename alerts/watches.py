@@ -73,7 +73,7 @@ class Watch:
     @property
     def quiet(self) -> bool:
         """Whether all is well with it and nothing is waited for."""
-        return not (self.bad or self.down or self.bits or self.flapping) and self.due == math.inf
+        return not (self.bad or self.down or self.flapping) and self.due == math.inf
 
     def take(self, bad: bool, at: float, limits: Thresholds, flaps: FlappingTable) -> bool:
         """One more result, at `at`; whether anything in it changed that is worth writing down."""

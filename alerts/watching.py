@@ -164,9 +164,9 @@ class Watching:
         return [
             fingerprint
             for fingerprint, watch in self.watches.items()
-            if watch.quiet
+            if watch.heard < now - FORGET_AFTER
             and not watch.source.startswith((HEARTBEAT, CHECKIN, PROBE))
-            and watch.heard < now - FORGET_AFTER
+            and watch.quiet
         ]
 
     def wake_at(self) -> float:

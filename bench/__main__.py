@@ -6,7 +6,7 @@ import importlib
 import subprocess
 import sys
 
-PROGRAMS = ("consume", "path", "ping", "slack", "idle", "growth")
+PROGRAMS = ("consume", "path", "ping", "slack", "idle", "growth", "alerts")
 
 
 def main(words: list[str]) -> int:

@@ -66,7 +66,6 @@ class World:
     settings: AlertSettings = field(default_factory=lambda: config())
     engine: Engine = field(init=False)
     now: float = 0.0
-    rows: Rows = field(default_factory=Rows)
     heard: list[tuple[float, Bulletin]] = field(default_factory=list)
     """The messages, and when each was first shown."""
     posts: dict[str, Bulletin] = field(default_factory=dict)
@@ -80,6 +79,9 @@ class World:
         self.engine = Engine(self.settings)
         self._acts: list[tuple[float, int, Callable[[], object]]] = []
         self._wants: list[Want] = []
+        self._rows = Rows()
+        self._known: set[tuple[str, int]] = set()
+        self._unwritten: list[Changes] = []
 
     def at(self, when: float, *acts: Callable[[World], object]) -> None:
         """Do this so many seconds into the story."""
@@ -132,13 +134,20 @@ class World:
                 self.edits.append((self.now, bulletin))
             assert load(Bulletin, dump(bulletin)) == bulletin
             self.posts[bulletin.key] = bulletin
-        known = {(one.fingerprint, one.number) for one in self.rows.episodes}
         for key, episode in changes.episodes.items():
-            self.opened += key not in known
+            self.opened += key not in self._known
             self.resolved += not episode.firing
-        self.rows = applied(self.rows, [changes])
+            self._known.add(key)
+        self._unwritten.append(changes)
         assert len(self.engine.firing()) == self.opened - self.resolved
         return changes
+
+    @property
+    def rows(self) -> Rows:
+        """What the database holds."""
+        self._rows = applied(self._rows, self._unwritten)
+        self._unwritten.clear()
+        return self._rows
 
     def _pass(self, until: float) -> None:
         for _ in range(100_000):
