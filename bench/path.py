@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,8 +36,8 @@ from bot.sending import Sender
 from bot.store import Store
 from tests.support.wait import until
 
-FQDN = "web-1.example.net"
 IN_FLIGHT = 100
+_names = itertools.count(1)
 BATON, BARE = "Baton: ask → ledger", "bare aio-pika: request → reply"
 Ask = Callable[[], Awaitable[None]]
 
@@ -60,6 +61,8 @@ async def baton(url: str) -> AsyncIterator[Ask]:
     waiting: dict[str, asyncio.Future[None]] = {}
     early: set[str] = set()
     asked: list[str] = []
+    # a new one each time: what the last agent had not acknowledged when it was killed is not ours
+    fqdn = f"web-{next(_names)}.example.net"
 
     def heard(job: str) -> None:
         future = waiting.pop(job, None)
@@ -75,19 +78,18 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             hearing = Hearing(store, channel, roster, heard)
             await hearing.start()
             stack.push_async_callback(hearing.stop)
-            argv = (*harness.program("bench.peers.agent"), url, FQDN, place / "journal.sqlite")
-            agent = await stack.enter_async_context(harness.process(*argv))
-            await agent.line()
+            argv = (*harness.program("bench.peers.agent"), url, fqdn, place / "journal.sqlite")
+            await stack.enter_async_context(harness.process(*argv))
             sender = Sender(store, channel, lambda job: None, poll=0.5)
             sending = asyncio.create_task(sender.run())
             stack.callback(sending.cancel)
             commands = Commands([Extension(Touch, TouchConsumer), *HOUSE])
             desk = Desk(store, commands, Policy((), {}), roster, wake=lambda job: sender.wake())
-            await until(roster.servers, 20)
+            await until(lambda: any(one.facts.host == fqdn for one in roster.servers()), 20)
 
             async def ask() -> None:
                 reply = await desk.ask(
-                    f"touch prod --host {FQDN}",
+                    f"touch prod --host {fqdn}",
                     asker=Person(id="U_ANN", name="ann"),
                     groups=no_groups,
                     place=Place("terminal", "C_OPS"),
@@ -112,6 +114,7 @@ async def baton(url: str) -> AsyncIterator[Ask]:
 async def bare(url: str) -> AsyncIterator[Ask]:
     """A request whose reply is decoded, over bare aio-pika."""
     waiting: dict[str, asyncio.Future[None]] = {}
+    host = "web-1.example.net"
     connection = await aio_pika.connect_robust(url)
     async with connection:
         channel = await connection.channel(on_return_raises=True)
@@ -130,9 +133,9 @@ async def bare(url: str) -> AsyncIterator[Ask]:
             request = Request(
                 job=new_id(),
                 command="touch",
-                arguments={"environment": "prod", "host": FQDN},
+                arguments={"environment": "prod", "host": host},
                 environment="prod",
-                host=FQDN,
+                host=host,
                 deadline=now() + timedelta(minutes=1),
                 requester=Person(id="U_ANN", name="ann"),
             )
@@ -148,6 +151,8 @@ async def bare(url: str) -> AsyncIterator[Ask]:
             await worker.line()
             await replies.consume(replied)
             yield ask
+        for name in (INBOX, replies.name):
+            await channel.queue_delete(name)
 
 
 async def measure(

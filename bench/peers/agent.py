@@ -1,5 +1,5 @@
 """An agent of Baton's with one command that does nothing but say so: python -m bench.peers.agent
-URL FQDN [JOURNAL]. Prints `ready` when it consumes."""
+URL FQDN [JOURNAL]."""
 
 from __future__ import annotations
 
@@ -42,10 +42,8 @@ async def main(url: str, fqdn: str, file: str | None) -> None:
     journal: Journal = await SqliteJournal.open(Path(file)) if file else MemoryJournal()
     server = Server(ENVIRONMENT, fqdn, ("shop",))
     channel = await connect(url, name=f"baton agent {fqdn}")
-    await channel.wait_up()
     service = Service(channel, server, [TouchConsumer(server)], journal, most_runs=10_000)
     service.stop_on_signals()
-    print("ready", flush=True)
     await service.run()
 
 
