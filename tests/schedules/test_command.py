@@ -1,0 +1,184 @@
+"""`/schedule`, as people use it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from baton.messages import Person
+from bot.jobs import Place
+from bot.policy import EnvironmentTable, Policy
+from bot.scheduling import ScheduleCommand
+from tests.bot.build import OPS
+from tests.schedules.office import T0, Make
+
+BEN = Person(id="U_BEN", name="ben")
+SHUT = Policy(environments={"prod": EnvironmentTable(protected=True)})
+
+
+async def test_the_next_times_are_shown_and_nothing_is_asked(office: Make) -> None:
+    """What was understood and the next three times, on the clocks of the one who asked."""
+    it = office()
+    reply = await it.ask("schedule hail prod weekdays at 9am")
+    assert reply.ok
+    schedule = (await it.store.schedules.listed("slack"))[0]
+    assert reply.text == (
+        f"Schedule {schedule.short}: hail prod, weekdays at 09:00 Europe/Kyiv.\n"
+        "Next: Wed 2026-11-25 09:00, Thu 2026-11-26 09:00, Fri 2026-11-27 09:00 (Europe/Kyiv)"
+    )
+    it.people.zone = ""
+    reply = await it.ask("schedule hail prod at 09:00")
+    assert "Your time zone is not known, so these are UTC" in reply.text
+
+
+async def test_options_of_the_command_stay_with_it(office: Make) -> None:
+    """What stands before the time is the command's, what stands after it the schedule's."""
+    it = office()
+    schedule = await it.scheduled("ship shop prod --ref v2 weekdays at 9am --overlap=allow quiet")
+    assert schedule.words == "ship shop prod --ref v2"
+    assert schedule.timing.rules.quiet
+
+
+async def test_of_two_readings_the_one_that_makes_sense(office: Make) -> None:
+    """An environment may be called as a day is: then the time begins after it."""
+    it = office()
+    reply = await it.ask("schedule hail weekdays at 09:00")
+    assert "No server was ever heard in “weekdays”" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("", "There is no time in it"),
+        ("hail prod", "There is no time in it"),
+        ("every 5m hail prod", "First the command, then when"),
+        ("hail prod every 5", "5 of what?"),
+        ("hail prod at 9", "could be morning or evening"),
+        ("hial prod every 5m", "There is no command “hial”. Did you mean hail?"),
+        ("hail every 5m", "ENVIRONMENT is missing."),
+        ("hail prdo every 5m", "Did you mean prod?"),
+        ("servers every 5m", "is answered by the bot itself"),
+        ("schedule hail prod every 5m", "is answered by the bot itself"),
+        ("pause", "Which schedule? /schedule pause ID"),
+        ("show 0000", "There is no schedule 0000"),
+        ("resume ../x", "There is no schedule ../x"),
+    ],
+)
+async def test_what_is_wrong_saves_nothing(office: Make, words: str, problem: str) -> None:
+    """One message that says what was wrong; nothing is kept but the ask."""
+    it = office()
+    reply = await it.ask(f"schedule {words}")
+    assert not reply.ok
+    assert problem in reply.text
+    assert await it.store.schedules.listed("slack") == []
+    assert (await it.store.audit.recent(1))[0].verdict == "unusable"
+
+
+async def test_the_same_ask_twice_is_one_schedule(office: Make) -> None:
+    """What a front end delivers twice is kept once."""
+    it = office()
+    for _ in range(2):
+        reply = await it.desk.ask(
+            "schedule hail prod every 5m", asker=BEN, groups=_none, place=OPS, key="same"
+        )
+        assert reply.ok
+    assert len(await it.store.schedules.listed("slack")) == 1
+
+
+async def test_pause_with_a_reason_and_resume(office: Make) -> None:
+    """While it is paused nothing is fired nor counted as missed; it goes on where it is then."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 1m")
+    assert (await it.ask(f"schedule pause {schedule.short} because the disk is full")).ok
+    await it.passes(600, 60)
+    assert await it.history(schedule) == []
+    shown = await it.ask(f"schedule show {schedule.short}")
+    assert "It is paused: ann: the disk is full" in shown.text
+    again = await it.ask(f"schedule pause {schedule.short}")
+    assert "is paused already" in again.text
+    reply = await it.ask(f"schedule resume {schedule.short}")
+    assert reply.text.startswith("It goes on: hail prod, every 1m")
+    await it.passes(60)
+    (firing,) = await it.history(schedule)
+    assert firing.nominal == T0 + timedelta(minutes=11)
+
+
+async def test_run_now(office: Make) -> None:
+    """It is run at once by who says so, beside its times; not over a run that has not ended."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 1h")
+    reply = await it.ask(f"schedule run {schedule.short}", asker=BEN)
+    found = await it.store.ledger.job(reply.job)
+    assert found is not None
+    assert found[0].asked_by == BEN
+    assert not (await it.ask(f"schedule run {schedule.short}")).ok
+    await it.answer_all()
+    await it.passes(3600, 3600)
+    by_hand, timed = await it.history(schedule)
+    assert (by_hand.by, timed.nominal) == ("ben", T0 + timedelta(hours=1))
+    told = await it.ask(f"schedule history {schedule.short}")
+    assert told.answer is not None
+    assert [row[3] for row in told.answer.rows] == ["", "run by ben"]
+
+
+async def test_remove(office: Make) -> None:
+    """It is gone from the list and fires no more; whoever looks by its id is told so."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 10s")
+    assert (await it.ask(f"schedule remove {schedule.short}")).text.startswith("Removed: hail prod")
+    await it.passes(30)
+    assert await it.history(schedule) == []
+    assert "Nothing is scheduled here" in (await it.ask("schedule list")).text
+    assert not (await it.ask(f"schedule show {schedule.short}")).ok
+
+
+async def test_lists(office: Make) -> None:
+    """Of this channel, of another one, of all."""
+    it = office()
+    await it.scheduled("hail prod every 1h")
+    other = Place("slack", "C_DEV", name="dev")
+    await it.ask("schedule ship shop prod at 09:00", place=other)
+
+    async def listed(words: str) -> list[str]:
+        answer = (await it.ask(f"schedule list {words}")).answer
+        return [] if answer is None else [row[1].partition(",")[0] for row in answer.rows]
+
+    assert await listed("") == ["hail prod"]
+    assert await listed("#dev") == ["ship shop prod"]
+    assert await listed("all") == ["hail prod", "ship shop prod"]
+    assert await listed("#nowhere") == []
+
+
+async def test_who_may_not_ask_for_it_may_not_change_it(office: Make) -> None:
+    """Its owner may, and who may ask for what it asks; others are told which rule is missing."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 1h")
+    it.desk._policy = SHUT
+    for word in ("pause", "remove", "run"):
+        reply = await it.ask(f"schedule {word} {schedule.short}", asker=BEN)
+        assert not reply.ok
+        assert "The missing rule is" in reply.text
+    assert (await it.now(schedule)).status == "active"
+    assert (await it.ask(f"schedule pause {schedule.short}")).ok
+
+
+async def test_what_was_asked_in_a_thread_is_shown_in_the_channel(office: Make) -> None:
+    """A schedule outlives the thread that it was made in."""
+    it = office()
+    await it.ask("schedule hail prod every 10s", place=replace(OPS, thread="1.5"))
+    assert (await it.store.schedules.listed("slack"))[0].place == OPS
+
+
+def test_its_words_are_read_back() -> None:
+    """What it is called is what asks for it, options of what it wraps included."""
+    words = ["ship", "shop", "prod", "--ref", "v2", "mon,thu", "at", "09:00", "--quiet"]
+    command = ScheduleCommand.from_words(words)
+    assert command.words == tuple(words)
+    assert command.title() == "schedule " + " ".join(words)
+    assert ScheduleCommand.from_words(" ".join(words)) == command
+
+
+async def _none() -> frozenset[str]:
+    return frozenset()
