@@ -1,9 +1,12 @@
 """Engine: the whole, composed. What was seen goes in; what to write down and to show comes out.
 
 Use: `observe` whatever is seen, tell `blind` and `seeing` about our own links, pass on what people
-do, and call `tick` when `wake_at` has come or anything was put in. After a restart: `restore` from
-the rows, then `blind("starting")`, and `seeing("starting")` once the links are up, so that nobody
-is called dead for what could not be heard meanwhile. The same goes for a loop that stood still.
+do, and call `tick` when `wake_at` has come or anything was put in, though not more often than a few
+times a second: a tick costs as much as the groups that have changed are large.
+
+After a restart: `restore` from the rows, then `blind("starting")`, and `seeing("starting")` once
+the links are up, so that nobody is called dead for what could not be heard meanwhile. The same goes
+for a loop that stood still.
 """
 
 from __future__ import annotations

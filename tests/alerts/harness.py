@@ -119,7 +119,8 @@ class World:
         self._acts = []
         for when, _, act in acts:
             assert when <= until
-            self._pass(when)
+            if when > self.now:  # what happens at one time is seen together
+                self._pass(when)
             act()
         self._pass(until)
 

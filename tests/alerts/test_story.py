@@ -209,6 +209,18 @@ def test_silence() -> None:
     world.run(until=5000)
 
 
+def test_what_resolves_in_silence_is_never_shown() -> None:
+    """Not in the post of others either; that it is there is said while it fires."""
+    world = World(config(group_by=["env"]))
+    world.at(0, silence("host=web-2", 6000))
+    world.at(10, bad(WEB_1), bad(WEB_2))
+    world.want(Message("ops", "web-1", rows=1), between=(40, 40))
+    world.at(50, lambda world: _says(world, "1 more not shown: silenced by U_ANN: disk"))
+    world.at(100, good(WEB_2))
+    world.run(until=1000)
+    assert "web-2" not in text_of(world.post("web-1"))
+
+
 def test_a_silence_is_lifted() -> None:
     world = World()
     world.at(0, silence("host=web-1", 6000))
@@ -391,7 +403,9 @@ def test_a_storm_makes_five_messages() -> None:
     for count in range(1000):
         severity = "critical" if count == 777 else "warning"
         world.at(count // 20 * 1.2, bad(thing(f"web-{count}"), severity=severity))
+    world.at(31, World.tick, World.restart)
     world.live(until=120)
+    assert world.heard[4][1].content.title.startswith("Alert storm")
     assert len([when for when, _ in world.heard if when < 90]) == 5
     for first, _ in world.heard:
         assert sum(first <= when < first + 60 for when, _ in world.heard) <= 5
@@ -426,6 +440,18 @@ def test_blind_is_not_down() -> None:
     posts = [post for key, post in world.posts.items() if key.startswith("blind/")]
     assert [post.content.state for post in posts] == ["resolved", "resolved"]
     assert "13 min" in posts[0].content.title
+
+
+def test_what_was_not_told_when_we_went_blind_waits_anew() -> None:
+    """It may have resolved unseen, so it is told group_wait after we see again, if it still
+    fires."""
+    world = World()
+    world.at(0, bad(WEB_1), bad(WEB_2))
+    world.at(20, blind())
+    world.at(45, seeing())
+    world.at(50, good(WEB_1))
+    world.want(Message("ops", "web-2"), between=(75, 75))
+    world.run(until=500)
 
 
 def test_a_blink_is_not_worth_a_word() -> None:
