@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from datetime import datetime
 from typing import Any
 from weakref import WeakSet
@@ -77,6 +77,8 @@ class Agent:
         self._api = API(channel)
         self._said: dict[str, int] = {}
         self._changes: dict[str, Any] = {}
+        self._context = copy_context()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         queue = agent_queue(self.host)
@@ -113,6 +115,14 @@ class Agent:
         await self.update(self.requests[-1], state, text)
 
     async def _came(self, delivery: Delivery) -> None:
+        # a bus in memory delivers inside of the life that published: an agent outlives it
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._handled(delivery), context=self._context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
+
+    async def _handled(self, delivery: Delivery) -> None:
         message = decode(delivery.envelope.body)
         await delivery.ack()
         if isinstance(message, Discover):
@@ -234,7 +244,8 @@ class Lives:
 
     def _begun(self, loop: asyncio.AbstractEventLoop, coro: Any, **named: Any) -> Any:
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **named)
-        life = self._now.get()
+        context = named.get("context")
+        life = context.get(self._now) if context is not None else self._now.get()
         if life is not None:
             self._tasks.setdefault(life, WeakSet()).add(task)
         return task
@@ -291,8 +302,10 @@ class Stage:
         lease: float = 2.0,
         front: FakeFront | None = None,
         clock: Callable[[], datetime] = now,
+        before: Callable[[Bot], None] = lambda bot: None,
     ) -> Bot:
-        """A bot that has started, with our chat unless `front` is another."""
+        """A bot that has started, with our chat unless `front` is another; `before` that, what is
+        to be done with it."""
         bot = Bot(
             store or self.store,
             channel or self.channel(),
@@ -304,6 +317,7 @@ class Stage:
         )
         bot.show_in(front or self.front)
         self.bots.append(bot)
+        before(bot)
         await bot.start()
         return bot
 
