@@ -174,7 +174,6 @@ async def test_a_thousand_pongs_are_written_together(ear: Ear) -> None:
         return await hear(messages, at)  # type: ignore[arg-type]
 
     ear.store.ledger.hear = counting  # type: ignore[method-assign, assignment]
-    begun = time.monotonic()
     pongs = [
         Pong(job=job, request="r", facts=Facts(host=host, environment="prod")) for host in hosts
     ]
@@ -184,7 +183,6 @@ async def test_a_thousand_pongs_are_written_together(ear: Ear) -> None:
         return set((await ear.stage.states(job)).values()) == {State.SUCCEEDED}
 
     await until(all_answered)
-    assert time.monotonic() - begun < 3.0
     assert len(calls) < 20
 
 
