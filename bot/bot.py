@@ -8,21 +8,24 @@ import os
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import structlog
 
+from alerts import AlertSettings, Steady
 from baton.api import API
 from baton.channel import Channel, Link
 from baton.errors import BatonError
 from baton.exchanges import DISCOVER, INPUT
 from baton.extensions import Commands
 from baton.messages import Discover, new_id, now
+from bot.alerting import Keeper, Showing
 from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.front import Front
 from bot.hearing import Hearing
-from bot.leader import SECONDS, Leader
+from bot.leader import LEASE, SECONDS, Leader
 from bot.policy import Policy
 from bot.roster import Roster
 from bot.sending import Sender
@@ -75,6 +78,7 @@ class Bot:
         )
         self.timekeeper = Timekeeper(self.desk)
         self.desk.rescheduled = self.timekeeper.wake
+        self.keeper: Keeper | None = None
         self._always: list[asyncio.Task[None]] = []
         self._leading: list[asyncio.Task[None]] = []
         self._listening: asyncio.Task[None] | None = None
@@ -92,6 +96,29 @@ class Bot:
         self._fronts += fronts
         if self.leader.leading:
             self._deliver_to(fronts)
+
+    def alert(
+        self,
+        settings: AlertSettings,
+        *,
+        front: str,
+        eyes: Mapping[str, Callable[[], bool]] = MappingProxyType({}),
+        steady: Steady | None = None,
+    ) -> Keeper:
+        """Have alerts kept by `settings` and shown in the front end called `front`, from the start
+        of this bot on. `eyes` are links of ours beside the bus, each with whether it is up."""
+        self.keeper = Keeper(
+            settings,
+            self.store.alerts,
+            Showing(self.store.alerts, self.store.posts, self._deliveries, front),
+            (LEASE, self.name),
+            {"the message bus": self._hears, **eyes},
+            steady=steady,
+            clock=self._clock,
+        )
+        self.hearing.beaten = self.keeper.heard
+        self.teller.closed = self.keeper.ended
+        return self.keeper
 
     async def start(self) -> None:
         """Begin. Nothing waits for the bus or for leadership: asks are taken at once."""
@@ -129,6 +156,8 @@ class Bot:
             self._task(self._discover(listening), "discovery"),
             self._task(self._prune(), "pruning"),
         ]
+        if self.keeper is not None:
+            self._leading.append(self._task(self.keeper.run(), "alerting"))
 
     async def _end(self) -> None:
         if self._listening is not None:
@@ -145,10 +174,19 @@ class Bot:
             self._deliveries[front.name] = Delivery(
                 front,
                 self.store.posts,
-                self.teller.settled,
+                self._settled,
                 claim=self._lease,
                 clock=self._clock,
             )
+
+    def _settled(self, subject: str) -> None:
+        if self.keeper is None or not self.keeper.settled(subject):
+            self.teller.settled(subject)
+
+    def _hears(self) -> bool:
+        """Whether what servers say reaches us."""
+        listening = self._listening
+        return self.channel.link is Link.UP and listening is not None and listening.done()
 
     def _task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

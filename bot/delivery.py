@@ -17,7 +17,7 @@ import structlog
 
 from baton.messages import now
 from bot.front import Front, FrontError, Gone, Post, Throttled, Uncertain, Unpostable, Unreachable
-from bot.jobs import Job
+from bot.jobs import Subject
 from bot.posts import Budget, Slot, choose
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
@@ -40,8 +40,8 @@ LAST_CALLS = 3.0
 class Delivery:
     """Delivers the posts of one front end, channel by channel, one call at a time in each.
 
-    `settled` is called with a job all of whose posts are as wanted. `claim` and `settles` are in
-    seconds: see CLAIM and SETTLES.
+    `settled` is called with the id of a job, or of another subject, all of whose posts are as
+    wanted. `claim` and `settles` are in seconds: see CLAIM and SETTLES.
     """
 
     def __init__(
@@ -70,21 +70,21 @@ class Delivery:
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._closing = False
 
-    def want(self, job: Job, posts: Iterable[Post], rows: Mapping[str, PostRow]) -> bool:
-        """Have `posts` of `job` shown, as they are now; whether they are already.
+    def want(self, subject: Subject, posts: Iterable[Post], rows: Mapping[str, PostRow]) -> bool:
+        """Have `posts` about `subject` shown, as they are now; whether they are already.
 
         `rows` is what the database knows of them.
         """
-        slots = self._of_job.setdefault(job.id, {})
+        slots = self._of_job.setdefault(subject.id, {})
         for post in posts:
             slot = slots.get(post.key)
             if slot is None:
-                slots[post.key] = self._slot(job, post, rows.get(post.key), slots)
+                slots[post.key] = self._slot(subject, post, rows.get(post.key), slots)
             elif slot.post.digest != post.digest or slot.post.closing != post.closing:
                 if slot.settled:
                     slot.waiting_since = self._monotonic()
                 slot.post = post
-        channel = job.place.channel
+        channel = subject.place.channel
         queue = self._slots.setdefault(channel, {})
         for key, slot in slots.items():
             if slot.settled:
@@ -134,13 +134,15 @@ class Delivery:
         if late:
             await asyncio.wait(late)
 
-    def _slot(self, job: Job, post: Post, row: PostRow | None, others: Mapping[str, Slot]) -> Slot:
+    def _slot(
+        self, subject: Subject, post: Post, row: PostRow | None, others: Mapping[str, Slot]
+    ) -> Slot:
         slot = Slot(
-            job.id,
-            job.place,
+            subject.id,
+            subject.place,
             post,
-            asker=job.asked_by.id,
-            since=job.asked.timestamp(),
+            asker=subject.asker,
+            since=subject.since,
             waiting_since=self._monotonic(),
             given_up=post.parent in others and others[post.parent].given_up,
         )

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from alerts import AlertContent
 from baton.errors import BatonError
 from baton.messages import State
 from baton.outcome import Answer
@@ -69,7 +70,7 @@ class NoticeContent:
     state: State
 
 
-Content = JobContent | OutputContent | NoticeContent
+Content = JobContent | OutputContent | NoticeContent | AlertContent
 
 
 @dataclass(frozen=True, slots=True)

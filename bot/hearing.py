@@ -51,6 +51,8 @@ class Hearing:
         self._beats: Batcher[Heartbeat, None] = Batcher(self._keep, most=1000)
         self._subscriptions: list[Subscription] = []
         self._stopping = asyncio.Event()
+        self.beaten: Callable[[Heartbeat], None] = lambda beat: None
+        """Called with each heartbeat."""
         self.heard: Counter[str] = Counter()
         """How many messages came, by type."""
 
@@ -105,6 +107,7 @@ class Hearing:
             return
         self.heard[message.type] += 1
         self._roster.hear(message)
+        self.beaten(message)
         await delivery.ack()
         await self._beats.submit(message)
 

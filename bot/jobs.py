@@ -33,6 +33,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What posts are about, such as a job. `since`, in Unix seconds, is when it began: none of its
+    posts is older. `asker` is told if it cannot be shown; empty if nobody asked for it."""
+
+    id: str
+    place: Place
+    since: float
+    asker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One ask. `key` is what the front end calls the ask itself: the same key twice is the same
     ask."""
@@ -57,6 +68,11 @@ class Job:
     """The job under whose post it is shown, if it has none of its own in the channel."""
     hidden: bool = False
     """Nothing of it is shown, or not yet."""
+
+    @property
+    def subject(self) -> Subject:
+        """As its posts are about it."""
+        return Subject(self.id, self.place, self.asked.timestamp(), self.asked_by.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -63,6 +63,8 @@ class Teller:
         self._open: dict[str, _Told] = {}
         self._waiting: dict[str, set[str]] = {}
         """Of a job whose post is not there yet, those that are to be shown under it."""
+        self.closed: Callable[[Job, Sequence[RunRecord]], None] = lambda job, runs: None
+        """Called with each job that changes servers when it has ended; now and then once more."""
         self.ended: Counter[str] = Counter()
         """How many runs were shown to have ended, by final state."""
 
@@ -134,7 +136,7 @@ class Teller:
         if job.told or job.hidden:
             self._close(job.id)
             return
-        self._open[job.id] = _Told(job.revision, ended=job.closed is not None)
+        self._note(job, runs)
         delivery = self._deliveries.get(job.place.front)
         if delivery is None:
             # left alone until it changes: a bot that has its front end will tell it
@@ -147,7 +149,7 @@ class Teller:
             job = replace(job, place=replace(job.place, thread=thread))
         posts = await self._wanted(job, runs)
         rows = {} if delivery.knows(job.id) else await self._rows_of(job.id)
-        shown = delivery.want(job, posts, rows)
+        shown = delivery.want(job.subject, posts, rows)
         if (
             shown
             and job.closed is not None
@@ -155,6 +157,13 @@ class Teller:
         ):
             self.ended.update(run.state.value for run in runs)
             self._close(job.id)
+
+    def _note(self, job: Job, runs: Sequence[RunRecord]) -> None:
+        """Job `job` is open, or was until now."""
+        before = self._open.get(job.id)
+        after = self._open[job.id] = _Told(job.revision, ended=job.closed is not None)
+        if after.ended and not (before and before.ended) and self._command(job).changes:
+            self.closed(job, runs)
 
     def _close(self, job: str) -> None:
         self._open.pop(job, None)

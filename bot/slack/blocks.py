@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from alerts import AlertContent
 from baton.messages import State
 from bot.front import Button, Content, JobContent, OutputContent, Row
+from bot.slack.alerts import alert_sections, alert_text
 from bot.slack.text import SECTION, clean, code, cut, escaped, person, tail
 
 Block = dict[str, Any]
@@ -45,6 +47,9 @@ def blocks(content: Content, mark: str, *, plan: bool = True) -> list[Block]:
         return _job(content, mark, plan)
     if isinstance(content, OutputContent):
         return _output(content, mark)
+    if isinstance(content, AlertContent):
+        pages = alert_sections(content)
+        return [_markdown(page, f"w-{mark}-{at}") for at, page in enumerate(pages)]
     return [_section(content.text, f"n-{mark}")]
 
 
@@ -59,9 +64,11 @@ def fallback(content: Content) -> str:
         words = f"{content.title} ({content.state.value}): {content.summary}"
     elif isinstance(content, OutputContent):
         words = f"{content.host} ({content.state.value}): {content.headline}"
+    elif isinstance(content, AlertContent):
+        words = alert_text(content)
     else:
         words = content.text
-    return escaped(_trim(words), 1000) or content.state.value
+    return escaped(_trim(words), 1000) or str(content.state)
 
 
 def bar(percent: int) -> str:

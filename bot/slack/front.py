@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
+from alerts import AlertContent
 from bot.front import Limits, Post
 from bot.jobs import Place
 from bot.slack.blocks import Block, blocks, fallback, has_plan
@@ -55,6 +57,9 @@ class SlackFront:
 
     async def edit(self, place: Place, ref: str, post: Post) -> None:
         """Make the message show `post`. Raises FrontError, Gone if it was deleted."""
+        if isinstance(post.content, AlertContent):
+            # people are called by the first message only
+            post = replace(post, content=replace(post.content, mention=""))
         await self._shown("chat.update", post, channel=place.channel, ts=ref)
 
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:

@@ -3,7 +3,7 @@
 Store.ledger     jobs, runs, outbox, output      Store.servers    what heartbeats said
 Store.posts      which message shows what        Store.audit      who asked what
 Store.leases     which bot does it               Store.envelopes  what was delivered already
-Store.schedules  what is asked when, and fired
+Store.schedules  what is asked when, and fired   Store.alerts     what fires, and is said of it
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Self
 from sqlalchemy import Connection, literal, select
 
 from baton.messages import now
+from bot.store.alerts import Alerts
 from bot.store.audit import Audit
 from bot.store.database import Database, open_database
 from bot.store.envelopes import Envelopes
@@ -52,6 +53,7 @@ class Store:
         self.servers = Servers(database)
         self.audit = Audit(database)
         self.schedules = Schedules(database, clock)
+        self.alerts = Alerts(database)
         self.leases = Leases(database, clock)
         self.envelopes = Envelopes(database, clock)
 
@@ -76,8 +78,9 @@ class Store:
 
     async def prune(self, before: datetime) -> int:
         """Remove the jobs that were closed before `before`, with all that belongs to them; how
-        many; and what schedules fired. The audit stays."""
+        many; and what schedules fired, and alerts that were over. The audit stays."""
         await self.schedules.prune(before)
+        await self.alerts.prune(before)
         return await self.ledger.prune(before)
 
     async def ping(self) -> None:

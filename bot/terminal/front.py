@@ -7,9 +7,11 @@ from typing import Protocol
 
 import structlog
 
+from alerts import AlertContent
 from baton.errors import BatonError
 from bot.front import JobContent, Limits, OutputContent, Post
 from bot.jobs import Place
+from bot.terminal.alerts import alert_lines
 from bot.terminal.lines import Line, lines, style_of
 from bot.terminal.thread import Thread
 
@@ -46,6 +48,7 @@ class TerminalFront:
         self.whole = whole
         self._threads: dict[str, Thread] = {}
         self._shown: set[str] = set()
+        self._alerts: dict[str, AlertContent] = {}
 
     @property
     def open(self) -> list[Thread]:
@@ -80,9 +83,18 @@ class TerminalFront:
             self._show(self._thread(content).job_lines(content))
         elif isinstance(content, OutputContent):
             self._show(await self._output(content))
+        elif isinstance(content, AlertContent):
+            self._alert(post.key, content, apart=bool(post.parent) and not post.broadcast)
         elif not post.broadcast:
             # What is broadcast is in the thread already, and here there is no other channel.
             self._show(lines(content.text, style_of(content.state)))
+
+    def _alert(self, key: str, content: AlertContent, *, apart: bool) -> None:
+        """What stands in a thread beside an alert is its history, all of which was printed when it
+        happened."""
+        if not apart:
+            self._show(alert_lines(content, self._alerts.get(key)))
+            self._alerts[key] = content
 
     def _thread(self, content: JobContent) -> Thread:
         thread = self._threads.setdefault(content.job, Thread(content))

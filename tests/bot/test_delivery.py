@@ -87,7 +87,7 @@ class Desk:
         rows: dict[str, PostRow] = {}
         if not self.delivery.knows(job.id):
             rows = {row.key: row for row in await self.store.posts.of_job(job.id)}
-        return self.delivery.want(job, posts, rows)
+        return self.delivery.want(job.subject, posts, rows)
 
     async def shown(self, *posts: Post, job: Job | None = None) -> None:
         """Return once `posts` are shown."""
@@ -343,7 +343,9 @@ async def test_many_jobs_share_the_edits_and_what_ends_goes_first(
     jobs = [job_of(id=f"many{number}", place=Place("slack", f"C{number}")) for number in range(40)]
 
     def want(job: Job, text: str, closing: bool = False) -> None:
-        delivery.want(job, [Post(job.id, NoticeContent(text, State.RUNNING), closing=closing)], {})
+        delivery.want(
+            job.subject, [Post(job.id, NoticeContent(text, State.RUNNING), closing=closing)], {}
+        )
 
     for job in jobs:
         want(job, "one")

@@ -1,0 +1,176 @@
+"""The keeper drives the engine of alerts while this bot leads.
+
+What is seen waits in the order in which it came; each round gives it to the engine, lets time pass,
+and writes what the engine has decided in one transaction, before anything of it is shown. So
+whoever takes over goes on from there, and nothing is said that is not in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from alerts import AlertSettings, Changes, Engine, Steady
+from alerts.sample import Observation
+from baton.errors import UsageError
+from baton.messages import Heartbeat, now
+from bot.alerting.seeing import beat, results
+from bot.alerting.showing import Showing
+from bot.jobs import Job, RunRecord
+from bot.store.alerts import Alerts
+from bot.store.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+EVERY = 0.1
+"""Seconds between two rounds at least: what comes meanwhile is decided together."""
+LOOK = 0.5
+"""Seconds between two looks at our own links."""
+STALL = 5.0
+"""Seconds for which a round may be late. After that we stood still, and heard nothing."""
+RETRY_AFTER = 0.5
+MOST_WAITING = 100_000
+"""Observations that wait at most, while the database is away at the start: the oldest go."""
+
+STARTING, STALLED, DATABASE = "the bot, which starts", "the bot, which stood still", "the database"
+
+
+class Keeper:
+    """Keeps `settings`. `eyes` are our links by name, each with whether we see by it; `lease` names
+    the lease that this bot leads by, and its holder."""
+
+    def __init__(
+        self,
+        settings: AlertSettings,
+        alerts: Alerts,
+        showing: Showing,
+        lease: tuple[str, str],
+        eyes: Mapping[str, Callable[[], bool]],
+        *,
+        steady: Steady | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.settings = settings
+        self.eyes = dict(eyes)
+        self.showing = showing
+        self._alerts = alerts
+        self._lease = lease
+        self._steady = steady or Steady()
+        self._clock = clock
+        self.engine: Engine | None = None
+        """What decides, while this bot keeps watch."""
+        self.rounds = 0
+        """How often it has decided."""
+        self._unwritten = Changes()
+        self._seen: deque[Observation] = deque(maxlen=MOST_WAITING)
+        self._some = asyncio.Event()
+        self._stale = True
+
+    async def run(self) -> None:
+        """Keep watch, until cancelled or another bot leads."""
+        self.engine, self._unwritten, self._stale = None, Changes(), True
+        self.showing.forget()
+        try:
+            self.engine = await self._restored()
+            await self._watch(self.engine)
+        finally:
+            self.engine = None
+
+    def heard(self, message: Heartbeat) -> None:
+        """A server has sent a heartbeat."""
+        self.observe(beat(message, self._steady.now()))
+
+    def ended(self, job: Job, runs: Sequence[RunRecord]) -> None:
+        """A job that changes servers has ended."""
+        for sample in results(job, runs, self._steady.now()):
+            self.observe(sample)
+
+    def observe(self, seen: Observation) -> None:
+        """Something was seen."""
+        self._seen.append(seen)
+        self._some.set()
+
+    def settled(self, subject: str) -> bool:
+        """The posts about `subject` show what is wanted; whether they are about alerts."""
+        if not self.showing.wants(subject):
+            return False
+        self._stale = True
+        self._some.set()
+        return True
+
+    async def _restored(self) -> Engine:
+        while True:
+            try:
+                rows = await self._alerts.load()
+            except DatabaseUnavailable as error:
+                log.warning("alerts wait for the database", error=str(error))
+                await asyncio.sleep(RETRY_AFTER)
+                continue
+            at = self._steady.now()
+            engine = Engine.restore(self.settings, rows, at)
+            engine.blind(STARTING, at)
+            self._look(engine, at)
+            engine.seeing(STARTING, at)
+            log.info("alerts are watched", watched=len(rows.watches), firing=len(rows.episodes))
+            return engine
+
+    async def _watch(self, engine: Engine) -> None:
+        due = self._steady.now()
+        while True:
+            self._some.clear()
+            at = self._steady.now()
+            if at > due + STALL:
+                log.warning("the bot stood still", seconds=round(at - due, 1))
+                engine.blind(STALLED, due)
+                engine.seeing(STALLED, at)
+            if not await self._round(engine, at):
+                return
+            await asyncio.sleep(EVERY)
+            pause = min(max(engine.wake_at() - self._steady.now(), 0.0), LOOK)
+            due = at + EVERY + pause
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._some.wait(), pause)
+
+    async def _round(self, engine: Engine, at: float) -> bool:
+        """Decide, write, show; whether this bot still leads."""
+        self._look(engine, at)
+        while self._seen:
+            seen = self._seen.popleft()
+            try:
+                engine.observe(seen)
+            except UsageError as error:
+                log.warning("what was seen is not known", reason=str(error))
+        changes = self._unwritten.merged(engine.tick(at, self._steady.skew()))
+        self._unwritten = changes
+        try:
+            if changes:
+                if not await self._alerts.write(changes, self._lease, self._clock()):
+                    log.warning("another bot leads: alerts are not written")
+                    return False
+                self._unwritten = Changes()
+                self._stale = self._stale or bool(changes.bulletins)
+            if self._stale:
+                self._stale = False
+                if not await self.showing.show():
+                    self._stale = True
+        except DatabaseUnavailable as error:
+            log.warning("alerts wait for the database", error=str(error))
+            self._stale = True
+            engine.blind(DATABASE, at)
+            await asyncio.sleep(RETRY_AFTER)
+        else:
+            engine.seeing(DATABASE, self._steady.now())
+        self.rounds += 1
+        return True
+
+    def _look(self, engine: Engine, at: float) -> None:
+        for what, sees in self.eyes.items():
+            if sees():
+                engine.seeing(what, at)
+            else:
+                engine.blind(what, at)

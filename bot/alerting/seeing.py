@@ -1,0 +1,54 @@
+"""What servers say, as the engine of alerts takes it. Pure. `at` is in steady seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alerts.labels import ALERTNAME, LONGEST, Labels
+from alerts.sample import Beat, Sample, Severity
+from baton.messages import Heartbeat, State
+from bot.jobs import Job, RunRecord
+
+LEDGER = "the ledger"
+"""The source of what jobs came to."""
+SAID = 500
+"""Characters of a run's last words that an alert repeats."""
+
+_BAD = frozenset({State.FAILED, State.LOST, State.UNROUTABLE, State.EXPIRED, State.INTERRUPTED})
+_GOOD = frozenset({State.SUCCEEDED})
+
+
+def beat(message: Heartbeat, at: float) -> Beat:
+    """A heartbeat that came at `at`: clocks of servers may be wrong."""
+    facts = message.facts
+    return Beat(facts.host, facts.environment, message.interval, at, message.leaving)
+
+
+def results(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:
+    """What a job that changes servers came to on each: a failure fires until the same succeeds
+    there. What was refused or cancelled says nothing of the server."""
+    samples = []
+    for run in runs:
+        if run.state not in _BAD | _GOOD:
+            continue
+        names = {
+            ALERTNAME: job.command,
+            "env": job.environment,
+            "app": job.app or "",
+            "host": run.host,
+        }
+        labels = Labels.of({name: value[:LONGEST] for name, value in names.items()})
+        last = run.text.strip().rpartition("\n")[2][:SAID]
+        text = f"{run.state.value}: {last}" if last else run.state.value
+        samples.append(
+            Sample(
+                labels,
+                run.state in _BAD,
+                at,
+                text,
+                Severity.WARNING,
+                source=LEDGER,
+                told=True,
+            )
+        )
+    return samples

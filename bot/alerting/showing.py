@@ -1,0 +1,70 @@
+"""From the database to the posts: alerts are shown as jobs are, so they are said once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alerts.bulletin import Bulletin
+from bot.delivery import Delivery
+from bot.front import Post
+from bot.jobs import Place, Subject
+from bot.store.alerts import Alerts, Thread
+from bot.store.posts import Posts
+
+
+class Showing:
+    """Keeps the posts in the front end called `front` equal to what the database wants.
+
+    Nothing is remembered here that the database does not hold.
+    """
+
+    def __init__(
+        self, alerts: Alerts, posts: Posts, deliveries: Mapping[str, Delivery], front: str
+    ) -> None:
+        self._alerts = alerts
+        self._posts = posts
+        self._deliveries = deliveries
+        self._front = front
+        self._wanted: set[str] = set()
+
+    def forget(self) -> None:
+        """Another bot shows from now on."""
+        self._wanted.clear()
+
+    def wants(self, subject: str) -> bool:
+        """Whether this is the subject of posts about alerts."""
+        return subject in self._wanted
+
+    async def show(self) -> bool:
+        """Have everything shown that is not; whether there is a front end to show it in.
+
+        Raises DatabaseUnavailable.
+        """
+        delivery = self._deliveries.get(self._front)
+        if delivery is None:
+            return False
+        told: dict[str, int] = {}
+        for thread in await self._alerts.untold():
+            if await self._shown(thread, delivery):
+                told.update(thread.revisions)
+                if all(one.closing or one.parent for one in thread.bulletins):
+                    self._wanted.discard(thread.subject)
+                    delivery.forget(thread.subject)
+        await self._alerts.mark_told(told)
+        return True
+
+    async def _shown(self, thread: Thread, delivery: Delivery) -> bool:
+        subject = thread.subject
+        self._wanted.add(subject)
+        rows = {}
+        if not delivery.knows(subject):
+            rows = {row.key: row for row in await self._posts.of_job(subject)}
+        place = Place(self._front, thread.bulletins[0].channel)
+        about = Subject(subject, place, thread.since.timestamp())
+        return delivery.want(about, [_post(one) for one in thread.bulletins], rows)
+
+
+def _post(bulletin: Bulletin) -> Post:
+    return Post(
+        bulletin.key, bulletin.content, bulletin.parent, bulletin.broadcast, bulletin.closing
+    )

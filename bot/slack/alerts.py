@@ -1,0 +1,57 @@
+"""Posts about alerts -> Block Kit. A colour stands beside the words, never in their place. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from alerts import AlertContent
+from bot.slack.text import SECTION, clean, escaped
+
+ROOM, ROW = 8_000, 400
+"""Characters of all that is listed, and of one row."""
+_SIGNS = {"firing": "🔴", "flapping": "🟠", "acknowledged": "🟡", "resolved": "🟢", "blind": "⚫"}
+_MENTION = re.compile(r"<?[@!#]?(?:subteam\^)?(?:([UW][A-Z0-9]{5,})|(S[A-Z0-9]{5,}))>?")
+_LOUD = frozenset({"here", "channel"})
+
+
+def alert_text(content: AlertContent) -> str:
+    """The post in a line, for notifications and screen readers."""
+    severity = f", {content.severity}" if content.severity and content.state != "resolved" else ""
+    return f"{content.state}{severity}: {content.title}"
+
+
+def alert_sections(content: AlertContent) -> list[str]:
+    """The post as mrkdwn, in pieces that fit into a section each."""
+    head = f"{_SIGNS.get(content.state, '')} *{escaped(alert_text(content), 500)}*".strip()
+    called = " ".join(map(mention, content.mention.split()))
+    rows = (
+        f"• *{escaped(what, 150)}* {escaped(state, 100)}"
+        + (f"  {escaped(known.replace(chr(10), ' '), ROW)}" if known else "")
+        for what, state, known in content.rows
+    )
+    lines = (escaped(line, ROW) for line in (*content.lines, content.footer) if clean(line).strip())
+    return _paged([f"{head} {called}".strip(), *rows, *lines])
+
+
+def mention(name: str) -> str:
+    """Somebody to be called: a member (U...), a user group (S...), @here or @channel, as Slack
+    calls them; other words stay as they are."""
+    found = _MENTION.fullmatch(name)
+    if found is not None:
+        return f"<@{found[1]}>" if found[1] else f"<!subteam^{found[2]}>"
+    word = name.strip("<>@!")
+    return f"<!{word}>" if word in _LOUD else escaped(name, 100)
+
+
+def _paged(lines: Iterable[str]) -> list[str]:
+    pages = [""]
+    room = ROOM
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        if len(pages[-1]) + len(line) + 1 > SECTION:
+            pages.append("")
+        pages[-1] += ("\n" if pages[-1] else "") + line
+    return pages

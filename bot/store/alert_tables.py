@@ -1,0 +1,64 @@
+"""The tables of alerts. What the engine keeps is its own business: a row of each kind is JSON under
+its key, and only what is looked for has a column.
+
+A change here needs a migration beside it; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, text
+
+from bot.store.tables import metadata
+from bot.store.types import Instant, Json, Key
+
+FIRING = text("ended IS NULL")
+"""Of episodes."""
+UNTOLD_LITE, UNTOLD_GRES = text("told = 0"), text("NOT told")
+"""Of posts, as each database writes it."""
+
+
+def _kept(name: str, *columns: Column[Any]) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("key", Key, primary_key=True),
+        *columns,
+        Column("data", Json, nullable=False),
+    )
+
+
+watches = _kept("alert_watches")
+groups = _kept("alert_groups")
+silences = _kept("alert_silences", Column("until", Instant, nullable=False))
+channels = _kept("alert_channels")
+sight = _kept("alert_sight")
+
+episodes = Table(
+    "alert_episodes",
+    metadata,
+    Column("fingerprint", Key, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("started", Instant, nullable=False),
+    Column("ended", Instant),
+    Column("data", Json, nullable=False),
+    PrimaryKeyConstraint("fingerprint", "number"),
+    Index("alert_episodes_firing", "started", sqlite_where=FIRING, postgresql_where=FIRING),
+    Index("alert_episodes_started", "started"),
+)
+
+bulletins = Table(
+    "alert_posts",
+    metadata,
+    Column("key", Key, primary_key=True),
+    # The post under which it stands, or itself.
+    Column("subject", Key, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("told", Boolean, nullable=False),
+    Index("alert_posts_subject", "subject"),
+    Index("alert_posts_at", "at"),
+    Index("alert_posts_untold", "at", sqlite_where=UNTOLD_LITE, postgresql_where=UNTOLD_GRES),
+)

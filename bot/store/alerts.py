@@ -1,0 +1,223 @@
+"""Alerts: what is watched and what fires, and the posts about it. What the engine has decided is
+written in one transaction with the posts that are wanted for it: both are there, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
+
+from alerts.blind import SightRow
+from alerts.budget import ChannelRow
+from alerts.bulletin import Bulletin
+from alerts.changes import Changes, Rows, dump, load
+from alerts.episodes import Episode
+from alerts.groups import GroupRow
+from alerts.silences import Silence
+from alerts.watches import WatchRow
+from bot.store.alert_tables import (
+    bulletins,
+    channels,
+    episodes,
+    groups,
+    sight,
+    silences,
+    watches,
+)
+from bot.store.database import Database
+from bot.store.sql import upsert
+from bot.store.tables import leases, posts
+
+R = TypeVar("R")
+
+_TOLD = (
+    update(bulletins)
+    .where(bulletins.c.key == bindparam("of_key"), bulletins.c.revision == bindparam("of_revision"))
+    .values(told=True)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A post about alerts and all that stands under it, in the order in which it was first wanted.
+    `since` is when that was first so; `revisions`, by key, say what was read."""
+
+    subject: str
+    since: datetime
+    bulletins: tuple[Bulletin, ...]
+    revisions: Mapping[str, int]
+
+
+class Alerts:
+    """The alerts in `database`. Every method raises DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self) -> Rows:
+        """What an engine goes on from."""
+        return await self._database.read(_load)
+
+    async def write(self, changes: Changes, lease: tuple[str, str], at: datetime) -> bool:
+        """Write `changes` whole, if `lease` (its name, its holder) is held; whether it is.
+
+        A bot that stood still while another took over must not write over what that one wrote.
+        """
+
+        def write(connection: Connection) -> bool:
+            held = select(leases.c.name).where(
+                leases.c.name == lease[0], leases.c.holder == lease[1]
+            )
+            if connection.execute(held.with_for_update()).one_or_none() is None:
+                return False
+            _write(connection, changes, at)
+            return True
+
+        return await self._database.write(write)
+
+    async def untold(self) -> list[Thread]:
+        """What is not shown yet as it is, the oldest first, with all that stands beside it."""
+        return await self._database.read(_untold)
+
+    async def mark_told(self, revisions: Mapping[str, int]) -> None:
+        """These posts are shown, as they were at that revision."""
+        rows = [{"of_key": key, "of_revision": number} for key, number in revisions.items()]
+
+        def mark(connection: Connection) -> None:
+            connection.execute(_TOLD, rows)
+
+        if rows:
+            await self._database.write(mark)
+
+    async def history(self, limit: int = 20) -> list[Episode]:
+        """The last episodes, the newest first."""
+        statement = select(episodes.c.data).order_by(episodes.c.started.desc()).limit(limit)
+
+        def read(connection: Connection) -> list[Episode]:
+            return [load(Episode, data) for data in connection.execute(statement).scalars()]
+
+        return await self._database.read(read)
+
+    async def prune(self, before: datetime) -> None:
+        """Forget episodes and silences that were over before then, and posts as old that are
+        told."""
+
+        def prune(connection: Connection) -> None:
+            connection.execute(delete(episodes).where(episodes.c.ended < before))
+            connection.execute(delete(silences).where(silences.c.until < before))
+            fires = select(episodes.c.started).where(episodes.c.ended.is_(None))
+            oldest = connection.execute(fires.order_by(episodes.c.started).limit(1)).scalar()
+            until = before if oldest is None else min(before, oldest)
+            old = (bulletins.c.at < until, bulletins.c.told, ~bulletins.c.key.like("board/%"))
+            keys = select(bulletins.c.key).where(*old)
+            connection.execute(delete(posts).where(posts.c.key.in_(keys)))
+            connection.execute(delete(bulletins).where(*old))
+
+        await self._database.write(prune)
+
+
+def _load(connection: Connection) -> Rows:
+    firing = select(episodes.c.data).where(episodes.c.ended.is_(None))
+    found = connection.execute(firing.order_by(episodes.c.started)).scalars()
+    return Rows(
+        watches=_all(connection, watches, WatchRow),
+        episodes=tuple(load(Episode, data) for data in found),
+        groups=_all(connection, groups, GroupRow),
+        silences=_all(connection, silences, Silence),
+        channels=_all(connection, channels, ChannelRow),
+        sight=next(iter(_all(connection, sight, SightRow)), SightRow()),
+    )
+
+
+def _all(connection: Connection, table: Table, kind: type[R]) -> tuple[R, ...]:
+    found = connection.execute(select(table.c.data).order_by(table.c.key)).scalars()
+    return tuple(load(kind, data) for data in found)
+
+
+def _write(connection: Connection, changes: Changes, at: datetime) -> None:
+    for table, rows in (
+        (watches, changes.watches),
+        (groups, changes.groups),
+        (channels, changes.channels),
+        (sight, {"sight": changes.sight} if changes.sight else {}),
+    ):
+        _put(connection, table, [{"key": key, "data": dump(row)} for key, row in rows.items()])
+    _put(
+        connection,
+        silences,
+        [
+            {"key": one.id, "until": _moment(one.until), "data": dump(one)}
+            for one in changes.silences.values()
+        ],
+    )
+    _put(connection, episodes, [_episode(one) for one in changes.episodes.values()])
+    _want(connection, changes.bulletins.values(), at)
+
+
+def _put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    insert = upsert(connection, table)
+    key = [column.name for column in table.primary_key.columns]
+    changing = {name: insert.excluded[name] for name in rows[0] if name not in key}
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changing), rows)
+
+
+def _episode(episode: Episode) -> dict[str, Any]:
+    return {
+        "fingerprint": episode.fingerprint,
+        "number": episode.number,
+        "started": _moment(episode.started),
+        "ended": None if episode.ended is None else _moment(episode.ended),
+        "data": dump(episode),
+    }
+
+
+def _want(connection: Connection, wanted: Iterable[Bulletin], at: datetime) -> None:
+    rows = [
+        {
+            "key": one.key,
+            "subject": one.parent or one.key,
+            "at": at,
+            "data": dump(one),
+            "revision": 1,
+            "told": False,
+        }
+        for one in wanted
+    ]
+    if not rows:
+        return
+    insert = upsert(connection, bulletins)
+    again = {
+        "data": insert.excluded.data,
+        "revision": bulletins.c.revision + 1,
+        "told": insert.excluded.told,
+    }
+    statement = insert.on_conflict_do_update(index_elements=[bulletins.c.key], set_=again)
+    connection.execute(statement, rows)
+
+
+def _untold(connection: Connection) -> list[Thread]:
+    news = select(bulletins.c.subject).where(~bulletins.c.told)
+    statement = select(bulletins).where(bulletins.c.subject.in_(news))
+    # what stands under a post comes after it
+    apart = bulletins.c.key != bulletins.c.subject
+    threads: dict[str, list[Any]] = {}
+    for row in connection.execute(statement.order_by(bulletins.c.at, apart, bulletins.c.key)):
+        threads.setdefault(row.subject, []).append(row)
+    return [
+        Thread(
+            subject,
+            rows[0].at,
+            tuple(load(Bulletin, row.data) for row in rows),
+            {row.key: row.revision for row in rows},
+        )
+        for subject, rows in threads.items()
+    ]
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

@@ -1,0 +1,90 @@
+"""What the engine of alerts has decided, in both databases."""
+
+from __future__ import annotations
+
+from alerts import AlertContent, Bulletin, Changes, Episode, Labels, Matchers, Rows, Silence
+from alerts.blind import SightRow
+from alerts.budget import ChannelRow
+from alerts.changes import applied
+from alerts.groups import GroupRow, Member
+from alerts.watches import WatchRow
+from bot.store import Store
+from tests.store.build import T0, later
+
+LEASE = ("desk", "bot")
+WEB = Labels.of(alertname="silent", host="web-1", odd="\0 ü")
+AT = T0.timestamp()
+
+
+async def leads(store: Store) -> None:
+    assert await store.leases.take(*LEASE, 1000.0, T0)
+
+
+def changes() -> Changes:
+    episode = Episode(WEB, 2, AT, text="no heartbeat")
+    group = GroupRow("k", 3, "ops", members=(Member(WEB.fingerprint, "k"),), posted=True)
+    silence = Silence("51", Matchers.parse("env=prod"), AT, AT + 60, "U_ANN", "disk")
+    return Changes(
+        {WEB.fingerprint: WatchRow(WEB.fingerprint, WEB.pairs, gaps=(1.5, 2.0), due=AT + 45)},
+        {(WEB.fingerprint, 2): episode},
+        {"k": group},
+        {"51": silence},
+        {"ops": ChannelRow("ops", (AT,))},
+        SightRow(1, ("the bus",), AT),
+    )
+
+
+def post(key: str, text: str, parent: str = "", *, closing: bool = False) -> Bulletin:
+    return Bulletin(key, "ops", AlertContent(text, "firing"), parent, closing=closing)
+
+
+async def test_what_was_written_is_read_again(store: Store) -> None:
+    """An engine goes on from the database as from memory; episodes that are over stay history."""
+    await leads(store)
+    first = changes()
+    assert await store.alerts.write(first, LEASE, T0)
+    assert await store.alerts.load() == applied(Rows(), [first])
+    episode = first.episodes[WEB.fingerprint, 2]
+    ended = Changes(episodes={(WEB.fingerprint, 2): episode.resolved(AT + 9)})
+    assert await store.alerts.write(ended, LEASE, T0)
+    assert (await store.alerts.load()).episodes == ()
+    assert [one.ended for one in await store.alerts.history()] == [AT + 9]
+
+
+async def test_only_who_leads_writes(store: Store) -> None:
+    """Without the lease nothing of it is written, not even a part."""
+    assert not await store.alerts.write(changes(), LEASE, T0)
+    assert await store.alerts.load() == Rows()
+
+
+async def test_a_post_is_told_as_it_was_read_or_stays_untold(store: Store) -> None:
+    """What changed after it was read is still to be shown, with all that stands in its thread."""
+    await leads(store)
+    posts = {one.key: one for one in (post("a/1/history", "h", "a/1"), post("a/1", "one"))}
+    assert await store.alerts.write(Changes(bulletins=posts), LEASE, T0)
+    (thread,) = await store.alerts.untold()
+    assert [one.key for one in thread.bulletins] == ["a/1", "a/1/history"]
+    assert thread.since == T0
+    again = Changes(bulletins={"a/1": post("a/1", "two", closing=True)})
+    assert await store.alerts.write(again, LEASE, later(9))
+    await store.alerts.mark_told(thread.revisions)
+    (thread,) = await store.alerts.untold()
+    assert [one.content.title for one in thread.bulletins] == ["two", "h"]
+    await store.alerts.mark_told(thread.revisions)
+    assert await store.alerts.untold() == []
+
+
+async def test_what_is_over_is_forgotten_after_its_time(store: Store) -> None:
+    """Old episodes, silences and posts go; what still fires keeps its post."""
+    await leads(store)
+    made = changes()
+    made.bulletins = {"a/1": post("a/1", "one", closing=True)}
+    assert await store.alerts.write(made, LEASE, T0)
+    (thread,) = await store.alerts.untold()
+    await store.alerts.mark_told(thread.revisions)
+    await store.prune(later(3600))
+    assert len((await store.alerts.load()).episodes) == 1
+    assert (await store.alerts.load()).silences == ()
+    assert await store.alerts.write(Changes(bulletins=made.bulletins), LEASE, later(7200))
+    (thread,) = await store.alerts.untold()
+    assert thread.since == T0
