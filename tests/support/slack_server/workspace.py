@@ -113,13 +113,17 @@ class User:
     tz: str = "Etc/UTC"
     tz_offset: int = 0
     is_bot: bool = False
+    deleted: bool = False
+    """They are no longer a member; Slack shows them all the same, without a time zone."""
 
     def raw(self) -> Json:
         """The user as the Web API shows them."""
-        zone = {"tz": self.tz, "tz_label": self.tz, "tz_offset": self.tz_offset}
+        zone: Json = {"tz": self.tz, "tz_label": self.tz, "tz_offset": self.tz_offset}
         profile = {"real_name": self.name, "display_name": self.name}
         names = {"name": self.name, "real_name": self.name, "profile": profile}
-        flags = {"is_bot": self.is_bot, "deleted": False, "is_admin": False}
+        flags = {"is_bot": self.is_bot, "deleted": self.deleted, "is_admin": False}
+        if self.deleted:
+            zone = {}
         return {"id": self.id, "team_id": TEAM, **names, **zone, **flags}
 
 
