@@ -75,7 +75,7 @@ class Desk:
             return await self._decided(command, ask, groups)
         except UsageError as error:
             await self._kept(ask, "unusable", error.problem)
-            return Reply(str(error), ok=False)
+            return Reply(f"{error}{self._blindness(error)}", ok=False)
         except DatabaseUnavailable as error:
             return self._not_done(error)
 
@@ -189,6 +189,14 @@ class Desk:
                 verdict=verdict,
                 reason=str(error),
             )
+
+    def _blindness(self, error: UsageError) -> str:
+        """A server may be unknown only because we cannot hear it: then that is said too."""
+        since = self.roster.blind_since
+        known_servers_decided = error.field in ("environment", "app", "host") and not error.usage
+        if since is None or not known_servers_decided:
+            return ""
+        return f"\nThe bot has not seen the message bus since {since:%H:%M:%S} UTC."
 
     def _not_done(self, error: DatabaseUnavailable) -> Reply:
         log.error("ask not taken", reason=str(error))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from baton.channel import Link
 from baton.messages import Person, State, now
 from bot.desk import Desk, Groups
 from bot.front import FrontError, Reply
@@ -87,6 +88,13 @@ async def test_bad_input_gets_one_message_and_begins_nothing(
     assert (await counter.audit()).words == text
     assert await counter.store.ledger.recent() == []
     assert counter.woken == []
+
+
+async def test_a_server_may_be_unknown_because_the_bot_is_blind(counter: Counter) -> None:
+    """Who names a server that we never heard reads that we cannot hear; who mistypes does not."""
+    counter.desk.roster.link_changed(Link.DOWN)
+    assert "not seen the message bus since" in (await counter.ask("ship shop prdo")).text
+    assert "message bus" not in (await counter.ask("ship shop")).text
 
 
 async def test_what_is_allowed_becomes_a_job(counter: Counter) -> None:
