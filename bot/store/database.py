@@ -44,9 +44,6 @@ class Database(Protocol):
 
 def open_database(url: str) -> Database:
     """The database at `url`; nothing is connected yet. Raises UnusableUrl."""
-    from bot.store.postgres import Postgres
-    from bot.store.sqlite import Sqlite
-
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -56,8 +53,13 @@ def open_database(url: str) -> Database:
         case "sqlite":
             if not parsed.database or parsed.database == ":memory:":
                 raise UnusableUrl(url=shown(parsed), reason="it names no file")
+            from bot.store.sqlite import Sqlite
+
             return Sqlite(parsed.set(drivername="sqlite"))
         case "postgresql" | "postgres":
+            # not loaded for nothing: SQLAlchemy's asyncio layer takes 6 MB
+            from bot.store.postgres import Postgres
+
             return Postgres(parsed.set(drivername="postgresql+asyncpg"))
         case other:
             raise UnusableUrl(url=shown(parsed), reason=f"{other} is not supported")
