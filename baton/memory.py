@@ -188,6 +188,11 @@ class MemoryChannel(Linked):
         self._bus.leave(self)
         self.turn(Link.DOWN, "closed")
 
+    def cut(self) -> None:
+        """Lose the connection for good, as when the process is killed: nothing more is said."""
+        self._bus.leave(self)
+        self.turn(Link.DOWN, "cut")
+
     def drop(self) -> None:
         """Lose the connection and get it back at once: what was not settled is delivered again."""
         self.turn(Link.DOWN, "the connection was closed")

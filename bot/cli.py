@@ -47,6 +47,9 @@ app.add_typer(dead, name="dead")
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The settings, a TOML file.")
 ]
+AlertsOption = Annotated[
+    Path | None, typer.Option("--alerts", help="What is watched, and who hears of it: a TOML file.")
+]
 LevelOption = Annotated[
     LogLevel, typer.Option("--log-level", envvar="BATON_LOG_LEVEL", help="What is logged.")
 ]
@@ -79,6 +82,7 @@ def demo(
 @app.command()
 def bot(
     config: ConfigOption = None,
+    alerts: AlertsOption = None,
     log_level: LevelOption = LogLevel.INFO,
     log_format: FormatOption = LogFormat.AUTO,
 ) -> None:
@@ -88,7 +92,8 @@ def bot(
     from bot.serve import serve
     from bot.settings import complete, load_bot
 
-    asyncio.run(serve(complete(load_bot(config, os.environ), config)))
+    over = {} if alerts is None else {"BATON_ALERTS_FILE": str(alerts)}
+    asyncio.run(serve(complete(load_bot(config, {**os.environ, **over}), config)))
 
 
 @app.command()

@@ -6,10 +6,16 @@ import asyncio
 import contextlib
 import signal
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from baton.channel import connect
+import structlog
+
+from alerts import load_alerts
+from baton.channel import Link, connect
+from baton.errors import SettingsError
 from baton.extensions import Commands, installed
+from bot.alerting import Keeper
 from bot.bot import Bot
 from bot.jobs import Place
 from bot.scheduling import HOUSE
@@ -21,6 +27,8 @@ from bot.watched import watched
 if TYPE_CHECKING:
     from bot.web.server import Web
 
+log = structlog.get_logger(__name__)
+
 DRAIN = 10.0
 """Seconds to answer those who asked before the bot stops."""
 
@@ -31,6 +39,8 @@ async def serve(settings: BotSettings) -> None:
     Raises what keeps it from starting; then nothing of it has started. Raises too what makes it
     fail later, for a supervisor to start it anew.
     """
+    file = settings.alerts.file
+    alerts = None if file is None else load_alerts(file)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -52,6 +62,10 @@ async def serve(settings: BotSettings) -> None:
             retention=timedelta(days=settings.bot.retention_days),
         )
         chat = _slack(settings, bot)
+        if file is not None and alerts is not None:
+            eyes = {"Slack": lambda: chat.link is Link.UP}
+            keeper = bot.alert(alerts, front=chat.front.name, eyes=eyes)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, keeper, file)
         stack.push_async_callback(chat.close)
         bot.show_in(chat.front)
         bot.desk.people[chat.front.name] = chat.people
@@ -64,6 +78,14 @@ async def serve(settings: BotSettings) -> None:
             stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN)
         await watched(bot, stopped.wait())
+
+
+def _reload(keeper: Keeper, file: Path) -> None:
+    """Go by what `file` says now. If it will not do, what was said before stays."""
+    try:
+        keeper.reload(load_alerts(file))
+    except SettingsError as error:
+        log.error("alerts stay as they were", reason=str(error))
 
 
 def _listening(settings: BotSettings) -> Web | None:

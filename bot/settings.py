@@ -23,6 +23,7 @@ BOT_VARIABLES = {
     "BATON_WEB_ENABLED": ("web", "enabled"),
     "BATON_WEB_ADDRESS": ("web", "address"),
     "BATON_WEB_PORT": ("web", "port"),
+    "BATON_ALERTS_FILE": ("alerts", "file"),
 }
 """Environment variables, and the key that each overrides."""
 
@@ -85,6 +86,12 @@ class WebTable(Table):
     port: int = Field(default=8080, ge=0, le=65_535)
 
 
+class AlertsTable(Table):
+    """`[alerts]`: `file` is what is watched, and who hears of it; without it nothing is."""
+
+    file: Path | None = None
+
+
 class BotSettings(BaseSettings):
     """All that a bot can be told."""
 
@@ -95,6 +102,7 @@ class BotSettings(BaseSettings):
     slack: SlackTable = SlackTable()
     bot: BotTable = BotTable()
     web: WebTable = WebTable()
+    alerts: AlertsTable = AlertsTable()
     allow: tuple[Rule, ...] = ()
     environments: Mapping[str, EnvironmentTable] = Field(default_factory=dict)
 

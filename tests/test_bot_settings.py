@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts import AlertSettings, load_alerts
 from baton.errors import SettingsError
 from baton.extensions import installed
 from baton.server import Server
@@ -29,6 +30,12 @@ def test_example_of_the_bot() -> None:
     assert settings.environments["prod"].protected
     assert [rule.commands for rule in settings.allow] == [("ping",), ("deploy",)]
     assert settings.bot == load_bot(None, {}).bot
+
+
+def test_example_of_alerts() -> None:
+    """examples/alerts.toml loads, and shows the defaults that it claims to show."""
+    shown = load_alerts(EXAMPLES / "alerts.toml")
+    assert shown == AlertSettings(channel=shown.channel)
 
 
 def test_example_of_an_agent() -> None:

@@ -162,6 +162,27 @@ async def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
         assert told in demo.text
 
 
+async def test_a_server_breaks(tmp_path: Path) -> None:
+    """An alert appears by itself when a server dies, and resolves when it is mended."""
+    process = await started(tmp_path)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    text = ""
+    async with asyncio.timeout(40):
+        process.stdin.write(b"/demo break web-2\n")
+        while "alert firing: silent web-2 in prod" not in text:
+            text += (await process.stdout.readline()).decode()
+        process.stdin.write(b"/demo mend web-2\n")
+        while "alert resolved: silent web-2 in prod" not in text:
+            text += (await process.stdout.readline()).decode()
+        process.stdin.close()
+        said = await process.stdout.read()
+        assert await process.wait() == 0
+    assert "alert" not in said.decode()
+    assert text.count("alert firing") == text.count("alert resolved") == 1
+    assert os.listdir(tmp_path) == []
+
+
 async def test_without_git(tmp_path: Path) -> None:
     """Without git there is one clear line with what to do, exit code 2, and nothing is left."""
     bin = tmp_path / "bin"

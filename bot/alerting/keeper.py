@@ -90,6 +90,14 @@ class Keeper:
         for sample in results(job, runs, self._steady.now()):
             self.observe(sample)
 
+    def reload(self, settings: AlertSettings) -> None:
+        """Go by other settings from now on; nothing that fires is forgotten for it."""
+        self.settings = settings
+        if self.engine is not None:
+            self.engine.reload(settings, self._steady.now())
+        self._some.set()
+        log.info("alerts go by other settings", channels=settings.channels)
+
     def observe(self, seen: Observation) -> None:
         """Something was seen."""
         self._seen.append(seen)

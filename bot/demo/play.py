@@ -12,23 +12,27 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from alerts import AlertSettings
 from baton.channel import connect
 from baton.errors import BatonError
 from baton.extensions import Commands, installed
 from bot.bot import Bot
 from bot.demo.app import REFS, make_repository
+from bot.demo.breaking import demo_command
 from bot.demo.servers import ENVIRONMENT, NAMES, Servers
 from bot.policy import Policy
 from bot.scheduling import HOUSE
 from bot.store import Store
 from bot.terminal.chat import Chat
-from bot.terminal.front import TerminalFront
+from bot.terminal.front import PLACE, TerminalFront
 from bot.terminal.lines import Line, line
 from bot.terminal.people import Sitting
 from bot.terminal.plain import PlainScreen, can_edit, talk
 from bot.watched import watched
 
 BUS = "memory://demo"
+ALERTS = AlertSettings(channel=PLACE.channel, group_wait=1.0, group_interval=5.0)
+"""Three heartbeats that do not come are an alert; who is dead is seen within seconds here."""
 HEARD_WITHIN = 10.0
 """Seconds within which every server must have been heard."""
 
@@ -36,6 +40,7 @@ _TRY = (
     (f"/deploy shop {ENVIRONMENT}", "put the shop on every server that runs it"),
     (f"/deploy shop {ENVIRONMENT} --ref broken", "a version that is not well: see them go back"),
     (f"/ping {ENVIRONMENT}", "ask who is there"),
+    ("/demo break web-2", "a server dies: wait a moment for the alert, then mend it"),
     ("/help", "what else can be asked"),
 )
 
@@ -75,13 +80,15 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             stack.push_async_callback(store.close)
             channel = await connect(BUS, name="baton bot")
             stack.push_async_callback(channel.close)
-            bot = Bot(store, channel, Commands([*commands.values(), *HOUSE]), Policy())
+            servers = Servers(folder, BUS, repository, commands)
+            known = Commands([*commands.values(), *HOUSE, demo_command(servers)])
+            bot = Bot(store, channel, known, Policy())
             front = TerminalFront()
             bot.show_in(front)
             bot.desk.people[front.name] = Sitting()
+            bot.alert(ALERTS, front=front.name)
             stack.push_async_callback(bot.stop)
             await bot.start()
-            servers = Servers(folder, BUS, repository, commands)
             stack.push_async_callback(servers.stop)
             await servers.start()
             await _all_heard(bot)

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from baton.extensions import Commands
+from baton.memory import MemoryChannel
 from baton.service import Service
 from baton.settings import AgentSettings, AgentTable, BusSettings
 
 ENVIRONMENT = "prod"
+BEAT = 2.0
+"""Seconds between two heartbeats."""
 NAMES = {"web-1": ("shop",), "web-2": ("shop",), "web-3": ("billing", "shop")}
 """The servers, and the apps that each deploys."""
 
@@ -33,11 +36,12 @@ class Disk:
         """Where the process of `app` is noted."""
         return self.folder / f"{app}.pid"
 
-    def processes(self) -> Iterator[int]:
-        """The processes that were deployed here."""
+    def stop(self) -> None:
+        """Stop the processes that were deployed here."""
         for file in self.folder.glob("*.pid"):
             with contextlib.suppress(OSError, ValueError):
-                yield int(file.read_text())
+                os.kill(int(file.read_text()), signal.SIGTERM)
+            file.unlink(missing_ok=True)
 
 
 def settings(name: str, disk: Disk, bus: str, repository: Path, ports: dict[str, int]) -> Any:
@@ -46,7 +50,7 @@ def settings(name: str, disk: Disk, bus: str, repository: Path, ports: dict[str,
         {
             "bus": BusSettings.model_validate({"url": bus}),
             "server": {"environment": ENVIRONMENT, "fqdn": name},
-            "agent": AgentTable(state=disk.folder, heartbeat=5.0, drain=0.0),
+            "agent": AgentTable(state=disk.folder, heartbeat=BEAT, drain=0.0),
             "deploy": {app: _app(app, name, disk, repository, port) for app, port in ports.items()},
         }
     )
@@ -84,32 +88,54 @@ class Servers:
         self._bus = bus
         self._repository = repository
         self._commands = commands
-        self._services: list[Service] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._ports: dict[str, dict[str, int]] = {}
+        self._services: dict[str, Service] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Start an agent on each."""
         with _free_ports(sum(map(len, NAMES.values()))) as free:
-            ports = {name: {app: free.pop() for app in apps} for name, apps in NAMES.items()}
+            self._ports = {name: {app: free.pop() for app in apps} for name, apps in NAMES.items()}
         for name, disk in self._disks.items():
             disk.folder.mkdir(parents=True)
-            service = await Service.from_settings(
-                settings(name, disk, self._bus, self._repository, ports[name]),
-                self._commands,
-                file="the demo",
-            )
-            self._services.append(service)
-            self._tasks.append(asyncio.create_task(service.run(), name=name))
+            await self._start(name)
+
+    async def break_down(self, name: str) -> bool:
+        """Stop the server `name` as if its power had gone; whether it was at work."""
+        service, task = self._services.pop(name, None), self._tasks.pop(name, None)
+        if service is None or task is None:
+            return False
+        # whoever is dead says nothing any more
+        if isinstance(service.channel, MemoryChannel):
+            service.channel.cut()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        self._disks[name].stop()
+        return True
+
+    async def mend(self, name: str) -> bool:
+        """Start the server `name` again; whether it was broken."""
+        if name in self._services:
+            return False
+        await self._start(name)
+        return True
 
     async def stop(self) -> None:
         """Stop the agents, then what they have deployed."""
-        for service in self._services:
+        for service in self._services.values():
             service.stop()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         for disk in self._disks.values():
-            for pid in disk.processes():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
+            disk.stop()
+
+    async def _start(self, name: str) -> None:
+        service = await Service.from_settings(
+            settings(name, self._disks[name], self._bus, self._repository, self._ports[name]),
+            self._commands,
+            file="the demo",
+        )
+        self._services[name] = service
+        self._tasks[name] = asyncio.create_task(service.run(), name=name)
 
 
 @contextmanager

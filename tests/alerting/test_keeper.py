@@ -19,6 +19,7 @@ from tests.alerting.world import (
     none_waits,
     quick,
     says,
+    settings,
     state_of,
 )
 from tests.bot.fake_front import Fault
@@ -183,6 +184,23 @@ async def test_a_run_that_failed_is_an_alert_until_the_same_succeeds(stage: Stag
     await agent.finish(State.SUCCEEDED)
     await stage.told(job)
     await until(says(stage.front, "resolved"))
+
+
+async def test_other_settings_are_gone_by_at_once(stage: Stage) -> None:
+    """What fires is told where the new settings send it, and its old post says so."""
+    world = Watchers(stage)
+    made = await world.bot()
+    agent = await world.agent(made, "web-1")
+    await agent.channel.close()
+    await world.pass_time(made, SILENT)
+    await world.pass_time(made, WAIT)
+    await until(says(stage.front, "firing"))
+    assert made.keeper is not None
+    made.keeper.reload(settings(channel="C_OTHER"))
+    await world.round(made)
+    await world.pass_time(made, WAIT)
+    await until(lambda: len(alerts_in(stage.front)) == 2)
+    assert [one.channel for one in alerts_in(stage.front)] == [CHANNEL, "C_OTHER"]
 
 
 async def test_only_the_bot_that_leads_writes(stage: Stage, store: Store) -> None:
