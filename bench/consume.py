@@ -169,7 +169,8 @@ async def _watched(channel: AbstractChannel, worker: harness.Process, count: int
         if there >= count:
             assert first is not None
             done = max(1, there - first[1])
-            return Figure(done / max(at - first[0], 1e-6), (worker.cpu - first[2]) / done * 1e6)
+            used = max(worker.cpu - first[2], 1 / harness.TICKS)  # the kernel counts in ticks
+            return Figure(done / max(at - first[0], 1e-6), used / done * 1e6)
         if at > deadline or not worker.running:
             raise RuntimeError(f"{there} of {count} results; the worker runs: {worker.running}")
         await asyncio.sleep(0.01)
