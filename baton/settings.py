@@ -225,8 +225,8 @@ def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
         fields = current.model_fields if current else {}
         if part in fields:  # anything else is a key of a mapping or a place in a list
             current = _model_in(fields[part].annotation)
-    fields = current.model_fields.items() if current else ()
-    return [field.alias or name for name, field in fields]
+    beside = current.model_fields if current else {}
+    return [field.alias or name for name, field in beside.items()]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
