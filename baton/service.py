@@ -99,9 +99,11 @@ class Service:
         """Serve until `stop()`, then drain: finish what runs within the drain time, report, and
         close."""
         self.channel.on_link(self._link_changed)
-        beating = asyncio.create_task(self._keep_beating(), name="heartbeat")
+        beating: asyncio.Task[None] | None = None
         try:
             await self.manager.start()
+            # only now: whoever hears of us may ask at once
+            beating = asyncio.create_task(self._keep_beating(), name="heartbeat")
             log.info(
                 "agent started",
                 server=self.server.fqdn,
@@ -113,7 +115,8 @@ class Service:
             await self._stop.wait()
         finally:
             await self.manager.drain(self._drain)
-            beating.cancel()
+            if beating is not None:
+                beating.cancel()
             await self._send_beat(leaving=True)
             await self.channel.close()
             await self._journal.close()

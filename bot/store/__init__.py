@@ -74,6 +74,7 @@ class Store:
     async def close(self) -> None:
         """Finish what is under way and let go of the database."""
         await self.ledger.drained()
+        await self.posts.drained()
         await self._database.close()
 
     async def prune(self, before: datetime) -> int:

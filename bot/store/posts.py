@@ -48,6 +48,10 @@ class Posts:
         # one commit for the posts of many channels: asks wait behind it, on the same thread
         self._writes: Batcher[Work[Any], Any] = Batcher(self._write_all)
 
+    async def drained(self) -> None:
+        """Return once no write waits."""
+        await self._writes.drained()
+
     async def of_job(self, job: str) -> list[PostRow]:
         """The posts of `job`, oldest first."""
         return await self._database.read(partial(_select, where=posts.c.job == job))

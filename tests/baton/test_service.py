@@ -16,7 +16,7 @@ from baton.amqp import AmqpChannel
 from baton.channel import Delivery
 from baton.consumer import Extension
 from baton.errors import ExtensionError, SettingsError
-from baton.exchanges import HEARTBEAT_QUEUE, OUTPUT
+from baton.exchanges import HEARTBEAT_QUEUE, OUTPUT, agent_queue
 from baton.extensions import Commands
 from baton.journal import MemoryJournal
 from baton.memory import MemoryBus, MemoryChannel
@@ -74,6 +74,33 @@ async def test_it_beats_with_its_facts_and_says_good_bye() -> None:
     assert (beat.facts.host, beat.facts.environment) == (HOST, "prod")
     assert (beat.facts.commands, beat.interval, beat.leaving) == (("work",), 0.02, False)
     assert last.leaving
+
+
+async def test_who_hears_of_it_can_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first heartbeat comes after its inbox: nobody who asks then finds nobody listening."""
+    scene = Scene()
+    channel = scene.stage.channel
+    depths: list[int | None] = []
+
+    async def heard(delivery: Delivery) -> None:
+        depths.append(await channel.depth(agent_queue(HOST)))
+        await delivery.ack()
+
+    await channel.declare(HEARTBEAT_QUEUE, [(OUTPUT, "heartbeat.#")])
+    await channel.consume(HEARTBEAT_QUEUE, heard)
+    start = scene.service.manager.start
+
+    async def slow() -> None:
+        for _ in range(50):
+            await asyncio.sleep(0)
+        await start()
+
+    monkeypatch.setattr(scene.service.manager, "start", slow)
+    running = asyncio.create_task(scene.service.run())
+    await until(lambda: depths)
+    assert depths[0] is not None
+    scene.service.stop()
+    await running
 
 
 async def test_it_beats_while_it_drains() -> None:
