@@ -118,6 +118,7 @@ class Bot:
         )
         self.hearing.beaten = self.keeper.heard
         self.teller.closed = self.keeper.ended
+        self.desk.keeper = self.keeper
         return self.keeper
 
     async def start(self) -> None:

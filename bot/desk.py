@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -25,6 +26,9 @@ from bot.policy import Asked, Policy, asked_by
 from bot.roster import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from bot.alerting import Keeper
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +61,8 @@ class Desk:
         """Who knows the people of each front end, by its name."""
         self.rescheduled: Callable[[], None] = lambda: None
         """Called when schedules have changed."""
+        self.keeper: Keeper | None = None
+        """Who keeps alerts, if anybody does."""
         self.asked: Counter[str] = Counter()
         """How many asks came here, by verdict."""
 

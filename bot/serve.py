@@ -16,6 +16,7 @@ from baton.channel import Link, connect
 from baton.errors import SettingsError
 from baton.extensions import Commands, installed
 from bot.alerting import Keeper
+from bot.alerting.command import ALERTS
 from bot.bot import Bot
 from bot.jobs import Place
 from bot.scheduling import HOUSE
@@ -44,7 +45,7 @@ async def serve(settings: BotSettings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    commands = Commands([*installed().values(), *HOUSE])
+    commands = Commands([*installed().values(), *HOUSE, ALERTS])
     async with contextlib.AsyncExitStack() as stack:
         web = _listening(settings)
         if web is not None:

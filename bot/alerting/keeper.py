@@ -19,6 +19,7 @@ from alerts import AlertSettings, Changes, Engine, Steady
 from alerts.sample import Observation
 from baton.errors import UsageError
 from baton.messages import Heartbeat, now
+from bot.alerting.asks import Ask, done, read
 from bot.alerting.seeing import beat, results
 from bot.alerting.showing import Showing
 from bot.jobs import Job, RunRecord
@@ -67,13 +68,14 @@ class Keeper:
         self.rounds = 0
         """How often it has decided."""
         self._unwritten = Changes()
+        self._done: list[int] = []
         self._seen: deque[Observation] = deque(maxlen=MOST_WAITING)
         self._some = asyncio.Event()
         self._stale = True
 
     async def run(self) -> None:
         """Keep watch, until cancelled or another bot leads."""
-        self.engine, self._unwritten, self._stale = None, Changes(), True
+        self._unwritten, self._done, self._stale = Changes(), [], True
         self.showing.forget()
         try:
             self.engine = await self._restored()
@@ -97,6 +99,24 @@ class Keeper:
             self.engine.reload(settings, self._steady.now())
         self._some.set()
         log.info("alerts go by other settings", channels=settings.channels)
+
+    def now(self) -> float:
+        """Steady seconds, as everything here goes by."""
+        return self._steady.now()
+
+    async def view(self) -> Engine:
+        """How it stands, to be looked at only: in a bot that does not lead, as the database has it.
+
+        Raises DatabaseUnavailable.
+        """
+        if self.engine is not None:
+            return self.engine
+        return Engine.restore(self.settings, await self._alerts.load(), self.now())
+
+    async def want(self, ask: Ask) -> None:
+        """Have it done by the bot that leads, soon. Raises DatabaseUnavailable."""
+        await self._alerts.ask(ask.model_dump(mode="json"))
+        self._some.set()
 
     def observe(self, seen: Observation) -> None:
         """Something was seen."""
@@ -153,14 +173,14 @@ class Keeper:
                 engine.observe(seen)
             except UsageError as error:
                 log.warning("what was seen is not known", reason=str(error))
-        changes = self._unwritten.merged(engine.tick(at, self._steady.skew()))
-        self._unwritten = changes
         try:
-            if changes:
-                if not await self._alerts.write(changes, self._lease, self._clock()):
+            await self._do_asked(engine)
+            changes = self._unwritten = self._unwritten.merged(engine.tick(at, self._steady.skew()))
+            if changes or self._done:
+                if not await self._alerts.write(changes, self._lease, self._clock(), self._done):
                     log.warning("another bot leads: alerts are not written")
                     return False
-                self._unwritten = Changes()
+                self._unwritten, self._done = Changes(), []
                 self._stale = self._stale or bool(changes.bulletins)
             if self._stale:
                 self._stale = False
@@ -175,6 +195,17 @@ class Keeper:
             engine.seeing(DATABASE, self._steady.now())
         self.rounds += 1
         return True
+
+    async def _do_asked(self, engine: Engine) -> None:
+        """Do what people want. It is done with when it is written what came of it."""
+        for number, data in await self._alerts.asked():
+            if number in self._done:
+                continue
+            self._done.append(number)
+            try:
+                self._unwritten = self._unwritten.merged(done(engine, read(data)))
+            except (UsageError, ValueError) as error:
+                log.warning("what was asked cannot be done", ask=number, reason=str(error))
 
     def _look(self, engine: Engine, at: float) -> None:
         for what, sees in self.eyes.items():

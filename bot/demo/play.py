@@ -16,6 +16,7 @@ from alerts import AlertSettings
 from baton.channel import connect
 from baton.errors import BatonError
 from baton.extensions import Commands, installed
+from bot.alerting.command import ALERTS
 from bot.bot import Bot
 from bot.demo.app import REFS, make_repository
 from bot.demo.breaking import demo_command
@@ -31,7 +32,7 @@ from bot.terminal.plain import PlainScreen, can_edit, talk
 from bot.watched import watched
 
 BUS = "memory://demo"
-ALERTS = AlertSettings(channel=PLACE.channel, group_wait=1.0, group_interval=5.0)
+WATCHED = AlertSettings(channel=PLACE.channel, group_wait=1.0, group_interval=5.0)
 """Three heartbeats that do not come are an alert; who is dead is seen within seconds here."""
 HEARD_WITHIN = 10.0
 """Seconds within which every server must have been heard."""
@@ -81,12 +82,12 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             channel = await connect(BUS, name="baton bot")
             stack.push_async_callback(channel.close)
             servers = Servers(folder, BUS, repository, commands)
-            known = Commands([*commands.values(), *HOUSE, demo_command(servers)])
+            known = Commands([*commands.values(), *HOUSE, ALERTS, demo_command(servers)])
             bot = Bot(store, channel, known, Policy())
             front = TerminalFront()
             bot.show_in(front)
             bot.desk.people[front.name] = Sitting()
-            bot.alert(ALERTS, front=front.name)
+            bot.alert(WATCHED, front=front.name)
             stack.push_async_callback(bot.stop)
             await bot.start()
             stack.push_async_callback(servers.stop)

@@ -6,11 +6,19 @@ import re
 from collections.abc import Iterable
 
 from alerts import AlertContent
+from alerts.bulletin import ACKNOWLEDGE, SILENCE, WHY
+from bot.front import Button
+from bot.schedules.board import ASK
 from bot.slack.text import SECTION, clean, escaped
 
 ROOM, ROW = 8_000, 400
 """Characters of all that is listed, and of one row."""
 _SIGNS = {"firing": "🔴", "flapping": "🟠", "acknowledged": "🟡", "resolved": "🟢", "blind": "⚫"}
+_TYPED = {
+    ACKNOWLEDGE: "alerts ack {}",
+    SILENCE: "alerts silence {} for 1h because its button was pressed",
+    WHY: "alerts why {}",
+}
 _MENTION = re.compile(r"<?[@!#]?(?:subteam\^)?(?:([UW][A-Z0-9]{5,})|(S[A-Z0-9]{5,}))>?")
 _LOUD = frozenset({"here", "channel"})
 
@@ -32,6 +40,14 @@ def alert_sections(content: AlertContent) -> list[str]:
     )
     lines = (escaped(line, ROW) for line in (*content.lines, content.footer) if clean(line).strip())
     return _paged([f"{head} {called}".strip(), *rows, *lines])
+
+
+def alert_buttons(content: AlertContent) -> list[Button]:
+    """What can be pressed: each asks what might have been typed."""
+    return [
+        Button(f"{ASK}.{action}", label, _TYPED[action].format(value))
+        for action, label, value in content.buttons
+    ]
 
 
 def mention(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from alerts import AlertContent
 from baton.messages import State
 from bot.front import Button, Content, JobContent, OutputContent, Row
-from bot.slack.alerts import alert_sections, alert_text
+from bot.slack.alerts import alert_buttons, alert_sections, alert_text
 from bot.slack.text import SECTION, clean, code, cut, escaped, person, tail
 
 Block = dict[str, Any]
@@ -48,8 +48,7 @@ def blocks(content: Content, mark: str, *, plan: bool = True) -> list[Block]:
     if isinstance(content, OutputContent):
         return _output(content, mark)
     if isinstance(content, AlertContent):
-        pages = alert_sections(content)
-        return [_markdown(page, f"w-{mark}-{at}") for at, page in enumerate(pages)]
+        return _alert(content, mark)
     return [_section(content.text, f"n-{mark}")]
 
 
@@ -113,10 +112,20 @@ def _job(content: JobContent, mark: str, plan: bool) -> list[Block]:
     context = " · ".join(part for part in (_trim(content.hint), _named(content.job)) if part)
     if context:
         made.append(_context(context, f"c-{mark}"))
-    if content.buttons:
-        buttons = [_button(button) for button in content.buttons[:BUTTONS]]
-        made.append({"type": "actions", "block_id": f"b-{mark}", "elements": buttons})
-    return made
+    return made + _actions(content.buttons, mark)
+
+
+def _alert(content: AlertContent, mark: str) -> list[Block]:
+    pages = alert_sections(content)
+    made = [_markdown(page, f"w-{mark}-{at}") for at, page in enumerate(pages)]
+    return made + _actions(alert_buttons(content), mark)
+
+
+def _actions(buttons: Sequence[Button], mark: str) -> list[Block]:
+    if not buttons:
+        return []
+    elements = [_button(button) for button in buttons[:BUTTONS]]
+    return [{"type": "actions", "block_id": f"b-{mark}", "elements": elements}]
 
 
 def _named(job: str) -> str:

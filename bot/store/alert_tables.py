@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, text
 
 from bot.store.tables import metadata
-from bot.store.types import Instant, Json, Key
+from bot.store.types import Counter, Instant, Json, Key
 
 FIRING = text("ended IS NULL")
 """Of episodes."""
@@ -34,6 +34,13 @@ groups = _kept("alert_groups")
 silences = _kept("alert_silences", Column("until", Instant, nullable=False))
 channels = _kept("alert_channels")
 sight = _kept("alert_sight")
+
+asks = Table(
+    "alert_asks",
+    metadata,
+    Column("number", Counter, primary_key=True, autoincrement=True),
+    Column("data", Json, nullable=False),
+)
 
 episodes = Table(
     "alert_episodes",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from alerts.blind import SightRow
 from alerts.budget import ChannelRow
@@ -19,6 +19,7 @@ from alerts.groups import GroupRow
 from alerts.silences import Silence
 from alerts.watches import WatchRow
 from bot.store.alert_tables import (
+    asks,
     bulletins,
     channels,
     episodes,
@@ -61,8 +62,15 @@ class Alerts:
         """What an engine goes on from."""
         return await self._database.read(_load)
 
-    async def write(self, changes: Changes, lease: tuple[str, str], at: datetime) -> bool:
-        """Write `changes` whole, if `lease` (its name, its holder) is held; whether it is.
+    async def write(
+        self,
+        changes: Changes,
+        lease: tuple[str, str],
+        at: datetime,
+        done: Sequence[int] = (),
+    ) -> bool:
+        """Write `changes` whole, if `lease` (its name, its holder) is held; whether it is. They
+        hold what came of the asks that are `done`.
 
         A bot that stood still while another took over must not write over what that one wrote.
         """
@@ -74,9 +82,28 @@ class Alerts:
             if connection.execute(held.with_for_update()).one_or_none() is None:
                 return False
             _write(connection, changes, at)
+            if done:
+                connection.execute(delete(asks).where(asks.c.number.in_(done)))
             return True
 
         return await self._database.write(write)
+
+    async def ask(self, data: object) -> None:
+        """Keep what somebody wants, until it is done."""
+
+        def keep(connection: Connection) -> None:
+            connection.execute(insert(asks).values(data=data))
+
+        await self._database.write(keep)
+
+    async def asked(self) -> list[tuple[int, object]]:
+        """What is to be done, the oldest first, each with its number."""
+        statement = select(asks).order_by(asks.c.number).limit(100)
+
+        def read(connection: Connection) -> list[tuple[int, object]]:
+            return [(row.number, row.data) for row in connection.execute(statement)]
+
+        return await self._database.read(read)
 
     async def untold(self) -> list[Thread]:
         """What is not shown yet as it is, the oldest first, with all that stands beside it."""

@@ -64,11 +64,12 @@ class Watchers:
 
     async def bot(self, **options: Any) -> Bot:
         """A bot that has started and keeps watch."""
-        made = await self.stage.bot(before=self._alert, **options)
+        made = await self.stage.bot(before=self.alert, **options)
         await self.watching(made)
         return made
 
-    def _alert(self, made: Bot) -> None:
+    def alert(self, made: Bot) -> None:
+        """Have `made` keep alerts."""
         made.alert(self.settings, front=self.front.name, steady=self.clock.steady)
 
     async def watching(self, made: Bot) -> None:

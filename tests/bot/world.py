@@ -32,6 +32,7 @@ from baton.messages import (
     new_id,
     now,
 )
+from bot.alerting.command import ALERTS
 from bot.bot import Bot
 from bot.front import Reply
 from bot.house import HOUSE
@@ -44,7 +45,7 @@ from tests.bot.build import ANN, OPS, Hail, Ship
 from tests.bot.fake_front import Crash, FakeFront
 from tests.support.wait import until
 
-COMMANDS = Commands([Extension(Ship), Extension(Hail), Extension(Servers), *HOUSE])
+COMMANDS = Commands([Extension(Ship), Extension(Hail), Extension(Servers), *HOUSE, ALERTS])
 EVERYBODY = Policy()
 
 

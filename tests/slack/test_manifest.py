@@ -10,6 +10,7 @@ import yaml
 
 from baton.command import Command
 from baton.extensions import installed
+from bot.alerting.command import AlertsCommand
 from bot.scheduling import ScheduleCommand
 from bot.slack import scopes
 from bot.slack.app import slash_names
@@ -23,7 +24,7 @@ SLACK = Path(__file__).parents[2] / "bot" / "slack"
 
 def test_its_slash_commands_are_the_registered_ones() -> None:
     """What people can type is listened to, and what we listen to can be typed."""
-    named = [*installed(), ScheduleCommand.name]
+    named = [*installed(), AlertsCommand.name, ScheduleCommand.name]
     assert sorted(command["command"] for command in COMMANDS) == slash_names(named)
 
 
@@ -32,6 +33,7 @@ def test_its_hints_name_the_fields() -> None:
     hints = {command["command"]: command.get("usage_hint", "") for command in COMMANDS}
     commands: list[type[Command]] = [
         *(extension.command for extension in installed().values()),
+        AlertsCommand,
         ScheduleCommand,
     ]
     for command in commands:

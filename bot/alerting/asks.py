@@ -1,0 +1,77 @@
+"""What people want of alerts, as values that the database keeps until the bot that leads has done
+it: whoever answers the person need not lead. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from alerts import AlertContent, Bulletin, Changes, Engine, Matchers
+
+
+class _Ask(BaseModel):
+    """`by` is how the one who asks is called, `at` when they did (steady seconds)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str
+    at: float
+
+
+class Acknowledge(_Ask):
+    """Take on what `what` names: a group (KEY/NUMBER) or the beginning of a fingerprint."""
+
+    kind: Literal["acknowledge"] = "acknowledge"
+    what: str
+
+
+class Quiet(_Ask):
+    """Do not tell what `matchers` mean, for so many `seconds`."""
+
+    kind: Literal["silence"] = "silence"
+    matchers: str
+    seconds: float
+    reason: str
+
+
+class Speak(_Ask):
+    """End the silence of that `id`."""
+
+    kind: Literal["unsilence"] = "unsilence"
+    id: str
+
+
+class Try(_Ask):
+    """Say something in `channel`, to see that it can be done; `key` names the post."""
+
+    kind: Literal["test"] = "test"
+    channel: str
+    key: str
+
+
+Ask = Acknowledge | Quiet | Speak | Try
+_ANY: TypeAdapter[Ask] = TypeAdapter(Annotated[Ask, Field(discriminator="kind")])
+
+
+def read(data: object) -> Ask:
+    """The ask that was written down. Raises pydantic's ValidationError."""
+    return _ANY.validate_python(data)
+
+
+def done(engine: Engine, ask: Ask) -> Changes:
+    """Do it; what to write down beyond what the engine will say. Raises UsageError if it cannot be
+    done any more."""
+    if isinstance(ask, Acknowledge):
+        engine.acknowledge(ask.what, ask.by, ask.at)
+    elif isinstance(ask, Quiet):
+        engine.silence(Matchers.parse(ask.matchers), ask.seconds, ask.by, ask.reason, ask.at)
+    elif isinstance(ask, Speak):
+        engine.unsilence(ask.id, ask.at)
+    else:
+        content = AlertContent(
+            f"{ask.by} tries whether alerts can be told here: they can", "resolved"
+        )
+        test = Bulletin(f"test/{ask.key}", ask.channel, content, closing=True)
+        return Changes(bulletins={test.key: test})
+    return Changes()

@@ -1,0 +1,187 @@
+"""`/alerts` and the buttons of posts: what fires, why, and who takes it on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from alerts import AlertContent
+from bot.bot import Bot
+from bot.front import Reply
+from bot.policy import EnvironmentTable, Policy
+from bot.slack.alerts import alert_buttons
+from tests.alerting.world import (
+    CHANNEL,
+    SILENT,
+    WAIT,
+    Watchers,
+    alerts_in,
+    none_waits,
+    quick,
+    says,
+)
+from tests.bot.world import Stage
+from tests.support.wait import until
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with quick(monkeypatch):
+        yield
+
+
+async def firing(world: Watchers, **options: object) -> Bot:
+    """A bot that has said that web-1 is silent."""
+    made = await world.bot(**options)
+    agent = await world.agent(made, "web-1")
+    await agent.channel.close()
+    await world.pass_time(made, SILENT)
+    await world.pass_time(made, WAIT)
+    await until(says(world.front, "firing"))
+    return made
+
+
+def post(world: Watchers) -> AlertContent:
+    (message,) = alerts_in(world.front)
+    assert isinstance(message.content, AlertContent)
+    return message.content
+
+
+async def pressed(world: Watchers, made: Bot, label: str) -> Reply:
+    """As if somebody had pressed the button that is called so, in Slack."""
+    (button,) = [one for one in alert_buttons(post(world)) if one.label == label]
+    return await world.stage.ask(made, button.value)
+
+
+async def test_who_takes_it_on_stands_in_the_post(stage: Stage) -> None:
+    """Acknowledge: the post says who, in every channel, and the episode is theirs."""
+    world = Watchers(stage)
+    made = await firing(world)
+    reply = await pressed(world, made, "Acknowledge")
+    assert reply.text == "You take on silent web-1 in prod."
+    await until(says(stage.front, "acknowledged"))
+    assert "taken on by ann" in post(world).rows[0][2]
+    await none_waits(stage.store)
+    reply = await pressed(world, made, "Acknowledge")
+    assert reply.text == "ann took that on already."
+
+
+async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
+    """Silence 1 h: whoever pressed it reads what that mutes; the silence is listed and ended."""
+    world = Watchers(stage)
+    made = await firing(world)
+    reply = await pressed(world, made, "Silence 1 h")
+    assert "It mutes now: silent web-1 in prod." in reply.text
+    await until(lambda: "silenced by ann" in post(world).rows[0][2])
+    reply = await stage.ask(made, "/alerts silences")
+    assert reply.answer is not None
+    ((name, matchers, *_),) = reply.answer.rows
+    assert matchers == "alertname=silent env=prod host=web-1"
+    assert (await stage.ask(made, f"/alerts unsilence {name}")).ok
+    await until(lambda: "silenced" not in post(world).rows[0][2])
+    assert (await stage.ask(made, "/alerts silences")).text == "Nothing is silenced."
+
+
+async def test_a_silence_by_matchers(stage: Stage) -> None:
+    """Quotes, expressions and a reason of several words, as people type them."""
+    world = Watchers(stage)
+    made = await firing(world)
+    words = '/alerts silence env=prod host=~"web-.*" for 1h 30m because we replace its disk'
+    reply = await stage.ask(made, words)
+    assert reply.text.startswith('Silenced for 1 h 30 min: env=prod host=~"web-.*".'), reply.text
+    await until(lambda: "silenced by ann: we replace its disk" in post(world).rows[0][2])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("silence env=prod for 2h", "a reason"),
+        ("silence env=prod for ever because x", "a length of time such as"),
+        ("silence host!=x for 2h because x", "everything"),
+        ("silence env for 2h because x", "no matcher"),
+        ("ack 000000", "Nothing that fires is called 000000"),
+        ("why", "Which alert?"),
+        ("why 000000", "Nothing is watched"),
+        ("unsilence 12", "Which silence?"),
+        ("test C_NOWHERE", "No route leads to C_NOWHERE"),
+    ],
+)
+async def test_what_will_not_do_is_explained(stage: Stage, words: str, told: str) -> None:
+    """Bad words change nothing, and the reply says what they must be."""
+    world = Watchers(stage)
+    made = await world.bot()
+    reply = await stage.ask(made, f"/alerts {words}")
+    assert not reply.ok
+    assert told in reply.text
+    assert await stage.store.alerts.asked() == []
+
+
+async def test_why(stage: Stage) -> None:
+    """What is known of it: the rule, its silence, where it is told; also when nothing fires."""
+    world = Watchers(stage)
+    made = await firing(world)
+    text = (await pressed(world, made, "Why")).text
+    assert "episode 1: firing, critical" in text
+    assert f"leads to {CHANNEL}" in text
+    await world.agent(made, "web-1")
+    await until(says(stage.front, "resolved"))
+    (watch,) = (await stage.store.alerts.load()).watches
+    text = (await stage.ask(made, f"/alerts why {watch.fingerprint[:8]}")).text
+    assert "it does not fire, so nothing is told" in text
+
+
+async def test_what_fires_and_what_fired(stage: Stage) -> None:
+    """/alerts lists what fires, of one environment if asked; /alerts history what was."""
+    world = Watchers(stage)
+    made = await firing(world)
+    answer = (await stage.ask(made, "/alerts")).answer
+    assert answer is not None
+    assert [row[1:3] for row in answer.rows] == [("silent web-1 in prod", "firing, critical")]
+    assert (await stage.ask(made, "/alerts staging")).text == "Nothing fires in staging."
+    answer = (await stage.ask(made, "/alerts history")).answer
+    assert answer is not None
+    assert [row[2:4] for row in answer.rows] == [("silent web-1 in prod (1)", "firing")]
+
+
+async def test_a_test_is_told_where_it_is_asked(stage: Stage) -> None:
+    """/alerts test: one post, there."""
+    world = Watchers(stage)
+    made = await world.bot()
+    assert (await stage.ask(made, f"/alerts test {CHANNEL}")).ok
+    await until(lambda: [one.channel for one in alerts_in(stage.front)] == [CHANNEL])
+
+
+async def test_who_may_not_change_what_is_told(stage: Stage) -> None:
+    """In a protected environment only whom a rule allows takes on or silences; all may look."""
+    world = Watchers(stage)
+    policy = Policy((), {"prod": EnvironmentTable(protected=True)})
+    made = await firing(world, policy=policy)
+    for words in ("ack {}", "silence host=web-1 for 1h because x"):
+        (watch,) = (await stage.store.alerts.load()).watches
+        reply = await stage.ask(made, "/alerts " + words.format(watch.fingerprint))
+        assert not reply.ok
+        assert 'commands = ["alerts"]' in reply.text
+    assert await stage.store.alerts.asked() == []
+    assert (await stage.ask(made, "/alerts")).ok
+
+
+async def test_a_bot_that_does_not_lead_takes_it_to_the_one_that_does(stage: Stage) -> None:
+    """Whichever of two bots is asked, the post says so."""
+    world = Watchers(stage)
+    await firing(world)
+    other = await stage.bot(before=world.alert)
+    assert other.keeper is not None
+    assert (await stage.ask(other, "/alerts")).answer is not None
+    reply = await pressed(world, other, "Acknowledge")
+    assert reply.ok
+    await until(says(stage.front, "acknowledged"))
+    assert not other.leader.leading
+
+
+async def test_without_alerts(stage: Stage) -> None:
+    """A bot that was given no alerts.toml says so."""
+    made = await stage.bot()
+    reply = await stage.ask(made, "/alerts")
+    assert not reply.ok
+    assert "no alerts.toml" in reply.text
