@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from pydantic import SecretStr
 
 from alerts import load_alerts
 from baton.channel import Link, connect
@@ -75,7 +77,7 @@ async def serve(settings: BotSettings) -> None:
         stack.push_async_callback(bot.stop)
         await bot.start()
         if web is not None:
-            _answer(web, bot, chat)
+            _answer(web, bot, chat, settings.web.senders)
             stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN)
         await watched(bot, stopped.wait())
@@ -98,11 +100,14 @@ def _listening(settings: BotSettings) -> Web | None:
     return Web.listen(settings.web.address, settings.web.port)
 
 
-def _answer(web: Web, bot: Bot, chat: SlackChat) -> None:
+def _answer(web: Web, bot: Bot, chat: SlackChat, senders: Mapping[str, SecretStr]) -> None:
+    from bot.alerting.intake import Reception
     from bot.web.app import build
+    from bot.web.entrance import Entrance
     from bot.web.vitals import Watch
 
-    web.serve(build(Watch(bot, chat)))
+    entrance = None if bot.keeper is None else Entrance(Reception(bot.keeper, senders))
+    web.serve(build(Watch(bot, chat), entrance))
 
 
 def _slack(settings: BotSettings, bot: Bot) -> SlackChat:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from baton.command import Name
 from baton.errors import SettingsError
 from baton.settings import BusSettings, Table, load
 from bot.policy import EnvironmentTable, Policy, Rule
@@ -79,11 +80,13 @@ class BotTable(Table):
 
 class WebTable(Table):
     """`[web]`: where the bot answers over HTTP: health, metrics, check-ins and pushed alerts. Port
-    0 is any that is free."""
+    0 is any that is free. `senders` are the tokens of those who may push alerts and events, by
+    name."""
 
     enabled: bool = True
     address: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
+    senders: Mapping[Name, SecretStr] = Field(default_factory=dict)
 
 
 class AlertsTable(Table):

@@ -3,11 +3,13 @@ it: whoever answers the person need not lead. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from alerts import AlertContent, Bulletin, Changes, Engine, Matchers
+from alerts import AlertContent, Bulletin, Changes, Engine, Matchers, replay
+from alerts.sample import Observation
 
 
 class _Ask(BaseModel):
@@ -50,8 +52,20 @@ class Try(_Ask):
     key: str
 
 
-Ask = Acknowledge | Quiet | Speak | Try
+class Seen(_Ask):
+    """What somebody has told us was seen, in `lines`, as recordings have it."""
+
+    kind: Literal["seen"] = "seen"
+    lines: tuple[str, ...]
+
+
+Ask = Acknowledge | Quiet | Speak | Try | Seen
 _ANY: TypeAdapter[Ask] = TypeAdapter(Annotated[Ask, Field(discriminator="kind")])
+
+
+def seen(observations: Sequence[Observation], at: float) -> Seen:
+    """The ask to take note of these."""
+    return Seen(by="", at=at, lines=tuple(replay.written(observations)))
 
 
 def read(data: object) -> Ask:
@@ -68,6 +82,9 @@ def done(engine: Engine, ask: Ask) -> Changes:
         engine.silence(Matchers.parse(ask.matchers), ask.seconds, ask.by, ask.reason, ask.at)
     elif isinstance(ask, Speak):
         engine.unsilence(ask.id, ask.at)
+    elif isinstance(ask, Seen):
+        for observation in replay.read(ask.lines):
+            engine.observe(observation)
     else:
         content = AlertContent(
             f"{ask.by} tries whether alerts can be told here: they can", "resolved"

@@ -19,7 +19,7 @@ from alerts import AlertSettings, Changes, Engine, Steady
 from alerts.sample import Observation
 from baton.errors import UsageError
 from baton.messages import Heartbeat, now
-from bot.alerting.asks import Ask, done, read
+from bot.alerting.asks import Ask, Seen, done, read
 from bot.alerting.seeing import beat, results
 from bot.alerting.showing import Showing
 from bot.jobs import Job, RunRecord
@@ -201,9 +201,12 @@ class Keeper:
         for number, data in await self._alerts.asked():
             if number in self._done:
                 continue
-            self._done.append(number)
             try:
-                self._unwritten = self._unwritten.merged(done(engine, read(data)))
+                ask = read(data)
+                if isinstance(ask, Seen) and engine.blind_since is not None:
+                    continue  # nothing moves: it waits in the database
+                self._done.append(number)
+                self._unwritten = self._unwritten.merged(done(engine, ask))
             except (UsageError, ValueError) as error:
                 log.warning("what was asked cannot be done", ask=number, reason=str(error))
 

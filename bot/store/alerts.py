@@ -34,6 +34,9 @@ from bot.store.tables import leases, posts
 
 R = TypeVar("R")
 
+MOST_ASKS = 1000
+"""Asks that are read at once."""
+
 _TOLD = (
     update(bulletins)
     .where(bulletins.c.key == bindparam("of_key"), bulletins.c.revision == bindparam("of_revision"))
@@ -98,7 +101,7 @@ class Alerts:
 
     async def asked(self) -> list[tuple[int, object]]:
         """What is to be done, the oldest first, each with its number."""
-        statement = select(asks).order_by(asks.c.number).limit(100)
+        statement = select(asks).order_by(asks.c.number).limit(MOST_ASKS)
 
         def read(connection: Connection) -> list[tuple[int, object]]:
             return [(row.number, row.data) for row in connection.execute(statement)]

@@ -1,0 +1,118 @@
+"""What comes in over HTTP, for the engine of alerts: check-ins, pushed alerts, CloudEvents.
+
+It is in the database before the sender is answered, and stays there until the bot that leads has
+written what came of it: nothing is lost while nobody leads, or while we are blind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import SecretStr
+
+from alerts import AlertSettings, CheckIn, Labels, Sample, Severity
+from alerts.labels import ALERTNAME, LONGEST
+from alerts.sample import Observation
+from bot.alerting.asks import seen
+from bot.alerting.keeper import Keeper
+from bot.web.intake import CheckIn as SignOfLife
+from bot.web.intake import Event, Keys, Phase, Pushed
+from bot.web.refusals import BadInput
+
+EVENT_LASTS = 3600.0
+"""Seconds after which the alert of an event is over, unless the event comes again."""
+SAID = 500
+"""Characters of a text that are shown."""
+_SEVERITIES = {
+    **{severity.value: severity for severity in Severity},
+    **dict.fromkeys(("page", "fatal", "emergency", "alert", "error"), Severity.CRITICAL),
+    **dict.fromkeys(("notice", "none", "debug"), Severity.INFO),
+}
+
+
+class Reception:
+    """Takes what comes in. Keeps bot.web.intake.Intake. `senders` are tokens by name."""
+
+    def __init__(self, keeper: Keeper, senders: Mapping[str, SecretStr]) -> None:
+        self._keeper = keeper
+        self._senders = {name: token.get_secret_value() for name, token in senders.items()}
+        self._of: AlertSettings | None = None
+        self._keys = Keys()
+
+    @property
+    def keys(self) -> Keys:
+        """Keeps Intake.keys."""
+        settings = self._keeper.settings
+        if settings is not self._of:
+            tokens = {table.name: table.token.get_secret_value() for table in settings.checkin}
+            checkins = {name: token for name, token in tokens.items() if token}
+            self._of, self._keys = settings, Keys(checkins, self._senders)
+        return self._keys
+
+    async def checked_in(self, checkin: SignOfLife) -> None:
+        """Keeps Intake.checked_in. That work has begun says nothing yet: its end counts."""
+        if checkin.phase is Phase.STARTED:
+            return
+        failed = checkin.phase is Phase.FAILED
+        last = checkin.text.rpartition("\n")[2][:SAID]
+        await self._keep([CheckIn(checkin.name, self._keeper.now(), failed, last)])
+
+    async def pushed(self, alerts: Sequence[Pushed]) -> None:
+        """Keeps Intake.pushed."""
+        await self._keep([self._alert(one, at) for at, one in enumerate(alerts)])
+
+    async def happened(self, events: Sequence[Event]) -> None:
+        """Keeps Intake.happened: an event is an alert by its type, source and subject, over when
+        one says `status: resolved`, or after an hour."""
+        await self._keep([self._event(one) for one in events])
+
+    async def _keep(self, observations: Sequence[Observation]) -> None:
+        if observations:
+            await self._keeper.want(seen(observations, self._keeper.now()))
+
+    def _alert(self, alert: Pushed, number: int) -> Sample:
+        ends = None
+        if alert.firing and alert.ends is not None:
+            # what is left of it, whatever the clock on the wall does meanwhile
+            ends = self._keeper.now() + max(alert.ends - alert.at, 0.0)
+        notes = alert.annotations
+        text = notes.get("summary") or notes.get("description") or notes.get("message") or ""
+        return Sample(
+            _labels(alert.labels, f"alerts[{number}].labels"),
+            alert.firing,
+            self._keeper.now(),
+            text[:SAID],
+            _severity(alert.labels.get("severity")),
+            source=f"push/{alert.sender}",
+            told=True,
+            ends=ends,
+        )
+
+    def _event(self, event: Event) -> Sample:
+        data = event.data if isinstance(event.data, Mapping) else {}
+        said = {**event.extensions, **data}
+        labels = {ALERTNAME: event.type, "source": event.source, "subject": event.subject}
+        labels = {name: value[:LONGEST] for name, value in labels.items()}
+        text = said.get("summary") or said.get("message") or ""
+        at = self._keeper.now()
+        return Sample(
+            Labels.of(labels),
+            said.get("status") != "resolved",
+            at,
+            str(text)[:SAID],
+            _severity(said.get("severity")),
+            source=f"event/{event.sender}",
+            told=True,
+            ends=at + EVENT_LASTS,
+        )
+
+
+def _labels(labels: Mapping[str, str], field: str) -> Labels:
+    try:
+        return Labels.of(labels)
+    except ValueError as error:
+        raise BadInput(field, f"must have {error}") from None
+
+
+def _severity(word: object) -> Severity:
+    return _SEVERITIES.get(str(word).lower(), Severity.WARNING)
