@@ -16,7 +16,7 @@ import structlog
 from alerts import AlertSettings, Steady
 from baton.api import API
 from baton.channel import Channel, Link
-from baton.errors import BatonError
+from baton.errors import BatonError, UsageError
 from baton.exchanges import DISCOVER, INPUT
 from baton.extensions import Commands
 from baton.messages import Discover, new_id, now
@@ -28,6 +28,7 @@ from bot.hearing import Hearing
 from bot.leader import LEASE, SECONDS, Leader
 from bot.policy import Policy
 from bot.roster import Roster
+from bot.schedules.schedule import Observation as Scheduled
 from bot.sending import Sender
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
@@ -118,6 +119,7 @@ class Bot:
         )
         self.hearing.beaten = self.keeper.heard
         self.teller.closed = self.keeper.ended
+        self.timekeeper.observe = self._scheduled
         self.desk.keeper = self.keeper
         return self.keeper
 
@@ -183,6 +185,16 @@ class Bot:
     def _settled(self, subject: str) -> None:
         if self.keeper is None or not self.keeper.settled(subject):
             self.teller.settled(subject)
+
+    def _scheduled(self, seen: Scheduled) -> None:
+        """What changes servers is an alert by its runs; of what only looks the whole is."""
+        try:
+            command = self._commands.parse(seen.words)
+        except UsageError as error:
+            log.warning("a schedule of an older command", schedule=seen.title, reason=str(error))
+            return
+        if self.keeper is not None and not command.changes:
+            self.keeper.scheduled(seen, command.target.environment or "")
 
     def _hears(self) -> bool:
         """Whether what servers say reaches us."""

@@ -20,9 +20,10 @@ from alerts.sample import Observation
 from baton.errors import UsageError
 from baton.messages import Heartbeat, now
 from bot.alerting.asks import Ask, Seen, done, read
-from bot.alerting.seeing import beat, results
+from bot.alerting.seeing import beat, results, scheduled
 from bot.alerting.showing import Showing
 from bot.jobs import Job, RunRecord
+from bot.schedules.schedule import Observation as Scheduled
 from bot.store.alerts import Alerts
 from bot.store.errors import DatabaseUnavailable
 
@@ -91,6 +92,10 @@ class Keeper:
         """A job that changes servers has ended."""
         for sample in results(job, runs, self._steady.now()):
             self.observe(sample)
+
+    def scheduled(self, seen: Scheduled, environment: str) -> None:
+        """A schedule that only looks has come to something."""
+        self.observe(scheduled(seen, environment, self._steady.now()))
 
     def reload(self, settings: AlertSettings) -> None:
         """Go by other settings from now on; nothing that fires is forgotten for it."""

@@ -8,6 +8,7 @@ from alerts.labels import ALERTNAME, LONGEST, Labels
 from alerts.sample import Beat, Sample, Severity
 from baton.messages import Heartbeat, State
 from bot.jobs import Job, RunRecord
+from bot.schedules.schedule import Observation as Scheduled
 
 LEDGER = "the ledger"
 """The source of what jobs came to."""
@@ -22,6 +23,16 @@ def beat(message: Heartbeat, at: float) -> Beat:
     """A heartbeat that came at `at`: clocks of servers may be wrong."""
     facts = message.facts
     return Beat(facts.host, facts.environment, message.interval, at, message.leaving)
+
+
+def scheduled(seen: Scheduled, environment: str, at: float) -> Sample:
+    """What a schedule that only looks, such as a ping, came to: it fires until it is well again."""
+    names = {ALERTNAME: "schedule", "env": environment, "schedule": seen.title}
+    labels = Labels.of({name: value[:LONGEST] for name, value in names.items()})
+    text = seen.text[:SAID]
+    return Sample(
+        labels, not seen.good, at, text, Severity.WARNING, f"schedule/{seen.schedule}", told=True
+    )
 
 
 def results(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:

@@ -9,6 +9,7 @@ import pytest
 import bot.alerting.keeper
 from alerts import AlertContent
 from baton.messages import State
+from bot.schedules.schedule import Observation
 from bot.store import Store
 from tests.alerting.world import (
     CHANNEL,
@@ -184,6 +185,22 @@ async def test_a_run_that_failed_is_an_alert_until_the_same_succeeds(stage: Stag
     await agent.finish(State.SUCCEEDED)
     await stage.told(job)
     await until(says(stage.front, "resolved"))
+
+
+async def test_a_scheduled_look_that_fails_is_an_alert(stage: Stage) -> None:
+    """What a schedule that only looks came to is told; one that changes is, by its runs."""
+    world = Watchers(stage)
+    made = await world.bot()
+    for words in ("hail prod", "ship shop prod"):
+        made.timekeeper.observe(
+            Observation("5c4", f"{words} every 5m", words, made.desk.now(), False, "failed")
+        )
+    await world.round(made)
+    await world.pass_time(made, WAIT)
+    await until(says(stage.front, "firing"))
+    (message,) = alerts_in(stage.front)
+    assert isinstance(message.content, AlertContent)
+    assert message.content.title == "schedule schedule=hail prod every 5m in prod"
 
 
 async def test_other_settings_are_gone_by_at_once(stage: Stage) -> None:
