@@ -20,7 +20,7 @@ from baton.errors import BatonError, UsageError
 from baton.exchanges import DISCOVER, INPUT
 from baton.extensions import Commands
 from baton.messages import Discover, new_id, now
-from bot.alerting import Keeper, Showing
+from bot.alerting import Keeper, Probing, Showing
 from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.front import Front
@@ -160,7 +160,10 @@ class Bot:
             self._task(self._prune(), "pruning"),
         ]
         if self.keeper is not None:
+            probing = Probing(self.keeper)
+            self.keeper.reloaded = probing.reload
             self._leading.append(self._task(self.keeper.run(), "alerting"))
+            self._leading.append(self._task(probing.run(), "probing"))
 
     async def _end(self) -> None:
         if self._listening is not None:

@@ -66,6 +66,8 @@ class Keeper:
         self._clock = clock
         self.engine: Engine | None = None
         """What decides, while this bot keeps watch."""
+        self.reloaded: Callable[[], None] = lambda: None
+        """Called when the settings are others."""
         self.rounds = 0
         """How often it has decided."""
         self._unwritten = Changes()
@@ -103,6 +105,7 @@ class Keeper:
         if self.engine is not None:
             self.engine.reload(settings, self._steady.now())
         self._some.set()
+        self.reloaded()
         log.info("alerts go by other settings", channels=settings.channels)
 
     def now(self) -> float:
