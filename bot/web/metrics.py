@@ -7,6 +7,7 @@ bots: take its maximum, not its sum.
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -15,6 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from alerts import Severity
 from baton.messages import Heartbeat, Pong, State, Update
 from baton.server import baton_version
 from bot.web.vitals import Vitals, Watch
@@ -53,7 +55,26 @@ class Metrics:
             {"version": baton_version(), "python": platform.python_version()},
         )
         yield from self._counters()
+        yield from self._alerts()
         yield from _gauges(self._vitals)
+
+    def _alerts(self) -> Iterator[Metric]:
+        """What fires, in the bot that keeps watch; of the others it is absent."""
+        keeper = self._watch.bot.keeper
+        if keeper is None or keeper.engine is None:
+            return
+        counts = Counter(episode.severity.value for episode in keeper.engine.firing())
+        family = GaugeMetricFamily(
+            "baton_alerts_firing", "Alerts that fire, told or not.", labels=("severity",)
+        )
+        for severity in Severity:
+            family.add_metric((severity.value,), counts[severity.value])
+        yield family
+        yield GaugeMetricFamily(
+            "baton_alerts_blind",
+            "1 while a link of the bot's is gone, so that nothing is decided.",
+            value=keeper.engine.blind_since is not None,
+        )
 
     def _counters(self) -> Iterator[Metric]:
         bot, chat = self._watch.bot, self._watch.chat

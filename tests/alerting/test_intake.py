@@ -84,6 +84,18 @@ async def test_a_pushed_alert_is_said_and_resolved(
     await until(says(stage.front, "resolved"))
 
 
+async def test_what_fires_is_counted(
+    stage: Stage, world: Watchers, made: Bot, client: httpx.AsyncClient
+) -> None:
+    """The metrics say how much fires, by severity, and whether we are blind."""
+    await push(client, webhook("firing", host="db-1"))
+    await world.round(made)
+    shown = (await client.get("/metrics")).text
+    assert 'baton_alerts_firing{severity="critical"} 1.0' in shown
+    assert 'baton_alerts_firing{severity="info"} 0.0' in shown
+    assert "baton_alerts_blind 0.0" in shown
+
+
 async def test_what_came_in_is_not_lost_with_the_bot(
     stage: Stage, world: Watchers, made: Bot, client: httpx.AsyncClient
 ) -> None:

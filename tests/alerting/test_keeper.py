@@ -203,6 +203,28 @@ async def test_a_scheduled_look_that_fails_is_an_alert(stage: Stage) -> None:
     assert message.content.title == "schedule schedule=hail prod every 5m in prod"
 
 
+async def test_the_board_shows_what_is_wrong_now(stage: Stage) -> None:
+    """One post in each channel that asks for it, edited for ever; people are not disturbed by
+    it."""
+    world = Watchers(stage, board=["C_BOARD"], channel="C_BOARD")
+    made = await world.bot()
+
+    def board() -> str:
+        (shown,) = [one for one in alerts_in(stage.front) if one.key.startswith("board/")]
+        assert isinstance(shown.content, AlertContent)
+        return shown.content.title
+
+    await until(lambda: len(alerts_in(stage.front)) == 1)
+    assert board() == "What is wrong now: nothing"
+    agent = await world.agent(made, "web-1")
+    await agent.channel.close()
+    await world.pass_time(made, SILENT)
+    await world.pass_time(made, WAIT)
+    await until(lambda: board() == "What is wrong now: 1")
+    await world.agent(made, "web-1")
+    await until(lambda: board() == "What is wrong now: nothing")
+
+
 async def test_other_settings_are_gone_by_at_once(stage: Stage) -> None:
     """What fires is told where the new settings send it, and its old post says so."""
     world = Watchers(stage)
