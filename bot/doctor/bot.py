@@ -8,6 +8,7 @@ from pathlib import Path
 from baton.errors import BatonError
 from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE
 from baton.extensions import installed
+from bot.alerting.files import load_alerts
 from bot.doctor.bus import agents, bus, queues
 from bot.doctor.database import database
 from bot.doctor.finding import Finding, fail, ok
@@ -29,6 +30,8 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
         yield fail("settings", f"{name}: {key} is not set", f"give it {must}.")
     if not missing:
         yield ok("settings", f"{name}; commands: {', '.join(sorted(commands))}")
+    if settings.alerts.file is not None:
+        yield alerts_file(settings.alerts.file)
     if not any(key.startswith("slack") for key, _ in missing):
         for finding in await slack(settings.slack):
             yield finding
@@ -43,3 +46,12 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
                 yield finding
             for finding in await agents(channel):
                 yield finding
+
+
+def alerts_file(file: Path) -> Finding:
+    """Whether the bot can go by this alerts.toml."""
+    try:
+        found = load_alerts(file)
+    except BatonError as error:
+        return fail("alerts", error)
+    return ok("alerts", f"{file}; told in {', '.join(found.channels)}")
