@@ -16,7 +16,7 @@ demo: .venv/.bot ## a bot and three pretend servers, with a chat in this termina
 
 test: .venv/.dev ## every test, over a private RabbitMQ and PostgreSQL (ARGS=... for pytest)
 	@sh .ci/servers </dev/null
-	@.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@.venv/bin/python -m pytest $(ARGS)
 
 check: .venv/.dev ## format, lint, types and the direction of imports
 	@.venv/bin/ruff format --check .
