@@ -73,7 +73,8 @@ class OutputExchange:
     async def flush(self, seconds: float) -> bool:
         """Wait until everything is confirmed, at most `seconds`; whether it is."""
         try:
-            await asyncio.wait_for(self._none.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._none.wait()
         except TimeoutError:
             return False
         return True

@@ -137,7 +137,8 @@ class Service:
             self._beat.clear()
             pause = self._heartbeat * random.uniform(1 - JITTER, 1 + JITTER)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._beat.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._beat.wait()
 
     async def _send_beat(self, *, leaving: bool = False) -> None:
         """Say that we are there. A heartbeat that does not get through is not kept: the next one

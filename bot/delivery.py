@@ -179,7 +179,8 @@ class Delivery:
             up = choose(slots.values(), self._refs, self._budget, self._monotonic())
             if up.slot is None:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(some.wait(), up.wait)
+                    async with asyncio.timeout(up.wait):
+                        await some.wait()
                 continue
             await self._attempt(up.slot)
             self._sweep(slots)

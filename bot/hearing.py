@@ -125,7 +125,8 @@ class Hearing:
                 if self._stopping.is_set():
                     raise
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), RETRY_AFTER)
+                    async with asyncio.timeout(RETRY_AFTER):
+                        await self._stopping.wait()
             except Exception as error:
                 if len(messages) == 1:
                     return [error]

@@ -65,7 +65,8 @@ class Sender:
                 pause = RETRY_AFTER
             if pause:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._some.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._some.wait()
 
     async def _send_some(self) -> float:
         """Send what waits; returns the seconds until it is worth looking again."""

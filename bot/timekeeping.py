@@ -68,7 +68,8 @@ class Timekeeper:
                 if wait is not None and wait < POLL:
                     alarm.set(wait)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._some.wait(), POLL)
+                    async with asyncio.timeout(POLL):
+                        await self._some.wait()
         finally:
             alarm.stop()
 

@@ -163,7 +163,8 @@ class _Output(asyncio.Protocol):
     async def ended_within(self, seconds: float) -> None:
         """Wait until all is read, or `seconds` have passed."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._end.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._end.wait()
 
     def close(self) -> None:
         """Read no more, and pass on what is left."""

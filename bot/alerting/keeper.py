@@ -170,7 +170,8 @@ class Keeper:
             pause = min(max(engine.wake_at() - self._steady.now(), 0.0), LOOK)
             due = at + EVERY + pause
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._some.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._some.wait()
 
     async def _round(self, engine: Engine, at: float) -> bool:
         """Decide, write, show; whether this bot still leads."""

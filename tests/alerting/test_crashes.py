@@ -76,7 +76,7 @@ class Life:
                 await agent.beat()
             return says(self._front, state)() and not await self.truth.untold()
 
-        await until(shown, 20, every=0.05)
+        await until(shown, 60, every=0.05)
 
     async def passes(self, seconds: float) -> None:
         self._clock.now += seconds
@@ -122,7 +122,7 @@ async def scenario(lives: Lives, url: str, at: int) -> list[str]:
             clock.now += 2.0
             return not (await life.truth.load()).episodes
 
-        await until(resolved, 20, every=0.05)
+        await until(resolved, 60, every=0.05)
     # dead before the first word was decided, or after it: either way one post at most, and true
     await life.passes(0)
     await none_waits(life.store)
