@@ -99,7 +99,8 @@ class _Server(uvicorn.Server):
         while not self.ending.is_set():
             await self.on_tick(0)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.ending.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self.ending.wait()
 
 
 class Web:
