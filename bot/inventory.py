@@ -11,11 +11,15 @@ from datetime import datetime
 
 from baton.command import Seen, Target
 from baton.errors import UsageError
+from baton.exchanges import WEEK
 from baton.messages import Facts
 from baton.words import did_you_mean
 
 MISSED = 3
 """Heartbeats that may fail to come before a server counts as missing."""
+
+FORGOTTEN = WEEK
+"""Seconds of silence after which a server is no longer meant by anything: its inbox is gone too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ def seen(
     """Each server, and for how long it was not heard.
 
     Only silence while we could hear makes it missing: from `saw_from`, when our link last came up
-    (None: it never did), to `blind_since`, if it is gone again.
+    (None: it never did), to `blind_since`, if it is gone again. One that is missing for longer
+    than FORGOTTEN is left out.
     """
     until = min(now, blind_since) if blind_since else now
     servers = []
@@ -48,7 +53,8 @@ def seen(
         if saw_from is not None:
             listened = (until - max(server.at, saw_from)).total_seconds()
             missed = listened > MISSED * server.interval
-        servers.append(Seen(server.facts, silent, server.leaving or missed))
+        if not (missed and silent > FORGOTTEN):
+            servers.append(Seen(server.facts, silent, server.leaving or missed))
     return servers
 
 

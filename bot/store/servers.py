@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from baton.messages import Facts, Heartbeat
 from bot.inventory import Heard
@@ -50,7 +50,7 @@ class Servers:
         await self._database.write(note)
 
     async def all(self) -> list[Heard]:
-        """Every server that was ever heard and not forgotten, by host."""
+        """Every server that was ever heard, by host."""
 
         def read(connection: Connection) -> list[Heard]:
             rows = connection.execute(select(servers).order_by(servers.c.host))
@@ -60,12 +60,3 @@ class Servers:
             ]
 
         return await self._database.read(read)
-
-    async def forget(self, host: str) -> bool:
-        """Remove the server `host`; whether it was there. Its next heartbeat brings it back."""
-
-        def remove(connection: Connection) -> bool:
-            done = connection.execute(delete(servers).where(servers.c.host == host))
-            return done.rowcount == 1
-
-        return await self._database.write(remove)

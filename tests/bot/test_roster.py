@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from baton.channel import Link
-from bot.inventory import Heard
+from bot.inventory import FORGOTTEN, Heard
 from bot.roster import BLINK, Roster
 from tests.bot.build import T0, after
 from tests.bot.world import beat, facts
@@ -40,6 +40,21 @@ def test_three_missed_heartbeats_make_a_server_missing() -> None:
     clock.at(46)
     assert missing(roster) == ["web-1"]
     assert roster.sight().silent == {"web-1": T0}
+
+
+def test_a_server_that_is_gone_for_good_is_forgotten() -> None:
+    """A week after it was heard, when its inbox is gone too, no job is meant for it any more; but
+    not because we could not hear it."""
+    roster, clock = seeing()
+    roster.hear(beat("web-1"))
+    clock.at(FORGOTTEN)
+    assert missing(roster) == ["web-1"]
+    roster.link_changed(Link.DOWN)
+    clock.at(FORGOTTEN + 60)
+    roster.link_changed(Link.UP)
+    assert [seen.facts.host for seen in roster.servers()] == ["web-1"]
+    clock.at(FORGOTTEN + 120)
+    assert roster.servers() == []
 
 
 def test_a_server_that_says_good_bye_is_missing_at_once() -> None:

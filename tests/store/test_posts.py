@@ -108,9 +108,6 @@ async def test_the_last_heartbeat_of_each_server_counts(store: Store) -> None:
     assert b.facts.version == "1"
     await store.servers.heard([beat("b", "1", leaving=True)], later(11))
     assert [server.leaving for server in await store.servers.all()] == [False, True]
-    assert await store.servers.forget("b")
-    assert not await store.servers.forget("b")
-    assert [server.facts.host for server in await store.servers.all()] == ["a"]
 
 
 async def test_a_lease_has_one_holder(store: Store, other: Store) -> None:
