@@ -74,6 +74,15 @@ async def test_memory_alarm_blocks_publishers(broker: Broker, amqp_url: str) -> 
         await second
 
 
+async def test_an_order_is_answered_with_its_own_answer(broker: Broker) -> None:
+    """What a process of the broker complains of is not taken for an answer, then or later."""
+    for number in range(20):
+        broker.eval(f"spawn(fun() -> erlang:error(trouble_{number}) end).")
+        assert broker.eval(f"{number} + 1.") == str(number + 1)
+    with pytest.raises(RuntimeError, match="badmatch"):
+        broker.eval("1 = 2.")
+
+
 async def test_close_connections(broker: Broker, amqp_url: str) -> None:
     """Everybody is thrown out."""
     connection = await aio_pika.connect(amqp_url)

@@ -34,15 +34,18 @@ raft.wal_max_size_bytes = 67108864
 log.console = false
 log.file.level = info
 """
-# Reads an expression a line, evaluates it in the broker and prints what came of it in one line.
+# Reads a mark and an expression a line, evaluates it in the broker and prints, in a line of its own
+# that begins with the mark, what came of it. Other lines are not answers: a process of the broker
+# that we started complains here, when it fails and also when the broker ends under it.
 _RELAY = """
 Loop = fun Loop() ->
     case io:get_line("") of
         eof -> halt();
         Line ->
-            {ok, Tokens, _} = erl_scan:string(Line),
+            [Mark, Expression] = string:split(Line, " "),
+            {ok, Tokens, _} = erl_scan:string(Expression),
             {ok, Forms} = erl_parse:parse_exprs(Tokens),
-            io:format("~0tp~n", [rpc:call('%s', erl_eval, exprs, [Forms, []])]),
+            io:format("~n~ts ~0tp~n", [Mark, rpc:call('%s', erl_eval, exprs, [Forms, []])]),
             Loop()
     end
 end,
@@ -92,6 +95,8 @@ class Broker:
         """`start` for plain functions. Raises RuntimeError, with the log's end, if it fails."""
         if self.running:
             return
+        if self._server is not None:
+            self._server.end()
         server = self._server = Guarded(
             [self._bin / "rabbitmq-server"], log=self._log, env=self._env, cwd=self.folder
         )
@@ -125,8 +130,8 @@ class Broker:
         """The URL of a new, empty virtual host."""
         name = f"t{secrets.token_hex(6)}"
         self.eval(
-            f'rabbit_vhost:add(<<"{name}">>, <<"baton">>), '
-            "rabbit_auth_backend_internal:set_permissions("
+            f'ok = rabbit_vhost:add(<<"{name}">>, <<"baton">>), '
+            "ok = rabbit_auth_backend_internal:set_permissions("
             f'<<"baton">>, <<"{name}">>, <<".*">>, <<".*">>, <<".*">>, <<"baton">>).'
         )
         return f"amqp://baton:baton@127.0.0.1:{self.port}/{name}"
@@ -178,9 +183,13 @@ class Broker:
                 self._relay = self._start_relay()
             assert self._relay.stdin is not None
             assert self._relay.stdout is not None
-            self._relay.stdin.write(" ".join(expression.split()) + "\n")
+            mark = secrets.token_hex(8)
+            self._relay.stdin.write(f"{mark} {' '.join(expression.split())}\n")
             self._relay.stdin.flush()
-            return self._relay.stdout.readline().strip()
+            for line in self._relay.stdout:
+                if line.startswith(f"{mark} "):
+                    return line.removeprefix(f"{mark} ").strip()
+            raise RuntimeError(f"the node that passes orders on ended at {expression!r}")
 
     async def ctl(self, *words: str) -> str:
         """What `rabbitmqctl WORDS` prints; takes one or two seconds. Raises CalledProcessError."""

@@ -62,6 +62,8 @@ class Postgres:
         """`start` for plain functions. Raises RuntimeError, with the log's end, if it fails."""
         if self.running:
             return
+        if self._server is not None:
+            self._server.end()
         options = (*_FAST, "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}")
         server = self._server = Guarded(
             [f"{self._bin}/postgres", "-D", str(self._data), "-p", str(self.port)]
