@@ -64,7 +64,12 @@ class Bulletin:
     @property
     def message(self) -> bool:
         """Whether people are disturbed when it is first shown; they are not by a board."""
-        return self.broadcast or not (self.parent or self.key.startswith("board/"))
+        return self.broadcast or not (self.parent or self.pinned)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it is kept in sight: a board is."""
+        return self.key.startswith("board/")
 
 
 class Teller:

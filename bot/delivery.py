@@ -16,6 +16,7 @@ from datetime import datetime
 import structlog
 
 from baton.messages import now
+from bot import lateness
 from bot.front import Front, FrontError, Gone, Post, Throttled, Uncertain, Unpostable, Unreachable
 from bot.jobs import Subject
 from bot.posts import Budget, Slot, choose
@@ -84,6 +85,7 @@ class Delivery:
                 if slot.settled:
                     slot.waiting_since = self._monotonic()
                 slot.post = post
+                slot.updates += 1
         channel = subject.place.channel
         queue = self._slots.setdefault(channel, {})
         for key, slot in slots.items():
@@ -144,10 +146,14 @@ class Delivery:
             asker=subject.asker,
             since=subject.since,
             waiting_since=self._monotonic(),
+            updates=post.updates,
+            held_by=lateness.limit(self._front.name),
             given_up=post.parent in others and others[post.parent].given_up,
         )
         if row is not None:
             self._adopt_row(slot, row)
+        if row is None or row.digest != post.digest:
+            lateness.taken_over(slot, self._clock().timestamp(), self._monotonic())
         return slot
 
     def _adopt_row(self, slot: Slot, row: PostRow) -> None:
@@ -211,7 +217,7 @@ class Delivery:
                 await self._give_up(slot)
 
     async def _show(self, slot: Slot) -> None:
-        if slot.noted:
+        if slot.noted and not slot.as_wanted:
             if slot.ref:
                 await self._edit(slot)
             elif not await self._there_already(slot):
@@ -222,12 +228,22 @@ class Delivery:
         if slot.ref:
             await self._posts.shown(slot.post.key, slot.ref, slot.shown, self._clock())
             slot.noted = True
+        if slot.post.pinned and slot.ref and not slot.pinned:
+            await self._pin(slot)
+
+    async def _pin(self, slot: Slot) -> None:
+        try:
+            await self._front.pin(slot.place, slot.ref)
+        except Unpostable as error:
+            # it is shown all the same
+            log.warning("not pinned", channel=slot.place.channel, reason=str(error))
+        slot.pinned = True
 
     async def _edit(self, slot: Slot) -> None:
         post = slot.post
         self._budget.edits.take(self._monotonic())
         slot.shown = ""
-        await self._front.edit(slot.place, slot.ref, post)
+        await self._front.edit(slot.place, slot.ref, lateness.as_told(slot, self._monotonic()))
         self._is_there(slot, slot.ref, post.digest)
 
     async def _there_already(self, slot: Slot) -> bool:
@@ -258,7 +274,8 @@ class Delivery:
         self._budget.channel(slot.place.channel, now).take(now)
         slot.unsure = True
         try:
-            ref = await self._front.post(slot.place, post, thread=self._thread(slot))
+            told = lateness.as_told(slot, now)
+            ref = await self._front.post(slot.place, told, thread=self._thread(slot))
         except Uncertain:
             slot.sure_at = self._monotonic() + self._settles
             raise
@@ -274,6 +291,7 @@ class Delivery:
         slot.ref = self._refs[slot.post.key] = ref
         slot.shown, slot.unsure, slot.noted = shown, False, False
         slot.shown_at = slot.waiting_since = self._monotonic()
+        slot.updates, slot.held_by = int(not slot.as_wanted), lateness.limit(self._front.name)
 
     def _row(self, slot: Slot, thread: str) -> PostRow:
         place = slot.place
@@ -298,30 +316,32 @@ class Delivery:
             pause = error.seconds
             self._hold_kind(slot, pause)
         elif isinstance(error, Unreachable):
-            self._hold(lambda other: True, pause)
+            self._hold(lambda other: True, pause, lateness.by(error))
+        slot.held_by = lateness.by(error)
         log.warning("not shown yet", job=slot.job, error=str(error), again_in=pause)
         self._again(slot, pause)
 
     def _again(self, slot: Slot, pause: float) -> None:
         slot.not_before = self._monotonic() + pause
 
-    def _hold(self, which: Callable[[Slot], bool], pause: float) -> None:
+    def _hold(self, which: Callable[[Slot], bool], pause: float, by: str) -> None:
         """Let what waits wait longer: one that was turned away speaks for all of its kind."""
         until = self._monotonic() + pause
         for slots in self._slots.values():
             for other in slots.values():
                 if which(other):
                     other.not_before = max(other.not_before, until)
+                    other.held_by = by
 
     def _hold_kind(self, slot: Slot, pause: float) -> None:
         """Of a front end that is asked too much: new posts in the channel wait, or all edits."""
-        now, channel = self._monotonic(), slot.place.channel
+        now, channel, by = self._monotonic(), slot.place.channel, lateness.limit(self._front.name)
         if slot.ref:
             self._budget.edits.drain(now)
-            self._hold(lambda other: bool(other.ref), pause)
+            self._hold(lambda other: bool(other.ref), pause, by)
         else:
             self._budget.channel(channel, now).drain(now)
-            self._hold(lambda other: not other.ref and other.place.channel == channel, pause)
+            self._hold(lambda other: not other.ref and other.place.channel == channel, pause, by)
 
     async def _gone(self, slot: Slot) -> None:
         """Somebody deleted the message: post it anew. If a post cannot go into its thread, it is
@@ -334,6 +354,7 @@ class Delivery:
         log.info("a message was deleted, posting it anew", job=slot.job, key=lost.post.key)
         self._refs.pop(lost.post.key, None)
         lost.ref, lost.shown, lost.unsure, lost.noted = "", "", False, True
+        lost.pinned = False
         self._slots[lost.place.channel][lost.post.key] = lost
         with contextlib.suppress(DatabaseUnavailable):
             await self._posts.gone(lost.post.key)

@@ -77,13 +77,18 @@ Content = JobContent | OutputContent | NoticeContent | AlertContent
 class Post:
     """A chat message that the bot wants: `key` names it for ever, `parent` is the key of the post
     under whose thread it goes. `broadcast` shows a thread's post in the channel too. `closing`
-    posts carry a final state and go before others when the front end limits us."""
+    posts carry a final state and go before others when the front end limits us. A `pinned` one is
+    kept in sight. `wanted` is since when it is wanted as it is, in Unix seconds, if somebody is to
+    hear that it came late; `updates` counts what it brings."""
 
     key: str
     content: Content
     parent: str = ""
     broadcast: bool = False
     closing: bool = False
+    pinned: bool = False
+    wanted: float = 0.0
+    updates: int = 1
     digest: str = field(init=False, compare=False, repr=False)
     """Changes exactly when what is shown changes."""
 
@@ -115,6 +120,9 @@ class Front(Protocol):
 
     async def edit(self, place: Place, ref: str, post: Post) -> None:
         """Make the message `ref` show `post`."""
+
+    async def pin(self, place: Place, ref: str) -> None:
+        """Keep the message `ref` in sight; it may be so already."""
 
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
         """The ref of the message that was posted under `key` after `since` (Unix seconds), if

@@ -58,7 +58,8 @@ class Slot:
 
     `ref` is the front end's own name of the message, `shown` the digest of what it shows (empty
     while that is not known), and `noted` that the database holds both. `unsure`: it was sent, and
-    nobody knows whether it arrived; if it is not found from `sure_at` on, it did not. Moments are
+    nobody knows whether it arrived; if it is not found from `sure_at` on, it did not. `updates`
+    counts what it has to bring, and `held_by` says what keeps it back, if we know. Moments are
     in seconds of the monotonic clock, but `since`, in Unix seconds: when the front end may have
     had it first. `faults` counts errors that no front end should raise.
     """
@@ -79,11 +80,15 @@ class Slot:
     failures: int = 0
     faults: int = 0
     given_up: bool = False
+    pinned: bool = False
+    updates: int = 1
+    held_by: str = ""
 
     @property
     def settled(self) -> bool:
         """Whether the message shows what is wanted, or never will."""
-        return self.given_up or (self.noted and self.as_wanted)
+        pinned = self.pinned or not self.post.pinned
+        return self.given_up or (self.noted and self.as_wanted and pinned)
 
     @property
     def as_wanted(self) -> bool:

@@ -8,7 +8,7 @@ from alerts.bulletin import Bulletin
 from bot.delivery import Delivery
 from bot.front import Post
 from bot.jobs import Place, Subject
-from bot.store.alerts import Alerts, Thread
+from bot.store.alerts import Alerts, Thread, Wait
 from bot.store.posts import Posts
 
 
@@ -61,10 +61,18 @@ class Showing:
             rows = {row.key: row for row in await self._posts.of_job(subject)}
         place = Place(self._front, thread.bulletins[0].channel)
         about = Subject(subject, place, thread.since.timestamp())
-        return delivery.want(about, [_post(one) for one in thread.bulletins], rows)
+        posts = [_post(one, thread.waits.get(one.key)) for one in thread.bulletins]
+        return delivery.want(about, posts, rows)
 
 
-def _post(bulletin: Bulletin) -> Post:
+def _post(bulletin: Bulletin, wait: Wait | None) -> Post:
     return Post(
-        bulletin.key, bulletin.content, bulletin.parent, bulletin.broadcast, bulletin.closing
+        bulletin.key,
+        bulletin.content,
+        bulletin.parent,
+        bulletin.broadcast,
+        bulletin.closing,
+        bulletin.pinned,
+        wanted=wait.since.timestamp() if wait else 0.0,
+        updates=wait.updates if wait else 0,
     )

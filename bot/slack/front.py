@@ -6,6 +6,7 @@ and not posted twice.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +19,7 @@ from bot.front import Limits, Post
 from bot.jobs import Place
 from bot.slack.blocks import Block, blocks, fallback, has_plan
 from bot.slack.calls import Calls
-from bot.slack.refusals import BadBlocks, ThreadGone
+from bot.slack.refusals import BadBlocks, PinnedAlready, ThreadGone
 from bot.slack.text import EPHEMERAL, escaped
 from bot.slack.whisper import whisper
 
@@ -61,6 +62,11 @@ class SlackFront:
             # people are called by the first message only
             post = replace(post, content=replace(post.content, mention=""))
         await self._shown("chat.update", post, channel=place.channel, ts=ref)
+
+    async def pin(self, place: Place, ref: str) -> None:
+        """Pin the message. Raises FrontError, Unpostable if the bot may not."""
+        with contextlib.suppress(PinnedAlready):
+            await self._calls.change("pins.add", channel=place.channel, timestamp=ref)
 
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
         """The message whose metadata names `key`, among those since then. Raises FrontError."""

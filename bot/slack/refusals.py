@@ -46,12 +46,20 @@ _REMEDIES = {
         "only threads may be written in this channel",
         "Ask in another channel.",
     ),
+    "no_permission": (
+        "the bot may not do this here",
+        "Say `/invite @baton` in the channel, or let its members pin messages.",
+    ),
     "user_not_in_channel": ("the person is not in the channel", "Join the channel."),
 }
 
 
 class BadBlocks(Unpostable):
     """{front} will not show these blocks: {reason}. {remedy}"""
+
+
+class PinnedAlready(Unpostable):
+    """{front} has pinned this before."""
 
 
 class ThreadGone(Unpostable):
@@ -69,6 +77,8 @@ def explained(
         return Gone(front=NAME, reason=code)
     if code == "thread_not_found":
         return ThreadGone(front=NAME, reason=code, remedy="")
+    if code == "already_pinned":
+        return PinnedAlready(front=NAME)
     if code in _NOT_DONE:
         return Unreachable(front=NAME, reason=code)
     if code in _NOT_LET_IN:

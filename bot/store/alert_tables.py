@@ -65,6 +65,9 @@ bulletins = Table(
     Column("data", Json, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("told", Boolean, nullable=False),
+    # Since when it is wanted as it is, and the revision that was told last.
+    Column("wanted", Instant, nullable=False, server_default="0"),
+    Column("shown", Integer, nullable=False, server_default="0"),
     Index("alert_posts_subject", "subject"),
     Index("alert_posts_at", "at"),
     Index("alert_posts_untold", "at", sqlite_where=UNTOLD_LITE, postgresql_where=UNTOLD_GRES),

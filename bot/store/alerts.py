@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, case, delete, insert, select, update
 
 from alerts.blind import SightRow
 from alerts.budget import ChannelRow
@@ -40,19 +40,29 @@ MOST_ASKS = 1000
 _TOLD = (
     update(bulletins)
     .where(bulletins.c.key == bindparam("of_key"), bulletins.c.revision == bindparam("of_revision"))
-    .values(told=True)
+    .values(told=True, shown=bindparam("of_revision"))
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Since when a post is wanted as it is, and how many updates that is."""
+
+    since: datetime
+    updates: int
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
     """A post about alerts and all that stands under it, in the order in which it was first wanted.
-    `since` is when that was first so; `revisions`, by key, say what was read."""
+    `since` is when that was first so; `revisions`, by key, say what was read, and `waits` what is
+    not told yet."""
 
     subject: str
     since: datetime
     bulletins: tuple[Bulletin, ...]
     revisions: Mapping[str, int]
+    waits: Mapping[str, Wait]
 
 
 class Alerts:
@@ -215,6 +225,8 @@ def _want(connection: Connection, wanted: Iterable[Bulletin], at: datetime) -> N
             "data": dump(one),
             "revision": 1,
             "told": False,
+            "wanted": at,
+            "shown": 0,
         }
         for one in wanted
     ]
@@ -225,8 +237,14 @@ def _want(connection: Connection, wanted: Iterable[Bulletin], at: datetime) -> N
         "data": insert.excluded.data,
         "revision": bulletins.c.revision + 1,
         "told": insert.excluded.told,
+        "wanted": case((bulletins.c.told, insert.excluded.wanted), else_=bulletins.c.wanted),
     }
-    statement = insert.on_conflict_do_update(index_elements=[bulletins.c.key], set_=again)
+    # what is wanted as it was before is no update
+    statement = insert.on_conflict_do_update(
+        index_elements=[bulletins.c.key],
+        set_=again,
+        where=bulletins.c.data != insert.excluded.data,
+    )
     connection.execute(statement, rows)
 
 
@@ -244,6 +262,7 @@ def _untold(connection: Connection) -> list[Thread]:
             rows[0].at,
             tuple(load(Bulletin, row.data) for row in rows),
             {row.key: row.revision for row in rows},
+            {row.key: Wait(row.wanted, row.revision - row.shown) for row in rows if not row.told},
         )
         for subject, rows in threads.items()
     ]

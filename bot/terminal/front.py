@@ -65,6 +65,9 @@ class TerminalFront:
         """Print what is new in `post`."""
         await self._print(post)
 
+    async def pin(self, place: Place, ref: str) -> None:
+        """Nothing stays in sight on a terminal."""
+
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
         """The post, if it was printed here."""
         return key if key in self._shown else None

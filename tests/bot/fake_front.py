@@ -55,6 +55,7 @@ class Message:
     content: Content
     broadcast: bool
     edits: int = 0
+    pinned: bool = False
 
 
 class FakeFront:
@@ -120,6 +121,15 @@ class FakeFront:
             raise Uncertain(front=self.name, reason="no answer")
         message.content = post.content
         message.edits += 1
+        self._afterwards(fault)
+
+    async def pin(self, place: Place, ref: str) -> None:
+        fault = await self._called("pin")
+        if ref in self.deleted or ref not in self.messages:
+            raise Gone(front=self.name)
+        if fault is Fault.DROPPED:
+            raise Uncertain(front=self.name, reason="no answer")
+        self.messages[ref].pinned = True
         self._afterwards(fault)
 
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:

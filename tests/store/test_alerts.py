@@ -9,6 +9,7 @@ from alerts.changes import applied
 from alerts.groups import GroupRow, Member
 from alerts.watches import WatchRow
 from bot.store import Store
+from bot.store.alerts import Wait
 from tests.store.build import T0, later
 
 LEASE = ("desk", "bot")
@@ -74,6 +75,28 @@ async def test_a_post_is_told_as_it_was_read_or_stays_untold(store: Store) -> No
     assert await store.alerts.untold() == []
 
 
+async def test_since_when_a_post_waits(store: Store) -> None:
+    """It waits since the first change that was not told, and each change counts; what is wanted
+    again as it was is none."""
+    await leads(store)
+
+    async def wants(text: str, seconds: float) -> None:
+        changed = Changes(bulletins={"a/1": post("a/1", text)})
+        assert await store.alerts.write(changed, LEASE, later(seconds))
+
+    for number, text in enumerate(("one", "one", "two")):
+        await wants(text, number)
+    (thread,) = await store.alerts.untold()
+    assert thread.waits == {"a/1": Wait(T0, 2)}
+    await store.alerts.mark_told(thread.revisions)
+    await wants("two", 60)
+    assert await store.alerts.untold() == []
+    for seconds in (70, 71, 72):
+        await wants(f"at {seconds}", seconds)
+    (thread,) = await store.alerts.untold()
+    assert thread.waits == {"a/1": Wait(later(70), 3)}
+
+
 async def test_what_is_over_is_forgotten_after_its_time(store: Store) -> None:
     """Old episodes, silences and posts go; what still fires keeps its post."""
     await leads(store)
@@ -85,6 +108,7 @@ async def test_what_is_over_is_forgotten_after_its_time(store: Store) -> None:
     await store.prune(later(3600))
     assert len((await store.alerts.load()).episodes) == 1
     assert (await store.alerts.load()).silences == ()
-    assert await store.alerts.write(Changes(bulletins=made.bulletins), LEASE, later(7200))
+    other = {"a/1": post("a/1", "two")}
+    assert await store.alerts.write(Changes(bulletins=other), LEASE, later(7200))
     (thread,) = await store.alerts.untold()
     assert thread.since == T0

@@ -1,0 +1,56 @@
+"""What came late says so: how long it was held, and by what. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alerts import AlertContent
+from baton.outcome import duration
+from bot.front import FrontError, Post, Throttled
+from bot.posts import Slot
+from bot.store.errors import DatabaseUnavailable
+
+LATE = 5.0
+"""Seconds after which what is told is late."""
+
+
+def by(error: FrontError | DatabaseUnavailable) -> str:
+    """What holds a post back that met `error`."""
+    if isinstance(error, DatabaseUnavailable):
+        return "while our database was away"
+    front = str(error.facts.get("front", "")) or "the chat"
+    if isinstance(error, Throttled):
+        return limit(front)
+    return f"while {_named(front)} was away"
+
+
+def limit(front: str) -> str:
+    """How it is said that a front end takes no more at once."""
+    return f"by {_named(front)}'s limit"
+
+
+def taken_over(slot: Slot, wall: float, now: float) -> None:
+    """Note that a post may have waited before it came to us, for what we do not know: it is `wall`
+    (Unix seconds), and `now` in monotonic ones."""
+    waited = wall - slot.post.wanted if slot.post.wanted else 0.0
+    if waited >= LATE:
+        slot.waiting_since, slot.held_by = now - waited, ""
+
+
+def as_told(slot: Slot, now: float) -> Post:
+    """The post of `slot` as it goes out `now` (monotonic seconds): if it is about alerts and late,
+    with a word about that. What only stands in a thread needs none."""
+    post, content = slot.post, slot.post.content
+    late = now - slot.waiting_since
+    apart = bool(post.parent) and not post.broadcast
+    if not isinstance(content, AlertContent) or not post.wanted or apart or late < LATE:
+        return post
+    updates = "1 update" if slot.updates == 1 else f"{slot.updates} updates"
+    told = (
+        f"held {duration(late)} {slot.held_by}" if slot.held_by else f"told {duration(late)} late"
+    )
+    return replace(post, content=replace(content, footer=f"{updates} {told}"))
+
+
+def _named(front: str) -> str:
+    return front[:1].upper() + front[1:]

@@ -1,0 +1,181 @@
+"""What was held back on its way to the chat says so, once and truly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from alerts import AlertContent
+from baton.messages import State, now
+from bot import lateness
+from bot.delivery import Delivery
+from bot.front import NoticeContent, Post, Throttled, Unreachable
+from bot.jobs import Place, Subject
+from bot.posts import Slot
+from bot.store import Store
+from bot.store.errors import DatabaseUnavailable
+from tests.bot.fake_front import FakeFront, Fault
+from tests.support.wait import until
+
+PLACE = Place("slack", "C_OPS")
+SUBJECT = Subject("alert/1", PLACE, 0.0)
+CONTENT = AlertContent("web-1", "firing")
+
+
+def post(title: str = "web-1", *, age: float = 0.0, updates: int = 1, pinned: bool = False) -> Post:
+    """One about alerts that is wanted since `age` seconds."""
+    return Post(
+        "alert/1",
+        replace(CONTENT, title=title),
+        pinned=pinned,
+        wanted=now().timestamp() - age,
+        updates=updates,
+    )
+
+
+@pytest.mark.parametrize(
+    ("slot", "footer"),
+    [
+        (
+            Slot("j", PLACE, post(), held_by="by Slack's limit"),
+            "1 update held 12 s by Slack's limit",
+        ),
+        (Slot("j", PLACE, post(), updates=3), "3 updates told 12 s late"),
+        (Slot("j", PLACE, replace(post(), parent="p", broadcast=True)), "1 update told 12 s late"),
+        (Slot("j", PLACE, replace(post(), parent="p")), ""),
+        (Slot("j", PLACE, replace(post(), wanted=0.0)), ""),
+        (Slot("j", PLACE, post(), waiting_since=8.0), ""),
+    ],
+)
+def test_how_it_reads(slot: Slot, footer: str) -> None:
+    """For how long, how many, and why if we know; nothing if it is not late, if nobody said since
+    when it was wanted, or if it only stands in a thread."""
+    told = lateness.as_told(slot, 12.0).content
+    assert isinstance(told, AlertContent)
+    assert told.footer == footer
+
+
+def test_what_is_not_about_alerts_says_nothing() -> None:
+    """The posts of jobs show their own times."""
+    notice = Post("n", NoticeContent("x", State.FAILED), wanted=1.0)
+    assert lateness.as_told(Slot("j", PLACE, notice), 99.0) is notice
+
+
+def test_who_is_to_blame() -> None:
+    """A limit, a chat that is away, or our own database."""
+    assert lateness.by(Throttled("Slack", 3)) == "by Slack's limit"
+    assert lateness.by(Unreachable(front="Slack", reason="x")) == "while Slack was away"
+    down = DatabaseUnavailable(url="db", reason="x")
+    assert lateness.by(down) == "while our database was away"
+
+
+class Desk:
+    """A chat and the delivery to it, which can be started again."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.front = store, FakeFront()
+        self.start()
+
+    def start(self) -> None:
+        self.delivery = Delivery(
+            self.front, self.store.posts, lambda subject: None, claim=0.05, settles=0.005
+        )
+
+    async def want(self, wanted: Post) -> bool:
+        rows = {row.key: row for row in await self.store.posts.of_job(SUBJECT.id)}
+        return self.delivery.want(SUBJECT, [wanted], rows)
+
+    async def shown(self, wanted: Post) -> AlertContent:
+        await until(lambda: self.want(wanted), every=0.002)
+        content = self.front.one(wanted.key).content
+        assert isinstance(content, AlertContent)
+        return content
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundredth of a second is late, and nothing waits longer than it must."""
+    monkeypatch.setattr(lateness, "LATE", 0.008)
+    monkeypatch.setattr("bot.delivery.BACKOFF", 0.01)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [(Fault.THROTTLED, "by Slack's limit"), (Fault.UNREACHABLE, "while Slack was away")],
+)
+async def test_what_was_held_says_so_once(store: Store, fault: Fault, why: str) -> None:
+    """The call that gets through says it, for a post and for its edits; the next says nothing."""
+    desk = Desk(store)
+    desk.front.faults.append(fault)
+    content = await desk.shown(post())
+    assert content.footer.startswith("1 update held ")
+    assert content.footer.lower().endswith(why.lower())
+    desk.front.faults.append(fault)
+    assert not await desk.want(post("two"))
+    assert (await desk.shown(post("three"))).footer.startswith("2 updates held ")
+    assert (await desk.shown(post("four"))).footer == ""
+    await desk.delivery.close()
+
+
+async def test_what_waited_for_another_bot_says_so_too(store: Store) -> None:
+    """A bot that dies with something in hand makes it late, and the next one says by how much; of
+    what was there already it claims nothing."""
+    desk = Desk(store)
+    desk.front.gate.clear()
+    await desk.want(post())
+    await until(lambda: desk.front.calls == ["post"])
+    await _killed(desk)
+    desk.start()
+    content = await desk.shown(post(age=20, updates=2))
+    assert content.footer in ("2 updates told 20 s late", "2 updates told 21 s late")
+
+    await desk.delivery.close()
+    desk.start()
+    await desk.shown(replace(post(), wanted=post(age=60).wanted))
+    assert isinstance(shown := desk.front.one("alert/1").content, AlertContent)
+    assert shown.footer == ""
+    await desk.delivery.close()
+
+
+async def _killed(desk: Desk) -> None:
+    for worker in desk.delivery._workers.values():
+        worker.cancel()
+    await until(lambda: all(worker.done() for worker in desk.delivery._workers.values()))
+    desk.front.gate.set()
+
+
+@pytest.mark.parametrize("fault", [None, Fault.THROTTLED, Fault.LOST, Fault.DROPPED])
+async def test_a_board_is_pinned(store: Store, fault: Fault | None) -> None:
+    """Once it is there, however often that must be tried; it is not pinned again at each edit."""
+    desk = Desk(store)
+    desk.front.faults.extend([None, fault])
+    await desk.shown(post(pinned=True))
+    assert desk.front.one("alert/1").pinned
+    calls = desk.front.calls.count("pin")
+    await desk.shown(post("two", pinned=True))
+    assert desk.front.calls.count("pin") == calls == (1 if fault is None else 2)
+    await desk.delivery.close()
+
+
+async def test_a_board_that_was_deleted_is_posted_and_pinned_again(store: Store) -> None:
+    """At its next change."""
+    desk = Desk(store)
+    await desk.shown(post(pinned=True))
+    desk.front.delete("alert/1")
+    await desk.shown(post("two", pinned=True))
+    assert desk.front.one("alert/1").pinned
+    await desk.delivery.close()
+
+
+async def test_a_board_that_may_not_be_pinned_is_shown(store: Store) -> None:
+    """The log says why, once."""
+    desk = Desk(store)
+    desk.front.faults.extend([None, Fault.UNPOSTABLE])
+    with capture_logs() as logs:
+        await desk.shown(post(pinned=True))
+        await desk.shown(post("two", pinned=True))
+    assert [one["event"] for one in logs] == ["not pinned"]
+    await desk.delivery.close()
