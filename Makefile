@@ -6,6 +6,8 @@
 
 PYTHON = python3
 PREPARE = PYTHON='$(PYTHON)' sh .ci/venv </dev/null
+# Much of a test is waiting. Each of the two has a RabbitMQ and a PostgreSQL of its own.
+TWO = -n 2 --dist worksteal
 SOURCES = $$(ls -d baton commands bot alerts tests bench 2>/dev/null)
 
 help: ## list what can be made
@@ -16,7 +18,7 @@ demo: .venv/.bot ## a bot and three pretend servers, with a chat in this termina
 
 test: .venv/.dev ## every test, over a private RabbitMQ and PostgreSQL (ARGS=... for pytest)
 	@sh .ci/servers </dev/null
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest $(TWO) $(ARGS)
 
 check: .venv/.dev ## format, lint, types and the direction of imports
 	@.venv/bin/ruff format --check .
@@ -30,7 +32,7 @@ format: .venv/.dev ## format the code and mend what ruff can mend
 
 coverage: .venv/.dev ## the tests once more, and which branches they do not reach
 	@sh .ci/servers </dev/null
-	@.venv/bin/python -m pytest -q --cov --cov-report=term $(ARGS)
+	@.venv/bin/python -m pytest -q $(TWO) --cov --cov-report=term $(ARGS)
 
 clean: ## remove .venv and everything else that was made
 	@rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
