@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 
 from baton.channel import CONFIRM_WITHIN, Channel, Delivery, Envelope
@@ -66,7 +67,7 @@ async def bury(channel: Channel, delivery: Delivery, reason: str) -> None:
     """
     old = delivery.envelope
     headers = {**old.headers, "baton-reason": reason[:500], "baton-key": delivery.key}
-    buried = Envelope(old.body, old.id, old.type, old.correlation, old.timestamp, headers)
+    buried = replace(old, headers=headers)
     try:
         await channel.publish(DEAD, delivery.key or "unknown", buried)
     except Exception:

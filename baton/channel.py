@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from baton.exchanges import Queue
+from baton.messages import CONTENT_TYPE
 
 CONFIRM_WITHIN = 10.0
 """How long a publish waits for its confirm, in seconds, unless the caller says otherwise."""
@@ -35,6 +36,7 @@ class Envelope:
     correlation: str = ""
     timestamp: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = CONTENT_TYPE
 
 
 class Delivery(Protocol):

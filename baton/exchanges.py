@@ -62,6 +62,15 @@ BOT_QUEUE = Queue("bot", single_active=True)
 HEARTBEAT_QUEUE = Queue("bot.heartbeats", single_active=True, ttl=60.0, dead_letter="")
 """Apart from the updates, because an old heartbeat says nothing and must not pile up."""
 
+MONITOR_QUEUE = Queue("monitor", single_active=True)
+"""What others tell: alerts and check-ins, kept for as long as no bot is there that keeps alerts."""
+
+MONITORED = ("alert", "checkin")
+"""The first words of the keys on the output exchange that it is bound to."""
+
+PROBED_QUEUE = Queue("bot.probed", single_active=True, ttl=60.0, dead_letter="")
+"""Apart from those, because somebody waits for each answer, and an old one is of no use."""
+
 DISCOVER = "discover"
 """The key that every agent listens to, whatever its environment."""
 

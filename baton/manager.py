@@ -23,7 +23,7 @@ from baton.errors import InvalidMessage, JournalUnavailable, UsageError
 from baton.exchanges import DISCOVER, INPUT, agent_queue, host_key
 from baton.finals import Finals
 from baton.journal import Entry, Journal
-from baton.messages import Cancel, Discover, Message, Request, State, decode, now
+from baton.messages import Cancel, Discover, Message, Probe, Request, State, decode, now
 from baton.observer import Observer
 from baton.output import OutputExchange
 from baton.run import Run
@@ -68,7 +68,8 @@ class _Active:
 class ConsumerManager:
     """Binds the inbox of an agent and dispatches what comes to its consumers.
 
-    `discover` is called when a bot asks who is there.
+    `discover` is called when a bot asks who is there, `probe` with each probe that it wants;
+    without it this agent runs none.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class ConsumerManager:
         *,
         observers: tuple[Observer, ...] = (),
         discover: Callable[[], None] = lambda: None,
+        probe: Callable[[Probe], None] | None = None,
         most_runs: int = MOST_RUNS,
         clock: Callable[[], datetime] = now,
     ) -> None:
@@ -91,6 +93,7 @@ class ConsumerManager:
         self._journal = journal
         self._observers = (self.output, *observers)
         self._discover = discover
+        self._probe = probe
         self._most_runs = most_runs
         self._clock = clock
         self._active: dict[Key, _Active] = {}
@@ -142,8 +145,10 @@ class ConsumerManager:
     async def _received(self, delivery: Delivery) -> None:
         try:
             message = decode(delivery.envelope.body)
-            if not isinstance(message, Request | Cancel | Discover):
+            if not isinstance(message, Request | Cancel | Discover | Probe):
                 raise InvalidMessage(reason=f"an agent takes no {message.type}")
+            if isinstance(message, Probe) and self._probe is None:
+                raise InvalidMessage(reason="this agent runs no probes")
         except InvalidMessage as error:
             log.warning("dead-lettered", reason=str(error), key=delivery.key)
             await bury(self._channel, delivery, str(error))
@@ -156,7 +161,10 @@ class ConsumerManager:
             await self._cancel(delivery, message)
         else:
             await delivery.ack()
-            self._discover()
+            if isinstance(message, Discover):
+                self._discover()
+            elif self._probe is not None:
+                self._probe(message)
 
     async def _take(self, delivery: Delivery, request: Request) -> None:
         key = (request.id, request.attempt)

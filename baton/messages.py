@@ -78,6 +78,8 @@ class Facts(BaseModel):
     environment: str
     apps: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    checks: tuple[str, ...] | None = None
+    """The checks that a probe may name; None: an agent that runs no probes."""
     version: str = ""
     started: AwareDatetime | None = None
     details: Mapping[str, JsonValue] = Field(default_factory=dict)
@@ -198,8 +200,51 @@ class Discover(Message):
     type: ClassVar[str] = "baton.discover"
 
 
+class Look(BaseModel):
+    """What a probe looks at: an address over HTTP(S) (`url`), HOST:PORT over TCP (`tcp`), or what
+    the agent's own settings name (`check`).
+
+    It is well if it answers within `timeout` seconds; over HTTP with one of `status`, with `body`
+    in its answer, within `latency` seconds, and with a certificate that holds for `tls_days`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    url: str = ""
+    tcp: str = ""
+    check: str = ""
+    timeout: float = Field(default=10.0, gt=0)
+    status: tuple[int, ...] = (200,)
+    body: str = ""
+    latency: float | None = None
+    tls_days: int = 14
+
+
+class Probe(Message):
+    """Has one agent look at something now. It is no request: nobody can ask it in chat, and no
+    ledger or journal has it. Past `deadline` nobody waits for what comes of it."""
+
+    type: ClassVar[str] = "baton.probe"
+
+    host: str
+    look: Look
+    deadline: AwareDatetime
+
+
+class Probed(Message):
+    """What came of the probe with the id `probe`: whether it is `bad`, and what there is to say."""
+
+    type: ClassVar[str] = "baton.probed"
+
+    probe: str
+    host: str
+    environment: str
+    bad: bool
+    text: str = ""
+
+
 TYPES: Mapping[str, type[Message]] = {
-    kind.type: kind for kind in (Request, Cancel, Discover, Update, Pong, Heartbeat)
+    kind.type: kind for kind in (Request, Cancel, Discover, Probe, Update, Pong, Heartbeat, Probed)
 }
 
 

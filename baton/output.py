@@ -16,7 +16,7 @@ from baton.api import enveloped
 from baton.channel import CONFIRM_WITHIN, Channel
 from baton.errors import BatonError, Disconnected
 from baton.exchanges import OUTPUT, output_key
-from baton.messages import Heartbeat, Message, Pong, Update
+from baton.messages import Heartbeat, Message, Pong, Probed, Update
 
 log = structlog.get_logger(__name__)
 
@@ -188,4 +188,6 @@ def key_of(message: Message) -> str:
         return output_key(message.type, message.environment, message.command)
     if isinstance(message, Pong | Heartbeat):
         return output_key(message.type, message.facts.environment, message.facts.host)
+    if isinstance(message, Probed):
+        return output_key(message.type, message.environment, message.host)
     return output_key(message.type, "-", "-")

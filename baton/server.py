@@ -61,13 +61,14 @@ class Server:
         """The same server with `apps` on it too."""
         return replace(self, app_names=tuple(sorted({*self.app_names, *apps})))
 
-    def facts(self, commands: Iterable[str] = ()) -> Facts:
-        """What a heartbeat or a pong says of it."""
+    def facts(self, commands: Iterable[str] = (), checks: Iterable[str] | None = None) -> Facts:
+        """What a heartbeat or a pong says of it. `checks` as in Facts."""
         return Facts(
             host=self.fqdn,
             environment=self.environment,
             apps=self.app_names,
             commands=tuple(sorted(commands)),
+            checks=None if checks is None else tuple(sorted(checks)),
             version=baton_version(),
             started=self.started,
             details={**_machine(), "pid": os.getpid(), **self.details},

@@ -23,6 +23,7 @@ from baton.manager import ConsumerManager
 from baton.messages import Heartbeat
 from baton.observer import LogObserver
 from baton.output import key_of
+from baton.probing import Looker, Prober
 from baton.server import Server
 from baton.settings import AgentSettings, no_such, validated
 
@@ -46,9 +47,11 @@ class Service:
         heartbeat: float = 15.0,
         drain: float = 30.0,
         most_runs: int = 100,
+        looker: Looker | None = None,
     ) -> None:
         self.server = server
         self.channel = channel
+        self.prober = None if looker is None else Prober(channel, server, looker)
         self.manager = ConsumerManager(
             channel,
             server,
@@ -56,6 +59,7 @@ class Service:
             journal,
             observers=(LogObserver(),),
             discover=self._beat_soon,
+            probe=None if self.prober is None else self.prober.take,
             most_runs=most_runs,
         )
         self._journal = journal
@@ -71,8 +75,12 @@ class Service:
         commands: Commands,
         *,
         file: str = "the settings",
+        looker: Looker | None = None,
     ) -> Service:
-        """The agent that `settings` describe. Raises SettingsError before anything is started."""
+        """The agent that `settings` describe; `looker` does its probes.
+
+        Raises SettingsError before anything is started.
+        """
         server = Server.discover(settings.server, file=file)
         server, consumers = set_up_consumers(server, commands, settings.commands, file)
         if not settings.bus.urls:
@@ -93,6 +101,7 @@ class Service:
             heartbeat=settings.agent.heartbeat,
             drain=settings.agent.drain,
             most_runs=settings.agent.most_runs,
+            looker=looker,
         )
 
     async def run(self) -> None:
@@ -115,6 +124,8 @@ class Service:
             await self._stop.wait()
         finally:
             await self.manager.drain(self._drain)
+            if self.prober is not None:
+                await self.prober.close()
             if beating is not None:
                 beating.cancel()
             await self._send_beat(leaving=True)
@@ -147,7 +158,10 @@ class Service:
             return
         beat = Heartbeat(
             source=self.server.fqdn,
-            facts=self.server.facts(self.manager.consumers),
+            facts=self.server.facts(
+                self.manager.consumers,
+                None if self.prober is None else self.prober.looker.checks,
+            ),
             interval=self._heartbeat,
             leaving=leaving,
         )
@@ -184,7 +198,7 @@ def set_up_consumers(
     }
     for table in tables:
         if table not in kinds:
-            known = ["bus", "server", "agent", *kinds]
+            known = [*AgentSettings.model_fields, *kinds]
             raise SettingsError(
                 file=file,
                 key=table,

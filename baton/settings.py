@@ -80,6 +80,20 @@ class AgentTable(Table):
     most_runs: int = Field(default=100, ge=1)
 
 
+class CheckTable(Table):
+    """`[checks.NAME]`: a program that probes may name. `timeout` is in seconds."""
+
+    command: tuple[str, ...]
+    timeout: float = Field(default=10.0, gt=0, le=3600)
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _a_program(cls, words: object) -> object:
+        if not isinstance(words, list | tuple) or not words or not words[0]:
+            raise ValueError('a program as a list of words, such as ["check_disk", "-w", "10%"]')
+        return words
+
+
 class AgentSettings(BaseSettings):
     """The file of `baton agent`: its own tables, and one for each command that is configured."""
 
@@ -88,6 +102,7 @@ class AgentSettings(BaseSettings):
     bus: BusSettings = BusSettings()
     server: ServerTable = ServerTable()
     agent: AgentTable = AgentTable()
+    checks: Mapping[Name, CheckTable] = Field(default_factory=dict)
 
     @property
     def commands(self) -> Mapping[str, Any]:

@@ -107,12 +107,14 @@ def agent(
     from baton.extensions import installed
     from baton.service import Service
     from baton.settings import AGENT_VARIABLES, AgentSettings, load
+    from commands.probes import Looking
 
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
     file = str(config) if config else "the environment"
 
     async def serve() -> None:
-        service = await Service.from_settings(settings, installed(), file=file)
+        looking = Looking(settings.checks)
+        service = await Service.from_settings(settings, installed(), file=file, looker=looking)
         service.stop_on_signals()
         await service.run()
 

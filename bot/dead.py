@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from baton.channel import Channel, Delivery, Envelope, connect
 from baton.errors import Disconnected, InvalidMessage
-from baton.exchanges import DEAD_QUEUE, INPUT, OUTPUT
-from baton.messages import Cancel, Discover, Request, decode
+from baton.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
+from baton.messages import Cancel, Discover, Probe, Request, decode
 
 CONNECT_WITHIN = 10.0
 
@@ -69,15 +69,8 @@ async def resent(channel: Channel, ids: Sequence[str], most: int) -> list[Letter
                 for name, value in envelope.headers.items()
                 if not name.startswith(("baton-", "x-"))
             }
-            again = Envelope(
-                envelope.body,
-                envelope.id,
-                envelope.type,
-                envelope.correlation,
-                envelope.timestamp,
-                headers,
-            )
-            await channel.publish(exchange_of(envelope), read.key, again, mandatory=True)
+            again = replace(envelope, headers=headers)
+            await channel.publish(exchange_of(envelope, read.key), read.key, again, mandatory=True)
             await delivery.ack()
             held.remove(delivery)
             done.append(read)
@@ -87,18 +80,21 @@ async def resent(channel: Channel, ids: Sequence[str], most: int) -> list[Letter
     return done
 
 
-def exchange_of(envelope: Envelope) -> str:
+def exchange_of(envelope: Envelope, key: str) -> str:
     """Where a message belongs: what agents take on the input exchange, what they say on the other.
 
-    Raises InvalidMessage for one that Baton cannot read: it would only die again.
+    What others tell need not be as Baton writes it: its key says what it is. Raises InvalidMessage
+    for anything else that Baton cannot read: it would only die again.
     """
+    if key.partition(".")[0] in MONITORED:
+        return OUTPUT
     try:
         message = decode(envelope.body)
     except InvalidMessage as error:
         raise InvalidMessage(
             reason=f"{envelope.id or 'a letter'} would only die again: {error.facts['reason']}"
         ) from error
-    return INPUT if isinstance(message, Request | Cancel | Discover) else OUTPUT
+    return INPUT if isinstance(message, Request | Cancel | Discover | Probe) else OUTPUT
 
 
 @asynccontextmanager

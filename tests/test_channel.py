@@ -87,6 +87,7 @@ async def test_an_envelope_arrives_as_it_was_sent(bus: Bus) -> None:
         correlation="j1",
         timestamp=1764000000.0,
         headers={"traceparent": "00-1-2-03"},
+        content_type="text/plain",
     )
     inbox = Inbox()
     await channel.consume(WORK, inbox)

@@ -12,7 +12,6 @@ from pamqp.commands import Basic
 
 from baton.channel import Envelope
 from baton.exchanges import Queue
-from baton.messages import CONTENT_TYPE
 
 HEARTBEAT = 10
 """Seconds. A peer that is gone is noticed after three of them, and one second each."""
@@ -27,7 +26,7 @@ def properties(envelope: Envelope, more_keys: Sequence[str] = ()) -> Basic.Prope
         headers["CC"] = list(more_keys)
     stamp = envelope.timestamp
     return Basic.Properties(
-        content_type=CONTENT_TYPE,
+        content_type=envelope.content_type or None,
         delivery_mode=PERSISTENT,
         message_id=envelope.id or None,
         message_type=envelope.type or None,
@@ -49,6 +48,7 @@ def envelope(message: DeliveredMessage) -> Envelope:
         headers={
             name: value for name, value in (found.headers or {}).items() if isinstance(value, str)
         },
+        content_type=found.content_type or "",
     )
 
 

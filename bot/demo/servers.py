@@ -18,6 +18,7 @@ from baton.extensions import Commands
 from baton.memory import MemoryChannel
 from baton.service import Service
 from baton.settings import AgentSettings, AgentTable, BusSettings
+from commands.probes import Looking
 
 ENVIRONMENT = "prod"
 BEAT = 2.0
@@ -129,10 +130,9 @@ class Servers:
             disk.stop()
 
     async def _start(self, name: str) -> None:
+        given = settings(name, self._disks[name], self._bus, self._repository, self._ports[name])
         service = await Service.from_settings(
-            settings(name, self._disks[name], self._bus, self._repository, self._ports[name]),
-            self._commands,
-            file="the demo",
+            given, self._commands, file="the demo", looker=Looking(given.checks)
         )
         self._services[name] = service
         self._tasks[name] = asyncio.create_task(service.run(), name=name)

@@ -18,9 +18,12 @@ from baton.messages import (
     Discover,
     Facts,
     Heartbeat,
+    Look,
     Message,
     Person,
     Pong,
+    Probe,
+    Probed,
     Request,
     State,
     Update,
@@ -173,9 +176,21 @@ facts = st.builds(
     environment=name,
     apps=st.lists(name, max_size=3).map(tuple),
     commands=st.lists(name, max_size=3).map(tuple),
+    checks=st.none() | st.lists(name, max_size=3).map(tuple),
     version=text,
     started=st.none() | times,
     details=objects,
+)
+looks = st.builds(
+    Look,
+    url=text,
+    tcp=text,
+    check=text,
+    timeout=st.floats(0.1, 3600),
+    status=st.lists(st.integers(100, 599), max_size=3).map(tuple),
+    body=text,
+    latency=st.none() | st.floats(0.1, 60),
+    tls_days=st.integers(0, 365),
 )
 messages = st.one_of(
     st.builds(
@@ -211,6 +226,10 @@ messages = st.one_of(
     st.builds(Pong, **envelope, job=name, request=name, facts=facts),
     st.builds(Heartbeat, **envelope, facts=facts, interval=st.floats(0.1, 3600)),
     st.builds(Discover, **envelope),
+    st.builds(Probe, **envelope, host=name, look=looks, deadline=times),
+    st.builds(
+        Probed, **envelope, probe=name, host=name, environment=name, bad=st.booleans(), text=text
+    ),
 )
 
 
@@ -227,6 +246,8 @@ def test_each_kind_is_known_by_its_type() -> None:
         "baton.discover",
         "baton.heartbeat",
         "baton.pong",
+        "baton.probe",
+        "baton.probed",
         "baton.request",
         "baton.update",
     ]

@@ -21,6 +21,7 @@ from baton.extensions import Commands
 from baton.run import Run
 from baton.service import Service
 from baton.settings import AGENT_VARIABLES, AgentSettings, load
+from commands.probes import Looking
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,7 +102,8 @@ async def main(config: Path) -> None:
     """Be the agent."""
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
     commands = Commands([Extension(Work, Worker)])
-    service = await Service.from_settings(settings, commands, file=str(config))
+    looking = Looking(settings.checks)
+    service = await Service.from_settings(settings, commands, file=str(config), looker=looking)
     service.stop_on_signals()
     await service.run()
 

@@ -1,0 +1,117 @@
+"""Probes, the agent's side: it looks where it is asked to, and says what it found.
+
+Nothing of it is kept: whoever wants to know how things are asks again. What may be run is in this
+agent's own settings, by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from baton.api import API
+from baton.channel import Channel
+from baton.errors import BatonError
+from baton.exchanges import OUTPUT
+from baton.messages import Look, Probe, Probed, now
+from baton.outcome import duration
+from baton.output import key_of
+from baton.run import printable
+from baton.server import Server
+
+log = structlog.get_logger(__name__)
+
+TOGETHER = 20
+"""Probes at a time on one agent; more wait, until their deadline."""
+SAID = 500
+"""Characters of what a probe found that are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look found: whether it is `bad`, and what there is to say of it."""
+
+    bad: bool
+    text: str = ""
+
+
+class Looker(Protocol):
+    """Looks at things from where it is."""
+
+    @property
+    def checks(self) -> Iterable[str]:
+        """The checks that it knows, by name."""
+
+    async def look(self, look: Look) -> Found:
+        """What is found within `look.timeout` seconds. When cancelled it ends what it began."""
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+
+
+class Prober:
+    """Does the probes that come for `server`, by `looker`."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        server: Server,
+        looker: Looker,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.looker = looker
+        self._api = API(channel)
+        self._server = server
+        self._clock = clock
+        self._free = asyncio.Semaphore(TOGETHER)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, probe: Probe) -> None:
+        """Do it, and say what came of it."""
+        task = asyncio.create_task(self._do(probe), name=f"probe {probe.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """End what is under way; nothing is said of it."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self.looker.close()
+
+    async def _do(self, probe: Probe) -> None:
+        async with self._free:
+            found = self._refused(probe)
+            if found is None:
+                try:
+                    found = await self.looker.look(probe.look)
+                except Exception as error:  # whoever asked must hear that it cannot be done
+                    log.exception("a probe failed", probe=probe.id)
+                    found = Found(True, f"the probe itself failed: {type(error).__name__}")
+        said = Probed(
+            source=self._server.fqdn,
+            probe=probe.id,
+            host=self._server.fqdn,
+            environment=self._server.environment,
+            bad=found.bad,
+            text=printable(found.text[:SAID]),
+        )
+        try:
+            await self._api.publish(OUTPUT, key_of(said), said, timeout=5.0)
+        except BatonError as error:
+            log.warning("what a probe found was not sent", probe=probe.id, error=str(error))
+
+    def _refused(self, probe: Probe) -> Found | None:
+        """Why it is not done, if it is not."""
+        if probe.host != self._server.fqdn:
+            return Found(True, f"it is for {probe.host}, and this is {self._server.fqdn}")
+        late = (self._clock() - probe.deadline).total_seconds()
+        if late > 0:
+            return Found(True, f"it came to the agent {duration(late)} after its deadline")
+        return None

@@ -1,0 +1,12 @@
+"""Probes: looking at whether things are well, from an agent or from the bot. Nobody asks for one
+in chat: alerts.toml does.
+
+    reaching  an address over HTTP(S) or TCP
+    checks    a program that the agent's settings name
+    looking   what an agent can look at
+"""
+
+from commands.probes.looking import Looking, unknown
+from commands.probes.reaching import Reaching
+
+__all__ = ["Looking", "Reaching", "unknown"]

@@ -1,0 +1,51 @@
+"""Checks: programs that an agent's own settings name, such as the plugins of Nagios.
+
+Exit code 0 is well, anything else is not. What is told is the first line of the output.
+
+monitoring-plugins.org/doc/guidelines.html, “Plugin Return Codes”
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from baton.errors import Failed
+from baton.probing import Found
+from baton.settings import CheckTable
+from commands.process import Ended, Program, execute
+
+WORDS = {1: "warning", 2: "critical", 3: "unknown"}
+"""What a plugin of Nagios means by its exit code."""
+GRACE = 2.0
+"""Seconds between SIGTERM and SIGKILL for one that takes too long."""
+MEASURED = "|"
+"""What follows it in a line is for programs that draw curves."""
+
+
+async def checked(check: CheckTable, timeout: float) -> Found:
+    """What `check` finds within its own timeout, and at most `timeout` seconds."""
+    output: list[str] = []
+
+    def tell(lines: str) -> None:
+        if not output:
+            output.extend(line for line in lines.split("\n") if line.strip())
+
+    within = min(check.timeout, timeout)
+    program = Program(check.command, Path("/"), timeout=within, grace=GRACE)
+    try:
+        ended = await execute(program, tell)
+    except Failed as error:
+        return Found(True, str(error))
+    return found(ended, output[0] if output else "")
+
+
+def found(ended: Ended, line: str) -> Found:
+    """What the end of a program means that wrote `line` first. Pure."""
+    line = line.partition(MEASURED)[0].strip()
+    if ended.well:
+        return Found(False, line)
+    word = WORDS.get(ended.code, "")
+    if not word or not line:
+        how = str(Ended(ended.code, line))
+        return Found(True, f"{how} ({word})" if word else how)
+    return Found(True, line if word in line.lower() else f"{word}: {line}")

@@ -1,0 +1,175 @@
+"""Probes on an agent: what it is asked, what it answers, and what it will not do."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from baton.api import API
+from baton.channel import Channel, Delivery
+from baton.errors import SettingsError
+from baton.exchanges import INPUT, OUTPUT, PROBED_QUEUE, host_key
+from baton.journal import MemoryJournal
+from baton.memory import MemoryBus, MemoryChannel
+from baton.messages import Look, Probe, Probed, decode, now
+from baton.probing import TOGETHER, Found
+from baton.service import Service
+from baton.settings import AgentSettings, load
+from tests.baton.stage import HOST, SERVER, agent, in_memory
+from tests.baton.test_service import listening
+from tests.support.wait import until
+
+
+class Eye:
+    """Sees what it is told to."""
+
+    checks = ("disk",)
+
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
+        self.release.set()
+        self.looks: list[Look] = []
+        self.ended = 0
+        self.closed = False
+
+    async def look(self, look: Look) -> Found:
+        self.looks.append(look)
+        try:
+            await self.release.wait()
+        finally:
+            self.ended += 1
+        if look.url == "bug":
+            raise RuntimeError("a bug")
+        return Found(True, f"{look.check} is full")
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Asker:
+    """Asks, and keeps what it hears."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.heard: list[Probed] = []
+
+    async def listen(self) -> None:
+        await self.channel.declare(PROBED_QUEUE, [(OUTPUT, "probed.#")])
+        await self.channel.consume(PROBED_QUEUE, self._hear)
+
+    async def _hear(self, delivery: Delivery) -> None:
+        message = decode(delivery.envelope.body)
+        assert isinstance(message, Probed)
+        self.heard.append(message)
+        await delivery.ack()
+
+    async def ask(self, **changes: Any) -> Probe:
+        values = {
+            "host": HOST,
+            "look": Look(check="disk"),
+            "deadline": now() + timedelta(seconds=20),
+        }
+        probe = Probe(**{**values, **changes})
+        await API(self.channel).publish(INPUT, host_key(HOST), probe, mandatory=True)
+        return probe
+
+
+class Scene:
+    """An agent with an eye, and somebody who asks."""
+
+    def __init__(self) -> None:
+        bus = MemoryBus("test")
+        self.eye = Eye()
+        self.asker = Asker(MemoryChannel("memory://test", on=bus))
+        self.journal = MemoryJournal()
+        self.service = Service(
+            MemoryChannel("memory://test", on=bus),
+            SERVER,
+            [],
+            self.journal,
+            drain=0.0,
+            looker=self.eye,
+        )
+
+    async def __aenter__(self) -> Scene:
+        await self.asker.listen()
+        self.hearts = await listening(self.asker.channel)
+        self.running = asyncio.create_task(self.service.run())
+        await until(lambda: self.hearts.beats)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.service.stop()
+        await self.running
+
+
+async def test_it_looks_and_says_what_it_found() -> None:
+    """The answer names the probe; nothing of it is in the journal, and heartbeats say the checks
+    that it knows."""
+    async with Scene() as scene:
+        probe = await scene.asker.ask()
+        await until(lambda: scene.asker.heard)
+        (said,) = scene.asker.heard
+        assert (said.probe, said.host, said.environment) == (probe.id, HOST, "prod")
+        assert (said.bad, said.text) == (True, "disk is full")
+        assert scene.hearts.beats[0].facts.checks == ("disk",)
+        assert await scene.journal.open_entries() == ()
+    assert scene.eye.closed
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"deadline": now() - timedelta(minutes=2)}, "after its deadline"),
+        ({"host": "other"}, f"it is for other, and this is {HOST}"),
+        ({"look": Look(url="bug")}, "the probe itself failed: RuntimeError"),
+    ],
+)
+async def test_what_it_does_not_do_is_said(changes: dict[str, Any], text: str) -> None:
+    """Whoever asks hears why there is no answer."""
+    async with Scene() as scene:
+        await scene.asker.ask(**changes)
+        await until(lambda: scene.asker.heard)
+        assert text in scene.asker.heard[0].text
+        assert scene.asker.heard[0].bad
+
+
+async def test_only_so_many_at_a_time() -> None:
+    """A flood of probes does not take the server; each is answered in the end."""
+    async with Scene() as scene:
+        scene.eye.release.clear()
+        for _ in range(TOGETHER + 5):
+            await scene.asker.ask()
+        await until(lambda: len(scene.eye.looks) == TOGETHER)
+        scene.eye.release.set()
+        await until(lambda: len(scene.asker.heard) == TOGETHER + 5)
+
+
+async def test_a_stopped_agent_ends_what_it_looks_at() -> None:
+    """Nothing goes on behind it."""
+    async with Scene() as scene:
+        scene.eye.release.clear()
+        await scene.asker.ask()
+        await until(lambda: scene.eye.looks)
+    assert (scene.eye.ended, scene.eye.closed) == (1, True)
+
+
+async def test_an_agent_without_eyes() -> None:
+    """It says so in its heartbeats, by saying nothing of checks; a probe is a dead letter there."""
+    _, channel, stage = in_memory()
+    async with agent(channel, []):
+        await Asker(stage.channel).ask()
+        assert "runs no probes" in (await stage.dead()).headers["baton-reason"]
+    assert SERVER.facts().checks is None
+
+
+@pytest.mark.parametrize("command", ['"check_disk -w 10%"', "[]", '[""]', "[3]"])
+def test_a_check_is_a_list_of_words(tmp_path: Any, command: str) -> None:
+    """Never a line for a shell."""
+    file = tmp_path / "agent.toml"
+    file.write_text(f"[checks.disk]\ncommand = {command}\n")
+    with pytest.raises(SettingsError, match=r"checks\.disk\.command"):
+        load(AgentSettings, file, {}, {})

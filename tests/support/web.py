@@ -1,0 +1,47 @@
+"""A server on the web that answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Answering:
+    """Answers every request with `status` and `ok`, while it is not `silent`."""
+
+    def __init__(self, scheme: str) -> None:
+        self.status = 200
+        self.port = 0
+        self.asked = 0
+        self.silent = asyncio.Event()
+        self.silent.set()
+        self._scheme = scheme
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"{self._scheme}://127.0.0.1:{self.port}/"
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request."""
+        if await reader.readline():
+            self.asked += 1
+            await self.silent.wait()
+            head = f"HTTP/1.1 {self.status} x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + b"ok")
+        writer.close()
+
+
+@asynccontextmanager
+async def answering(context: ssl.SSLContext | None = None) -> AsyncIterator[Answering]:
+    """One that listens, over TLS if `context` is there."""
+    made = Answering("https" if context else "http")
+    server = await asyncio.start_server(made.answer, "127.0.0.1", 0, ssl=context)
+    made.port = server.sockets[0].getsockname()[1]
+    try:
+        yield made
+    finally:
+        made.silent.set()
+        server.close()
