@@ -21,7 +21,7 @@ from alerts.dispatch import Dispatcher
 from alerts.episodes import Episode
 from alerts.matchers import Matchers
 from alerts.muting import Muting
-from alerts.sample import Beat, CheckIn, Observation, Sample, Severity
+from alerts.sample import Beat, CheckIn, Observation, Sample, Severity, Sign
 from alerts.settings import AlertSettings
 from alerts.silences import Silence
 from alerts.watches import Watch
@@ -97,6 +97,8 @@ class Engine:
             self._watching.sampled(seen)
         elif isinstance(seen, Beat):
             self._watching.beaten(seen)
+        elif isinstance(seen, Sign):
+            self._watching.alive(seen)
         else:
             self._watching.checked_in(seen)
 

@@ -11,13 +11,14 @@ from pydantic import ValidationError
 from alerts.bulletin import Bulletin
 from alerts.changes import dump, load
 from alerts.engine import Engine
-from alerts.sample import Beat, CheckIn, Observation, Sample
+from alerts.sample import Beat, CheckIn, Observation, Sample, Sign
 from alerts.settings import AlertSettings
 from baton.errors import UsageError
 
-_KINDS: dict[str, type[Sample] | type[Beat] | type[CheckIn]] = {
+_KINDS: dict[str, type[Sample] | type[Beat] | type[Sign] | type[CheckIn]] = {
     "sample": Sample,
     "beat": Beat,
+    "sign": Sign,
     "checkin": CheckIn,
 }
 

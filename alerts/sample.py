@@ -57,6 +57,15 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """A server has said something else than a heartbeat, such as a pong: it is alive."""
+
+    host: str
+    env: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class CheckIn:
     """The check-in called `name` was heard from; `failed`: it said itself that it failed."""
 
@@ -66,4 +75,4 @@ class CheckIn:
     text: str = ""
 
 
-Observation = Sample | Beat | CheckIn
+Observation = Sample | Beat | Sign | CheckIn

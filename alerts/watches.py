@@ -102,11 +102,12 @@ class Watch:
         return self.due
 
     def beat(self, interval: float, at: float, leaving: bool, table: HeartbeatTable) -> None:
-        """A heartbeat was heard. What ended a suspected silence is no interval to learn from."""
+        """A heartbeat was heard. What ended a silence that was suspected, or that we could not
+        hear, is no interval to learn from."""
         rhythm = self.rhythm
         if rhythm is None or rhythm.interval != interval:
             rhythm = self.rhythm = Rhythm(interval)
-        elif not self.bad and not self.leaving and self.heard:
+        elif not self.bad and not self.leaving and at - self.heard <= self.allowance(table):
             rhythm.learn(at - self.heard)
         self.heard, self.leaving = at, leaving
         self.due = at + (table.stopped if leaving else self.allowance(table))

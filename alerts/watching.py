@@ -8,7 +8,7 @@ from typing import Protocol
 
 from alerts import checkins
 from alerts.labels import ALERTNAME, Labels
-from alerts.sample import Beat, CheckIn, Sample, Severity
+from alerts.sample import Beat, CheckIn, Sample, Severity, Sign
 from alerts.settings import SILENT, AlertSettings
 from alerts.threshold import AT_ONCE, Thresholds
 from alerts.timers import Timers
@@ -93,6 +93,19 @@ class Watching:
         self._result(watch, False, seen.at, AT_ONCE, "", severity)
         if seen.at >= watch.saved + SAVE_EVERY:
             self.moved[labels.fingerprint] = None
+
+    def alive(self, seen: Sign) -> None:
+        """A server spoke: it is not silent, though of its rhythm that says nothing. One that is
+        stopping may have something left to say."""
+        labels = Labels.of({ALERTNAME: SILENT, "env": seen.env, "host": seen.host})
+        watch = self.watches.get(labels.fingerprint)
+        if watch is None or watch.rhythm is None or watch.leaving:
+            return
+        table = self._settings.heartbeats
+        until = seen.at + watch.allowance(table)
+        watch.due = until if watch.due == math.inf else max(watch.due, until)
+        self._wait(watch)
+        self._result(watch, False, seen.at, AT_ONCE, "", table.severity)
 
     def checked_in(self, seen: CheckIn) -> None:
         """A check-in. Raises UsageError if the settings do not name it."""

@@ -1,0 +1,79 @@
+"""Signs of life: what a server says beside its heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alerts.heartbeats import Rhythm
+from alerts.labels import Labels
+from alerts.replay import read, written
+from alerts.sample import Sign
+from tests.alerts.harness import START, Message, World, beat, blind, seeing
+
+
+def sign(host: str) -> Callable[[World], object]:
+    return lambda world: world.engine.observe(Sign(host, "prod", START + world.now))
+
+
+def rhythm_of(world: World, host: str) -> Rhythm:
+    labels = Labels.of({"alertname": "silent", "env": "prod", "host": host})
+    rhythm = world.engine._watching.watches[labels.fingerprint].rhythm
+    assert rhythm is not None
+    return rhythm
+
+
+def test_who_answers_is_not_silent() -> None:
+    """Answers keep a server from being called silent whose heartbeats do not come; once it says
+    nothing at all, it is."""
+    world = World()
+    world.every(15, beat("web-1"), first=0, last=300)
+    world.every(20, sign("web-1"), first=310, last=600)
+    world.want(Message("ops", "silent web-1", "firing"), between=(645, 690))
+    world.run(until=1000)
+    assert "no heartbeat for 5 min" in world.post("silent").rows[0][2]
+
+
+def test_an_answer_ends_a_silence() -> None:
+    """A server that was called silent, and answers, is alive; what silence that was is no rhythm
+    to learn from."""
+    world = World()
+    world.every(15, beat("web-1"), first=0, last=300)
+    world.want(Message("ops", "silent web-1", "firing"), between=(345, 390))
+    world.at(600, sign("web-1"))
+    world.every(15, beat("web-1"), first=610, last=1000)
+    world.run(until=1000)
+    assert world.post("silent").state == "resolved"
+    assert set(rhythm_of(world, "web-1").gaps) == {15.0}
+
+
+def test_signs_are_not_heartbeats() -> None:
+    """They leave the rhythm alone; of a server whose heartbeats were never heard, or that is
+    leaving, they say nothing."""
+    world = World()
+    world.every(15, beat("web-1"), first=0, last=300)
+    world.every(10, sign("web-1"), first=4, last=300)
+    world.at(1, sign("web-2"))
+    world.at(305, beat("web-1", leaving=True))
+    world.at(306, sign("web-1"))
+    world.want(Message("ops", "its agent was stopped"), between=(635, 635))
+    world.run(until=1000)
+    assert set(rhythm_of(world, "web-1").gaps) == {15.0}
+
+
+def test_what_we_could_not_hear_is_no_rhythm() -> None:
+    """After an hour of blindness a server that dies is told as soon as before."""
+    world = World()
+    world.every(15, beat("web-1"), first=0, last=300)
+    world.at(301, blind())
+    world.want(Message("ops", "blind", "blind"), between=(331, 331))
+    world.at(4000, seeing())
+    world.every(15, beat("web-1"), first=4005, last=5000)
+    world.want(Message("ops", "silent web-1", "firing"), between=(5000, 5000 + 45 + 45))
+    world.run(until=6000)
+    assert max(rhythm_of(world, "web-1").gaps) == 15.0
+
+
+def test_a_sign_is_recorded_like_everything_that_is_seen() -> None:
+    """So that it can be decided again."""
+    seen = Sign("web-1", "prod", START)
+    assert read(written([seen])) == [seen]
