@@ -60,7 +60,7 @@ def letter(id: str) -> Envelope:
 async def send(channel: Channel, *ids: str, key: str = "host.h1") -> None:
     """Publish letters one after the other, without waiting between them."""
     await asyncio.gather(
-        *(channel.publish(INPUT, key, letter(id), mandatory=True, timeout=10) for id in ids)
+        *(channel.publish(INPUT, key, letter(id), mandatory=True, timeout=60) for id in ids)
     )
 
 

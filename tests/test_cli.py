@@ -53,7 +53,7 @@ async def started(*words: str, before: str = "", **env: str) -> Process:
 
 async def ran(*words: str, before: str = "", **env: str) -> tuple[int, str, str]:
     process = await started(*words, before=before, **env)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         out, err = await process.communicate()
     return process.returncode or 0, out.decode(), err.decode()
 
@@ -62,7 +62,7 @@ async def reads(process: Process, text: str) -> str:
     """What the process logs, up to a line that holds `text`."""
     assert process.stderr is not None
     said = ""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while text not in said:
             line = (await process.stderr.readline()).decode()
             assert line, f"it ended, having said: {said}"
@@ -244,12 +244,12 @@ async def test_bot_from_start_to_end(amqp_url: str, tmp_path: Path) -> None:
     )
     async with SlackServer() as slack:
         process = await started("bot", "--config", str(file), **slack.env)
-        await slack.connected(2, timeout=30)
+        await slack.connected(2)
         reply = await slack.person("U_ANN").slash("/servers", channel="C_OPS")
         assert reply.ephemeral is not None
         assert "No server has been heard yet" in reply.ephemeral
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             _, err = await process.communicate()
     assert process.returncode == 0, err.decode()
     assert b"Traceback" not in err

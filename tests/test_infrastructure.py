@@ -31,7 +31,7 @@ async def test_broker_keeps_what_it_holds_over_an_outage(broker: Broker, amqp_ur
     channel = await connection.channel()
     queue = await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
     persistent = aio_pika.Message(b"hello", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-    await channel.default_exchange.publish(persistent, queue.name, timeout=5)
+    await channel.default_exchange.publish(persistent, queue.name, timeout=60)
 
     await broker.stop()
     with pytest.raises(OSError, match=str(broker.port)):
@@ -40,7 +40,7 @@ async def test_broker_keeps_what_it_holds_over_an_outage(broker: Broker, amqp_ur
 
     async with await aio_pika.connect(amqp_url) as again:
         kept = await (await again.channel()).get_queue("kept")
-        assert await until(lambda: kept.get(fail=False, timeout=5))
+        assert await until(lambda: kept.get(fail=False, timeout=60))
 
 
 async def test_tests_do_not_share_a_vhost(broker: Broker, amqp_url: str) -> None:
@@ -62,7 +62,7 @@ async def test_memory_alarm_blocks_publishers(broker: Broker, amqp_url: str) -> 
 
         def publish() -> asyncio.Task[object]:
             message = aio_pika.Message(b"")
-            sending = channel.default_exchange.publish(message, queue.name, timeout=30)
+            sending = channel.default_exchange.publish(message, queue.name, timeout=60)
             return asyncio.ensure_future(sending)
 
         await broker.memory_alarm(True)

@@ -18,7 +18,7 @@ from tests.bot.world import Stage
 from tests.support.agent import AgentProcess
 from tests.support.wait import until
 
-BEAT, GROUP_WAIT, SLOW = 1.0, 1.0, 4.0
+BEAT, GROUP_WAIT, SLOW = 1.0, 1.0, 10.0
 """Seconds; the last is what a busy machine may take for the rest."""
 HOSTS = ("web-1", "web-2", "web-3")
 
@@ -54,17 +54,17 @@ async def test_one_of_three_agents_is_killed_and_comes_back(
         made = await stage.bot(
             channel=channel, before=lambda bot: void(bot.alert(rules, front="slack"))
         )
-        await until(lambda: len(made.roster.servers()) == len(HOSTS), 30)
+        await until(lambda: len(made.roster.servers()) == len(HOSTS))
         await agents["web-2"].signal(signal.SIGKILL)
         killed = time.monotonic()
-        await until(says(stage.front, "firing"), 20)
+        await until(says(stage.front, "firing"))
         took = time.monotonic() - killed
         assert took <= 3 * BEAT + GROUP_WAIT + SLOW
         (message,) = alerts_in(stage.front)
         assert isinstance(message.content, AlertContent)
         assert message.content.title == "silent web-2 in prod"
         agents["web-2"].start()
-        await until(says(stage.front, "resolved"), 30)
+        await until(says(stage.front, "resolved"))
         await none_waits(store)
         assert [one.ref for one in alerts_in(stage.front)] == [message.ref]
 

@@ -492,7 +492,7 @@ async def test_discovery_is_passed_on(channel: Channel, stage: Stage) -> None:
     asked = asyncio.Event()
     async with agent(channel, [Worker()], discover=asked.set):
         await stage.send(Discover(), "discover")
-        await asyncio.wait_for(asked.wait(), 10)
+        await asyncio.wait_for(asked.wait(), 60)
 
 
 async def test_broadcasts_reach_only_those_they_are_for(channel: Channel, stage: Stage) -> None:

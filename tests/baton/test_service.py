@@ -196,7 +196,7 @@ def agent(tmp_path: Path, amqp_url: str) -> Iterator[AgentProcess]:
 @pytest.fixture
 async def stage(amqp_url: str) -> AsyncIterator[Stage]:
     made = Stage(await AmqpChannel.open([amqp_url], name="bot"))
-    await asyncio.wait_for(made.channel.wait_up(), 20)
+    await asyncio.wait_for(made.channel.wait_up(), 60)
     await made.listen()
     yield made
     await made.channel.close()
@@ -206,7 +206,7 @@ async def up(agent: AgentProcess, stage: Stage) -> Hearts:
     """The agent, started and heard."""
     hearts = await listening(stage.channel)
     agent.start()
-    await until(lambda: hearts.beats, 20)
+    await until(lambda: hearts.beats)
     return hearts
 
 
@@ -254,7 +254,7 @@ async def test_a_broker_that_is_away_for_a_while(
     await until(lambda: len(stage.about(asked)) > 5)
     await broker.stop()
     await asyncio.to_thread(broker.start_now)
-    await until(lambda: stage.end(asked), 40)
+    await until(lambda: stage.end(asked))
     heard = [update.sequence for update in stage.about(asked)]
     assert list(dict.fromkeys(heard)) == list(range(1, 63))
     assert (tmp_path / "starts").read_text().split() == [asked.id]

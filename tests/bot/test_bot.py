@@ -81,7 +81,7 @@ async def links(amqp_url: str) -> AsyncIterator[list[AmqpChannel]]:
     """Three channels to a real RabbitMQ."""
     channels = [await AmqpChannel.open([amqp_url], name=f"link {number}") for number in range(3)]
     for channel in channels:
-        await asyncio.wait_for(channel.wait_up(), 20)
+        await asyncio.wait_for(channel.wait_up(), 60)
     yield channels
     for channel in channels:
         await channel.close()
@@ -99,7 +99,7 @@ async def test_the_whole_path_over_rabbitmq(stage: Stage, links: list[AmqpChanne
     asked = time.monotonic()
     job = await stage.job(bot, "ship shop prod")
     await stage.told(job)
-    assert time.monotonic() - asked < 3.0
+    assert time.monotonic() - asked < 10.0
     assert await stage.states(job) == {"web-1": State.SUCCEEDED, "web-2": State.UNROUTABLE}
     content = stage.front.one(job).content
     assert isinstance(content, JobContent)
@@ -118,10 +118,10 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(
     assert "No agent has been heard yet" in (await stage.ask(bot, "ship shop prod")).text
     await broker.start()
     link = await AmqpChannel.open([amqp_url], name="agent")
-    await asyncio.wait_for(link.wait_up(), 30)
+    await asyncio.wait_for(link.wait_up(), 60)
     agent = Agent(link, "web-1")
     await agent.start()
-    await until(lambda: bot.roster.servers(), 30)
+    await until(lambda: bot.roster.servers())
     await stage.told(await stage.job(bot, "ship shop prod"))
     await bot.stop()
     for each in (channel, link):
@@ -139,7 +139,7 @@ async def test_a_part_that_fails_is_known(stage: Stage) -> None:
     channel.declare = mismatch  # type: ignore[method-assign]
     bot = await stage.bot(channel=channel)
     with pytest.raises(QueueMismatch, match="it has a TTL"):
-        await asyncio.wait_for(bot.failed(), 5)
+        await asyncio.wait_for(bot.failed(), 60)
     await bot.stop()
     assert not bot.leader.leading
 

@@ -110,7 +110,7 @@ async def scenario(lives: Lives, text: str, url: str, at: int) -> list[str]:
     async def over() -> bool:
         return life.doom.dead or await told(life)
 
-    await until(over, 20, every=0.03)
+    await until(over, every=0.03)
     steps = life.doom.steps
     if life.doom.dead:
         await life.end()
@@ -119,7 +119,7 @@ async def scenario(lives: Lives, text: str, url: str, at: int) -> list[str]:
         if not replied:
             # Slack had no answer, so it delivers the same ask again
             assert (await life.bot.desk.ask(text, **ask)).ok  # type: ignore[arg-type]
-        await until(lambda: told(life), 20, every=0.03)
+        await until(lambda: told(life), every=0.03)
     await check(life, front, agents)
     await life.end()
     return steps if len(steps) == at else []

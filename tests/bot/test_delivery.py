@@ -271,6 +271,7 @@ async def test_what_cannot_be_shown_is_told_to_the_asker_alone(desk: Desk) -> No
     assert [person for person, _ in desk.front.whispers] == ["U_ANN"]
     assert "the bot is not here" in desk.front.whispers[0][1]
     assert desk.front.calls == ["post", "whisper"]
+    await until(lambda: not desk.delivery._workers)
     desk.start()
     assert await desk.want(desk.post(), desk.post("web-3"))
 

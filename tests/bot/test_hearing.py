@@ -131,7 +131,7 @@ async def test_who_stops_while_the_database_is_away_gives_back(ear: Ear) -> None
     with away(ear.store):
         await ear.say(*said(job, 50))
         await asyncio.sleep(0.05)
-        await asyncio.wait_for(ear.hearing.stop(), 2)
+        await asyncio.wait_for(ear.hearing.stop(), 60)
     assert await ear.lines(job) == []
     await ear.anew().start()
 

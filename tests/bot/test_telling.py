@@ -105,7 +105,7 @@ async def test_what_is_asked_of_another_bot_is_told_by_the_leader(
     asked = time.monotonic()
     job = await stage.job(follower, "hail prod")
     await until(lambda: any(message.key == job for message in stage.front.shown))
-    assert time.monotonic() - asked < 5.0
+    assert time.monotonic() - asked < 10.0
     assert not follower.leader.leading
     await follower.stop()
     await store.close()

@@ -139,7 +139,7 @@ async def test_what_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) ->
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert 0.25 < time.monotonic() - began < 5
+    assert 0.25 < time.monotonic() - began < 30
     await until(lambda: not any(_alive(pid) for pid in _pids(said)))
 
 
@@ -193,7 +193,7 @@ async def test_a_background_child_that_holds_the_output_blocks_nobody(tmp_path: 
     )
     try:
         assert ended.well
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         assert _alive(_pids(said)[0])
     finally:
         os.kill(_pids(said)[0], signal.SIGKILL)

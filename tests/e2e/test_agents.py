@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import aio_pika
-import pytest
 
 from tests.e2e.together import together
 from tests.e2e.world import World, cards_of, key_of
@@ -47,14 +46,14 @@ async def a_request_that_comes_twice(world: World) -> None:
         await mine.bind(exchange, "host.web-1")
         await world.ann.slash("/deploy shop prod")
         await world.building()
-        request = await mine.get(timeout=5)
+        request = await mine.get(timeout=60)
         assert request.type == "baton.request"
 
         async def again() -> None:
             twin = aio_pika.Message(
                 request.body, content_type=request.content_type, type=request.type
             )
-            await exchange.publish(twin, "host.web-1", mandatory=True, timeout=5)
+            await exchange.publish(twin, "host.web-1", mandatory=True, timeout=60)
             await until(lambda: world.queued("agent.web-1") == 0)
             # what the agent makes of it, it has made by the time it answers what came later
             await world.ann.slash("/ping prod web-1")
@@ -88,7 +87,7 @@ async def nobody_listens(world: World) -> None:
     pinged = time.monotonic()
     await world.ann.slash("/ping prod web-4")
     await world.ann.slash("/deploy shop prod --host web-1")
-    post = await world.shows("web-1: unroutable", timeout=5)
+    post = await world.shows("web-1: unroutable", timeout=10)
     await world.slack.until(lambda: world.broadcasts)
     assert "unroutable on web-1" in world.broadcasts[0].plain
     assert cards_of(post) == {"web-1": "unroutable"}
@@ -105,11 +104,10 @@ async def nobody_listens(world: World) -> None:
     await asyncio.sleep(max(5.5 - (time.monotonic() - pinged), 0))
     agents["web-4"].process.freeze(False)
     ping = world.posts[0]
-    await world.slack.until(lambda: "0 of 1 answered; missing: web-4" in ping.plain, 5)
+    await world.slack.until(lambda: "0 of 1 answered; missing: web-4" in ping.plain)
     assert world.ledger.states(key_of(ping)) == {"web-4": "expired"}
 
 
-@pytest.mark.timeout(90)
 async def test_agents(broker: Broker, tmp_path: Path) -> None:
     """What each of the functions above says, in a world of its own."""
     cases = (killed_in_a_step, a_request_that_comes_twice, nobody_listens)

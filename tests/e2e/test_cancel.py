@@ -19,7 +19,7 @@ async def test_by_a_word_in_the_thread(world: World) -> None:
     assert "cancelled by" in post.plain
     for agent in world.agents.values():
         assert agent.live is None
-    await until(lambda: not any(agent.building for agent in world.agents.values()), 5)
+    await until(lambda: not any(agent.building for agent in world.agents.values()))
 
 
 async def test_by_the_button(world: World) -> None:
@@ -36,7 +36,7 @@ async def test_by_the_button(world: World) -> None:
     assert reply.error is None
     asleep.freeze(False)
     await world.ends("cancelled")
-    await until(lambda: not world.agents["web-1"].building, 5)
+    await until(lambda: not world.agents["web-1"].building)
     assert world.agents["web-2"].starts <= 1
     assert not world.agents["web-2"].building
     # it is still of use: the next deploy finds nothing in its way

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.together import together
 from tests.e2e.world import World, cards_of, head_of
 from tests.support.broker import Broker
@@ -62,7 +60,6 @@ async def one_server_is_not_well(world: World) -> None:
     assert "went back to" in world.thread(post)["web-2"].plain
 
 
-@pytest.mark.timeout(90)
 async def test_deploys(broker: Broker, tmp_path: Path) -> None:
     """What each of the functions above says, in a world of its own."""
     cases = (three_servers, one_server_is_not_well)

@@ -38,7 +38,7 @@ async def test_stopped_in_good_order(world: World) -> None:
     assert await patient == 0
     assert world.agents["web-1"].live == "v2"
     world.bot()
-    post = await world.ends("interrupted", timeout=15)
+    post = await world.ends("interrupted")
     assert cards_of(post) == {"web-1": "succeeded", "web-2": "interrupted"}
     assert "the agent was stopped" in post.plain
     assert await world.bots[-1].stop() == 0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.ledger import Ledger
 from tests.e2e.world import World
 from tests.support.broker import Broker
@@ -13,7 +11,6 @@ from tests.support.postgres import Postgres
 from tests.support.wait import until
 
 
-@pytest.mark.timeout(90)
 async def test_the_leader_is_killed(
     broker: Broker, postgres: Postgres, postgres_url: str, tmp_path: Path
 ) -> None:
@@ -24,7 +21,7 @@ async def test_the_leader_is_killed(
         await world.starts("web-1", "web-2")
         leader = world.bots[-1]
         follower = world.bot("second")
-        await world.slack.connected(4, timeout=30)
+        await world.slack.connected(4)
         for jobs in (1, 2):
             # Slack delivers in turn, so that each of the two is asked
             await world.ann.slash("/deploy shop prod")

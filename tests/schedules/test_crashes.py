@@ -174,7 +174,6 @@ async def test_a_job_without_its_firing_is_never_there(store: Store) -> None:
     assert len(await office.history(schedule)) == 1
 
 
-@pytest.mark.timeout(120)
 async def test_three_bots_on_postgresql(postgres_url: str) -> None:
     """Three that all keep time, with clocks 5 s apart, fire each time once, and when it is time by
     the database's clock."""

@@ -46,7 +46,7 @@ async def test_who_is_not_told_of_is_not_gone(slack: SlackServer, calls: Calls) 
     begun = time.monotonic()
     with pytest.raises(PersonUnknown, match="no answer within"):
         await people.profile("U_ANN")
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 def test_zones_that_nobody_knows_are_no_zones() -> None:

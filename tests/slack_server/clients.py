@@ -22,11 +22,11 @@ Block = dict[str, Any]
 
 def quick() -> SocketSettings:
     """Short times, of this test's own."""
-    return SocketSettings(ack_seconds=0.2, retry_delays=(0.0, 0.0, 0.0))
+    return SocketSettings(ack_seconds=1.0, retry_delays=(0.0, 0.0, 0.0))
 
 
 def client_of(slack: SlackServer, token: str | None = None) -> AsyncWebClient:
-    client = AsyncWebClient(token or slack.bot_token, base_url=slack.url, timeout=5)
+    client = AsyncWebClient(token or slack.bot_token, base_url=slack.url, timeout=60)
     client.retry_handlers = []
     return client
 

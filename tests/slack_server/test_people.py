@@ -20,7 +20,7 @@ async def test_a_command_is_acknowledged_and_answered(slack: SlackServer) -> Non
         ann = slack.person("U_ANN")
         reply = await ann.slash("/deploy shop prod", channel="C_OPS")
         assert reply.acked_after is not None
-        assert reply.acked_after < 1
+        assert 0 < reply.acked_after < 3
         assert reply.error is None
         await slack.until(lambda: slack.channel("C_OPS").messages)
         assert slack.channel("C_OPS").messages[0].plain == "ran shop prod"

@@ -271,7 +271,7 @@ async def test_postgres_goes_and_comes_back(postgres: Postgres, postgres_url: st
         for call in (store.ping(), store.ledger.ask(new, entry(new)), store.ledger.outbox()):
             with pytest.raises(DatabaseUnavailable):
                 await call
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
 
         await postgres.start()
 

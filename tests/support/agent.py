@@ -81,7 +81,7 @@ class AgentProcess:
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
 
-    async def signal(self, number: int, timeout: float = 20) -> int:
+    async def signal(self, number: int, timeout: float = 60) -> int:
         """Send it a signal and wait for its end; the exit code."""
         assert self._process is not None
         self._process.send_signal(number)

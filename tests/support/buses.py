@@ -112,7 +112,7 @@ class OverRabbit:
         channel = await AmqpChannel.open([self._url], name=name)
         self._names[id(channel)] = name
         self._channels.append(channel)
-        await asyncio.wait_for(channel.wait_up(), 20)
+        await asyncio.wait_for(channel.wait_up(), 60)
         return channel
 
     async def cut(self, channel: Channel) -> None:

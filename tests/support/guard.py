@@ -68,7 +68,7 @@ class Guarded:
         code = self._guard.poll()
         return code if code is None or code < 128 else 128 - code
 
-    def signal(self, number: int, timeout: float = 30) -> None:
+    def signal(self, number: int, timeout: float = 60) -> None:
         """Send the server signal `number` and wait until it has ended."""
         if self.running:
             os.kill(self.pid, number)
@@ -78,7 +78,7 @@ class Guarded:
     def end(self) -> None:
         """Kill the server and what it started; remove its folder."""
         self._close()
-        self._guard.wait(30)
+        self._guard.wait(60)
 
     def _close(self) -> None:
         for pipe in (self._guard.stdin, self._guard.stdout):

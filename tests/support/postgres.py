@@ -73,7 +73,7 @@ class Postgres:
             user=self._user,
             remove=self.folder,
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         ready = [f"{self._bin}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(ready, check=False).returncode:
             if not server.running or time.monotonic() > deadline:

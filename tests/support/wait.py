@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 @overload
 async def until(
-    condition: Callable[[], Awaitable[T]], timeout: float = 20, *, every: float = 0.01
+    condition: Callable[[], Awaitable[T]], timeout: float = 60, *, every: float = 0.01
 ) -> T: ...
 @overload
-async def until(condition: Callable[[], T], timeout: float = 20, *, every: float = 0.01) -> T: ...
+async def until(condition: Callable[[], T], timeout: float = 60, *, every: float = 0.01) -> T: ...
 async def until(
-    condition: Callable[[], object], timeout: float = 20, *, every: float = 0.01
+    condition: Callable[[], object], timeout: float = 60, *, every: float = 0.01
 ) -> object:
     """The first truthy result of `condition`, a plain or an async function.
 

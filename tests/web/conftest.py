@@ -116,7 +116,7 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             web = Web.listen("127.0.0.1", 0)
             web.serve(build(Watch(bot, chat, **more), None if shut else entrance), Hasty)
             stack.push_async_callback(web.stop)
-            client = httpx.AsyncClient(base_url=web.url, trust_env=False, timeout=20)
+            client = httpx.AsyncClient(base_url=web.url, trust_env=False, timeout=60)
             await stack.enter_async_context(client)
             return Site(web, client, intake, bot)
 

@@ -89,7 +89,7 @@ async def test_ready(opened: Opened) -> None:
     assert [*found] == ["bus", "slack", "database", "leadership", "posts"]
     assert "it last sent something" in found["slack"]["words"]
     assert found["slack"]["heard_seconds_ago"] > 0
-    assert found["database"]["answered_seconds"] < 1
+    assert found["database"]["answered_seconds"] < 10
     assert answer.headers["Cache-Control"] == "no-store"
 
 

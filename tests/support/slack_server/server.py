@@ -160,11 +160,11 @@ class SlackServer:
 
     # -- what happens
 
-    async def until(self, condition: Callable[[], T | Awaitable[T]], timeout: float = 10.0) -> T:
+    async def until(self, condition: Callable[[], T | Awaitable[T]], timeout: float = 60.0) -> T:
         """Wait for something to be true here; AssertionError with the transcript if it is not."""
         return await self.changes.until(condition, timeout, self.workspace.transcript)
 
-    async def connected(self, connections: int = 1, timeout: float = 10.0) -> None:
+    async def connected(self, connections: int = 1, timeout: float = 60.0) -> None:
         """Wait for the bot to be here, with at least so many connections."""
         await self.until(lambda: len(self.socket.connections) >= connections, timeout)
 
