@@ -206,7 +206,7 @@ class World:
             there = set(servers) <= self.ledger.servers()
             return there and len(self.slack.socket.connections) >= 2
 
-        await until(seen, 30, every=0.05)
+        await until(seen, every=0.05)
 
     # -- what happens
 
@@ -220,7 +220,7 @@ class World:
 
     async def building(self, *servers: str) -> None:
         """Wait until a build runs on each of `servers` (all, if none is named)."""
-        await until(lambda: all(self.agents[name].building for name in servers or self.agents), 20)
+        await until(lambda: all(self.agents[name].building for name in servers or self.agents))
 
     async def bot_dies(self) -> None:
         """kill -9 of the newest bot; returns when Slack has seen that it is gone."""
@@ -266,7 +266,7 @@ class World:
             if message.bot and not message.broadcast
         }
 
-    async def shows(self, *words: str, timeout: float = 15) -> Message:
+    async def shows(self, *words: str, timeout: float = 60) -> Message:
         """Wait until the newest post says all of `words`; returns it."""
 
         def found() -> Message | None:
@@ -275,7 +275,7 @@ class World:
 
         return (await self.slack.until(found, timeout)) or self.posts[-1]
 
-    async def ends(self, state: str, *, jobs: int = 1, timeout: float = 40) -> Message:
+    async def ends(self, state: str, *, jobs: int = 1, timeout: float = 100) -> Message:
         """Wait until all is told; check what must always hold, and that the newest of so many
         `jobs` ended as `state`. Returns its post."""
         try:
