@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -210,6 +211,7 @@ class FieldSpec:
         return "--" + self.name.replace("_", "-")
 
 
+@cache
 def fields_of(command: type[Command]) -> tuple[FieldSpec, ...]:
     """The fields of `command`, words in their place first, options after."""
     specs = [_spec(name, info) for name, info in command.model_fields.items()]

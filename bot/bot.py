@@ -70,13 +70,14 @@ class Bot:
         self._retention = retention
         self._lease = lease
         self._deliveries: dict[str, Delivery] = {}
-        self.teller = Teller(store, commands, self.roster, self._deliveries)
-        self.sender = Sender(store, channel, self.teller.touch, poll=POLL, clock=clock)
-        self.hearing = Hearing(store, channel, self.roster, self.teller.touch, clock)
-        self.leader = Leader(store.leases, self.name, self._begin, self._end, seconds=lease)
         self.desk = Desk(
             store, commands, policy, self.roster, wake=self._news, source=self.name, clock=clock
         )
+        way = self.desk.way
+        self.teller = Teller(store, commands, self.roster, self._deliveries, way)
+        self.sender = Sender(store, channel, self.teller.touch, poll=POLL, way=way, clock=clock)
+        self.hearing = Hearing(store, channel, self.roster, self.teller.touch, clock)
+        self.leader = Leader(store.leases, self.name, self._begin, self._end, seconds=lease)
         self.timekeeper = Timekeeper(self.desk)
         self.desk.rescheduled = self.timekeeper.wake
         self.keeper: Keeper | None = None
@@ -182,6 +183,7 @@ class Bot:
                 self.store.posts,
                 self._settled,
                 claim=self._lease,
+                way=self.desk.way,
                 clock=self._clock,
             )
 

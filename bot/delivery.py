@@ -20,6 +20,7 @@ from bot import lateness
 from bot.front import Front, FrontError, Gone, Post, Throttled, Uncertain, Unpostable, Unreachable
 from bot.jobs import Subject
 from bot.posts import Budget, Slot, choose
+from bot.right_of_way import RightOfWay
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
 from bot.store.posts import Posts
@@ -53,6 +54,7 @@ class Delivery:
         *,
         claim: float = CLAIM,
         settles: float = SETTLES,
+        way: RightOfWay | None = None,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -61,6 +63,7 @@ class Delivery:
         self._settled = settled
         self._claim = claim
         self._settles = settles
+        self._way = way or RightOfWay()
         self._clock = clock
         self._monotonic = monotonic
         self._budget = Budget.of(front.limits, monotonic())
@@ -181,6 +184,7 @@ class Delivery:
         slots = self._slots[channel]
         some = self._some[channel]
         while slots and not self._closing:
+            await self._way.given()
             some.clear()
             up = choose(slots.values(), self._refs, self._budget, self._monotonic())
             if up.slot is None:

@@ -23,6 +23,7 @@ from bot.house import HouseCommand, help_text
 from bot.jobs import AuditEntry, Job, NewJob, Place
 from bot.people import Directory
 from bot.policy import Asked, Policy, asked_by
+from bot.right_of_way import RightOfWay
 from bot.roster import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
@@ -57,6 +58,7 @@ class Desk:
         self._wake = wake
         self._source = source
         self._clock = clock
+        self.way = RightOfWay()
         self.people: dict[str, Directory] = {}
         """Who knows the people of each front end, by its name."""
         self.rescheduled: Callable[[], None] = lambda: None
@@ -75,15 +77,16 @@ class Desk:
         typed or for a database that is away: the reply says what is wrong and what became of the
         ask.
         """
-        ask = Ask(text, asker, place, key, self._clock())
-        try:
-            command = self.commands.parse(text)
-            return await self._decided(command, ask, groups)
-        except UsageError as error:
-            await self._kept(ask, "unusable", error.problem)
-            return Reply(f"{error}{self._blindness(error)}", ok=False)
-        except DatabaseUnavailable as error:
-            return self._not_done(error)
+        with self.way.taken():
+            ask = Ask(text, asker, place, key, self._clock())
+            try:
+                command = self.commands.parse(text)
+                return await self._decided(command, ask, groups)
+            except UsageError as error:
+                await self._kept(ask, "unusable", error.problem)
+                return Reply(f"{error}{self._blindness(error)}", ok=False)
+            except DatabaseUnavailable as error:
+                return self._not_done(error)
 
     async def cancel(self, job: str, *, asker: Person, groups: Groups, place: Place) -> Reply:
         """Cancel `job`: whoever might have asked for it may cancel it."""

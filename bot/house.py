@@ -118,8 +118,8 @@ class Jobs(HouseCommand):
         """Keeps HouseCommand.serve."""
         await desk.audit(ask, "answered")
         jobs = await desk.store.ledger.recent(20, self.environment)
-        found = [await desk.store.ledger.job(job.id) for job in jobs]
-        rows = tuple(_job_row(*one) for one in found if one is not None)
+        found = await desk.store.ledger.jobs([job.id for job in jobs])
+        rows = tuple(_job_row(*found[job.id]) for job in jobs if job.id in found)
         columns = ("job", "asked", "what", "who", "how it went")
         return Reply(answer=Answer(f"The latest {len(rows)} jobs", columns, rows))
 

@@ -18,12 +18,13 @@ from baton.channel import Channel, Link
 from baton.errors import BatonError, Unroutable
 from baton.messages import now
 from bot.jobs import Sending
+from bot.right_of_way import RightOfWay
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
-AT_A_TIME = 500
+AT_A_TIME = 100
 """Messages that await their confirm together."""
 RETRY_AFTER = 0.5
 """Seconds before what the bus did not confirm is sent again."""
@@ -40,6 +41,7 @@ class Sender:
         touched: Callable[[str], None],
         *,
         poll: float,
+        way: RightOfWay | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
@@ -47,6 +49,7 @@ class Sender:
         self._api = API(channel)
         self._touched = touched
         self._poll = poll
+        self._way = way or RightOfWay()
         self._clock = clock
         self._some = asyncio.Event()
 
@@ -57,6 +60,7 @@ class Sender:
     async def run(self) -> None:
         """Send, until cancelled."""
         while True:
+            await self._way.given()
             self._some.clear()
             try:
                 pause = await self._send_some()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+SWITCH = 0.0005
+"""Seconds for which a thread of the database may keep the interpreter from the one that answers."""
 DRAIN = 10.0
 """Seconds to answer those who asked before the bot stops."""
 
@@ -42,6 +45,7 @@ async def serve(settings: BotSettings) -> None:
     Raises what keeps it from starting; then nothing of it has started. Raises too what makes it
     fail later, for a supervisor to start it anew.
     """
+    sys.setswitchinterval(SWITCH)
     file = settings.alerts.file
     alerts = None if file is None else load_alerts(file)
     stopped = asyncio.Event()

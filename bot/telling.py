@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -20,6 +20,7 @@ from baton.extensions import Commands
 from bot.delivery import Delivery
 from bot.front import Post
 from bot.jobs import Job, RunRecord, Tail
+from bot.right_of_way import RightOfWay
 from bot.roster import Roster
 from bot.schedules import board
 from bot.store import PostRow, Store
@@ -33,6 +34,8 @@ TAIL = 2600
 EVERY = 0.1
 """Seconds between two looks at the ledger for the same news: what comes meanwhile is merged."""
 RETRY_AFTER = 0.5
+TOGETHER = 50
+"""Jobs that are read in one look, at most."""
 
 
 class UnknownCommand(Command):
@@ -51,12 +54,18 @@ class Teller:
     """Keeps the posts of every open job equal to the ledger."""
 
     def __init__(
-        self, store: Store, commands: Commands, roster: Roster, deliveries: Mapping[str, Delivery]
+        self,
+        store: Store,
+        commands: Commands,
+        roster: Roster,
+        deliveries: Mapping[str, Delivery],
+        way: RightOfWay | None = None,
     ) -> None:
         self._store = store
         self._commands = commands
         self._roster = roster
         self._deliveries = deliveries
+        self._way = way or RightOfWay()
         self._sight = Sight()
         self._touched: dict[str, None] = {}
         self._some = asyncio.Event()
@@ -108,12 +117,13 @@ class Teller:
             await self._some.wait()
             self._some.clear()
             jobs, self._touched = list(self._touched), {}
-            for number, job in enumerate(jobs):
+            for start in range(0, len(jobs), TOGETHER):
+                await self._way.given()
                 try:
-                    await self._tell(job)
+                    await self._tell(jobs[start : start + TOGETHER])
                 except DatabaseUnavailable as error:
                     log.warning("ledger not read", error=str(error))
-                    for left in jobs[number:]:
+                    for left in jobs[start:]:
                         self.touch(left)
                     await asyncio.sleep(RETRY_AFTER)
                     break
@@ -127,36 +137,48 @@ class Teller:
         for under in self._waiting.pop(job, ()):
             self.touch(under)
 
-    async def _tell(self, job_id: str) -> None:
-        found = await self._store.ledger.job(job_id)
-        if found is None:
-            self._close(job_id)
-            return
-        job, runs = found
+    async def _tell(self, names: Sequence[str]) -> None:
+        """Have these jobs shown as they are; those that have ended, and are shown so, are told."""
+        found = await self._store.ledger.jobs(names)
+        for gone in set(names) - found.keys():
+            self._close(gone)
+        rows = await self._store.posts.of_jobs(
+            [job.id for job, _ in found.values() if self._new(job)]
+        )
+        over = [
+            (job, runs)
+            for job, runs in found.values()
+            if await self._shown(job, runs, rows.get(job.id, ())) and job.closed is not None
+        ]
+        told = await self._store.ledger.mark_told({job.id: job.revision for job, _ in over})
+        for job, runs in over:
+            if job.id in told:
+                self.ended.update(run.state.value for run in runs)
+                self._close(job.id)
+
+    def _new(self, job: Job) -> bool:
+        """Whether what the database knows of its posts must be known here."""
+        delivery = self._deliveries.get(job.place.front)
+        return delivery is not None and not delivery.knows(job.id)
+
+    async def _shown(self, job: Job, runs: Sequence[RunRecord], rows: Iterable[PostRow]) -> bool:
+        """Have `job` shown as it is; whether it is already."""
         if job.told or job.hidden:
             self._close(job.id)
-            return
+            return False
         self._note(job, runs)
         delivery = self._deliveries.get(job.place.front)
         if delivery is None:
             # left alone until it changes: a bot that has its front end will tell it
-            return
+            return False
         if job.under:
             thread = await self._thread_under(job.under)
             if thread is None:
                 self._waiting.setdefault(job.under, set()).add(job.id)
-                return
+                return False
             job = replace(job, place=replace(job.place, thread=thread))
         posts = await self._wanted(job, runs)
-        rows = {} if delivery.knows(job.id) else await self._rows_of(job.id)
-        shown = delivery.want(job.subject, posts, rows)
-        if (
-            shown
-            and job.closed is not None
-            and await self._store.ledger.mark_told(job.id, job.revision)
-        ):
-            self.ended.update(run.state.value for run in runs)
-            self._close(job.id)
+        return delivery.want(job.subject, posts, {row.key: row for row in rows})
 
     def _note(self, job: Job, runs: Sequence[RunRecord]) -> None:
         """Job `job` is open, or was until now."""
@@ -173,7 +195,7 @@ class Teller:
     async def _thread_under(self, job: str) -> str | None:
         """The thread under the post of `job`; None if it is not there yet, empty if it never will
         be."""
-        row = (await self._rows_of(job)).get(job)
+        row = next((row for row in await self._store.posts.of_job(job) if row.key == job), None)
         if row is None:
             return None if await self._store.ledger.job(job) else ""
         if row.status == "given_up":
@@ -198,9 +220,6 @@ class Teller:
         if not command.changes or not any(run.sequence for run in runs):
             return {}  # who was not heard yet has said nothing, and the look is a costly one
         return await self._store.ledger.tails(job.id, TAIL)
-
-    async def _rows_of(self, job: str) -> Mapping[str, PostRow]:
-        return {row.key: row for row in await self._store.posts.of_job(job)}
 
     def _command(self, job: Job) -> Command:
         if job.command in self._commands:

@@ -13,6 +13,8 @@ from bot.store.tables import audit, jobs, outbox, runs
 
 Ask = tuple[NewJob, AuditEntry]
 
+_RUNS, _OUTBOX, _AUDIT = insert(runs), insert(outbox), insert(audit)
+
 
 def ask(connection: Connection, asks: Sequence[Ask]) -> list[Job]:
     """Write these asks: job, runs, outbox and audit entry of each.
@@ -32,12 +34,12 @@ def ask(connection: Connection, asks: Sequence[Ask]) -> list[Job]:
     fresh = [first[key] for key in rows if key in written]
     run_rows = [run_row(run) for new, _ in fresh for run in new.runs]
     if run_rows:
-        connection.execute(insert(runs), run_rows)
+        connection.execute(_RUNS, run_rows)
     sending_rows = [sending_row(sending) for new, _ in fresh for sending in new.outbox]
     if sending_rows:
-        connection.execute(insert(outbox), sending_rows)
+        connection.execute(_OUTBOX, sending_rows)
     if fresh:
-        connection.execute(insert(audit), [audit_row(entry) for _, entry in fresh])
+        connection.execute(_AUDIT, [audit_row(entry) for _, entry in fresh])
     known = {new.job.key: new.job for new, _ in fresh}
     known.update(_there_already(connection, [key for key in rows if key not in written]))
     return [known[new.job.key] for new, _ in asks]

@@ -7,7 +7,7 @@ that two bots neither overwrite each other nor wait for each other in a circle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import (
@@ -70,6 +70,12 @@ _TOUCH = (
     )
 )
 
+_TELL = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("of_id"), jobs.c.revision == bindparam("of_revision"))
+    .values(told=True)
+)
+
 
 def lock(connection: Connection, ids: Iterable[str]) -> dict[str, AnyRow]:
     """What changes go by in these jobs, by id; nobody else changes them until our transaction is
@@ -84,8 +90,16 @@ def lock(connection: Connection, ids: Iterable[str]) -> dict[str, AnyRow]:
 
 def runs_of(connection: Connection, job: str) -> list[RunRecord]:
     """All runs of `job`, by host and attempt."""
-    statement = select(runs).where(runs.c.job == job).order_by(runs.c.host, runs.c.attempt)
-    return [run_of(row) for row in connection.execute(statement)]
+    return runs_of_each(connection, [job])[job]
+
+
+def runs_of_each(connection: Connection, ids: Sequence[str]) -> dict[str, list[RunRecord]]:
+    """All runs of these jobs, by host and attempt."""
+    statement = select(runs).where(runs.c.job.in_(ids)).order_by(runs.c.host, runs.c.attempt)
+    found: dict[str, list[RunRecord]] = {id: [] for id in ids}
+    for row in connection.execute(statement):
+        found[row.job].append(run_of(row))
+    return found
 
 
 def write_runs(connection: Connection, rows: Sequence[Values]) -> None:
@@ -104,6 +118,15 @@ def write_runs(connection: Connection, rows: Sequence[Values]) -> None:
             for row in rows
         ],
     )
+
+
+def mark_told(connection: Connection, revisions: Mapping[str, int]) -> set[str]:
+    """The posts of these jobs show them as they were at that revision; those that were marked."""
+    return {
+        id
+        for id in sorted(revisions)
+        if connection.execute(_TELL, {"of_id": id, "of_revision": revisions[id]}).rowcount == 1
+    }
 
 
 def touch(connection: Connection, ids: Iterable[str], at: datetime) -> None:

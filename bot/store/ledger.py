@@ -7,14 +7,14 @@ commit. Each can be called again with the same arguments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
 from baton.batching import Batcher
 from baton.messages import Person, Pong, Update
 from bot.jobs import AuditEntry, Job, NewJob, RunRecord, Sending, Tail
-from bot.store import asking, hearing, outputs, reading, sending
+from bot.store import asking, changes, hearing, outputs, reading, sending
 from bot.store.database import Database
 from bot.store.errors import StoreError
 from bot.store.outputs import OutputLine
@@ -118,6 +118,10 @@ class Ledger:
         """The job of that id and its runs, by host and attempt."""
         return await self._database.read(partial(reading.job, name=name))
 
+    async def jobs(self, names: Sequence[str]) -> dict[str, reading.Found]:
+        """Those of the jobs of these ids that there are, by id, as `job` has them."""
+        return await self._database.read(partial(reading.several, names=names))
+
     async def find(self, prefix: str) -> reading.Found | None:
         """The one job whose id begins with `prefix`, of four characters or more, as people type it;
         None if there is none or several."""
@@ -144,11 +148,12 @@ class Ledger:
         """How much is open; it costs the same however much is over."""
         return await self._database.read(reading.depths)
 
-    async def mark_told(self, job: str, revision: int) -> bool:
-        """Every post of the job shows it as it was at `revision` (Job.revision); False, and nothing
-        marked, if something has changed since."""
-        work = partial(reading.mark_told, name=job, revision=revision)
-        return await self._database.write(work)
+    async def mark_told(self, revisions: Mapping[str, int]) -> set[str]:
+        """Every post of these jobs shows its job as it was at that revision (Job.revision); those
+        that were marked: not those in which something has changed since."""
+        if not revisions:
+            return set()
+        return await self._database.write(partial(changes.mark_told, revisions=revisions))
 
     async def output(self, job: str, host: str | None = None) -> list[OutputLine]:
         """All that the servers of the job said, or one of them, run by run."""

@@ -54,7 +54,17 @@ class Posts:
 
     async def of_job(self, job: str) -> list[PostRow]:
         """The posts of `job`, oldest first."""
-        return await self._database.read(partial(_select, where=posts.c.job == job))
+        return (await self.of_jobs([job]))[job]
+
+    async def of_jobs(self, jobs: Sequence[str]) -> dict[str, list[PostRow]]:
+        """The posts of each of `jobs`, oldest first."""
+        if not jobs:
+            return {}
+        rows = await self._database.read(partial(_select, where=posts.c.job.in_(jobs)))
+        found: dict[str, list[PostRow]] = {job: [] for job in jobs}
+        for row in rows:
+            found[row.job].append(row)
+        return found
 
     async def begin(self, row: PostRow) -> PostRow | None:
         """Claim the post `row.key` as `sending`, before the chat is called.

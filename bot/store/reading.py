@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, union_all, update
+from sqlalchemy import Connection, delete, func, select, union_all
 
 from bot.jobs import Job, RunRecord
 from bot.schedules.board import DAY, NOTICE
-from bot.store.changes import OPEN, lock, runs_of
+from bot.store.changes import OPEN, lock, runs_of_each
 from bot.store.rows import job_of
+from bot.store.sql import chunks
 from bot.store.tables import jobs, outbox, posts, runs
 
 Found = tuple[Job, tuple[RunRecord, ...]]
@@ -33,11 +35,18 @@ _PRUNED_AT_ONCE = 200
 
 def job(connection: Connection, name: str) -> Found | None:
     """The job called `name`, and its runs."""
-    # The job before its runs: so its revision is never newer than what is shown of them.
-    row = connection.execute(select(jobs).where(jobs.c.id == name)).one_or_none()
-    if row is None:
-        return None
-    return job_of(row), tuple(runs_of(connection, name))
+    return several(connection, [name]).get(name)
+
+
+def several(connection: Connection, names: Sequence[str]) -> dict[str, Found]:
+    """Those of the jobs called `names` that there are, with their runs, by name."""
+    found: dict[str, Found] = {}
+    for some in chunks(names):
+        # The jobs before their runs: so a revision is never newer than what is shown of them.
+        rows = connection.execute(select(jobs).where(jobs.c.id.in_(some))).all()
+        runs_by_job = runs_of_each(connection, some)
+        found.update((row.id, (job_of(row), tuple(runs_by_job[row.id]))) for row in rows)
+    return found
 
 
 def find(connection: Connection, prefix: str) -> Found | None:
@@ -91,13 +100,6 @@ def depths(connection: Connection) -> Depths:
     to_be_sent = select(func.count()).select_from(outbox)
     counts = (open_jobs, open_runs, to_be_sent)
     return Depths(*(connection.execute(count).scalar_one() for count in counts))
-
-
-def mark_told(connection: Connection, name: str, revision: int) -> bool:
-    """The posts of the job show it as it was at `revision`; false if it has changed since."""
-    same = (jobs.c.id == name, jobs.c.revision == revision)
-    done = connection.execute(update(jobs).where(*same).values(told=True))
-    return done.rowcount == 1
 
 
 def next_deadline(connection: Connection) -> datetime | None:

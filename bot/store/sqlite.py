@@ -32,8 +32,8 @@ class Sqlite:
 
     def __init__(self, url: URL) -> None:
         self.url = url
-        self._reader = create_engine(url, hide_parameters=True, pool_size=_READERS)
-        self._writer = create_engine(url, hide_parameters=True, pool_size=1)
+        self._reader = _engine(url, _READERS)
+        self._writer = _engine(url, 1)
         for engine, begin in ((self._reader, "BEGIN"), (self._writer, "BEGIN IMMEDIATE")):
             _prepare(engine, begin)
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
@@ -69,6 +69,13 @@ class Sqlite:
         self._reading.shutdown()
         self._reader.dispose()
         self._writer.dispose()
+
+
+def _engine(url: URL, connections: int) -> Engine:
+    # a transaction is always ended where it began, so there is nothing to reset afterwards
+    return create_engine(
+        url, hide_parameters=True, pool_size=connections, pool_reset_on_return=None
+    )
 
 
 def _prepare(engine: Engine, begin: str) -> None:

@@ -57,7 +57,7 @@ async def test_a_late_word_is_kept_and_shown_again(store: Store) -> None:
     new = await asked(store, deploy("web-1"))
     await store.ledger.overdue(later(500), T0)
     job = await job_of(store, new)
-    assert await store.ledger.mark_told(job.id, job.revision)
+    assert await store.ledger.mark_told({job.id: job.revision})
 
     await store.ledger.hear([update(new, "web-1", 1, State.SUCCEEDED)], later(600))
 
@@ -72,10 +72,10 @@ async def test_told_is_said_only_of_what_was_shown(store: Store) -> None:
     seen = await job_of(store, new)
     await store.ledger.hear([update(new, "web-1", 1, State.SUCCEEDED)], later(5))
 
-    assert not await store.ledger.mark_told(seen.id, seen.revision)
+    assert not await store.ledger.mark_told({seen.id: seen.revision})
     job = await job_of(store, new)
     assert await store.ledger.untold() == {job.id: job.revision}
-    assert await store.ledger.mark_told(job.id, job.revision)
+    assert await store.ledger.mark_told({job.id: job.revision})
     assert await store.ledger.untold() == {}
     assert (await job_of(store, new)).told
 

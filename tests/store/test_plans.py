@@ -77,7 +77,7 @@ async def _everything(store: Store) -> None:
     await ledger.overdue(later(1000), T0)
     await ledger.untold()
     await ledger.depths()
-    await ledger.mark_told(one.job.id, 1)
+    await ledger.mark_told({one.job.id: 1})
     await ledger.cancel(two.job.id, one.job.asked_by, later(3))
     await ledger.in_thread("slack", "C1", "1.0")
     await ledger.find("abcd")

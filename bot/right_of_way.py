@@ -1,0 +1,49 @@
+"""Asks go first: a person waits for an answer, while what they began can wait for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+GRACE = 0.004
+"""Seconds after an ask for which its answer is still on the way out."""
+LONGEST, AT_LEAST = 0.25, 0.025
+"""Seconds after which the others go on all the same, however many ask, and for how long then."""
+
+
+class RightOfWay:
+    """Who answers people takes it. Who does the rest asks for it before each small piece of work,
+    and gets at least a tenth of the time."""
+
+    def __init__(self) -> None:
+        self._takers = 0
+        self._free_at = 0.0
+        self._free = asyncio.Event()
+        self._open_until = 0.0
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """Somebody is being answered."""
+        self._takers += 1
+        self._free.clear()
+        try:
+            yield
+        finally:
+            self._takers -= 1
+            if not self._takers:
+                self._free_at = asyncio.get_running_loop().time() + GRACE
+                self._free.set()
+
+    async def given(self) -> None:
+        """Return when nobody is being answered, after LONGEST at the latest."""
+        clock = asyncio.get_running_loop().time
+        if clock() < self._open_until:
+            return
+        try:
+            async with asyncio.timeout(LONGEST):
+                while self._takers or clock() < self._free_at:
+                    await self._free.wait()
+                    await asyncio.sleep(self._free_at - clock())
+        except TimeoutError:
+            self._open_until = max(self._open_until, clock() + AT_LEAST)
