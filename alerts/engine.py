@@ -77,6 +77,7 @@ class Engine:
         self._dispatch.reload(settings)
         for fingerprint in self._watching.reload(settings):
             self.forget(fingerprint, at, "it is no longer watched")
+        self._watching.expect(at)
         for touched in self._muting.reload(settings, at):
             self._remuted(touched, at)
         for episode in self._open.values():

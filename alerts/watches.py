@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from alerts import flapping
 from alerts.heartbeats import Rhythm
 from alerts.labels import Labels
+from alerts.recent import Recent, Result
 from alerts.settings import FlappingTable, HeartbeatTable
 from alerts.threshold import Thresholds, step
 
 SAVE_EVERY = 300.0
-"""Seconds between two savings of a rhythm, which changes with every heartbeat."""
+"""Seconds between two savings of what changes with everything that is heard: rhythm and results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +37,20 @@ class WatchRow:
     gaps: tuple[float, ...] = ()
     leaving: bool = False
     forgotten: bool = False
+    awaited: bool = False
+    recent: tuple[Result, ...] = ()
 
 
 class Watch:
     """The state of one thing: hard and soft, its recent changes, and until when it must be heard.
 
     `due` is when its silence begins to mean something; infinite if it never does. `wake` is when
-    it must be looked at though nothing is heard of it.
+    it must be looked at though nothing is heard of it. `awaited`: nothing was heard of it yet, and
+    `heard` is since when that is so.
     """
 
     __slots__ = (
+        "awaited",
         "bad",
         "bits",
         "changes",
@@ -56,6 +61,7 @@ class Watch:
         "labels",
         "leaving",
         "number",
+        "recent",
         "rhythm",
         "run",
         "saved",
@@ -64,19 +70,24 @@ class Watch:
 
     def __init__(self, labels: Labels, source: str, number: int = 0) -> None:
         self.labels, self.source, self.number = labels, source, number
-        self.bad = self.down = self.flapping = self.leaving = False
+        self.bad = self.down = self.flapping = self.leaving = self.awaited = False
         self.run = self.bits = 0
         self.changes: tuple[float, ...] = ()
         self.heard, self.due, self.saved = 0.0, math.inf, -math.inf
         self.rhythm: Rhythm | None = None
+        self.recent = Recent()
 
     @property
     def quiet(self) -> bool:
         """Whether all is well with it and nothing is waited for."""
         return not (self.bad or self.down or self.flapping) and self.due == math.inf
 
-    def take(self, bad: bool, at: float, limits: Thresholds, flaps: FlappingTable) -> bool:
+    def take(
+        self, bad: bool, at: float, limits: Thresholds, flaps: FlappingTable, text: str = ""
+    ) -> bool:
         """One more result, at `at`; whether anything in it changed that is worth writing down."""
+        if bad or self.bad or self.rhythm is None:  # of heartbeats that come the rhythm tells
+            self.recent.add(at, bad, text)
         if bad is self.bad and bad is self.down and not self.bits and not self.run:
             return False
         self.age(at, flaps)
@@ -137,6 +148,8 @@ class Watch:
             interval=rhythm.interval if rhythm else 0.0,
             gaps=rhythm.gaps if rhythm else (),
             leaving=self.leaving,
+            awaited=self.awaited,
+            recent=tuple(self.recent),
         )
 
     @classmethod
@@ -145,7 +158,8 @@ class Watch:
         watch = cls(Labels.of(row.labels), row.source, row.number)
         watch.bad, watch.down, watch.run = row.bad, row.down, row.run
         watch.bits, watch.changes, watch.flapping = row.bits, tuple(row.changes), row.flapping
-        watch.heard, watch.leaving = row.heard, row.leaving
+        watch.heard, watch.leaving, watch.awaited = row.heard, row.leaving, row.awaited
+        watch.recent = Recent(row.recent)
         watch.due = math.inf if row.due is None else row.due
         if row.interval:
             watch.rhythm = Rhythm(row.interval, row.gaps)

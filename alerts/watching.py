@@ -49,12 +49,30 @@ class Watching:
         self._limits = settings.limits()
         self._default = self._limits[""]
         self._checkins = {table.name: table for table in settings.checkin}
-        known = {CHECKIN + name for name in self._checkins} | set(self._limits)
+        # one that has other labels now is another thing
+        known = {CHECKIN + table.name: table.identity for table in settings.checkin}
+        known |= {probe.source: probe.identity for probe in settings.probe}
         return [
             fingerprint
             for fingerprint, watch in self.watches.items()
-            if watch.source.startswith((CHECKIN, PROBE)) and watch.source not in known
+            if watch.source.startswith((CHECKIN, PROBE)) and known.get(watch.source) != watch.labels
         ]
+
+    def expect(self, at: float) -> None:
+        """From `at` on every check-in that the settings name is waited for, by its rhythm as they
+        have it, whether it was ever heard or not."""
+        for name, table in self._checkins.items():
+            watch = self.watches.get(table.identity.fingerprint)
+            if watch is None:
+                watch = self._new(table.identity, CHECKIN + name, at)
+                watch.awaited, watch.heard = True, at
+            elif watch.bad:
+                continue
+            due = self._next(watch)
+            if due != watch.due:
+                watch.due = due if due > at else self._next(watch, at)
+                self.moved[watch.labels.fingerprint] = None
+                self._wait(watch)
 
     def restore(self, rows: Iterable[WatchRow]) -> None:
         """Go on where the rows say it was."""
@@ -79,6 +97,8 @@ class Watching:
         else:
             limits = self._limits.get(seen.source, self._default)
         self._result(watch, seen.bad, seen.at, limits, seen.text, seen.severity)
+        if seen.at >= watch.saved + SAVE_EVERY:
+            self.moved[watch.labels.fingerprint] = None
 
     def beaten(self, seen: Beat) -> None:
         """A heartbeat."""
@@ -115,7 +135,7 @@ class Watching:
         watch = self.watches.get(labels.fingerprint)
         if watch is None:
             watch = self._new(labels, CHECKIN + seen.name, seen.at)
-        watch.heard = seen.at
+        watch.heard, watch.awaited = seen.at, False
         watch.due = self._next(watch)
         self._wait(watch)
         self.moved[labels.fingerprint] = None
@@ -208,7 +228,7 @@ class Watching:
         severity: Severity,
         note: str = "",
     ) -> None:
-        if watch.take(bad, at, limits, self._flaps):
+        if watch.take(bad, at, limits, self._flaps, text):
             self.moved[watch.labels.fingerprint] = None
             if watch.flapping:
                 self._wait(watch)
@@ -229,6 +249,8 @@ class Watching:
         elif watch.source.startswith(CHECKIN):
             table = self._checkins[watch.source.removeprefix(CHECKIN)]
             text = f"nothing heard for {heard}"
+            if watch.awaited:
+                text = f"never heard from since it was set up, {heard} ago"
             self._result(watch, True, now, AT_ONCE, text, table.severity)
         else:
             note = "it was not told again"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from alerts import flapping
 from alerts.dispatch import Dispatcher
 from alerts.engine import Engine
@@ -12,20 +10,18 @@ from alerts.groups import is_news
 from alerts.heartbeats import phi
 from alerts.muting import Muting
 from alerts.routes import routed
-from alerts.sample import Sample
 from alerts.watches import Watch
 from alerts.watching import CHECKIN
 from baton.errors import UsageError
 from baton.outcome import duration
 
-SAMPLES_MOST = 10
+GAPS_SHOWN = 5
+"""Intervals between heartbeats that are shown."""
 
 
-def explain(
-    engine: Engine, fingerprint: str, now: float, recorded: Sequence[Sample] = ()
-) -> tuple[str, ...]:
-    """What is known of a thing, and what became of it, a line each. `recorded` are its last
-    samples, if somebody kept them, oldest first. `fingerprint` may be the beginning of one.
+def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
+    """What is known of a thing, and what became of it, a line each. `fingerprint` may be the
+    beginning of one.
 
     Raises UsageError if nothing such, or more than one such thing, is watched.
     """
@@ -38,7 +34,7 @@ def explain(
     episode = next((one for one in engine.firing() if one.fingerprint == found[0]), None)
     lines = [f"{watch.labels.title()} ({found[0]}), watched by {watch.source or 'those who tell'}"]
     lines += [f"labels: {watch.labels}"]
-    lines += _samples(recorded, now)
+    lines += _samples(watch, now)
     lines += _state(engine, watch, now)
     if episode is None:
         lines.append("it does not fire, so nothing is told")
@@ -51,11 +47,10 @@ def explain(
     return tuple(lines)
 
 
-def _samples(recorded: Sequence[Sample], now: float) -> list[str]:
+def _samples(watch: Watch, now: float) -> list[str]:
     return [
-        f"{duration(now - one.at)} ago: {'bad' if one.bad else 'good'}"
-        + (f": {one.text}" if one.text else "")
-        for one in recorded[-SAMPLES_MOST:]
+        f"{duration(now - at)} ago: {'bad' if bad else 'good'}" + (f": {text}" if text else "")
+        for at, bad, text in watch.recent
     ]
 
 
@@ -79,7 +74,9 @@ def _state(engine: Engine, watch: Watch, now: float) -> list[str]:
         lines += _heartbeat(engine, watch, now)
     elif watch.source.startswith(CHECKIN):
         due = "it is late" if watch.bad else f"late in {duration(watch.due - now)}"
-        lines.append(f"last check-in {duration(now - watch.heard)} ago; {due}")
+        since = f"{duration(now - watch.heard)} ago"
+        heard = f"awaited since {since}, never heard" if watch.awaited else f"last check-in {since}"
+        lines.append(f"{heard}; {due}")
     return lines
 
 
@@ -88,6 +85,9 @@ def _heartbeat(engine: Engine, watch: Watch, now: float) -> list[str]:
     assert rhythm is not None
     silent = now - watch.heard
     line = f"last heartbeat {duration(silent)} ago, one is due every {duration(rhythm.interval)}"
+    if rhythm.gaps:
+        last = ", ".join(duration(gap) for gap in rhythm.gaps[-GAPS_SHOWN:])
+        line += f"; the last came after {last}"
     normal = rhythm.normal(table.least_deviation, table.pause)
     if watch.leaving:
         return [line, f"its agent was stopped: it may stay away for {duration(table.stopped)}"]

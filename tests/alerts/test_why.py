@@ -9,24 +9,36 @@ from alerts.replay import differ, read, replay, written
 from alerts.sample import Beat, CheckIn, Observation, Sample, Severity
 from alerts.why import explain
 from baton.errors import UsageError
-from tests.alerts.harness import START, World, acknowledge, bad, beat, blind, config, silence, thing
+from tests.alerts.harness import (
+    START,
+    World,
+    acknowledge,
+    bad,
+    beat,
+    blind,
+    config,
+    good,
+    silence,
+    thing,
+)
 
 WEB_1 = thing("web-1")
 
 
 def why(world: World, about: str = WEB_1.fingerprint[:8]) -> str:
-    recorded = [Sample(WEB_1, True, START + world.now - 5, "status 502")]
-    return "\n".join(explain(world.engine, about, START + world.now, recorded))
+    return "\n".join(explain(world.engine, about, START + world.now))
 
 
 def test_why_it_is_told() -> None:
     """Samples, rules, flap value, route and post of what is told."""
     world = World(config("[thresholds]"))
-    bad(WEB_1)(world)
-    bad(WEB_1)(world)
+    good(WEB_1)(world)
+    bad(WEB_1, "status 502")(world)
+    world.live(5)
+    bad(WEB_1, "status 503")(world)
     world.live(10)
     said = why(world)
-    assert "5.0 s ago: bad: status 502" in said
+    assert "10 s ago: good\n10 s ago: bad: status 502\n5.0 s ago: bad: status 503\n" in said
     assert "2 of the 3 results in a row that would change that" in said
     assert "flapping value 5.8 % (begins above 30 %, ends at 25 %): does not" in said
     assert "it does not fire, so nothing is told" in said

@@ -1,0 +1,76 @@
+"""Check-ins that were never heard: what is set up and forgotten is an alert too."""
+
+from __future__ import annotations
+
+from alerts.why import explain
+from tests.alerts.harness import START, Message, World, check_in, config, reload, restart
+
+HOURLY = '[[checkin]]\nname = "backup"\nevery = "1h"\ngrace = "5m"\n'
+LATE = 3600 + 300
+
+
+def test_one_that_was_never_heard_is_late() -> None:
+    """Its interval and grace after it was first set up, and resolved when it is heard at last."""
+    world = World(config())
+    world.at(100, reload(config(HOURLY)))
+    world.want(Message("ops", "never heard from since it was set up, 1 h 5 min ago"), (4030, 4031))
+    world.at(5000, check_in("backup"))
+    world.run(6000)
+    assert world.post("backup").state == "resolved"
+
+
+def test_that_moment_outlives_restarts() -> None:
+    """However often the bot is started anew, the wait began when it was first set up."""
+    world = World(config(HOURLY))
+    world.at(0, reload(config(HOURLY)))
+    for at in range(600, LATE, 600):
+        world.at(at, restart)
+    world.want(Message("ops", "never heard from since it was set up, 1 h 5 min ago"), (3930, 3931))
+    world.run(5000)
+
+
+def test_one_that_comes_in_time_is_not_spoken_of() -> None:
+    world = World(config(HOURLY))
+    world.at(0, reload(config(HOURLY)))
+    world.at(3500, check_in("backup"))
+    world.run(3500 + LATE - 1)
+
+
+def test_why_says_that_it_is_awaited() -> None:
+    world = World(config(HOURLY))
+    world.at(0, reload(config(HOURLY)))
+    world.live(60)
+    (watch,) = world.engine.inside[0].watches
+    said = explain(world.engine, watch, START + 60)
+    assert "awaited since 1 min ago, never heard; late in 1 h 4 min" in said
+
+
+def test_another_rhythm_counts_from_when_it_was_set() -> None:
+    """Who sets a shorter interval is not told at once that it has passed."""
+    world = World(config('[[checkin]]\nname = "backup"\nevery = "1d"\n'))
+    world.at(0, check_in("backup"))
+    world.at(20_000, reload(config(HOURLY)))
+    late = 20_000 + LATE + 30
+    world.want(Message("ops", "nothing heard for"), (late, late + 1))
+    world.run(late + 60)
+
+
+def test_a_reload_that_changes_nothing_moves_nothing() -> None:
+    world = World(config(HOURLY))
+    world.at(0, check_in("backup"))
+    for at in range(100, 3600, 100):
+        world.at(at, reload(config(HOURLY)))
+    world.want(Message("ops", "nothing heard for"), (LATE + 30, LATE + 31))
+    world.run(LATE + 60)
+
+
+def test_one_with_other_labels_is_another_thing() -> None:
+    """What was watched under the old ones is so no more: it does not become late for ever."""
+    world = World(config(HOURLY))
+    world.at(0, check_in("backup"))
+    moved = config(HOURLY + 'env = "prod"\n')
+    world.at(100, reload(moved))
+    world.at(200, check_in("backup"))
+    world.run(200 + LATE - 1)
+    (watch,) = world.engine.inside[0].watches.values()
+    assert watch.labels.get("env") == "prod"

@@ -1,0 +1,85 @@
+"""What `why` can show of the past: the last results of a thing, kept small, over restarts too."""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts import Engine
+from alerts.recent import KEPT, WORDS, Recent
+from alerts.watches import SAVE_EVERY
+from alerts.why import explain
+from tests.alerts.harness import START, World, bad, beat, config, good, restart, thing
+
+WEB_1 = thing("web-1")
+
+
+def why(world: World, about: str = WEB_1.fingerprint) -> list[str]:
+    return list(explain(world.engine, about, START + world.now))
+
+
+def test_only_the_last_are_kept() -> None:
+    """In the order in which they came, each with its words, which are cut."""
+    recent = Recent()
+    assert list(recent) == []
+    for number in range(KEPT + 3):
+        recent.add(START + number, number % 2 == 0, "x" * 1000 if number == KEPT else f"{number}")
+    found = list(recent)
+    assert [at - START for at, _, _ in found] == list(range(3, KEPT + 3))
+    assert [is_bad for _, is_bad, _ in found] == [number % 2 == 0 for number in range(3, KEPT + 3)]
+    assert found[0][2] == "3"
+    assert found[KEPT - 3][2] == "x" * WORDS
+    assert list(Recent(found)) == found
+
+
+def test_equal_words_are_kept_once() -> None:
+    """A thousand servers that say the same cost its memory once."""
+    one, other = Recent(), Recent()
+    one.add(START, True, "".join(["status ", "502"]))
+    other.add(START, True, "".join(["status 5", "02"]))
+    assert next(iter(one))[2] is next(iter(other))[2]
+
+
+def test_results_outlive_a_restart() -> None:
+    """They are written with the row of the thing: whoever takes over can say why."""
+    world = World(config("[thresholds]"))
+    for at in range(0, 60, 20):
+        world.at(at, bad(WEB_1, "status 502"))
+    world.live(60)
+    said = why(world)
+    assert sum(line.endswith("ago: bad: status 502") for line in said) == 3
+    restart(world)
+    assert why(world)[2:5] == said[2:5]
+
+
+def test_what_is_well_is_written_once_in_a_while() -> None:
+    """A good result changes nothing that must be written, but every few minutes it is, so that the
+    other bots do not show what is old; not each of them."""
+    world = World()
+    world.every(10, good(WEB_1), first=0, last=2 * SAVE_EVERY + 60)
+    world.live(2 * SAVE_EVERY + 65)
+    (row,) = world.rows.watches
+    assert [at - START for at, _, _ in row.recent][-1] == 2 * SAVE_EVERY
+    engine = Engine.restore(world.settings, world.rows, START + world.now)
+    assert "1 min 5 s ago: good" in explain(engine, WEB_1.fingerprint, START + world.now)
+
+
+def test_of_heartbeats_the_rhythm_tells() -> None:
+    """Of a server that is well the last intervals are shown; its silence is a result, and the
+    heartbeat that ended it."""
+    world = World()
+    world.every(15, beat("web-1"), first=0, last=60)
+    world.at(180, beat("web-1"))
+    world.live(185)
+    said = why(world, thing("web-1", name="silent").fingerprint)
+    assert [line for line in said if "ago: " in line] == [
+        "1 min 20 s ago: bad: no heartbeat for 45 s, one is due every 15 s",
+        "5.0 s ago: good",
+    ]
+    assert any("the last came after 15 s, 15 s, 15 s, 15 s" in line for line in said)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_was_told_is_a_result_too(told: bool) -> None:
+    world = World()
+    bad(WEB_1, "disk full", told=told)(world)
+    assert "0.0 s ago: bad: disk full" in why(world)
