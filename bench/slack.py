@@ -28,16 +28,17 @@ FQDN = "web-1.example.net"
 LINE = "/deploy shop prod"
 IN_FLIGHT = 50
 PAUSE = 0.15
-"""Seconds between a post and the next command, when they come one at a time."""
+"""Seconds between a post and the next command, when the bot rests in between."""
 BARE, BATON = "bare AsyncApp", "Baton"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What was seen one at a time, and with many in flight; the bot's processor time for each of
-    the many until all were posted, in microseconds."""
+    """What was seen one after the other, after a rest, and with many in flight; the bot's processor
+    time for each of the many until all were posted, in microseconds."""
 
-    alone: Seen
+    in_turn: Seen
+    rested: Seen
     many: Seen
     count: int
     cpu: float
@@ -64,16 +65,17 @@ async def drive(slack: harness.Process, line: Drive) -> Seen:
 
 async def measure(options: Options, bot: tuple[str | Path, ...], env: dict[str, str]) -> Figure:
     """One round of a bot."""
-    alone, many = options.size(80, 3), options.size(2000, 20)
+    in_turn, rested, many = options.size(300, 5), options.size(60, 3), options.size(2000, 20)
     async with harness.process(*harness.program("bench.workspace")) as slack:
         env = env | json.loads(await slack.line())
         async with harness.process(*bot, env=env) as running:
             assert await slack.line() == "connected"
             await until(lambda: warmed(slack), 30, every=0.2)
-            singles = await drive(slack, Drive(LINE, alone, 1, pause=PAUSE))
+            one_by_one = await drive(slack, Drive(LINE, in_turn, 1))
+            singles = await drive(slack, Drive(LINE, rested, 1, pause=PAUSE))
             before = running.cpu
             together = await drive(slack, Drive(LINE, many, IN_FLIGHT))
-            return Figure(singles, together, many, (running.cpu - before) / many * 1e6)
+            return Figure(one_by_one, singles, together, many, (running.cpu - before) / many * 1e6)
 
 
 @contextlib.asynccontextmanager
@@ -112,17 +114,19 @@ async def main(options: Options) -> None:
         )
     rows, acks, rates, worst = [], {}, {}, {}
     for name, figures in found.items():
-        alone = [value for each in figures for value in each.alone.acks]
-        posts = [value for each in figures for value in each.alone.posts]
+        in_turn = [value for each in figures for value in each.in_turn.acks]
+        rested = [value for each in figures for value in each.rested.acks]
+        posts = [value for each in figures for value in each.rested.posts]
         many = [value for each in figures for value in each.many.acks]
         rates[name] = median([each.count / each.many.acked for each in figures])
         posted = median([each.count / each.many.posted for each in figures])
-        acks[name], worst[name] = median(alone), max(alone + many)
+        acks[name], worst[name] = median(in_turn), max(in_turn + rested + many)
         rows.append(
             (
                 name,
                 ms(acks[name]),
-                ms(percentile(alone, 99)),
+                ms(percentile(in_turn, 99)),
+                ms(median(rested)),
                 ms(median(posts)),
                 f"{rates[name]:.0f}",
                 f"{rates[name] / rates[BARE]:.2f}",
@@ -135,6 +139,7 @@ async def main(options: Options) -> None:
         "",
         "ack p50",
         "p99",
+        "after a rest",
         "post p50",
         f"acked/s, {IN_FLIGHT} in flight",
         "of bare",
