@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from tests.e2e.world import World
 from tests.support.broker import Broker
 
+W = TypeVar("W", bound=World)
 Case = Callable[[World], Awaitable[None]]
 
 
@@ -17,13 +19,25 @@ async def together(
     broker: Broker, folder: Path, cases: Mapping[str, Case], *, at_once: int = 6
 ) -> None:
     """Run each of `cases`, by its name, in a world of its own. Raises what failed, all of it."""
+    await together_in(World, broker, folder, cases, at_once=at_once)
+
+
+async def together_in(
+    world: Callable[[Broker, Path], W],
+    broker: Broker,
+    folder: Path,
+    cases: Mapping[str, Callable[[W], Awaitable[None]]],
+    *,
+    at_once: int = 6,
+) -> None:
+    """The same, in such worlds."""
     turn = asyncio.Semaphore(at_once)
 
-    async def one(name: str, case: Case) -> None:
+    async def one(name: str, case: Callable[[W], Awaitable[None]]) -> None:
         async with turn:
             began = time.monotonic()
-            async with World(broker, folder / name.replace(" ", "-")) as world:
-                await case(world)
+            async with world(broker, folder / name.replace(" ", "-")) as made:
+                await case(made)
             print(f"{name}: {time.monotonic() - began:.1f} s")
 
     names = list(cases)

@@ -117,7 +117,13 @@ class World:
     """All of it. `database` is the bot's URL of a ledger other than an SQLite file."""
 
     def __init__(
-        self, broker: Broker, folder: Path, *, ledger: Ledger | None = None, policy: str = ""
+        self,
+        broker: Broker,
+        folder: Path,
+        *,
+        ledger: Ledger | None = None,
+        policy: str = "",
+        alerts: str = "",
     ) -> None:
         self.broker = broker
         self.folder = folder
@@ -130,10 +136,13 @@ class World:
         self.agents: dict[str, Agent] = {}
         self.bots: list[Process] = []
         self._policy = policy
+        self._alerts = alerts
         self._processes: list[Process] = []
 
     async def __aenter__(self) -> Self:
         self.folder.mkdir(exist_ok=True)
+        if self._alerts:
+            (self.folder / "alerts.toml").write_text(self._alerts)
         await asyncio.to_thread(make_shop, self.repository)
         await self.slack.up()
         return self
@@ -182,6 +191,8 @@ class World:
         config = written(self.folder / f"{name}.toml", tables, self._policy)
         log = self.folder / f"{name}.log"
         env = {**self.slack.env, "BATON_WEB_PORT": str(free_port())}
+        if self._alerts:
+            env["BATON_ALERTS_FILE"] = str(self.folder / "alerts.toml")
         self.bots.append(self.keeps(Process("bot", config, log=log, env=env)))
         return self.bots[-1]
 

@@ -12,7 +12,7 @@ REPOSITORY_MANIFEST = Path(__file__).parents[3] / "manifest.yml"
 ALL_SCOPES = frozenset(
     {"app_mentions:read", "chat:write", "commands", "files:write"}
     | {"channels:history", "channels:read", "groups:history", "groups:read"}
-    | {"usergroups:read", "users:read"}
+    | {"pins:write", "usergroups:read", "users:read"}
 )
 
 

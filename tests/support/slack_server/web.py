@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from . import apps, chat, reading, uploads
+from . import apps, chat, pins, reading, uploads
 from .args import Args
 from .calls import Call
 from .errors import Json, Refusal
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Work = Callable[[Call], web.Response]
 
 # Importing them fills the table.
-MODULES = (apps, chat, reading, uploads)
+MODULES = (apps, chat, pins, reading, uploads)
 
 
 class Web:

@@ -35,6 +35,7 @@ class Message:
     files: list[File] = field(default_factory=list)
     replies: list[Message] = field(default_factory=list)
     tombstone: bool = False
+    pinned: bool = False
 
     @property
     def plain(self) -> str:
@@ -158,6 +159,11 @@ class Channel:
     ephemerals: list[Ephemeral] = field(default_factory=list)
 
     @property
+    def pinned(self) -> list[Message]:
+        """What is kept in sight, oldest first."""
+        return [each for each in self.by_ts.values() if each.pinned]
+
+    @property
     def messages(self) -> list[Message]:
         """What the channel shows, in order: its messages, and broadcast replies."""
         return [message for message in self.by_ts.values() if message.top]
@@ -194,7 +200,7 @@ class Channel:
         """Delete a message; one with replies leaves a tombstone, as in Slack."""
         if message.replies:
             message.tombstone, message.text, message.blocks = True, "This message was deleted.", []
-            message.metadata = None
+            message.metadata, message.pinned = None, False
             return
         self.by_ts.pop(message.ts, None)
         root = self.by_ts.get(message.thread_ts or "")

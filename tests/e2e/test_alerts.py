@@ -1,0 +1,162 @@
+"""Alerts in Slack, by the bot as a process: said once and truly, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.kills import killed_twice
+from tests.e2e.ledger import Ledger
+from tests.e2e.together import together_in
+from tests.e2e.watch import CHANNELS, ON_CALL, OTHER, WatchedWorld, of
+from tests.e2e.world import CHANNEL
+from tests.support.broker import Broker
+from tests.support.postgres import Postgres
+from tests.support.slack_server import LostRequest, LostResponse, Message, RateLimited
+from tests.support.wait import until
+
+Case = Callable[[WatchedWorld], Awaitable[None]]
+
+
+async def taken_on(world: WatchedWorld) -> None:
+    """Whoever takes it on in one channel is named in both. Slack may deliver a click twice, and a
+    second person may press too late: it stays the first one's. Those on call are named in the
+    first message of all, and in no edit of it."""
+    await world.watches()
+    world.thing.break_it()
+    posts = await world.says("firing, critical: tcp")
+    assert [ON_CALL in post.plain for post in posts] == [True, False]
+    reply = await world.ben.clicks(posts[1], "ask.acknowledge")
+    again = await world.slack.redeliver(reply.delivery)
+    assert await again.done
+    await world.says("acknowledged, critical: tcp", "taken on by ben")
+    reply = await world.ann.clicks(posts[0], "ask.acknowledge")
+    await world.slack.until(lambda: "ben took that on already" in (reply.ephemeral or ""))
+    await world.all_told()
+    for post in posts:
+        assert ON_CALL not in post.plain
+        (history,) = world.slack.channel(post.channel).thread(post.ts)
+        assert history.plain.count("takes on") == 1
+    assert await world.mended() == posts
+    (board,) = world.posted("board/", CHANNEL)
+    assert "nothing" in board.plain
+
+
+async def the_board(world: WatchedWorld) -> None:
+    """It is pinned, and not told to anybody; if somebody deletes it there is a new one when
+    something changes."""
+    await world.watches()
+    channel = world.slack.channel(CHANNEL)
+    (board,) = world.posted("board/", CHANNEL)
+    await world.slack.until(lambda: channel.pinned == [board])
+    world.thing.break_it()
+    await world.says("What is wrong now: 1", key="board/", channels=(CHANNEL,))
+    channel.remove(board)
+    await world.mended()
+    (board,) = await world.says("What is wrong now: nothing", key="board/", channels=(CHANNEL,))
+    assert channel.pinned == [board]
+
+
+async def calls_that_fail(world: WatchedWorld) -> None:
+    """Too busy, never arrived, answer lost: each post is there once, and true in the end. What a
+    limit of Slack's held back says so."""
+    busy, faults = RateLimited(5.5), world.slack.faults
+    for fault in (busy, LostRequest(), LostResponse()):
+        faults.add("chat.postMessage", fault, when=of("alert/"))
+    for fault in (LostResponse(), RateLimited(0.5), LostRequest()):
+        faults.add("chat.update", fault, when=of("alert/", "resolved"))
+    await world.watches()
+    world.thing.break_it()
+    posts = await world.says("firing, critical: tcp")
+    held = [post for post in posts if "1 update held" in post.plain]
+    assert held, [post.plain for post in posts]
+    assert await world.mended() == posts
+    assert "held" not in held[0].plain
+
+
+async def slack_is_away(world: WatchedWorld) -> None:
+    """While Slack cannot be reached nothing is decided, so nobody is called down; when it is back
+    both channels hear since when, and how late they hear it, and then what is wrong now."""
+    await world.watches()
+    await world.slack.down()
+    world.thing.break_it()
+    await asyncio.sleep(7)
+    await world.slack.up()
+    blind = await world.says("Monitoring was blind for", key="blind/")
+    assert all("while Slack was away" in post.plain for post in blind), blind[0].plain
+    posts = await world.says("firing, critical: tcp")
+    assert await world.mended() == posts
+    assert all(len(world.posted("blind/", channel)) == 1 for channel in CHANNELS)
+
+
+async def dies_with_the_post(world: WatchedWorld) -> None:
+    """kill -9 when the post is on its way, before Slack has it and after."""
+    await world.watches()
+    async with killed_twice(world, "chat.postMessage", of("alert/")):
+        world.thing.break_it()
+        posts = await world.says("firing, critical: tcp", timeout=60)
+    assert await world.mended() == posts
+
+
+async def dies_with_the_end(world: WatchedWorld) -> None:
+    """kill -9 when the last edit is on its way, before Slack has it and after."""
+    await world.watches()
+    world.thing.break_it()
+    posts = await world.says("firing, critical: tcp")
+    async with killed_twice(world, "chat.update", of("alert/", "resolved")):
+        await world.thing.mend()
+        assert await world.says("resolved: tcp", timeout=60) == posts
+        await until(lambda: len(world.bots) == 3, 30)
+    await world.all_told()
+
+
+CASES: Mapping[str, Case] = {
+    case.__name__: case
+    for case in (
+        taken_on,
+        the_board,
+        calls_that_fail,
+        slack_is_away,
+        dies_with_the_post,
+        dies_with_the_end,
+    )
+}
+
+
+@pytest.mark.timeout(150)
+async def test_alerts(broker: Broker, tmp_path: Path) -> None:
+    """What each of the functions above says, in a world of its own."""
+    await together_in(WatchedWorld, broker, tmp_path, CASES)
+
+
+@pytest.mark.timeout(90)
+async def test_two_bots_on_one_database(
+    broker: Broker, postgres: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    """One of them tells, whichever is asked; kill -9 of it, and the other goes on in the same
+    posts."""
+    ledger = Ledger.postgres(postgres, postgres_url)
+    async with WatchedWorld(broker, tmp_path, ledger=ledger) as world:
+        await world.watches()
+        leader = world.bots[-1]
+        world.bot("second")
+        await world.slack.connected(4, timeout=30)
+        world.thing.break_it()
+        posts = await world.says("firing, critical: tcp")
+        await _asks_both(world, posts[0])
+        leader.kill()
+        await world.slack.until(lambda: len(world.slack.socket.connections) == 2)
+        await world.ben.clicks(posts[0], "ask.acknowledge")
+        await world.says("taken on by ben")
+        assert await world.mended() == posts
+
+
+async def _asks_both(world: WatchedWorld, post: Message) -> None:
+    """Slack delivers in turn, so each of two bots with two connections is asked."""
+    for _ in range(4):
+        reply = await world.ann.clicks(post, "ask.why")
+        found = await world.slack.until(lambda r=reply: r.ephemeral, 10)  # type: ignore[misc]
+        assert f"leads to {OTHER}" in str(found)
