@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,12 +16,34 @@ from alerts.sample import Beat, CheckIn, Observation, Sample, Sign
 from alerts.settings import AlertSettings
 from baton.errors import UsageError
 
-_KINDS: dict[str, type[Sample] | type[Beat] | type[Sign] | type[CheckIn]] = {
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One of our own links, `what`, was lost, or is there (again)."""
+
+    what: str
+    sees: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """From what was recorded before until `at` nobody watched."""
+
+    at: float
+
+
+Recorded = Observation | Sighting | Gap
+
+_SEEN: Mapping[str, type[Observation]] = {
     "sample": Sample,
     "beat": Beat,
     "sign": Sign,
     "checkin": CheckIn,
 }
+_KINDS: Mapping[str, type[Recorded]] = {**_SEEN, "sight": Sighting, "gap": Gap}
+_UNWATCHED = "the bot, which was not there"
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +71,36 @@ class Difference:
 
 
 def replay(
-    settings: AlertSettings, recorded: Sequence[Observation], after: float = 3600.0
+    settings: AlertSettings, recorded: Sequence[Recorded], after: float = 3600.0
 ) -> list[Said]:
     """The messages that `recorded`, in the order of time, would have made, up to `after` seconds
-    past its end. A check-in that the settings do not name is not heard."""
+    past its end.
+
+    A check-in that the settings do not name is not heard, and none is waited for that is not in
+    the recording. What people did meanwhile, such as a silence, is not in it either.
+    """
     engine = Engine(settings)
     said: list[Said] = []
     known: set[str] = set()
     names = {table.name for table in settings.checkin}
     now = recorded[0].at if recorded else 0.0
     for seen in recorded:
+        if isinstance(seen, Gap):
+            engine.blind(_UNWATCHED, now)
+            engine.seeing(_UNWATCHED, seen.at)
+            now = seen.at
+            continue
         said += _passed(engine, now, seen.at, known)
         now = seen.at
-        if not isinstance(seen, CheckIn) or seen.name in names:
+        if isinstance(seen, Sighting):
+            (engine.seeing if seen.sees else engine.blind)(seen.what, seen.at)
+        elif not isinstance(seen, CheckIn) or seen.name in names:
             engine.observe(seen)
     return said + _passed(engine, now, now + after, known)
 
 
 def differ(
-    old: AlertSettings, new: AlertSettings, recorded: Sequence[Observation], within: float = 60.0
+    old: AlertSettings, new: AlertSettings, recorded: Sequence[Recorded], within: float = 60.0
 ) -> Difference:
     """Which messages would differ. Two that say the same, at most `within` seconds apart, do
     not."""
@@ -85,27 +119,49 @@ def differ(
     return Difference(tuple(gone), tuple(left), len(before) - len(gone))
 
 
-def written(recorded: Iterable[Observation]) -> Iterator[str]:
+def written(recorded: Iterable[Recorded]) -> Iterator[str]:
     """A line of JSON for each."""
     names = {kind: name for name, kind in _KINDS.items()}
     for seen in recorded:
-        yield json.dumps({"kind": names[type(seen)], **dump(seen)})
+        yield json.dumps({"kind": names[type(seen)], **dump(seen)}, separators=(",", ":"))
 
 
 def read(lines: Iterable[str]) -> list[Observation]:
-    """What `written` wrote, in the order of time. Raises UsageError that names the line."""
+    """What was seen, as `written` wrote it, in the order of time. Raises UsageError that names the
+    line."""
     recorded: list[Observation] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            data = json.loads(line)
-            kind = _KINDS[data.pop("kind")]
-            recorded.append(load(kind, data))
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            recorded.append(_parsed(line, _SEEN))
+        except _UNREADABLE as error:
             reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             raise UsageError(f"Line {number} is no recorded sample: {reason}.") from None
     return sorted(recorded, key=lambda seen: seen.at)
+
+
+def salvaged(lines: Iterable[str]) -> tuple[list[Recorded], int]:
+    """What a recording holds, in the order of time, and how many of its lines cannot be read:
+    whoever wrote it may have been killed in the middle of one."""
+    recorded: list[Recorded] = []
+    torn = 0
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            recorded.append(_parsed(line, _KINDS))
+        except _UNREADABLE:
+            torn += 1
+    return sorted(recorded, key=lambda seen: seen.at), torn
+
+
+_UNREADABLE = (ValueError, KeyError, AttributeError, TypeError)
+
+
+def _parsed(line: str, kinds: Mapping[str, type[R]]) -> R:
+    data: dict[str, Any] = json.loads(line)
+    return load(kinds[data.pop("kind")], data)
 
 
 def _passed(engine: Engine, now: float, until: float, known: set[str]) -> list[Said]:

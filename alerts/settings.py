@@ -100,6 +100,21 @@ class StormTable(Table):
     within: Seconds = 60.0
 
 
+class RecordingTable(Table):
+    """`[recording]`: what is seen is written to a file a day in `folder`, on the machine of the bot
+    that leads, and kept for so long, so that other settings can be tried on it."""
+
+    folder: Path
+    keep: Seconds = 7 * 86400.0
+
+    @field_validator("folder")
+    @classmethod
+    def _whole(cls, folder: Path) -> Path:
+        if not folder.is_absolute():
+            raise ValueError("the whole path of a folder, such as /var/lib/baton/recordings")
+        return folder
+
+
 class Waits(Table):
     """What a route may set for itself, and the whole file for all routes."""
 
@@ -265,6 +280,7 @@ class AlertSettings(Waits):
     thresholds: ThresholdTable = ThresholdTable()
     blind: BlindTable = BlindTable()
     storm: StormTable = StormTable()
+    recording: RecordingTable | None = None
     route: tuple[RouteTable, ...] = ()
     inhibit: tuple[InhibitTable, ...] = ()
     maintenance: tuple[MaintenanceTable, ...] = ()

@@ -1,0 +1,142 @@
+"""Recording: what the engine was told, a line of JSON each, in a file a day, and never in the way.
+
+`/alerts replay` and `baton alerts replay` decide it again by other settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from alerts.replay import Recorded, written
+from alerts.settings import RecordingTable
+from baton.errors import UsageError
+from baton.messages import now
+
+log = structlog.get_logger(__name__)
+
+EVERY = 1.0
+"""Seconds between two writings: kill -9 loses what was seen in the last one."""
+MOST_WAITING = 100_000
+"""Lines that wait at most for a slow disk: of more the oldest are lost."""
+SUFFIX = ".jsonl"
+
+
+class Recording:
+    """Writes into the folder of `table`, which is None while nothing is to be recorded."""
+
+    def __init__(
+        self, table: Callable[[], RecordingTable | None], clock: Callable[[], datetime] = now
+    ) -> None:
+        self._table = table
+        self._clock = clock
+        self._waiting: deque[Recorded] = deque(maxlen=MOST_WAITING)
+        self._lost = 0
+        self._failing = False
+        self._writing = False
+        self._day: tuple[Path, date] | None = None
+
+    def add(self, seen: Recorded) -> None:
+        """This was seen."""
+        if self._table() is not None:
+            self._lost += len(self._waiting) == MOST_WAITING
+            self._waiting.append(seen)
+
+    async def run(self) -> None:
+        """Write what comes, until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(EVERY)
+                some, table = self._taken(), self._table()
+                if some and table is not None:
+                    # a thread of its own: a disk may hang
+                    self._writing = True
+                    await asyncio.to_thread(self._write, table, some)
+                    self._writing = False
+        finally:
+            table = self._table()
+            if table is not None and not self._writing:
+                self._write(table, self._taken())
+
+    def _taken(self) -> list[Recorded]:
+        some = list(self._waiting)
+        self._waiting.clear()
+        return some
+
+    def _write(self, table: RecordingTable, some: Sequence[Recorded]) -> None:
+        if not some:
+            return
+        today = self._clock().date()
+        try:
+            append(table.folder / f"{today}{SUFFIX}", some)
+            if self._day != (table.folder, today):
+                self._day = table.folder, today
+                clear(table.folder, today - timedelta(seconds=table.keep))
+        except OSError as error:
+            self._lost += len(some)
+            if not self._failing:
+                self._failing = True
+                reason = error.strerror or str(error)
+                log.warning("alerts are not recorded", folder=str(table.folder), reason=reason)
+            return
+        if self._failing or self._lost:
+            log.warning("some of what was seen was not recorded", lost=self._lost)
+            self._failing, self._lost = False, 0
+
+
+def append(file: Path, some: Sequence[Recorded]) -> None:
+    """Put these at the end of `file`, after what a killed writer may have left of a line. Raises
+    OSError."""
+    file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    handle = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+    with os.fdopen(handle, "r+b", buffering=0) as out:
+        size = out.seek(0, os.SEEK_END)
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        lines = "".join(f"{line}\n" for line in written(some))
+        left = memoryview(("\n" if torn else "").encode() + lines.encode())
+        while left:
+            left = left[out.write(left) :]
+
+
+def clear(folder: Path, before: date) -> None:
+    """Remove the recordings of the days before that one. Raises OSError."""
+    for name, day in _days(folder):
+        if day < before:
+            (folder / name).unlink(missing_ok=True)
+
+
+def recordings(folder: Path) -> list[str]:
+    """The names of the recordings there are, the oldest first."""
+    return sorted(name for name, _ in _days(folder))
+
+
+def recording(folder: Path, name: str = "") -> Path:
+    """The recording that is called so, the newest without a name. Raises UsageError that says which
+    there are: nothing else in the file system can be named."""
+    there = recordings(folder)
+    if not there:
+        raise UsageError(f"Nothing is recorded in {folder} yet.")
+    wanted = name.removesuffix(SUFFIX) + SUFFIX if name else there[-1]
+    if wanted not in there:
+        shown = ", ".join(one.removesuffix(SUFFIX) for one in there)
+        raise UsageError(f"There is no recording “{name}”: there is {shown}.", field="FILE")
+    return folder / wanted
+
+
+def _days(folder: Path) -> list[tuple[str, date]]:
+    found = []
+    for name in os.listdir(folder) if folder.is_dir() else ():
+        day, suffix = os.path.splitext(name)
+        try:
+            # the form is asked for too: other files of other people may have dates as names
+            if suffix == SUFFIX and date.fromisoformat(day).isoformat() == day:
+                found.append((name, date.fromisoformat(day)))
+        except ValueError:
+            continue
+    return found

@@ -1,0 +1,78 @@
+"""Recordings: what a bot saw, its links, and the times when nobody watched, decided again."""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts import Beat, Sample
+from alerts.replay import Gap, Recorded, Sighting, differ, read, replay, salvaged, written
+from baton.errors import SettingsError, UsageError
+from tests.alerts.harness import START, config, thing
+
+WEB_1 = thing("web-1")
+
+
+def beats(first: int, last: int) -> list[Recorded]:
+    return [Beat("web-1", "prod", 15.0, START + at) for at in range(first, last, 15)]
+
+
+def titles(recorded: list[Recorded]) -> list[tuple[float, str]]:
+    return [(said.at - START, said.line) for said in replay(config(), recorded, after=0)]
+
+
+def test_nobody_is_called_silent_for_a_gap() -> None:
+    """Nobody watched for an hour: silence counts from its end."""
+    recorded = [*beats(0, 60), Gap(START + 3600), Sample(WEB_1, False, START + 3660)]
+    assert titles(recorded) == []
+    recorded.append(Sample(WEB_1, False, START + 3700))
+    assert titles(recorded) == [(3675.0, "ops: firing: silent web-1 in prod")]
+
+
+def test_nobody_is_called_silent_while_we_were_blind() -> None:
+    """What was seen of our own links is in a recording, and means what it meant."""
+    seen: list[Recorded] = [
+        *beats(0, 60),
+        Sighting("the message bus", False, START + 60),
+        Sighting("the message bus", True, START + 3600),
+        *beats(3600, 3660),
+    ]
+    ((_, said),) = titles(seen)
+    assert said.startswith("ops: blind: Monitoring is blind since ")
+    without: list[Recorded] = [one for one in seen if not isinstance(one, Sighting)]
+    assert "silent web-1" in titles(without)[0][1]
+
+
+def test_a_recording_is_read_back() -> None:
+    """All kinds, in the order of time; what a killed writer left of a line is counted, not read."""
+    kept: list[Recorded] = [
+        Gap(START),
+        Sighting("Slack", False, START + 1),
+        Sample(WEB_1, True, START + 2, "status 502"),
+        *beats(3, 33),
+    ]
+    lines = list(written(reversed(kept)))
+    assert salvaged(lines) == (kept, 0)
+    assert salvaged([lines[0][:20], *lines, "", '{"kind": "new", "at": 1}']) == (kept, 2)
+
+
+def test_what_others_tell_is_never_a_sighting() -> None:
+    """What is kept for the bot that leads holds only what was seen: nobody makes us blind by it."""
+
+    with pytest.raises(UsageError, match="Line 1"):
+        read(written([Sighting("the message bus", False, START)]))
+
+
+def test_the_same_settings_make_no_difference() -> None:
+    recorded = [*beats(0, 60), Gap(START + 3600), Sample(WEB_1, True, START + 3660)]
+    found = differ(config(), config(), recorded)
+    assert (found.gone, found.new) == ((), ())
+    assert found.same == 2
+
+
+def test_where_is_a_whole_path() -> None:
+    """Where the bot was started from must not decide where recordings go."""
+    found = config('[recording]\nfolder = "/var/lib/x"\n').recording
+    assert found is not None
+    assert found.keep == 7 * 86400
+    with pytest.raises(SettingsError, match=r"line 4.*whole path of a folder"):
+        config('[recording]\nfolder = "recordings"\n')
