@@ -98,7 +98,7 @@ async def main(options: Options) -> None:
         well[count] = samples / median([decide(count, samples, 0.1) for _ in rounds])
         storms[count] = samples / median([decide(count, samples, 10) for _ in rounds])
         beats = samples / median([beat(count, samples) for _ in rounds])
-        sizes[count] = memory(min(count, options.size(10_000, 500)))
+        sizes[count] = memory(min(count, options.size(10_000, 50)))
         figures = (well[count], storms[count], beats)
         rows.append(
             [

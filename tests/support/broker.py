@@ -145,7 +145,7 @@ class Broker:
         """Throw out everybody who is connected, with CONNECTION_FORCED."""
         await asyncio.to_thread(
             self.eval,
-            f'[rabbit_networking:close_connection(Pid, "{reason}") '
+            f'[catch rabbit_networking:close_connection(Pid, "{reason}") '
             "|| Pid <- rabbit_networking:connections()].",
         )
 
