@@ -223,6 +223,6 @@ def _more(count: int) -> tuple[str, ...]:
 def _buttons(group: Group) -> tuple[Button, ...]:
     return (
         (ACKNOWLEDGE, "Acknowledge", group.id),
-        (SILENCE, "Silence 1 h", group.id),
+        (SILENCE, "Silence…", group.id),
         (WHY, "Why", group.id),
     )

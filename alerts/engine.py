@@ -131,17 +131,19 @@ class Engine:
         return taken
 
     def silence(
-        self, matchers: Matchers, seconds: float, by: str, reason: str, at: float
+        self, matchers: Matchers, seconds: float, by: str, reason: str, at: float, key: str = ""
     ) -> Silence:
-        """Do not tell what `matchers` mean, for so many seconds. Raises UsageError if they mean
-        everything, or nothing is said of why."""
+        """Do not tell what `matchers` mean, for so many seconds. The same `key`, if there is one,
+        is the same silence. Raises UsageError if they mean everything, or nothing is said of
+        why."""
         if matchers.boundless:
             raise UsageError("That would silence everything: name at least one label's value.")
         if not reason.strip():
             raise UsageError("A silence needs a reason: ... because the disk is being replaced.")
         if not seconds > 0:
             raise UsageError("A silence must last: ... for 2h.")
-        named = blake2b(repr((str(matchers), by, at)).encode(errors="replace"), digest_size=4)
+        identity = repr((str(matchers), by, key or at))
+        named = blake2b(identity.encode(errors="replace"), digest_size=4)
         silence = Silence(named.hexdigest(), matchers, at, at + seconds, by, reason.strip())
         self._silenced(silence, at)
         return silence

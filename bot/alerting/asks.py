@@ -29,12 +29,14 @@ class Acknowledge(_Ask):
 
 
 class Quiet(_Ask):
-    """Do not tell what `matchers` mean, for so many `seconds`."""
+    """Do not tell what `matchers` mean, for so many `seconds`. `key` names what was typed or
+    pressed, which may come twice."""
 
     kind: Literal["silence"] = "silence"
     matchers: str
     seconds: float
     reason: str
+    key: str = ""
 
 
 class Speak(_Ask):
@@ -79,7 +81,8 @@ def done(engine: Engine, ask: Ask) -> Changes:
     if isinstance(ask, Acknowledge):
         engine.acknowledge(ask.what, ask.by, ask.at)
     elif isinstance(ask, Quiet):
-        engine.silence(Matchers.parse(ask.matchers), ask.seconds, ask.by, ask.reason, ask.at)
+        meant = Matchers.parse(ask.matchers)
+        engine.silence(meant, ask.seconds, ask.by, ask.reason, ask.at, ask.key)
     elif isinstance(ask, Speak):
         engine.unsilence(ask.id, ask.at)
     elif isinstance(ask, Seen):

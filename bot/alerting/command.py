@@ -19,6 +19,7 @@ from baton.messages import Person, new_id
 from baton.outcome import Answer, duration, named
 from bot.alerting.asks import Acknowledge, Quiet, Speak, Try
 from bot.alerting.asks import Ask as Wish
+from bot.alerting.preview import preview
 from bot.asking import Ask
 from bot.front import Reply
 from bot.house import HouseCommand
@@ -41,6 +42,7 @@ class AlertsCommand(HouseCommand):
     /alerts why ALERT                            samples, rules, silences: also why nothing was said
     /alerts ack ALERT                            take it on: it is not said again
     /alerts silence MATCHERS for 2h because ...  such as env=prod host=~"web-.*"
+    /alerts silence MATCHERS                     what that would mute
     /alerts silences, /alerts unsilence ID, /alerts history
     /alerts test [CHANNEL]                       whether alerts can be told there
 
@@ -162,14 +164,25 @@ async def _ack(visit: _Visit, words: Sequence[str]) -> Reply:
 
 
 async def _silence(visit: _Visit, words: Sequence[str]) -> Reply:
-    what, seconds, reason = _quiet(words)
+    unsaid = bool(words) and not {"for", "because"} & {word.lower() for word in words}
+    what, seconds, reason = (words, 0.0, "") if unsaid else _quiet(words)
     matchers = _matchers(visit, what)
     if matchers.boundless:
         raise UsageError("That would silence everything: name at least one label's value.")
+    if unsaid:
+        about = visit.engine.find(words[0])
+        return await visit.answered(preview(visit.engine, matchers, about))
     known = [seen.facts.environment for seen in visit.desk.roster.servers()]
     known += [one.labels.get("env") for one in visit.engine.firing()]
     meant = [env for env in known if _may_mean(matchers, env)]
-    wish = Quiet(by=visit.by, at=visit.now, matchers=str(matchers), seconds=seconds, reason=reason)
+    wish = Quiet(
+        by=visit.by,
+        at=visit.now,
+        matchers=str(matchers),
+        seconds=seconds,
+        reason=reason,
+        key=visit.ask.key,
+    )
     muted = visit.engine.meant(matchers)
     now = f"It mutes now: {_titles(muted)}." if muted else "Nothing that fires now is muted by it."
     text = f"Silenced for {duration(seconds)}: {matchers}. {now}"

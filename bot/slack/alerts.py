@@ -16,7 +16,7 @@ ROOM, ROW = 8_000, 400
 _SIGNS = {"firing": "🔴", "flapping": "🟠", "acknowledged": "🟡", "resolved": "🟢", "blind": "⚫"}
 _TYPED = {
     ACKNOWLEDGE: "alerts ack {}",
-    SILENCE: "alerts silence {} for 1h because its button was pressed",
+    SILENCE: "alerts silence {}",
     WHY: "alerts why {}",
 }
 _MENTION = re.compile(r"<?[@!#]?(?:subteam\^)?(?:([UW][A-Z0-9]{5,})|(S[A-Z0-9]{5,}))>?")

@@ -19,6 +19,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.slack.asking import Asking
 from bot.slack.blocks import PREFIX
+from bot.slack.forms import CALLBACK, from_submission, refused
 from bot.slack.identity import Identity
 from bot.slack.payloads import OWN_COMMAND, from_click, from_command, from_mention
 
@@ -67,6 +68,10 @@ def build(asking: Asking, identity: Identity, names: Iterable[str]) -> AsyncApp:
         await asking.click(from_click(body))
         return await ack()
 
+    async def on_form(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
+        problem = await asking.form(from_submission(body))
+        return await (ack(**refused(problem)) if problem else ack())
+
     async def on_mention(body: dict[str, Any]) -> None:
         asked = from_mention(body, identity.user)
         if asked is not None:
@@ -75,6 +80,7 @@ def build(asking: Asking, identity: Identity, names: Iterable[str]) -> AsyncApp:
     for name in names:
         app.command(name)(on_command)
     app.action(re.compile(f"^{PREFIX}"))(on_click)
+    app.view(CALLBACK)(on_form)
     app.event("app_mention")(on_mention)
     app.error(_on_error)
     return app

@@ -15,7 +15,7 @@ import structlog
 from baton.errors import BatonError
 from baton.messages import Person, new_id
 from baton.outcome import Answer
-from bot.front import Reply
+from bot.front import Form, Reply
 from bot.jobs import Place
 from bot.schedules.board import ASK
 from bot.slack.desk import Desk, Groups
@@ -89,7 +89,9 @@ class Asking:
             reply = await self._within_budget(work)
             if reply is None:
                 self._tasks.start(self._tell_later(person, place, work))
-        if reply is not None and (not reply.ok or _says_something(reply)):
+        if reply is not None and reply.form is not None and clicked.trigger:
+            self._tasks.start(self._open(clicked, reply.form, reply))
+        elif reply is not None and (not reply.ok or _says_something(reply)):
             self._give_document(person, place, reply)
             self._tasks.start(self._telling.tell(person, place, _worded(reply)))
 
@@ -103,6 +105,19 @@ class Asking:
                 clicked.value, asker=person, groups=groups, place=place, key=clicked.key
             )
         return None
+
+    async def form(self, asked: Asked) -> str:
+        """Take what was said in a form; why it was not taken, or nothing if it was or may be."""
+        reply = await self._in_time(asked)
+        if reply is not None and not reply.ok:
+            return reply.text or _worded(reply)
+        if reply is not None:
+            self._tasks.start(self._telling.tell(asked.person, asked.place, _worded(reply)))
+        return ""
+
+    async def _open(self, clicked: Clicked, form: Form, reply: Reply) -> None:
+        if not await self._telling.open(clicked.trigger, form, clicked.place):
+            await self._telling.tell(clicked.person, clicked.place, _worded(reply))
 
     def unheard(self, asked: Asked, text: str) -> None:
         """The answer to a slash command did not reach Slack: tell the person in another way."""

@@ -30,13 +30,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Clicked:
-    """A button that somebody pressed. `key` names this press."""
+    """A button that somebody pressed. `key` names this press; `trigger` opens a form, within
+    3 s."""
 
     action: str
     value: str
     person: Person
     place: Place
     key: str = ""
+    trigger: str = ""
 
 
 def from_command(payload: Mapping[str, Any]) -> Asked:
@@ -81,4 +83,5 @@ def from_click(payload: Mapping[str, Any]) -> Clicked:
             str(channel.get("name") or ""),
         ),
         f"{FRONT}:{payload.get('trigger_id') or new_id()}",
+        str(payload.get("trigger_id") or ""),
     )

@@ -12,6 +12,8 @@ METHODS: dict[str, tuple[str, ...]] = {
     "chat.postMessage": ("chat:write",),
     "chat.update": ("chat:write",),
     "chat.postEphemeral": ("chat:write",),
+    # What is left to say of a silence.
+    "views.open": (),
     # To find out whether a post whose answer was lost is there: in channels, private channels and
     # the bot's own direct messages.
     "conversations.history": ("channels:history", "groups:history", "im:history"),

@@ -10,9 +10,10 @@ import structlog
 
 from baton.messages import Person
 from baton.outcome import Answer
-from bot.front import FrontError, Throttled
+from bot.front import Form, FrontError, Throttled
 from bot.jobs import Place
 from bot.slack.calls import Calls
+from bot.slack.forms import view
 from bot.slack.text import cut, escape, is_long
 from bot.slack.whisper import whisper
 
@@ -54,6 +55,18 @@ class Telling:
                 await asyncio.sleep(wait)
             else:
                 return True
+
+    async def open(self, trigger: str, form: Form, place: Place) -> bool:
+        """Show `form` to the one who has just pressed something; False if it cannot be done."""
+        shown = view(form, place)
+        if shown is None:
+            return False
+        try:
+            await self._calls.change("views.open", trigger_id=trigger, view=shown)
+        except FrontError as error:
+            log.warning("a form could not be shown", reason=str(error))
+            return False
+        return True
 
     async def hand_over(self, person: Person, place: Place, answer: Answer, job: str) -> None:
         """Give a long document as a file: in the job's thread, or else in a direct message."""

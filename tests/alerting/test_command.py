@@ -68,10 +68,21 @@ async def test_who_takes_it_on_stands_in_the_post(stage: Stage) -> None:
 
 
 async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
-    """Silence 1 h: whoever pressed it reads what that mutes; the silence is listed and ended."""
+    """Silence: whoever presses it reads first what that would mute, and it mutes nothing until
+    they say for how long; the silence is listed and ended."""
     world = Watchers(stage)
     made = await firing(world)
-    reply = await pressed(world, made, "Silence 1 h")
+    reply = await pressed(world, made, "Silence…")
+    assert reply.text == (
+        "alertname=silent env=prod host=web-1 means 1 of the 1 things that are watched.\n"
+        "To silence that would mute silent web-1 in prod; and besides: nothing.\n"
+        "To have it so: /alerts silence alertname=silent env=prod host=web-1 for 1h "
+        "because it is being looked at"
+    )
+    assert await stage.store.alerts.asked() == []
+    assert reply.form is not None
+    reply = await stage.ask(made, f"{reply.form.ask} for 4h because {reply.form.reason}")
+    assert reply.text.startswith("Silenced for 4 h: "), reply.text
     assert "It mutes now: silent web-1 in prod." in reply.text
     await until(lambda: "silenced by ann" in post(world).rows[0][2])
     reply = await stage.ask(made, "/alerts silences")
@@ -81,6 +92,25 @@ async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
     assert (await stage.ask(made, f"/alerts unsilence {name}")).ok
     await until(lambda: "silenced" not in post(world).rows[0][2])
     assert (await stage.ask(made, "/alerts silences")).text == "Nothing is silenced."
+
+
+async def test_what_a_silence_would_mute_besides(stage: Stage) -> None:
+    """Of what fires and was not meant, by its name; what is asked in the end is what was shown,
+    whatever quotes there are in it."""
+    world = Watchers(stage)
+    made = await world.bot()
+    for host in ("web-1", "web-2", "db-1"):
+        await world.agent(made, host)
+    await world.pass_time(made, SILENT)
+    reply = await stage.ask(made, "/alerts silence env=prod host=~web-.*")
+    assert "2 of the 3 things that are watched" in reply.text
+    assert "of what fires now: silent web-1 in prod, silent web-2 in prod." in reply.text
+    reply = await stage.ask(made, """/alerts silence 'note=a "b"' "what=it's {x}" """)
+    assert reply.form is not None
+    again = await stage.ask(made, reply.form.ask)
+    assert again.form == reply.form
+    assert reply.text.startswith('note="a \\"b\\"" what="it\'s {x}" means 0 of the 3')
+    assert await stage.store.alerts.asked() == []
 
 
 async def test_a_silence_by_matchers(stage: Stage) -> None:

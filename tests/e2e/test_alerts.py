@@ -45,6 +45,29 @@ async def taken_on(world: WatchedWorld) -> None:
     assert "nothing" in board.plain
 
 
+async def silenced(world: WatchedWorld) -> None:
+    """The button opens what it would mute; what is chosen there counts in both channels, once,
+    even if Slack delivers it to this bot and to the next."""
+    await world.watches()
+    world.thing.break_it()
+    posts = await world.says("firing, critical: tcp")
+    await world.ann.clicks(posts[1], "ask.silence")
+    (form,) = await world.slack.until(lambda: world.slack.views)
+    assert "would mute tcp probe=shop in prod; and besides: nothing" in str(form["blocks"][0])
+    said = {"choice": "4h", "reason": "its disk is full"}
+    sent = await world.ann.person.submits(form, channel=OTHER, **said)
+    await world.slack.until(lambda: "Silenced for 4 h" in (sent.ephemeral or ""))
+    await world.says("silenced by ann: its disk is full")
+    await world.bot_dies()
+    world.bot()
+    await world.sees()
+    again = await world.slack.redeliver(sent.delivery)
+    assert await again.done
+    await world.all_told()
+    assert len(world.ledger.ask("SELECT key FROM alert_silences")) == 1
+    await world.mended()
+
+
 async def the_board(world: WatchedWorld) -> None:
     """It is pinned, and not told to anybody; if somebody deletes it there is a new one when
     something changes."""
@@ -95,7 +118,7 @@ async def slack_is_away(world: WatchedWorld) -> None:
 async def dies_with_the_post(world: WatchedWorld) -> None:
     """kill -9 when the post is on its way, before Slack has it and after."""
     await world.watches()
-    async with killed_twice(world, "chat.postMessage", of("alert/")):
+    async with killed_twice(world, "chat.postMessage", of("alert/", channel=OTHER)):
         world.thing.break_it()
         posts = await world.says("firing, critical: tcp", timeout=60)
     assert await world.mended() == posts
@@ -106,7 +129,7 @@ async def dies_with_the_end(world: WatchedWorld) -> None:
     await world.watches()
     world.thing.break_it()
     posts = await world.says("firing, critical: tcp")
-    async with killed_twice(world, "chat.update", of("alert/", "resolved")):
+    async with killed_twice(world, "chat.update", of("alert/", "resolved", OTHER)):
         await world.thing.mend()
         assert await world.says("resolved: tcp", timeout=60) == posts
         await until(lambda: len(world.bots) == 3, 30)
@@ -117,6 +140,7 @@ CASES: Mapping[str, Case] = {
     case.__name__: case
     for case in (
         taken_on,
+        silenced,
         the_board,
         calls_that_fail,
         slack_is_away,
@@ -129,7 +153,7 @@ CASES: Mapping[str, Case] = {
 @pytest.mark.timeout(150)
 async def test_alerts(broker: Broker, tmp_path: Path) -> None:
     """What each of the functions above says, in a world of its own."""
-    await together_in(WatchedWorld, broker, tmp_path, CASES)
+    await together_in(WatchedWorld, broker, tmp_path, CASES, at_once=7)
 
 
 @pytest.mark.timeout(90)

@@ -143,13 +143,15 @@ class WatchedWorld(World):
         return posts
 
 
-def of(key: str, text: str = "") -> Callable[[Args], bool]:
-    """Calls for a message in the channel itself whose key begins with `key`, and which says
-    `text`."""
+def of(key: str, text: str = "", channel: str = "") -> Callable[[Args], bool]:
+    """Calls for a message in the channel itself (`channel`, or any) whose key begins with `key`,
+    and which says `text`."""
 
     def meant(args: Args) -> bool:
         payload = args["metadata"]["event_payload"]
         apart = args.get("thread_ts") or payload["key"].endswith("/history")
-        return not apart and payload["key"].startswith(key) and text in str(args["text"])
+        if apart or channel not in ("", args["channel"]):
+            return False
+        return payload["key"].startswith(key) and text in str(args["text"])
 
     return meant

@@ -194,6 +194,11 @@ def _image(block: Json, pointer: str) -> Problems:
         yield f"must provide image_url or slack_file [json-pointer:{pointer}]"
 
 
+def _input(block: Json, pointer: str) -> Problems:
+    yield from text_object(block["label"], f"{pointer}/label", 2000, kinds=("plain_text",))
+    yield from element_problems(block["element"], f"{pointer}/element")
+
+
 CONTENT: dict[str, Any] = {
     "section": _section,
     "header": lambda b, p: text_object(b["text"], f"{p}/text", 150, kinds=("plain_text",)),
@@ -207,7 +212,7 @@ CONTENT: dict[str, Any] = {
     "table": _table,
     "plan": _plan,
     "task_card": _task,
-    "input": lambda b, p: text_object(b["label"], f"{p}/label", 2000, kinds=("plain_text",)),
+    "input": _input,
 }
 
 

@@ -137,6 +137,9 @@ def menu(element: Json, pointer: str) -> Problems:
     options = element.get("options")
     if options is not None:
         yield from listing(options, f"{pointer}/options", most)
+    first = element.get("initial_option")
+    if first is not None and first not in (options or []):
+        yield f"must be one of the options [json-pointer:{pointer}/initial_option]"
     for index, option in enumerate(options if isinstance(options, list) else []):
         where = f"{pointer}/options/{index}"
         if not isinstance(option, dict):
@@ -156,6 +159,11 @@ def image(element: Json, pointer: str) -> Problems:
 
 def field(element: Json, pointer: str) -> Problems:
     """A modal's input field."""
+    most = element.get("max_length", 3000)
+    if not 1 <= most <= 3000:
+        yield f"must be between 1 and 3000 [json-pointer:{pointer}/max_length]"
+    if element.get("initial_value") is not None:
+        yield from length(element["initial_value"], f"{pointer}/initial_value", most, least=0)
     if element.get("action_id") is not None:
         yield from length(element["action_id"], f"{pointer}/action_id", 255)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .args import Args
@@ -41,6 +41,8 @@ class Reply:
     delivery: Delivery
     error: str | None = None
     seen: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+    """What a modal that stays open says under its inputs."""
 
     @property
     def acked_after(self) -> float | None:
@@ -141,6 +143,43 @@ class Person:
         await self._sent(reply)
         return reply
 
+    async def submits(self, view: Json, *, channel: str, **said: str) -> Reply:
+        """Send a modal with what was `said` in its inputs, by their block ids; the rest as they
+        stood. It closes if the bot lets it; `channel` is where the person goes on reading."""
+        slack, where = self.slack, self.slack.channel(channel)
+        if view not in slack.views:
+            raise LookupError(f"no such view is open: {view.get('id')}")
+        values: Json = {}
+        for block in view["blocks"]:
+            if block["type"] == "input":
+                element, id = block["element"], str(block["block_id"])
+                values[id] = {element["action_id"]: entered(element, said.pop(id, None))}
+        if said:
+            raise LookupError(f"no such inputs: {sorted(said)}")
+        payload: Json = {
+            "type": "view_submission",
+            "team": {"id": TEAM, "domain": "baton"},
+            "user": {"id": self.id, "username": self.user.name, "name": self.user.name}
+            | {"team_id": TEAM},
+            "api_app_id": APP,
+            "token": VERIFICATION,
+            "trigger_id": slack.triggers.new(),
+            "view": {**view, "state": {"values": values}},
+            "response_urls": [],
+            "is_enterprise_install": False,
+            "enterprise": None,
+        }
+        reply = Reply(where, self.user, Delivery("interactive", payload, accepts_answer=True))
+        reply.seen = len(where.ephemerals)
+        await self._sent(reply)
+        answer = reply.delivery.answer or {}
+        reply.problems = dict(answer.get("errors") or {})
+        if reply.problems.keys() - values.keys():
+            reply.error = "invalid_view_response"
+        elif not reply.error and answer.get("response_action") != "errors":
+            slack.views.remove(view)
+        return reply
+
     async def _sent(self, reply: Reply) -> None:
         if not await self.slack.socket.deliver(reply.delivery):
             reply.error = "dispatch_failed"
@@ -170,6 +209,21 @@ class Person:
     def leaves(self, channel: str) -> None:
         """Leave a channel: nothing can be shown to them alone there."""
         self.slack.channel(channel).outsiders.add(self.id)
+
+
+def entered(element: Json, said: str | None) -> Json:
+    """What stands in an input of a modal; raises LookupError if it could not be entered."""
+    if element["type"] == "static_select":
+        chosen = element.get("initial_option")
+        if said is not None:
+            chosen = next((each for each in element["options"] if each["value"] == said), None)
+        if chosen is None:
+            raise LookupError(f"no such option: {said}")
+        return {"type": "static_select", "selected_option": chosen}
+    text = element.get("initial_value") if said is None else said
+    if not text or not element.get("min_length", 0) <= len(text) <= element.get("max_length", 3000):
+        raise LookupError(f"Slack does not take this text: {text!r}")
+    return {"type": element["type"], "value": text}
 
 
 def stamp_now() -> str:

@@ -1,0 +1,86 @@
+"""Forms: what is left to say is asked in a modal, and the desk hears it as if it were typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts import AlertContent
+from alerts.bulletin import SILENCE
+from bot.front import Form, Post, Reply
+from bot.jobs import Place
+from bot.slack import SlackChat
+from bot.slack.forms import view
+from tests.slack.desk import FakeDesk
+from tests.support.slack_server import Fails, Message, SlackServer
+from tests.support.slack_server import Reply as Seen
+
+OPS = Place("slack", "C_OPS")
+FORM = Form(
+    "Silence",
+    "It would mute <web-1>.",
+    "alerts silence host=web-1",
+    (("1 hour", "1h"), ("1 day", "1d")),
+    "it is being looked at",
+)
+
+
+async def clicked(slack: SlackServer, chat: SlackChat, desk: FakeDesk) -> Seen:
+    """Somebody presses a button whose reply has a form."""
+    desk.reply = lambda text: (
+        Reply(f"{FORM.text} Type it.", form=FORM)
+        if text.endswith("k/1")
+        else Reply(f"Done: {text}")
+    )
+    content = AlertContent("web-1", "firing", buttons=((SILENCE, "Silence…", "k/1"),))
+    ref = await chat.front.post(OPS, Post("alert/k/1", content), thread="")
+    message: Message = slack.channel("C_OPS").message(ref)
+    return await slack.person("U_ANN", name="ann").clicks(message, "baton_ask.silence")
+
+
+async def test_what_is_said_in_a_form_is_asked(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """The modal shows what will come of it, and opens with an answer that will do; what is sent is
+    asked where the button was, and its reply told there."""
+    reply = await clicked(slack, chat, desk)
+    (shown,) = await slack.until(lambda: slack.views)
+    assert shown["blocks"][0]["text"]["text"] == "It would mute &lt;web-1&gt;."
+    ann = slack.person("U_ANN")
+    sent = await ann.submits(shown, channel="C_OPS", choice="1d", reason="it's  its\ndisk")
+    await slack.until(lambda: sent.ephemeral)
+    assert slack.views == []
+    asked = desk.asks[-1]
+    assert asked.text == """alerts silence host=web-1 for 1d because 'it'"'"'s its disk'"""
+    assert (asked.asker.name, asked.place.channel) == ("ann", "C_OPS")
+    assert asked.key == f"slack:{shown['id']}"
+    assert sent.ephemeral == f"Done: {asked.text}".replace("&", "&amp;")
+    assert reply.ephemeral == sent.ephemeral, "the form stands in place of the text"
+
+
+async def test_what_is_refused_leaves_the_form_open(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """With the reason in it, so that nothing typed is lost."""
+    await clicked(slack, chat, desk)
+    (shown,) = await slack.until(lambda: slack.views)
+    desk.reply = lambda text: Reply("Only U_BEN may do that.", ok=False)
+    sent = await slack.person("U_ANN").submits(shown, channel="C_OPS")
+    assert sent.problems == {"reason": "Only U_BEN may do that."}
+    assert slack.views == [shown]
+
+
+@pytest.mark.parametrize("error", ["expired_trigger_id", "internal_error"])
+async def test_without_a_form_the_words_are_told(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk, error: str
+) -> None:
+    """Slack opens none after 3 s: then people read what to type."""
+    slack.faults.add("views.open", Fails(error))
+    reply = await clicked(slack, chat, desk)
+    await slack.until(lambda: reply.ephemeral)
+    assert reply.ephemeral == "It would mute &lt;web-1&gt;. Type it."
+
+
+def test_what_has_no_room_is_no_form() -> None:
+    """Slack keeps 3,000 characters for us."""
+    long = Form("Silence", "x" * 9000, "alerts silence " + "x" * 3000, FORM.choices, "y")
+    assert view(long, OPS) is None
