@@ -4,6 +4,7 @@ Store.ledger     jobs, runs, outbox, output      Store.servers    what heartbeat
 Store.posts      which message shows what        Store.audit      who asked what
 Store.leases     which bot does it               Store.envelopes  what was delivered already
 Store.schedules  what is asked when, and fired   Store.alerts     what fires, and is said of it
+Store.readings   who has read alerts.toml again
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bot.store.migrate import bring_up
 from bot.store.outputs import OutputLine
 from bot.store.posts import PostRow, Posts, Status
 from bot.store.reading import Depths, Found
+from bot.store.readings import Readings
 from bot.store.schedules import Schedules
 from bot.store.servers import Servers
 
@@ -54,6 +56,7 @@ class Store:
         self.audit = Audit(database)
         self.schedules = Schedules(database, clock)
         self.alerts = Alerts(database)
+        self.readings = Readings(database)
         self.leases = Leases(database, clock)
         self.envelopes = Envelopes(database, clock)
 

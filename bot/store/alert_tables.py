@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, text
 
 from bot.store.tables import metadata
-from bot.store.types import Counter, Instant, Json, Key
+from bot.store.types import Counter, Instant, Json, Key, Words
 
 FIRING = text("ended IS NULL")
 """Of episodes."""
@@ -40,6 +40,14 @@ asks = Table(
     metadata,
     Column("number", Counter, primary_key=True, autoincrement=True),
     Column("data", Json, nullable=False),
+)
+
+readings = Table(
+    "alert_readings",
+    metadata,
+    Column("bot", Key, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("problem", Words, nullable=False),
 )
 
 episodes = Table(

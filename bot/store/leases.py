@@ -13,7 +13,7 @@ from bot.store.tables import leases
 
 
 class Leases:
-    """The leases in `database`. Both methods raise DatabaseUnavailable.
+    """The leases in `database`. Every method raises DatabaseUnavailable.
 
     Time is PostgreSQL's own, so that the clocks of the bots need not agree; bots that share an
     SQLite file share a machine, and go by `clock`.
@@ -54,6 +54,15 @@ class Leases:
             connection.execute(delete(leases).where(*held))
 
         await self._database.write(release)
+
+    async def holder(self, name: str) -> str:
+        """Who has the lease; empty if nobody has."""
+
+        def read(connection: Connection) -> str:
+            held = (leases.c.name == name, leases.c.until > self._now(connection))
+            return connection.execute(select(leases.c.holder).where(*held)).scalar() or ""
+
+        return await self._database.read(read)
 
     def _now(self, connection: Connection) -> datetime:
         if connection.dialect.name != "postgresql":

@@ -1,0 +1,64 @@
+"""Asks to read alerts.toml again. Each bot has a file of its own, and says what came of it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, select
+
+from bot.store.alert_tables import readings
+from bot.store.database import Database
+from bot.store.sql import upsert
+
+_ASK = ""
+"""Stands for a bot's name in the row of the ask itself."""
+
+
+class Readings:
+    """The asks in `database`, numbered. Every method raises DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def last(self) -> int:
+        """The number of the last ask; 0 if there was none."""
+        statement = select(readings.c.number).where(readings.c.bot == _ASK)
+
+        def read(connection: Connection) -> int:
+            return connection.execute(statement).scalar() or 0
+
+        return await self._database.read(read)
+
+    async def ask(self) -> int:
+        """Ask every bot; the number of this ask. What was said of those before is forgotten."""
+
+        def ask(connection: Connection) -> int:
+            insert = upsert(connection, readings).values(bot=_ASK, number=1, problem="")
+            again = {"number": readings.c.number + 1}
+            statement = insert.on_conflict_do_update(index_elements=[readings.c.bot], set_=again)
+            number: int = connection.execute(statement.returning(readings.c.number)).scalar_one()
+            connection.execute(delete(readings).where(readings.c.number < number))
+            return number
+
+        return await self._database.write(ask)
+
+    async def say(self, bot: str, number: int, problem: str = "") -> None:
+        """What `bot` has to say of the ask of that `number`: what is wrong with its file, or that
+        it goes by it."""
+
+        def say(connection: Connection) -> None:
+            insert = upsert(connection, readings)
+            insert = insert.values(bot=bot, number=number, problem=problem)
+            later = {"number": insert.excluded.number, "problem": insert.excluded.problem}
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=[readings.c.bot], set_=later)
+            )
+
+        await self._database.write(say)
+
+    async def said(self, number: int) -> dict[str, str]:
+        """What was said of that ask or a later one, by bot; empty if it goes by its file."""
+        statement = select(readings).where(readings.c.number >= number, readings.c.bot != _ASK)
+
+        def read(connection: Connection) -> dict[str, str]:
+            return {row.bot: row.problem for row in connection.execute(statement)}
+
+        return await self._database.read(read)
