@@ -12,7 +12,7 @@ from alerts.engine import Engine
 from alerts.episodes import Episode
 from alerts.labels import Labels
 from alerts.matchers import Matchers
-from alerts.sample import Beat, CheckIn, Sample, Severity
+from alerts.sample import Beat, CheckIn, Sample, Severity, Sign
 from alerts.settings import AlertSettings, load_alerts
 from alerts.silences import Silence
 
@@ -30,6 +30,7 @@ __all__ = [
     "Rows",
     "Sample",
     "Severity",
+    "Sign",
     "Silence",
     "Steady",
     "load_alerts",

@@ -5,50 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import (
-    AwareDatetime,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from alerts import durations
-from alerts.checkins import checked_cron, checked_zone
 from alerts.inhibition import InhibitRule
-from alerts.labels import ALERTNAME, NAME, Labels
+from alerts.labels import ALERTNAME
 from alerts.lines import line_of, parsed
 from alerts.matchers import Matchers
 from alerts.routes import Route
 from alerts.sample import Severity
 from alerts.silences import Window
 from alerts.threshold import Thresholds
+from alerts.watched import CheckInTable, Cron, LabelName, ProbeTable, Seconds, Zone
 from baton.command import Host, Name
 from baton.errors import SettingsError
 from baton.settings import Table, validated
 
 SILENT = "silent"
 """The name of the alert about a server whose heartbeats do not come."""
-
-
-def _seconds(value: object) -> object:
-    return durations.parse(value) if isinstance(value, str) else value
-
-
-def _label(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError(f"names of labels, made of letters, digits and _ (not “{name}”)")
-    return name
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=durations.LONGEST)]
-"""A length of time: `30s`, `5m`, or a number of seconds."""
-LabelName = Annotated[str, BeforeValidator(lambda value: _label(str(value)))]
-Cron = Annotated[str, BeforeValidator(lambda value: checked_cron(str(value)))]
-Zone = Annotated[str, BeforeValidator(lambda value: checked_zone(str(value)))]
 
 
 class HeartbeatTable(Table):
@@ -182,86 +157,6 @@ class MaintenanceTable(Table):
         )
 
 
-class Watched(Table):
-    """What all named things that are watched have."""
-
-    name: Name
-    env: str = ""
-    severity: Severity = Severity.WARNING
-    labels: Mapping[LabelName, str] = Field(default_factory=dict)
-
-    def labelled(self, alertname: str, **more: str) -> Labels:
-        """Its identity: its name, its environment and its own labels."""
-        return Labels.of({**self.labels, ALERTNAME: alertname, "env": self.env, **more})
-
-
-class CheckInTable(Watched):
-    """`[[checkin]]`: must be heard from `every` so often, or by `cron`, `grace` allowed."""
-
-    token: SecretStr = SecretStr("")
-    every: Seconds | None = None
-    cron: Cron = ""
-    zone: Zone = "UTC"
-    grace: Seconds = 300.0
-
-    @model_validator(mode="after")
-    def _one_rhythm(self) -> Self:
-        if (self.every is None) == (not self.cron):
-            raise ValueError("either every or cron")
-        return self
-
-    @property
-    def identity(self) -> Labels:
-        """The labels of its alert."""
-        return self.labelled("late", checkin=self.name)
-
-
-class ProbeTable(Watched):
-    """`[[probe]]`: one of `url`, `tcp` (HOST:PORT) and `command` (words, never a shell's line), run
-    `every` so often by the bot, or by the agent of `host`."""
-
-    url: str | None = Field(default=None, pattern=r"^https?://")
-    tcp: str | None = Field(default=None, pattern=r"^.+:\d{1,5}$")
-    command: tuple[str, ...] = ()
-    host: Host | None = None
-    every: Seconds = 60.0
-    timeout: Seconds = 10.0
-    status: tuple[int, ...] = (200,)
-    body: str = ""
-    latency: Seconds | None = None
-    tls_days: int = Field(default=14, ge=0)
-    down_after: int | None = Field(default=None, ge=1, le=1000)
-    up_after: int | None = Field(default=None, ge=1, le=1000)
-
-    @field_validator("status", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, int) else value
-
-    @model_validator(mode="after")
-    def _one_target(self) -> Self:
-        if sum(map(bool, (self.url, self.tcp, self.command))) != 1:
-            raise ValueError("one of url, tcp and command")
-        if self.command and self.host is None:
-            raise ValueError("a probe with a host, for the bot itself runs no commands")
-        return self
-
-    @property
-    def kind(self) -> Literal["http", "tcp", "command"]:
-        """What is done."""
-        return "http" if self.url else "tcp" if self.tcp else "command"
-
-    @property
-    def source(self) -> str:
-        """The `source` of its samples."""
-        return f"probe/{self.name}"
-
-    @property
-    def identity(self) -> Labels:
-        """The labels of its alert."""
-        return self.labelled(self.kind, probe=self.name, host=self.host or "")
-
-
 class AlertSettings(Waits):
     """All of alerts.toml. `channel` hears what no route takes; `board` lists the channels that
     keep a post of what is wrong now; `gateways` names, for an environment, the server without
@@ -314,10 +209,14 @@ class AlertSettings(Waits):
 
     @property
     def rules(self) -> tuple[InhibitRule, ...]:
-        """What mutes what: a silent server the apps on it, a gateway its environment's servers."""
+        """What mutes what: a silent server the apps on it and what is looked at from there, a
+        gateway its environment's servers."""
         parse = Matchers.parse
         silent = f"{ALERTNAME}={SILENT}"
-        built_in = [InhibitRule(parse(silent), parse('app=~".+"'), ("env", "host"))]
+        built_in = [
+            InhibitRule(parse(silent), parse('app=~".+"'), ("env", "host")),
+            InhibitRule(parse(silent), parse('probe=~".+"'), ("host",)),
+        ]
         for env, host in self.gateways.items():
             source, target = f"{silent} env={env} host={host}", f"{silent} env={env}"
             built_in.append(InhibitRule(parse(source), parse(target), ("env",)))

@@ -20,7 +20,8 @@ from baton.errors import BatonError, UsageError
 from baton.exchanges import DISCOVER, INPUT
 from baton.extensions import Commands
 from baton.messages import Discover, new_id, now
-from bot.alerting import Keeper, Probing, Showing
+from bot.alerting import Keeper, Monitor, Probing, Showing
+from bot.alerting.intake import Reception
 from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.front import Front
@@ -81,9 +82,11 @@ class Bot:
         self.timekeeper = Timekeeper(self.desk)
         self.desk.rescheduled = self.timekeeper.wake
         self.keeper: Keeper | None = None
+        self._monitor: Monitor | None = None
         self._always: list[asyncio.Task[None]] = []
         self._leading: list[asyncio.Task[None]] = []
         self._listening: asyncio.Task[None] | None = None
+        self._monitoring: asyncio.Task[None] | None = None
         self._fronts: list[Front] = []
         self._failure: BaseException | None = None
         self._has_failed = asyncio.Event()
@@ -119,6 +122,7 @@ class Bot:
             clock=self._clock,
         )
         self.hearing.beaten = self.keeper.heard
+        self.hearing.answered = self.keeper.answered
         self.teller.closed = self.keeper.ended
         self.timekeeper.observe = self._scheduled
         self.desk.keeper = self.keeper
@@ -161,15 +165,27 @@ class Bot:
             self._task(self._prune(), "pruning"),
         ]
         if self.keeper is not None:
-            probing = Probing(self.keeper)
-            self.keeper.reloaded = probing.reload
-            self._leading.append(self._task(self.keeper.run(), "alerting"))
-            self._leading.append(self._task(probing.run(), "probing"))
+            self._keep_watch(self.keeper)
+
+    def _keep_watch(self, keeper: Keeper) -> None:
+        probing = Probing(keeper, self.channel, self.roster, self.name, self._clock)
+        keeper.reloaded = probing.reload
+        monitor = self._monitor = Monitor(self.channel, Reception(keeper, {}), probing.answered)
+        hears = self._monitoring = self._task(monitor.start(), "hearing of alerts")
+
+        async def probe() -> None:
+            await asyncio.wait([hears])  # or an answer would come to nobody
+            await probing.run()
+
+        self._leading.append(self._task(keeper.run(), "alerting"))
+        self._leading.append(self._task(probe(), "probing"))
 
     async def _end(self) -> None:
-        if self._listening is not None:
-            await asyncio.wait([self._listening])
+        if starting := [task for task in (self._listening, self._monitoring) if task is not None]:
+            await asyncio.wait(starting)
         await self.hearing.stop()
+        if self._monitor is not None:
+            await self._monitor.stop()
         await _stopped(self._leading)
         for delivery in self._deliveries.values():
             await delivery.close()

@@ -53,6 +53,8 @@ class Hearing:
         self._stopping = asyncio.Event()
         self.beaten: Callable[[Heartbeat], None] = lambda beat: None
         """Called with each heartbeat."""
+        self.answered: Callable[[Pong], None] = lambda pong: None
+        """Called with each pong."""
         self.heard: Counter[str] = Counter()
         """How many messages came, by type."""
 
@@ -87,6 +89,8 @@ class Hearing:
             await self._bury(delivery, str(error))
             return
         self.heard[message.type] += 1
+        if isinstance(message, Pong):
+            self.answered(message)
         try:
             await self._news.submit(message)
         except DatabaseUnavailable:

@@ -52,6 +52,13 @@ class Roster:
         """Every server that was heard, by name. Keeps baton.command.Known."""
         return seen(self._heard.values(), self._clock(), self.blind_since, self._saw_from)
 
+    def find(self, host: str) -> Seen | None:
+        """One server by its whole name; None if it was never heard, or not for so long that it is
+        forgotten."""
+        heard = self._heard.get(host)
+        known = [] if heard is None else [heard]
+        return next(iter(seen(known, self._clock(), self.blind_since, self._saw_from)), None)
+
     def sight(self) -> Sight:
         """How well we see the servers at this moment."""
         blind = self.blind_since

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import structlog
 from pydantic import SecretStr
 
+from alerts import load_alerts
 from baton.channel import Link, connect
 from baton.errors import SettingsError
 from baton.extensions import Commands, installed
 from bot.alerting import Keeper
 from bot.alerting.command import ALERTS
-from bot.alerting.files import load_alerts
 from bot.bot import Bot
 from bot.jobs import Place
 from bot.scheduling import HOUSE

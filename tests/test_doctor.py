@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from alerts.watched import ProbeTable
 from baton.api import API
 from baton.channel import Channel, connect
 from baton.exchanges import BOT_QUEUE, DEAD, OUTPUT, agent_queue
 from baton.extensions import installed
-from baton.messages import Discover, Heartbeat, now
+from baton.messages import Discover, Facts, Heartbeat, now
 from baton.server import Server
 from baton.service import Service
 from baton.settings import AgentSettings
@@ -21,6 +22,7 @@ from bot.doctor import examine, is_agents
 from bot.doctor.bus import agents, queues
 from bot.doctor.database import database
 from bot.doctor.finding import Mark, clocks
+from bot.doctor.probes import probes
 from bot.store import Store
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
@@ -136,16 +138,18 @@ async def test_agents_file(amqp_url: str, agent: Service, tmp_path: Path) -> Non
         f'[bus]\nurl = "{amqp_url}"\n[server]\nenvironment = "prod"\nfqdn = "web-1"\n'
         f'[agent]\nstate = "{tmp_path}/state"\n'
         f'[deploy.shop]\npath = "{tmp_path}/shop"\nrepository = "/r"\n'
+        '[checks.disk]\ncommand = ["sh", "-c", "true"]\n'
     )
     await until(lambda: _depth(agent.channel))
     code, text = await told(file)
     assert code == 0, text
     assert "web-1 in prod runs shop; does deploy, ping" in line_of(text, "settings")
-    for what in ("journal", "shop", "git", "bus", "queue", "agents"):
+    for what in ("journal", "shop", "git", "sh", "bus", "queue", "agents"):
         assert line_of(text, what).startswith("ok"), text
-    file.write_text(file.read_text().replace("web-1", "web-2"))
+    file.write_text(file.read_text().replace("web-1", "web-2").replace('["sh"', '["no-plugin"'))
     code, text = await told(file)
     assert code == 1
+    assert "no-plugin  it was not found  Fix: install it, or give its whole path" in text
     assert "web-2, this server, was not heard  Fix: start it" in text
 
 
@@ -253,3 +257,23 @@ async def test_dead_letters_are_noted(amqp_url: str) -> None:
     assert found.mark is Mark.NOTE
     assert "1 that nobody could handle" in found.text
     assert found.fix == "baton dead list."
+
+
+def test_probes_that_agents_do() -> None:
+    """Each that cannot be done is a FAIL of its own: nobody there, an old agent, no such check."""
+
+    def found(checks: tuple[str, ...] | None, host: str = "web-1") -> list[str]:
+        named = [
+            ProbeTable(name="disk", host=host, command="disk"),
+            ProbeTable(name="shop", host=host, url="http://127.0.0.1/"),
+            ProbeTable(name="own", url="http://127.0.0.1/"),
+        ]
+        facts = Facts(host="web-1", environment="prod", checks=checks)
+        return [str(one) for one in probes(named, {"web-1": facts})]
+
+    assert found(("disk",)) == ["ok    probes     2 that agents do"]
+    (wrong,) = found(("load",))
+    assert "disk: on web-1 its agent knows no check disk: it knows load" in wrong
+    assert all("runs no probes  Fix: bring it up to date." in line for line in found(None))
+    assert "no agent called web-2 was heard. Did you mean web-1?" in found(("disk",), "web-2")[0]
+    assert probes([], {}) == []

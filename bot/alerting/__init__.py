@@ -2,13 +2,14 @@
 into the database, and from there to a front end.
 
 seeing.py   what servers say -> what was seen   keeper.py   drives the engine, while this bot leads
-intake.py   what comes in over HTTP             showing.py  database -> posts
-probing.py  what the bot looks at by itself     command.py  /alerts; asks.py  what people want done
-files.py    alerts.toml, as this bot can keep it
+intake.py   what others tell                    showing.py  database -> posts
+monitor.py  the same over the bus; letters.py   command.py  /alerts; asks.py  what people want done
+probing.py  what the bot has looked at; agents.py  ... by agents
 """
 
 from bot.alerting.keeper import Keeper
+from bot.alerting.monitor import Monitor
 from bot.alerting.probing import Probing
 from bot.alerting.showing import Showing
 
-__all__ = ["Keeper", "Probing", "Showing"]
+__all__ = ["Keeper", "Monitor", "Probing", "Showing"]

@@ -1,4 +1,5 @@
-"""What comes in over HTTP, for the engine of alerts: check-ins, pushed alerts, CloudEvents.
+"""What others tell, over HTTP or over the bus, for the engine of alerts: check-ins, pushed alerts,
+CloudEvents.
 
 It is in the database before the sender is answered, and stays there until the bot that leads has
 written what came of it: nothing is lost while nobody leads, or while we are blind.
@@ -51,22 +52,33 @@ class Reception:
 
     async def checked_in(self, checkin: SignOfLife) -> None:
         """Keeps Intake.checked_in. That work has begun says nothing yet: its end counts."""
-        if checkin.phase is Phase.STARTED:
-            return
-        failed = checkin.phase is Phase.FAILED
-        last = checkin.text.rpartition("\n")[2][:SAID]
-        await self._keep([CheckIn(checkin.name, self._keeper.now(), failed, last)])
+        await self.keep(self.seen(checkin))
 
     async def pushed(self, alerts: Sequence[Pushed]) -> None:
         """Keeps Intake.pushed."""
-        await self._keep([self._alert(one, at) for at, one in enumerate(alerts)])
+        await self.keep([self._alert(one, at) for at, one in enumerate(alerts)])
 
     async def happened(self, events: Sequence[Event]) -> None:
         """Keeps Intake.happened: an event is an alert by its type, source and subject, over when
         one says `status: resolved`, or after an hour."""
-        await self._keep([self._event(one) for one in events])
+        await self.keep(self.seen(events))
 
-    async def _keep(self, observations: Sequence[Observation]) -> None:
+    def seen(self, told: SignOfLife | Sequence[Event]) -> list[Observation]:
+        """What that says was seen."""
+        if not isinstance(told, SignOfLife):
+            return [self._event(one) for one in told]
+        if told.phase is Phase.STARTED:
+            return []
+        failed = told.phase is Phase.FAILED
+        last = told.text.rpartition("\n")[2][:SAID]
+        return [CheckIn(told.name, self._keeper.now(), failed, last)]
+
+    def known(self, checkin: str) -> bool:
+        """Whether there is a check-in of that name."""
+        return any(table.name == checkin for table in self._keeper.settings.checkin)
+
+    async def keep(self, observations: Sequence[Observation]) -> None:
+        """Write down what was seen, for the bot that leads. Raises DatabaseUnavailable."""
         if observations:
             await self._keeper.want(seen(observations, self._keeper.now()))
 

@@ -18,9 +18,9 @@ import structlog
 from alerts import AlertSettings, Changes, Engine, Steady
 from alerts.sample import Observation
 from baton.errors import UsageError
-from baton.messages import Heartbeat, now
+from baton.messages import Heartbeat, Pong, now
 from bot.alerting.asks import Ask, Seen, done, read
-from bot.alerting.seeing import beat, results, scheduled
+from bot.alerting.seeing import beat, results, scheduled, sign
 from bot.alerting.showing import Showing
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import Observation as Scheduled
@@ -36,6 +36,8 @@ LOOK = 0.5
 STALL = 5.0
 """Seconds for which a round may be late. After that we stood still, and heard nothing."""
 RETRY_AFTER = 0.5
+FRESH = 60.0
+"""Seconds after which an answer says no more that its server is alive: it waited on the bus."""
 MOST_WAITING = 100_000
 """Observations that wait at most, while the database is away at the start: the oldest go."""
 
@@ -89,6 +91,12 @@ class Keeper:
     def heard(self, message: Heartbeat) -> None:
         """A server has sent a heartbeat."""
         self.observe(beat(message, self._steady.now()))
+
+    def answered(self, message: Pong) -> None:
+        """A server has answered a ping."""
+        age = (self._clock() - message.time).total_seconds()
+        if age < FRESH:
+            self.observe(sign(message, self._steady.now()))
 
     def ended(self, job: Job, runs: Sequence[RunRecord]) -> None:
         """A job that changes servers has ended."""

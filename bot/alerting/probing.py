@@ -1,36 +1,49 @@
-"""Probes that the bot runs itself while it leads: over HTTP(S) and TCP, from where it is."""
+"""Probes, while this bot leads: it looks by itself over HTTP(S) and TCP, from where it is, and has
+agents look where alerts.toml says so."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import ssl
 import time
+from collections.abc import Callable
+from datetime import datetime
 
-import httpx
 import structlog
 
-from alerts import Sample
-from alerts.settings import ProbeTable
-from baton.outcome import duration
+from alerts import Sample, Sign
+from alerts.watched import ProbeTable
+from baton.channel import Channel
+from baton.messages import Probed, now
+from baton.probing import Found
+from bot.alerting.agents import Agents
 from bot.alerting.keeper import Keeper
+from bot.roster import Roster
+from commands.probes import Reaching
 
 log = structlog.get_logger(__name__)
 
 TOGETHER = 50
-"""Probes at once, at most."""
-MOST_BODY = 1_000_000
-"""Bytes of an answer that are looked at."""
-DAY = 86_400.0
+"""Probes of our own at once, at most."""
+SPREAD = 5.0
+"""Seconds over which the first looks are spread."""
 
 
 class Probing:
-    """Runs each probe that `keeper` is to keep, as often as it says, and tells it what came of
-    it."""
+    """Sees to each probe that `keeper` is to keep, as often as it says, and tells it what came of
+    it. Agents are asked on `channel`, in the name of `source`."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(
+        self,
+        keeper: Keeper,
+        channel: Channel,
+        roster: Roster,
+        source: str,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         self._keeper = keeper
+        self._agents = Agents(channel, roster, source, clock)
+        self._reaching = Reaching()
         self._others = asyncio.Event()
         self._free = asyncio.Semaphore(TOGETHER)
 
@@ -38,94 +51,58 @@ class Probing:
         """The settings are others."""
         self._others.set()
 
+    def answered(self, said: Probed) -> None:
+        """An agent has looked; whatever it found, it is alive."""
+        self._agents.answered(said)
+        self._keeper.observe(Sign(said.host, said.environment, self._keeper.now()))
+
     async def run(self) -> None:
         """Probe, until cancelled."""
-        while True:
-            async with httpx.AsyncClient(trust_env=False) as client, asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._repeat(probe, client), name=f"probe {probe.name}")
-                    for probe in self._keeper.settings.probe
-                ]
-                await self._others.wait()
-                self._others.clear()
-                for task in tasks:
-                    task.cancel()
+        try:
+            while True:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [
+                        group.create_task(self._repeat(probe), name=f"probe {probe.name}")
+                        for probe in self._keeper.settings.probe
+                    ]
+                    await self._others.wait()
+                    self._others.clear()
+                    for task in tasks:
+                        task.cancel()
+        finally:
+            await self._reaching.close()
 
-    async def _repeat(self, probe: ProbeTable, client: httpx.AsyncClient) -> None:
+    async def _repeat(self, probe: ProbeTable) -> None:
         # not all of them at once
-        await asyncio.sleep(random.uniform(0, min(probe.every, 5.0)))
+        await asyncio.sleep(random.uniform(0, min(probe.every, SPREAD)))
         while True:
             begun = time.monotonic()
-            async with self._free:
-                wrong = await checked(probe, client)
-            self._keeper.observe(
-                Sample(
-                    probe.identity,
-                    bool(wrong),
-                    self._keeper.now(),
-                    wrong,
-                    probe.severity,
-                    source=probe.source,
-                )
-            )
+            try:
+                if probe.host is None:
+                    async with self._free:
+                        self._tell(probe, await self._looked(probe))
+                else:
+                    self._tell(probe, self._agents.owed(probe.name, probe.host))
+                    found = await self._agents.look(probe.name, probe.host, probe.look)
+                    self._tell(probe, found)
+            except Exception as error:
+                # one that fails in a way of its own must not end all others
+                log.exception("a probe failed", probe=probe.name)
+                self._tell(probe, Found(True, f"the probe itself failed: {type(error).__name__}"))
             await asyncio.sleep(max(probe.every - (time.monotonic() - begun), 0.0))
 
+    async def _looked(self, probe: ProbeTable) -> Found:
+        wrong = await self._reaching.wrong(probe.look)
+        return Found(bool(wrong), wrong)
 
-async def checked(probe: ProbeTable, client: httpx.AsyncClient) -> str:
-    """What is wrong with what `probe` looks at; empty if nothing is."""
-    try:
-        async with asyncio.timeout(probe.timeout):
-            if probe.url:
-                return await _http(probe, probe.url, client)
-            return await _tcp(probe.tcp or "")
-    except TimeoutError:
-        return f"no answer within {duration(probe.timeout)}"
-    except OSError as error:
-        return os.strerror(error.errno).lower() if error.errno else str(error)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return str(error) or type(error).__name__
-    except Exception as error:
-        # one that fails in a way of its own must not end all others
-        log.exception("a probe failed", probe=probe.name)
-        return f"the probe itself failed: {type(error).__name__}"
-
-
-async def _http(probe: ProbeTable, url: str, client: httpx.AsyncClient) -> str:
-    begun = time.monotonic()
-    body = bytearray()
-    async with client.stream("GET", url, timeout=probe.timeout) as answer:
-        certificate = _certificate(answer)
-        async for piece in answer.aiter_bytes():
-            body += piece
-            if len(body) >= MOST_BODY:
-                break
-    took = time.monotonic() - begun
-    if answer.status_code not in probe.status:
-        wanted = " or ".join(map(str, probe.status))
-        return f"answered {answer.status_code}, not {wanted}"
-    if probe.body and probe.body not in body.decode(errors="replace"):
-        return f"its answer does not hold “{probe.body}”"
-    if probe.latency is not None and took > probe.latency:
-        return f"answered after {duration(took)}, not within {duration(probe.latency)}"
-    if certificate is not None:
-        days = (certificate - time.time()) / DAY
-        if days < probe.tls_days:
-            return f"its certificate ends in {days:.0f} days"
-    return ""
-
-
-def _certificate(answer: httpx.Response) -> float | None:
-    """When the certificate ends, in Unix seconds; None without TLS."""
-    stream = answer.extensions.get("network_stream")
-    connection = stream.get_extra_info("ssl_object") if stream is not None else None
-    if not isinstance(connection, ssl.SSLObject | ssl.SSLSocket):
-        return None
-    ends = (connection.getpeercert() or {}).get("notAfter")
-    return ssl.cert_time_to_seconds(ends) if isinstance(ends, str) else None
-
-
-async def _tcp(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    writer.close()
-    return ""
+    def _tell(self, probe: ProbeTable, found: Found | None) -> None:
+        if found is not None:
+            sample = Sample(
+                probe.identity,
+                found.bad,
+                self._keeper.now(),
+                found.text,
+                probe.severity,
+                source=probe.source,
+            )
+            self._keeper.observe(sample)

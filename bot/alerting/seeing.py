@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.labels import ALERTNAME, LONGEST, Labels
-from alerts.sample import Beat, Sample, Severity
-from baton.messages import Heartbeat, State
+from alerts.sample import Beat, Sample, Severity, Sign
+from baton.messages import Heartbeat, Pong, State
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import Observation as Scheduled
 
@@ -23,6 +23,11 @@ def beat(message: Heartbeat, at: float) -> Beat:
     """A heartbeat that came at `at`: clocks of servers may be wrong."""
     facts = message.facts
     return Beat(facts.host, facts.environment, message.interval, at, message.leaving)
+
+
+def sign(message: Pong, at: float) -> Sign:
+    """An answer that came at `at`."""
+    return Sign(message.facts.host, message.facts.environment, at)
 
 
 def scheduled(seen: Scheduled, environment: str, at: float) -> Sample:

@@ -36,6 +36,8 @@ async def examine_agent(file: Path | None, environ: Mapping[str, str]) -> AsyncI
         yield writable(f"{app}", Path(table["path"]))
         if "repository" in table:
             yield program("git")
+    for check in settings.checks.values():
+        yield program(check.command[0], "install it, or give its whole path in [checks].")
     if not settings.bus.urls:
         yield fail("bus", "[bus] url is not set", "set it, or BATON_BUS_URL.")
         return
@@ -67,9 +69,9 @@ def writable(what: str, folder: Path) -> Finding:
     return ok(what, f"{folder} can be written" + ("" if there == folder else ", once it is made"))
 
 
-def program(name: str) -> Finding:
+def program(name: str, fix: str = "") -> Finding:
     """Whether a program is installed."""
     found = shutil.which(name)
     if found is None:
-        return fail(name, "it was not found", f"install it (Debian: apt install {name}).")
+        return fail(name, "it was not found", fix or f"install it (Debian: apt install {name}).")
     return ok(name, found)

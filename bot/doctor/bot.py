@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+from alerts import AlertSettings, load_alerts
 from baton.errors import BatonError
-from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE
+from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, MONITOR_QUEUE, PROBED_QUEUE
 from baton.extensions import installed
-from bot.alerting.files import load_alerts
 from bot.doctor.bus import agents, bus, queues
 from bot.doctor.database import database
 from bot.doctor.finding import Finding, fail, ok
@@ -30,8 +30,10 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
         yield fail("settings", f"{name}: {key} is not set", f"give it {must}.")
     if not missing:
         yield ok("settings", f"{name}; commands: {', '.join(sorted(commands))}")
+    alerts: AlertSettings | None = None
     if settings.alerts.file is not None:
-        yield alerts_file(settings.alerts.file)
+        found, alerts = alerts_file(settings.alerts.file)
+        yield found
     if not any(key.startswith("slack") for key, _ in missing):
         for finding in await slack(settings.slack):
             yield finding
@@ -41,17 +43,19 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
     async with bus(settings.bus.urls) as (channel, found):
         yield found
         if channel is not None:
-            expected = [(BOT_QUEUE, "the bot"), (HEARTBEAT_QUEUE, "the bot")]
-            for finding in await queues(channel, expected):
+            expected = [BOT_QUEUE, HEARTBEAT_QUEUE]
+            if alerts is not None:
+                expected += [MONITOR_QUEUE, PROBED_QUEUE]
+            for finding in await queues(channel, [(queue, "the bot") for queue in expected]):
                 yield finding
-            for finding in await agents(channel):
+            for finding in await agents(channel, named=alerts.probe if alerts else ()):
                 yield finding
 
 
-def alerts_file(file: Path) -> Finding:
-    """Whether the bot can go by this alerts.toml."""
+def alerts_file(file: Path) -> tuple[Finding, AlertSettings | None]:
+    """Whether the bot can go by this alerts.toml, and what it says."""
     try:
         found = load_alerts(file)
     except BatonError as error:
-        return fail("alerts", error)
-    return ok("alerts", f"{file}; told in {', '.join(found.channels)}")
+        return fail("alerts", error), None
+    return ok("alerts", f"{file}; told in {', '.join(found.channels)}"), found

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
+from alerts.watched import ProbeTable
 from baton.api import API
 from baton.channel import Channel, Delivery, connect
 from baton.errors import BatonError, InvalidMessage, Unroutable
 from baton.exchanges import DEAD_QUEUE, DISCOVER, INPUT, OUTPUT, Queue
-from baton.messages import Discover, Heartbeat, decode, new_id, now
+from baton.messages import Discover, Facts, Heartbeat, decode, new_id, now
 from bot.doctor.finding import Finding, clocks, fail, note, ok
+from bot.doctor.probes import probes
 
 CONNECT_WITHIN = 5.0
 HEARD_WITHIN = 20.0
@@ -58,11 +60,15 @@ async def queues(channel: Channel, expected: Iterable[tuple[Queue, str]]) -> lis
 
 
 async def agents(
-    channel: Channel, this: str = "", heard_within: float = HEARD_WITHIN
+    channel: Channel,
+    this: str = "",
+    heard_within: float = HEARD_WITHIN,
+    named: Sequence[ProbeTable] = (),
 ) -> list[Finding]:
-    """Who sends heartbeats, and whether their clocks agree with ours. `this` is a server that must
-    be among them."""
+    """Who sends heartbeats, whether their clocks agree with ours, and whether they can do the
+    probes that are `named`. `this` is a server that must be among them."""
     heard: dict[str, float] = {}
+    facts: dict[str, Facts] = {}
     some = asyncio.Event()
 
     async def take(delivery: Delivery) -> None:
@@ -73,6 +79,7 @@ async def agents(
             return
         if isinstance(beat, Heartbeat) and not beat.leaving and beat.facts.host not in heard:
             heard[beat.facts.host] = (beat.time - now()).total_seconds()
+            facts[beat.facts.host] = beat.facts
             some.set()
 
     # Named so that a broker user who may only use the bot's own queues may use this one.
@@ -84,7 +91,7 @@ async def agents(
         await _until_quiet(some, heard_within)
     finally:
         await subscription.cancel()
-    return _agents_found(heard, this, heard_within)
+    return _agents_found(heard, this, heard_within) + probes(named, facts)
 
 
 async def _ask_who_is_there(channel: Channel) -> None:

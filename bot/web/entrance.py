@@ -15,8 +15,8 @@ from bot.posts import Bucket
 from bot.web.alertmanager import pushed
 from bot.web.door import Door, Pace
 from bot.web.events import events
-from bot.web.intake import CheckIn, Intake, Phase
-from bot.web.refusals import BadInput, NoKey, NoSuchCheckIn, NotNow, Refusal, TooLarge, TooSlow
+from bot.web.intake import CheckIn, Intake, Phase, phase_of
+from bot.web.refusals import NoKey, NoSuchCheckIn, NotNow, Refusal, TooLarge, TooSlow
 
 log = structlog.get_logger(__name__)
 
@@ -30,17 +30,6 @@ BODY_WITHIN = 10.0
 """Seconds in which the whole body must come."""
 MOST_TEXT = 10_000
 """Bytes of a check-in's body that are kept: its end, where the error stands."""
-
-PHASES = {
-    "start": Phase.STARTED,
-    "started": Phase.STARTED,
-    "ok": Phase.DONE,
-    "done": Phase.DONE,
-    "success": Phase.DONE,
-    "fail": Phase.FAILED,
-    "failed": Phase.FAILED,
-}
-"""The words for a phase, in the path or as `?status=`. An exit code does as well."""
 
 
 class Entrance:
@@ -143,13 +132,10 @@ async def _whole(request: Request) -> bytes:
 
 
 def _phase(request: Request) -> Phase:
+    """What the path says, or `?status=`."""
     field = "phase" if "phase" in request.path_params else "status"
-    word = request.path_params.get("phase") or request.query_params.get("status") or "done"
-    if word.isascii() and word.isdecimal() and len(word) < 4 and int(word) < 256:
-        return Phase.FAILED if int(word) else Phase.DONE
-    if word.lower() not in PHASES:
-        raise BadInput(field, f"must be one of {', '.join(PHASES)}, or an exit code (0 to 255)")
-    return PHASES[word.lower()]
+    word = request.path_params.get("phase") or request.query_params.get("status") or Phase.DONE
+    return phase_of(word, field)
 
 
 async def _taken(taking: Awaitable[None]) -> None:

@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 over HTTP, in each of its three modes, as events. Pure.
+"""CloudEvents 1.0, in each of its three modes, as events: over HTTP, and over the bus. Pure.
 
 github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
@@ -9,7 +9,7 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import unquote
 
 from pydantic import (
@@ -94,13 +94,25 @@ _BATCH = TypeAdapter(list[_CloudEvent])
 def events(headers: Mapping[str, str], body: bytes, *, sender: str) -> list[Event]:
     """The events in a request; the names in `headers` are in lower case. Raises BadInput."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    # in HTTP they are percent-encoded where they are not plain ASCII
+    attributes = {
+        name.removeprefix("ce-"): unquote(value)
+        for name, value in headers.items()
+        if name.startswith("ce-")
+    }
+    return read(kind, attributes, body, sender=sender)
+
+
+def read(kind: str, attributes: Mapping[str, str], body: bytes, *, sender: str) -> list[Event]:
+    """The events in a `body` of the content type `kind`; `attributes` are those that came beside
+    it, in binary mode. Raises BadInput."""
     try:
         if kind == BATCH:
             several = _BATCH.validate_json(body)
         elif kind == STRUCTURED:
             several = [_CloudEvent.model_validate_json(body)]
-        elif "ce-specversion" in headers:
-            return [_binary(headers, kind, body, sender)]
+        elif "specversion" in attributes:
+            return [_binary(attributes, kind, body, sender)]
         else:
             raise BadInput(
                 "content-type", f"must be {STRUCTURED} or {BATCH}, unless ce-specversion is there"
@@ -113,25 +125,15 @@ def events(headers: Mapping[str, str], body: bytes, *, sender: str) -> list[Even
     ]
 
 
-def _binary(headers: Mapping[str, str], kind: str, body: bytes, sender: str) -> Event:
+def _binary(attributes: Mapping[str, str], kind: str, body: bytes, sender: str) -> Event:
+    for name in ("data", "data_base64"):
+        if name in attributes:
+            raise BadInput(f"ce-{name}", "the body is the data")
     try:
-        one = _CloudEvent.model_validate(_attributes(headers))
+        one = _CloudEvent.model_validate(attributes)
     except ValidationError as error:
         raise BadInput.of(error, whole="headers", prefix="ce-") from None
     return one.event(sender, _data(kind, body))
-
-
-def _attributes(headers: Mapping[str, str]) -> dict[str, Any]:
-    """What the `ce-` headers say; they are percent-encoded where they are not plain ASCII."""
-    found: dict[str, Any] = {
-        name.removeprefix("ce-"): unquote(value)
-        for name, value in headers.items()
-        if name.startswith("ce-")
-    }
-    for name in ("data", "data_base64"):
-        if name in found:
-            raise BadInput(f"ce-{name}", "the body is the data")
-    return found
 
 
 def _data(kind: str, body: bytes) -> JsonValue | bytes:

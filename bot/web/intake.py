@@ -1,4 +1,4 @@
-"""What comes in over HTTP, checked, and who takes it."""
+"""What comes in from others, over HTTP or over the bus, checked, and who takes it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from bot.web.refusals import BadInput
+
 
 class Phase(StrEnum):
     """What a check-in says of the work that it is about."""
@@ -16,6 +18,27 @@ class Phase(StrEnum):
     STARTED = "started"
     DONE = "done"
     FAILED = "failed"
+
+
+PHASES = {
+    "start": Phase.STARTED,
+    "started": Phase.STARTED,
+    "ok": Phase.DONE,
+    "done": Phase.DONE,
+    "success": Phase.DONE,
+    "fail": Phase.FAILED,
+    "failed": Phase.FAILED,
+}
+"""The words for a phase. An exit code does as well."""
+
+
+def phase_of(word: str, field: str) -> Phase:
+    """The phase that `word` means. Raises BadInput that names `field`."""
+    if word.isascii() and word.isdecimal() and len(word) < 4 and int(word) < 256:
+        return Phase.FAILED if int(word) else Phase.DONE
+    if word.lower() not in PHASES:
+        raise BadInput(field, f"must be one of {', '.join(PHASES)}, or an exit code (0 to 255)")
+    return PHASES[word.lower()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,24 @@
-"""Probes that the bot runs: each thing that can be wrong, in words."""
+"""Probes: what the bot looks at by itself, and what it has agents look at."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from alerts.settings import ProbeTable
-from baton.errors import SettingsError
-from bot.alerting.files import load_alerts
-from bot.alerting.probing import checked
-from tests.alerting.world import WAIT, Watchers, quick, says
+from baton.journal import MemoryJournal
+from baton.memory import MemoryChannel
+from baton.messages import Heartbeat, Look
+from baton.probing import Found
+from baton.server import Server
+from baton.service import Service
+from bot.bot import Bot
+from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage
-from tests.support.ports import free_port
 from tests.support.wait import until
+from tests.support.web import Answering, answering
 
 
 @pytest.fixture(autouse=True)
@@ -26,63 +27,13 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-class Shop:
-    """A server that answers as it is told."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.port = 0
-        self.asked = 0
-        self.silent = asyncio.Event()
-        self.silent.set()
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if await reader.readline():
-            self.asked += 1
-            await self.silent.wait()
-            head = f"HTTP/1.1 {self.status} x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
-            writer.write(head.encode() + b"ok")
-        writer.close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-
 @pytest.fixture
-async def shop() -> AsyncIterator[Shop]:
-    made = Shop()
-    server = await asyncio.start_server(made.answer, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    yield made
-    made.silent.set()
-    server.close()
+async def shop() -> AsyncIterator[Answering]:
+    async with answering() as made:
+        yield made
 
 
-async def wrong(**values: Any) -> str:
-    probe = ProbeTable.model_validate({"name": "shop", **values})
-    async with httpx.AsyncClient(trust_env=False) as client:
-        return await checked(probe, client)
-
-
-async def test_what_is_wrong_over_http(shop: Shop) -> None:
-    """Status, body, latency and silence, each in its own words."""
-    assert await wrong(url=shop.url) == ""
-    assert await wrong(url=shop.url, status=[204, 301]) == "answered 200, not 204 or 301"
-    assert await wrong(url=shop.url, body="ok") == ""
-    assert await wrong(url=shop.url, body="well") == "its answer does not hold “well”"
-    assert (await wrong(url=shop.url, latency=1e-6)).startswith("answered after ")
-    shop.silent.clear()
-    assert await wrong(url=shop.url, timeout=0.1) == "no answer within 0.1 s"
-
-
-async def test_what_is_wrong_over_tcp(shop: Shop) -> None:
-    """Whether somebody listens."""
-    assert await wrong(tcp=f"127.0.0.1:{shop.port}") == ""
-    assert await wrong(tcp=f"127.0.0.1:{free_port()}") == "connection refused"
-
-
-async def test_down_after_three_and_up_after_two(stage: Stage, shop: Shop) -> None:
+async def test_down_after_three_and_up_after_two(stage: Stage, shop: Answering) -> None:
     """A bot that leads probes by itself; what is down for long enough is said, and its end too."""
     probe = {"name": "shop", "url": shop.url, "every": 0.02, "env": "prod"}
     world = Watchers(stage, probe=[probe])
@@ -99,9 +50,100 @@ async def test_down_after_three_and_up_after_two(stage: Stage, shop: Shop) -> No
     await until(says(stage.front, "resolved"))
 
 
-def test_a_probe_on_a_server_is_refused(tmp_path: Path) -> None:
-    """What this bot would not do is not taken silently."""
-    file = tmp_path / "alerts.toml"
-    file.write_text('channel = "C"\n[[probe]]\nname = "x"\ntcp = "db:1"\nhost = "db-1"\n')
-    with pytest.raises(SettingsError, match=r"probe\.0\.host"):
-        load_alerts(file)
+class Eye:
+    """What an agent sees."""
+
+    checks = ("disk",)
+
+    def __init__(self) -> None:
+        self.finds = Found(False)
+        self.looks = 0
+
+    async def look(self, look: Look) -> Found:
+        self.looks += 1
+        return self.finds
+
+    async def close(self) -> None:
+        pass
+
+
+class Agent:
+    """A real agent in this process, which beats when it is told to."""
+
+    def __init__(self, stage: Stage, host: str = "web-1") -> None:
+        self.eye = Eye()
+        self.channel: MemoryChannel = stage.channel()
+        server = Server("prod", host)
+        self.service = Service(
+            self.channel, server, [], MemoryJournal(), heartbeat=15.0, drain=0.0, looker=self.eye
+        )
+        self.running = asyncio.create_task(self.service.run())
+
+    async def die(self) -> None:
+        """As if its power had gone."""
+        self.channel.cut()
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+
+
+@pytest.fixture
+async def world(stage: Stage) -> Watchers:
+    probe: dict[str, Any] = {"name": "disk", "host": "web-1", "command": "disk", "every": 0.02}
+    return Watchers(stage, probe=[probe])
+
+
+@pytest.fixture
+async def made(world: Watchers) -> Bot:
+    return await world.bot()
+
+
+@pytest.fixture
+async def agent(world: Watchers, made: Bot) -> AsyncIterator[Agent]:
+    agent = Agent(world.stage)
+    await until(lambda: made.hearing.heard[Heartbeat.type] and agent.eye.looks)
+    yield agent
+    await agent.die()
+
+
+async def test_an_agent_looks_for_the_bot(
+    stage: Stage, world: Watchers, made: Bot, agent: Agent
+) -> None:
+    """What its check finds for long enough is said, with its words; no job and no journal has
+    it."""
+    agent.eye.finds = Found(True, "critical: 2% free")
+    looks = agent.eye.looks
+    await until(lambda: agent.eye.looks > looks + 4)
+    await world.round(made)
+    await world.pass_time(made, WAIT)
+    await until(says(stage.front, "firing"))
+    (message,) = alerts_in(stage.front)
+    content: Any = message.content
+    assert content.title == "command web-1 probe=disk"
+    assert "critical: 2% free" in content.rows[0][2]
+    agent.eye.finds = Found(False, "40% free")
+    await until(says(stage.front, "resolved"))
+    assert await stage.store.ledger.recent(10) == []
+
+
+async def test_a_dead_agent_is_one_alert(
+    stage: Stage, world: Watchers, made: Bot, agent: Agent
+) -> None:
+    """Its silence is told; what it was to look at is not known, which is no alert."""
+    await agent.die()
+    await world.pass_time(made, SILENT + 1)
+    await world.pass_time(made, WAIT)
+    await until(says(stage.front, "firing"))
+    (message,) = alerts_in(stage.front)
+    content: Any = message.content
+    assert content.title == "silent web-1 in prod"
+
+
+async def test_who_answers_is_alive(stage: Stage, world: Watchers, made: Bot, agent: Agent) -> None:
+    """Answers to probes keep an agent from being called silent, if its heartbeats are lost."""
+    made.hearing.beaten = lambda beat: None
+    for _ in range(5):
+        looks = agent.eye.looks
+        await until(lambda looks=looks: agent.eye.looks > looks + 1)  # type: ignore[misc]
+        await world.round(made)
+        await world.pass_time(made, SILENT - 5)
+    assert alerts_in(stage.front) == []

@@ -45,8 +45,8 @@ def test_the_doctor_reads_it(tmp_path: Path) -> None:
     """Before the bot is started, `baton doctor` says whether the file will do."""
     file = tmp_path / "alerts.toml"
     file.write_text('channel = "C_NEW"\n')
-    assert alerts_file(file).mark is Mark.OK
+    assert alerts_file(file)[0].mark is Mark.OK
     file.write_text("channel = 3\n")
-    found = alerts_file(file)
+    found, _ = alerts_file(file)
     assert found.mark is Mark.FAIL
     assert "line 1" in found.text

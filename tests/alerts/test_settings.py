@@ -60,6 +60,7 @@ def test_a_whole_file() -> None:
     assert settings.checkin[0].identity.get("team") == "db"
     assert [str(rule) for rule in settings.rules] == [
         'alertname=silent mutes app=~".+" with the same env, host',
+        'alertname=silent mutes probe=~".+" with the same host',
         "alertname=silent env=prod host=gw-1.example.net mutes alertname=silent env=prod"
         " with the same env",
     ]
@@ -93,7 +94,10 @@ def test_a_whole_file() -> None:
             2,
             "a is there twice",
         ),
-        ('channel = "ops"\n[[probe]]\nname = "a"\ncommand = ["x"]\n', 2, "a probe with a host"),
+        ('channel = "ops"\n[[probe]]\nname = "a"\ncommand = "x"\n', 2, "a probe with a host"),
+        ('channel = "ops"\n[[probe]]\nname = "a"\ncommand = ["x"]\n', 4, "the name of a check"),
+        ('channel = "ops"\n[[probe]]\nname = "a"\ncommand = "rm -r x"\n', 4, "name of a check"),
+        ('channel = "ops"\n[[probe]]\nname = "a"\ntcp = "h:65536"\n', 4, "a port of 1 to 65535"),
         (
             'channel = "ops"\n[[maintenance]]\nmatch = "env=prod"\nreason = "x"\n',
             2,

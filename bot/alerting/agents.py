@@ -1,0 +1,125 @@
+"""Probes that agents do: asked over the bus, answered over the bus, and kept nowhere.
+
+An agent is asked only while its heartbeats come, so that nothing piles up for one that is away.
+That it is silent says nothing of what it was to look at: its silence is an alert by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from baton.api import API
+from baton.channel import Channel
+from baton.errors import BatonError, Unroutable
+from baton.exchanges import INPUT, host_key
+from baton.messages import Look, Probe, Probed, now
+from baton.outcome import duration
+from baton.probing import Found
+from baton.words import did_you_mean
+from bot.roster import Roster
+from commands.probes import unknown
+
+log = structlog.get_logger(__name__)
+
+SLACK = 5.0
+"""Seconds for the way there and back, beside what a look may take."""
+LISTENED = 60.0
+"""Seconds after which whoever is there must have been heard: all are asked at the start."""
+
+
+class Agents:
+    """Has agents look. `roster` says who is there, `source` who asks."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        roster: Roster,
+        source: str,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._api = API(channel)
+        self._roster = roster
+        self._source = source
+        self._clock = clock
+        self._asked: dict[str, asyncio.Future[Probed]] = {}
+        self._owed: dict[str, datetime] = {}
+
+    def answered(self, said: Probed) -> None:
+        """An agent has looked. What nobody waits for any more is of no use."""
+        future = self._asked.get(said.probe)
+        if future is not None and not future.done():
+            future.set_result(said)
+
+    def owed(self, name: str, host: str) -> Found | None:
+        """What it says of the probe `name` that an answer was due and did not come: bad once the
+        agent has been heard since, nothing while it may be gone."""
+        due, seen = self._owed.get(name), self._roster.find(host)
+        if due is None:
+            return None
+        if seen is None or seen.missing or not self._saw_since(due):
+            del self._owed[name]
+            return None
+        if seen.silent >= (self._clock() - due).total_seconds():
+            return None
+        del self._owed[name]
+        return Found(True, "its agent is there, and gave no answer")
+
+    async def look(self, name: str, host: str, look: Look) -> Found | None:
+        """What the agent of `host` finds; None if nobody knows."""
+        if self._roster.blind_since is not None:
+            return None
+        seen = self._roster.find(host)
+        if seen is None:
+            return self._never_heard(host)
+        if seen.missing:
+            return None
+        checks = seen.facts.checks
+        if checks is None:
+            version = seen.facts.version or "of an unknown version"
+            return Found(True, f"its agent ({version}) runs no probes: bring it up to date")
+        if look.check and look.check not in checks:
+            return Found(True, unknown(look.check, checks))
+        return await self._ask(name, host, look)
+
+    async def _ask(self, name: str, host: str, look: Look) -> Found | None:
+        within = look.timeout + SLACK
+        at = self._clock()
+        deadline = at + timedelta(seconds=within)
+        probe = Probe(source=self._source, host=host, look=look, deadline=deadline)
+        future = self._asked[probe.id] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(within):
+                await self._api.publish(
+                    INPUT, host_key(host), probe, mandatory=True, timeout=within
+                )
+                said = await future
+        except TimeoutError:
+            if self._saw_since(at):
+                self._owed[name] = self._clock()
+            log.debug("a probe was not answered", probe=name, host=host, within=duration(within))
+            return None
+        except Unroutable:
+            return Found(True, "its agent is heard, and yet no queue takes what is sent to it")
+        except BatonError as error:
+            log.warning("an agent was not asked", probe=name, host=host, reason=str(error))
+            return None
+        finally:
+            del self._asked[probe.id]
+        self._owed.pop(name, None)
+        return Found(said.bad, said.text)
+
+    def _saw_since(self, at: datetime) -> bool:
+        """Whether our own link has been there all the time since then."""
+        since = self._roster.seeing_since
+        return since is not None and since <= at
+
+    def _never_heard(self, host: str) -> Found | None:
+        since = self._roster.seeing_since
+        if since is None or (self._clock() - since).total_seconds() < LISTENED:
+            return None
+        known = [seen.facts.host for seen in self._roster.servers()]
+        return Found(True, f"no agent called {host} is known.{did_you_mean(host, known)}")

@@ -1,0 +1,113 @@
+"""The bus, as alerts hear it: what others tell, and what agents found that were to look.
+
+What others tell is acknowledged when the database has it, as whoever sends over HTTP is answered
+only then; while the database is away it waits on the bus. What cannot be read is a dead letter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from alerts.sample import Observation
+from baton.api import bury
+from baton.batching import Batcher
+from baton.channel import Channel, Delivery, Subscription
+from baton.errors import InvalidMessage
+from baton.exchanges import MONITOR_QUEUE, MONITORED, OUTPUT, PROBED_QUEUE
+from baton.messages import Probed, decode
+from bot.alerting.intake import Reception
+from bot.alerting.letters import letter
+from bot.store.errors import DatabaseUnavailable
+from bot.web.intake import CheckIn
+from bot.web.refusals import BadInput
+
+log = structlog.get_logger(__name__)
+
+PREFETCH = 500
+TOGETHER = 100
+"""Letters that are written down in one transaction, at most."""
+RETRY_AFTER = 0.5
+"""Seconds between two tries while the database is away."""
+
+
+class Monitor:
+    """Takes what comes for alerts: letters go to `reception`, answers to `probed`."""
+
+    def __init__(
+        self, channel: Channel, reception: Reception, probed: Callable[[Probed], None]
+    ) -> None:
+        self._channel = channel
+        self._reception = reception
+        self._probed = probed
+        self._seen: Batcher[Sequence[Observation], None] = Batcher(self._keep, most=TOGETHER)
+        self._subscriptions: list[Subscription] = []
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """Take what comes. Raises QueueMismatch."""
+        for queue, kinds, handler in (
+            (PROBED_QUEUE, ("probed",), self._probed_came),
+            (MONITOR_QUEUE, MONITORED, self._letter_came),
+        ):
+            await self._channel.declare(queue, [(OUTPUT, f"{kind}.#") for kind in kinds])
+            self._subscriptions.append(
+                await self._channel.consume(queue, handler, prefetch=PREFETCH)
+            )
+
+    async def stop(self) -> None:
+        """Take nothing more. What was taken is written down, or goes back to the bus if the
+        database is away."""
+        self._stopping.set()
+        for subscription in self._subscriptions:
+            await subscription.cancel()
+        await self._seen.drained()
+
+    async def _letter_came(self, delivery: Delivery) -> None:
+        try:
+            told = letter(delivery.key, delivery.envelope, time.time())
+            if isinstance(told, CheckIn) and not self._reception.known(told.name):
+                raise BadInput("name", f"there is no check-in called {told.name}")
+            seen = self._reception.seen(told)
+        except (BadInput, ValueError) as error:
+            log.warning("dead-lettered", reason=str(error), key=delivery.key)
+            await bury(self._channel, delivery, str(error))
+            return
+        try:
+            await self._seen.submit(seen)
+        except DatabaseUnavailable:
+            await delivery.reject(requeue=True)
+        else:
+            await delivery.ack()
+
+    async def _probed_came(self, delivery: Delivery) -> None:
+        try:
+            message = decode(delivery.envelope.body)
+            if not isinstance(message, Probed):
+                raise InvalidMessage(reason=f"no probe is answered by a {message.type}")
+        except InvalidMessage as error:
+            log.warning("dead-lettered", reason=str(error), key=delivery.key)
+            await bury(self._channel, delivery, str(error))
+            return
+        self._probed(message)
+        await delivery.ack()
+
+    async def _keep(self, several: Sequence[Sequence[Observation]]) -> Sequence[None]:
+        # tried again in here, not by the handlers: what comes meanwhile must stay behind it
+        seen = [one for each in several for one in each]
+        while True:
+            try:
+                await self._reception.keep(seen)
+            except DatabaseUnavailable as error:
+                log.warning("alerts from the bus wait", error=str(error), count=len(several))
+                if self._stopping.is_set():
+                    raise
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RETRY_AFTER):
+                        await self._stopping.wait()
+            else:
+                return [None] * len(several)

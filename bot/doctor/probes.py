@@ -1,0 +1,34 @@
+"""Whether agents can do the probes that alerts.toml leaves to them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from alerts.watched import ProbeTable
+from baton.messages import Facts
+from baton.words import did_you_mean
+from bot.doctor.finding import Finding, fail, ok
+from commands.probes import unknown
+
+
+def probes(named: Sequence[ProbeTable], heard: Mapping[str, Facts]) -> list[Finding]:
+    """What is wrong with each that is `named` for a server, given who was heard."""
+    theirs = [(probe, probe.host) for probe in named if probe.host is not None]
+    found = [wrong for probe, host in theirs if (wrong := _wrong(probe, host, heard)) is not None]
+    if theirs and not found:
+        found.append(ok("probes", f"{len(theirs)} that agents do"))
+    return found
+
+
+def _wrong(probe: ProbeTable, host: str, heard: Mapping[str, Facts]) -> Finding | None:
+    facts = heard.get(host)
+    if facts is None:
+        text = f"{probe.name}: no agent called {host} was heard.{did_you_mean(host, heard)}"
+        return fail("probes", text, "start it, or mend its name in alerts.toml.")
+    if facts.checks is None:
+        text = f"{probe.name}: the agent on {host} runs no probes"
+        return fail("probes", text, "bring it up to date.")
+    if probe.command and probe.command not in facts.checks:
+        text = f"{probe.name}: on {host} {unknown(probe.command, facts.checks)}"
+        return fail("probes", text, "name it there, and start the agent again.")
+    return None
