@@ -7,16 +7,20 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alerts import AlertContent
 from baton.amqp import AmqpChannel
+from baton.exchanges import PROBED_QUEUE, agent_queue
 from bot.store import Store
 from tests.alerting.world import alerts_in, none_waits, says, settings
+from tests.bot.fake_front import FakeFront
 from tests.bot.world import Stage
 from tests.support.agent import AgentProcess
 from tests.support.wait import until
+from tests.support.web import answering
 
 BEAT, GROUP_WAIT, SLOW = 1.0, 1.0, 10.0
 """Seconds; the last is what a busy machine may take for the rest."""
@@ -67,6 +71,94 @@ async def test_one_of_three_agents_is_killed_and_comes_back(
         await until(says(stage.front, "resolved"))
         await none_waits(store)
         assert [one.ref for one in alerts_in(stage.front)] == [message.ref]
+
+
+CHECK = """
+[checks.disk]
+command = ["/bin/sh", "{folder}/check", "-w", "10%"]
+"""
+
+
+class Disk:
+    """What the check of an agent says, as long as it is told nothing else."""
+
+    def __init__(self, agent: AgentProcess) -> None:
+        self._said = agent.folder / "said"
+        agent.config.write_text(agent.config.read_text() + CHECK.format(folder=agent.folder))
+        script = f'echo "$2"; cat {self._said}; exit $(wc -l < {self._said})'
+        (agent.folder / "check").write_text(script)
+        self.says("")
+
+    def says(self, lines: str) -> None:
+        """Its exit code is the number of `lines`."""
+        self._said.write_text(lines)
+
+
+async def test_agents_look_for_the_bot(
+    amqp_url: str, database: str, agents: dict[str, AgentProcess]
+) -> None:
+    """A check of one, and an address that another asks: what is down is said with its words, and
+    that it is up again. Of an agent that is killed only its silence is said, and nothing piles up
+    for it."""
+    async with AsyncExitStack() as stack:
+        await agents["web-1"].signal(signal.SIGTERM)
+        disk = Disk(agents["web-1"])
+        agents["web-1"].start()
+        shop = await stack.enter_async_context(answering())
+        store = await Store.open(database)
+        stack.push_async_callback(store.close)
+        channel = await AmqpChannel.open([amqp_url], name="bot")
+        stack.push_async_callback(channel.close)
+        stage = Stage(store)
+        stack.push_async_callback(stage.close)
+        often = {"every": 0.3, "timeout": 10.0}
+        probe = [
+            {"name": "disk", "host": "web-1", "command": "disk", **often},
+            {"name": "shop", "host": "web-2", "url": shop.url, **often},
+        ]
+        rules = settings(group_wait=0.2, group_interval=0.2, probe=probe)
+        made = await stage.bot(
+            channel=channel, before=lambda bot: void(bot.alert(rules, front="slack"))
+        )
+        await until(lambda: len(made.roster.servers()) == len(HOSTS), 30)
+        asked = shop.asked
+        await until(lambda: shop.asked > asked + 2, 30)
+        assert alerts_in(stage.front) == []
+        disk.says("one\ntwo\n")
+        shop.status = 503
+        await until(lambda: titles(stage.front, "firing") == [DISK, SHOP], 30)
+        words = [one.content.rows[0][2] for one in posts(stage.front)]
+        assert any("critical: 10%" in text for text in words)
+        assert any("answered 503, not 200" in text for text in words)
+        disk.says("")
+        shop.status = 200
+        await until(lambda: titles(stage.front, "resolved") == [DISK, SHOP], 30)
+        await agents["web-1"].signal(signal.SIGKILL)
+        disk.says("one\n")
+        await until(lambda: titles(stage.front, "firing"), 30)
+        asked = shop.asked
+        await until(lambda: shop.asked > asked + 5, 30)
+        assert titles(stage.front, "firing") == ["silent web-1 in prod"]
+        waiting = await channel.depth(agent_queue("web-1"))
+        assert waiting is not None
+        assert waiting <= 2
+        agents["web-1"].start()
+        await until(lambda: DISK in titles(stage.front, "firing"), 30)
+        assert await store.ledger.recent(10) == []
+        assert await channel.depth(PROBED_QUEUE) == 0
+
+
+DISK, SHOP = "command web-1 probe=disk", "http web-2 probe=shop"
+
+
+def posts(front: FakeFront) -> list[Any]:
+    """The posts about alerts."""
+    return [one for one in alerts_in(front) if isinstance(one.content, AlertContent)]
+
+
+def titles(front: FakeFront, state: str) -> list[str]:
+    """What is in that state."""
+    return sorted(one.content.title for one in posts(front) if one.content.state == state)
 
 
 def void(_: object) -> None:

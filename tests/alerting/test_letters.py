@@ -1,0 +1,113 @@
+"""What others tell over the bus, as it is read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baton.channel import Envelope
+from bot.alerting.letters import LARGEST, Letter, letter
+from bot.web.events import BATCH, STRUCTURED
+from bot.web.intake import CheckIn, Event, Phase
+from bot.web.refusals import BadInput
+
+NOW = 1_800_000_000.0
+EVENT: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "e1",
+    "source": "/backup",
+    "type": "backup.failed",
+    "subject": "db-1",
+    "data": {"summary": "no space"},
+}
+AS_KEPT = Event("e1", "/backup", "backup.failed", "bus", None, "db-1", {"summary": "no space"})
+
+
+def read(key: str, body: Any, kind: str = "", **headers: str) -> Letter:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return letter(key, Envelope(content, content_type=kind, headers=headers), NOW)
+
+
+@pytest.mark.parametrize(
+    "kind", [STRUCTURED, f"{STRUCTURED}; charset=UTF-8", "application/json", ""]
+)
+def test_structured(kind: str) -> None:
+    """The whole event is the body; whoever says no type of content is understood too."""
+    assert read("alert.backup", EVENT, kind) == [AS_KEPT]
+    assert read("alert", EVENT, kind) == [AS_KEPT]
+
+
+@pytest.mark.parametrize("kind", [BATCH, "application/json", ""])
+def test_a_batch(kind: str) -> None:
+    """Several at once, in their order."""
+    assert read("alert.backup", [EVENT, {**EVENT, "data": None}], kind) == [
+        AS_KEPT,
+        Event("e1", "/backup", "backup.failed", "bus", None, "db-1"),
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["cloudEvents:", "cloudEvents_", "ce-"])
+def test_binary(prefix: str) -> None:
+    """The attributes are headers, the body is the data. A `%` in one is nothing but that."""
+    names = {name: value for name, value in EVENT.items() if name != "data"}
+    headers = {prefix + name: value for name, value in {**names, "subject": "9%25"}.items()}
+    (event,) = read("alert.backup", EVENT["data"], "application/json", **headers)  # type: ignore[misc]
+    assert isinstance(event, Event)
+    assert (event.type, event.subject, event.data) == ("backup.failed", "9%25", EVENT["data"])
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "phase", "text"),
+    [
+        ("checkin.backup", b"", Phase.DONE, ""),
+        ("checkin.backup", b"12 GB\n", Phase.DONE, "12 GB"),
+        ("checkin.backup.start", b"", Phase.STARTED, ""),
+        ("checkin.backup.fail", b"no space", Phase.FAILED, "no space"),
+        ("checkin.backup.1", b"{}", Phase.FAILED, "{}"),
+        ("checkin.backup", {**EVENT, "data": {"status": "failed", "summary": "x"}}, "failed", "x"),
+        ("checkin.backup.0", EVENT, Phase.DONE, "no space"),
+        ("checkin", {**EVENT, "subject": "backup"}, Phase.DONE, "no space"),
+    ],
+)
+def test_a_check_in(key: str, body: Any, phase: str, text: str) -> None:
+    """Its key names it, and may say how it went; the body is in words, or a CloudEvent."""
+    assert read(key, body, STRUCTURED) == CheckIn("backup", Phase(phase), NOW, text)
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "reason"),
+    [
+        ("alert.x", b"words", "content-type: must be application/cloudevents+json"),
+        ("alert.x", {"specversion": "0.3"}, "specversion: "),
+        ("alert.x", {**EVENT, "id": ""}, "id: "),
+        ("alert.x", [EVENT, {}], "[1].specversion: "),
+        ("alert.x", b" " * (LARGEST + 1), "body: may have 1000000 bytes"),
+        ("checkin", b"", "routing key: must name the check-in"),
+        ("checkin.a.maybe", b"", "status: must be one of start"),
+        ("checkin.a.b.c", b"", "routing key: must be alert.ANYTHING"),
+        ("alerts.x", EVENT, "routing key: must be alert.ANYTHING"),
+    ],
+)
+def test_what_will_not_do_is_named(key: str, body: Any, reason: str) -> None:
+    """The field and the reason, as over HTTP."""
+    with pytest.raises(BadInput) as caught:
+        read(key, body)
+    assert reason in str(caught.value)
+
+
+@given(
+    st.sampled_from(["alert.x", "checkin.x", "checkin", "checkin.x.fail"]),
+    st.binary(max_size=200) | st.just(json.dumps(EVENT).encode()),
+    st.sampled_from([STRUCTURED, BATCH, "", "text/plain", "application/json"]),
+    st.dictionaries(st.sampled_from(["ce-id", "ce-type", "ce-specversion", "x"]), st.text()),
+)
+def test_whatever_comes(key: str, body: bytes, kind: str, headers: dict[str, str]) -> None:
+    """It is read, or refused with a reason: nothing else."""
+    try:
+        read(key, body, kind, **headers)
+    except BadInput:
+        return
