@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from alerts import AlertSettings, load_alerts
+from alerts.settings import parse_alerts
 from baton.errors import SettingsError
 from baton.extensions import installed
 from baton.server import Server
@@ -36,6 +39,23 @@ def test_example_of_alerts() -> None:
     """examples/alerts.toml loads, and shows the defaults that it claims to show."""
     shown = load_alerts(EXAMPLES / "alerts.toml")
     assert shown == AlertSettings(channel=shown.channel)
+
+
+def test_what_the_examples_leave_out() -> None:
+    """What is commented out in an example loads too, as it stands there."""
+    alerts = parse_alerts(uncommented(EXAMPLES / "alerts.toml"))
+    assert [(probe.kind, probe.host) for probe in alerts.probe] == [
+        ("http", None),
+        ("command", "web-1.example.com"),
+    ]
+    agent = tomllib.loads(uncommented(EXAMPLES / "agent.toml"))
+    checks = AgentSettings.model_validate({"checks": agent["checks"]}).checks
+    assert checks[alerts.probe[1].command or ""].timeout == 10.0
+
+
+def uncommented(file: Path) -> str:
+    """What `file` says without the marks before its tables and keys."""
+    return re.sub(r"(?m)^# (?=\[|\w+ = )", "", file.read_text())
 
 
 def test_example_of_an_agent() -> None:
