@@ -100,11 +100,16 @@ def replay(
 
 
 def differ(
-    old: AlertSettings, new: AlertSettings, recorded: Sequence[Recorded], within: float = 60.0
+    old: AlertSettings,
+    new: AlertSettings,
+    recorded: Sequence[Recorded],
+    *,
+    within: float = 60.0,
+    after: float = 3600.0,
 ) -> Difference:
-    """Which messages would differ. Two that say the same, at most `within` seconds apart, do
-    not."""
-    before, now = replay(old, recorded), replay(new, recorded)
+    """Which messages would differ, up to `after` seconds past the end. Two that say the same, at
+    most `within` seconds apart, do not."""
+    before, now = replay(old, recorded, after), replay(new, recorded, after)
     left = list(now)
     gone = []
     for said in before:

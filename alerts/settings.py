@@ -249,8 +249,18 @@ class AlertSettings(Waits):
 
 def load_alerts(file: Path) -> AlertSettings:
     """The settings in `file`. Raises SettingsError that names the file, the line and the reason."""
+    return read_alerts(text_of(file), str(file))
+
+
+def read_alerts(text: str, file: str) -> AlertSettings:
+    """The settings that `text` holds. Raises SettingsError, as `load_alerts` does."""
+    return parse_alerts(text, file)
+
+
+def text_of(file: Path) -> str:
+    """What `file` says. Raises SettingsError."""
     try:
-        text = file.read_text()
+        return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise SettingsError(
@@ -259,7 +269,6 @@ def load_alerts(file: Path) -> AlertSettings:
             problem=f"it cannot be read ({reason})",
             must="a text file that this user may read",
         ) from None
-    return parse_alerts(text, str(file))
 
 
 def parse_alerts(text: str, file: str = "alerts.toml") -> AlertSettings:

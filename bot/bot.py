@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ from baton.extensions import Commands
 from baton.messages import Discover, new_id, now
 from bot.alerting import Keeper, Monitor, Probing, Showing
 from bot.alerting.intake import Reception
+from bot.alerting.reloading import Reloading
 from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.front import Front
@@ -108,10 +110,12 @@ class Bot:
         *,
         front: str,
         eyes: Mapping[str, Callable[[], bool]] = MappingProxyType({}),
+        file: Path | None = None,
         steady: Steady | None = None,
     ) -> Keeper:
         """Have alerts kept by `settings` and shown in the front end called `front`, from the start
-        of this bot on. `eyes` are links of ours beside the bus, each with whether it is up."""
+        of this bot on. `eyes` are links of ours beside the bus, each with whether it is up; `file`
+        is where the settings are from, if they can be read again."""
         self.keeper = Keeper(
             settings,
             self.store.alerts,
@@ -126,6 +130,8 @@ class Bot:
         self.teller.closed = self.keeper.ended
         self.timekeeper.observe = self._scheduled
         self.desk.keeper = self.keeper
+        if file is not None:
+            self.desk.reloading = Reloading(self.keeper, file, self.store, self.name)
         return self.keeper
 
     async def start(self) -> None:
@@ -137,6 +143,8 @@ class Bot:
             self._task(self.leader.run(), "leadership"),
             self._task(self._follow(), "following"),
         ]
+        if self.desk.reloading is not None:
+            self._always.append(self._task(self.desk.reloading.follow(), "reloading"))
 
     async def failed(self) -> NoReturn:
         """Wait until a part of the bot ends by an error of ours, and raise that error.
@@ -178,6 +186,7 @@ class Bot:
             await probing.run()
 
         self._leading.append(self._task(keeper.run(), "alerting"))
+        self._leading.append(self._task(keeper.recording.run(), "recording"))
         self._leading.append(self._task(probe(), "probing"))
 
     async def _end(self) -> None:

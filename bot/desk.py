@@ -30,6 +30,7 @@ from bot.store.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from bot.alerting import Keeper
+    from bot.alerting.reloading import Reloading
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +66,8 @@ class Desk:
         """Called when schedules have changed."""
         self.keeper: Keeper | None = None
         """Who keeps alerts, if anybody does."""
+        self.reloading: Reloading | None = None
+        """Who reads the settings of alerts again, if they are from a file."""
         self.asked: Counter[str] = Counter()
         """How many asks came here, by verdict."""
 

@@ -8,17 +8,13 @@ import signal
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
 from pydantic import SecretStr
 
 from alerts import load_alerts
 from baton.channel import Link, connect
-from baton.errors import SettingsError
 from baton.extensions import Commands, installed
-from bot.alerting import Keeper
 from bot.alerting.command import ALERTS
 from bot.bot import Bot
 from bot.jobs import Place
@@ -30,8 +26,6 @@ from bot.watched import watched
 
 if TYPE_CHECKING:
     from bot.web.server import Web
-
-log = structlog.get_logger(__name__)
 
 SWITCH = 0.0005
 """Seconds for which a thread of the database may keep the interpreter from the one that answers."""
@@ -71,8 +65,10 @@ async def serve(settings: BotSettings) -> None:
         chat = _slack(settings, bot)
         if file is not None and alerts is not None:
             eyes = {"Slack": lambda: chat.link is Link.UP}
-            keeper = bot.alert(alerts, front=chat.front.name, eyes=eyes)
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, keeper, file)
+            bot.alert(alerts, front=chat.front.name, eyes=eyes, file=file)
+            reloading = bot.desk.reloading
+            if reloading is not None:
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.tried)
         stack.push_async_callback(chat.close)
         bot.show_in(chat.front)
         bot.desk.people[chat.front.name] = chat.people
@@ -85,14 +81,6 @@ async def serve(settings: BotSettings) -> None:
             stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN)
         await watched(bot, stopped.wait())
-
-
-def _reload(keeper: Keeper, file: Path) -> None:
-    """Go by what `file` says now. If it will not do, what was said before stays."""
-    try:
-        keeper.reload(load_alerts(file))
-    except SettingsError as error:
-        log.error("alerts stay as they were", reason=str(error))
 
 
 def _listening(settings: BotSettings) -> Web | None:

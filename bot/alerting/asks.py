@@ -60,8 +60,14 @@ class Seen(_Ask):
     kind: Literal["seen"] = "seen"
     lines: tuple[str, ...]
 
+    @property
+    def observations(self) -> list[Observation]:
+        """What was seen, in the order of time. Raises UsageError."""
+        return replay.read(self.lines)
 
-Ask = Acknowledge | Quiet | Speak | Try | Seen
+
+Wish = Acknowledge | Quiet | Speak | Try
+Ask = Wish | Seen
 _ANY: TypeAdapter[Ask] = TypeAdapter(Annotated[Ask, Field(discriminator="kind")])
 
 
@@ -75,7 +81,7 @@ def read(data: object) -> Ask:
     return _ANY.validate_python(data)
 
 
-def done(engine: Engine, ask: Ask) -> Changes:
+def done(engine: Engine, ask: Wish) -> Changes:
     """Do it; what to write down beyond what the engine will say. Raises UsageError if it cannot be
     done any more."""
     if isinstance(ask, Acknowledge):
@@ -85,9 +91,6 @@ def done(engine: Engine, ask: Ask) -> Changes:
         engine.silence(meant, ask.seconds, ask.by, ask.reason, ask.at, ask.key)
     elif isinstance(ask, Speak):
         engine.unsilence(ask.id, ask.at)
-    elif isinstance(ask, Seen):
-        for observation in replay.read(ask.lines):
-            engine.observe(observation)
     else:
         content = AlertContent(
             f"{ask.by} tries whether alerts can be told here: they can", "resolved"

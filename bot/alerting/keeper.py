@@ -16,10 +16,12 @@ from datetime import datetime
 import structlog
 
 from alerts import AlertSettings, Changes, Engine, Steady
+from alerts.replay import Gap, Sighting
 from alerts.sample import Observation
 from baton.errors import UsageError
 from baton.messages import Heartbeat, Pong, now
 from bot.alerting.asks import Ask, Seen, done, read
+from bot.alerting.recording import Recording
 from bot.alerting.seeing import beat, results, scheduled, sign
 from bot.alerting.showing import Showing
 from bot.jobs import Job, RunRecord
@@ -72,6 +74,9 @@ class Keeper:
         """Called when the settings are others."""
         self.rounds = 0
         """How often it has decided."""
+        self.recording = Recording(lambda: self.settings.recording, clock)
+        """Keeps what the engine is told, if that is wanted."""
+        self._sees: dict[str, bool] = {}
         self._unwritten = Changes()
         self._done: list[int] = []
         self._seen: deque[Observation] = deque(maxlen=MOST_WAITING)
@@ -157,9 +162,11 @@ class Keeper:
                 continue
             at = self._steady.now()
             engine = Engine.restore(self.settings, rows, at)
+            self._sees = {}
             engine.blind(STARTING, at)
             self._look(engine, at)
             engine.seeing(STARTING, at)
+            self.recording.add(Gap(at))
             log.info("alerts are watched", watched=len(rows.watches), firing=len(rows.episodes))
             return engine
 
@@ -172,6 +179,7 @@ class Keeper:
                 log.warning("the bot stood still", seconds=round(at - due, 1))
                 engine.blind(STALLED, due)
                 engine.seeing(STALLED, at)
+                self.recording.add(Gap(at))
             if not await self._round(engine, at):
                 return
             await asyncio.sleep(EVERY)
@@ -185,9 +193,8 @@ class Keeper:
         """Decide, write, show; whether this bot still leads."""
         self._look(engine, at)
         while self._seen:
-            seen = self._seen.popleft()
             try:
-                engine.observe(seen)
+                self._observe(engine, self._seen.popleft())
             except UsageError as error:
                 log.warning("what was seen is not known", reason=str(error))
         try:
@@ -206,10 +213,10 @@ class Keeper:
         except DatabaseUnavailable as error:
             log.warning("alerts wait for the database", error=str(error))
             self._stale = True
-            engine.blind(DATABASE, at)
+            self._see(engine, DATABASE, False, at)
             await asyncio.sleep(RETRY_AFTER)
         else:
-            engine.seeing(DATABASE, self._steady.now())
+            self._see(engine, DATABASE, True, self._steady.now())
         self.rounds += 1
         return True
 
@@ -223,13 +230,25 @@ class Keeper:
                 if isinstance(ask, Seen) and engine.blind_since is not None:
                     continue  # nothing moves: it waits in the database
                 self._done.append(number)
-                self._unwritten = self._unwritten.merged(done(engine, ask))
+                if isinstance(ask, Seen):
+                    for seen in ask.observations:
+                        self._observe(engine, seen)
+                else:
+                    self._unwritten = self._unwritten.merged(done(engine, ask))
             except (UsageError, ValueError) as error:
                 log.warning("what was asked cannot be done", ask=number, reason=str(error))
 
+    def _observe(self, engine: Engine, seen: Observation) -> None:
+        """The engine is told. Raises UsageError, as it does."""
+        engine.observe(seen)
+        self.recording.add(seen)
+
     def _look(self, engine: Engine, at: float) -> None:
         for what, sees in self.eyes.items():
-            if sees():
-                engine.seeing(what, at)
-            else:
-                engine.blind(what, at)
+            self._see(engine, what, sees(), at)
+
+    def _see(self, engine: Engine, what: str, sees: bool, at: float) -> None:
+        (engine.seeing if sees else engine.blind)(what, at)
+        if self._sees.get(what) is not sees:
+            self._sees[what] = sees
+            self.recording.add(Sighting(what, sees, at))

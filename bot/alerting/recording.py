@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 EVERY = 1.0
 """Seconds between two writings: kill -9 loses what was seen in the last one."""
+LAST_WITHIN = 5.0
+"""Seconds to write what is left when it ends."""
 MOST_WAITING = 100_000
 """Lines that wait at most for a slow disk: of more the oldest are lost."""
 SUFFIX = ".jsonl"
@@ -39,7 +41,7 @@ class Recording:
         self._waiting: deque[Recorded] = deque(maxlen=MOST_WAITING)
         self._lost = 0
         self._failing = False
-        self._writing = False
+        self._writing: asyncio.Task[None] | None = None
         self._day: tuple[Path, date] | None = None
 
     def add(self, seen: Recorded) -> None:
@@ -53,25 +55,27 @@ class Recording:
         try:
             while True:
                 await asyncio.sleep(EVERY)
-                some, table = self._taken(), self._table()
-                if some and table is not None:
-                    # a thread of its own: a disk may hang
-                    self._writing = True
-                    await asyncio.to_thread(self._write, table, some)
-                    self._writing = False
+                await self._flush()
         finally:
-            table = self._table()
-            if table is not None and not self._writing:
-                self._write(table, self._taken())
+            try:
+                async with asyncio.timeout(LAST_WITHIN):
+                    await self._flush()
+            except TimeoutError:
+                log.warning("what was seen last is not recorded: its disk takes too long")
 
-    def _taken(self) -> list[Recorded]:
-        some = list(self._waiting)
-        self._waiting.clear()
-        return some
+    async def _flush(self) -> None:
+        while True:
+            if self._writing is not None:
+                await asyncio.shield(self._writing)
+                self._writing = None
+            some, table = list(self._waiting), self._table()
+            self._waiting.clear()
+            if not some or table is None:
+                return
+            # by a thread: a disk may hang
+            self._writing = asyncio.create_task(asyncio.to_thread(self._write, table, some))
 
     def _write(self, table: RecordingTable, some: Sequence[Recorded]) -> None:
-        if not some:
-            return
         today = self._clock().date()
         try:
             append(table.folder / f"{today}{SUFFIX}", some)
@@ -121,7 +125,7 @@ def recording(folder: Path, name: str = "") -> Path:
     there are: nothing else in the file system can be named."""
     there = recordings(folder)
     if not there:
-        raise UsageError(f"Nothing is recorded in {folder} yet.")
+        raise UsageError(f"Nothing is recorded in {folder} on this machine yet.")
     wanted = name.removesuffix(SUFFIX) + SUFFIX if name else there[-1]
     if wanted not in there:
         shown = ", ".join(one.removesuffix(SUFFIX) for one in there)

@@ -99,7 +99,7 @@ async def test_a_disk_that_will_not_is_said_once_and_is_not_in_the_way(tmp_path:
         async with Writer(folder) as writer:
             for number in range(3):
                 writer.add(seen(number))
-                await until(lambda: not writer._waiting and not writer._writing)
+                await until(lambda: not writer._waiting and writer._writing is None)
             folder.unlink()
             writer.add(seen(9))
             await until(lambda: folder.exists() and held(folder) == [seen(9)])

@@ -8,37 +8,147 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+import bot.alerting.reloading
+from alerts import load_alerts
+from bot.bot import Bot
 from bot.doctor.bot import alerts_file
 from bot.doctor.finding import Mark
-from bot.serve import _reload
+from bot.policy import EnvironmentTable, Policy
+from bot.store import Store
 from tests.alerting.world import CHANNEL, Watchers, quick
 from tests.bot.world import Stage
+from tests.support.wait import until
 
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(bot.alerting.reloading, "EVERY", 0.02)
     with quick(monkeypatch):
         yield
 
 
+class Reader(Watchers):
+    """Watchers whose bots read a file of their own."""
+
+    def __init__(self, stage: Stage, file: Path) -> None:
+        super().__init__(stage)
+        self.file = file
+        file.write_text(f'channel = "{CHANNEL}"\ngroup_wait = "30s"\n')
+
+    def alert(self, made: Bot) -> None:
+        made.alert(
+            load_alerts(self.file),
+            front=self.front.name,
+            file=self.file,
+            steady=self.clock.steady,
+        )
+
+
+def channel_of(made: Bot) -> str:
+    assert made.keeper is not None
+    if made.keeper.engine is not None:
+        assert made.keeper.engine.settings is made.keeper.settings
+    return made.keeper.settings.channel
+
+
+BAD = 'channel = "C_NEW"\n\n[flapping]\nhigh = "often"\n'
+
+
 async def test_read_again(stage: Stage, tmp_path: Path) -> None:
     """A good file is gone by at once; of a bad one the log says file, line and reason."""
-    world = Watchers(stage)
+    world = Reader(stage, tmp_path / "alerts.toml")
     made = await world.bot()
-    keeper = made.keeper
-    assert keeper is not None
-    assert keeper.engine is not None
-    file = tmp_path / "alerts.toml"
-    file.write_text('channel = "C_NEW"\n\n[flapping]\nhigh = "often"\n')
+    reloading = made.desk.reloading
+    assert reloading is not None
+    world.file.write_text(BAD)
     with capture_logs() as logs:
-        _reload(keeper, file)
+        assert reloading.tried() != ""
     (entry,) = [one for one in logs if one["log_level"] == "error"]
     assert entry["event"] == "alerts stay as they were"
-    assert f"{file}, line 4" in entry["reason"]
-    assert keeper.engine.settings.channel == CHANNEL
-    file.write_text('channel = "C_NEW"\n')
-    _reload(keeper, file)
-    assert keeper.engine.settings.channel == keeper.settings.channel == "C_NEW"
+    assert f"{world.file}, line 4" in entry["reason"]
+    assert channel_of(made) == CHANNEL
+    world.file.write_text('channel = "C_NEW"\n')
+    assert reloading.tried() == ""
+    assert channel_of(made) == "C_NEW"
+
+
+async def test_whoever_asks_hears_what_came_of_it(stage: Stage, tmp_path: Path) -> None:
+    """/alerts reload: of a bad file its line and the reason, and all stays; a good one is gone by
+    at once, and what is in it is said, so that it can be seen to be the right one."""
+    world = Reader(stage, tmp_path / "alerts.toml")
+    made = await world.bot()
+    world.file.write_text(BAD)
+    reply = await stage.ask(made, "/alerts reload")
+    assert not reply.ok
+    assert f"{world.file}, line 4" in reply.text
+    assert "All stays as it was." in reply.text
+    assert channel_of(made) == CHANNEL
+    world.file.write_text('channel = "C_NEW"\n[[checkin]]\nname = "backup"\nevery = "1h"\n')
+    reply = await stage.ask(made, "/alerts reload")
+    assert reply.ok
+    assert reply.text == (f"From now on this goes by {world.file}: told in C_NEW, 1 check-in.")
+    assert channel_of(made) == "C_NEW"
+
+
+async def test_who_may_not_change_what_is_told(stage: Stage, tmp_path: Path) -> None:
+    """It changes what is told of every environment: only whom a rule allows in all of them may."""
+    world = Reader(stage, tmp_path / "alerts.toml")
+    policy = Policy((), {"prod": EnvironmentTable(protected=True)})
+    made = await world.bot(policy=policy)
+    await world.agent(made, "web-1")
+    world.file.write_text('channel = "C_NEW"\n')
+    reply = await stage.ask(made, "/alerts reload")
+    assert not reply.ok
+    assert 'commands = ["alerts"]' in reply.text
+    assert channel_of(made) == CHANNEL
+
+
+async def test_every_bot_reads_its_own(stage: Stage, store: Store, tmp_path: Path) -> None:
+    """Whichever is asked, the one that leads goes by its file too, and the reply says so."""
+    world = Reader(stage, tmp_path / "leads.toml")
+    first = await world.bot()
+    other = Reader(stage, tmp_path / "other.toml")
+    second = await stage.bot(before=other.alert)
+    for file in (world.file, other.file):
+        file.write_text('channel = "C_NEW"\n')
+    reply = await stage.ask(second, "/alerts reload")
+    assert reply.text.endswith("So do the other bots.")
+    assert reply.ok
+    assert channel_of(first) == channel_of(second) == "C_NEW"
+    world.file.write_text(BAD)
+    other.file.write_text('channel = "C_NEWER"\n')
+    reply = await stage.ask(second, "/alerts reload")
+    assert not reply.ok
+    assert f"{world.file}, line 4" in reply.text
+    assert "(the one that leads)" in reply.text
+    assert (channel_of(first), channel_of(second)) == ("C_NEW", "C_NEWER")
+    # and one that is asked and leads does not wait for the others, who hear of it all the same
+    for file in (world.file, other.file):
+        file.write_text('channel = "C_LAST"\n')
+    assert (await stage.ask(first, "/alerts reload")).ok
+    await until(lambda: channel_of(second) == "C_LAST")
+
+
+async def test_one_that_leads_and_does_not_answer_is_named(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks waits a moment for it, and then reads that it is not known."""
+    monkeypatch.setattr(bot.alerting.reloading, "ANSWERED_WITHIN", 0.1)
+    world = Reader(stage, tmp_path / "alerts.toml")
+    first = await stage.bot()
+    await until(lambda: first.leader.leading)
+    second = await stage.bot(before=world.alert)
+    reply = await stage.ask(second, "/alerts reload")
+    assert "has not said yet" in reply.text
+
+
+async def test_without_a_file(stage: Stage) -> None:
+    """The demo's alerts are built in: there is nothing to read."""
+    made = await Watchers(stage).bot()
+    for words in ("reload", "replay"):
+        reply = await stage.ask(made, f"/alerts {words}")
+        assert not reply.ok
+        assert "no alerts.toml" in reply.text
 
 
 def test_the_doctor_reads_it(tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""Trial: a recording, decided by two alerts.toml, and the messages that differ.
+
+It takes the processor for as long as it takes. So a bot has it done by a program of its own, which
+may take a while and can be ended: `tried` starts `python -m alerts.trial RECORDING` with both texts
+on its standard input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alerts.changes import dump, load
+from alerts.replay import Said, differ, salvaged
+from alerts.settings import AlertSettings, parse_alerts
+from baton.errors import BatonError
+
+NICE = 10
+MOST_MEMORY = 2 * 2**30
+"""Bytes that such a program may take: some three million records."""
+
+
+class TrialFailed(BatonError):
+    """The recording {file} was not decided again: {reason}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A message: when (steady seconds), where, and what it says."""
+
+    at: float
+    channel: str
+    state: str
+    title: str
+    mention: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Of `seen` records, and `torn` lines that cannot be read, came `same` messages either way;
+    `gone` only by the old settings, `new` only by the new ones."""
+
+    seen: int
+    torn: int
+    same: int
+    gone: tuple[Spoken, ...]
+    new: tuple[Spoken, ...]
+
+    @property
+    def summary(self) -> str:
+        """In a sentence."""
+        torn = f" ({self.torn} lines cannot be read)" if self.torn else ""
+        of = f"Of {self.seen:,} records{torn}"
+        if not (self.gone or self.new):
+            return f"{of} no message would differ: {self.same} stay as they are"
+        return f"{of}: {len(self.gone)} messages would go, {len(self.new)} come, {self.same} stay"
+
+
+def trial(file: Path, old: AlertSettings, new: AlertSettings) -> Trial:
+    """Decide the recording in `file` by both. Raises TrialFailed if it cannot be read."""
+    try:
+        with file.open(errors="replace") as lines:
+            recorded, torn = salvaged(lines)
+    except OSError as error:
+        raise TrialFailed(file=file, reason=error.strerror or str(error)) from None
+    # a recording that ends is no silence of all servers
+    found = differ(old, new, recorded, after=0.0)
+    return Trial(len(recorded), torn, found.same, _spoken(found.gone), _spoken(found.new))
+
+
+async def tried(file: Path, old: str, new: str, seconds: float) -> Trial:
+    """As `trial`, by a program of its own and by the texts of both alerts.toml. Raises TrialFailed,
+    also after so many seconds."""
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", __name__, str(file)), stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            out, err = await program.communicate(json.dumps([old, new]).encode())
+    except TimeoutError:
+        reason = f"that takes longer than {seconds:g} s: baton alerts replay has no such limit"
+        raise TrialFailed(file=file.name, reason=reason) from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            program.kill()
+        await program.wait()
+    if program.returncode:
+        last = err.decode(errors="replace").strip().rpartition("\n")[2]
+        raise TrialFailed(file=file.name, reason=last or f"exit code {program.returncode}")
+    return load(Trial, json.loads(out))
+
+
+def main(words: Sequence[str]) -> None:
+    """What `tried` starts."""
+    os.nice(NICE)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    old, new = (parse_alerts(text) for text in json.load(sys.stdin))
+    try:
+        found: dict[str, Any] = dump(trial(Path(words[0]), old, new))
+    except MemoryError:
+        sys.exit("it takes too much memory: baton alerts replay has no such limit")
+    json.dump(found, sys.stdout)
+
+
+def _spoken(said: Sequence[Said]) -> tuple[Spoken, ...]:
+    return tuple(
+        Spoken(
+            one.at,
+            one.bulletin.channel,
+            one.bulletin.content.state,
+            one.bulletin.content.title,
+            one.bulletin.content.mention,
+        )
+        for one in said
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

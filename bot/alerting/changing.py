@@ -1,0 +1,114 @@
+"""`/alerts reload` and `/alerts replay`: other settings, and what they would change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alerts import AlertSettings
+from alerts.settings import read_alerts, text_of
+from alerts.trial import Spoken, Trial, tried
+from baton.errors import BatonError, UsageError
+from baton.outcome import Answer, named
+from bot.alerting.recording import recording
+from bot.alerting.reloading import Heard, Reloading
+from bot.alerting.visit import Visit
+from bot.front import Reply
+from bot.store.errors import DatabaseUnavailable
+
+PATIENCE = 120.0
+"""Seconds that a replay may take. Whoever waits for it is told later."""
+SHOWN = 30
+"""Messages that are shown of those that differ."""
+
+
+async def reload(visit: Visit, words: Sequence[str]) -> Reply:
+    """Go by what alerts.toml says now, in every bot. Raises UsageError."""
+    reloading = _reloading(visit)
+    refusal = await visit.refused(visit.environments)
+    if refusal is not None:
+        return refusal
+    try:
+        settings = reloading.again()
+    except BatonError as error:
+        return Reply(f"{error} All stays as it was.", ok=False)
+    said = f"From now on this goes by {reloading.file}: {summary(settings)}."
+    try:
+        heard = await reloading.everywhere()
+    except DatabaseUnavailable as error:
+        return Reply(f"{said} The other bots were not told: {error}", ok=False)
+    problems = [problem for problem in heard.problems.values() if problem]
+    return Reply(f"{said} {_others(heard, reloading.name)}".strip(), ok=not problems)
+
+
+async def replay(visit: Visit, words: Sequence[str]) -> Reply:
+    """Show which messages would differ by what alerts.toml says now. Raises UsageError."""
+    reloading = _reloading(visit)
+    table = visit.keeper.settings.recording
+    if table is None:
+        raise UsageError("Nothing is recorded: alerts.toml has no [recording] with a folder.")
+    file = recording(table.folder, words[0] if words else "")
+    if reloading.trying.locked():
+        raise UsageError("Another replay is under way: ask again when it is over.")
+    await visit.desk.audit(visit.ask, "answered")
+    try:
+        new = text_of(reloading.file)
+        read_alerts(new, str(reloading.file))
+        async with reloading.trying:
+            found = await tried(file, reloading.text, new, PATIENCE)
+    except BatonError as error:
+        return Reply(str(error), ok=False)
+    same = new == reloading.text
+    return Reply(answer=answer(found, file, "alerts.toml is as it was read: " if same else ""))
+
+
+def answer(found: Trial, file: Path, before: str = "") -> Answer:
+    """What is told of `found`, which was found in `file`."""
+    differing = sorted(
+        [(one, "no more") for one in found.gone] + [(one, "new") for one in found.new],
+        key=lambda pair: (pair[0].at, pair[1]),
+    )
+    rows = tuple(_row(one, verdict) for one, verdict in differing[:SHOWN])
+    summary = f"{file.stem}: {before}{found.summary}"
+    if len(differing) > SHOWN:
+        summary += f"; the first {SHOWN}"
+    return Answer(summary, ("at (UTC)", "", "where", "what"), rows)
+
+
+def summary(settings: AlertSettings) -> str:
+    """What there is in `settings`, for who wants to see whether they are the right ones."""
+    counts = [
+        (len(settings.route), "route"),
+        (len(settings.probe), "probe"),
+        (len(settings.checkin), "check-in"),
+        (len(settings.maintenance), "maintenance window"),
+    ]
+    parts = [f"{count} {name}{'s' * (count > 1)}" for count, name in counts if count]
+    return ", ".join([f"told in {named(settings.channels)}", *parts])
+
+
+def _reloading(visit: Visit) -> Reloading:
+    if visit.desk.reloading is None:
+        raise UsageError("This bot was given no alerts.toml: what it watches cannot be changed.")
+    return visit.desk.reloading
+
+
+def _row(one: Spoken, verdict: str) -> tuple[str, ...]:
+    mention = f" {one.mention}" if one.mention else ""
+    at = f"{datetime.fromtimestamp(one.at, UTC):%m-%d %H:%M:%S}"
+    return (at, verdict, one.channel, f"{one.state}: {one.title}{mention}")
+
+
+def _others(heard: Heard, name: str) -> str:
+    """What the bots beside the one called `name` say."""
+    if not heard.leader:
+        return "No bot leads just now: the next one that does will go by its own."
+    if heard.leader not in heard.problems:
+        return "The bot that leads has not said yet that it does so too: its log will."
+    others = {bot: problem for bot, problem in heard.problems.items() if bot != name}
+    refused = [f"{bot} refuses its own: {problem}" for bot, problem in others.items() if problem]
+    if refused:
+        lead = "the one that leads" if heard.problems[heard.leader] else "not the one that leads"
+        return f"But {'; '.join(refused)} All stays as it was there ({lead})."
+    return "So do the other bots." if others else ""

@@ -1,0 +1,103 @@
+"""Reloading: alerts.toml, read again while the bot runs: on SIGHUP, and when anybody asks for it.
+
+What will not do is refused, and what was in force stays. Each of several bots has a file of its
+own; whoever is asked tells the others by way of the database, and they say what came of it there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from alerts import AlertSettings
+from alerts.settings import read_alerts, text_of
+from baton.errors import SettingsError
+from bot.alerting.keeper import Keeper
+from bot.leader import LEASE
+from bot.store import Store
+from bot.store.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+EVERY = 1.0
+"""Seconds between two looks whether anybody asked for it."""
+ANSWERED_WITHIN = 2.0
+"""Seconds for which the bot that leads is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the bots said: of each what is wrong with its file, or nothing. `leader` is which of
+    them leads, empty if none does; it may not be among them yet."""
+
+    problems: Mapping[str, str]
+    leader: str
+
+
+class Reloading:
+    """Reads `file` for `keeper`. `name` is this bot's; `text` what the settings were read from that
+    are gone by now. A SettingsError says file, line and reason."""
+
+    def __init__(self, keeper: Keeper, file: Path, store: Store, name: str) -> None:
+        self.file = file
+        self.text = text_of(file)
+        self.name = name
+        self.trying = asyncio.Lock()
+        """Held by whoever tries what other settings would change: one at a time."""
+        self._keeper = keeper
+        self._store = store
+        self._answered = 0
+
+    def again(self) -> AlertSettings:
+        """Go by what the file says now. Raises SettingsError; then all stays as it was."""
+        text = text_of(self.file)
+        settings = read_alerts(text, str(self.file))
+        self._keeper.reload(settings)
+        self.text = text
+        return settings
+
+    def tried(self) -> str:
+        """Go by what the file says now; what is wrong with it, if all stays as it was."""
+        try:
+            self.again()
+        except SettingsError as error:
+            log.error("alerts stay as they were", reason=str(error))
+            return str(error)
+        return ""
+
+    async def everywhere(self) -> Heard:
+        """Have the other bots read theirs too, once ours was. Raises DatabaseUnavailable."""
+        readings = self._store.readings
+        number = self._answered = await readings.ask()
+        await readings.say(self.name, number)
+        leader = await self._store.leases.holder(LEASE)
+        said = await readings.said(number)
+        try:
+            async with asyncio.timeout(ANSWERED_WITHIN):
+                while leader and leader not in said:
+                    await asyncio.sleep(0.1)
+                    said = await readings.said(number)
+        except TimeoutError:
+            log.warning("the bot that leads has not read its alerts yet", leader=leader)
+        return Heard(said, leader)
+
+    async def follow(self) -> None:
+        """Read ours whenever another bot was asked to, until cancelled."""
+        readings = self._store.readings
+        first = True
+        while True:
+            try:
+                number = await readings.last()
+                if number > self._answered:
+                    # at the start the file has just been read
+                    problem = "" if first else self.tried()
+                    await readings.say(self.name, number, problem)
+                    self._answered = number
+                first = False
+            except DatabaseUnavailable as error:
+                log.warning("cannot see whether alerts are to be read again", error=str(error))
+            await asyncio.sleep(EVERY)
