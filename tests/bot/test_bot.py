@@ -165,11 +165,11 @@ async def test_two_bots_of_one_name_are_two(stage: Stage) -> None:
 
 async def test_a_stop_hands_over_at_once(stage: Stage) -> None:
     """An update of the software costs no lease."""
-    first = await stage.bot(lease=30.0)
+    first = await stage.bot(lease=300.0)
     await until(lambda: first.leader.leading)
     await first.stop()
-    second = await stage.bot(lease=30.0)
-    await until(lambda: second.leader.leading, 2)
+    second = await stage.bot(lease=300.0)
+    await until(lambda: second.leader.leading)
 
 
 async def test_a_front_end_that_comes_later_is_served(stage: Stage) -> None:

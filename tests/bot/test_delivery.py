@@ -304,7 +304,7 @@ async def test_two_bots_one_of_them_stalled_post_once(store: Store) -> None:
     await until(lambda: first.front.calls == ["post"])
     second = Desk(store, first.front)
     second.job = first.job
-    second.delivery = Delivery(first.front, store.posts, lambda job: None, claim=0.5)
+    second.delivery = Delivery(first.front, store.posts, lambda job: None, claim=2.0)
     await second.want(first.post())
     await until(lambda: first.front.calls == ["post", "find"])
     asked = time.monotonic()

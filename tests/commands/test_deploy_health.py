@@ -77,7 +77,7 @@ async def test_it_is_given_up_when_its_time_is_up() -> None:
         asked += 1
         return f"problem {asked}"
 
-    found = await persistent(probe, timeout=0.05, interval=0.02, changed=lambda text: None)
+    found = await persistent(probe, timeout=0.5, interval=0.02, changed=lambda text: None)
     assert found == f"problem {asked}"
     assert asked >= 2
 
