@@ -102,7 +102,7 @@ class Agent:
             "deploy.shop": app,
             "deploy.shop.health": {
                 "command": ["sh", "health.sh"],
-                "timeout": 0.3,
+                "timeout": 2.0,
                 "interval": 0.1,
             },
             "deploy.shop.env": {"DISK": str(disk), "WORLD": str(world.folder)},
