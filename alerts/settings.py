@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
+from alerts.channels import check_channels
 from alerts.inhibition import InhibitRule
 from alerts.labels import ALERTNAME
 from alerts.lines import line_of, parsed
@@ -208,6 +209,20 @@ class AlertSettings(Waits):
         return tuple(dict.fromkeys(named))
 
     @property
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Every channel that is named, with its key."""
+        yield "channel", self.channel
+        yield from ((f"board.{at}", channel) for at, channel in enumerate(self.board))
+        for at, table in enumerate(self.route):
+            if table.channel:
+                yield f"route.{at}.channel", table.channel
+
+    @property
+    def everywhere(self) -> tuple[str, ...]:
+        """Every channel in which something is shown."""
+        return tuple(dict.fromkeys((*self.channels, *self.board)))
+
+    @property
     def rules(self) -> tuple[InhibitRule, ...]:
         """What mutes what: a silent server the apps on it and what is looked at from there, a
         gateway its environment's servers."""
@@ -253,8 +268,11 @@ def load_alerts(file: Path) -> AlertSettings:
 
 
 def read_alerts(text: str, file: str) -> AlertSettings:
-    """The settings that `text` holds. Raises SettingsError, as `load_alerts` does."""
-    return parse_alerts(text, file)
+    """The settings that `text` holds, in which channels are named by their ids. Raises
+    SettingsError, as `load_alerts` does."""
+    settings = parse_alerts(text, file)
+    check_channels(settings.named, text, file)
+    return settings
 
 
 def text_of(file: Path) -> str:

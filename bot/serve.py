@@ -65,7 +65,8 @@ async def serve(settings: BotSettings) -> None:
         chat = _slack(settings, bot)
         if file is not None and alerts is not None:
             eyes = {"Slack": lambda: chat.link is Link.UP}
-            bot.alert(alerts, front=chat.front.name, eyes=eyes, file=file)
+            keeper = bot.alert(alerts, front=chat.front.name, eyes=eyes, file=file)
+            keeper.closed = chat.channels.closed
             reloading = bot.desk.reloading
             if reloading is not None:
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.tried)
@@ -76,6 +77,8 @@ async def serve(settings: BotSettings) -> None:
         await chat.start()
         stack.push_async_callback(bot.stop)
         await bot.start()
+        if alerts is not None:
+            chat.channels.closed(alerts.everywhere)  # the log is to have it, even if nobody asks
         if web is not None:
             _answer(web, bot, chat, settings.web.senders)
             stack.push_async_callback(web.stop)

@@ -72,6 +72,8 @@ class Keeper:
         """What decides, while this bot keeps watch."""
         self.reloaded: Callable[[], None] = lambda: None
         """Called when the settings are others."""
+        self.closed: Callable[[Sequence[str]], Mapping[str, str]] = lambda channels: {}
+        """Finds the channels, of those it is given, in which nothing can be told, and why."""
         self.rounds = 0
         """How often it has decided."""
         self.recording = Recording(lambda: self.settings.recording, clock)

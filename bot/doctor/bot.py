@@ -35,7 +35,7 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
         found, alerts = alerts_file(settings.alerts.file)
         yield found
     if not any(key.startswith("slack") for key, _ in missing):
-        for finding in await slack(settings.slack):
+        for finding in await slack(settings.slack, alerts.everywhere if alerts else ()):
             yield finding
     yield await database(settings.database.url.get_secret_value())
     if not settings.bus.urls:

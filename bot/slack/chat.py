@@ -16,6 +16,7 @@ from bot.jobs import Place
 from bot.slack.app import build, slash_names
 from bot.slack.asking import Asking
 from bot.slack.calls import SLACK_API, Calls
+from bot.slack.channels import Channels
 from bot.slack.desk import Desk
 from bot.slack.front import SlackFront
 from bot.slack.identity import Tokens, check_kinds, first_ticket, identify
@@ -61,6 +62,7 @@ class SlackChat(Linked):
         self._beginning: asyncio.Task[None] | None = None
         self._first_ticket = ""
         self.front = SlackFront(self._calls)
+        self.channels = Channels(self._calls, self._tasks)
 
     @property
     def heard(self) -> float | None:

@@ -174,6 +174,19 @@ async def test_what_fires_and_what_fired(stage: Stage) -> None:
     assert [row[2:4] for row in answer.rows] == [("silent web-1 in prod (1)", "firing")]
 
 
+async def test_where_nothing_can_be_told(stage: Stage) -> None:
+    """A channel that the bot was not invited to: /alerts says so, whether anything fires or not."""
+    world = Watchers(stage)
+    made = await firing(world)
+    assert made.keeper is not None
+    made.keeper.closed = lambda channels: dict.fromkeys(channels, "the bot is not in it.")
+    told = f"Nothing can be told in {CHANNEL}: the bot is not in it."
+    answer = (await stage.ask(made, "/alerts")).answer
+    assert answer is not None
+    assert answer.summary == f"1 fire\n{told}"
+    assert (await stage.ask(made, "/alerts staging")).text == f"Nothing fires in staging.\n{told}"
+
+
 async def test_a_test_is_told_where_it_is_asked(stage: Stage) -> None:
     """/alerts test: one post, there."""
     world = Watchers(stage)

@@ -8,7 +8,7 @@ from alerts.settings import load_alerts, parse_alerts
 from baton.errors import SettingsError
 
 GOOD = """\
-channel = "ops"
+channel = "C_OPS"
 group_wait = "10s"
 mention = "@oncall"
 
@@ -17,7 +17,7 @@ prod = "gw-1.example.net"
 
 [[route]]
 match = 'env=prod host=~"web-.*"'
-channel = "web"
+channel = "C_WEB"
 group_by = [
     "env",
     "host",
@@ -25,7 +25,7 @@ group_by = [
 continue = true
 
 [[route]]
-channel = "rest"
+channel = "C_REST"
 
 [[checkin]]
 name = "backup"
@@ -47,13 +47,17 @@ def test_a_whole_file() -> None:
     settings = parse_alerts(GOOD)
     first, second = settings.routes
     assert (first.channel, first.group_by, first.wait, first.go_on) == (
-        "web",
+        "C_WEB",
         ("env", "host"),
         10,
         True,
     )
-    assert (second.channel, second.group_by, second.go_on) == ("rest", ("env", "alertname"), False)
-    assert settings.channels == ("ops", "web", "rest")
+    assert (second.channel, second.group_by, second.go_on) == (
+        "C_REST",
+        ("env", "alertname"),
+        False,
+    )
+    assert settings.channels == ("C_OPS", "C_WEB", "C_REST")
     assert settings.limits()["probe/shop"].down_after == 5
     assert settings.limits()["probe/shop"].up_after == 2
     assert settings.probe[0].identity.title() == "http probe=shop in prod"
@@ -116,6 +120,25 @@ def test_an_error_names_file_line_and_reason(text: str, line: int, reason: str) 
     said = str(caught.value)
     assert said.startswith(f"alerts.toml, line {line}: " if line else "alerts.toml: "), said
     assert reason in said, said
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "name"),
+    [
+        ('channel = "#ops"', 1, "#ops"),
+        ('channel = "C_OPS"\nboard = ["C_OPS", "ops"]', 2, "ops"),
+        ('channel = "C_OPS"\n[[route]]\n[[route]]\nchannel = "web team"', 4, "web team"),
+    ],
+)
+def test_a_channel_is_named_by_its_id(text: str, line: int, name: str, tmp_path: Path) -> None:
+    """A chat posts by a channel's name, but edits by its id only; and names change."""
+    file = tmp_path / "alerts.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_alerts(file)
+    said = str(caught.value)
+    assert said.startswith(f"{file}, line {line}: ")
+    assert f"“{name}” is not the id of a channel" in said
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

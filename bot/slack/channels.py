@@ -1,0 +1,50 @@
+"""Whether the bot is in the channels in which it is to speak unasked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from bot.front import FrontError, Unpostable
+from bot.slack.calls import Calls
+from bot.slack.tasks import Tasks
+
+log = structlog.get_logger(__name__)
+
+AGAIN = 10.0
+"""Seconds for which a look is good."""
+
+
+class Channels:
+    """Looks at channels, through what the bot may read."""
+
+    def __init__(self, calls: Calls, tasks: Tasks) -> None:
+        self._calls = calls
+        self._tasks = tasks
+        self._closed: dict[str, str] = {}
+        self._look_at = 0.0
+
+    def closed(self, channels: Sequence[str]) -> Mapping[str, str]:
+        """Those in which nothing can be said, as far as is known, each with the reason. Nobody
+        waits for Slack here: what has changed is known the next time."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + AGAIN
+            self._tasks.start(self.look(channels))
+        return {one: self._closed[one] for one in channels if one in self._closed}
+
+    async def look(self, channels: Sequence[str]) -> Mapping[str, str]:
+        """Ask Slack for those in which nothing can be said. The log has each once."""
+        for channel in channels:
+            try:
+                await self._calls.read("conversations.history", channel=channel, limit=1)
+            except Unpostable as error:
+                if channel not in self._closed:
+                    log.error("nothing can be told there", channel=channel, reason=str(error))
+                self._closed[channel] = str(error)
+            except FrontError as error:
+                log.info("a channel could not be looked at", channel=channel, reason=str(error))
+            else:
+                self._closed.pop(channel, None)
+        return dict(self._closed)
