@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 
@@ -82,7 +83,8 @@ def _renderers(form: LogFormat, *, colors: bool) -> list[Processor]:
         return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
     if form is LogFormat.JSON:
         return [
-            structlog.processors.dict_tracebacks,
+            # without the variables of each frame, which hold tokens and passwords too
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     return [

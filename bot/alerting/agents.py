@@ -18,7 +18,7 @@ from baton.errors import BatonError, Unroutable
 from baton.exchanges import INPUT, host_key
 from baton.messages import Look, Probe, Probed, now
 from baton.outcome import duration
-from baton.probing import Found
+from baton.probing import SAID, Found
 from baton.words import did_you_mean
 from bot.roster import Roster
 from commands.probes import unknown
@@ -110,7 +110,7 @@ class Agents:
         finally:
             del self._asked[probe.id]
         self._owed.pop(name, None)
-        return Found(said.bad, said.text)
+        return Found(said.bad, said.text[:SAID])
 
     def _saw_since(self, at: datetime) -> bool:
         """Whether our own link has been there all the time since then."""
