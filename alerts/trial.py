@@ -58,11 +58,12 @@ class Trial:
     @property
     def summary(self) -> str:
         """In a sentence."""
-        torn = f" ({self.torn} lines cannot be read)" if self.torn else ""
-        of = f"Of {self.seen:,} records{torn}"
+        torn = f" ({_counted(self.torn, 'line')} cannot be read)" if self.torn else ""
+        of = f"Of {_counted(self.seen, 'record')}{torn}"
         if not (self.gone or self.new):
-            return f"{of} no message would differ: {self.same} stay as they are"
-        return f"{of}: {len(self.gone)} messages would go, {len(self.new)} come, {self.same} stay"
+            return f"{of} no message would differ: {_counted(self.same, 'message')} either way"
+        gone, new = len(self.gone), len(self.new)
+        return f"{of}: {_counted(gone, 'message')} would go, {new} come, {self.same} stay"
 
 
 def trial(file: Path, old: AlertSettings, new: AlertSettings) -> Trial:
@@ -109,6 +110,10 @@ def main(words: Sequence[str]) -> None:
     except MemoryError:
         sys.exit("it takes too much memory: baton alerts replay has no such limit")
     json.dump(found, sys.stdout)
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'s' * (count != 1)}"
 
 
 def _spoken(said: Sequence[Said]) -> tuple[Spoken, ...]:

@@ -1,4 +1,5 @@
-"""The command line: `baton demo | bot | agent | doctor | dead | version`. The composition root.
+"""The command line: `baton demo | bot | agent | doctor | alerts | dead | version`. The composition
+root.
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
 """
@@ -17,6 +18,7 @@ import typer
 
 import bot.lean as _lean  # noqa: F401
 from baton.errors import BatonError, SettingsError
+from bot.cli_alerts import app as alerts_app
 from bot.logs import LogFormat, LogLevel, set_up_logs
 
 EXTRA = (
@@ -43,6 +45,15 @@ dead = typer.Typer(
     help="Look at what nobody could handle, and send it again.", no_args_is_help=True
 )
 app.add_typer(dead, name="dead")
+
+
+@alerts_app.callback()
+def alerts_come_with_the_bot() -> None:
+    """Check an alerts.toml, and what it would have told."""
+    _need_extra("alerts")
+
+
+app.add_typer(alerts_app, name="alerts")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The settings, a TOML file.")

@@ -72,11 +72,11 @@ async def test_what_a_bot_has_seen_tried_by_other_settings(stage: Stage, tmp_pat
     same = (await stage.ask(made, "/alerts replay")).answer
     assert same is not None
     assert same.summary.startswith(f"{now():%Y-%m-%d}: alerts.toml is as it was read: Of ")
-    assert same.summary.endswith("no message would differ: 1 stay as they are")
+    assert same.summary.endswith("no message would differ: 1 message either way")
     world.write("", channel="C_OTHER")
     found = (await stage.ask(made, f"/alerts replay {now():%Y-%m-%d}")).answer
     assert found is not None
-    assert "1 messages would go, 1 come, 0 stay" in found.summary
+    assert "1 message would go, 1 come, 0 stay" in found.summary
     assert [row[1:] for row in found.rows] == [
         ("new", "C_OTHER", "firing: silent web-1 in prod"),
         ("no more", CHANNEL, "firing: silent web-1 in prod"),
@@ -160,7 +160,7 @@ async def test_a_trial_as_a_program_says_what_it_says_in_here(tmp_path: Path) ->
     assert (found.seen, found.torn, found.same) == (6, 1, 1)
     assert {one.channel for one in found.new} == {"C_PAGER"}
     assert found.summary == (
-        "Of 6 records (1 lines cannot be read): 4 messages would go, 4 come, 1 stay"
+        "Of 6 records (1 line cannot be read): 4 messages would go, 4 come, 1 stay"
     )
     with pytest.raises(TrialFailed, match="No such file"):
         await tried(tmp_path / "missing", *texts, 60)

@@ -1,0 +1,46 @@
+"""`baton alerts check | replay`: an alerts.toml, tried before any bot goes by it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.logs import LogLevel, set_up_logs
+
+FileArgument = Annotated[Path, typer.Argument(help="An alerts.toml.")]
+RecordingArgument = Annotated[Path, typer.Argument(help="A file of the folder of [recording].")]
+OldOption = Annotated[Path, typer.Option("--old", help="The alerts.toml to compare with.")]
+NewOption = Annotated[Path, typer.Option("--new", help="The alerts.toml to try.")]
+
+app = typer.Typer(help="Check an alerts.toml, and what it would have told.", no_args_is_help=True)
+
+
+@app.command()
+def check(file: FileArgument) -> None:
+    """Say whether a bot can go by this file, or what is wrong in which line."""
+    set_up_logs(LogLevel.ERROR)
+    from alerts import load_alerts
+    from bot.alerting.changing import summary
+
+    typer.echo(f"{file} will do: {summary(load_alerts(file))}.")
+
+
+@app.command()
+def replay(recording: RecordingArgument, old: OldOption, new: NewOption) -> None:
+    """Decide a recording by two files. The exit code is 1 if any message would differ."""
+    set_up_logs(LogLevel.ERROR)
+    from alerts import load_alerts
+    from alerts.trial import trial
+
+    found = trial(recording, load_alerts(old), load_alerts(new))
+    differing = [(one, "-") for one in found.gone] + [(one, "+") for one in found.new]
+    for one, sign in sorted(differing, key=lambda pair: (pair[0].at, pair[1])):
+        at = datetime.fromtimestamp(one.at, UTC)
+        mention = f" {one.mention}" if one.mention else ""
+        typer.echo(f"{sign} {at:%Y-%m-%d %H:%M:%S} {one.channel} {one.state}: {one.title}{mention}")
+    typer.echo(f"{found.summary}.")
+    if differing:
+        raise typer.Exit(1)
