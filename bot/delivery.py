@@ -318,34 +318,36 @@ class Delivery:
             return
         if isinstance(error, Throttled):
             pause = error.seconds
-            self._hold_kind(slot, pause)
+        # the same moment for all that wait, so that they stay in their order
+        until = slot.not_before = self._monotonic() + pause
+        if isinstance(error, Throttled):
+            self._hold_kind(slot, until)
         elif isinstance(error, Unreachable):
-            self._hold(lambda other: True, pause, lateness.by(error))
+            self._budget.shut = max(self._budget.shut, until)
+            self._hold(lambda other: True, until, lateness.by(error))
         slot.held_by = lateness.by(error)
         log.warning("not shown yet", job=slot.job, error=str(error), again_in=pause)
-        self._again(slot, pause)
 
     def _again(self, slot: Slot, pause: float) -> None:
         slot.not_before = self._monotonic() + pause
 
-    def _hold(self, which: Callable[[Slot], bool], pause: float, by: str) -> None:
+    def _hold(self, which: Callable[[Slot], bool], until: float, by: str) -> None:
         """Let what waits wait longer: one that was turned away speaks for all of its kind."""
-        until = self._monotonic() + pause
         for slots in self._slots.values():
             for other in slots.values():
                 if which(other):
                     other.not_before = max(other.not_before, until)
                     other.held_by = by
 
-    def _hold_kind(self, slot: Slot, pause: float) -> None:
+    def _hold_kind(self, slot: Slot, until: float) -> None:
         """Of a front end that is asked too much: new posts in the channel wait, or all edits."""
         now, channel, by = self._monotonic(), slot.place.channel, lateness.limit(self._front.name)
         if slot.ref:
-            self._budget.edits.drain(now)
-            self._hold(lambda other: bool(other.ref), pause, by)
+            self._budget.edits.drain(now, until)
+            self._hold(lambda other: bool(other.ref), until, by)
         else:
-            self._budget.channel(channel, now).drain(now)
-            self._hold(lambda other: not other.ref and other.place.channel == channel, pause, by)
+            self._budget.channel(channel, now).drain(now, until)
+            self._hold(lambda other: not other.ref and other.place.channel == channel, until, by)
 
     async def _gone(self, slot: Slot) -> None:
         """Somebody deleted the message: post it anew. If a post cannot go into its thread, it is

@@ -20,12 +20,13 @@ RESERVE = 0.3
 @dataclass(slots=True)
 class Bucket:
     """A token bucket: `rate` a second, at most `size` saved up (Turner, "New directions in
-    communications", 1986)."""
+    communications", 1986). Before `shut` nothing can be taken."""
 
     rate: float
     size: float
     tokens: float
     at: float
+    shut: float = float("-inf")
 
     @classmethod
     def full(cls, rate: float, size: float, now: float) -> Bucket:
@@ -35,17 +36,19 @@ class Bucket:
     def wait(self, now: float, keep: float = 0.0) -> float:
         """Seconds until a token can be taken and `keep` are left."""
         self._fill(now)
-        return max((1.0 + keep - self.tokens) / self.rate, 0.0)
+        return max((1.0 + keep - self.tokens) / self.rate, self.shut - now, 0.0)
 
     def take(self, now: float) -> None:
         """Take a token."""
         self._fill(now)
         self.tokens -= 1.0
 
-    def drain(self, now: float) -> None:
-        """Forget what was saved up: the other side says that we were too fast."""
+    def drain(self, now: float, until: float) -> None:
+        """Forget what was saved up, and give nothing until then: the other side says that we were
+        too fast."""
         self._fill(now)
         self.tokens = min(self.tokens, 0.0)
+        self.shut = max(self.shut, until)
 
     def _fill(self, now: float) -> None:
         self.tokens = min(self.size, self.tokens + (now - self.at) * self.rate)
@@ -98,11 +101,13 @@ class Slot:
 
 @dataclass(slots=True)
 class Budget:
-    """What a front end lets us do: `posts` in each channel, `edits` altogether."""
+    """What a front end lets us do: `posts` in each channel, `edits` altogether, and before `shut`
+    nothing."""
 
     limits: Limits
     edits: Bucket
     posts: dict[str, Bucket] = field(default_factory=dict)
+    shut: float = float("-inf")
 
     @classmethod
     def of(cls, limits: Limits, now: float) -> Budget:
@@ -147,7 +152,7 @@ def choose(slots: Iterable[Slot], refs: dict[str, str], budget: Budget, now: flo
 
 
 def _wait(slot: Slot, budget: Budget, now: float) -> float:
-    wait = slot.not_before - now
+    wait = max(slot.not_before, budget.shut) - now
     if slot.as_wanted:
         return wait
     if not slot.ref:

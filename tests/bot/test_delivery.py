@@ -372,6 +372,21 @@ async def test_posts_in_a_channel_keep_their_order(desk: Desk) -> None:
     assert [message.key for message in desk.front.shown] == [job.id for job in jobs]
 
 
+@pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.UNREACHABLE])
+async def test_what_is_wanted_while_others_are_held_is_held_too(desk: Desk, fault: Fault) -> None:
+    """A pause that the chat demands is kept by what comes later, which is not shown before what
+    was asked first."""
+    bot.delivery.BACKOFF = bot.delivery.BACKOFF_MOST = 0.05
+    desk.front.faults.append(fault)
+    first, second = (replace(desk.job, id=f"held-{number}") for number in range(2))
+    await desk.want(Post(first.id, NoticeContent("x", State.RUNNING)), job=first)
+    await until(lambda: desk.delivery._of_job[first.id][first.id].failures)
+    await desk.want(Post(second.id, NoticeContent("x", State.RUNNING)), job=second)
+    await until(lambda: len(desk.front.shown) == 2)
+    assert [message.key for message in desk.front.shown] == [first.id, second.id]
+    assert desk.front.calls == ["post"] * 3
+
+
 async def test_an_outage_costs_few_calls(store: Store) -> None:
     """A chat that cannot be reached is asked for one post, not for all that wait."""
     desk = Desk(store)
