@@ -6,7 +6,7 @@ import importlib
 import subprocess
 import sys
 
-PROGRAMS = ("consume", "path", "ping", "slack", "idle", "growth", "alerts", "schedules")
+PROGRAMS = ("consume", "path", "ping", "slack", "idle", "growth", "alerts", "alerting", "schedules")
 
 
 def main(words: list[str]) -> int:

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from bot.front import FrontError, Unpostable
+from bot.front import FrontError, Throttled, Unpostable
 from bot.slack.calls import Calls
 from bot.slack.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
-AGAIN = 10.0
-"""Seconds for which a look is good."""
+AGAIN = 30.0
+"""Seconds for which a look is good: each channel is a call, of which Slack takes 50 a minute."""
 
 
 class Channels:
@@ -43,6 +43,8 @@ class Channels:
                 if channel not in self._closed:
                     log.error("nothing can be told there", channel=channel, reason=str(error))
                 self._closed[channel] = str(error)
+            except Throttled:
+                break  # posts may need what Slack takes more than this does
             except FrontError as error:
                 log.info("a channel could not be looked at", channel=channel, reason=str(error))
             else:
