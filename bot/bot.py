@@ -31,6 +31,7 @@ from bot.hearing import Hearing
 from bot.leader import LEASE, SECONDS, Leader
 from bot.policy import Policy
 from bot.roster import Roster
+from bot.schedules.schedule import Heed
 from bot.schedules.schedule import Observation as Scheduled
 from bot.sending import Sender
 from bot.store import Store
@@ -128,7 +129,7 @@ class Bot:
         self.hearing.beaten = self.keeper.heard
         self.hearing.answered = self.keeper.answered
         self.teller.closed = self.keeper.ended
-        self.timekeeper.observe = self._scheduled
+        self.timekeeper.heed = self._scheduled
         self.desk.keeper = self.keeper
         if file is not None:
             self.desk.reloading = Reloading(self.keeper, file, self.store, self.name)
@@ -216,15 +217,20 @@ class Bot:
         if self.keeper is None or not self.keeper.settled(subject):
             self.teller.settled(subject)
 
-    def _scheduled(self, seen: Scheduled) -> None:
-        """What changes servers is an alert by its runs; of what only looks the whole is."""
+    def _scheduled(self, seen: Sequence[Scheduled]) -> Heed:
+        """What changes servers is an alert by its runs, of what only looks the whole is one. That
+        a schedule is refused, or no longer fits, is for its owner: a notice tells them."""
+        assert self.keeper is not None
         try:
-            command = self._commands.parse(seen.words)
+            command = self._commands.parse(seen[0].words)
         except UsageError as error:
-            log.warning("a schedule of an older command", schedule=seen.title, reason=str(error))
-            return
-        if self.keeper is not None and not command.changes:
-            self.keeper.scheduled(seen, command.target.environment or "")
+            log.warning("a schedule of an older command", schedule=seen[0].title, reason=str(error))
+            return Heed()
+        ours = [one for one in seen if one.verdict in ("started", "missed")]
+        told = len(ours) == len(seen)
+        if command.changes or not ours:
+            return Heed(told=told)
+        return Heed(self.keeper.scheduled(ours, command.target.environment or ""), told)
 
     def _hears(self) -> bool:
         """Whether what servers say reaches us."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,9 +17,9 @@ import structlog
 from bot.alarm import Alarm
 from bot.desk import Desk
 from bot.firing import changed, fired, jobs_of, left_behind, named, profile_of
-from bot.schedules.board import day_of
+from bot.schedules.board import NOTICE, day_of
 from bot.schedules.deciding import Step, decide, ended, not_begun
-from bot.schedules.schedule import Observation, Schedule
+from bot.schedules.schedule import Heed, Observation, Schedule
 from bot.store.claiming import Change, Over
 from bot.store.errors import DatabaseUnavailable
 
@@ -31,18 +31,20 @@ RETRY_AFTER = 0.5
 BATCH = 200
 """Schedules that are fired in one transaction."""
 
-Observe = Callable[[Observation], None]
+Heeding = Callable[[Sequence[Observation]], Heed]
 
 
-def unobserved(observation: Observation) -> None:
+def unheeded(seen: Sequence[Observation]) -> Heed:
     """Nobody watches over schedules."""
+    return Heed()
 
 
 class Timekeeper:
-    """Fires what is due. `observe` is told how each firing went that was to do something."""
+    """Fires what is due. `heed` takes how the firings of a schedule went that were to do something,
+    and may be asked twice about the same."""
 
-    def __init__(self, desk: Desk, observe: Observe = unobserved) -> None:
-        self.observe = observe
+    def __init__(self, desk: Desk, heed: Heeding = unheeded) -> None:
+        self.heed = heed
         self.rounds = 0
         """How often it has looked, for those who watch what it costs."""
         self._desk = desk
@@ -151,23 +153,31 @@ class Timekeeper:
 
     async def _write(self, some: Sequence[list[tuple[Change, Step]]]) -> None:
         pairs = {change.schedule.id: (change, step) for many in some for change, step in many}
-        done = await self._schedules.commit([change for change, _ in pairs.values()])
-        for (change, step), mine in zip(pairs.values(), done, strict=True):
-            if not mine:
-                continue
-            for job in jobs_of(change):
+        changes = [self._heeded(change, step) for change, step in pairs.values()]
+        done = await self._schedules.commit(changes)
+        for change, mine in zip(changes, done, strict=True):
+            for job in jobs_of(change) if mine else ():
                 self._desk.has_news(job)
-            self._observe(step)
 
-    def _observe(self, step: Step) -> None:
-        schedule = step.schedule
-        for firing in step.firings:
-            if firing.verdict in ("skipped", "queued"):
-                continue
-            if firing.verdict == "started" and firing.ended is None:
-                continue
-            text = firing.outcome or f"{firing.verdict}: {firing.reason}"
-            good = firing.verdict == "started" and firing.outcome == "succeeded"
-            self.observe(
-                Observation(schedule.id, schedule.title, schedule.words, firing.nominal, good, text)
-            )
+    def _heeded(self, change: Change, step: Step) -> Change:
+        """`change` as it is written: what others watch over they hear of, and they tell of it."""
+        seen = list(_seen(step))
+        heed = self.heed(seen) if seen else Heed()
+        posts = change.posts
+        if heed.told and change.schedule.status != "paused":
+            # that it is paused is more than that it failed: somebody must resume it
+            posts = tuple(post for post in posts if post.command != NOTICE)
+        return replace(change, posts=posts, heard=heed.keep)
+
+
+def _seen(step: Step) -> Iterator[Observation]:
+    """How the firings of `step` went that were to do something."""
+    schedule = step.schedule
+    for firing in step.firings:
+        begun = firing.verdict == "started"
+        if firing.verdict in ("skipped", "queued") or (begun and firing.ended is None):
+            continue
+        text = firing.outcome or f"{firing.verdict}: {firing.reason}"
+        good = begun and firing.outcome == "succeeded"
+        words, at = schedule.words, firing.nominal
+        yield Observation(schedule.id, schedule.title, words, at, good, text, firing.verdict)

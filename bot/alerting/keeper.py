@@ -20,6 +20,7 @@ from alerts.replay import Gap, Sighting
 from alerts.sample import Observation
 from baton.errors import UsageError
 from baton.messages import Heartbeat, Pong, now
+from bot.alerting import asks
 from bot.alerting.asks import Ask, Seen, done, read
 from bot.alerting.recording import Recording
 from bot.alerting.seeing import beat, results, scheduled, sign
@@ -110,9 +111,11 @@ class Keeper:
         for sample in results(job, runs, self._steady.now()):
             self.observe(sample)
 
-    def scheduled(self, seen: Scheduled, environment: str) -> None:
-        """A schedule that only looks has come to something."""
-        self.observe(scheduled(seen, environment, self._steady.now()))
+    def scheduled(self, seen: Sequence[Scheduled], environment: str) -> object:
+        """A schedule that only looks has come to something: the ask to take note of it."""
+        at = self._steady.now()
+        ask = asks.seen([scheduled(one, environment, at) for one in seen], at)
+        return ask.model_dump(mode="json")
 
     def reload(self, settings: AlertSettings) -> None:
         """Go by other settings from now on; nothing that fires is forgotten for it."""

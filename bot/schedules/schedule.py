@@ -112,3 +112,13 @@ class Observation:
     at: datetime
     good: bool
     text: str
+    verdict: Verdict = "started"
+
+
+@dataclass(frozen=True, slots=True)
+class Heed:
+    """What becomes of observations with whoever watches over schedules: `keep` is written down for
+    them with the firing; `told`: it is they who tell what went wrong, so that no notice does."""
+
+    keep: object = None
+    told: bool = False

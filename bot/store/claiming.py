@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from bot.jobs import AuditEntry, Job, NewJob, RunRecord
 from bot.schedules.schedule import Firing, Schedule
-from bot.store import asking
+from bot.store import alert_tables, asking
 from bot.store.changes import runs_of
 from bot.store.errors import StoreError
 from bot.store.rows import audit_row, job_row
@@ -28,7 +28,7 @@ class Change:
     `schedule` is as it is to be, with the revision that it was read at: if anybody changed it
     meanwhile nothing happens. `posts` are jobs without runs; one that is there already shows the
     new arguments. `reveal` is a hidden job that is to be shown after all, `dismiss` one that is
-    not.
+    not. `heard` is an ask of alerts: what they are to take note of.
     """
 
     schedule: Schedule
@@ -38,6 +38,7 @@ class Change:
     posts: tuple[Job, ...] = ()
     reveal: str = ""
     dismiss: str = ""
+    heard: object = None
 
 
 class FiredTwice(StoreError):
@@ -113,6 +114,9 @@ def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
     entries = [audit_row(entry) for change in mine for entry in change.audit]
     if entries:
         connection.execute(insert(audit), entries)
+    heard = [{"data": change.heard} for change in mine if change.heard is not None]
+    if heard:
+        connection.execute(insert(alert_tables.asks), heard)
     _show(connection, [post for change in mine for post in change.posts])
     _reveal(connection, mine)
     return [taken[at] for at in range(len(changes))]

@@ -9,7 +9,8 @@ import pytest
 import bot.alerting.keeper
 from alerts import AlertContent
 from baton.messages import State
-from bot.schedules.schedule import Observation
+from bot.bot import Bot
+from bot.schedules.schedule import Heed, Observation, Verdict
 from bot.store import Store
 from tests.alerting.world import (
     CHANNEL,
@@ -187,20 +188,37 @@ async def test_a_run_that_failed_is_an_alert_until_the_same_succeeds(stage: Stag
     await until(says(stage.front, "resolved"))
 
 
+def looked(made: Bot, words: str, verdict: Verdict = "started") -> Heed:
+    """What becomes of a firing of `words` that came to nothing good."""
+    at = made.desk.now()
+    seen = Observation("5c4", f"{words} every 5m", words, at, False, "failed", verdict)
+    return made.timekeeper.heed([seen])
+
+
 async def test_a_scheduled_look_that_fails_is_an_alert(stage: Stage) -> None:
-    """What a schedule that only looks came to is told; one that changes is, by its runs."""
+    """What a schedule that only looks came to is written down with its firing, and told; one that
+    changes is, by its runs."""
     world = Watchers(stage)
     made = await world.bot()
-    for words in ("hail prod", "ship shop prod"):
-        made.timekeeper.observe(
-            Observation("5c4", f"{words} every 5m", words, made.desk.now(), False, "failed")
-        )
+    assert looked(made, "ship shop prod") == Heed(None, told=True)
+    heed = looked(made, "hail prod")
+    assert heed.told
+    await stage.store.alerts.ask(heed.keep)
     await world.round(made)
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
     (message,) = alerts_in(stage.front)
     assert isinstance(message.content, AlertContent)
     assert message.content.title == "schedule schedule=hail prod every 5m in prod"
+
+
+async def test_what_its_owner_must_mend_is_no_alert(stage: Stage) -> None:
+    """A schedule that is refused, or does not fit any more, is told by its notice, and once."""
+    made = await Watchers(stage).bot()
+    for words in ("hail prod", "ship shop prod", "nonsense"):
+        for verdict in ("refused", "failed"):
+            assert looked(made, words, verdict) == Heed(None, told=False)
+    assert looked(made, "hail prod", "missed").told
 
 
 async def test_the_board_shows_what_is_wrong_now(stage: Stage) -> None:

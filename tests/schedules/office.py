@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from baton.consumer import Extension
@@ -14,7 +14,7 @@ from bot.jobs import Place
 from bot.people import Profile
 from bot.policy import Policy
 from bot.roster import Roster
-from bot.schedules.schedule import Firing, Observation, Schedule
+from bot.schedules.schedule import Firing, Heed, Observation, Schedule
 from bot.scheduling import HOUSE
 from bot.store import Store
 from bot.timekeeping import Timekeeper
@@ -80,7 +80,11 @@ class Office:
             clock=self.clock,
         )
         self.desk.people["slack"] = self.people
-        self.keeper = Timekeeper(self.desk, self.seen.append)
+        self.keeper = Timekeeper(self.desk, self.heed)
+
+    def heed(self, seen: Sequence[Observation]) -> Heed:
+        self.seen += seen
+        return Heed()
 
     async def ask(self, text: str, asker: Person = ANN, place: Place = OPS) -> Reply:
         self._asks += 1

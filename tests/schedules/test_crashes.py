@@ -115,13 +115,13 @@ async def one_life(office: Office, steps: Steps, seed: int) -> int:
         # now and then nobody is there for a while
         office.clock.goes(chance.choice((10, 10, 10, 10, 31)))
         for _ in range(chance.choice((0, 1, 1, 2, 3))):
-            keeper = Timekeeper(office.desk, office.seen.append)
+            keeper = Timekeeper(office.desk, office.heed)
             try:
                 with steps.dies_after(chance.randrange(0, 28)):
                     await keeper.round()
             except Killed:
                 died += 1
-        office.keeper = Timekeeper(office.desk, office.seen.append)
+        office.keeper = Timekeeper(office.desk, office.heed)
         await office.keeper.round()
         for firing in await office.history(schedule):
             if firing.verdict == "started" and firing.ended is None and chance.random() < 0.7:

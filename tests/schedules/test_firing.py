@@ -10,6 +10,7 @@ from baton.messages import State
 from bot.policy import Policy, Rule
 from bot.schedules.board import DAY, NOTICE
 from bot.schedules.deciding import outcome_of
+from bot.schedules.schedule import Heed
 from tests.bot.build import ANN, OPS, run
 from tests.schedules.office import T0, Make, Office
 
@@ -191,6 +192,22 @@ async def test_failures_in_a_row_pause_it(office: Make) -> None:
     assert "2 times in a row" in now.note
     assert [seen.good for seen in it.seen] == list(good)
     assert any("is paused: 2 times in a row" in said for said in await shown(it, NOTICE))
+
+
+async def test_what_others_tell_is_not_told_by_a_notice(office: Make) -> None:
+    """What they are to know is written in the same transaction; that a schedule is paused is said
+    all the same, for somebody must resume it."""
+    it = office()
+    it.keeper.heed = lambda seen: Heed({"seen": [one.text for one in seen]}, told=True)
+    schedule = await it.scheduled("hail prod every 2m pause-after 2")
+    for failures in (1, 2):
+        await it.passes(120, 120, answers=False)
+        await it.store.ledger.overdue(it.clock() + timedelta(seconds=110), T0)
+        await it.keeper.round()
+        kept = [data for _, data in await it.store.alerts.asked()]
+        assert kept == [{"seen": ["not done on web-1 (expired), web-2 (expired)"]}] * failures
+        assert len(await shown(it, NOTICE)) == failures - 1
+    assert (await it.now(schedule)).status == "paused"
 
 
 async def test_what_cannot_be_asked_is_said_once(office: Make) -> None:
