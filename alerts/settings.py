@@ -19,8 +19,8 @@ from alerts.sample import Severity
 from alerts.silences import Window
 from alerts.threshold import Thresholds
 from alerts.watched import CheckInTable, Cron, LabelName, ProbeTable, Seconds, Zone
-from baton.command import Host, Name
 from baton.errors import SettingsError
+from baton.fields import Host, Name
 from baton.settings import Table, validated
 
 SILENT = "silent"

@@ -20,7 +20,7 @@ from alerts import durations
 from alerts.checkins import checked_cron, checked_zone
 from alerts.labels import ALERTNAME, NAME, Labels
 from alerts.sample import Severity
-from baton.command import Host, Name
+from baton.fields import Host, Name
 from baton.messages import Look
 from baton.settings import Table
 

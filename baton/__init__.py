@@ -3,9 +3,10 @@ server."""
 
 from baton.api import API
 from baton.channel import Channel, connect
-from baton.command import Command, Host, Name, Positional, Reach, Ref
+from baton.command import Command, Reach
 from baton.consumer import Consumer, Extension
 from baton.errors import BatonError, Failed, Refused, UsageError
+from baton.fields import Host, Name, Positional, Ref
 from baton.manager import ConsumerManager
 from baton.messages import Cancel, Facts, Heartbeat, Person, Pong, Request, State, Update
 from baton.observer import Observable, Observer

@@ -28,8 +28,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from baton.command import Host, Name
 from baton.errors import SettingsError
+from baton.fields import Host, Name
 from baton.words import nearest
 
 S = TypeVar("S", bound=BaseSettings)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from baton.command import Command, Positional, Reach
+from baton.command import Command, Reach
 from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.extensions import Commands
+from baton.fields import Positional
 from baton.outcome import Answer
 from baton.words import did_you_mean
 from bot.asking import Ask

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from baton.command import Name
 from baton.errors import SettingsError
+from baton.fields import Name
 from baton.settings import BusSettings, Table, load
 from bot.policy import EnvironmentTable, Policy, Rule
 

@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from baton.command import Command, Host, Name, Positional, Reach
+from baton.command import Command, Reach
 from baton.consumer import Consumer, Extension
 from baton.errors import Refused
+from baton.fields import Host, Name, Positional
 from baton.messages import Pong, State
 from baton.outcome import Outcome, RunReport, named
 from baton.run import Run

@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from baton.command import Command, Known, Name, Positional, Reach, Seen
+from baton.command import Command, Known, Reach, Seen
 from baton.consumer import Extension
 from baton.errors import UsageError
+from baton.fields import Name, Positional
 from baton.outcome import Answer, duration, named
 from baton.words import did_you_mean
 

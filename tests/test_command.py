@@ -10,10 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
-from baton.command import Command, Host, Name, Positional, Reach, Ref, Target, fields_of
+from baton.command import Command, Reach, Target
 from baton.consumer import Extension
 from baton.errors import ExtensionError, UsageError
 from baton.extensions import Commands, installed
+from baton.fields import Host, Name, Positional, Ref, fields_of
 from baton.messages import State
 from baton.outcome import RunReport, counted, duration, named
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from baton.command import Host
 from baton.consumer import Extension
 from baton.errors import UsageError
+from baton.fields import Host
 from bot.asking import Ask
 from bot.demo.servers import NAMES, Servers
 from bot.front import Reply

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from baton.command import FieldSpec, fields_of
 from baton.extensions import Commands
+from baton.fields import FieldSpec, fields_of
 
 Values = Mapping[str, Callable[[], Iterable[str]]]
 """Field name -> what may stand there."""

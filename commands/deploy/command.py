@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from baton.command import Command, Host, Name, Ref
+from baton.command import Command
+from baton.fields import Host, Name, Ref
 from baton.messages import State
 from baton.outcome import Outcome, RunReport, counted, named
 

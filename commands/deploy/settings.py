@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from baton.command import Name, Ref
+from baton.fields import Name, Ref
 
 PLACEHOLDERS = ("app", "commit", "environment", "host", "ref", "release")
 LIVE_PLACEHOLDERS = ("app", "commit", "environment", "host", "release")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
-from baton.command import Command, Host, Name, Positional, Reach, Ref, Seen
+from baton.command import Command, Reach, Seen
+from baton.fields import Host, Name, Positional, Ref
 from baton.messages import Facts, Person, Pong, State, Update
 from bot.jobs import Job, Place, RunRecord
 

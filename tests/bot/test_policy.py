@@ -5,7 +5,8 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from baton.command import Command, Host
+from baton.command import Command
+from baton.fields import Host
 from bot.policy import Asked, EnvironmentTable, Policy, Rule, asked_by
 from tests.bot.build import Hail, Ship
 

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from baton.command import Command, Name
+from baton.command import Command
 from baton.consumer import Extension
 from baton.extensions import Commands
+from baton.fields import Name
 from baton.messages import Person
 from bot.front import Reply
 from bot.jobs import Place

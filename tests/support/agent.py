@@ -15,9 +15,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from baton.command import Command, Name, Positional
+from baton.command import Command
 from baton.consumer import Consumer, Extension
 from baton.extensions import Commands
+from baton.fields import Name, Positional
 from baton.run import Run
 from baton.service import Service
 from baton.settings import AGENT_VARIABLES, AgentSettings, load

@@ -1,0 +1,132 @@
+"""The fields of a command as people meet them: their types, and what they are called. Pure.
+
+A field without a default is a word in its place (`/deploy shop prod`); one with a default is an
+option (`--ref v2` or `ref=v2`), unless it is marked `Positional`.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, StringConstraints
+from pydantic.fields import FieldInfo
+
+
+class _Positional:
+    def __repr__(self) -> str:
+        return "Positional"
+
+
+Positional = _Positional()
+"""Marks an optional field that is a word in its place: `Annotated[Host | None, Positional] =
+None`."""
+
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", min_length=1, max_length=64)
+]
+"""The name of an app or an environment: letters, digits, `-` and `_`."""
+
+Host = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", min_length=1, max_length=253)
+]
+"""The name of a server, as its agent gives it."""
+
+Ref = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_+@-]*(?:[./][A-Za-z0-9_+@-]+)*$", max_length=200
+    ),
+]
+"""A branch, tag or commit of git: never an option (no leading `-`), never a way out (no `..`)."""
+
+_MEANT = {
+    id(Name.__metadata__[0]): "letters, digits, - and _",  # type: ignore[attr-defined]
+    id(Host.__metadata__[0]): "the name of a server",  # type: ignore[attr-defined]
+    id(Ref.__metadata__[0]): "a branch, tag or commit of git",  # type: ignore[attr-defined]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """A field of a command as people meet it."""
+
+    name: str
+    help: str
+    required: bool
+    positional: bool
+    flag: bool
+    many: bool
+    choices: tuple[str, ...]
+    meant: str
+
+    @property
+    def option(self) -> str:
+        """`--dry-run` for dry_run."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def label(self) -> str:
+        """What it is called in an error: `APP`, `--ref`."""
+        return self.name.upper() if self.positional else self.option
+
+    @property
+    def usage(self) -> str:
+        """Its part of a usage line: `APP`, `[--ref REF]`."""
+        value = "|".join(self.choices) or self.name.upper()
+        if self.many:
+            value += " ..."
+        if self.positional:
+            return value if self.required else f"[{value}]"
+        return f"[{self.option}]" if self.flag else f"[{self.option} {value}]"
+
+
+@cache
+def fields_of(model: type[BaseModel]) -> tuple[FieldSpec, ...]:
+    """The fields of `model`, words in their place first, options after."""
+    specs = [_spec(name, info) for name, info in model.model_fields.items()]
+    return tuple(sorted(specs, key=lambda spec: not spec.positional))
+
+
+def _spec(name: str, info: FieldInfo) -> FieldSpec:
+    annotation = _without_none(info.annotation)
+    origin = typing.get_origin(annotation)
+    choices: tuple[str, ...] = ()
+    if origin is Literal:
+        choices = tuple(str(value) for value in typing.get_args(annotation))
+    elif isinstance(annotation, type) and issubclass(annotation, Enum):
+        choices = tuple(str(member.value) for member in annotation)
+    return FieldSpec(
+        name=name,
+        help=info.description or "",
+        required=info.is_required(),
+        positional=info.is_required() or Positional in info.metadata,
+        flag=annotation is bool,
+        many=origin in (list, tuple, set, frozenset),
+        choices=choices,
+        meant=_meant(annotation, info),
+    )
+
+
+def _without_none(annotation: Any) -> Any:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        rest = [part for part in typing.get_args(annotation) if part is not type(None)]
+        if len(rest) == 1:
+            annotation = rest[0]
+    if typing.get_origin(annotation) is Annotated:
+        annotation = typing.get_args(annotation)[0]
+    return annotation
+
+
+def _meant(annotation: Any, info: FieldInfo) -> str:
+    marks = [*info.metadata]
+    for part in typing.get_args(info.annotation):
+        marks += getattr(part, "__metadata__", ())
+    for mark in marks:
+        if id(mark) in _MEANT:
+            return _MEANT[id(mark)]
+    return {int: "a whole number", float: "a number", bool: "yes or no"}.get(annotation, "")
