@@ -239,15 +239,15 @@ class Delivery:
         try:
             await self._front.pin(slot.place, slot.ref)
         except Unpostable as error:
-            # it is shown all the same
-            log.warning("not pinned", channel=slot.place.channel, reason=str(error))
+            log.warning("shown, but not pinned", channel=slot.place.channel, reason=str(error))
         slot.pinned = True
 
     async def _edit(self, slot: Slot) -> None:
         post = slot.post
         self._budget.edits.take(self._monotonic())
         slot.shown = ""
-        await self._front.edit(slot.place, slot.ref, lateness.as_told(slot, self._monotonic()))
+        told = lateness.as_told(slot, self._monotonic(), self._front.name, self._budget.shut)
+        await self._front.edit(slot.place, slot.ref, told)
         self._is_there(slot, slot.ref, post.digest)
 
     async def _there_already(self, slot: Slot) -> bool:
@@ -278,7 +278,7 @@ class Delivery:
         self._budget.channel(slot.place.channel, now).take(now)
         slot.unsure = True
         try:
-            told = lateness.as_told(slot, now)
+            told = lateness.as_told(slot, now, self._front.name, self._budget.shut)
             ref = await self._front.post(slot.place, told, thread=self._thread(slot))
         except Uncertain:
             slot.sure_at = self._monotonic() + self._settles

@@ -21,6 +21,11 @@ def by(error: FrontError | DatabaseUnavailable) -> str:
     front = str(error.facts.get("front", "")) or "the chat"
     if isinstance(error, Throttled):
         return limit(front)
+    return away(front)
+
+
+def away(front: str) -> str:
+    """How it is said that a front end could not be reached."""
     return f"while {_named(front)} was away"
 
 
@@ -37,18 +42,20 @@ def taken_over(slot: Slot, wall: float, now: float) -> None:
         slot.waiting_since, slot.held_by = now - waited, ""
 
 
-def as_told(slot: Slot, now: float) -> Post:
+def as_told(slot: Slot, now: float, front: str, shut: float) -> Post:
     """The post of `slot` as it goes out `now` (monotonic seconds): if it is about alerts and late,
-    with a word about that. What only stands in a thread needs none."""
+    with a word about that. What only stands in a thread needs none. `front` could not be reached
+    before `shut`: that held back even what never met an error of its own."""
     post, content = slot.post, slot.post.content
     late = now - slot.waiting_since
     apart = bool(post.parent) and not post.broadcast
     if not isinstance(content, AlertContent) or not post.wanted or apart or late < LATE:
         return post
     updates = "1 update" if slot.updates == 1 else f"{slot.updates} updates"
-    told = (
-        f"held {duration(late)} {slot.held_by}" if slot.held_by else f"told {duration(late)} late"
-    )
+    held_by = slot.held_by
+    if held_by == limit(front) and slot.waiting_since < shut:
+        held_by = away(front)
+    told = f"held {duration(late)} {held_by}" if held_by else f"told {duration(late)} late"
     return replace(post, content=replace(content, footer=f"{updates} {told}"))
 
 

@@ -36,7 +36,7 @@ class AlertsCommand(HouseCommand):
     /alerts why ALERT                            samples, rules, silences: also why nothing was said
     /alerts ack ALERT                            take it on: it is not said again
     /alerts silence MATCHERS for 2h because ...  such as env=prod host=~"web-.*"
-    /alerts silence MATCHERS                     what that would mute
+    /alerts silence MATCHERS, silence ALERT      what that would mute
     /alerts silences, /alerts unsilence ID, /alerts history
     /alerts test [CHANNEL]                       whether alerts can be told there
     /alerts replay [DAY]                         what alerts.toml, as it is now, would have told

@@ -85,8 +85,10 @@ def _quiet(words: Sequence[str]) -> tuple[Sequence[str], float, str]:
 
 
 def _matchers(visit: Visit, words: Sequence[str]) -> Matchers:
-    """What these words mean: matchers, or the group of a button. Raises UsageError."""
-    if len(words) == 1 and "/" in words[0] and "=" not in words[0]:
+    """What these words mean: matchers, or the group of a button, or the id of an alert. Raises
+    UsageError."""
+    named = len(words) == 1 and "=" not in words[0]
+    if named and ("/" in words[0] or visit.engine.find(words[0])):
         shared = _shared([one.labels for one in visit.found(words, "silence")])
         return Matchers.parse(" ".join(f"{name}={_quoted(value)}" for name, value in shared))
     # the quotes that a value had are gone: words were split as a shell does

@@ -81,7 +81,8 @@ async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
     )
     assert await stage.store.alerts.asked() == []
     assert reply.form is not None
-    reply = await stage.ask(made, f"{reply.form.ask} for 4h because {reply.form.reason}")
+    asked_for = reply.form
+    reply = await stage.ask(made, f"{asked_for.ask} for 4h because {asked_for.reason}")
     assert reply.text.startswith("Silenced for 4 h: "), reply.text
     assert "It mutes now: silent web-1 in prod." in reply.text
     await until(lambda: "silenced by ann" in post(world).rows[0][2])
@@ -90,6 +91,9 @@ async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
     ((name, matchers, *_),) = reply.answer.rows
     assert matchers == "alertname=silent env=prod host=web-1"
     assert (await stage.ask(made, f"/alerts unsilence {name}")).ok
+    (watch,) = (await stage.store.alerts.load()).watches
+    typed = await stage.ask(made, f"/alerts silence {watch.fingerprint[:8]}")
+    assert typed.form == asked_for
     await until(lambda: "silenced" not in post(world).rows[0][2])
     assert (await stage.ask(made, "/alerts silences")).text == "Nothing is silenced."
 

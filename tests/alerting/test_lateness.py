@@ -22,6 +22,7 @@ from tests.support.wait import until
 PLACE = Place("slack", "C_OPS")
 SUBJECT = Subject("alert/1", PLACE, 0.0)
 CONTENT = AlertContent("web-1", "firing")
+NEVER = float("-inf")
 
 
 def post(title: str = "web-1", *, age: float = 0.0, updates: int = 1, pinned: bool = False) -> Post:
@@ -52,7 +53,7 @@ def post(title: str = "web-1", *, age: float = 0.0, updates: int = 1, pinned: bo
 def test_how_it_reads(slot: Slot, footer: str) -> None:
     """For how long, how many, and why if we know; nothing if it is not late, if nobody said since
     when it was wanted, or if it only stands in a thread."""
-    told = lateness.as_told(slot, 12.0).content
+    told = lateness.as_told(slot, 12.0, "slack", NEVER).content
     assert isinstance(told, AlertContent)
     assert told.footer == footer
 
@@ -60,11 +61,15 @@ def test_how_it_reads(slot: Slot, footer: str) -> None:
 def test_what_is_not_about_alerts_says_nothing() -> None:
     """The posts of jobs show their own times."""
     notice = Post("n", NoticeContent("x", State.FAILED), wanted=1.0)
-    assert lateness.as_told(Slot("j", PLACE, notice), 99.0) is notice
+    assert lateness.as_told(Slot("j", PLACE, notice), 99.0, "slack", NEVER) is notice
 
 
 def test_who_is_to_blame() -> None:
-    """A limit, a chat that is away, or our own database."""
+    """A limit, a chat that is away (though it was not asked for this), or our own database."""
+    waited = Slot("j", PLACE, post(), held_by=lateness.limit("slack"))
+    told = lateness.as_told(waited, 12.0, "slack", 9.0).content
+    assert isinstance(told, AlertContent)
+    assert told.footer == "1 update held 12 s while Slack was away"
     assert lateness.by(Throttled("Slack", 3)) == "by Slack's limit"
     assert lateness.by(Unreachable(front="Slack", reason="x")) == "while Slack was away"
     down = DatabaseUnavailable(url="db", reason="x")
@@ -177,5 +182,5 @@ async def test_a_board_that_may_not_be_pinned_is_shown(store: Store) -> None:
     with capture_logs() as logs:
         await desk.shown(post(pinned=True))
         await desk.shown(post("two", pinned=True))
-    assert [one["event"] for one in logs] == ["not pinned"]
+    assert [one["event"] for one in logs] == ["shown, but not pinned"]
     await desk.delivery.close()
