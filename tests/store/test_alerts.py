@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from alerts import AlertContent, Bulletin, Changes, Episode, Labels, Matchers, Rows, Silence
+from dataclasses import replace
+
+from alerts import (
+    AlertContent,
+    Bulletin,
+    Changes,
+    Engine,
+    Episode,
+    Labels,
+    Matchers,
+    Rows,
+    Sample,
+    Silence,
+)
 from alerts.blind import SightRow
 from alerts.budget import ChannelRow
-from alerts.changes import applied
+from alerts.changes import applied, dump, load
 from alerts.groups import GroupRow, Member
+from alerts.settings import parse_alerts
 from alerts.watches import WatchRow
+from alerts.why import explain
+from bot.schedules.reading import Timing
+from bot.schedules.recurrence import Every, When
+from bot.schedules.rules import Rules
+from bot.schedules.schedule import Schedule
 from bot.store import Store
 from bot.store.alerts import Wait
-from tests.store.build import T0, later
+from bot.store.claiming import Change
+from tests.store.build import ANN, CHANNEL, T0, entry, later, ping
 
 LEASE = ("desk", "bot")
 WEB = Labels.of(alertname="silent", host="web-1", odd="\0 ü")
@@ -112,3 +132,38 @@ async def test_what_is_over_is_forgotten_after_its_time(store: Store) -> None:
     assert await store.alerts.write(Changes(bulletins=other), LEASE, later(7200))
     (thread,) = await store.alerts.untold()
     assert thread.since == T0
+
+
+async def test_the_last_results_and_since_when_it_is_awaited_are_kept(store: Store) -> None:
+    """Whoever takes over, or is asked and does not lead, can say why; a row of an older version,
+    which has neither, is read as one of which nothing is known."""
+    await leads(store)
+    engine = Engine(parse_alerts('channel = "ops"\n[[checkin]]\nname = "backup"\nevery = "1h"\n'))
+    engine.reload(engine.settings, AT)
+    for at in range(3):
+        engine.observe(Sample(WEB, at > 0, AT + at, "status 502" if at else ""))
+    assert await store.alerts.write(engine.tick(AT + 3), LEASE, T0)
+    rows = {row.source: row for row in (await store.alerts.load()).watches}
+    assert rows[""].recent == (
+        (AT, False, ""),
+        (AT + 1, True, "status 502"),
+        (AT + 2, True, "status 502"),
+    )
+    assert (rows["checkin/backup"].awaited, rows["checkin/backup"].heard) == (True, AT)
+    assert "2.0 s ago: bad: status 502" in explain(
+        Engine.restore(engine.settings, await store.alerts.load(), AT + 3), WEB.fingerprint, AT + 3
+    )
+    old = dump(rows[""])
+    del old["recent"], old["awaited"]
+    assert load(WatchRow, old) == replace(rows[""], recent=())
+
+
+async def test_what_alerts_are_to_hear_is_written_with_a_firing_or_not_at_all(store: Store) -> None:
+    """If somebody changed the schedule meanwhile, nothing is heard of what did not count."""
+    timing = Timing(When(recurrence=Every(seconds=60)), Rules())
+    made = Schedule("5c4", "k", "hail prod", timing, ANN, CHANNEL, T0)
+    there = await store.schedules.add(made, entry(ping("web-1")))
+    change = Change(there, heard={"kind": "seen"})
+    assert await store.schedules.commit([change]) == [True]
+    assert await store.schedules.commit([change]) == [False]
+    assert [data for _, data in await store.alerts.asked()] == [{"kind": "seen"}]
