@@ -83,6 +83,21 @@ async def the_board(world: WatchedWorld) -> None:
     assert channel.pinned == [board]
 
 
+async def dies_with_the_pin(world: WatchedWorld) -> None:
+    """kill -9 when the board is there and not pinned yet, and when Slack has just pinned it: in the
+    end there is one board, and it is pinned."""
+    async with killed_twice(world, "pins.add", lambda args: True):
+        world.bot()
+        channel = world.slack.channel(CHANNEL)
+        await world.slack.until(lambda: len(channel.pinned) == 1, 60)
+        await until(lambda: len(world.bots) == 3, 30)
+    await world.sees()
+    world.thing.break_it()
+    await world.says("What is wrong now: 1", key="board/", channels=(CHANNEL,))
+    await world.mended()
+    assert channel.pinned == world.posted("board/", CHANNEL)
+
+
 async def calls_that_fail(world: WatchedWorld) -> None:
     """Too busy, never arrived, answer lost: each post is there once, and true in the end. What a
     limit of Slack's held back says so."""
@@ -146,6 +161,7 @@ CASES: Mapping[str, Case] = {
         the_board,
         calls_that_fail,
         slack_is_away,
+        dies_with_the_pin,
         dies_with_the_post,
         dies_with_the_end,
     )
@@ -155,7 +171,7 @@ CASES: Mapping[str, Case] = {
 @pytest.mark.timeout(150)
 async def test_alerts(broker: Broker, tmp_path: Path) -> None:
     """What each of the functions above says, in a world of its own."""
-    await together_in(WatchedWorld, broker, tmp_path, CASES, at_once=7)
+    await together_in(WatchedWorld, broker, tmp_path, CASES, at_once=8)
 
 
 @pytest.mark.timeout(90)
