@@ -34,6 +34,7 @@ async def test_broker_keeps_what_it_holds_over_an_outage(broker: Broker, amqp_ur
     await channel.default_exchange.publish(persistent, queue.name, timeout=60)
 
     await broker.stop()
+    await connection.close()
     with pytest.raises(OSError, match=str(broker.port)):
         await aio_pika.connect(amqp_url)
     await broker.start()
