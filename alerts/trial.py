@@ -1,25 +1,21 @@
 """Trial: a recording, decided by two alerts.toml, and the messages that differ.
 
-It takes the processor for as long as it takes. So a bot has it done by a program of its own, which
-may take a while and can be ended: `tried` starts `python -m alerts.trial RECORDING` with both texts
-on its standard input.
+It takes the processor for as long as it takes. So a bot has it done by a program of its own:
+`python -m alerts.trial RECORDING`, with the texts of both files as JSON on its standard input.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
 import resource
 import sys
-from asyncio.subprocess import PIPE
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alerts.changes import dump, load
+from alerts.changes import dump
 from alerts.replay import Said, differ, salvaged
 from alerts.settings import AlertSettings, parse_alerts
 from baton.errors import BatonError
@@ -78,35 +74,15 @@ def trial(file: Path, old: AlertSettings, new: AlertSettings) -> Trial:
     return Trial(len(recorded), torn, found.same, _spoken(found.gone), _spoken(found.new))
 
 
-async def tried(file: Path, old: str, new: str, seconds: float) -> Trial:
-    """As `trial`, by a program of its own and by the texts of both alerts.toml. Raises TrialFailed,
-    also after so many seconds."""
-    program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", __name__, str(file)), stdin=PIPE, stdout=PIPE, stderr=PIPE
-    )
-    try:
-        async with asyncio.timeout(seconds):
-            out, err = await program.communicate(json.dumps([old, new]).encode())
-    except TimeoutError:
-        reason = f"that takes longer than {seconds:g} s: baton alerts replay has no such limit"
-        raise TrialFailed(file=file.name, reason=reason) from None
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            program.kill()
-        await program.wait()
-    if program.returncode:
-        last = err.decode(errors="replace").strip().rpartition("\n")[2]
-        raise TrialFailed(file=file.name, reason=last or f"exit code {program.returncode}")
-    return load(Trial, json.loads(out))
-
-
 def main(words: Sequence[str]) -> None:
-    """What `tried` starts."""
+    """What is done by a program of its own. Why it fails, if so, is its last line."""
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     old, new = (parse_alerts(text) for text in json.load(sys.stdin))
     try:
         found: dict[str, Any] = dump(trial(Path(words[0]), old, new))
+    except TrialFailed as error:
+        sys.exit(str(error.facts["reason"]))
     except MemoryError:
         sys.exit("it takes too much memory: baton alerts replay has no such limit")
     json.dump(found, sys.stdout)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from alerts import AlertSettings
 from alerts.settings import read_alerts, text_of
-from alerts.trial import Spoken, Trial, tried
+from alerts.trial import Spoken, Trial
 from baton.errors import BatonError, UsageError
 from baton.outcome import Answer, named
 from bot.alerting.recording import recording
 from bot.alerting.reloading import Heard, Reloading
+from bot.alerting.trying import tried
 from bot.alerting.visit import Visit
 from bot.front import Reply
 from bot.store.errors import DatabaseUnavailable

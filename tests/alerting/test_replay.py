@@ -12,9 +12,10 @@ import bot.alerting.changing
 import bot.alerting.recording
 from alerts import Sample, load_alerts
 from alerts.replay import Gap, Sighting, salvaged, written
-from alerts.trial import TrialFailed, trial, tried
+from alerts.trial import TrialFailed, trial
 from baton.messages import now
 from bot.alerting.recording import append, recordings
+from bot.alerting.trying import tried
 from bot.bot import Bot
 from tests.alerting.world import CHANNEL, SILENT, WAIT, Watchers, quick, says
 from tests.alerts.harness import START, thing
