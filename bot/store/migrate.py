@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import structlog
@@ -15,6 +17,8 @@ log = structlog.get_logger(__name__)
 FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x6261746F6E
 """The name of our advisory lock in PostgreSQL: `baton`."""
+_ALEMBIC = threading.Lock()
+"""Alembic knows one database at a time in a process; each SQLite file is brought up in a thread."""
 
 
 def known_revisions() -> list[str]:
@@ -58,6 +62,7 @@ def _upgrade(connection: Connection) -> str | None:
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with _ALEMBIC if connection.dialect.name == "sqlite" else nullcontext():
+        command.upgrade(config, "head")
     log.info("database brought up", found=found, now=revisions[-1])
     return revisions[-1]

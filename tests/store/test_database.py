@@ -69,6 +69,15 @@ async def test_many_bots_may_start_at_once(url: str) -> None:
         await asyncio.gather(*(store.close() for store in stores))
 
 
+async def test_stores_of_one_process_may_be_opened_at_once(tmp_path: Path) -> None:
+    """Alembic knows one database at a time: several files of one process wait for each other."""
+    urls = [f"sqlite:///{tmp_path}/{number}.db" for number in range(6)]
+    stores = await asyncio.gather(*map(Store.open, urls))
+    for store in stores:
+        await store.ping()
+        await store.close()
+
+
 async def test_many_processes_may_start_at_once(url: str) -> None:
     """The same holds for processes."""
     code = (
