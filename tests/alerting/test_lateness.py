@@ -103,7 +103,7 @@ class Desk:
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundredth of a second is late, and nothing waits longer than it must."""
     monkeypatch.setattr(lateness, "LATE", 0.008)
-    monkeypatch.setattr("bot.delivery.BACKOFF", 0.01)
+    monkeypatch.setattr("bot.courier.BACKOFF", 0.01)
 
 
 @pytest.mark.usefixtures("soon")

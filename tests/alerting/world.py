@@ -10,6 +10,7 @@ import pytest
 
 import bot.alerting.keeper
 import bot.bot
+import bot.courier
 import bot.delivery
 import bot.telling
 from alerts import AlertContent, AlertSettings, Steady
@@ -47,7 +48,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bot.alerting.keeper, "RETRY_AFTER", 0.01)
     monkeypatch.setattr(bot.alerting.keeper, "STALL", float("inf"))
     monkeypatch.setattr(bot.bot, "POLL", 0.05)
-    monkeypatch.setattr(bot.delivery, "BACKOFF", 0.01)
+    monkeypatch.setattr(bot.courier, "BACKOFF", 0.01)
     monkeypatch.setattr(bot.delivery, "LAST_CALLS", 0.5)
     monkeypatch.setattr(bot.telling, "EVERY", 0.01)
     yield

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bot.courier
 import bot.delivery
 import bot.posts
 from baton.messages import State, now
@@ -119,8 +120,8 @@ class Desk:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bot.delivery, "BACKOFF", 0.001)
-    monkeypatch.setattr(bot.delivery, "BACKOFF_MOST", 0.004)
+    monkeypatch.setattr(bot.courier, "BACKOFF", 0.001)
+    monkeypatch.setattr(bot.courier, "BACKOFF_MOST", 0.004)
     monkeypatch.setattr(bot.delivery, "LAST_CALLS", 0.2)
     monkeypatch.setattr(bot.posts, "RESERVE", 0.001)
 
@@ -376,11 +377,11 @@ async def test_posts_in_a_channel_keep_their_order(desk: Desk) -> None:
 async def test_what_is_wanted_while_others_are_held_is_held_too(desk: Desk, fault: Fault) -> None:
     """A pause that the chat demands is kept by what comes later, which is not shown before what
     was asked first."""
-    bot.delivery.BACKOFF = bot.delivery.BACKOFF_MOST = 0.05
+    bot.courier.BACKOFF = bot.courier.BACKOFF_MOST = 0.05
     desk.front.faults.append(fault)
     first, second = (replace(desk.job, id=f"held-{number}") for number in range(2))
     await desk.want(Post(first.id, NoticeContent("x", State.RUNNING)), job=first)
-    await until(lambda: desk.delivery._of_job[first.id][first.id].failures)
+    await until(lambda: desk.delivery._backlog.of_job[first.id][first.id].failures)
     await desk.want(Post(second.id, NoticeContent("x", State.RUNNING)), job=second)
     await until(lambda: len(desk.front.shown) == 2)
     assert [message.key for message in desk.front.shown] == [first.id, second.id]
@@ -390,7 +391,7 @@ async def test_what_is_wanted_while_others_are_held_is_held_too(desk: Desk, faul
 async def test_an_outage_costs_few_calls(store: Store) -> None:
     """A chat that cannot be reached is asked for one post, not for all that wait."""
     desk = Desk(store)
-    bot.delivery.BACKOFF = bot.delivery.BACKOFF_MOST = 0.05
+    bot.courier.BACKOFF = bot.courier.BACKOFF_MOST = 0.05
     desk.front.faults.extend([Fault.UNREACHABLE] * 2)
     for number in range(20):
         job = replace(desk.job, id=f"outage-{number}")
@@ -404,7 +405,12 @@ async def test_what_is_told_is_forgotten(desk: Desk) -> None:
     await desk.shown(desk.post(), desk.post("web-1"))
     desk.delivery.forget(desk.job.id)
     await until(lambda: not desk.delivery._workers)
-    left = (desk.delivery._slots, desk.delivery._of_job, desk.delivery._refs, desk.delivery._some)
+    left = (
+        desk.delivery._backlog.waiting,
+        desk.delivery._backlog.of_job,
+        desk.delivery._backlog.refs,
+        desk.delivery._some,
+    )
     assert left == ({}, {}, {}, {})
 
 

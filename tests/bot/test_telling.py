@@ -161,7 +161,11 @@ async def test_what_is_told_is_forgotten(stage: Stage) -> None:
     await until(lambda: not a_bot.teller._open)
     delivery = a_bot._deliveries["slack"]
     await until(lambda: not delivery._workers)
-    assert (delivery._of_job, delivery._refs, delivery._slots) == ({}, {}, {})
+    assert (delivery._backlog.of_job, delivery._backlog.refs, delivery._backlog.waiting) == (
+        {},
+        {},
+        {},
+    )
     assert await stage.store.ledger.untold() == {}
 
 
