@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 import bot.bot
+import bot.courier
 import bot.delivery
 import bot.telling
 from baton.channel import Link
@@ -44,7 +45,7 @@ AT_ONCE = 8
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bot.bot, "POLL", 0.05)
-    monkeypatch.setattr(bot.delivery, "BACKOFF", 0.01)
+    monkeypatch.setattr(bot.courier, "BACKOFF", 0.01)
     monkeypatch.setattr(bot.delivery, "LAST_CALLS", 0.5)
     monkeypatch.setattr(bot.telling, "EVERY", 0.01)
     with capture_logs():  # drawing the traceback of each death takes longer than all the rest
