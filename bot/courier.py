@@ -30,6 +30,9 @@ SETTLES = 2.0
 """Seconds after which a message whose posting got no answer is there, or never will be."""
 CLAIM = 6.0
 """Seconds within which whoever noted that a post begins must have called the front end."""
+OFFER_AGAIN = 60.0
+"""Seconds after which what nobody asked for, and the front end would not take, is offered again:
+the bot may have been invited meanwhile."""
 TRIES = 5
 """After so many faults of ours, or threads that vanish, in a row a post is given up."""
 
@@ -214,8 +217,12 @@ class Courier:
             await self._posts.gone(lost.post.key)
 
     async def _refused(self, slot: Slot, reason: str) -> None:
-        """The front end will never show it: tell the one who asked, then give it up."""
+        """The front end will not show it: tell the one who asked, then give it up. An alert waits
+        for somebody to mend that, for as long as it goes on."""
         log.error("not shown", job=slot.job, channel=slot.place.channel, reason=reason)
+        if not slot.post.parent and not slot.asker and not slot.post.closing:
+            self._again(slot, OFFER_AGAIN)
+            return
         if not slot.post.parent and slot.asker and slot.failures < TRIES:
             text = f"I cannot show how job {slot.job} goes: {reason} It goes on all the same."
             try:

@@ -17,7 +17,7 @@ import bot.posts
 from baton.messages import State, now
 from bot.delivery import Delivery
 from bot.front import Limits, NoticeContent, Post
-from bot.jobs import Job, Place
+from bot.jobs import Job, Place, Subject
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
 from bot.store.posts import Posts
@@ -158,6 +158,27 @@ async def test_a_fault_at_any_step_neither_loses_nor_doubles_a_post(
         assert len(keys) == len(set(keys))
         return
     desk.equal_to(desk.post(text="two"), desk.post("web-1", "two"))
+
+
+async def test_what_nobody_asked_for_waits_until_it_is_let_in(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An alert that a channel does not take, as the bot was not invited, is shown once it was: for
+    as long as it goes on."""
+    monkeypatch.setattr(bot.courier, "OFFER_AGAIN", 0.005)
+    desk.front.faults.extend([Fault.UNPOSTABLE] * 3)
+    alert = Subject("alert/1", desk.job.place, desk.job.asked.timestamp())
+    firing = Post(alert.id, NoticeContent("firing", State.RUNNING))
+    desk.delivery.want(alert, [firing], {})
+    await until(lambda: desk.front.shown)
+    assert desk.front.one(alert.id).content == firing.content
+
+    over = replace(alert, id="alert/2")
+    desk.front.faults.append(Fault.UNPOSTABLE)
+    resolved = Post(over.id, NoticeContent("over", State.SUCCEEDED), closing=True)
+    desk.delivery.want(over, [resolved], {})
+    await until(lambda: desk.delivery.want(over, [resolved], {}))
+    assert [message.key for message in desk.front.shown] == [alert.id]
 
 
 @pytest.mark.parametrize("fault", [*Fault, None])
