@@ -17,7 +17,7 @@ import bot.delivery
 import bot.telling
 from baton.channel import Link
 from baton.memory import MemoryBus, MemoryChannel
-from baton.messages import State, now
+from baton.messages import Pong, Request, State, now
 from bot.bot import Bot
 from bot.jobs import Place
 from bot.policy import Policy
@@ -86,6 +86,25 @@ class Life:
         await self.store._database.close()
 
 
+class Slow(Agent):
+    """An agent that says nothing to the end until it is told to: so something is shown before, and
+    is edited then."""
+
+    async def _asked(self, request: Request) -> None:
+        if request.command != "hail":
+            await super()._asked(request)
+        elif (request.id, request.attempt) not in self.started:
+            self.started.append((request.id, request.attempt))
+            self.requests.append(request)
+
+    async def finish(self, state: State = State.SUCCEEDED, text: str = "done") -> None:
+        request = self.requests[-1]
+        if request.command == "hail":
+            await self.say(Pong(job=request.job, request=request.id, facts=self.facts))
+        else:
+            await super().finish(state, text)
+
+
 async def told(life: Life) -> bool:
     jobs = await life.truth.recent()
     return bool(jobs) and jobs[0].told
@@ -95,7 +114,9 @@ async def scenario(lives: Lives, text: str, url: str, at: int) -> list[str]:
     """Ask `text`, die at step `at`, start anew; the steps that were done until then."""
     bus = MemoryBus("test")
     front = FakeFront()
-    agents = [Agent(MemoryChannel("memory://test", on=bus), host) for host in HOSTS]
+    channels = [MemoryChannel("memory://test", on=bus) for _ in HOSTS]
+    quick, slow = Agent(channels[0], HOSTS[0]), Slow(channels[1], HOSTS[1], waits=True)
+    agents = [quick, slow]
     for agent in agents:
         await agent.start()
 
@@ -111,6 +132,10 @@ async def scenario(lives: Lives, text: str, url: str, at: int) -> list[str]:
     async def over() -> bool:
         return life.doom.dead or await told(life)
 
+    await until(lambda: life.doom.dead or (front.shown and slow.requests), every=0.03)
+    finished = not life.doom.dead
+    if finished:
+        await slow.finish()
     await until(over, every=0.03)
     steps = life.doom.steps
     if life.doom.dead:
@@ -120,6 +145,9 @@ async def scenario(lives: Lives, text: str, url: str, at: int) -> list[str]:
         if not replied:
             # Slack had no answer, so it delivers the same ask again
             assert (await life.bot.desk.ask(text, **ask)).ok  # type: ignore[arg-type]
+        if not finished:
+            await until(lambda: slow.requests)
+            await slow.finish()
         await until(lambda: told(life), every=0.03)
     await check(life, front, agents)
     await life.end()
