@@ -8,15 +8,58 @@ from alerts.engine import Engine
 from alerts.episodes import Episode
 from alerts.groups import is_news
 from alerts.heartbeats import phi
+from alerts.matchers import Matchers
 from alerts.muting import Muting
 from alerts.routes import routed
 from alerts.watches import Watch
 from alerts.watching import CHECKIN
 from baton.errors import UsageError
 from baton.outcome import duration
+from baton.words import did_you_mean
 
 GAPS_SHOWN = 5
 """Intervals between heartbeats that are shown."""
+
+
+def called(engine: Engine, name: str) -> list[str]:
+    """The fingerprints of what is watched and is called `name`: the beginning of a fingerprint, a
+    title, or the value of a label, such as a host's. What fires comes first.
+
+    Raises UsageError if there is nothing such: then nothing was ever heard of it.
+    """
+    watches = engine.inside[0].watches
+    found = [key for key in watches if name and key.startswith(name)]
+    if not found:
+        found = [
+            key
+            for key, watch in watches.items()
+            if name in (watch.labels.title(), *(value for _, value in watch.labels.pairs))
+        ]
+    if not found:
+        values = {value for watch in watches.values() for _, value in watch.labels.pairs}
+        raise UsageError(
+            f"Nothing is watched that is called “{name}”, or whose id begins so: of such a thing "
+            f"nothing was ever heard.{did_you_mean(name, values)}"
+        )
+    return _firing_first(engine, found)
+
+
+def meant(engine: Engine, matchers: Matchers) -> list[str]:
+    """The fingerprints of what is watched and `matchers` mean, what fires first. Raises UsageError
+    if there is nothing such."""
+    watches = engine.inside[0].watches
+    found = [key for key, watch in watches.items() if matchers.matches(watch.labels)]
+    if not found:
+        raise UsageError(
+            f"Nothing that is watched is meant by {matchers}: nothing such was ever heard of."
+        )
+    return _firing_first(engine, found)
+
+
+def _firing_first(engine: Engine, found: list[str]) -> list[str]:
+    firing = {one.fingerprint for one in engine.firing()}
+    watches = engine.inside[0].watches
+    return sorted(found, key=lambda key: (key not in firing, watches[key].labels.pairs))
 
 
 def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:

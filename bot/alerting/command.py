@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from alerts.why import explain
+from alerts.why import called, explain, meant
 from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.messages import new_id
 from baton.outcome import Answer, duration, named
 from bot.alerting.asks import Acknowledge, Try
 from bot.alerting.changing import reload, replay
-from bot.alerting.silencing import silence, silences, unsilence
+from bot.alerting.silencing import parsed, silence, silences, unsilence
 from bot.alerting.visit import Action, Visit, titles
 from bot.asking import Ask
 from bot.front import Reply
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 
 SHORT = 8
 """Digits of a fingerprint that people are shown."""
+_GROUP = re.compile(r"[0-9a-f]{16}/\d+")
+"""What the button of a post names."""
 MOST_EXPLAINED = 3
+MOST_NAMED = 10
+"""Things that are named beside those that are explained."""
 
 
 class AlertsCommand(HouseCommand):
@@ -42,7 +47,8 @@ class AlertsCommand(HouseCommand):
     /alerts replay [DAY]                         what alerts.toml, as it is now, would have told
     /alerts reload                               go by alerts.toml as it is now
 
-    ALERT is the id that /alerts shows, or its first digits.
+    ALERT is the id that /alerts shows, or its first digits; after why also a name, such as a
+    server's, or MATCHERS, whether it fires or not.
     """
 
     name: ClassVar[str] = "alerts"
@@ -93,21 +99,31 @@ async def _list(visit: Visit, words: Sequence[str]) -> Reply:
         for one in firing
     )
     columns = ("id", "what", "state", "for", "taken on by, or why not told")
-    summary = f"{len(rows)} fire{where}{untold}"
+    count = "1 alert fires" if len(rows) == 1 else f"{len(rows)} alerts fire"
+    summary = f"{count}{where}{untold}"
     return await visit.answered(Reply(answer=Answer(summary, columns, rows)))
 
 
 async def _why(visit: Visit, words: Sequence[str]) -> Reply:
     if not words:
         raise UsageError("Which alert? /alerts why ALERT; /alerts shows their ids.")
-    names = [words[0]]
-    if "/" in words[0]:
-        names = [one.fingerprint for one in visit.found(words, "why")]
+    names = _named(visit, words)
     told = [explain(visit.engine, name, visit.now) for name in names[:MOST_EXPLAINED]]
     lines = ["\n".join(one) for one in told]
     if len(names) > len(told):
-        lines.append(f"and {len(names) - len(told)} more: /alerts why ALERT for each")
+        watches = visit.engine.inside[0].watches
+        more = [f"{watches[key].labels.title()} ({key[:SHORT]})" for key in names[len(told) :]]
+        lines.append(f"and {named(more, MOST_NAMED)}: /alerts why ID for each")
     return await visit.answered(Reply("\n\n".join(lines)))
+
+
+def _named(visit: Visit, words: Sequence[str]) -> list[str]:
+    """The fingerprints of what these words mean: the group of a button, matchers, or a name."""
+    if _GROUP.fullmatch(words[0]):
+        return [one.fingerprint for one in visit.found(words, "why")]
+    if any(sign in word for word in words for sign in ("=", "!~")):
+        return meant(visit.engine, parsed(words))
+    return called(visit.engine, " ".join(words))
 
 
 async def _ack(visit: Visit, words: Sequence[str]) -> Reply:

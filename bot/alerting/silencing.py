@@ -91,6 +91,11 @@ def _matchers(visit: Visit, words: Sequence[str]) -> Matchers:
     if named and ("/" in words[0] or visit.engine.find(words[0])):
         shared = _shared([one.labels for one in visit.found(words, "silence")])
         return Matchers.parse(" ".join(f"{name}={_quoted(value)}" for name, value in shared))
+    return parsed(words)
+
+
+def parsed(words: Sequence[str]) -> Matchers:
+    """The matchers that these words are. Raises UsageError."""
     # the quotes that a value had are gone: words were split as a shell does
     parts = []
     for word in words:

@@ -137,6 +137,7 @@ async def test_a_silence_by_matchers(stage: Stage) -> None:
         ("ack 000000", "Nothing that fires is called 000000"),
         ("why", "Which alert?"),
         ("why 000000", "Nothing is watched"),
+        ("why 0123456789abcdef/1", "Nothing that fires is called"),
         ("unsilence 12", "Which silence?"),
         ("test C_NOWHERE", "No route leads to C_NOWHERE"),
     ],
@@ -165,6 +166,42 @@ async def test_why(stage: Stage) -> None:
     assert "it does not fire, so nothing is told" in text
 
 
+async def test_why_something_never_fired(stage: Stage) -> None:
+    """Whoever wonders why nothing was said knows no id: a name will do, or matchers."""
+    world = Watchers(stage)
+    made = await world.bot()
+    for number in range(1, 6):
+        await world.agent(made, f"web-{number}")
+    for words in ("web-2", "silent web-2 in prod", "host=web-2", 'host=~"web-(2|9)" env=prod'):
+        text = (await stage.ask(made, f"/alerts why {words}")).text
+        assert text.startswith("silent web-2 in prod ("), words
+        assert "it does not fire, so nothing is told" in text
+    text = (await stage.ask(made, "/alerts why env=prod")).text
+    assert text.count("last heartbeat") == 3
+    assert "and silent web-4 in prod (" in text
+    for words, told in (("web-22", "Did you mean web-2?"), ("host=db-1", "meant by host=db-1")):
+        reply = await stage.ask(made, f"/alerts why {words}")
+        assert not reply.ok
+        assert told in reply.text
+
+
+async def test_what_is_muted_is_explained_by_its_name(stage: Stage) -> None:
+    """Nothing was said of web-2 because of a silence, which is named with its reason."""
+    world = Watchers(stage)
+    made = await world.bot()
+    for host in ("web-1", "web-2"):
+        await world.agent(made, host)
+    assert (await stage.ask(made, "/alerts silence host=web-2 for 2h because new disks")).ok
+    await world.pass_time(made, SILENT)
+    await world.pass_time(made, WAIT)
+    await until(says(stage.front, "firing"))
+    text = (await stage.ask(made, "/alerts why web-2")).text
+    assert "not told: silenced by ann: new disks, for 1 h 58 min more" in text
+    answer = (await stage.ask(made, "/alerts")).answer
+    assert answer is not None
+    assert answer.summary == "2 alerts fire"
+
+
 async def test_what_fires_and_what_fired(stage: Stage) -> None:
     """/alerts lists what fires, of one environment if asked; /alerts history what was."""
     world = Watchers(stage)
@@ -172,6 +209,7 @@ async def test_what_fires_and_what_fired(stage: Stage) -> None:
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
     assert [row[1:3] for row in answer.rows] == [("silent web-1 in prod", "firing, critical")]
+    assert answer.summary == "1 alert fires"
     assert (await stage.ask(made, "/alerts staging")).text == "Nothing fires in staging."
     answer = (await stage.ask(made, "/alerts history")).answer
     assert answer is not None
@@ -187,7 +225,7 @@ async def test_where_nothing_can_be_told(stage: Stage) -> None:
     told = f"Nothing can be told in {CHANNEL}: the bot is not in it."
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
-    assert answer.summary == f"1 fire\n{told}"
+    assert answer.summary == f"1 alert fires\n{told}"
     assert (await stage.ask(made, "/alerts staging")).text == f"Nothing fires in staging.\n{told}"
 
 
