@@ -93,7 +93,9 @@ class Engine:
                 self._watching.named(seen)
                 self._held[seen.name] = seen
             elif isinstance(seen, Sample) and seen.told:
-                self._held[seen.labels.fingerprint] = seen
+                before = self._held.get(seen.labels.fingerprint)
+                if before is None or before.at <= seen.at:
+                    self._held[seen.labels.fingerprint] = seen
         elif isinstance(seen, Sample):
             self._watching.sampled(seen)
         elif isinstance(seen, Beat):

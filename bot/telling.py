@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -72,8 +72,9 @@ class Teller:
         self._open: dict[str, _Told] = {}
         self._waiting: dict[str, set[str]] = {}
         """Of a job whose post is not there yet, those that are to be shown under it."""
-        self.closed: Callable[[Job, Sequence[RunRecord]], None] = lambda job, runs: None
-        """Called with each job that changes servers when it has ended; now and then once more."""
+        self.closed: Callable[[Job, Sequence[RunRecord]], Awaitable[None]] | None = None
+        """Called with each job that changes servers when it has ended, before that is told; now and
+        then once more."""
         self.ended: Counter[str] = Counter()
         """How many runs were shown to have ended, by final state."""
 
@@ -166,7 +167,7 @@ class Teller:
         if job.told or job.hidden:
             self._close(job.id)
             return False
-        self._note(job, runs)
+        await self._note(job, runs)
         delivery = self._deliveries.get(job.place.front)
         if delivery is None:
             # left alone until it changes: a bot that has its front end will tell it
@@ -180,12 +181,13 @@ class Teller:
         posts = await self._wanted(job, runs)
         return delivery.want(job.subject, posts, {row.key: row for row in rows})
 
-    def _note(self, job: Job, runs: Sequence[RunRecord]) -> None:
+    async def _note(self, job: Job, runs: Sequence[RunRecord]) -> None:
         """Job `job` is open, or was until now."""
-        before = self._open.get(job.id)
-        after = self._open[job.id] = _Told(job.revision, ended=job.closed is not None)
-        if after.ended and not (before and before.ended) and self._command(job).changes:
-            self.closed(job, runs)
+        before, ended = self._open.get(job.id), job.closed is not None
+        known = before is not None and before.ended
+        if ended and not known and self.closed is not None and self._command(job).changes:
+            await self.closed(job, runs)
+        self._open[job.id] = _Told(job.revision, ended)
 
     def _close(self, job: str) -> None:
         self._open.pop(job, None)

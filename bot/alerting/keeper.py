@@ -106,10 +106,13 @@ class Keeper:
         if age < FRESH:
             self.observe(sign(message, self._steady.now()))
 
-    def ended(self, job: Job, runs: Sequence[RunRecord]) -> None:
-        """A job that changes servers has ended."""
-        for sample in results(job, runs, self._steady.now()):
-            self.observe(sample)
+    async def ended(self, job: Job, runs: Sequence[RunRecord]) -> None:
+        """A job that changes servers has ended. Once this returns it is not forgotten, whichever
+        bot dies. Raises DatabaseUnavailable."""
+        now = self._steady.now()
+        ago = (self._clock() - job.closed).total_seconds() if job.closed else 0.0
+        if found := results(job, runs, now - max(ago, 0.0)):
+            await self.want(asks.seen(found, now))
 
     def scheduled(self, seen: Sequence[Scheduled], environment: str) -> object:
         """A schedule that only looks has come to something: the ask to take note of it."""

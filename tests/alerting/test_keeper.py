@@ -188,6 +188,27 @@ async def test_a_run_that_failed_is_an_alert_until_the_same_succeeds(stage: Stag
     await until(says(stage.front, "resolved"))
 
 
+async def test_how_a_job_ended_is_not_lost_with_the_bot_that_heard_it(stage: Stage) -> None:
+    """Told, and dead before its alert was decided: the next bot has the alert all the same."""
+    world = Watchers(stage)
+    made = await world.bot()
+    agent = await stage.agent("web-1", waits=True)
+    await world.beat(made, agent)
+    (keeping,) = (task for task in made._leading if task.get_name() == "alerting")
+    keeping.cancel()
+    job = await stage.job(made, "ship shop prod")
+    await until(lambda: len(agent.requests) == 1)
+    await agent.finish(State.FAILED, "exit code 3")
+    await stage.told(job)
+    await made.stop()
+
+    after = await world.bot()
+    await world.beat(after, agent)
+    await world.round(after)
+    await world.pass_time(after, WAIT)
+    await until(says(stage.front, "firing"))
+
+
 def looked(made: Bot, words: str, verdict: Verdict = "started") -> Heed:
     """What becomes of a firing of `words` that came to nothing good."""
     at = made.desk.now()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from alerts import Sample
 from tests.alerts.harness import (
+    START,
     Message,
     World,
     acknowledge,
@@ -565,3 +567,12 @@ def test_history_is_in_the_thread() -> None:
         "U_ANN takes on http web-1 in prod",
         "http web-1 in prod resolved after 1 min 40 s",
     ]
+
+
+def test_what_is_told_once_more_is_not_news() -> None:
+    """A failure that is told again after the success that followed it does not fire again."""
+    world = World()
+    world.at(0, bad(WEB_1, told=True))
+    world.at(10, good(WEB_1, told=True))
+    world.at(20, lambda world: world.engine.observe(Sample(WEB_1, True, START, told=True)))
+    world.run(until=600)
