@@ -1,14 +1,17 @@
 """Blind is not down: while we cannot see, nobody is called dead; the channels hear that we cannot.
 
 Without the bus, the database, the network or the chat there is nothing to decide on, so nothing
-moves. A short blink is not worth a word; two fits of blindness close together share a post.
+moves. A short blink is not worth a word; two fits of blindness close together share a post. The
+network is not looked at by itself: without it one of those links is gone, and that is what is said.
+
+Source: our own rule; nothing like it was copied.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerts.bulletin import AlertContent, Bulletin, hashed
 from baton.outcome import duration, named
@@ -17,13 +20,15 @@ from baton.outcome import duration, named
 @dataclass(frozen=True, slots=True)
 class SightRow:
     """What of us is gone (`gone`, in words), since when, and until when it was; `told` are the
-    channels that heard of it. `number` counts the times that a channel was told."""
+    channels that heard of it. `number` counts the times that a channel was told; `lost` is all
+    that was gone since then, back or not."""
 
     number: int = 0
     gone: tuple[str, ...] = ()
     since: float | None = None
     until: float | None = None
     told: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 class Sight:
@@ -51,12 +56,13 @@ class Sight:
         if what in row.gone:
             return
         gone = (*row.gone, what)
+        lost = tuple(dict.fromkeys((*row.lost, what)))
         if row.gone:
-            self.row = SightRow(row.number, gone, row.since, None, row.told)
+            self.row = SightRow(row.number, gone, row.since, None, row.told, lost)
         elif row.told and row.until is not None and at < row.until + self.again:
-            self.row = SightRow(row.number, gone, at, None, row.told)
+            self.row = SightRow(row.number, gone, at, None, row.told, lost)
         else:
-            self.row = SightRow(row.number + 1, gone, at)
+            self.row = SightRow(row.number + 1, gone, at, lost=(what,))
         self._moved = True
 
     def regain(self, what: str, at: float) -> bool:
@@ -66,7 +72,7 @@ class Sight:
             return False
         gone = tuple(one for one in row.gone if one != what)
         until = at if not gone else None
-        self.row = SightRow(row.number, gone, row.since, until, row.told)
+        self.row = replace(row, gone=gone, until=until)
         self._moved = True
         return not gone
 
@@ -93,7 +99,7 @@ class Sight:
         if self.blind and row.since is not None and now >= row.since + self.after:
             fresh = [one for one in channels if one not in row.told and opens(one) <= now]
             told = (*row.told, *fresh)
-            self.row = row = SightRow(row.number, row.gone, row.since, row.until, told)
+            self.row = row = replace(row, told=told)
         if not (self._moved or fresh):
             return None, [], []
         shown = row.told if self._moved else fresh
@@ -119,5 +125,8 @@ class Sight:
         return AlertContent(
             f"Monitoring was blind for {duration(until - since)}",
             "resolved",
-            lines=(f"From {time(since, since)} to {time(until, since)}; it sees again.",),
+            lines=(
+                *((f"What was gone: {named(row.lost)}.",) if row.lost else ()),
+                f"From {time(since, since)} to {time(until, since)}; it sees again.",
+            ),
         )

@@ -1,4 +1,7 @@
-"""How much a channel is spoken to: so many messages within so many seconds, whatever happens."""
+"""How much a channel is spoken to: so many messages within so many seconds, whatever happens.
+
+Source: a sliding window log, the exact kind of rate limit: no window of that length holds more.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""When a check-in must have been heard from: a dead man's switch, as Healthchecks.io has it."""
+"""When a check-in must have been heard from: a dead man's switch.
+
+Source: Healthchecks.io, "Simple" and "Cron" schedules with a grace time.
+"""
 
 from __future__ import annotations
 

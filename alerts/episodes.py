@@ -1,4 +1,8 @@
-"""Episode: one alert, from firing to resolved. A new trigger after that is a new episode."""
+"""Episode: one alert, from firing to resolved. A new trigger after that is a new episode.
+
+Sources: PagerDuty's and GoAlert's deduplication by key (what is open is not opened again), and
+Icinga's acknowledgement, which here holds until it is over or worse.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Labels: what an alert is about. Its identity is its labels, never the text of a message."""
+"""Labels: what an alert is about. Its identity is its labels, never the text of a message.
+
+Source: Prometheus' fingerprint of a label set (sorted, names and values ended by 0xff), by BLAKE2b.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Routes: which channels hear of an alert, grouped by what."""
+"""Routes: which channels hear of an alert, grouped by what.
+
+Source: Alertmanager's route, flat and no tree: the first that matches, and on with `continue`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Silences that people ask for, and maintenance windows that the settings plan."""
+"""Silences that people ask for, and maintenance windows that the settings plan.
+
+Sources: Alertmanager's silences (matchers, an end, an author, a comment) and mute_time_intervals;
+Icinga's scheduled downtimes, fixed and recurring.
+"""
 
 from __future__ import annotations
 

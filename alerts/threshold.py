@@ -1,5 +1,7 @@
-"""Down after N bad results in a row, up after M good ones: soft and hard states, as Nagios calls
-them."""
+"""Down after N bad results in a row, up after M good ones.
+
+Sources: soft and hard states of Nagios (max_check_attempts), and the `fall` and `rise` of HAProxy.
+"""
 
 from __future__ import annotations
 
