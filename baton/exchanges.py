@@ -62,8 +62,9 @@ BOT_QUEUE = Queue("bot", single_active=True)
 HEARTBEAT_QUEUE = Queue("bot.heartbeats", single_active=True, ttl=60.0, dead_letter="")
 """Apart from the updates, because an old heartbeat says nothing and must not pile up."""
 
-MONITOR_QUEUE = Queue("monitor", single_active=True)
-"""What others tell: alerts and check-ins, kept for as long as no bot is there that keeps alerts."""
+MONITOR_QUEUE = Queue("monitor", single_active=True, expires=WEEK)
+"""What others tell: alerts and check-ins. A week without a bot that keeps alerts and it is gone, or
+it would fill for ever where alerts were switched off; what is told after that goes nowhere."""
 
 MONITORED = ("alert", "checkin")
 """The first words of the keys on the output exchange that it is bound to."""

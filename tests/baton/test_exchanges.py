@@ -32,6 +32,11 @@ def test_the_inbox_of_an_agent() -> None:
     assert (queue.expires, queue.dead_letter) == (7 * 86400, "baton.dead")
 
 
+def test_what_others_tell_does_not_pile_up_for_ever() -> None:
+    """Where alerts were switched off nobody takes it: a week later its queue is gone."""
+    assert exchanges.MONITOR_QUEUE.expires == 7 * 86400
+
+
 @pytest.mark.parametrize(
     ("seconds", "name"),
     [
