@@ -2,9 +2,8 @@
 
 Store.ledger     jobs, runs, outbox, output      Store.servers    what heartbeats said
 Store.posts      which message shows what        Store.audit      who asked what
-Store.leases     which bot does it               Store.envelopes  what was delivered already
 Store.schedules  what is asked when, and fired   Store.alerts     what fires, and is said of it
-Store.readings   who has read alerts.toml again
+Store.leases     which bot does it               Store.readings   who has read alerts.toml again
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from baton.messages import now
 from bot.store.alerts import Alerts
 from bot.store.audit import Audit
 from bot.store.database import Database, open_database
-from bot.store.envelopes import Envelopes
 from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, StoreError, UnusableUrl
 from bot.store.leases import Leases
 from bot.store.ledger import Ledger
@@ -58,7 +56,6 @@ class Store:
         self.alerts = Alerts(database)
         self.readings = Readings(database)
         self.leases = Leases(database, clock)
-        self.envelopes = Envelopes(database, clock)
 
     @classmethod
     async def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:

@@ -11,13 +11,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, select, update
 
 from baton.batching import Batcher
 from bot.store.database import Database, Work
 from bot.store.errors import StoreError
 from bot.store.sql import AnyRow, upsert
-from bot.store.tables import NOT_SHOWN, posts
+from bot.store.tables import posts
 
 Status = Literal["waiting", "sending", "shown", "gone", "given_up"]
 """`waiting`: certainly not in the chat. `sending`: the chat was called, and may have it. `gone`:
@@ -90,21 +90,6 @@ class Posts:
     async def given_up(self, key: str) -> None:
         """The chat will never take the post."""
         await self._set(key, status="given_up")
-
-    async def unsure(self) -> list[PostRow]:
-        """The posts that were begun and may be in the chat or not, oldest first."""
-        return await self._database.read(
-            partial(_select, where=and_(NOT_SHOWN, posts.c.status == "sending"))
-        )
-
-    async def waiting_since(self) -> datetime | None:
-        """When the oldest post was begun that is not shown yet."""
-        statement = select(func.min(posts.c.at)).where(NOT_SHOWN)
-
-        def first(connection: Connection) -> datetime | None:
-            return connection.execute(statement).scalar()
-
-        return await self._database.read(first)
 
     async def _set(self, key: str, **values: object) -> None:
         statement = update(posts).where(posts.c.key == key).values(values)

@@ -25,10 +25,6 @@ from bot.store.types import Counter, Instant, Json, Key, Words
 
 metadata = MetaData()
 
-NOT_SHOWN = text("status IN ('waiting', 'sending')")
-"""Of posts. Spelt out, because an index over some rows is not used for a condition with
-parameters."""
-
 DUE = text("due IS NOT NULL")
 """Of schedules."""
 UNDER_WAY = text("verdict = 'started' AND ended IS NULL")
@@ -169,12 +165,6 @@ posts = Table(
     Index("posts_job", "job"),
     Index("posts_ref", "front", "channel", "ref"),
     Index("posts_thread", "front", "channel", "thread"),
-    Index(
-        "posts_waiting",
-        "at",
-        sqlite_where=NOT_SHOWN,
-        postgresql_where=NOT_SHOWN,
-    ),
 )
 
 servers = Table(
@@ -214,14 +204,6 @@ leases = Table(
     Column("name", Key, primary_key=True),
     Column("holder", Key, nullable=False),
     Column("until", Instant, nullable=False),
-)
-
-envelopes = Table(
-    "envelopes",
-    metadata,
-    Column("key", Key, primary_key=True),
-    Column("at", Instant, nullable=False),
-    Index("envelopes_at", "at"),
 )
 
 schedules = Table(

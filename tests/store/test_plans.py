@@ -59,7 +59,6 @@ async def test_nothing_grows_with_what_is_over(tmp_path: Path) -> None:
         used = " ".join(found.values())
         for index in ("runs_open ", "runs_open_of_job", "jobs_untold", "jobs_waiting"):
             assert index in used
-        assert "posts_waiting" in used
         (tail,) = (plan for statement, plan in found.items() if "LEFT OUTER" in statement)
         assert (
             "output USING INDEX sqlite_autoindex_output_1 (job=? AND host=? AND attempt=? AND"
@@ -87,10 +86,7 @@ async def _everything(store: Store) -> None:
     await ledger.tails(one.job.id)
     await ledger.prune(T0)
     await store.posts.of_job(one.job.id)
-    await store.posts.unsure()
-    await store.posts.waiting_since()
     await store.audit.recent(5)
     await store.audit.recent(5, person="U_ANN")
     await store.audit.recent(5, environment="prod")
-    await store.envelopes.seen("e")
     await store.leases.take("leader", "a", 5)

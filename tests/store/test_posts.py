@@ -1,14 +1,12 @@
-"""Posts, servers, leases and envelopes: what the bots remember and share."""
+"""Posts, servers and leases: what the bots remember and share."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
 
 from baton.messages import Facts, Heartbeat
 from bot.inventory import Heard
 from bot.store import PostRow, Store
-from bot.store.envelopes import KEPT
 from tests.store.build import CHANNEL, T0, asked, deploy, later
 
 
@@ -21,11 +19,11 @@ async def test_a_post_is_claimed_once(store: Store, other: Store) -> None:
     claims = await asyncio.gather(store.posts.begin(post("k")), other.posts.begin(post("k")))
 
     assert sorted(claim is None for claim in claims) == [False, True]
-    assert await store.posts.unsure() == [post("k")]
+    assert await store.posts.of_job("j1") == [post("k")]
 
 
 async def test_what_became_of_a_post(store: Store) -> None:
-    """A post ends as shown, gone or given up; only what may be in the chat is unsure."""
+    """A post is being sent, waits, or ends as shown, gone or given up."""
     for key in ("shown", "gone", "given_up", "sending", "waiting"):
         assert await store.posts.begin(post(key)) is None
     await store.posts.shown("shown", "17.1", "d1", later(5))
@@ -38,7 +36,6 @@ async def test_what_became_of_a_post(store: Store) -> None:
     assert {row.key: row.status for row in rows.values()} == {key: key for key in rows}
     shown = rows["shown"]
     assert (shown.ref, shown.digest, shown.at) == ("17.1", "d1", later(5))
-    assert [row.key for row in await store.posts.unsure()] == ["sending"]
     assert await store.posts.begin(post("shown")) == shown
 
 
@@ -55,16 +52,6 @@ async def test_what_was_certainly_not_posted_may_be_begun_again(store: Store) ->
     assert [(row.status, row.ref) for row in await store.posts.of_job("j1")] == [
         ("sending", "")
     ] * 2
-
-
-async def test_how_long_posts_have_waited(store: Store) -> None:
-    """The oldest post that is not shown tells how far the chat is behind; None if it is not."""
-    assert await store.posts.waiting_since() is None
-    await store.posts.begin(post("a"))
-    await store.posts.begin(PostRow("b", "j1", "slack", "C1", later(9)))
-    assert await store.posts.waiting_since() == T0
-    await store.posts.shown("a", "17.1", "d", later(10))
-    assert await store.posts.waiting_since() == later(9)
 
 
 async def test_a_thread_leads_to_its_job(store: Store) -> None:
@@ -133,22 +120,3 @@ async def test_leases_run_by_the_database_clock(store: Store, other: Store) -> N
     assert not await other.leases.take("leader", "b", 60)
     assert await store.leases.take("other", "a", 0)
     assert await other.leases.take("other", "b", 60)
-
-
-async def test_an_envelope_is_new_once(url: str) -> None:
-    """A second delivery is known as such by every bot, for a day."""
-    moment = [T0]
-
-    def clock() -> datetime:
-        return moment[0]
-
-    store, other = await Store.open(url, clock), await Store.open(url, clock)
-    try:
-        first = await asyncio.gather(*(s.envelopes.seen("e1") for s in (store, other) * 5))
-        assert sorted(first) == [False] + [True] * 9
-        moment[0] = T0 + KEPT + timedelta(seconds=1)
-        assert not await store.envelopes.seen("e2")
-        assert not await other.envelopes.seen("e1")
-    finally:
-        await store.close()
-        await other.close()
