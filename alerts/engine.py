@@ -94,7 +94,7 @@ class Engine:
                 self._held[seen.name] = seen
             elif isinstance(seen, Sample) and seen.told:
                 before = self._held.get(seen.labels.fingerprint)
-                if before is None or before.at <= seen.at:
+                if before is None or not seen.dated or before.at <= seen.at:
                     self._held[seen.labels.fingerprint] = seen
         elif isinstance(seen, Sample):
             self._watching.sampled(seen)

@@ -31,7 +31,9 @@ class Sample:
     `told`: somebody else decided (an alert that was pushed, an error that was reported), so it
     counts at once; otherwise it is one result of many and the thresholds of `source` decide
     (`probe/NAME` has those of that probe). `ends` is when what was told is over unless it is told
-    again; without it, only the opposite ends it.
+    again; without it, only the opposite ends it. `dated`: `at` is when it happened, and it may be
+    told more than once, so what is older than what is known says nothing; else the order in which
+    it came counts, for the clocks of those who pass it on may differ.
     """
 
     labels: Labels
@@ -42,6 +44,7 @@ class Sample:
     source: str = ""
     told: bool = False
     ends: float | None = None
+    dated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

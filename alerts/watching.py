@@ -85,10 +85,9 @@ class Watching:
                 self._wait(watch)
 
     def sampled(self, seen: Sample) -> None:
-        """One result of a probe, or what somebody told: of that what is older than what is known
-        already, as it was told once more, says nothing."""
+        """One result of a probe, or what somebody told."""
         watch = self.watches.get(seen.labels.fingerprint)
-        if watch is not None and seen.told and seen.at < watch.heard:
+        if watch is not None and seen.dated and seen.at < watch.heard:
             return
         if watch is None:
             watch = self._new(seen.labels, seen.source, seen.at)

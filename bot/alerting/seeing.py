@@ -65,6 +65,7 @@ def results(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:
                 Severity.WARNING,
                 source=LEDGER,
                 told=True,
+                dated=True,
             )
         )
     return samples

@@ -572,7 +572,8 @@ def test_history_is_in_the_thread() -> None:
 def test_what_is_told_once_more_is_not_news() -> None:
     """A failure that is told again after the success that followed it does not fire again."""
     world = World()
-    world.at(0, bad(WEB_1, told=True))
-    world.at(10, good(WEB_1, told=True))
-    world.at(20, lambda world: world.engine.observe(Sample(WEB_1, True, START, told=True)))
+    again = Sample(WEB_1, True, START, told=True, dated=True)
+    world.at(0, bad(WEB_1, told=True, dated=True))
+    world.at(10, good(WEB_1, told=True, dated=True))
+    world.at(20, lambda world: world.engine.observe(again))
     world.run(until=600)
