@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from bot.lateness import LATE
 from tests.e2e.kills import killed_twice
 from tests.e2e.ledger import Ledger
 from tests.e2e.together import together_in
@@ -89,8 +91,8 @@ async def dies_with_the_pin(world: WatchedWorld) -> None:
     async with killed_twice(world, "pins.add", lambda args: True):
         world.bot()
         channel = world.slack.channel(CHANNEL)
-        await world.slack.until(lambda: len(channel.pinned) == 1, 60)
-        await until(lambda: len(world.bots) == 3, 30)
+        await world.slack.until(lambda: len(channel.pinned) == 1)
+        await until(lambda: len(world.bots) == 3)
     await world.sees()
     world.thing.break_it()
     await world.says("What is wrong now: 1", key="board/", channels=(CHANNEL,))
@@ -121,7 +123,10 @@ async def slack_is_away(world: WatchedWorld) -> None:
     await world.watches()
     await world.slack.down()
     world.thing.break_it()
-    await asyncio.sleep(7)
+    # that we are blind waits in both channels, for longer than what is told in time
+    blind = re.compile(r'"not shown yet" job=(blind/\S+)')
+    await until(lambda: len(set(blind.findall(world.bots[-1].log))) == len(CHANNELS), every=0.1)
+    await asyncio.sleep(LATE + 0.5)
     await world.slack.up()
     await world.says("Monitoring was blind for", key="blind/")
     late = [call for call in world.slack.calls if "while Slack was away" in str(call.args)]
@@ -137,7 +142,7 @@ async def dies_with_the_post(world: WatchedWorld) -> None:
     await world.watches()
     async with killed_twice(world, "chat.postMessage", of("alert/", channel=OTHER)):
         world.thing.break_it()
-        posts = await world.says("firing, critical: tcp", timeout=60)
+        posts = await world.says("firing, critical: tcp")
     assert await world.mended() == posts
 
 
@@ -148,8 +153,8 @@ async def dies_with_the_end(world: WatchedWorld) -> None:
     posts = await world.says("firing, critical: tcp")
     async with killed_twice(world, "chat.update", of("alert/", "resolved", OTHER)):
         await world.thing.mend()
-        assert await world.says("resolved: tcp", timeout=60) == posts
-        await until(lambda: len(world.bots) == 3, 30)
+        assert await world.says("resolved: tcp") == posts
+        await until(lambda: len(world.bots) == 3)
     await world.all_told()
 
 

@@ -89,7 +89,7 @@ class WatchedWorld(World):
         """Start a bot, and wait until it keeps watch and has shown its board."""
         self.bot()
         await self.sees()
-        await self.slack.until(lambda: self.posted("board/", CHANNEL), 30)
+        await self.slack.until(lambda: self.posted("board/", CHANNEL))
 
     def posted(self, key: str, channel: str) -> list[Message]:
         """The bot's messages in the channel itself whose key begins so."""
@@ -107,7 +107,7 @@ class WatchedWorld(World):
         self,
         *words: str,
         key: str = "alert/",
-        timeout: float = 30,
+        timeout: float = 60,
         channels: tuple[str, ...] = CHANNELS,
     ) -> list[Message]:
         """Wait until the newest such post in each channel says all of `words`; returns them."""
@@ -126,7 +126,7 @@ class WatchedWorld(World):
     async def all_told(self) -> None:
         """Wait until everything is shown, and check that nothing was said twice."""
         untold = "SELECT key FROM alert_posts WHERE NOT told"
-        deadline = asyncio.get_running_loop().time() + 30
+        deadline = asyncio.get_running_loop().time() + 60
         while self.ledger.ask(untold):
             assert asyncio.get_running_loop().time() < deadline, self.ledger.ask(untold)
             await asyncio.sleep(0.05)
