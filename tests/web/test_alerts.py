@@ -143,8 +143,9 @@ async def test_a_token_beyond_ascii(site: Site) -> None:
 async def test_a_flood(opened: Opened) -> None:
     """429 for the one who floods, and for nobody else."""
     site = await opened(pushes=Pace(rate=2, burst=10), monotonic=lambda: 5.0)
-    codes = [(await site.push(json=[])).status_code for _ in range(12)]
-    assert codes == [200] * 10 + [429] * 2
+    answers = [await site.push(json=[]) for _ in range(12)]
+    assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 2
+    assert answers[-1].headers["Retry-After"] == "1"
     answer = await site.client.post("/alerts", json=[], params={"token": "ci-tökén"})
     assert answer.status_code == 200
 
