@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 def _job_id(text: str) -> str:
     name = text.removeprefix("#").lower()
     if not 4 <= len(name) <= 32 or not name.isascii() or not name.isalnum():
-        raise ValueError("it must be the id of a job, as its post shows it, or its first letters")
+        raise ValueError(
+            "it must be the id that a job's post shows, or its first letters: four or more"
+        )
     return name
 
 
@@ -122,7 +124,10 @@ class Jobs(HouseCommand):
         found = await desk.store.ledger.jobs([job.id for job in jobs])
         rows = tuple(_job_row(*found[job.id]) for job in jobs if job.id in found)
         columns = ("job", "asked", "what", "who", "how it went")
-        return Reply(answer=Answer(f"The latest {len(rows)} jobs", columns, rows))
+        where = f" in {self.environment}" if self.environment else ""
+        if not rows:
+            return Reply(f"Nothing was asked{where} yet.")
+        return Reply(answer=Answer(f"The latest jobs{where}: {len(rows)}", columns, rows))
 
 
 class Audit(HouseCommand):
@@ -137,21 +142,19 @@ class Audit(HouseCommand):
         entries = await desk.store.audit.recent(self.last)
         columns = ("when (UTC)", "who", "where", "asked", "verdict")
         rows = tuple(_audit_row(entry) for entry in entries)
-        return Reply(answer=Answer(f"The latest {len(rows)} asks", columns, rows))
+        return Reply(answer=Answer(f"The latest asks: {len(rows)}", columns, rows))
 
 
 HOUSE = (Extension(Help), Extension(Cancel), Extension(Log), Extension(Jobs), Extension(Audit))
 
 
 def help_text(commands: Commands) -> str:
-    """What can be asked: a usage line and a summary each."""
-    usages = [extension.command.usage() for extension in commands.values()]
-    width = max(len(usage) for usage in usages)
-    lines = [
-        f"{extension.command.usage():<{width}}  {extension.command.summary()}"
+    """What can be asked: a usage line each, and under it a summary."""
+    told = (
+        f"{extension.command.usage()}\n    {extension.command.summary()}"
         for extension in commands.values()
-    ]
-    return "\n".join(sorted(lines))
+    )
+    return "\n".join(["What can be asked (/help COMMAND says more):", "", *sorted(told)])
 
 
 async def _found(desk: Desk, prefix: str) -> tuple[Job, tuple[RunRecord, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 
 import structlog
 
@@ -19,6 +20,7 @@ from bot.front import Form, Reply
 from bot.jobs import Place
 from bot.schedules.board import ASK
 from bot.slack.desk import Desk, Groups
+from bot.slack.names import as_typed
 from bot.slack.payloads import Asked, Clicked
 from bot.slack.people import People
 from bot.slack.tasks import Tasks
@@ -61,7 +63,7 @@ class Asking:
         if reply is None:
             return LATER
         self._give_document(asked.person, asked.place, reply)
-        return _worded(reply)
+        return self._worded(reply)
 
     async def mention(self, asked: Asked) -> None:
         """Take what was said to us in a channel; returns once it is kept, or the person was told.
@@ -73,8 +75,8 @@ class Asking:
         telling = self._telling.tell
         if reply.ok:
             if _says_something(reply):
-                self._tasks.start(telling(asked.person, asked.place, _worded(reply)))
-        elif not await telling(asked.person, asked.place, _worded(reply), TOLD_WITHIN):
+                self._tasks.start(telling(asked.person, asked.place, self._worded(reply)))
+        elif not await telling(asked.person, asked.place, self._worded(reply), TOLD_WITHIN):
             raise Untold(key=asked.key)
 
     async def click(self, clicked: Clicked) -> None:
@@ -93,7 +95,7 @@ class Asking:
             self._tasks.start(self._open(clicked, reply.form, reply))
         elif reply is not None and (not reply.ok or _says_something(reply)):
             self._give_document(person, place, reply)
-            self._tasks.start(self._telling.tell(person, place, _worded(reply)))
+            self._tasks.start(self._telling.tell(person, place, self._worded(reply)))
 
     def _pressed(self, clicked: Clicked) -> Awaitable[Reply] | None:
         """What the button asks of the desk; None if it is not one of ours."""
@@ -110,14 +112,14 @@ class Asking:
         """Take what was said in a form; why it was not taken, or nothing if it was or may be."""
         reply = await self._in_time(asked)
         if reply is not None and not reply.ok:
-            return reply.text or _worded(reply)
+            return as_typed(reply.text, self._desk.commands) or self._worded(reply)
         if reply is not None:
-            self._tasks.start(self._telling.tell(asked.person, asked.place, _worded(reply)))
+            self._tasks.start(self._telling.tell(asked.person, asked.place, self._worded(reply)))
         return ""
 
     async def _open(self, clicked: Clicked, form: Form, reply: Reply) -> None:
         if not await self._telling.open(clicked.trigger, form, clicked.place):
-            await self._telling.tell(clicked.person, clicked.place, _worded(reply))
+            await self._telling.tell(clicked.person, clicked.place, self._worded(reply))
 
     def unheard(self, asked: Asked, text: str) -> None:
         """The answer to a slash command did not reach Slack: tell the person in another way."""
@@ -138,7 +140,7 @@ class Asking:
     async def _tell_later(self, person: Person, place: Place, work: asyncio.Task[Reply]) -> None:
         reply = await work
         self._give_document(person, place, reply)
-        await self._telling.tell(person, place, _worded(reply))
+        await self._telling.tell(person, place, self._worded(reply))
 
     async def _route(self, asked: Asked) -> Reply:
         first, _, rest = asked.words.partition(" ")
@@ -162,6 +164,7 @@ class Asking:
     def _help(self, name: str) -> Reply:
         known = self._desk.commands.get(name.removeprefix("/").lower())
         text = known.command.help() if known else self._desk.help()
+        text = as_typed(text, self._desk.commands)
         summary, _, document = text.strip().partition("\n")
         return Reply(answer=Answer(summary, document=document.strip("\n")))
 
@@ -187,13 +190,12 @@ class Asking:
         if reply.answer is not None and is_long(reply.answer.document):
             self._tasks.start(self._telling.hand_over(person, place, reply.answer, reply.job))
 
+    def _worded(self, reply: Reply) -> str:
+        text = reply_text(replace(reply, text=as_typed(reply.text, self._desk.commands)))
+        if reply.answer is not None and is_long(reply.answer.document):
+            text += "\nIt is long: you get it as a file."
+        return text
+
 
 def _says_something(reply: Reply) -> bool:
     return bool(reply.text or reply.answer)
-
-
-def _worded(reply: Reply) -> str:
-    text = reply_text(reply)
-    if reply.answer is not None and is_long(reply.answer.document):
-        text += "\nIt is long: you get it as a file."
-    return text

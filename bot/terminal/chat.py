@@ -137,7 +137,7 @@ class Chat:
 def _reply_lines(reply: Reply, asked: str) -> list[Line]:
     shown = lines(reply.text, "" if reply.ok else "bad") if reply.text else []
     if asked == "help":
-        shown += [line(f"/{name}  {what}") for name, what in OWN.items()]
+        shown += [line(text) for name, what in OWN.items() for text in (f"/{name}", f"    {what}")]
     if reply.answer is not None:
         shown += answer_lines(reply.answer)
     return shown

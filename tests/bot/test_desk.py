@@ -69,7 +69,7 @@ def counter(store: Store) -> Counter:
         ("ship shpo prod", "No server of prod runs “shpo”. Did you mean shop?"),
         ("ship shop prod --host web-7", "No such server there: “web-7”."),
         ("cancel", "JOB is missing."),
-        ("cancel ../x", "it must be the id of a job"),
+        ("cancel ../x", "it must be the id that a job's post shows"),
         ("cancel 0000", "There is no job 0000"),
         ("log zzzz", "There is no job zzzz"),
         ("help nothing", "There is no command “nothing”."),
@@ -293,16 +293,18 @@ async def test_jobs_and_audit_show_the_latest(counter: Counter) -> None:
     job = (await counter.ask("ship shop prod")).job
     await counter.ask("hail staging", BEN)
     await counter.ask("ship shop nowhere")
+    assert (await counter.ask("jobs nowhere")).text == "Nothing was asked in nowhere yet."
     jobs = (await counter.ask("jobs prod")).answer
     assert jobs is not None
     assert [(row[0], row[2], row[3], row[4]) for row in jobs.rows] == [
         (job[:6], "ship shop prod", "ann", "queued")
     ]
-    audit = (await counter.ask("audit --last 5")).answer
+    audit = (await counter.ask("audit --last 6")).answer
     assert audit is not None
     assert [row[1:] for row in audit.rows] == [
-        ("ann", "ops", "audit --last 5", "answered"),
+        ("ann", "ops", "audit --last 6", "answered"),
         ("ann", "ops", "jobs prod", "answered"),
+        ("ann", "ops", "jobs nowhere", "answered"),
         ("ann", "ops", "ship shop nowhere", "unusable"),
         ("ben", "ops", "hail staging", "allowed"),
         ("ann", "ops", "ship shop prod", "allowed"),
@@ -310,8 +312,12 @@ async def test_jobs_and_audit_show_the_latest(counter: Counter) -> None:
 
 
 async def test_help_lists_and_explains(counter: Counter) -> None:
-    """A line for each command; the whole of one that is named."""
-    every = (await counter.ask("help")).text.splitlines()
-    assert len(every) == len(COMMANDS)
+    """Two lines for each command, none of them wide; the whole of one that is named."""
+    first, blank, *every = (await counter.ask("help")).text.splitlines()
+    assert (first, blank) == ("What can be asked (/help COMMAND says more):", "")
+    assert len(every) == 2 * len(COMMANDS)
+    assert all(usage.startswith("/") for usage in every[::2])
+    assert all(summary.startswith("    ") for summary in every[1::2])
+    assert max(map(len, every)) < 100
     one = (await counter.ask("help /ship")).text
     assert one.startswith("/ship APP ENVIRONMENT [--ref REF] [--host HOST]")

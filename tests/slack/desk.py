@@ -37,7 +37,13 @@ class Servers(Command):
     name = "servers"
 
 
-COMMANDS = Commands([Extension(Deploy), Extension(Ping), Extension(Servers)])
+class Jobs(Command):
+    """Show the latest jobs: it has no slash command of its own."""
+
+    name = "jobs"
+
+
+COMMANDS = Commands([Extension(Deploy), Extension(Ping), Extension(Servers), Extension(Jobs)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class FakeDesk:
         return await self._taken(Ask("cancel_in_thread", "", asker, place), groups)
 
     def help(self) -> str:
-        return "What can be asked\n\n/deploy APP ENVIRONMENT"
+        return "What can be asked\n\n/deploy APP ENVIRONMENT\n/jobs"
 
     async def _taken(self, ask: Ask, groups: Groups) -> Reply:
         self.asks.append(ask)

@@ -51,11 +51,16 @@ async def test_baton_takes_every_command(
     await ann.slash("/baton cancel j1", channel="C_OPS")
     assert [(ask.kind, ask.text) for ask in desk.asks] == [("ask", "log j1"), ("cancel", "j1")]
     for line in ("/baton", "/baton help"):
-        assert "What can be asked" in str((await ann.slash(line, channel="C_OPS")).ephemeral)
+        every = str((await ann.slash(line, channel="C_OPS")).ephemeral)
+        assert "What can be asked" in every
+        assert "/baton jobs" in every
     of_one = await ann.slash("/baton help deploy", channel="C_OPS")
     assert "/deploy APP ENVIRONMENT" in str(of_one.ephemeral)
     assert "Which job?" in str((await ann.slash("/baton cancel", channel="C_OPS")).ephemeral)
     assert len(desk.asks) == 2
+    desk.reply = lambda text: Reply("Usage: /jobs [ENVIRONMENT]", ok=False)
+    wrong = await ann.slash("/baton jobs --x", channel="C_OPS")
+    assert str(wrong.ephemeral) == "Usage: /baton jobs [ENVIRONMENT]"
 
 
 async def test_a_mention_in_a_thread_cancels_its_job(

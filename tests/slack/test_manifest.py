@@ -14,6 +14,7 @@ from bot.alerting.command import AlertsCommand
 from bot.scheduling import ScheduleCommand
 from bot.slack import scopes
 from bot.slack.app import slash_names
+from bot.slack.names import SLASH
 
 MANIFEST: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[2] / "manifest.yml").read_text("utf-8")
@@ -26,6 +27,7 @@ def test_its_slash_commands_are_the_registered_ones() -> None:
     """What people can type is listened to, and what we listen to can be typed."""
     named = [*installed(), AlertsCommand.name, ScheduleCommand.name]
     assert sorted(command["command"] for command in COMMANDS) == slash_names(named)
+    assert set(named) == SLASH
 
 
 def test_its_hints_name_the_fields() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from baton.outcome import Answer
 from bot.front import Reply
 from bot.slack import text
+from bot.slack.names import as_typed
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -56,3 +57,15 @@ def test_code_cannot_be_left() -> None:
 def test_progress_that_rewrites_its_line_reads_as_it_ended() -> None:
     """`10 %\\r20 %` is 20 %."""
     assert text.clean("get 10 %\rget 20 %\r\ndone\x07") == "get 20 %\ndone"
+
+
+def test_commands_are_named_as_they_are_typed_in_slack() -> None:
+    """What has no slash command of its own in the manifest is asked of /baton; nothing else that
+    begins with a slash changes."""
+    known = ("deploy", "jobs", "log")
+    same = "/deploy shop, /baton log, /var/log/x, /log/a, a/log"
+    said = f"/jobs shows them, `/log 7k2m` all (/log); {same}"
+    assert as_typed(said, known) == (
+        f"/baton jobs shows them, `/baton log 7k2m` all (/baton log); {same}"
+    )
+    assert as_typed("/jobs", ["deploy"]) == "/jobs"
