@@ -34,6 +34,24 @@ from baton.words import nearest
 
 S = TypeVar("S", bound=BaseSettings)
 
+_IN_TOML = {
+    "missing": "given: it has no default",
+    "tuple_type": "a list: [...]",
+    "list_type": "a list: [...]",
+    "dict_type": "a table",
+    "mapping_type": "a table",
+    "model_type": "a table",
+    "string_type": "text, in quotes",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+}
+"""What a value must be, as those call it who write TOML, by pydantic's name of the error."""
+
 
 class Table(BaseModel):
     """A table of a settings file: a key that it does not know is an error."""
@@ -153,7 +171,7 @@ def load(
     try:
         return FromFile()
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = _first(error)
         for variable, path in variables.items():
             if first["loc"][:2] == path and environ.get(variable):
                 name = f"the environment variable {variable}"
@@ -165,8 +183,7 @@ def validated(model: type[BaseModel], table: object, *, file: str, key: str) -> 
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise _explained(model, file, first, prefix=key) from None
+        raise _explained(model, file, _first(error), prefix=key) from None
 
 
 def no_such(what: str, name: str, known: Iterable[str]) -> str:
@@ -187,6 +204,13 @@ def _readable(file: Path) -> None:
     else:
         return
     raise SettingsError(file=file, key="the file itself", problem=problem, must=must)
+
+
+def _first(error: ValidationError) -> ErrorDetails:
+    """What to say of all that is wrong: a key that is misspelt before the one that is then
+    missing."""
+    found = error.errors(include_url=False)
+    return next((one for one in found if one["type"] == "extra_forbidden"), found[0])
 
 
 def _explained(
@@ -230,7 +254,7 @@ def _must(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return str(error.get("ctx", {}).get("error", error["msg"]))
     text = error["msg"].removeprefix("Input should be ")
-    return {"Field required": "set"}.get(text, text[:1].lower() + text[1:])
+    return _IN_TOML.get(error["type"], text[:1].lower() + text[1:])
 
 
 def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -74,17 +74,17 @@ def test_no_file_is_needed() -> None:
 
 WRONG = [
     ("[agent]\nheartbeat = 0", "agent.heartbeat: 0 will not do. It must be greater than 0."),
-    ('[agent]\nheartbeat = "often"', "agent.heartbeat: 'often' will not do. It must be a valid nu"),
+    ('[agent]\nheartbeat = "often"', "agent.heartbeat: 'often' will not do. It must be a number."),
     ("[agent]\nheartbeet = 5", "agent.heartbeet: there is no such key (did you mean heartbeat?). "),
     ("[agent]\nxyz = 5", "agent.xyz: there is no such key. It must be one of drain, heartbeat, "),
-    ("[agent]\nmost_runs = 1.5", "agent.most_runs: 1.5 will not do. It must be a valid integer"),
-    ("agent = 5", "agent: 5 will not do. It must be a valid dictionary"),
+    ("[agent]\nmost_runs = 1.5", "agent.most_runs: 1.5 will not do. It must be a whole number."),
+    ("agent = 5", "agent: 5 will not do. It must be a table."),
     ('[server]\nenvironment = "a/b"', "server.environment: 'a/b' will not do. It must"),
     ('[server]\napps = ["shop", "no good"]', "server.apps.1: 'no good' will not do."),
     ("[server]\nenviroment = 'prod'", "no such key (did you mean environment?)"),
-    ("[bus]\nurl = 5", "bus.url: its value will not do."),
-    ('bus = "amqp://u:SECRET@h"', "bus: its value will not do. It must be a valid dictionary"),
-    ("[bus]\nurl = [1, 2]", "bus.url.0: its value will not do. It must be a valid string."),
+    ("[bus]\nurl = 5", "bus.url: its value will not do. It must be a list: [...]."),
+    ('bus = "amqp://u:SECRET@h"', "bus: its value will not do. It must be a table."),
+    ("[bus]\nurl = [1, 2]", "bus.url.0: its value will not do. It must be text, in quotes."),
     ("[bus]\nurl = 'x\n", "the file itself: it is not valid TOML"),
     ("[bus]\n[bus]\n", "the file itself: it is not valid TOML"),
 ]
@@ -138,7 +138,8 @@ class Login(Table):
         ({"user": "ann", "keys": {"a": 4711}}, "login.keys.a: its value will not do"),
         ({"user": "ann", "keys": 4711}, "login.keys: its value will not do"),
         (4711, "login: its value will not do"),
-        ({}, "login.user: is not set. It must be set."),
+        ({}, "login.user: is not set. It must be given: it has no default."),
+        ({"usr": "ann"}, "login.usr: there is no such key (did you mean user?)."),
     ],
 )
 def test_secrets_are_known_by_their_type(table: object, said: str) -> None:
