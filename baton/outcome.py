@@ -46,15 +46,16 @@ class Answer:
 
 
 def counted(runs: Sequence[RunReport]) -> Outcome:
-    """`3 of 5 done`, then who did not succeed and how it went for them."""
-    done = sum(run.state.final for run in runs)
-    summary = f"{done} of {len(runs)} done"
-    bad = Counter(
-        run.state.value for run in runs if run.state.final and run.state is not State.SUCCEEDED
-    )
-    if bad:
-        summary += ": " + ", ".join(f"{count} {state}" for state, count in sorted(bad.items()))
-    return Outcome(summary)
+    """`3 of 5 done: 1 failed`: who did not succeed is counted by how it went. Once all are done,
+    `2 of 3 succeeded, 1 failed`, or `3 of 3 failed`."""
+    done = [run.state for run in runs if run.state.final]
+    bad = Counter(state.value for state in done if state is not State.SUCCEEDED)
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(bad.items()))
+    if not bad or len(done) < len(runs):
+        return Outcome(f"{len(done)} of {len(runs)} done" + (f": {counts}" if bad else ""))
+    if bad.total() == len(runs) and len(bad) == 1:
+        return Outcome(f"{len(runs)} of {counts}")
+    return Outcome(f"{len(runs) - bad.total()} of {len(runs)} succeeded, {counts}")
 
 
 def named(hosts: Sequence[str], most: int = 10) -> str:

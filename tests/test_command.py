@@ -268,7 +268,8 @@ def _report(host: str, state: State) -> RunReport:
 
 
 def test_an_outcome_counts_what_is_done_and_what_went_wrong() -> None:
-    """`3 of 4 done: 1 failed, 1 lost`: open runs are not done, succeeded ones are not named."""
+    """`3 of 4 done: 1 failed, 1 lost`: open runs are not done, succeeded ones are not named; once
+    all are done it says how many succeeded."""
     runs = [
         _report("a", State.SUCCEEDED),
         _report("b", State.FAILED),
@@ -277,6 +278,9 @@ def test_an_outcome_counts_what_is_done_and_what_went_wrong() -> None:
     ]
     assert counted(runs).summary == "3 of 4 done: 1 failed, 1 lost"
     assert counted(runs[:1]).summary == "1 of 1 done"
+    assert counted(runs[:3]).summary == "1 of 3 succeeded, 1 failed, 1 lost"
+    assert counted(runs[1:2] * 3).summary == "3 of 3 failed"
+    assert counted(runs[1:3]).summary == "0 of 2 succeeded, 1 failed, 1 lost"
 
 
 def test_long_lists_of_hosts_are_cut() -> None:

@@ -315,7 +315,7 @@ async def test_cancel_at_a_terminal(tmp_path: Path) -> None:
         it.type("\x03")
         it.type("y")
         await it.sees("Asked 3 servers to stop deploy shop prod.")
-        await it.sees("cancelled: 3 of 3 done: 3 cancelled")
+        await it.sees("cancelled: 3 of 3 cancelled")
         it.type("/quit\r")
         async with asyncio.timeout(60):
             assert await it.process.wait() == 0

@@ -33,7 +33,7 @@ class Deploy(Command):
     host: Host | None = Field(None, description="this server only")
 
     def outcome(self, runs: Sequence[RunReport]) -> Outcome:
-        """`v2 on 3 of 3`, or `2 of 3 done: 1 failed`; and whether their commits differ."""
+        """`v2 on 3 of 3`, or `2 of 3 succeeded, 1 failed`; and whether their commits differ."""
         live = [run for run in runs if run.state is State.SUCCEEDED]
         by_commit: dict[str, list[str]] = {}
         for run in live:

@@ -60,7 +60,7 @@ async def test_a_job_is_shown_from_its_beginning_to_its_end(stage: Stage) -> Non
     await stage.told(job)
     content = main(stage, job)
     assert (content.state, content.buttons) == (State.FAILED, ())
-    assert content.summary.startswith("2 of 2 done: 1 failed, after")
+    assert content.summary.startswith("1 of 2 succeeded, 1 failed, after")
     assert output(stage, job, "web-1").headline.endswith("v2 is live")
     notice = stage.front.one(f"{job}!")
     assert notice.broadcast
