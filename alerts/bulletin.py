@@ -118,7 +118,7 @@ class Teller:
         if hidden:
             lines += (f"{hidden} muted",)
         content = AlertContent(
-            f"What is wrong now: {len(episodes) or 'nothing'}",
+            _wrong(len(episodes)),
             _state(episodes),
             _severity(episodes),
             tuple(self._row(episode, None) for episode in episodes[:ROWS_MOST]),
@@ -214,6 +214,12 @@ def _state(episodes: Sequence[Episode]) -> str:
 def _severity(episodes: Sequence[Episode]) -> Severity | None:
     firing = [episode for episode in episodes if episode.firing] or episodes
     return max((one.severity for one in firing), key=lambda one: one.rank, default=None)
+
+
+def _wrong(count: int) -> str:
+    if count == 1:
+        return "1 thing is wrong now"
+    return f"{count} things are wrong now" if count else "nothing is wrong now"
 
 
 def _more(count: int) -> tuple[str, ...]:

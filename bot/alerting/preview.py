@@ -22,16 +22,24 @@ def preview(engine: Engine, matchers: Matchers, about: Sequence[Episode]) -> Rep
     besides = [one for one in engine.meant(matchers) if one.fingerprint not in known]
     watches = engine.inside[0].watches.values()
     watched = sum(matchers.matches(one.labels) for one in watches)
-    mutes = f"{_titles(about)}; and besides" if about else "of what fires now"
     text = (
         f"{matchers} means {watched} of the {len(watches)} things that are watched.\n"
-        f"To silence that would mute {mutes}: {_titles(besides)}."
+        f"{_mutes(about, besides)}"
     )
     words = (quoted(f"{part.name}{part.op}{part.value}") for part in matchers.parts)
     ask = " ".join(["alerts silence", *words])
-    typed = f"To have it so: /{ask} for {CHOICES[0][1]} because {REASON}"
+    typed = f"To silence it: /{ask} for {CHOICES[0][1]} because {REASON}"
     return Reply(f"{text}\n{typed}", form=Form("Silence", text, ask, CHOICES, REASON))
 
 
+def _mutes(about: Sequence[Episode], besides: Sequence[Episode]) -> str:
+    if about:
+        more = f"besides {_titles(besides)}" if besides else "nothing else that fires now"
+        return f"A silence would mute {_titles(about)}, and {more}."
+    if besides:
+        return f"A silence would mute of what fires now: {_titles(besides)}."
+    return "Nothing that fires now would be muted."
+
+
 def _titles(episodes: Sequence[Episode]) -> str:
-    return named(sorted(one.labels.title() for one in episodes), MOST) or "nothing"
+    return named(sorted(one.labels.title() for one in episodes), MOST)

@@ -24,22 +24,47 @@ _LOUD = frozenset({"here", "channel"})
 
 
 def alert_text(content: AlertContent) -> str:
-    """The post in a line, for notifications and screen readers."""
+    """The post in a line, for notifications and screen readers; of a single alert with what is
+    known of it."""
+    known = content.rows[0][2] if _single(content) else ""
+    return f"{_headline(content)}: {known}" if known else _headline(content)
+
+
+def _headline(content: AlertContent) -> str:
     severity = f", {content.severity}" if content.severity and content.state != "resolved" else ""
     return f"{content.state}{severity}: {content.title}"
 
 
 def alert_sections(content: AlertContent) -> list[str]:
     """The post as mrkdwn, in pieces that fit into a section each."""
-    head = f"{_SIGNS.get(content.state, '')} *{escaped(alert_text(content), 500)}*".strip()
+    head = f"{_SIGNS.get(content.state, '')} *{escaped(_headline(content), 500)}*".strip()
     called = " ".join(map(mention, content.mention.split()))
-    rows = (
-        f"• *{escaped(what, 150)}* {escaped(state, 100)}"
-        + (f"  {escaped(known.replace(chr(10), ' '), ROW)}" if known else "")
-        for what, state, known in content.rows
-    )
-    lines = (escaped(line, ROW) for line in (*content.lines, content.footer) if clean(line).strip())
+    told: tuple[str, ...] = (*content.lines, content.footer)
+    if _single(content):
+        rows, told = _of_one(content)
+    else:
+        rows = [
+            f"• *{escaped(what, 150)}* {escaped(state, 100)}"
+            + (f"  {escaped(known.replace(chr(10), ' '), ROW)}" if known else "")
+            for what, state, known in content.rows
+        ]
+    lines = (escaped(line, ROW) for line in told if clean(line).strip())
     return _paged([f"{head} {called}".strip(), *rows, *lines])
+
+
+def _single(content: AlertContent) -> bool:
+    """Whether it is about one alert, which the title names."""
+    return [what for what, _, _ in content.rows] == [content.title]
+
+
+def _of_one(content: AlertContent) -> tuple[list[str], tuple[str, ...]]:
+    """What the headline has not said of its only alert, and the lines that say more than that."""
+    ((_, state, known),) = content.rows
+    said = f"{content.state}, {content.severity}"
+    parts = [escaped(state, 100)] if state != said else []
+    parts += [escaped(known.replace("\n", " "), ROW)] if known else []
+    lines = [line for line in content.lines if line not in (state, f"1 {content.state}")]
+    return ["; ".join(parts)] if parts else [], (*lines, content.footer)
 
 
 def alert_buttons(content: AlertContent) -> list[Button]:

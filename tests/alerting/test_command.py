@@ -75,8 +75,8 @@ async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
     reply = await pressed(world, made, "Silence…")
     assert reply.text == (
         "alertname=silent env=prod host=web-1 means 1 of the 1 things that are watched.\n"
-        "To silence that would mute silent web-1 in prod; and besides: nothing.\n"
-        "To have it so: /alerts silence alertname=silent env=prod host=web-1 for 1h "
+        "A silence would mute silent web-1 in prod, and nothing else that fires now.\n"
+        "To silence it: /alerts silence alertname=silent env=prod host=web-1 for 1h "
         "because it is being looked at"
     )
     assert await stage.store.alerts.asked() == []

@@ -42,6 +42,22 @@ def test_in_slack_the_state_is_a_word_beside_its_sign() -> None:
     assert fallback(RESOLVED) == "resolved: silent web-1 in prod"
 
 
+def test_in_slack_a_single_alert_says_nothing_twice() -> None:
+    """The headline names it, its state and severity; under it stands what is known beside that.
+    A notification says it all in a line."""
+    assert words(FIRING).split("\n")[1:] == ["no heartbeat for 45 s &lt;b&gt;"]
+    row = ("silent web-1 in prod", "resolved after 12 min", "no heartbeat for 45 s")
+    ended = replace(RESOLVED, rows=(row,))
+    assert words(ended).split("\n")[1:] == ["resolved after 12 min; no heartbeat for 45 s"]
+    held = replace(ended, lines=(*ended.lines, "2 more not shown: silenced"), footer="held 12 s")
+    assert words(held).split("\n")[2:] == ["2 more not shown: silenced", "held 12 s"]
+    said = "firing, critical: silent web-1 in prod: no heartbeat for 45 s &lt;b&gt;"
+    assert fallback(FIRING) == said
+    two = replace(FIRING, title="silent in prod: 2 alerts", rows=FIRING.rows * 2)
+    assert words(two).count("• *silent web-1 in prod* firing, critical  no heartbeat") == 2
+    assert fallback(two) == "firing, critical: silent in prod: 2 alerts"
+
+
 def test_the_largest_post_fits_into_slack() -> None:
     """However long its words are, each section and the whole stay within Slack's limits."""
     row = ("&" * 500, "firing, critical" * 30, "<" * 5000)

@@ -546,10 +546,10 @@ def test_the_board_shows_what_is_wrong_now() -> None:
     world.at(0, bad(WEB_1), bad(WEB_2))
     world.want(Message("ops", "web-1"), between=(30, 30))
     world.want(Message("ops", "web-2"), between=(30, 30))
-    world.at(40, lambda world: world.post("What is wrong now: 2"))
+    world.at(40, lambda world: world.post("2 things are wrong now"))
     world.at(50, good(WEB_1))
     world.run(until=100)
-    assert "web-2" in text_of(world.post("What is wrong now: 1"))
+    assert "web-2" in text_of(world.post("1 thing is wrong now"))
 
 
 def test_history_is_in_the_thread() -> None:

@@ -55,7 +55,7 @@ async def silenced(world: WatchedWorld) -> None:
     posts = await world.says("firing, critical: tcp")
     await world.ann.clicks(posts[1], "ask.silence")
     (form,) = await world.slack.until(lambda: world.slack.views)
-    assert "would mute tcp probe=shop in prod; and besides: nothing" in str(form["blocks"][0])
+    assert "would mute tcp probe=shop in prod, and nothing else" in str(form["blocks"][0])
     said = {"choice": "4h", "reason": "its disk is full"}
     sent = await world.ann.person.submits(form, channel=OTHER, **said)
     await world.slack.until(lambda: "Silenced for 4 h" in (sent.ephemeral or ""))
@@ -78,10 +78,10 @@ async def the_board(world: WatchedWorld) -> None:
     (board,) = world.posted("board/", CHANNEL)
     await world.slack.until(lambda: channel.pinned == [board])
     world.thing.break_it()
-    await world.says("What is wrong now: 1", key="board/", channels=(CHANNEL,))
+    await world.says("1 thing is wrong now", key="board/", channels=(CHANNEL,))
     channel.remove(board)
     await world.mended()
-    (board,) = await world.says("What is wrong now: nothing", key="board/", channels=(CHANNEL,))
+    (board,) = await world.says("nothing is wrong now", key="board/", channels=(CHANNEL,))
     assert channel.pinned == [board]
 
 
@@ -95,7 +95,7 @@ async def dies_with_the_pin(world: WatchedWorld) -> None:
         await until(lambda: len(world.bots) == 3)
     await world.sees()
     world.thing.break_it()
-    await world.says("What is wrong now: 1", key="board/", channels=(CHANNEL,))
+    await world.says("1 thing is wrong now", key="board/", channels=(CHANNEL,))
     await world.mended()
     assert channel.pinned == world.posted("board/", CHANNEL)
 
