@@ -36,7 +36,8 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class JobContent:
-    """The post of a job, in the channel: who asked what, and how it goes on each server."""
+    """The post of a job, in the channel: who asked what, and how it goes on each server. Or of a
+    day of the `schedule` that is named: its summary says by itself how that went."""
 
     title: str
     asked_by: str
@@ -47,6 +48,7 @@ class JobContent:
     buttons: tuple[Button, ...] = ()
     job: str = ""
     hint: str = ""
+    schedule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def posts(job: Job) -> tuple[Post, ...]:
         return (Post(job.id, NoticeContent(said["text"], State(said["state"])), closing=True),)
     outcome = said["outcome"]
     state = State.FAILED if outcome and outcome != "succeeded" else State.SUCCEEDED
-    summary = f"{said['day']}: {said['counts'] or 'nothing has ended yet'}"
+    summary = f"{said['day']}: {said['counts'] or 'no run has ended yet'}"
     if state is State.FAILED:
         summary += f"; the last: {outcome}"
     if said["status"] != "active":
@@ -73,8 +73,8 @@ def posts(job: Job) -> tuple[Post, ...]:
         summary=summary,
         state=state,
         buttons=buttons(said["schedule"], said["status"]),
-        hint=f"schedule {said['schedule'][:6]}",
         job=job.id,
+        schedule=said["schedule"][:6],
     )
     return (Post(job.id, content, closing=True),)
 

@@ -60,7 +60,8 @@ def has_plan(content: Content) -> bool:
 def fallback(content: Content) -> str:
     """The post in a line, for notifications and screen readers."""
     if isinstance(content, JobContent):
-        words = f"{content.title} ({content.state.value}): {content.summary}"
+        state = "" if content.schedule else f" ({content.state.value})"
+        words = f"{content.title}{state}: {content.summary}"
     elif isinstance(content, OutputContent):
         words = f"{content.host} ({content.state.value}): {content.headline}"
     elif isinstance(content, AlertContent):
@@ -97,9 +98,12 @@ def _urgency(state: State) -> int:
 
 
 def _job(content: JobContent, mark: str, plan: bool) -> list[Block]:
-    asked = f"{person(content.asked_by)} asked: {code(content.title, 300)}"
+    did = "scheduled" if content.schedule else "asked"
+    asked = f"{person(content.asked_by)} {did}: {code(content.title, 300)}"
     rows, rest = shown_rows(content.rows)
-    head = f"{content.state.value}: {content.summary}" if content.summary else content.state.value
+    head = content.summary
+    if not content.schedule:
+        head = f"{content.state.value}: {head}" if head else content.state.value
     made = [_markdown(asked, f"a-{mark}")]
     if rows and plan:
         made.append(_plan(rows, head, mark))
@@ -109,7 +113,7 @@ def _job(content: JobContent, mark: str, plan: bool) -> list[Block]:
     lines = "\n".join([rest, *content.lines] if rest else content.lines)
     if lines:
         made.append(_section(lines, f"l-{mark}", LINES))
-    context = " · ".join(part for part in (_trim(content.hint), _named(content.job)) if part)
+    context = " · ".join(part for part in (_trim(content.hint), _named(content)) if part)
     if context:
         made.append(_context(context, f"c-{mark}"))
     return made + _actions(content.buttons, mark)
@@ -128,8 +132,10 @@ def _actions(buttons: Sequence[Button], mark: str) -> list[Block]:
     return [{"type": "actions", "block_id": f"b-{mark}", "elements": elements}]
 
 
-def _named(job: str) -> str:
-    return f"job {job}" if job else ""
+def _named(content: JobContent) -> str:
+    if content.schedule:
+        return f"schedule {content.schedule}"
+    return f"job {content.job}" if content.job else ""
 
 
 def _trim(text: str) -> str:

@@ -100,10 +100,14 @@ class Thread:
 
     def _head(self) -> Line:
         content = self.content
+        did = "scheduled" if content.schedule else "asked"
+        named = (
+            f"schedule {content.schedule}" if content.schedule else f"job {content.job[:SHORT_ID]}"
+        )
         return (
-            ("quiet", f"{clean(content.asked_by)} asked: "),
+            ("quiet", f"{clean(content.asked_by)} {did}: "),
             ("strong", clean(content.title)),
-            ("quiet", f"  (job {content.job[:SHORT_ID]})"),
+            ("quiet", f"  ({named})"),
         )
 
     def _of(self, host: str, text: str, style: str = "") -> Line:
@@ -131,10 +135,12 @@ class Thread:
         if end == self._end:
             return []
         self._end = end
-        words = (
+        words: Line = (
             (style_of(content.state), content.state.value),
             ("", f": {clean(content.summary)}"),
         )
+        if content.schedule:
+            words = ((style_of(content.state), clean(content.summary)),)
         return [words, *(row for text in content.lines for row in lines(f"  {text}"))]
 
 

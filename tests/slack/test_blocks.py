@@ -52,6 +52,20 @@ def test_a_state_is_a_word(state: State, plan: bool) -> None:
     assert f"web-1: {state.value}" in plain("", made.blocks(content, "m", plan=plan))
 
 
+def test_a_day_of_a_schedule_is_no_job() -> None:
+    """It names the schedule, and its summary alone says how its day went."""
+    summary = "2026-11-24: no run has ended yet"
+    content = JobContent(
+        "ping prod, every 5m", "U_ANN", summary, State.SUCCEEDED, job="a0d55a", schedule="pt514r"
+    )
+    assert plain("", made.blocks(content, "m")).split("\n") == [
+        "<@U_ANN> scheduled: `ping prod, every 5m`",
+        summary,
+        "schedule pt514r",
+    ]
+    assert made.fallback(content) == f"ping prod, every 5m: {summary}"
+
+
 def test_nothing_typed_becomes_a_mention_or_a_link() -> None:
     """`<!channel>` in an argument or in a server's output wakes nobody."""
     evil = "<!channel> & <https://x|y>"

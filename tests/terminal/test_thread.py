@@ -45,6 +45,17 @@ def test_job_begins_with_who_asked_what() -> None:
     assert thread.job_lines(RUNNING) == []
 
 
+def test_a_day_of_a_schedule_is_no_job() -> None:
+    """It names the schedule, and its summary alone says how its day went."""
+    day = JobContent(
+        "ping prod, every 5m", "ann", "2026-11-24: 1 succeeded", State.SUCCEEDED, schedule="pt514r"
+    )
+    assert texts(Thread(day).job_lines(day)) == [
+        "ann scheduled: ping prod, every 5m  (schedule pt514r)",
+        "2026-11-24: 1 succeeded",
+    ]
+
+
 def test_each_output_line_once() -> None:
     """An edit prints only what is new in it."""
     thread = Thread(RUNNING)
