@@ -72,7 +72,7 @@ def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
     found = [key for key in watching.watches if fingerprint and key.startswith(fingerprint)]
     if len(found) != 1:
         what = "Nothing" if not found else f"More than one thing ({len(found)})"
-        raise UsageError(f"{what} is watched whose fingerprint begins with “{fingerprint}”.")
+        raise UsageError(f"{what} is watched whose id begins with “{fingerprint}”.")
     watch = watching.watches[found[0]]
     episode = next((one for one in engine.firing() if one.fingerprint == found[0]), None)
     lines = [f"{watch.labels.title()} ({found[0]}), watched by {watch.source or 'those who tell'}"]
@@ -136,7 +136,9 @@ def _heartbeat(engine: Engine, watch: Watch, now: float) -> list[str]:
         return [line, f"its agent was stopped: it may stay away for {duration(table.stopped)}"]
     if normal is None:
         allowed = duration(watch.allowance(table))
-        return [line, f"only {len(rhythm)} intervals are known, so it may be silent for {allowed}"]
+        count = len(rhythm)
+        known = "1 interval is" if count == 1 else f"{count} intervals are"
+        return [line, f"only {known} known, so it may be silent for {allowed}"]
     allowed = duration(watch.allowance(table))
     sure = f"phi is {phi(silent, *normal):.1f}; it means dead from {table.threshold:g}"
     return [line, f"{sure}, which is after {allowed} of silence"]

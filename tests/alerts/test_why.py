@@ -75,9 +75,13 @@ def test_why_nothing_is_said() -> None:
 
 def test_why_a_server_is_not_dead_yet() -> None:
     world = World()
-    world.every(15, beat("web-1"), first=0, last=300)
-    world.live(310)
     key = thing("web-1", name="silent").fingerprint
+    for heard, known in ((0, "0 intervals are"), (15, "1 interval is"), (30, "2 intervals are")):
+        world.at(heard, beat("web-1"))
+        world.live(heard + 1)
+        assert f"only {known} known, so it may be silent for 45 s" in why(world, key)
+    world.every(15, beat("web-1"), first=45, last=300)
+    world.live(310)
     said = why(world, key)
     assert "last heartbeat 10 s ago, one is due every 15 s" in said
     assert "it means dead from 8, which is after 38 s of silence" in said
