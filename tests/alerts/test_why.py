@@ -86,7 +86,7 @@ def test_why_a_server_is_not_dead_yet() -> None:
     assert "last heartbeat 10 s ago, one is due every 15 s" in said
     assert "it means dead from 8, which is after 38 s of silence" in said
     for about in ("", "nothing"):
-        with pytest.raises(UsageError, match="is watched whose fingerprint"):
+        with pytest.raises(UsageError, match="is watched whose id begins"):
             why(world, about)
 
 
