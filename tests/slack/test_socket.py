@@ -99,7 +99,10 @@ async def test_dropped_connections_come_back(slack: SlackServer, chat: SlackChat
     """A reset by the network is noticed at once, and the link says so until it is mended."""
     heard: list[Link] = []
     chat.on_link(heard.append)
+    slack.socket.refuse()  # or the first might be back before the second's loss is noticed
     slack.socket.drop()
+    await until(lambda: heard == [Link.DOWN])
+    slack.socket.accept()
     await until(lambda: numbers(slack) == {3, 4})
     assert heard == [Link.DOWN, Link.UP]
     assert await answered(slack)
