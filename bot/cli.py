@@ -78,11 +78,29 @@ class ExtraMissing(BatonError):
     permanent = True
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Say which version this is."
+        ),
+    ] = False,
+) -> None:
+    """Run your servers from chat."""
+
+
 @app.command()
 def demo(
     log_level: LevelOption = LogLevel.WARNING, log_format: FormatOption = LogFormat.AUTO
 ) -> None:
-    """A bot and three pretend servers in one process, and a chat in this terminal."""
+    """Try it in this terminal. A bot and three pretend servers in one process, and a chat."""
     _need_extra("demo")
     set_up_logs(log_level, log_format)
     from bot.demo.play import play
@@ -97,7 +115,7 @@ def bot(
     log_level: LevelOption = LogLevel.INFO,
     log_format: FormatOption = LogFormat.AUTO,
 ) -> None:
-    """The bot of a team: Slack on one side, the bus on the other."""
+    """Run the bot of a team. Slack is on one side of it, the bus on the other."""
     _need_extra("bot")
     set_up_logs(log_level, log_format)
     from bot.serve import serve
@@ -113,7 +131,7 @@ def agent(
     log_level: LevelOption = LogLevel.INFO,
     log_format: FormatOption = LogFormat.AUTO,
 ) -> None:
-    """The agent of a server: does what the bot asks and this file allows."""
+    """Run the agent of a server. It does what the bot asks and its own file allows."""
     set_up_logs(log_level, log_format)
     from baton.extensions import installed
     from baton.service import Service
@@ -134,7 +152,7 @@ def agent(
 
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check a bot's or an agent's settings and all that they name; say how to mend it."""
+    """Check the settings, and how to mend them. A bot's or an agent's, and all that they name."""
     set_up_logs(LogLevel.ERROR)
     from bot.doctor import examine
 

@@ -20,7 +20,7 @@ app = typer.Typer(help="Check an alerts.toml, and what it would have told.", no_
 
 @app.command()
 def check(file: FileArgument) -> None:
-    """Say whether a bot can go by this file, or what is wrong in which line."""
+    """Check an alerts.toml. Say whether a bot can go by it, or what is wrong in which line."""
     set_up_logs(LogLevel.ERROR)
     from alerts import load_alerts
     from bot.alerting.changing import summary

@@ -15,7 +15,7 @@ from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.messages import new_id
 from baton.outcome import Answer
-from baton.words import quoted
+from baton.words import did_you_mean, quoted
 from bot.asking import Ask
 from bot.firing import fired, jobs_of, named, profile_of, schedulable
 from bot.front import Reply
@@ -167,7 +167,7 @@ def _read(desk: Desk, words: Sequence[str], now: datetime, zone: str) -> Reading
 
     Raises UsageError: of several faults the first.
     """
-    if words and begins(words[0]):
+    if not words or begins(words[0]):
         raise unreadable("First the command, then when: /schedule ping prod every 5m.")
     fault: UsageError | None = None
     for reading in readings(words, now, zone):
@@ -180,7 +180,8 @@ def _read(desk: Desk, words: Sequence[str], now: datetime, zone: str) -> Reading
             fault = fault or error
         else:
             return reading
-    raise fault or unreadable("There is no time in it: say when, after the command.")
+    hint = "" if words[0] in desk.commands else did_you_mean(words[0], [*_ACTIONS, *desk.commands])
+    raise fault or unreadable(f"There is no time in it: say when, after the command.{hint}")
 
 
 def _said(words: Sequence[str]) -> str:

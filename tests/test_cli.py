@@ -80,13 +80,15 @@ def agents_file(folder: Path, bus: str = "memory://cli") -> Path:
 
 
 async def test_version() -> None:
-    """`baton version` says which version is installed."""
-    assert await ran("version") == (0, f"baton {baton_version()}\n", "")
+    """`baton version` says which version is installed, and so does `--version`."""
+    for word in ("version", "--version"):
+        assert await ran(word) == (0, f"baton {baton_version()}\n", "")
 
 
 async def test_help_names_every_subcommand() -> None:
-    """`baton` alone shows what there is."""
+    """`baton` alone shows what there is, in whole sentences."""
     _, out, err = await ran()
+    assert "..." not in (out + err).partition("Commands:")[2]
     for name in ("demo", "bot", "agent", "doctor", "dead", "version"):
         assert f"\n  {name} " in out + err
 

@@ -302,7 +302,8 @@ async def test_at_a_terminal(tmp_path: Path) -> None:
 
 
 async def test_cancel_at_a_terminal(tmp_path: Path) -> None:
-    """Ctrl-C asks whether what is under way is to be cancelled; no goes on, yes cancels."""
+    """Ctrl-C asks whether what is under way is to be cancelled; no goes on, yes cancels, and
+    a command is one."""
     async with terminal(tmp_path, "xterm") as it:
         await it.sees("Ctrl-D leaves.")
         it.type("\x03")
@@ -312,6 +313,9 @@ async def test_cancel_at_a_terminal(tmp_path: Path) -> None:
         it.type("\x03")
         await it.sees("Cancel deploy shop prod? y or n")
         it.type("n")
+        it.type("\x03")
+        it.type("/servers\r")
+        await it.sees("› /servers")
         it.type("\x03")
         it.type("y")
         await it.sees("Asked 3 servers to stop deploy shop prod.")

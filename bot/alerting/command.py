@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from alerts.why import called, explain, meant
 from baton.consumer import Extension
 from baton.errors import UsageError
+from baton.fields import Positional
 from baton.messages import new_id
 from baton.outcome import Answer, duration, named
+from baton.words import did_you_mean
 from bot.alerting.asks import Acknowledge, Try
 from bot.alerting.changing import reload, replay
+from bot.alerting.forgetting import forget
 from bot.alerting.silencing import parsed, silence, silences, unsilence
 from bot.alerting.visit import Action, Visit, titles
 from bot.asking import Ask
@@ -40,6 +43,7 @@ class AlertsCommand(HouseCommand):
     /alerts [ENV]                                what fires
     /alerts why ALERT                            samples, rules, silences: also why nothing was said
     /alerts ack ALERT                            take it on: it is not said again
+    /alerts forget ALERT                         end it: what it is about is gone for good
     /alerts silence MATCHERS for 2h because ...  such as env=prod host=~"web-.*"
     /alerts silence MATCHERS, silence ALERT      what that would mute
     /alerts silences, /alerts unsilence ID, /alerts history
@@ -54,7 +58,9 @@ class AlertsCommand(HouseCommand):
     name: ClassVar[str] = "alerts"
     verbatim: ClassVar[bool] = True
     example: ClassVar[str] = "/alerts why 3fa2c1"
-    words: tuple[str, ...] = Field(default=(), description="an environment, or why, ack, ...")
+    words: Annotated[tuple[str, ...], Positional] = Field(
+        default=(), description="an environment, or why, ack, ..."
+    )
 
     @classmethod
     def usage(cls) -> str:
@@ -79,6 +85,10 @@ ALERTS = Extension(AlertsCommand)
 
 async def _list(visit: Visit, words: Sequence[str]) -> Reply:
     env = words[0] if words else ""
+    if env and env not in visit.environments:
+        hint = did_you_mean(env, [*visit.environments, *_ACTIONS])
+        known = f"neither an environment nor one of {', '.join(_ACTIONS)}"
+        raise UsageError(f"“{env}” is {known}.{hint}")
     firing = [one for one in visit.engine.firing() if env in ("", one.labels.get("env"))]
     where = f" in {env}" if env else ""
     if visit.engine.blind_since is not None:
@@ -167,6 +177,7 @@ async def _test(visit: Visit, words: Sequence[str]) -> Reply:
 _ACTIONS: Mapping[str, Action] = {
     "why": _why,
     "ack": _ack,
+    "forget": forget,
     "silence": silence,
     "unsilence": unsilence,
     "silences": silences,

@@ -30,7 +30,7 @@ def demo_command(servers: Servers) -> Extension:
         async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
             """Keeps HouseCommand.serve."""
             if self.host not in NAMES:
-                raise UsageError(f"There is no server {self.host}: {', '.join(NAMES)}.")
+                raise UsageError(f"There is no server “{self.host}”. Known: {', '.join(NAMES)}.")
             await desk.audit(ask, "answered")
             if self.action == "mend":
                 done = await servers.mend(self.host)

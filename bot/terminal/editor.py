@@ -204,6 +204,8 @@ class Editor:
 
         def go_on(event: KeyPressEvent) -> None:
             self._question = ""
+            if event.data == "/":  # a command, not an answer
+                event.current_buffer.insert_text("/")
 
         # Not Keys.Any: that would also take what the terminal itself answers.
         for key in (*_OTHERS, "enter", "escape", "backspace", "tab"):

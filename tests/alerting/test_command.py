@@ -203,14 +203,20 @@ async def test_what_is_muted_is_explained_by_its_name(stage: Stage) -> None:
 
 
 async def test_what_fires_and_what_fired(stage: Stage) -> None:
-    """/alerts lists what fires, of one environment if asked; /alerts history what was."""
+    """/alerts lists what fires, of one environment if asked; /alerts history what was. Nothing is
+    said of an environment that nobody ever heard of, but that there is none."""
     world = Watchers(stage)
     made = await firing(world)
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
     assert [row[1:3] for row in answer.rows] == [("silent web-1 in prod", "firing, critical")]
     assert answer.summary == "1 alert fires"
+    await world.beat(made, await stage.agent("web-9", "staging"))
     assert (await stage.ask(made, "/alerts staging")).text == "Nothing fires in staging."
+    wrong = await stage.ask(made, "/alerts histroy")
+    assert not wrong.ok
+    assert "neither an environment nor one of why, ack, silence," in wrong.text
+    assert wrong.text.endswith("Did you mean history?")
     answer = (await stage.ask(made, "/alerts history")).answer
     assert answer is not None
     assert [row[2:4] for row in answer.rows] == [("silent web-1 in prod (1)", "firing")]
@@ -226,6 +232,7 @@ async def test_where_nothing_can_be_told(stage: Stage) -> None:
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
     assert answer.summary == f"1 alert fires\n{told}"
+    await world.beat(made, await stage.agent("web-9", "staging"))
     assert (await stage.ask(made, "/alerts staging")).text == f"Nothing fires in staging.\n{told}"
 
 

@@ -51,7 +51,8 @@ async def test_of_two_readings_the_one_that_makes_sense(office: Make) -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("", "There is no time in it"),
+        ("", "First the command, then when"),
+        ("lst", "There is no time in it: say when, after the command. Did you mean list?"),
         ("hail prod", "There is no time in it"),
         ("every 5m hail prod", "First the command, then when"),
         ("hail prod every 5", "5 of what?"),
