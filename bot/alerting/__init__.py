@@ -6,8 +6,9 @@ intake.py   what others tell                    showing.py  database -> posts
 monitor.py  the same over the bus; letters.py   command.py  /alerts; asks.py  what people want done
 probing.py  what the bot has looked at; agents.py  ... by agents
 
-/alerts: command.py looks, visit.py is who asks, silencing.py and preview.py, changing.py (other
-settings: reloading.py reads them, recording.py and trying.py say what they would have told)
+/alerts: command.py looks, visit.py is who asks, silencing.py and preview.py, forgetting.py,
+changing.py (other settings: reloading.py reads them, recording.py and trying.py say what they would
+have told)
 """
 
 from bot.alerting.keeper import Keeper

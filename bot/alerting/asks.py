@@ -46,6 +46,13 @@ class Speak(_Ask):
     id: str
 
 
+class Forget(_Ask):
+    """Watch this no more: what fires of it ends."""
+
+    kind: Literal["forget"] = "forget"
+    fingerprint: str
+
+
 class Try(_Ask):
     """Say something in `channel`, to see that it can be done; `key` names the post."""
 
@@ -66,7 +73,7 @@ class Seen(_Ask):
         return replay.read(self.lines)
 
 
-Wish = Acknowledge | Quiet | Speak | Try
+Wish = Acknowledge | Quiet | Speak | Forget | Try
 Ask = Wish | Seen
 _ANY: TypeAdapter[Ask] = TypeAdapter(Annotated[Ask, Field(discriminator="kind")])
 
@@ -91,6 +98,8 @@ def done(engine: Engine, ask: Wish) -> Changes:
         engine.silence(meant, ask.seconds, ask.by, ask.reason, ask.at, ask.key)
     elif isinstance(ask, Speak):
         engine.unsilence(ask.id, ask.at)
+    elif isinstance(ask, Forget):
+        engine.forget(ask.fingerprint, ask.at, f"forgotten by {ask.by}")
     else:
         content = AlertContent(
             f"{ask.by} tries whether alerts can be told here: they can", "resolved"

@@ -245,6 +245,8 @@ class Keeper:
                     self._unwritten = self._unwritten.merged(done(engine, ask))
             except (UsageError, ValueError) as error:
                 log.warning("what was asked cannot be done", ask=number, reason=str(error))
+                if number not in self._done:  # it could not even be read, nor will it ever be
+                    self._done.append(number)
 
     def _observe(self, engine: Engine, seen: Observation) -> None:
         """The engine is told. Raises UsageError, as it does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 import bot.alerting.keeper
 from alerts import AlertContent
@@ -279,6 +280,21 @@ async def test_other_settings_are_gone_by_at_once(stage: Stage) -> None:
     await world.pass_time(made, WAIT)
     await until(lambda: len(alerts_in(stage.front)) == 2)
     assert [one.channel for one in alerts_in(stage.front)] == [CHANNEL, "C_OTHER"]
+
+
+async def test_what_cannot_be_read_is_done_with(stage: Stage) -> None:
+    """What a bot of another version asked for is said in the log once, and is not in the way."""
+    world = Watchers(stage)
+    made = await world.bot()
+    with capture_logs() as logs:
+        await stage.store.alerts.ask({"kind": "of tomorrow"})
+
+        async def gone() -> bool:
+            return not await stage.store.alerts.asked()
+
+        await until(gone)
+        await world.round(made)
+    assert [one["event"] for one in logs].count("what was asked cannot be done") == 1
 
 
 async def test_only_the_bot_that_leads_writes(stage: Stage, store: Store) -> None:

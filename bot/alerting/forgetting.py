@@ -1,0 +1,31 @@
+"""`/alerts forget`: what is gone for good, such as a server that was taken out of service: nothing
+would ever end its alert."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alerts.watching import CHECKIN, PROBE
+from baton.errors import UsageError
+from bot.alerting.asks import Forget
+from bot.alerting.visit import Visit
+from bot.front import Reply
+
+
+async def forget(visit: Visit, words: Sequence[str]) -> Reply:
+    """Have an alert end, and its thing watched no more until it is heard of again. Raises
+    UsageError."""
+    episodes = visit.found(words, "forget")
+    if len(episodes) > 1:
+        raise UsageError(f"{words[0]} means {len(episodes)} alerts: forget them one by one.")
+    (episode,) = episodes
+    watch = visit.engine.inside[0].watches[episode.fingerprint]
+    title = episode.labels.title()
+    if watch.source.startswith((CHECKIN, PROBE)):
+        raise UsageError(
+            f"{title} is named in alerts.toml ({watch.source}): take it out there, and say "
+            "/alerts reload."
+        )
+    wish = Forget(by=visit.by, at=visit.now, fingerprint=episode.fingerprint)
+    text = f"Forgotten: {title}. Once it is heard of again it is watched anew."
+    return await visit.wanted(wish, [episode.labels.get("env")], text)
