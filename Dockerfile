@@ -4,6 +4,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY baton/ baton/
 COPY commands/ commands/
+COPY alerts/ alerts/
 COPY bot/ bot/
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/baton \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def test_image_holds_a_wheel_and_no_sources_or_compilers(
 
 
 def test_what_is_copied_exists_and_is_in_the_context(stages: list[list[tuple[str, str]]]) -> None:
-    """Every source of a COPY is in the tree, and .dockerignore lets it through."""
+    """Every source of a COPY is in the tree, and .dockerignore lets it through; every package of
+    the wheel is among them."""
     allowed = [
         line[1:] for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")
     ]
@@ -69,6 +71,9 @@ def test_what_is_copied_exists_and_is_in_the_context(stages: list[list[tuple[str
     assert [source for source in sources if not (ROOT / source).exists()] == []
     assert sorted(source.rstrip("/") for source in sources) == sorted(allowed)
     assert not any(fnmatch(".env", pattern) for pattern in allowed)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {f"{package}/" for package in packages} <= set(sources)
 
 
 def test_composition_is_a_bot_two_agents_and_their_servers(services: dict[str, Any]) -> None:
