@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -81,11 +82,12 @@ class Desk:
 
     def __init__(self, store: Store) -> None:
         self.store, self.front = store, FakeFront()
+        self.front.pause = 0.5
         self.start()
 
     def start(self) -> None:
         self.delivery = Delivery(
-            self.front, self.store.posts, lambda subject: None, claim=0.05, settles=0.005
+            self.front, self.store.posts, lambda subject: None, claim=2.0, settles=0.005
         )
 
     async def want(self, wanted: Post) -> bool:
@@ -101,9 +103,9 @@ class Desk:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hundredth of a second is late, and nothing waits longer than it must."""
-    monkeypatch.setattr(lateness, "LATE", 0.008)
-    monkeypatch.setattr("bot.courier.BACKOFF", 0.01)
+    """What had to wait is late, and what did not is not, on a busy machine either."""
+    monkeypatch.setattr(lateness, "LATE", 0.4)
+    monkeypatch.setattr("bot.courier.BACKOFF", 0.5)
 
 
 @pytest.mark.usefixtures("soon")
@@ -135,7 +137,7 @@ async def test_what_waited_for_another_bot_says_so_too(store: Store) -> None:
     await _killed(desk)
     desk.start()
     content = await desk.shown(post(age=20, updates=2))
-    assert content.footer in ("2 updates told 20 s late", "2 updates told 21 s late")
+    assert re.fullmatch(r"2 updates told 2\d s late", content.footer)
 
     await desk.delivery.close()
     desk.start()

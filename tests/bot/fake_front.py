@@ -59,8 +59,8 @@ class Message:
 
 
 class FakeFront:
-    """A chat. `faults` are used up, one a call; `gate`, while it is closed, holds the calls that
-    `held` names."""
+    """A chat. `faults` are used up, one a call; who is throttled is to wait for `pause` seconds;
+    `gate`, while it is closed, holds the calls that `held` names."""
 
     def __init__(self, name: str = "slack", limits: Limits = QUICK) -> None:
         self.name = name
@@ -70,6 +70,7 @@ class FakeFront:
         self.calls: list[str] = []
         self.whispers: list[tuple[str, str]] = []
         self.faults: deque[Fault | None] = deque()
+        self.pause = 0.01
         self.unpostable = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -160,7 +161,7 @@ class FakeFront:
             await self.gate.wait()
         fault = self.faults.popleft() if self.faults else None
         if fault is Fault.THROTTLED:
-            raise Throttled(self.name, 0.01)
+            raise Throttled(self.name, self.pause)
         if fault is Fault.UNREACHABLE:
             raise Unreachable(front=self.name, reason="no route")
         if fault is Fault.UNPOSTABLE:

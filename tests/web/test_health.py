@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -80,9 +81,13 @@ async def test_alive(site: Site) -> None:
 async def test_ready(opened: Opened) -> None:
     """Each part with its state in words and in numbers."""
     site = await opened(chat=FakeChat())
-    await until(lambda: site.bot.leader.leading)
-    answer = await site.client.get("/readyz")
-    assert answer.status_code == 200
+
+    async def ready() -> httpx.Response | None:
+        answer = await site.client.get("/readyz")
+        return answer if answer.status_code == 200 else None
+
+    answer = await until(ready)
+    assert answer is not None
     assert answer.json()["ready"] is True
     assert answer.json()["bot"] == site.bot.name
     found = answer.json()["parts"]
