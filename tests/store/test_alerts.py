@@ -134,6 +134,35 @@ async def test_what_is_over_is_forgotten_after_its_time(store: Store) -> None:
     assert thread.since == T0
 
 
+async def test_numbers_are_kept_as_long_as_anything_bears_them(store: Store) -> None:
+    """Of what is watched no more, and of groups that are over, only the number is kept, so that no
+    name is borne twice; once nothing is left of either, that goes too: names such as those of pods
+    would fill the tables for ever."""
+    await leads(store)
+    old, new = Episode(WEB, 7, AT, ended=AT + 1), Episode(Labels.of(a="b"), 2, AT, ended=AT + 5000)
+    made = Changes(
+        {one.fingerprint: WatchRow(one.fingerprint, number=9, forgotten=True) for one in (old, new)}
+        | {"open": WatchRow("open", source='"forgotten":true')},
+        {(one.fingerprint, one.number): one for one in (old, new)},
+        {
+            **{key: GroupRow(key, 3, "ops", closed=True) for key in ("told", "untold")},
+            "open": GroupRow("open", 1, "ops", labels=(("x", '"closed":true'),)),
+        },
+        bulletins={"alert/told/3": post("alert/told/3", "one", closing=True)},
+    )
+    assert await store.alerts.write(made, LEASE, T0)
+    await store.prune(later(3600))
+    rows = await store.alerts.load()
+    assert {row.fingerprint for row in rows.watches} == {"open", new.fingerprint}
+    assert {row.key for row in rows.groups} == {"open", "told"}
+    (thread,) = await store.alerts.untold()
+    await store.alerts.mark_told(thread.revisions)
+    await store.prune(later(7200))
+    rows = await store.alerts.load()
+    assert [row.fingerprint for row in rows.watches] == ["open"]
+    assert [row.key for row in rows.groups] == ["open"]
+
+
 async def test_the_last_results_and_since_when_it_is_awaited_are_kept(store: Store) -> None:
     """Whoever takes over, or is asked and does not lead, can say why; a row of an older version,
     which has neither, is read as one of which nothing is known."""
