@@ -48,20 +48,24 @@ class Dispatcher:
         self._settings = settings
         self._routes, self._default = settings.routes, settings.default_route
 
-    def restore(self, groups: Iterable[GroupRow], channels: Iterable[ChannelRow]) -> None:
-        """Go on where the rows say it was."""
-        for channel in channels:
-            self._budgets[channel.channel] = Budget(channel, self._settings.storm.within)
-        for row in groups:
-            self._numbers[row.key] = row.number
-            if row.closed:
+    def restore(
+        self, groups: Iterable[GroupRow], channels: Iterable[ChannelRow], now: float
+    ) -> None:
+        """Go on where the rows say it was; nothing was said later than `now`."""
+        for row in channels:
+            said = ChannelRow(row.channel, tuple(min(at, now) for at in row.sent))
+            self._budgets[row.channel] = Budget(said, self._settings.storm.within)
+        for known in groups:
+            self._numbers[known.key] = known.number
+            if known.closed:
                 continue
-            group = self.groups[row.key] = Group.of(row)
+            group = self.groups[known.key] = Group.of(known)
+            group.set_back(now)
             for fingerprint in [key for key in group.members if key not in self._episodes]:
                 del group.members[fingerprint]
             for fingerprint in group.members:
-                self._of.setdefault(fingerprint, []).append(row.key)
-            self._dirty[row.key] = None
+                self._of.setdefault(fingerprint, []).append(known.key)
+            self._dirty[known.key] = None
 
     def of(self, fingerprint: str) -> list[Group]:
         """The groups that hold an alert."""

@@ -50,13 +50,14 @@ class Engine:
 
     @classmethod
     def restore(cls, settings: AlertSettings, rows: Rows, now: float) -> Engine:
-        """An engine that goes on where the rows say it was."""
+        """An engine that goes on where the rows say it was. Times in them that are still to come,
+        though they are of what has been, are now: the clock was set back meanwhile."""
         engine = cls(settings)
         engine._open.update((episode.fingerprint, episode) for episode in rows.episodes)
-        engine._watching.restore(rows.watches)
+        engine._watching.restore(rows.watches, now)
         engine._muting.silences.update((silence.id, silence) for silence in rows.silences)
         engine._sight.restore(rows.sight)
-        engine._dispatch.restore(rows.groups, rows.channels)
+        engine._dispatch.restore(rows.groups, rows.channels, now)
         engine.reload(settings, now)
         return engine
 

@@ -91,6 +91,15 @@ class Group:
         """Names this group and its post for ever."""
         return f"{self.key}/{self.number}"
 
+    def set_back(self, now: float) -> None:
+        """The clock may have been set back: nothing has happened later than `now`."""
+        ahead = max(self.opened, self.flushed, self.last_message) - now
+        if ahead > 0:
+            self.flush_at -= ahead
+            self.opened = min(self.opened, now)
+            self.flushed = min(self.flushed, now)
+            self.last_message = min(self.last_message, now)
+
     def note(self, at: float, text: str) -> None:
         """A line of its history; only the last ones are kept."""
         self.history.append((at, text))

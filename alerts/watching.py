@@ -74,13 +74,16 @@ class Watching:
                 self.moved[watch.labels.fingerprint] = None
                 self._wait(watch)
 
-    def restore(self, rows: Iterable[WatchRow]) -> None:
-        """Go on where the rows say it was."""
+    def restore(self, rows: Iterable[WatchRow], now: float) -> None:
+        """Go on where the rows say it was; nothing was heard later than `now`."""
         for row in rows:
             if row.forgotten:
                 self.numbers[row.fingerprint] = row.number
             else:
                 watch = Watch.of(row)
+                ahead = watch.heard - now
+                if ahead > 0:
+                    watch.heard, watch.due = now, watch.due - ahead
                 self.watches[watch.labels.fingerprint] = watch
                 self._wait(watch)
 

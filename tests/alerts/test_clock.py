@@ -1,0 +1,53 @@
+"""Clocks that are set back between two runs of the bot: what is kept is of the future then."""
+
+from __future__ import annotations
+
+from tests.alerts.harness import Message, World, acknowledge, bad, beat, config, restart, thing
+
+HOUR = 3600.0
+
+
+def set_back(world: World, seconds: float = HOUR) -> None:
+    """The bot is started anew, by a clock that is right at last."""
+    world.tick()
+    world.now -= seconds
+    restart(world)
+
+
+def test_a_server_that_dies_is_missed_as_soon() -> None:
+    """Its last heartbeat was not an hour from now."""
+    world = World()
+    world.every(15, beat("web-1"), first=0, last=1000)
+    world.live(1000)
+    set_back(world)
+    back = world.now
+    world.want(Message("ops", "silent web-1"), between=(back + 38, back + 45 + 31))
+    world.run(until=back + 600)
+
+
+def test_what_joins_a_group_is_told_in_time() -> None:
+    """Its last message was not an hour from now, and neither were those of the channel: five
+    minutes later the next one is due."""
+    world = World(config("[storm]\nmost = 2", group_by=["env"]))
+    world.at(0, bad(thing("web-1")))
+    world.live(100)
+    assert len(world.heard) == 1
+    set_back(world)
+    world.heard.clear()
+    back = world.now
+    acknowledge(thing("web-1"))(world)
+    world.at(back + 10, bad(thing("web-2")), bad(thing("db-1", env="test")))
+    world.want(Message("ops", "db-1"), between=(back + 40, back + 61))
+    world.want(Message("ops", "Also firing: http web-2"), between=(back + 300, back + 331))
+    world.run(until=back + 2000)
+
+
+def test_a_group_that_was_not_told_yet_is() -> None:
+    """It had waited for a part of its group_wait; what is left of that is left."""
+    world = World()
+    world.at(0, bad(thing("web-1")))
+    world.live(10)
+    set_back(world)
+    back = world.now
+    world.want(Message("ops", "http web-1"), between=(back + 20, back + 31))
+    world.run(until=back + 600)
