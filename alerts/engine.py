@@ -55,7 +55,7 @@ class Engine:
         engine = cls(settings)
         engine._open.update((episode.fingerprint, episode) for episode in rows.episodes)
         engine._watching.restore(rows.watches, now)
-        engine._muting.silences.update((silence.id, silence) for silence in rows.silences)
+        engine._muting.silences.update((one.id, one.set_back(now)) for one in rows.silences)
         engine._sight.restore(rows.sight)
         engine._dispatch.restore(rows.groups, rows.channels, now)
         engine.reload(settings, now)

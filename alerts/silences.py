@@ -7,7 +7,7 @@ Icinga's scheduled downtimes, fixed and recurring.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerts.checkins import last_time, next_time
 from alerts.matchers import Matchers
@@ -27,6 +27,11 @@ class Silence:
     def active(self, now: float) -> bool:
         """Whether it holds."""
         return self.starts <= now < self.until
+
+    def set_back(self, now: float) -> Silence:
+        """As it is if it cannot have begun later than `now`: the clock may have been set back."""
+        ahead = max(self.starts - now, 0.0)
+        return replace(self, starts=self.starts - ahead, until=self.until - ahead)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.alerts.harness import Message, World, acknowledge, bad, beat, config, restart, thing
+from tests.alerts.harness import (
+    Message,
+    World,
+    acknowledge,
+    bad,
+    beat,
+    config,
+    restart,
+    silence,
+    thing,
+)
 
 HOUR = 3600.0
 
@@ -51,3 +61,15 @@ def test_a_group_that_was_not_told_yet_is() -> None:
     back = world.now
     world.want(Message("ops", "http web-1"), between=(back + 20, back + 31))
     world.run(until=back + 600)
+
+
+def test_a_silence_holds_for_as_long_as_was_asked() -> None:
+    """It goes on at once, and ends when what is left of it is over."""
+    world = World()
+    world.at(0, silence("host=web-1", 600))
+    world.live(100)
+    set_back(world)
+    back = world.now
+    world.at(back + 10, bad(thing("web-1")))
+    world.want(Message("ops", "http web-1"), between=(back + 500, back + 631))
+    world.run(until=back + 5000)
