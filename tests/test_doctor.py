@@ -94,7 +94,8 @@ async def test_everything_is_wrong(tmp_path: Path) -> None:
     assert "slack.app_token is not set  Fix: " in text
     assert line_of(text, "bus").startswith("FAIL")
     assert "Fix: start RabbitMQ" in line_of(text, "bus")
-    assert text.endswith("3 to mend.")
+    assert "is no folder  Fix: make it" in line_of(text, "database")
+    assert text.endswith("4 to mend.")
     assert "secret" not in text
     assert not ledger.parent.exists()
 
@@ -128,6 +129,8 @@ async def test_database(tmp_path: Path) -> None:
     file.touch()
     assert "is empty" in (await database(f"sqlite:///{file}")).text
     assert (await database("mysql://x/y")).mark is Mark.FAIL
+    nowhere = await database(f"sqlite:///{tmp_path}/nosuch/baton.db")
+    assert (nowhere.mark, "nosuch is no folder" in nowhere.text) == (Mark.FAIL, True)
 
 
 async def test_agents_file(amqp_url: str, agent: Service, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 from baton.errors import BatonError
 from bot.doctor.finding import Finding, fail, note, ok
@@ -18,10 +19,10 @@ async def database(url: str) -> Finding:
     except BatonError as error:
         return fail("database", error)
     name, known = shown(opened.url), known_revisions()
-    if opened.url.get_backend_name() == "sqlite" and not await asyncio.to_thread(
-        os.path.exists, str(opened.url.database)
-    ):
-        return note("database", f"{name} is not there yet: the bot makes it when it starts")
+    if opened.url.get_backend_name() == "sqlite":
+        unmade = await asyncio.to_thread(_unmade, Path(str(opened.url.database)), name)
+        if unmade is not None:
+            return unmade
     try:
         found = await opened.read(current)
     except BatonError as error:
@@ -39,3 +40,15 @@ async def database(url: str) -> Finding:
     if found != known[-1]:
         return note("database", f"{name} is at version {found}: the bot brings it to {known[-1]}")
     return ok("database", f"{name} is at version {found}")
+
+
+def _unmade(file: Path, name: str) -> Finding | None:
+    """Whether the bot can make the file, if it is not there yet."""
+    if file.exists():
+        return None
+    folder = file.absolute().parent
+    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+        return note("database", f"{name} is not there yet: the bot makes it when it starts")
+    reason = f"nothing can be written in {folder}" if folder.is_dir() else f"{folder} is no folder"
+    fix = f"make it a folder that user {os.geteuid()}, whom the bot runs as, may write to."
+    return fail("database", f"{name} cannot be made: {reason}", fix)
