@@ -67,6 +67,8 @@ class BusSettings(Table):
     @field_validator("url", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
+        if not isinstance(value, str | list | tuple):
+            raise ValueError("a URL such as amqps://user:password@host, or a list of them")
         return value.replace(",", " ").split() if isinstance(value, str) else value
 
     @property

@@ -126,7 +126,7 @@ class Jobs(HouseCommand):
         columns = ("job", "asked", "what", "who", "how it went")
         where = f" in {self.environment}" if self.environment else ""
         if not rows:
-            return Reply(f"Nothing was asked{where} yet.")
+            return Reply(f"No job was asked for{where} yet.")
         return Reply(answer=Answer(f"The latest jobs{where}: {len(rows)}", columns, rows))
 
 

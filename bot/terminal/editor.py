@@ -24,9 +24,9 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
 from bot.terminal.chat import OWN, Chat
-from bot.terminal.lines import Line, clean, line
+from bot.terminal.lines import Line, clean, line, wrapped
 from bot.terminal.suggestions import suggestions
-from bot.terminal.thread import live
+from bot.terminal.thread import BESIDE, live
 
 STYLE = Style.from_dict(
     {
@@ -140,8 +140,12 @@ class Editor:
     def _write(self, new: Sequence[Line]) -> None:
         app = self._session.app
         text: StyleAndTextTuples = []
+        columns = app.output.get_size().columns
         for row in new:
-            text += [*_classed(row), ("", "\n")]
+            # what a program said is left as it is
+            said = any(part == BESIDE for _, part in row)
+            for part in [row] if said else wrapped(row, columns):
+                text += [*_classed(part), ("", "\n")]
         print_formatted_text(app.output, text, STYLE, color_depth=app.color_depth)
 
     def _prompt(self) -> StyleAndTextTuples:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 from unicodedata import east_asian_width
 
 from baton.messages import State
@@ -82,6 +83,42 @@ def cut(line: Line, columns: int) -> Line:
         if room <= 0:
             break
     return (*kept, ("quiet", "…"))
+
+
+def wrapped(row: Line, columns: int) -> list[Line]:
+    """`row` in lines of at most `columns`, broken at blanks where there are any, each as far in as
+    the first."""
+    text = "".join(part for _, part in row)
+    margin = min(len(text) - len(text.lstrip()), (columns - 1) // 2)
+    left = [(style, character) for style, part in row for character in part]
+    made: list[Line] = []
+    while True:
+        kept = [("", " ")] * margin if made else []
+        room = columns - len(kept)
+        fits = _fitting(left, room)
+        if fits == len(left):
+            return [*made, _joined([*kept, *left])]
+        first = 1 if made else margin + 1
+        blanks = [at for at in range(first, fits + 1) if left[at][1] == " "]
+        end = blanks[-1] if blanks else max(fits, 1)
+        made.append(_joined([*kept, *left[:end]]))
+        left = left[end + 1 :] if blanks else left[end:]
+
+
+def _fitting(characters: Sequence[Fragment], columns: int) -> int:
+    """How many of them fit."""
+    for at, (_, character) in enumerate(characters):
+        columns -= width(character)
+        if columns < 0:
+            return at
+    return len(characters)
+
+
+def _joined(characters: Sequence[Fragment]) -> Line:
+    return tuple(
+        (style, "".join(character for _, character in group))
+        for style, group in groupby(characters, key=lambda one: one[0])
+    )
 
 
 def bar(percent: int) -> Line:

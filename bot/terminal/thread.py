@@ -13,6 +13,9 @@ from baton.messages import State
 from bot.front import JobContent, OutputContent, Row
 from bot.terminal.lines import SHORT_ID, Line, bar, clean, cut, line, lines, padded, style_of, width
 
+BESIDE = "│ "
+"""Stands between a server's name and a line of its output."""
+
 
 @dataclass(slots=True)
 class Said:
@@ -112,7 +115,11 @@ class Thread:
 
     def _of(self, host: str, text: str, style: str = "") -> Line:
         names = max((width(row.host) for row in self.content.rows), default=0)
-        return (("host", f"  {padded(clean(host), names)} "), ("quiet", "│ "), (style, clean(text)))
+        return (
+            ("host", f"  {padded(clean(host), names)} "),
+            ("quiet", BESIDE),
+            (style, clean(text)),
+        )
 
     def _end_of(self, host: str, state: State, text: str) -> list[Line]:
         if self._ends.get(host) == (state, text):

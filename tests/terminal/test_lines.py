@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from baton.messages import State
 from baton.outcome import Answer
-from bot.terminal.lines import answer_lines, bar, clean, cut, line, style_of, table, text_of, width
+from bot.terminal.lines import (
+    answer_lines,
+    bar,
+    clean,
+    cut,
+    line,
+    style_of,
+    table,
+    text_of,
+    width,
+    wrapped,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +62,28 @@ def test_every_state_has_a_style() -> None:
     """A state that is not known to be good, open or wanted is shown as bad."""
     assert style_of(State.SUCCEEDED) == "good"
     assert style_of(State.LOST) == style_of(State.REFUSED) == "bad"
+
+
+def test_long_lines_are_broken_at_blanks() -> None:
+    """As far in as the first, styles kept; a word that is too long is broken where it must be."""
+    row = (("host", "  web-1 "), ("bad", "failed"), ("", ": it was not well"))
+    assert wrapped(row, 40) == [row]
+    assert [text_of(part) for part in wrapped(row, 16)] == [
+        "  web-1 failed:",
+        "  it was not",
+        "  well",
+    ]
+    assert wrapped(row, 16)[0] == (("host", "  web-1 "), ("bad", "failed"), ("", ":"))
+    assert [text_of(part) for part in wrapped((("", "x" * 25),), 10)] == [
+        "x" * 10,
+        "x" * 10,
+        "x" * 5,
+    ]
+
+
+@given(st.text(st.sampled_from("ab 漢")), st.integers(2, 30))
+def test_broken_lines_lose_nothing_but_blanks(text: str, columns: int) -> None:
+    """And fit."""
+    made = [text_of(part) for part in wrapped((("", text),), columns)]
+    assert "".join(made).replace(" ", "") == text.replace(" ", "")
+    assert all(width(part) <= columns for part in made)
