@@ -43,6 +43,11 @@ def _meant(match: re.Match[str]) -> str:
     return label if label and label in target else target
 
 
+def channels(text: str) -> list[str]:
+    """The ids of the channels in `text`, as Slack writes them; `plain` keeps their names."""
+    return [found[2] for found in _SLACK_LINK.finditer(text) if found[1] == "#"]
+
+
 def split(text: str) -> list[str]:
     """The words of `text`, as a shell would split it, and nothing more of what a shell does.
 

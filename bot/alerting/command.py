@@ -15,7 +15,7 @@ from baton.errors import UsageError
 from baton.fields import Positional
 from baton.messages import new_id
 from baton.outcome import Answer, duration, named
-from baton.words import did_you_mean
+from baton.words import channels, did_you_mean
 from bot.alerting.asks import Acknowledge, Try
 from bot.alerting.changing import reload, replay
 from bot.alerting.forgetting import forget
@@ -165,9 +165,10 @@ async def _history(visit: Visit, words: Sequence[str]) -> Reply:
 
 
 async def _test(visit: Visit, words: Sequence[str]) -> Reply:
-    channel = words[0] if words else visit.ask.place.channel
+    meant = channels(visit.ask.text) or [word.removeprefix("#") for word in words]
+    channel = meant[0] if meant else visit.ask.place.channel
     known = visit.keeper.settings.channels
-    if words and channel not in known:
+    if meant and channel not in known:
         problem = f"No route leads to {channel}, but to {', '.join(known)}."
         raise UsageError(f"{problem} Without a name it is told where you ask.")
     wish = Try(by=visit.by, at=visit.now, channel=channel, key=new_id())

@@ -237,11 +237,15 @@ async def test_where_nothing_can_be_told(stage: Stage) -> None:
 
 
 async def test_a_test_is_told_where_it_is_asked(stage: Stage) -> None:
-    """/alerts test: one post, there."""
+    """/alerts test: one post, there, however Slack writes the channel."""
     world = Watchers(stage)
     made = await world.bot()
     assert (await stage.ask(made, f"/alerts test {CHANNEL}")).ok
     await until(lambda: [one.channel for one in alerts_in(stage.front)] == [CHANNEL])
+    for word in (f"<#{CHANNEL}|ops>", f"<#{CHANNEL}|>", f"#{CHANNEL}"):
+        reply = await stage.ask(made, f"/alerts test {word}")
+        assert reply.text.startswith(f"It is told in {CHANNEL} within"), word
+    await until(lambda: [one.channel for one in alerts_in(stage.front)] == [CHANNEL] * 4)
 
 
 async def test_who_may_not_change_what_is_told(stage: Stage) -> None:
