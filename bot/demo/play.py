@@ -41,7 +41,7 @@ _TRY = (
     (f"/deploy shop {ENVIRONMENT}", "put the shop on every server that runs it"),
     (f"/deploy shop {ENVIRONMENT} --ref broken", "a version that is not well: see them go back"),
     (f"/ping {ENVIRONMENT}", "ask who is there"),
-    ("/demo break web-2", "a server dies: wait a moment for the alert, then mend it"),
+    ("/demo break web-2", "a server dies: see the alert, then mend it"),
     ("/help", "what else can be asked"),
 )
 
