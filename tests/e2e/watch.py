@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -45,21 +47,25 @@ class Thing:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self._server: asyncio.Server | None = None
+        self._listening: socket.socket | None = None
 
     async def mend(self) -> None:
         """From now on it answers."""
-
-        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.close()
-
-        self._server = await asyncio.start_server(hang_up, "127.0.0.1", self.port)
+        # no asyncio.Server: 3.11 forgets to close what it accepts while it is being closed
+        self._listening = socket.create_server(("127.0.0.1", self.port))
+        self._listening.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._listening, self._hang_up, self._listening)
 
     def break_it(self) -> None:
         """From now on it does not."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
+
+    def _hang_up(self, listening: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            listening.accept()[0].close()
 
 
 class WatchedWorld(World):
