@@ -69,6 +69,8 @@ def trial(file: Path, old: AlertSettings, new: AlertSettings) -> Trial:
             recorded, torn = salvaged(lines)
     except OSError as error:
         raise TrialFailed(file=file, reason=error.strerror or str(error)) from None
+    if torn and not recorded:
+        raise TrialFailed(file=file, reason="it is no recording: none of its lines can be read")
     # a recording that ends is no silence of all servers
     found = differ(old, new, recorded, after=0.0)
     return Trial(len(recorded), torn, found.same, _spoken(found.gone), _spoken(found.new))

@@ -44,6 +44,9 @@ async def test_replay(tmp_path: Path) -> None:
     code, _, err = await ran(*words, str(old))
     assert code == 2
     assert "No such file" in err
+    code, _, err = await ran("alerts", "replay", str(old), "--old", str(old), "--new", str(new))
+    assert code == 2
+    assert "it is no recording" in err
 
 
 async def test_they_come_with_the_bot() -> None:
