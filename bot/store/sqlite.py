@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -32,10 +33,8 @@ class Sqlite:
 
     def __init__(self, url: URL) -> None:
         self.url = url
-        self._reader = _engine(url, _READERS)
-        self._writer = _engine(url, 1)
-        for engine, begin in ((self._reader, "BEGIN"), (self._writer, "BEGIN IMMEDIATE")):
-            _prepare(engine, begin)
+        self._reader = engine(url, _READERS, "BEGIN")
+        self._writer = engine(url, 1, "BEGIN IMMEDIATE")
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
 
@@ -51,9 +50,9 @@ class Sqlite:
         """Finish what is under way and close the file."""
         await asyncio.to_thread(self._close)
 
-    async def _run(self, executor: Executor, engine: Engine, work: Work[T]) -> T:
+    async def _run(self, executor: Executor, using: Engine, work: Work[T]) -> T:
         def transaction() -> T:
-            with engine.begin() as connection:
+            with using.begin() as connection:
                 return work(connection)
 
         try:
@@ -71,21 +70,36 @@ class Sqlite:
         self._writer.dispose()
 
 
-def _engine(url: URL, connections: int) -> Engine:
+def engine(url: URL, connections: int, begin: str) -> Engine:
+    """So many connections to the file, whose transactions start with `begin`."""
     # a transaction is always ended where it began, so there is nothing to reset afterwards
-    return create_engine(
+    made = create_engine(
         url, hide_parameters=True, pool_size=connections, pool_reset_on_return=None
     )
 
-
-def _prepare(engine: Engine, begin: str) -> None:
-    @event.listens_for(engine, "connect")
+    @event.listens_for(made, "connect")
     def connected(connection: sqlite3.Connection, _record: object) -> None:
         # The driver's own BEGIN comes too late for schema changes and reads: we say it ourselves.
         connection.isolation_level = None
         for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}").close()
+            _set(connection, pragma)
 
-    @event.listens_for(engine, "begin")
+    @event.listens_for(made, "begin")
     def began(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    return made
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    """Set it, also while others open the same new file: for the lock that the first change of the
+    journal needs SQLite does not always wait, whatever the timeout is."""
+    until = time.monotonic() + PATIENCE / 2
+    while True:
+        try:
+            connection.execute(f"PRAGMA {pragma}").close()
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)

@@ -6,7 +6,9 @@ import asyncio
 import sys
 import time
 from asyncio.subprocess import PIPE, create_subprocess_exec
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -14,10 +16,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import URL, Connection, insert, make_url, text
 
 from baton.messages import State
-from bot.store import DatabaseTooNew, DatabaseUnavailable, Store, UnusableUrl
+from bot.store import DatabaseTooNew, DatabaseUnavailable, Store, UnusableUrl, sqlite
 from bot.store.database import PATIENCE, open_database
 from bot.store.migrate import FOLDER, bring_up, known_revisions
 from bot.store.tables import metadata, output
@@ -67,6 +69,23 @@ async def test_many_bots_may_start_at_once(url: str) -> None:
         assert len(await stores[0].ledger.recent()) == 6
     finally:
         await asyncio.gather(*(store.close() for store in stores))
+
+
+def test_a_new_file_is_opened_by_many_in_the_same_moment(tmp_path: Path) -> None:
+    """Whoever comes while another is the first to change its journal waits for that."""
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(100):
+            url, together = make_url(f"sqlite:///{tmp_path}/{number}.db"), Barrier(8, timeout=60)
+
+            def open_it(url: URL = url, together: Barrier = together) -> None:
+                together.wait()
+                engine = sqlite.engine(url, 1, "BEGIN IMMEDIATE")
+                with engine.begin() as connection:
+                    connection.execute(text("CREATE TABLE IF NOT EXISTS it (is_there INTEGER)"))
+                engine.dispose()
+
+            for opened in [threads.submit(open_it) for _ in range(8)]:
+                opened.result()
 
 
 async def test_stores_of_one_process_may_be_opened_at_once(tmp_path: Path) -> None:
