@@ -71,8 +71,8 @@ async def the_same_ask_twice(world: World) -> None:
 
 
 async def renewed(slack: SlackServer, trouble: Coroutine[None, None, None]) -> None:
-    """Cause `trouble`, and wait until both connections were opened anew, and the bot has hung up the
-    old ones: what is sent into one in that very moment is lost on the way."""
+    """Cause `trouble`, and wait until both connections were opened anew and the bot has hung up
+    the old ones: what is sent into one in that very moment is lost on the way."""
     old = {connection.number for connection in slack.socket.connections}
     enough = slack.socket.opened + 2
     await trouble
