@@ -102,6 +102,10 @@ class Connection:
             return False
         return True
 
+    async def hung_up(self, seconds: float) -> None:
+        """Return when the other side has hung up, after `seconds` at the latest."""
+        await asyncio.wait({self._reader}, timeout=seconds)
+
     async def close(self) -> None:
         """Close it, without waiting long for the other side."""
         try:

@@ -32,8 +32,11 @@ QUIET = 600.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 SHORT_LIFE = 10.0
 """Seconds; whoever loses connections that are younger waits before the next, longer each time."""
-RETIRE_WITHIN = 4.0
-"""Seconds for which a replaced connection stays open for answers that are still due."""
+RETIRE_WITHIN = 15.0
+"""Seconds after which we hang up a replaced connection if Slack does not: what Slack sends in the
+moment in which we do is lost."""
+ANSWER_WITHIN = 4.0
+"""Seconds for which it then stays open for answers that are still due."""
 REASONS = {"link_disabled": "Socket Mode is switched off in the app's settings"}
 GOING = ("warning", "refresh_requested")
 """Slack's reasons to disconnect that leave time for a successor."""
@@ -176,8 +179,9 @@ class Socket:
                 return made
 
     async def _retire(self, connection: Connection) -> None:
-        """Close a connection that was replaced, once its answers are sent."""
-        await self._taking.finish(RETIRE_WITHIN)
+        """Close a connection that was replaced, once nothing comes and all answers are sent."""
+        await connection.hung_up(RETIRE_WITHIN)
+        await self._taking.finish(ANSWER_WITHIN)
         await connection.close()
 
 

@@ -18,6 +18,9 @@ from .workspace import APP
 
 MOST_CONNECTIONS = 10
 
+LET_GO = 0.3
+"""Seconds before it closes a connection in which Slack sends nothing into it any more."""
+
 
 @dataclass(slots=True, eq=False)
 class Connection:
@@ -201,10 +204,12 @@ class Socket:
         """Slack asks each connection to be replaced, and closes it after `grace` seconds."""
         await self._dismiss("refresh_requested", grace)
 
-    async def warn(self) -> None:
-        """Slack announces that a refresh will follow."""
+    async def warn(self, *, grace: float = 10.0) -> None:
+        """Slack announces that it will close each connection in `grace` seconds; until then it uses
+        them as before."""
         for connection in list(self.connections):
             await connection.ws.send_json(farewell("warning"))
+            self._closing(connection, grace)
 
     async def disable(self) -> None:
         """Somebody switched Socket Mode off; new connections are told so too."""
@@ -219,12 +224,17 @@ class Socket:
         for connection in list(self.connections):
             connection.leaving = True
             await connection.ws.send_json(farewell(reason))
-            task = asyncio.create_task(self._close_later(connection, grace))
-            self._retries.add(task)
-            task.add_done_callback(self._retries.discard)
+            self._closing(connection, grace)
+
+    def _closing(self, connection: Connection, grace: float) -> None:
+        task = asyncio.create_task(self._close_later(connection, grace))
+        self._retries.add(task)
+        task.add_done_callback(self._retries.discard)
 
     async def _close_later(self, connection: Connection, grace: float) -> None:
-        await asyncio.sleep(grace)
+        await asyncio.sleep(max(grace - LET_GO, 0.0))
+        connection.leaving = True
+        await asyncio.sleep(min(grace, LET_GO))
         await connection.ws.close()
 
     def drop(self) -> None:
