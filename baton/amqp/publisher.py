@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import aiormq
 from aiormq.abc import AbstractConnection
@@ -15,6 +16,20 @@ from baton.errors import Disconnected, Unconfirmed, Unroutable
 
 LOOK_AFTER = 0.2
 """A confirm that takes longer than this, in seconds, makes us look whether the broker blocks us."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A publish without a confirm: its message's id, the moment of the loop's clock until which its
+    caller waits, and what wakes the caller."""
+
+    id: str
+    deadline: float
+    over: asyncio.Future[None]
+
+    def end(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 class Publisher:
@@ -34,7 +49,7 @@ class Publisher:
         self._channel = channel
         self._url = url
         self._blocked = blocked
-        self._pending: dict[asyncio.Task[object], str] = {}
+        self._pending: dict[asyncio.Task[object], _Pending] = {}
         self._ids: dict[str, asyncio.Task[object]] = {}
         self._look: asyncio.TimerHandle | None = None
         self._unblock: asyncio.Task[None] | None = None
@@ -77,8 +92,7 @@ class Publisher:
                 wait=False,
             )
         )
-        self._track(task, envelope.id)
-        await asyncio.wait({task}, timeout=max(0.0, deadline - loop.time()))
+        await self._track(task, envelope.id, deadline)
         self._conclude(task, exchange, keys[0], timeout)
 
     async def close(self) -> None:
@@ -93,20 +107,24 @@ class Publisher:
         if rest:
             await asyncio.wait(rest)
 
-    def _track(self, task: asyncio.Task[object], id: str) -> None:
-        self._pending[task] = id
+    def _track(self, task: asyncio.Task[object], id: str, deadline: float) -> asyncio.Future[None]:
+        """Look after `task`; what is returned is done when it is, or soon after its deadline."""
+        loop = asyncio.get_running_loop()
+        pending = self._pending[task] = _Pending(id, deadline, loop.create_future())
         if id:
             self._ids[id] = task
         task.add_done_callback(self._done)
-        if self._look is None:
-            self._look = asyncio.get_running_loop().call_later(LOOK_AFTER, self._look_now)
+        # one look at all of them now and then: a timer for each is dear where there are thousands
+        self._look_by(min(deadline, loop.time() + LOOK_AFTER))
+        return pending.over
 
     def _done(self, task: asyncio.Task[object]) -> None:
-        id = self._pending.pop(task)
-        if self._ids.get(id) is task:
-            del self._ids[id]
+        pending = self._pending.pop(task)
+        if self._ids.get(pending.id) is task:
+            del self._ids[pending.id]
         if not task.cancelled():
             task.exception()  # the caller may have given up: nobody else asks for it
+        pending.end()
 
     def _conclude(
         self, task: asyncio.Task[object], exchange: str, key: str, timeout: float
@@ -126,13 +144,24 @@ class Publisher:
             raise error
         raise Unconfirmed(key=key, exchange=exchange, reason=wire.why(error))
 
+    def _look_by(self, at: float) -> None:
+        if self._look is None or self._look.when() > at:
+            if self._look is not None:
+                self._look.cancel()
+            self._look = asyncio.get_running_loop().call_at(at, self._look_now)
+
     def _look_now(self) -> None:
         self._look = None
         if not self._pending:
             return
+        now = asyncio.get_running_loop().time()
+        for pending in self._pending.values():
+            if pending.deadline <= now:
+                pending.end()
         if self._unblock is None and _waits(self._connection):
             self._unblock = asyncio.create_task(self._until_unblocked())
-        self._look = asyncio.get_running_loop().call_later(LOOK_AFTER, self._look_now)
+        waiting = (each.deadline for each in self._pending.values() if not each.over.done())
+        self._look_by(min([now + LOOK_AFTER, *waiting]))
 
     async def _until_unblocked(self) -> None:
         self._blocked(True)
