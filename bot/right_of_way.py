@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 GRACE = 0.004
 """Seconds after an ask for which its answer is still on the way out."""
+YOUNG = 0.5
+"""Seconds after which an ask takes long anyway, as a replay of alerts does: nobody waits for it."""
 LONGEST, AT_LEAST = 0.25, 0.025
 """Seconds after which the others go on all the same, however many ask, and for how long then."""
 
@@ -18,7 +20,7 @@ class RightOfWay:
 
     def __init__(self) -> None:
         self._takers = 0
-        self._free_at = 0.0
+        self._free_at = self._last = 0.0
         self._free = asyncio.Event()
         self._open_until = 0.0
 
@@ -26,6 +28,7 @@ class RightOfWay:
     def taken(self) -> Iterator[None]:
         """Somebody is being answered."""
         self._takers += 1
+        self._last = asyncio.get_running_loop().time()
         self._free.clear()
         try:
             yield
@@ -42,8 +45,11 @@ class RightOfWay:
             return
         try:
             async with asyncio.timeout(LONGEST):
-                while self._takers or clock() < self._free_at:
+                while self._young(clock()) or clock() < self._free_at:
                     await self._free.wait()
                     await asyncio.sleep(self._free_at - clock())
         except TimeoutError:
             self._open_until = max(self._open_until, clock() + AT_LEAST)
+
+    def _young(self, now: float) -> bool:
+        return bool(self._takers) and now < self._last + YOUNG

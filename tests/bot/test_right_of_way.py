@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+import bot.right_of_way
 from bot.right_of_way import RightOfWay
 from tests.support.wait import until
 
@@ -51,3 +54,13 @@ async def test_an_ask_that_fails_lets_go() -> None:
         pass
     async with asyncio.timeout(5):
         await way.given()
+
+
+async def test_an_ask_that_takes_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes minutes, such as a replay, slows nothing down meanwhile."""
+    monkeypatch.setattr(bot.right_of_way, "YOUNG", 0.0)
+    way = RightOfWay()
+    with way.taken():
+        given = asyncio.create_task(way.given())
+        await asyncio.sleep(0)
+        assert given.done()
