@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -166,6 +167,7 @@ async def test_a_child_that_ignores_sigterm_is_killed_though_the_leader_went(
 async def test_a_second_cancellation_kills_at_once(tmp_path: Path) -> None:
     """Whoever does not want to wait for the grace cancels again."""
     said: list[str] = []
+    before = threading.active_count()
     task = asyncio.create_task(execute(_python(tmp_path, STUBBORN, grace=300), said.append))
     await until(lambda: len(_pids(said)) == 2)
     task.cancel()
@@ -174,6 +176,9 @@ async def test_a_second_cancellation_kills_at_once(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: not any(_alive(pid) for pid in _pids(said)))
+    # nobody waited for the program: asyncio's own waiter must hear of its end before the loop ends
+    await until(lambda: threading.active_count() <= before)
+    await asyncio.sleep(0)
 
 
 async def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
