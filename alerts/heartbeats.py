@@ -54,9 +54,6 @@ class Rhythm:
         self._total = math.fsum(self._gaps)
         self._squares = math.fsum(gap * gap for gap in self._gaps)
 
-    def __len__(self) -> int:
-        return len(self._gaps)
-
     @property
     def gaps(self) -> tuple[float, ...]:
         """The intervals, oldest first."""

@@ -136,7 +136,7 @@ def _heartbeat(engine: Engine, watch: Watch, now: float) -> list[str]:
         return [line, f"its agent was stopped: it may stay away for {duration(table.stopped)}"]
     if normal is None:
         allowed = duration(watch.allowance(table))
-        count = len(rhythm)
+        count = len(rhythm.gaps)
         known = "1 interval is" if count == 1 else f"{count} intervals are"
         return [line, f"only {known} known, so it may be silent for {allowed}"]
     allowed = duration(watch.allowance(table))

@@ -79,7 +79,7 @@ def test_a_rhythm_is_learned() -> None:
     assert rhythm.allowance(8, 0.1, 1) == 45
     for count in range(250):
         rhythm.learn(14 if count % 2 else 16)
-    assert len(rhythm) == 100
+    assert len(rhythm.gaps) == 100
     assert rhythm.normal(0.01, 0) == pytest.approx((15, 1))
     assert rhythm.allowance(8, 0.1, 1) == pytest.approx(15 + 15 + 5.612 * 1.5, rel=1e-4)
     rhythm.learn(2)  # it was asked to speak

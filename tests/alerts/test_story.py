@@ -503,6 +503,14 @@ def test_a_restart_has_a_grace() -> None:
     world.run(until=2000)
 
 
+def test_a_restart_after_one_heartbeat() -> None:
+    """A server that was heard once before a restart, and never again, is missed all the same."""
+    world = World()
+    world.at(0, beat("web-1"), World.tick, restart)
+    world.want(Message("ops", "silent web-1"), between=(75, 75))
+    world.run(until=1000)
+
+
 def test_a_reload_moves_what_fires() -> None:
     """Other routes: what fires is told where it now belongs, and its old post says so."""
     world = World()
