@@ -107,7 +107,7 @@ class Log(HouseCommand):
             for row in line.text.splitlines()
         )
         servers = "its server" if len(runs) == 1 else f"its {len(runs)} servers"
-        summary = f"{job.title}, {job.id}: what {servers} said"
+        summary = f"{job.title}, {job.id}: what {servers} said, times in UTC"
         return Reply(answer=Answer(summary, document=text + "\n"), job=job.id)
 
 
@@ -123,7 +123,7 @@ class Jobs(HouseCommand):
         jobs = await desk.store.ledger.recent(20, self.environment)
         found = await desk.store.ledger.jobs([job.id for job in jobs])
         rows = tuple(_job_row(*found[job.id]) for job in jobs if job.id in found)
-        columns = ("job", "asked", "what", "who", "how it went")
+        columns = ("job", "asked (UTC)", "what", "who", "how it went")
         where = f" in {self.environment}" if self.environment else ""
         if not rows:
             return Reply(f"No job was asked for{where} yet.")

@@ -193,17 +193,21 @@ async def test_agents_file_is_wrong(
         ('[bus]\nurl = "x"\n[deploy.shop]\npath = "/x"', True),
         ("not = [TOML", False),
         ("", False),
+        ('[slak]\nbot_token = "x"', False),
+        ("[web]\nport = 8080", False),
+        ('[server]\nenvironment = "prod"\n[slack]\nbot_token = "x"', False),
     ],
 )
 def test_whose_file_it_is(tmp_path: Path, text: str, agents_own: bool) -> None:
-    """A file that tells of a server and not of Slack is an agent's."""
+    """A file with a table that only an agent knows, and none that only a bot knows, is an
+    agent's."""
     file = tmp_path / "x.toml"
     file.write_text(text)
     assert is_agents(file, {}) is agents_own
 
 
 def test_whose_environment_it_is() -> None:
-    """Without a file, a server's environment variable makes it an agent's."""
+    """Where no table says whose it is, a server's environment variable makes it an agent's."""
     assert is_agents(None, {"BATON_ENVIRONMENT": "prod"})
     assert not is_agents(None, {})
 

@@ -12,21 +12,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from baton.errors import BatonError
+from baton.extensions import installed
+from baton.settings import AgentSettings
 from bot.doctor.finding import Mark, fail
-
-_BOT_TABLES = {"slack", "database", "bot", "allow", "environments"}
+from bot.settings import BotSettings
 
 
 async def examine(
     file: Path | None, environ: Mapping[str, str], tell: Callable[[str], object]
 ) -> int:
     """Tell each finding as it comes; 1 if anything is to be mended, else 0."""
-    if is_agents(file, environ):
-        from bot.doctor.agent import examine_agent as checks
-    else:
-        from bot.doctor.bot import examine_bot as checks
     failed = 0
     try:
+        if is_agents(file, environ):
+            from bot.doctor.agent import examine_agent as checks
+        else:
+            from bot.doctor.bot import examine_bot as checks
         async for finding in checks(file, environ):
             failed += finding.mark is Mark.FAIL
             tell(str(finding))
@@ -38,11 +39,18 @@ async def examine(
 
 
 def is_agents(file: Path | None, environ: Mapping[str, str]) -> bool:
-    """Whether the settings are those of an agent: they tell of a server, not of Slack."""
-    if file is None:
-        return bool(environ.get("BATON_ENVIRONMENT"))
-    try:
-        tables = set(tomllib.loads(file.read_text()))
-    except (OSError, ValueError):
-        return False  # the checks of a bot say what is wrong with the file
-    return bool(tables) and not tables & _BOT_TABLES and tables != {"bus"}
+    """Whether the settings are those of an agent: they have a table that only an agent's can have,
+    and none that only a bot's can; if neither, whether the variables tell of a server.
+
+    Raises ExtensionError.
+    """
+    tables: set[str] = set()
+    if file is not None:
+        try:
+            tables = set(tomllib.loads(file.read_text()))
+        except (OSError, ValueError):
+            return False  # the checks of a bot say what is wrong with the file
+    bots, agents = set(BotSettings.model_fields), {*AgentSettings.model_fields, *installed()}
+    if tables & (bots - agents):
+        return False
+    return bool(tables & (agents - bots) or environ.get("BATON_ENVIRONMENT"))

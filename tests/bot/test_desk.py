@@ -277,7 +277,7 @@ async def test_log_gives_the_whole_output(counter: Counter) -> None:
     await counter.store.ledger.hear(said, now())
     reply = await counter.ask(f"log {job[:5]}")
     assert reply.answer is not None
-    assert reply.answer.summary == f"ship shop staging, {job}: what its server said"
+    assert reply.answer.summary == f"ship shop staging, {job}: what its server said, times in UTC"
     lines = reply.answer.document.splitlines()
     assert [line[9:] for line in lines] == [
         "web-9 [build] line 1",
