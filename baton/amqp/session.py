@@ -64,7 +64,7 @@ class Session:
             try:
                 session = cls(url, incoming, await _connect(url, f"{name} (publishing)"))
             except BaseException:
-                await _quietly(incoming.close())
+                await _quietly(incoming.close)
                 raise
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
@@ -156,10 +156,10 @@ class Session:
         self.fault("closed")
         for settler in self._settlers:
             if not settler.channel.is_closed:
-                await _quietly(settler.flush())
+                await _quietly(settler.flush)
         if hasattr(self, "publisher"):
             await self.publisher.close()
-        await asyncio.gather(_quietly(self._incoming.close()), _quietly(self._outgoing.close()))
+        await asyncio.gather(_quietly(self._incoming.close), _quietly(self._outgoing.close))
 
     async def _start(self, blocked: Callable[[bool], None]) -> None:
         channel = await self._outgoing.channel(timeout=ANSWER_WITHIN)
@@ -189,7 +189,7 @@ class Session:
             yield channel
         finally:
             if not channel.is_closed:
-                await _quietly(channel.close())
+                await _quietly(channel.close)
 
     def _lost(self, closing: asyncio.Future[Any]) -> None:
         error = None if closing.cancelled() else closing.exception()
@@ -218,9 +218,9 @@ async def _connect(url: str, name: str) -> AbstractConnection:
         ) from None
 
 
-async def _quietly(work: Coroutine[Any, Any, object]) -> None:
+async def _quietly(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
     """Do `work` on something that may be broken already; at most for a while."""
-    task = asyncio.create_task(work)
+    task = asyncio.create_task(work())
     _, late = await asyncio.wait({task}, timeout=ANSWER_WITHIN / 2)
     if late:
         task.cancel()

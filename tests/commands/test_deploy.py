@@ -166,7 +166,7 @@ async def test_an_unhealthy_release_gives_way_to_the_one_before(
     """When the health check fails, the release before is live and restarted, and it is said so."""
     site.answer = lambda path: (200, b"ok") if _version(shop) == "v1" else (500, b"no")
     kit = make_kit(
-        health={"url": f"{site.url}/health", "timeout": 0.2, "interval": 0.05},
+        health={"url": f"{site.url}/health", "timeout": 1, "interval": 0.05},
         restart=["sh", "-c", f"cat version >>{tmp_path}/restarts"],
     )
     first = await kit.ask("deploy shop prod --ref v1")
