@@ -186,6 +186,9 @@ async def test_three_bots_on_postgresql(postgres_url: str) -> None:
     try:
         made = [await first.scheduled("hail prod every 10s overlap allow") for _ in range(30)]
         await until(lambda: _fired(first, made, 2), every=0.2)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         firings = [firing for one in made for firing in await first.history(one)]
         assert {firing.verdict for firing in firings} == {"started"}
         jobs = [job.key for job in await first.store.ledger.recent(1000)]
