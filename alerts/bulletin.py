@@ -180,7 +180,7 @@ class Teller:
         state = f"{episode.word}, {episode.severity}"
         known = [episode.text] if episode.text else []
         if episode.ended is not None:
-            known.append(episode.note)
+            known = [*(f"was: {text}" for text in known), episode.note]
             state = f"{episode.word} after {duration(episode.ended - episode.started)}"
         else:
             known.append(f"since {self.time(episode.started, beside)}")

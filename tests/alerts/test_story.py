@@ -33,7 +33,7 @@ def test_one_alert_from_firing_to_resolved() -> None:
     post = world.post("web-1")
     assert post.state == "resolved"
     assert post.lines == ("resolved after 12 min 30 s",)
-    assert "status 502" in post.rows[0][2]
+    assert post.rows[0][2] == "was: status 502"
     assert post.buttons == ()
 
 
