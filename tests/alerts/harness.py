@@ -82,6 +82,7 @@ class World:
         self._rows = Rows()
         self._known: set[tuple[str, int]] = set()
         self._unwritten: list[Changes] = []
+        self._latest = self.now
 
     def at(self, when: float, *acts: Callable[[World], object]) -> None:
         """Do this so many seconds into the story."""
@@ -126,6 +127,7 @@ class World:
 
     def tick(self) -> Changes:
         """Let the engine say what it wants now, and write it down as a database would."""
+        self._latest = max(self._latest, self.now)
         changes = self.engine.tick(START + self.now, self.skew)
         for bulletin in changes.bulletins.values():
             if bulletin.key not in self.posts:
@@ -172,6 +174,11 @@ class World:
         )
         assert written == self.rows
         self.engine = Engine.restore(self.settings, written, START + self.now)
+        if self.now >= self._latest:  # else the clock was set back, and times are mended
+            again = self.engine.rows()
+            assert set(again.watches) == set(written.watches)
+            assert again.groups == tuple(row for row in written.groups if not row.closed)
+            assert (again.episodes, again.channels) == (written.episodes, written.channels)
 
     def post(self, says: str) -> AlertContent:
         """The one post in a channel that says this, as it looks now."""
