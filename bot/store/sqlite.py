@@ -20,12 +20,7 @@ from bot.store.database import PATIENCE, Work, unavailable
 T = TypeVar("T")
 
 _READERS = 2
-_PRAGMAS = (
-    f"busy_timeout = {round(PATIENCE * 1000)}",
-    "journal_mode = WAL",
-    "synchronous = FULL",
-    "foreign_keys = ON",
-)
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 
 
 class Sqlite:
@@ -81,7 +76,7 @@ def engine(url: URL, connections: int, begin: str) -> Engine:
     def connected(connection: sqlite3.Connection, _record: object) -> None:
         # The driver's own BEGIN comes too late for schema changes and reads: we say it ourselves.
         connection.isolation_level = None
-        for pragma in _PRAGMAS:
+        for pragma in (f"busy_timeout = {round(PATIENCE * 1000)}", *_PRAGMAS):
             _set(connection, pragma)
 
     @event.listens_for(made, "begin")

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import bot.store.postgres
+import bot.store.sqlite
 from bot.store import Store
+
+PATIENT = 30.0
+"""Seconds to wait for a lock: nobody here tries again, and a machine may stand still a while."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -20,8 +25,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def store(url: str) -> AsyncIterator[Store]:
+async def store(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
     """The store in that database."""
+    for kind in (bot.store.postgres, bot.store.sqlite):
+        monkeypatch.setattr(kind, "PATIENCE", PATIENT)
     opened = await Store.open(url)
     yield opened
     await opened.close()
