@@ -25,6 +25,8 @@ INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"
 LINGER = 0.5
 """Seconds for which output is still read when the program has ended but something that it left
 in the background holds its output open."""
+MARK = "BATON_MARK"
+"""The variable that tells a program which was started, though nobody was left to note its id."""
 KILLED_WITHIN = 5.0
 """Seconds to wait for what was killed to be gone."""
 
@@ -118,6 +120,19 @@ def birth(pid: int) -> str:
     except OSError:
         return ""
     return stat.rpartition(")")[2].split()[19]
+
+
+def marked(mark: str) -> int:
+    """The process group of a program that has MARK=`mark` in its environment; 0 if none is there
+    (proc_pid_environ(5))."""
+    word = f"{MARK}={mark}".encode()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if word in environ.read_bytes().split(b"\0"):
+                return os.getpgid(int(environ.parent.name))
+        except OSError:
+            continue  # another user's, or gone
+    return 0
 
 
 async def _nothing() -> None:

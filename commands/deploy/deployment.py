@@ -19,7 +19,7 @@ from commands.deploy.releases import Releases, cannot
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
 from commands.deploy.underway import Underway
-from commands.process import birth, end_group
+from commands.process import end_group
 
 BACK = "back"
 
@@ -74,11 +74,12 @@ class Deployment:
         left = self.underway.left
         if left is None:
             return
-        if left.group and left.born and birth(left.group) == left.born:
+        group = await asyncio.to_thread(left.running)
+        if group:
             self.run.notify_info(
                 "ending what an interrupted deploy has left running", step="clean up"
             )
-            await end_group(left.group, self.settings.grace)
+            await end_group(group, self.settings.grace)
         if left.release and left.release != self.releases.current():
             self.run.notify_info(f"removing {left.release}, which was interrupted", step="clean up")
             await asyncio.to_thread(self.releases.remove, left.release)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from baton.errors import Failed
+from baton.messages import new_id
 from baton.run import Run
 from commands.deploy.command import Deploy
 from commands.deploy.settings import AppSettings, filled
 from commands.deploy.underway import Underway
 from commands.lines import Secrets
-from commands.process import Ended, Program, birth, execute
+from commands.process import MARK, Ended, Program, birth, execute
 
 
 @dataclass
@@ -85,10 +86,13 @@ class Steps:
         env: Mapping[str, str],
         tell: Callable[[str], None],
     ) -> Ended:
+        # noted before it starts: we may die before its id is known
+        mark = new_id()
+        self.underway.note(group=0, born="", mark=mark)
         program = Program(
             argv,
             cwd,
-            env=env,
+            env={**env, MARK: mark},
             timeout=timeout or self.settings.step_timeout,
             grace=self.settings.grace,
             secrets=self.secrets,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from baton.errors import Refused
+from commands.process import birth, marked
 
 FILE = "deploy.lock"
 
@@ -24,7 +25,7 @@ FILE = "deploy.lock"
 @dataclass(frozen=True, slots=True)
 class Note:
     """A deploy under way. `group` is the process group of its step; `born` tells it from a later
-    one of the same id."""
+    one of the same id. While a step is being started there is only the `mark` that it gets."""
 
     job: str = ""
     requester: str = ""
@@ -33,6 +34,13 @@ class Note:
     release: str = ""
     group: int = 0
     born: str = ""
+    mark: str = ""
+
+    def running(self) -> int:
+        """The process group of its step, if that still runs; 0 if not."""
+        if self.group:
+            return self.group if self.born and birth(self.group) == self.born else 0
+        return marked(self.mark) if self.mark else 0
 
     def __str__(self) -> str:
         who = f", asked by {self.requester}" if self.requester else ""

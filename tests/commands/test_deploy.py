@@ -252,10 +252,22 @@ async def test_one_deploy_of_an_app_at_a_time(make_kit: MakeKit, shop: Path) -> 
 
 
 INTERRUPTED = """
-import asyncio, json, sys
+import asyncio, contextlib, json, os, signal, sys
 from baton.server import Server
 from baton.testing import Kit
 from commands.deploy import extension
+from commands.deploy.underway import Underway
+
+noted = Underway.note
+
+def note(self, **changes):
+    with contextlib.suppress(OSError):
+        if sys.argv[2] in open(f"/proc/{changes.get('group')}/cmdline").read():
+            os.kill(os.getpid(), signal.SIGKILL)
+    noted(self, **changes)
+
+if sys.argv[2]:
+    Underway.note = note
 
 async def main():
     settings = {"shop": json.loads(sys.argv[1])}
@@ -266,23 +278,27 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.parametrize("when", ["in a step", "as a step begins"])
 async def test_what_an_interrupted_deploy_left_is_cleaned_up(
-    make_kit: MakeKit, shop: Path, repository: Repository, tmp_path: Path
+    when: str, make_kit: MakeKit, shop: Path, repository: Repository, tmp_path: Path
 ) -> None:
-    """After kill -9 in a step, the next deploy ends what still runs and cleans up."""
+    """After kill -9, be it before the id of what was started is noted, the next deploy ends what
+    still runs and cleans up."""
     await make_kit().ask("deploy shop prod --ref v1")
-    pid_file = tmp_path / "pid"
+    pid_file, lock = tmp_path / "pid", shop / "deploy.lock"
     step = [
         "sh",
         "-c",
         f"trap '' TERM; echo $$ >{pid_file}.new; mv {pid_file}.new {pid_file}; sleep 300",
     ]
     table = {"path": str(shop), "repository": str(repository.path), "steps": [step]}
-    agent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", INTERRUPTED, json.dumps(table), cwd=Path(__file__).parents[2]
-    )
+    dies_at = "sleep 300" if when == "as a step begins" else ""
+    words = (sys.executable, "-c", INTERRUPTED, json.dumps(table), dies_at)
+    agent = await asyncio.create_subprocess_exec(*words, cwd=Path(__file__).parents[2])
     await until(pid_file.exists)
-    agent.kill()
+    if when == "in a step":
+        await until(lambda: f'"group": {pid_file.read_text().strip()},' in lock.read_text())
+        agent.kill()
     await agent.wait()
     orphan = psutil.Process(int(pid_file.read_text()))
     assert orphan.is_running()
