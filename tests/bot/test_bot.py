@@ -154,12 +154,20 @@ async def test_a_bot_that_works_does_not_fail(stage: Stage) -> None:
     failed.cancel()
 
 
-async def test_two_bots_of_one_name_are_two(stage: Stage) -> None:
+async def test_two_bots_of_one_name_are_two(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name in the settings is for people; only one of the two leads."""
+    take, told = stage.store.leases.take, set()
+
+    async def taken(name: str, holder: str, seconds: float) -> bool:
+        mine = await take(name, holder, seconds)
+        told.add(holder)
+        return mine
+
+    monkeypatch.setattr(stage.store.leases, "take", taken)
     first, second = await stage.bot(), await stage.bot()
     assert first.name != second.name
+    await until(lambda: told >= {first.name, second.name})
     await until(lambda: first.leader.leading or second.leader.leading)
-    await asyncio.sleep(0.2)
     assert first.leader.leading != second.leader.leading
 
 

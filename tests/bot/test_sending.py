@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ import pytest
 
 from baton.messages import State, now
 from bot.asking import Ask, plan
-from bot.jobs import AuditEntry
+from bot.jobs import AuditEntry, Sending
 from bot.sending import Sender
 from tests.bot.build import ANN, OPS, Hail, Ship, server
 from tests.bot.world import Agent, Stage, away
@@ -93,12 +93,21 @@ async def test_a_broadcast_that_nobody_hears_closes_the_job(outbox: Outbox) -> N
 
 
 @pytest.mark.parametrize("outage", ["down", "block"])
-async def test_what_cannot_be_sent_waits(outbox: Outbox, outage: str) -> None:
+async def test_what_cannot_be_sent_waits(
+    outbox: Outbox, outage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While the bus is away or takes nothing the request waits in the outbox, and then goes."""
+    read, looks = outbox.store.ledger.outbox, []
+
+    async def look(limit: int) -> Sequence[Sending]:
+        looks.append(await read(limit))
+        return looks[-1]
+
+    monkeypatch.setattr(outbox.store.ledger, "outbox", look)
     agents = [await outbox.stage.agent(host, waits=True) for host in HOSTS]
     getattr(outbox.stage.bus, outage)()
     job = await outbox.put(Ship(app="shop", environment="prod"))
-    await asyncio.sleep(0.1)
+    await until(lambda: len(list(filter(None, looks))) > 1)  # nor was it sent after the first look
     assert set((await outbox.stage.states(job)).values()) == {State.QUEUED}
     outbox.stage.bus.up()
     await outbox.become(job, State.SENT, State.SENT)
