@@ -85,13 +85,19 @@ class Facts(BaseModel):
     details: Mapping[str, JsonValue] = Field(default_factory=dict)
 
 
+Standing = Literal["member", "guest", "outside"]
+"""Who somebody is to us: of our own workspace, a guest in it, or of another organisation."""
+
+
 class Person(BaseModel):
-    """Who asked: an id that the front end vouches for, and a name for people to read."""
+    """Who asked: an id and a standing that the front end vouches for, and a name for people to
+    read."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str
     name: str = ""
+    standing: Standing = "member"
 
 
 class Message(BaseModel):

@@ -1,0 +1,46 @@
+"""Text of others, made safe to show on a terminal, in a log, in a table or in a post. Pure.
+
+What servers, senders and people sent may hold escape sequences that set a title or fill the
+clipboard, line ends that forge a second line, and marks that turn what stands beside them around.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements (ECMA-48, 5.4)
+    # OSC and other strings: titles, links, the clipboard
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+_BLANKS = frozenset(("Zs", "Zl", "Zp"))
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
+"""General categories (Unicode, UAX 44) of control and format characters (bidi and zero-width marks
+among them), lone surrogates, and code points that mean nothing to others."""
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """`text` as one line without anything that a terminal, a log or a chat would obey.
+
+    Escape sequences and characters that cannot be seen are left out; each line end, tab and
+    unusual space becomes a plain space. With `lines`, line ends stay as they are.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    text = _ESCAPES.sub("", text).replace("\r\n", "\n")
+    return "".join(
+        shown for character in text if (shown := _shown(character, lines=lines)) is not None
+    )
+
+
+def _shown(character: str, *, lines: bool) -> str | None:
+    if character == "\n":
+        return "\n" if lines else " "
+    if character in "\t\r\v\f\x85":
+        return " "
+    category = unicodedata.category(character)
+    if category in _BLANKS:
+        return " "
+    return None if category in _UNSEEN else character
