@@ -76,7 +76,7 @@ WRITTEN = {
             "attempt": 1,
             "deadline": "2026-11-24T09:30:01.250000Z",
             "timeout": 900.0,
-            "requester": {"id": "U_ANN", "name": "ann"},
+            "requester": {"id": "U_ANN", "name": "ann", "standing": "member"},
         },
     },
     "baton.update": {
