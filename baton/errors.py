@@ -84,8 +84,15 @@ class SettingsError(BatonError):
 
 
 class JournalUnavailable(BatonError):
-    """The journal {path} cannot be written ({reason}): nothing is run until it can. Free the disk
-    or mend the folder's rights."""
+    """The journal {path} cannot be used ({reason}): no request is run until that is fixed. {fix}"""
+
+    def __init__(
+        self,
+        path: object,
+        reason: object,
+        fix: str = "Free some disk, or fix the permissions of its folder.",
+    ) -> None:
+        super().__init__(path=path, reason=reason, fix=fix)
 
 
 class Refused(BatonError):

@@ -2,7 +2,8 @@
 
 A request is on disk here before it is acknowledged, so that it is started at most once whatever
 the bus redelivers and whoever restarts; a final word is on disk before it is sent, so that it is
-not lost with the connection. Writes that wait for the disk share one commit.
+not lost with the connection. Writes that wait for the disk share one commit. What is written is
+read back before it is believed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import structlog
 from baton.batching import Batcher
 from baton.errors import InvalidMessage, JournalUnavailable
 from baton.exchanges import WEEK
+from baton.journal_file import Newer, NotKept, explained, identity, opened
 from baton.messages import Cancel, Message, Request, decode, encode, now
 
 R = TypeVar("R")
@@ -38,20 +40,6 @@ PRUNE_EVERY = timedelta(hours=1)
 
 STRIKE_AFTER = 1.0
 """Within how many seconds it is written that a final word was reported."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    request TEXT NOT NULL,
-    attempt INTEGER NOT NULL,
-    accepted REAL NOT NULL,
-    body BLOB,               -- the request; NULL if a cancel came before it
-    final BLOB,              -- the closing message; NULL while it is under way
-    reported INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (request, attempt)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS unreported ON runs (accepted) WHERE reported = 0;
-PRAGMA user_version = 1;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +95,7 @@ class SqliteJournal:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
         self._batcher: Batcher[_Job, Any] = Batcher(self._commit)
         self._struck: list[tuple[str, int]] = []
         self._strike: asyncio.TimerHandle | None = None
@@ -134,30 +123,27 @@ class SqliteJournal:
             encode(request),
             encode(final) if final else None,
         )
-        return await self._insert(
-            "INSERT OR IGNORE INTO runs (request, attempt, accepted, body, final)"
-            " VALUES (?, ?, ?, ?, ?)",
-            row,
-            unreadable=Entry(request, None),
-        )
+        return await self._insert(row, reported=False, unreadable=Entry(request, None))
 
     async def forbid(self, cancel: Cancel) -> Entry | None:
         """Keeps Journal.forbid."""
-        return await self._insert(
-            "INSERT OR IGNORE INTO runs (request, attempt, accepted, reported) VALUES (?, ?, ?, 1)",
-            (cancel.request, cancel.attempt, self._clock().timestamp()),
-            unreadable=Entry(None, None),
-        )
+        row = (cancel.request, cancel.attempt, self._clock().timestamp(), None, None)
+        return await self._insert(row, reported=True, unreadable=Entry(None, None))
 
     async def ended(self, request: str, attempt: int, final: Message) -> None:
         """Keeps Journal.ended."""
-        body = encode(final)
-        await self._write(
-            lambda db: db.execute(
+        body, key = encode(final), (request, attempt)
+
+        def write(db: sqlite3.Connection) -> None:
+            changed = db.execute(
                 "UPDATE runs SET final = ? WHERE request = ? AND attempt = ? AND final IS NULL",
-                (body, request, attempt),
-            )
-        )
+                (body, *key),
+            ).rowcount
+            found = _found(db, key)
+            if found is None or found[1] is None or (changed and found[1] != body):
+                raise NotKept(f"the end of the run {request} is not in it")
+
+        await self._write(write)
 
     def reported(self, request: str, attempt: int) -> None:
         """Keeps Journal.reported: with the next commit, at the latest after STRIKE_AFTER."""
@@ -190,24 +176,33 @@ class SqliteJournal:
         self._thread.shutdown(wait=True)
 
     async def _insert(
-        self, statement: str, row: tuple[object, ...], unreadable: Entry
+        self,
+        row: tuple[str, int, float, bytes | None, bytes | None],
+        *,
+        reported: bool,
+        unreadable: Entry,
     ) -> Entry | None:
-        """Insert a row for (request, attempt); None if it is new, else what is known."""
+        """Insert a row (request, attempt, accepted, body, final); None if it is new, else what is
+        known."""
 
         def write(db: sqlite3.Connection) -> _Row | None:
-            if db.execute(statement, row).rowcount:
-                return None
-            found: _Row = db.execute(
-                "SELECT body, final FROM runs WHERE request = ? AND attempt = ?", row[:2]
-            ).fetchone()
-            return found
+            # only the key may be there already: any other violation is an error
+            new = db.execute(
+                "INSERT INTO runs (request, attempt, accepted, body, final, reported)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (request, attempt) DO NOTHING",
+                (*row, reported),
+            ).rowcount
+            found = _found(db, row[:2])
+            if found is None or (new and found != row[3:]):
+                raise NotKept(f"the request {row[0]} was written and is not in it")
+            return None if new else found
 
         known = await self._write(write)
         return None if known is None else _read(known) or unreadable
 
     async def _write(self, job: Callable[[sqlite3.Connection], R]) -> R:
         if self._closed:
-            raise JournalUnavailable(path=self.path, reason="it is closed")
+            raise JournalUnavailable(self.path, "it is closed", "Start the agent again.")
         result: R = await self._batcher.submit(job)
         return result
 
@@ -231,21 +226,30 @@ class SqliteJournal:
             raise
 
     def _together(self, jobs: Sequence[_Job], struck: Sequence[tuple[str, int]]) -> Sequence[Any]:
-        """Do `jobs` and one commit, in the journal's thread."""
+        """Do `jobs` and one commit, in the journal's thread. The result of a job that alone cannot
+        be done is a JournalUnavailable."""
         try:
-            db = self._connection or self._connect()
+            db = self._connected()
             db.execute("BEGIN IMMEDIATE")
             db.executemany("UPDATE runs SET reported = 1 WHERE request = ? AND attempt = ?", struck)
             self._prune(db)
-            results = [job(db) for job in jobs]
+            results = [self._done(db, job) for job in jobs]
             db.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            self._disconnect()  # which rolls back; the next use finds out whether it is mended
-            reason = f"{error}"
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-                reason = "another process has it open: is another agent running?"
-            raise JournalUnavailable(path=self.path, reason=reason) from error
+        except (sqlite3.Error, OSError, NotKept, Newer) as error:
+            self._disconnect()  # which rolls back; the next use finds out whether it is fixed
+            raise explained(self.path, error) from error
+        except BaseException:
+            self._disconnect()
+            raise
         return results
+
+    def _done(self, db: sqlite3.Connection, job: _Job) -> Any:
+        """What `job` returns. One that the tables refuse has written nothing: SQLite takes a
+        statement back that breaks a constraint, and the other jobs of the commit go on."""
+        try:
+            return job(db)
+        except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
+            return explained(self.path, error)
 
     def _prune(self, db: sqlite3.Connection) -> None:
         """Now and then, forget what is older than KEPT and was reported."""
@@ -255,24 +259,27 @@ class SqliteJournal:
             db.execute("DELETE FROM runs WHERE reported = 1 AND accepted < ?", (limit,))
             self._prune_at = at + PRUNE_EVERY.total_seconds()
 
-    def _connect(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=0.5, isolation_level=None, check_same_thread=False)
-        try:
-            db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.executescript(_SCHEMA)
-        except sqlite3.Error:
-            db.close()
-            raise
-        self._connection = db
-        return db
+    def _connected(self) -> sqlite3.Connection:
+        """The connection to the file at our path, which somebody may have taken away meanwhile."""
+        if self._connection is not None and identity(self.path) != self._opened:
+            log.error("the journal was moved or removed while it was in use", path=str(self.path))
+            self._disconnect()
+        if self._connection is None:
+            self._connection = opened(self.path)
+            self._opened = identity(self.path)
+        return self._connection
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _found(db: sqlite3.Connection, key: tuple[str, int]) -> _Row | None:
+    found: _Row | None = db.execute(
+        "SELECT body, final FROM runs WHERE request = ? AND attempt = ?", key
+    ).fetchone()
+    return found
 
 
 class MemoryJournal:

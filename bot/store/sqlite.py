@@ -11,10 +11,12 @@ import asyncio
 import sqlite3
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
+from baton.private_file import make_private
 from bot.store.database import PATIENCE, Work, unavailable
 
 T = TypeVar("T")
@@ -76,6 +78,7 @@ def engine(url: URL, connections: int, begin: str) -> Engine:
     def connected(connection: sqlite3.Connection, _record: object) -> None:
         # The driver's own BEGIN comes too late for schema changes and reads: we say it ourselves.
         connection.isolation_level = None
+        make_private(Path(url.database or ""))
         for pragma in (f"busy_timeout = {round(PATIENCE * 1000)}", *_PRAGMAS):
             _set(connection, pragma)
 

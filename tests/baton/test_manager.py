@@ -383,7 +383,7 @@ async def test_without_a_journal_nothing_is_run(
         await stage.send(asked := request())
         state, text = await stage.ends(asked)
         assert (state, worker.started) == (State.REFUSED, [])
-        assert f"The journal {folder}/j.sqlite cannot be written" in text
+        assert f"The journal {folder}/j.sqlite cannot be used" in text
         folder.unlink()
         (tmp_path / "away").rename(folder)
         await stage.send(asked := request())

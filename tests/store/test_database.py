@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from asyncio.subprocess import PIPE, create_subprocess_exec
@@ -86,6 +87,18 @@ def test_a_new_file_is_opened_by_many_in_the_same_moment(tmp_path: Path) -> None
 
             for opened in [threads.submit(open_it) for _ in range(8)]:
                 opened.result()
+
+
+async def test_the_ledger_is_for_the_bot_alone(tmp_path: Path) -> None:
+    """It holds what people typed and what their servers answered: no other user may read it, nor
+    what SQLite keeps beside it; one of an older Baton neither."""
+    file = tmp_path / "ledger.sqlite"
+    file.touch(0o644)
+    store = await Store.open(f"sqlite:///{file}")
+    names = os.listdir(tmp_path)
+    assert "ledger.sqlite-wal" in names
+    assert [name for name in names if os.stat(tmp_path / name).st_mode & 0o077] == []
+    await store.close()
 
 
 async def test_stores_of_one_process_may_be_opened_at_once(tmp_path: Path) -> None:

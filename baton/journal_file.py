@@ -1,0 +1,107 @@
+"""The file of a journal: opened for its owner alone and checked, and what is wrong with it.
+
+sqlite.org/wal.html, sqlite.org/rescode.html, sqlite.org/pragma.html#pragma_quick_check
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from baton.errors import JournalUnavailable
+from baton.private_file import make_private
+
+SCHEMA = 1
+"""The version of the tables below, kept in the file as its user_version."""
+
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS runs (
+    request TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    accepted REAL NOT NULL,
+    body BLOB,               -- the request; NULL if a cancel came before it
+    final BLOB,              -- the closing message; NULL while it is under way
+    reported INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (request, attempt)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS unreported ON runs (accepted) WHERE reported = 0;
+PRAGMA user_version = {SCHEMA};
+"""
+
+
+class NotKept(Exception):
+    """The file does not hold what was written to it."""
+
+
+class Newer(Exception):
+    """The file is of a newer Baton."""
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection that has the journal at `path` for itself; the file is made if it is missing.
+
+    Raises sqlite3.Error, OSError, NotKept or Newer: see `explained`.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path)
+    db = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        _check(db)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.executescript(_SCHEMA)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at `path`; None if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def explained(path: Path, error: Exception) -> JournalUnavailable:
+    """What `error` means for the journal at `path`, and what to do about it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_BUSY:
+        return JournalUnavailable(
+            path,
+            "another process has it open: is another agent running?",
+            "Stop the other agent.",
+        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, NotKept):
+        return JournalUnavailable(
+            path,
+            f"it is damaged: {error}",
+            f"Move it and {path.name}-wal away: a new one is made at the next request. Nobody"
+            " knows then what was running, so look at the server first.",
+        )
+    if isinstance(error, Newer | sqlite3.IntegrityError):
+        return JournalUnavailable(
+            path,
+            error,
+            "Install the newer Baton again, or move the file away; nobody knows then what was"
+            " running, so look at the server first.",
+        )
+    if isinstance(error, OSError):
+        return JournalUnavailable(path, f"{error.filename or path}: {error.strerror or error}")
+    return JournalUnavailable(path, error)
+
+
+def _check(db: sqlite3.Connection) -> None:
+    """Raises Newer, NotKept or sqlite3.Error if we cannot go by what is in the file."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA:
+        raise Newer(
+            f"it was written by a newer Baton: its schema is {version}, and this one knows {SCHEMA}"
+        )
+    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise NotKept(found.splitlines()[-1])
