@@ -91,13 +91,23 @@ class Desk:
             except DatabaseUnavailable as error:
                 return self._not_done(error)
 
-    async def cancel(self, job: str, *, asker: Person, groups: Groups, place: Place) -> Reply:
-        """Cancel `job`: whoever might have asked for it may cancel it."""
-        return await self.ask(
-            f"cancel {job}", asker=asker, groups=groups, place=place, key=f"cancel/{job}"
-        )
+    async def begun(self, key: str) -> AuditEntry | None:
+        """What the ask `key` began, if it began anything: it begins nothing more then.
 
-    async def cancel_in_thread(self, place: Place, *, asker: Person, groups: Groups) -> Reply:
+        Raises DatabaseUnavailable.
+        """
+        return await self.store.audit.begun_by(key)
+
+    async def cancel(
+        self, job: str, *, asker: Person, groups: Groups, place: Place, key: str = ""
+    ) -> Reply:
+        """Cancel `job`: whoever might have asked for it may cancel it."""
+        key = key or f"cancel/{job}"
+        return await self.ask(f"cancel {job}", asker=asker, groups=groups, place=place, key=key)
+
+    async def cancel_in_thread(
+        self, place: Place, *, asker: Person, groups: Groups, key: str = ""
+    ) -> Reply:
         """Cancel the job that is shown in the thread of `place`."""
         try:
             job = await self.in_thread(place)
@@ -105,7 +115,7 @@ class Desk:
             return self._not_done(error)
         if job is None:
             return Reply("No job of mine is shown in this thread.", ok=False)
-        return await self.cancel(job.id, asker=asker, groups=groups, place=place)
+        return await self.cancel(job.id, asker=asker, groups=groups, place=place, key=key)
 
     async def in_thread(self, place: Place) -> Job | None:
         """The job that is shown in the thread of `place`. Raises DatabaseUnavailable."""
@@ -227,4 +237,6 @@ class Desk:
     ) -> AuditEntry:
         """What is kept of `ask`."""
         self.asked[verdict] += 1
-        return AuditEntry(ask.at, ask.asker, ask.place, ask.text, verdict, reason, job, environment)
+        return AuditEntry(
+            ask.at, ask.asker, ask.place, ask.text, verdict, reason, job, environment, ask.key
+        )

@@ -146,6 +146,8 @@ class AuditEntry:
     reason: str = ""
     job: str = ""
     environment: str = ""
+    key: str = ""
+    """The front end's own id of the ask, as in bot.asking.Ask."""
 
 
 @dataclass(frozen=True, slots=True)

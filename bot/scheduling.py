@@ -267,9 +267,12 @@ async def _run(visit: _Visit, words: Sequence[str]) -> Reply:
             return Reply(made.reply, ok=False)
         (done,) = await desk.store.schedules.commit([made.change])
         if done:
+            begun = made.change.asks[0][0].job
+            # under the key of what was typed, so that the same message does not run it again
+            await desk.audit(ask, "allowed", job=begun)
             for job in jobs_of(made.change):
                 desk.has_news(job)
-            return Reply(job=made.change.asks[0][0].job.id)
+            return Reply(job=begun.id)
     return Reply("It is being fired just now: ask once more.", ok=False)
 
 

@@ -13,7 +13,7 @@ from bot.store.tables import audit
 class Audit:
     """The audit entries in `database`. Those of asks that became jobs are written by Ledger.ask.
 
-    Both methods raise DatabaseUnavailable.
+    Every method raises DatabaseUnavailable.
     """
 
     def __init__(self, database: Database) -> None:
@@ -26,6 +26,21 @@ class Audit:
             connection.execute(insert(audit), audit_row(entry))
 
         await self._database.write(write)
+
+    async def begun_by(self, key: str) -> AuditEntry | None:
+        """The first entry of what the ask `key` began, if it began anything."""
+        statement = (
+            select(audit)
+            .where(audit.c.key == key, audit.c.verdict == "allowed")
+            .order_by(audit.c.number)
+            .limit(1)
+        )
+
+        def read(connection: Connection) -> AuditEntry | None:
+            row = connection.execute(statement).first()
+            return None if row is None else audit_of(row)
+
+        return await self._database.read(read)
 
     async def recent(
         self,

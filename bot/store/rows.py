@@ -164,6 +164,7 @@ def audit_row(entry: AuditEntry) -> Values:
         "reason": entry.reason,
         "job": entry.job,
         "environment": entry.environment,
+        "key": entry.key,
     }
 
 
@@ -178,6 +179,7 @@ def audit_of(row: AnyRow) -> AuditEntry:
         reason=row.reason,
         job=row.job,
         environment=row.environment,
+        key=row.key,
     )
 
 

@@ -193,9 +193,11 @@ audit = Table(
     Column("reason", Words, nullable=False),
     Column("job", Key, nullable=False),
     Column("environment", Key, nullable=False),
+    Column("key", Key, nullable=False, server_default=""),
     Index("audit_time", "time"),
     Index("audit_person", "person_id", "time"),
     Index("audit_environment", "environment", "time"),
+    Index("audit_key", "key"),
 )
 
 leases = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from baton.messages import State
 from bot.jobs import AuditEntry, NewJob
@@ -147,3 +148,16 @@ async def test_old_jobs_are_cleared_away_and_the_audit_stays(store: Store) -> No
     assert await states(store, still) == {"web-1": State.SENT}
     assert len(await store.audit.recent()) == 3
     assert await store.prune(later(50)) == 0
+
+
+async def test_what_an_ask_began_is_found_by_its_key(store: Store) -> None:
+    """Only what was allowed began something; the first that did, and nothing under another key."""
+    new = await asked(store, deploy("web-1"))
+    refused = replace(entry(new), verdict="refused", key="slack:C1/1.0")
+    begun = replace(entry(new), key="slack:C1/2.0")
+    for each in (refused, begun, replace(begun, words="later")):
+        await store.audit.write(each)
+
+    assert await store.audit.begun_by("slack:C1/1.0") is None
+    assert await store.audit.begun_by("slack:C1/2.0") == begun
+    assert await store.audit.begun_by("slack:C1/3.0") is None
