@@ -14,7 +14,7 @@ from baton.messages import State
 @dataclass(frozen=True, slots=True)
 class RunReport:
     """A job's share on one server, as the ledger has it. `seconds`: from asking to the last
-    word."""
+    word. `sent`: false if the request never left the bot, which says nothing of the server."""
 
     host: str
     state: State
@@ -23,6 +23,7 @@ class RunReport:
     percent: int | None = None
     seconds: float | None = None
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class Bench:
     async def send(self, count: int) -> None:
         """Mark the next `count` messages of the outbox as sent."""
         rows = await self.store.ledger.outbox(count)
-        await self.store.ledger.settle([row.id for row in rows], at=now())
+        await self.store.ledger.settle({row.id: row.taken_up_by(now()) for row in rows}, at=now())
 
     async def finals(self, jobs: Sequence[str]) -> list[Update]:
         """The last word of every run of `jobs`."""

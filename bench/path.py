@@ -80,7 +80,7 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             stack.push_async_callback(hearing.stop)
             argv = (*harness.program("bench.peers.agent"), url, fqdn, place / "journal.sqlite")
             await stack.enter_async_context(harness.process(*argv))
-            sender = Sender(store, channel, lambda job: None, poll=0.5)
+            sender = Sender(store, channel, lambda job: None, roster, poll=0.5)
             sending = asyncio.create_task(sender.run())
             stack.callback(sending.cancel)
             commands = Commands([Extension(Touch, TouchConsumer), *HOUSE])

@@ -13,6 +13,10 @@ from baton.messages import Person, Request, new_id
 from bot.inventory import chosen
 from bot.jobs import Job, NewJob, Place, RunRecord, Sending
 
+SENDABLE = 20.0
+"""Seconds, at least, for which a request may wait in the outbox: a bot that starts again, or takes
+over from another, still sends it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -29,7 +33,9 @@ def plan(command: Command, ask: Ask, servers: Sequence[Seen], source: str) -> Ne
     """The job that `command` makes for the servers it means.
 
     A change is sent to each server by name, so that a missing one is known at once; what only
-    looks is broadcast to its environment. Raises UsageError if no known server is meant.
+    looks is broadcast to its environment. How long a server has to take it up counts from the
+    sending (Sending.stamped): until then, the deadlines say by when it must be sent. Raises
+    UsageError if no known server is meant.
     """
     target = command.target
     meant = chosen(servers, target)
@@ -47,10 +53,11 @@ def plan(command: Command, ask: Ask, servers: Sequence[Seen], source: str) -> Ne
         asked=ask.at,
     )
     deadline = ask.at + timedelta(seconds=command.accept_within)
+    send_by = ask.at + timedelta(seconds=max(command.accept_within, SENDABLE))
     if command.reach is Reach.ALL and target.host is None and target.environment is not None:
         request = _request(command, job, target.environment, None, deadline, source)
         key = command_key(command.name, job.environment, target.app)
-        sendings = [Sending(request.id, job.id, "", INPUT, key, request, True, deadline)]
+        sendings = [Sending(request.id, job.id, "", INPUT, key, request, True, send_by)]
         requests = [(server.facts.host, request) for server in meant]
     else:
         requests = [
@@ -58,11 +65,11 @@ def plan(command: Command, ask: Ask, servers: Sequence[Seen], source: str) -> Ne
             for facts in (server.facts for server in meant)
         ]
         sendings = [
-            Sending(request.id, job.id, host, INPUT, host_key(host), request, True, deadline)
+            Sending(request.id, job.id, host, INPUT, host_key(host), request, True, send_by)
             for host, request in requests
         ]
     runs = tuple(
-        RunRecord(job.id, host, request.id, request.attempt, deadline, command.timeout)
+        RunRecord(job.id, host, request.id, request.attempt, send_by, command.timeout)
         for host, request in requests
     )
     return NewJob(job, runs, tuple(sendings))

@@ -79,7 +79,9 @@ class Bot:
         )
         way = self.desk.way
         self.teller = Teller(store, commands, self.roster, self._deliveries, way)
-        self.sender = Sender(store, channel, self.teller.touch, poll=POLL, way=way, clock=clock)
+        self.sender = Sender(
+            store, channel, self.teller.touch, self.roster, poll=POLL, way=way, clock=clock
+        )
         self.hearing = Hearing(store, channel, self.roster, self.teller.touch, clock)
         self.leader = Leader(store.leases, self.name, self._begin, self._end, seconds=lease)
         self.timekeeper = Timekeeper(self.desk)

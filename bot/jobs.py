@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from baton.messages import Message, Person, Pong, State, Update
+from baton.messages import Message, Person, Pong, Request, State, Update
 from baton.outcome import RunReport
 
 GRACE = 15.0
@@ -79,7 +79,8 @@ class Job:
 class RunRecord:
     """A job's share on one server, as the ledger has it.
 
-    `deadline`: when it must have been accepted. `timeout`: seconds that it may run after that.
+    `deadline`: by when it must be sent, and from then on by when its server must have accepted it.
+    `timeout`: seconds that it may run after that.
     `sequence`: the last update that was applied. `latency`: seconds from sending to the final word.
     """
 
@@ -100,13 +101,27 @@ class RunRecord:
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     late: State | None = None
 
+    @property
+    def unsent(self) -> bool:
+        """Whether its time was over before the request left the bot: that says nothing of the
+        server."""
+        never_left = self.sent is None and self.started is None and not self.sequence
+        return self.state is State.EXPIRED and never_left
+
     def report(self) -> RunReport:
         """The run as a command's `outcome` reads it."""
         seconds = None
         if self.sent and self.finished:
             seconds = (self.finished - self.sent).total_seconds()
         return RunReport(
-            self.host, self.state, self.text, self.step, self.percent, seconds, self.facts
+            self.host,
+            self.state,
+            self.text,
+            self.step,
+            self.percent,
+            seconds,
+            self.facts,
+            sent=not self.unsent,
         )
 
 
@@ -122,6 +137,19 @@ class Sending:
     message: Message
     mandatory: bool
     deadline: datetime
+
+    def taken_up_by(self, at: datetime) -> datetime:
+        """By when a server must take it up if it is sent at `at`: as long after that as its command
+        allows, however long it waited here."""
+        if not isinstance(self.message, Request):
+            return self.deadline
+        return at + (self.message.deadline - self.message.time)
+
+    def stamped(self, at: datetime) -> Message:
+        """The message as it is sent at `at`."""
+        if not isinstance(self.message, Request):
+            return self.message
+        return self.message.model_copy(update={"time": at, "deadline": self.taken_up_by(at)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +275,7 @@ def overdue(run: RunRecord, now: datetime, seeing_since: datetime | None) -> Run
     if now < seeing_since + timedelta(seconds=GRACE):
         return run
     if run.state is State.QUEUED:
-        return close(run, State.EXPIRED, "it could not be sent in time", now)
+        return close(run, State.EXPIRED, "not sent: its time to be sent was over", now)
     if run.state is State.SENT:
         return close(run, State.EXPIRED, "the server did not take it up in time", now)
     return close(run, State.LOST, "the server began it and was not heard again", now)

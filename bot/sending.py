@@ -17,8 +17,10 @@ from baton.api import API
 from baton.channel import Channel, Link
 from baton.errors import BatonError, Unroutable
 from baton.messages import now
+from baton.outcome import duration
 from bot.jobs import Sending
 from bot.right_of_way import RightOfWay
+from bot.roster import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 
@@ -31,14 +33,16 @@ RETRY_AFTER = 0.5
 
 
 class Sender:
-    """Sends the outbox. `touched` is called with each job that this changed; `poll` is how often,
-    in seconds, the outbox is looked at without being woken: other bots write to it too."""
+    """Sends the outbox. `touched` is called with each job that this changed; `roster` knows since
+    when the bus is away; `poll` is how often, in seconds, the outbox is looked at without being
+    woken: other bots write to it too."""
 
     def __init__(
         self,
         store: Store,
         channel: Channel,
         touched: Callable[[str], None],
+        roster: Roster,
         *,
         poll: float,
         way: RightOfWay | None = None,
@@ -48,10 +52,12 @@ class Sender:
         self._channel = channel
         self._api = API(channel)
         self._touched = touched
+        self._roster = roster
         self._poll = poll
         self._way = way or RightOfWay()
         self._clock = clock
         self._some = asyncio.Event()
+        self._began = clock()
 
     def wake(self) -> None:
         """Something was put in the outbox."""
@@ -59,6 +65,7 @@ class Sender:
 
     async def run(self) -> None:
         """Send, until cancelled."""
+        self._began = self._clock()
         while True:
             await self._way.given()
             self._some.clear()
@@ -76,22 +83,34 @@ class Sender:
         """Send what waits; returns the seconds until it is worth looking again."""
         rows = await self._store.ledger.outbox(AT_A_TIME)
         at = self._clock()
-        expired = [row.id for row in rows if row.deadline < at]
-        fresh = [row for row in rows if row.deadline >= at]
-        sent: list[str] = []
+        expired = {row.id: self._why_unsent(row, at) for row in rows if row.deadline < at}
+        fresh = {row.id: row for row in rows if row.deadline >= at}
+        sent: dict[str, datetime] = {}
         unroutable: list[str] = []
         if fresh and self._channel.link is Link.UP:
-            sent, unroutable = await self._publish(fresh)
+            done, unroutable = await self._publish(list(fresh.values()), at)
+            sent = {name: fresh[name].taken_up_by(at) for name in done}
         if sent or unroutable or expired:
             for job in await self._store.ledger.settle(sent, unroutable, expired, at=at):
                 self._touched(job)
             return 0.0 if len(sent) + len(unroutable) == len(fresh) and rows else RETRY_AFTER
         return RETRY_AFTER if rows else self._poll
 
-    async def _publish(self, rows: Sequence[Sending]) -> tuple[list[str], list[str]]:
+    def _why_unsent(self, row: Sending, at: datetime) -> str:
+        """Why `row`, whose time to be sent is over, was not: a fault of ours, not of the server."""
+        waited_since = row.message.time
+        blind_since = self._roster.blind_since
+        if blind_since is not None:
+            since = max(blind_since, waited_since)
+            return f"not sent: RabbitMQ was away for {_span(since, at)}"
+        if self._began > waited_since:
+            return f"not sent: no bot was running for {_span(waited_since, self._began)}"
+        return f"not sent: RabbitMQ did not confirm it within {_span(waited_since, at)}"
+
+    async def _publish(self, rows: Sequence[Sending], at: datetime) -> tuple[list[str], list[str]]:
         results = await asyncio.gather(
             *(
-                self._api.publish(row.exchange, row.key, row.message, mandatory=row.mandatory)
+                self._api.publish(row.exchange, row.key, row.stamped(at), mandatory=row.mandatory)
                 for row in rows
             ),
             return_exceptions=True,
@@ -110,3 +129,7 @@ class Sender:
             else:
                 raise result
         return sent, unroutable
+
+
+def _span(begin: datetime, end: datetime) -> str:
+    return duration((end - begin).total_seconds())

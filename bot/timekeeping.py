@@ -171,7 +171,9 @@ class Timekeeper:
 
 
 def _seen(step: Step) -> Iterator[Observation]:
-    """How the firings of `step` went that were to do something."""
+    """How the firings of `step` went that were to do something, if that says something."""
+    if not step.observed:
+        return
     schedule = step.schedule
     for firing in step.firings:
         begun = firing.verdict == "started"

@@ -109,6 +109,10 @@ def _job_content(job: Job, command: Command, runs: Sequence[RunRecord], sight: S
             f"We have not seen the message bus since {_moment(sight.blind_since, job)}: "
             "this shows what we knew then."
         )
+    unsent = [run for run in runs if run.unsent]
+    if ended and unsent:
+        where = named(sorted(run.host for run in unsent))
+        hint = f"Nothing was asked of {where}: run it again."
     buttons: tuple[Button, ...] = ()
     if not ended and command.changes and job.cancelled_by is None:
         buttons = (Button(CANCEL, "Cancel", job.id, f"Cancel {job.title}?", danger=True),)
@@ -158,6 +162,9 @@ def _output(run: RunRecord, tail: Tail | None, job: Job) -> OutputContent:
 
 
 def _failure(job: Job, bad: Sequence[RunRecord]) -> str:
+    unsent = [run for run in bad if run.unsent]
+    if len(unsent) == len(bad):
+        return f"{job.title}: {unsent[0].text}"
     if len(bad) == 1:
         run = bad[0]
         return f"{job.title}: {run.state.value} on {run.host}: {run.text or 'no reason given'}"

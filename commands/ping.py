@@ -38,13 +38,20 @@ class Ping(Command):
         if not runs:
             return Outcome(f"nobody in {self.environment} was asked")
         answered = [run for run in runs if run.state is State.SUCCEEDED]
-        missing = [run.host for run in runs if run.state.final and run not in answered]
+        ended = [run for run in runs if run.state.final and run not in answered]
+        unsent = [run for run in ended if not run.sent]
+        if len(unsent) == len(runs):
+            return Outcome(unsent[0].text)
+        refused = [run.host for run in ended if run.state is State.REFUSED]
+        stopped = [run.host for run in ended if run.state is State.CANCELLED]
+        missing = [run.host for run in ended if run.sent and run.host not in {*refused, *stopped}]
         summary = f"{len(answered)} of {len(runs)} answered"
         took = [run.seconds for run in answered if run.seconds is not None]
         if took:
             summary += f", p50 {_brief(statistics.median(took))}, max {_brief(max(took))}"
-        if missing:
-            summary += f"; missing: {named(missing)}"
+        said = [("missing", missing), ("refused", refused), ("cancelled", stopped)]
+        said += [("not sent", [run.host for run in unsent])]
+        summary += "".join(f"; {what}: {named(hosts)}" for what, hosts in said if hosts)
         return Outcome(summary)
 
 

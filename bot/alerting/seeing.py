@@ -42,10 +42,11 @@ def scheduled(seen: Scheduled, environment: str, at: float) -> Sample:
 
 def results(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:
     """What a job that changes servers came to on each: a failure fires until the same succeeds
-    there. What was refused or cancelled says nothing of the server."""
+    there. What was refused or cancelled says nothing of the server, nor does what was never
+    sent."""
     samples = []
     for run in runs:
-        if run.state not in _BAD | _GOOD:
+        if run.state not in _BAD | _GOOD or run.unsent:
             continue
         names = {
             ALERTNAME: job.command,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from baton.messages import State
 from baton.outcome import duration, named
@@ -19,10 +20,14 @@ MOST = 500
 """Missed times that are counted one by one."""
 
 
+CameTo = Literal["succeeded", "unsuccessful", "missed"]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What is written next: the schedule as it goes on, and firings. `start` is the time that is
-    to be run now; `notice` is said in the channel, `shown` is a job whose result is worth it."""
+    to be run now; `notice` is said in the channel, `shown` is a job whose result is worth it.
+    `observed`: what ended says something of the servers."""
 
     schedule: Schedule
     firings: tuple[Firing, ...] = ()
@@ -30,6 +35,7 @@ class Step:
     notice: str = ""
     good: bool = True
     shown: bool = True
+    observed: bool = True
 
 
 def decide(schedule: Schedule, now: datetime, running: str) -> Step:
@@ -85,26 +91,42 @@ def not_begun(
 
 def ended(schedule: Schedule, firing: Firing, runs: Sequence[RunRecord], now: datetime) -> Step:
     """The job of `firing` is over."""
-    good, text = outcome_of(runs)
+    came_to, text = outcome_of(runs)
     shown = not schedule.timing.rules.quiet or text != schedule.outcome
-    if good:
-        schedule, notice = replace(schedule, failures=0, outcome=text), ""
+    notice = ""
+    if came_to == "succeeded":
+        schedule = replace(schedule, failures=0, outcome=text)
+    elif came_to == "missed":
+        schedule = replace(schedule, outcome=text)
     else:
         schedule, notice = _bad(schedule, text, "")
-    schedule = _counted(schedule, "succeeded" if good else "unsuccessful", firing.nominal)
+    schedule = _counted(schedule, came_to, firing.nominal)
     due = now if schedule.waiting is not None and schedule.status == "active" else schedule.due
     firing = replace(firing, outcome=text, ended=now)
-    return Step(replace(schedule, due=due), (firing,), notice=notice, good=good, shown=shown)
-
-
-def outcome_of(runs: Sequence[RunRecord]) -> tuple[bool, str]:
-    """Whether all went well, and what is said of it: the same words for the same result."""
-    if not runs:
-        return False, "nobody answered"
-    bad = sorted(
-        f"{run.host} ({run.state.value})" for run in runs if run.state is not State.SUCCEEDED
+    return Step(
+        replace(schedule, due=due),
+        (firing,),
+        notice=notice,
+        good=came_to == "succeeded",
+        shown=shown,
+        observed=came_to != "missed",
     )
-    return not bad, f"not done on {named(bad)}" if bad else "succeeded"
+
+
+def outcome_of(runs: Sequence[RunRecord]) -> tuple[CameTo, str]:
+    """What a firing came to, and what is said of it: the same words for the same result. One that
+    never left the bot was missed: it says nothing of the servers."""
+    if not runs:
+        return "unsuccessful", "nobody answered"
+    bad = sorted(
+        f"{run.host} ({run.state.value})"
+        for run in runs
+        if run.state is not State.SUCCEEDED and not run.unsent
+    )
+    if bad:
+        return "unsuccessful", f"not done on {named(bad)}"
+    unsent = [run for run in runs if run.unsent]
+    return ("missed", unsent[0].text) if unsent else ("succeeded", "succeeded")
 
 
 def paused(schedule: Schedule, note: str) -> Schedule:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 
 from baton.batching import Batcher
 from baton.messages import Person, Pong, Update
@@ -58,15 +59,16 @@ class Ledger:
 
     async def settle(
         self,
-        sent: Sequence[str] = (),
+        sent: Mapping[str, datetime] = MappingProxyType({}),
         unroutable: Sequence[str] = (),
-        expired: Sequence[str] = (),
+        expired: Mapping[str, str] = MappingProxyType({}),
         *,
         at: datetime,
         unroutable_text: str = sending.NOBODY_THERE,
     ) -> set[str]:
         """Take messages out of the outbox, by id; the ids of the jobs that changed.
 
+        `sent` says by when a server must have taken each up, `expired` why each was not sent.
         Requests: runs that are still queued become sent (`at`: when sending them began, which
         latency is counted from), or are closed as unroutable or expired. A broadcast stands for all
         queued runs of its job. A Cancel changes no state; if it is unroutable the run says so.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
 
 from baton.exchanges import INPUT, host_key
 from baton.messages import Cancel, Person, Request, State
-from bot.jobs import RunRecord, Sending, close, ends_at
+from bot.jobs import GRACE, RunRecord, Sending, close, ends_at
 from bot.store.changes import OPEN, lock, runs_of, touch, write_runs
 from bot.store.rows import run_row, sending_of, sending_row
 from bot.store.sql import AnyRow, chunks
@@ -18,7 +18,6 @@ from bot.store.tables import jobs, outbox, runs
 from bot.store.types import Instant
 
 NOBODY_THERE = "no agent listens there any more"
-TOO_LATE = "it could not be sent in time"
 CANCELLED_UNSENT = "cancelled before it was sent"
 NOT_STOPPED = "nobody listens there, so it could not be told to stop"
 
@@ -31,9 +30,9 @@ def waiting(connection: Connection, limit: int) -> list[Sending]:
 
 def settle(
     connection: Connection,
-    sent: Sequence[str],
+    sent: Mapping[str, datetime],
     unroutable: Sequence[str],
-    expired: Sequence[str],
+    expired: Mapping[str, str],
     at: datetime,
     unroutable_text: str,
 ) -> set[str]:
@@ -45,13 +44,12 @@ def settle(
         found += connection.execute(concerned, {"ids": some}).scalars()
     lock(connection, found)
     rows = _taken(connection, ids)
-    changed = _sent(connection, [rows[name] for name in sent if name in rows], at)
-    for names, state, text in (
-        (unroutable, State.UNROUTABLE, unroutable_text),
-        (expired, State.EXPIRED, TOO_LATE),
-    ):
-        some_rows = [rows[name] for name in names if name in rows]
-        changed |= _closed(connection, some_rows, state, text, at)
+    changed = _sent(connection, [(rows[name], by) for name, by in sent.items() if name in rows], at)
+    ends = dict.fromkeys(unroutable, (State.UNROUTABLE, unroutable_text))
+    ends.update((name, (State.EXPIRED, why)) for name, why in expired.items())
+    for state, text in dict.fromkeys(ends.values()):
+        ended = [rows[name] for name in ends if ends[name] == (state, text) and name in rows]
+        changed |= _closed(connection, ended, state, text, at)
     changed |= _not_stopped(connection, [rows[name] for name in unroutable if name in rows])
     touch(connection, changed, at)
     return changed
@@ -66,24 +64,39 @@ def _taken(connection: Connection, ids: Iterable[str]) -> dict[str, AnyRow]:
     return taken
 
 
-def _sent(connection: Connection, rows: Sequence[AnyRow], at: datetime) -> set[str]:
-    """A run may have been heard already, and even have ended, before we learn that it was sent."""
-    requests = [row for row in rows if row.type == Request.type]
-    moment = bindparam("at", type_=Instant)
+def _sent(
+    connection: Connection, rows: Sequence[tuple[AnyRow, datetime]], at: datetime
+) -> set[str]:
+    """A run may have been heard already, and even have ended, before we learn that it was sent.
+    The time in which its server must take it up begins now."""
+    requests = [(row, by) for row, by in rows if row.type == Request.type]
+    moment, by_when = bindparam("at", type_=Instant), bindparam("by", type_=Instant)
+    ends = bindparam("ends", type_=Instant)
+    queued = runs.c.state == State.QUEUED
     values = {
-        "state": case((runs.c.state == State.QUEUED, State.SENT.value), else_=runs.c.state),
+        "state": case((queued, State.SENT.value), else_=runs.c.state),
         "sent": case((runs.c.finished < moment, runs.c.finished), else_=moment),
+        "deadline": by_when,
+        "ends_at": case((queued, ends), else_=runs.c.ends_at),
     }
     for one_host in (True, False):
-        some = [row for row in requests if bool(row.host) is one_host]
+        some = [(row, by) for row, by in requests if bool(row.host) is one_host]
         if some:
             statement = update(runs).where(*_meant(one_host), runs.c.sent.is_(None)).values(values)
-            connection.execute(statement, [{**_of(row), "at": at} for row in some])
-    broadcasts = [row for row in requests if not row.host]
+            connection.execute(statement, [{**_of(row), **_times(at, by)} for row, by in some])
+    broadcasts = [(row, by) for row, by in requests if not row.host]
     if broadcasts:
-        statement = update(jobs).where(jobs.c.id == bindparam("of_job")).values(sent=moment)
-        connection.execute(statement, [{"of_job": row.job, "at": at} for row in broadcasts])
-    return {row.job for row in requests}
+        waits = case((jobs.c.waits_until.is_not(None), ends), else_=jobs.c.waits_until)
+        statement = update(jobs).where(jobs.c.id == bindparam("of_job"))
+        statement = statement.values(sent=moment, deadline=by_when, waits_until=waits)
+        connection.execute(
+            statement, [{"of_job": row.job, **_times(at, by)} for row, by in broadcasts]
+        )
+    return {row.job for row, _ in requests}
+
+
+def _times(at: datetime, by: datetime) -> dict[str, datetime]:
+    return {"at": at, "by": by, "ends": by + timedelta(seconds=GRACE)}
 
 
 def _closed(

@@ -25,8 +25,13 @@ from tests.bot.build import T0, job, run
 )
 def test_how_a_run_ended(state: State, bad: bool | None) -> None:
     """Each way to fail is bad, success is good; who was refused or cancelled proves nothing."""
-    found = [sample.bad for sample in results(job(), [run(state=state)], 9.0)]
+    found = [sample.bad for sample in results(job(), [run(state=state, sent=T0)], 9.0)]
     assert found == ([] if bad is None else [bad])
+
+
+def test_what_was_never_sent_is_no_observation_of_a_server() -> None:
+    """It was the bus that was away, or the bot."""
+    assert results(job(), [run(state=State.EXPIRED)], 9.0) == []
 
 
 def test_the_same_on_the_same_server_is_the_same_alert() -> None:

@@ -240,7 +240,7 @@ async def test_a_job_under_way_is_asked_to_stop_once(counter: Counter) -> None:
     """The id's first letters do, with or without #; who asked first is named to the second."""
     job = (await counter.ask("ship shop prod")).job
     rows = await counter.store.ledger.outbox()
-    await counter.store.ledger.settle([row.id for row in rows], at=now())
+    await counter.store.ledger.settle({row.id: row.taken_up_by(now()) for row in rows}, at=now())
     assert (await counter.ask(f"cancel #{job[:6].upper()}")).text == (
         "Asked 2 servers to stop ship shop prod."
     )

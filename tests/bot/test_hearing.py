@@ -47,7 +47,8 @@ class Ear:
         new = plan(command, ask, servers, "bot")
         entry = AuditEntry(ask.at, ANN, OPS, "words", "allowed", job=new.job.id)
         await self.store.ledger.ask(new, entry)
-        await self.store.ledger.settle([row.id for row in new.outbox], at=now())
+        at = now()
+        await self.store.ledger.settle({row.id: row.taken_up_by(at) for row in new.outbox}, at=at)
         return new.job.id
 
     async def buried(self) -> tuple[str, str]:

@@ -69,7 +69,7 @@ def test_a_pong_ends_a_run_with_its_facts() -> None:
 @pytest.mark.parametrize(
     ("record", "end", "text"),
     [
-        (run(), State.EXPIRED, "could not be sent"),
+        (run(), State.EXPIRED, "not sent"),
         (run(state=State.SENT), State.EXPIRED, "did not take it up"),
         (run(state=State.RUNNING, started=after(0)), State.LOST, "not heard again"),
     ],
@@ -82,6 +82,25 @@ def test_no_run_stays_open_for_ever(record: RunRecord, end: State, text: str) ->
     closed = overdue(record, limit, after(0))
     assert closed.state is end
     assert text in closed.text
+
+
+@pytest.mark.parametrize(
+    ("record", "unsent"),
+    [
+        (run(state=State.EXPIRED), True),
+        (run(state=State.EXPIRED, sent=after(1)), False),
+        # it was sent, and the bot died before it could note that
+        (run(state=State.EXPIRED, started=after(1), sequence=2), False),
+        (run(state=State.UNROUTABLE), False),
+        (run(state=State.CANCELLED), False),
+        (run(), False),
+    ],
+)
+def test_a_request_that_never_left_the_bot_is_known_as_such(
+    record: RunRecord, unsent: bool
+) -> None:
+    """It says nothing of its server."""
+    assert (record.unsent, record.report().sent) == (unsent, not unsent)
 
 
 def test_blind_is_not_lost() -> None:

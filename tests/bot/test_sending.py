@@ -11,6 +11,7 @@ import pytest
 from baton.messages import State, now
 from bot.asking import Ask, plan
 from bot.jobs import AuditEntry, Sending
+from bot.roster import Roster
 from bot.sending import Sender
 from tests.bot.build import ANN, OPS, Hail, Ship, server
 from tests.bot.world import Agent, Stage, away
@@ -27,9 +28,15 @@ class Outbox:
         self.store = stage.store
         self.channel = stage.channel()
         self.touched: list[str] = []
-        self.sender = Sender(self.store, self.channel, self.touched.append, poll=0.05)
-        self._task = asyncio.create_task(self.sender.run())
+        self.roster = Roster()
+        self.channel.on_link(self.roster.link_changed)
+        self.roster.link_changed(self.channel.link)
+        self.sender = Sender(self.store, self.channel, self.touched.append, self.roster, poll=0.05)
         self._keys = 0
+        self.start()
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self.sender.run())
 
     async def put(self, command: Ship | Hail, *, seconds: float = 60.0) -> str:
         """Put a job in the outbox, whose messages may be sent for `seconds`; its id."""
@@ -124,6 +131,51 @@ async def test_past_its_deadline_nothing_is_sent(outbox: Outbox) -> None:
     later = await outbox.put(Ship(app="shop", environment="prod"))
     await outbox.become(later, State.SENT, State.UNROUTABLE)
     assert len(agent.started) == 1
+
+
+async def test_what_was_not_sent_in_time_says_whose_fault_it_was(outbox: Outbox) -> None:
+    """The bus was away: the run names it, and nothing is said of the server."""
+    outbox.stage.bus.down()
+    await until(lambda: outbox.roster.blind_since is not None)
+    job = await outbox.put(Ship(app="shop", environment="prod"), seconds=0.1)
+    await outbox.become(job, State.EXPIRED, State.EXPIRED)
+    found = await outbox.store.ledger.job(job)
+    assert found is not None
+    assert {run.text.rpartition(" for ")[0] for run in found[1]} == {"not sent: RabbitMQ was away"}
+    assert all(run.unsent for run in found[1])
+
+
+async def test_a_bot_that_was_away_says_so(outbox: Outbox) -> None:
+    """A request whose time was over before any bot was there to send it."""
+    await outbox.close()
+    job = await outbox.put(Ship(app="shop", environment="prod"), seconds=0.01)
+    later = now() + timedelta(seconds=0.01)
+    await until(lambda: now() > later)
+    outbox.start()
+    await outbox.become(job, State.EXPIRED, State.EXPIRED)
+    found = await outbox.store.ledger.job(job)
+    assert found is not None
+    assert {run.text.rpartition(" for ")[0] for run in found[1]} == {"not sent: no bot was running"}
+
+
+async def test_how_long_a_server_has_counts_from_the_sending(outbox: Outbox) -> None:
+    """An outage shorter than the patience of the outbox takes nothing from the server's time."""
+    agent = await outbox.stage.agent("web-1", waits=True)
+    outbox.stage.bus.down()
+    job = await outbox.put(Hail(environment="prod"))
+    await until(lambda: outbox.roster.blind_since is not None)
+    begun = now()
+    outbox.stage.bus.up()
+    await outbox.become(job, State.SENT, State.SENT)
+    found = await outbox.store.ledger.job(job)
+    assert found is not None
+    within = timedelta(seconds=Hail.accept_within)
+    assert all(run.sent is not None and run.deadline == run.sent + within for run in found[1])
+    assert all(run.sent is not None and run.sent >= begun for run in found[1])
+    await until(lambda: bool(agent.requests))
+    (request,) = agent.requests
+    assert request.time >= begun
+    assert request.deadline == request.time + within
 
 
 async def test_a_database_that_goes_away_after_sending_starts_nothing_twice(

@@ -52,6 +52,19 @@ def test_blind_is_not_down() -> None:
     assert "heard" not in content.rows[0].text
 
 
+def test_what_was_never_sent_is_said_so_for_ever() -> None:
+    """That the bus was away is the end of it: no server is called missing, in the post or the
+    channel, and it says what to do."""
+    reason = "not sent: RabbitMQ was away for 20 s"
+    runs = [run(f"web-{n}", State.EXPIRED, text=reason, finished=after(20)) for n in (2, 1)]
+    posts = wanted(job(), SHIP, runs, {}, SEEING)
+    content, notice = posts[0].content, posts[-1].content
+    assert isinstance(content, JobContent)
+    assert content.hint == "Nothing was asked of web-1, web-2: run it again."
+    assert isinstance(notice, NoticeContent)
+    assert notice.text == f"ship shop prod: {reason}"
+
+
 def test_failures_are_said_aloud_once() -> None:
     """One notice a job, broadcast to the channel, that grows with the failures."""
     runs = (run("web-1", State.FAILED, text="health check: 500"), run("web-2", State.RUNNING))

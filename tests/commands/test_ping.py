@@ -34,6 +34,10 @@ def _answered(host: str, seconds: float | None) -> RunReport:
     return RunReport(host, State.SUCCEEDED, seconds=seconds)
 
 
+def _unsent(host: str) -> RunReport:
+    return RunReport(host, State.EXPIRED, "not sent: RabbitMQ was away for 20 s", sent=False)
+
+
 @pytest.mark.parametrize(
     ("runs", "summary"),
     [
@@ -49,6 +53,15 @@ def _answered(host: str, seconds: float | None) -> RunReport:
         ),
         ([RunReport("a", State.UNROUTABLE)], "0 of 1 answered; missing: a"),
         ([_answered("a", None)], "1 of 1 answered"),
+        (
+            [_unsent("a"), _unsent("b")],
+            "not sent: RabbitMQ was away for 20 s",
+        ),
+        (
+            [_answered("a", None), _unsent("b"), RunReport("c", State.REFUSED)],
+            "1 of 3 answered; refused: c; not sent: b",
+        ),
+        ([RunReport("a", State.CANCELLED)], "0 of 1 answered; cancelled: a"),
     ],
 )
 def test_the_outcome_counts_times_and_names(runs: list[RunReport], summary: str) -> None:

@@ -114,11 +114,20 @@ class Office:
         pongs = [Pong(job=firing.job, request="r", facts=facts(host)) for host in hosts or HOSTS]
         await self.store.ledger.hear(pongs, self.clock())
 
-    async def passes(self, seconds: float, every: float = 1.0, answers: bool = True) -> None:
-        """Time goes by, round by round; the servers answer at once."""
+    async def sends(self) -> None:
+        """What waits in the outbox is sent."""
+        rows, at = await self.store.ledger.outbox(), self.clock()
+        await self.store.ledger.settle({row.id: row.taken_up_by(at) for row in rows}, at=at)
+
+    async def passes(
+        self, seconds: float, every: float = 1.0, answers: bool = True, sends: bool = True
+    ) -> None:
+        """Time goes by, round by round; what is asked is sent, the servers answer at once."""
         for _ in range(round(seconds / every)):
             self.clock.goes(every)
             await self.keeper.round()
+            if sends:
+                await self.sends()
             if answers:
                 await self.answer_all()
                 await self.keeper.round()

@@ -194,6 +194,25 @@ async def test_failures_in_a_row_pause_it(office: Make) -> None:
     assert any("is paused: 2 times in a row" in said for said in await shown(it, NOTICE))
 
 
+async def test_what_never_left_the_bot_is_missed_and_says_nothing_of_the_servers(
+    office: Make,
+) -> None:
+    """The bus was away: the firing counts as missed, pauses nothing, and nobody watches over it."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 2m pause-after 1")
+    await it.passes(120, 120, answers=False, sends=False)
+    reason = "not sent: RabbitMQ was away for 20 s"
+    rows = await it.store.ledger.outbox()
+    expired = {row.id: reason for row in rows}
+    await it.store.ledger.settle(expired=expired, at=it.clock())
+    await it.keeper.round()
+    now = await it.now(schedule)
+    assert (now.status, now.failures, now.outcome) == ("active", 0, reason)
+    assert dict(now.tally) == {"missed": 1}
+    assert it.seen == []
+    assert await shown(it, NOTICE) == []
+
+
 async def test_what_others_tell_is_not_told_by_a_notice(office: Make) -> None:
     """What they are to know is written in the same transaction; that a schedule is paused is said
     all the same, for somebody must resume it."""
@@ -274,6 +293,8 @@ async def test_jitter_moves_a_firing_and_not_its_name(office: Make) -> None:
 @pytest.mark.parametrize("state", list(State))
 def test_every_state_has_its_place(state: State) -> None:
     """Only success is good."""
-    good, text = outcome_of([run(state=state), run("web-2", State.SUCCEEDED)])
-    assert good == (state is State.SUCCEEDED)
+    sent = run(state=state, sent=T0)
+    came_to, text = outcome_of([sent, run("web-2", State.SUCCEEDED)])
+    good = state is State.SUCCEEDED
+    assert came_to == ("succeeded" if good else "unsuccessful")
     assert ("web-1" in text) != good

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,8 +52,13 @@ async def asked(store: Store, new: NewJob, *, sent: bool = True) -> NewJob:
     """Ask `new`, and have it sent."""
     await store.ledger.ask(new, entry(new))
     if sent:
-        await store.ledger.settle([sending.id for sending in new.outbox], at=later(1))
+        await store.ledger.settle(taken_up(new.outbox, later(1)), at=later(1))
     return new
+
+
+def taken_up(rows: Iterable[Sending], at: datetime) -> dict[str, datetime]:
+    """`rows`, sent at `at`: by when each must be taken up."""
+    return {row.id: row.taken_up_by(at) for row in rows}
 
 
 def entry(new: NewJob) -> AuditEntry:
@@ -131,6 +137,7 @@ def _job(key: str, fields: dict[str, Any]) -> Job:
 
 def _request(job: Job, host: str | None) -> Request:
     return Request(
+        time=job.asked,
         job=job.id,
         command=job.command,
         environment="prod",

@@ -18,6 +18,7 @@ from tests.store.build import (
     job_of,
     later,
     states,
+    taken_up,
     update,
 )
 
@@ -136,7 +137,7 @@ async def test_old_jobs_are_cleared_away_and_the_audit_stays(store: Store) -> No
     old, new, still = [await asked(store, deploy("web-1")) for _ in range(3)]
     await store.ledger.cancel(old.job.id, BEN, later(2))
     for one, at in ((old, 10), (new, 100)):
-        await store.ledger.settle([s.id for s in await store.ledger.outbox()], at=later(at))
+        await store.ledger.settle(taken_up(await store.ledger.outbox(), later(at)), at=later(at))
         message = update(one, "web-1", 1, State.SUCCEEDED, text="done")
         await store.ledger.hear([message], later(at))
 

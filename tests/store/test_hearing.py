@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from baton.messages import Facts, Pong, State, Update, now
 from bot.jobs import NewJob, RunRecord, Tail
 from bot.store import Store
-from tests.store.build import BEN, T0, asked, deploy, job_of, later, ping, pong, run_of, update
+from tests.store.build import (
+    BEN,
+    T0,
+    asked,
+    deploy,
+    job_of,
+    later,
+    ping,
+    pong,
+    run_of,
+    taken_up,
+    update,
+)
 
 
 async def test_a_run_follows_its_server(store: Store) -> None:
@@ -145,13 +157,13 @@ async def test_many_answers_to_many_jobs_at_once(store: Store) -> None:
 async def test_two_bots_at_one_job_lose_nothing(store: Store, other: Store) -> None:
     """Whatever two bots do to a job at the same time, each change builds on the other."""
     new = await asked(store, deploy(*(f"web-{number}" for number in range(8))), sent=False)
-    names = [sending.id for sending in new.outbox]
+    sent = taken_up(new.outbox, later(1))
     words = [update(new, run.host, 1, State.RUNNING, text="at it") for run in new.runs]
     ends = [update(new, run.host, 2, State.SUCCEEDED, text="done") for run in new.runs]
 
     await asyncio.gather(
-        store.ledger.settle(names, at=later(1)),
-        other.ledger.settle(names, at=later(1)),
+        store.ledger.settle(sent, at=later(1)),
+        other.ledger.settle(sent, at=later(1)),
         *(store.ledger.hear([word], later(2)) for word in words),
         *(other.ledger.hear([word], later(2)) for word in words),
         store.ledger.cancel(new.job.id, BEN, later(2)),
