@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 
@@ -11,6 +12,7 @@ from baton.errors import ExtensionError, UsageError
 from baton.words import did_you_mean, split
 
 GROUP = "baton.commands"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # as baton.fields.Name: it travels as one
 
 
 class Commands(Mapping[str, Extension]):
@@ -20,6 +22,11 @@ class Commands(Mapping[str, Extension]):
         self._by_name: dict[str, Extension] = {}
         for extension in extensions:
             name = extension.command.name
+            if not _NAME.fullmatch(name):
+                raise ExtensionError(
+                    name=repr(name[:64]),
+                    reason="the name of a command is made of letters, digits, - and _",
+                )
             if name in self._by_name:
                 raise ExtensionError(
                     name=name, reason="another extension has a command of that name"

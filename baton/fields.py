@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 
 class _Positional:
@@ -32,9 +33,11 @@ Name = Annotated[
 """The name of an app or an environment: letters, digits, `-` and `_`."""
 
 Host = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", min_length=1, max_length=253)
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", min_length=1, max_length=230)
 ]
-"""The name of a server, as its agent gives it."""
+"""The name of a server, as its agent gives it. Many have a `_`, though DNS knows none. The longest
+still makes the name of a queue, a routing key and a file (255 bytes each, with what stands around
+it)."""
 
 Ref = Annotated[
     str,
@@ -49,6 +52,23 @@ _MEANT = {
     id(Host.__metadata__[0]): "the name of a server",  # type: ignore[attr-defined]
     id(Ref.__metadata__[0]): "a branch, tag or commit of git",  # type: ignore[attr-defined]
 }
+
+_PATTERNS = {
+    Name.__metadata__[0].pattern: "letters, digits, - and _, beginning with a letter or a digit",  # type: ignore[attr-defined]
+    Host.__metadata__[0].pattern: "letters, digits, dots, - and _, not beginning with a dot or -",  # type: ignore[attr-defined]
+    Ref.__metadata__[0].pattern: "a branch, tag or commit of git",  # type: ignore[attr-defined]
+}
+
+
+def meaning(error: ErrorDetails) -> str:
+    """What a text must be that does not match its pattern, or is too long, in plain words; empty
+    for another error."""
+    context = error.get("ctx", {})
+    if error["type"] == "string_pattern_mismatch":
+        return _PATTERNS.get(context["pattern"], "")
+    if error["type"] == "string_too_long":
+        return f"at most {context['max_length']} characters"
+    return "not empty" if error["type"] == "string_too_short" else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -321,7 +321,7 @@ class MemoryJournal:
 def _read(row: _Row) -> Entry | None:
     """The entry in `row`, or None if it cannot be read."""
     try:
-        request, final = (decode(body) if body else None for body in row)
+        request, final = (decode(body, most=2**24) if body else None for body in row)
     except InvalidMessage as error:
         log.error("an entry of the journal cannot be read", error=str(error))
         return None

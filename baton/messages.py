@@ -13,12 +13,28 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import product
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json, to_json
 
+from baton.bounds import (
+    LARGEST,
+    MOST,
+    Arguments,
+    Attempt,
+    Details,
+    Id,
+    Interval,
+    Line,
+    Moment,
+    Seconds,
+    Text,
+    few,
+)
 from baton.errors import InvalidMessage, UnknownType
+from baton.fields import Host, Name, meaning
+from baton.printable import printable
 
 CONTENT_TYPE = "application/cloudevents+json"
 ENVELOPE = ("id", "source", "time")
@@ -69,20 +85,23 @@ LAST = 2**31 - 1
 Level = Literal["info", "success", "error", "log"]
 
 
+Names = Annotated[tuple[Name, ...], few(MOST)]
+
+
 class Facts(BaseModel):
     """What an agent says of its server."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    host: str
-    environment: str
-    apps: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
-    checks: tuple[str, ...] | None = None
+    host: Host
+    environment: Name
+    apps: Names = ()
+    commands: Names = ()
+    checks: Names | None = None
     """The checks that a probe may name; None: an agent that runs no probes."""
-    version: str = ""
-    started: AwareDatetime | None = None
-    details: Mapping[str, JsonValue] = Field(default_factory=dict)
+    version: Line = ""
+    started: Moment | None = None
+    details: Details = Field(default_factory=dict)
 
 
 Standing = Literal["member", "guest", "outside"]
@@ -95,8 +114,8 @@ class Person(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    id: str
-    name: str = ""
+    id: Annotated[str, Field(max_length=256)]
+    name: Line = ""
     standing: Standing = "member"
 
 
@@ -107,9 +126,9 @@ class Message(BaseModel):
 
     type: ClassVar[str]
 
-    id: str = Field(default_factory=new_id)
-    source: str = Field(default_factory=socket.gethostname)
-    time: AwareDatetime = Field(default_factory=now)
+    id: Id = Field(default_factory=new_id)
+    source: Line = Field(default_factory=socket.gethostname)
+    time: Moment = Field(default_factory=now)
 
     @property
     def correlation(self) -> str:
@@ -118,7 +137,7 @@ class Message(BaseModel):
 
 
 class _JobMessage(Message):
-    job: str
+    job: Id
 
     @property
     def correlation(self) -> str:
@@ -134,13 +153,13 @@ class Request(_JobMessage):
 
     type: ClassVar[str] = "baton.request"
 
-    command: str
-    arguments: Mapping[str, JsonValue] = Field(default_factory=dict)
-    environment: str
-    host: str | None = None
-    attempt: int = Field(default=1, ge=1)
-    deadline: AwareDatetime
-    timeout: float = Field(default=900.0, gt=0)
+    command: Name
+    arguments: Arguments = Field(default_factory=dict)
+    environment: Name
+    host: Host | None = None
+    attempt: Attempt = 1
+    deadline: Moment
+    timeout: Seconds = 900.0
     requester: Person
 
 
@@ -149,9 +168,9 @@ class Cancel(_JobMessage):
 
     type: ClassVar[str] = "baton.cancel"
 
-    request: str
-    attempt: int = 1
-    host: str
+    request: Id
+    attempt: Attempt = 1
+    host: Host
     requester: Person
 
 
@@ -165,18 +184,18 @@ class Update(_JobMessage):
 
     type: ClassVar[str] = "baton.update"
 
-    request: str
-    attempt: int = 1
-    host: str
-    environment: str
-    command: str
-    sequence: int = Field(ge=1)
+    request: Id
+    attempt: Attempt = 1
+    host: Host
+    environment: Name
+    command: Name
+    sequence: int = Field(ge=1, le=LAST)
     state: State
     level: Level = "info"
-    text: str = ""
-    step: str = ""
+    text: Text = ""
+    step: Line = ""
     percent: int | None = Field(default=None, ge=0, le=100)
-    facts: Mapping[str, JsonValue] = Field(default_factory=dict)
+    facts: Details = Field(default_factory=dict)
 
 
 class Pong(_JobMessage):
@@ -184,8 +203,8 @@ class Pong(_JobMessage):
 
     type: ClassVar[str] = "baton.pong"
 
-    request: str
-    attempt: int = 1
+    request: Id
+    attempt: Attempt = 1
     facts: Facts
 
 
@@ -195,7 +214,7 @@ class Heartbeat(Message):
     type: ClassVar[str] = "baton.heartbeat"
 
     facts: Facts
-    interval: float = Field(gt=0)
+    interval: Interval
     leaving: bool = False
 
 
@@ -216,14 +235,14 @@ class Look(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    url: str = ""
-    tcp: str = ""
-    check: str = ""
-    timeout: float = Field(default=10.0, gt=0)
-    status: tuple[int, ...] = (200,)
-    body: str = ""
-    latency: float | None = None
-    tls_days: int = 14
+    url: str = Field(default="", max_length=2_048)
+    tcp: str = Field(default="", max_length=300)
+    check: str = Field(default="", max_length=64)
+    timeout: float = Field(default=10.0, gt=0, le=3600, allow_inf_nan=False)
+    status: Annotated[tuple[int, ...], few(100)] = (200,)
+    body: str = Field(default="", max_length=4_096)
+    latency: float | None = Field(default=None, gt=0, le=3600, allow_inf_nan=False)
+    tls_days: int = Field(default=14, ge=0, le=36_500)
 
 
 class Probe(Message):
@@ -232,9 +251,9 @@ class Probe(Message):
 
     type: ClassVar[str] = "baton.probe"
 
-    host: str
+    host: Host
     look: Look
-    deadline: AwareDatetime
+    deadline: Moment
 
 
 class Probed(Message):
@@ -242,11 +261,11 @@ class Probed(Message):
 
     type: ClassVar[str] = "baton.probed"
 
-    probe: str
-    host: str
-    environment: str
+    probe: Id
+    host: Host
+    environment: Name
     bad: bool
-    text: str = ""
+    text: Text = ""
 
 
 TYPES: Mapping[str, type[Message]] = {
@@ -261,21 +280,25 @@ def encode(message: Message) -> bytes:
     return to_json({"specversion": "1.0", "type": message.type, **head, "data": data})
 
 
-def decode(body: bytes) -> Message:
-    """The message in `body`.
+def decode(body: bytes, *, most: int = LARGEST) -> Message:
+    """The message in `body`, of at most `most` bytes.
 
-    Raises InvalidMessage if it is no CloudEvents 1.0 JSON or a field is wrong, and UnknownType if
-    its type is not one of TYPES.
+    Raises InvalidMessage if it is no CloudEvents 1.0 JSON, too large, or a field is invalid, and
+    UnknownType if its type is not one of TYPES; nothing else, whatever the bytes are.
     """
+    if len(body) > most:
+        raise InvalidMessage(reason=f"it has {len(body)} bytes; at most {most} are read")
     try:
-        event = from_json(body)
+        event = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise InvalidMessage(reason=f"it is not JSON ({error})") from None
     if not isinstance(event, dict) or event.get("specversion") != "1.0":
         raise InvalidMessage(reason="it is not a CloudEvents 1.0 event in structured mode")
-    kind = TYPES.get(str(event.get("type")))
+    named = event.get("type")
+    kind = TYPES.get(named) if isinstance(named, str) else None
     if kind is None:
-        raise UnknownType(type=repr(event.get("type")))
+        said = repr(named[:100]) if isinstance(named, str) else "no text"
+        raise UnknownType(type=said)
     return _validated(kind, event)
 
 
@@ -288,5 +311,6 @@ def _validated(kind: type[Message], event: dict[str, Any]) -> Message:
         return kind.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidMessage(reason=f"{kind.type}: {where}: {first['msg']}") from None
+        where = printable(".".join(str(part)[:64] for part in first["loc"][:6]))
+        must = meaning(first) or first["msg"]
+        raise InvalidMessage(reason=f"{kind.type}: {where}: {must}") from None

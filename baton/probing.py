@@ -21,7 +21,6 @@ from baton.exchanges import OUTPUT
 from baton.messages import Look, Probe, Probed, now
 from baton.outcome import duration
 from baton.output import key_of
-from baton.run import printable
 from baton.server import Server
 
 log = structlog.get_logger(__name__)
@@ -100,7 +99,7 @@ class Prober:
             host=self._server.fqdn,
             environment=self._server.environment,
             bad=found.bad,
-            text=printable(found.text[:SAID]),
+            text=found.text[:SAID],
         )
         try:
             await self._api.publish(OUTPUT, key_of(said), said, timeout=5.0)

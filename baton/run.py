@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from pydantic import JsonValue
 
+from baton.bounds import TEXT
 from baton.command import Command
 from baton.messages import Level, Message, Pong, Request, State, Update
 from baton.observer import Observable, Observer
@@ -17,7 +18,7 @@ C = TypeVar("C", bound=Command)
 
 FLUSH_AFTER = 0.1
 """Output lines that come within this many seconds travel as one update."""
-UPDATE_LIMIT = 8_000
+UPDATE_LIMIT = TEXT
 """Characters of output in one update, at most."""
 OUTPUT_LIMIT = 5_000_000
 """Characters of output that a run may report; of the rest it says only how much it was."""
@@ -151,18 +152,13 @@ class Run(Observable, Generic[C]):
             sequence=self._sequence + 1,
             state=state,
             level=level,
-            text=printable(text if len(text) <= UPDATE_LIMIT else f"{text[: UPDATE_LIMIT - 1]}…"),
-            step=printable(step),
+            text=text if len(text) <= UPDATE_LIMIT else f"{text[: UPDATE_LIMIT - 1]}…",
+            step=step,
             percent=percent,
             facts={**self._attributes, **facts},
         )
         self._sequence += 1  # only now: facts that are no JSON leave no gap
         return update
-
-
-def printable(text: str) -> str:
-    """`text` as it can travel: what came of bytes that are no UTF-8 is shown as `?`."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:

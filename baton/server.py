@@ -14,9 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from baton.errors import SettingsError
+from baton.fields import Host, meaning
 from baton.messages import Facts, now
 from baton.settings import ServerTable, validated
 
@@ -29,6 +30,8 @@ def _machine() -> Mapping[str, JsonValue]:
         "cores": os.cpu_count(),
     }
 
+
+_HOST: TypeAdapter[str] = TypeAdapter(Host)
 
 FACTS_KEYS = {
     "fqdn": ("fqdn", "networking.fqdn"),
@@ -79,8 +82,8 @@ class Server:
         """The server that `configured`, the `[server]` table of `file`, and its facts file tell of;
         the table counts more.
 
-        Raises SettingsError if no environment is named, the facts file cannot be read, or a fact
-        in it will not do.
+        Raises SettingsError if no environment is named, the facts file cannot be read, a fact in
+        it is invalid, or this machine's own name is.
         """
         facts = _read_facts(configured.facts_file, file)
         if facts:
@@ -97,7 +100,7 @@ class Server:
             )
         return cls(
             environment=configured.environment,
-            fqdn=configured.fqdn or own_name(),
+            fqdn=configured.fqdn or _usable(own_name(), file),
             app_names=tuple(sorted(configured.apps)),
         )
 
@@ -107,6 +110,20 @@ def own_name() -> str:
     `localhost`."""
     full = socket.getfqdn()
     return socket.gethostname() if full.partition(".")[0] == "localhost" else full
+
+
+def _usable(name: str, file: str) -> str:
+    """`name`, by the same rule as all who read it go by. Raises SettingsError."""
+    try:
+        return _HOST.validate_python(name)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise SettingsError(
+            file=file,
+            key="server.fqdn",
+            problem=f"is not set, and this machine's own name, {name[:64]!r}, cannot be used",
+            must=f"the name of this server: {meaning(first)} (or set BATON_FQDN)",
+        ) from None
 
 
 def _read_facts(path: Path | None, file: str) -> Mapping[str, Any]:

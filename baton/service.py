@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 
 from baton.api import API
 from baton.channel import Channel, Link, connect
@@ -18,6 +19,7 @@ from baton.consumer import Consumer
 from baton.errors import BatonError, ExtensionError, SettingsError
 from baton.exchanges import OUTPUT
 from baton.extensions import Commands
+from baton.fields import meaning
 from baton.journal import Journal, SqliteJournal
 from baton.manager import ConsumerManager
 from baton.messages import Heartbeat
@@ -189,7 +191,8 @@ def set_up_consumers(
     the server with the apps that they bring.
 
     Raises SettingsError for a table that belongs to no command, or holds what its command will not
-    take, ExtensionError for a command whose table would be one of the agent's own.
+    take, or if no heartbeat could say what this server is; ExtensionError for a command whose
+    table would be one of the agent's own.
     """
     kinds = {
         name: extension.consumer
@@ -214,6 +217,16 @@ def set_up_consumers(
     }
     apps = {app for name, kind in kinds.items() for app in kind(server, settings[name]).app_names}
     server = server.running(apps)
+    try:
+        server.facts(kinds)
+    except ValidationError as error:  # or no heartbeat could ever say so
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise SettingsError(
+            file=file,
+            key="server",
+            problem=f"what its heartbeats would say is invalid ({first['loc'][0]})",
+            must=meaning(first) or str(first["msg"]),
+        ) from None
     return server, [kind(server, settings[name]) for name, kind in kinds.items()]
 
 

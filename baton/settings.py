@@ -28,8 +28,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from baton.bounds import Interval
 from baton.errors import SettingsError
-from baton.fields import Host, Name
+from baton.fields import Host, Name, meaning
 from baton.words import nearest
 
 S = TypeVar("S", bound=BaseSettings)
@@ -95,7 +96,7 @@ class AgentTable(Table):
     """`[agent]`: how the agent itself lives. `heartbeat` and `drain` are in seconds."""
 
     state: Path = Path("/var/lib/baton")
-    heartbeat: float = Field(default=15.0, gt=0, le=3600)
+    heartbeat: Interval = 15.0
     drain: float = Field(default=30.0, ge=0)
     most_runs: int = Field(default=100, ge=1)
 
@@ -255,6 +256,8 @@ def _holds_secret(annotation: Any) -> bool:
 def _must(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return str(error.get("ctx", {}).get("error", error["msg"]))
+    if plain := meaning(error):
+        return plain
     text = error["msg"].removeprefix("Input should be ")
     return _IN_TOML.get(error["type"], text[:1].lower() + text[1:])
 

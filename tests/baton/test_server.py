@@ -90,3 +90,22 @@ def test_what_it_says_of_itself() -> None:
     assert facts.version == baton_version()
     assert facts.details["rack"] == 7
     assert {"system", "release", "cores", "pid"} <= facts.details.keys()
+
+
+@pytest.mark.parametrize("name", ["-x", "web 1", "x" * 300, "wéb-1"])
+def test_a_machine_whose_name_nobody_would_take_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It says so at the start, instead of being refused wherever it speaks."""
+    monkeypatch.setattr(socket, "getfqdn", lambda: name)
+    with pytest.raises(
+        SettingsError, match=r"agent\.toml: server\.fqdn: is not set, and this mach"
+    ):
+        discovered(environment="prod")
+    assert discovered(environment="prod", fqdn="web_1").fqdn == "web_1"
+
+
+def test_a_machine_with_an_underscore_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many have one, whatever DNS says."""
+    monkeypatch.setattr(socket, "getfqdn", lambda: "web_1.example.org")
+    assert discovered(environment="prod").fqdn == "web_1.example.org"

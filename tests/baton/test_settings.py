@@ -73,6 +73,10 @@ def test_no_file_is_needed() -> None:
 
 
 WRONG = [
+    (
+        '[server]\nfqdn = "-x"',
+        "server.fqdn: '-x' will not do. It must be letters, digits, dots, - and _, not beginning",
+    ),
     ("[agent]\nheartbeat = 0", "agent.heartbeat: 0 will not do. It must be greater than 0."),
     ('[agent]\nheartbeat = "often"', "agent.heartbeat: 'often' will not do. It must be a number."),
     ("[agent]\nheartbeet = 5", "agent.heartbeet: there is no such key (did you mean heartbeat?). "),

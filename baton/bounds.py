@@ -1,0 +1,128 @@
+"""The types of what comes from outside: each is bounded, whoever sent it. Pure.
+
+What identifies something (a host, an id) is refused when it is invalid: to cut it would make it
+another. What is there to be read is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
+from pydantic_core import to_json
+
+from baton.printable import printable
+
+LARGEST = 131_072
+"""Bytes of a message on the bus, at most: RabbitMQ's own limit of a frame. It is read in well under
+50 ms, whatever is in it."""
+
+MOST = 500
+"""Names in a list, at most."""
+
+TEXT = 8_000
+"""Characters of a text, at most."""
+
+_DEEPEST = 16
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(3000, 1, 1, tzinfo=UTC)
+_WIDEST = timedelta(days=1)
+
+
+def _cut(most: int) -> Callable[[str], str]:
+    def cut(text: str) -> str:
+        return sendable(text if len(text) <= most else f"{text[: most - 1]}…")
+
+    return cut
+
+
+def _line(most: int) -> Callable[[str], str]:
+    return lambda text: printable(sendable(text[: 4 * most]))[:most]
+
+
+def sendable(text: str) -> str:
+    """`text` as it can travel: what came of bytes that are no UTF-8 is shown as `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _moment(at: datetime) -> datetime:
+    # first without its offset, which could lead out of the calendar
+    naive = at.replace(tzinfo=UTC)
+    if not _EARLIEST + _WIDEST <= naive <= _LATEST - _WIDEST:
+        raise ValueError("a time between 1970 and 3000")
+    return at.astimezone(UTC)
+
+
+def _small(most: int = LARGEST * 8) -> Callable[[Mapping[str, JsonValue]], Mapping[str, JsonValue]]:
+    def small(values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+        if values:
+            if not _shallow(values):
+                raise ValueError(f"values at most {_DEEPEST} levels deep")
+            if len(to_json(values)) > most:
+                raise ValueError(f"at most {most} bytes of JSON")
+        return values
+
+    return small
+
+
+def _shallow(values: object) -> bool:
+    level = [values]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return True
+    return False
+
+
+def _inside(value: object) -> list[object]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def few(most: int) -> BeforeValidator:
+    """Marks a list of at most `most` values; a longer one is refused before any is looked at."""
+
+    def counted(values: object) -> object:
+        if isinstance(values, list | tuple) and len(values) > most:
+            raise ValueError(f"a list of at most {most}")
+        return values
+
+    return BeforeValidator(counted)
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=200)]
+"""An id: visible ASCII characters."""
+
+Text = Annotated[str, AfterValidator(_cut(TEXT))]
+"""Text of many lines; the rest of a longer one is left out."""
+
+Line = Annotated[str, AfterValidator(_line(300))]
+"""A short text of one line, without what cannot be seen."""
+
+Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
+"""A time with its offset, kept in UTC; between 1970 and 3000."""
+
+Details = Annotated[Mapping[str, JsonValue], AfterValidator(_small(16_384))]
+"""What a program may want to know: 16 KB of JSON at most, 16 levels deep."""
+
+Arguments = Annotated[Mapping[str, JsonValue], AfterValidator(_small())]
+"""The fields of a command, 16 levels deep at most; no agent reads more than LARGEST bytes."""
+
+Attempt = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""Counts the starts of a request, from 1."""
+
+Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+"""How long something may take: more than nothing, at most a year."""
+
+Interval = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+"""Seconds between two heartbeats, more or less."""
