@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from baton.errors import Failed
 from baton.run import Run
 from commands.deploy import health, source
 from commands.deploy.command import Deploy
-from commands.deploy.releases import Releases, cannot
+from commands.deploy.releases import Releases, cannot, commit_in
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
 from commands.deploy.underway import Underway
@@ -55,19 +56,21 @@ class Deployment:
         """Do it all. Raises Failed with what happened and what is live now."""
         self.releases.prepare()
         await self._clean_up()
-        await self._prune()
-        previous = self.releases.current()
+        left = await self._prune()
+        if left:
+            self.run.notify_info(left, step="prune")
         release = await self._built()
+        previous = Live.now(self.releases)
         await self._go_live(release, previous)
         commit = self.releases.commit_of(release.name)
-        await self._prune()
+        left = await self._prune()
         version = f"{self.ref} ({commit[:8]})" if commit[:8] not in ("", self.ref[:8]) else self.ref
         self.run.notify_success(
-            f"{version} is live",
+            f"{version} is live; {left}" if left else f"{version} is live",
             ref=self.ref,
             release=release.name,
             commit=commit,
-            previous=previous,
+            previous=previous.name,
         )
 
     async def _clean_up(self) -> None:
@@ -110,10 +113,11 @@ class Deployment:
             commit = await mirror.resolve(self.ref)
             self.steps.values["commit"] = commit
             await mirror.write(commit, release)
+            self.releases.revision(release, commit)
         elif self.settings.fetch is not None:
             await self.steps.program(source.STEP, self.settings.fetch, release)
 
-    async def _go_live(self, release: Path, previous: str | None) -> None:
+    async def _go_live(self, release: Path, previous: Live) -> None:
         try:
             self.steps.begin("switch", f"switching to {release.name}")
             self.releases.activate(release.name)
@@ -139,32 +143,35 @@ class Deployment:
             if wrong:
                 raise Failed(wrong)
 
-    async def _go_back(self, previous: str | None, check: bool = True) -> str:
-        """Have the release before live again; what came of it, for people."""
-        if self.releases.current() == previous:
-            return f"{previous or 'none'} is live, as before"
+    async def _go_back(self, previous: Live, check: bool = True) -> str:
+        """Have live again what was before; what came of it, for people."""
+        if self.releases.pointer() == previous.pointer:
+            return f"{previous.name or 'none'} is live, as before"
         try:
-            if previous is None:
-                self.releases.deactivate()
-                return "there was no release before, so none is live now"
-            self.releases.activate(previous)
+            self.releases.point(previous.pointer)
         except OSError as error:
             why = cannot(error, self.releases.path)
-            return f"it is still live, for {previous or 'none'} could not be made live again: {why}"
-        release = self.releases.folder / previous
-        self.steps.values["release"] = str(release)
-        self.steps.values["commit"] = self.releases.commit_of(previous)
-        self.run.notify_info(f"going back to {previous}", step=BACK)
+            return (
+                f"it is still live, for {previous.name or 'none'} could not be made live again:"
+                f" {why}"
+            )
+        if previous.pointer is None:
+            return "there was no release before, so none is live now"
+        if previous.folder is None:
+            return f"current leads to {previous.name} again, where nothing is, as before"
+        self.steps.values["release"] = str(previous.folder)
+        self.steps.values["commit"] = commit_in(previous.folder)
+        self.run.notify_info(f"going back to {previous.name}", step=BACK)
         try:
             if self.settings.restart is not None:
-                await self.steps.program("restart", self.settings.restart, release)
+                await self.steps.program("restart", self.settings.restart, previous.folder)
             if check and self.settings.health is not None:
-                wrong = await health.problem(self.settings.health, self.steps, release)
+                wrong = await health.problem(self.settings.health, self.steps, previous.folder)
                 if wrong:
-                    return f"went back to {previous}, which is not well either: {wrong}"
+                    return f"went back to {previous.name}, which is not well either: {wrong}"
         except Failed as error:
-            return f"went back to {previous}, but {error}"
-        return f"went back to {previous}"
+            return f"went back to {previous.name}, but {error}"
+        return f"went back to {previous.name}"
 
     def _set_aside(self, release: Path) -> None:
         try:
@@ -174,9 +181,29 @@ class Deployment:
         else:
             self.underway.note(release="")
 
-    async def _prune(self) -> None:
+    async def _prune(self) -> str:
+        """Remove old releases; what could not be removed, for people."""
         try:
-            await asyncio.to_thread(self.releases.prune, self.settings.keep)
+            problems = await asyncio.to_thread(self.releases.prune, self.settings.keep)
         except OSError as error:
-            why = cannot(error, self.releases.path)
-            self.run.notify_info(f"old releases could not be removed: {why}", step="prune")
+            problems = [error]
+        if not problems:
+            return ""
+        number = "an old release" if len(problems) == 1 else f"{len(problems)} old releases"
+        return f"{number} could not be removed: {cannot(problems[0], self.releases.path)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What was live: what `current` held, to the letter, the folder to which that leads, and what
+    it is called. All None if there was no `current`; no folder if it led to nothing."""
+
+    pointer: str | None
+    folder: Path | None
+    name: str | None
+
+    @classmethod
+    def now(cls, releases: Releases) -> Live:
+        """What is live now."""
+        pointer = releases.pointer()
+        return cls(pointer, releases.served(), releases.current() or pointer)

@@ -2,6 +2,7 @@
 
 releases/20261124055501-v2     each as Capistrano lays it out
 releases/….failed              one that failed, to look into until the next deploy
+releases/….removing            one that could not be removed whole; tried again by the next deploy
 shared/                        what outlives a release, linked into each
 current -> releases/…          switched atomically
 """
@@ -13,14 +14,16 @@ import os
 import re
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from baton.errors import Failed
 
 _OURS = re.compile(r"^\d{14}(-[^/]*)?$")
 _FAILED = ".failed"
+_REMOVING = ".removing"
 REVISION = "REVISION"
 
 
@@ -44,23 +47,33 @@ class Releases:
         """Make the folders that are missing. Raises Failed if `current` is not ours to switch."""
         for folder in (self.folder, self.path / "shared"):
             folder.mkdir(parents=True, exist_ok=True)
-        if self.link.exists() and not self.link.is_symlink():
+        if os.path.lexists(self.link) and not self.link.is_symlink():
             raise Failed(f"{self.link} is no link to a release: move it away, and deploy again")
 
+    def pointer(self) -> str | None:
+        """What `current` holds, to the letter, whoever made it; None if there is no such link."""
+        return os.readlink(self.link) if self.link.is_symlink() else None
+
+    def served(self) -> Path | None:
+        """The place to which `current` leads, through whatever links; None if nothing is there."""
+        found = Path(os.path.realpath(self.link))
+        return found if self.link.is_symlink() and found.exists() else None
+
     def current(self) -> str | None:
-        """The release that is live; None if there is none, or what is linked is no release."""
-        if not self.link.is_symlink():
+        """The release that is live, be it by way of a folder in it; None if what is live, if
+        anything is, is none of ours."""
+        served, folder = self.served(), self.folder.resolve()
+        if served is None or not served.is_relative_to(folder) or served == folder:
             return None
-        target = (self.path / os.readlink(self.link)).resolve()
-        if target.parent != self.folder.resolve() or not target.is_dir():
-            return None
-        return target.name
+        return served.relative_to(folder).parts[0]
 
     def create(self, ref: str, when: datetime) -> Path:
         """A new, empty release: `<UTC time>-<ref>`, and a number if that is taken."""
         base = f"{when.astimezone(UTC):%Y%m%d%H%M%S}-{re.sub(r'[^A-Za-z0-9._+-]+', '-', ref)[:80]}"
-        base = base.removesuffix(_FAILED)
-        taken = {name.removesuffix(_FAILED) for name in os.listdir(self.folder)}
+        base = base.removesuffix(_FAILED).removesuffix(_REMOVING)
+        taken = {
+            name.removesuffix(_REMOVING).removesuffix(_FAILED) for name in os.listdir(self.folder)
+        }
         name, number = base, 1
         while name in taken:
             number += 1
@@ -69,23 +82,39 @@ class Releases:
         return self.folder / name
 
     def activate(self, name: str) -> None:
-        """Make `name` the live release: one rename, so that nobody ever finds no link."""
+        """Make `name` the live release."""
+        self.point(f"releases/{name}")
+
+    def point(self, target: str | None) -> None:
+        """Have `current` hold `target`, to the letter: one rename, so that nobody ever finds no
+        link. None removes it."""
+        if target is None:
+            self.link.unlink(missing_ok=True)
+            return
         new = self.path / ".current.new"
         new.unlink(missing_ok=True)
-        new.symlink_to(Path("releases") / name)
+        new.symlink_to(target)
         os.replace(new, self.link)
 
-    def deactivate(self) -> None:
-        """Have no live release."""
-        self.link.unlink(missing_ok=True)
+    def revision(self, release: Path, commit: str) -> None:
+        """Write the name of `commit` into `release`, in place of what the repository holds there:
+        a link of its would lead to a file of somebody else. Raises Failed if that is a folder."""
+        folder = os.open(release, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(REVISION, dir_fd=folder)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(REVISION, flags, 0o644, dir_fd=folder), "w") as file:
+                file.write(f"{commit}\n")
+        except IsADirectoryError:
+            text = f"the repository has a folder {REVISION}, where the commit is written: rename it"
+            raise Failed(text) from None
+        finally:
+            os.close(folder)
 
     def commit_of(self, name: str) -> str:
         """The commit that a release was made of; empty if it does not say."""
-        try:
-            text = (self.folder / name / REVISION).read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            return ""
-        return text if re.fullmatch(r"[0-9a-f]{7,64}", text) else ""
+        return commit_in(self.folder / name)
 
     def share(self, release: Path, names: Iterable[str]) -> None:
         """Link `names` in the release to `shared/`. What ends in `/` is a folder, made if missing.
@@ -98,10 +127,7 @@ class Releases:
                 shared.mkdir(parents=True, exist_ok=True)
             elif not shared.exists():
                 raise Failed(f"the shared file {shared} is missing: put it there, and deploy again")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            parent = place.parent.resolve()
-            if not parent.is_relative_to(release.resolve()):
-                raise Failed(f"{name} cannot be shared: it leads out of the release, to {parent}")
+            parent = _inside(release, name)
             if place.is_symlink() or place.is_file():
                 place.unlink()
             elif place.exists():
@@ -116,35 +142,83 @@ class Releases:
     def remove(self, name: str) -> None:
         """Remove a release, unless it is live."""
         if _OURS.match(name) and name != self.current() and (self.folder / name).is_dir():
-            _remove(self.folder / name)
+            self._remove(name)
 
-    def prune(self, keep: int) -> None:
-        """Remove what failed, and all but the newest `keep` releases and the live one.
+    def prune(self, keep: int) -> list[OSError]:
+        """Remove what failed, and all but the newest `keep` releases and the live one; returns what
+        kept it from removing some of them.
 
         What has no name of ours is never touched.
         """
         found = [e.name for e in os.scandir(self.folder) if e.is_dir(follow_symlinks=False)]
         ours = sorted(name for name in found if _OURS.match(name))
-        good = [name for name in ours if not name.endswith(_FAILED)]
+        good = [name for name in ours if not name.endswith((_FAILED, _REMOVING))]
         kept = {*good[-keep:], self.current()}
+        problems = []
         for name in ours:
             if name not in kept:
-                _remove(self.folder / name)
+                try:
+                    self._remove(name)
+                except OSError as error:
+                    problems.append(error)
+        return problems
+
+    def _remove(self, name: str) -> None:
+        """Remove a release. It loses its name first: what is half removed is no release."""
+        folder = self.folder / name
+        if not name.endswith(_REMOVING):
+            folder = folder.rename(self.folder / f"{name}{_REMOVING}")
+        _remove(folder)
+
+
+def commit_in(folder: Path) -> str:
+    """The commit that `folder` says it was made of, in a file of its own; empty if none."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with open(os.open(folder / REVISION, flags), "rb") as file:
+            text = file.read(100).strip().decode("ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return text if re.fullmatch(r"[0-9a-f]{7,64}", text) else ""
+
+
+def _inside(release: Path, name: str) -> Path:
+    """The folder of `name` in `release`, made if missing. Raises Failed if a link of the repository
+    leads out of the release on the way there: nothing is made beyond it."""
+    within = release.resolve()
+    parent = release
+    for part in PurePosixPath(name).parts[:-1]:
+        parent = parent / part
+        if not os.path.lexists(parent):
+            parent.mkdir()
+        real = Path(os.path.realpath(parent))
+        if not real.is_relative_to(within):
+            raise Failed(f"{name} cannot be shared: it leads out of the release, to {real}")
+        if not real.is_dir():
+            raise Failed(f"{name} cannot be shared: {parent} is not a folder")
+    return Path(os.path.realpath(parent))
 
 
 def _remove(folder: Path) -> None:
-    """Remove `folder` with all that is in it, be it read-only (as Go keeps its modules)."""
+    """Remove `folder` with all that is in it that can be removed, be it read-only (as Go keeps its
+    modules). Raises OSError with the first thing that cannot."""
+    problems: list[OSError] = []
 
     def writable_first(function: object, path: str, error: object) -> None:
-        parent = os.path.dirname(path)
-        os.chmod(parent, 0o700)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, 0o700)
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
+        try:
+            for place in (Path(path).parent, Path(path)):
+                if place.is_relative_to(folder) and place.is_dir() and not place.is_symlink():
+                    place.chmod(0o700)
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+        except OSError as raised:
+            problems.append(raised)
 
     shutil.rmtree(folder, onerror=writable_first)
+    if problems:
+        raise problems[0]
 
 
 def cannot(error: OSError, path: Path) -> str:

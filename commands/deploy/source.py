@@ -12,7 +12,6 @@ from pathlib import Path
 
 from baton.errors import Failed
 from baton.words import did_you_mean
-from commands.deploy.releases import REVISION
 from commands.deploy.steps import Steps
 from commands.process import Ended
 
@@ -63,13 +62,12 @@ class Mirror:
         raise Failed(f"there is no branch, tag or commit {ref} in {where}.{hint}")
 
     async def write(self, commit: str, release: Path) -> None:
-        """Write the files of `commit` into `release`, and its name into `REVISION`."""
+        """Write the files of `commit` into `release`."""
         index = self._folder / "index"
         index.unlink(missing_ok=True)
         tree = ("-c", "core.bare=false", f"--work-tree={release}")
         await self._git(*tree, "read-tree", "--reset", "-u", commit)
         index.unlink(missing_ok=True)
-        (release / REVISION).write_text(f"{commit}\n")
 
     async def _git(self, *words: str) -> None:
         said: list[str] = []

@@ -4,6 +4,7 @@ import asyncio
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,6 +106,104 @@ def test_a_shared_path_does_not_lead_out_of_the_release(releases: Releases, tmp_
     with pytest.raises(Failed, match="leads out of the release"):
         releases.share(release, ["config/file"])
     assert (tmp_path / "outside" / "file").read_text() == "keep"
+
+
+def test_nothing_is_made_beyond_a_link_of_the_repository(
+    releases: Releases, tmp_path: Path
+) -> None:
+    """Not even a folder on the way to what is shared, however deep it is to be."""
+    release = releases.create("a", WHEN)
+    (tmp_path / "outside").mkdir()
+    (release / "config").symlink_to(tmp_path / "outside")
+    for name in ("config/deep/er/", "config/log/"):
+        with pytest.raises(Failed, match="leads out of the release"):
+            releases.share(release, [name])
+    assert os.listdir(tmp_path / "outside") == []
+
+
+def test_a_link_that_stays_inside_is_no_way_out(releases: Releases) -> None:
+    """What a repository links to within itself is shared there."""
+    release = releases.create("a", WHEN)
+    (release / "conf").mkdir()
+    (release / "config").symlink_to("conf")
+    releases.share(release, ["config/log/"])
+    assert os.path.realpath(release / "conf" / "log") == str(releases.path / "shared/config/log")
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder link", "hard link", "read-only file"])
+def test_the_commit_is_never_written_through_what_the_repository_holds(
+    releases: Releases, tmp_path: Path, kind: str
+) -> None:
+    """REVISION is a new file of the release, whatever had its name: no other file is changed."""
+    release = releases.create("a", WHEN)
+    victim, place = tmp_path / "authorized_keys", release / "REVISION"
+    victim.write_text("keep")
+    if kind == "hard link":
+        place.hardlink_to(victim)
+    elif kind == "read-only file":
+        place.touch(0o400)
+    else:
+        place.symlink_to({"link": victim, "dangling": tmp_path / "made"}.get(kind, tmp_path))
+    releases.revision(release, "0123abcd")
+    assert (place.read_text(), place.is_symlink()) == ("0123abcd\n", False)
+    assert victim.read_text() == "keep"
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_folder_in_place_of_the_commit_is_said(releases: Releases) -> None:
+    """It is the repository's own: it is not removed."""
+    release = releases.create("a", WHEN)
+    (release / "REVISION").mkdir()
+    with pytest.raises(Failed, match="the repository has a folder REVISION"):
+        releases.revision(release, "0123abcd")
+
+
+def test_a_commit_is_not_read_through_a_link(releases: Releases, tmp_path: Path) -> None:
+    """Nor from what never ends."""
+    release = releases.create("a", WHEN)
+    (tmp_path / "other").write_text("0123abc\n")
+    (release / "REVISION").symlink_to(tmp_path / "other")
+    assert releases.commit_of(release.name) == ""
+    (release / "REVISION").unlink()
+    os.mkfifo(release / "REVISION")
+    assert releases.commit_of(release.name) == ""
+
+
+def test_one_that_cannot_be_removed_keeps_no_other(
+    releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest goes; what is half removed no longer looks like a release, and goes next time."""
+    names = [releases.create(ref, WHEN).name for ref in ("a", "b", "c", "d")]
+    (releases.folder / names[0] / "cache").mkdir()
+    rmdir = os.rmdir
+
+    def refuse(path: str, **options: Any) -> None:
+        if "cache" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        rmdir(path, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rmdir", refuse)
+        problems = releases.prune(keep=1)
+    assert [problem.strerror for problem in problems] == ["Permission denied"]
+    assert sorted(os.listdir(releases.folder)) == [f"{names[0]}.removing", names[3]]
+    assert releases.create("a", WHEN).name == "20261124055501-a-2"
+    assert releases.prune(keep=2) == []
+    assert f"{names[0]}.removing" not in os.listdir(releases.folder)
+
+
+@pytest.mark.parametrize("target", ["releases/{}/public", "{root}/releases/{}", "stable"])
+def test_what_is_live_by_another_way_is_live(releases: Releases, target: str) -> None:
+    """A link to a folder in a release, an absolute one, or one by way of another link: it is
+    neither pruned nor set aside."""
+    names = [releases.create(ref, WHEN).name for ref in ("a", "b", "c")]
+    (releases.folder / names[0] / "public").mkdir()
+    (releases.path / "stable").symlink_to(f"releases/{names[0]}")
+    releases.point(target.format(names[0], root=releases.path))
+    assert releases.current() == names[0]
+    releases.set_aside(names[0])
+    assert releases.prune(keep=1) == []
+    assert sorted(os.listdir(releases.folder)) == [names[0], names[2]]
 
 
 def test_a_commit_is_read_only_if_it_is_one(releases: Releases) -> None:
