@@ -7,7 +7,11 @@ second try could help is a field, `permanent`, so that callers decide without kn
 from __future__ import annotations
 
 import inspect
+import re
 from typing import ClassVar
+
+_LONG = re.compile(r"(\S{60})\S{41,}")
+"""A word so long that it would hide the words around it."""
 
 
 class BatonError(Exception):
@@ -18,7 +22,8 @@ class BatonError(Exception):
     def __init__(self, **facts: object) -> None:
         self.facts = facts
         template = inspect.cleandoc(type(self).__doc__ or "")
-        super().__init__(" ".join(template.split()).format_map(_Facts(facts)))
+        # a fact that is empty leaves no blanks at the end
+        super().__init__(" ".join(template.split()).format_map(_Facts(facts)).rstrip())
 
 
 class _Facts(dict[str, object]):
@@ -72,6 +77,7 @@ class UsageError(BatonError):
     permanent = True
 
     def __init__(self, problem: str, usage: str = "", field: str = "") -> None:
+        problem = _LONG.sub(r"\1…", problem)
         self.problem, self.usage, self.field = problem, usage, field
         Exception.__init__(self, f"{problem}\n{usage}" if usage else problem)
         self.facts = {"problem": problem, "usage": usage, "field": field}

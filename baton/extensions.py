@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from baton.command import Command
 from baton.consumer import Extension
 from baton.errors import ExtensionError, UsageError
-from baton.words import did_you_mean, split
+from baton.words import cited, did_you_mean, split, unmarked
 
 GROUP = "baton.commands"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # as baton.fields.Name: it travels as one
@@ -47,16 +47,25 @@ class Commands(Mapping[str, Extension]):
 
         Raises UsageError if there is no such command or its words will not do.
         """
-        words = split(text)
+        text = unmarked(text)
+        try:
+            words = split(text)
+        except UsageError as error:
+            usage = self._usage_of(text.partition(" ")[0])
+            raise UsageError(error.problem, usage, error.field) from None
         if not words:
             raise UsageError("Nothing was asked.", f"Known are {', '.join(sorted(self))}.")
         name = words[0].removeprefix("/").lower()
         if name not in self:
             hint = did_you_mean(name, self)
             raise UsageError(
-                f"There is no command “{name}”.{hint}", f"Known are {', '.join(sorted(self))}."
+                f"There is no command {cited(name)}.{hint}", f"Known are {', '.join(sorted(self))}."
             )
         return self[name].command.from_words(words[1:])
+
+    def _usage_of(self, word: str) -> str:
+        extension = self._by_name.get(word.removeprefix("/").lower())
+        return f"Usage: {extension.command.usage()}" if extension else ""
 
 
 def installed() -> Commands:

@@ -9,14 +9,14 @@ from pydantic import BaseModel, ValidationError
 
 from baton.errors import UsageError
 from baton.fields import FieldSpec, fields_of
-from baton.words import did_you_mean, quoted
+from baton.words import cited, did_you_mean, joined, quoted, shortened
 
 
 def spoken(command: BaseModel, *, verbatim: bool = False) -> Iterable[str]:
     """The words that ask for `command`: they are read back as the same command."""
     if verbatim:
         (spec,) = fields_of(type(command))
-        yield from (quoted(word) for word in getattr(command, spec.name))
+        yield joined(getattr(command, spec.name))
         return
     in_place = True
     names = set(type(command).model_fields)
@@ -85,13 +85,13 @@ def _option(word: str, options: Mapping[str, FieldSpec]) -> tuple[FieldSpec | No
     name = key.replace("-", "_").lower()
     if not dashed and not (has_value and name in options):
         if word.startswith("-") and len(word) > 1 and not word[1].isdigit():
-            problem = f"{word} is not an option: options begin with two dashes."
+            problem = f"{shortened(word)} is not an option: options begin with two dashes."
             raise UsageError(problem, field=name.lstrip("_"))
         return None, None
     if name not in options:
         known = [spec.option for spec in options.values() if not spec.positional]
         hint = did_you_mean(f"--{key}", known)
-        raise UsageError(f"There is no option --{key}.{hint}", field=name)
+        raise UsageError(f"There is no option {shortened(f'--{key}')}.{hint}", field=name)
     if has_value and not value:
         raise UsageError(f"{options[name].label} is given no value.", field=name)
     return options[name], (value if has_value else None)
@@ -109,7 +109,7 @@ def _place(places: Sequence[FieldSpec], values: Mapping[str, object], word: str)
     for spec in places:
         if spec.many or spec.name not in values:
             return spec
-    raise UsageError(f"“{word}” is one word too many.")
+    raise UsageError(f"{cited(word)} is one word too many.")
 
 
 def _put(values: dict[str, object], spec: FieldSpec, value: str | None) -> None:
@@ -135,12 +135,13 @@ def explained(
     if first["type"] == "missing":
         return UsageError(f"{spec.label} is missing.", field=name)
     given = values.get(name)
+    shown = cited(str(given))
     if spec.choices:
         hint = did_you_mean(str(given), spec.choices)
         must = f"it must be one of {', '.join(spec.choices)}"
-        return UsageError(f"{spec.label}: “{given}” will not do: {must}.{hint}", field=name)
+        return UsageError(f"{spec.label}: {shown} will not do: {must}.{hint}", field=name)
     if first["type"] == "value_error":
         must = str(first["ctx"]["error"])
     else:
         must = f"it must be {spec.meant}" if spec.meant else first["msg"].lower()
-    return UsageError(f"{spec.label}: “{given}” will not do: {must}.", field=name)
+    return UsageError(f"{spec.label}: {shown} will not do: {must}.", field=name)

@@ -27,7 +27,8 @@ def printable(text: str, *, lines: bool = False) -> str:
     Escape sequences and characters that cannot be seen are left out; each line end, tab and
     unusual space becomes a plain space. With `lines`, line ends stay as they are.
     """
-    if text.isascii() and text.isprintable():
+    seen = text.replace("\n", "") if lines else text
+    if seen.isascii() and (seen.isprintable() or not seen):
         return text
     text = _ESCAPES.sub("", text).replace("\r\n", "\n")
     return "".join(

@@ -1,37 +1,56 @@
-"""What people type, as words: quotes, escapes and the helpful keyboards of phones undone. Pure."""
+"""What people type, as words: quotes, the marks and escapes of chats, and the helpful keyboards of
+phones undone. Pure; the one reader of words for every front end, for schedules and for alerts.
+
+What stands after `because` is a reason in somebody's own words: it is kept as it was typed.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
-import shlex
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 from baton.errors import UsageError
+from baton.printable import printable
 
-_KEYBOARD = str.maketrans(
+BECAUSE = "because"
+"""What comes after this word is one word, whatever stands in it."""
+
+_QUOTES = str.maketrans(
     {
         **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'),
         **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"),
-        **dict.fromkeys("\u00a0\u2007\u202f", " "),  # spaces that do not break
-        **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", None),  # nothing to be seen
     }
 )
+_DASHES = "\u2013\u2014"
+_BLANKS = frozenset(("Zs", "Zl", "Zp"))
+_UNSEEN = frozenset(("Cc", "Cf", "Cs"))
 _SLACK_LINK = re.compile(r"<([#@!]?)([^<>|\s]+)(?:\|([^<>]*))?>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
-_LONG_DASH = re.compile(r"(^|\s)[\u2013\u2014](?=\w)")
+_LONG_DASH = re.compile(rf"(^|\s)[{_DASHES}](?=\w)")
+_REASON = re.compile(r"\sbecause(?=\s)", re.IGNORECASE)
+_MARKS = ("```", "`", "*", "_", "~")
+_AFTER_NAME = " \t\n:,;.!-\u2013\u2014"
+_STOPS = ".!?"
+MOST_CITED = 60
+"""Characters of a word that are shown when something is wrong with it."""
 
 
 def plain(text: str) -> str:
-    """`text` as it was meant: straight quotes, `--` for a long dash, and Slack's escapes undone.
+    """`text` as it was meant: straight quotes, `--` for a long dash, plain spaces, nothing that
+    cannot be seen, and Slack's escapes undone."""
+    seen = "".join(map(_seen, unescaped(text)))
+    return _LONG_DASH.sub(r"\1--", seen.translate(_QUOTES))
 
-    Slack writes `<#C1|ops>` for #ops, `<@U1|ann>` for @ann and `<https://x|x>` for a link
-    (docs.slack.dev, "Formatting message text").
-    """
+
+def unescaped(text: str) -> str:
+    """`text` without Slack's escapes: it writes `<#C1|ops>` for #ops, `<@U1|ann>` for @ann and
+    `<https://x|x>` for a link (docs.slack.dev, "Formatting message text")."""
     text = _SLACK_LINK.sub(_meant, text)
     for entity, character in _ENTITIES:
         text = text.replace(entity, character)
-    return _LONG_DASH.sub(r"\1--", text.translate(_KEYBOARD))
+    return text
 
 
 def _meant(match: re.Match[str]) -> str:
@@ -39,8 +58,58 @@ def _meant(match: re.Match[str]) -> str:
     if sign in ("#", "@"):
         return f"{sign}{label or target}"
     if sign == "!":
-        return f"@{label or target.partition('^')[0]}"
+        kind, *rest = target.split("^")
+        if kind == "date" and label:
+            return str(label)
+        name = label or (rest[0] if kind == "subteam" and rest else kind)
+        return f"@{name.removeprefix('@')}"
     return label if label and label in target else target
+
+
+def _seen(character: str) -> str:
+    """The character as it is meant: every kind of space is a space, what cannot be seen (format
+    and control characters, by their Unicode category) is nothing."""
+    if character in "\t\n\r\v\f\x85":
+        return character if character in "\t\n" else " "
+    if character.isascii() and character.isprintable():
+        return character
+    category = unicodedata.category(character)
+    if category in _BLANKS:
+        return " "
+    return "" if category in _UNSEEN else character
+
+
+def tidied(text: str) -> str:
+    """`text` with every kind of space as a space and without characters that cannot be seen, up to
+    the reason after `because`. Slack's escapes stay."""
+    reason = _REASON.search(text)
+    end = reason.end() if reason else len(text)
+    return ("".join(map(_seen, text[:end])) + text[end:]).strip()
+
+
+def after_name(text: str) -> str:
+    """What is said after somebody's name: `: ping prod` is `ping prod`."""
+    return unmarked(tidied(text).lstrip(_AFTER_NAME))
+
+
+def unmarked(text: str) -> str:
+    """`text` without the one pair of formatting marks (bold, code, ...) that it stands in."""
+    text = text.strip()
+    for mark in _MARKS:
+        inner = text.removeprefix(mark).removesuffix(mark)
+        if len(text) - len(inner) == 2 * len(mark) and inner.strip() and mark not in inner:
+            return inner.strip()
+    return text
+
+
+def without_stop(text: str) -> str | None:
+    """`text` without the full stop (or `!`, `?`) that it ends in; None if it ends in none, or in a
+    reason."""
+    kept = text.rstrip()
+    shorter = kept.rstrip(_STOPS)
+    if shorter == kept or not shorter or shorter[-1].isspace() or _REASON.search(text):
+        return None
+    return shorter
 
 
 def channels(text: str) -> list[str]:
@@ -49,29 +118,92 @@ def channels(text: str) -> list[str]:
 
 
 def split(text: str) -> list[str]:
-    """The words of `text`, as a shell would split it, and nothing more of what a shell does.
+    """The words of `text`: quotes group, blanks divide, and nothing else of what a shell does.
 
-    Raises UsageError if a quote is left open.
+    An apostrophe within a word is a letter of it. What comes after the word `because` is one word,
+    as it was typed. Raises UsageError if a quote is left open.
     """
-    lexer = shlex.shlex(plain(text), posix=True, punctuation_chars=False)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    lexer.escape = ""
-    try:
-        return list(lexer)
-    except ValueError:
-        raise UsageError("A quote is opened and not closed.") from None
+    text = unescaped(text)
+    words: list[str] = []
+    word: list[str] | None = None
+    quote, opened, quotes = "", 0, False
+    for at, typed in enumerate(text):
+        character = _seen(typed).translate(_QUOTES)
+        if not character:
+            continue
+        if quote:
+            if character == quote and not (quote == "'" and _in_a_word(text, at)):
+                quote = ""
+            else:
+                assert word is not None
+                word.append(character)
+        elif character.isspace():
+            if word is not None:
+                words.append("".join(word))
+                if not quotes and words[-1].lower() == BECAUSE and text[at:].strip():
+                    return [*words, text[at:].strip()]
+            word, quotes = None, False
+        elif character == '"' or (character == "'" and not (word and _letter_before(text, at))):
+            word = [] if word is None else word
+            quote, opened, quotes = character, at, True
+        elif word is None and character in _DASHES and _letter(text[at + 1 : at + 2]):
+            word = ["--"]
+        else:
+            word = [] if word is None else word
+            word.append(character)
+    if quote:
+        where = cited(text[opened:])
+        raise UsageError(f"A quote is opened and not closed. It begins at {where}.")
+    return words if word is None else [*words, "".join(word)]
+
+
+def _letter(text: str) -> bool:
+    return bool(text) and (text.isalnum() or text == "_")
+
+
+def _letter_before(text: str, at: int) -> bool:
+    return at > 0 and _letter(text[at - 1])
+
+
+def _in_a_word(text: str, at: int) -> bool:
+    return _letter_before(text, at) and _letter(text[at + 1 : at + 2])
 
 
 def quoted(word: str) -> str:
     """`word` so that `split` reads it back as one word."""
-    if word and not re.search(r"[\s'\"]", word):
+    if word and word.lower() != BECAUSE and not re.search(r"[\s'\"\u2013\u2014]", word):
         return word
-    return shlex.quote(word)
+    if '"' not in word:
+        return f'"{word}"'
+    return "".join(f"'{part}'" if part == '"' else f'"{part}"' for part in _parts(word))
+
+
+def _parts(word: str) -> list[str]:
+    return [part for part in re.split(r'(")', word) if part]
+
+
+def joined(words: Sequence[str]) -> str:
+    """`words` as one text, so that `split` reads it back as these words."""
+    if len(words) > 1 and words[-2].lower() == BECAUSE and words[-1]:
+        return " ".join([*map(quoted, words[:-2]), words[-2], words[-1]])
+    return " ".join(map(quoted, words))
+
+
+def shortened(word: str) -> str:
+    """`word` as it is shown to people: of a long one the beginning."""
+    shown = printable(word)
+    return shown if len(shown) <= MOST_CITED else f"{shown[: MOST_CITED - 1]}…"
+
+
+def cited(word: str) -> str:
+    """`“word”`, shortened."""
+    return f"“{shortened(word)}”"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of `known` that `word` was most likely meant to be, if any is near enough."""
+    if len(word) > 2 * MOST_CITED:
+        return None
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return found[0] if found else None
 

@@ -6,6 +6,7 @@ others, even if this bot dies the moment after.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -17,6 +18,7 @@ from baton.command import Command, Reach
 from baton.errors import BatonError, UsageError
 from baton.extensions import Commands
 from baton.messages import Person, now
+from baton.words import without_stop
 from bot.asking import Ask, plan
 from bot.front import Reply
 from bot.house import HouseCommand, help_text
@@ -83,8 +85,7 @@ class Desk:
         with self.way.taken():
             ask = Ask(text, asker, place, key, self._clock())
             try:
-                command = self.commands.parse(text)
-                return await self._decided(command, ask, groups)
+                return await self._understood(ask, groups)
             except UsageError as error:
                 await self._kept(ask, "unusable", error.problem)
                 return Reply(f"{error}{self._blindness(error)}", ok=False)
@@ -124,6 +125,17 @@ class Desk:
     def help(self) -> str:
         """What can be asked, in a line each."""
         return help_text(self.commands)
+
+    async def _understood(self, ask: Ask, groups: Groups) -> Reply:
+        """Raises UsageError. A full stop at the end is no word's, if without it all is known."""
+        try:
+            return await self._decided(self.commands.parse(ask.text), ask, groups)
+        except UsageError as error:
+            shorter, fault = without_stop(ask.text), error
+        if shorter is not None:
+            with contextlib.suppress(UsageError):
+                return await self._decided(self.commands.parse(shorter), ask, groups)
+        raise fault
 
     async def _decided(self, command: Command, ask: Ask, groups: Groups) -> Reply:
         if isinstance(command, HouseCommand):

@@ -15,7 +15,7 @@ from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.messages import new_id
 from baton.outcome import Answer
-from baton.words import did_you_mean, quoted
+from baton.words import did_you_mean, joined
 from bot.asking import Ask
 from bot.firing import fired, jobs_of, named, profile_of, schedulable
 from bot.front import Reply
@@ -134,7 +134,7 @@ async def _new(visit: _Visit, words: Sequence[str]) -> Reply:
     zone = (await profile_of(desk, ask.place.front, ask.asker.id)).zone
     now = await desk.store.schedules.now()
     reading = _read(desk, words, now, zone or "UTC")
-    command = schedulable(desk, _said(reading.command))
+    command = schedulable(desk, joined(reading.command))
     new, where, refusal = await desk.weighed(command, ask, visit.groups)
     if new is None:
         await desk.audit(ask, "refused", refusal or "")
@@ -175,17 +175,13 @@ def _read(desk: Desk, words: Sequence[str], now: datetime, zone: str) -> Reading
             fault = fault or reading
             continue
         try:
-            desk.commands.parse(_said(reading.command))
+            desk.commands.parse(joined(reading.command))
         except UsageError as error:
             fault = fault or error
         else:
             return reading
     hint = "" if words[0] in desk.commands else did_you_mean(words[0], [*_ACTIONS, *desk.commands])
     raise fault or unreadable(f"There is no time in it: say when, after the command.{hint}")
-
-
-def _said(words: Sequence[str]) -> str:
-    return " ".join(quoted(word) for word in words)
 
 
 async def _list(visit: _Visit, words: Sequence[str]) -> Reply:

@@ -100,6 +100,10 @@ def test_one_command_is_asked_for_in_many_ways(words: str | list[str]) -> None:
         ("shop red --dry-run=perhaps", "dry_run", "it must be yes or no."),
         ("shop red --", "", "There is no option --"),
         ("shop 'red", "", "A quote is opened and not closed."),
+        (f"shop red --ref {'a' * 7000}.", "ref", "it must be a branch, tag or commit of git."),
+        (f"shop red '--ref={'a ' * 3000}'", "ref", "it must be a branch, tag or commit of git."),
+        (f"shop red --{'a' * 7000}", "a" * 7000, "There is no option --aaa"),
+        (f"shop red b {'c ' * 2000}", "", "is one word too many."),
     ],
 )
 def test_bad_input_gets_one_message_with_field_problem_and_usage(
@@ -111,6 +115,7 @@ def test_bad_input_gets_one_message_with_field_problem_and_usage(
     assert says in caught.value.problem
     assert caught.value.field == field
     assert caught.value.usage == f"Usage: {Paint.usage()}"
+    assert len(caught.value.problem) < 300, "long words are cut, the reason is not"
     assert str(caught.value) == f"{caught.value.problem}\n{caught.value.usage}"
 
 

@@ -5,7 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.errors import UsageError
-from baton.words import did_you_mean, nearest, plain, quoted, split
+from baton.words import (
+    after_name,
+    cited,
+    did_you_mean,
+    joined,
+    nearest,
+    plain,
+    quoted,
+    split,
+    tidied,
+    unmarked,
+    without_stop,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,14 +34,19 @@ from baton.words import did_you_mean, nearest, plain, quoted, split
         ("<#C024BE7LR>", "#C024BE7LR"),
         ("<@U024BE7LR|ann>", "@ann"),
         ("<@U024BE7LR>", "@U024BE7LR"),
-        ("<!subteam^S1|@admins>", "@@admins"),
+        ("<!subteam^S1|@admins>", "@admins"),
+        ("<!subteam^S1>", "@S1"),
         ("<!here>", "@here"),
+        ("<!here|here>", "@here"),
+        ("<!date^1392734382^{date}|18 Feb>", "18 Feb"),
         ("<http://web-1.example.com|web-1.example.com>", "web-1.example.com"),
         ("<https://example.com/a>", "https://example.com/a"),
         ("<https://example.com|the site>", "https://example.com"),
         ("&lt;b&gt; &amp;lt;", "<b> &lt;"),
         ("shop\u00a0prod", "shop prod"),
         ("sh\u200bop", "shop"),
+        ("ping\u3000staging\u2003x", "ping staging x"),
+        ("staging\u200e\u2066\u00ad", "staging"),
         ("a <> b", "a <> b"),
     ],
 )
@@ -62,11 +79,86 @@ def test_words_are_split_as_in_a_shell_and_nothing_else_of_a_shell_happens(
     assert split(text) == words
 
 
-@pytest.mark.parametrize("text", ["'", '"a', "say “hello", "don’t"])
+@pytest.mark.parametrize("text", ["'", '"a', "say “hello", "'" + "x" * 5000])
 def test_an_open_quote_is_said(text: str) -> None:
-    """A quote that is never closed is the user's mistake and is named."""
-    with pytest.raises(UsageError, match="quote is opened"):
+    """A quote that is never closed is the user's mistake and is named, in a line."""
+    with pytest.raises(UsageError, match="quote is opened") as raised:
         split(text)
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("don’t", ["don't"]),
+        ("the servers' disks", ["the", "servers'", "disks"]),
+        ("'it's here' now", ["it's here", "now"]),
+        ("for 2h because it's being replaced", ["for", "2h", "because", "it's being replaced"]),
+        (
+            "for 2h Because Sam's disk isn't “there”",
+            ["for", "2h", "Because", "Sam's disk isn't “there”"],
+        ),
+        ('for 2h because 15" is enough', ["for", "2h", "because", '15" is enough']),
+        ("because a  b\n c &amp; d", ["because", "a  b\n c & d"]),
+        ("because of", ["because", "of"]),
+        ("x because", ["x", "because"]),
+        ("'because' it's", ["because", "it's"]),
+        ("name='a because b' x", ["name=a because b", "x"]),
+        ("x because خ\u200cب", ["x", "because", "خ\u200cب"]),
+    ],
+)
+def test_people_write_as_they_speak(text: str, words: list[str]) -> None:
+    """An apostrophe within a word is a letter; a reason is kept as it was typed."""
+    assert split(text) == words
+    assert split(joined(words)) == words
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (" ping staging", "ping staging"),
+        (": ping staging", "ping staging"),
+        (", ping staging", "ping staging"),
+        (" — ping staging", "ping staging"),
+        (" `ping staging`", "ping staging"),
+        (": *ping staging*", "ping staging"),
+        (" ```\nping staging\n```", "ping staging"),
+        ("\u3000ping\u3000staging\u200e", "ping staging"),
+        (" _ping_ `staging`", "_ping_ `staging`"),
+        (" `ping` `staging`", "`ping` `staging`"),
+        ("", ""),
+        (" ``", "``"),
+    ],
+)
+def test_what_surrounds_a_command_in_chat_is_taken_off(said: str, meant: str) -> None:
+    """Punctuation after the name, and one pair of formatting marks round the whole."""
+    assert after_name(said) == meant
+
+
+def test_a_full_stop_is_taken_off_only_where_it_may_be_one() -> None:
+    """Not within a reason, and never the whole of what was said."""
+    assert without_stop("ping staging.") == "ping staging"
+    assert without_stop("ping staging!! ") == "ping staging"
+    assert without_stop("ping staging") is None
+    assert without_stop("ping .") is None
+    assert without_stop("...") is None
+    assert without_stop("silence host=a for 2h because it broke.") is None
+
+
+@given(st.text())
+def test_nothing_that_is_typed_stops_the_readers(text: str) -> None:
+    """Each of them gives text for any text, and what was tidied stays as it is."""
+    assert tidied(tidied(text)) == tidied(text)
+    assert len(unmarked(text)) <= len(text)
+    assert isinstance(after_name(text), str)
+    assert without_stop(text) is None or text.startswith(without_stop(text) or "x")
+
+
+def test_a_long_word_is_shown_by_its_beginning() -> None:
+    """So that what is wrong with it can be read; nothing in it is obeyed."""
+    assert cited("staging") == "“staging”"
+    assert len(cited("x" * 7000)) < 70
+    assert cited("a\x1b[31mb\u202e\n") == "“ab ”"
 
 
 @given(st.text())

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from baton.messages import Person
-from baton.words import quoted
+from baton.words import BECAUSE
 from bot.front import Form
 from bot.jobs import Place
 from bot.slack.blocks import PREFIX
 from bot.slack.payloads import FRONT, Asked
-from bot.slack.text import SECTION, cut, escaped
+from bot.slack.text import SECTION, cut, escape, escaped
 
 CALLBACK = f"{PREFIX}form"
 CHOICE, REASON = "choice", "reason"
@@ -61,10 +61,11 @@ def from_submission(payload: Mapping[str, Any]) -> Asked:
     known = json.loads(shown["private_metadata"])
     said = shown["state"]["values"]
     choice = said[CHOICE][CHOICE]["selected_option"]["value"]
-    reason = " ".join(str(said[REASON][REASON].get("value") or "").split())
+    # in a form nothing is escaped, and what is asked is read as words of a message
+    reason = escape(str(said[REASON][REASON].get("value") or "")).strip()
     channel, thread, name = known["place"]
     return Asked(
-        f"{known['ask']} for {choice} because {quoted(reason)}",
+        f"{known['ask']} for {choice} {BECAUSE} {reason}",
         Person(id=str(user["id"]), name=str(user.get("username") or user.get("name") or "")),
         Place(FRONT, channel, thread, name),
         f"{FRONT}:{shown['id']}",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from baton.outcome import Answer
+from baton.printable import printable
 from bot.front import Reply
 
 SECTION = 3000
@@ -15,17 +16,21 @@ EPHEMERAL = 3800
 DOCUMENT = 2500
 """Characters of a document that is shown where it was asked for; a longer one becomes a file."""
 
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
+ROW = 200
+"""Characters of a row of a table."""
+TAB = "    "
+
+_LONG = re.compile(r"(\S{100})\S{21,}")
 _PERSON = re.compile(r"[UW][A-Z0-9_]+")
 
 
 def clean(text: str) -> str:
-    """`text` without terminal colours and other control characters; a line that was rewritten
+    """`text` without terminal colours and characters that cannot be seen; a line that was rewritten
     with carriage returns reads as it did in the end."""
     if "\r" in text:
         lines = text.replace("\r\n", "\n").split("\n")
         text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-    return _CONTROL.sub("", text)
+    return printable(text.replace("\t", TAB), lines=True)
 
 
 def escape(text: str) -> str:
@@ -73,20 +78,23 @@ def person(name: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> str:
-    """Columns under each other in at most `most` characters; rows that do not fit are counted."""
+    """Columns under each other in at most `most` characters. Long cells are cut, so that each row
+    shows all its columns; rows that do not fit are counted."""
     lines = [columns, *rows] if columns else list(rows)
     if not lines:
         return ""
     cells = [[clean(cell).replace("\n", " ") for cell in line] for line in lines]
-    widths = [
-        max(len(line[at]) for line in cells if at < len(line))
-        for at in range(max(len(line) for line in cells))
-    ]
+    widths = _narrowed(
+        [
+            max(len(line[at]) for line in cells if at < len(line))
+            for at in range(max(len(line) for line in cells))
+        ]
+    )
     shown: list[str] = []
     size = 0
     for at, line in enumerate(cells):
-        padded = [f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)]
-        row = cut("  ".join(padded).rstrip(), 300)
+        padded = [f"{cut(cell, width):<{width}}" for cell, width in zip(line, widths, strict=False)]
+        row = cut("  ".join(padded).rstrip(), ROW)
         # Escapes make a row longer than it looks.
         size += len(escape(row)) + 1
         if size > most - 20:
@@ -95,12 +103,26 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> s
     return "\n".join(shown)
 
 
+def _narrowed(widths: Sequence[int]) -> list[int]:
+    """`widths`, the widest of them less wide, so that they fit into a row."""
+    room = ROW - 2 * (len(widths) - 1)
+    left, most = room, room
+    for at, width in enumerate(sorted(widths)):
+        most = left // (len(widths) - at)
+        if width > most:
+            break
+        left -= width
+    return [min(width, max(most, 1)) for width in widths] if sum(widths) > room else [*widths]
+
+
 def reply_text(reply: Reply) -> str:
     """What the one who asked reads, in at most EPHEMERAL characters. Never empty."""
     answer = reply.answer
     words = clean(reply.text).strip() or (clean(answer.summary).strip() if answer else "")
     if not words:
         words = f"Taken as job {reply.job}." if reply.job else ("Done." if reply.ok else "Refused.")
+    if not reply.ok:
+        words = _LONG.sub(r"\1…", words)
     parts = [escaped(words, EPHEMERAL if answer is None else EPHEMERAL // 4)]
     if answer is not None:
         parts += _answer_parts(answer, bool(reply.text), EPHEMERAL - len(parts[0]) - 40)

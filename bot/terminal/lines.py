@@ -6,13 +6,13 @@ it says is said by the text too.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import groupby
 from unicodedata import east_asian_width
 
 from baton.messages import State
 from baton.outcome import Answer
+from baton.printable import printable
 
 Fragment = tuple[str, str]
 """A style, empty for none, and text."""
@@ -23,7 +23,6 @@ BAR = 20
 SHORT_ID = 6
 """Characters of a job's id that people are shown; `/cancel` and `/log` take four or more."""
 
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _STYLES = {
     State.SUCCEEDED: "good",
     State.RUNNING: "busy",
@@ -40,8 +39,8 @@ def style_of(state: State) -> str:
 
 
 def clean(text: str) -> str:
-    """`text` without anything that would move the cursor or change colours."""
-    return _CONTROL.sub("", text).replace("\t", "    ")
+    """`text` without anything that would move the cursor, change colours or turn words around."""
+    return printable(text.replace("\t", "    "), lines=True)
 
 
 def text_of(line: Line) -> str:

@@ -58,6 +58,42 @@ def counter(store: Store) -> Counter:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "ship shop prod.",
+        "hail prod!",
+        "`ship shop prod`",
+        "*ship shop prod*",
+        "ship\u3000shop\u00a0prod\u200e",
+        "ship shop prod --host web-1.",
+        "help ship.",
+        "servers?",
+    ],
+)
+async def test_what_surrounds_a_command_is_no_part_of_it(counter: Counter, text: str) -> None:
+    """Marks round the whole, spaces of every kind, and a full stop where the word without it is
+    known."""
+    assert (await counter.ask(text)).ok
+
+
+async def test_what_a_key_began_is_known(counter: Counter) -> None:
+    """By its words; what was refused or only answered began nothing. A cancel in a thread too."""
+    for key, text in (("k1", "hail nowhere"), ("k2", "jobs"), ("k3", "ship shop prod")):
+        await counter.ask(text, key=key)
+    assert await counter.desk.begun("k1") is None
+    assert await counter.desk.begun("k2") is None
+    begun = await counter.desk.begun("k3")
+    assert begun is not None
+    assert (begun.words, bool(begun.job)) == ("ship shop prod", True)
+    posts, job = counter.store.posts, begun.job
+    await posts.begin(PostRow(job, job, "slack", OPS.channel, now()))
+    await posts.shown(job, "ts-1", "digest", now())
+    thread = replace(OPS, thread="ts-1")
+    await counter.desk.cancel_in_thread(thread, asker=ANN, groups=no_groups, key="k4")
+    assert await counter.desk.begun("k4") is not None
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("", "Nothing was asked."),

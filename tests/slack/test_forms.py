@@ -6,6 +6,7 @@ import pytest
 
 from alerts import AlertContent
 from alerts.bulletin import SILENCE
+from baton.words import split
 from bot.front import Form, Post, Reply
 from bot.jobs import Place
 from bot.slack import SlackChat
@@ -46,11 +47,12 @@ async def test_what_is_said_in_a_form_is_asked(
     (shown,) = await slack.until(lambda: slack.views)
     assert shown["blocks"][0]["text"]["text"] == "It would mute &lt;web-1&gt;."
     ann = slack.person("U_ANN")
-    sent = await ann.submits(shown, channel="C_OPS", choice="1d", reason="it's  its\ndisk")
+    sent = await ann.submits(shown, channel="C_OPS", choice="1d", reason="it's  its\ndisk <!here>")
     await slack.until(lambda: sent.ephemeral)
     assert slack.views == []
     asked = desk.asks[-1]
-    assert asked.text == """alerts silence host=web-1 for 1d because 'it'"'"'s its disk'"""
+    assert asked.text == "alerts silence host=web-1 for 1d because it's  its\ndisk &lt;!here&gt;"
+    assert split(asked.text)[-2:] == ["because", "it's  its\ndisk <!here>"]
     assert (asked.asker.name, asked.place.channel) == ("ann", "C_OPS")
     assert asked.key == f"slack:{shown['id']}"
     assert sent.ephemeral == f"Done: {asked.text}".replace("&", "&amp;")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +12,7 @@ from baton.outcome import Answer
 from bot.front import Reply
 from bot.slack import text
 from bot.slack.names import as_typed
+from bot.terminal import lines
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -69,3 +73,40 @@ def test_commands_are_named_as_they_are_typed_in_slack() -> None:
         f"/baton jobs shows them, `/baton log 7k2m` all (/baton log); {same}"
     )
     assert as_typed("/jobs", ["deploy"]) == "/jobs"
+
+
+def test_a_long_cell_hides_no_other() -> None:
+    """A table cuts cells, not rows: what somebody typed at length leaves the verdict readable."""
+    columns = ("when", "who", "asked", "verdict")
+    rows = [("09:00", "ann", "/ping prod", "allowed"), ("09:01", "y" * 90, "y" * 400, "refused")]
+    shown = text.table(columns, rows, 3000).split("\n")
+    assert shown[0].split() == ["when", "who", "asked", "verdict"]
+    assert shown[1].endswith("allowed")
+    assert shown[2].endswith("refused")
+    assert all(len(line) <= text.ROW for line in shown)
+    assert text.table((), [("y" * 400,) * 150], 3000).startswith("…")
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=90))
+def test_columns_share_a_row(widths: list[int]) -> None:
+    """Nothing is cut while there is room, and only what is wide is narrowed."""
+    made = text._narrowed(widths)
+    assert all(new <= width for new, width in zip(made, widths, strict=True))
+    assert sum(made) <= text.ROW or len(widths) > text.ROW // 3
+    room = text.ROW - 2 * (len(widths) - 1)
+    if sum(widths) <= room:
+        assert made == widths
+
+
+def test_a_long_word_hides_no_reason() -> None:
+    """Of what was refused the word is cut, and why it was stays."""
+    said = text.reply_text(
+        Reply(f"You may not deploy {'a' * 7000} in prod: no rule allows it.", ok=False)
+    )
+    assert said.endswith("… in prod: no rule allows it.")
+
+
+@pytest.mark.parametrize("made", [text.clean, lines.clean])
+def test_what_turns_words_around_is_not_shown(made: Callable[[str], str]) -> None:
+    """Bidi marks, C1 and escape sequences go, in Slack as on a terminal; lines and tabs stay."""
+    assert made("a\u202eb\x9b31mc\x1b]0;t\x07d\u2066\n\te\u200f") == "abcd\n    e"

@@ -33,7 +33,7 @@ def test_bar(percent: int, shown: str) -> None:
 
 def test_nothing_moves_the_cursor() -> None:
     """What a server or a person wrote cannot colour, move or ring anything."""
-    assert clean("\x1b[31mred\x1b[0m\x07 a\tb\r\x1b]0;title\x07") == "red a    b0;title"
+    assert clean("\x1b[31mred\x1b[0m\x07 a\tb\r\x1b]0;title\x07") == "red a    b "
 
 
 def test_cut_says_that_it_was_cut() -> None:
