@@ -5,8 +5,10 @@ Source: Prometheus' fingerprint of a label set (sorted, names and values ended b
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -14,10 +16,17 @@ from typing import Any
 
 from pydantic_core import CoreSchema, core_schema
 
+from baton.printable import printable
+
 ALERTNAME, ENV, HOST, APP, SEVERITY = "alertname", "env", "host", "app", "severity"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 LONGEST = 256
 """Characters of a value; matchers run over it, so it is bounded."""
+MOST = 64
+"""Labels of others that are kept one by one; of what is more there is a digest."""
+_LONGEST_NAME = 64
+_OTHER = re.compile(r"[^A-Za-z0-9_]")
+_FIRST = (ALERTNAME, ENV, HOST, APP, SEVERITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +102,56 @@ def fingerprint(pairs: Iterable[tuple[str, str]]) -> str:
     for name, value in pairs:
         digest.update(name.encode() + b"\xff" + value.encode(errors="surrogatepass") + b"\xff")
     return digest.hexdigest()
+
+
+def spelled(labels: Mapping[str, object]) -> dict[str, str]:
+    """`labels` as others write them, spelled so that `Labels.of` takes them; those that are empty
+    are left out.
+
+    What may not stand in a name becomes `_` (`service.name` is `service_name`), as Prometheus does
+    it. Numbers and booleans are written as in JSON, null is empty. What is too long is cut and ends
+    in a digest of the whole, and so does a name that another has already: what differed differs.
+    """
+    if len(labels) > MOST:
+        first = {name: labels[name] for name in _FIRST if name in labels}
+        others = [item for item in labels.items() if item[0] not in first]
+        kept = MOST - 1 - len(first)
+        left = others[kept:]
+        count = {"labels_left_out": f"{len(left)}~{_digest(repr(left))}"}
+        labels = {**first, **dict(others[:kept]), **count}
+    values = {name: text for name, value in labels.items() if (text := _value(value))}
+    wanted = Counter(_name(name) for name in values)
+    found = {}
+    for name, text in values.items():
+        new = _name(name)
+        if new != name and wanted[new] > 1:
+            new = f"{new[: _LONGEST_NAME - 9]}_{_digest(name)}"
+        found[new] = text
+    return found
+
+
+def _name(name: str) -> str:
+    new = _OTHER.sub("_", name[: _LONGEST_NAME + 1]) or "_"
+    if new[0].isdigit():
+        new = f"_{new}"
+    if len(new) <= _LONGEST_NAME:
+        return new
+    return f"{new[: _LONGEST_NAME - 9]}_{_digest(name)}"
+
+
+def _value(value: object) -> str:
+    text = written(value)
+    if len(text) <= LONGEST:
+        return printable(text)
+    return f"{printable(text[:LONGEST])[: LONGEST - 9]}~{_digest(text)}"
+
+
+def written(value: object) -> str:
+    """A value out of JSON as text: numbers and booleans as there, null as nothing."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=4).hexdigest()

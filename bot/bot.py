@@ -21,11 +21,12 @@ from baton.errors import BatonError, UsageError
 from baton.exchanges import DISCOVER, INPUT
 from baton.extensions import Commands
 from baton.messages import Discover, new_id, now
-from bot.alerting import Keeper, Monitor, Probing, Showing
+from bot.alerting import Found, Keeper, Monitor, Probing, Showing
 from bot.alerting.intake import Reception
 from bot.alerting.reloading import Reloading
 from bot.delivery import Delivery
 from bot.desk import Desk
+from bot.findings import Finding, Unheard
 from bot.front import Front
 from bot.hearing import Hearing
 from bot.leader import LEASE, SECONDS, Leader
@@ -38,6 +39,7 @@ from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from bot.telling import Teller
 from bot.timekeeping import Timekeeper
+from bot.web.refused import Refused
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +89,10 @@ class Bot:
         self.timekeeper = Timekeeper(self.desk)
         self.desk.rescheduled = self.timekeeper.wake
         self.keeper: Keeper | None = None
+        self.findings: Found | Unheard = Unheard()
+        """Makes alerts of what we find wrong ourselves, once alerts are kept."""
+        self.refused = Refused(self)
+        """Keeps count of what others sent and was refused."""
         self._monitor: Monitor | None = None
         self._always: list[asyncio.Task[None]] = []
         self._leading: list[asyncio.Task[None]] = []
@@ -128,6 +134,7 @@ class Bot:
             steady=steady,
             clock=self._clock,
         )
+        self.findings = Found(self.keeper)
         self.hearing.beaten = self.keeper.heard
         self.hearing.answered = self.keeper.answered
         self.teller.closed = self.keeper.ended
@@ -136,6 +143,10 @@ class Bot:
         if file is not None:
             self.desk.reloading = Reloading(self.keeper, file, self.store, self.name)
         return self.keeper
+
+    def found(self, finding: Finding) -> None:
+        """Have people told of something that a part of this bot found wrong. Keeps Findings."""
+        self.findings.found(finding)
 
     async def start(self) -> None:
         """Begin. Nothing waits for the bus or for leadership: asks are taken at once."""
@@ -161,6 +172,7 @@ class Bot:
     async def stop(self) -> None:
         """Stop working; what is under way is taken up by the next bot."""
         await _stopped(self._always)
+        await self.findings.close()
 
     async def _begin(self) -> None:
         await self._fill_roster()
@@ -181,7 +193,8 @@ class Bot:
     def _keep_watch(self, keeper: Keeper) -> None:
         probing = Probing(keeper, self.channel, self.roster, self.name, self._clock)
         keeper.reloaded = probing.reload
-        monitor = self._monitor = Monitor(self.channel, Reception(keeper, {}), probing.answered)
+        reception = Reception(keeper, {})
+        monitor = self._monitor = Monitor(self.channel, reception, probing.answered, self.refused)
         hears = self._monitoring = self._task(monitor.start(), "hearing of alerts")
 
         async def probe() -> None:

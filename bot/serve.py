@@ -101,7 +101,8 @@ def _answer(web: Web, bot: Bot, chat: SlackChat, senders: Mapping[str, SecretStr
     from bot.web.entrance import Entrance
     from bot.web.vitals import Watch
 
-    entrance = None if bot.keeper is None else Entrance(Reception(bot.keeper, senders))
+    reception = None if bot.keeper is None else Reception(bot.keeper, senders)
+    entrance = None if reception is None else Entrance(reception, bot.refused)
     web.serve(build(Watch(bot, chat), entrance))
 
 

@@ -37,17 +37,21 @@ def properties(envelope: Envelope, more_keys: Sequence[str] = ()) -> Basic.Prope
 
 
 def envelope(message: DeliveredMessage) -> Envelope:
-    """What was delivered. Of the headers, those that are text."""
+    """What was delivered. Of the headers, those that are text; `content-encoding` is among them, as
+    no message of ours has that property."""
     found = message.header.properties
+    headers = {
+        name: value for name, value in (found.headers or {}).items() if isinstance(value, str)
+    }
+    if found.content_encoding:
+        headers["content-encoding"] = found.content_encoding
     return Envelope(
         body=message.body,
         id=found.message_id or "",
         type=found.message_type or "",
         correlation=found.correlation_id or "",
         timestamp=None if found.timestamp is None else found.timestamp.timestamp(),
-        headers={
-            name: value for name, value in (found.headers or {}).items() if isinstance(value, str)
-        },
+        headers=headers,
         content_type=found.content_type or "",
     )
 

@@ -4,6 +4,7 @@ into the database, and from there to a front end.
 seeing.py   what servers say -> what was seen   keeper.py   drives the engine, while this bot leads
 intake.py   what others tell                    showing.py  database -> posts
 monitor.py  the same over the bus; letters.py   command.py  /alerts; asks.py  what people want done
+findings.py what we find wrong ourselves
 probing.py  what the bot has looked at; agents.py  ... by agents
 
 /alerts: command.py looks, visit.py is who asks, silencing.py and preview.py, forgetting.py,
@@ -11,9 +12,10 @@ changing.py (other settings: reloading.py reads them, recording.py and trying.py
 have told)
 """
 
+from bot.alerting.findings import Found
 from bot.alerting.keeper import Keeper
 from bot.alerting.monitor import Monitor
 from bot.alerting.probing import Probing
 from bot.alerting.showing import Showing
 
-__all__ = ["Keeper", "Monitor", "Probing", "Showing"]
+__all__ = ["Found", "Keeper", "Monitor", "Probing", "Showing"]

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from alerts import AlertSettings, CheckIn, Labels, Sample, Severity
-from alerts.labels import ALERTNAME, LONGEST
+from alerts.labels import ALERTNAME, spelled
 from alerts.sample import Observation
 from bot.alerting.asks import seen
 from bot.alerting.keeper import Keeper
 from bot.web.intake import CheckIn as SignOfLife
 from bot.web.intake import Event, Keys, Phase, Pushed
-from bot.web.refusals import BadInput
+from bot.web.reading import Batch, fires, text
 
 EVENT_LASTS = 3600.0
 """Seconds after which the alert of an event is over, unless the event comes again."""
@@ -56,18 +56,18 @@ class Reception:
 
     async def pushed(self, alerts: Sequence[Pushed]) -> None:
         """Keeps Intake.pushed."""
-        await self.keep([self._alert(one, at) for at, one in enumerate(alerts)])
+        await self.keep([self._alert(one) for one in alerts])
 
     async def happened(self, events: Sequence[Event]) -> None:
         """Keeps Intake.happened: an event is an alert by its type, source and subject, over when
         one says `status: resolved`, or after an hour."""
-        await self.keep(self.seen(events))
+        await self.keep([self._event(one) for one in events])
 
-    def seen(self, told: SignOfLife | Sequence[Event]) -> list[Observation]:
+    def seen(self, told: SignOfLife | Batch[Event]) -> list[Observation]:
         """What that says was seen."""
-        if not isinstance(told, SignOfLife):
-            return [self._event(one) for one in told]
-        if told.phase is Phase.STARTED:
+        if isinstance(told, Batch):
+            return [self._event(one) for one in told.taken]
+        if told.phase in (Phase.STARTED, Phase.NOTED):
             return []
         failed = told.phase is Phase.FAILED
         last = told.text.rpartition("\n")[2][:SAID]
@@ -82,18 +82,18 @@ class Reception:
         if observations:
             await self._keeper.want(seen(observations, self._keeper.now()))
 
-    def _alert(self, alert: Pushed, number: int) -> Sample:
+    def _alert(self, alert: Pushed) -> Sample:
         ends = None
         if alert.firing and alert.ends is not None:
             # what is left of it, whatever the clock on the wall does meanwhile
             ends = self._keeper.now() + max(alert.ends - alert.at, 0.0)
         notes = alert.annotations
-        text = notes.get("summary") or notes.get("description") or notes.get("message") or ""
+        said = notes.get("summary") or notes.get("description") or notes.get("message") or ""
         return Sample(
-            _labels(alert.labels, f"alerts[{number}].labels"),
+            Labels.of(alert.labels),
             alert.firing,
             self._keeper.now(),
-            text[:SAID],
+            said[:SAID],
             _severity(alert.labels.get("severity")),
             source=f"push/{alert.sender}",
             told=True,
@@ -101,17 +101,14 @@ class Reception:
         )
 
     def _event(self, event: Event) -> Sample:
-        data = event.data if isinstance(event.data, Mapping) else {}
-        said = {**event.extensions, **data}
+        said = {**event.extensions, **_said(event.data)}
         labels = {ALERTNAME: event.type, "source": event.source, "subject": event.subject}
-        labels = {name: value[:LONGEST] for name, value in labels.items()}
-        text = said.get("summary") or said.get("message") or ""
         at = self._keeper.now()
         return Sample(
-            Labels.of(labels),
-            said.get("status") != "resolved",
+            Labels.of(spelled(labels)),
+            fires(said.get("status")) is not False,
             at,
-            str(text)[:SAID],
+            text(said.get("summary") or said.get("message") or said.get("description"), SAID),
             _severity(said.get("severity")),
             source=f"event/{event.sender}",
             told=True,
@@ -119,12 +116,14 @@ class Reception:
         )
 
 
-def _labels(labels: Mapping[str, str], field: str) -> Labels:
-    try:
-        return Labels.of(labels)
-    except ValueError as error:
-        raise BadInput(field, f"must have {error}") from None
+def _said(data: JsonValue | bytes) -> Mapping[str, JsonValue]:
+    """What the data of an event say by name; a text is their summary."""
+    if isinstance(data, bytes):
+        data = data[: 4 * SAID].decode(errors="replace")
+    if isinstance(data, str):
+        return {"summary": data}
+    return data if isinstance(data, Mapping) else {}
 
 
 def _severity(word: object) -> Severity:
-    return _SEVERITIES.get(str(word).lower(), Severity.WARNING)
+    return _SEVERITIES.get(str(word or "").strip().lower(), Severity.WARNING)

@@ -14,19 +14,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from baton.channel import Envelope
-from bot.web.events import BATCH, STRUCTURED, read
+from baton.charsets import charset_of, decoded
+from baton.printable import printable
+from bot.web.events import read
 from bot.web.intake import CheckIn, Event, Phase, phase_of
+from bot.web.reading import LARGEST, Batch, inflated
 from bot.web.refusals import BadInput
 
 SENDER = "bus"
 """How whoever tells over the bus is called."""
-LARGEST = 1_000_000
-"""Bytes of a body, at most."""
 MOST_TEXT = 10_000
 """Bytes of a check-in's body that are kept: its end, where the error stands."""
+CHARSETS = ("utf-8", "us-ascii", "binary", "latin-1", "8bit")
+"""What clients write into the property of AMQP beside what compresses."""
 PREFIXES = ("cloudevents:", "cloudevents_", "ce-")
 
-Letter = CheckIn | Sequence[Event]
+Letter = CheckIn | Batch[Event]
 
 
 def letter(key: str, envelope: Envelope, now: float) -> Letter:
@@ -35,20 +38,25 @@ def letter(key: str, envelope: Envelope, now: float) -> Letter:
         raise BadInput("body", f"may have {LARGEST} bytes at most")
     kind, *words = key.split(".")
     if kind == "alert":
-        return _events(envelope)
+        return _events(envelope, inflated(envelope.body, _compression(envelope)))
     if kind == "checkin" and len(words) <= 2:
         return _check_in(words, envelope, now)
     raise BadInput("routing key", "must be alert.ANYTHING, checkin.NAME or checkin.NAME.PHASE")
 
 
-def _events(envelope: Envelope) -> list[Event]:
-    return read(_kind(envelope), _attributes(envelope), envelope.body, sender=SENDER)
+def _events(envelope: Envelope, body: bytes) -> Batch[Event]:
+    return read(envelope.content_type, _attributes(envelope), body, sender=SENDER)
 
 
 def _check_in(words: Sequence[str], envelope: Envelope, now: float) -> CheckIn:
     name, phase = [*words, "", ""][:2]
-    text = envelope.body[-MOST_TEXT:].decode(errors="replace").strip()
-    event = _told(envelope)
+    try:
+        body = inflated(envelope.body, _compression(envelope))
+    except BadInput:
+        body = f"{len(envelope.body)} bytes that cannot be read".encode()
+    charset = charset_of(envelope.content_type)
+    text = printable(decoded(body[-MOST_TEXT:], charset), lines=True).strip()
+    event = _told(envelope, body)
     if event is not None:
         data = event.data if isinstance(event.data, Mapping) else {}
         name = name or event.subject
@@ -59,22 +67,20 @@ def _check_in(words: Sequence[str], envelope: Envelope, now: float) -> CheckIn:
     return CheckIn(name, phase_of(phase or Phase.DONE, "status"), now, text)
 
 
-def _told(envelope: Envelope) -> Event | None:
+def _told(envelope: Envelope, body: bytes) -> Event | None:
     """The CloudEvent that a check-in is, if it is one: words will do too."""
     try:
-        (event,) = _events(envelope)
+        (event,) = _events(envelope, body).taken
     except (BadInput, ValueError):
         return None
     return event
 
 
-def _kind(envelope: Envelope) -> str:
-    """The content type; if nothing is said of it, the body shows it."""
-    kind = envelope.content_type.partition(";")[0].strip().lower()
-    first = envelope.body.lstrip()[:1]
-    if kind in ("", "application/json", STRUCTURED) and not _attributes(envelope):
-        return {b"[": BATCH, b"{": STRUCTURED}.get(first, kind)
-    return kind
+def _compression(envelope: Envelope) -> str:
+    """How the body is compressed: the header of kombu, whose property has the charset, or the
+    property of AMQP."""
+    told = envelope.headers.get("compression") or envelope.headers.get("content-encoding") or ""
+    return "" if told.lower() in CHARSETS else told
 
 
 def _attributes(envelope: Envelope) -> Mapping[str, str]:

@@ -1,7 +1,8 @@
 """The bus, as alerts hear it: what others tell, and what agents found that were to look.
 
 What others tell is acknowledged when the database has it, as whoever sends over HTTP is answered
-only then; while the database is away it waits on the bus. What cannot be read is a dead letter.
+only then; while the database is away it waits on the bus. What cannot be read is a dead letter; of
+several events that came together those that can be read are taken.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from baton.channel import Channel, Delivery, Subscription
 from baton.errors import InvalidMessage
 from baton.exchanges import MONITOR_QUEUE, MONITORED, OUTPUT, PROBED_QUEUE
 from baton.messages import Probed, decode
+from baton.printable import printable
 from bot.alerting.intake import Reception
-from bot.alerting.letters import letter
+from bot.alerting.letters import SENDER, letter
 from bot.store.errors import DatabaseUnavailable
 from bot.web.intake import CheckIn
+from bot.web.reading import Batch
 from bot.web.refusals import BadInput
+from bot.web.refused import Refused
 
 log = structlog.get_logger(__name__)
 
@@ -36,14 +40,20 @@ RETRY_AFTER = 0.5
 
 
 class Monitor:
-    """Takes what comes for alerts: letters go to `reception`, answers to `probed`."""
+    """Takes what comes for alerts: letters go to `reception`, answers to `probed`, and what is
+    refused to `refused`."""
 
     def __init__(
-        self, channel: Channel, reception: Reception, probed: Callable[[Probed], None]
+        self,
+        channel: Channel,
+        reception: Reception,
+        probed: Callable[[Probed], None],
+        refused: Refused,
     ) -> None:
         self._channel = channel
         self._reception = reception
         self._probed = probed
+        self._refused = refused
         self._seen: Batcher[Sequence[Observation], None] = Batcher(self._keep, most=TOGETHER)
         self._subscriptions: list[Subscription] = []
         self._stopping = asyncio.Event()
@@ -72,11 +82,15 @@ class Monitor:
             told = letter(delivery.key, delivery.envelope, time.time())
             if isinstance(told, CheckIn) and not self._reception.known(told.name):
                 raise BadInput("name", f"there is no check-in called {told.name}")
+            if isinstance(told, Batch) and told.refused and not told.taken:
+                raise told.refused[0]
             seen = self._reception.seen(told)
-        except (BadInput, ValueError) as error:
-            log.warning("dead-lettered", reason=str(error), key=delivery.key)
-            await bury(self._channel, delivery, str(error))
+        except BadInput as error:
+            self._refused.add(SENDER, [error])
+            await bury(self._channel, delivery, printable(str(error)))
             return
+        if isinstance(told, Batch):
+            self._refused.add(SENDER, told.refused)
         try:
             await self._seen.submit(seen)
         except DatabaseUnavailable:
@@ -90,7 +104,7 @@ class Monitor:
             if not isinstance(message, Probed):
                 raise InvalidMessage(reason=f"no probe is answered by a {message.type}")
         except InvalidMessage as error:
-            log.warning("dead-lettered", reason=str(error), key=delivery.key)
+            log.warning("dead-lettered", reason=str(error), key=printable(delivery.key))
             await bury(self._channel, delivery, str(error))
             return
         self._probed(message)

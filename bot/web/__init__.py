@@ -9,9 +9,13 @@ FastAPI, Starlette, uvicorn and prometheus-client.
     entrance      what comes in: read, checked, handed on
     door          tokens, and how much each may send
     alertmanager  the bodies of its webhook and its API -> Pushed
+    services      those of Uptime Kuma and Healthchecks -> Pushed
+    github        the webhooks of GitHub -> Pushed
     events        CloudEvents -> Event
+    reading       JSON of others, as far as it can be understood
     intake        what is handed on, and to whom
     refusals      what is answered instead
+    refused       keeps count of them, and has people told
 
-`intake` and `refusals` need none of these packages: who takes what comes in needs no HTTP.
+From `alertmanager` on none needs these packages: who takes what comes in needs no HTTP.
 """

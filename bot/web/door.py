@@ -35,10 +35,10 @@ class Door:
         self._names: dict[bytes, str] = {}
         self._buckets: dict[str, Bucket] = {}
 
-    def opened_by(self, token: str, tokens: Mapping[str, str], now: float) -> str | None:
+    def owner(self, token: str, tokens: Mapping[str, str], now: float) -> str | None:
         """The name in `tokens` (token by name) that `token` is of; None if it is of none.
 
-        `now` is in seconds of the monotonic clock. Raises TooMany.
+        `now` is in seconds of the monotonic clock.
         """
         if tokens is not self._tokens:
             self._learn(tokens, now)
@@ -46,13 +46,15 @@ class Door:
         known = tokens[name] if name is not None else ""
         if not hmac.compare_digest(known.encode(), token.encode(errors="replace")) or not known:
             return None
-        assert name is not None
+        return name
+
+    def admit(self, name: str, now: float) -> None:
+        """Let in whoever `owner` has named. Raises TooMany if they come too often."""
         bucket = self._buckets[name]
         wait = bucket.wait(now)
         if wait > 0:
             raise TooMany(seconds=math.ceil(wait))
         bucket.take(now)
-        return name
 
     def _learn(self, tokens: Mapping[str, str], now: float) -> None:
         """Tokens changed; who keeps their name keeps what they have used up."""

@@ -3,41 +3,68 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.requests import ClientDisconnect
 
+from baton.charsets import charset_of, decoded
 from baton.errors import BatonError
+from baton.printable import printable
 from bot.posts import Bucket
 from bot.web.alertmanager import pushed
 from bot.web.door import Door, Pace
 from bot.web.events import events
+from bot.web.github import delivered, signed
 from bot.web.intake import CheckIn, Intake, Phase, phase_of
-from bot.web.refusals import NoKey, NoSuchCheckIn, NotNow, Refusal, TooLarge, TooSlow
+from bot.web.reading import LARGEST, Batch, inflated, parsed
+from bot.web.refusals import (
+    BadInput,
+    NoKey,
+    NoSuchCheckIn,
+    NotNow,
+    NotSigned,
+    Refusal,
+    TooLarge,
+    TooSlow,
+)
+from bot.web.refused import NOBODY, Refused
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 CHECKINS = Pace(rate=1.0, burst=20.0)
 """How often a check-in may be made: work that starts and ends at once makes two."""
-PUSHES = Pace(rate=20.0, burst=200.0)
-"""How often a sender may push: Alertmanager sends each of its groups by itself."""
-LARGEST = 1_000_000
-"""Bytes of a body, at most."""
+PUSHES = Pace(rate=50.0, burst=1000.0)
+"""How often a sender may push: Alertmanager sends each of its groups by itself, in a storm all of
+them at once, and what it is told not to send is lost."""
 BODY_WITHIN = 10.0
 """Seconds in which the whole body must come."""
 MOST_TEXT = 10_000
 """Bytes of a check-in's body that are kept: its end, where the error stands."""
+MOST_DRAINED = 20_000_000
+"""Bytes of a check-in's body that are waited for."""
+UNSIGNED = 10
+"""Bodies at a time that are read before it is known whose they are."""
+REASONS = 10
+"""Refusals that an answer lists."""
 
 
 class Entrance:
-    """Hands what comes in to `intake`."""
+    """Hands what comes in to `intake`, and what is refused to `refused`."""
 
     def __init__(
         self,
         intake: Intake,
+        refused: Refused | None = None,
         *,
         checkins: Pace = CHECKINS,
         pushes: Pace = PUSHES,
@@ -45,77 +72,183 @@ class Entrance:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.refused = refused or Refused(clock=clock, monotonic=monotonic)
         self._intake = intake
         self._checkins = Door(checkins)
         self._senders = Door(pushes)
         self._body_within = body_within
         self._clock = clock
         self._monotonic = monotonic
+        self._unsigned = asyncio.Semaphore(UNSIGNED)
         # whoever knocks with wrong tokens must not fill the log
         self._knocks = Bucket.full(0.1, 5.0, monotonic())
 
     def open(self, app: FastAPI) -> None:
-        """Add the routes to `app`."""
-        for path in ("/checkin/{token}", "/checkin/{token}/{phase}"):
-            app.add_api_route(path, self.check_in, methods=["GET", "HEAD", "POST"])
-        # The second is where Prometheus sends to if it is told that we are an Alertmanager.
-        for path in ("/alerts", "/api/v2/alerts"):
-            app.add_api_route(path, self.push, methods=["POST"])
-        app.add_api_route("/events", self.tell, methods=["POST"])
+        """Add the routes to `app`, each with a slash at its end too."""
+        # The second of them is where Prometheus sends to if it is told that we are an Alertmanager.
+        for paths, endpoint, methods in (
+            (
+                ("/checkin/{token}", "/checkin/{token}/{phase}"),
+                self.check_in,
+                ["GET", "HEAD", "POST"],
+            ),
+            (("/alerts", "/api/v2/alerts"), self.push, ["POST", "PUT"]),
+            (("/events",), self.tell, ["POST"]),
+            (("/github/{sender}",), self.deliver, ["POST"]),
+        ):
+            for path in paths:
+                app.add_api_route(path, endpoint, methods=methods)
+                app.add_api_route(f"{path}/", endpoint, methods=methods)
 
     async def check_in(self, request: Request) -> Response:
-        """A sign of life."""
+        """A sign of life: it counts, whatever its body."""
         token = request.path_params["token"]
-        name = self._checkins.opened_by(token, self._intake.keys.checkins, self._monotonic())
+        name = self._checkins.owner(token, self._intake.keys.checkins, self._monotonic())
         if name is None:
             self._knocked(request)
             raise NoSuchCheckIn()
-        phase = _phase(request)
-        body = await self._body(request)
-        text = body[-MOST_TEXT:].decode(errors="replace").strip()
-        await _taken(self._intake.checked_in(CheckIn(name, phase, self._clock(), text)))
+        with self._refusing(f"checkin/{name}"):
+            self._checkins.admit(name, self._monotonic())
+            phase = _phase(request)
+            text = await self._end_of_body(request) or request.query_params.get("msg", "")
+            said = printable(text[-MOST_TEXT:], lines=True).strip()
+            await _taken(self._intake.checked_in(CheckIn(name, phase, self._clock(), said)))
         return PlainTextResponse("OK\n")
 
     async def push(self, request: Request) -> Response:
-        """Alerts, as Alertmanager sends or takes them."""
+        """Alerts, as Alertmanager, Grafana and others send them."""
         sender = self._sender(request)
-        alerts = pushed(await self._body(request), sender=sender, now=self._clock())
-        await _taken(self._intake.pushed(alerts))
-        return JSONResponse({"taken": len(alerts)})
+        with self._refusing(sender):
+            self._senders.admit(sender, self._monotonic())
+            body = await self._body(request)
+            batch = pushed(body, sender=sender, now=self._clock())
+            await _taken(self._intake.pushed(batch.taken))
+        return self._answer(sender, batch)
 
     async def tell(self, request: Request) -> Response:
         """CloudEvents."""
         sender = self._sender(request)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        found = events(headers, await self._body(request), sender=sender)
-        await _taken(self._intake.happened(found))
-        return JSONResponse({"taken": len(found)})
+        with self._refusing(sender):
+            self._senders.admit(sender, self._monotonic())
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            batch = events(headers, await self._body(request), sender=sender)
+            await _taken(self._intake.happened(batch.taken))
+        return self._answer(sender, batch)
+
+    async def deliver(self, request: Request) -> Response:
+        """A webhook of GitHub, which signs with the token of the sender that the path names."""
+        sender = request.path_params["sender"]
+        token = self._intake.keys.senders.get(sender, "")
+        if not token or "x-hub-signature-256" not in request.headers:
+            self._knocked(request)
+            raise NotSigned()
+        if self._unsigned.locked():
+            raise NotNow()
+        async with self._unsigned:
+            body = await self._body(request)
+        if not signed(body, token, request.headers["x-hub-signature-256"]):
+            self._knocked(request)
+            raise NotSigned()
+        with self._refusing(sender):
+            self._senders.owner(token, self._intake.keys.senders, self._monotonic())
+            self._senders.admit(sender, self._monotonic())
+            event = request.headers.get("x-github-event", "")
+            found = Batch(delivered(event, parsed(body), sender=sender, now=self._clock()))
+            await _taken(self._intake.pushed(found.taken))
+        return self._answer(sender, found)
+
+    def _answer(self, sender: str, batch: Batch[T]) -> Response:
+        """What was taken, and what was not: an error only if nothing was."""
+        self.refused.add(sender, batch.refused)
+        content: dict[str, object] = {"taken": len(batch.taken)}
+        if not batch.refused:
+            return JSONResponse(content)
+        content["refused"] = len(batch.refused)
+        content["reasons"] = [
+            {"field": one.field, "error": printable(str(one))} for one in batch.refused[:REASONS]
+        ]
+        if batch.taken:
+            return JSONResponse(content)
+        first = batch.refused[0]
+        content |= {"error": printable(str(first)), "field": first.field}
+        return JSONResponse(content, first.status)
 
     def _sender(self, request: Request) -> str:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            token = request.query_params.get("token", "")
-        keys = self._intake.keys
-        sender = self._senders.opened_by(token.strip(), keys.senders, self._monotonic())
+        senders = self._intake.keys.senders
+        sender = self._senders.owner(_token(request), senders, self._monotonic())
         if sender is None:
             self._knocked(request)
             raise NoKey()
         return sender
 
+    @contextmanager
+    def _refusing(self, sender: str) -> Iterator[None]:
+        """What is refused in here is counted as the sender's."""
+        try:
+            yield
+        except NotNow as refusal:  # who sent it is told to send it again
+            self.refused.count(sender, refusal)
+            raise
+        except Refusal as refusal:
+            self.refused.add(sender, [refusal])
+            raise
+
     async def _body(self, request: Request) -> bytes:
         try:
             async with asyncio.timeout(self._body_within):
-                return await _whole(request)
+                body = await _whole(request)
         except TimeoutError:
             raise TooSlow(seconds=f"{self._body_within:g}") from None
+        return inflated(body, request.headers.get("content-encoding", ""))
+
+    async def _end_of_body(self, request: Request) -> str:
+        """The end of the body, as far as it comes in time: the rest is thrown away."""
+        encoding = request.headers.get("content-encoding", "")
+        # of what is compressed the end alone is of no use
+        most = LARGEST if encoding else MOST_TEXT
+        end = bytearray()
+        came = 0
+        try:
+            async with asyncio.timeout(self._body_within):
+                async for piece in request.stream():
+                    came += len(piece)
+                    end += piece[-most:]
+                    del end[:-most]
+                    if came > MOST_DRAINED:
+                        break
+        except (TimeoutError, ClientDisconnect):
+            log.info("the body of a check-in did not come whole", came=came)
+        try:
+            body = inflated(bytes(end), encoding)
+        except BadInput:
+            return f"{came} bytes that cannot be read (content-encoding: {encoding[:40]})"
+        charset = charset_of(request.headers.get("content-type", ""))
+        return decoded(body[-MOST_TEXT:], charset)
 
     def _knocked(self, request: Request) -> None:
+        self.refused.count(NOBODY, NoKey())
         now = self._monotonic()
         if self._knocks.wait(now) <= 0:
             self._knocks.take(now)
             client = request.client.host if request.client else "unknown"
             route = "/" + request.url.path.lstrip("/").partition("/")[0]
-            log.warning("a token that is not known", client=client, route=route)
+            log.warning("a token that is not known", client=client, route=printable(route))
+
+
+def _token(request: Request) -> str:
+    """The token in `Authorization: Bearer TOKEN`, in `?token=TOKEN`, or the password of Basic."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if query := request.query_params.get("token", ""):
+        return query.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        user_and_password = base64.b64decode(given.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+    return user_and_password.partition(":")[2]
 
 
 async def _whole(request: Request) -> bytes:

@@ -1,153 +1,171 @@
 """CloudEvents 1.0, in each of its three modes, as events: over HTTP, and over the bus. Pure.
 
+Each event is read by itself, as far as it can be understood: what must be there is what tells it
+from others (specversion, id, source, type) and data that can be read.
+
 github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
 
 from __future__ import annotations
 
 import binascii
-import re
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Any
 from urllib.parse import unquote
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import from_json
+from pydantic import JsonValue
 
+from alerts.labels import written
+from baton.charsets import charset_of, decoded
 from bot.web.intake import Event
+from bot.web.reading import Batch, moment, parsed
 from bot.web.refusals import BadInput
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
-_NAME = re.compile(r"[a-z0-9]+")
-
-Filled = Annotated[str, StringConstraints(min_length=1)]
-
-
-class _CloudEvent(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    specversion: Literal["1.0"]
-    id: Filled
-    source: Filled
-    type: Filled
-    subject: Filled | None = None
-    time: AwareDatetime | None = None
-    datacontenttype: Filled | None = None
-    dataschema: Filled | None = None
-    data: JsonValue = None
-    data_base64: bytes | None = Field(default=None)
-
-    @field_validator("data_base64", mode="before")
-    @classmethod
-    def _decoded(cls, value: object) -> object:
-        if not isinstance(value, str):
-            raise ValueError("must be a string in base64")
-        try:
-            return b64decode(value, validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("must be a string in base64") from None
-
-    @model_validator(mode="after")
-    def _attributes(self) -> Self:
-        for name, value in (self.model_extra or {}).items():
-            if not _NAME.fullmatch(name):
-                raise ValueError("the names of attributes are of a-z and 0-9 only")
-            if value is not None and not isinstance(value, str | int | bool):
-                raise ValueError(f"the attribute {name} must be a string, a whole number or a bool")
-        if self.data is not None and self.data_base64 is not None:
-            raise ValueError("there may be data or data_base64, not both")
-        return self
-
-    def event(self, sender: str, data: JsonValue | bytes) -> Event:
-        """It, as we keep it."""
-        extensions = {
-            name: value for name, value in (self.model_extra or {}).items() if value is not None
-        }
-        return Event(
-            id=self.id,
-            source=self.source,
-            type=self.type,
-            sender=sender,
-            time=self.time.timestamp() if self.time else None,
-            subject=self.subject or "",
-            data=data,
-            extensions=extensions,
-        )
+MOST = 5_000
+"""Events that are taken of one body, at most."""
+MOST_ATTRIBUTES = 64
+LONGEST = 4_096
+"""Characters of an attribute that are kept."""
+_KNOWN = frozenset(
+    ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema")
+)
+_DATA = frozenset(("data", "data_base64"))
+_JSON = ("", "application/json", "text/json")
 
 
-_BATCH = TypeAdapter(list[_CloudEvent])
-
-
-def events(headers: Mapping[str, str], body: bytes, *, sender: str) -> list[Event]:
+def events(headers: Mapping[str, str], body: bytes, *, sender: str) -> Batch[Event]:
     """The events in a request; the names in `headers` are in lower case. Raises BadInput."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     # in HTTP they are percent-encoded where they are not plain ASCII
     attributes = {
         name.removeprefix("ce-"): unquote(value)
         for name, value in headers.items()
         if name.startswith("ce-")
     }
-    return read(kind, attributes, body, sender=sender)
+    return read(headers.get("content-type", ""), attributes, body, sender=sender)
 
 
-def read(kind: str, attributes: Mapping[str, str], body: bytes, *, sender: str) -> list[Event]:
-    """The events in a `body` of the content type `kind`; `attributes` are those that came beside
-    it, in binary mode. Raises BadInput."""
-    try:
-        if kind == BATCH:
-            several = _BATCH.validate_json(body)
-        elif kind == STRUCTURED:
-            several = [_CloudEvent.model_validate_json(body)]
-        elif "specversion" in attributes:
-            return [_binary(attributes, kind, body, sender)]
-        else:
-            raise BadInput(
-                "content-type", f"must be {STRUCTURED} or {BATCH}, unless ce-specversion is there"
-            )
-    except ValidationError as error:
-        raise BadInput.of(error) from None
-    return [
-        one.event(sender, one.data if one.data_base64 is None else one.data_base64)
-        for one in several
-    ]
+def read(
+    content_type: str, attributes: Mapping[str, str], body: bytes, *, sender: str
+) -> Batch[Event]:
+    """The events in a `body`; `attributes` are those that came beside it, in binary mode.
+
+    Raises BadInput if there is nothing in it that can be understood.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if "specversion" in attributes:
+        return Batch([_binary(attributes, content_type, body, sender)])
+    # whoever says only that it is JSON shows by the first letter what it is
+    if kind in _JSON:
+        kind = {b"[": BATCH, b"{": STRUCTURED}.get(_first(body), kind)
+    if kind == STRUCTURED:
+        found = parsed(body)
+        if not isinstance(found, Mapping):
+            raise BadInput("body", "must be an object")
+        return Batch([_structured(found, "", sender)])
+    if kind == BATCH:
+        found = parsed(body)
+        if not isinstance(found, list):
+            raise BadInput("body", "must be an array")
+        return _several(found, sender)
+    raise BadInput(
+        "content-type", f"must be {STRUCTURED} or {BATCH}, unless ce-specversion is there"
+    )
 
 
-def _binary(attributes: Mapping[str, str], kind: str, body: bytes, sender: str) -> Event:
+def _first(body: bytes) -> bytes:
+    return body[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+
+
+def _several(found: list[Any], sender: str) -> Batch[Event]:
+    batch: Batch[Event] = Batch()
+    for number, one in enumerate(found[:MOST]):
+        place = f"[{number}]"
+        try:
+            if not isinstance(one, Mapping):
+                raise BadInput(place, "must be an object")
+            batch.taken.append(_structured(one, f"{place}.", sender))
+        except BadInput as error:
+            batch.refused.append(error)
+    if len(found) > MOST:
+        batch.refused.append(
+            BadInput("body", f"there are {len(found)}, and {MOST} are taken at a time")
+        )
+    return batch
+
+
+def _structured(one: Mapping[str, Any], place: str, sender: str) -> Event:
+    data = one.get("data")
+    encoded = one.get("data_base64")
+    if encoded is not None:
+        if data is not None:
+            raise BadInput(f"{place}data", "there may be data or data_base64, not both")
+        try:
+            if not isinstance(encoded, str):
+                raise ValueError
+            data = b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raise BadInput(f"{place}data_base64", "must be a string in base64") from None
+    return _event(one, data, place, sender)
+
+
+def _binary(attributes: Mapping[str, str], content_type: str, body: bytes, sender: str) -> Event:
     for name in ("data", "data_base64"):
         if name in attributes:
             raise BadInput(f"ce-{name}", "the body is the data")
-    try:
-        one = _CloudEvent.model_validate(attributes)
-    except ValidationError as error:
-        raise BadInput.of(error, whole="headers", prefix="ce-") from None
-    return one.event(sender, _data(kind, body))
+    return _event(attributes, _data(content_type, body), "ce-", sender)
 
 
-def _data(kind: str, body: bytes) -> JsonValue | bytes:
+def _event(found: Mapping[str, Any], data: JsonValue | bytes, place: str, sender: str) -> Event:
+    version = written(found.get("specversion")).strip()
+    if version != "1" and not version.startswith("1."):
+        raise BadInput(f"{place}specversion", "must be 1.0")
+    extensions = {
+        name[:64]: value if isinstance(value, bool | int) else written(value)[:LONGEST]
+        for name, value in [*found.items()][:MOST_ATTRIBUTES]
+        if name not in _KNOWN | _DATA and value is not None
+    }
+    return Event(
+        id=_needed(found, "id", place),
+        source=_needed(found, "source", place),
+        type=_needed(found, "type", place),
+        sender=sender,
+        time=moment(found.get("time")),
+        subject=written(found.get("subject"))[:LONGEST],
+        data=data,
+        extensions=extensions,
+    )
+
+
+def _needed(found: Mapping[str, Any], name: str, place: str) -> str:
+    value = found.get(name)
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        raise BadInput(place + name, "must be there, as a string that is not empty")
+    return written(value)[:LONGEST]
+
+
+def _data(content_type: str, body: bytes) -> JsonValue | bytes:
+    """The data of the binary mode. Without a content type nothing is said of it: JSON if it is
+    that, or else text, or else bytes."""
     if not body:
         return None
-    if kind in ("", "application/json") or kind.endswith("+json"):
-        try:
-            value: JsonValue = from_json(body, allow_inf_nan=False)
-        except ValueError as error:
-            raise BadInput("body", f"must be JSON ({error})") from None
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in ("application/json", "text/json") or kind.endswith("+json"):
+        value: JsonValue = parsed(body)
         return value
-    if kind.startswith("text/"):
+    if kind == "":
+        try:
+            value = parsed(body)
+        except BadInput:
+            pass
+        else:
+            return value
         try:
             return body.decode()
         except UnicodeDecodeError:
-            raise BadInput("body", "must be text in UTF-8") from None
+            return body
+    if kind.startswith("text/"):
+        return decoded(body, charset_of(content_type))
     return body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +17,8 @@ class Phase(StrEnum):
     """What a check-in says of the work that it is about."""
 
     STARTED = "started"
+    NOTED = "noted"
+    """Something was said along the way: nothing of how it went."""
     DONE = "done"
     FAILED = "failed"
 
@@ -23,22 +26,30 @@ class Phase(StrEnum):
 PHASES = {
     "start": Phase.STARTED,
     "started": Phase.STARTED,
+    "log": Phase.NOTED,
     "ok": Phase.DONE,
     "done": Phase.DONE,
     "success": Phase.DONE,
+    "up": Phase.DONE,
     "fail": Phase.FAILED,
     "failed": Phase.FAILED,
+    "failure": Phase.FAILED,
+    "error": Phase.FAILED,
+    "down": Phase.FAILED,
 }
 """The words for a phase. An exit code does as well."""
+_NUMBER = re.compile(r"[-+]?[0-9]{1,40}")
 
 
 def phase_of(word: str, field: str) -> Phase:
-    """The phase that `word` means. Raises BadInput that names `field`."""
-    if word.isascii() and word.isdecimal() and len(word) < 4 and int(word) < 256:
+    """The phase that `word` means: any number but 0 is a failure. Raises BadInput that names
+    `field`."""
+    word = word.strip().lower()
+    if _NUMBER.fullmatch(word):
         return Phase.FAILED if int(word) else Phase.DONE
-    if word.lower() not in PHASES:
-        raise BadInput(field, f"must be one of {', '.join(PHASES)}, or an exit code (0 to 255)")
-    return PHASES[word.lower()]
+    if word not in PHASES:
+        raise BadInput(field, f"must be one of {', '.join(PHASES)}, or an exit code")
+    return PHASES[word]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,7 @@ class Pushed:
 
     Moments are in Unix seconds. While it is `firing`, `ends` says when it is over unless it is
     pushed again (None: not said); afterwards, when it ended. `sender` is the name of the token that
-    it came with.
+    it came with; `labels` are spelled as `Labels.of` takes them.
     """
 
     labels: Mapping[str, str]
@@ -97,8 +108,8 @@ class Keys:
 class Intake(Protocol):
     """Takes what comes in. Each method returns as soon as it is kept: the sender waits for it.
 
-    They raise refusals.BadInput for what cannot be taken as it is, and any other BatonError if it
-    cannot be taken for the moment: the sender is told to send it again.
+    They raise a BatonError if it cannot be taken for the moment: the sender is told to send it
+    again.
     """
 
     @property

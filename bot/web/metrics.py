@@ -95,6 +95,14 @@ class Metrics:
             ENDS,
             bot.teller.ended,
         )
+        refused = CounterMetricFamily(
+            "baton_refused",
+            "What others sent over HTTP or the bus and was refused, by sender and reason.",
+            labels=("sender", "reason"),
+        )
+        for labels, count in sorted(bot.refused.counts.items()):
+            refused.add_metric(labels, count)
+        yield refused
         if chat is not None:
             calls = CounterMetricFamily(
                 "baton_slack_calls",

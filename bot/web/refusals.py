@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import ValidationError
-
 from baton.errors import BatonError
 
 
@@ -14,6 +12,8 @@ class Refusal(BatonError):
     """{reason}"""
 
     status: ClassVar[int] = 400
+    kind: ClassVar[str] = "invalid"
+    """The reason, as metrics have it."""
     permanent = True
 
     @property
@@ -28,22 +28,18 @@ class BadInput(Refusal):
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(field=field, reason=reason.rstrip("."))
 
-    @classmethod
-    def of(cls, error: ValidationError, whole: str = "body", prefix: str = "") -> BadInput:
-        """The first thing that is wrong, by its place in `whole`: `alerts[2].labels.job`, with
-        `prefix` before it. What was sent is not repeated."""
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ""
-        for part in first["loc"]:
-            place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else part
-        reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        return cls(prefix + place if place else whole, reason[:1].lower() + reason[1:])
+    @property
+    def field(self) -> str:
+        """Where it is, as the sender knows it: `alerts[2].labels`."""
+        return str(self.facts["field"])
 
 
 class NoKey(Refusal):
-    """No token that is known here was sent, as `Authorization: Bearer TOKEN` or `?token=TOKEN`."""
+    """No token that is known here was sent, as `Authorization: Bearer TOKEN`, as `?token=TOKEN` or
+    as the password of basic authentication."""
 
     status = 401
+    kind = "unknown_token"
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -51,10 +47,19 @@ class NoKey(Refusal):
         return {"WWW-Authenticate": "Bearer"}
 
 
+class NotSigned(Refusal):
+    """The path names no sender that is known here, or the body is not signed with its token (the
+    secret of the webhook)."""
+
+    status = 401
+    kind = "unknown_token"
+
+
 class NoSuchCheckIn(Refusal):
     """There is no check-in with this token."""
 
     status = 401
+    kind = "unknown_token"
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -66,6 +71,7 @@ class TooSlow(Refusal):
     """The body did not come within {seconds} s."""
 
     status = 408
+    kind = "too_slow"
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -77,12 +83,14 @@ class TooLarge(Refusal):
     """The body may have {most} bytes at most."""
 
     status = 413
+    kind = "too_large"
 
 
 class TooMany(Refusal):
     """Too many requests with this token. Send the next one in {seconds} s."""
 
     status = 429
+    kind = "too_many"
     permanent = False
 
     @property
@@ -95,6 +103,7 @@ class NotNow(Refusal):
     """It cannot be taken for the moment. Send it again."""
 
     status = 503
+    kind = "unavailable"
     permanent = False
 
     @property

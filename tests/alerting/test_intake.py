@@ -12,9 +12,11 @@ from pydantic import SecretStr
 from alerts import AlertContent
 from bot.alerting.intake import EVENT_LASTS, Reception
 from bot.bot import Bot
+from bot.findings import Finding
 from bot.store import Store
 from bot.web.app import build
 from bot.web.entrance import Entrance
+from bot.web.refused import LASTS
 from bot.web.vitals import Watch
 from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage, away
@@ -43,7 +45,7 @@ async def made(world: Watchers) -> Bot:
 async def client(made: Bot) -> AsyncIterator[httpx.AsyncClient]:
     assert made.keeper is not None
     reception = Reception(made.keeper, {"prometheus": SecretStr("p-secret")})
-    transport = httpx.ASGITransport(build(Watch(made), Entrance(reception)))
+    transport = httpx.ASGITransport(build(Watch(made), Entrance(reception, made.refused)))
     headers = {"Authorization": "Bearer p-secret"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://bot", headers=headers
@@ -122,11 +124,54 @@ async def test_without_the_database_the_sender_is_told_to_come_again(
     assert answer.status_code == 503
 
 
-async def test_labels_that_will_not_do_are_named(client: httpx.AsyncClient) -> None:
-    """400, with the field."""
-    answer = await client.post("/alerts", content=webhook("firing", host="x" * 300))
-    assert answer.status_code == 400
-    assert answer.json()["field"] == "alerts[0].labels"
+async def test_odd_labels_lose_nobody(
+    stage: Stage, world: Watchers, made: Bot, client: httpx.AsyncClient
+) -> None:
+    """A label that is too long or has a dot in its name is spelled otherwise; the alert beside it,
+    which is critical, is told."""
+    odd = json.loads(webhook("firing", host="db-1", digest="x" * 300, **{"service.name": "a"}))
+    odd["alerts"] += json.loads(webhook("firing", host="db-2"))["alerts"]
+    await push(client, json.dumps(odd))
+    await world.round(made)
+    assert made.keeper is not None
+    assert made.keeper.engine is not None
+    firing = made.keeper.engine.firing()
+    assert [one.labels.get("host") for one in firing] == ["db-1", "db-2"]
+    assert firing[0].labels.get("service_name") == "a"
+
+
+async def test_what_is_refused_is_said_in_the_channel(
+    stage: Stage, world: Watchers, made: Bot, client: httpx.AsyncClient
+) -> None:
+    """Once, with the sender's name, how much, and why; it ends by itself."""
+    body = json.dumps([{"labels": {}}, {"labels": {"alertname": "DiskFull"}, "status": "maybe"}])
+    for _ in range(3):
+        assert (await client.post("/alerts", content=body)).status_code == 400
+    await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.firing())
+    await world.pass_time(made, WAIT)
+    await until(says(stage.front, "firing"))
+    (message,) = alerts_in(stage.front)
+    assert isinstance(message.content, AlertContent)
+    assert message.content.title == "refused sender=prometheus"
+    assert "refused since" in message.content.rows[0][2]
+    assert "[0].labels: at least one label" in message.content.rows[0][2]
+    await world.pass_time(made, LASTS + 1)
+    await until(says(stage.front, "resolved"))
+
+
+async def test_what_was_found_is_not_lost_with_the_bot(
+    stage: Stage, world: Watchers, made: Bot
+) -> None:
+    """The latest words of a finding are in the database once the bot has stopped."""
+    for number in range(5):
+        made.found(Finding("impostor", f"seen {number} times", {"host": "web-1"}))
+    await made.stop()
+    second = await world.bot()
+    await world.round(second)
+    assert second.keeper is not None
+    assert second.keeper.engine is not None
+    (episode,) = second.keeper.engine.firing()
+    assert (episode.labels.title(), episode.text) == ("impostor web-1", "seen 4 times")
 
 
 async def test_a_late_check_in_is_an_alert(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -10,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.channel import Envelope
-from bot.alerting.letters import LARGEST, Letter, letter
+from bot.alerting.letters import letter
 from bot.web.events import BATCH, STRUCTURED
 from bot.web.intake import CheckIn, Event, Phase
+from bot.web.reading import LARGEST
 from bot.web.refusals import BadInput
 
 NOW = 1_800_000_000.0
@@ -27,9 +30,14 @@ EVENT: dict[str, Any] = {
 AS_KEPT = Event("e1", "/backup", "backup.failed", "bus", None, "db-1", {"summary": "no space"})
 
 
-def read(key: str, body: Any, kind: str = "", **headers: str) -> Letter:
+def read(key: str, body: Any, kind: str = "", **headers: str) -> CheckIn | list[Event]:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return letter(key, Envelope(content, content_type=kind, headers=headers), NOW)
+    found = letter(key, Envelope(content, content_type=kind, headers=headers), NOW)
+    if isinstance(found, CheckIn):
+        return found
+    if found.refused:
+        raise found.refused[0]
+    return found.taken
 
 
 @pytest.mark.parametrize(
@@ -97,6 +105,36 @@ def test_what_will_not_do_is_named(key: str, body: Any, reason: str) -> None:
     with pytest.raises(BadInput) as caught:
         read(key, body)
     assert reason in str(caught.value)
+
+
+def test_binary_without_a_content_type() -> None:
+    """As the SDK sends bytes: nothing is said of them, so they need not be JSON."""
+    headers = {"ce-specversion": "1.0", "ce-id": "e1", "ce-source": "/x", "ce-type": "y"}
+    for body, data in (
+        (b'{"a": 1}', {"a": 1}),
+        (b"disk full", "disk full"),
+        (b"\xff\0", b"\xff\0"),
+    ):
+        (event,) = read("alert.x", body, "", **headers)  # type: ignore[misc]
+        assert isinstance(event, Event)
+        assert event.data == data
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"compression": "application/x-gzip", "content-encoding": "utf-8"},
+        {"content-encoding": "zlib"},
+    ],
+)
+def test_what_is_compressed(headers: dict[str, str]) -> None:
+    """As kombu does it, or as AMQP has a property for it: what it says is shown, not its bytes."""
+    body = zlib.compress(b"12 GB") if "zlib" in headers.values() else gzip.compress(b"12 GB")
+    assert read("checkin.backup", body, **headers) == CheckIn("backup", Phase.DONE, NOW, "12 GB")
+    event = zlib.compress(json.dumps(EVENT).encode())
+    assert read("alert.x", event, STRUCTURED, **headers) == [AS_KEPT]
+    told = read("checkin.backup", b"\x28\xb5\x2f", **{"content-encoding": "zstd"})
+    assert told == CheckIn("backup", Phase.DONE, NOW, "3 bytes that cannot be read")
 
 
 @given(

@@ -11,11 +11,13 @@ import pytest
 from baton.errors import BatonError
 from baton.memory import MemoryBus, MemoryChannel
 from bot.bot import Bot
+from bot.findings import Finding
 from bot.store import Store
 from bot.web.app import build
 from bot.web.door import Pace
 from bot.web.entrance import CHECKINS, PUSHES, Entrance
 from bot.web.intake import CheckIn, Event, Keys, Pushed
+from bot.web.refused import Refused
 from bot.web.server import Patient, Web
 from bot.web.vitals import Chat, Watch
 from tests.bot.conftest import database as database
@@ -57,6 +59,16 @@ class FakeIntake:
             raise self.fails
 
 
+class Findings:
+    """Records what it is told."""
+
+    def __init__(self) -> None:
+        self.found_so_far: list[Finding] = []
+
+    def found(self, finding: Finding) -> None:
+        self.found_so_far.append(finding)
+
+
 class Away(BatonError):
     """The database at 10.0.0.7 is away: {reason}."""
 
@@ -64,7 +76,16 @@ class Away(BatonError):
 class Site:
     """The app, where it is, and what is behind it."""
 
-    def __init__(self, web: Web, client: httpx.AsyncClient, intake: FakeIntake, bot: Bot) -> None:
+    def __init__(
+        self,
+        web: Web,
+        client: httpx.AsyncClient,
+        intake: FakeIntake,
+        bot: Bot,
+        findings: list[Finding],
+    ) -> None:
+        self.refused = bot.refused
+        self.findings = findings
         self.web = web
         self.client = client
         self.intake = intake
@@ -105,8 +126,11 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             stack.push_async_callback(bot.stop)
             intake = FakeIntake()
             more = {} if monotonic is None else {"monotonic": monotonic}
+            findings = Findings()
+            bot.refused = Refused(findings, clock=lambda: NOW)
             entrance = Entrance(
                 intake,
+                bot.refused,
                 checkins=checkins,
                 pushes=pushes,
                 body_within=body_within,
@@ -118,7 +142,7 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             stack.push_async_callback(web.stop)
             client = httpx.AsyncClient(base_url=web.url, trust_env=False, timeout=60)
             await stack.enter_async_context(client)
-            return Site(web, client, intake, bot)
+            return Site(web, client, intake, bot, findings.found_so_far)
 
         yield open_site
 

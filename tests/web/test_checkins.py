@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+
 import pytest
 
 from bot.web.door import Pace
+from bot.web.entrance import MOST_TEXT
 from bot.web.intake import CheckIn, Keys, Phase
+from tests.support.wait import until
 from tests.web.conftest import NOW, Away, Opened, Site
 
 
@@ -25,6 +30,16 @@ async def test_any_of_three_methods(site: Site, method: str) -> None:
         ("/checkin/b-token/fail", Phase.FAILED),
         ("/checkin/b-token/0", Phase.DONE),
         ("/checkin/b-token/137", Phase.FAILED),
+        ("/checkin/b-token/256", Phase.FAILED),
+        ("/checkin/b-token/-1", Phase.FAILED),
+        ("/checkin/b-token/3221225477", Phase.FAILED),
+        ("/checkin/b-token/000", Phase.DONE),
+        ("/checkin/b-token/error", Phase.FAILED),
+        ("/checkin/b-token/log", Phase.NOTED),
+        ("/checkin/b-token/", Phase.DONE),
+        ("/checkin/b-token/fail/", Phase.FAILED),
+        ("/checkin/b-token?status=up&msg=OK&ping=", Phase.DONE),
+        ("/checkin/b-token?status=down&msg=no+route&ping=12", Phase.FAILED),
         ("/checkin/b-token?status=fail", Phase.FAILED),
         ("/checkin/b-token?status=OK", Phase.DONE),
         ("/checkin/b-token?status=", Phase.DONE),
@@ -40,8 +55,8 @@ async def test_phases(site: Site, path: str, phase: Phase) -> None:
     ("path", "field"),
     [
         ("/checkin/b-token/done-ish", "phase"),
-        ("/checkin/b-token/256", "phase"),
         ("/checkin/b-token/٣", "phase"),
+        ("/checkin/b-token/1.5", "phase"),
         ("/checkin/b-token?status=nope", "status"),
     ],
 )
@@ -52,6 +67,8 @@ async def test_a_phase_that_is_none(site: Site, path: str, field: str) -> None:
     assert answer.json()["field"] == field
     assert "exit code" in answer.json()["error"]
     assert site.intake.checkins == []
+    assert site.refused.counts == {("checkin/backup", "invalid"): 1}
+    assert [finding.about for finding in site.findings] == [{"sender": "checkin/backup"}]
 
 
 async def test_the_end_of_the_body_is_kept(site: Site) -> None:
@@ -62,6 +79,62 @@ async def test_the_end_of_the_body_is_kept(site: Site) -> None:
     assert checkin.name == "reports"
     assert len(checkin.text) < 10_001
     assert checkin.text.endswith("x� disk full")
+
+
+async def test_the_message_of_a_push_monitor(site: Site) -> None:
+    """As Uptime Kuma's push URLs have it; what the body says counts more."""
+    await site.client.get("/checkin/b-token?status=down&msg=no+route&ping=")
+    await site.client.post("/checkin/b-token/fail?msg=x", content=b"disk full")
+    assert [checkin.text for checkin in site.intake.checkins] == ["no route", "disk full"]
+
+
+async def test_a_body_of_any_size_is_a_sign_of_life(site: Site) -> None:
+    """However much the work has to say: its end is kept, and it counts."""
+    body = b"x" * 3_000_000 + b" disk full"
+    answer = await site.client.post("/checkin/b-token/fail", content=body)
+    assert answer.status_code == 200
+    (checkin,) = site.intake.checkins
+    assert (checkin.phase, len(checkin.text)) == (Phase.FAILED, MOST_TEXT)
+    assert checkin.text.endswith("disk full")
+
+
+async def test_a_body_that_does_not_come_whole_is_a_sign_of_life(opened: Opened) -> None:
+    """Who knows the token and says how it went has been heard, though they stop in the middle."""
+    site = await opened(body_within=0.1)
+    for hangs_up in (False, True):
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.web.port)
+        head = "POST /checkin/b-token/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+        writer.write(head.encode() + b"disk")
+        if hangs_up:
+            writer.write_eof()
+        else:
+            async with asyncio.timeout(60):
+                assert b"200" in await reader.readline()
+        count = hangs_up + 1
+        await until(lambda count=count: len(site.intake.checkins) == count)  # type: ignore[misc]
+        writer.close()
+        await writer.wait_closed()
+    assert {(one.phase, one.text) for one in site.intake.checkins} == {(Phase.FAILED, "disk")}
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "text"),
+    [
+        ("Platte voll: größer".encode("latin-1"), {"Content-Type": "text/plain; charset=latin-1"},
+         "Platte voll: größer"),
+        (gzip.compress(b"disk full"), {"Content-Encoding": "gzip"}, "disk full"),
+        (b"\x28\xb5", {"Content-Encoding": "zstd"},
+         "2 bytes that cannot be read (content-encoding: zstd)"),
+        (b"a\x1b]0;title\x07b\nc", {}, "ab\nc"),
+    ],
+)  # fmt: skip
+async def test_whatever_the_bytes(
+    site: Site, content: bytes, headers: dict[str, str], text: str
+) -> None:
+    """What was sent is shown as text where it can be, and never as it came to a terminal."""
+    answer = await site.client.post("/checkin/b-token", content=content, headers=headers)
+    assert answer.status_code == 200
+    assert [checkin.text for checkin in site.intake.checkins] == [text]
 
 
 @pytest.mark.parametrize("path", ["/checkin/wrong", "/checkin/am-token", "/checkin/%ff%00"])

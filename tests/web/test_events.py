@@ -71,6 +71,11 @@ async def test_a_batch(site: Site) -> None:
         ("text/plain; charset=utf-8", "blåbär".encode(), "blåbär"),
         ("application/octet-stream", b"\0\xff", b"\0\xff"),
         ("application/json", b"", None),
+        ("", b"\0\xff", b"\0\xff"),
+        ("", b"disk full", "disk full"),
+        ("", b'{"a": 1}', {"a": 1}),
+        ("text/plain; charset=latin-1", b"gr\xfcn", "grün"),
+        ("text/plain", b"\xff", "\ufffd"),
     ],
 )
 async def test_binary(site: Site, kind: str, body: bytes, data: Any) -> None:
@@ -91,27 +96,19 @@ async def test_binary(site: Site, kind: str, body: bytes, data: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "body", "headers", "field"),
     [
-        ("application/json", EVENT, {}, "content-type"),
+        ("text/csv", EVENT, {}, "content-type"),
+        ("application/json", b"7", {}, "content-type"),
         (STRUCTURED, b"{", {}, "body"),
         (STRUCTURED, [EVENT], {}, "body"),
         (STRUCTURED, {**EVENT, "specversion": "0.3"}, {}, "specversion"),
         (STRUCTURED, {**EVENT, "id": ""}, {}, "id"),
-        (STRUCTURED, {**EVENT, "time": "noon"}, {}, "time"),
-        (STRUCTURED, {**EVENT, "data_base64": "AP8="}, {}, "body"),
+        (STRUCTURED, {**EVENT, "data_base64": "AP8="}, {}, "data"),
         (STRUCTURED, {**EVENT, "data": None, "data_base64": "%"}, {}, "data_base64"),
-        (STRUCTURED, {**EVENT, "Bad_Name": "x"}, {}, "body"),
-        (STRUCTURED, {**EVENT, "inner": {"a": 1}}, {}, "body"),
-        (BATCH, [EVENT, {**EVENT, "type": 7}], {}, "[1].type"),
+        (BATCH, [{**EVENT, "type": None}, 7], {}, "[0].type"),
         ("application/json", b"{}", {"ce-specversion": "1.0", "ce-id": "1"}, "ce-source"),
         (
             "application/json",
             b"{nope",
-            {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "x", "ce-type": "y"},
-            "body",
-        ),
-        (
-            "text/plain",
-            b"\xff",
             {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "x", "ce-type": "y"},
             "body",
         ),
@@ -132,7 +129,34 @@ async def test_binary(site: Site, kind: str, body: bytes, data: Any) -> None:
 async def test_bad_input(
     site: Site, kind: str, body: Any, headers: dict[str, str], field: str
 ) -> None:
-    """400 names the attribute, or the header that it came in; nothing of a batch is taken."""
+    """400 names the attribute, or the header that it came in, if there is nothing to be taken."""
     status, answer = await told(site, kind, body, **headers)
     assert (status, answer["field"]) == (400, field)
     assert site.intake.events == []
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8"])
+async def test_structured_as_plain_json(site: Site, kind: str) -> None:
+    """As it is taken on the bus: the body shows what it is."""
+    assert await told(site, kind, EVENT) == (200, {"taken": 1})
+    assert await told(site, kind, [EVENT, EVENT]) == (200, {"taken": 2})
+    assert site.intake.events == [AS_KEPT] * 3
+
+
+async def test_what_is_odd_does_not_matter(site: Site) -> None:
+    """A time that cannot be read, names and values that the standard does not allow, numbers."""
+    odd = {"time": "noon", "Bad_Name": "x", "inner": {"a": 1}, "id": 7, "subject": None}
+    assert await told(site, STRUCTURED, {**EVENT, **odd}) == (200, {"taken": 1})
+    (event,) = site.intake.events
+    assert (event.id, event.time, event.subject) == ("7", None, "")
+    assert event.extensions["inner"] == '{"a": 1}'
+
+
+async def test_one_bad_event_costs_the_others_nothing(site: Site) -> None:
+    """Those that can be understood are taken; the answer and people are told of the others."""
+    status, answer = await told(site, BATCH, [EVENT, {}, {**EVENT, "id": ""}])
+    assert (status, answer["taken"], answer["refused"]) == (200, 1, 2)
+    assert [one["field"] for one in answer["reasons"]] == ["[1].specversion", "[2].id"]
+    assert site.intake.events == [AS_KEPT]
+    assert site.refused.counts == {("alertmanager", "invalid"): 2}
+    assert len(site.findings) == 1

@@ -1,0 +1,88 @@
+"""What Baton itself finds wrong, on its way to the engine of alerts.
+
+It goes through the database, as what others tell does, for the bot that finds it need not lead. The
+first time at once, then the latest words once every AGAIN seconds at most: a flood of the same
+costs a row a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import structlog
+
+from alerts import Labels, Sample
+from alerts.labels import ALERTNAME, spelled
+from bot.alerting.asks import seen
+from bot.alerting.keeper import Keeper
+from bot.findings import Finding
+from bot.store.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+AGAIN = 60.0
+"""Seconds between two times that the same finding is written down."""
+MOST = 100
+"""Different findings that are under way at a time: more are in the log only."""
+SAID = 500
+"""Characters of a text that are shown."""
+
+
+class Found:
+    """Takes findings, and has `keeper` make alerts of them. Keeps bot.findings.Findings."""
+
+    def __init__(self, keeper: Keeper, *, again: float = AGAIN) -> None:
+        self._keeper = keeper
+        self._again = again
+        self._latest: dict[str, Sample] = {}
+        self._telling: dict[str, asyncio.Task[None]] = {}
+
+    def found(self, finding: Finding) -> None:
+        """Keeps Findings.found."""
+        at = self._keeper.now()
+        labels = Labels.of(spelled({**finding.about, ALERTNAME: finding.name}))
+        which = labels.fingerprint
+        if which not in self._telling and len(self._telling) >= MOST:
+            log.warning("a finding is in no alert: there are too many", alert=finding.name)
+            return
+        self._latest[which] = Sample(
+            labels,
+            True,
+            at,
+            finding.text[:SAID],
+            finding.severity,
+            source=f"baton/{finding.name}",
+            told=True,
+            ends=at + finding.lasts,
+        )
+        if which not in self._telling:
+            task = asyncio.create_task(self._tell(which), name=f"finding {finding.name}")
+            self._telling[which] = task
+
+    async def close(self) -> None:
+        """Write down what is not written yet, if the database takes it."""
+        for task in self._telling.values():
+            task.cancel()
+        if self._telling:
+            await asyncio.wait(self._telling.values())
+        self._telling.clear()
+        if self._latest:
+            with contextlib.suppress(DatabaseUnavailable):
+                await self._keeper.want(seen([*self._latest.values()], self._keeper.now()))
+            self._latest.clear()
+
+    async def _tell(self, which: str) -> None:
+        """Write it down as long as it is found."""
+        try:
+            while (sample := self._latest.get(which)) is not None:
+                try:
+                    await self._keeper.want(seen([sample], self._keeper.now()))
+                except DatabaseUnavailable as error:
+                    log.warning("a finding waits for the database", error=str(error))
+                else:
+                    if self._latest.get(which) is sample:
+                        del self._latest[which]
+                await asyncio.sleep(self._again)
+        finally:
+            self._telling.pop(which, None)

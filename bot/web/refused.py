@@ -1,0 +1,93 @@
+"""What is refused at the door is not lost in silence: it is logged, counted, and said once."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from baton.printable import printable
+from bot.findings import Finding, Findings, Unheard
+from bot.posts import Bucket
+from bot.web.refusals import Refusal
+
+log = structlog.get_logger(__name__)
+
+LASTS = 900.0
+"""Seconds after the last refusal at which the alert about a sender ends."""
+NOBODY = "unknown"
+"""The sender in the metric, where no token says who it is."""
+SAID = 300
+"""Characters of a reason that are repeated."""
+LOGGED = (0.2, 20.0)
+"""Lines a second about one sender, and at once."""
+
+
+@dataclass(slots=True)
+class _Spell:
+    """Refusals of one sender that follow each other. Moments are in Unix seconds."""
+
+    began: float
+    last: float
+    count: int = 0
+
+
+class Refused:
+    """Keeps count. `findings` has people told, once for each sender that has something refused."""
+
+    def __init__(
+        self,
+        findings: Findings | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """How much was refused, by sender and reason."""
+        self._findings = findings or Unheard()
+        self._clock = clock
+        self._monotonic = monotonic
+        self._spells: dict[str, _Spell] = {}
+        self._lines: dict[str, Bucket] = {}
+        self._unlogged: Counter[str] = Counter()
+
+    def count(self, sender: str, refusal: Refusal) -> None:
+        """Only count it: it is logged elsewhere, and people can do nothing about it."""
+        self.counts[sender, refusal.kind] += 1
+
+    def add(self, sender: str, refusals: Sequence[Refusal]) -> None:
+        """All this, which `sender` sent together, was refused. `sender` is a name that our own
+        settings have."""
+        if not refusals:
+            return
+        for refusal in refusals:
+            self.counts[sender, refusal.kind] += 1
+        reason = printable(str(refusals[0])[:SAID])
+        self._log(sender, len(refusals), reason)
+        now = self._clock()
+        spell = self._spells.get(sender)
+        if spell is None or not 0 <= now - spell.last < LASTS:
+            spell = self._spells[sender] = _Spell(now, now)
+        spell.last = now
+        spell.count += len(refusals)
+        since = f"{datetime.fromtimestamp(spell.began, UTC):%H:%M} UTC"
+        text = (
+            f"{spell.count} refused since {since}, last: {reason} Fix what {sender} sends: what was"
+            " refused is lost."
+        )
+        self._findings.found(Finding("refused", text, {"sender": sender}, lasts=LASTS))
+
+    def _log(self, sender: str, count: int, reason: str) -> None:
+        now = self._monotonic()
+        rate, burst = LOGGED
+        lines = self._lines.setdefault(sender, Bucket.full(rate, burst, now))
+        if lines.wait(now) > 0:
+            self._unlogged[sender] += count
+            return
+        lines.take(now)
+        more = self._unlogged.pop(sender, 0)
+        log.warning("refused", sender=sender, count=count, not_logged=more, reason=reason)
