@@ -26,10 +26,10 @@ from bench.peers.agent import Touch, TouchConsumer
 from bot.desk import Desk
 from bot.house import HOUSE
 from bot.jobs import Place
-from bot.policy import Policy
 from bot.roster import Roster
 from bot.store import Store
 from commands.ping import extension as ping_extension
+from tests.support.policy import OPEN
 
 ANN = Person(id="U_ANN", name="ann")
 WHAT = {"ask": "asking", "hear": "hearing", "look": "looking around"}
@@ -58,7 +58,7 @@ class Bench:
             facts = Facts(host=host, environment="prod", apps=("shop",))
             self._roster.hear(Heartbeat(source=host, facts=facts, interval=3600))
         commands = Commands([Extension(Touch, TouchConsumer), ping_extension, *HOUSE])
-        policy = Policy((), {})
+        policy = OPEN
         self._desk = Desk(store, commands, policy, self._roster, wake=lambda job: None)
 
     async def ask(self, words: str = "touch prod --host web-0.example.net") -> str:

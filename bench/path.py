@@ -30,10 +30,10 @@ from bot.desk import Desk
 from bot.hearing import Hearing
 from bot.house import HOUSE
 from bot.jobs import Place
-from bot.policy import Policy
 from bot.roster import Roster
 from bot.sending import Sender
 from bot.store import Store
+from tests.support.policy import OPEN
 from tests.support.wait import until
 
 IN_FLIGHT = 100
@@ -84,7 +84,7 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             sending = asyncio.create_task(sender.run())
             stack.callback(sending.cancel)
             commands = Commands([Extension(Touch, TouchConsumer), *HOUSE])
-            desk = Desk(store, commands, Policy((), {}), roster, wake=lambda job: sender.wake())
+            desk = Desk(store, commands, OPEN, roster, wake=lambda job: sender.wake())
             await until(lambda: any(one.facts.host == fqdn for one in roster.servers()), 20)
 
             async def ask() -> None:

@@ -20,7 +20,6 @@ from bench import harness
 from bench.harness import Options, median, ms, percentile
 from bot.desk import Desk
 from bot.jobs import AuditEntry, Place
-from bot.policy import Policy
 from bot.roster import Roster
 from bot.schedules.deciding import planned
 from bot.schedules.reading import Timing
@@ -29,6 +28,7 @@ from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule
 from bot.store import Store, claiming
 from bot.timekeeping import Timekeeper
+from tests.support.policy import OPEN
 from tests.support.wait import until
 
 ANN = Person(id="U_ANN", name="ann")
@@ -48,7 +48,7 @@ class Bench:
         facts = Facts(host="web-1", environment="prod", apps=("shop",))
         roster.hear(Heartbeat(facts=facts, interval=15.0))
         commands = Commands(list(installed().values()))
-        self.desk = Desk(store, commands, Policy(), roster, wake=self._began)
+        self.desk = Desk(store, commands, OPEN, roster, wake=self._began)
         self.keeper = Timekeeper(self.desk)
 
     def _began(self, job: str) -> None:

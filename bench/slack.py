@@ -100,8 +100,10 @@ async def baton(options: Options, url: str) -> Figure:
             "BATON_LOG_LEVEL": "error",
             "BATON_WEB_ENABLED": "false",
         }
+        config = place / "baton.toml"
+        config.write_text("[environments.prod]\nopen = true\n")
         async with server_known(url):
-            return await measure(options, (harness.BATON, "bot"), env)
+            return await measure(options, (harness.BATON, "bot", "--config", str(config)), env)
 
 
 async def main(options: Options) -> None:

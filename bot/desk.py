@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
 from baton.command import Command, Reach
-from baton.errors import BatonError, UsageError
+from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.messages import Person, now
 from baton.words import without_stop
 from bot.asking import Ask, plan
+from bot.authorizer import Authorizer, Groups, once
 from bot.front import Reply
 from bot.house import HouseCommand, help_text
 from bot.jobs import AuditEntry, Job, NewJob, Place
 from bot.people import Directory
-from bot.policy import Asked, Policy, asked_by
+from bot.policy import Asked, Policy, Refusal, asked_by
 from bot.right_of_way import RightOfWay
 from bot.roster import Roster
 from bot.store import Store
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-Groups = Callable[[], Awaitable[frozenset[str]]]
-"""The groups of the one who asks, looked up only when a rule needs them."""
+__all__ = ["Desk", "Groups"]
 
 
 class Desk:
@@ -57,7 +57,8 @@ class Desk:
         self.store = store
         self.commands = commands
         self.roster = roster
-        self._policy = policy
+        self.rights = Authorizer(policy)
+        """Who may ask and read what."""
         self._wake = wake
         self._source = source
         self._clock = clock
@@ -83,8 +84,12 @@ class Desk:
         ask.
         """
         with self.way.taken():
-            ask = Ask(text, asker, place, key, self._clock())
+            ask, groups = Ask(text, asker, place, key, self._clock()), once(groups)
             try:
+                stranger = self.rights.policy.stranger(asker)
+                if stranger is not None:
+                    await self._kept(ask, stranger.verdict, stranger.text)
+                    return Reply(stranger.text, ok=False)
                 return await self._understood(ask, groups)
             except UsageError as error:
                 await self._kept(ask, "unusable", error.problem)
@@ -146,13 +151,14 @@ class Desk:
             return Reply(answer=answer)
         new, where, refusal = await self.weighed(command, ask, groups)
         if new is None:
-            await self._kept(ask, "refused", refusal or "", environment=where)
-            return Reply(refusal or "", ok=False)
+            assert refusal is not None
+            await self._kept(ask, refusal.verdict, refusal.text, environment=where)
+            return Reply(refusal.text, ok=False)
         return await self._begun(new, ask)
 
     async def weighed(
         self, command: Command, ask: Ask, groups: Groups
-    ) -> tuple[NewJob | None, str, str | None]:
+    ) -> tuple[NewJob | None, str, Refusal | None]:
         """The job that `command` makes; where; and why it may not be asked: then there is no job.
 
         Raises UsageError if no known server is meant.
@@ -162,9 +168,10 @@ class Desk:
         new = None if named else plan(command, ask, self.roster.servers(), self._source)
         where = named or (new.job.environment if new else "")
         refusal = await self.refusal(asked_by(command, where.split(", ")), ask.asker, groups)
-        if refusal is not None:
+        if refusal is not None and set(where.split(", ")) <= self.environments():
             return None, where, refusal
-        return new or plan(command, ask, self.roster.servers(), self._source), where, None
+        new = new or plan(command, ask, self.roster.servers(), self._source)
+        return (new, where, None) if refusal is None else (None, where, refusal)
 
     async def _begun(self, new: NewJob, ask: Ask) -> Reply:
         entry = self.entry(ask, "allowed", job=new.job.id, environment=new.job.environment)
@@ -172,16 +179,25 @@ class Desk:
         self._wake(job.id)
         return Reply(job=job.id)
 
-    async def refusal(self, asked: Sequence[Asked], asker: Person, groups: Groups) -> str | None:
+    async def refusal(
+        self, asked: Sequence[Asked], asker: Person, groups: Groups
+    ) -> Refusal | None:
         """Why `asker` may not ask `asked`; None if they may."""
-        refusal = self._policy.refusal(asked, asker.id)
-        if refusal is None or not self._policy.needs_groups():
-            return refusal
-        try:
-            known = await groups()
-        except BatonError as error:
-            return f"{refusal} (Your user groups could not be looked up: {error})"
-        return self._policy.refusal(asked, asker.id, known)
+        return await self.rights.refusal(asked, asker, groups)
+
+    def asked_by(self, job: Job, shown: str = "") -> tuple[Asked, ...]:
+        """What `job` asked for, called `shown` in a refusal."""
+        known = self.commands.get(job.command)
+        changes = known is None or known.command.changes
+        return tuple(
+            Asked(job.command, each, job.app, changes, shown)
+            for each in sorted(job.environment.split(", "))
+        )
+
+    def environments(self) -> set[str]:
+        """Every environment that is known: heard of, or named in the settings."""
+        heard = {seen.facts.environment for seen in self.roster.servers()}
+        return heard | set(self.rights.policy.environments)
 
     async def audit(self, ask: Ask, verdict: str, reason: str = "", job: Job | None = None) -> None:
         """Keep `ask` for those who look later. Raises DatabaseUnavailable."""

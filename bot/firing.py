@@ -19,7 +19,7 @@ from bot.jobs import AuditEntry, Job, NewJob
 from bot.people import Profile
 from bot.schedules.board import day_job, day_of, notice_job
 from bot.schedules.deciding import Step, begun, not_begun, paused
-from bot.schedules.schedule import Schedule
+from bot.schedules.schedule import Schedule, Verdict
 from bot.store.claiming import Change
 
 log = structlog.get_logger(__name__)
@@ -70,9 +70,10 @@ async def fired(
         entry = desk.entry(ask, "unusable", error.problem)
         return Fired(changed(step, now, nominal, audit=(entry,)), step, error.problem)
     if refusal is not None:
-        step = not_begun(schedule, nominal, "refused", refusal, now)
-        entry = desk.entry(ask, "refused", refusal, environment=where)
-        return Fired(changed(step, now, nominal, audit=(entry,)), step, refusal)
+        verdict: Verdict = "refused" if refusal.verdict == "refused" else "failed"
+        step = not_begun(schedule, nominal, verdict, refusal.text, now)
+        entry = desk.entry(ask, refusal.verdict, refusal.text, environment=where)
+        return Fired(changed(step, now, nominal, audit=(entry,)), step, refusal.text)
     assert new is not None
     quiet = schedule.timing.rules.quiet and asker is None
     new = replace(new, job=replace(new.job, under=day_of(schedule, nominal), hidden=quiet))

@@ -17,7 +17,6 @@ from baton.words import did_you_mean
 from bot.asking import Ask
 from bot.front import Reply
 from bot.jobs import AuditEntry, Job, RunRecord, all_ended
-from bot.policy import Asked
 
 if TYPE_CHECKING:
     from bot.desk import Desk, Groups
@@ -76,11 +75,12 @@ class Cancel(HouseCommand):
         asker."""
         job, runs = await _found(desk, self.job)
         if ask.asker.id != job.asked_by.id:
-            asked = [Asked(job.command, each, job.app) for each in job.environment.split(", ")]
-            refusal = await desk.refusal(asked, ask.asker, groups)
+            refusal = await desk.refusal(
+                desk.asked_by(job, f"/cancel {job.id[:6]}"), ask.asker, groups
+            )
             if refusal is not None:
-                await desk.audit(ask, "refused", refusal, job)
-                return Reply(refusal, ok=False, job=job.id)
+                await desk.audit(ask, refusal.verdict, refusal.text, job)
+                return Reply(refusal.text, ok=False, job=job.id)
         await desk.audit(ask, "allowed", job=job)
         if job.closed is not None or all_ended(runs):
             return Reply(f"{job.title} has ended already: nothing runs.", job=job.id)

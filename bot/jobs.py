@@ -170,7 +170,8 @@ class AuditEntry:
     place: Place
     words: str
     verdict: str
-    """`allowed`, `refused`, `answered` or `unusable`."""
+    """`allowed`, `refused`, `undecided` (it could not be known), `answered`, `unusable`, or
+    `limited` (too many requests)."""
     reason: str = ""
     job: str = ""
     environment: str = ""

@@ -1,59 +1,130 @@
-"""Who may ask what, where. Pure: decided here, before anything is sent, and nowhere else.
+"""Who may ask and read what, where. Pure: decided here, before anything is sent or shown.
 
-An environment that is marked protected, or that some rule names, is governed: in it, only what a
-rule allows may be asked. Any other environment is open to everybody.
+Closed by default:
+
+- What changes servers needs a rule, except in an environment that is `open`.
+- What only looks is free, except in an environment that is `protected`: there it needs a rule too.
+- A rule gives a right and takes none away. `*` and user groups mean members of the workspace;
+  guests and people of other organisations may do only what a rule allows to their own user id.
+- What was asked may be read by the one who asked, in a protected environment by those who may ask
+  for the same too; of a private channel only in that channel. Others need a rule for reading it.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from baton.command import Command, Reach
+from baton.messages import Person
 from baton.settings import Table
+from bot.jobs import Place
+
+EVERYBODY = "*"
+_USER = re.compile(r"[UW][A-Z0-9_]+")
+"""Slack's ids of people."""
+_ID = re.compile(r"[UWS][A-Z0-9_]+")
+"""Slack's ids of people and of user groups: no handle is written like that."""
+PRIVATE = ("", "privategroup", "directmessage")
+"""What Slack calls the channels whose name it does not tell."""
+_GROUP_TALK = "mpdm-"
+
+
+def _who(text: str) -> str:
+    """A user id, a group without its `@`, or `*`."""
+    name = text.strip().removeprefix("@")
+    if text.strip() == EVERYBODY:
+        return EVERYBODY
+    if not name or re.search(r"[\s*?\[\]@]", name):
+        raise ValueError(
+            "user ids (U0123ABCD), user groups by handle (@oncall) or id (S0123ABCD), or * alone"
+        )
+    return name if _ID.fullmatch(name) or not text.strip().startswith("@") else name.lower()
+
+
+Who = Annotated[str, AfterValidator(_who)]
 
 
 class Rule(Table):
     """`[[allow]]`: the people `who` may ask `commands`, in `environments`, for `apps`.
 
-    `who` holds user ids, and user groups by id or by handle (`@oncall`); the others hold shell
-    patterns, and `*` stands for everybody or everything.
+    `who` holds user ids, and user groups by handle (`@oncall`) or by id; `*` stands for every
+    member. The others hold shell patterns, and `*` stands for everything.
     """
 
-    who: tuple[str, ...] = Field(min_length=1)
+    who: tuple[Who, ...] = Field(min_length=1)
     commands: tuple[str, ...] = ("*",)
     environments: tuple[str, ...] = ("*",)
     apps: tuple[str, ...] = ("*",)
 
-    def covers(self, person: str, groups: frozenset[str], asked: Asked) -> bool:
+    def covers(self, person: Person, groups: frozenset[str], asked: Asked) -> bool:
         """Whether it allows `person`, who is in `groups`, to ask `asked`."""
         return (
             _matches(self.environments, asked.environment)
             and _matches(self.commands, asked.command)
             # what changes a whole server is more than a rule for some apps allows
             and (_matches(self.apps, asked.app or "") or not (asked.app or asked.changes))
-            and any(who == "*" or who == person or who in groups for who in self.who)
+            and self._names(person, groups)
         )
+
+    def _names(self, person: Person, groups: frozenset[str]) -> bool:
+        if person.standing != "member":
+            return person.id != EVERYBODY and person.id in self.who
+        return any(who in (EVERYBODY, person.id) or who in groups for who in self.who)
 
 
 class EnvironmentTable(Table):
-    """`[environments.NAME]`. `ask` tells people whom to ask for a rule."""
+    """`[environments.NAME]`. `open`: members may change it without a rule. `protected`: looking at
+    it needs a rule too. `ask` tells people whom to ask for a rule."""
 
+    open: bool = False
     protected: bool = False
     ask: str = ""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> EnvironmentTable:
+        if self.open and self.protected:
+            raise ValueError("open = true or protected = true, not both")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a rule looks at."""
+    """What a rule looks at. `shown` is how it is called in a refusal."""
 
     command: str
     environment: str
     app: str | None = None
     changes: bool = True
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something that was asked, which others may want to read: as what it was `asked`, by whom and
+    where."""
+
+    asked: tuple[Asked, ...]
+    owner: Person
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why somebody may not do something. `verdict` is `refused`, or `undecided` if it cannot be
+    known now."""
+
+    text: str
+    verdict: str = "refused"
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def asked_by(command: Command, environments: Collection[str] = ()) -> tuple[Asked, ...]:
@@ -66,6 +137,11 @@ def asked_by(command: Command, environments: Collection[str] = ()) -> tuple[Aske
     return tuple(Asked(command.name, each, target.app, command.changes) for each in sorted(where))
 
 
+def is_private(place: Place) -> bool:
+    """Whether only some may look into the channel, or nobody told its name."""
+    return place.name in PRIVATE or place.name.startswith(_GROUP_TALK)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The rules of one configuration."""
@@ -73,44 +149,113 @@ class Policy:
     rules: Sequence[Rule] = ()
     environments: Mapping[str, EnvironmentTable] = field(default_factory=dict)
 
-    def needs_groups(self) -> bool:
-        """Whether some rule can only be decided when a person's groups are known."""
-        return any(who.startswith(("@", "S")) for rule in self.rules for who in rule.who)
+    def stranger(self, person: Person) -> Refusal | None:
+        """Why `person` may do and read nothing at all; None if they may do something."""
+        named = any(person.id in rule.who for rule in self.rules) and person.id != EVERYBODY
+        if person.standing == "member" or named:
+            return None
+        whose = "a guest" if person.standing == "guest" else "of another organization"
+        return Refusal(
+            f"Not allowed: you are {whose}, and no rule in baton.toml names your user ID "
+            f"({json.dumps(person.id)[1:-1]})."
+        )
+
+    def allows(self, asked: Asked, person: Person, groups: frozenset[str] = frozenset()) -> bool:
+        """Whether `person` may."""
+        if person.standing == "member" and self._free(asked):
+            return True
+        return self._ruled(asked, person, groups)
 
     def refusal(
-        self, asked: Sequence[Asked], person: str, groups: frozenset[str] = frozenset()
-    ) -> str | None:
+        self, asked: Sequence[Asked], person: Person, groups: frozenset[str] = frozenset()
+    ) -> Refusal | None:
         """Why `person` may not ask all of `asked`; None if they may.
 
         The text names the rule that is missing and whom to ask for it.
         """
+        stranger = self.stranger(person)
+        if stranger is not None:
+            return stranger
         for each in asked:
-            if not self._governed(each.environment):
-                continue
-            if not any(rule.covers(person, groups, each) for rule in self.rules):
+            if not self.allows(each, person, groups):
                 return self._missing(each, person)
         return None
 
-    def _governed(self, environment: str) -> bool:
+    def hidden(
+        self,
+        kept: Kept,
+        by: str,
+        reader: Person,
+        here: Place,
+        groups: frozenset[str] = frozenset(),
+    ) -> Refusal | None:
+        """Why `reader`, who asks `here` by the command `by`, may not read `kept`; None if they
+        may."""
+        stranger = self.stranger(reader)
+        if stranger is not None:
+            return stranger
+        if (kept.owner.id, kept.place.front) == (reader.id, here.front):
+            return None
+        beside = (here.front, here.channel) == (kept.place.front, kept.place.channel)
+        if is_private(kept.place) and not beside:
+            for each in kept.asked:
+                read = _reading(each, by)
+                if not self._ruled(read, reader, groups):
+                    return self._missing(read, reader, "It was asked in a private channel.")
+            if not kept.asked:
+                return Refusal(f"Not allowed: /{by}. It was asked in a private channel.")
+        for each in kept.asked:
+            read = _reading(each, by)
+            if not (self.allows(read, reader, groups) or self._ruled(each, reader, groups)):
+                return self._missing(read, reader)
+        return None
+
+    def with_every_group(self) -> frozenset[str]:
+        """What rules name that may be a group: who is in all of them may the most."""
+        named = {who for rule in self.rules for who in rule.who}
+        return frozenset(who for who in named - {EVERYBODY} if not _USER.fullmatch(who))
+
+    def protects(self, environment: str) -> bool:
+        """Whether looking at it needs a rule too."""
         table = self.environments.get(environment)
-        return (table is not None and table.protected) or any(
-            _matches(rule.environments, environment) for rule in self.rules
+        return table is not None and table.protected
+
+    def _free(self, asked: Asked) -> bool:
+        """Whether every member may, without a rule."""
+        table = self.environments.get(asked.environment)
+        if table is None:
+            return not asked.changes
+        return not table.protected and (table.open or not asked.changes)
+
+    def _ruled(self, asked: Asked, person: Person, groups: frozenset[str]) -> bool:
+        return any(rule.covers(person, groups, asked) for rule in self.rules)
+
+    def _missing(self, asked: Asked, person: Person, why: str = "") -> Refusal:
+        parts = {"who": person.id, "commands": asked.command, "environments": asked.environment}
+        if asked.app:
+            parts["apps"] = asked.app
+        rule = ", ".join(f"{key} = [{json.dumps(value)}]" for key, value in parts.items())
+        what = asked.shown or f"/{asked.command} {asked.app or ''}".strip()
+        return Refusal(
+            f"Not allowed: {what} in {asked.environment}. {why or self._why(asked, person)} "
+            f"Required rule: [[allow]] {rule}. Ask {self.whom(asked.environment)}."
         )
 
-    def _missing(self, asked: Asked, person: str) -> str:
-        rule = (
-            f'[[allow]] who = ["{person}"], commands = ["{asked.command}"], '
-            f'environments = ["{asked.environment}"]'
-        )
-        if asked.app:
-            rule += f', apps = ["{asked.app}"]'
-        table = self.environments.get(asked.environment)
-        whom = table.ask if table and table.ask else "whoever keeps baton.toml"
-        what = f"{asked.command} {asked.app or ''}".strip()
-        return (
-            f"You may not {what} in {asked.environment}: no rule allows it. "
-            f"The missing rule is: {rule}. Ask {whom}."
-        )
+    def _why(self, asked: Asked, person: Person) -> str:
+        if person.standing != "member":
+            return "A guest or somebody of another organization needs a rule for everything."
+        if asked.changes:
+            return "What changes servers needs a rule in baton.toml."
+        return f"{asked.environment} is protected: looking at it needs a rule in baton.toml."
+
+    def whom(self, environment: str) -> str:
+        """Whom to ask for a rule there."""
+        table = self.environments.get(environment)
+        return table.ask if table and table.ask else "whoever maintains baton.toml"
+
+
+def _reading(asked: Asked, by: str) -> Asked:
+    return Asked(by, asked.environment, asked.app, changes=False)
 
 
 def _matches(patterns: Sequence[str], text: str) -> bool:

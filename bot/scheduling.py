@@ -21,7 +21,7 @@ from bot.firing import fired, jobs_of, named, profile_of, schedulable
 from bot.front import Reply
 from bot.house import HOUSE as OTHERS
 from bot.house import HouseCommand
-from bot.policy import asked_by
+from bot.policy import Refusal, asked_by
 from bot.schedules.deciding import paused, planned, resumed
 from bot.schedules.reading import Reading, begins, readings
 from bot.schedules.scanner import unreadable
@@ -97,7 +97,7 @@ class _Visit:
             raise UsageError(problem)
         return schedule
 
-    async def refusal(self, schedule: Schedule) -> str | None:
+    async def refusal(self, schedule: Schedule) -> Refusal | None:
         """Why the one who asks may not change `schedule`: its owner may, and who may ask for what
         it asks."""
         if self.ask.asker.id == schedule.owner.id:
@@ -118,8 +118,8 @@ class _Visit:
             schedule = await self.found(words, what)
             refusal = await self.refusal(schedule)
             if refusal is not None:
-                await self.desk.audit(self.ask, "refused", refusal)
-                return None, Reply(refusal, ok=False)
+                await self.desk.audit(self.ask, refusal.verdict, refusal.text)
+                return None, Reply(refusal.text, ok=False)
             after = turn(schedule, await self.desk.store.schedules.now())
             change = Change(after, audit=(self.desk.entry(self.ask, "allowed"),))
             (done,) = await self.desk.store.schedules.commit([change])
@@ -135,10 +135,10 @@ async def _new(visit: _Visit, words: Sequence[str]) -> Reply:
     now = await desk.store.schedules.now()
     reading = _read(desk, words, now, zone or "UTC")
     command = schedulable(desk, joined(reading.command))
-    new, where, refusal = await desk.weighed(command, ask, visit.groups)
-    if new is None:
-        await desk.audit(ask, "refused", refusal or "")
-        return Reply(refusal or "", ok=False)
+    _, where, refusal = await desk.weighed(command, ask, visit.groups)
+    if refusal is not None:
+        await desk.audit(ask, refusal.verdict, refusal.text)
+        return Reply(refusal.text, ok=False)
     schedule = planned(
         Schedule(
             id=new_id(),
@@ -259,7 +259,7 @@ async def _run(visit: _Visit, words: Sequence[str]) -> Reply:
         made = await fired(desk, schedule, now, now, asker=ask.asker, groups=visit.groups)
         if made.reply:
             # nothing of the schedule is changed by who may not run it
-            await desk.audit(ask, "refused", made.reply)
+            await desk.audit(ask, made.change.audit[0].verdict, made.reply)
             return Reply(made.reply, ok=False)
         (done,) = await desk.store.schedules.commit([made.change])
         if done:

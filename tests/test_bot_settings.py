@@ -15,6 +15,7 @@ from baton.extensions import installed
 from baton.server import Server
 from baton.service import set_up_consumers
 from baton.settings import AGENT_VARIABLES, AgentSettings, load
+from bot.policy import EnvironmentTable
 from bot.settings import SLACK_API, complete, load_bot
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -30,8 +31,8 @@ def test_example_of_the_bot() -> None:
     """examples/baton.toml loads, and shows the defaults that it claims to show."""
     settings = load_bot(EXAMPLES / "baton.toml", {})
     assert settings.bus.urls == ["amqp://baton:baton@localhost:5672/"]
-    assert settings.environments["prod"].protected
-    assert [rule.commands for rule in settings.allow] == [("ping",), ("deploy",)]
+    assert settings.environments["prod"] == EnvironmentTable(ask="#operations")
+    assert [rule.commands for rule in settings.allow] == [("deploy",), ("alerts", "log")]
     assert settings.bot == load_bot(None, {}).bot
 
 

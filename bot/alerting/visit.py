@@ -53,8 +53,11 @@ class Visit:
         kept."""
         asked = [Asked("alerts", each) for each in sorted(set(environments) - {""})]
         refusal = await self.desk.refusal(asked, self.ask.asker, self.groups)
-        await self.desk.audit(self.ask, "refused" if refusal else "allowed", refusal or "")
-        return None if refusal is None else Reply(refusal, ok=False)
+        if refusal is None:
+            await self.desk.audit(self.ask, "allowed")
+            return None
+        await self.desk.audit(self.ask, refusal.verdict, refusal.text)
+        return Reply(refusal.text, ok=False)
 
     async def wanted(self, wish: Wish, environments: Sequence[str], text: str) -> Reply:
         """Have it done, if they may in each of these environments."""

@@ -21,7 +21,7 @@ from bot.bot import Bot
 from bot.demo.app import REFS, make_repository
 from bot.demo.breaking import demo_command
 from bot.demo.servers import ENVIRONMENT, NAMES, Servers
-from bot.policy import Policy
+from bot.policy import EnvironmentTable, Policy
 from bot.scheduling import HOUSE
 from bot.store import Store
 from bot.terminal.chat import Chat
@@ -83,7 +83,8 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             stack.push_async_callback(channel.close)
             servers = Servers(folder, BUS, repository, commands)
             known = Commands([*commands.values(), *HOUSE, ALERTS, demo_command(servers)])
-            bot = Bot(store, channel, known, Policy())
+            policy = Policy(environments={ENVIRONMENT: EnvironmentTable(open=True)})
+            bot = Bot(store, channel, known, policy)
             front = TerminalFront()
             bot.show_in(front)
             bot.desk.people[front.name] = Sitting()

@@ -21,7 +21,7 @@ from baton.messages import Heartbeat, Pong, State, Update
 from baton.server import baton_version
 from bot.web.vitals import Vitals, Watch
 
-VERDICTS = ("allowed", "refused", "answered", "unusable")
+VERDICTS = ("allowed", "refused", "undecided", "answered", "unusable", "limited")
 HEARD = (Update.type, Pong.type, Heartbeat.type)
 ENDS = tuple(state.value for state in State if state.final)
 

@@ -14,11 +14,11 @@ from structlog.testing import capture_logs
 from baton.channel import Link
 from baton.memory import MemoryBus, MemoryChannel
 from bot.bot import Bot
-from bot.policy import Policy
 from bot.store import Store
 from tests.alerting.world import SILENT, WAIT, Clock, none_waits, quick, says, settings
 from tests.bot.fake_front import FakeFront
 from tests.bot.world import COMMANDS, Agent, Doom, Doomed, Lives
+from tests.support.policy import OPEN
 from tests.support.wait import until
 
 AT_ONCE = 8
@@ -50,7 +50,7 @@ class Life:
         doomed.ledger = Doomed(self.store.ledger, doom)
         doomed.servers = Doomed(self.store.servers, doom)
         front: Any = Doomed(self._front, doom, "post", "edit", "find")
-        self.bot = Bot(self.store, self.channel, COMMANDS, Policy(), lease=1.0)
+        self.bot = Bot(self.store, self.channel, COMMANDS, OPEN, lease=1.0)
         self.bot.show_in(front)
         keeper = self.bot.alert(settings(), front=self._front.name, steady=self._clock.steady)
         with self._lives.of(self):

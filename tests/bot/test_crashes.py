@@ -20,7 +20,6 @@ from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Pong, Request, State, now
 from bot.bot import Bot
 from bot.jobs import Place
-from bot.policy import Policy
 from bot.store import Store
 from bot.view import Sight, wanted
 from tests.bot.build import ANN
@@ -35,6 +34,7 @@ from tests.bot.world import (
     beat,
     no_groups,
 )
+from tests.support.policy import OPEN
 from tests.support.wait import until
 
 HOSTS = ("web-1", "web-2")
@@ -73,7 +73,7 @@ class Life:
         doomed.leases = Doomed(self.store.leases, self.doom)
         channel: Any = DoomedChannel(self.channel, self.doom)
         front: Any = Doomed(self._front, self.doom, "post", "edit", "find")
-        self.bot = Bot(self.store, channel, COMMANDS, Policy(), lease=0.3)
+        self.bot = Bot(self.store, channel, COMMANDS, OPEN, lease=0.3)
         self.bot.show_in(front)
         with self._lives.of(self):
             await self.bot.start()

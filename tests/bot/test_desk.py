@@ -14,10 +14,17 @@ from bot.roster import Roster
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS, update
 from tests.bot.world import COMMANDS, away, beat, no_groups
+from tests.support.policy import OPEN
 
 BEN = Person(id="U_BEN", name="ben")
-SHUT = Policy(environments={"prod": EnvironmentTable(protected=True, ask="#ops")})
-ONLY_ANN = Policy([Rule(who=("U_ANN",), environments=("prod",))])
+SHUT = Policy(
+    environments={
+        "prod": EnvironmentTable(protected=True, ask="#ops"),
+        "staging": EnvironmentTable(open=True),
+    }
+)
+STAGING = {"staging": EnvironmentTable(open=True)}
+ONLY_ANN = Policy([Rule(who=("U_ANN",), environments=("prod",))], STAGING)
 
 
 class Counter:
@@ -29,7 +36,7 @@ class Counter:
         roster = Roster()
         for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
             roster.hear(beat(host, environment))
-        self.desk = Desk(store, COMMANDS, policy or Policy(), roster, wake=self.woken.append)
+        self.desk = Desk(store, COMMANDS, policy or OPEN, roster, wake=self.woken.append)
         self.keys = 0
 
     async def ask(
@@ -206,7 +213,7 @@ async def test_without_the_database_what_needs_none_is_still_answered(store: Sto
     counter = Counter(store, SHUT)
     with away(store):
         assert "is missing" in (await counter.ask("ship shop")).text
-        assert "no rule allows it" in (await counter.ask("ship shop prod")).text
+        assert "Not allowed: /ship shop in prod." in (await counter.ask("ship shop prod")).text
         assert (await counter.ask("servers")).ok
         assert "/ship APP ENVIRONMENT" in (await counter.ask("help")).text
 
@@ -217,7 +224,7 @@ async def test_groups_are_looked_up_only_when_they_decide(store: Store) -> None:
 
     async def oncall() -> frozenset[str]:
         calls.append("groups")
-        return frozenset({"@oncall"})
+        return frozenset({"oncall", "S0NC4LL"})
 
     rules = [Rule(who=("@oncall", "U_ANN"), environments=("prod",))]
     counter = Counter(store, Policy(rules))
@@ -225,12 +232,13 @@ async def test_groups_are_looked_up_only_when_they_decide(store: Store) -> None:
     assert calls == []
     assert (await counter.ask("ship shop prod", BEN, groups=oncall)).ok
     assert calls == ["groups"]
-    assert not (await Counter(store, ONLY_ANN).ask("hail prod", BEN, groups=oncall)).ok
+    assert not (await Counter(store, ONLY_ANN).ask("ship shop prod", BEN, groups=oncall)).ok
     assert calls == ["groups"]
 
 
 async def test_groups_that_cannot_be_looked_up_refuse_and_say_so(store: Store) -> None:
-    """What is not known is not allowed; the reason is told."""
+    """What is not known is not allowed, and said to be so: no rule is said to be missing, and the
+    audit has a verdict of its own. A rule of another command or environment changes nothing."""
 
     async def broken() -> frozenset[str]:
         raise FrontError(front="Slack", reason="no route")
@@ -238,8 +246,14 @@ async def test_groups_that_cannot_be_looked_up_refuse_and_say_so(store: Store) -
     rules = [Rule(who=("@oncall",), environments=("prod",))]
     reply = await Counter(store, Policy(rules)).ask("ship shop prod", groups=broken)
     assert not reply.ok
-    assert "The missing rule is" in reply.text
-    assert "could not be looked up: Slack did not take the message: no route" in reply.text
+    assert reply.text.startswith("It cannot be known now whether you are allowed to do this")
+    assert "Try again in a minute." in reply.text
+    assert "no route" in reply.text
+    assert "rule:" not in reply.text
+    assert (await Counter(store).audit()).verdict == "undecided"
+    rules = [Rule(who=("@oncall",), environments=("staging",))]
+    reply = await Counter(store, Policy(rules)).ask("ship shop prod", groups=broken)
+    assert "Required rule" in reply.text
 
 
 async def test_the_asker_and_whoever_might_have_asked_may_cancel(store: Store) -> None:

@@ -3,43 +3,85 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from baton.command import Command
 from baton.fields import Host
-from bot.policy import Asked, EnvironmentTable, Policy, Rule, asked_by
+from baton.messages import Person
+from bot.jobs import Place
+from bot.policy import Asked, EnvironmentTable, Kept, Policy, Rule, asked_by
 from tests.bot.build import Hail, Ship
 
 SHIP = Ship(app="shop", environment="prod")
+HAIL = Hail(environment="prod")
+ANN, BEN = Person(id="U_ANN"), Person(id="U_BEN")
+GUEST = Person(id="U_GUEST", standing="guest")
+OUTSIDE = Person(id="U_FAR", standing="outside")
+OPEN = {"prod": EnvironmentTable(open=True)}
+PROTECTED = {"prod": EnvironmentTable(protected=True, ask="#ops")}
+OPS, SECRET = Place("slack", "C_OPS", name="ops"), Place("slack", "C_S", name="privategroup")
 
 
-def may(policy: Policy, person: str, command: Command = SHIP, *groups: str) -> bool:
+def may(policy: Policy, person: Person, command: Command = SHIP, *groups: str) -> bool:
     return policy.refusal(asked_by(command), person, frozenset(groups)) is None
 
 
-def test_an_environment_that_nobody_governs_is_open() -> None:
-    """Without rules and without protection everybody may."""
-    assert may(Policy(), "U_ANN")
+def reads(
+    policy: Policy,
+    reader: Person,
+    command: Command = SHIP,
+    *groups: str,
+    at: Place = OPS,
+    here: Place = OPS,
+) -> bool:
+    """Whether `reader`, here, may read ann's job that was asked at a place."""
+    kept = Kept(asked_by(command), ANN, at)
+    return policy.hidden(kept, "log", reader, here, frozenset(groups)) is None
 
 
-def test_a_protected_environment_without_a_rule_is_shut() -> None:
-    """Nobody may, and the refusal names the missing rule and whom to ask."""
-    policy = Policy(environments={"prod": EnvironmentTable(protected=True, ask="#ops")})
-    refusal = policy.refusal(asked_by(SHIP), "U_ANN")
+def test_what_changes_servers_needs_a_rule_in_every_environment() -> None:
+    """Without rules nobody changes anything; what only looks is free to members."""
+    assert not may(Policy(), ANN)
+    assert may(Policy(), ANN, HAIL)
+    assert may(Policy([Rule(who=("U_ANN",))]), ANN)
+
+
+def test_an_open_environment_needs_none() -> None:
+    """`open = true` lets every member change that environment, and no other."""
+    assert may(Policy(environments=OPEN), ANN)
+    assert not may(Policy(environments=OPEN), ANN, Ship(app="shop", environment="staging"))
+
+
+def test_a_protected_environment_is_not_even_looked_at_without_a_rule() -> None:
+    """The refusal names the missing rule and whom to ask."""
+    policy = Policy(environments=PROTECTED)
+    refusal = policy.refusal(asked_by(SHIP), ANN)
     assert refusal is not None
-    assert (
-        'who = ["U_ANN"], commands = ["ship"], environments = ["prod"], apps = ["shop"]' in refusal
+    assert refusal.text == (
+        "Not allowed: /ship shop in prod. What changes servers needs a rule in baton.toml. "
+        'Required rule: [[allow]] who = ["U_ANN"], commands = ["ship"], environments = ["prod"], '
+        'apps = ["shop"]. Ask #ops.'
     )
-    assert "Ask #ops" in refusal
-    assert may(policy, "U_ANN", Ship(app="shop", environment="staging"))
+    assert not may(policy, ANN, HAIL)
+    assert may(policy, ANN, Hail(environment="staging"))
 
 
-def test_a_rule_governs_the_environments_that_it_names() -> None:
-    """Naming an environment in a rule closes it for those the rule does not name."""
-    policy = Policy([Rule(who=("U_ANN",), environments=("prod",))])
-    assert may(policy, "U_ANN")
-    assert not may(policy, "U_BEN")
-    assert may(policy, "U_BEN", Ship(app="shop", environment="staging"))
+def test_open_and_protected_contradict() -> None:
+    """Both at once is refused when the file is read."""
+    with pytest.raises(ValidationError, match="not both"):
+        EnvironmentTable(open=True, protected=True)
+
+
+@pytest.mark.parametrize(
+    "rule", [{"commands": ("hail",), "environments": ("*",)}, {"environments": ("prod",)}]
+)
+def test_a_rule_takes_nothing_away(rule: dict[str, tuple[str, ...]]) -> None:
+    """What somebody may without a rule they may with one for others too."""
+    policy = Policy([Rule(who=("U_ANN",), **rule)], OPEN)
+    assert may(policy, BEN)
+    assert may(policy, BEN, HAIL)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +90,11 @@ def test_a_rule_governs_the_environments_that_it_names() -> None:
         ({"who": ["U_ANN"]}, True),
         ({"who": ["*"]}, True),
         ({"who": ["@oncall"]}, True),
+        ({"who": ["@OnCall"]}, True),
+        ({"who": ["oncall"]}, True),
         ({"who": ["S0NC4LL"]}, True),
+        ({"who": ["@S0NC4LL"]}, True),
+        ({"who": ["s0nc4ll"]}, False),
         ({"who": ["U_BEN", "@dev"]}, False),
         ({"who": ["U_ANN"], "commands": ["hail"]}, False),
         ({"who": ["U_ANN"], "commands": ["h*", "ship"]}, True),
@@ -61,21 +107,17 @@ def test_a_rule_governs_the_environments_that_it_names() -> None:
 def test_rules_match_by_person_group_command_environment_and_app(
     rule: dict[str, object], allowed: bool
 ) -> None:
-    """Each part of a rule must match; patterns are the shell's."""
-    policy = Policy([Rule.model_validate(rule)], {"prod": EnvironmentTable(protected=True)})
-    assert may(policy, "U_ANN", SHIP, "@oncall", "S0NC4LL") is allowed
+    """Each part of a rule must match; patterns are the shell's; groups are named by their handle,
+    with or without the @, as Slack writes it, or by their id."""
+    policy = Policy([Rule.model_validate(rule)], PROTECTED)
+    assert may(policy, ANN, SHIP, "oncall", "S0NC4LL") is allowed
 
 
-def test_a_rule_for_apps_covers_commands_without_one() -> None:
-    """A rule narrowed to an app says nothing against a command that has no app."""
-    policy = Policy([Rule(who=("U_ANN",), apps=("shop",))])
-    assert may(policy, "U_ANN", Hail(environment="prod"))
-
-
-def test_groups_are_needed_only_when_a_rule_names_one() -> None:
-    """Looking groups up costs a call: it is not made for nothing."""
-    assert not Policy([Rule(who=("U_ANN", "*"))]).needs_groups()
-    assert Policy([Rule(who=("@oncall",))]).needs_groups()
+@pytest.mark.parametrize("who", ["", "@", "@*", "U*", "on call", "@@oncall", "[ab]"])
+def test_who_is_no_pattern(who: str) -> None:
+    """What can name nobody, or seems to name everybody, is refused when it is read."""
+    with pytest.raises(ValidationError, match="user ids"):
+        Rule(who=(who,))
 
 
 def test_a_rule_for_nobody_is_a_mistake() -> None:
@@ -84,17 +126,41 @@ def test_a_rule_for_nobody_is_a_mistake() -> None:
         Rule(who=())
 
 
+@pytest.mark.parametrize("person", [GUEST, OUTSIDE])
+def test_others_than_members_need_a_rule_that_names_them(person: Person) -> None:
+    """Not `*`, no group and no open environment is for them; their own id is, and only for what
+    the rule says."""
+    policy = Policy([Rule(who=("*",)), Rule(who=("@oncall",))], OPEN)
+    assert not may(policy, person, SHIP, "oncall")
+    assert not may(policy, person, HAIL, "oncall")
+    assert not reads(policy, person, SHIP, "oncall")
+    stranger = policy.stranger(person)
+    assert stranger is not None
+    assert f"no rule in baton.toml names your user ID ({person.id})" in stranger.text
+    policy = Policy([Rule(who=(person.id,), commands=("hail",))], OPEN)
+    assert policy.stranger(person) is None
+    assert may(policy, person, HAIL)
+    assert not may(policy, person, SHIP)
+    assert not may(Policy([Rule(who=("*",))]), Person(id="*", standing="outside"))
+
+
+def test_a_rule_for_apps_covers_commands_without_one() -> None:
+    """A rule narrowed to an app says nothing against a command that has no app."""
+    policy = Policy([Rule(who=("U_ANN",), apps=("shop",))], PROTECTED)
+    assert may(policy, ANN, HAIL)
+
+
 def test_a_rule_for_apps_does_not_let_a_whole_server_be_changed() -> None:
     """What changes a server and names no app is more than a rule narrowed to apps allows."""
     policy = Policy([Rule(who=("U_ANN",), apps=("shop",))])
     asked = [Asked("reboot", "prod")]
-    assert policy.refusal(asked, "U_ANN") is not None
-    assert Policy([Rule(who=("U_ANN",))]).refusal(asked, "U_ANN") is None
+    assert policy.refusal(asked, ANN) is not None
+    assert Policy([Rule(who=("U_ANN",))]).refusal(asked, ANN) is None
 
 
 def test_a_command_without_an_environment_is_judged_by_those_of_its_servers() -> None:
-    """Leaving the environment out is no way into a protected one."""
-    policy = Policy(environments={"prod": EnvironmentTable(protected=True)})
+    """Leaving the environment out is no way into one that is not open."""
+    policy = Policy(environments={"staging": EnvironmentTable(open=True)})
 
     class Reboot(Command):
         """Start a server anew."""
@@ -103,5 +169,82 @@ def test_a_command_without_an_environment_is_judged_by_those_of_its_servers() ->
         host: Host
 
     command = Reboot(host="web-1")
-    assert policy.refusal(asked_by(command, {"staging"}), "U_ANN") is None
-    assert policy.refusal(asked_by(command, {"staging", "prod"}), "U_ANN") is not None
+    assert policy.refusal(asked_by(command, {"staging"}), ANN) is None
+    assert policy.refusal(asked_by(command, {"staging", "prod"}), ANN) is not None
+
+
+def test_a_job_of_a_protected_environment_is_read_by_whom_a_rule_lets() -> None:
+    """By its asker, by who may ask for the same, by who may `log`; elsewhere by every member."""
+    policy = Policy(
+        [
+            Rule(who=("@deployers",), commands=("ship",)),
+            Rule(who=("@readers",), commands=("log",)),
+            Rule(who=("U_DAN",), commands=("ship",), apps=("billing",)),
+        ],
+        PROTECTED,
+    )
+    assert reads(policy, ANN)
+    assert not reads(policy, BEN)
+    assert not reads(policy, Person(id="U_DAN"))
+    assert reads(policy, BEN, SHIP, "deployers")
+    assert reads(policy, BEN, SHIP, "readers")
+    assert reads(policy, BEN, Ship(app="shop", environment="staging"))
+
+
+@pytest.mark.parametrize("name", ["", "privategroup", "directmessage", "mpdm-ann--ben-1"])
+def test_a_job_of_a_private_channel_is_read_there_only(name: str) -> None:
+    """However open its environment: by its asker, in the same channel, or by a rule for reading
+    it. A rule for asking the same, and a channel that nobody named, open nothing."""
+    secret = Place("slack", "C_SECRET", name=name)
+    policy = Policy([Rule(who=("U_BEN",), commands=("ship",))], OPEN)
+    assert not reads(policy, BEN, at=secret)
+    assert reads(policy, BEN, at=secret, here=secret)
+    assert reads(policy, ANN, at=secret)
+    assert reads(Policy([Rule(who=("U_BEN",), commands=("log",))], OPEN), BEN, at=secret)
+    assert not reads(Policy(environments=PROTECTED), BEN, at=secret, here=secret)
+
+
+WHO = st.sampled_from(["*", "U_ANN", "U_BEN", "@oncall", "S0DEV", "U_FAR"])
+NAMES = st.sampled_from(["prod", "staging", "test", "*", "p*"])
+RULES = st.builds(
+    Rule,
+    who=st.lists(WHO, min_size=1, max_size=3).map(tuple),
+    commands=st.lists(st.sampled_from(["ship", "hail", "log", "*"]), max_size=2).map(tuple),
+    environments=st.lists(NAMES, max_size=2).map(tuple),
+    apps=st.lists(st.sampled_from(["shop", "*"]), max_size=1).map(tuple),
+)
+TABLES = st.sampled_from(
+    [EnvironmentTable(), EnvironmentTable(open=True), EnvironmentTable(protected=True)]
+)
+PEOPLE = st.builds(
+    Person,
+    id=st.sampled_from(["U_ANN", "U_BEN", "U_FAR", "U_NEW"]),
+    standing=st.sampled_from(["member", "guest", "outside"]),
+)
+
+
+@given(
+    rules=st.lists(RULES, max_size=4),
+    tables=st.dictionaries(st.sampled_from(["prod", "staging"]), TABLES),
+    person=PEOPLE,
+    groups=st.frozensets(st.sampled_from(["oncall", "S0DEV", "dev"])),
+    environment=st.sampled_from(["prod", "staging", "test"]),
+)
+def test_nobody_changes_a_server_without_a_rule_that_names_them(
+    rules: list[Rule],
+    tables: dict[str, EnvironmentTable],
+    person: Person,
+    groups: frozenset[str],
+    environment: str,
+) -> None:
+    """Whatever the rules, the groups and the standing: outside of open environments some rule
+    names a member, one of their groups or everybody; anybody else is named by their id, always."""
+    policy = Policy(rules, tables)
+    command = Ship(app="shop", environment=environment)
+    if policy.refusal(asked_by(command), person, groups) is not None:
+        return
+    named = {who for rule in rules for who in rule.who}
+    if person.standing != "member":
+        assert person.id in named
+    elif not tables.get(environment, EnvironmentTable()).open:
+        assert named & ({"*", person.id} | groups)

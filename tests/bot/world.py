@@ -43,10 +43,10 @@ from bot.store.errors import DatabaseUnavailable
 from commands.servers import Servers
 from tests.bot.build import ANN, OPS, Hail, Ship
 from tests.bot.fake_front import Crash, FakeFront
+from tests.support.policy import OPEN
 from tests.support.wait import until
 
 COMMANDS = Commands([Extension(Ship), Extension(Hail), Extension(Servers), *HOUSE, ALERTS])
-EVERYBODY = Policy()
 
 
 async def no_groups() -> frozenset[str]:
@@ -296,7 +296,7 @@ class Stage:
 
     async def bot(
         self,
-        policy: Policy = EVERYBODY,
+        policy: Policy = OPEN,
         *,
         store: Store | None = None,
         channel: Channel | None = None,

@@ -27,7 +27,7 @@ async def test_refused(broker: Broker, tmp_path: Path) -> None:
         await world.starts("web-1")
         reply = await world.ben.slash("/deploy shop prod")
         assert reply.ephemeral is not None
-        for words in ("may not deploy shop in prod", 'who = ["U_BEN"]', "#operations"):
+        for words in ("Not allowed: /deploy shop in prod.", 'who = ["U_BEN"]', "#operations"):
             assert words in reply.ephemeral
         assert world.posts == []
         assert world.ledger.jobs() == 0

@@ -20,6 +20,7 @@ from tests.e2e.ledger import Ledger
 from tests.e2e.processes import Process
 from tests.e2e.shop import make_shop
 from tests.support.broker import Broker
+from tests.support.policy import OPEN_TOML
 from tests.support.ports import free_port
 from tests.support.slack_server import Message, Person, Reply, SlackServer
 from tests.support.wait import until
@@ -122,7 +123,7 @@ class World:
         folder: Path,
         *,
         ledger: Ledger | None = None,
-        policy: str = "",
+        policy: str = OPEN_TOML,
         alerts: str = "",
     ) -> None:
         self.broker = broker

@@ -21,6 +21,7 @@ from bot.timekeeping import Timekeeper
 from commands.servers import Servers
 from tests.bot.build import ANN, OPS, Hail, Ship
 from tests.bot.world import beat, facts, no_groups
+from tests.support.policy import OPEN
 
 COMMANDS = Commands([Extension(Ship), Extension(Hail), Extension(Servers), *HOUSE])
 T0 = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
@@ -74,7 +75,7 @@ class Office:
         self.desk = Desk(
             store,
             COMMANDS,
-            policy or Policy(),
+            policy or OPEN,
             roster,
             wake=self.woken.append,
             clock=self.clock,

@@ -7,14 +7,16 @@ from datetime import timedelta
 import pytest
 
 from baton.messages import State
-from bot.policy import Policy, Rule
+from bot.policy import EnvironmentTable, Policy, Rule
 from bot.schedules.board import DAY, NOTICE
 from bot.schedules.deciding import outcome_of
 from bot.schedules.schedule import Heed
 from tests.bot.build import ANN, OPS, run
 from tests.schedules.office import T0, Make, Office
 
-ONLY_GROUP = Policy([Rule(who=("S_OPS",), environments=("prod",))])
+ONLY_GROUP = Policy(
+    [Rule(who=("S_OPS",), environments=("prod",))], {"prod": EnvironmentTable(protected=True)}
+)
 
 
 async def shown(office: Office, command: str) -> list[str]:
@@ -142,10 +144,10 @@ async def test_permission_is_asked_at_each_firing(office: Make) -> None:
     await it.passes(10)
     history = await it.history(schedule)
     assert [firing.verdict for firing in history] == ["started", "refused", "refused", "started"]
-    assert "no rule allows it" in history[1].reason
+    assert "Not allowed: /hail in prod." in history[1].reason
     assert [seen.good for seen in it.seen] == [True, False, False, True]
     (said,) = await shown(it, NOTICE)
-    assert "You may not hail" in said
+    assert "Not allowed: /hail" in said
 
 
 async def test_who_may_not_ask_saves_nothing(office: Make) -> None:
@@ -153,7 +155,7 @@ async def test_who_may_not_ask_saves_nothing(office: Make) -> None:
     it = office(ONLY_GROUP)
     reply = await it.ask("schedule hail prod every 10s")
     assert not reply.ok
-    assert "The missing rule is" in reply.text
+    assert "Required rule: " in reply.text
     assert await it.store.schedules.listed("slack") == []
 
 

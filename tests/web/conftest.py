@@ -23,7 +23,8 @@ from bot.web.vitals import Chat, Watch
 from tests.bot.conftest import database as database
 from tests.bot.conftest import store as store
 from tests.bot.conftest import template as template
-from tests.bot.world import COMMANDS, EVERYBODY
+from tests.bot.world import COMMANDS
+from tests.support.policy import OPEN
 from tests.support.wait import until
 
 NOW = 1_800_000_000.0
@@ -121,7 +122,7 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             Hasty.head_within = head_within
             channel = MemoryChannel("memory://web", on=MemoryBus("web"))
             stack.push_async_callback(channel.close)
-            bot = Bot(store, channel, COMMANDS, EVERYBODY, name="web")
+            bot = Bot(store, channel, COMMANDS, OPEN, name="web")
             await bot.start()
             stack.push_async_callback(bot.stop)
             intake = FakeIntake()
