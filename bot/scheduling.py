@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import Field
 
@@ -294,7 +294,14 @@ async def _resume(visit: _Visit, words: Sequence[str]) -> Reply:
     def turn(schedule: Schedule, now: datetime) -> Schedule:
         if schedule.status != "paused":
             raise UsageError(f"Schedule {schedule.short} is {schedule.status}, not paused.")
-        return resumed(schedule, now)
+        try:
+            return resumed(schedule, now)
+        except ZoneInfoNotFoundError:
+            zone = schedule.timing.when.zone
+            raise UsageError(
+                f"The time zone {zone} is unknown on the bot's machine: install its package "
+                "tzdata, or make the schedule anew in another zone."
+            ) from None
 
     after, reply = await visit.change(words, "resume", turn)
     if after is None:
@@ -316,7 +323,7 @@ def _next(schedule: Schedule, now: datetime) -> str:
     """`Next: Tue 2026-11-24 09:00, ...`, on the schedule's clocks."""
     if schedule.nominal is None:
         return "No time is left."
-    zone = ZoneInfo(schedule.timing.when.zone)
+    zone = schedule.zone
     times = [schedule.nominal]
     times += islice(upcoming(schedule.timing.when, schedule.nominal, schedule.created), SHOWN - 1)
     rules = schedule.timing.rules
@@ -324,6 +331,8 @@ def _next(schedule: Schedule, now: datetime) -> str:
         times = [at for at in times if at.astimezone(zone).replace(tzinfo=None) <= rules.until]
     if rules.times is not None:
         times = times[: rules.times - schedule.runs]
+    if not times:
+        return "No time is left."
     shown = [f"{at.astimezone(zone):%a} {schedule.local(at)}" for at in times]
     return f"Next: {', '.join(shown)} ({zone.key})"
 

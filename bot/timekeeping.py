@@ -11,14 +11,16 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfoNotFoundError
 
 import structlog
 
+from baton.errors import BatonError
 from bot.alarm import Alarm
 from bot.desk import Desk
 from bot.firing import changed, fired, jobs_of, left_behind, named, profile_of
 from bot.schedules.board import NOTICE, day_of
-from bot.schedules.deciding import Step, decide, ended, not_begun
+from bot.schedules.deciding import Step, decide, ended, not_begun, set_aside
 from bot.schedules.schedule import Heed, Observation, Schedule
 from bot.store.claiming import Change, Over
 from bot.store.errors import DatabaseUnavailable
@@ -91,6 +93,14 @@ class Timekeeper:
         return (first - now).total_seconds() if first is not None else None
 
     def _ended(self, one: Over, now: datetime) -> list[tuple[Change, Step]]:
+        schedule, firing, _ = one
+        try:
+            return self._noted(one, now)
+        except Exception as error:
+            step = set_aside(schedule, _reason(error, schedule), now, firing)
+            return [(changed(step, now, None), step)]
+
+    def _noted(self, one: Over, now: datetime) -> list[tuple[Change, Step]]:
         schedule, firing, runs = one
         step = ended(schedule, firing, runs, now)
         today = day_of(step.schedule, firing.nominal) == day_of(step.schedule, now)
@@ -103,25 +113,25 @@ class Timekeeper:
     async def _fired(
         self, schedule: Schedule, running: str, now: datetime
     ) -> list[tuple[Change, Step]]:
-        """The firings of a schedule that is due."""
+        """The firings of a schedule that is due. One that cannot be fired must not keep all
+        others, nor come again at once: what failed is not repeated to say so."""
         try:
-            return await self._decided(schedule, running, now)
+            step = decide(schedule, now, running)
+        except Exception as error:
+            step = set_aside(schedule, _reason(error, schedule), now)
+            return [(changed(step, now, None), step)]
+        try:
+            return await self._decided(step, now)
         except DatabaseUnavailable:
             raise
-        except Exception:
-            # one schedule that cannot be fired must not keep all others
-            log.exception("cannot fire", schedule=schedule.id)
-            step = decide(schedule, now, running)
-            failed = not_begun(
-                step.schedule, step.start or now, "failed", "a fault of the bot's: see its log", now
-            )
+        except Exception as error:
+            reason = _reason(error, schedule)
+            failed = not_begun(step.schedule, step.start or now, "failed", reason, now)
             failed = replace(failed, firings=(*step.firings, *failed.firings))
             return [(changed(failed, now, failed.firings[-1].nominal), failed)]
 
-    async def _decided(
-        self, schedule: Schedule, running: str, now: datetime
-    ) -> list[tuple[Change, Step]]:
-        step = decide(schedule, now, running)
+    async def _decided(self, step: Step, now: datetime) -> list[tuple[Change, Step]]:
+        schedule = step.schedule
         if step.start is None:
             nominal = step.firings[-1].nominal if step.firings else None
             shown = not schedule.timing.rules.quiet
@@ -154,20 +164,53 @@ class Timekeeper:
     async def _write(self, some: Sequence[list[tuple[Change, Step]]]) -> None:
         pairs = {change.schedule.id: (change, step) for many in some for change, step in many}
         changes = [self._heeded(change, step) for change, step in pairs.values()]
-        done = await self._schedules.commit(changes)
+        try:
+            done = await self._schedules.commit(changes)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            # one of them cannot be written: the others must not suffer for it
+            done = [await self._written(change) for change in changes]
         for change, mine in zip(changes, done, strict=True):
             for job in jobs_of(change) if mine else ():
                 self._desk.has_news(job)
 
+    async def _written(self, change: Change) -> bool:
+        """Make one change; a schedule whose change cannot be written is paused."""
+        try:
+            (done,) = await self._schedules.commit([change])
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            reason = _reason(error, change.schedule)
+            await self._schedules.set_aside({change.schedule.id: reason})
+            return False
+        return done
+
     def _heeded(self, change: Change, step: Step) -> Change:
         """`change` as it is written: what others watch over they hear of, and they tell of it."""
         seen = list(_seen(step))
-        heed = self.heed(seen) if seen else Heed()
+        try:
+            heed = self.heed(seen) if seen else Heed()
+        except Exception:
+            log.exception("nobody watches over a schedule", schedule=step.schedule.id)
+            heed = Heed()
         posts = change.posts
         if heed.told and change.schedule.status != "paused":
             # that it is paused is more than that it failed: somebody must resume it
             posts = tuple(post for post in posts if post.command != NOTICE)
         return replace(change, posts=posts, heard=heed.keep)
+
+
+def _reason(error: Exception, schedule: Schedule) -> str:
+    """Why `schedule` cannot go on, for people; what is a fault of ours is in the log."""
+    if isinstance(error, ZoneInfoNotFoundError):
+        zone = schedule.timing.when.zone
+        return f"the time zone {zone} is unknown on the bot's machine (install its package tzdata)"
+    if isinstance(error, BatonError):
+        return str(error).rstrip(".")
+    log.error("a schedule cannot go on", schedule=schedule.id, exc_info=error)
+    return "a fault of the bot's: see its log"
 
 
 def _seen(step: Step) -> Iterator[Observation]:

@@ -73,8 +73,9 @@ def decide(schedule: Schedule, now: datetime, running: str) -> Step:
 
 
 def begun(schedule: Schedule, nominal: datetime, job: str, now: datetime, by: str = "") -> Step:
-    """The firing of `nominal` has become `job`."""
-    schedule = _counted(replace(schedule, runs=schedule.runs + 1), "", nominal)
+    """The firing of `nominal` has become `job`. One that was run by hand, `by` somebody, is not one
+    of the `times` of its rules."""
+    schedule = _counted(replace(schedule, runs=schedule.runs + (not by)), "", nominal)
     firing = Firing(schedule.id, nominal, now, "started", job=job, by=by)
     return Step(schedule, (firing,))
 
@@ -127,6 +128,14 @@ def outcome_of(runs: Sequence[RunRecord]) -> tuple[CameTo, str]:
         return "unsuccessful", f"not done on {named(bad)}"
     unsent = [run for run in runs if run.unsent]
     return ("missed", unsent[0].text) if unsent else ("succeeded", "succeeded")
+
+
+def set_aside(schedule: Schedule, reason: str, now: datetime, firing: Firing | None = None) -> Step:
+    """`schedule`, which cannot go on: it is paused, and says why. `firing` is the one that ended
+    meanwhile. Nothing here depends on its times or its zone."""
+    ended = () if firing is None else (replace(firing, outcome=reason, ended=now),)
+    notice = f"{schedule.title} is paused: {reason}. /schedule resume {schedule.short}"
+    return Step(paused(schedule, reason), ended, notice=notice, good=False, observed=False)
 
 
 def paused(schedule: Schedule, note: str) -> Schedule:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from baton.messages import Person
 from bot.jobs import Place
@@ -58,8 +58,11 @@ class Schedule:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The clocks that it goes by."""
-        return ZoneInfo(self.timing.when.zone)
+        """The clocks that its times are shown by: UTC if its own are unknown on this machine."""
+        try:
+            return ZoneInfo(self.timing.when.zone)
+        except ZoneInfoNotFoundError:
+            return ZoneInfo("UTC")
 
     @property
     def title(self) -> str:

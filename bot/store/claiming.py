@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection, insert, select, update
 
 from bot.jobs import AuditEntry, Job, NewJob, RunRecord
@@ -15,8 +16,10 @@ from bot.store.changes import runs_of
 from bot.store.errors import StoreError
 from bot.store.rows import audit_row, job_row
 from bot.store.schedule_rows import firing_of, firing_row, schedule_of, schedule_row
-from bot.store.sql import chunks, upsert
+from bot.store.sql import AnyRow, chunks, upsert
 from bot.store.tables import DUE, UNDER_WAY, audit, firings, jobs, schedules
+
+log = structlog.get_logger(__name__)
 
 Over = tuple[Schedule, Firing, tuple[RunRecord, ...]]
 
@@ -58,12 +61,40 @@ def add(connection: Connection, schedule: Schedule, entry: AuditEntry) -> Schedu
     return schedule_of(connection.execute(there).one())
 
 
-def due(connection: Connection, at: datetime, limit: int) -> list[tuple[Schedule, str]]:
-    """The schedules that are due, and what still runs of each."""
+def due(
+    connection: Connection, at: datetime, limit: int
+) -> tuple[list[tuple[Schedule, str]], dict[str, str]]:
+    """The schedules that are due, and what still runs of each; and those whose rows cannot be read,
+    with the reason."""
     statement = select(schedules).where(DUE, schedules.c.due <= at)
     rows = connection.execute(statement.order_by(schedules.c.due).limit(limit)).all()
-    still = running(connection, [row.id for row in rows])
-    return [(schedule_of(row), still.get(row.id, "")) for row in rows]
+    whole, unreadable = readable(rows)
+    still = running(connection, whole)
+    return [(one, still.get(one.id, "")) for one in whole.values()], unreadable
+
+
+def readable(rows: Iterable[AnyRow]) -> tuple[dict[str, Schedule], dict[str, str]]:
+    """The schedules in `rows`, by id; and those that cannot be read, with the reason: a row that
+    another Baton wrote, or somebody's hand."""
+    whole: dict[str, Schedule] = {}
+    unreadable: dict[str, str] = {}
+    for row in rows:
+        try:
+            whole[row.id] = schedule_of(row)
+        except (ValueError, TypeError, LookupError) as error:
+            log.error("a schedule cannot be read", schedule=row.id, error=str(error))
+            unreadable[row.id] = "this bot cannot read it: see its log"
+    return whole, unreadable
+
+
+def set_aside(connection: Connection, reasons: Mapping[str, str], at: datetime) -> None:
+    """Pause schedules that cannot be read or written, and end what is open of them."""
+    for name, reason in reasons.items():
+        values = {"status": "paused", "note": reason, "due": None, "waiting": None}
+        its = update(schedules).where(schedules.c.id == name)
+        connection.execute(its.values(**values, revision=schedules.c.revision + 1))
+        open_ones = update(firings).where(firings.c.schedule == name, UNDER_WAY)
+        connection.execute(open_ones.values(ended=at, outcome=reason))
 
 
 def running(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
@@ -79,9 +110,9 @@ def running(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def over(connection: Connection, limit: int) -> list[Over]:
-    """The firings whose jobs have ended, the first of each schedule. A job that is gone has ended
-    with nothing to say."""
+def over(connection: Connection, limit: int) -> tuple[list[Over], dict[str, str]]:
+    """The firings whose jobs have ended, the first of each schedule, and those of schedules that
+    cannot be read, with the reason. A job that is gone has ended with nothing to say."""
     statement = (
         select(firings)
         .outerjoin(jobs, jobs.c.id == firings.c.job)
@@ -93,13 +124,18 @@ def over(connection: Connection, limit: int) -> list[Over]:
     for row in connection.execute(statement):
         first.setdefault(row.schedule, firing_of(row))
     whole: dict[str, Schedule] = {}
+    unreadable: dict[str, str] = {}
     for some in chunks(first):
         rows = connection.execute(select(schedules).where(schedules.c.id.in_(some)))
-        whole.update((row.id, schedule_of(row)) for row in rows)
-    return [
+        these, others = readable(rows)
+        whole |= these
+        unreadable |= others
+    found = [
         (whole[name], firing, tuple(runs_of(connection, firing.job)))
         for name, firing in first.items()
+        if name in whole
     ]
+    return found, unreadable
 
 
 def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:

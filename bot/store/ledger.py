@@ -13,7 +13,7 @@ from functools import partial
 from types import MappingProxyType
 
 from baton.batching import Batcher
-from baton.messages import Person, Pong, Update
+from baton.messages import Person, Pong, Update, now
 from bot.jobs import AuditEntry, Job, NewJob, RunRecord, Sending, Tail
 from bot.store import asking, changes, hearing, outputs, reading, sending
 from bot.store.database import Database
@@ -54,8 +54,12 @@ class Ledger:
         await self._asks.drained()
 
     async def outbox(self, limit: int = 100) -> list[Sending]:
-        """The messages that are to be sent, oldest first."""
-        return await self._database.read(partial(sending.waiting, limit=limit))
+        """The messages that are to be sent, oldest first. One that cannot be read, which a Baton of
+        another version wrote, is taken out, and its runs say so."""
+        found, unreadable = await self._database.read(partial(sending.waiting, limit=limit))
+        if unreadable:
+            await self.settle(expired=unreadable, at=now())
+        return found
 
     async def settle(
         self,

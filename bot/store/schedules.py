@@ -3,7 +3,7 @@ are there, or neither."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,8 +15,7 @@ from bot.schedules.schedule import Firing, Schedule
 from bot.store import claiming
 from bot.store.claiming import Change, Over
 from bot.store.database import Database
-from bot.store.errors import StoreError
-from bot.store.schedule_rows import firing_of, schedule_of
+from bot.store.schedule_rows import firing_of
 from bot.store.tables import DUE, firings, schedules
 
 SHORTEST_PREFIX = 4
@@ -83,7 +82,8 @@ class Schedules:
 
     async def _found(self, statement: Select[Any]) -> list[Schedule]:
         def read(connection: Connection) -> list[Schedule]:
-            return [schedule_of(row) for row in connection.execute(statement)]
+            whole, _ = claiming.readable(connection.execute(statement))
+            return list(whole.values())
 
         return await self._database.read(read)
 
@@ -100,7 +100,9 @@ class Schedules:
     async def due(self, at: datetime, limit: int = 200) -> list[tuple[Schedule, str]]:
         """The schedules that are due at `at`, the longest due first, each with its job that is
         still under way, if there is one."""
-        return await self._database.read(partial(claiming.due, at=at, limit=limit))
+        found, unreadable = await self._database.read(partial(claiming.due, at=at, limit=limit))
+        await self.set_aside(unreadable)
+        return found
 
     async def running(self, schedule: str) -> str:
         """The job of `schedule` that is still under way; empty if there is none."""
@@ -113,7 +115,16 @@ class Schedules:
     async def over(self, limit: int = 200) -> list[Over]:
         """The firings whose jobs have ended, of which that is not noted yet, one a schedule; with
         the runs of each."""
-        return await self._database.read(partial(claiming.over, limit=limit))
+        found, unreadable = await self._database.read(partial(claiming.over, limit=limit))
+        await self.set_aside(unreadable)
+        return found
+
+    async def set_aside(self, reasons: Mapping[str, str]) -> None:
+        """Pause the schedules of these ids, each for its reason, without reading them: nobody is to
+        come by them again."""
+        if reasons:
+            work = partial(claiming.set_aside, reasons=reasons, at=await self.now())
+            await self._database.write(work)
 
     async def history(self, schedule: str, limit: int = 20) -> list[Firing]:
         """The last firings of `schedule`, newest first."""
@@ -126,18 +137,11 @@ class Schedules:
         return await self._database.read(read)
 
     async def commit(self, changes: Sequence[Change]) -> list[bool]:
-        """Make each change, or see that its schedule was changed meanwhile (False)."""
+        """Make each change, or see that its schedule was changed meanwhile (False). All are made,
+        or none if one of them cannot be written."""
         if not changes:
             return []
-        try:
-            return await self._database.write(partial(claiming.commit, changes=changes))
-        except StoreError:
-            raise
-        except Exception:
-            if len(changes) == 1:
-                raise
-            # One of them cannot be written: the others must not suffer for it.
-            return [done for one in changes for done in await self.commit([one])]
+        return await self._database.write(partial(claiming.commit, changes=changes))
 
     async def prune(self, before: datetime) -> None:
         """Forget what fired before `before`, and schedules that were over then."""

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
 
+from baton.errors import BatonError
 from baton.exchanges import INPUT, host_key
 from baton.messages import Cancel, Person, Request, State
 from bot.jobs import GRACE, RunRecord, Sending, close, ends_at
@@ -17,15 +19,25 @@ from bot.store.sql import AnyRow, chunks
 from bot.store.tables import jobs, outbox, runs
 from bot.store.types import Instant
 
+log = structlog.get_logger(__name__)
+
 NOBODY_THERE = "no agent listens there any more"
 CANCELLED_UNSENT = "cancelled before it was sent"
 NOT_STOPPED = "nobody listens there, so it could not be told to stop"
 
 
-def waiting(connection: Connection, limit: int) -> list[Sending]:
-    """The messages that are to be sent, oldest first."""
-    rows = connection.execute(select(outbox).order_by(outbox.c.number).limit(limit))
-    return [sending_of(row) for row in rows]
+def waiting(connection: Connection, limit: int) -> tuple[list[Sending], dict[str, str]]:
+    """The messages that are to be sent, oldest first; and by id those that cannot be read, with
+    what their runs say then."""
+    found: list[Sending] = []
+    unreadable: dict[str, str] = {}
+    for row in connection.execute(select(outbox).order_by(outbox.c.number).limit(limit)):
+        try:
+            found.append(sending_of(row))
+        except BatonError as error:
+            log.error("a message cannot be sent", id=row.id, job=row.job, error=str(error))
+            unreadable[row.id] = f"not sent: this bot cannot read the request: {error}"
+    return found, unreadable
 
 
 def settle(
