@@ -31,6 +31,8 @@ from baton.outcome import duration
 
 SWEEP_EVERY = 3600.0
 """Seconds between two looks for what can be forgotten."""
+SKEW = 1.0
+"""Seconds by which the clock on the wall must have moved against the steady one to be set."""
 
 
 class Engine:
@@ -49,10 +51,12 @@ class Engine:
         self._sight = Sight(SightRow(), settings.blind.after, settings.group_interval)
 
     @classmethod
-    def restore(cls, settings: AlertSettings, rows: Rows, now: float) -> Engine:
+    def restore(cls, settings: AlertSettings, rows: Rows, now: float, skew: float = 0.0) -> Engine:
         """An engine that goes on where the rows say it was. Times in them that are still to come,
-        though they are of what has been, are now: the clock was set back meanwhile."""
+        though they are of what has been, are now: the clock was set back meanwhile. `skew` is as
+        for `tick`."""
         engine = cls(settings)
+        engine._clock_moved(skew, now)
         engine._open.update((episode.fingerprint, episode) for episode in rows.episodes)
         engine._watching.restore(rows.watches, now)
         engine._muting.silences.update((one.id, one.set_back(now)) for one in rows.silences)
@@ -202,7 +206,8 @@ class Engine:
         `skew` is what to add to steady seconds to show the time of the clock on the wall.
         """
         teller = self._dispatch.teller
-        teller.skew = skew
+        if abs(skew - teller.skew) > SKEW:
+            self._clock_moved(skew, now)
         if not self._sight.blind:
             self._watching.pass_time(now)
             if now >= self._sweep_at:
@@ -228,6 +233,13 @@ class Engine:
                 board = teller.board(channel, self._dispatch.told_in(channel))
                 changes.bulletins[board.key] = board
         return changes
+
+    def _clock_moved(self, skew: float, at: float) -> None:
+        """The clock on the wall was set: what goes by it, such as cron, is due at another time."""
+        self._dispatch.teller.skew = skew
+        self._watching.clock_moved(skew, at)
+        for touched in self._muting.clock_moved(skew, at):
+            self._remuted(touched, at)
 
     def wake_at(self) -> float:
         """When `tick` must be called next at the latest; minus infinity for at once."""

@@ -1,7 +1,12 @@
 """Matchers: which alerts are meant, `env=prod app!=shop host=~"web-.*"`, as Alertmanager has them.
 
-A regular expression must match the whole value, and a missing label has the empty value. Python's
-engine can take for ever where RE2 cannot, so an expression is kept to what stays quick.
+One reader for chat and for files. Between matchers stand spaces or commas, outside of quotes; the
+whole may stand in braces. Names and values may be quoted: in double quotes with the escapes of
+Alertmanager's UTF-8 matchers, in single quotes as they are. A whole matcher may be quoted too, as
+people do for a shell. A regular expression must match the whole value (patterns.py), and a missing
+label has the empty value.
+
+prometheus.io/docs/alerting/latest/configuration/#matcher
 """
 
 from __future__ import annotations
@@ -13,44 +18,65 @@ from typing import Any
 from pydantic_core import CoreSchema, core_schema
 
 from alerts.labels import NAME, SEVERITY, Labels
+from alerts.patterns import InvalidPattern, Pattern
 from baton.errors import UsageError
+from baton.printable import printable
 
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_SINGLE = r"'[^']*'"
+_BARE = r"""(?:[^\s,"'`{}]|\{\d{1,4}(?:,\d{0,4})?\})*"""
+"""What needs no quotes: a repetition, `{1,3}`, is a part of an expression."""
+_NAME = r"[^\s,\"'`{}=!~]+"
+_OPERATOR = r"=~|!~|!=|="
 _MATCHER = re.compile(
-    r"""[\s,]*(?P<name>[A-Za-z_]\w*)\s*(?P<op>=~|!~|!=|=)\s*"""
-    r"""(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s,"{}]*))(?=[\s,]|$)""",
-    re.ASCII,
+    rf"(?P<name>{_QUOTED}|{_NAME})\s*(?P<op>{_OPERATOR})\s*"
+    rf"(?:(?P<quoted>{_QUOTED})|(?P<single>{_SINGLE})|(?P<bare>(?![=~!]){_BARE}))(?=[\s,]|$)",
+    re.DOTALL,
 )
-_ESCAPE = re.compile(r'\\(["\\n])')
-LONGEST, MOST_REPEATS = 200, 3
+_WHOLE = re.compile(
+    rf"(?P<mark>[\"'])(?P<name>{_NAME})\s*(?P<op>{_OPERATOR})(?P<value>(?:(?!(?P=mark)).)*)(?P=mark)"
+    r"(?=[\s,]|$)",
+    re.DOTALL,
+)
+_BETWEEN = re.compile(r"[\s,]*")
+_FIRST = re.compile(rf"(?:{_QUOTED}|{_SINGLE}|[^\s,])+", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(?:(?P<plain>[\\\"'`ntr])|x(?P<x>[0-7][0-9a-fA-F])|u(?P<u>[0-9a-fA-F]{4}))"
+)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
+LONGEST = 8192
+"""Characters of several matchers."""
+SHOWN = 80
+"""Characters of a wrong part that are repeated."""
 EXAMPLE = 'matchers such as env=prod app!=shop host=~"web-.*"'
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One comparison. `op` is one of `= != =~ !~`."""
+    """One comparison. `op` is one of `= != =~ !~`. Raises UsageError if `value` is to be a regular
+    expression and is none."""
 
     name: str
     op: str
     value: str
-    _pattern: re.Pattern[str] | None = field(init=False, compare=False, repr=False)
+    _pattern: Pattern | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         pattern = _compiled(self) if "~" in self.op else None
         object.__setattr__(self, "_pattern", pattern)
 
-    def matches(self, value: str) -> bool:
-        """Whether a label of this `value` is meant."""
-        if self._pattern is None:
-            same = value == self.value
-        else:
-            same = self._pattern.fullmatch(value) is not None
-        return same is not self.op.startswith("!")
+    def matches(self, *values: str) -> bool:
+        """Whether a label is meant that can be read as each of `values`, which is one as a rule."""
+        known = any(map(self._holds, values))
+        return known is not self.op.startswith("!")
+
+    def _holds(self, value: str) -> bool:
+        return value == self.value if self._pattern is None else self._pattern.matches(value)
 
     def __str__(self) -> str:
         if self.value and "~" not in self.op and re.fullmatch(r"[\w.:/@-]+", self.value):
             return f"{self.name}{self.op}{self.value}"
-        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'{self.name}{self.op}"{escaped}"'
+        return f"{self.name}{self.op}{quoted(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +87,29 @@ class Matchers:
 
     @classmethod
     def parse(cls, text: str) -> Matchers:
-        """The matchers in `text`, with spaces or commas between them.
-
-        Raises UsageError that names the part that is wrong.
-        """
+        """The matchers in `text`. Raises UsageError that names the part that is wrong."""
+        if len(text) > LONGEST:
+            raise UsageError(f"Matchers may have {LONGEST} characters at most.", field="matchers")
         rest = text.strip()
         if rest.startswith("{") and rest.endswith("}"):
-            rest = rest[1:-1].strip()
+            rest = rest[1:-1]
         parts = []
-        while rest.strip(" ,"):
-            found = _MATCHER.match(rest)
-            if found is None:
-                part = rest.strip(" ,").split()[0]
-                raise UsageError(f"“{part}” is no matcher: it must be {EXAMPLE}.", field="matchers")
-            name, op, quoted, bare = found.group("name", "op", "quoted", "bare")
-            value = bare if quoted is None else _ESCAPE.sub(_unescaped, quoted)
-            if not NAME.fullmatch(name):
-                raise UsageError(f"The name of the label {name} is too long.", field="matchers")
-            parts.append(Matcher(name, op, value))
-            rest = rest[found.end() :]
+        at = _past_blanks(rest, 0)
+        while at < len(rest):
+            part, at = _read(rest, at)
+            parts.append(part)
+            at = _past_blanks(rest, at)
         return cls(tuple(parts))
 
     def matches(self, labels: Labels, severity: str = "") -> bool:
-        """Whether an alert of these labels is meant; its severity counts as a label."""
+        """Whether an alert of these labels is meant. The severity that is shown of it counts as a
+        label, beside the one that whoever pushed it may have given."""
         for part in self.parts:
             value = labels.get(part.name)
-            if not value and part.name == SEVERITY:
-                value = severity
-            if not part.matches(value):
+            if part.name == SEVERITY and severity:
+                if not part.matches(severity, value or severity):
+                    return False
+            elif not part.matches(value):
                 return False
         return True
 
@@ -119,43 +140,72 @@ def _given(value: object) -> Matchers:
         raise ValueError(f"{EXAMPLE}: {error.problem}".rstrip(".")) from None
 
 
+def shown(text: str) -> str:
+    """The beginning of `text`, as it is repeated to whoever wrote it."""
+    text = printable(text)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def has_operator(text: str) -> bool:
+    """Whether `text` is meant as matchers, rather than as the name of a thing."""
+    return "=" in text or "!~" in text
+
+
+def quoted(value: str) -> str:
+    """`value` in double quotes, to be read back as it is."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _read(text: str, at: int) -> tuple[Matcher, int]:
+    """The matcher that begins at `at`, and where it ends. Raises UsageError."""
+    found = _MATCHER.match(text, at)
+    if found is not None:
+        name, op, double, single, bare = found.group("name", "op", "quoted", "single", "bare")
+        name = _unquoted(name) if name.startswith('"') else name
+        value = _unquoted(double) if double else single[1:-1] if single else bare
+    else:
+        found = _WHOLE.match(text, at)
+        if found is None:
+            raise _invalid(text, at)
+        name, op, value = found.group("name", "op", "value")
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"“{shown(name)}” is not the name of a label: letters, digits and _, at most 64.",
+            field="matchers",
+        )
+    return Matcher(name, op, value), found.end()
+
+
+def _past_blanks(text: str, at: int) -> int:
+    found = _BETWEEN.match(text, at)
+    return found.end() if found else at
+
+
+def _invalid(text: str, at: int) -> UsageError:
+    found = _FIRST.match(text, at)
+    part = shown((found[0] if found else text[at:]).strip())
+    return UsageError(f"“{part}” is no matcher: it must be {EXAMPLE}.", field="matchers")
+
+
+def _unquoted(text: str) -> str:
+    """What stands between double quotes. An escape that is not known stays as it is, for a regular
+    expression has its own."""
+    return _ESCAPE.sub(_unescaped, text[1:-1])
+
+
 def _unescaped(match: re.Match[str]) -> str:
-    return "\n" if match[1] == "n" else match[1]
+    if match["plain"]:
+        return _ESCAPED.get(match["plain"], match["plain"])
+    character = chr(int(match["x"] or match["u"], 16))
+    return match[0] if "\ud800" <= character <= "\udfff" else character
 
 
-def _compiled(matcher: Matcher) -> re.Pattern[str]:
-    slow = _slow(matcher.value)
+def _compiled(matcher: Matcher) -> Pattern:
     try:
-        if not slow:
-            return re.compile(matcher.value)
-    except (re.error, RecursionError, OverflowError) as error:
-        slow = str(error)
-    part = f"{matcher.name}{matcher.op}{matcher.value}"
-    raise UsageError(
-        f"“{part}” is no regular expression that can be used: {slow}.", field="matchers"
-    )
-
-
-def _slow(pattern: str) -> str:
-    """Why `pattern` might take very long; empty if it cannot."""
-    if len(pattern) > LONGEST:
-        return f"it is longer than {LONGEST} characters"
-    if re.search(r"\\[1-9]|\(\?(?!:)", pattern):
-        return "it refers back, looks around, or sets flags"
-    repeats = 0
-    groups = [False]  # for each open group, whether something in it is repeated
-    closed = False
-    for token in re.findall(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{\d*,?\d*\}|.", pattern, re.DOTALL):
-        repeated = token in "*+" or (token[0] == "{" and len(token) > 1)
-        if repeated:
-            repeats += 1
-            if closed:
-                return "a group is repeated that holds a repetition"
-            groups[-1] = True
-        closed = False
-        if token == "(":
-            groups.append(False)
-        elif token == ")" and len(groups) > 1:
-            closed = groups.pop()
-            groups[-1] = groups[-1] or closed
-    return f"it repeats more than {MOST_REPEATS} times" if repeats > MOST_REPEATS else ""
+        return Pattern(matcher.value)
+    except InvalidPattern as error:
+        part = shown(f"{matcher.name}{matcher.op}{matcher.value}")
+        raise UsageError(
+            f"“{part}” is no valid regular expression: {error}.", field="matchers"
+        ) from None

@@ -29,7 +29,12 @@ class Muting:
         self.muted: dict[str, Muted] = {}
         self.inhibitor = Inhibitor(settings.rules)
         self._windows = _windows(settings)
+        self._open_windows: list[tuple[Window, float]] = []
         self._next = -math.inf
+        self.skew = 0.0
+        """What to add to steady seconds to get those of the clock on the wall."""
+        self.faults: list[str] = []
+        """What could not be judged, and why."""
 
     def reload(self, settings: AlertSettings, now: float) -> set[str]:
         """Other settings; the fingerprints of alerts that are muted otherwise than before."""
@@ -66,9 +71,31 @@ class Muting:
         for ended in [key for key, silence in self.silences.items() if silence.until <= now]:
             del self.silences[ended]
         edges = [edge for silence in self.silences.values() for edge in _edges(silence, now)]
-        edges += [window.next_change(now) for window in self._windows]
+        edges += self._look_at_windows(now)
         self._next = min(edges, default=math.inf)
         return self._judge(self._open, now)
+
+    def clock_moved(self, skew: float, now: float) -> set[str]:
+        """The clock on the wall shows another time; those that are muted otherwise for it."""
+        self.skew = skew
+        return self._judge_all(now)
+
+    def _look_at_windows(self, now: float) -> list[float]:
+        """Find the windows that are open; when each opens or ends next, in steady seconds. One that
+        cannot be judged mutes nothing, and leaves the others as they are."""
+        self._open_windows = []
+        edges = []
+        for window in self._windows:
+            wall = now + self.skew
+            try:
+                until, edge = window.until(wall), window.next_change(wall)
+            except Exception as error:
+                self.faults.append(f"maintenance “{window.reason}”: {error}")
+                continue
+            if until is not None:
+                self._open_windows.append((window, until - self.skew))
+            edges.append(edge - self.skew)
+        return edges
 
     def _judge(self, fingerprints: Iterable[str], now: float) -> set[str]:
         touched = set()
@@ -90,11 +117,9 @@ class Muting:
         for silence in self.silences.values():
             if silence.active(now) and silence.matchers.matches(episode.labels, episode.severity):
                 return Muted(f"silenced by {silence.by}: {silence.reason}", silence.until)
-        for window in self._windows:
-            if window.matchers.matches(episode.labels, episode.severity):
-                until = window.until(now)
-                if until is not None:
-                    return Muted(f"maintenance: {window.reason}", until)
+        for window, until in self._open_windows:
+            if now < until and window.matchers.matches(episode.labels, episode.severity):
+                return Muted(f"maintenance: {window.reason}", until)
         found = self.inhibitor.inhibitor(episode.fingerprint)
         if found is None:
             return None

@@ -37,7 +37,7 @@ class Silence:
 @dataclass(frozen=True, slots=True)
 class Window:
     """Planned maintenance: once, from `starts` to `ends`, or `length` seconds from each time that
-    `cron` names."""
+    `cron` names. It goes by the clock on the wall: all times are Unix seconds of that one."""
 
     matchers: Matchers
     reason: str
@@ -47,18 +47,19 @@ class Window:
     zone: str = "UTC"
     length: float = 0.0
 
-    def until(self, now: float) -> float | None:
-        """When the window that is open at `now` ends; None if none is."""
+    def until(self, wall: float) -> float | None:
+        """When the window that is open at `wall` ends; None if none is. Raises UnknownZone."""
         if not self.cron:
-            return self.ends if self.starts <= now < self.ends else None
-        end = last_time(self.cron, now, self.zone) + self.length
-        return end if now < end else None
+            return self.ends if self.starts <= wall < self.ends else None
+        end = last_time(self.cron, wall, self.zone) + self.length
+        return end if wall < end else None
 
-    def next_change(self, now: float) -> float:
-        """The first time past `now` at which it opens or ends; infinite if it never does."""
-        end = self.until(now)
+    def next_change(self, wall: float) -> float:
+        """The first time past `wall` at which it opens or ends; infinite if it never does. Raises
+        UnknownZone."""
+        end = self.until(wall)
         if end is not None:
             return end
         if self.cron:
-            return next_time(self.cron, now, self.zone)
-        return self.starts if now < self.starts else math.inf
+            return next_time(self.cron, wall, self.zone)
+        return self.starts if wall < self.starts else math.inf

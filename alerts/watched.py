@@ -16,10 +16,10 @@ from pydantic import (
     model_validator,
 )
 
-from alerts import durations
 from alerts.checkins import checked_cron, checked_zone
 from alerts.labels import ALERTNAME, NAME, Labels
 from alerts.sample import Severity
+from baton import durations
 from baton.fields import Host, Name
 from baton.messages import Look
 from baton.settings import Table
@@ -55,6 +55,8 @@ def _label(name: str) -> str:
 
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=durations.LONGEST)]
 """A length of time: `30s`, `5m`, or a number of seconds."""
+Wait = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=durations.LONGEST)]
+"""... that may be none: `0s`."""
 Check = Annotated[str, BeforeValidator(_check)]
 """The name of a check, as an agent's own settings have it."""
 Address = Annotated[str, AfterValidator(_address)]

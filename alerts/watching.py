@@ -39,6 +39,8 @@ class Watching:
         self.numbers: dict[str, int] = {}
         """The last numbers of things that were forgotten."""
         self.moved: dict[str, None] = {}
+        self.skew = 0.0
+        """What to add to steady seconds to get those of the clock on the wall."""
         self._judge = judge
         self._timers = Timers()
         self.reload(settings)
@@ -68,11 +70,29 @@ class Watching:
                 watch.awaited, watch.heard = True, at
             elif watch.bad:
                 continue
-            due = self._next(watch)
-            if due != watch.due:
-                watch.due = due if due > at else self._next(watch, at)
-                self.moved[watch.labels.fingerprint] = None
-                self._wait(watch)
+            self._await(watch, at)
+
+    def clock_moved(self, skew: float, at: float) -> None:
+        """The clock on the wall shows another time: what goes by it is due at another."""
+        self.skew = skew
+        for name, table in self._checkins.items():
+            watch = self.watches.get(table.identity.fingerprint)
+            if (
+                table.cron
+                and watch is not None
+                and watch.source == CHECKIN + name
+                and not watch.bad
+            ):
+                self._await(watch, at)
+
+    def _await(self, watch: Watch, at: float) -> None:
+        """Wait for a check-in by its rhythm: from when it was heard, or, if it would be late by now
+        for no fault of its own, from `at`."""
+        due = self._next(watch)
+        if due != watch.due:
+            watch.due = due if due > at else self._next(watch, at)
+            self.moved[watch.labels.fingerprint] = None
+            self._wait(watch)
 
     def restore(self, rows: Iterable[WatchRow], now: float) -> None:
         """Go on where the rows say it was; nothing was heard later than `now`."""
@@ -262,10 +282,18 @@ class Watching:
             self._result(watch, False, now, AT_ONCE, "", Severity.INFO, note)
 
     def _next(self, watch: Watch, after: float | None = None) -> float:
-        """When the check-in that `watch` is of will be late."""
+        """When the check-in that `watch` is of will be late, if nothing is heard `after` then."""
         table = self._checkins[watch.source.removeprefix(CHECKIN)]
         heard = watch.heard if after is None else after
-        return checkins.due(heard, table.grace, every=table.every, cron=table.cron, zone=table.zone)
+        due = checkins.due(
+            heard + self.skew,
+            table.grace,
+            every=table.every,
+            cron=table.cron,
+            zone=table.zone,
+            came=after is None and not watch.awaited,
+        )
+        return due - self.skew
 
     def _grace(self, watch: Watch, at: float, since: float) -> float:
         """Until when this thing may be silent that we could not hear from `since` to `at`."""

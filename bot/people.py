@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from baton.times import UnknownZone, canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ def _known(zone: str) -> str:
     if zone in ("Etc/UTC", "Etc/UCT", "Etc/GMT"):
         return "UTC"
     try:
-        return ZoneInfo(zone).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return canonical(zone)
+    except UnknownZone:
         return ""
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
-from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import Field
 
@@ -15,6 +14,7 @@ from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.messages import new_id
 from baton.outcome import Answer
+from baton.times import UnknownZone
 from baton.words import did_you_mean, joined
 from bot.asking import Ask
 from bot.firing import fired, jobs_of, named, profile_of, schedulable
@@ -296,7 +296,7 @@ async def _resume(visit: _Visit, words: Sequence[str]) -> Reply:
             raise UsageError(f"Schedule {schedule.short} is {schedule.status}, not paused.")
         try:
             return resumed(schedule, now)
-        except ZoneInfoNotFoundError:
+        except UnknownZone:
             zone = schedule.timing.when.zone
             raise UsageError(
                 f"The time zone {zone} is unknown on the bot's machine: install its package "

@@ -11,11 +11,11 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from zoneinfo import ZoneInfoNotFoundError
 
 import structlog
 
 from baton.errors import BatonError
+from baton.times import UnknownZone
 from bot.alarm import Alarm
 from bot.desk import Desk
 from bot.firing import changed, fired, jobs_of, left_behind, named, profile_of
@@ -204,7 +204,7 @@ class Timekeeper:
 
 def _reason(error: Exception, schedule: Schedule) -> str:
     """Why `schedule` cannot go on, for people; what is a fault of ours is in the log."""
-    if isinstance(error, ZoneInfoNotFoundError):
+    if isinstance(error, UnknownZone):
         zone = schedule.timing.when.zone
         return f"the time zone {zone} is unknown on the bot's machine (install its package tzdata)"
     if isinstance(error, BatonError):

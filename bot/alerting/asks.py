@@ -22,7 +22,8 @@ class _Ask(BaseModel):
 
 
 class Acknowledge(_Ask):
-    """Take on what `what` names: a group (KEY/NUMBER) or the beginning of a fingerprint."""
+    """Take on what `what` names: a group (KEY/NUMBER), or the beginnings of fingerprints, with
+    spaces between them."""
 
     kind: Literal["acknowledge"] = "acknowledge"
     what: str
@@ -92,7 +93,8 @@ def done(engine: Engine, ask: Wish) -> Changes:
     """Do it; what to write down beyond what the engine will say. Raises UsageError if it cannot be
     done any more."""
     if isinstance(ask, Acknowledge):
-        engine.acknowledge(ask.what, ask.by, ask.at)
+        for what in ask.what.split():
+            engine.acknowledge(what, ask.by, ask.at)
     elif isinstance(ask, Quiet):
         meant = Matchers.parse(ask.matchers)
         engine.silence(meant, ask.seconds, ask.by, ask.reason, ask.at, ask.key)

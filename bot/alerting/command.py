@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from alerts.matchers import Matchers, has_operator
 from alerts.why import called, explain, meant
 from baton.consumer import Extension
 from baton.errors import UsageError
@@ -19,7 +20,7 @@ from baton.words import channels, did_you_mean
 from bot.alerting.asks import Acknowledge, Try
 from bot.alerting.changing import reload, replay
 from bot.alerting.forgetting import forget
-from bot.alerting.silencing import parsed, silence, silences, unsilence
+from bot.alerting.silencing import silence, silences, unsilence
 from bot.alerting.visit import Action, Visit, titles
 from bot.asking import Ask
 from bot.front import Reply
@@ -131,14 +132,16 @@ def _named(visit: Visit, words: Sequence[str]) -> list[str]:
     """The fingerprints of what these words mean: the group of a button, matchers, or a name."""
     if _GROUP.fullmatch(words[0]):
         return [one.fingerprint for one in visit.found(words, "why")]
-    if any(sign in word for word in words for sign in ("=", "!~")):
-        return meant(visit.engine, parsed(words))
+    said = visit.after("why")
+    if has_operator(said):
+        return meant(visit.engine, Matchers.parse(said))
     return called(visit.engine, " ".join(words))
 
 
 async def _ack(visit: Visit, words: Sequence[str]) -> Reply:
     episodes = visit.found(words, "ack")
-    wish = Acknowledge(by=visit.by, at=visit.now, what=words[0])
+    what = " ".join(one.fingerprint for one in episodes)
+    wish = Acknowledge(by=visit.by, at=visit.now, what=what)
     others = sorted({one.acknowledged_by for one in episodes} - {""})
     text = f"You take on {titles(episodes)}."
     if others and all(one.acknowledged_by for one in episodes):

@@ -140,7 +140,8 @@ class Keeper:
         """
         if self.engine is not None:
             return self.engine
-        return Engine.restore(self.settings, await self._alerts.load(), self.now())
+        rows = await self._alerts.load()
+        return Engine.restore(self.settings, rows, self.now(), self._steady.skew())
 
     async def want(self, ask: Ask) -> None:
         """Have it done by the bot that leads, soon. Raises DatabaseUnavailable."""
@@ -169,7 +170,7 @@ class Keeper:
                 await asyncio.sleep(RETRY_AFTER)
                 continue
             at = self._steady.now()
-            engine = Engine.restore(self.settings, rows, at)
+            engine = Engine.restore(self.settings, rows, at, self._steady.skew())
             self._sees = {}
             engine.blind(STARTING, at)
             self._look(engine, at)

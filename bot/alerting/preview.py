@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts import Engine, Episode, Matchers
+from alerts.matchers import Matcher, quoted
 from baton.outcome import named
-from baton.words import quoted
 from bot.front import Form, Reply
 
 CHOICES = (("1 hour", "1h"), ("4 hours", "4h"), ("1 day", "1d"))
@@ -26,8 +26,7 @@ def preview(engine: Engine, matchers: Matchers, about: Sequence[Episode]) -> Rep
         f"{matchers} means {watched} of the {len(watches)} things that are watched.\n"
         f"{_mutes(about, besides)}"
     )
-    words = (quoted(f"{part.name}{part.op}{part.value}") for part in matchers.parts)
-    ask = " ".join(["alerts silence", *words])
+    ask = " ".join(["alerts silence", *map(_typed, matchers.parts)])
     typed = f"To silence it: /{ask} for {CHOICES[0][1]} because {REASON}"
     return Reply(f"{text}\n{typed}", form=Form("Silence", text, ask, CHOICES, REASON))
 
@@ -43,3 +42,19 @@ def _mutes(about: Sequence[Episode], besides: Sequence[Episode]) -> str:
 
 def _titles(episodes: Sequence[Episode]) -> str:
     return named(sorted(one.labels.title() for one in episodes), MOST)
+
+
+def _typed(part: Matcher) -> str:
+    """`part` as it can be typed: what a keyboard, a shell or Slack would take otherwise is
+    escaped."""
+    if str(part) != f"{part.name}{part.op}{quoted(part.value)}":
+        return str(part)
+    inner = quoted(part.value)[1:-1].replace('\\"', '"')
+    return f'{part.name}{part.op}"{"".join(map(_escaped, inner))}"'
+
+
+def _escaped(character: str) -> str:
+    plain = character.isalnum() or character > "\uffff"
+    if plain or (" " <= character <= "~" and character not in "\"'&<>"):
+        return character
+    return f"\\u{ord(character):04x}"

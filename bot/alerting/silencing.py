@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from alerts import Labels, Matchers
-from alerts.durations import parse as seconds_of
+from alerts.matchers import EXAMPLE, Matcher, has_operator, shown
+from baton import durations
 from baton.errors import UsageError
 from baton.outcome import Answer, duration
 from bot.alerting.asks import Quiet, Speak
@@ -14,18 +15,21 @@ from bot.alerting.preview import preview
 from bot.alerting.visit import Visit, titles
 from bot.front import Reply
 
-_MATCHER = re.compile(r"([A-Za-z_]\w*)(=~|!~|!=|=)(.*)", re.DOTALL)
+_WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'])+|["']""", re.DOTALL)
+"""A word as it was typed, with its quotes."""
+_PARTS = frozenset(("for", "because"))
 
 
 async def silence(visit: Visit, words: Sequence[str]) -> Reply:
     """Have it told no more for a while, or say what that would mute. Raises UsageError."""
-    unsaid = bool(words) and not {"for", "because"} & {word.lower() for word in words}
-    what, seconds, reason = (words, 0.0, "") if unsaid else _quiet(words)
+    said = visit.after("silence")
+    unsaid = bool(said) and not any(word[0].lower() in _PARTS for word in _WORD.finditer(said))
+    what, seconds, reason = (said, 0.0, "") if unsaid else _quiet(said)
     matchers = _matchers(visit, what)
     if matchers.boundless:
         raise UsageError("That would silence everything: name at least one label's value.")
     if unsaid:
-        about = visit.engine.find(words[0])
+        about = [] if has_operator(what) else visit.firing(what)
         return await visit.answered(preview(visit.engine, matchers, about))
     meant = [env for env in visit.environments if _may_mean(matchers, env)]
     wish = Quiet(
@@ -66,52 +70,42 @@ async def silences(visit: Visit, words: Sequence[str]) -> Reply:
     return await visit.answered(Reply(answer=Answer(summary, columns, rows)))
 
 
-def _quiet(words: Sequence[str]) -> tuple[Sequence[str], float, str]:
+def _quiet(said: str) -> tuple[str, float, str]:
     """Matchers, seconds, reason. Raises UsageError."""
-    lower = [word.lower() for word in words]
-    if "because" not in lower or "for" not in lower[: lower.index("because")]:
+    words = [(word[0].lower(), *word.span()) for word in _WORD.finditer(said)]
+    because = next((at for at, word in enumerate(words) if word[0] == "because"), len(words))
+    lasts = [at for at, word in enumerate(words[:because]) if word[0] == "for"]
+    if because == len(words) or not lasts:
         must = "/alerts silence MATCHERS for 2h because the disk is being replaced"
         raise UsageError(f"A silence needs an end and a reason: {must}.")
-    because = lower.index("because")
-    until = because - 1 - lower[:because][::-1].index("for")
+    (_, before, after), (_, end, rest) = words[lasts[-1]], words[because]
     try:
-        seconds = seconds_of(" ".join(words[until + 1 : because]))
+        seconds = durations.parse(said[after:end])
     except ValueError as error:
         raise UsageError(f"After “for” must come {error}.", field="for") from None
-    reason = " ".join(words[because + 1 :])
+    reason = " ".join(said[rest:].split()).strip("\"'")
     if not reason or not seconds:
         raise UsageError("A silence needs a reason, and must last.")
-    return words[:until], seconds, reason
+    return said[:before].strip(), seconds, reason
 
 
-def _matchers(visit: Visit, words: Sequence[str]) -> Matchers:
-    """What these words mean: matchers, or the group of a button, or the id of an alert. Raises
-    UsageError."""
-    named = len(words) == 1 and "=" not in words[0]
-    if named and ("/" in words[0] or visit.engine.find(words[0])):
-        shared = _shared([one.labels for one in visit.found(words, "silence")])
-        return Matchers.parse(" ".join(f"{name}={_quoted(value)}" for name, value in shared))
-    return parsed(words)
-
-
-def parsed(words: Sequence[str]) -> Matchers:
-    """The matchers that these words are. Raises UsageError."""
-    # the quotes that a value had are gone: words were split as a shell does
-    parts = []
-    for word in words:
-        found = _MATCHER.fullmatch(word)
-        parts.append(f"{found[1]}{found[2]}{_quoted(found[3])}" if found else word)
-    return Matchers.parse(" ".join(parts))
+def _matchers(visit: Visit, said: str) -> Matchers:
+    """What these words mean: matchers, or the group of a button, or an alert. Raises UsageError."""
+    if said and not has_operator(said):
+        if not visit.firing(said):
+            raise UsageError(
+                f"“{shown(said)}” is no matcher, nor does anything fire that is called so: "
+                f"it must be {EXAMPLE}, or an id that /alerts shows.",
+                field="matchers",
+            )
+        shared = _shared([one.labels for one in visit.found(said.split(), "silence")])
+        return Matchers(tuple(Matcher(name, "=", value) for name, value in shared))
+    return Matchers.parse(said)
 
 
 def _shared(labels: Sequence[Labels]) -> list[tuple[str, str]]:
     """The labels that all of them have."""
     return [pair for pair in labels[0].pairs if all(pair in one.pairs for one in labels)]
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _may_mean(matchers: Matchers, env: str) -> bool:

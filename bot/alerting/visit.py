@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alerts import Engine, Episode
+from alerts import Engine, Episode, Matchers
+from alerts.matchers import has_operator, shown
 from baton.errors import UsageError
 from baton.messages import Person
 from baton.outcome import named
+from baton.words import did_you_mean, plain
 from bot.alerting.asks import Wish
 from bot.asking import Ask
 from bot.front import Reply
@@ -39,6 +42,14 @@ class Visit:
     def now(self) -> float:
         """Steady seconds."""
         return self.keeper.now()
+
+    def after(self, word: str) -> str:
+        """What was typed after the first `word`, with the quotes that were typed: matchers have
+        quotes of their own."""
+        found = re.search(
+            rf"(?:^|\s){re.escape(word)}(?:\s+|$)", plain(self.ask.text), re.IGNORECASE
+        )
+        return found.string[found.end() :].strip() if found else ""
 
     @property
     def environments(self) -> list[str]:
@@ -73,17 +84,51 @@ class Visit:
         return reply
 
     def found(self, words: Sequence[str], what: str) -> list[Episode]:
-        """What fires and is named. Raises UsageError."""
-        if not words:
+        """What fires and is named: by the group of a button, the beginning of an id, a title, the
+        value of a label such as a host's, or matchers. Raises UsageError if nothing is, or if an id
+        or a name that is cut short may be of several."""
+        name = " ".join(words)
+        if not name:
             raise UsageError(f"Which alert? /alerts {what} ALERT; /alerts shows their ids.")
-        episodes = self.engine.find(words[0])
-        if not episodes:
-            raise UsageError(f"Nothing that fires is called {words[0]}: /alerts shows what does.")
-        return episodes
+        said = self.after(what)
+        meant = Matchers.parse(said) if has_operator(said) else None
+        found = self.engine.meant(meant) if meant else self.firing(name)
+        if not found:
+            values = {value for one in self.engine.firing() for _, value in one.labels.pairs}
+            raise UsageError(
+                f"Nothing that fires is called {shown(name)}: /alerts shows what does."
+                f"{did_you_mean(name, values)}"
+            )
+        return found
+
+    def firing(self, name: str) -> list[Episode]:
+        """What fires and is called so. Raises UsageError if that may mean several things."""
+        by_id = self.engine.find(name)
+        if "/" in name and by_id:
+            return by_id
+        everything = self.engine.firing()
+        exact = [one for one in everything if name in called_so(one)]
+        if exact:
+            return exact
+        if len(by_id) == 1:
+            return by_id
+        begun = [(one, value) for one in everything for value in called_so(one)]
+        named_so = [(one, value) for one, value in begun if value.startswith(name)]
+        several = {value for _, value in named_so} | {one.fingerprint[:8] for one in by_id}
+        if len(several) > 1:
+            raise UsageError(
+                f"“{shown(name)}” may be {named(sorted(several), 5)}: name one of these."
+            )
+        return list(dict.fromkeys(one for one, _ in named_so))
 
 
 Action = Callable[[Visit, Sequence[str]], Awaitable[Reply]]
 """What a word after /alerts does, with the words after that."""
+
+
+def called_so(episode: Episode) -> list[str]:
+    """What an alert may be called: its title, and the values of its labels."""
+    return [episode.labels.title(), *(value for _, value in episode.labels.pairs)]
 
 
 def titles(episodes: Sequence[Episode]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from alerts.watched import ProbeTable
 from baton.api import API
 from baton.channel import Channel, Delivery, connect
 from baton.errors import BatonError, InvalidMessage, Unroutable
@@ -14,6 +14,10 @@ from baton.exchanges import DEAD_QUEUE, DISCOVER, INPUT, OUTPUT, Queue
 from baton.messages import Discover, Facts, Heartbeat, decode, new_id, now
 from bot.doctor.finding import Finding, clocks, fail, note, ok
 from bot.doctor.probes import probes
+
+if TYPE_CHECKING:
+    # an agent has no expressions of people to match, and no library for them
+    from alerts.watched import ProbeTable
 
 CONNECT_WITHIN = 5.0
 HEARD_WITHIN = 20.0

@@ -9,9 +9,10 @@ from typing import Literal
 
 from baton.messages import State
 from baton.outcome import duration, named
+from baton.times import real
 from bot.jobs import RunRecord
 from bot.schedules.schedule import Firing, Schedule, Verdict
-from bot.schedules.times import next_time, real, upcoming
+from bot.schedules.times import next_time, upcoming
 
 ON_TIME = 15.0
 """Seconds by which a firing may be late without having been missed: time for another bot to take

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from baton.errors import UsageError
+from baton.times import fault_of, last_second, real
+from baton.times import zone as zone_of
 from bot.schedules.recurrence import EVERY_DAY, Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.rules import Rules
 from bot.schedules.scanner import (
@@ -27,7 +28,7 @@ from bot.schedules.scanner import (
     unreadable,
     zone,
 )
-from bot.schedules.times import fault_of, last_second, real, upcoming
+from bot.schedules.times import upcoming
 
 LEAST = 10
 """Seconds of the shortest interval."""
@@ -77,10 +78,10 @@ def timing(words: Sequence[str], now: datetime, zone: str) -> Timing:
     left = Scanner(words)
     when = _when(left, now, zone)
     rules = _rules(left)
-    if rules.until is not None and real(rules.until, ZoneInfo(when.zone)) <= now:
+    if rules.until is not None and real(rules.until, zone_of(when.zone)) <= now:
         raise unreadable("“until” lies in the past.")
     if isinstance(when.recurrence, Once):
-        if real(when.recurrence.local, ZoneInfo(when.zone)) <= now:
+        if real(when.recurrence.local, zone_of(when.zone)) <= now:
             raise unreadable("That time lies in the past.")
         if rules.until is not None or rules.times is not None:
             raise unreadable("What is done once needs no end.")
@@ -107,14 +108,14 @@ def _when(left: Scanner, now: datetime, own: str) -> When:
     named = zone(left) or own
     if said in ("today", "tomorrow"):
         assert isinstance(recurrence, Once)
-        day = now.astimezone(ZoneInfo(named)).date() + timedelta(days=said == "tomorrow")
+        day = now.astimezone(zone_of(named)).date() + timedelta(days=said == "tomorrow")
         recurrence = Once(local=datetime.combine(day, recurrence.local.time()))
     return When(recurrence=recurrence, zone=named)
 
 
 def _once_at(at: datetime, named: str) -> When:
-    local = at.astimezone(ZoneInfo(named)).replace(tzinfo=None, fold=0)
-    if real(local, ZoneInfo(named)) == at:
+    local = at.astimezone(zone_of(named)).replace(tzinfo=None, fold=0)
+    if real(local, zone_of(named)) == at:
         return When(recurrence=Once(local=local), zone=named)
     # the clocks there show that time twice, and this is the second
     return When(recurrence=Once(local=at.astimezone(UTC).replace(tzinfo=None)), zone="UTC")

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from baton.times import last_second
 from bot.schedules.recurrence import moment, span
-from bot.schedules.times import last_second
 
 CATCH_UP = 600
 """Seconds by which a firing may be late, because no bot was there, and still be run."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, datetime, time
-from functools import cache
-from zoneinfo import available_timezones
 
-from baton.errors import UsageError
+from baton import durations
+from baton.errors import BatonError, UsageError
+from baton.times import canonical, zones
 from baton.words import nearest
 from bot.schedules.recurrence import DAYS, EVERY_DAY, WEEKDAYS, WEEKENDS
 
@@ -17,14 +17,6 @@ EXAMPLES = (
     "on 2027-01-05 at 07:00, cron 0 9 * * 1-5, in 20m"
 )
 
-_UNITS = {
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600),
-    **dict.fromkeys(("d", "day", "days"), 86_400),
-    **dict.fromkeys(("w", "week", "weeks"), 604_800),
-}
-_UNEVEN = ("mo", "month", "months", "y", "yr", "year", "years")
 _LONG = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SHORT = {"tues": 1, "thur": 3, "thurs": 3, "weds": 2}
 _DAY = {
@@ -34,7 +26,6 @@ _DAY = {
     **_SHORT,
 }
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?(am|pm)?")
-_AMOUNT = re.compile(r"(\d{1,9})([a-z]*)")
 _ABBREVIATION = re.compile(r"[A-Z]{2,5}")
 LONGEST = 366 * 86_400
 
@@ -66,6 +57,15 @@ class Scanner:
         """The word after the next one, in lower case."""
         return self._words[self._at + 1].lower() if self._at + 1 < len(self._words) else ""
 
+    @property
+    def left(self) -> Sequence[str]:
+        """All words that are still to come."""
+        return self._words[self._at :]
+
+    def pass_over(self, count: int) -> None:
+        """So many words are behind us then."""
+        self._at += count
+
     def take(self) -> str:
         """The next word, which is behind us then."""
         word = self.next
@@ -94,42 +94,23 @@ class Scanner:
 def duration(words: Scanner, least: int = 1) -> int:
     """`5m`, `5 min`, `1h30m`, `an hour`: in seconds. Raises UsageError."""
     begun = words.next
-    seconds = 0
-    while (parts := _amounts(words, first=not seconds)) is not None:
-        seconds += sum(amount * size for amount, size in parts)
+    try:
+        amounts, taken = durations.leading(words.left)
+    except BatonError as error:
+        raise unreadable(str(error)) from None
+    words.pass_over(taken)
+    if any(unit in ("mo", "y") for _, unit in amounts):
+        raise unreadable("Months and years differ in length: use cron, such as cron 0 9 1 * *.")
+    seconds = durations.seconds_of(amounts)
     if not seconds:
         raise unreadable(f"“{begun}” is not a length of time." if begun else "How long?")
     if seconds < least:
-        raise unreadable(f"{seconds} s is too short: the least is {least} s.")
+        raise unreadable(f"{seconds:g} s is too short: the least is {least} s.")
     if seconds > LONGEST:
         raise unreadable("The longest is 366 days.")
-    return seconds
-
-
-def _amounts(words: Scanner, *, first: bool) -> list[tuple[int, int]] | None:
-    """The next word (or two) as amounts and sizes of their units; None if it is no length."""
-    low = words.low
-    if first and (low in _UNEVEN or (low in _UNITS and len(low) > 1)):
-        size = _size(words.take())
-        return [(1, size)]
-    if not re.fullmatch(r"(?:\d{1,9}[a-z]*)+", low):
-        return None
-    if low.isdigit() and words.after not in _UNITS and words.after not in _UNEVEN:
-        if not first:
-            return None  # it is about something else: `10 times`
-        raise unreadable(f"{low} of what? Such as {low}m or {low}h.")
-    words.take()
-    pieces = _AMOUNT.findall(low)
-    return [(int(amount), _size(unit or words.take())) for amount, unit in pieces]
-
-
-def _size(unit: str) -> int:
-    size = _UNITS.get(unit.lower())
-    if size is not None:
-        return size
-    if unit.lower() in _UNEVEN:
-        raise unreadable("Months and years differ in length: use cron, such as cron 0 9 1 * *.")
-    raise unreadable(f"“{unit}” is not a unit of time: s, m, h, d and w are.")
+    if seconds != int(seconds):
+        raise unreadable(f"{seconds:g} s is not a whole number of seconds.")
+    return int(seconds)
 
 
 def clock(text: str, *, seconds: bool = False) -> time:
@@ -225,19 +206,13 @@ def zone(words: Scanner) -> str | None:
         words.take()
         return text.upper()
     if "/" in text:
-        known = _zones().get(text.lower())
+        known = zones().get(text.lower())
         if known is None:
-            near = nearest(text, _zones())
-            hint = f" Did you mean {_zones()[near]}?" if near else ""
+            near = nearest(text, zones())
+            hint = f" Did you mean {zones()[near]}?" if near else ""
             raise unreadable(f"There is no time zone {text}.{hint}")
         words.take()
-        return known
-    if _ABBREVIATION.fullmatch(text) and text.lower() in _zones():
+        return canonical(known)
+    if _ABBREVIATION.fullmatch(text) and text.lower() in zones():
         raise unreadable(f"{text} may be several time zones: name a place, such as Europe/Kyiv.")
     return None
-
-
-@cache
-def _zones() -> dict[str, str]:
-    names = (name for name in available_timezones() if not name.startswith(("posix/", "right/")))
-    return {name.lower(): name for name in names}

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from baton.messages import Person
+from baton.times import UnknownZone, zone
 from bot.jobs import Place
 from bot.schedules.reading import Timing
 
@@ -60,9 +61,9 @@ class Schedule:
     def zone(self) -> ZoneInfo:
         """The clocks that its times are shown by: UTC if its own are unknown on this machine."""
         try:
-            return ZoneInfo(self.timing.when.zone)
-        except ZoneInfoNotFoundError:
-            return ZoneInfo("UTC")
+            return zone(self.timing.when.zone)
+        except UnknownZone:
+            return zone("UTC")
 
     @property
     def title(self) -> str:

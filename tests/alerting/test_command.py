@@ -67,6 +67,32 @@ async def test_who_takes_it_on_stands_in_the_post(stage: Stage) -> None:
     assert reply.text == "ann took that on already."
 
 
+async def test_it_is_taken_on_by_any_name_of_it(stage: Stage) -> None:
+    """`/alerts ack web-2`: by a label's value or its beginning, by matchers; never by what
+    may mean several things."""
+    world = Watchers(stage)
+    made = await world.bot()
+    for host in ("web-1.example.com", "web-2.example.com"):
+        await world.agent(made, host)
+    await world.pass_time(made, SILENT)
+    reply = await stage.ask(made, "/alerts ack web")
+    assert "“web” may be web-1.example.com, web-2.example.com" in reply.text
+    reply = await stage.ask(made, "/alerts ack web-2")
+    assert reply.text == "You take on silent web-2.example.com in prod."
+    reply = await stage.ask(made, "/alerts ack host=~web-[12].example.com")
+    assert "silent web-1.example.com in prod" in reply.text
+    keeper = made.keeper
+    assert keeper is not None
+
+    def taken() -> bool:
+        firing = keeper.engine.firing() if keeper.engine else []
+        return [one.acknowledged_by for one in firing] == ["ann", "ann"]
+
+    await until(taken)
+    reply = await stage.ask(made, "/alerts ack web-3")
+    assert "Nothing that fires is called web-3" in reply.text
+
+
 async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
     """Silence: whoever presses it reads first what that would mute, and it mutes nothing until
     they say for how long; the silence is listed and ended."""
@@ -115,6 +141,51 @@ async def test_what_a_silence_would_mute_besides(stage: Stage) -> None:
     assert again.form == reply.form
     assert reply.text.startswith('note="a \\"b\\"" what="it\'s {x}" means 0 of the 3')
     assert await stage.store.alerts.asked() == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "matchers", "seconds"),
+    [
+        ("alertname=CpuHigh instance!=web-2, for 2h", "alertname=CpuHigh instance!=web-2", 7200),
+        (
+            'alertname="CpuHigh",instance="web-1" for 90 minutes',
+            "alertname=CpuHigh instance=web-1",
+            5400,
+        ),
+        ("note='for sale because' for 1 day", 'note="for sale because"', 86400),
+        ("'host=~web-[[:digit:]]+' for an hour", 'host=~"web-[[:digit:]]+"', 3600),
+    ],
+)
+async def test_a_silence_means_what_alerts_toml_would_mean(
+    stage: Stage, typed: str, matchers: str, seconds: float
+) -> None:
+    """Commas and quotes as they were typed; lengths of time as /schedule takes them."""
+    world = Watchers(stage)
+    made = await world.bot()
+    reply = await stage.ask(made, f"/alerts silence {typed} because the disk is full")
+    assert reply.ok, reply.text
+    assert matchers in reply.text
+    keeper = made.keeper
+    assert keeper is not None
+    await until(lambda: keeper.engine is not None and bool(keeper.engine.silences()))
+    assert keeper.engine is not None
+    (silence,) = keeper.engine.silences()
+    assert str(silence.matchers) == matchers
+    assert silence.until - silence.starts == seconds
+    assert silence.reason == "the disk is full"
+
+
+async def test_an_expression_that_is_none_is_refused_at_once(stage: Stage) -> None:
+    """Whatever anybody types of matchers, the loop goes on and they read what is wrong."""
+    world = Watchers(stage)
+    made = await world.bot()
+    nasty = "(" + "|".join(["."] * 25) + ")*!"
+    reply = await stage.ask(made, f'/alerts silence alertname=~"{nasty}"')
+    assert "means 0 of the 0 things" in reply.text
+    reply = await stage.ask(made, '/alerts why alertname=~"("')
+    assert "no valid regular expression: missing )" in reply.text
+    reply = await stage.ask(made, '/alerts why env=staging "\t,"')
+    assert "is no matcher" in reply.text
 
 
 async def test_a_silence_by_matchers(stage: Stage) -> None:

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from cronsim import CronSim
 
+from baton.times import real
 from bot.schedules.recurrence import Cron, Every, Once, Recurrence, Weekly, When
-from bot.schedules.times import next_time, real, upcoming
+from bot.schedules.times import next_time, upcoming
 
 BEGIN = datetime(2026, 6, 1, tzinfo=UTC)
 END = datetime(2027, 6, 1, tzinfo=UTC)

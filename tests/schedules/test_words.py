@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.errors import UsageError
+from baton.times import last_second
 from bot.schedules.reading import Reading, Timing, readings, timing
 from bot.schedules.recurrence import Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.rules import Rules
-from bot.schedules.times import last_second, upcoming
+from bot.schedules.times import upcoming
 
 NOW = datetime(2026, 11, 24, 6, 50, tzinfo=UTC)
 KYIV = "Europe/Kyiv"

@@ -1,0 +1,173 @@
+"""Regular expressions of people: Alertmanager's dialect, and never slow."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from alerts.labels import Labels
+from alerts.matchers import Matchers
+from alerts.patterns import InvalidPattern, Pattern
+from baton.errors import UsageError
+
+WITHIN = 0.010
+"""Seconds of the processor that a value of 4 KB may take."""
+VALUES = ("a" * 4096, "é" * 2048, "ab" * 2047 + "!", "x1-" * 1365, "漢" * 1365, "aab" * 1365)
+
+_atoms = st.sampled_from(
+    [
+        "a",
+        "b",
+        "x",
+        ".",
+        "!",
+        "é",
+        "\\d",
+        "\\w",
+        "\\pL",
+        "\\pN",
+        "[ab]",
+        "[^a]",
+        "[[:alpha:]]",
+        "(?i:a)",
+    ]
+)
+_repeats = st.sampled_from(
+    ["*", "+", "?", "*?", "{0,9}", "{1,30}", "{3}", "{100}", "{1,1000}", "{2,}"]
+)
+_expressions = st.recursive(
+    _atoms,
+    lambda inner: st.one_of(
+        st.builds("{}{}".format, inner, inner),
+        st.builds("(?:{}|{})".format, inner, inner),
+        st.builds("({}){}".format, inner, _repeats),
+        st.lists(inner, min_size=2, max_size=30).map("|".join).map("({})".format),
+        st.builds(lambda one, times: one * times, inner, st.integers(1, 60)),
+    ),
+    max_leaves=25,
+)
+
+
+def slowest(pattern: Pattern) -> float:
+    """Seconds of the processor for the value that takes the longest, at best of three."""
+    worst = 0.0
+    for value in VALUES:
+        best = float("inf")
+        for _ in range(3):
+            begun = time.thread_time()
+            pattern.matches(value)
+            best = min(best, time.thread_time() - begun)
+        worst = max(worst, best)
+    return worst
+
+
+@settings(max_examples=150)
+@given(_expressions)
+@example("(.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.)*!")
+@example("(a|a)*b")
+@example("(.?.?)*!")
+@example("(a+)+!")
+@example("(a?){60}a{60}")
+@example("(?:.*a.{1,12}){3}b")
+@example(".*[ab].{60}z")
+@example("(?:.*x){60}")
+@example("|".join(f"web-{number}.example.com" for number in range(200)))
+@example(".*\\pL\\d.*")
+def test_no_expression_is_slow(text: str) -> None:
+    """Whatever is taken returns within 10 ms on 4 KB; whatever is not is refused with a reason."""
+    with contextlib.suppress(InvalidPattern):
+        assert slowest(Pattern(text)) < WITHIN
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "matches"),
+    [
+        ("web-[[:digit:]]+", "web-12", True),
+        ("web-[[:digit:]]+", "web-:", False),
+        (r"web-\d{1,3}", "web-123", True),
+        (r"web-\d{1,3}", "web-1234", False),
+        ("a|b", "ab", False),  # anchored as a whole
+        ("(?i)WEB", "web", True),
+        (r"\pL+", "дом", True),
+        ("a.b", "a\nb", False),
+        ("(?s)a.b", "a\nb", True),
+        ("web$", "web\n", False),
+        ("", "", True),
+        (".", "\ud800", True),  # no valid Unicode, and yet a value
+        ("x" * 4096, "x" * 4096, True),
+        ("|".join(f"web-{number}" for number in range(400)), "web-399", True),
+    ],
+)
+def test_the_dialect_is_alertmanagers(text: str, value: str, matches: bool) -> None:
+    assert Pattern(text).matches(value) is matches
+
+
+def test_nothing_is_written_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    for text in ("(", "[[a", "a{1001}", "(?=x)", "[b-a]", "a" * 5000):
+        with pytest.raises(UsageError, match="no valid regular expression"):
+            Matchers.parse(f'x=~"{text}"')
+    Pattern("[[:digit:]&&x]*").matches("1" * 4096)
+    assert capfd.readouterr() == ("", "")
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_matchers_or_the_declared_error(text: str) -> None:
+    try:
+        matchers = Matchers.parse(text)
+    except UsageError:
+        return
+    assert Matchers.parse(str(matchers)) == matchers
+
+
+@given(st.text(alphabet="ab=~!,\"'\\ \t{}|.*", max_size=60))
+@example("env=prod\t,")
+@example("{" + "1" * 4000)
+@example("a={" + "1" * 4000)
+def test_nor_does_any_mixture_of_signs(text: str) -> None:
+    test_any_text_gives_matchers_or_the_declared_error.hypothesis.inner_test(text)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'alertname="CpuHigh",instance="web-1:9100"',  # as Alertmanager prints it
+        'alertname="CpuHigh", instance="web-1:9100"',
+        '{alertname="CpuHigh",instance="web-1:9100",}',
+        "alertname=CpuHigh,instance=web-1:9100",
+        "alertname=CpuHigh instance=web-1:9100,",
+        "\talertname = CpuHigh ,\n instance = 'web-1:9100'",
+        "'alertname=CpuHigh' \"instance=web-1:9100\"",
+        '"alertname"="CpuHigh" "instance"="web-1:9100"',
+        'alertname="\\u0043puHigh" instance="web\\x2d1:9100"',
+    ],
+)
+def test_many_ways_to_write_the_same(text: str) -> None:
+    """Spaces or commas outside of quotes; quotes as Alertmanager, or as a shell has them."""
+    assert str(Matchers.parse(text)) == "alertname=CpuHigh instance=web-1:9100"
+
+
+def test_commas_within_quotes_and_repetitions_belong_to_the_value() -> None:
+    assert Matchers.parse('note="a,b", host=x').matches(Labels.of(note="a,b", host="x"))
+    assert Matchers.parse("host=~web-.{1,3}").matches(Labels.of(host="web-12"))
+    assert not Matchers.parse("instance!=web-2, env=prod").matches(
+        Labels.of(instance="web-2", env="prod")
+    )
+
+
+def test_a_severity_matches_as_it_is_shown_and_as_it_was_pushed() -> None:
+    """`page` is shown as critical: both words mean it, and neither is what it is not."""
+    labels = Labels.of(alertname="x", severity="page")
+    for text in (
+        "severity=critical",
+        "severity=page",
+        "severity!=warning",
+        "severity!~warning|info",
+    ):
+        assert Matchers.parse(text).matches(labels, "critical"), text
+    for text in ("severity!=critical", "severity!=page", "severity=warning"):
+        assert not Matchers.parse(text).matches(labels, "critical"), text
+    assert Matchers.parse("severity=info").matches(Labels.of(alertname="x"), "info")
