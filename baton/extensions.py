@@ -5,28 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from pydantic import BaseModel
 
 from baton.command import Command
-from baton.consumer import Extension
+from baton.consumer import Consumer, Extension
 from baton.errors import ExtensionError, UsageError
 from baton.words import cited, did_you_mean, split, unmarked
+
+log = structlog.get_logger(__name__)
 
 GROUP = "baton.commands"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # as baton.fields.Name: it travels as one
 
 
 class Commands(Mapping[str, Extension]):
-    """Everything that can be asked, by name."""
+    """Everything that can be asked, by name. `broken` names the installed extensions that are left
+    out, each with the reason: whoever asks for one is told."""
 
-    def __init__(self, extensions: Sequence[Extension]) -> None:
+    def __init__(
+        self,
+        extensions: Sequence[Extension],
+        broken: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.broken = dict(broken)
         self._by_name: dict[str, Extension] = {}
         for extension in extensions:
+            _check(extension)
             name = extension.command.name
-            if not _NAME.fullmatch(name):
-                raise ExtensionError(
-                    name=repr(name[:64]),
-                    reason="the name of a command is made of letters, digits, - and _",
-                )
             if name in self._by_name:
                 raise ExtensionError(
                     name=name, reason="another extension has a command of that name"
@@ -56,6 +65,11 @@ class Commands(Mapping[str, Extension]):
         if not words:
             raise UsageError("Nothing was asked.", f"Known are {', '.join(sorted(self))}.")
         name = words[0].removeprefix("/").lower()
+        if name not in self and name in self.broken:
+            raise UsageError(
+                f"{cited(name)} is installed and cannot be used here: {self.broken[name]}. "
+                "Nothing was done."
+            )
         if name not in self:
             hint = did_you_mean(name, self)
             raise UsageError(
@@ -71,20 +85,72 @@ class Commands(Mapping[str, Extension]):
 def installed() -> Commands:
     """The commands of every installed distribution.
 
-    Raises ExtensionError if one cannot be loaded, is no Extension, or has another's name.
+    One that cannot be loaded, or used, is left out and logged: what somebody else installed takes
+    no deploys down. Of several that have one name ours is kept; if none is ours, none is.
     """
-    found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-    return Commands([_loaded(point) for point in found])
+    usable: dict[str, list[tuple[EntryPoint, Extension]]] = {}
+    broken: dict[str, str] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            extension = _loaded(point)
+        except ExtensionError as error:
+            broken[point.name] = str(error.facts["reason"])
+        else:
+            usable.setdefault(extension.command.name, []).append((point, extension))
+    kept = []
+    for name, found in usable.items():
+        best = [one for one in found if _is_ours(one[0])] or found
+        chosen = best[0] if len(best) == 1 else None
+        if chosen is not None:
+            kept.append(chosen[1])
+        for point, _ in (one for one in found if one is not chosen):
+            broken[point.name] = f"{point.value}: another extension has a command {name} too"
+    for name, reason in broken.items():
+        log.error("an extension is left out", extension=name, reason=reason)
+    return Commands(kept, broken)
+
+
+def _is_ours(point: EntryPoint) -> bool:
+    return point.value.partition(":")[0].partition(".")[0] == "commands"
+
+
+def _check(extension: Extension) -> None:
+    """Raises ExtensionError if it could never be asked, or its consumer could never be set up."""
+    # whatever its author wrote there
+    command: Any = extension.command
+    consumer: Any = extension.consumer
+    name = getattr(command, "name", "")
+    settings: Any = getattr(consumer, "settings_type", BaseModel)
+    reason = ""
+    if not _derives(command, Command):
+        reason = "its command is not a class derived from baton.Command"
+    elif not isinstance(name, str) or not _NAME.fullmatch(name):
+        shown = str(name)[:64]
+        reason = f"{shown!r} is no name of a command: letters, digits, - and _, 64 at most"
+    elif consumer is not None and not _derives(consumer, Consumer):
+        reason = "its consumer is not a class derived from baton.Consumer"
+    elif not _derives(settings, BaseModel):
+        reason = "its settings_type is not a class derived from pydantic.BaseModel"
+    if reason:
+        raise ExtensionError(name=str(name)[:64], reason=reason)
+
+
+def _derives(found: Any, base: type) -> bool:
+    return isinstance(found, type) and issubclass(found, base)
 
 
 def _loaded(point: EntryPoint) -> Extension:
     try:
         extension = point.load()
-    except Exception as error:  # it is somebody else's code: whatever goes wrong, say whose
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # it is somebody else's code: whatever goes wrong, say whose
         raise ExtensionError(
             name=point.name,
             reason=f"{point.value} does not load ({type(error).__name__}: {error})",
         ) from error
     if not isinstance(extension, Extension):
         raise ExtensionError(name=point.name, reason=f"{point.value} is not a baton.Extension")
+    _check(extension)
     return extension

@@ -200,7 +200,7 @@ def set_up_consumers(
         if extension.consumer is not None
     }
     for table in tables:
-        if table not in kinds:
+        if table not in kinds and table not in commands.broken:
             known = [*AgentSettings.model_fields, *kinds]
             raise SettingsError(
                 file=file,

@@ -33,7 +33,7 @@ from baton.errors import SettingsError
 from baton.fields import Host, Name, meaning
 from baton.words import nearest
 
-S = TypeVar("S", bound=BaseSettings)
+S = TypeVar("S", bound="FileSettings")
 
 _IN_TOML = {
     "missing": "given: it has no default",
@@ -115,7 +115,24 @@ class CheckTable(Table):
         return words
 
 
-class AgentSettings(BaseSettings):
+class FileSettings(BaseSettings):
+    """All that one settings file can hold. What is set comes from where `load` says and nowhere
+    else: a variable of the environment that happens to be called as a table is none of it."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The arguments alone."""
+        return (init_settings,)
+
+
+class AgentSettings(FileSettings):
     """The file of `baton agent`: its own tables, and one for each command that is configured."""
 
     model_config = SettingsConfigDict(extra="allow", frozen=True)

@@ -45,7 +45,8 @@ async def serve(settings: BotSettings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    commands = Commands([*installed().values(), *HOUSE, ALERTS])
+    known = installed()
+    commands = Commands([*known.values(), *HOUSE, ALERTS], known.broken)
     async with contextlib.AsyncExitStack() as stack:
         web = _listening(settings)
         if web is not None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from baton.errors import SettingsError
 from baton.fields import Name
-from baton.settings import BusSettings, Table, load
+from baton.settings import BusSettings, FileSettings, Table, load
 from bot.policy import EnvironmentTable, Policy, Rule
 
 SLACK_API = "https://slack.com/api/"
@@ -95,7 +95,7 @@ class AlertsTable(Table):
     file: Path | None = None
 
 
-class BotSettings(BaseSettings):
+class BotSettings(FileSettings):
     """All that a bot can be told."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True)

@@ -28,6 +28,8 @@ async def examine_agent(file: Path | None, environ: Mapping[str, str]) -> AsyncI
     except BatonError as error:
         yield fail("settings", error)
         return
+    for name, reason in installed().broken.items():
+        yield fail("extension", f"{name} is left out: {reason}", "repair or uninstall it.")
     does = ", ".join(sorted(consumer.consumer_name for consumer in consumers))
     apps = ", ".join(server.app_names) or "no apps"
     yield ok("settings", f"{name}: {server.fqdn} in {server.environment} runs {apps}; does {does}")

@@ -25,6 +25,8 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
     except BatonError as error:
         yield fail("settings", error)
         return
+    for left_out, reason in commands.broken.items():
+        yield fail("extension", f"{left_out} is left out: {reason}", "repair or uninstall it.")
     missing = settings.missing()
     for key, must in missing:
         yield fail("settings", f"{name}: {key} is not set", f"give it {must}.")

@@ -37,7 +37,11 @@ def test_what_is_asked_is_found_by_its_name() -> None:
         ("wrok prod", "There is no command “wrok”. Did you mean work?\nKnown are work."),
         ("xyz", "There is no command “xyz”.\nKnown are work."),
         ("work", "ENVIRONMENT is missing.\nUsage: /work ENVIRONMENT [HOW]"),
-        ('work "prod', "A quote is opened and not closed."),
+        (
+            'work "prod',
+            'A quote is opened and not closed. It begins at “"prod”.\n'
+            "Usage: /work ENVIRONMENT [HOW]",
+        ),
     ],
 )
 def test_what_cannot_be_asked(text: str, said: str) -> None:
@@ -65,13 +69,67 @@ def test_two_commands_of_one_name() -> None:
 def test_an_extension_that_is_broken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, said: str
 ) -> None:
-    """Whatever its code does, the error says whose it is."""
+    """Whatever its code does, it is left out and named; what is well beside it is there, and who
+    asks for it is told."""
     (tmp_path / "broken_extension.py").write_text("1 / 0")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     point = EntryPoint("theirs", value, extensions.GROUP)
-    monkeypatch.setattr(extensions, "entry_points", lambda group: [point])
-    with pytest.raises(ExtensionError) as raised:
-        installed()
-    assert "The extension theirs cannot be used" in str(raised.value)
-    assert said in str(raised.value)
+    well = EntryPoint("ping", "commands.ping:extension", extensions.GROUP)
+    monkeypatch.setattr(extensions, "entry_points", lambda group: [point, well])
+    found = installed()
+    assert list(found) == ["ping"]
+    assert said in found.broken["theirs"]
+    with pytest.raises(UsageError, match="theirs” is installed and cannot be used here"):
+        found.parse("theirs prod")
+
+
+class _Loose(Worker):
+    settings_type = 5  # type: ignore[assignment]
+
+
+class _Named(Work):
+    name = "Disk Usage"
+
+
+@pytest.mark.parametrize(
+    ("extension", "said"),
+    [
+        (Extension(_Named, Worker), "'Disk Usage' is no name of a command"),
+        (Extension(Work, _Loose), "its settings_type is not a class derived from"),
+        (Extension(Work, Work), "its consumer is not a class"),  # type: ignore[arg-type]
+        (Extension(Worker), "its command is not a class"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_extension_that_could_never_work(extension: Extension, said: str) -> None:
+    """It is refused where it is taken up, not by a traceback when the agent starts."""
+    with pytest.raises(ExtensionError, match=said):
+        Commands([extension])
+
+
+@pytest.mark.parametrize(
+    ("values", "kept", "left_out"),
+    [
+        (["commands.ping:extension", "theirs:copy"], ["ping"], ["b"]),
+        (["theirs:copy", "theirs:more"], [], ["a", "b"]),
+    ],
+)
+def test_two_installed_commands_of_one_name(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    values: list[str],
+    kept: list[str],
+    left_out: list[str],
+) -> None:
+    """Ours is kept; of two strangers neither is chosen in silence."""
+    (tmp_path / "theirs.py").write_text(
+        "from commands.ping import extension as copy\nmore = copy\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    points = [
+        EntryPoint(name, value, extensions.GROUP) for name, value in zip("ab", values, strict=True)
+    ]
+    monkeypatch.setattr(extensions, "entry_points", lambda group: points)
+    found = installed()
+    assert (list(found), sorted(found.broken)) == (kept, left_out)
