@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -20,7 +19,7 @@ from alerts.checkins import checked_cron, checked_zone
 from alerts.labels import ALERTNAME, NAME, Labels
 from alerts.sample import Severity
 from baton import durations
-from baton.fields import Host, Name
+from baton.fields import Address, Host, Name
 from baton.messages import Look
 from baton.settings import Table
 
@@ -40,13 +39,6 @@ def _check(value: object) -> object:
     return value
 
 
-def _address(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    if not host or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
-        raise ValueError("HOST:PORT, with a port of 1 to 65535")
-    return address
-
-
 def _label(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError(f"names of labels, made of letters, digits and _ (not “{name}”)")
@@ -59,7 +51,6 @@ Wait = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=durations.LONG
 """... that may be none: `0s`."""
 Check = Annotated[str, BeforeValidator(_check)]
 """The name of a check, as an agent's own settings have it."""
-Address = Annotated[str, AfterValidator(_address)]
 LabelName = Annotated[str, BeforeValidator(lambda value: _label(str(value)))]
 Cron = Annotated[str, BeforeValidator(lambda value: checked_cron(str(value)))]
 Zone = Annotated[str, BeforeValidator(lambda value: checked_zone(str(value)))]
@@ -103,16 +94,16 @@ class ProbeTable(Watched):
     """`[[probe]]`: one of `url`, `tcp` (HOST:PORT) and `command` (a check of the agent of `host`),
     looked at `every` so often by the bot, or by the agent of `host`."""
 
-    url: str | None = Field(default=None, pattern=r"^https?://")
+    url: str | None = Field(default=None, pattern=r"^https?://\S+$", max_length=2_048)
     tcp: Address | None = None
     command: Check | None = None
     host: Host | None = None
     every: Seconds = 60.0
-    timeout: Seconds = 10.0
-    status: tuple[int, ...] = (200,)
-    body: str = ""
-    latency: Seconds | None = None
-    tls_days: int = Field(default=14, ge=0)
+    timeout: Seconds = Field(default=10.0, le=3600)
+    status: tuple[int, ...] = Field(default=(200,), max_length=100)
+    body: str = Field(default="", max_length=4_096)
+    latency: Seconds | None = Field(default=None, le=3600)
+    tls_days: int = Field(default=14, ge=0, le=36_500)
     down_after: int | None = Field(default=None, ge=1, le=1000)
     up_after: int | None = Field(default=None, ge=1, le=1000)
 

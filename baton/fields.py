@@ -13,7 +13,7 @@ from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import AfterValidator, BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -38,6 +38,19 @@ Host = Annotated[
 """The name of a server, as its agent gives it. Many have a `_`, though DNS knows none. The longest
 still makes the name of a queue, a routing key and a file (255 bytes each, with what stands around
 it)."""
+
+
+def _address(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError("HOST:PORT, with a port of 1 to 65535")
+    return address
+
+
+Address = Annotated[
+    str, StringConstraints(pattern=r"^[!-~]+$", max_length=300), AfterValidator(_address)
+]
+"""HOST:PORT; an IPv6 address stands in brackets."""
 
 Ref = Annotated[
     str,

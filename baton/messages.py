@@ -33,7 +33,7 @@ from baton.bounds import (
     few,
 )
 from baton.errors import InvalidMessage, UnknownType
-from baton.fields import Host, Name, meaning
+from baton.fields import Address, Host, Name, meaning
 from baton.printable import printable
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -235,8 +235,8 @@ class Look(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    url: str = Field(default="", max_length=2_048)
-    tcp: str = Field(default="", max_length=300)
+    url: str = Field(default="", max_length=2_048, pattern=r"^(https?://\S+)?$")
+    tcp: Address | Literal[""] = ""
     check: str = Field(default="", max_length=64)
     timeout: float = Field(default=10.0, gt=0, le=3600, allow_inf_nan=False)
     status: Annotated[tuple[int, ...], few(100)] = (200,)
@@ -257,7 +257,10 @@ class Probe(Message):
 
 
 class Probed(Message):
-    """What came of the probe with the id `probe`: whether it is `bad`, and what there is to say."""
+    """What came of the probe with the id `probe`: whether it is `bad`, and what there is to say.
+
+    `looked`: whether anything was seen at all; if not, nobody knows how things are.
+    """
 
     type: ClassVar[str] = "baton.probed"
 
@@ -266,6 +269,7 @@ class Probed(Message):
     environment: Name
     bad: bool
     text: Text = ""
+    looked: bool = True
 
 
 TYPES: Mapping[str, type[Message]] = {

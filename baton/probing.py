@@ -39,6 +39,10 @@ class Found:
     text: str = ""
 
 
+UNSEEN = Found(True, "it could not look: too much hangs on this agent")
+"""What is said where nothing was seen."""
+
+
 class Looker(Protocol):
     """Looks at things from where it is."""
 
@@ -46,8 +50,9 @@ class Looker(Protocol):
     def checks(self) -> Iterable[str]:
         """The checks that it knows, by name."""
 
-    async def look(self, look: Look) -> Found:
-        """What is found within `look.timeout` seconds. When cancelled it ends what it began."""
+    async def look(self, look: Look) -> Found | None:
+        """What is found within `look.timeout` seconds; None if it could not look, which says
+        nothing of what it was to look at. When cancelled it ends what it began."""
 
     async def close(self) -> None:
         """Let go of what it holds."""
@@ -85,26 +90,33 @@ class Prober:
         await self.looker.close()
 
     async def _do(self, probe: Probe) -> None:
-        async with self._free:
-            found = self._refused(probe)
-            if found is None:
-                try:
-                    found = await self.looker.look(probe.look)
-                except Exception as error:  # whoever asked must hear that it cannot be done
-                    log.exception("a probe failed", probe=probe.id)
-                    found = Found(True, f"the probe itself failed: {type(error).__name__}")
+        found = self._refused(probe)
+        if found is None:
+            async with self._free:
+                found = await self._looked(probe)
         said = Probed(
             source=self._server.fqdn,
             probe=probe.id,
             host=self._server.fqdn,
             environment=self._server.environment,
-            bad=found.bad,
-            text=found.text[:SAID],
+            bad=found is None or found.bad,
+            text=(found or UNSEEN).text[:SAID],
+            looked=found is not None,
         )
         try:
             await self._api.publish(OUTPUT, key_of(said), said, timeout=5.0)
         except BatonError as error:
             log.warning("what a probe found was not sent", probe=probe.id, error=str(error))
+
+    async def _looked(self, probe: Probe) -> Found | None:
+        if self._clock() > probe.deadline:  # it has waited for others
+            log.warning("a probe was not done in time: too many at once", probe=probe.id)
+            return None
+        try:
+            return await self.looker.look(probe.look)
+        except Exception as error:  # whoever asked must hear that it cannot be done
+            log.exception("a probe failed", probe=probe.id)
+            return Found(True, f"the probe itself failed: {type(error).__name__}")
 
     def _refused(self, probe: Probe) -> Found | None:
         """Why it is not done, if it is not."""

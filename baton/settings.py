@@ -28,6 +28,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from baton.allowing import Pattern
 from baton.bounds import Interval
 from baton.errors import SettingsError
 from baton.fields import Host, Name, meaning
@@ -115,6 +116,20 @@ class CheckTable(Table):
         return words
 
 
+class ProbesTable(Table):
+    """`[probes]`: what probes may reach from here, beside this agent's own checks: patterns such as
+    `https://*.example.com` or `db-1:5432`; without any, nothing."""
+
+    allow: tuple[str, ...] = ()
+
+    @field_validator("allow")
+    @classmethod
+    def _patterns(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
+        for text in allow:
+            Pattern.parse(text)
+        return allow
+
+
 class FileSettings(BaseSettings):
     """All that one settings file can hold. What is set comes from where `load` says and nowhere
     else: a variable of the environment that happens to be called as a table is none of it."""
@@ -141,6 +156,7 @@ class AgentSettings(FileSettings):
     server: ServerTable = ServerTable()
     agent: AgentTable = AgentTable()
     checks: Mapping[Name, CheckTable] = Field(default_factory=dict)
+    probes: ProbesTable = ProbesTable()
 
     @property
     def commands(self) -> Mapping[str, Any]:

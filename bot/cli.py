@@ -142,7 +142,7 @@ def agent(
     file = str(config) if config else "the environment"
 
     async def serve() -> None:
-        looking = Looking(settings.checks)
+        looking = Looking.of(settings)
         service = await Service.from_settings(settings, installed(), file=file, looker=looking)
         service.stop_on_signals()
         await service.run()

@@ -110,6 +110,9 @@ class Agents:
         finally:
             del self._asked[probe.id]
         self._owed.pop(name, None)
+        if not said.looked:
+            log.warning("an agent could not look", probe=name, host=host, reason=said.text)
+            return None
         return Found(said.bad, said.text[:SAID])
 
     def _saw_since(self, at: datetime) -> bool:

@@ -58,19 +58,16 @@ class Probing:
 
     async def run(self) -> None:
         """Probe, until cancelled."""
-        try:
-            while True:
-                async with asyncio.TaskGroup() as group:
-                    tasks = [
-                        group.create_task(self._repeat(probe), name=f"probe {probe.name}")
-                        for probe in self._keeper.settings.probe
-                    ]
-                    await self._others.wait()
-                    self._others.clear()
-                    for task in tasks:
-                        task.cancel()
-        finally:
-            await self._reaching.close()
+        while True:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._repeat(probe), name=f"probe {probe.name}")
+                    for probe in self._keeper.settings.probe
+                ]
+                await self._others.wait()
+                self._others.clear()
+                for task in tasks:
+                    task.cancel()
 
     async def _repeat(self, probe: ProbeTable) -> None:
         # not all of them at once
@@ -80,7 +77,7 @@ class Probing:
             try:
                 if probe.host is None:
                     async with self._free:
-                        self._tell(probe, await self._looked(probe))
+                        self._tell(probe, await self._reaching.look(probe.look))
                 else:
                     self._tell(probe, self._agents.owed(probe.name, probe.host))
                     found = await self._agents.look(probe.name, probe.host, probe.look)
@@ -90,10 +87,6 @@ class Probing:
                 log.exception("a probe failed", probe=probe.name)
                 self._tell(probe, Found(True, f"the probe itself failed: {type(error).__name__}"))
             await asyncio.sleep(max(probe.every - (time.monotonic() - begun), 0.0))
-
-    async def _looked(self, probe: ProbeTable) -> Found:
-        wrong = await self._reaching.wrong(probe.look)
-        return Found(bool(wrong), wrong)
 
     def _tell(self, probe: ProbeTable, found: Found | None) -> None:
         if found is not None:

@@ -132,7 +132,7 @@ class Servers:
     async def _start(self, name: str) -> None:
         given = settings(name, self._disks[name], self._bus, self._repository, self._ports[name])
         service = await Service.from_settings(
-            given, self._commands, file="the demo", looker=Looking(given.checks)
+            given, self._commands, file="the demo", looker=Looking.of(given)
         )
         self._services[name] = service
         self._tasks[name] = asyncio.create_task(service.run(), name=name)

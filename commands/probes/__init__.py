@@ -2,6 +2,7 @@
 in chat: alerts.toml does.
 
     reaching  an address over HTTP(S) or TCP
+    resolving names -> addresses
     checks    a program that the agent's settings name
     looking   what an agent can look at
 """

@@ -4,41 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from baton.allowing import Pattern
 from baton.messages import Look
 from baton.outcome import named
+from baton.printable import printable
 from baton.probing import Found
-from baton.settings import CheckTable
+from baton.settings import AgentSettings, CheckTable
 from commands.probes.checks import checked
-from commands.probes.reaching import Reaching
+from commands.probes.reaching import Reaching, target
 
 
 class Looking:
-    """Looks from this machine, with the checks of its settings. Keeps baton.probing.Looker."""
+    """Looks from this machine, with the checks of its settings, and at the addresses that they
+    allow. Keeps baton.probing.Looker."""
 
-    def __init__(self, checks: Mapping[str, CheckTable]) -> None:
+    def __init__(self, checks: Mapping[str, CheckTable], allow: Iterable[str] = ()) -> None:
         self._checks = checks
+        self._allow = [Pattern.parse(text) for text in allow]
         self._reaching = Reaching()
+
+    @classmethod
+    def of(cls, settings: AgentSettings) -> Looking:
+        """Looks as the settings of an agent say."""
+        return cls(settings.checks, settings.probes.allow)
 
     @property
     def checks(self) -> Iterable[str]:
         """Keeps Looker.checks."""
         return self._checks
 
-    async def look(self, look: Look) -> Found:
+    async def look(self, look: Look) -> Found | None:
         """Keeps Looker.look."""
         if look.check:
             check = self._checks.get(look.check)
             if check is None:
                 return Found(True, unknown(look.check, self._checks))
             return await checked(check, look.timeout)
-        if look.url or look.tcp:
-            wrong = await self._reaching.wrong(look)
-            return Found(bool(wrong), wrong)
-        return Found(True, "this agent cannot look at that: is it older than the bot?")
+        if not look.url and not look.tcp:
+            return Found(True, "this agent cannot look at that: is it older than the bot?")
+        try:
+            allowed = self.allowed(look)
+        except ValueError as error:
+            return Found(True, printable(f"invalid URL {look.url}: {error}"))
+        if not allowed:
+            return Found(True, not_allowed(look.url or look.tcp))
+        return await self._reaching.look(look)
 
     async def close(self) -> None:
         """Keeps Looker.close."""
-        await self._reaching.close()
+
+    def allowed(self, look: Look) -> bool:
+        """Whether the settings allow that address. Raises ValueError if the URL is none."""
+        host, port = target(look)
+        if look.tcp:
+            return any(pattern.allows_tcp(host, port) for pattern in self._allow)
+        import httpx
+
+        url = httpx.URL(look.url)
+        path = url.raw_path.decode()
+        return any(pattern.allows_url(url.scheme, host, port, path) for pattern in self._allow)
+
+
+def not_allowed(address: str) -> str:
+    """That an agent may not reach `address`, and what to do."""
+    return (
+        f"this agent does not allow {printable(address[:200])}: add it to [probes] allow in its"
+        " agent.toml"
+    )
 
 
 def unknown(check: str, known: Iterable[str]) -> str:

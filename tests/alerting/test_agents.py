@@ -86,6 +86,20 @@ async def test_what_an_agent_finds(scene: Scene) -> None:
     assert (probe.deadline - scene.time).total_seconds() == pytest.approx(0.5)
 
 
+async def test_an_agent_that_could_not_look(scene: Scene) -> None:
+    """Says nothing of what it was to look at."""
+    scene.beat()
+    scene.finds = None
+    looking = asyncio.create_task(scene.look())
+    await until(lambda: scene.asked)
+    unseen = Probed(
+        probe=scene.asked[0].id, host=HOST, environment="prod", bad=True, text="x", looked=False
+    )
+    scene.agents.answered(unseen)
+    assert await looking is None
+    assert scene.owed() is None
+
+
 async def test_who_is_silent_is_not_asked(scene: Scene) -> None:
     """Nothing piles up for an agent that is gone, or was stopped; nothing is said of what it was
     to look at. Nor is anything while we ourselves hear nobody."""

@@ -11,10 +11,12 @@ import pytest
 from baton.journal import MemoryJournal
 from baton.memory import MemoryChannel
 from baton.messages import Heartbeat, Look
-from baton.probing import Found
+from baton.probing import Found, Looker
 from baton.server import Server
 from baton.service import Service
+from baton.settings import AgentSettings, ProbesTable
 from bot.bot import Bot
+from commands.probes import Looking
 from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage
 from tests.support.wait import until
@@ -70,12 +72,18 @@ class Eye:
 class Agent:
     """A real agent in this process, which beats when it is told to."""
 
-    def __init__(self, stage: Stage, host: str = "web-1") -> None:
+    def __init__(self, stage: Stage, host: str = "web-1", looker: Looker | None = None) -> None:
         self.eye = Eye()
         self.channel: MemoryChannel = stage.channel()
         server = Server("prod", host)
         self.service = Service(
-            self.channel, server, [], MemoryJournal(), heartbeat=15.0, drain=0.0, looker=self.eye
+            self.channel,
+            server,
+            [],
+            MemoryJournal(),
+            heartbeat=15.0,
+            drain=0.0,
+            looker=looker or self.eye,
         )
         self.running = asyncio.create_task(self.service.run())
 
@@ -147,3 +155,32 @@ async def test_who_answers_is_alive(stage: Stage, world: Watchers, made: Bot, ag
         await world.round(made)
         await world.pass_time(made, SILENT - 5)
     assert alerts_in(stage.front) == []
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_an_agent_reaches_what_its_own_file_allows(
+    stage: Stage, shop: Answering, allowed: bool
+) -> None:
+    """Nothing else, whoever asks: the channel reads what to add, and where. What the bot looks at
+    by itself is in its own alerts.toml, and needs no leave."""
+    given = {"url": shop.url, "every": 0.02}
+    world = Watchers(
+        stage, probe=[{"name": "inside", "host": "web-1", **given}, {"name": "outside", **given}]
+    )
+    made = await world.bot()
+    settings = AgentSettings(probes=ProbesTable(allow=(shop.url,) if allowed else ()))
+    agent = Agent(stage, looker=Looking.of(settings))
+    heard = shop.heard
+    await until(lambda: made.hearing.heard[Heartbeat.type] and len(heard) > 10)
+    await world.round(made)
+    await world.pass_time(made, WAIT)
+    if allowed:
+        assert alerts_in(stage.front) == []
+    else:
+        await until(says(stage.front, "firing"))
+        (message,) = alerts_in(stage.front)
+        content: Any = message.content
+        assert content.title == "http web-1 probe=inside"
+        shown = f"this agent does not allow {shop.url}: add it to [probes] allow"
+        assert shown in content.rows[0][2]
+    await agent.die()

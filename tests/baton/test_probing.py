@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from baton.api import API
-from baton.channel import Channel, Delivery
+from baton.channel import Channel, Delivery, Envelope
 from baton.errors import SettingsError
-from baton.exchanges import INPUT, OUTPUT, PROBED_QUEUE, host_key
+from baton.exchanges import DEAD_QUEUE, INPUT, OUTPUT, PROBED_QUEUE, host_key
 from baton.journal import MemoryJournal
 from baton.memory import MemoryBus, MemoryChannel
-from baton.messages import Look, Probe, Probed, decode, now
+from baton.messages import Look, Probe, Probed, decode, encode, now
 from baton.probing import TOGETHER, Found
 from baton.service import Service
 from baton.settings import AgentSettings, load
@@ -35,13 +35,15 @@ class Eye:
         self.ended = 0
         self.closed = False
 
-    async def look(self, look: Look) -> Found:
+    async def look(self, look: Look) -> Found | None:
         self.looks.append(look)
+        if look.url == "http://busy/":
+            return None
         try:
             await self.release.wait()
         finally:
             self.ended += 1
-        if look.url == "bug":
+        if look.url == "http://bug/":
             raise RuntimeError("a bug")
         return Found(True, f"{look.check} is full")
 
@@ -125,7 +127,7 @@ async def test_it_looks_and_says_what_it_found() -> None:
     [
         ({"deadline": now() - timedelta(minutes=2)}, "after its deadline"),
         ({"host": "other"}, f"it is for other, and this is {HOST}"),
-        ({"look": Look(url="bug")}, "the probe itself failed: RuntimeError"),
+        ({"look": Look(url="http://bug/")}, "the probe itself failed: RuntimeError"),
     ],
 )
 async def test_what_it_does_not_do_is_said(changes: dict[str, Any], text: str) -> None:
@@ -146,6 +148,39 @@ async def test_only_so_many_at_a_time() -> None:
         await until(lambda: len(scene.eye.looks) == TOGETHER)
         scene.eye.release.set()
         await until(lambda: len(scene.asker.heard) == TOGETHER + 5)
+
+
+async def test_what_was_not_looked_at_says_nothing() -> None:
+    """An agent that could not look says so, and so does one whose probe waited for others until its
+    deadline: whoever asked knows no more than before."""
+    async with Scene() as scene:
+        await scene.asker.ask(look=Look(url="http://busy/"))
+        await until(lambda: scene.asker.heard)
+        assert not scene.asker.heard[0].looked
+        assert "too much hangs" in scene.asker.heard[0].text
+        scene.eye.release.clear()
+        for _ in range(TOGETHER):
+            await scene.asker.ask()
+        await until(lambda: len(scene.eye.looks) == TOGETHER + 1)
+        late = await scene.asker.ask(deadline=now() + timedelta(seconds=0.2))
+        await until(lambda: now() > late.deadline)
+        scene.eye.release.set()
+        await until(lambda: len(scene.asker.heard) == TOGETHER + 2)
+        unseen = [one.probe for one in scene.asker.heard[1:] if not one.looked]
+        assert unseen == [late.id]
+
+
+async def test_a_look_that_is_none_is_a_dead_letter() -> None:
+    """It is refused where it comes in, whoever sent it past the bot."""
+    async with Scene() as scene:
+        probe = Probe(host=HOST, look=Look(tcp="db-1:5432"), deadline=now() + timedelta(seconds=20))
+        body = encode(probe).replace(b"db-1:5432", b"nonsense")
+        await scene.asker.channel.publish(INPUT, host_key(HOST), Envelope(body), mandatory=True)
+        letter = await until(lambda: scene.asker.channel.get(DEAD_QUEUE))
+        assert letter is not None
+        assert "look.tcp" in letter.envelope.headers["baton-reason"]
+        await letter.ack()
+        assert scene.eye.looks == []
 
 
 async def test_a_stopped_agent_ends_what_it_looks_at() -> None:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from baton.allowing import like
 from baton.messages import Look
+from baton.printable import printable
 from baton.probing import Found
-from baton.settings import CheckTable
-from commands.probes import Looking
+from baton.settings import CheckTable, ProbesTable
+from commands.probes import Looking, Reaching
 from commands.probes.checks import found
+from commands.probes.resolving import Names
 from commands.process import Ended
 from tests.support.ports import free_port
+from tests.support.wait import until
 from tests.support.web import Answering, answering
 
 
@@ -28,12 +38,19 @@ async def shop() -> AsyncIterator[Answering]:
         yield made
 
 
-async def looked(checks: dict[str, CheckTable] | None = None, **look: Any) -> Found:
-    looking = Looking(checks or {})
+ANYWHERE = ("http://*:*", "https://*:*", "*:*")
+
+
+async def looked(
+    checks: dict[str, CheckTable] | None = None, allow: Sequence[str] = ANYWHERE, **look: Any
+) -> Found:
+    looking = Looking(checks or {}, allow)
     try:
-        return await looking.look(Look(**look))
+        there = await looking.look(Look(**look))
     finally:
         await looking.close()
+    assert there is not None
+    return there
 
 
 async def wrong(**look: Any) -> str:
@@ -49,7 +66,7 @@ async def test_what_is_wrong_over_http(shop: Answering) -> None:
     assert await wrong(url=shop.url, body="ok") == ""
     assert await wrong(url=shop.url, body="well") == "its answer does not hold “well”"
     assert (await wrong(url=shop.url, latency=1e-6)).startswith("answered after ")
-    assert await wrong(url=f"http://127.0.0.1:{free_port()}/") == "All connection attempts failed"
+    assert await wrong(url=f"http://127.0.0.1:{free_port()}/") == "connection refused"
     shop.silent.clear()
     assert await wrong(url=shop.url, timeout=0.1) == "no answer within 0.1 s"
 
@@ -58,6 +75,204 @@ async def test_what_is_wrong_over_tcp(shop: Answering) -> None:
     """Whether somebody listens."""
     assert await wrong(tcp=f"127.0.0.1:{shop.port}") == ""
     assert await wrong(tcp=f"127.0.0.1:{free_port()}") == "connection refused"
+
+
+@pytest.mark.parametrize("look", [{"url": "http://db.invalid/"}, {"tcp": "db.invalid:5432"}])
+async def test_a_name_that_nobody_knows(
+    look: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is called so, over HTTP and over TCP alike; one that cannot be looked up for the moment says
+    nothing of the name."""
+
+    def fail(number: int, text: str) -> None:
+        def getaddrinfo(*_: object, **__: object) -> None:
+            raise socket.gaierror(number, text)
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    fail(socket.EAI_NONAME, "Name or service not known")
+    assert await wrong(**look) == "unknown host name db.invalid"
+    fail(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    assert await wrong(**look) == (
+        "the name db.invalid cannot be looked up: Temporary failure in name resolution"
+    )
+
+
+class Hanging:
+    """Looks names up as a resolver does that is dead for all but localhost."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.over = threading.Event()
+        self._real = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", self.look_up)
+
+    def look_up(self, host: Any, *given: Any, **named: Any) -> Any:
+        self.asked.append(host)
+        if host != "localhost":
+            self.over.wait(60)
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure")
+        return self._real(host, *given, **named)
+
+
+async def test_a_dead_resolver_calls_nobody_else_down(
+    shop: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many names hang: another name is looked up beside them, and a name that hangs is
+    asked for once."""
+    hanging = Hanging(monkeypatch)
+    reaching = Reaching(Names())
+    urls = [f"http://shop-{number}.example.com/" for number in range(40)]
+    hang = [asyncio.create_task(reaching.wrong(Look(url=url, timeout=60))) for url in urls * 2]
+    await until(lambda: len(hanging.asked) == 40)
+    well = await reaching.wrong(Look(url=f"http://localhost:{shop.port}/", timeout=30))
+    assert well == ""
+    for task in hang:
+        task.cancel()
+    late = await reaching.wrong(Look(url=urls[0], timeout=0.1))
+    assert late == "the name shop-0.example.com was not looked up within 0.1 s"
+    assert len(hanging.asked) == 41
+    hanging.over.set()
+
+
+async def test_what_waits_for_a_thread_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When more names hang than are looked up at a time, nothing is said of the others; it is tried
+    again once there is room."""
+    hanging = Hanging(monkeypatch)
+    reaching = Reaching(Names(most=1))
+    first = asyncio.create_task(reaching.look(Look(tcp="a.example.com:1", timeout=60)))
+    await until(lambda: hanging.asked)
+    assert await reaching.look(Look(tcp="b.example.com:1")) is None
+    hanging.over.set()
+    assert await first == Found(
+        True, "the name a.example.com cannot be looked up: Temporary failure"
+    )
+    assert await reaching.look(Look(tcp="b.example.com:1")) is not None
+
+
+async def test_each_look_stands_for_itself(shop: Answering) -> None:
+    """No cookies are kept, and each look has a connection of its own: what one look leaves behind
+    changes nothing for the next."""
+    shop.head = ("Set-Cookie: session=1",)
+    reaching = Reaching()
+    for _ in range(3):
+        assert await reaching.wrong(Look(url=shop.url)) == ""
+    assert len(shop.heard) == 3
+    for head in shop.heard:
+        assert "cookie" not in head.lower()
+        assert "connection: close" in head.lower()
+
+
+async def test_a_server_that_drops_idle_connections_is_well() -> None:
+    """Though it says that it would keep them."""
+    dropped = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal dropped
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+        dropped += 1
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        reaching = Reaching()
+        for number in range(3):
+            assert await reaching.wrong(Look(url=f"http://127.0.0.1:{port}/")) == ""
+            assert dropped == number + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/html; charset=iso-8859-1", "grün".encode("latin-1")),
+        ("text/html; charset=UTF-16", "grün".encode("utf-16")),
+        ("text/html", "grün".encode("utf-16")),
+        ("text/html", "grün".encode("utf-16-le")),
+        ("text/html", "grün".encode()),
+        ("text/html; charset=punycode", "grün".encode()),
+    ],
+)
+async def test_the_body_is_read_as_it_says(shop: Answering, kind: str, body: bytes) -> None:
+    """By the charset that it declares, or that it begins with."""
+    shop.head, shop.body = (f"Content-Type: {kind}",), body
+    assert await wrong(url=shop.url, body="grün") == ""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("https://*.example.com", ["https://shop.example.com/", "https://a.b.example.com/x?y"],
+         ["https://example.com/", "http://shop.example.com/", "https://shop.example.com:8443/",
+          "https://shop.example.com.evil.org/", "https://shop.example.com@evil.org/",
+          "https://evil.org/.example.com", "https://evil.org/?.example.com"]),
+        ("http://127.0.0.1:8080", ["http://127.0.0.1:8080/health"],
+         ["http://127.0.0.1/", "http://127.0.0.1:80/", "http://2130706433:8080/"]),
+        ("http://shop/health", ["http://shop/health", "http://SHOP:80/health"],
+         ["http://shop/", "http://shop/health?as=admin", "http://shop/healthy"]),
+        ("http://shop/static/*", ["http://shop/static/a.css"],
+         ["http://shop/static/../admin", "http://shop/static/%2e%2e/admin",
+          "http://shop/static/..%2fadmin"]),
+        ("http://[::1]:*", ["http://[::1]:9/"], ["http://[::2]:9/"]),
+    ],
+)  # fmt: skip
+def test_what_a_pattern_of_urls_allows(pattern: str, yes: list[str], no: list[str]) -> None:
+    """Scheme, host, port, and the path if the pattern has one: whatever else a URL may look
+    like."""
+    looking = Looking({}, [pattern])
+    for url in yes:
+        assert looking.allowed(Look(url=url)), url
+    for url in no:
+        assert not looking.allowed(Look(url=url)), url
+    assert not looking.allowed(Look(tcp="shop:80"))
+
+
+def test_what_a_pattern_of_ports_allows() -> None:
+    """HOST:PORT, over TCP only."""
+    looking = Looking({}, ["db-*:5432", "[::1]:*"])
+    for address in ("db-1:5432", "DB-1:5432", "[::1]:22"):
+        assert looking.allowed(Look(tcp=address)), address
+    for address in ("db-1:5433", "web-1:5432", "[::2]:22"):
+        assert not looking.allowed(Look(tcp=address)), address
+    assert not looking.allowed(Look(url="http://db-1:5432/"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "*", "db-1", "db-1:0", "db-1:99999", "ftp://x", "https://", "db-1:5432/x", "http://a b"],
+)
+def test_a_pattern_that_is_none(text: str) -> None:
+    """Is refused when the agent starts, with what it must be."""
+    with pytest.raises(ValidationError, match="a pattern such as"):
+        ProbesTable(allow=(text,))
+
+
+@given(st.text("ab*", max_size=12), st.text("ab", max_size=200))
+def test_wildcards_are_what_they_are_elsewhere(pattern: str, text: str) -> None:
+    """As the shell has them, in time that grows with the text alone."""
+    assert like(pattern, text) == fnmatchcase(text, pattern)
+
+
+async def test_nothing_is_allowed_that_is_not_named(shop: Answering) -> None:
+    """Neither is asked nor connected to: the answer says what to add, and where."""
+    for kind, address in (("url", shop.url), ("tcp", f"127.0.0.1:{shop.port}")):
+        there = await looked(None, (), **{kind: address})
+        assert there == Found(
+            True,
+            f"this agent does not allow {address}: add it to [probes] allow in its agent.toml",
+        )
+    assert shop.heard == []
+    assert await looked(allow=[shop.url], url=shop.url) == Found(False)
+
+
+async def test_a_redirect_does_not_lead_out(shop: Answering) -> None:
+    """What is allowed may point elsewhere: nobody goes there."""
+    async with answering() as other:
+        shop.status, shop.head = 302, (f"Location: {other.url}",)
+        there = await looked(allow=[shop.url], url=shop.url)
+        assert there == Found(True, "answered 302, not 200")
+        assert other.heard == []
 
 
 @pytest.fixture
@@ -79,6 +294,9 @@ async def test_a_certificate_that_ends_soon(secure: Answering) -> None:
     """So many days must be left of it."""
     assert await wrong(url=secure.url, tls_days=9) == ""
     assert await wrong(url=secure.url, tls_days=14) == "its certificate ends in 10 days"
+    assert await wrong(url=secure.url, tls_days=10) == "its certificate ends in 9.9 days"
+    named = f"https://localhost:{secure.port}/"
+    assert "Hostname mismatch" in await wrong(url=named)  # it is checked, whatever the address
     assert await wrong(url=secure.url, tls_days=14, status=[500]) == "answered 200, not 500"
 
 
@@ -137,3 +355,28 @@ async def test_what_cannot_be_looked_at() -> None:
     assert (await looked()).text.startswith("this agent cannot look at that")
     absent = {"disk": CheckTable(command=("no-such-plugin",))}
     assert "no-such-plugin was not found" in (await looked(absent, check="disk")).text
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        {"tcp": "nonsense"},
+        {"tcp": "db-1:x"},
+        {"tcp": "db-1:0"},
+        {"tcp": "a b:1"},
+        {"url": "ftp://x/"},
+        {"url": "http://a b/"},
+        {"timeout": 0},
+    ],
+)
+def test_a_look_that_is_none(look: dict[str, Any]) -> None:
+    """Is refused where it comes in: an agent never begins it."""
+    with pytest.raises(ValidationError):
+        Look(**look)
+
+
+async def test_a_url_that_cannot_be_read() -> None:
+    """Is said so."""
+    for url in ("http://[::1/", "http:///x", "https://a\u2603\u0378.example/"):
+        assert (await looked(url=url)).text.startswith(f"invalid URL {printable(url)}")
+        assert (await Reaching().wrong(Look(url=url)) or "").startswith("invalid URL")

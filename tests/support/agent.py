@@ -103,7 +103,7 @@ async def main(config: Path) -> None:
     """Be the agent."""
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
     commands = Commands([Extension(Work, Worker)])
-    looking = Looking(settings.checks)
+    looking = Looking.of(settings)
     service = await Service.from_settings(settings, commands, file=str(config), looker=looking)
     service.stop_on_signals()
     await service.run()

@@ -9,12 +9,16 @@ from contextlib import asynccontextmanager
 
 
 class Answering:
-    """Answers every request with `status` and `ok`, while it is not `silent`."""
+    """Answers every request with `status` and `body`, while it is not `silent`. `head` is said
+    besides; `heard` are the heads of the requests that came."""
 
     def __init__(self, scheme: str) -> None:
         self.status = 200
+        self.body = b"ok"
+        self.head: tuple[str, ...] = ()
         self.port = 0
         self.asked = 0
+        self.heard: list[str] = []
         self.silent = asyncio.Event()
         self.silent.set()
         self._scheme = scheme
@@ -26,11 +30,15 @@ class Answering:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request."""
-        if await reader.readline():
+        if asked := await reader.readline():
             self.asked += 1
+            while (line := await reader.readline()).strip():
+                asked += line
+            self.heard.append(asked.decode())
             await self.silent.wait()
-            head = f"HTTP/1.1 {self.status} x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
-            writer.write(head.encode() + b"ok")
+            lines = (f"HTTP/1.1 {self.status} x", f"Content-Length: {len(self.body)}", *self.head)
+            head = "\r\n".join((*lines, "Connection: close", "", ""))
+            writer.write(head.encode() + self.body)
         writer.close()
 
 
