@@ -6,6 +6,7 @@ option (`--ref v2` or `ref=v2`), unless it is marked `Positional`.
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 
 class _Positional:
@@ -52,24 +53,35 @@ Address = Annotated[
 ]
 """HOST:PORT; an IPv6 address stands in brackets."""
 
-Ref = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_+@-]*(?:[./][A-Za-z0-9_+@-]+)*$", max_length=200
-    ),
-]
-"""A branch, tag or commit of git: never an option (no leading `-`), never a way out (no `..`)."""
+
+_A_REF = "a branch, tag or commit of git"
+
+_NO_REF = re.compile(
+    r"^-|[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^/|/$|\.$|^@$|(?:^|/)\.|\.lock(?:/|$)"
+)
+"""What no name of a ref holds (git-check-ref-format(1)), and a `-` at its beginning, which would
+make it an option."""
+
+
+def _ref(text: str) -> str:
+    if _NO_REF.search(text) or not text.isprintable():
+        raise PydanticCustomError("git_ref", _A_REF)
+    return text
+
+
+Ref = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_ref)]
+"""A branch, tag or commit of git, by git's own rules: never an option (no leading `-`), never a way
+out (no `..`), nothing that cannot be seen."""
 
 _MEANT = {
     id(Name.__metadata__[0]): "letters, digits, - and _",  # type: ignore[attr-defined]
     id(Host.__metadata__[0]): "the name of a server",  # type: ignore[attr-defined]
-    id(Ref.__metadata__[0]): "a branch, tag or commit of git",  # type: ignore[attr-defined]
+    id(Ref.__metadata__[0]): _A_REF,  # type: ignore[attr-defined]
 }
 
 _PATTERNS = {
     Name.__metadata__[0].pattern: "letters, digits, - and _, beginning with a letter or a digit",  # type: ignore[attr-defined]
     Host.__metadata__[0].pattern: "letters, digits, dots, - and _, not beginning with a dot or -",  # type: ignore[attr-defined]
-    Ref.__metadata__[0].pattern: "a branch, tag or commit of git",  # type: ignore[attr-defined]
 }
 
 

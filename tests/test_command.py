@@ -121,8 +121,10 @@ def test_bad_input_gets_one_message_with_field_problem_and_usage(
 
 @pytest.mark.parametrize(
     "ref",
-    ["v2", "release/2026.1", "feature/a_b-c+d", "v1.0.0", "deadbeef", "user@work", "HEAD", "_x"],
-)
+    ["v2", "release/2026.1", "feature/a_b-c+d", "v1.0.0", "deadbeef", "user@work", "HEAD", "_x",
+     "fix/#123", "ünï",
+     "a,b", "x{y}", "a;b", "$(id)", "+1", "@x", "a.lockx", "refs/tags/v1", "A" * 200],
+)  # fmt: skip
 def test_a_ref_is_a_name_that_git_takes(ref: str) -> None:
     """Branches, tags and commits are taken as they are."""
     assert Paint.from_words(["shop", "red", f"--ref={ref}"]).ref == ref
@@ -130,7 +132,8 @@ def test_a_ref_is_a_name_that_git_takes(ref: str) -> None:
 
 @pytest.mark.parametrize(
     "ref",
-    ["-x", "--upload-pack=x", "a..b", "a/../b", "/a", "a/", "a b", "a\nb", "a;b", "$(id)", "é",
+    ["-x", "--upload-pack=x", "a..b", "a/../b", "/a", "a/", "a b", "a\nb", "a\\b",
+     "a.lock", "a.lock/b", "a/.b", "@", "a?", "a[b", "\u202eb", "a\u200bb", "\x7f", "a" * 201, "",
      "a@{1}", "a^", "a~1", "a:b", "*", "a//b", ".a", "a.", "\0"],
 )  # fmt: skip
 def test_a_ref_is_never_an_option_nor_a_way_out(ref: str) -> None:

@@ -20,6 +20,7 @@ from commands.deploy.command import Deploy
 from commands.deploy.deployment import Deployment
 from commands.deploy.releases import cannot
 from commands.deploy.settings import AppSettings, DeploySettings
+from commands.deploy.source import DEFAULT
 from commands.deploy.underway import Note, only_one
 
 
@@ -47,7 +48,7 @@ class DeployConsumer(Consumer[Deploy]):
         note = Note(
             job=run.request.job,
             requester=run.request.requester.name or run.request.requester.id,
-            what=f"{run.command.app} {run.command.ref or settings.ref}",
+            what=" ".join(filter(None, (run.command.app, _named(run.command.ref or settings.ref)))),
             since=f"{self._clock():%H:%M:%S} UTC",
         )
         try:
@@ -70,3 +71,8 @@ class DeployConsumer(Consumer[Deploy]):
                 + did_you_mean(command.app, self._apps)
             )
         return settings
+
+
+def _named(ref: str) -> str:
+    """`ref` for people; empty for the default, which has no name yet."""
+    return "" if ref == DEFAULT else ref

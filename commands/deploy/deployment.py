@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from baton.errors import Failed
+from baton.errors import Failed, Refused
 from baton.run import Run
 from commands.deploy import health, source
 from commands.deploy.command import Deploy
+from commands.deploy.refs import obeyed
 from commands.deploy.releases import Releases, cannot, commit_in
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
@@ -50,10 +51,14 @@ class Deployment:
         after = 1 + (settings.restart is not None) + (settings.health is not None)
         total = 1 + len(settings.steps) + after
         self.steps = Steps(run, settings, underway, values, total)
+        self.mirror: source.Mirror | None = None
+        if settings.repository is not None:
+            self.mirror = source.Mirror(settings.path / "repo", settings.repository, self.steps)
         self._clock = clock
 
     async def carry_out(self) -> None:
         """Do it all. Raises Failed with what happened and what is live now."""
+        self._harmless()
         self.releases.prepare()
         await self._clean_up()
         left = await self._prune()
@@ -64,14 +69,28 @@ class Deployment:
         await self._go_live(release, previous)
         commit = self.releases.commit_of(release.name)
         left = await self._prune()
-        version = f"{self.ref} ({commit[:8]})" if commit[:8] not in ("", self.ref[:8]) else self.ref
+        await self._pack()
+        ref = "" if self.ref == source.DEFAULT else self.ref
+        version = ref or commit[:8] or self.run.command.app
+        if ref and commit[:8] not in ("", ref[:8].lower()):
+            version = f"{ref} ({commit[:8]})"
         self.run.notify_success(
             f"{version} is live; {left}" if left else f"{version} is live",
-            ref=self.ref,
+            ref=ref,
             release=release.name,
             commit=commit,
             previous=previous.name,
         )
+
+    def _harmless(self) -> None:
+        """Raises Refused if a configured program would have a shell obey what is in the ref."""
+        named = [("fetch", self.settings.fetch or ()), ("restart", self.settings.restart or ())]
+        for label, argv in (*named, *((step.label, step.run) for step in self.settings.steps)):
+            if obeyed(self.ref, argv):
+                raise Refused(
+                    f"The ref {self.ref} has characters that a shell obeys, and {label} may pass it"
+                    " to one: deploy its commit, or rename it."
+                )
 
     async def _clean_up(self) -> None:
         left = self.underway.left
@@ -89,11 +108,18 @@ class Deployment:
 
     async def _built(self) -> Path:
         """A release that is ready to go live. One that fails is set aside, to look into."""
+        what = "the default version" if self.ref == source.DEFAULT else self.ref
+        self.steps.begin(source.STEP, f"fetching {what}")
+        commit = await self._found()
         release = self.releases.create(self.ref, self._clock())
         self.underway.note(release=release.name)
         self.steps.values["release"] = str(release)
         try:
-            await self._fetch(release)
+            if self.mirror is not None:
+                await self.mirror.write(commit, release)
+                self.releases.revision(release, commit)
+            elif self.settings.fetch is not None:
+                await self.steps.program(source.STEP, self.settings.fetch, release)
             self.releases.share(release, self.settings.shared)
             for step in self.settings.steps:
                 self.steps.begin(step.label, step.label)
@@ -103,19 +129,19 @@ class Deployment:
             raise
         return release
 
-    async def _fetch(self, release: Path) -> None:
-        self.steps.begin(source.STEP, f"fetching {self.ref}")
-        if self.settings.repository is not None:
-            mirror = source.Mirror(
-                self.settings.path / "repo", self.settings.repository, self.steps
-            )
-            await mirror.update()
-            commit = await mirror.resolve(self.ref)
-            self.steps.values["commit"] = commit
-            await mirror.write(commit, release)
-            self.releases.revision(release, commit)
-        elif self.settings.fetch is not None:
-            await self.steps.program(source.STEP, self.settings.fetch, release)
+    async def _found(self) -> str:
+        """The commit to deploy, if there is a repository; nothing of a release is made before it is
+        found. Raises Refused if somebody asked for what is not there, Failed if the settings did.
+        """
+        if self.mirror is None:
+            return ""
+        try:
+            self.ref, commit = await self.mirror.fetched(self.ref)
+        except source.NoSuchRef as error:
+            text = self.steps.secrets.mask(str(error))
+            raise (Failed if self.run.command.ref is None else Refused)(text) from None
+        self.steps.values |= {"ref": self.ref, "commit": commit}
+        return commit
 
     async def _go_live(self, release: Path, previous: Live) -> None:
         try:
@@ -180,6 +206,14 @@ class Deployment:
             self.run.notify_info(cannot(error, release), step=BACK)
         else:
             self.underway.note(release="")
+
+    async def _pack(self) -> None:
+        """Keep the mirror small: it is a cache, so what goes wrong does no harm to the deploy."""
+        if self.mirror is not None:
+            try:
+                await self.mirror.pack()
+            except (Failed, OSError) as error:
+                self.run.notify_info(f"{self.settings.path}/repo was not packed: {error}")
 
     async def _prune(self) -> str:
         """Remove old releases; what could not be removed, for people."""

@@ -27,19 +27,16 @@ from pydantic import (
 )
 
 from baton.fields import Name, Ref
+from commands.deploy.address import address
 
 PLACEHOLDERS = ("app", "commit", "environment", "host", "ref", "release")
 LIVE_PLACEHOLDERS = ("app", "commit", "environment", "host", "release")
 """What `restart` and `health` may say: they also serve on the way back, to what no ref names."""
 
-TOKEN_LENGTH = 16
-"""A user name in an address that is as long as this is taken for a token."""
-
 _A_PROGRAM = 'a program as a list of words, such as ["make", "build"]'
 
 _PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}|\{([a-z_]+)\}")
 _SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
-_USER_IN_URL = re.compile(r"^[a-z][a-z0-9+.-]*://([^/@\s]*)@", re.IGNORECASE)
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -153,6 +150,7 @@ class AppSettings(_Table):
     def _no_option(cls, repository: str | None) -> str | None:
         if repository is not None and (not repository or repository.startswith("-")):
             raise ValueError("the address or the path of a git repository")
+        address(repository or "")
         return repository
 
     @field_validator("shared")
@@ -186,10 +184,7 @@ class AppSettings(_Table):
             for name, value in env.items()
             if name in self.secrets or _SECRET_NAME.search(name)
         ]
-        found = _USER_IN_URL.match(self.repository or "")
-        if found:
-            user, colon, password = found[1].partition(":")
-            secret += [password] if colon else [user] if len(user) >= TOKEN_LENGTH else []
+        secret += address(self.repository or "").secrets
         return secret
 
 

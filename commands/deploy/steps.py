@@ -75,7 +75,7 @@ class Steps:
         tell: Callable[[str], None],
     ) -> Ended:
         """How `argv`, which is our own and not configured, ends; `tell` gets what it says."""
-        return await self._execute(step, argv, cwd, None, {**env, **self.env}, tell)
+        return await self._execute(step, argv, cwd, None, {**self.env, **env}, tell)
 
     async def _execute(
         self,

@@ -90,8 +90,11 @@ async def test_branches_tags_commits_and_the_default_can_be_named(
         asked = await kit.ask(f"deploy shop prod --ref {ref}")
         assert (asked.state, _version(shop)) == (State.SUCCEEDED, version)
     repository.commit("later", tag=False)
-    await kit.ask("deploy shop prod")
+    asked = await kit.ask("deploy shop prod")
     assert _version(shop) == "later"
+    assert asked.facts["ref"] == "main"  # what HEAD stands for, by its name
+    assert "-main" in str(asked.facts["release"])
+    assert "HEAD" not in "".join(asked.said)
     await make_kit(ref="v2").ask("deploy shop prod")
     assert _version(shop) == "v2"
     repository.git("tag", "--force", "v1")
@@ -105,14 +108,18 @@ async def test_branches_tags_commits_and_the_default_can_be_named(
 
 
 async def test_a_ref_that_is_not_there_changes_nothing(make_kit: MakeKit, shop: Path) -> None:
-    """An unknown ref fails with a hint, and what is live stays so."""
+    """Who asks for an unknown ref is refused with a hint: a typo is no incident, and nothing was
+    touched. If the settings ask for it, the deploy fails."""
     kit = make_kit()
     await kit.ask("deploy shop prod --ref v1")
+    before = os.listdir(shop / "releases")
     asked = await kit.ask("deploy shop prod --ref v22")
-    assert asked.state is State.FAILED
+    assert asked.state is State.REFUSED
+    assert os.listdir(shop / "releases") == before
     assert "there is no branch, tag or commit v22 in" in asked.text
     assert "Did you mean v2?" in asked.text
     assert _version(shop) == "v1"
+    assert (await make_kit(ref="v22").ask("deploy shop prod")).state is State.FAILED
 
 
 async def test_a_repository_that_cannot_be_read_is_told_in_gits_words(

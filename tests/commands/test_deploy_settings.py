@@ -44,7 +44,7 @@ def test_a_step_is_a_list_or_a_table() -> None:
         ({"path": "/"}, "shop.path", "the absolute path of a folder of its own"),
         ({"repository": "--upload-pack=x"}, "shop.repository", "address or the path of a git"),
         ({"fetch": ["get"]}, "shop", "given either a repository or a program to fetch with"),
-        ({"ref": "-x"}, "shop.ref", "match pattern"),
+        ({"ref": "-x"}, "shop.ref", "It must be a branch, tag or commit of git"),
         ({"steps": ["make build"]}, "shop.steps.0", 'a list of words, such as ["make", "build"]'),
         ({"steps": [[]]}, "shop.steps.0.run", 'a list of words, such as ["make", "build"]'),
         ({"steps": [["a\0"]]}, "shop.steps.0.run", 'a list of words, such as ["make", "build"]'),
@@ -111,21 +111,6 @@ def test_placeholders_are_filled_once_and_nothing_else_is_a_format(text: str, re
     """Only {word} is a placeholder: JSON, awk and the like need no escapes."""
     assert filled(text, {"ref": "v1", "http_code": "%{http_code}"[1:]}) == result
     assert filled("{ref}", {"ref": "{app}", "app": "no"}) == "{app}"
-
-
-@pytest.mark.parametrize(
-    ("repository", "secret"),
-    [
-        ("https://ann:s3cr3t@git.example.com/a.git", ["s3cr3t"]),
-        ("https://ghp_0123456789abcdef@git.example.com/a.git", ["ghp_0123456789abcdef"]),
-        ("ssh://git@git.example.com/a.git", []),
-        ("git@git.example.com:a.git", []),
-        ("/srv/git/a.git", []),
-    ],
-)
-def test_credentials_in_an_address_are_secret(repository: str, secret: list[str]) -> None:
-    """A password or token in the repository's address is masked like any other."""
-    assert _load(repository=repository).secret_values({}) == secret
 
 
 def test_variables_are_secret_by_their_names() -> None:
