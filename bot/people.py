@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from baton.messages import Standing
 from baton.times import UnknownZone, canonical
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Somebody. `zone` is the name of their time zone, empty if it is not known; `gone`: they are
-    no longer a member."""
+    no longer there; `standing`: who they are to us."""
 
     zone: str = ""
     gone: bool = False
+    name: str = ""
+    standing: Standing = "member"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "zone", _known(self.zone))

@@ -21,9 +21,11 @@ from bot.slack.asking import Asking
 from bot.slack.blocks import PREFIX
 from bot.slack.forms import CALLBACK, from_submission, refused
 from bot.slack.identity import Identity
-from bot.slack.payloads import OWN_COMMAND, from_click, from_command, from_mention
+from bot.slack.payloads import OWN_COMMAND, command, message, press
 
 log = structlog.get_logger(__name__)
+
+UNREADABLE = "This form is of another version of the bot."
 
 
 def slash_names(commands: Iterable[str]) -> list[str]:
@@ -62,26 +64,29 @@ def build(asking: Asking, identity: Identity, names: Iterable[str]) -> AsyncApp:
     )
 
     async def on_command(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        return await ack(private(await asking.command(from_command(body))))
+        heard = command(body)
+        return await ack(private(await asking.command(heard)) if heard else "")
 
-    async def on_click(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        await asking.click(from_click(body))
+    async def on_press(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
+        if (heard := press(body)) is not None:
+            await asking.press(heard)
         return await ack()
 
     async def on_form(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        problem = await asking.form(from_submission(body))
+        heard = from_submission(body)
+        problem = await asking.form(heard) if heard else UNREADABLE
         return await (ack(**refused(problem)) if problem else ack())
 
-    async def on_mention(body: dict[str, Any]) -> None:
-        asked = from_mention(body, identity.user)
-        if asked is not None:
-            await asking.mention(asked)
+    async def on_message(body: dict[str, Any]) -> None:
+        if (heard := message(body)) is not None:
+            await asking.message(heard)
 
     for name in names:
         app.command(name)(on_command)
-    app.action(re.compile(f"^{PREFIX}"))(on_click)
+    app.action(re.compile(f"^{PREFIX}"))(on_press)
     app.view(CALLBACK)(on_form)
-    app.event("app_mention")(on_mention)
+    app.event("app_mention")(on_message)
+    app.event("message")(on_message)
     app.error(_on_error)
     return app
 

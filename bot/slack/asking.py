@@ -17,12 +17,14 @@ from baton.errors import BatonError
 from baton.messages import Person, new_id
 from baton.outcome import Answer
 from bot.front import Form, Reply
-from bot.jobs import Place
 from bot.schedules.board import ASK
 from bot.slack.desk import Desk, Groups
+from bot.slack.door import Aside, Member, by_an_app, judge
+from bot.slack.identity import Identity
 from bot.slack.names import as_typed
-from bot.slack.payloads import Asked, Clicked
-from bot.slack.people import People
+from bot.slack.payloads import Asked, Clicked, Heard
+from bot.slack.people import People, StandingUnknown
+from bot.slack.recent import Recent
 from bot.slack.tasks import Tasks
 from bot.slack.telling import Telling
 from bot.slack.text import is_long, reply_text
@@ -34,6 +36,12 @@ BUDGET = 1.8
 """Seconds that an ask may take before the person is told that it takes longer."""
 TOLD_WITHIN = 2.5
 """Seconds to tell somebody who mentioned us, before Slack is left to deliver the mention again."""
+
+DOUBLE = 2.0
+"""Seconds within which the same press by the same person is a double click."""
+FORM = 3600.0
+"""Seconds for which a form that was taken is known."""
+MOST_CHANNELS = 5_000
 
 LATER = (
     "This takes longer than usual: whether it was taken is not known yet. You will be told here; "
@@ -49,116 +57,166 @@ class Asking:
     """Brings people's words to the desk, and its replies to people."""
 
     def __init__(
-        self, desk: Desk, people: People, telling: Telling, tasks: Tasks, budget: float = BUDGET
+        self,
+        desk: Desk,
+        people: People,
+        telling: Telling,
+        tasks: Tasks,
+        us: Identity,
+        budget: float = BUDGET,
     ) -> None:
         self._desk = desk
         self._people = people
         self._telling = telling
         self._tasks = tasks
+        self._us = us
         self._budget = budget
+        self._pressed = Recent(DOUBLE)
+        self._sent = Recent(FORM)
+        self._channels: dict[str, str] = {}
 
-    async def command(self, asked: Asked) -> str:
+    async def command(self, heard: Heard) -> str:
         """What is answered to a slash command, as mrkdwn, within the budget; never raises."""
-        reply = await self._in_time(asked)
+        reply = await self._in_time(heard)
         if reply is None:
             return LATER
-        self._give_document(asked.person, asked.place, reply)
+        self._give_document(heard, reply)
         return self._worded(reply)
 
-    async def mention(self, asked: Asked) -> None:
-        """Take what was said to us in a channel; returns once it is kept, or the person was told.
+    async def message(self, heard: Heard) -> None:
+        """Take what was said to us; returns once it is kept, or the person was told.
 
         Raises Untold if it was not taken and the person could not be told either.
         """
-        reply = await self._reply(self._route(asked), asked.key)
-        self._give_document(asked.person, asked.place, reply)
+        if by_an_app(heard, self._us):
+            return
+        reply = await self._reply(self._taken(heard), heard.key)
+        person, place = Person(id=heard.user), heard.place
+        self._give_document(heard, reply)
         telling = self._telling.tell
         if reply.ok:
             if _says_something(reply):
-                self._tasks.start(telling(asked.person, asked.place, self._worded(reply)))
-        elif not await telling(asked.person, asked.place, self._worded(reply), TOLD_WITHIN):
-            raise Untold(key=asked.key)
+                self._tasks.start(telling(person, place, self._worded(reply)))
+        elif not await telling(person, place, self._worded(reply), TOLD_WITHIN):
+            raise Untold(key=heard.key)
 
-    async def click(self, clicked: Clicked) -> None:
+    async def press(self, heard: Heard) -> None:
         """Take a pressed button; what there is to say goes to the one who pressed it."""
-        person, place = clicked.person, clicked.place
-        pressed = self._pressed(clicked)
-        if pressed is None:
-            log.warning("a button of ours is not known", action=clicked.action)
-            reply: Reply | None = Reply("This button is of another version of the bot.", ok=False)
-        else:
-            work = self._tasks.run(self._reply(pressed, clicked.value))
-            reply = await self._within_budget(work)
-            if reply is None:
-                self._tasks.start(self._tell_later(person, place, work))
-        if reply is not None and reply.form is not None and clicked.trigger:
-            self._tasks.start(self._open(clicked, reply.form, reply))
-        elif reply is not None and (not reply.ok or _says_something(reply)):
-            self._give_document(person, place, reply)
-            self._tasks.start(self._telling.tell(person, place, self._worded(reply)))
-
-    def _pressed(self, clicked: Clicked) -> Awaitable[Reply] | None:
-        """What the button asks of the desk; None if it is not one of ours."""
-        person, place, groups = clicked.person, clicked.place, self._groups(clicked.person)
-        if clicked.action == CANCEL:
-            return self._desk.cancel(clicked.value, asker=person, groups=groups, place=place)
-        if clicked.action.partition(".")[0] == ASK:
-            return self._desk.ask(
-                clicked.value, asker=person, groups=groups, place=place, key=clicked.key
-            )
-        return None
-
-    async def form(self, asked: Asked) -> str:
-        """Take what was said in a form; why it was not taken, or nothing if it was or may be."""
-        reply = await self._in_time(asked)
-        if reply is not None and not reply.ok:
-            return as_typed(reply.text, self._desk.commands) or self._worded(reply)
-        if reply is not None:
-            self._tasks.start(self._telling.tell(asked.person, asked.place, self._worded(reply)))
-        return ""
-
-    async def _open(self, clicked: Clicked, form: Form, reply: Reply) -> None:
-        if not await self._telling.open(clicked.trigger, form, clicked.place):
-            await self._telling.tell(clicked.person, clicked.place, self._worded(reply))
-
-    def unheard(self, asked: Asked, text: str) -> None:
-        """The answer to a slash command did not reach Slack: tell the person in another way."""
-        self._tasks.start(self._telling.tell(asked.person, asked.place, text))
-
-    async def _in_time(self, asked: Asked) -> Reply | None:
-        work = self._tasks.run(self._reply(self._route(asked), asked.key))
+        press = f"{heard.user} {heard.place.channel} {heard.message} {heard.action} {heard.value}"
+        if self._pressed.had(press):
+            log.info("pressed twice", action=heard.action, person=heard.user)
+            return
+        person, place = Person(id=heard.user), heard.place
+        work = self._tasks.run(self._reply(self._taken(heard), heard.key))
         reply = await self._within_budget(work)
         if reply is None:
-            log.warning("an ask takes long", key=asked.key, budget=self._budget)
-            self._tasks.start(self._tell_later(asked.person, asked.place, work))
+            self._tasks.start(self._tell_later(heard, work))
+        elif reply.form is not None:
+            self._tasks.start(self._open(heard, reply.form, reply))
+        elif not reply.ok or _says_something(reply):
+            self._give_document(heard, reply)
+            self._tasks.start(self._telling.tell(person, place, self._worded(reply)))
+
+    async def form(self, heard: Heard) -> str:
+        """Take what was said in a form; why it was not taken, or nothing if it was or may be."""
+        if self._sent.had(heard.key):
+            log.info("a form was sent twice", person=heard.user)
+            return ""
+        reply = await self._in_time(heard)
+        if reply is not None and not reply.ok:
+            self._sent.forget(heard.key)
+            return as_typed(reply.text, self._desk.commands) or self._worded(reply)
+        if reply is not None:
+            told = self._telling.tell(Person(id=heard.user), heard.place, self._worded(reply))
+            self._tasks.start(told)
+        return ""
+
+    async def _open(self, heard: Heard, form: Form, reply: Reply) -> None:
+        if not await self._telling.open(heard.trigger, form, heard.place):
+            await self._telling.tell(Person(id=heard.user), heard.place, self._worded(reply))
+
+    def unheard(self, heard: Heard, text: str) -> None:
+        """The answer to a slash command did not reach Slack: tell the person in another way."""
+        self._tasks.start(self._telling.tell(Person(id=heard.user), heard.place, text))
+
+    async def _in_time(self, heard: Heard) -> Reply | None:
+        work = self._tasks.run(self._reply(self._taken(heard), heard.key))
+        reply = await self._within_budget(work)
+        if reply is None:
+            log.warning("an ask takes long", key=heard.key, budget=self._budget)
+            self._tasks.start(self._tell_later(heard, work))
         return reply
 
     async def _within_budget(self, work: asyncio.Task[Reply]) -> Reply | None:
         await asyncio.wait({work}, timeout=self._budget)
         return work.result() if work.done() else None
 
-    async def _tell_later(self, person: Person, place: Place, work: asyncio.Task[Reply]) -> None:
+    async def _tell_later(self, heard: Heard, work: asyncio.Task[Reply]) -> None:
         reply = await work
-        self._give_document(person, place, reply)
-        await self._telling.tell(person, place, self._worded(reply))
+        self._give_document(heard, reply)
+        await self._telling.tell(Person(id=heard.user), heard.place, self._worded(reply))
+
+    async def _taken(self, heard: Heard) -> Reply:
+        """What becomes of it: through the door, and to the desk."""
+        heard = self._with_channel(heard)
+        try:
+            member: Member | BatonError = await self._people.member(heard.user)
+        except StandingUnknown as error:
+            member = error
+        begun = None
+        if heard.kind in ("mention", "direct"):
+            begun = await self._desk.begun(heard.key)
+        verdict = judge(heard, self._us, member, begun)
+        if isinstance(verdict, Asked):
+            return await self._route(verdict)
+        if isinstance(verdict, Clicked):
+            return await self._click(verdict)
+        if isinstance(verdict, Aside):
+            log.info("nothing was asked", key=heard.key, reason=verdict.text)
+            return Reply(verdict.text, ok=False)
+        log.info("nothing was asked", key=heard.key, reason=verdict.why)
+        return Reply()
+
+    def _with_channel(self, heard: Heard) -> Heard:
+        """`heard` with the name of its channel, which Slack tells of a slash command alone."""
+        place = heard.place
+        if place.name:
+            if len(self._channels) < MOST_CHANNELS:
+                self._channels[place.channel] = place.name
+            return heard
+        return replace(heard, place=replace(place, name=self._channels.get(place.channel, "")))
+
+    async def _click(self, clicked: Clicked) -> Reply:
+        """What the button asks of the desk."""
+        person, place, groups = clicked.person, clicked.place, self._groups(clicked.person)
+        if clicked.action == CANCEL:
+            return await self._desk.cancel(
+                clicked.value, asker=person, groups=groups, place=place, key=clicked.key
+            )
+        if clicked.action.partition(".")[0] == ASK:
+            return await self._desk.ask(
+                clicked.value, asker=person, groups=groups, place=place, key=clicked.key
+            )
+        log.warning("a button of ours is not known", action=clicked.action)
+        return Reply("This button is of another version of the bot.", ok=False)
 
     async def _route(self, asked: Asked) -> Reply:
-        first, _, rest = asked.words.partition(" ")
-        person, place, rest = asked.person, asked.place, rest.strip()
+        person, place, words = asked.person, asked.place, asked.words.split(maxsplit=1)
         groups = self._groups(person)
-        word = first.removeprefix("/").lower()
-        if word in ("", "help"):
+        word = words[0].removeprefix("/").lower().rstrip(".!?") if words else "help"
+        rest = words[1] if len(words) > 1 else ""
+        if word == "help" and person.standing == "member":
             return self._help(rest)
         if word == "cancel" and not rest and place.thread:
-            return await self._desk.cancel_in_thread(place, asker=person, groups=groups)
+            return await self._desk.cancel_in_thread(
+                place, asker=person, groups=groups, key=asked.key
+            )
         if word == "cancel" and not rest:
             return Reply(
                 "Which job? `cancel JOB`, or `@baton cancel` in the thread of the job.", ok=False
             )
-        if word == "cancel":
-            return await self._desk.cancel(rest, asker=person, groups=groups, place=place)
         return await self._desk.ask(
-            asked.words, asker=person, groups=groups, place=place, key=asked.key
+            asked.words or "help", asker=person, groups=groups, place=place, key=asked.key
         )
 
     def _help(self, name: str) -> Reply:
@@ -186,9 +244,10 @@ class Asking:
                 ok=False,
             )
 
-    def _give_document(self, person: Person, place: Place, reply: Reply) -> None:
+    def _give_document(self, heard: Heard, reply: Reply) -> None:
         if reply.answer is not None and is_long(reply.answer.document):
-            self._tasks.start(self._telling.hand_over(person, place, reply.answer, reply.job))
+            person, answer = Person(id=heard.user), reply.answer
+            self._tasks.start(self._telling.hand_over(person, heard.place, answer, reply.job))
 
     def _worded(self, reply: Reply) -> str:
         text = reply_text(replace(reply, text=as_typed(reply.text, self._desk.commands)))

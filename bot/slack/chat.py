@@ -21,7 +21,7 @@ from bot.slack.desk import Desk
 from bot.slack.front import SlackFront
 from bot.slack.identity import Tokens, check_kinds, first_ticket, identify
 from bot.slack.intake import Intake
-from bot.slack.payloads import from_command
+from bot.slack.payloads import command
 from bot.slack.people import People
 from bot.slack.socket import Socket
 from bot.slack.tasks import Tasks
@@ -55,7 +55,8 @@ class SlackChat(Linked):
         self._tasks = Tasks()
         self._telling = Telling(self._calls, where)
         self.people = People(self._calls)
-        self._asking = Asking(desk, self.people, self._telling, self._tasks)
+        self._desk = desk
+        self._asking: Asking | None = None
         self._names = slash_names(desk.commands)
         self._intake: Intake | None = None
         self._socket: Socket | None = None
@@ -103,12 +104,15 @@ class SlackChat(Linked):
     async def close(self) -> None:
         """End at once; `front` works no more."""
         await self.drain(0)
+        await self.people.close()
         await self._calls.close()
 
     async def _begin(self) -> None:
-        identity = await identify(self._calls)
+        identity = self.people.us = await identify(self._calls)
         self._first_ticket = await first_ticket(self._calls, self._tokens.app)
-        app = build(self._asking, identity, self._names)
+        asking = Asking(self._desk, self.people, self._telling, self._tasks, identity)
+        self._asking = asking
+        app = build(asking, identity, self._names)
         self._intake = Intake(app, self._unheard)
         self._socket = Socket(
             self._calls.session,
@@ -140,5 +144,6 @@ class SlackChat(Linked):
         return url or await self._calls.ticket(self._tokens.app)
 
     def _unheard(self, payload: object, text: str) -> None:
-        assert isinstance(payload, dict)
-        self._asking.unheard(from_command(payload), text)
+        heard = command(payload) if isinstance(payload, dict) else None
+        if heard is not None and self._asking is not None:
+            self._asking.unheard(heard, text)

@@ -8,7 +8,7 @@ from typing import Protocol
 from baton.extensions import Commands
 from baton.messages import Person
 from bot.front import Reply
-from bot.jobs import Place
+from bot.jobs import AuditEntry, Place
 
 Groups = Callable[[], Awaitable[frozenset[str]]]
 """Looks up the user groups of the one who asks. Raises BatonError if it cannot be known."""
@@ -26,10 +26,17 @@ class Desk(Protocol):
     ) -> Reply:
         """Take `deploy shop prod`. `key` names this ask: the same key again is the same ask."""
 
-    async def cancel(self, job: str, *, asker: Person, groups: Groups, place: Place) -> Reply:
+    async def begun(self, key: str) -> AuditEntry | None:
+        """What the ask `key` has begun, if anything."""
+
+    async def cancel(
+        self, job: str, *, asker: Person, groups: Groups, place: Place, key: str = ""
+    ) -> Reply:
         """Stop what is left of a job."""
 
-    async def cancel_in_thread(self, place: Place, *, asker: Person, groups: Groups) -> Reply:
+    async def cancel_in_thread(
+        self, place: Place, *, asker: Person, groups: Groups, key: str = ""
+    ) -> Reply:
         """Stop the job that is shown in the thread of `place`."""
 
     def help(self) -> str:

@@ -9,12 +9,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from baton.messages import Person
 from baton.words import BECAUSE
 from bot.front import Form
 from bot.jobs import Place
 from bot.slack.blocks import PREFIX
-from bot.slack.payloads import FRONT, Asked
+from bot.slack.payloads import FRONT, Heard, mapping_in, submission, text_in
 from bot.slack.text import SECTION, cut, escape, escaped
 
 CALLBACK = f"{PREFIX}form"
@@ -55,21 +54,21 @@ def view(form: Form, place: Place) -> dict[str, Any] | None:
     }
 
 
-def from_submission(payload: Mapping[str, Any]) -> Asked:
-    """What somebody asks with a form that they sent. The same form is the same ask."""
-    shown, user = payload["view"], payload["user"]
-    known = json.loads(shown["private_metadata"])
-    said = shown["state"]["values"]
-    choice = said[CHOICE][CHOICE]["selected_option"]["value"]
+def from_submission(payload: Mapping[str, Any]) -> Heard | None:
+    """What somebody asks with a form that they sent; None if it is none of ours."""
+    view = mapping_in(payload, "view")
+    try:
+        known = json.loads(text_in(view, "private_metadata")[:MOST_METADATA])
+        channel, thread, name = (str(each) for each in known["place"])
+        ask = str(known["ask"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    said = mapping_in(mapping_in(view, "state"), "values")
+    choice = mapping_in(mapping_in(mapping_in(said, CHOICE), CHOICE), "selected_option")
     # in a form nothing is escaped, and what is asked is read as words of a message
-    reason = escape(str(said[REASON][REASON].get("value") or "")).strip()
-    channel, thread, name = known["place"]
-    return Asked(
-        f"{known['ask']} for {choice} {BECAUSE} {reason}",
-        Person(id=str(user["id"]), name=str(user.get("username") or user.get("name") or "")),
-        Place(FRONT, channel, thread, name),
-        f"{FRONT}:{shown['id']}",
-    )
+    reason = escape(text_in(mapping_in(mapping_in(said, REASON), REASON), "value")).strip()
+    words = f"{ask} for {text_in(choice, 'value')} {BECAUSE} {reason}"
+    return submission(payload, words, Place(FRONT, channel, thread, name))
 
 
 def refused(text: str) -> dict[str, Any]:

@@ -27,12 +27,15 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What auth.test says of us. `scopes` is None if Slack does not say what was granted."""
+    """What auth.test says of us. `scopes` is None if Slack does not say what was granted;
+    `enterprise` is empty unless our workspace is of one; `name` is how the bot is mentioned."""
 
     team: str
     user: str
     bot: str
     scopes: frozenset[str] | None
+    enterprise: str = ""
+    name: str = "baton"
 
 
 class BadTokens(BatonError):
@@ -81,6 +84,8 @@ async def identify(calls: Calls) -> Identity:
         user=str(answer.get("user_id", "")),
         bot=str(answer.get("bot_id", "")),
         scopes=granted,
+        enterprise=str(answer.get("enterprise_id") or ""),
+        name=str(answer.get("user") or "baton"),
     )
 
 

@@ -1,21 +1,27 @@
-"""What Slack sends -> who asked what, and where. Pure.
+"""What Slack sends, as values: who did what, and where. Nothing in a payload is believed to be
+there, or to be of its kind. Pure.
 
 docs.slack.dev/interactivity/implementing-slash-commands, .../reference/events/app_mention,
-.../reference/interaction-payloads/block_actions-payload
+.../reference/events/message.im, .../reference/interaction-payloads/block_actions-payload
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from baton.messages import Person, new_id
+from baton.messages import Person
 from bot.jobs import Place
 from bot.slack.blocks import PREFIX
 
 FRONT = "slack"
 OWN_COMMAND = "/baton"
+MOST_ID = 255
+_PRIVATE = "privategroup"
+"""What Slack calls every private channel: as good as no name."""
+
+Kind = Literal["command", "mention", "direct", "press", "form"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,47 +47,157 @@ class Clicked:
     trigger: str = ""
 
 
-def from_command(payload: Mapping[str, Any]) -> Asked:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One act of one person, whatever envelopes it comes in: that is what `key` names.
+
+    `text` is as Slack wrote it. `teams` are the workspaces that the payload says the person is of;
+    `app`: it was no person. A press has an `action` with its `value`, and the `message` that the
+    button is under.
+    """
+
+    kind: Kind
+    user: str
+    name: str
+    place: Place
+    key: str
+    text: str = ""
+    teams: frozenset[str] = frozenset()
+    app: bool = False
+    action: str = ""
+    value: str = ""
+    trigger: str = ""
+    message: str = ""
+
+
+def command(payload: Mapping[str, Any]) -> Heard | None:
     """A slash command: `/deploy shop prod` and `/baton deploy shop prod` are the same words."""
-    name, text = str(payload["command"]), str(payload.get("text") or "")
-    words = text if name == OWN_COMMAND else f"{name.removeprefix('/')} {text}"
-    person = Person(id=str(payload["user_id"]), name=str(payload.get("user_name") or ""))
+    name, typed = text_in(payload, "command"), text_in(payload, "text")
     place = Place(
-        FRONT,
-        str(payload["channel_id"]),
-        str(payload.get("thread_ts") or ""),
-        str(payload.get("channel_name") or ""),
+        FRONT, id_in(payload, "channel_id"), id_in(payload, "thread_ts"), _channel_name(payload)
     )
-    return Asked(words.strip(), person, place, f"{FRONT}:{payload['trigger_id']}")
-
-
-def from_mention(payload: Mapping[str, Any], bot_user: str) -> Asked | None:
-    """A mention: the words after our name; None if another app said it."""
-    event = payload["event"]
-    if event.get("bot_id") or not event.get("user"):
+    user, trigger = id_in(payload, "user_id"), id_in(payload, "trigger_id")
+    if not (name and user and trigger and place.channel):
         return None
-    _, _, words = str(event.get("text") or "").partition(f"<@{bot_user}>")
-    person = Person(id=str(event["user"]))
-    place = Place(FRONT, str(event["channel"]), str(event.get("thread_ts") or ""))
-    return Asked(words.strip(), person, place, f"{FRONT}:{payload['event_id']}")
-
-
-def from_click(payload: Mapping[str, Any]) -> Clicked:
-    """A button under one of our posts."""
-    user, channel = payload["user"], payload.get("channel") or {}
-    container, message = payload.get("container") or {}, payload.get("message") or {}
-    thread = container.get("thread_ts") or message.get("thread_ts") or container.get("message_ts")
-    action = payload["actions"][0]
-    return Clicked(
-        str(action["action_id"]).removeprefix(PREFIX),
-        str(action.get("value") or ""),
-        Person(id=str(user["id"]), name=str(user.get("username") or user.get("name") or "")),
-        Place(
-            FRONT,
-            str(channel.get("id") or container.get("channel_id") or ""),
-            str(thread or ""),
-            str(channel.get("name") or ""),
-        ),
-        f"{FRONT}:{payload.get('trigger_id') or new_id()}",
-        str(payload.get("trigger_id") or ""),
+    return Heard(
+        "command",
+        user,
+        id_in(payload, "user_name"),
+        place,
+        f"{FRONT}:{trigger}",
+        typed if name == OWN_COMMAND else f"{name.removeprefix('/')} {typed}",
+        _teams(id_in(payload, "team_id")),
     )
+
+
+def message(payload: Mapping[str, Any]) -> Heard | None:
+    """What was said in a channel with our name in it, or to us alone; new, or edited. The message
+    is the act: its edits, and whatever Slack tells of it again, have the same key.
+
+    None for all else: what was deleted, what Slack itself writes, what changed in no word.
+    """
+    event = mapping_in(payload, "event")
+    mention = event.get("type") == "app_mention"
+    if not mention and not (
+        event.get("type") == "message" and id_in(event, "channel_type") == "im"
+    ):
+        return None
+    place = Place(FRONT, id_in(event, "channel"))
+    said = event
+    if event.get("subtype") == "message_changed":
+        said = mapping_in(event, "message")
+        if text_in(said, "text") == text_in(mapping_in(event, "previous_message"), "text"):
+            return None
+    subtype = said.get("subtype")
+    user, stamp = id_in(said, "user"), id_in(said, "ts")
+    app = bool(said.get("bot_id") or said.get("bot_profile") or subtype == "bot_message")
+    if subtype not in (None, "", "file_share", "thread_broadcast", "bot_message"):
+        return None
+    if not (stamp and place.channel) or not (user or app):
+        return None
+    teams = _teams(
+        *(id_in(said, name) for name in ("user_team", "source_team", "team")),
+        id_in(mapping_in(said, "user_profile"), "team"),
+    )
+    return Heard(
+        "mention" if mention else "direct",
+        user,
+        "",
+        Place(FRONT, place.channel, id_in(said, "thread_ts"), "" if mention else "direct message"),
+        f"{FRONT}:{place.channel}/{stamp}",
+        text_in(said, "text"),
+        teams or _teams(id_in(payload, "team_id")),
+        app,
+    )
+
+
+def press(payload: Mapping[str, Any]) -> Heard | None:
+    """A button under one of our posts."""
+    channel, container = mapping_in(payload, "channel"), mapping_in(payload, "container")
+    shown, trigger = mapping_in(payload, "message"), id_in(payload, "trigger_id")
+    stamp = id_in(container, "message_ts")
+    thread = id_in(container, "thread_ts") or id_in(shown, "thread_ts") or stamp
+    actions = payload.get("actions")
+    action = actions[0] if isinstance(actions, list) and actions else None
+    where = id_in(channel, "id") or id_in(container, "channel_id")
+    user, name, teams = _presser(payload)
+    if not isinstance(action, Mapping) or not (user and where and trigger):
+        return None
+    return Heard(
+        "press",
+        user,
+        name,
+        Place(FRONT, where, thread, _channel_name(channel, "name")),
+        f"{FRONT}:{trigger}",
+        teams=teams,
+        action=text_in(action, "action_id").removeprefix(PREFIX),
+        value=text_in(action, "value"),
+        trigger=trigger,
+        message=stamp,
+    )
+
+
+def submission(payload: Mapping[str, Any], words: str, place: Place) -> Heard | None:
+    """A form that was sent, which says `words` in `place`. The same form is the same act."""
+    user, name, teams = _presser(payload)
+    view = id_in(mapping_in(payload, "view"), "id")
+    if not (user and view and place.channel):
+        return None
+    return Heard("form", user, name, place, f"{FRONT}:{view}", words, teams)
+
+
+def _presser(payload: Mapping[str, Any]) -> tuple[str, str, frozenset[str]]:
+    user, team = mapping_in(payload, "user"), mapping_in(payload, "team")
+    name = id_in(user, "username") or id_in(user, "name")
+    return id_in(user, "id"), name, _teams(id_in(user, "team_id") or id_in(team, "id"))
+
+
+def _teams(*ids: str) -> frozenset[str]:
+    return frozenset(ids) - {""}
+
+
+def _channel_name(payload: Mapping[str, Any], key: str = "channel_name") -> str:
+    name = id_in(payload, key)
+    if name == "directmessage":
+        return "direct message"
+    return "" if name == _PRIVATE else name
+
+
+def mapping_in(payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The object under `key`; empty if there is none."""
+    found = payload.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def id_in(payload: Mapping[str, Any], key: str) -> str:
+    """The short text under `key`; empty if there is none, or one that is no id."""
+    found = text_in(payload, key)
+    return found if len(found) <= MOST_ID else ""
+
+
+def text_in(payload: Mapping[str, Any], key: str) -> str:
+    """The text under `key`, as any database takes it; empty if there is none."""
+    found = payload.get(key)
+    if not isinstance(found, str):
+        return ""
+    return found.replace("\0", "").encode(errors="replace").decode()

@@ -1,23 +1,38 @@
-"""Who is in which user group, in which time zone, and still here."""
+"""Who somebody is, in which user groups and time zone, and whether they are still here."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from baton.errors import BatonError
-from bot.front import FrontError
+from bot.front import FrontError, Unpostable
 from bot.people import Profile
 from bot.slack.calls import Calls
+from bot.slack.door import Member, standing_of
+from bot.slack.identity import Identity
+from bot.slack.lookup import Lookup
+from bot.slack.payloads import mapping_in, text_in
+from bot.slack.tasks import Tasks
 
 FRESH = 60.0
 """Seconds that a list of groups is good for."""
-PATIENCE = 1.2
+STALE = 300.0
+"""Seconds for which an older one is used while Slack does not give a newer."""
+PATIENCE = 0.9
 """Seconds to wait for Slack's list: whoever asks is to hear within 3."""
 KNOWN = 600.0
 """Seconds that what Slack says of somebody is good for."""
+TRUSTED = 86_400.0
+"""Seconds for which it is used while Slack does not say it anew."""
 PATIENCE_FOR_ONE = 0.8
+MOST_KNOWN = 10_000
+
+_NOBODY = ("user_not_found", "user_not_visible", "users_not_found")
+"""Slack's errors that are an answer: there is nobody of that id for us."""
 
 
 class GroupsUnknown(BatonError):
@@ -29,56 +44,143 @@ class PersonUnknown(BatonError):
     """Slack does not say who {person} is: {reason}."""
 
 
+class StandingUnknown(BatonError):
+    """Slack does not say whether you are a member of this workspace or a guest ({reason}), so
+    nobody can tell what you may ask. Nothing was done; ask again in a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserGroups:
+    """The user groups of a workspace: names (ids and handles) by member, and all names there
+    are."""
+
+    by_user: Mapping[str, frozenset[str]]
+    names: frozenset[str]
+
+
 class People:
     """The people of a workspace, and their user groups by id (`S012`) and by handle (`deployers`).
-    Keeps bot.people.Directory."""
+    Keeps bot.people.Directory.
 
-    def __init__(self, calls: Calls, clock: Callable[[], float] = time.monotonic) -> None:
+    Slack is asked in the background: who is not answered in time tries again, and finds what came
+    meanwhile.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._calls = calls
         self._clock = clock
-        self._groups: dict[str, frozenset[str]] = {}
-        self._good_until = -1.0
-        self._asking: asyncio.Lock = asyncio.Lock()
-        self._profiles: dict[str, tuple[float, Profile]] = {}
+        self._tasks = Tasks()
+        self._groups = Lookup(self._list_groups, self._tasks, clock)
+        self._members: OrderedDict[str, Lookup[Member]] = OrderedDict()
+        self.us: Identity | None = None
+        """Who we are, once Slack has told: whoever is of another team is outside."""
+
+    async def close(self) -> None:
+        """Ask no more."""
+        await self._tasks.drain(0)
 
     async def groups_of(self, user: str) -> frozenset[str]:
-        """Ids and handles of the groups that `user` is in, at most FRESH seconds old.
+        """Ids and handles of the groups that `user` is in, at most FRESH seconds old; if Slack is
+        slow, at most STALE.
 
         Raises GroupsUnknown if Slack does not tell.
         """
+        return (await self._user_groups()).by_user.get(user, frozenset())
+
+    async def groups(self) -> frozenset[str]:
+        """Ids and handles of all groups that there are. Raises GroupsUnknown."""
+        return (await self._user_groups()).names
+
+    async def _user_groups(self) -> UserGroups:
         try:
-            async with asyncio.timeout(PATIENCE), self._asking:
-                if self._clock() >= self._good_until:
-                    self._groups = await self._looked_up()
-                    self._good_until = self._clock() + FRESH
+            return await self._groups.get(fresh=FRESH, stale=STALE, patience=PATIENCE)
         except FrontError as error:
             raise GroupsUnknown(reason=str(error).rstrip(".")) from error
         except TimeoutError:
-            raise GroupsUnknown(reason=f"no answer within {PATIENCE} s") from None
-        return self._groups.get(user, frozenset())
+            raise GroupsUnknown(reason=f"no answer within {PATIENCE:g} s") from None
+
+    async def member(self, user: str) -> Member:
+        """Who `user` is, at most KNOWN seconds old; if Slack is slow, at most TRUSTED.
+
+        Raises StandingUnknown if Slack does not tell.
+        """
+        try:
+            return await self._looked_up(user, stale=TRUSTED)
+        except PersonUnknown as error:
+            raise StandingUnknown(reason=error.facts["reason"]) from error
 
     async def profile(self, user: str) -> Profile:
         """Who `user` is, at most KNOWN seconds old. Raises PersonUnknown if Slack does not tell."""
-        until, known = self._profiles.get(user, (-1.0, Profile()))
-        if self._clock() < until:
-            return known
+        found = await self._looked_up(user, stale=0.0)
+        if found.stranger and not found.team:
+            raise PersonUnknown(person=user, reason="it knows nobody of that id")
+        who = standing_of((), found, self.us) if self.us else "member"
+        return Profile(found.zone, found.gone, found.name, who)
+
+    async def _looked_up(self, user: str, *, stale: float) -> Member:
+        lookup = self._members.get(user)
+        if lookup is None:
+            lookup = Lookup(lambda: self._ask_for(user), self._tasks, self._clock)
+            self._members[user] = lookup
+            while len(self._members) > MOST_KNOWN:
+                self._members.popitem(last=False)
+        self._members.move_to_end(user)
         try:
-            async with asyncio.timeout(PATIENCE_FOR_ONE):
-                answer = await self._calls.read("users.info", user=user)
+            return await lookup.get(fresh=KNOWN, stale=stale, patience=PATIENCE_FOR_ONE)
         except FrontError as error:
             raise PersonUnknown(person=user, reason=str(error).rstrip(".")) from error
         except TimeoutError:
-            reason = f"no answer within {PATIENCE_FOR_ONE} s"
+            reason = f"no answer within {PATIENCE_FOR_ONE:g} s"
             raise PersonUnknown(person=user, reason=reason) from None
-        found = answer.get("user") or {}
-        profile = Profile(str(found.get("tz") or ""), bool(found.get("deleted")))
-        self._profiles[user] = (self._clock() + KNOWN, profile)
-        return profile
 
-    async def _looked_up(self) -> dict[str, frozenset[str]]:
+    async def _ask_for(self, user: str) -> Member:
+        try:
+            answer = await self._calls.read("users.info", user=user)
+        except Unpostable as error:
+            if error.facts.get("reason") not in _NOBODY:
+                raise
+            return Member(stranger=True)
+        return member_in(mapping_in(_data(answer), "user"))
+
+    async def _list_groups(self) -> UserGroups:
         answer = await self._calls.read("usergroups.list", include_users=True)
-        found: dict[str, set[str]] = {}
-        for group in answer.get("usergroups") or []:
-            for user in group.get("users") or []:
-                found.setdefault(str(user), set()).update((group["id"], group["handle"]))
-        return {user: frozenset(names) for user, names in found.items()}
+        found = _data(answer).get("usergroups")
+        return user_groups_in(found if isinstance(found, list) else ())
+
+
+def member_in(user: Mapping[str, Any]) -> Member:
+    """What a user object of Slack's says (docs.slack.dev/reference/objects/user-object)."""
+    return Member(
+        team=text_in(user, "team_id"),
+        enterprise=text_in(mapping_in(user, "enterprise_user"), "enterprise_id"),
+        name=text_in(user, "name"),
+        zone=text_in(user, "tz"),
+        guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+        stranger=bool(user.get("is_stranger")),
+        bot=bool(user.get("is_bot") or user.get("is_workflow_bot")),
+        gone=bool(user.get("deleted")),
+    )
+
+
+def user_groups_in(listed: Iterable[object]) -> UserGroups:
+    """The groups that Slack lists; what is not like a group is left out."""
+    by_user: dict[str, set[str]] = {}
+    every: set[str] = set()
+    for group in listed:
+        if not isinstance(group, Mapping):
+            continue
+        names = {text_in(group, "id"), text_in(group, "handle")} - {""}
+        every |= names
+        users = group.get("users")
+        for user in users if isinstance(users, list) else ():
+            by_user.setdefault(str(user), set()).update(names)
+    return UserGroups({user: frozenset(names) for user, names in by_user.items()}, frozenset(every))
+
+
+def _data(answer: object) -> Mapping[str, Any]:
+    data = getattr(answer, "data", None)
+    return data if isinstance(data, dict) else {}

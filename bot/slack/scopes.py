@@ -23,12 +23,16 @@ METHODS: dict[str, tuple[str, ...]] = {
     "files.getUploadURLExternal": ("files:write",),
     "files.completeUploadExternal": ("files:write",),
     "usergroups.list": ("usergroups:read",),
-    # The time zone of who schedules something, and whether they are still here when it fires.
+    # Whether who asks is a member, a guest or of another organization; the time zone of who
+    # schedules something, and whether they are still here when it fires.
     "users.info": ("users:read",),
 }
 
-HEARING = ("commands", "app_mentions:read")
-"""What Slack needs to tell us of slash commands and mentions."""
+HEARING = ("commands", "app_mentions:read", "im:history")
+"""What Slack needs to tell us of slash commands, mentions and direct messages."""
+
+EVENTS = ("app_mention", "message.im")
+"""What manifest.yml subscribes to."""
 
 SCOPES = frozenset(HEARING) | frozenset(scope for needed in METHODS.values() for scope in needed)
 """What manifest.yml asks for."""

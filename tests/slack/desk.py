@@ -10,9 +10,9 @@ from baton.command import Command
 from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.fields import Name
-from baton.messages import Person
+from baton.messages import Person, now
 from bot.front import Reply
-from bot.jobs import Place
+from bot.jobs import AuditEntry, Place
 from bot.slack import Groups
 
 
@@ -69,6 +69,8 @@ class FakeDesk:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     at_once: int = 0
     most_at_once: int = 0
+    had: dict[str, AuditEntry] = field(default_factory=dict)
+    """What each key began: whatever got a good reply."""
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -78,11 +80,18 @@ class FakeDesk:
     ) -> Reply:
         return await self._taken(Ask("ask", text, asker, place, key), groups)
 
-    async def cancel(self, job: str, *, asker: Person, groups: Groups, place: Place) -> Reply:
-        return await self._taken(Ask("cancel", job, asker, place), groups)
+    async def begun(self, key: str) -> AuditEntry | None:
+        return self.had.get(key)
 
-    async def cancel_in_thread(self, place: Place, *, asker: Person, groups: Groups) -> Reply:
-        return await self._taken(Ask("cancel_in_thread", "", asker, place), groups)
+    async def cancel(
+        self, job: str, *, asker: Person, groups: Groups, place: Place, key: str = ""
+    ) -> Reply:
+        return await self._taken(Ask("cancel", job, asker, place, key), groups)
+
+    async def cancel_in_thread(
+        self, place: Place, *, asker: Person, groups: Groups, key: str = ""
+    ) -> Reply:
+        return await self._taken(Ask("cancel_in_thread", "cancel", asker, place, key), groups)
 
     def help(self) -> str:
         return "What can be asked\n\n/deploy APP ENVIRONMENT\n/jobs"
@@ -97,4 +106,8 @@ class FakeDesk:
             await self.gate.wait()
         finally:
             self.at_once -= 1
-        return self.reply(ask.text)
+        reply = self.reply(ask.text)
+        if reply.ok:
+            entry = AuditEntry(now(), ask.asker, ask.place, ask.text, "allowed", job=reply.job)
+            self.had[ask.key] = entry
+        return reply

@@ -47,6 +47,15 @@ def test_its_scopes_are_those_that_the_methods_need() -> None:
     assert frozenset(MANIFEST["oauth_config"]["scopes"]["bot"]) == scopes.SCOPES
 
 
+def test_it_hears_what_the_bot_listens_to() -> None:
+    """Mentions, and direct messages, which people can see and write."""
+    events = MANIFEST["settings"]["event_subscriptions"]["bot_events"]
+    assert tuple(events) == scopes.EVENTS
+    home = MANIFEST["features"]["app_home"]
+    assert home["messages_tab_enabled"] is True
+    assert home["messages_tab_read_only_enabled"] is False
+
+
 def test_every_method_that_is_called_has_its_scopes_written_down() -> None:
     """A new call cannot be added without them."""
     source = "".join(path.read_text("utf-8") for path in SLACK.glob("*.py"))

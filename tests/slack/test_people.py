@@ -30,11 +30,11 @@ async def test_a_profile_is_a_zone_and_whether_they_are_here(
     people = People(calls, lambda: clock[0])
     slack.person("U_ANN", tz="Europe/Kyiv")
     for _ in range(3):
-        assert await people.profile("U_ANN") == Profile("Europe/Kyiv")
+        assert await people.profile("U_ANN") == Profile("Europe/Kyiv", name="ann")
     assert slack.calls.counts["users.info"] == 1
     slack.workspace.users["U_ANN"].deleted = True
     clock[0] = KNOWN
-    assert await people.profile("U_ANN") == Profile("", gone=True)
+    assert await people.profile("U_ANN") == Profile("", gone=True, name="ann")
 
 
 async def test_who_is_not_told_of_is_not_gone(slack: SlackServer, calls: Calls) -> None:

@@ -24,6 +24,8 @@ def auth_test(slack: SlackServer, token: Token, args: Args) -> Json:
     if token.kind == "app":
         return {"ok": True, "app_name": slack.workspace.bot_name, "app_id": APP}
     bot = {"user": slack.workspace.bot_name, "user_id": BOT_USER, "bot_id": BOT}
+    if slack.enterprise:
+        team["enterprise_id"] = slack.enterprise
     return {"ok": True, **team, **bot, "is_enterprise_install": False}
 
 

@@ -12,7 +12,7 @@ REPOSITORY_MANIFEST = Path(__file__).parents[3] / "manifest.yml"
 ALL_SCOPES = frozenset(
     {"app_mentions:read", "chat:write", "commands", "files:write"}
     | {"channels:history", "channels:read", "groups:history", "groups:read"}
-    | {"pins:write", "usergroups:read", "users:read"}
+    | {"im:history", "pins:write", "usergroups:read", "users:read"}
 )
 
 
@@ -24,6 +24,7 @@ class Manifest:
     events: frozenset[str] = frozenset({"app_mention"})
     commands: frozenset[str] | None = None
     bot_name: str = "baton"
+    direct_messages: bool = True
 
     @classmethod
     def read(cls, path: Path = REPOSITORY_MANIFEST) -> Manifest:
@@ -37,5 +38,12 @@ class Manifest:
             scopes=frozenset(manifest["oauth_config"]["scopes"]["bot"]),
             events=frozenset(subscriptions.get("bot_events", [])),
             commands=frozenset(each["command"] for each in features.get("slash_commands", [])),
+            direct_messages=writable(features.get("app_home", {})),
             bot_name=str(features.get("bot_user", {}).get("display_name", "baton")).lower(),
         )
+
+
+def writable(home: dict[str, Any]) -> bool:
+    """Whether people see the app's messages tab, and may write in it."""
+    shown = home.get("messages_tab_enabled") is True
+    return shown and home.get("messages_tab_read_only_enabled") is not True

@@ -66,6 +66,10 @@ class Person:
         self.id = user.id
 
     @property
+    def _enterprise(self) -> Json:
+        return {"enterprise_id": self.user.enterprise} if self.user.enterprise else {}
+
+    @property
     def ephemerals(self) -> list[str]:
         """Everything that only this person was shown."""
         channels = self.slack.workspace.channels.values()
@@ -81,7 +85,8 @@ class Person:
         slack.require_scope("commands")
         payload: Json = {
             "token": VERIFICATION,
-            "team_id": TEAM,
+            "team_id": self.user.team,
+            **self._enterprise,
             "team_domain": "baton",
             "channel_id": where.id,
             "channel_name": where.name,
@@ -124,13 +129,13 @@ class Person:
         payload: Json = {
             "type": "block_actions",
             "user": {"id": self.id, "username": self.user.name, "name": self.user.name}
-            | {"team_id": TEAM},
+            | {"team_id": self.user.team},
             "api_app_id": APP,
             "token": VERIFICATION,
             "container": container,
             "trigger_id": slack.triggers.new(),
             "team": {"id": TEAM, "domain": "baton"},
-            "enterprise": None,
+            "enterprise": {"id": slack.enterprise} if slack.enterprise else None,
             "is_enterprise_install": False,
             "channel": {"id": where.id, "name": where.name},
             "message": message.raw(metadata=True),
@@ -160,14 +165,14 @@ class Person:
             "type": "view_submission",
             "team": {"id": TEAM, "domain": "baton"},
             "user": {"id": self.id, "username": self.user.name, "name": self.user.name}
-            | {"team_id": TEAM},
+            | {"team_id": self.user.team},
             "api_app_id": APP,
             "token": VERIFICATION,
             "trigger_id": slack.triggers.new(),
             "view": {**view, "state": {"values": values}},
             "response_urls": [],
             "is_enterprise_install": False,
-            "enterprise": None,
+            "enterprise": {"id": slack.enterprise} if slack.enterprise else None,
         }
         reply = Reply(where, self.user, Delivery("interactive", payload, accepts_answer=True))
         reply.seen = len(where.ephemerals)
@@ -194,17 +199,51 @@ class Person:
         slack.workspace.show(message)
         if not where.has_bot:
             return message
-        event: Json = {"user": self.id, "text": typed, "ts": message.ts, "team": TEAM}
-        event |= {"channel": where.id, "event_ts": message.ts, "client_msg_id": str(uuid.uuid4())}
-        if thread_ts is not None:
-            event["thread_ts"] = thread_ts
+        await self._heard(where, message)
+        return message
+
+    async def writes(self, text: str, *, thread_ts: str | None = None) -> Message:
+        """Write to the bot alone, in its direct messages with this person."""
+        if not self.slack.manifest.direct_messages:
+            raise LookupError("the manifest has no messages tab in which people may write")
+        where = self.slack.workspace.find(self.id)
+        return await self.says(text, channel=where.id, thread_ts=thread_ts)
+
+    async def edits(self, message: Message, text: str) -> None:
+        """Change a message of one's own: the bot is told of a mention in it as if it were new, but
+        for `edited`, by an event of its own."""
+        before, message.text = message.text, self.slack.as_typed(text)
+        message.edits += 1
+        self.slack.changes.notify()
+        await self._heard(self.slack.channel(message.channel), message, before)
+
+    async def _heard(self, where: Channel, message: Message, before: str | None = None) -> None:
+        """The bot is told of a message that is new, or of what it was `before`."""
+        slack, user = self.slack, self.user
+        event: Json = {"user": self.id, "text": message.text, "ts": message.ts, "team": user.team}
+        event |= {"event_ts": message.ts, "client_msg_id": str(uuid.uuid4())}
+        if user.team != TEAM:
+            event |= {"user_team": user.team, "source_team": user.team}
+            event["user_profile"] = {"name": user.name, "team": user.team}
+        if message.thread_ts is not None:
+            event["thread_ts"] = message.thread_ts
+        if before is not None:
+            event["edited"] = {"user": self.id, "ts": slack.workspace.stamp()}
         kind = KINDS[where.kind]
-        if f"<@{BOT_USER}>" in typed and where.kind != "im" and slack.hears("app_mention"):
-            await slack.event({"type": "app_mention", **event})
+        mentioned = re.search(rf"<@{BOT_USER}(\|[^>]*)?>", message.text) is not None
+        if mentioned and where.kind != "im" and slack.hears("app_mention"):
+            await slack.event({"type": "app_mention", "channel": where.id, **event})
         if slack.hears(f"message.{kind}"):
             short = {"channels": "channel", "groups": "group"}.get(kind, kind)
-            await slack.event({"type": "message", "channel_type": short, **event})
-        return message
+            about: Json = {"type": "message", "channel": where.id, "channel_type": short}
+            if before is not None:
+                was = {"type": "message", "user": self.id, "text": before, "ts": message.ts}
+                now = slack.workspace.stamp()
+                about |= {"subtype": "message_changed", "hidden": True, "ts": now, "event_ts": now}
+                about |= {"message": {"type": "message", **event}, "previous_message": was}
+                await slack.event(about)
+            else:
+                await slack.event({**about, **event})
 
     def leaves(self, channel: str) -> None:
         """Leave a channel: nothing can be shown to them alone there."""

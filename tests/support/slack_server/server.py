@@ -45,6 +45,7 @@ class SlackServer:
         record: False keeps no calls and no deliveries, only their counts.
         keep: at most so many messages a channel, the oldest forgotten; None keeps all.
         socket: the times of Socket Mode.
+        enterprise: the Enterprise organisation that the workspace is of.
     """
 
     bot_token = "xoxb-of-the-tests"
@@ -61,6 +62,7 @@ class SlackServer:
         record: bool = True,
         keep: int | None = None,
         socket: SocketSettings | None = None,
+        enterprise: str = "",
     ) -> None:
         self.manifest = manifest or Manifest.read()
         granted = self.manifest.scopes if scopes is None else frozenset(scopes)
@@ -70,6 +72,7 @@ class SlackServer:
             self.app_token: Token(self.app_token, "app", frozenset(app_scopes)),
         }
         self.plan_blocks = plan_blocks
+        self.enterprise = enterprise
         self.rate_limits = rate_limits
         self.changes = Changes()
         self.workspace = Workspace(self.changes, self.manifest.bot_name, keep)
@@ -126,11 +129,22 @@ class SlackServer:
 
     # -- who and what is there
 
-    def person(self, id: str, *, name: str | None = None, tz: str = "Etc/UTC") -> Person:
-        """Somebody in the workspace, joining it the first time."""
+    def person(
+        self,
+        id: str,
+        *,
+        name: str | None = None,
+        tz: str = "Etc/UTC",
+        team: str = TEAM,
+        enterprise: str = "",
+        guest: str = "",
+    ) -> Person:
+        """Somebody in the workspace, joining it the first time: of another `team` through Slack
+        Connect, or as a `guest` (`single` or `multi`)."""
         users = self.workspace.users
         if id not in users:
-            users[id] = User(id, name or id.removeprefix("U_").lower(), tz)
+            called = name or id.removeprefix("U_").lower()
+            users[id] = User(id, called, tz, team=team, enterprise=enterprise, guest=guest)
         return Person(self, users[id])
 
     def add_channel(

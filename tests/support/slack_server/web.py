@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -98,6 +99,14 @@ class Web:
         self, request: web.BaseRequest, name: str, args: Args, work: Work
     ) -> web.Response:
         """Do the work of a call, with the fault it meets, and record it."""
+        slack = self.slack
+        answer = await self._through(request, name, args, work)
+        answer.headers["Date"] = formatdate(slack.workspace.time(), usegmt=True)
+        return answer
+
+    async def _through(
+        self, request: web.BaseRequest, name: str, args: Args, work: Work
+    ) -> web.Response:
         slack = self.slack
         call = Call(name, args, time.monotonic())
         slack.calls.note(call)

@@ -116,16 +116,30 @@ class User:
     is_bot: bool = False
     deleted: bool = False
     """They are no longer a member; Slack shows them all the same, without a time zone."""
+    team: str = TEAM
+    """Of another organisation, if it is not ours: they are here through Slack Connect."""
+    enterprise: str = ""
+    guest: str = ""
+    """`multi`: a guest of several channels; `single`: of one."""
+    stranger: bool = False
 
     def raw(self) -> Json:
         """The user as the Web API shows them."""
+        flags: Json
         zone: Json = {"tz": self.tz, "tz_label": self.tz, "tz_offset": self.tz_offset}
         profile = {"real_name": self.name, "display_name": self.name}
         names = {"name": self.name, "real_name": self.name, "profile": profile}
         flags = {"is_bot": self.is_bot, "deleted": self.deleted, "is_admin": False}
         if self.deleted:
             zone = {}
-        return {"id": self.id, "team_id": TEAM, **names, **zone, **flags}
+        if self.team == TEAM:
+            flags |= {"is_restricted": bool(self.guest)}
+            flags |= {"is_ultra_restricted": self.guest == "single"}
+        else:
+            flags = {"is_bot": self.is_bot, "deleted": self.deleted, "is_stranger": self.stranger}
+        if self.enterprise:
+            flags["enterprise_user"] = {"enterprise_id": self.enterprise, "teams": [self.team]}
+        return {"id": self.id, "team_id": self.team, **names, **zone, **flags}
 
 
 @dataclass(slots=True, eq=False)
@@ -227,11 +241,17 @@ class Workspace:
         self.groups: dict[str, Group] = {}
         self.files: dict[str, File] = {}
         self.views: list[Json] = []
+        self.behind = 0.0
+        """Seconds by which this Slack's clock is behind that of the machine."""
         self._last_us = 0
+
+    def time(self) -> float:
+        """The Unix time by Slack's own clock."""
+        return time.time() - self.behind
 
     def stamp(self) -> str:
         """A ts: seconds and microseconds, no two the same, in order."""
-        self._last_us = max(self._last_us + 1, time.time_ns() // 1000)
+        self._last_us = max(self._last_us + 1, int(self.time() * 1_000_000))
         return f"{self._last_us // 1_000_000}.{self._last_us % 1_000_000:06d}"
 
     def find(self, channel: str) -> Channel:

@@ -1,0 +1,144 @@
+"""The front door: what somebody did in Slack goes in, and what is to be made of it comes out. Pure.
+
+Slash commands, mentions, direct messages, presses and forms all come through here, and each answers
+four questions, in this order: is it one of us? is it said to us? have we had it? what are the
+words? Whether they may have what they ask is the desk's to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from baton.errors import BatonError
+from baton.messages import Person, Standing
+from baton.words import after_name, tidied, unescaped, unmarked
+from bot.jobs import AuditEntry, Place
+from bot.slack.identity import Identity
+from bot.slack.payloads import Asked, Clicked, Heard
+
+MOST_TYPED = 4000
+"""Characters that may be asked at once."""
+_MOST_READ = 3 * MOST_TYPED
+"""Characters of a message that are looked at, escapes and what cannot be seen included."""
+_QUOTE = "&gt;"
+"""A `>`, as Slack writes it; at the beginning of a line it makes a quote."""
+_EMPHASIS = ("*", "_", "~")
+_SLACKBOT = "USLACKBOT"
+
+TOO_LONG = f"That is too long: a command has at most {MOST_TYPED:,} characters."
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What Slack says of somebody. `guest` is a guest of any kind; `stranger`: Slack shows them to
+    nobody of our workspace; `gone`: they are no longer there."""
+
+    team: str = ""
+    enterprise: str = ""
+    name: str = ""
+    zone: str = ""
+    guest: bool = False
+    stranger: bool = False
+    bot: bool = False
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Nothing is asked of the desk; `person` alone is told `text`."""
+
+    person: Person
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing is asked, and nobody is told; `why` is for the log."""
+
+    why: str
+
+
+Verdict = Asked | Clicked | Aside | Nothing
+
+
+def by_an_app(heard: Heard, us: Identity) -> bool:
+    """Whether it was said by no person: apps ask nothing, or two bots might talk for ever."""
+    return heard.app or heard.user in ("", us.user, _SLACKBOT)
+
+
+def standing_of(teams: Iterable[str], member: Member, us: Identity) -> Standing:
+    """Who somebody is to us, of whom a payload says that they are of `teams`.
+
+    All that the payload and Slack's own list say of their team counts: who is of another one
+    anywhere is outside, unless both are of our enterprise.
+    """
+    others = {*teams, member.team} - {us.team, us.enterprise, ""}
+    if member.stranger or (others and not (us.enterprise and member.enterprise == us.enterprise)):
+        return "outside"
+    return "guest" if member.guest else "member"
+
+
+def judge(
+    heard: Heard, us: Identity, member: Member | BatonError, begun: AuditEntry | None = None
+) -> Verdict:
+    """What is to be made of `heard`. `member` is who did it, or why that cannot be known; `begun`
+    is what the same act has begun before."""
+    if by_an_app(heard, us):
+        return Nothing("said by an app")
+    if isinstance(member, BatonError):
+        return Aside(Person(id=heard.user, name=heard.name), heard.place, str(member))
+    if member.bot:
+        return Nothing("said by an app")
+    who = standing_of(heard.teams, member, us)
+    person = Person(id=heard.user, name=member.name or heard.name, standing=who)
+    if heard.kind == "press":
+        action, value = heard.action, heard.value
+        return Clicked(action, value, person, heard.place, heard.key, heard.trigger)
+    words = _said_to_us(heard, us)
+    if words is None:
+        return Aside(person, heard.place, _hint(us))
+    if begun is not None:
+        if words == begun.words:
+            return Nothing("had before")
+        return Aside(person, heard.place, _edited(begun))
+    if len(words) > MOST_TYPED or len(heard.text) > _MOST_READ:
+        return Aside(person, heard.place, TOO_LONG)
+    return Asked(words, person, heard.place, heard.key)
+
+
+def _said_to_us(heard: Heard, us: Identity) -> str | None:
+    """The words; None if they are not for us: our name must come first, and no quote."""
+    text = tidied(heard.text[:_MOST_READ])
+    if heard.kind == "command":
+        name, _, rest = text.partition(" ")
+        return f"{name} {unmarked(rest)}".strip() if rest else unmarked(text)
+    if heard.kind == "form":
+        return text
+    if text[:1] in _EMPHASIS:
+        text = unmarked(text)
+    found = re.match(rf"<@{re.escape(us.user)}(?:\|[^<>]*)?>", text)
+    if found is None and heard.kind == "mention":
+        return None
+    text = text[found.end() :] if found else text
+    words = after_name(text)
+    return None if words.startswith(_QUOTE) else words
+
+
+def _hint(us: Identity) -> str:
+    return (
+        f"To ask, begin with @{us.name}: “@{us.name} help” shows what can be asked. "
+        "Nothing was done: what is quoted, or said in passing, is no command."
+    )
+
+
+def _edited(begun: AuditEntry) -> str:
+    job = f" (job {begun.job[:6]})" if begun.job else ""
+    said = unescaped(begun.words)
+    shown = said if len(said) <= 200 else f"{said[:199]}…"
+    return (
+        f"This message has already started “{shown}”{job}. To edit it starts nothing and stops "
+        "nothing: for another command, write a new message."
+    )

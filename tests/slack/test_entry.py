@@ -1,0 +1,153 @@
+"""People come in by the front door: as Slack delivers what they do, to the desk and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.front import Reply
+from bot.slack import SlackChat
+from tests.slack.conftest import new_chat
+from tests.slack.desk import FakeDesk
+from tests.slack.test_asking import posted
+from tests.support.slack_server import SlackServer
+from tests.support.wait import until
+
+
+def refusing(text: str) -> Reply:
+    """A desk that takes nothing."""
+    return Reply("There is no command “depoly”.", ok=False)
+
+
+async def test_an_edited_mention_is_not_done_again(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """It began something: the same words begin nothing more, and of others the author is told."""
+    ann = slack.person("U_ANN")
+    said = await ann.says("@baton deploy shop staging", channel="C_OPS")
+    await until(lambda: len(desk.asks) == 1)
+    await slack.socket.deliveries[-1].done
+    await ann.edits(said, "@baton deploy shop staging ")
+    assert await slack.socket.deliveries[-1].done
+    await ann.edits(said, "@baton deploy shop prod")
+    assert await slack.socket.deliveries[-1].done
+    await until(lambda: "has already started “deploy shop staging”" in ann.ephemerals[-1])
+    assert [ask.text for ask in desk.asks] == ["deploy shop staging"]
+    assert desk.asks[0].key == f"slack:C_OPS/{said.ts}"
+
+
+async def test_an_edit_of_what_began_nothing_may_begin(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """Who mends a typo has asked."""
+    ann = slack.person("U_ANN")
+    taking, desk.reply = desk.reply, refusing
+    said = await ann.says("@baton depoly shop staging", channel="C_OPS")
+    await until(lambda: ann.ephemerals)
+    desk.reply = taking
+    await ann.edits(said, "@baton deploy shop staging")
+    await until(lambda: [ask.text for ask in desk.asks][1:] == ["deploy shop staging"])
+
+
+async def test_a_quote_is_no_command(slack: SlackServer, chat: SlackChat, desk: FakeDesk) -> None:
+    """Nor is a word about one: their author reads, alone, how to ask."""
+    ben = slack.person("U_BEN")
+    for text in ("> @baton deploy shop staging", "did you @baton deploy shop staging?"):
+        await ben.says(text, channel="C_OPS")
+        assert await slack.socket.deliveries[-1].done
+    await until(lambda: len([told for told in ben.ephemerals if "begin with @baton" in told]) == 2)
+    assert desk.asks == []
+
+
+@pytest.mark.parametrize(
+    ("who", "standing"),
+    [
+        ({"team": "T_OTHERCO"}, "outside"),
+        ({"guest": "multi"}, "guest"),
+        ({"guest": "single"}, "guest"),
+        ({}, "member"),
+    ],
+)
+async def test_who_asks_is_known_by_more_than_an_id(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk, who: dict[str, str], standing: str
+) -> None:
+    """Of another organization, or a guest: whichever way they come, the desk is told; by name."""
+    eve = slack.person("U_EVE", **who)
+    await eve.slash("/deploy shop prod", channel="C_OPS")
+    await eve.says("@baton deploy shop prod", channel="C_OPS")
+    await eve.says("@baton help", channel="C_OPS")
+    post = await posted(chat, slack)
+    await eve.clicks(post, "baton_cancel")
+    expected = 3 if standing == "member" else 4  # the help is for members alone
+    await until(lambda: len(desk.asks) == expected)
+    assert {ask.asker.standing for ask in desk.asks} == {standing}
+    assert {ask.asker.name for ask in desk.asks} == {"eve"}
+
+
+async def test_our_enterprise_is_ours(desk: FakeDesk) -> None:
+    """A member of another workspace of it is a member."""
+    async with SlackServer(enterprise="E_US") as slack:
+        chat = new_chat(slack, desk)
+        await chat.start()
+        await slack.connected(2)
+        sister = slack.person("U_SIS", team="T_SISTER", enterprise="E_US")
+        await sister.slash("/ping prod", channel="C_OPS")
+        other = slack.person("U_EVE", team="T_OTHER", enterprise="E_OTHER")
+        await other.slash("/ping prod", channel="C_OPS")
+        assert [ask.asker.standing for ask in desk.asks] == ["member", "outside"]
+        await chat.close()
+
+
+async def test_a_labelled_mention_is_a_mention(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """Some clients write the name too."""
+    await slack.person("U_ANN").says("<@U_BATON|baton>: `ping staging`", channel="C_OPS")
+    await until(lambda: desk.asks)
+    assert desk.asks[0].text == "ping staging"
+
+
+async def test_the_bot_answers_in_direct_messages(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """No name is needed there; an edit is the same message; what the bot itself says is nothing."""
+    ann = slack.person("U_ANN")
+    said = await ann.writes("deploy shop staging")
+    await until(lambda: desk.asks)
+    place = desk.asks[0].place
+    assert (place.channel, place.name, desk.asks[0].asker.name) == (
+        "D_ANN",
+        "direct message",
+        "ann",
+    )
+    await slack.socket.deliveries[-1].done
+    await ann.edits(said, "deploy shop prod")
+    await until(lambda: "has already started" in str(ann.ephemerals))
+    event = {"type": "message", "channel_type": "im", "channel": "D_ANN", "user": "U_BATON"}
+    own = await slack.event({**event, "bot_id": "B_BATON", "text": "ping prod", "ts": "9.0"})
+    assert await own.done
+    assert [ask.text for ask in desk.asks] == ["deploy shop staging"]
+
+
+async def test_a_double_click_is_one_press(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """The second does nothing, and is answered by nothing; somebody else's press is their own."""
+    post = await posted(chat, slack)
+    ann, ben = slack.person("U_ANN"), slack.person("U_BEN")
+    for _ in range(2):
+        await ann.clicks(post, "baton_cancel")
+    await ben.clicks(post, "baton_cancel")
+    await until(lambda: [ask.asker.id for ask in desk.asks] == ["U_ANN", "U_BEN"])
+    await until(lambda: len(ann.ephemerals) == len(ben.ephemerals) == 1)
+
+
+async def test_mentions_know_the_names_that_commands_told(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """The audit shows one person, and one channel, under one name."""
+    ann = slack.person("U_ANN")
+    await ann.slash("/ping prod", channel="C_OPS")
+    await ann.says("@baton ping prod", channel="C_OPS")
+    await until(lambda: len(desk.asks) == 2)
+    assert desk.asks[0].asker == desk.asks[1].asker
+    assert desk.asks[0].place == desk.asks[1].place
