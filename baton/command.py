@@ -110,7 +110,7 @@ class Command(BaseModel):
     @classmethod
     def help(cls) -> str:
         """Usage, what it does, each field, and an example."""
-        lines = [cls.usage(), "", inspect.cleandoc(cls.__doc__ or "")]
+        lines = [cls.usage(), "", _unwrapped(inspect.cleandoc(cls.__doc__ or ""))]
         described = [(spec.label, spec.help) for spec in fields_of(cls) if spec.help]
         if described:
             width = max(len(label) for label, _ in described)
@@ -145,6 +145,18 @@ class Command(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise explained(cls, error, values) from None
+
+
+def _unwrapped(text: str) -> str:
+    """`text` with each paragraph as one line, which whoever shows it breaks where its own lines
+    end; what is indented, such as a table, stays as it is."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if lines and lines[-1] and line and not lines[-1].startswith(" ") and line[0] != " ":
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from baton.server import Server
 from baton.service import set_up_consumers
 from baton.settings import AGENT_VARIABLES, AgentSettings, load
 from bot.policy import EnvironmentTable
-from bot.settings import SLACK_API, complete, load_bot
+from bot.settings import SLACK_API, BotSettings, complete, load_bot
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -138,3 +138,12 @@ def test_what_has_no_default(tmp_path: Path) -> None:
         complete(load_bot(file, {}), file)
     with pytest.raises(SettingsError, match=r"slack\.bot_token: is not set.*xoxb-"):
         complete(load_bot(file, {"BATON_BUS_URL": "amqp://x"}), file)
+
+
+def test_variables_of_others_are_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of the environment that happens to be called as a table sets nothing."""
+    for name in ("SERVER", "AGENT", "CHECKS", "BUS", "BOT", "WEB", "ALLOW"):
+        monkeypatch.setenv(name, "jenkins")
+    assert AgentSettings.model_validate({}) == AgentSettings()
+    assert AgentSettings().server.fqdn is None
+    assert BotSettings().bot.name == "bot"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import string
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
 import pytest
@@ -309,3 +310,10 @@ def test_long_lists_of_hosts_are_cut() -> None:
 def test_durations_read_well(seconds: float, text: str) -> None:
     """Two units at most, the largest first."""
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("extension", installed().values(), ids=lambda one: one.command.name)
+def test_help_is_wrapped_by_who_shows_it(extension: Extension) -> None:
+    """A paragraph of a docstring is one line of the help; a table stays as it is."""
+    for before, line in pairwise(extension.command.help().split("\n")):
+        assert not (before and line and before[0] != " " != line[0]), line

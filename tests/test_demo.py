@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyte
 import pytest
 
 from tests.support.wait import until
@@ -236,6 +237,7 @@ class Terminal:
 
     master: int
     process: Process
+    screen: pyte.Screen
     raw: bytearray = field(default_factory=bytearray)
 
     @property
@@ -246,14 +248,30 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self.master, keys.encode())
 
+    @property
+    def shown(self) -> str:
+        """What somebody who sits before it sees now."""
+        return "\n".join(row.rstrip() for row in self.screen.display)
+
+    async def starts(self) -> None:
+        """Return once there is a prompt below the welcome."""
+        await until(lambda: "›" in self.shown.partition("Ctrl-D leaves.")[2], 60)
+
     async def sees(self, text: str, after: int = 0, timeout: float = 60) -> None:
         await until(lambda: text in self.text[after:], timeout)
 
 
 @asynccontextmanager
-async def terminal(folder: Path, term: str, **more: str) -> AsyncIterator[Terminal]:
+async def terminal(
+    folder: Path, term: str, size: tuple[int, int] = (40, 100), **more: str
+) -> AsyncIterator[Terminal]:
+    """The demo at a terminal of that size, lines and columns, which answers as an xterm does when
+    it is asked where its cursor is."""
     master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (40, 100))
+    termios.tcsetwinsize(slave, size)
+    screen = pyte.Screen(size[1], size[0])
+    setattr(screen, "write_process_input", lambda data: os.write(master, data.encode()))  # noqa: B010
+    stream = pyte.ByteStream(screen)
     process = await asyncio.create_subprocess_exec(
         *BATON,
         env=environment(folder, TERM=term, **more),
@@ -263,12 +281,14 @@ async def terminal(folder: Path, term: str, **more: str) -> AsyncIterator[Termin
         start_new_session=True,
     )
     os.close(slave)
-    it = Terminal(master, process)
+    it = Terminal(master, process, screen)
     loop = asyncio.get_running_loop()
 
     def read() -> None:
         try:
-            it.raw.extend(os.read(master, 65_536))
+            written = os.read(master, 65_536)
+            it.raw.extend(written)
+            stream.feed(written)
         except OSError:
             loop.remove_reader(master)
 
@@ -286,7 +306,7 @@ async def terminal(folder: Path, term: str, **more: str) -> AsyncIterator[Termin
 async def test_at_a_terminal(tmp_path: Path) -> None:
     """Typing, completion, a bar for each server, and Ctrl-D: a whole visit."""
     async with terminal(tmp_path, "xterm") as it:
-        await it.sees("Ctrl-D leaves.")
+        await it.starts()
         it.type("/dep\t")
         await it.sees("/deploy ")
         it.type("sh\tpr\t--ref v1\r")
@@ -302,11 +322,25 @@ async def test_at_a_terminal(tmp_path: Path) -> None:
     await left_nothing(tmp_path, text)
 
 
+@pytest.mark.parametrize("size", [(24, 80), (40, 120)])
+async def test_the_welcome_is_on_the_screen(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Whoever starts the demo sees what it is and what to type, and the prompt right below. Ctrl-C
+    leaves a search in the history, as in a shell."""
+    async with terminal(tmp_path, "xterm", size) as it:
+        await it.starts()
+        assert it.shown.startswith("Baton: a bot and three pretend servers")
+        assert "/deploy shop prod" in it.shown
+        it.type("\x12ping")
+        await until(lambda: "i-search" in it.shown)
+        it.type("\x03")
+        await until(lambda: "i-search" not in it.shown)
+
+
 async def test_cancel_at_a_terminal(tmp_path: Path) -> None:
     """Ctrl-C asks whether what is under way is to be cancelled; no goes on, yes cancels, and
     a command is one."""
     async with terminal(tmp_path, "xterm") as it:
-        await it.sees("Ctrl-D leaves.")
+        await it.starts()
         it.type("\x03")
         await it.sees("Nothing is under way.")
         it.type("/deploy shop prod\r")
@@ -344,7 +378,7 @@ async def test_dumb_terminal(tmp_path: Path, say: Callable[[Terminal], None]) ->
 async def test_without_colours(tmp_path: Path) -> None:
     """With NO_COLOR nothing is coloured, and every state is a word."""
     async with terminal(tmp_path, "xterm", NO_COLOR="1") as it:
-        await it.sees("Ctrl-D leaves.")
+        await it.starts()
         it.type("/ping prod\r")
         await it.sees("succeeded: 3 of 3 answered")
         it.type("\x04")

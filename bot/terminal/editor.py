@@ -15,7 +15,7 @@ from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -99,7 +99,10 @@ class Editor:
     async def talk(self) -> int:
         """Take commands until somebody leaves; the exit code."""
         with patch_stdout(raw=True):
-            self.show(self._chat.welcome)
+            # before the prompt begins: it asks the terminal where the cursor is, and what was
+            # printed above it before the answer came would be scrolled out
+            self._waiting += self._chat.welcome
+            self._print()
             while True:
                 try:
                     text = await self._session.prompt_async()
@@ -185,8 +188,9 @@ class Editor:
         def complete(event: KeyPressEvent) -> None:
             self._complete(event.current_buffer)
 
-        @keys.add("c-c", filter=~asking, eager=True)
-        @keys.add("<sigint>", filter=~asking, eager=True)
+        # while the history is searched, Ctrl-C ends the search, as in a shell
+        @keys.add("c-c", filter=~asking & ~is_searching, eager=True)
+        @keys.add("<sigint>", filter=~asking & ~is_searching, eager=True)
         def interrupt(event: KeyPressEvent) -> None:
             open_jobs = [thread.content.job for thread in self._chat.front.open]
             if event.current_buffer.text:
