@@ -21,8 +21,15 @@ _ESCAPES = re.compile(
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
+_LOGIN = re.compile(
+    r"(?P<before>://[^\s/@:\"'<>]{0,200}:)(?!\d{1,5}/)(?P<password>[^\s@\"'<>]{1,300})@"
+    r"|(?<=://)(?P<token>[A-Za-z0-9_-]{16,300})@"
+)
+"""A password, or a token, in an address of whomever. A port and a path with an `@` is none."""
+
+
 class Secrets:
-    """Values that must not be shown."""
+    """Values that must not be shown, and the passwords in all addresses."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         lines = {line.strip() for value in values for line in value.splitlines()}
@@ -31,7 +38,13 @@ class Secrets:
 
     def mask(self, text: str) -> str:
         """`text` with every secret in it replaced by `•••`."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        if self._pattern:
+            text = self._pattern.sub(MASK, text)
+        return _LOGIN.sub(_without, text) if "://" in text else text
+
+
+def _without(login: re.Match[str]) -> str:
+    return f"{login['before'] or ''}{MASK}@"
 
 
 class Lines:

@@ -32,12 +32,13 @@ async def problem(health: Health, steps: Steps, cwd: Path) -> str:
     async def by_url() -> str:
         return await answer_problem(health, values)
 
-    return await persistent(
+    found = await persistent(
         by_command if health.command else by_url,
         timeout=health.timeout,
         interval=health.interval,
         changed=lambda text: steps.say(STEP, text),
     )
+    return steps.secrets.mask(found)
 
 
 async def persistent(

@@ -11,7 +11,7 @@ health = { url = "http://127.0.0.1:8080/health", contains = "{commit}" }
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Self
 
@@ -21,6 +21,7 @@ from pydantic import (
     ConfigDict,
     Field,
     RootModel,
+    SecretStr,
     StringConstraints,
     field_validator,
     model_validator,
@@ -28,6 +29,7 @@ from pydantic import (
 
 from baton.fields import Name, Ref
 from commands.deploy.address import address
+from commands.deploy.masking import passwords, secret_values
 
 PLACEHOLDERS = ("app", "commit", "environment", "host", "ref", "release")
 LIVE_PLACEHOLDERS = ("app", "commit", "environment", "host", "release")
@@ -36,7 +38,6 @@ LIVE_PLACEHOLDERS = ("app", "commit", "environment", "host", "release")
 _A_PROGRAM = 'a program as a list of words, such as ["make", "build"]'
 
 _PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}|\{([a-z_]+)\}")
-_SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -134,9 +135,10 @@ class AppSettings(_Table):
     keep: int = Field(default=5, ge=1)
     step_timeout: Seconds = 900.0
     grace: float = Field(default=10.0, ge=0, allow_inf_nan=False)
-    env: Mapping[VariableName, str] = Field(default_factory=dict)
+    env: Mapping[VariableName, SecretStr] = Field(default_factory=dict)
     pass_env: tuple[VariableName, ...] = ()
     secrets: tuple[VariableName, ...] = ()
+    show: tuple[VariableName, ...] = ()
 
     @field_validator("path")
     @classmethod
@@ -163,6 +165,13 @@ class AppSettings(_Table):
         return shared
 
     @model_validator(mode="after")
+    def _shown_or_not(self) -> Self:
+        both = sorted({*self.show} & {*self.secrets})
+        if both:
+            raise ValueError(f"clear about {both[0]}: it stands in secrets and in show")
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.repository is None) == (self.fetch is None):
             raise ValueError("given either a repository or a program to fetch with")
@@ -176,16 +185,22 @@ class AppSettings(_Table):
             _only(asked, live, "given a health check")
         return self
 
-    def secret_values(self, env: Mapping[str, str]) -> list[str]:
-        """What must be masked in output: variables of `env` that are secret by name, and the
-        credentials in the repository's address."""
-        secret = [
-            value
-            for name, value in env.items()
-            if name in self.secrets or _SECRET_NAME.search(name)
+    def variables(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """What programs get beside the least: what `pass_env` names of `environ`, and `env`."""
+        passed = {name: environ[name] for name in self.pass_env if name in environ}
+        return {**passed, **{name: value.get_secret_value() for name, value in self.env.items()}}
+
+    def masked(
+        self, variables: Mapping[str, str], known: Collection[str], exists: Callable[[str], bool]
+    ) -> list[str]:
+        """What must be masked in output, if programs get `variables`: see masking."""
+        words = (self.repository or "", self.health.url or "" if self.health else "")
+        return [
+            *(secret for word in words for secret in passwords(word)),
+            *secret_values(
+                variables, secrets=self.secrets, show=self.show, known=known, exists=exists
+            ),
         ]
-        secret += address(self.repository or "").secrets
-        return secret
 
 
 class DeploySettings(RootModel[dict[Name, AppSettings]]):

@@ -31,9 +31,9 @@ class Steps:
     secrets: Secrets = field(init=False)
 
     def __post_init__(self) -> None:
-        passed = {name: os.environ[name] for name in self.settings.pass_env if name in os.environ}
-        self.env = {**passed, **self.settings.env}
-        self.secrets = Secrets(self.settings.secret_values(self.env))
+        self.env = self.settings.variables(os.environ)
+        known = set(self.values.values())
+        self.secrets = Secrets(self.settings.masked(self.env, known, os.path.exists))
 
     def begin(self, step: str, text: str) -> None:
         """Say that the next step begins."""

@@ -113,7 +113,18 @@ def test_placeholders_are_filled_once_and_nothing_else_is_a_format(text: str, re
     assert filled("{ref}", {"ref": "{app}", "app": "no"}) == "{app}"
 
 
-def test_variables_are_secret_by_their_names() -> None:
-    """What is called token, key, secret or password is masked, and what the settings name."""
-    env = {"NPM_TOKEN": "1", "API_KEY": "2", "password": "3", "MONKEY": "4", "PIN": "5"}
-    assert _load(secrets=["PIN"]).secret_values(env) == ["1", "2", "3", "5"]
+def test_a_variable_is_masked_or_shown() -> None:
+    """It cannot be both."""
+    with pytest.raises(SettingsError, match="clear about PIN: it stands in secrets and in show"):
+        _load(secrets=["PIN"], show=["PIN"])
+
+
+def test_a_value_of_a_variable_is_not_repeated() -> None:
+    """What is wrong with it is told without it."""
+    with pytest.raises(SettingsError) as caught:
+        _load(env={"PGPASSWORD": 73519})
+    assert "73519" not in str(caught.value)
+    assert "deploy.shop.env.PGPASSWORD" in str(caught.value)
+    assert "73519" not in repr(_load(env={"PGPASSWORD": "73519"}))
+    with pytest.raises(SettingsError, match="'many' will not do"):
+        _load(keep="many")
