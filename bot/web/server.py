@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from baton.errors import BatonError
@@ -19,9 +21,11 @@ log = structlog.get_logger(__name__)
 
 HEAD_WITHIN = 10.0
 """Seconds in which the head of a request must come."""
-KEEP_ALIVE = 15
-"""Seconds for which a connection may be idle."""
+KEEP_ALIVE = 330
+"""Seconds for which a connection may be idle between two requests: longer than clients keep one
+(Go's and with it Alertmanager's keep it for 5 min), or one may close it while the other sends."""
 MOST_CONNECTIONS = 200
+"""Beyond, those that have been idle for the longest make room."""
 LARGEST_HEAD = 16_384
 """Bytes of a request's head, at most."""
 STOP_WITHIN = 3
@@ -35,9 +39,31 @@ class CannotListen(BatonError):
     permanent = True
 
 
+class Unambiguous:
+    """Refuses a request that says in two ways where its body ends, and hangs up: a proxy before us
+    may have believed the other one, and take the rest for a request of somebody else's.
+
+    RFC 9112, section 6.3
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on, or refuse it."""
+        names = {name for name, _ in scope.get("headers", ())}
+        if {b"content-length", b"transfer-encoding"} <= names:
+            words = "Send Content-Length or Transfer-Encoding, not both."
+            answer = JSONResponse({"error": words}, 400, headers={"Connection": "close"})
+            await answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
 class Patient(H11Protocol):
-    """uvicorn's protocol, with an end to its patience, as it would wait for a head for ever; and
-    without its access log, as paths and queries hold tokens."""
+    """uvicorn's protocol, with an end to its patience, as it would wait for a head for ever; with
+    room for whoever comes, while others only sit there; and without its access log, as paths and
+    queries hold tokens."""
 
     head_within = HEAD_WITHIN
     _over: asyncio.TimerHandle | None = None
@@ -46,15 +72,27 @@ class Patient(H11Protocol):
         super().__init__(*args, **named)
         # `access_log=False` would only silence its logger, until somebody wants to hear that one
         self.access_log = False
+        self._since = self.loop.time()
+        self._idle = self.conn.their_state
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Keeps H11Protocol.connection_made."""
+        if len(self.connections) >= MOST_CONNECTIONS - 1:
+            idle = [one for one in self.connections if isinstance(one, Patient) and one._waiting()]
+            if idle:
+                min(idle, key=lambda one: one._since).transport.close()
         super().connection_made(transport)
         self._mind()
 
     def data_received(self, data: bytes) -> None:
         """Keeps H11Protocol.data_received."""
         super().data_received(data)
+        self._mind()
+
+    def on_response_complete(self) -> None:
+        """Keeps H11Protocol.on_response_complete."""
+        self._since = self.loop.time()
+        super().on_response_complete()
         self._mind()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -66,8 +104,13 @@ class Patient(H11Protocol):
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
+    def _between(self) -> bool:
+        """Whether one request is over, body and all, and nothing of the next has come."""
+        idle = self.conn.their_state is self._idle and not self.conn.trailing_data[0]
+        return idle and self.cycle is not None
+
     def _mind(self) -> None:
-        if not self._waiting():
+        if not self._waiting() or self._between():
             self._calm()
         elif self._over is None:
             self._over = self.loop.call_later(self.head_within, self._close)
@@ -129,7 +172,7 @@ class Web:
     def serve(self, app: FastAPI, protocol: type[H11Protocol] = Patient) -> None:
         """Answer with `app` from now on."""
         config = uvicorn.Config(
-            app,
+            Unambiguous(app),
             http=protocol,
             ws="none",
             lifespan="off",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 from bot.settings import load_bot
 from bot.web.reading import LARGEST
-from bot.web.server import MOST_CONNECTIONS, CannotListen, Web
+from bot.web.server import KEEP_ALIVE, MOST_CONNECTIONS, CannotListen, Web
 from tests.support.ports import free_port, listening
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
@@ -137,20 +138,67 @@ async def test_a_head_that_is_too_large(site: Site) -> None:
     assert (await said(reader, writer)).startswith(b"HTTP/1.1 400")
 
 
-async def test_too_many_connections(opened: Opened) -> None:
-    """More than we have room for are sent away with 503, and there is room again afterwards."""
-    site = await opened()
-    idle = [await connected(site) for _ in range(MOST_CONNECTIONS)]
+async def test_who_only_sits_there_makes_room(opened: Opened) -> None:
+    """However many connections say nothing: whoever asks is answered, and the oldest goes."""
+    site = await opened(head_within=60)
+    idle = [await connected(site) for _ in range(MOST_CONNECTIONS + 20)]
+    for _ in range(5):
+        async with httpx.AsyncClient(base_url=site.web.url, trust_env=False) as client:
+            assert (await client.get("/healthz")).status_code == 200
+    assert await said(*idle[0]) == b""
+    last = idle[-1]
+    last[1].write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert (await said(*last)).startswith(b"HTTP/1.1 200")
+    for _, writer in idle[1:-1]:
+        writer.close()
+
+
+async def test_too_many_at_work(opened: Opened) -> None:
+    """Who comes while all others are at work is sent away with 503, and there is room again
+    afterwards."""
+    site = await opened(body_within=60)
+    busy = [await connected(site) for _ in range(MOST_CONNECTIONS)]
+    for _, writer in busy:
+        writer.write(HEAD + b"Content-Length: 10\r\n\r\n[")
+    await until(lambda: site.web.busy >= MOST_CONNECTIONS - 1)
     answer = await site.client.get("/healthz")
     assert answer.status_code == 503
-    for _, writer in idle:
-        writer.close()
-        await writer.wait_closed()
+    for _, writer in busy:
+        writer.transport.abort()
 
     async def room() -> bool:
         return (await site.client.get("/healthz")).status_code == 200
 
     await until(room)
+
+
+async def test_an_idle_connection_is_kept(opened: Opened) -> None:
+    """As long as clients keep theirs: between two requests there is no hurry, though there is with
+    each head and each body."""
+    assert KEEP_ALIVE > 300
+    site = await opened(head_within=0.1)
+    reader, writer = await connected(site)
+    loop = asyncio.get_running_loop()
+    for _ in range(3):
+        writer.write(HEAD + b"Content-Length: 2\r\n\r\n[]")
+        assert b"200" in await reader.readline()
+        await reader.readuntil(b"}")
+        later = loop.time() + 0.3
+        await until(lambda later=later: loop.time() > later)  # type: ignore[misc]
+    writer.close()
+
+
+@pytest.mark.parametrize("chunked", ["chunked", "Chunked", "gzip, chunked"])
+async def test_two_lengths_of_a_body(site: Site, chunked: str) -> None:
+    """A request that says in two ways where it ends is refused, and so is all that follows it: a
+    proxy may have believed the other way."""
+    reader, writer = await connected(site)
+    lengths = f"Content-Length: 4\r\nTransfer-Encoding: {chunked}\r\n\r\n"
+    writer.write(HEAD + lengths.encode() + b"0\r\n\r\n" + HEAD + b"Content-Length: 2\r\n\r\n[]")
+    found = await said(reader, writer)
+    assert re.match(rb"HTTP/1.1 (400|501)", found)
+    assert found.count(b"HTTP/1.1") == 1
+    assert site.intake.alerts == []
 
 
 async def test_who_leaves_in_the_middle(site: Site, caplog: pytest.LogCaptureFixture) -> None:
