@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b
 
-from baton.channel import CONFIRM_WITHIN, Channel, Delivery, Envelope
+import structlog
+
+from baton.channel import CONFIRM_WITHIN, Channel, Delivery, Envelope, Handler
+from baton.errors import BatonError
 from baton.exchanges import DEAD
-from baton.messages import Message, encode
+from baton.messages import Message, Probe, Request, encode
+
+log = structlog.get_logger(__name__)
 
 
 def enveloped(message: Message) -> Envelope:
@@ -22,7 +28,19 @@ def enveloped(message: Message) -> Envelope:
         correlation=message.correlation,
         timestamp=message.time.timestamp(),
         headers=headers,
+        expires=validity(message),
     )
+
+
+def validity(message: Message) -> float | None:
+    """For how many seconds after it was sent `message` may be done; None if nobody says.
+
+    It is given to the bus too, whose clock alone counts them: whatever the clocks of servers say,
+    what was called expired is not handed out any more.
+    """
+    if not isinstance(message, Request | Probe):
+        return None
+    return max((message.deadline - message.time).total_seconds(), 0.0)
 
 
 def traceparent(job: str, message: str) -> str:
@@ -34,6 +52,10 @@ def traceparent(job: str, message: str) -> str:
     trace = blake2b(job.encode(), digest_size=16).hexdigest()
     span = blake2b(message.encode(), digest_size=8).hexdigest()
     return f"00-{trace}-{span}-00"
+
+
+_LONGEST_KEY = 255
+"""Bytes of a routing key."""
 
 
 class API:
@@ -66,11 +88,41 @@ async def bury(channel: Channel, delivery: Delivery, reason: str) -> None:
     If the bus does not confirm the move, the message stays in its queue and comes again.
     """
     old = delivery.envelope
-    headers = {**old.headers, "baton-reason": reason[:500], "baton-key": delivery.key}
-    buried = replace(old, headers=headers)
+    key = delivery.key if 0 < len(delivery.key.encode()) <= _LONGEST_KEY else "unknown"
+    headers = {**old.headers, "baton-reason": reason[:500], "baton-key": key}
+    if old.user:
+        headers["baton-user"] = old.user
+    buried = replace(old, headers=headers, expires=None)
     try:
-        await channel.publish(DEAD, delivery.key or "unknown", buried)
+        await channel.publish(DEAD, key, buried)
     except Exception:
         await delivery.reject(requeue=True)
         raise
     await delivery.ack()
+
+
+def guarded(
+    channel: Channel, handle: Handler, failed: Callable[[], None] = lambda: None
+) -> Handler:
+    """`handle`, made so that one message neither goes round nor harms the others.
+
+    What passes (the bus or the database is away) puts the message back. Any other error is a fault
+    over this one message, which would come again with it: it is logged, `failed` is called, and the
+    message is a dead letter.
+    """
+
+    async def safely(delivery: Delivery) -> None:
+        try:
+            await handle(delivery)
+        except BatonError as error:
+            if not error.permanent:
+                raise
+            failed()
+            log.warning("dead-lettered", reason=str(error), key=delivery.key)
+            await bury(channel, delivery, str(error))
+        except Exception as error:
+            failed()
+            log.exception("a message cannot be handled", id=delivery.envelope.id, key=delivery.key)
+            await bury(channel, delivery, f"it cannot be handled: {type(error).__name__}")
+
+    return safely

@@ -28,7 +28,12 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message body with the AMQP properties that mirror its CloudEvents attributes."""
+    """A message body with the AMQP properties that mirror its CloudEvents attributes.
+
+    `user` is the broker account that published it: the bus refuses a false one, and it is empty if
+    the sender did not say. It is set by the channel that publishes. `expires`: the bus hands it out
+    for so many seconds, by its own clock, and buries it after that; None: for as long as it lasts.
+    """
 
     body: bytes
     id: str = ""
@@ -37,6 +42,8 @@ class Envelope:
     timestamp: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = CONTENT_TYPE
+    user: str = field(default="", compare=False)
+    expires: float | None = None
 
 
 class Delivery(Protocol):
@@ -149,8 +156,9 @@ async def connect(urls: str | Sequence[str], *, name: str = "baton") -> Channel:
     """A channel to the first of `urls` that answers; `name` is shown in the broker's own list.
 
     `amqp://` and `amqps://` are RabbitMQ, several URLs a pool tried in turn; `memory://NAME` is the
-    bus of that name in this process. Returns at once with a link that may still be down: a broker
-    that is away is waited for. Raises SettingsError for a URL that is none of these.
+    bus of that name in this process (`memory://ACCOUNT@NAME`: as that account). Returns at once
+    with a link that may still be down: a broker that is away is waited for. Raises SettingsError
+    for a URL that is none of these.
     """
     from baton.errors import SettingsError
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from baton.api import bury
+from baton.api import bury, guarded
 from baton.channel import Channel, Delivery, Subscription
 from baton.consumer import Consumer, perform
 from baton.errors import InvalidMessage, JournalUnavailable, UsageError
@@ -28,7 +28,8 @@ from baton.observer import Observer
 from baton.output import OutputExchange
 from baton.run import Run
 from baton.server import Server
-from baton.verdicts import CANCELLED_BEFORE, STOPPED, Verdict, closing, refusal
+from baton.stillness import Stillness
+from baton.verdicts import CANCELLED_BEFORE, STOPPED, Verdict, closing, lateness, refusal
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +85,7 @@ class ConsumerManager:
         probe: Callable[[Probe], None] | None = None,
         most_runs: int = MOST_RUNS,
         clock: Callable[[], datetime] = now,
+        stillness: Stillness | None = None,
     ) -> None:
         self.consumers = {consumer.consumer_name: consumer for consumer in consumers}
         self._finals = Finals(journal, server, self._tell)
@@ -96,6 +98,7 @@ class ConsumerManager:
         self._probe = probe
         self._most_runs = most_runs
         self._clock = clock
+        self._stillness = stillness or Stillness()
         self._active: dict[Key, _Active] = {}
         self._subscription: Subscription | None = None
         self._catching_up: asyncio.Task[None] | None = None
@@ -110,6 +113,7 @@ class ConsumerManager:
     async def start(self) -> None:
         """Report what the last life of this agent left open, then take what comes."""
         self.output.start()
+        self._stillness.start()
         try:
             await self._finals.catch_up()
         except JournalUnavailable as error:
@@ -117,7 +121,8 @@ class ConsumerManager:
             self._catching_up = asyncio.create_task(self._keep_catching_up(), name="catching up")
         queue = agent_queue(self._server.fqdn)
         await self._channel.declare(queue, [(INPUT, key) for key in self.keys])
-        self._subscription = await self._channel.consume(queue, self._received, prefetch=PREFETCH)
+        handler = guarded(self._channel, self._received)
+        self._subscription = await self._channel.consume(queue, handler, prefetch=PREFETCH)
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more; let what runs end within `seconds`; end the rest as `interrupted`."""
@@ -133,6 +138,7 @@ class ConsumerManager:
             active.end(STOPPED)
         if late := {active.task for active in self._active.values()}:
             await asyncio.wait(late, timeout=STOP_WITHIN)
+        self._stillness.stop()
         await self.output.flush(LAST_WORDS)
         await self.output.close()
 
@@ -171,7 +177,7 @@ class ConsumerManager:
         if key in self._active:
             await delivery.ack()
             return
-        run = self._run(request)
+        run = self._run(request, delivery.envelope.expires)
         active: _Active | None = None
         if isinstance(run, Run):
             task = asyncio.current_task()
@@ -208,15 +214,18 @@ class ConsumerManager:
             return False
         return True
 
-    def _run(self, request: Request) -> Run[Any] | Verdict:
-        """The run of `request`, or why there is none."""
+    def _run(self, request: Request, expires: float | None) -> Run[Any] | Verdict:
+        """The run of `request`, or why there is none. `expires` as in Envelope."""
+        late = lateness(
+            request.deadline, expires=expires, still=self._stillness.seconds, at=self._clock()
+        )
         refused = refusal(
             request,
-            host=self._server.fqdn,
+            server=self._server,
             known=self.consumers.keys(),
             under_way=len(self._active),
             most=self._most_runs,
-            at=self._clock(),
+            late=late,
         )
         if refused is not None:
             return refused

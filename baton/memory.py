@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from baton.channel import CONFIRM_WITHIN, Envelope, Handler, Link
@@ -102,7 +102,8 @@ class MemoryChannel(Linked):
     def __init__(self, url: str, on: MemoryBus | None = None) -> None:
         super().__init__()
         self.url = url
-        self._bus = on or bus(url.partition("://")[2].strip("/") or "baton")
+        self.user, _, name = url.partition("://")[2].strip("/").rpartition("@")
+        self._bus = on or bus(name or "baton")
         self._exchanges = self._bus.exchanges
         self._declared: dict[str, tuple[Queue, set[tuple[str, str]]]] = {}
         self._subscriptions: list[_Subscription] = []
@@ -149,6 +150,8 @@ class MemoryChannel(Linked):
             raise Disconnected(url=self.url, reason=self.link_reason)
         if self.link is Link.BLOCKED:
             raise Blocked(url=self.url, reason=self.link_reason)
+        if envelope.user != self.user:
+            envelope = replace(envelope, user=self.user)
         if not self._exchanges.route(exchange, keys, envelope) and mandatory:
             raise Unroutable(key=keys[0], exchange=exchange)
 

@@ -92,8 +92,9 @@ class MemoryQueue:
         self._count += 1
         message = Message(self._count, exchange, key, envelope)
         self._ready.append(message)
-        if self.spec.ttl is not None:
-            message.timer = self._exchanges.later(self.spec.ttl, lambda: self._expire(message))
+        lasts = [each for each in (self.spec.ttl, envelope.expires) if each is not None]
+        if lasts:
+            message.timer = self._exchanges.later(min(lasts), lambda: self._expire(message))
         self._pump()
 
     def take(self, holder: Holder) -> Message | None:
@@ -144,7 +145,7 @@ class MemoryQueue:
         self._exchanges.route(
             self.spec.dead_letter,
             (self.spec.dead_letter_key or message.key,),
-            replace(message.envelope, headers=headers),
+            replace(message.envelope, headers=headers, expires=None),
         )
 
     def forget(self, message: Message) -> None:

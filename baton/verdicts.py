@@ -21,6 +21,10 @@ class Verdict:
     text: str = ""
 
 
+TOLERATED = 10.0
+"""Seconds for which a request may lie unread here. What was handed out in time is begun at most so
+long after its deadline, and the ledger calls nothing expired before GRACE (15 s) after it."""
+
 STOPPED = Verdict(State.INTERRUPTED, "the agent was stopped")
 RESTARTED = Verdict(
     State.INTERRUPTED,
@@ -32,30 +36,53 @@ CANCELLED_BEFORE = Verdict(State.CANCELLED, "it was cancelled before it came")
 def refusal(
     request: Request,
     *,
-    host: str,
+    server: Server,
     known: Collection[str],
     under_way: int,
     most: int,
-    at: datetime,
+    late: str = "",
 ) -> Verdict | None:
-    """Why `host`, whose agent knows the commands `known`, does not start `request` at `at`, if it
-    does not.
+    """Why `server`, whose agent knows the commands `known`, does not start `request`, if it does
+    not.
 
-    Of `most` runs at a time, `under_way` are there.
+    Of `most` runs at a time, `under_way` are there; `late` is what makes it too late, if it is.
     """
-    if request.host not in (None, host):
-        return Verdict(State.REFUSED, f"it is for {request.host}, and this is {host}")
+    if request.host not in (None, server.fqdn):
+        return Verdict(State.REFUSED, f"it is for {request.host}, and this is {server.fqdn}")
+    if request.environment != server.environment:
+        text = f"it is for {request.environment}, and this server is in {server.environment}"
+        return Verdict(State.REFUSED, text)
     if request.command not in known:
         names = ", ".join(sorted(known)) or "no command"
         text = f"this agent does not know {request.command}; it knows {names}"
         return Verdict(State.REFUSED, text)
-    if at > request.deadline:
-        late = duration((at - request.deadline).total_seconds())
-        return Verdict(State.EXPIRED, f"it came {late} after its deadline")
+    if late:
+        return Verdict(State.EXPIRED, late)
     if under_way >= most:
         runs = "1 run is" if under_way == 1 else f"{under_way} runs are"
         return Verdict(State.REFUSED, f"{runs} under way here, and that is the most")
     return None
+
+
+def lateness(deadline: datetime, *, expires: float | None, still: float, at: datetime) -> str:
+    """What makes a request with this deadline too late; empty if nothing does.
+
+    The clock of this server may be wrong, so it is not asked if the bus has counted the time:
+    `expires` are the seconds for which it hands the request out. What it has handed out in time may
+    still be old here if this agent stood still, for `still` seconds, and could not read it. Without
+    `expires` there is only the clock, which says `at`.
+    """
+    if expires is None:
+        if at <= deadline:
+            return ""
+        late = duration((at - deadline).total_seconds())
+        return f"it came {late} after its deadline by the clock of this server ({at:%H:%M:%S} UTC)"
+    if expires <= 0:
+        return "it was sent after its deadline"
+    if still > min(expires, TOLERATED):
+        stood = duration(still)
+        return f"this agent stood still for {stood}, and it may have come after its deadline"
+    return ""
 
 
 def ending(

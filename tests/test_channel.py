@@ -265,6 +265,53 @@ async def test_a_message_is_delivered_as_often_as_its_queue_allows(bus: Bus) -> 
     assert dead.envelope.headers["x-first-death-reason"] == "delivery_limit"
 
 
+async def test_who_published_is_known(bus: Bus) -> None:
+    """The account is that of the connection, whatever the message says."""
+    channel = await work_queue(bus)
+    inbox = Inbox()
+    await channel.consume(WORK, inbox)
+    await channel.publish(INPUT, "host.h1", Envelope(b"{}", id="a", user="agent.web-1"))
+    await until(lambda: inbox.got)
+    assert inbox.got[0].envelope.user == "baton"
+
+
+async def test_a_message_that_has_expired_is_not_handed_out(bus: Bus) -> None:
+    """By the clock of the bus alone: whoever comes back late gets only what still counts. The
+    dead letter can be sent again without expiring at once."""
+    channel = await work_queue(bus)
+    await channel.publish(INPUT, "host.h1", Envelope(b"{}", id="late", expires=0.2))
+    await channel.publish(INPUT, "host.h1", Envelope(b"{}", id="in time", expires=60))
+    await send(channel, "for ever")
+    await bus.advance(0.5)
+    dead = await the_dead(bus, channel)
+    assert (dead.envelope.id, dead.envelope.expires) == ("late", None)
+    assert dead.envelope.headers["x-first-death-reason"] == "expired"
+    inbox = Inbox()
+    await channel.consume(WORK, inbox)
+    await until(lambda: len(inbox.got) == 2)
+    assert inbox.ids == ["in time", "for ever"]
+    assert [delivery.envelope.expires for delivery in inbox.got] == [60, None]
+
+
+async def test_a_message_that_was_put_back_still_expires(bus: Bus) -> None:
+    """Its time runs on while somebody holds it."""
+    channel = await work_queue(bus)
+    other = Queue("other")
+    await channel.declare(other, [(INPUT, "host.h2")])
+    inbox = Inbox(ack=False)
+    await channel.consume(WORK, inbox)
+    await channel.publish(INPUT, "host.h1", Envelope(b"{}", id="held", expires=0.3))
+    await channel.publish(INPUT, "host.h2", Envelope(b"{}", id="waits", expires=0.4))
+    await until(lambda: inbox.got)
+    await bus.advance(0.5)
+    waited = await the_dead(bus, channel)
+    assert waited.envelope.id == "waits"
+    await inbox.got[0].reject(requeue=True)
+    dead = await the_dead(bus, channel)
+    assert dead.envelope.id == "held"
+    assert len(inbox.got) == 1
+
+
 async def test_one_consumer_at_a_time_and_the_next_takes_over(bus: Bus) -> None:
     """With a single active consumer the first gets all; when it is gone the next one goes on."""
     queue = agent_queue("h1")

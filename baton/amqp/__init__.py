@@ -9,6 +9,7 @@ robust mode has come back without its consumers, and acknowledges one message at
     subscription  a consumer, before and after a reconnect
     settling      acknowledgements in batches
     gathering     frames of one turn of the event loop in one write
+    reading       properties that strangers wrote, read without fail
     wire          Baton's values <-> AMQP's; pure
 """
 

@@ -35,7 +35,8 @@ class _Pending:
 class Publisher:
     """Publishes over `connection`.
 
-    Tells `blocked` when the broker stops taking messages, and when it takes them again.
+    What it sends says that it is from `user`, our account. Tells `blocked` when the broker stops
+    taking messages, and when it takes them again.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Publisher:
         channel: aiormq.Channel,
         url: str,
         blocked: Callable[[bool], None],
+        user: str = "",
     ) -> None:
         self._connection = connection
         self._channel = channel
         self._url = url
+        self._user = user
         self._blocked = blocked
         self._pending: dict[asyncio.Task[object], _Pending] = {}
         self._ids: dict[str, asyncio.Task[object]] = {}
@@ -87,7 +90,7 @@ class Publisher:
                 envelope.body,
                 exchange=exchange,
                 routing_key=keys[0],
-                properties=wire.properties(envelope, keys[1:]),
+                properties=wire.properties(envelope, keys[1:], self._user),
                 mandatory=mandatory,
                 wait=False,
             )

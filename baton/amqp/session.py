@@ -17,7 +17,7 @@ from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, InvalidFrameError
 from pamqp.commands import Basic
 
-from baton.amqp import wire
+from baton.amqp import reading, wire
 from baton.amqp.gathering import Gathering
 from baton.amqp.publisher import Publisher
 from baton.amqp.settling import Settler
@@ -26,6 +26,8 @@ from baton.errors import Disconnected, QueueMismatch
 from baton.exchanges import EXCHANGES, Queue
 
 log = structlog.get_logger(__name__)
+
+reading.install()
 
 ANSWER_WITHIN = 10.0
 """How long the broker may take to answer anything, in seconds."""
@@ -44,6 +46,7 @@ class Session:
         self, url: str, incoming: AbstractConnection, outgoing: AbstractConnection
     ) -> None:
         self.url = wire.shown(url)
+        self._user = wire.account(url)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._incoming = incoming
         self._outgoing = outgoing
@@ -165,7 +168,7 @@ class Session:
         channel = await self._outgoing.channel(timeout=ANSWER_WITHIN)
         assert isinstance(channel, aiormq.Channel)
         channel.closing.add_done_callback(self._lost)
-        self.publisher = Publisher(self._outgoing, channel, self.url, blocked)
+        self.publisher = Publisher(self._outgoing, channel, self.url, blocked, self._user)
         async with self._scratch() as scratch:
             for exchange in EXCHANGES:
                 await scratch.exchange_declare(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
@@ -19,8 +19,11 @@ HEARTBEAT = 10
 PERSISTENT = 2
 
 
-def properties(envelope: Envelope, more_keys: Sequence[str] = ()) -> Basic.Properties:
-    """The AMQP properties that mirror an envelope; `more_keys` are further routing keys."""
+def properties(
+    envelope: Envelope, more_keys: Sequence[str] = (), user: str = ""
+) -> Basic.Properties:
+    """The AMQP properties that mirror an envelope; `more_keys` are further routing keys, `user` the
+    account by which we are connected."""
     headers: dict[str, Any] = dict(envelope.headers)
     if more_keys:
         headers["CC"] = list(more_keys)
@@ -28,11 +31,13 @@ def properties(envelope: Envelope, more_keys: Sequence[str] = ()) -> Basic.Prope
     return Basic.Properties(
         content_type=envelope.content_type or None,
         delivery_mode=PERSISTENT,
-        message_id=envelope.id or None,
-        message_type=envelope.type or None,
-        correlation_id=envelope.correlation or None,
+        message_id=_short(envelope.id),
+        message_type=_short(envelope.type),
+        correlation_id=_short(envelope.correlation),
         timestamp=None if stamp is None else datetime.fromtimestamp(int(stamp), UTC),
         headers=headers or None,
+        user_id=user or None,
+        expiration=None if envelope.expires is None else str(max(int(envelope.expires * 1000), 0)),
     )
 
 
@@ -53,7 +58,19 @@ def envelope(message: DeliveredMessage) -> Envelope:
         timestamp=None if found.timestamp is None else found.timestamp.timestamp(),
         headers=headers,
         content_type=found.content_type or "",
+        user=found.user_id or "",
+        expires=_seconds(found.expiration),
     )
+
+
+def _short(text: str) -> str | None:
+    """`text` as a property holds it, which may have 255 bytes."""
+    return text.encode(errors="replace")[:255].decode(errors="ignore") or None
+
+
+def _seconds(expiration: str | None) -> float | None:
+    milliseconds = (expiration or "")[:16]
+    return int(milliseconds) / 1000 if milliseconds.isascii() and milliseconds.isdigit() else None
 
 
 def queue_arguments(queue: Queue) -> dict[str, Any]:
@@ -81,6 +98,13 @@ def shown(url: str) -> str:
     parts = urlsplit(url)
     user, at, address = parts.netloc.rpartition("@")
     return urlunsplit((parts.scheme, user.partition(":")[0] + at + address, parts.path, "", ""))
+
+
+def account(url: str) -> str:
+    """The account that `url` logs in as; empty if the broker decides that, as by a certificate."""
+    parts = urlsplit(url)
+    mechanism = dict(parse_qsl(parts.query)).get("auth", "plain")
+    return unquote(parts.username or "") if mechanism.lower() == "plain" else ""
 
 
 def dialled(url: str) -> str:

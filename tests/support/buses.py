@@ -76,7 +76,7 @@ class InMemory:
         self._channels: list[MemoryChannel] = []
 
     async def open(self, name: str = "test") -> MemoryChannel:
-        channel = MemoryChannel("memory://test", on=self.bus)
+        channel = MemoryChannel("memory://baton@test", on=self.bus)
         self._channels.append(channel)
         return channel
 

@@ -1,0 +1,61 @@
+"""Whether this process stood still: frozen, swapped out, or suspended with its machine.
+
+What came meanwhile lay unread, nobody knows for how long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+EVERY = 0.5
+"""Seconds between two looks at the clock."""
+STILL = 3.0
+"""Seconds without a look that are no mere delay."""
+AFTER = 2.0
+"""Seconds after which what lay unread has been read."""
+
+
+def elapsed() -> float:
+    """Seconds on a clock that nobody sets, and that goes on while the machine is suspended."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
+class Stillness:
+    """Looks at `clock`, in seconds, again and again; from `start` to `stop`."""
+
+    def __init__(self, clock: Callable[[], float] = elapsed) -> None:
+        self._clock = clock
+        self._looked = clock()
+        self._stood = 0.0
+        self._woke = -AFTER
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def seconds(self) -> float:
+        """For how long we stood still until just now; 0 if we did not."""
+        self.look()
+        return self._stood if self._clock() - self._woke <= AFTER else 0.0
+
+    def start(self) -> None:
+        """Begin."""
+        self._looked = self._clock()
+        self._again()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def look(self) -> None:
+        """Look at the clock."""
+        at = self._clock()
+        stood, self._looked = at - self._looked, at
+        if stood > STILL:
+            self._stood, self._woke = stood, at
+
+    def _again(self) -> None:
+        self.look()
+        self._timer = asyncio.get_running_loop().call_later(EVERY, self._again)

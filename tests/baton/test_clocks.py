@@ -1,0 +1,202 @@
+"""Clocks that are wrong, and agents that come too late: nothing that was called expired is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from baton.api import API, enveloped, validity
+from baton.channel import Envelope
+from baton.exchanges import INPUT, agent_queue, host_key
+from baton.memory import MemoryBus, MemoryChannel
+from baton.messages import Discover, Look, Probe, State, now
+from baton.stillness import AFTER, STILL, Stillness
+from baton.verdicts import TOLERATED, lateness
+from bot.jobs import GRACE
+from tests.baton.stage import HOST, Clock, Stage, Worker, agent, request
+from tests.support.buses import SimulatedTime
+from tests.support.wait import until
+
+
+class Hands:
+    """A clock that is moved by hand, in seconds."""
+
+    at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+class Scene:
+    """An agent and a bot's end on a bus whose time is simulated."""
+
+    def __init__(self) -> None:
+        self.time = SimulatedTime()
+        self.bus = MemoryBus("test", later=self.time.later)
+        self.worker = Worker()
+        self.wall = Clock()
+        self.hands = Hands()
+        self.stage = Stage(self.channel())
+
+    def channel(self) -> MemoryChannel:
+        return MemoryChannel("memory://test", on=self.bus)
+
+    def agent(self) -> Any:
+        stillness = Stillness(self.hands)
+        return agent(self.channel(), [self.worker], clock=self.wall, stillness=stillness)
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    made = Scene()
+    await made.stage.listen()
+    yield made
+    await made.stage.channel.close()
+
+
+@pytest.mark.parametrize("minutes", [5, -5, 60 * 24 * 365 * 5])
+async def test_an_agent_whose_clock_is_wrong_does_what_comes_in_time(
+    scene: Scene, minutes: int
+) -> None:
+    """Its clock is not asked: the bus counts the seconds."""
+    scene.wall.pass_by(minutes=minutes)
+    async with scene.agent():
+        asked = request()
+        await scene.stage.send(asked)
+        assert (await scene.stage.ended(asked)).state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("minutes", [0, 5, -5])
+async def test_an_agent_that_was_down_for_longer_never_begins(scene: Scene, minutes: int) -> None:
+    """Whatever its clock says when it is back. What is asked then is done."""
+    scene.wall.pass_by(minutes=minutes)
+    async with scene.agent():
+        pass
+    late = request()
+    await scene.stage.send(late)
+    scene.time.advance(61)
+    async with scene.agent():
+        asked = request()
+        await scene.stage.send(asked)
+        await scene.stage.ended(asked)
+    assert scene.worker.started == [asked.id]
+    assert (await scene.stage.dead()).id == late.id
+
+
+async def test_what_lay_unread_while_the_agent_stood_still_is_not_begun(scene: Scene) -> None:
+    """Handed out in time, and read nobody knows how long after: it says so, instead of doing it.
+    A moment later it takes what comes."""
+    async with scene.agent():
+        scene.hands.at += 40
+        late = request()
+        await scene.stage.send(late)
+        state, text = await scene.stage.ends(late)
+        scene.hands.at += AFTER + 0.1
+        asked = request()
+        await scene.stage.send(asked)
+        await scene.stage.ended(asked)
+    assert state is State.EXPIRED
+    assert text == "this agent stood still for 40 s, and it may have come after its deadline"
+    assert scene.worker.started == [asked.id]
+
+
+async def test_without_a_count_of_the_bus_the_clock_decides_and_is_named(scene: Scene) -> None:
+    """A dead letter that is sent again, or a request of an older bot."""
+    scene.wall.pass_by(minutes=5)
+    async with scene.agent():
+        asked = request()
+        body = enveloped(asked).body
+        await scene.stage.channel.publish(INPUT, host_key(HOST), Envelope(body, id=asked.id))
+        state, text = await scene.stage.ends(asked)
+    assert state is State.EXPIRED
+    assert text.startswith("it came 4 min ")
+    assert text.endswith(f"by the clock of this server ({scene.wall.at:%H:%M:%S} UTC)")
+
+
+@pytest.mark.parametrize(
+    ("expires", "still", "late"),
+    [(60, 0, False), (60, 9, False), (60, 11, True), (5, 5.5, True), (5, 4, False), (0, 0, True)],
+)
+def test_what_is_too_late(expires: float, still: float, late: bool) -> None:
+    """What may still be begun is begun before the ledger could have called it expired."""
+    assert bool(lateness(now(), expires=expires, still=still, at=now())) is late
+    assert TOLERATED < GRACE
+
+
+def test_a_short_delay_is_no_standing_still() -> None:
+    """A loop that is busy for a moment refuses nothing."""
+    hands = Hands()
+    stillness = Stillness(hands)
+    hands.at += STILL - 0.1
+    assert stillness.seconds == 0
+    hands.at += STILL + 0.1
+    assert stillness.seconds > STILL
+    hands.at += AFTER + 0.1
+    assert stillness.seconds == 0
+
+
+async def test_it_is_noticed_before_what_was_read_late_is_decided() -> None:
+    """Whether the clock was looked at in between or not."""
+    hands = Hands()
+    stillness = Stillness(hands)
+    stillness.start()
+    hands.at += 30
+    stillness.look()
+    await asyncio.sleep(0)
+    assert stillness.seconds == 30
+    stillness.stop()
+
+
+def test_how_long_a_message_counts() -> None:
+    """What has a deadline counts until then, from its sending; all else for as long as it lasts."""
+    assert validity(request(deadline=now() + timedelta(minutes=1))) == pytest.approx(60, abs=1)
+    probe = Probe(host=HOST, look=Look(check="disk"), deadline=now() + timedelta(seconds=20))
+    assert enveloped(probe).expires == pytest.approx(20, abs=1)
+    assert enveloped(Discover()).expires is None
+
+
+async def test_a_request_for_another_environment_is_refused(scene: Scene) -> None:
+    """To this host by name, or as a broadcast: an agent answers for its own environment only."""
+    async with scene.agent() as manager:
+        queue = agent_queue(HOST)
+        await scene.stage.channel.declare(queue, [(INPUT, "work.staging")])
+        ends = []
+        for wrong in (
+            request(environment="staging"),
+            request(environment="staging", host=None),
+        ):
+            key = host_key(HOST) if wrong.host else "work.staging"
+            await API(scene.stage.channel).publish(INPUT, key, wrong, mandatory=True)
+            ends.append(await scene.stage.ends(wrong))
+        assert host_key(HOST) in manager.keys
+    text = "it is for staging, and this server is in prod"
+    assert ends == [(State.REFUSED, text)] * 2
+    assert scene.worker.started == []
+
+
+async def test_a_message_that_breaks_the_agent_is_buried_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not come twenty times, and what comes after it is done."""
+    async with scene.agent() as manager:
+        accept, calls = manager._journal.accept, []
+
+        async def broken(asked: Any, final: Any = None) -> Any:
+            calls.append(asked.id)
+            if len(calls) == 1:
+                raise OverflowError("a fault")
+            return await accept(asked, final)
+
+        monkeypatch.setattr(manager._journal, "accept", broken)
+        bad, good = request(), request()
+        await scene.stage.send(bad)
+        letter = await scene.stage.dead()
+        await scene.stage.send(good)
+        await scene.stage.ended(good)
+    assert (letter.id, calls) == (bad.id, [bad.id, good.id])
+    assert letter.headers["baton-reason"] == "it cannot be handled: OverflowError"
+    await until(lambda: scene.worker.started == [good.id])
