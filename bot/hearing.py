@@ -11,20 +11,23 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
 
-from baton.api import bury
+from baton.api import bury, guarded
 from baton.batching import Batcher
 from baton.channel import Channel, Delivery, Subscription
 from baton.errors import InvalidMessage
 from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, OUTPUT
-from baton.messages import Heartbeat, Pong, Update, decode, now
+from baton.messages import Heartbeat, Message, Pong, Update, decode, now
 from bot.roster import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
+
+M = TypeVar("M", bound=Message)
 
 PREFETCH = 2000
 RETRY_AFTER = 0.5
@@ -57,6 +60,8 @@ class Hearing:
         """Called with each pong."""
         self.heard: Counter[str] = Counter()
         """How many messages came, by type."""
+        self.refused: Counter[str] = Counter()
+        """How many of them were not taken, by why."""
 
     async def start(self) -> None:
         """Take what comes. Raises QueueMismatch."""
@@ -67,7 +72,9 @@ class Hearing:
         ):
             await self._channel.declare(queue, [(OUTPUT, f"{kind}.#") for kind in kinds])
             self._subscriptions.append(
-                await self._channel.consume(queue, handler, prefetch=PREFETCH)
+                await self._channel.consume(
+                    queue, guarded(self._channel, handler, self._failed), prefetch=PREFETCH
+                )
             )
 
     async def stop(self) -> None:
@@ -86,18 +93,19 @@ class Hearing:
             if not isinstance(message, Update | Pong):
                 raise InvalidMessage(reason=f"the ledger takes no {message.type}")
         except InvalidMessage as error:
-            await self._bury(delivery, str(error))
+            await self._bury(delivery, "invalid", str(error))
             return
         self.heard[message.type] += 1
         if isinstance(message, Pong):
-            self.answered(message)
+            _tell(self.answered, message)
         try:
             await self._news.submit(message)
         except DatabaseUnavailable:
             await delivery.reject(requeue=True)
         except Exception as error:
             log.error("cannot be applied", message=message.id, exc_info=error)
-            await self._bury(delivery, f"the ledger cannot take it: {type(error).__name__}")
+            reason = f"the ledger cannot take it: {type(error).__name__}"
+            await self._bury(delivery, "fault", reason)
         else:
             await delivery.ack()
 
@@ -107,15 +115,19 @@ class Hearing:
             if not isinstance(message, Heartbeat):
                 raise InvalidMessage(reason=f"the roster takes no {message.type}")
         except InvalidMessage as error:
-            await self._bury(delivery, str(error))
+            await self._bury(delivery, "invalid", str(error))
             return
         self.heard[message.type] += 1
         self._roster.hear(message)
-        self.beaten(message)
+        _tell(self.beaten, message)
         await delivery.ack()
         await self._beats.submit(message)
 
-    async def _bury(self, delivery: Delivery, reason: str) -> None:
+    def _failed(self) -> None:
+        self.refused["fault"] += 1
+
+    async def _bury(self, delivery: Delivery, kind: str, reason: str) -> None:
+        self.refused[kind] += 1
         log.warning("dead-lettered", reason=reason, key=delivery.key)
         await bury(self._channel, delivery, reason)
 
@@ -148,3 +160,11 @@ class Hearing:
             # the next heartbeat follows; the roster in memory has this one
             log.warning("heartbeats not kept", error=str(error))
         return [None] * len(beats)
+
+
+def _tell(listener: Callable[[M], None], message: M) -> None:
+    """Call `listener`. What it raises must not keep the message from the ledger."""
+    try:
+        listener(message)
+    except Exception:
+        log.exception("a listener failed", message=message.id)

@@ -202,10 +202,7 @@ class Keeper:
         """Decide, write, show; whether this bot still leads."""
         self._look(engine, at)
         while self._seen:
-            try:
-                self._observe(engine, self._seen.popleft())
-            except UsageError as error:
-                log.warning("what was seen is not known", reason=str(error))
+            self._observe(engine, self._seen.popleft())
         try:
             await self._do_asked(engine)
             changes = self._unwritten = self._unwritten.merged(engine.tick(at, self._steady.skew()))
@@ -244,15 +241,28 @@ class Keeper:
                         self._observe(engine, seen)
                 else:
                     self._unwritten = self._unwritten.merged(done(engine, ask))
-            except (UsageError, ValueError) as error:
-                log.warning("what was asked cannot be done", ask=number, reason=str(error))
+            except Exception as error:  # nothing of one ask may end the watch over all
+                known = isinstance(error, UsageError | ValueError)
+                log.warning(
+                    "what was asked cannot be done",
+                    ask=number,
+                    reason=str(error),
+                    exc_info=None if known else error,
+                )
                 if number not in self._done:  # it could not even be read, nor will it ever be
                     self._done.append(number)
 
     def _observe(self, engine: Engine, seen: Observation) -> None:
-        """The engine is told. Raises UsageError, as it does."""
-        engine.observe(seen)
-        self.recording.add(seen)
+        """The engine is told. A fault over one of them must neither end the watch over all nor
+        lose what came with it."""
+        try:
+            engine.observe(seen)
+        except UsageError as error:
+            log.warning("what was seen is not known", reason=str(error))
+        except Exception:
+            log.exception("what was seen cannot be taken")
+        else:
+            self.recording.add(seen)
 
     def _look(self, engine: Engine, at: float) -> None:
         for what, sees in self.eyes.items():

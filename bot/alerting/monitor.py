@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from alerts.sample import Observation
-from baton.api import bury
+from baton.api import bury, guarded
 from baton.batching import Batcher
 from baton.channel import Channel, Delivery, Subscription
 from baton.errors import InvalidMessage
@@ -66,7 +66,9 @@ class Monitor:
         ):
             await self._channel.declare(queue, [(OUTPUT, f"{kind}.#") for kind in kinds])
             self._subscriptions.append(
-                await self._channel.consume(queue, handler, prefetch=PREFETCH)
+                await self._channel.consume(
+                    queue, guarded(self._channel, handler), prefetch=PREFETCH
+                )
             )
 
     async def stop(self) -> None:

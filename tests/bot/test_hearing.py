@@ -9,7 +9,8 @@ import pytest
 from baton.api import API, enveloped
 from baton.channel import Envelope
 from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
-from baton.messages import Facts, Message, Pong, Request, State, now
+from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, now
+from baton.output import key_of
 from bot.asking import Ask, plan
 from bot.hearing import Hearing
 from bot.jobs import AuditEntry
@@ -37,8 +38,7 @@ class Ear:
 
     async def say(self, *messages: Message) -> None:
         for message in messages:
-            key = f"{message.type.removeprefix('baton.')}.prod.x"
-            await API(self.mouth).publish(OUTPUT, key, message)
+            await API(self.mouth).publish(OUTPUT, key_of(message), message)
 
     async def asked(self, command: Ship | Hail, *hosts: str) -> str:
         """The id of a job of `command` that was sent."""
@@ -50,6 +50,13 @@ class Ear:
         at = now()
         await self.store.ledger.settle({row.id: row.taken_up_by(at) for row in new.outbox}, at=at)
         return new.job.id
+
+    async def pong(self, job: str, host: str) -> Pong:
+        """The answer of `host` to what it was asked in `job`."""
+        found = await self.store.ledger.job(job)
+        assert found is not None
+        request = found[1][0].request
+        return Pong(job=job, request=request, facts=Facts(host=host, environment="prod"))
 
     async def buried(self) -> tuple[str, str]:
         """The reason and the key of a dead letter, once there is one."""
@@ -175,8 +182,10 @@ async def test_a_thousand_pongs_are_written_together(ear: Ear) -> None:
         return await hear(messages, at)  # type: ignore[arg-type]
 
     ear.store.ledger.hear = counting  # type: ignore[method-assign, assignment]
-    pongs = [
-        Pong(job=job, request="r", facts=Facts(host=host, environment="prod")) for host in hosts
+    pongs = [await ear.pong(job, host) for host in hosts[:1]]
+    pongs += [
+        pongs[0].model_copy(update={"id": host, "facts": Facts(host=host, environment="prod")})
+        for host in hosts[1:]
     ]
     await asyncio.gather(*(ear.say(pong) for pong in pongs))
 
@@ -213,3 +222,45 @@ async def test_an_odd_heartbeat_is_buried(ear: Ear) -> None:
     request = Request(job="j", command="ship", environment="prod", deadline=now(), requester=ANN)
     await ear.mouth.publish(OUTPUT, "heartbeat.prod.x", enveloped(request))
     assert "takes no baton.request" in (await ear.buried())[0]
+
+
+async def test_a_listener_that_fails_keeps_no_word_from_the_ledger(ear: Ear) -> None:
+    """Nor does it end the hearing: each heartbeat and each answer is for itself."""
+    heard: list[str] = []
+
+    def fails(message: Message) -> None:
+        heard.append(message.type)
+        raise ValueError("a fault")
+
+    ear.hearing.answered = ear.hearing.beaten = fails
+    job = await ear.asked(Hail(environment="prod"), "web-1")
+    await ear.say(beat("web-1"), beat("web-2"))
+    await ear.say(await ear.pong(job, "web-1"))
+    await until(lambda: len(ear.roster.servers()) == 2)
+
+    async def ended() -> bool:
+        return (await ear.stage.states(job))["web-1"] is State.SUCCEEDED
+
+    await until(ended)
+    assert sorted(heard) == ["baton.heartbeat", "baton.heartbeat", "baton.pong"]
+    assert await ear.mouth.depth(DEAD_QUEUE) == 0
+
+
+async def test_a_heartbeat_that_breaks_the_roster_is_buried_once(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted, it does not come again, and the next one is heard."""
+    hear, calls = ear.roster.hear, []
+
+    def fussy(message: Heartbeat, *more: object, **options: object) -> object:
+        calls.append(message.facts.host)
+        if message.facts.host == "web-1":
+            raise KeyError("a fault")
+        return hear(message, *more, **options)
+
+    monkeypatch.setattr(ear.roster, "hear", fussy)
+    await ear.say(beat("web-1"), beat("web-2"))
+    assert "KeyError" in (await ear.buried())[0]
+    await until(lambda: ear.roster.servers())
+    assert sorted(calls) == ["web-1", "web-2"]
+    assert ear.hearing.refused == {"fault": 1}
