@@ -27,7 +27,6 @@ SIZES = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y"
 LONGEST = 10 * 366 * 86400.0
 """The longest that is taken, in seconds: what is longer was not meant."""
 _AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([a-z]*)")
-_AMOUNTS = re.compile(rf"(?:{_AMOUNT.pattern})+")
 _MOST_WORDS = 24
 
 Amount = tuple[float, str]
@@ -96,9 +95,10 @@ def _one(low: Sequence[str]) -> tuple[list[Amount], int]:
 def _several(low: Sequence[str], at: int, *, alone: bool) -> tuple[list[Amount], int]:
     """The amounts in the word at `at`, and in the one after it if that is the last one's unit."""
     word = low[at].rstrip(",") if at < len(low) else ""
-    if not _AMOUNTS.fullmatch(word):
-        return [], at
+    # not by one expression for the whole word: it could be taken apart in 2^n ways
     pieces = _AMOUNT.findall(word)
+    if not pieces or "".join(amount + name for amount, name in pieces) != word:
+        return [], at
     end = at + 1
     if not pieces[-1][1]:
         after = low[end].rstrip(",") if end < len(low) else ""

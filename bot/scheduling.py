@@ -23,6 +23,7 @@ from bot.house import HOUSE as OTHERS
 from bot.house import HouseCommand
 from bot.policy import Refusal, asked_by
 from bot.schedules.deciding import paused, planned, resumed
+from bot.schedules.hints import instead
 from bot.schedules.reading import Reading, begins, readings
 from bot.schedules.scanner import unreadable
 from bot.schedules.schedule import Firing, Schedule
@@ -73,7 +74,14 @@ class ScheduleCommand(HouseCommand):
         action = _ACTIONS.get(word)
         if action is not None and not (word in desk.commands and any(map(begins, self.words[1:]))):
             return await action(visit, self.words[1:])
-        return await _new(visit, self.words)
+        try:
+            return await _new(visit, self.words)
+        except UsageError as error:
+            if meant := instead(self.words):
+                raise UsageError(
+                    error.problem, f"Write the time as: {meant}", error.field
+                ) from None
+            raise
 
 
 HOUSE = (*OTHERS, Extension(ScheduleCommand))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import string
+import time
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
@@ -13,7 +15,8 @@ from pydantic import Field, field_validator
 
 from baton.command import Command, Reach, Target
 from baton.consumer import Extension
-from baton.errors import ExtensionError, UsageError
+from baton.durations import leading
+from baton.errors import BatonError, ExtensionError, UsageError
 from baton.extensions import Commands, installed
 from baton.fields import Host, Name, Positional, Ref, fields_of
 from baton.messages import State
@@ -317,3 +320,12 @@ def test_help_is_wrapped_by_who_shows_it(extension: Extension) -> None:
     """A paragraph of a docstring is one line of the help; a table stays as it is."""
     for before, line in pairwise(extension.command.help().split("\n")):
         assert not (before and line and before[0] != " " != line[0]), line
+
+
+@pytest.mark.parametrize("text", ["1" * 4000 + "!", "1m" * 2000 + "!", "1." * 2000, "9" * 4000])
+def test_lengths_of_time_are_read_in_linear_time(text: str) -> None:
+    """No word can be taken apart in so many ways that reading it stops the bot."""
+    begun = time.process_time()
+    with contextlib.suppress(BatonError):
+        leading([text, "m"])
+    assert time.process_time() - begun < 0.05

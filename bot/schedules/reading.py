@@ -104,6 +104,8 @@ def _when(left: Scanner, now: datetime, own: str) -> When:
         return _once_at(at, zone(left) or own)
     said = left.low
     recurrence = _recurrence(left)
+    if isinstance(recurrence, Once) and left.low in ("today", "tomorrow"):
+        said = left.take().lower()
     left.skip("in")
     named = zone(left) or own
     if said in ("today", "tomorrow"):
@@ -131,6 +133,8 @@ def _recurrence(left: Scanner) -> Recurrence:
     if word == "at":
         left.take()
         times = clocks(left)
+        if left.low in ("today", "tomorrow") and len(times) == 1:
+            return Once(local=datetime.combine(date.min, times[0]))
         on = left.low in ("on", "every") and (names_days(left.after) or left.after == "day")
         return Weekly(days=days(left) if on and left.take() else EVERY_DAY, times=times)
     if word == "on":
@@ -215,7 +219,7 @@ def _rule(left: Scanner) -> tuple[str, object]:
         if value.after == "at":
             return "until", moment_of(value)
         return "until", last_second(day_of(value.take()))
-    if word.isdigit() and left.skip("times", "time"):
+    if _counts(word) and left.skip("times", "time"):
         return "times", _number(word, typed)
     raise unreadable(
         f"“{typed}” is not understood after the time. There may stand: quiet, overlap "
@@ -232,7 +236,12 @@ def _overlap(value: Scanner) -> str:
     return word
 
 
+def _counts(text: str) -> bool:
+    """Whether it is a number in digits; `²` is a digit too, and no number."""
+    return text.isascii() and text.isdecimal() and len(text) <= 9
+
+
 def _number(text: str, rule: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1_000_000:
+    if not _counts(text) or not 1 <= int(text) <= 1_000_000:
         raise unreadable(f"{rule}: “{text}” is not a number of times.")
     return int(text)

@@ -27,6 +27,9 @@ _DAY = {
 }
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?(am|pm)?")
 _ABBREVIATION = re.compile(r"[A-Z]{2,5}")
+_NO_ZONES = ("quiet", "until", "times")
+"""Rules that look like one in capitals."""
+_OFFSET = re.compile(r"(?:utc|gmt)?[+\u2212-]\d{1,2}(?::?\d{2})?")
 LONGEST = 366 * 86_400
 
 
@@ -202,9 +205,14 @@ def zone(words: Scanner) -> str | None:
     """The time zone that comes next, if one does. Raises UsageError for a name that is none, or
     several."""
     text = words.next
-    if text.upper() in ("UTC", "GMT"):
+    if text.upper() in ("UTC", "GMT", "Z"):
         words.take()
-        return text.upper()
+        return "UTC" if text.upper() == "Z" else text.upper()
+    if _OFFSET.fullmatch(text.lower()):
+        raise unreadable(
+            f"“{text}” is no time zone here, for clocks change: name a place, such as "
+            "Europe/Berlin, or UTC."
+        )
     if "/" in text:
         known = zones().get(text.lower())
         if known is None:
@@ -213,6 +221,24 @@ def zone(words: Scanner) -> str | None:
             raise unreadable(f"There is no time zone {text}.{hint}")
         words.take()
         return canonical(known)
-    if _ABBREVIATION.fullmatch(text) and text.lower() in zones():
-        raise unreadable(f"{text} may be several time zones: name a place, such as Europe/Kyiv.")
+    if _ABBREVIATION.fullmatch(text) and words.low not in _NO_ZONES:
+        raise unreadable(
+            f"“{text}” may be several time zones, or none: name a place, such as Europe/Kyiv, "
+            "or UTC."
+        )
+    return _place(words)
+
+
+def _place(words: Scanner) -> str | None:
+    """`Japan`, `Berlin`, `new york`: a zone by the name of its place alone."""
+    if len(words.low) > 3 and words.low in zones():
+        return canonical(words.take())
+    for count in (2, 1):
+        name = "_".join(words.left[:count]).lower()
+        found = {canonical(one) for one in zones() if len(name) > 3 and one.endswith(f"/{name}")}
+        if len(found) > 1:
+            raise unreadable(f"“{words.next}” is in several places: {', '.join(sorted(found))}.")
+        if found:
+            words.pass_over(count)
+            return found.pop()
     return None

@@ -107,7 +107,7 @@ def test_rules_stand_after_the_time() -> None:
         ("cron 0 25 * * *", "bad hour"),
         ("cron 0 0 30 2 *", "bad day-of-month"),
         ("at 09:00 Europe/Kiyv", "There is no time zone Europe/Kiyv. Did you mean Europe/Kyiv?"),
-        ("at 09:00 EST", "EST may be several time zones"),
+        ("at 09:00 EST", "“EST” may be several time zones"),
         ("every 5m quiet quiet", "“quiet” is said twice."),
         ("every 5m loudly", "“loudly” is not understood after the time."),
         ("every 5m jitter 5m", "The jitter must be shorter"),
