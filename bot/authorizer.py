@@ -51,6 +51,46 @@ class Authorizer:
         return judge(known)
 
 
+class Reader:
+    """Somebody who is shown several things by one command: tells which, and counts the others."""
+
+    def __init__(
+        self, rights: Authorizer, by: str, reader: Person, here: Place, groups: Groups
+    ) -> None:
+        self._rights = rights
+        self._by = by
+        self._reader = reader
+        self._here = here
+        self._groups = once(groups)
+        self.left_out = 0
+        self._undecided = False
+
+    async def reads(self, kept: Kept) -> bool:
+        """Whether they may read `kept`."""
+        hidden = await self._rights.hidden(kept, self._by, self._reader, self._here, self._groups)
+        if hidden is not None:
+            self.left_out += 1
+            self._undecided |= hidden.verdict == "undecided"
+        return hidden is None
+
+    async def looks(self, environment: str) -> bool:
+        """Whether they may look at `environment`."""
+        asked = [Asked(self._by, environment, changes=False)]
+        refusal = await self._rights.refusal(asked, self._reader, self._groups)
+        self._undecided |= refusal is not None and refusal.verdict == "undecided"
+        return refusal is None
+
+    def left(self, what: str, count: int | None = None) -> str:
+        """`; 3 jobs left out: you may not read them`, or nothing."""
+        count = self.left_out if count is None else count
+        if not count:
+            return ""
+        why = "you are not allowed to read them" if count > 1 else "you are not allowed to read it"
+        if self._undecided:
+            why = "your user groups could not be looked up, try again in a minute"
+        return f"; {count} {what}{'s' * (count > 1)} left out: {why}"
+
+
 def once(groups: Groups) -> Groups:
     """`groups`, looked up at most once, however often it is asked for."""
     found: list[frozenset[str] | BatonError] = []

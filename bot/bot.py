@@ -31,6 +31,7 @@ from bot.front import Front
 from bot.hearing import Hearing
 from bot.leader import LEASE, SECONDS, Leader
 from bot.policy import Policy
+from bot.rate import Pace
 from bot.roster import Roster
 from bot.schedules.schedule import Heed
 from bot.schedules.schedule import Observation as Scheduled
@@ -65,6 +66,7 @@ class Bot:
         retention: timedelta = timedelta(days=90),
         lease: float = SECONDS,
         clock: Callable[[], datetime] = now,
+        pace: Pace | None = None,
     ) -> None:
         # two bots, or one before and after a restart, may share the name that they were given
         self.name = f"{name or socket.gethostname()}/{os.getpid()}/{new_id()[:6]}"
@@ -77,7 +79,14 @@ class Bot:
         self._lease = lease
         self._deliveries: dict[str, Delivery] = {}
         self.desk = Desk(
-            store, commands, policy, self.roster, wake=self._news, source=self.name, clock=clock
+            store,
+            commands,
+            policy,
+            self.roster,
+            wake=self._news,
+            source=self.name,
+            clock=clock,
+            pace=pace,
         )
         way = self.desk.way
         self.teller = Teller(store, commands, self.roster, self._deliveries, way)

@@ -7,8 +7,10 @@ others, even if this bot dies the moment after.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,14 +22,16 @@ from baton.extensions import Commands
 from baton.messages import Person, now
 from baton.words import without_stop
 from bot.asking import Ask, plan
-from bot.authorizer import Authorizer, Groups, once
+from bot.authorizer import Authorizer, Groups, Reader, once
 from bot.front import Reply
 from bot.house import HouseCommand, help_text
 from bot.jobs import AuditEntry, Job, NewJob, Place
+from bot.names import LOOK_BACK, Names
 from bot.people import Directory
-from bot.policy import Asked, Policy, Refusal, asked_by
+from bot.policy import Asked, Kept, Policy, Refusal, asked_by
+from bot.rate import Pace
 from bot.right_of_way import RightOfWay
-from bot.roster import Roster
+from bot.roster import Part, Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 
@@ -39,9 +43,16 @@ log = structlog.get_logger(__name__)
 
 __all__ = ["Desk", "Groups"]
 
+MOST_TYPED = 8_000
+"""Characters of a request, at most."""
+MOST_WORDS = 1_000
+"""Characters of a request that are kept for the audit."""
+MOST_REASON = 1_000
+
 
 class Desk:
-    """Takes asks. `wake` is called with the id of a job that has news."""
+    """Takes asks. `wake` is called with the id of a job that has news; `pace` is how often each
+    person may ask, if that is limited."""
 
     def __init__(
         self,
@@ -53,12 +64,14 @@ class Desk:
         wake: Callable[[str], None],
         source: str = "bot",
         clock: Callable[[], datetime] = now,
+        pace: Pace | None = None,
     ) -> None:
         self.store = store
         self.commands = commands
         self.roster = roster
         self.rights = Authorizer(policy)
         """Who may ask and read what."""
+        self.pace = pace
         self._wake = wake
         self._source = source
         self._clock = clock
@@ -73,6 +86,8 @@ class Desk:
         """Who reads the settings of alerts again, if they are from a file."""
         self.asked: Counter[str] = Counter()
         """How many asks came here, by verdict."""
+        self._names = Names()
+        self._looked_back = False
 
     async def ask(
         self, text: str, *, asker: Person, groups: Groups, place: Place, key: str
@@ -84,18 +99,49 @@ class Desk:
         ask.
         """
         with self.way.taken():
-            ask, groups = Ask(text, asker, place, key, self._clock()), once(groups)
+            asker, place = await self._named(asker, place)
+            ask = Ask(_storable(text), asker, place, key, self._clock())
             try:
-                stranger = self.rights.policy.stranger(asker)
-                if stranger is not None:
-                    await self._kept(ask, stranger.verdict, stranger.text)
-                    return Reply(stranger.text, ok=False)
-                return await self._understood(ask, groups)
+                return await self._let_in(ask) or await self._understood(ask, once(groups))
             except UsageError as error:
-                await self._kept(ask, "unusable", error.problem)
+                await self.noted(ask, "unusable", error.problem)
                 return Reply(f"{error}{self._blindness(error)}", ok=False)
             except DatabaseUnavailable as error:
                 return self._not_done(error)
+
+    async def _let_in(self, ask: Ask) -> Reply | None:
+        """What whoever may ask nothing, or nothing now, is told; None to go on. Raises
+        UsageError."""
+        if self.pace is not None:
+            for first, count in self.pace.over():
+                await self.noted(first, "limited", f"{count} requests were refused: too many")
+            held = self.pace.take(ask)
+            if held is not None:
+                text = held.text(self.pace.limits)
+                if held.first:
+                    await self.noted(ask, "limited", text)
+                else:
+                    self.asked["limited"] += 1
+                return Reply(text, ok=False)
+        stranger = self.rights.policy.stranger(ask.asker)
+        if stranger is not None:
+            await self.noted(ask, stranger.verdict, stranger.text)
+            return Reply(stranger.text, ok=False)
+        if len(ask.text) > MOST_TYPED:
+            raise UsageError(
+                f"The request is too long: {len(ask.text)} characters; the limit is {MOST_TYPED}."
+            )
+        return None
+
+    async def _named(self, asker: Person, place: Place) -> tuple[Person, Place]:
+        """They with the names that they were given before, if they come without."""
+        if not (self._looked_back or (asker.name and place.name)):
+            self._looked_back = True  # at once: whoever asks meanwhile does not wait
+            try:
+                self._names = Names(reversed(await self.store.audit.recent(LOOK_BACK)))
+            except DatabaseUnavailable:
+                self._looked_back = False
+        return self._names.named(asker, place)
 
     async def begun(self, key: str) -> AuditEntry | None:
         """What the ask `key` began, if it began anything: it begins nothing more then.
@@ -114,17 +160,24 @@ class Desk:
     async def cancel_in_thread(
         self, place: Place, *, asker: Person, groups: Groups, key: str = ""
     ) -> Reply:
-        """Cancel the job that is shown in the thread of `place`."""
+        """Cancel the job that is shown in the thread of `place`; of several that are open the only
+        one of `asker`'s own."""
         try:
-            job = await self.in_thread(place)
+            jobs = await self.in_thread(place)
         except DatabaseUnavailable as error:
             return self._not_done(error)
-        if job is None:
+        if not jobs:
             return Reply("No job of mine is shown in this thread.", ok=False)
+        own = [job for job in jobs if job.asked_by.id == asker.id]
+        job, *others = own if len(own) == 1 else jobs
+        if others:
+            names = "; ".join(f"cancel {one.id[:6]} ({one.title})" for one in (job, *others))
+            return Reply(f"This thread has {len(jobs)} open jobs. Choose one: {names}.", ok=False)
         return await self.cancel(job.id, asker=asker, groups=groups, place=place, key=key)
 
-    async def in_thread(self, place: Place) -> Job | None:
-        """The job that is shown in the thread of `place`. Raises DatabaseUnavailable."""
+    async def in_thread(self, place: Place) -> list[Job]:
+        """The open jobs that are shown in the thread of `place`, or if there is none the newest
+        that is over. Raises DatabaseUnavailable."""
         return await self.store.ledger.in_thread(place.front, place.channel, place.thread)
 
     def help(self) -> str:
@@ -146,15 +199,41 @@ class Desk:
         if isinstance(command, HouseCommand):
             return await command.serve(self, ask, groups)
         if command.reach is Reach.HERE:
-            answer = command.answer(self.roster)
-            await self._kept(ask, "answered", environment=command.target.environment or "")
-            return Reply(answer=answer)
+            return await self._looked(command, ask, groups)
         new, where, refusal = await self.weighed(command, ask, groups)
         if new is None:
             assert refusal is not None
-            await self._kept(ask, refusal.verdict, refusal.text, environment=where)
+            await self.noted(ask, refusal.verdict, refusal.text, environment=where)
             return Reply(refusal.text, ok=False)
         return await self._begun(new, ask)
+
+    async def _looked(self, command: Command, ask: Ask, groups: Groups) -> Reply:
+        """What the command answers of the servers that the one who asks may look at.
+
+        Raises UsageError.
+        """
+        named = command.target.environment
+        if named is not None:
+            asked = [Asked(command.name, named, changes=False)]
+            refusal = await self.refusal(asked, ask.asker, groups)
+            if refusal is not None:
+                await self.noted(ask, refusal.verdict, refusal.text, environment=named)
+                return Reply(refusal.text, ok=False)
+        reader = Reader(self.rights, command.name, ask.asker, ask.place, groups)
+        servers = self.roster.servers()
+        environments = {seen.facts.environment for seen in servers}
+        looks = {each for each in environments if await reader.looks(each)}
+        if servers and not looks:
+            asked = [Asked(command.name, min(environments), changes=False)]
+            refusal = await self.refusal(asked, ask.asker, groups)
+            assert refusal is not None
+            await self.noted(ask, refusal.verdict, refusal.text)
+            return Reply(refusal.text, ok=False)
+        seen = [one for one in servers if one.facts.environment in looks]
+        answer = command.answer(Part(seen, self.roster.blind_since))
+        await self.noted(ask, "answered", environment=named or "")
+        left = 0 if named else len(servers) - len(seen)
+        return Reply(answer=replace(answer, summary=answer.summary + reader.left("server", left)))
 
     async def weighed(
         self, command: Command, ask: Ask, groups: Groups
@@ -194,19 +273,42 @@ class Desk:
             for each in sorted(job.environment.split(", "))
         )
 
+    def kept(self, job: Job) -> Kept:
+        """`job`, as somebody may want to read it."""
+        return Kept(self.asked_by(job), job.asked_by, job.place)
+
+    def kept_entry(self, entry: AuditEntry) -> Kept:
+        """An entry of the audit, as somebody may want to read it. What belongs to no environment is
+        about each protected one that its words name."""
+        where = set(filter(None, entry.environment.split(", ")))
+        if not where:
+            words = set(re.findall(r"[\w.-]+", entry.words))
+            where = {each for each in words if self.rights.policy.protects(each)}
+        asked = tuple(Asked("audit", each, changes=False) for each in sorted(where))
+        return Kept(asked, entry.person, entry.place)
+
     def environments(self) -> set[str]:
         """Every environment that is known: heard of, or named in the settings."""
         heard = {seen.facts.environment for seen in self.roster.servers()}
         return heard | set(self.rights.policy.environments)
 
-    async def audit(self, ask: Ask, verdict: str, reason: str = "", job: Job | None = None) -> None:
-        """Keep `ask` for those who look later. Raises DatabaseUnavailable."""
+    async def audit(
+        self,
+        ask: Ask,
+        verdict: str,
+        reason: str = "",
+        job: Job | None = None,
+        *,
+        environment: str = "",
+    ) -> None:
+        """Keep `ask` for those who look later: it was about `job`, or about `environment` (or
+        several, with commas between). Raises DatabaseUnavailable."""
         entry = self.entry(
             ask,
             verdict,
             reason,
             job=job.id if job else "",
-            environment=job.environment if job else "",
+            environment=job.environment if job else environment,
         )
         await self.store.audit.write(entry)
 
@@ -223,7 +325,7 @@ class Desk:
         servers = "1 server" if still == 1 else f"{still} servers"
         return Reply(f"Asked {servers} to stop {job.title}.", job=job.id)
 
-    async def _kept(
+    async def noted(
         self, ask: Ask, verdict: str, reason: str = "", *, environment: str = ""
     ) -> None:
         """Keep an ask that begins nothing. Without the database it is answered all the same, and
@@ -266,5 +368,23 @@ class Desk:
         """What is kept of `ask`."""
         self.asked[verdict] += 1
         return AuditEntry(
-            ask.at, ask.asker, ask.place, ask.text, verdict, reason, job, environment, ask.key
+            ask.at,
+            ask.asker,
+            ask.place,
+            cut(ask.text, MOST_WORDS),
+            verdict,
+            cut(reason, MOST_REASON),
+            job,
+            environment,
+            ask.key,
         )
+
+
+def cut(text: str, most: int) -> str:
+    """`text`, and in place of what is too long an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _storable(text: str) -> str:
+    """`text` without what no database takes: NUL and halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -11,12 +11,15 @@ from baton.command import Command, Reach
 from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.extensions import Commands
-from baton.fields import Positional
+from baton.fields import Name, Positional
 from baton.outcome import Answer
+from baton.printable import printable
 from baton.words import did_you_mean
 from bot.asking import Ask
+from bot.authorizer import Reader
 from bot.front import Reply
 from bot.jobs import AuditEntry, Job, RunRecord, all_ended
+from bot.policy import is_private
 
 if TYPE_CHECKING:
     from bot.desk import Desk, Groups
@@ -55,11 +58,13 @@ class Help(HouseCommand):
     async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
         """Keeps HouseCommand.serve."""
         if self.command is None:
+            await desk.noted(ask, "answered")
             return Reply(desk.help())
         name = self.command.removeprefix("/")
         if name not in desk.commands:
             hint = did_you_mean(name, desk.commands)
             raise UsageError(f"There is no command “{name}”.{hint}")
+        await desk.noted(ask, "answered")
         return Reply(desk.commands[name].command.help())
 
 
@@ -97,6 +102,10 @@ class Log(HouseCommand):
     async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
         """Keeps HouseCommand.serve."""
         job, runs = await _found(desk, self.job)
+        hidden = await desk.rights.hidden(desk.kept(job), self.name, ask.asker, ask.place, groups)
+        if hidden is not None:
+            await desk.audit(ask, hidden.verdict, hidden.text, job)
+            return Reply(hidden.text, ok=False)
         await desk.audit(ask, "answered", job=job)
         lines = await desk.store.ledger.output(job.id)
         if not lines:
@@ -115,19 +124,24 @@ class Jobs(HouseCommand):
     """Show the latest jobs and how they went."""
 
     name: ClassVar[str] = "jobs"
-    environment: Annotated[str | None, Positional] = None
+    environment: Annotated[Name | None, Positional] = None
 
     async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
-        """Keeps HouseCommand.serve."""
-        await desk.audit(ask, "answered")
-        jobs = await desk.store.ledger.recent(20, self.environment)
+        """Keeps HouseCommand.serve. What may not be read here is left out, and counted."""
+        await desk.audit(ask, "answered", environment=self.environment or "")
+        reader = Reader(desk.rights, self.name, ask.asker, ask.place, groups)
+        jobs: list[Job] = []
+        for job in await desk.store.ledger.recent(LOOKED_AT, self.environment):
+            if len(jobs) < SHOWN and await reader.reads(desk.kept(job)):
+                jobs.append(job)
         found = await desk.store.ledger.jobs([job.id for job in jobs])
         rows = tuple(_job_row(*found[job.id]) for job in jobs if job.id in found)
         columns = ("job", "asked (UTC)", "what", "who", "how it went")
         where = f" in {self.environment}" if self.environment else ""
-        if not rows:
+        if not rows and not reader.left_out:
             return Reply(f"No job was asked for{where} yet.")
-        return Reply(answer=Answer(f"The latest jobs{where}: {len(rows)}", columns, rows))
+        summary = f"The latest jobs{where}: {len(rows)}{reader.left('job')}"
+        return Reply(answer=Answer(summary, columns if rows else (), rows))
 
 
 class Audit(HouseCommand):
@@ -139,11 +153,22 @@ class Audit(HouseCommand):
     async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
         """Keeps HouseCommand.serve."""
         await desk.audit(ask, "answered")
+        reader = Reader(desk.rights, self.name, ask.asker, ask.place, groups)
         entries = await desk.store.audit.recent(self.last)
+        read = [entry for entry in entries if await reader.reads(desk.kept_entry(entry))]
         columns = ("when (UTC)", "who", "where", "asked", "verdict")
-        rows = tuple(_audit_row(entry) for entry in entries)
-        return Reply(answer=Answer(f"The latest asks: {len(rows)}", columns, rows))
+        rows = tuple(_audit_row(entry) for entry in read)
+        summary = f"The latest requests: {len(rows)}{reader.left('request')}"
+        return Reply(answer=Answer(summary, columns if rows else (), rows))
 
+
+LOOKED_AT = 200
+"""Jobs that are looked through for those that somebody may read."""
+SHOWN = 20
+"""Jobs that are shown."""
+WIDEST = 80
+"""Characters of what was typed that are shown in a table."""
+_PRIVATE = {"privategroup": "private channel", "directmessage": "direct message"}
 
 HOUSE = (Extension(Help), Extension(Cancel), Extension(Log), Extension(Jobs), Extension(Audit))
 
@@ -173,4 +198,8 @@ def _job_row(job: Job, runs: tuple[RunRecord, ...]) -> tuple[str, ...]:
 def _audit_row(entry: AuditEntry) -> tuple[str, ...]:
     who = entry.person.name or entry.person.id
     where = entry.place.name or entry.place.channel
-    return (f"{entry.time:%m-%d %H:%M:%S}", who, where, entry.words, entry.verdict)
+    if is_private(entry.place):
+        where = f"{_PRIVATE.get(entry.place.name, 'channel')} {entry.place.channel}"
+    words = entry.words if len(entry.words) <= WIDEST else f"{entry.words[: WIDEST - 1]}…"
+    when = f"{entry.time:%m-%d %H:%M:%S}"
+    return (when, printable(who), printable(where), printable(words), entry.verdict)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from baton.channel import Link
@@ -13,6 +14,18 @@ from bot.view import Sight
 
 BLINK = 3.0
 """Seconds for which our link may be gone before every post says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The servers that somebody may look at. Keeps baton.command.Known."""
+
+    some: Sequence[Seen]
+    blind_since: datetime | None
+
+    def servers(self) -> Sequence[Seen]:
+        """They, by name."""
+        return self.some
 
 
 class Roster:

@@ -18,6 +18,7 @@ from baton.extensions import Commands, installed
 from bot.alerting.command import ALERTS
 from bot.bot import Bot
 from bot.jobs import Place
+from bot.rate import Pace
 from bot.scheduling import HOUSE
 from bot.settings import BotSettings
 from bot.slack import SlackChat, Tokens
@@ -62,6 +63,7 @@ async def serve(settings: BotSettings) -> None:
             settings.policy,
             name=settings.bot.name,
             retention=timedelta(days=settings.bot.retention_days),
+            pace=Pace(settings.limits),
         )
         chat = _slack(settings, bot)
         if file is not None and alerts is not None:

@@ -12,6 +12,7 @@ from baton.errors import SettingsError
 from baton.fields import Name
 from baton.settings import BusSettings, FileSettings, Table, load
 from bot.policy import EnvironmentTable, Policy, Rule
+from bot.rate import LimitsTable
 
 SLACK_API = "https://slack.com/api/"
 
@@ -106,6 +107,7 @@ class BotSettings(FileSettings):
     bot: BotTable = BotTable()
     web: WebTable = WebTable()
     alerts: AlertsTable = AlertsTable()
+    limits: LimitsTable = LimitsTable()
     allow: tuple[Rule, ...] = ()
     environments: Mapping[str, EnvironmentTable] = Field(default_factory=dict)
 

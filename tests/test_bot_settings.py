@@ -34,6 +34,7 @@ def test_example_of_the_bot() -> None:
     assert settings.environments["prod"] == EnvironmentTable(ask="#operations")
     assert [rule.commands for rule in settings.allow] == [("deploy",), ("alerts", "log")]
     assert settings.bot == load_bot(None, {}).bot
+    assert settings.limits == load_bot(None, {}).limits
 
 
 def test_example_of_alerts() -> None:

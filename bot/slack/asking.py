@@ -205,8 +205,8 @@ class Asking:
         groups = self._groups(person)
         word = words[0].removeprefix("/").lower().rstrip(".!?") if words else "help"
         rest = words[1] if len(words) > 1 else ""
-        if word == "help" and person.standing == "member":
-            return self._help(rest)
+        if word == "help":
+            return await self._help(asked, rest)
         if word == "cancel" and not rest and place.thread:
             return await self._desk.cancel_in_thread(
                 place, asker=person, groups=groups, key=asked.key
@@ -219,10 +219,14 @@ class Asking:
             asked.words or "help", asker=person, groups=groups, place=place, key=asked.key
         )
 
-    def _help(self, name: str) -> Reply:
+    async def _help(self, asked: Asked, name: str) -> Reply:
         known = self._desk.commands.get(name.removeprefix("/").lower())
-        text = known.command.help() if known else self._desk.help()
-        text = as_typed(text, self._desk.commands)
+        words = f"help {known.command.name}" if known else "help"
+        place, key, groups = asked.place, asked.key, self._groups(asked.person)
+        reply = await self._desk.ask(words, asker=asked.person, groups=groups, place=place, key=key)
+        if not reply.ok:
+            return reply
+        text = as_typed(reply.text, self._desk.commands)
         summary, _, document = text.strip().partition("\n")
         return Reply(answer=Answer(summary, document=document.strip("\n")))
 

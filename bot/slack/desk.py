@@ -38,6 +38,3 @@ class Desk(Protocol):
         self, place: Place, *, asker: Person, groups: Groups, key: str = ""
     ) -> Reply:
         """Stop the job that is shown in the thread of `place`."""
-
-    def help(self) -> str:
-        """What can be asked, and how."""

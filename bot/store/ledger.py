@@ -133,9 +133,9 @@ class Ledger:
         None if there is none or several."""
         return await self._database.read(partial(reading.find, prefix=prefix))
 
-    async def in_thread(self, front: str, channel: str, ref: str) -> Job | None:
-        """The job whose post is `ref` or stands in the thread `ref`: an open one first, then the
-        newest."""
+    async def in_thread(self, front: str, channel: str, ref: str) -> list[Job]:
+        """The jobs whose post is `ref` or stands in the thread `ref`: the open ones, the newest
+        first; if there is none, the newest of all."""
         work = partial(reading.in_thread, front=front, channel=channel, ref=ref)
         return await self._database.read(work)
 

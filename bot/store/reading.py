@@ -31,6 +31,7 @@ SHORTEST_PREFIX = 4
 _OWN = jobs.c.command.in_((DAY, NOTICE))
 """Jobs that nobody asked for: posts about schedules."""
 _PRUNED_AT_ONCE = 200
+_MOST_IN_THREAD = 20
 
 
 def job(connection: Connection, name: str) -> Found | None:
@@ -60,21 +61,21 @@ def find(connection: Connection, prefix: str) -> Found | None:
     return job(connection, names[0]) if len(names) == 1 else None
 
 
-def in_thread(connection: Connection, front: str, channel: str, ref: str) -> Job | None:
-    """The job whose post is the message `ref` or stands in its thread: an open one before a closed
-    one, then the newest."""
+def in_thread(connection: Connection, front: str, channel: str, ref: str) -> list[Job]:
+    """The jobs whose post is the message `ref` or stands in its thread: the open ones, the newest
+    first; if there is none, the newest of all."""
     if not ref:
-        return None
+        return []
     there = select(posts.c.job).where(posts.c.front == front, posts.c.channel == channel)
     shown = union_all(there.where(posts.c.ref == ref), there.where(posts.c.thread == ref))
     statement = (
         select(jobs)
         .where(jobs.c.id.in_(shown), ~_OWN)
         .order_by(jobs.c.closed.is_not(None), jobs.c.asked.desc())
-        .limit(1)
+        .limit(_MOST_IN_THREAD)
     )
-    row = connection.execute(statement).one_or_none()
-    return job_of(row) if row is not None else None
+    found = [job_of(row) for row in connection.execute(statement)]
+    return [one for one in found if one.closed is None] or found[:1]
 
 
 def recent(connection: Connection, limit: int, environment: str | None) -> list[Job]:

@@ -6,15 +6,12 @@ import pytest
 
 from baton.channel import Link
 from baton.messages import Person, State, now
-from bot.desk import Desk, Groups
-from bot.front import FrontError, Reply
-from bot.jobs import AuditEntry, Place
+from bot.front import FrontError
 from bot.policy import EnvironmentTable, Policy, Rule
-from bot.roster import Roster
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS, update
-from tests.bot.world import COMMANDS, away, beat, no_groups
-from tests.support.policy import OPEN
+from tests.bot.counter import Counter
+from tests.bot.world import COMMANDS, away, no_groups
 
 BEN = Person(id="U_BEN", name="ben")
 SHUT = Policy(
@@ -25,38 +22,6 @@ SHUT = Policy(
 )
 STAGING = {"staging": EnvironmentTable(open=True)}
 ONLY_ANN = Policy([Rule(who=("U_ANN",), environments=("prod",))], STAGING)
-
-
-class Counter:
-    """A desk with servers in prod and staging, and who was woken."""
-
-    def __init__(self, store: Store, policy: Policy | None = None) -> None:
-        self.store = store
-        self.woken: list[str] = []
-        roster = Roster()
-        for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
-            roster.hear(beat(host, environment))
-        self.desk = Desk(store, COMMANDS, policy or OPEN, roster, wake=self.woken.append)
-        self.keys = 0
-
-    async def ask(
-        self,
-        text: str,
-        asker: Person = ANN,
-        *,
-        key: str = "",
-        groups: Groups = no_groups,
-        place: Place = OPS,
-    ) -> Reply:
-        self.keys += 1
-        return await self.desk.ask(
-            text, asker=asker, groups=groups, place=place, key=key or f"key-{self.keys}"
-        )
-
-    async def audit(self) -> AuditEntry:
-        """The last ask that was kept."""
-        entries = await self.store.audit.recent(1)
-        return entries[0]
 
 
 @pytest.fixture

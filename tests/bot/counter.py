@@ -1,0 +1,49 @@
+"""A desk with servers, to which people come."""
+
+from __future__ import annotations
+
+from baton.messages import Person
+from bot.desk import Desk, Groups
+from bot.front import Reply
+from bot.jobs import AuditEntry, Place
+from bot.policy import Policy
+from bot.rate import Pace
+from bot.roster import Roster
+from bot.store import Store
+from tests.bot.build import ANN, OPS
+from tests.bot.world import COMMANDS, beat, no_groups
+from tests.support.policy import OPEN
+
+
+class Counter:
+    """A desk with servers in prod and staging, and who was woken."""
+
+    def __init__(
+        self, store: Store, policy: Policy | None = None, *, pace: Pace | None = None
+    ) -> None:
+        self.store = store
+        self.woken: list[str] = []
+        roster = Roster()
+        for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
+            roster.hear(beat(host, environment))
+        self.desk = Desk(store, COMMANDS, policy or OPEN, roster, wake=self.woken.append, pace=pace)
+        self.keys = 0
+
+    async def ask(
+        self,
+        text: str,
+        asker: Person = ANN,
+        *,
+        key: str = "",
+        groups: Groups = no_groups,
+        place: Place = OPS,
+    ) -> Reply:
+        self.keys += 1
+        return await self.desk.ask(
+            text, asker=asker, groups=groups, place=place, key=key or f"key-{self.keys}"
+        )
+
+    async def audit(self) -> AuditEntry:
+        """The last ask that was kept."""
+        entries = await self.store.audit.recent(1)
+        return entries[0]
