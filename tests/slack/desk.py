@@ -94,11 +94,11 @@ class FakeDesk:
         return await self._taken(Ask("cancel_in_thread", "cancel", asker, place, key), groups)
 
     async def _taken(self, ask: Ask, groups: Groups) -> Reply:
+        self.asks.append(ask)
         if ask.text == "help":
             return Reply("What can be asked\n\n/deploy APP ENVIRONMENT\n/jobs")
         if ask.text.startswith("help "):
             return Reply(COMMANDS[ask.text[5:]].command.help())
-        self.asks.append(ask)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
