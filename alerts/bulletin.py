@@ -13,6 +13,7 @@ from hashlib import blake2b
 
 from alerts.episodes import Episode
 from alerts.groups import Group
+from alerts.links import Link
 from alerts.muting import Muted
 from alerts.sample import Severity
 from baton.outcome import duration, named
@@ -21,7 +22,7 @@ ROWS_MOST = 20
 """Alerts shown one by one in a post; of the rest it says how many there are."""
 ACKNOWLEDGE, SILENCE, WHY = "acknowledge", "silence", "why"
 """The actions of the buttons. The value of each is `GROUP/NUMBER`."""
-_ORDER = {"firing": 0, "flapping": 1, "acknowledged": 2, "resolved": 3}
+_ORDER = {"firing": 0, "flapping": 1, "acknowledged": 2, "resolved": 3, "expired": 4}
 
 Row = tuple[str, str, str]
 """What it is about, its state and severity in words, and what is known of it."""
@@ -31,7 +32,9 @@ Button = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class AlertContent:
-    """A post about alerts. `state` is one of firing, acknowledged, resolved, flapping and blind.
+    """A post about alerts. `state` is one of firing, acknowledged, resolved, expired (nothing was
+    heard of it any more), flapping and blind, or empty if the post is about the past. `links` are
+    those of each row.
 
     `mention` names people to be called when the post is first shown; a front end leaves it out of
     an edit. `footer` is the place for a note of whoever delivers, such as "3 updates held 12 s by
@@ -46,6 +49,7 @@ class AlertContent:
     buttons: tuple[Button, ...] = ()
     mention: str = ""
     footer: str = ""
+    links: tuple[tuple[Link, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,10 @@ class Teller:
         main = Bulletin(
             f"alert/{group.id}", group.channel, self._main(group), closing=not group.members
         )
-        history = [f"{self.time(at, group.opened)} {text}" for at, text in group.history]
+        history = [f"{self.time(at, group.shown)} {text}" for at, text in group.history]
         if group.history_more:
             history.insert(0, f"{group.history_more} earlier lines are left out")
-        thread = AlertContent("History", main.content.state, lines=tuple(history))
+        thread = AlertContent(f"History of {main.content.title}", "", lines=tuple(history))
         return [
             main,
             Bulletin(f"{main.key}/history", group.channel, thread, parent=main.key),
@@ -96,15 +100,16 @@ class Teller:
     def said(self, group: Group, title: str, told: Sequence[str], mention: str) -> Bulletin:
         """A message in the thread of a group, shown in the channel too."""
         episodes = self._worst_first(self._episodes[fingerprint] for fingerprint in told)
-        rows = tuple(self._row(episode, group.opened) for episode in episodes[:ROWS_MOST])
+        rows = tuple(self._row(episode, group.shown) for episode in episodes[:ROWS_MOST])
         content = AlertContent(
             title,
             _state(episodes),
             _severity(episodes),
             rows,
             _more(len(episodes)),
-            _buttons(group),
+            _buttons(group, episodes),
             mention,
+            links=_links(episodes),
         )
         parent = f"alert/{group.id}"
         return Bulletin(f"{parent}/{group.messages}", group.channel, content, parent, True)
@@ -123,6 +128,7 @@ class Teller:
             _severity(episodes),
             tuple(self._row(episode, None) for episode in episodes[:ROWS_MOST]),
             lines,
+            links=_links(episodes),
         )
         return Bulletin(f"board/{hashed(channel)}", channel, content)
 
@@ -140,19 +146,20 @@ class Teller:
         lines = [self._summary(group, firing)]
         lines += _more(len(episodes) + group.ended_more)
         mutes = Counter(
-            self._mute(self._muted[key], group.opened)
+            self._mute(self._muted[key], group.shown)
             for key, member in group.members.items()
             if key in self._muted and not member.shown
         )
         lines += [f"{count} more not shown: {why}" for why, count in sorted(mutes.items())]
         return AlertContent(
             self._title(group, episodes),
-            _state(firing),
+            _state(firing or group.ended),
             _severity(episodes),
-            tuple(self._row(episode, group.opened) for episode in episodes[:ROWS_MOST]),
+            tuple(self._row(episode, group.shown) for episode in episodes[:ROWS_MOST]),
             tuple(lines),
-            _buttons(group) if firing else (),
+            _buttons(group, firing) if firing else (),
             group.mention if firing else "",
+            links=_links(episodes),
         )
 
     def _title(self, group: Group, episodes: Sequence[Episode]) -> str:
@@ -160,7 +167,7 @@ class Teller:
         if group.storm:
             return f"Alert storm: {count} more alerts"
         if len({episode.fingerprint for episode in episodes}) == 1 and not group.ended_more:
-            return episodes[0].labels.title()
+            return episodes[0].title
         return f"{group.labels.title()}: {count} alerts"
 
     def _summary(self, group: Group, firing: Sequence[Episode]) -> str:
@@ -168,11 +175,11 @@ class Teller:
         if not firing:
             last = max((one.ended for one in group.ended if one.ended is not None), default=None)
             after = "" if last is None else f" after {duration(last - group.opened)}"
-            return f"resolved{after}" if group.ended else "told elsewhere from now on"
+            return f"{_state(group.ended)}{after}" if group.ended else "told elsewhere from now on"
         counts = Counter(episode.word for episode in firing)
         words = [f"{counts[word]} {word}" for word in _ORDER if counts[word]]
         who = sorted({one.acknowledged_by for one in firing if one.acknowledged_by})
-        if who:
+        if who and len(firing) > 1:  # of a single one its row says it
             words.append(f"taken on by {named(who)}")
         return ", ".join([*words, f"{ended} resolved"] if ended else words)
 
@@ -189,7 +196,7 @@ class Teller:
             muted = self._muted.get(episode.fingerprint)
             if muted is not None:
                 known.append(self._mute(muted, beside))
-        return episode.labels.title(), state, "; ".join(filter(None, known))
+        return episode.title, state, "; ".join(filter(None, known))
 
     def _mute(self, muted: Muted, beside: float | None) -> str:
         until = "" if muted.until is None else f" (until {self.time(muted.until, beside)})"
@@ -207,7 +214,7 @@ def hashed(channel: str) -> str:
     return blake2b(channel.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
-def _state(episodes: Sequence[Episode]) -> str:
+def _state(episodes: Iterable[Episode]) -> str:
     return min((episode.word for episode in episodes), key=_ORDER.__getitem__, default="resolved")
 
 
@@ -226,9 +233,12 @@ def _more(count: int) -> tuple[str, ...]:
     return (f"and {count - ROWS_MOST} more",) if count > ROWS_MOST else ()
 
 
-def _buttons(group: Group) -> tuple[Button, ...]:
-    return (
-        (ACKNOWLEDGE, "Acknowledge", group.id),
-        (SILENCE, "Silence…", group.id),
-        (WHY, "Why", group.id),
-    )
+def _buttons(group: Group, firing: Iterable[Episode]) -> tuple[Button, ...]:
+    taken = all(one.acknowledged_by for one in firing)
+    acknowledge = () if taken else ((ACKNOWLEDGE, "Acknowledge", group.id),)
+    return (*acknowledge, (SILENCE, "Silence…", group.id), (WHY, "Why", group.id))
+
+
+def _links(episodes: Sequence[Episode]) -> tuple[tuple[Link, ...], ...]:
+    shown = [one.links for one in episodes[:ROWS_MOST]]
+    return tuple(shown) if any(shown) else ()

@@ -97,7 +97,7 @@ class Dispatcher:
             if group.members[episode.fingerprint].home not in homes:
                 self._of[episode.fingerprint].remove(group.key)
                 del group.members[episode.fingerprint]
-                group.note(at, f"{episode.labels.title()} is told elsewhere from now on")
+                group.note(at, f"{episode.title} is told elsewhere from now on")
                 self._dirty[group.key] = None
         self.join(episode)
 
@@ -298,7 +298,7 @@ class Dispatcher:
     def _headline(self, told: list[str]) -> str:
         flapping = [key for key in told if self._episodes[key].flapping]
         word = "Flapping" if len(flapping) == len(told) else "Also firing"
-        return f"{word}: {named([self._episodes[key].labels.title() for key in told], 3)}"
+        return f"{word}: {named([self._episodes[key].title for key in told], 3)}"
 
     def _fold(self, group: Group, now: float) -> None:
         """Too much is said in this channel: this group is told in the storm's post instead."""

@@ -25,7 +25,8 @@ from alerts.sample import Beat, CheckIn, Observation, Sample, Severity, Sign
 from alerts.settings import AlertSettings
 from alerts.silences import Silence
 from alerts.watches import Watch
-from alerts.watching import Watching
+from alerts.watching import UNHEARD, Watching
+from baton.durations import LONGEST
 from baton.errors import UsageError
 from baton.outcome import duration
 
@@ -133,7 +134,7 @@ class Engine:
             if after is not episode:
                 taken.append(after)
                 self._put(after)
-                title = after.labels.title()
+                title = after.title
                 self._dispatch.note(after.fingerprint, at, f"{by} takes on {title}")
         return taken
 
@@ -266,39 +267,67 @@ class Engine:
         )
 
     def _judge(
-        self, watch: Watch, at: float, text: str, severity: Severity | None, note: str = ""
+        self,
+        watch: Watch,
+        at: float,
+        text: str,
+        severity: Severity | None,
+        note: str = "",
+        *,
+        seen: Sample | None = None,
+        called: str = "",
     ) -> None:
         """Open, change or resolve the episode of a thing, as its state wants it."""
         episode = self._open.get(watch.labels.fingerprint)
+        links = seen.links if seen is not None else ()
         if not (watch.down or watch.flapping):
             if episode is not None:
-                self._resolve(episode, at, note)
+                over = seen.over if seen is not None else None
+                self._resolve(episode, at, note, self._moment(over, at))
         elif episode is None:
-            self._begin(watch, at, text, severity or Severity.WARNING)
+            began = self._moment(seen.began if seen is not None else None, at)
+            fresh = Episode(
+                watch.labels,
+                watch.number + 1,
+                began,
+                severity or Severity.WARNING,
+                text,
+                watch.flapping,
+                changed=at,
+                called=called,
+                links=links,
+            )
+            self._begin(watch, fresh, at)
         else:
             known = severity if severity is not None and watch.bad else episode.severity
-            after = episode.seen(known, text, watch.flapping, at)
+            called = called if watch.bad and severity is not None else episode.called
+            after = episode.seen(known, text, watch.flapping, at, called, links)
             if after is not episode:
                 self._change(episode, after, at)
 
-    def _begin(self, watch: Watch, at: float, text: str, severity: Severity) -> None:
-        watch.number += 1
+    def _moment(self, wall: float | None, at: float) -> float:
+        """When others say that something was, in steady seconds: not later than `at`, when they
+        said it, and `at` if they do not, or what they say was ages ago."""
+        if wall is None:
+            return at
+        steady = wall - self._watching.skew
+        return steady if at - LONGEST < steady < at else at
+
+    def _begin(self, watch: Watch, episode: Episode, at: float) -> None:
+        watch.number = episode.number
         self._watching.moved[watch.labels.fingerprint] = None
-        episode = Episode(
-            watch.labels, watch.number, at, severity, text, watch.flapping, changed=at
-        )
         self._put(episode)
         touched = self._muting.opened(episode, at)
         self._dispatch.join(episode)
         verb = "flaps" if episode.flapping else "began"
-        reason = f": {text}" if text else ""
-        self._dispatch.note(episode.fingerprint, at, f"{episode.labels.title()} {verb}{reason}")
+        reason = f": {episode.text}" if episode.text else ""
+        self._dispatch.note(episode.fingerprint, at, f"{episode.title} {verb}{reason}")
         for other in touched - {episode.fingerprint}:
             self._remuted(other, at)
 
     def _change(self, before: Episode, after: Episode, at: float) -> None:
         self._put(after)
-        title = after.labels.title()
+        title = after.title
         if after.flapping is not before.flapping:
             text = "flaps" if after.flapping else "no longer flaps, and is down"
             self._dispatch.note(after.fingerprint, at, f"{title} {text}")
@@ -309,13 +338,15 @@ class Engine:
             self._dispatch.note(after.fingerprint, at, f"{title} is now {after.severity}")
         self._dispatch.touch(after.fingerprint)
 
-    def _resolve(self, episode: Episode, at: float, note: str) -> None:
-        after = episode.resolved(at, note)
+    def _resolve(self, episode: Episode, at: float, note: str, over: float | None = None) -> None:
+        """It is over, since `over` if that is not now."""
+        expired = note.startswith(UNHEARD.format(""))
+        after = episode.resolved(at if over is None else over, note, expired=expired)
         del self._open[episode.fingerprint]
         self._changes.episodes[episode.fingerprint, episode.number] = after
         lasted = duration((after.ended or at) - after.started)
         reason = f": {note}" if note else ""
-        text = f"{after.labels.title()} resolved after {lasted}{reason}"
+        text = f"{after.title} {after.word} after {lasted}{reason}"
         self._dispatch.note(after.fingerprint, at, text)
         self._dispatch.left(after)
         for touched in self._muting.closed(episode.fingerprint, at):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from alerts.labels import Labels
+from alerts.links import Link
 from alerts.sample import Severity
 
 TEXT_EVERY = 60.0
@@ -21,7 +22,8 @@ class Episode:
 
     Times are steady seconds. `flapping`: it comes and goes, so its ups and downs are not told.
     `mentioned`: the people on call who were named for it. `note` says why it ended, if
-    not by itself.
+    not by itself; `expired`: because nothing was heard of it any more. `called` is what is wrong,
+    where the name of the alert is not the word for it.
     """
 
     labels: Labels
@@ -36,6 +38,14 @@ class Episode:
     acknowledged_at: float | None = None
     mentioned: tuple[str, ...] = ()
     changed: float = 0.0
+    expired: bool = False
+    called: str = ""
+    links: tuple[Link, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """How it is called in a post."""
+        return self.labels.title(self.called)
 
     @property
     def fingerprint(self) -> str:
@@ -51,19 +61,34 @@ class Episode:
     def word(self) -> str:
         """Its state, for people."""
         if self.ended is not None:
-            return "resolved"
+            return "expired" if self.expired else "resolved"
         if self.acknowledged_by:
             return "acknowledged"
         return "flapping" if self.flapping else "firing"
 
-    def seen(self, severity: Severity, text: str, flapping: bool, at: float) -> Episode:
+    def seen(
+        self,
+        severity: Severity,
+        text: str,
+        flapping: bool,
+        at: float,
+        called: str = "",
+        links: tuple[Link, ...] = (),
+    ) -> Episode:
         """As it is after one more bad result. An acknowledgement holds for the severity that it
         was given for: worse than that is news."""
         worse = severity.rank > self.severity.rank
         reworded = bool(text) and text != self.text
         if reworded and not worse and at < self.changed + TEXT_EVERY:
             reworded = False
-        if severity is self.severity and flapping is self.flapping and not reworded:
+        links = links or self.links
+        same = (severity, flapping, called, links) == (
+            self.severity,
+            self.flapping,
+            self.called,
+            self.links,
+        )
+        if same and not reworded:
             return self
         after = replace(
             self,
@@ -71,6 +96,8 @@ class Episode:
             flapping=flapping,
             text=text if reworded else self.text,
             changed=at if reworded else self.changed,
+            called=called,
+            links=links,
         )
         return replace(after, acknowledged_by="", acknowledged_at=None) if worse else after
 
@@ -80,6 +107,7 @@ class Episode:
             return self
         return replace(self, acknowledged_by=by, acknowledged_at=at)
 
-    def resolved(self, at: float, note: str = "") -> Episode:
+    def resolved(self, at: float, note: str = "", *, expired: bool = False) -> Episode:
         """As it is once it is over."""
-        return replace(self, ended=max(at, self.started), flapping=False, note=note)
+        ended = max(at, self.started)
+        return replace(self, ended=ended, flapping=False, note=note, expired=expired)

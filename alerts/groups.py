@@ -91,6 +91,11 @@ class Group:
         """Names this group and its post for ever."""
         return f"{self.key}/{self.number}"
 
+    @property
+    def shown(self) -> float:
+        """When its post was last said: what is of that day needs no date beside it."""
+        return self.flushed if self.posted else self.opened
+
     def set_back(self, now: float) -> None:
         """The clock may have been set back: nothing has happened later than `now`."""
         ahead = max(self.opened, self.flushed, self.last_message) - now

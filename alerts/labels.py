@@ -19,6 +19,8 @@ from pydantic_core import CoreSchema, core_schema
 from baton.printable import printable
 
 ALERTNAME, ENV, HOST, APP, SEVERITY = "alertname", "env", "host", "app", "severity"
+SCHEDULE = "schedule"
+"""The name of the alert about a schedule, and the label that names that."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 LONGEST = 256
 """Characters of a value; matchers run over it, so it is bounded."""
@@ -73,15 +75,19 @@ class Labels:
         wanted = set(names)
         return Labels(tuple(pair for pair in self.pairs if pair[0] in wanted))
 
-    def title(self) -> str:
-        """How they are called in a post: `silent web-1 in prod`."""
+    def title(self, called: str = "") -> str:
+        """How they are called in a post: `silent web-1 in prod`; `called` instead of the name of
+        the alert."""
         known = dict(self.pairs)
         name, env = known.pop(ALERTNAME, ""), known.pop(ENV, "")
         known.pop(SEVERITY, "")
         host, app = known.pop(HOST, ""), known.pop(APP, "")
         subject = f"{app} on {host}" if app and host else app or host
-        parts = [name, subject, *(f"{key}={value}" for key, value in known.items())]
-        return " ".join(filter(None, [*parts, env and f"in {env}"])) or "everything"
+        if name == SCHEDULE and SCHEDULE in known:
+            subject = f"“{known.pop(SCHEDULE)}”"
+        parts = [called or name, subject, *(f"{key}={value}" for key, value in known.items())]
+        words = " ".join(filter(None, [*parts, env and f"in {env}"])) or "everything"
+        return printable(words)
 
     def __str__(self) -> str:
         return " ".join(f'{name}="{value}"' for name, value in self.pairs)
@@ -128,6 +134,11 @@ def spelled(labels: Mapping[str, object]) -> dict[str, str]:
             new = f"{new[: _LONGEST_NAME - 9]}_{_digest(name)}"
         found[new] = text
     return found
+
+
+def label_name(name: str) -> str:
+    """`name` of others as it is spelled in our labels."""
+    return name if NAME.fullmatch(name) else _name(name)
 
 
 def _name(name: str) -> str:

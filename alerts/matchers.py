@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic_core import CoreSchema, core_schema
 
-from alerts.labels import NAME, SEVERITY, Labels
+from alerts.labels import SEVERITY, Labels, label_name
 from alerts.patterns import InvalidPattern, Pattern
 from baton.errors import UsageError
 from baton.printable import printable
@@ -38,6 +38,8 @@ _WHOLE = re.compile(
     r"(?=[\s,]|$)",
     re.DOTALL,
 )
+_OF_OTHERS = re.compile(r"[^\W\d][\w./:-]{0,255}")
+"""The name of a label, as others may write it: `service.name` is our `service_name`."""
 _BETWEEN = re.compile(r"[\s,]*")
 _FIRST = re.compile(rf"(?:{_QUOTED}|{_SINGLE}|[^\s,])+", re.DOTALL)
 _ESCAPE = re.compile(
@@ -169,12 +171,9 @@ def _read(text: str, at: int) -> tuple[Matcher, int]:
         if found is None:
             raise _invalid(text, at)
         name, op, value = found.group("name", "op", "value")
-    if not NAME.fullmatch(name):
-        raise UsageError(
-            f"“{shown(name)}” is not the name of a label: letters, digits and _, at most 64.",
-            field="matchers",
-        )
-    return Matcher(name, op, value), found.end()
+    if not _OF_OTHERS.fullmatch(name):
+        raise UsageError(f"“{shown(name)}” is not the name of a label.", field="matchers")
+    return Matcher(label_name(name), op, value), found.end()
 
 
 def _past_blanks(text: str, at: int) -> int:

@@ -124,7 +124,7 @@ class Muting:
         if found is None:
             return None
         source = self._open.get(found[0])
-        return Muted(f"muted by {source.labels.title() if source else found[0]}")
+        return Muted(f"muted by {source.title if source else found[0]}")
 
 
 def _windows(settings: AlertSettings) -> list[Window]:

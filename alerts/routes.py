@@ -13,6 +13,9 @@ from alerts.episodes import Episode
 from alerts.labels import Labels
 from alerts.matchers import Matchers
 
+EVERY_LABEL = "..."
+"""Among the labels to group by: each alert has a post of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -32,7 +35,7 @@ class Route:
     def group(self, labels: Labels) -> tuple[str, Labels]:
         """The key of the group that an alert with these labels belongs to, and the group's own
         labels. The same route, channel and values give the same key."""
-        shared = labels.only(self.group_by)
+        shared = labels if EVERY_LABEL in self.group_by else labels.only(self.group_by)
         named = repr((self.channel, str(self.matchers), self.group_by, shared.pairs))
         return blake2b(named.encode(errors="surrogatepass"), digest_size=8).hexdigest(), shared
 

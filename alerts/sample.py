@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alerts.labels import Labels
+from alerts.links import Link
 
 
 class Severity(StrEnum):
@@ -34,6 +35,11 @@ class Sample:
     again; without it, only the opposite ends it. `dated`: `at` is when it happened, and it may be
     told more than once, so what is older than what is known says nothing; else the order in which
     it came counts, for the clocks of those who pass it on may differ.
+
+    Whoever pushes may say when it `began` and when it was `over`, in Unix seconds by their clock:
+    that tells what is old news of what is new, and is what people are shown. `id` names what was
+    pushed: what comes again with the same one says nothing. `links` is what they want to be looked
+    at.
     """
 
     labels: Labels
@@ -45,6 +51,10 @@ class Sample:
     told: bool = False
     ends: float | None = None
     dated: bool = False
+    began: float | None = None
+    over: float | None = None
+    id: str = ""
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,16 @@ from alerts.routes import Route
 from alerts.sample import Severity
 from alerts.silences import Window
 from alerts.threshold import Thresholds
-from alerts.watched import CheckInTable, Cron, LabelName, ProbeTable, Seconds, Zone
+from alerts.watched import (
+    CheckInTable,
+    Cron,
+    GroupedBy,
+    LabelName,
+    ProbeTable,
+    Seconds,
+    Wait,
+    Zone,
+)
 from baton.errors import SettingsError
 from baton.fields import Host, Name
 from baton.settings import Table, validated
@@ -69,6 +78,13 @@ class BlindTable(Table):
     after: Seconds = 30.0
 
 
+class PushedTable(Table):
+    """`[pushed]`: what others push without an end, and do not push again, has `expired` after so
+    long; those whose usual pause is longer are given three times that pause."""
+
+    expires: Seconds = 86400.0
+
+
 class StormTable(Table):
     """`[storm]`: a channel gets at most so many messages `within` that time."""
 
@@ -94,8 +110,8 @@ class RecordingTable(Table):
 class Waits(Table):
     """What a route may set for itself, and the whole file for all routes."""
 
-    group_by: tuple[LabelName, ...] | None = None
-    group_wait: Seconds | None = None
+    group_by: tuple[GroupedBy, ...] | None = None
+    group_wait: Wait | None = None
     group_interval: Seconds | None = None
     repeat_interval: Seconds | None = None
     mention: str | None = None
@@ -164,8 +180,8 @@ class AlertSettings(Waits):
     which its servers cannot be seen."""
 
     channel: str = Field(min_length=1)
-    group_by: tuple[LabelName, ...] = ("env", ALERTNAME)
-    group_wait: Seconds = 30.0
+    group_by: tuple[GroupedBy, ...] = ("env", ALERTNAME)
+    group_wait: Wait = 30.0
     group_interval: Seconds = 300.0
     repeat_interval: Seconds = 14400.0
     mention: str = ""
@@ -176,6 +192,7 @@ class AlertSettings(Waits):
     thresholds: ThresholdTable = ThresholdTable()
     blind: BlindTable = BlindTable()
     storm: StormTable = StormTable()
+    pushed: PushedTable = PushedTable()
     recording: RecordingTable | None = None
     route: tuple[RouteTable, ...] = ()
     inhibit: tuple[InhibitTable, ...] = ()
@@ -254,7 +271,7 @@ class AlertSettings(Waits):
             table.match,
             table.channel or self.channel,
             self.group_by if table.group_by is None else table.group_by,
-            table.group_wait or self.group_wait,
+            self.group_wait if table.group_wait is None else table.group_wait,
             table.group_interval or self.group_interval,
             table.repeat_interval or self.repeat_interval,
             self.mention if table.mention is None else table.mention,

@@ -17,6 +17,7 @@ from pydantic import (
 
 from alerts.checkins import checked_cron, checked_zone
 from alerts.labels import ALERTNAME, NAME, Labels
+from alerts.routes import EVERY_LABEL
 from alerts.sample import Severity
 from baton import durations
 from baton.fields import Address, Host, Name
@@ -52,6 +53,10 @@ Wait = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=durations.LONG
 Check = Annotated[str, BeforeValidator(_check)]
 """The name of a check, as an agent's own settings have it."""
 LabelName = Annotated[str, BeforeValidator(lambda value: _label(str(value)))]
+GroupedBy = Annotated[
+    str, BeforeValidator(lambda value: value if value == EVERY_LABEL else _label(str(value)))
+]
+"""The name of a label, or `...` for all of them, as in Alertmanager."""
 Cron = Annotated[str, BeforeValidator(lambda value: checked_cron(str(value)))]
 Zone = Annotated[str, BeforeValidator(lambda value: checked_zone(str(value)))]
 

@@ -9,9 +9,13 @@ from alerts import flapping
 from alerts.heartbeats import Rhythm
 from alerts.labels import Labels
 from alerts.recent import Recent, Result
+from alerts.sample import Sample
 from alerts.settings import FlappingTable, HeartbeatTable
 from alerts.threshold import Thresholds, step
 
+KNOWN = 32
+"""Ids of what was pushed that are remembered of one thing."""
+LONGEST_REPEAT = 7 * 86400.0
 SAVE_EVERY = 300.0
 """Seconds between two savings of what changes with everything that is heard: rhythm and results."""
 
@@ -39,6 +43,10 @@ class WatchRow:
     forgotten: bool = False
     awaited: bool = False
     recent: tuple[Result, ...] = ()
+    began: float = 0.0
+    over: float = 0.0
+    repeat: float = 0.0
+    known: tuple[str, ...] = ()
 
 
 class Watch:
@@ -47,21 +55,30 @@ class Watch:
     `due` is when its silence begins to mean something; infinite if it never does. `wake` is when
     it must be looked at though nothing is heard of it. `awaited`: nothing was heard of it yet, and
     `heard` is since when that is so.
+
+    Of what is pushed: `began` and `over` are when it last began and was over by the words of those
+    who push it, in Unix seconds by their clock, 0 if they did not say; `repeat` the longest pause,
+    in seconds, after which they said again that it goes on; `known` the ids of the last things that
+    were pushed.
     """
 
     __slots__ = (
         "awaited",
         "bad",
+        "began",
         "bits",
         "changes",
         "down",
         "due",
         "flapping",
         "heard",
+        "known",
         "labels",
         "leaving",
         "number",
+        "over",
         "recent",
+        "repeat",
         "rhythm",
         "run",
         "saved",
@@ -76,6 +93,8 @@ class Watch:
         self.heard, self.due, self.saved = 0.0, math.inf, -math.inf
         self.rhythm: Rhythm | None = None
         self.recent = Recent()
+        self.began = self.over = self.repeat = 0.0
+        self.known: tuple[str, ...] = ()
 
     @property
     def quiet(self) -> bool:
@@ -129,6 +148,31 @@ class Watch:
             return math.inf
         return self.rhythm.allowance(table.threshold, table.least_deviation, table.pause)
 
+    def old_news(self, seen: Sample) -> bool:
+        """Whether what is pushed says nothing that is not known: it came before, or tells of a time
+        that is over, as the other one of a pair of Alertmanagers may."""
+        if seen.id and seen.id in self.known:
+            return True
+        if not seen.bad:
+            ended = seen.began if seen.over is None else seen.over
+            return self.down and ended is not None and ended < self.began
+        last = max(self.began, self.over)
+        return not self.down and last > 0 and seen.began is not None and seen.began <= last
+
+    def pushed(self, seen: Sample, wall: float) -> None:
+        """Keep what tells old news of new. `wall` is the time now in Unix seconds: nothing has
+        begun or ended later, whatever clocks of others say."""
+        if seen.id:
+            self.known = (*self.known, seen.id)[-KNOWN:]
+        began = min(seen.began or 0.0, wall)
+        if not seen.bad:
+            self.over = min(seen.over or 0.0, wall) if self.down else self.over
+        elif self.down:
+            self.began = max(self.began, began)
+            self.repeat = max(self.repeat, min(seen.at - self.heard, LONGEST_REPEAT))
+        else:
+            self.began, self.over, self.repeat = began, 0.0, 0.0
+
     def row(self) -> WatchRow:
         """As it is written down."""
         rhythm = self.rhythm
@@ -150,6 +194,10 @@ class Watch:
             leaving=self.leaving,
             awaited=self.awaited,
             recent=tuple(self.recent),
+            began=self.began,
+            over=self.over,
+            repeat=self.repeat,
+            known=self.known,
         )
 
     @classmethod
@@ -160,6 +208,8 @@ class Watch:
         watch.bits, watch.changes, watch.flapping = row.bits, tuple(row.changes), row.flapping
         watch.heard, watch.leaving, watch.awaited = row.heard, row.leaving, row.awaited
         watch.recent = Recent(row.recent)
+        watch.began, watch.over, watch.repeat = row.began, row.over, row.repeat
+        watch.known = tuple(row.known)
         watch.due = math.inf if row.due is None else row.due
         if row.interval:
             watch.rhythm = Rhythm(row.interval, row.gaps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from alerts import checkins
@@ -18,6 +19,14 @@ from baton.outcome import duration
 
 HEARTBEAT, CHECKIN, PROBE = "heartbeat", "checkin/", "probe/"
 """The sources of what the settings know of."""
+PUSH = "push/"
+"""What the sources of alerts of other monitoring begin with."""
+REPEATS = 3.0
+"""What is pushed without an end has ended once it was not heard of for so many times the longest
+pause after which it was told again."""
+UNHEARD = "not heard of since {}"
+FAILED = "failed"
+"""What a check-in is called that was not late, and said itself that it failed."""
 FORGET_AFTER = 7 * 86400.0
 """Seconds after which what was told, and is well, is forgotten."""
 
@@ -26,9 +35,18 @@ class Judge(Protocol):
     """Is told what a watched thing has come to; `note` says why, if nothing was seen of it."""
 
     def __call__(
-        self, watch: Watch, at: float, text: str, severity: Severity | None, note: str = ""
+        self,
+        watch: Watch,
+        at: float,
+        text: str,
+        severity: Severity | None,
+        note: str = "",
+        *,
+        seen: Sample | None = None,
+        called: str = "",
     ) -> None:
-        """`severity` is None if nothing was seen that has one."""
+        """`severity` is None if nothing was seen that has one. `seen` is what was pushed; `called`
+        what is wrong, if the name of the alert does not say it."""
 
 
 class Watching:
@@ -71,6 +89,10 @@ class Watching:
             elif watch.bad:
                 continue
             self._await(watch, at)
+        for watch in self.watches.values():
+            if watch.down and watch.due == math.inf and watch.source.startswith(PUSH):
+                watch.due = at + self._patience(watch)
+                self._wait(watch)
 
     def clock_moved(self, skew: float, at: float) -> None:
         """The clock on the wall shows another time: what goes by it is due at another."""
@@ -114,16 +136,32 @@ class Watching:
             return
         if watch is None:
             watch = self._new(seen.labels, seen.source, seen.at)
-        watch.heard = seen.at
+        limits = self._limits.get(seen.source, self._default)
         if seen.told:
-            watch.due = seen.ends if seen.bad and seen.ends is not None else math.inf
+            if watch.old_news(seen):
+                return
+            if seen.id or seen.began or seen.over:
+                self.moved[watch.labels.fingerprint] = None
+            watch.pushed(seen, seen.at + self.skew)
+            watch.due = self._until(watch, seen)
             limits = AT_ONCE
             self._wait(watch)
-        else:
-            limits = self._limits.get(seen.source, self._default)
-        self._result(watch, seen.bad, seen.at, limits, seen.text, seen.severity)
+        watch.heard = seen.at
+        self._result(watch, seen.bad, seen.at, limits, seen.text, seen.severity, seen=seen)
         if seen.at >= watch.saved + SAVE_EVERY:
             self.moved[watch.labels.fingerprint] = None
+
+    def _until(self, watch: Watch, seen: Sample) -> float:
+        """Until when what is told holds, if it is not told again."""
+        if not seen.bad:
+            return math.inf
+        if seen.ends is not None:
+            return seen.ends
+        return seen.at + self._patience(watch) if seen.source.startswith(PUSH) else math.inf
+
+    def _patience(self, watch: Watch) -> float:
+        """For how long what is pushed without an end is believed: those who push repeat it."""
+        return max(self._settings.pushed.expires, REPEATS * watch.repeat)
 
     def beaten(self, seen: Beat) -> None:
         """A heartbeat."""
@@ -165,7 +203,8 @@ class Watching:
         self._wait(watch)
         self.moved[labels.fingerprint] = None
         text = seen.text or ("it reported a failure" if seen.failed else "")
-        self._result(watch, seen.failed, seen.at, AT_ONCE, text, table.severity)
+        called = FAILED if seen.failed else ""
+        self._result(watch, seen.failed, seen.at, AT_ONCE, text, table.severity, called=called)
 
     def named(self, seen: CheckIn) -> None:
         """Raises UsageError if the settings do not name this check-in."""
@@ -252,6 +291,9 @@ class Watching:
         text: str,
         severity: Severity,
         note: str = "",
+        *,
+        seen: Sample | None = None,
+        called: str = "",
     ) -> None:
         if watch.take(bad, at, limits, self._flaps, text):
             self.moved[watch.labels.fingerprint] = None
@@ -259,7 +301,8 @@ class Watching:
                 self._wait(watch)
         elif not bad:
             return
-        self._judge(watch, at, text if bad else "", severity, note)
+        text = text if bad else ""
+        self._judge(watch, at, text, severity, note, seen=seen, called=called)
 
     def _overdue(self, watch: Watch, now: float) -> None:
         heard = duration(now - watch.heard)
@@ -279,6 +322,10 @@ class Watching:
             self._result(watch, True, now, AT_ONCE, text, table.severity)
         else:
             note = "it was not told again"
+            if watch.source.startswith(PUSH):
+                note = UNHEARD.format(_shown(watch.heard + self.skew))
+            # should they say after all that it goes on, it does
+            watch.began = watch.over = 0.0
             self._result(watch, False, now, AT_ONCE, "", Severity.INFO, note)
 
     def _next(self, watch: Watch, after: float | None = None) -> float:
@@ -304,6 +351,10 @@ class Watching:
             # one that was due meanwhile may have come unheard: wait for the one after it
             return watch.due if watch.due > at else self._next(watch, at)
         return watch.due + (at - since)
+
+
+def _shown(wall: float) -> str:
+    return f"{datetime.fromtimestamp(wall, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _forgotten(fingerprint: str, number: int) -> WatchRow:

@@ -102,7 +102,7 @@ async def _list(visit: Visit, words: Sequence[str]) -> Reply:
     rows = tuple(
         (
             one.fingerprint[:SHORT],
-            one.labels.title(),
+            one.title,
             f"{one.word}, {one.severity}",
             duration(visit.now - one.started),
             muted[one.fingerprint].why if one.fingerprint in muted else one.acknowledged_by,
@@ -157,7 +157,7 @@ async def _history(visit: Visit, words: Sequence[str]) -> Reply:
         (
             f"{datetime.fromtimestamp(one.started, UTC):%m-%d %H:%M}",
             one.fingerprint[:SHORT],
-            f"{one.labels.title()} ({one.number})",
+            f"{one.title} ({one.number})",
             one.word if one.ended is None else f"after {duration(one.ended - one.started)}",
             one.text,
         )

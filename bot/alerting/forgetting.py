@@ -20,7 +20,7 @@ async def forget(visit: Visit, words: Sequence[str]) -> Reply:
         raise UsageError(f"{words[0]} means {len(episodes)} alerts: forget them one by one.")
     (episode,) = episodes
     watch = visit.engine.inside[0].watches[episode.fingerprint]
-    title = episode.labels.title()
+    title = episode.title
     if watch.source.startswith((CHECKIN, PROBE)):
         raise UsageError(
             f"{title} is named in alerts.toml ({watch.source}): take it out there, and say "

@@ -8,11 +8,13 @@ written what came of it: nothing is lost while nobody leads, or while we are bli
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 
 from pydantic import JsonValue, SecretStr
 
 from alerts import AlertSettings, CheckIn, Labels, Sample, Severity
 from alerts.labels import ALERTNAME, spelled
+from alerts.links import Link, links
 from alerts.sample import Observation
 from bot.alerting.asks import seen
 from bot.alerting.keeper import Keeper
@@ -98,22 +100,46 @@ class Reception:
             source=f"push/{alert.sender}",
             told=True,
             ends=ends,
+            began=alert.starts,
+            over=None if alert.firing else alert.ends,
+            links=_links(alert),
         )
 
     def _event(self, event: Event) -> Sample:
         said = {**event.extensions, **_said(event.data)}
         labels = {ALERTNAME: event.type, "source": event.source, "subject": event.subject}
         at = self._keeper.now()
+        status = said.get("status")
+        firing = fires(status)
+        words = text(said.get("summary") or said.get("message") or said.get("description"), SAID)
+        if firing is None and status not in (None, ""):
+            words = f"{words} (unknown status “{text(status, 40)}”: taken as firing)".strip()
+        bad = firing is not False
         return Sample(
             Labels.of(spelled(labels)),
-            fires(said.get("status")) is not False,
+            bad,
             at,
-            text(said.get("summary") or said.get("message") or said.get("description"), SAID),
+            words,
             _severity(said.get("severity")),
             source=f"event/{event.sender}",
             told=True,
             ends=at + EVENT_LASTS,
+            began=event.time if bad else None,
+            over=None if bad else event.time,
+            id=blake2b(repr((event.id, bad)).encode(), digest_size=8).hexdigest(),
         )
+
+
+def _links(alert: Pushed) -> tuple[Link, ...]:
+    """Where people may look further: what is to be done comes first."""
+    notes = alert.annotations
+    named = [
+        ("Runbook", notes.get("runbook_url") or notes.get("runbook") or ""),
+        ("Dashboard", notes.get("dashboard_url") or notes.get("dashboard") or ""),
+        ("Source", alert.url),
+        *alert.links.items(),
+    ]
+    return links(named)
 
 
 def _said(data: JsonValue | bytes) -> Mapping[str, JsonValue]:

@@ -41,7 +41,7 @@ def _mutes(about: Sequence[Episode], besides: Sequence[Episode]) -> str:
 
 
 def _titles(episodes: Sequence[Episode]) -> str:
-    return named(sorted(one.labels.title() for one in episodes), MOST)
+    return named(sorted(one.title for one in episodes), MOST)
 
 
 def _typed(part: Matcher) -> str:

@@ -128,12 +128,12 @@ Action = Callable[[Visit, Sequence[str]], Awaitable[Reply]]
 
 def called_so(episode: Episode) -> list[str]:
     """What an alert may be called: its title, and the values of its labels."""
-    return [episode.labels.title(), *(value for _, value in episode.labels.pairs)]
+    return [episode.title, *(value for _, value in episode.labels.pairs)]
 
 
 def titles(episodes: Sequence[Episode]) -> str:
     """What these are called, a few of them."""
-    return named([one.labels.title() for one in episodes], 5)
+    return named([one.title for one in episodes], 5)
 
 
 def called(person: Person) -> str:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import zip_longest
 
 from alerts import AlertContent
 from alerts.bulletin import ACKNOWLEDGE, SILENCE, WHY
+from alerts.links import Link
+from baton.printable import printable
 from bot.front import Button
 from bot.schedules.board import ASK
-from bot.slack.text import SECTION, clean, escaped
+from bot.slack.text import SECTION, clean, escape, escaped
 
 ROOM, ROW = 8_000, 400
 """Characters of all that is listed, and of one row."""
-_SIGNS = {"firing": "🔴", "flapping": "🟠", "acknowledged": "🟡", "resolved": "🟢", "blind": "⚫"}
+_SIGNS = {
+    "firing": "🔴",
+    "flapping": "🟠",
+    "acknowledged": "🟡",
+    "resolved": "🟢",
+    "expired": "⚪",
+    "blind": "⚫",
+}
+_OVER = frozenset(("resolved", "expired"))
+_MARK = re.compile(r"(?<![A-Za-z0-9])[*_~](?=\S)|(?<=\S)[*_~](?![A-Za-z0-9])|`")
+"""What Slack would take for the beginning or the end of bold, italic, struck or code."""
+_PLAIN = {"*": "∗", "_": "ˍ", "~": "∼", "`": "'"}
 _TYPED = {
     ACKNOWLEDGE: "alerts ack {}",
     SILENCE: "alerts silence {}",
@@ -31,25 +45,44 @@ def alert_text(content: AlertContent) -> str:
 
 
 def _headline(content: AlertContent) -> str:
-    severity = f", {content.severity}" if content.severity and content.state != "resolved" else ""
-    return f"{content.state}{severity}: {content.title}"
+    severity = f", {content.severity}" if content.severity and content.state not in _OVER else ""
+    return f"{content.state}{severity}: {content.title}" if content.state else content.title
+
+
+def words(text: str, most: int) -> str:
+    """`text` of others in at most `most` characters of one line: nothing in it is a link, a
+    mention, a quote or formatting, and none of it forges a line."""
+    text = printable(text)
+    if text.startswith(">"):
+        text = f"›{text[1:]}"
+    return escaped(_MARK.sub(lambda found: _PLAIN[found[0]], text), most)
 
 
 def alert_sections(content: AlertContent) -> list[str]:
     """The post as mrkdwn, in pieces that fit into a section each."""
-    head = f"{_SIGNS.get(content.state, '')} *{escaped(_headline(content), 500)}*".strip()
+    head = f"{_SIGNS.get(content.state, '')} *{words(_headline(content), 500)}*".strip()
     called = " ".join(map(mention, content.mention.split()))
     told: tuple[str, ...] = (*content.lines, content.footer)
     if _single(content):
         rows, told = _of_one(content)
     else:
         rows = [
-            f"• *{escaped(what, 150)}* {escaped(state, 100)}"
-            + (f"  {escaped(known.replace(chr(10), ' '), ROW)}" if known else "")
+            f"• *{words(what, 150)}* {words(state, 100)}"
+            + (f"  {words(known, ROW)}" if known else "")
             for what, state, known in content.rows
         ]
-    lines = (escaped(line, ROW) for line in told if clean(line).strip())
-    return _paged([f"{head} {called}".strip(), *rows, *lines])
+    links = [*map(_linked, content.links)]
+    rows += [""] * (len(links) - len(rows))
+    rows = [" ".join(filter(None, pair)) for pair in zip_longest(rows, links, fillvalue="")]
+    lines = (words(line, ROW) for line in told if clean(line).strip())
+    return _paged(filter(None, [f"{head} {called}".strip(), *rows, *lines]))
+
+
+def _linked(links: Iterable[Link]) -> str:
+    """`links` as Slack shows them, their addresses behind their names. Nothing is left out of an
+    address, which would lead elsewhere."""
+    shown = (f"<{escape(address)}|{words(name, 40)}>" for name, address in links)
+    return " · ".join(shown)
 
 
 def _single(content: AlertContent) -> bool:
@@ -61,8 +94,8 @@ def _of_one(content: AlertContent) -> tuple[list[str], tuple[str, ...]]:
     """What the headline has not said of its only alert, and the lines that say more than that."""
     ((_, state, known),) = content.rows
     said = f"{content.state}, {content.severity}"
-    parts = [escaped(state, 100)] if state != said else []
-    parts += [escaped(known.replace("\n", " "), ROW)] if known else []
+    parts = [words(state, 100)] if state != said else []
+    parts += [words(known, ROW)] if known else []
     lines = [line for line in content.lines if line not in (state, f"1 {content.state}")]
     return ["; ".join(parts)] if parts else [], (*lines, content.footer)
 
@@ -82,13 +115,15 @@ def mention(name: str) -> str:
     if found is not None:
         return f"<@{found[1]}>" if found[1] else f"<!subteam^{found[2]}>"
     word = name.strip("<>@!")
-    return f"<!{word}>" if word in _LOUD else escaped(name, 100)
+    return f"<!{word}>" if word in _LOUD else words(name, 100)
 
 
 def _paged(lines: Iterable[str]) -> list[str]:
     pages = [""]
     room = ROOM
     for line in lines:
+        if len(line) > SECTION:
+            continue  # links may be longer than a section: they are left out whole
         room -= len(line) + 1
         if room < 0:
             break

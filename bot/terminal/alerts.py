@@ -6,9 +6,16 @@ A post is edited in Slack; a terminal only goes on, so each is compared with wha
 from __future__ import annotations
 
 from alerts import AlertContent
-from bot.terminal.lines import Line, clean, line
+from baton.printable import printable
+from bot.terminal.lines import Line, line
 
-_STYLES = {"firing": "bad", "flapping": "warn", "acknowledged": "busy", "resolved": "good"}
+_STYLES = {
+    "firing": "bad",
+    "flapping": "warn",
+    "acknowledged": "busy",
+    "resolved": "good",
+    "expired": "quiet",
+}
 
 
 def alert_lines(content: AlertContent, before: AlertContent | None = None) -> list[Line]:
@@ -19,16 +26,27 @@ def alert_lines(content: AlertContent, before: AlertContent | None = None) -> li
     if not (news or changed):
         return []
     style = _STYLES.get(content.state, "warn")
-    called = f" {clean(content.mention)}" if content.mention and before is None else ""
+    called = f" {printable(content.mention)}" if content.mention and before is None else ""
+    state = ((style, content.state), ("", ": ")) if content.state else ()
     shown: list[Line] = [
-        (("", "alert "), (style, content.state), ("strong", f": {clean(content.title)}{called}"))
+        (("", "alert "), *state, ("strong", f"{printable(content.title)}{called}"))
     ]
-    shown += [_row(*row) for row in news]
-    shown += [line(f"  {text}", "quiet") for text in content.lines if content.lines and not news]
+    linked = dict(zip(content.rows, content.links, strict=False))
+    for row in news:
+        shown.append(_row(*row))
+        links = linked.get(row, ()) if row[0] not in known else ()
+        shown += [
+            line(f"    {printable(name)}: {printable(address)}", "quiet") for name, address in links
+        ]
+    shown += [
+        line(f"  {printable(text)}", "quiet")
+        for text in content.lines
+        if content.lines and not news
+    ]
     return shown
 
 
 def _row(what: str, state: str, known: str) -> Line:
     style = _STYLES.get(state.partition(",")[0].partition(" ")[0], "warn")
-    about = f": {clean(known)}" if known else ""
-    return (("host", f"  {clean(what)} "), (style, clean(state)), ("quiet", about))
+    about = f": {printable(known)}" if known else ""
+    return (("host", f"  {printable(what)} "), (style, printable(state)), ("quiet", about))

@@ -26,6 +26,8 @@ MOST = 5_000
 MOST_ANNOTATIONS = 64
 LONGEST_ANNOTATION = 4_096
 """Characters of an annotation that are kept."""
+_LINKS = {"dashboardURL": "Dashboard", "panelURL": "Panel", "silenceURL": "Silence there"}
+"""What Grafana links to, beside the source."""
 
 
 def pushed(body: bytes, *, sender: str, now: float) -> Batch[Pushed]:
@@ -88,6 +90,11 @@ def _one(alert: object, place: str, sender: str, now: float) -> Pushed:
         starts=moment(alert.get("startsAt")),
         ends=ends,
         url=text(alert.get("generatorURL"), LONGEST_ANNOTATION),
+        links={
+            name: address
+            for key, name in _LINKS.items()
+            if (address := text(alert.get(key), LONGEST_ANNOTATION))
+        },
     )
 
 

@@ -68,7 +68,8 @@ class Pushed:
 
     Moments are in Unix seconds. While it is `firing`, `ends` says when it is over unless it is
     pushed again (None: not said); afterwards, when it ended. `sender` is the name of the token that
-    it came with; `labels` are spelled as `Labels.of` takes them.
+    it came with; `labels` are spelled as `Labels.of` takes them. `url` is where it can be looked
+    at, `links` are other addresses by what they lead to.
     """
 
     labels: Mapping[str, str]
@@ -79,6 +80,7 @@ class Pushed:
     starts: float | None = None
     ends: float | None = None
     url: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

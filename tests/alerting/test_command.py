@@ -63,7 +63,10 @@ async def test_who_takes_it_on_stands_in_the_post(stage: Stage) -> None:
     await until(says(stage.front, "acknowledged"))
     assert "taken on by ann" in post(world).rows[0][2]
     await none_waits(stage.store)
-    reply = await pressed(world, made, "Acknowledge")
+    assert [one.label for one in alert_buttons(post(world))] == ["Silence…", "Why"]
+    assert post(world).lines == ("1 acknowledged",)
+    (watch,) = (await stage.store.alerts.load()).watches
+    reply = await stage.ask(made, f"/alerts ack {watch.fingerprint}")
     assert reply.text == "ann took that on already."
 
 

@@ -231,7 +231,7 @@ async def test_a_scheduled_look_that_fails_is_an_alert(stage: Stage) -> None:
     await until(says(stage.front, "firing"))
     (message,) = alerts_in(stage.front)
     assert isinstance(message.content, AlertContent)
-    assert message.content.title == "schedule schedule=hail prod every 5m in prod"
+    assert message.content.title == "schedule “hail prod every 5m” in prod"
 
 
 async def test_what_its_owner_must_mend_is_no_alert(stage: Stage) -> None:

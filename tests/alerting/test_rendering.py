@@ -93,3 +93,47 @@ def test_on_a_terminal_what_is_new_is_printed_once() -> None:
         "alert resolved: silent web-1 in prod",
         "  silent web-1 in prod resolved after 12 min",
     ]
+
+
+FORGED = "Evil\n🟢 *resolved: all is well* \u202e_x_ `y` <!here> ~z~"
+
+
+def test_what_others_send_forges_no_line_and_formats_nothing() -> None:
+    """A name with a line end and with marks is one line of plain words, in a headline, in a row, in
+    a footer, and on a terminal."""
+    rows = ((FORGED, "firing, critical", f"> {FORGED}"),) * 2
+    content = replace(FIRING, title=FORGED, rows=rows, lines=(FORGED,), footer=FORGED)
+    shown = words(content)
+    assert len(shown.split("\n")) == 5
+    assert "*resolved: all is well*" not in shown
+    for mark in ("_x_", "~z~", "`", "<!here>", "\u202e"):
+        assert mark not in shown
+    assert text_of(alert_lines(content)[0]).startswith("alert firing: Evil 🟢")
+    assert "a_b*c 0 3 * * 1" in words(replace(FIRING, title="a_b*c 0 3 * * 1"))
+
+
+def test_links_stand_under_what_they_are_about() -> None:
+    """Where to look further: in Slack behind a name, on a terminal as they are, once."""
+    links = (("Runbook", "https://wiki/x?a=1&b=2"), ("Source", "http://prom/graph"))
+    content = replace(FIRING, links=(links,))
+    first = "<https://wiki/x?a=1&amp;b=2|Runbook> · <http://prom/graph|Source>"
+    assert words(content).split("\n")[1] == f"no heartbeat for 45 s &lt;b&gt; {first}"
+    several = replace(FIRING, title="2 alerts", rows=FIRING.rows * 2, links=(links, ()))
+    assert words(several).split("\n")[1].endswith(first)
+    shown = [text_of(line) for line in alert_lines(content)]
+    assert shown[2:] == ["    Runbook: https://wiki/x?a=1&b=2", "    Source: http://prom/graph"]
+    again = [text_of(line) for line in alert_lines(replace(RESOLVED, links=(links,)), content)]
+    assert not any("http" in text for text in again)
+
+
+def test_an_alert_that_was_not_heard_of_again_is_no_good_news() -> None:
+    rows = (("DiskFull", "expired after 2 days", "not heard of since 2026-11-24 08:00 UTC"),)
+    content = AlertContent("DiskFull", "expired", Severity.CRITICAL, rows)
+    assert words(content).startswith("⚪ *expired: DiskFull*")
+    assert fallback(content).endswith("not heard of since 2026-11-24 08:00 UTC")
+
+
+def test_the_history_bears_the_name_of_what_it_is_of() -> None:
+    content = AlertContent("History of DiskFull", "", lines=("10:00:00 UTC DiskFull began",))
+    assert words(content) == "*History of DiskFull*\n10:00:00 UTC DiskFull began"
+    assert text_of(alert_lines(content)[0]) == "alert History of DiskFull"

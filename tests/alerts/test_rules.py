@@ -221,7 +221,7 @@ def test_matchers(text: str, matches: bool) -> None:
         (f'host="{"a" * 9000}"', "8192 characters at most"),
         ("a==b", "a==b"),
         ("a=b,c", "“c” is no matcher"),
-        ("na.me=b", "“na.me” is not the name of a label"),
+        ("1a=b", "“1a” is not the name of a label"),
     ],
 )
 def test_matchers_that_are_none(text: str, part: str) -> None:

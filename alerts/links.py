@@ -1,0 +1,41 @@
+"""Links that others send along with an alert, such as to its graph or to a runbook. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote, urlsplit
+
+from baton.printable import printable
+
+LONGEST = 1500
+"""Characters of an address. A longer one is left out: cut, it would lead elsewhere."""
+MOST = 5
+_SAFE = ":/?#[]@!$&'()*+,;=%-._~"
+
+Link = tuple[str, str]
+"""What it leads to, in a word or two, and the address."""
+
+
+def links(named: Iterable[tuple[str, str]]) -> tuple[Link, ...]:
+    """Those of `named` that can be followed, each address once."""
+    found: dict[str, str] = {}
+    for name, given in named:
+        address = _address(given)
+        if address and len(found) < MOST:
+            found.setdefault(address, name)
+    return tuple((name, address) for address, name in found.items())
+
+
+def _address(given: str) -> str:
+    """`given` as it may stand in any post; empty if it is no address of http or https."""
+    given = given.strip()
+    if not given or printable(given) != given or " " in given:
+        return ""
+    address = quote(given, safe=_SAFE)
+    if len(address) > LONGEST:
+        return ""
+    try:
+        parts = urlsplit(address)
+        return address if parts.scheme in ("http", "https") and parts.hostname else ""
+    except ValueError:
+        return ""
