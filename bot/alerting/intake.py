@@ -7,8 +7,9 @@ written what came of it: nothing is lost while nobody leads, or while we are bli
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
+from typing import TypeVar
 
 from pydantic import JsonValue, SecretStr
 
@@ -22,6 +23,10 @@ from bot.web.intake import CheckIn as SignOfLife
 from bot.web.intake import Event, Keys, Phase, Pushed
 from bot.web.reading import Batch, fires, text
 
+T = TypeVar("T")
+
+TOGETHER = 500
+"""Alerts that are written down in one row: others want to write too."""
 EVENT_LASTS = 3600.0
 """Seconds after which the alert of an event is over, unless the event comes again."""
 SAID = 500
@@ -58,12 +63,14 @@ class Reception:
 
     async def pushed(self, alerts: Sequence[Pushed]) -> None:
         """Keeps Intake.pushed."""
-        await self.keep([self._alert(one) for one in alerts])
+        for some in _several(alerts):
+            await self.keep([self._alert(one) for one in some])
 
     async def happened(self, events: Sequence[Event]) -> None:
         """Keeps Intake.happened: an event is an alert by its type, source and subject, over when
         one says `status: resolved`, or after an hour."""
-        await self.keep([self._event(one) for one in events])
+        for some in _several(events):
+            await self.keep([self._event(one) for one in some])
 
     def seen(self, told: SignOfLife | Batch[Event]) -> list[Observation]:
         """What that says was seen."""
@@ -140,6 +147,11 @@ def _links(alert: Pushed) -> tuple[Link, ...]:
         *alert.links.items(),
     ]
     return links(named)
+
+
+def _several(all_of_it: Sequence[T]) -> Iterator[Sequence[T]]:
+    for begin in range(0, len(all_of_it), TOGETHER):
+        yield all_of_it[begin : begin + TOGETHER]
 
 
 def _said(data: JsonValue | bytes) -> Mapping[str, JsonValue]:

@@ -8,6 +8,7 @@ import binascii
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -54,6 +55,9 @@ MOST_DRAINED = 20_000_000
 """Bytes of a check-in's body that are waited for."""
 UNSIGNED = 10
 """Bodies at a time that are read before it is known whose they are."""
+AT_ONCE = 50_000
+"""Bytes of a body that are read where we are; of more another thread is, so that whoever asks
+something else is answered meanwhile."""
 REASONS = 10
 """Refusals that an answer lists."""
 
@@ -121,7 +125,7 @@ class Entrance:
         with self._refusing(sender):
             self._senders.admit(sender, self._monotonic())
             body = await self._body(request)
-            batch = pushed(body, sender=sender, now=self._clock())
+            batch = await _aside(body, partial(pushed, body, sender=sender, now=self._clock()))
             await _taken(self._intake.pushed(batch.taken))
         return self._answer(sender, batch)
 
@@ -131,7 +135,8 @@ class Entrance:
         with self._refusing(sender):
             self._senders.admit(sender, self._monotonic())
             headers = {name.lower(): value for name, value in request.headers.items()}
-            batch = events(headers, await self._body(request), sender=sender)
+            body = await self._body(request)
+            batch = await _aside(body, partial(events, headers, body, sender=sender))
             await _taken(self._intake.happened(batch.taken))
         return self._answer(sender, batch)
 
@@ -153,7 +158,8 @@ class Entrance:
             self._senders.owner(token, self._intake.keys.senders, self._monotonic())
             self._senders.admit(sender, self._monotonic())
             event = request.headers.get("x-github-event", "")
-            found = Batch(delivered(event, parsed(body), sender=sender, now=self._clock()))
+            given = await _aside(body, partial(parsed, body))
+            found = Batch(delivered(event, given, sender=sender, now=self._clock()))
             await _taken(self._intake.pushed(found.taken))
         return self._answer(sender, found)
 
@@ -269,6 +275,11 @@ def _phase(request: Request) -> Phase:
     field = "phase" if "phase" in request.path_params else "status"
     word = request.path_params.get("phase") or request.query_params.get("status") or Phase.DONE
     return phase_of(word, field)
+
+
+async def _aside(body: bytes, read: Callable[[], T]) -> T:
+    """What `read` makes of `body`."""
+    return await asyncio.to_thread(read) if len(body) > AT_ONCE else read()
 
 
 async def _taken(taking: Awaitable[None]) -> None:

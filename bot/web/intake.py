@@ -38,7 +38,7 @@ PHASES = {
     "down": Phase.FAILED,
 }
 """The words for a phase. An exit code does as well."""
-_NUMBER = re.compile(r"[-+]?[0-9]{1,40}")
+_NUMBER = re.compile(r"[-+]?(?:0x[0-9a-f]+|[0-9]+(?:\.[0-9]+)?)")
 
 
 def phase_of(word: str, field: str) -> Phase:
@@ -46,7 +46,7 @@ def phase_of(word: str, field: str) -> Phase:
     `field`."""
     word = word.strip().lower()
     if _NUMBER.fullmatch(word):
-        return Phase.FAILED if int(word) else Phase.DONE
+        return Phase.FAILED if word.strip("+-0.x") else Phase.DONE
     if word not in PHASES:
         raise BadInput(field, f"must be one of {', '.join(PHASES)}, or an exit code")
     return PHASES[word]
@@ -122,7 +122,7 @@ class Intake(Protocol):
         """Take a sign of life."""
 
     async def pushed(self, alerts: Sequence[Pushed]) -> None:
-        """Take alerts that were sent together, all or none."""
+        """Take alerts that were sent together. If that fails all are sent again."""
 
     async def happened(self, events: Sequence[Event]) -> None:
-        """Take events that were sent together, all or none."""
+        """Take events that were sent together. If that fails all are sent again."""

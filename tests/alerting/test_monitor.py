@@ -137,6 +137,22 @@ async def test_what_cannot_be_taken_is_a_dead_letter(
     await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.firing())
 
 
+async def test_one_bad_event_costs_the_others_nothing(made: Bot, mouth: Channel) -> None:
+    """Of several that came together those that can be read are taken; the others are counted, and
+    said once."""
+    both = b"[" + event() + b", {}]"
+    await tell(mouth, "alert.x", both)
+
+    def firing() -> set[str]:
+        engine = made.keeper.engine if made.keeper else None
+        return {one.labels.title() for one in engine.firing()} if engine else set()
+
+    await until(lambda: len(firing()) == 2)
+    assert firing() == {"backup.failed source=/backup subject=db-1", "refused sender=bus"}
+    assert made.refused.counts == {("bus", "invalid"): 1}
+    assert not await mouth.depth(DEAD_QUEUE)
+
+
 async def test_a_dead_letter_can_be_sent_again(world: Watchers, made: Bot, mouth: Channel) -> None:
     """Once the check-in is in the settings, what came before that is not lost."""
     await tell(mouth, "checkin.other.fail", b"x", TEXT)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from contextlib import suppress
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from math import isfinite
 from typing import Any
+from urllib.parse import quote
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts import Labels
+from alerts.labels import spelled
 from bot.web.alertmanager import pushed
 from bot.web.events import events
+from bot.web.github import delivered
+from bot.web.intake import PHASES, Phase, phase_of
+from bot.web.reading import inflated
 from bot.web.refusals import BadInput
 from tests.web.conftest import Site
 
@@ -27,7 +37,7 @@ moments = st.sampled_from(
 alertish = st.fixed_dictionaries(
     {},
     optional={
-        "labels": st.dictionaries(st.text(), st.text()) | anything,
+        "labels": st.dictionaries(st.text(), st.text() | anything) | anything,
         "annotations": anything,
         "status": st.sampled_from(["firing", "resolved"]) | anything,
         "startsAt": moments | anything,
@@ -73,11 +83,21 @@ ce_headers = st.dictionaries(
 )
 
 
+@contextmanager
+def quickly() -> Iterator[None]:
+    """What is refused is refused with a reason; whatever it is, it takes under 50 ms of this
+    thread, however busy the machine."""
+    began = time.thread_time()
+    with suppress(BadInput):
+        yield
+    assert time.thread_time() - began < 0.05
+
+
 @settings(deadline=None, max_examples=150)
 @given(body=bodies)
 def test_alerts(body: bytes) -> None:
     """Alerts have labels and moments that can be reckoned with."""
-    with suppress(BadInput):
+    with quickly():
         for alert in pushed(body, sender="x", now=0.0).taken:
             assert Labels.of(alert.labels).pairs
             assert alert.ends is None or isfinite(alert.ends)
@@ -88,11 +108,125 @@ def test_alerts(body: bytes) -> None:
 @given(body=bodies, kind=kinds, headers=ce_headers)
 def test_events(body: bytes, kind: str, headers: dict[str, str]) -> None:
     """Events have what every CloudEvent must have."""
-    with suppress(BadInput):
+    with quickly():
         for event in events({"content-type": kind, **headers}, body, sender="x").taken:
             assert event.id
             assert event.source
             assert event.type
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    event=st.sampled_from(["workflow_run", "deployment_status", "ping", ""]),
+    body=anything
+    | st.fixed_dictionaries({"workflow_run": anything, "repository": anything})
+    | st.fixed_dictionaries(
+        {
+            "deployment_status": st.fixed_dictionaries(
+                {"state": st.sampled_from(["failure", "success"]) | anything},
+                optional={"environment": anything, "updated_at": moments | anything},
+            )
+        }
+    ),
+)
+def test_deliveries(event: str, body: Any) -> None:
+    """Of GitHub, signed or not."""
+    with quickly():
+        for alert in delivered(event, body, sender="x", now=0.0):
+            assert Labels.of(alert.labels).pairs
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    beat=st.fixed_dictionaries(
+        {"status": st.sampled_from([0, 1, 2]) | anything},
+        optional={"time": moments, "msg": anything},
+    )
+    | anything,
+    monitor=st.fixed_dictionaries(
+        {"name": anything, "tags": anything | st.lists(st.fixed_dictionaries({"name": anything}))}
+    )
+    | anything,
+    check=st.fixed_dictionaries({"n_pings": anything, "status": st.sampled_from(["up", "down"])}),
+)
+def test_services(beat: Any, monitor: Any, check: dict[str, Any]) -> None:
+    """Whatever Uptime Kuma and Healthchecks may send one day."""
+    for body in ({"heartbeat": beat, "monitor": monitor, "msg": monitor}, check):
+        with quickly():
+            for alert in pushed(json.dumps(body).encode(), sender="x", now=0.0).taken:
+                assert Labels.of(alert.labels).pairs
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.dictionaries(st.text(max_size=100), st.text(max_size=400) | anything, max_size=80))
+def test_labels(given: dict[str, Any]) -> None:
+    """Whatever they are called and hold, they are spelled so that they can be kept, and so that
+    spelling them again changes nothing."""
+    once = spelled(given)
+    Labels.of(once)
+    assert len(once) <= 64
+    assert spelled(once) == once
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text() | st.integers().map(str) | st.sampled_from([*PHASES]))
+def test_phases(word: str) -> None:
+    """A number is always understood, for whoever sends one has ended."""
+    try:
+        phase = phase_of(word, "phase")
+    except BadInput:
+        assert not re.fullmatch(r"[-+]?[0-9]+", word.strip())
+    else:
+        assert phase in Phase
+
+
+ODD = {
+    "many alerts": b"[" + b'{"labels":{"a":"b"}},' * 40_000 + b"{}]",
+    "many of none": b"[" + b"{}," * 300_000 + b"{}]",
+    "many labels": json.dumps([{"labels": {f"l{n}": "x" for n in range(60_000)}}]).encode(),
+    "a long value": json.dumps([{"labels": {"a": "\u2603" * 160_000}}]).encode(),
+    "escapes": json.dumps(
+        [{"labels": {"a": "b"}, "annotations": {"s": "\x1b]" * 90_000}}]
+    ).encode(),
+    "digits": b"[" + b"9" * 900_000 + b"]",
+    "deep": b"[" * 900_000,
+    "events": json.dumps([{"specversion": "1.0"}] * 30_000).encode(),
+    "a bomb": gzip.compress(b" " * 30_000_000),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_large_bodies(name: str) -> None:
+    """What is built to cost much costs little more than it takes to read so much JSON."""
+    began = time.thread_time()
+    for encoding in ("", "gzip"):
+        with suppress(BadInput):
+            pushed(inflated(ODD[name], encoding), sender="x", now=0.0)
+        with suppress(BadInput):
+            events({"content-type": "application/json"}, ODD[name], sender="x")
+    assert time.thread_time() - began < 2
+
+
+@settings(
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+async def test_every_entry(site: Site, data: st.DataObject) -> None:
+    """Whatever is sent to any of them is answered with one of the declared statuses."""
+    path = data.draw(
+        st.sampled_from(["/alerts", "/events", "/checkin/b-token", "/github/ci"])
+        | st.text(max_size=20).map(lambda word: "/checkin/b-token/" + quote(word, safe=""))
+    )
+    headers = data.draw(ce_headers)
+    headers["content-type"] = data.draw(kinds)
+    headers["content-encoding"] = data.draw(st.sampled_from(["", "gzip", "br", "utf-8"]))
+    content = data.draw(bodies)
+    query = {"token": "am-token", "status": data.draw(st.text(max_size=9)), "msg": "\x1b"}
+    headers["x-hub-signature-256"] = "sha256="
+    answer = await site.client.post(path, content=content, headers=headers, params=query)
+    assert answer.status_code in {200, 400, 401, 404, 413, 429}, (path, answer.text)
 
 
 async def test_over_the_wire(site: Site) -> None:
