@@ -1,7 +1,8 @@
 # One image, for the bot (`docker run baton bot ...`) and for agents (`docker run baton agent ...`).
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE manifest.yml ./
+COPY examples/ examples/
 COPY baton/ baton/
 COPY commands/ commands/
 COPY alerts/ alerts/
@@ -16,7 +17,8 @@ FROM python:3.11-slim-bookworm
 RUN apt-get update \
     && apt-get install -y --no-install-recommends git openssh-client \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /var/lib/baton --create-home baton
+    && useradd --system --uid 10001 --home-dir /var/lib/baton --create-home baton \
+    && install -d -o baton /srv/git
 COPY --from=build /opt/baton /opt/baton
 ENV PATH=/opt/baton/bin:$PATH PYTHONUNBUFFERED=1
 USER baton

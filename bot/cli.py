@@ -1,5 +1,5 @@
-"""The command line: `baton demo | bot | agent | doctor | alerts | dead | version`. The composition
-root.
+"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | version`. The
+composition root.
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
 """
@@ -19,17 +19,23 @@ import typer
 import bot.lean as _lean  # noqa: F401
 from baton.errors import BatonError, SettingsError
 from bot.cli_alerts import app as alerts_app
+from bot.cli_init import app as init_app
 from bot.logs import LogFormat, LogLevel, set_up_logs
 
 EXTRA = (
     "aiohttp",
     "alembic",
+    "apscheduler",
+    "asyncpg",
     "fastapi",
     "prometheus_client",
     "prompt_toolkit",
+    "re2",
     "slack_bolt",
     "slack_sdk",
     "sqlalchemy",
+    "starlette",
+    "tzlocal",
     "uvicorn",
 )
 """What the extra `bot` installs, and `baton bot` cannot do without."""
@@ -54,6 +60,7 @@ def alerts_come_with_the_bot() -> None:
 
 
 app.add_typer(alerts_app, name="alerts")
+app.add_typer(init_app, name="init")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The settings, a TOML file.")
@@ -72,8 +79,9 @@ MostOption = Annotated[int, typer.Option(help="How many letters to look through.
 
 
 class ExtraMissing(BatonError):
-    """`baton {command}` needs packages that are not installed ({packages}). Install them: pip
-    install 'baton-chatops[bot]'"""
+    """`baton {command}` needs packages that are not installed ({packages}). Install Baton with its
+    extra `bot`, from the folder or the wheel that it came from: pip install '.[bot]' -c
+    constraints.txt"""
 
     permanent = True
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
+import tomllib
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
@@ -17,14 +19,16 @@ from baton.channel import Delivery, Envelope, connect
 from baton.exchanges import DEAD, HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
 from baton.messages import Heartbeat, Person, Request, encode, now
 from baton.server import Server, baton_version
+from bot.cli import EXTRA
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
+ROOT = Path(__file__).resolve().parent.parent
 MAIN = "from bot.cli import main; main()"
 WITHOUT_EXTRA = """
 import sys
 from bot.cli import EXTRA
-for name in (*EXTRA, "asyncpg"):
+for name in EXTRA:
     sys.modules[name] = None
 """
 
@@ -103,12 +107,24 @@ async def test_agent_needs_no_extra(tmp_path: Path) -> None:
     assert await process.wait() == 0
 
 
+def test_the_extra_is_named_whole() -> None:
+    """What `baton bot` says it needs is what the extra installs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {
+        re.split(r"[\[<>=~! ;]", each)[0].lower().replace("-", "_")
+        for each in project["optional-dependencies"]["bot"]
+    }
+    called = {"google_re2": "re2"}
+    assert {called.get(name, name) for name in wanted} == set(EXTRA)
+
+
 @pytest.mark.parametrize("command", ["bot", "demo"])
 async def test_extra_is_missing(command: str) -> None:
     """Without its packages a subcommand says in one line how to install them."""
     code, out, err = await ran(command, before=WITHOUT_EXTRA)
     assert (code, out) == (2, "")
-    assert "pip install 'baton-chatops[bot]'" in err
+    assert "pip install '.[bot]' -c constraints.txt" in err
+    assert "pip install 'baton-chatops" not in err  # no name that others could take on an index
     assert err.count("\n") == 1
 
 

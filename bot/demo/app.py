@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from baton.errors import BatonError
@@ -163,10 +164,15 @@ _CENTS = {"tea": 450, "coffee": 620, "honey": 780, "bread": 390, "apples": 210}
 
 
 async def make_repository(folder: Path) -> Path:
-    """Make the repository in `folder`, and return it. Raises GitMissing or GitFailed."""
+    """Make the repository in `folder`, and return it; one that is there already stays as it is.
+
+    Raises GitMissing or GitFailed.
+    """
+    if (folder / ".git").exists():
+        return folder
     if shutil.which("git") is None:
         raise GitMissing()
-    await asyncio.to_thread(folder.mkdir, parents=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     await _git(folder, "init", "--quiet")
     await _git(folder, "symbolic-ref", "HEAD", "refs/heads/main")
     for tag, words in (
@@ -219,3 +225,7 @@ async def _git(folder: Path, *words: str) -> None:
     if process.returncode:
         reason = said.decode("utf-8", "replace").strip() or f"exit code {process.returncode}"
         raise GitFailed(command=words[0], reason=reason)
+
+
+if __name__ == "__main__":
+    asyncio.run(make_repository(Path(sys.argv[1])))
