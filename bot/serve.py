@@ -23,6 +23,7 @@ from bot.scheduling import HOUSE
 from bot.settings import BotSettings
 from bot.slack import SlackChat, Tokens
 from bot.store import Store
+from bot.store.leases import STRANGERS
 from bot.watched import watched
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 SWITCH = 0.0005
 """Seconds for which a thread of the database may keep the interpreter from the one that answers."""
+SEEN = 60.0
+"""Seconds for which a bot that said so is held to be there."""
 DRAIN = 10.0
 """Seconds to answer those who asked before the bot stops."""
 
@@ -116,7 +119,13 @@ def _slack(settings: BotSettings, bot: Bot) -> SlackChat:
                 return Place(row.front, row.channel, row.thread or row.ref)
         return None
 
+    async def others(strangers: int) -> int:
+        leases, name = bot.store.leases, bot.name
+        if strangers:
+            await leases.take(STRANGERS, str(strangers), SEEN)
+        return await leases.present("slack", name, SEEN)
+
     tokens = Tokens(
         settings.slack.bot_token.get_secret_value(), settings.slack.app_token.get_secret_value()
     )
-    return SlackChat(bot.desk, tokens, api_url=settings.slack.api_url, where=where)
+    return SlackChat(bot.desk, tokens, api_url=settings.slack.api_url, where=where, others=others)

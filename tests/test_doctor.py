@@ -24,6 +24,7 @@ from bot.doctor.database import database
 from bot.doctor.finding import Mark, clocks
 from bot.doctor.probes import probes
 from bot.store import Store
+from bot.store.leases import STRANGERS
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
@@ -98,6 +99,28 @@ async def test_everything_is_wrong(tmp_path: Path) -> None:
     assert text.endswith("4 to mend.")
     assert "secret" not in text
     assert not ledger.parent.exists()
+
+
+async def test_others_with_our_tokens(tmp_path: Path) -> None:
+    """What a bot of this database has seen is passed on; looking ourselves would take what people
+    ask. Our clock is compared with Slack's."""
+    url = f"sqlite:///{tmp_path / 'baton.db'}"
+    store = await Store.open(url)
+    await store.leases.take(STRANGERS, "2", 60.0)
+    await store.close()
+    async with SlackServer() as slack:
+        slack.workspace.behind = 180.0
+        code, text = await told(
+            BATON_DATABASE_URL=url,
+            SLACK_BOT_TOKEN=slack.bot_token,
+            SLACK_APP_TOKEN=slack.app_token,
+            SLACK_API_URL=slack.url,
+        )
+        assert slack.socket.opened == 0
+    assert code == 1
+    assert "2 connections with these tokens are no bot's of this database" in text
+    assert line_of(text, "clock").startswith("FAIL")
+    assert "our clock is 180 s ahead of Slack's" in text
 
 
 async def test_tokens(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, MONITOR_QUEUE, PROBED_QU
 from baton.extensions import installed
 from bot.doctor.bus import agents, bus, queues
 from bot.doctor.database import database
-from bot.doctor.finding import Finding, fail, ok
-from bot.doctor.slack import slack
+from bot.doctor.finding import Finding, Mark, fail, ok
+from bot.doctor.slack import slack, strangers
 from bot.settings import load_bot
 
 
@@ -39,7 +39,12 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
     if not any(key.startswith("slack") for key, _ in missing):
         for finding in await slack(settings.slack, alerts.everywhere if alerts else ()):
             yield finding
-    yield await database(settings.database.url.get_secret_value())
+    url = settings.database.url.get_secret_value()
+    tables = await database(url)
+    yield tables
+    if tables.mark is Mark.OK:
+        for finding in await strangers(url):
+            yield finding
     if not settings.bus.urls:
         return
     async with bus(settings.bus.urls) as (channel, found):

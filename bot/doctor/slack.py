@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 from baton.errors import BatonError
 from baton.messages import now
-from bot.doctor.finding import Finding, Mark, clocks, fail, note, ok
+from bot.doctor.finding import Finding, Mark, fail, note, ok
 from bot.settings import SlackTable
 from bot.slack.calls import Calls
 from bot.slack.channels import Channels
 from bot.slack.identity import ScopesMissing, Tokens, check_kinds, first_ticket, identify
 from bot.slack.scopes import SCOPES, WISHED
 from bot.slack.tasks import Tasks
+from bot.store.database import open_database
+from bot.store.leases import STRANGERS, Leases
 
 CLOCK_MOST = 5.0
-"""Seconds by which our clock may differ from Slack's, which gives its own in whole seconds."""
+"""Seconds by which our clock may differ from Slack's."""
 
 
 async def slack(settings: SlackTable, channels: Sequence[str] = ()) -> list[Finding]:
@@ -52,9 +52,8 @@ async def _bot_token(calls: Calls) -> list[Finding]:
             found.append(note("scopes", text, "install the app again with manifest.yml."))
         else:
             found.append(ok("scopes", f"all {len(SCOPES)} that manifest.yml asks for"))
-    moment = await _slacks_clock(calls)
-    if moment is not None:
-        found.append(clocks({"Slack": (moment - now()).total_seconds()}, CLOCK_MOST))
+    if calls.clock.ahead is not None:
+        found.append(clock(calls.clock.ahead))
     return found
 
 
@@ -74,7 +73,32 @@ async def _app_token(calls: Calls, token: str) -> Finding:
     return ok("socket", "Slack takes the app token and gives out Socket Mode connections")
 
 
-async def _slacks_clock(calls: Calls) -> datetime | None:
-    answer = await calls.change("auth.test")
-    date = next((text for name, text in answer.headers.items() if name.lower() == "date"), None)
-    return parsedate_to_datetime(date) if date else None
+def clock(ahead: float) -> Finding:
+    """What is to be said of our clock, which is so many seconds ahead of Slack's."""
+    if abs(ahead) <= CLOCK_MOST:
+        return ok("clock", f"within {CLOCK_MOST:g} s of Slack's")
+    text = f"our clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} Slack's"
+    return fail("clock", text, "set it by NTP (Debian: apt install systemd-timesyncd).")
+
+
+async def strangers(url: str) -> list[Finding]:
+    """Whether a bot that uses the database at `url` knows of connections with its tokens that are
+    no bot's of its own. Looking ourselves would take what people ask at that moment."""
+    try:
+        database = open_database(url)
+    except BatonError:
+        return []  # what is wrong with it is said by the checks of the database
+    try:
+        count = await Leases(database, now).holder(STRANGERS)
+    except BatonError:
+        return []
+    finally:
+        await database.close()
+    if not count:
+        return []
+    text = (
+        f"{count} connections with these tokens are no bot's of this database: Slack gives that "
+        "program a part of what people ask"
+    )
+    fix = "give each Baton a Slack app of its own, or stop the other program."
+    return [fail("tokens", text, fix)]

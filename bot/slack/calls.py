@@ -6,6 +6,7 @@ order. Whoever calls decides by the error whether to wait, to ask or to give up.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -15,7 +16,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.front import FrontError, Uncertain, Unreachable
+from bot.front import FrontError, Throttled, Uncertain, Unreachable
+from bot.slack.clock import SlackClock
 from bot.slack.refusals import explained
 from bot.slack.scopes import METHODS
 
@@ -40,6 +42,8 @@ class Calls:
         self._timeouts = timeouts
         self._session: aiohttp.ClientSession | None = None
         self._web: AsyncWebClient | None = None
+        self.clock = SlackClock()
+        self._limited: dict[str, tuple[int, float]] = {}
         self.counted: Counter[tuple[str, str]] = Counter()
         """How many calls were made, by method and outcome: `ok`, or the error in lower case."""
 
@@ -122,10 +126,12 @@ class Calls:
     async def _tried(
         self, method: str, call: Callable[[AsyncWebClient], Awaitable[AsyncSlackResponse]]
     ) -> AsyncSlackResponse:
+        sent = time.time()
         try:
-            return await call(self.web)
+            answer = await call(self.web)
         except SlackApiError as error:
-            raise _refused(method, error) from error
+            self._dated(error.response, sent)
+            raise self._refused(method, error) from error
         except _NOT_SENT as error:
             raise Unreachable(front=NAME, reason=_said(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -133,16 +139,28 @@ class Calls:
         except (SlackClientError, AttributeError, ValueError) as error:
             # What the SDK raises, and stumbles over, if an answer is not Slack's JSON.
             raise Uncertain(front=NAME, reason=f"no answer of Slack's: {_said(error)}") from error
+        self._dated(answer, sent)
+        self._limited.pop(method, None)
+        return answer
 
+    def _dated(self, response: object, sent: float) -> None:
+        headers = getattr(response, "headers", {})
+        date = headers.get("Date") or headers.get("date")
+        if date:
+            self.clock.saw(str(date), sent, time.time())
 
-def _refused(method: str, error: SlackApiError) -> FrontError:
-    response = error.response
-    data = response.data if isinstance(response, AsyncSlackResponse) else None
-    answer: Mapping[str, Any] = data if isinstance(data, dict) else {}
-    headers = getattr(response, "headers", {})
-    status = getattr(response, "status_code", 0) or getattr(response, "status", 0)
-    retry_after = headers.get("Retry-After")
-    return explained(method, int(status), answer, retry_after)
+    def _refused(self, method: str, error: SlackApiError) -> FrontError:
+        response = error.response
+        data = response.data if isinstance(response, AsyncSlackResponse) else None
+        answer: Mapping[str, Any] = data if isinstance(data, dict) else {}
+        headers = getattr(response, "headers", {})
+        status = getattr(response, "status_code", 0) or getattr(response, "status", 0)
+        before, until = self._limited.get(method, (0, 0.0))
+        made = explained(method, int(status), answer, headers.get("Retry-After"), before)
+        if isinstance(made, Throttled) and time.monotonic() >= until:
+            # calls that were refused together were refused once
+            self._limited[method] = before + 1, time.monotonic() + made.seconds / 2
+        return made
 
 
 def _said(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -29,9 +29,21 @@ from bot.slack.telling import Telling, Where
 
 log = structlog.get_logger(__name__)
 
+LOOK = 20.0
+"""Seconds between two looks at which other bots there are."""
+
+Others = Callable[[int], Awaitable[int]]
+"""Says that this bot is there, and that so many connections of strangers are known; returns how
+many other bots use the same ledger. Raises BatonError if that cannot be known."""
+
 ANSWERS_WITHIN = 3.0
 """Seconds to answer what Slack delivered before the connections are closed."""
 LONGEST_PAUSE = 30.0
+
+
+async def alone(strangers: int) -> int:
+    """There is no other bot."""
+    return 0
 
 
 async def nowhere(job: str) -> Place | None:
@@ -43,11 +55,18 @@ class SlackChat(Linked):
     """Listens in Slack and brings what is asked to `desk`; `front` shows posts there.
 
     `link` says whether Slack can reach us. Any delivery may come to any of several bots. `where`
-    says in which thread a job is shown.
+    says in which thread a job is shown, `others` how many bots beside this one there are: whoever
+    else is connected with our tokens is a stranger.
     """
 
     def __init__(
-        self, desk: Desk, tokens: Tokens, *, api_url: str = SLACK_API, where: Where = nowhere
+        self,
+        desk: Desk,
+        tokens: Tokens,
+        *,
+        api_url: str = SLACK_API,
+        where: Where = nowhere,
+        others: Others = alone,
     ) -> None:
         super().__init__()
         self._tokens = tokens
@@ -61,6 +80,9 @@ class SlackChat(Linked):
         self._intake: Intake | None = None
         self._socket: Socket | None = None
         self._beginning: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._others = others
+        self._bots: int | None = None
         self._first_ticket = ""
         self.front = SlackFront(self._calls)
         self.channels = Channels(self._calls, self._tasks)
@@ -69,6 +91,18 @@ class SlackChat(Linked):
     def heard(self) -> float | None:
         """When Slack last sent something, on the monotonic clock; None while it cannot."""
         return self._socket.heard if self._socket else None
+
+    @property
+    def strangers(self) -> int:
+        """Connections with our tokens that no bot of this ledger holds: Slack gives them a part of
+        what people ask."""
+        return self._socket.strangers if self._socket else 0
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """Seconds by which our clock is ahead of Slack's, negative if it is behind; None before
+        Slack's first answer."""
+        return self._calls.clock.ahead
 
     @property
     def calls(self) -> Mapping[tuple[str, str], int]:
@@ -90,9 +124,10 @@ class SlackChat(Linked):
     async def drain(self, seconds: float) -> None:
         """Take nothing more, finish within `seconds` what was taken. `front` goes on working."""
         deadline = asyncio.get_running_loop().time() + seconds
-        if self._beginning is not None:
-            self._beginning.cancel()
-            await asyncio.wait({self._beginning})
+        if waiting := {task for task in (self._beginning, self._looking) if task is not None}:
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
         if self._intake is not None and self._socket is not None:
             self._intake.stop()
             await self._socket.drain(min(seconds, ANSWERS_WITHIN))
@@ -120,8 +155,24 @@ class SlackChat(Linked):
             self._intake.take,
             self._change,
             proxy=self._calls.web.proxy,
+            ours=lambda: self._bots,
         )
+        await self._look()
+        self._looking = asyncio.create_task(self._look_around())
         self._socket.start()
+
+    async def _look_around(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            await self._look()
+
+    async def _look(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK / 10):
+                self._bots = await self._others(self.strangers)
+        except (BatonError, TimeoutError) as error:
+            self._bots = None
+            log.warning("which other bots there are is not known", reason=str(error))
 
     async def _begin_later(self) -> None:
         pause = 1.0

@@ -47,6 +47,8 @@ class Connection:
         self._greeted = asyncio.Event()
         self.over = asyncio.Event()
         self.reason = ""
+        self.counted = 0
+        """How many connections the app had when this one began, by Slack's count."""
         self.heard = time.monotonic()
         """When Slack last sent something, on the monotonic clock."""
         self._reader = asyncio.create_task(self._read())
@@ -139,6 +141,8 @@ class Connection:
     def _received(self, message: Mapping[str, Any]) -> None:
         kind = message.get("type")
         if kind == "hello":
+            count = message.get("num_connections")
+            self.counted = count if isinstance(count, int) else 0
             self._greeted.set()
         elif kind == "disconnect":
             self._end(str(message.get("reason") or "disconnect"))

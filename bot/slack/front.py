@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 EVENT_TYPE = "baton_post"
 SKEW = 60.0
-"""Seconds by which Slack's clock may be behind ours."""
+"""Seconds before a post was wanted that are searched too, on Slack's clock."""
 PAGE = 200
 
 LIMITS = Limits(post_every=1.0, post_burst=3, edits_per_minute=50, edit_every=2.0)
@@ -72,7 +72,7 @@ class SlackFront:
         """The message whose metadata names `key`, among those since then. Raises FrontError."""
         query: dict[str, Any] = {
             "channel": place.channel,
-            "oldest": f"{max(since - SKEW, 0):.6f}",
+            "oldest": f"{max(self._calls.clock.by_slack(since) - SKEW, 0):.6f}",
             "include_all_metadata": True,
             "limit": PAGE,
         }

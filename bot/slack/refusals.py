@@ -5,6 +5,7 @@ docs.slack.dev/reference/methods/chat.postMessage#errors and its siblings
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ from bot.front import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreac
 NAME = "Slack"
 DEFAULT_WAIT = 5.0
 """Seconds to wait after a 429 that does not say how long."""
+LEAST_WAIT, MOST_BACKOFF = 1.0, 30.0
+"""Seconds to wait at the least, whatever Slack names; doubled while it names less again."""
+MOST_WAIT = 3600.0
 
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 _PERHAPS_DONE = {"internal_error", "fatal_error", "service_unavailable", "team_added_to_org"}
@@ -67,12 +71,17 @@ class ThreadGone(Unpostable):
 
 
 def explained(
-    method: str, status: int, answer: Mapping[str, Any], retry_after: str | None = None
+    method: str,
+    status: int,
+    answer: Mapping[str, Any],
+    retry_after: str | None = None,
+    before: int = 0,
 ) -> FrontError:
-    """What an answer means that was not `ok`; `retry_after` is the header of that name."""
+    """What an answer means that was not `ok`; `retry_after` is the header of that name, and
+    `before` how often Slack asked us to wait for this method just before."""
     code = str(answer.get("error") or "")
     if status == 429 or code in ("ratelimited", "rate_limited"):
-        return Throttled(NAME, _seconds(retry_after))
+        return Throttled(NAME, _seconds(retry_after, before))
     if code in _GONE:
         return Gone(front=NAME, reason=code)
     if code == "thread_not_found":
@@ -95,11 +104,17 @@ def explained(
     return Unpostable(front=NAME, reason=reason, remedy=remedy)
 
 
-def _seconds(retry_after: str | None) -> float:
+def _seconds(retry_after: str | None, before: int) -> float:
+    """A wait that is no wait would be a loop that does nothing else."""
     try:
-        return max(float(retry_after or DEFAULT_WAIT), 0.0)
+        named = float(retry_after or DEFAULT_WAIT)
     except ValueError:
-        return DEFAULT_WAIT
+        named = DEFAULT_WAIT
+    if math.isnan(named):
+        named = DEFAULT_WAIT
+    if named < LEAST_WAIT:
+        named = min(LEAST_WAIT * 2 ** min(before, 8), MOST_BACKOFF)
+    return min(named, MOST_WAIT)
 
 
 def _detail(answer: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from baton.errors import BatonError
 from bot.front import Throttled
 from bot.slack.connection import Connection
 from bot.slack.intake import Ack
+from bot.slack.strangers import Strangers
 from bot.slack.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -29,9 +30,14 @@ log = structlog.get_logger(__name__)
 CONNECTIONS = 2
 QUIET = 600.0
 """Seconds without a message after which a connection is replaced: it may only look alive."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = (2.0, 30.0)
+"""Seconds that each lane waits at the most: on a bad network one of them is soon back, and the
+other does not hammer at Slack."""
 SHORT_LIFE = 10.0
-"""Seconds; whoever loses connections that are younger waits before the next, longer each time."""
+"""Seconds; whoever loses connections that are younger waits before the next, longer each time. One
+that Slack asks to be replaced was not lost, unless that was at once."""
+AT_ONCE = 1.0
 RETIRE_WITHIN = 15.0
 """Seconds after which we hang up a replaced connection if Slack does not: what Slack sends in the
 moment in which we do is lost."""
@@ -45,7 +51,8 @@ Take = Callable[[SocketModeRequest, Ack], Coroutine[Any, Any, None]]
 
 
 class Socket:
-    """The connections. `changed` hears whether at least one is up, and why not."""
+    """The connections. `changed` hears whether at least one is up, and why not; `ours` says how
+    many bots there are beside this one that use the same ledger, None if that is not known."""
 
     def __init__(
         self,
@@ -56,6 +63,7 @@ class Socket:
         *,
         proxy: str | None = None,
         quiet: float = QUIET,
+        ours: Callable[[], int | None] = lambda: 0,
     ) -> None:
         self._session = session
         self._ticket = ticket
@@ -63,6 +71,9 @@ class Socket:
         self._changed = changed
         self._proxy = proxy
         self._quiet = quiet
+        self._ours = ours
+        self._opening = 0
+        self._others = Strangers()
         self._connections: list[Connection] = []
         self._lanes: list[asyncio.Task[None]] = []
         self._taking = Tasks()
@@ -81,6 +92,11 @@ class Socket:
     def heard(self) -> float | None:
         """When Slack last sent something, on the monotonic clock; None while not connected."""
         return max((each.heard for each in self._connections), default=None)
+
+    @property
+    def strangers(self) -> int:
+        """Connections that Slack counts of our app and that no bot of ours holds."""
+        return self._others.count
 
     async def drain(self, seconds: float) -> None:
         """Finish what was delivered, within `seconds`, then close."""
@@ -120,7 +136,7 @@ class Socket:
                 await self._lane(number)
             except Exception:
                 log.exception("a connection to slack failed in a way that was not foreseen")
-                await asyncio.sleep(LONGEST_PAUSE)
+                await asyncio.sleep(LONGEST_PAUSE[-1])
 
     async def _lane(self, number: int) -> None:
         old: Connection | None = None
@@ -133,11 +149,12 @@ class Socket:
             old = new if await self._lasted(new) else None
             if old is None:
                 await new.close()
-            if new.over.is_set() and time.monotonic() - born < SHORT_LIFE:
+            lived = time.monotonic() - born
+            if new.over.is_set() and lived < (SHORT_LIFE if old is None else AT_ONCE):
                 short_lived += 1
                 # Once may be chance; more often, we would hammer at Slack.
                 pause = FIRST_PAUSE * 2 ** min(short_lived - 1, 8) if short_lived > 1 else 0
-                await asyncio.sleep(min(pause, LONGEST_PAUSE) * random.uniform(0.75, 1.25))
+                await asyncio.sleep(min(pause, LONGEST_PAUSE[number]) * random.uniform(0.75, 1.25))
             else:
                 short_lived = 0
 
@@ -146,9 +163,11 @@ class Socket:
         quiet = self._quiet * random.uniform(0.8, 1.2)
         while True:
             left = connection.heard + quiet - time.monotonic()
-            if left <= 0:
-                log.info("a quiet connection to slack is replaced")
+            again = self._others.look_in(time.monotonic())
+            if left <= 0 or (again is not None and again <= 0):
+                log.info("a connection to slack is replaced")
                 return True
+            left = left if again is None else min(left, again)
             try:
                 async with asyncio.timeout(left):
                     await connection.over.wait()
@@ -162,8 +181,7 @@ class Socket:
         pause = FIRST_PAUSE
         while True:
             try:
-                url = await self._ticket()
-                made = await Connection.opened(self._session, url, self, proxy=self._proxy)
+                made = await self._opened()
             except (BatonError, aiohttp.ClientError, OSError, TimeoutError) as error:
                 reason = _why(error)
                 wait = error.seconds if isinstance(error, Throttled) else pause
@@ -171,12 +189,39 @@ class Socket:
                     self._changed(Link.DOWN, reason)
                 log.warning("no connection to slack", lane=number, reason=reason, again_in=wait)
                 await asyncio.sleep(wait * random.uniform(0.75, 1.25))
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, LONGEST_PAUSE[number])
             else:
                 self._connections.append(made)
+                self._counted(made.counted)
                 self._changed(Link.UP, "")
                 log.info("connected to slack", lane=number, connections=len(self._connections))
                 return made
+
+    async def _opened(self) -> Connection:
+        self._opening += 1
+        try:
+            url = await self._ticket()
+            return await Connection.opened(self._session, url, self, proxy=self._proxy)
+        finally:
+            self._opening -= 1
+
+    def _counted(self, counted: int) -> None:
+        """Slack counts so many connections of the app: are they all ours?"""
+        others = self._ours()
+        if others is None:
+            return
+        held = len(self._connections) + self._opening + others * CONNECTIONS
+        if not self._others.saw(counted, held, time.monotonic()):
+            return
+        if self.strangers:
+            log.error(
+                "another program is connected with this app's tokens: Slack gives it a part of "
+                "what people ask; give each Baton an app of its own",
+                counted=counted,
+                ours=held,
+            )
+        else:
+            log.info("no other program is connected with this app's tokens any more")
 
     async def _retire(self, connection: Connection) -> None:
         """Close a connection that was replaced, once nothing comes and all answers are sent."""

@@ -10,7 +10,7 @@ import structlog
 
 from baton.messages import Person
 from baton.outcome import Answer
-from bot.front import Form, FrontError, Throttled
+from bot.front import Form, FrontError, Throttled, Uncertain
 from bot.jobs import Place
 from bot.slack.calls import Calls
 from bot.slack.forms import view
@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 600.0
 """Seconds for which we go on trying to tell somebody something."""
+
+AGAIN = "_Sent once more, as Slack did not confirm that you were shown it:_"
 
 Where = Callable[[str], Awaitable[Place | None]]
 """Where a job is shown: its channel, and the thread under its post."""
@@ -46,6 +48,9 @@ class Telling:
             try:
                 await whisper(self._calls, place, person.id, text)
             except FrontError as error:
+                if isinstance(error, Uncertain) and not text.startswith(AGAIN):
+                    # nobody can look whether it is there: so it is said what it is
+                    text = f"{AGAIN}\n{text}"
                 pause = min(pause * 2, 30.0) * random.uniform(0.75, 1.25)
                 wait = error.seconds if isinstance(error, Throttled) else pause
                 late = asyncio.get_running_loop().time() + wait > deadline
@@ -61,12 +66,20 @@ class Telling:
         shown = view(form, place)
         if shown is None:
             return False
-        try:
-            await self._calls.change("views.open", trigger_id=trigger, view=shown)
-        except FrontError as error:
-            log.warning("a form could not be shown", reason=str(error))
-            return False
-        return True
+        for before in (False, True):
+            try:
+                await self._calls.change("views.open", trigger_id=trigger, view=shown)
+            except Uncertain as error:
+                log.warning("whether a form is shown is not known", reason=str(error))
+            except FrontError as error:
+                # a trigger opens one form: if it is used up, our first call has opened it
+                if before and error.facts.get("reason") == "exchanged_trigger_id":
+                    return True
+                log.warning("a form could not be shown", reason=str(error))
+                return False
+            else:
+                return True
+        return False
 
     async def hand_over(self, person: Person, place: Place, answer: Answer, job: str) -> None:
         """Give a long document as a file: in the job's thread, or else in a direct message."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from bot.store.database import Database
 from bot.store.sql import upsert
 from bot.store.tables import leases
+
+STRANGERS = "slack strangers"
+"""Held, by their number, while a bot knows of connections with its Slack tokens that are no bot's
+of this ledger."""
 
 
 class Leases:
@@ -45,6 +49,26 @@ class Leases:
             return taken is not None
 
         return await self._database.write(take)
+
+    async def present(self, family: str, holder: str, seconds: float) -> int:
+        """Say that `holder` is there, for `seconds`, as one of a `family` of which there may be
+        many; how many others are there."""
+        prefix = f"{family}/"
+
+        def present(connection: Connection) -> int:
+            moment = self._now(connection)
+            mine = leases.c.name == prefix + holder
+            old = leases.c.name.startswith(prefix, autoescape=True) & (leases.c.until <= moment)
+            connection.execute(delete(leases).where(mine | old))
+            row = {"name": prefix + holder, "holder": holder}
+            until = moment + timedelta(seconds=seconds)
+            connection.execute(insert(leases).values(**row, until=until))
+            every = select(func.count()).where(
+                leases.c.name.startswith(prefix, autoescape=True), ~mine
+            )
+            return int(connection.execute(every).scalar_one())
+
+        return await self._database.write(present)
 
     async def release(self, name: str, holder: str) -> None:
         """Give the lease back, if `holder` has it."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from baton.outcome import duration
 from bot.web.vitals import LinkSeen, Vitals
 
+CLOCK_MOST = 5.0
+"""Seconds by which our clock may differ from the chat's."""
 LATE = 60.0
 """Seconds that a post may wait before people miss it. Slack's own limits hold it back for less."""
 
@@ -26,7 +28,7 @@ def parts(vitals: Vitals) -> list[Part]:
     """Every part that matters: if one is not well the bot is not ready."""
     found = [_link("bus", vitals.bus)]
     if vitals.chat is not None:
-        found.append(_chat(vitals.chat, vitals.quiet))
+        found.append(_chat(vitals.chat, vitals))
     return [*found, _database(vitals), _leadership(vitals), _posts(vitals)]
 
 
@@ -36,12 +38,28 @@ def _link(name: str, seen: LinkSeen) -> Part:
     return Part(name, seen.up, words, {"since_seconds": seen.seconds})
 
 
-def _chat(seen: LinkSeen, quiet: float | None) -> Part:
+def _chat(seen: LinkSeen, vitals: Vitals) -> Part:
     part = _link("slack", seen)
-    if not seen.up or quiet is None:
-        return part
-    words = f"{part.words}; it last sent something {duration(quiet)} ago"
-    return Part("slack", True, words, {**part.numbers, "heard_seconds_ago": quiet})
+    words, numbers, ahead = [part.words], {**part.numbers}, vitals.clock_ahead
+    if ahead is not None:
+        numbers["clock_ahead_seconds"] = ahead
+        if abs(ahead) >= CLOCK_MOST:
+            words.append(f"our clock is {clock_words(ahead)} Slack's")
+    if seen.up and vitals.quiet is not None:
+        words.append(f"it last sent something {duration(vitals.quiet)} ago")
+        numbers["heard_seconds_ago"] = vitals.quiet
+    if vitals.strangers:
+        words.append(
+            "another program is connected with this app's tokens and gets a part of what people "
+            "ask: give each Baton an app of its own"
+        )
+        numbers["strange_connections"] = vitals.strangers
+    return Part("slack", seen.up and not vitals.strangers, "; ".join(words), numbers)
+
+
+def clock_words(ahead: float) -> str:
+    """`180 s ahead of` or `180 s behind`."""
+    return f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'}"
 
 
 def _database(vitals: Vitals) -> Part:

@@ -46,6 +46,14 @@ class Chat(Linked, Protocol):
     def calls(self) -> Mapping[tuple[str, str], int]:
         """How many calls we made, by method and outcome."""
 
+    @property
+    def strangers(self) -> int:
+        """How many connections with our tokens are no bot's of ours."""
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """Seconds by which our clock is ahead of its own; None if that is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class LinkSeen:
@@ -62,7 +70,8 @@ class Vitals:
 
     `answered` is how long the database took, and `depths` what it holds: None if it did not answer,
     for the reason in `database_reason`. `quiet` is how long ago the chat last sent something; what
-    waits are posts, of which only the bot that leads has any.
+    waits are posts, of which only the bot that leads has any. `strangers` are connections with our
+    tokens that no bot of ours holds; `clock_ahead` is by how much our clock is ahead of the chat's.
     """
 
     bus: LinkSeen
@@ -74,6 +83,8 @@ class Vitals:
     leading: bool
     waiting: int
     oldest_waiting: float
+    strangers: int = 0
+    clock_ahead: float | None = None
 
 
 class Watch:
@@ -115,6 +126,8 @@ class Watch:
                 (delivery.oldest_waiting() for delivery in self.bot.deliveries.values()),
                 default=0.0,
             ),
+            strangers=self.chat.strangers if self.chat else 0,
+            clock_ahead=self.chat.clock_ahead if self.chat else None,
         )
 
     async def _depths(self) -> tuple[Depths | None, str]:

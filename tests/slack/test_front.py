@@ -26,6 +26,7 @@ from bot.front import (
 from bot.jobs import Place
 from bot.slack.calls import Calls
 from bot.slack.front import SlackFront
+from bot.slack.refusals import explained
 from tests.support.slack_server import (
     Fails,
     Hang,
@@ -163,6 +164,36 @@ async def test_retry_after_may_be_a_fraction(slack: SlackServer, front: SlackFro
     with pytest.raises(Throttled) as raised:
         await front.edit(OPS, "1.0", job_post())
     assert raised.value.seconds == 1.5
+
+
+@pytest.mark.parametrize("named", ["0", "-3", "0.01"])
+async def test_a_wait_that_is_none_is_a_wait(named: str) -> None:
+    """Slack that says 0 would have us call it in a loop: at least a second, longer each time."""
+    waits = [explained("x", 429, {}, named, before).facts["seconds"] for before in range(8)]
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
+
+
+@pytest.mark.parametrize(
+    ("named", "seconds"),
+    [("7", 7), ("1.5", 1.5), ("nan", 5), ("inf", 3600), ("1e999", 3600), ("soon", 5), (None, 5)],
+)
+def test_a_wait_is_a_number_of_seconds(named: str | None, seconds: float) -> None:
+    """And none that never ends."""
+    assert explained("x", 429, {}, named).facts["seconds"] == seconds
+
+
+async def test_calls_count_how_often_they_were_refused(slack: SlackServer, calls: Calls) -> None:
+    """Those that were refused together count once; one that is taken ends the count."""
+    for wanted in (1, 1, 1):
+        slack.faults.add("auth.test", RateLimited(0))
+        with pytest.raises(Throttled) as raised:
+            await calls.change("auth.test")
+        assert raised.value.seconds in (wanted, 2 * wanted)
+    await calls.change("auth.test")
+    slack.faults.add("auth.test", RateLimited(0))
+    with pytest.raises(Throttled) as raised:
+        await calls.change("auth.test")
+    assert raised.value.seconds == 1
 
 
 async def test_slack_away(slack: SlackServer, front: SlackFront) -> None:

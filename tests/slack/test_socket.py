@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
+from functools import partial
 
+import pytest
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from baton.channel import Link
 from bot.front import Reply
-from bot.slack import SlackChat
+from bot.slack import SlackChat, Tokens, socket, strangers
 from bot.slack.calls import Calls
 from bot.slack.intake import Ack
 from bot.slack.socket import Socket
@@ -136,11 +139,11 @@ async def test_a_quiet_connection_is_replaced(slack: SlackServer, calls: Calls) 
     def changed(link: Link, reason: str) -> None:
         links.append(link)
 
-    socket = Socket(calls.session, ticket, take, changed, quiet=0.3)
-    socket.start()
+    kept = Socket(calls.session, ticket, take, changed, quiet=0.3)
+    kept.start()
     await until(lambda: slack.socket.opened >= 6)
     assert set(links) == {Link.UP}
-    await socket.drain(1)
+    await kept.drain(1)
     assert links[-1] is Link.DOWN
 
 
@@ -221,6 +224,88 @@ async def test_connections_that_never_last_do_not_hammer(
 
     await until(dropped)
     assert time.monotonic() - started > 2
+
+
+async def test_one_lane_is_soon_back(slack: SlackServer, chat: SlackChat) -> None:
+    """On a network that loses each connection at once, one of the two waits for seconds at the
+    most, however long that goes on: people are not left alone."""
+    lost: list[float] = []
+
+    def dropped() -> bool:
+        if slack.socket.connections:
+            lost.append(time.monotonic())
+            slack.socket.drop()
+        return len(lost) >= 12
+
+    await until(dropped)
+    assert max(later - before for before, later in itertools.pairwise(lost)) < 6
+
+
+async def test_a_planned_refresh_is_no_loss(slack: SlackServer, chat: SlackChat) -> None:
+    """However soon the next: a connection that is replaced as Slack asks is replaced at once."""
+    for number in range(1, 5):
+        begun = time.monotonic()
+        await asyncio.sleep(socket.AT_ONCE * 1.05)  # younger than that, it was not planned
+        await slack.socket.refresh(grace=2.0)
+        await until(partial(opened, slack, 2 * number + 2))
+        assert time.monotonic() - begun < socket.AT_ONCE + 3
+
+
+def opened(slack: SlackServer, number: int) -> bool:
+    """Whether the connection of that number is open."""
+    return number in numbers(slack)
+
+
+async def test_strangers_with_our_tokens_are_seen(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that is connected with them gets a part of what people ask; once it is gone, all
+    is well. A bot of the same ledger is none."""
+    monkeypatch.setattr(strangers, "LOOK_AGAIN", 0.3)
+    monkeypatch.setattr(strangers, "WATCH", 0.3)
+    assert chat.strangers == 0
+    other = new_chat(slack, desk)
+    await other.start()
+    await until(lambda: other.strangers == 2)
+    await chat.close()
+    await until(lambda: other.strangers == 0)
+    await other.close()
+
+
+async def test_bots_of_one_ledger_are_no_strangers(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each says that it is there, and knows how many others are."""
+    monkeypatch.setattr(strangers, "LOOK_AGAIN", 0.3)
+
+    async def others(strange: int) -> int:
+        return 1
+
+    tokens = Tokens(slack.bot_token, slack.app_token)
+    other = SlackChat(desk, tokens, api_url=slack.url, others=others)
+    await other.start()
+    await slack.connected(4)
+    await until(lambda: other.link is Link.UP)
+    await asyncio.sleep(0.5)
+    assert other.strangers == 0
+    await other.close()
+
+
+def test_what_is_only_closing_is_no_stranger() -> None:
+    """A count that is too high is looked at again before it is said; whatever is not known of our
+    own bots is never held against others."""
+    seen = strangers.Strangers()
+    assert seen.look_in(0.0) is None
+    assert not seen.saw(4, 2, 0.0)
+    assert (seen.count, seen.look_in(5.0)) == (0, strangers.LOOK_AGAIN - 5)
+    assert not seen.saw(4, 2, 5.0), "too soon to be sure"
+    assert not seen.saw(2, 2, 25.0)
+    assert (seen.count, seen.look_in(25.0)) == (0, None)
+    seen.saw(4, 2, 30.0)
+    assert seen.saw(4, 2, 30.0 + strangers.LOOK_AGAIN)
+    assert seen.count == 2
+    assert seen.saw(2, 2, 90.0)
+    assert seen.count == 0
 
 
 async def test_no_ticket_is_shown(slack: SlackServer, chat: SlackChat) -> None:

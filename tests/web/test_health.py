@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from baton.outcome import duration
 from bot.jobs import Place
 from bot.store import Depths, Store
 from bot.store.errors import DatabaseUnavailable
-from bot.web.health import LATE, parts
+from bot.web.health import LATE, Part, parts
 from bot.web.vitals import LinkSeen, Vitals
 from tests.bot.world import Agent, no_groups
 from tests.support.wait import until
@@ -42,10 +43,35 @@ class FakeChat:
         self.link_reason = ""
         self.link_since = 0.0
         self.heard: float | None = 1.0
+        self.strangers = 0
+        self.clock_ahead: float | None = 0.0
         self.calls: Mapping[tuple[str, str], int] = {
             ("chat.postMessage", "ok"): 5,
             ("chat.postMessage", "throttled"): 2,
         }
+
+
+def test_a_clock_that_is_off_is_named() -> None:
+    """With its number, and by how much; it keeps nobody from asking."""
+    ahead = slack_part(replace(WELL, clock_ahead=180.4))
+    assert ahead.well
+    assert "our clock is 180 s ahead of Slack's" in ahead.words
+    assert ahead.numbers["clock_ahead_seconds"] == 180.4
+    assert "180 s behind Slack's" in slack_part(replace(WELL, clock_ahead=-180.0)).words
+    assert "clock" not in slack_part(replace(WELL, clock_ahead=0.3)).words
+
+
+def test_strangers_with_our_tokens_are_not_well() -> None:
+    """A part of what people ask does not come here."""
+    part = slack_part(replace(WELL, strangers=2))
+    assert not part.well
+    assert "another program is connected with this app's tokens" in part.words
+    assert part.numbers["strange_connections"] == 2
+
+
+def slack_part(vitals: Vitals) -> Part:
+    """What is said of Slack."""
+    return next(part for part in parts(vitals) if part.name == "slack")
 
 
 class Time:

@@ -1,0 +1,52 @@
+"""How far our clock is from Slack's: measured in one place, by every answer of Slack's."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+MOST_ROUND_TRIP = 5.0
+"""Seconds; what took longer says too little of the moment at which Slack wrote it."""
+MOST_SHIFT = 86_400.0
+
+
+class SlackClock:
+    """Our clock as Slack's answers show it. All times are Unix seconds."""
+
+    def __init__(self) -> None:
+        self._least: float | None = None
+        self._most = 0.0
+        self._furthest = 0.0
+
+    @property
+    def ahead(self) -> float | None:
+        """Seconds by which our clock is ahead of Slack's, negative if it is behind; None before
+        the first answer. It is known to a second, or better."""
+        if self._least is None:
+            return None
+        if self._least <= 0 <= self._most:
+            return 0.0
+        return (self._least + self._most) / 2
+
+    def by_slack(self, moment: float) -> float:
+        """A `moment` of ours on Slack's clock, or earlier: our clock may have been set since, so
+        the furthest that it was seen ahead counts."""
+        return moment - min(max(self._furthest, 0.0), MOST_SHIFT)
+
+    def saw(self, date: str, sent: float, received: float) -> None:
+        """An answer with the header Date came, to what was sent then.
+
+        Slack's date is cut to the second, and was written between `sent` and `received`: so each
+        answer bounds the difference, and together they bound it better, until the clock is set.
+        """
+        if not 0 <= received - sent <= MOST_ROUND_TRIP:
+            return
+        try:
+            stamp = parsedate_to_datetime(date).timestamp()
+        except (ValueError, OverflowError, OSError):
+            return
+        least, most = sent - stamp - 1.0, received - stamp
+        if self._least is not None and least <= self._most and most >= self._least:
+            least, most = max(least, self._least), min(most, self._most)
+        else:
+            self._furthest = max(self._furthest, most)
+        self._least, self._most = least, most

@@ -1,0 +1,19 @@
+"""Which bots there are: each says so for a while."""
+
+from __future__ import annotations
+
+from bot.store import Store
+from bot.store.leases import STRANGERS
+
+
+async def test_who_is_there_is_counted(store: Store) -> None:
+    """Others of the family, not oneself; who says nothing any more is gone, and other leases are
+    none of it."""
+    assert await store.leases.take(STRANGERS, "2", 60.0)
+    assert await store.leases.present("slack", "one", 60.0) == 0
+    assert await store.leases.present("slack", "two", 60.0) == 1
+    assert await store.leases.present("slack", "one", 60.0) == 1
+    assert await store.leases.present("slack", "two", 0.0) == 1
+    assert await store.leases.present("slack", "one", 60.0) == 0
+    assert await store.leases.present("other", "one", 60.0) == 0
+    assert await store.leases.holder(STRANGERS) == "2"
