@@ -41,7 +41,6 @@ DOUBLE = 2.0
 """Seconds within which the same press by the same person is a double click."""
 FORM = 3600.0
 """Seconds for which a form that was taken is known."""
-MOST_CHANNELS = 5_000
 
 LATER = (
     "This takes longer than usual: whether it was taken is not known yet. You will be told here; "
@@ -73,7 +72,6 @@ class Asking:
         self._budget = budget
         self._pressed = Recent(DOUBLE)
         self._sent = Recent(FORM)
-        self._channels: dict[str, str] = {}
 
     async def command(self, heard: Heard) -> str:
         """What is answered to a slash command, as mrkdwn, within the budget; never raises."""
@@ -158,7 +156,6 @@ class Asking:
 
     async def _taken(self, heard: Heard) -> Reply:
         """What becomes of it: through the door, and to the desk."""
-        heard = self._with_channel(heard)
         try:
             member: Member | BatonError = await self._people.member(heard.user)
         except StandingUnknown as error:
@@ -176,15 +173,6 @@ class Asking:
             return Reply(verdict.text, ok=False)
         log.info("nothing was asked", key=heard.key, reason=verdict.why)
         return Reply()
-
-    def _with_channel(self, heard: Heard) -> Heard:
-        """`heard` with the name of its channel, which Slack tells of a slash command alone."""
-        place = heard.place
-        if place.name:
-            if len(self._channels) < MOST_CHANNELS:
-                self._channels[place.channel] = place.name
-            return heard
-        return replace(heard, place=replace(place, name=self._channels.get(place.channel, "")))
 
     async def _click(self, clicked: Clicked) -> Reply:
         """What the button asks of the desk."""

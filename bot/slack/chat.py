@@ -124,12 +124,13 @@ class SlackChat(Linked):
     async def drain(self, seconds: float) -> None:
         """Take nothing more, finish within `seconds` what was taken. `front` goes on working."""
         deadline = asyncio.get_running_loop().time() + seconds
+        if self._intake is not None:
+            self._intake.stop()
         if waiting := {task for task in (self._beginning, self._looking) if task is not None}:
             for task in waiting:
                 task.cancel()
             await asyncio.wait(waiting)
-        if self._intake is not None and self._socket is not None:
-            self._intake.stop()
+        if self._socket is not None:
             await self._socket.drain(min(seconds, ANSWERS_WITHIN))
         left = max(deadline - asyncio.get_running_loop().time(), 0)
         cancelled = await self._tasks.drain(left)

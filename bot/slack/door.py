@@ -101,7 +101,8 @@ def judge(
     if words is None:
         return Aside(person, heard.place, _hint(us))
     if begun is not None:
-        if words == begun.words:
+        kept = begun.words.removesuffix("…")  # what is very long is kept cut
+        if words == begun.words or (kept != begun.words and words.startswith(kept)):
             return Nothing("had before")
         return Aside(person, heard.place, _edited(begun))
     if len(words) > MOST_TYPED or len(heard.text) > _MOST_READ:

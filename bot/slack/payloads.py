@@ -18,8 +18,8 @@ from bot.slack.blocks import PREFIX
 FRONT = "slack"
 OWN_COMMAND = "/baton"
 MOST_ID = 255
-_PRIVATE = "privategroup"
-"""What Slack calls every private channel: as good as no name."""
+DIRECT = "directmessage"
+"""What Slack calls the channel of direct messages in a slash command."""
 
 Kind = Literal["command", "mention", "direct", "press", "form"]
 
@@ -74,7 +74,10 @@ def command(payload: Mapping[str, Any]) -> Heard | None:
     """A slash command: `/deploy shop prod` and `/baton deploy shop prod` are the same words."""
     name, typed = text_in(payload, "command"), text_in(payload, "text")
     place = Place(
-        FRONT, id_in(payload, "channel_id"), id_in(payload, "thread_ts"), _channel_name(payload)
+        FRONT,
+        id_in(payload, "channel_id"),
+        id_in(payload, "thread_ts"),
+        id_in(payload, "channel_name"),
     )
     user, trigger = id_in(payload, "user_id"), id_in(payload, "trigger_id")
     if not (name and user and trigger and place.channel):
@@ -123,7 +126,7 @@ def message(payload: Mapping[str, Any]) -> Heard | None:
         "mention" if mention else "direct",
         user,
         "",
-        Place(FRONT, place.channel, id_in(said, "thread_ts"), "" if mention else "direct message"),
+        Place(FRONT, place.channel, id_in(said, "thread_ts"), "" if mention else DIRECT),
         f"{FRONT}:{place.channel}/{stamp}",
         text_in(said, "text"),
         teams or _teams(id_in(payload, "team_id")),
@@ -147,7 +150,7 @@ def press(payload: Mapping[str, Any]) -> Heard | None:
         "press",
         user,
         name,
-        Place(FRONT, where, thread, _channel_name(channel, "name")),
+        Place(FRONT, where, thread, id_in(channel, "name")),
         f"{FRONT}:{trigger}",
         teams=teams,
         action=text_in(action, "action_id").removeprefix(PREFIX),
@@ -174,13 +177,6 @@ def _presser(payload: Mapping[str, Any]) -> tuple[str, str, frozenset[str]]:
 
 def _teams(*ids: str) -> frozenset[str]:
     return frozenset(ids) - {""}
-
-
-def _channel_name(payload: Mapping[str, Any], key: str = "channel_name") -> str:
-    name = id_in(payload, key)
-    if name == "directmessage":
-        return "direct message"
-    return "" if name == _PRIVATE else name
 
 
 def mapping_in(payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ def test_to_us_alone_no_name_is_needed(text: str, asked: str | None) -> None:
     assert heard is not None
     verdict = judge(heard, US, ANN)
     assert words(verdict) == asked
-    assert verdict.place.name == "direct message"  # type: ignore[union-attr]
+    assert verdict.place.name == "directmessage"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,10 @@ def test_a_message_is_one_act_whatever_it_comes_in() -> None:
     assert first.key == edited.key == "slack:C_OPS/1.0"
     assert words(judge(edited, US, ANN)) == "deploy shop prod", "it began nothing"
     assert isinstance(judge(first, US, ANN, begun("deploy shop staging")), Nothing)
+    long = mention(f"<@U_BATON> run {'x ' * 900}")
+    assert isinstance(judge(long, US, ANN, begun(f"run {'x ' * 400}…")), Nothing)
+    more = mention("<@U_BATON> deploy shop staging --host web-1")
+    assert isinstance(judge(more, US, ANN, begun("deploy shop staging")), Aside)
     told = judge(edited, US, ANN, begun("deploy shop staging"))
     assert isinstance(told, Aside)
     assert "“deploy shop staging” (job 7k2mab)" in told.text
@@ -209,7 +214,7 @@ def test_a_slash_command_and_its_words() -> None:
     }
     heard = payloads.command(payload)
     assert heard is not None
-    assert heard.place == OPS, "Slack's word for every private channel says nothing"
+    assert heard.place == replace(OPS, name="privategroup"), "what Slack calls private is private"
     assert words(judge(heard, US, ANN)) == "alerts silence host=a for 2h"
     typed = {**payload, "text": "silence host=a for\u00a02h because\u00a0it’s\u200d hot"}
     heard = payloads.command(typed)

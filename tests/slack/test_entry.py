@@ -115,7 +115,7 @@ async def test_the_bot_answers_in_direct_messages(
     place = desk.asks[0].place
     assert (place.channel, place.name, desk.asks[0].asker.name) == (
         "D_ANN",
-        "direct message",
+        "directmessage",
         "ann",
     )
     await slack.socket.deliveries[-1].done
@@ -140,13 +140,12 @@ async def test_a_double_click_is_one_press(
     await until(lambda: len(ann.ephemerals) == len(ben.ephemerals) == 1)
 
 
-async def test_mentions_know_the_names_that_commands_told(
+async def test_a_mention_has_the_name_of_its_author(
     slack: SlackServer, chat: SlackChat, desk: FakeDesk
 ) -> None:
-    """The audit shows one person, and one channel, under one name."""
+    """As a slash command has: posts, refusals and the audit show one person under one name."""
     ann = slack.person("U_ANN")
     await ann.slash("/ping prod", channel="C_OPS")
     await ann.says("@baton ping prod", channel="C_OPS")
     await until(lambda: len(desk.asks) == 2)
     assert desk.asks[0].asker == desk.asks[1].asker
-    assert desk.asks[0].place == desk.asks[1].place
