@@ -137,6 +137,11 @@ def asked_by(command: Command, environments: Collection[str] = ()) -> tuple[Aske
     return tuple(Asked(command.name, each, target.app, command.changes) for each in sorted(where))
 
 
+def is_user(who: str) -> bool:
+    """Whether it is written as Slack writes the ids of people."""
+    return _USER.fullmatch(who) is not None
+
+
 def is_private(place: Place) -> bool:
     """Whether only some may look into the channel, or nobody told its name."""
     return place.name in PRIVATE or place.name.startswith(_GROUP_TALK)
@@ -213,7 +218,7 @@ class Policy:
     def with_every_group(self) -> frozenset[str]:
         """What rules name that may be a group: who is in all of them may the most."""
         named = {who for rule in self.rules for who in rule.who}
-        return frozenset(who for who in named - {EVERYBODY} if not _USER.fullmatch(who))
+        return frozenset(who for who in named - {EVERYBODY} if not is_user(who))
 
     def protects(self, environment: str) -> bool:
         """Whether looking at it needs a rule too."""

@@ -19,6 +19,7 @@ from bot.alerting.command import ALERTS
 from bot.bot import Bot
 from bot.jobs import Place
 from bot.rate import Pace
+from bot.rules_log import RulesLog
 from bot.scheduling import HOUSE
 from bot.settings import BotSettings
 from bot.slack import SlackChat, Tokens
@@ -89,6 +90,9 @@ async def serve(settings: BotSettings) -> None:
             _answer(web, bot, chat, settings.web.senders)
             stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN)
+        rules = RulesLog(settings.policy, bot.roster, commands, chat.people.groups)
+        saying = asyncio.create_task(rules.run(), name="rules log")
+        stack.callback(saying.cancel)
         await watched(bot, stopped.wait())
 
 

@@ -61,12 +61,16 @@ async def agent(amqp_url: str, tmp_path: Path) -> AsyncIterator[Service]:
 async def test_all_is_well(amqp_url: str, agent: Service, tmp_path: Path) -> None:
     """With everything in place each check is `ok`, the last line says so, and the code is 0."""
     ledger = f"sqlite:///{tmp_path / 'baton.db'}"
+    file = tmp_path / "baton.toml"
+    file.write_text('[environments.prod]\nopen = true\n[[allow]]\nwho = ["@oncall"]\n')
     await (await Store.open(ledger)).close()
     channel = await connect(amqp_url)
     await channel.wait_up()
     await channel.declare(BOT_QUEUE, [(OUTPUT, "update.#")])
     async with SlackServer() as slack:
+        slack.add_group("S_ONCALL", "oncall", ["U_ANN"])
         code, text = await told(
+            file,
             BATON_BUS_URL=amqp_url,
             BATON_DATABASE_URL=ledger,
             SLACK_BOT_TOKEN=slack.bot_token,
@@ -307,3 +311,34 @@ def test_probes_that_agents_do() -> None:
     assert all("runs no probes  Fix: bring it up to date." in line for line in found(None))
     assert "no agent called web-2 was heard. Did you mean web-1?" in found(("disk",), "web-2")[0]
     assert probes([], {}) == []
+
+
+async def test_rules_that_fit_nothing_are_warnings(
+    amqp_url: str, agent: Service, tmp_path: Path
+) -> None:
+    """A lock on an environment that nobody is in, a command, a group: each is a line of its own,
+    and not all is well; an environment that is open is named."""
+    file = tmp_path / "baton.toml"
+    file.write_text(
+        "[environments.production]\nprotected = true\n"
+        '[[allow]]\nwho = ["@nobody"]\ncommands = ["deplyo"]\nenvironments = ["production"]\n'
+    )
+    async with SlackServer() as slack:
+        environ = {
+            "BATON_BUS_URL": amqp_url,
+            "BATON_DATABASE_URL": f"sqlite:///{tmp_path / 'baton.db'}",
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_API_URL": slack.url,
+        }
+        code, text = await told(file, **environ)
+        assert code == 0, text
+        for line in (
+            "warn  rules      [environments.production]: no server is in it (there are: prod).",
+            "warn  rules      [[allow]] rule 1: unknown command deplyo. Did you mean deploy?",
+            "warn  rules      [[allow]] rule 1: no server is in environment production",
+            "warn  rules      [[allow]] rule 1: user group @nobody is not found in Slack.",
+            "warn  rules      prod is closed: no rule names it",
+        ):
+            assert line in text, text
+        assert text.splitlines()[-1].startswith("5 warnings: ")

@@ -22,7 +22,7 @@ async def examine(
     file: Path | None, environ: Mapping[str, str], tell: Callable[[str], object]
 ) -> int:
     """Tell each finding as it comes; 1 if anything is to be mended, else 0."""
-    failed = 0
+    failed = warned = 0
     try:
         if is_agents(file, environ):
             from bot.doctor.agent import examine_agent as checks
@@ -30,12 +30,20 @@ async def examine(
             from bot.doctor.bot import examine_bot as checks
         async for finding in checks(file, environ):
             failed += finding.mark is Mark.FAIL
+            warned += finding.mark is Mark.WARN
             tell(str(finding))
     except BatonError as error:
         failed += 1
         tell(str(fail("bus", error)))
-    tell("All is well." if not failed else f"{failed} to mend.")
+    tell(_last(failed, warned))
     return 1 if failed else 0
+
+
+def _last(failed: int, warned: int) -> str:
+    warnings = f"{warned} warning{'s' * (warned > 1)}"
+    if failed:
+        return f"{failed} to mend, {warnings}." if warned else f"{failed} to mend."
+    return f"{warnings}: look at each line that begins with warn." if warned else "All is well."
 
 
 def is_agents(file: Path | None, environ: Mapping[str, str]) -> bool:

@@ -9,9 +9,11 @@ from alerts import AlertSettings, load_alerts
 from baton.errors import BatonError
 from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, MONITOR_QUEUE, PROBED_QUEUE
 from baton.extensions import installed
+from baton.messages import Facts
 from bot.doctor.bus import agents, bus, queues
 from bot.doctor.database import database
 from bot.doctor.finding import Finding, Mark, fail, ok
+from bot.doctor.rules import rules
 from bot.doctor.slack import slack, strangers
 from bot.settings import load_bot
 
@@ -55,7 +57,12 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
                 expected += [MONITOR_QUEUE, PROBED_QUEUE]
             for finding in await queues(channel, [(queue, "the bot") for queue in expected]):
                 yield finding
-            for finding in await agents(channel, named=alerts.probe if alerts else ()):
+            facts: dict[str, Facts] = {}
+            probes = alerts.probe if alerts else ()
+            for finding in await agents(channel, named=probes, facts=facts):
+                yield finding
+            asked = settings.slack if settings.slack.bot_token else None
+            for finding in await rules(settings.policy, commands, facts.values(), asked):
                 yield finding
 
 

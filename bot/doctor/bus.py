@@ -68,11 +68,13 @@ async def agents(
     this: str = "",
     heard_within: float = HEARD_WITHIN,
     named: Sequence[ProbeTable] = (),
+    facts: dict[str, Facts] | None = None,
 ) -> list[Finding]:
     """Who sends heartbeats, whether their clocks agree with ours, and whether they can do the
-    probes that are `named`. `this` is a server that must be among them."""
+    probes that are `named`. `this` is a server that must be among them; `facts` is filled with what
+    each says, by its name."""
     heard: dict[str, float] = {}
-    facts: dict[str, Facts] = {}
+    facts = {} if facts is None else facts
     some = asyncio.Event()
 
     async def take(delivery: Delivery) -> None:

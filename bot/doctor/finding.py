@@ -10,10 +10,11 @@ from baton.errors import BatonError
 
 
 class Mark(StrEnum):
-    """`NOTE` is worth knowing, `FAIL` is to be mended."""
+    """`NOTE` is worth knowing, `WARN` is most likely not what was meant, `FAIL` is to be mended."""
 
     OK = "ok"
     NOTE = "note"
+    WARN = "warn"
     FAIL = "FAIL"
 
 
@@ -39,6 +40,11 @@ def ok(what: str, text: str) -> Finding:
 def note(what: str, text: str, fix: str = "") -> Finding:
     """It works, and yet should be known."""
     return Finding(Mark.NOTE, what, text, fix)
+
+
+def warn(what: str, text: str, fix: str = "") -> Finding:
+    """It works, and most likely not as it was meant."""
+    return Finding(Mark.WARN, what, text, fix)
 
 
 def fail(what: str, error: BatonError | str, fix: str = "") -> Finding:

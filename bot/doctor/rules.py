@@ -1,0 +1,54 @@
+"""Checks of who may do what: the rules of baton.toml, compared with what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from baton.errors import BatonError
+from baton.extensions import Commands
+from baton.messages import Facts
+from bot.alerting.command import ALERTS
+from bot.doctor.finding import Finding, note, ok, warn
+from bot.policy import Policy
+from bot.policy_review import Scene, by_environment, review
+from bot.scheduling import HOUSE
+from bot.settings import SlackTable
+from bot.slack.calls import Calls
+from bot.slack.people import People
+
+
+async def rules(
+    policy: Policy, commands: Commands, facts: Iterable[Facts], slack: SlackTable | None
+) -> list[Finding]:
+    """What is to be said about `policy`, given the servers that were heard. User groups are looked
+    up if there is a `slack` to ask."""
+    scene = Scene(
+        [*commands, *(one.command.name for one in (*HOUSE, ALERTS))], by_environment(facts)
+    )
+    found: list[Finding] = []
+    if slack is not None and policy.with_every_group():
+        groups, problem = await _groups(slack)
+        scene = Scene(scene.commands, scene.environments, groups)
+        if problem:
+            found.append(warn("rules", f"user groups could not be looked up: {problem}"))
+    found += [
+        (warn if remark.wrong else note)("rules", remark.text, remark.fix)
+        for remark in review(policy, scene)
+    ]
+    if not scene.environments:
+        found.append(
+            note("rules", "no server was heard, so environments and apps were not compared")
+        )
+    return found or [ok("rules", f"{len(policy.rules)}, for {', '.join(scene.environments)}")]
+
+
+async def _groups(slack: SlackTable) -> tuple[frozenset[str] | None, str]:
+    calls = Calls(slack.bot_token.get_secret_value(), slack.api_url)
+    people = People(calls)
+    try:
+        return await people.groups(), ""
+    except BatonError as error:
+        return None, str(error)
+    finally:
+        await people.close()
+        await calls.close()

@@ -1,0 +1,64 @@
+"""Says in the log what is to be said about the rules, once servers were heard: each thing once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+
+import structlog
+
+from baton.errors import BatonError
+from baton.messages import Facts
+from bot.policy import Policy
+from bot.policy_review import Scene, by_environment, review
+from bot.roster import Roster
+
+log = structlog.get_logger(__name__)
+
+SETTLE = 20.0
+"""Seconds after the start in which every agent that runs has been heard."""
+AGAIN = 600.0
+"""Seconds between two looks at what has come meanwhile."""
+
+
+class RulesLog:
+    """Compares `policy` with the servers of `roster`, the `commands` there are, and the user
+    `groups` that the chat knows (raises BatonError if it does not tell)."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        roster: Roster,
+        commands: Collection[str],
+        groups: Callable[[], Awaitable[frozenset[str]]],
+    ) -> None:
+        self._policy = policy
+        self._roster = roster
+        self._commands = commands
+        self._groups = groups
+        self._said: set[str] = set()
+
+    async def run(self) -> None:
+        """Look now and then, until cancelled."""
+        wait = SETTLE
+        while True:
+            await asyncio.sleep(wait)
+            if self._roster.servers():
+                await self.look()
+                wait = AGAIN
+
+    async def look(self) -> None:
+        """Say what was not said before."""
+        facts: list[Facts] = [seen.facts for seen in self._roster.servers()]
+        groups = None
+        if self._policy.with_every_group():
+            try:
+                groups = await self._groups()
+            except BatonError as error:
+                log.warning("user groups of rules not checked", reason=str(error))
+        for remark in review(self._policy, Scene(self._commands, by_environment(facts), groups)):
+            if remark.text in self._said:
+                continue
+            self._said.add(remark.text)
+            say = log.warning if remark.wrong else log.info
+            say("rules of baton.toml", found=remark.text, fix=remark.fix)
