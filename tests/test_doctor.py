@@ -90,6 +90,7 @@ async def test_all_is_well(amqp_url: str, agent: Service, tmp_path: Path) -> Non
 
 async def test_everything_is_wrong(tmp_path: Path) -> None:
     """Each thing that is missing is a FAIL of its own with its fix, and the code is 1."""
+    (tmp_path / "no").touch()
     ledger = tmp_path / "no" / "baton.db"
     code, text = await told(
         BATON_BUS_URL="amqp://u:secret@127.0.0.1:1/", BATON_DATABASE_URL=f"sqlite:///{ledger}"
@@ -102,7 +103,7 @@ async def test_everything_is_wrong(tmp_path: Path) -> None:
     assert "is no folder  Fix: make it" in line_of(text, "database")
     assert text.endswith("4 to mend.")
     assert "secret" not in text
-    assert not ledger.parent.exists()
+    assert ledger.parent.is_file()
 
 
 async def test_others_with_our_tokens(tmp_path: Path) -> None:
@@ -156,8 +157,10 @@ async def test_database(tmp_path: Path) -> None:
     file.touch()
     assert "is empty" in (await database(f"sqlite:///{file}")).text
     assert (await database("mysql://x/y")).mark is Mark.FAIL
-    nowhere = await database(f"sqlite:///{tmp_path}/nosuch/baton.db")
-    assert (nowhere.mark, "nosuch is no folder" in nowhere.text) == (Mark.FAIL, True)
+    below = await database(f"sqlite:///{tmp_path}/new/folder/baton.db")
+    assert (below.mark, (tmp_path / "new").exists()) == (Mark.NOTE, False)
+    nowhere = await database(f"sqlite:///{file}/nosuch/baton.db")
+    assert (nowhere.mark, "baton.db is no folder" in nowhere.text) == (Mark.FAIL, True)
 
 
 async def test_agents_file(amqp_url: str, agent: Service, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from baton.errors import BatonError
 from bot.doctor.finding import Finding, fail, note, ok
 from bot.store.database import open_database, shown
-from bot.store.migrate import current, known_revisions
+from bot.store.migrate import Foreign, current, known_revisions
 
 
 async def database(url: str) -> Finding:
@@ -25,6 +25,8 @@ async def database(url: str) -> Finding:
             return unmade
     try:
         found = await opened.read(current)
+    except Foreign as error:
+        return fail("database", f"{name}: {error}", "name another one in [database] url.")
     except BatonError as error:
         return fail("database", error, "start it, or mend [database] url (BATON_DATABASE_URL).")
     finally:
@@ -47,6 +49,8 @@ def _unmade(file: Path, name: str) -> Finding | None:
     if file.exists():
         return None
     folder = file.absolute().parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent  # the bot makes those below it
     if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
         return note("database", f"{name} is not there yet: the bot makes it when it starts")
     reason = f"nothing can be written in {folder}" if folder.is_dir() else f"{folder} is no folder"

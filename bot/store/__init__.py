@@ -8,6 +8,7 @@ Store.leases     which bot does it               Store.readings   who has read a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Self
@@ -17,8 +18,14 @@ from sqlalchemy import Connection, literal, select
 from baton.messages import now
 from bot.store.alerts import Alerts
 from bot.store.audit import Audit
-from bot.store.database import Database, open_database
-from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, StoreError, UnusableUrl
+from bot.store.database import Database, make_folder, open_database
+from bot.store.errors import (
+    DatabaseTooNew,
+    DatabaseUnavailable,
+    NotOurs,
+    StoreError,
+    UnusableUrl,
+)
 from bot.store.leases import Leases
 from bot.store.ledger import Ledger
 from bot.store.migrate import bring_up
@@ -34,6 +41,7 @@ __all__ = [
     "DatabaseUnavailable",
     "Depths",
     "Found",
+    "NotOurs",
     "OutputLine",
     "PostRow",
     "Status",
@@ -61,9 +69,12 @@ class Store:
     async def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:
         """The store at `url` (`sqlite:///FILE` or `postgresql://...`), brought up to this version.
 
-        Raises UnusableUrl, DatabaseUnavailable or DatabaseTooNew; then nothing is left open.
+        The folder of a new file is made. Raises UnusableUrl, DatabaseUnavailable, DatabaseTooNew or
+        NotOurs; then nothing is left open.
         """
         database = open_database(url)
+        if database.url.get_backend_name() == "sqlite":
+            await asyncio.to_thread(make_folder, database.url)
         try:
             await bring_up(database)
         except BaseException:

@@ -7,6 +7,7 @@ It must bear being run again: PostgreSQL may ask for that when two of them meet.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, make_url
@@ -23,6 +24,8 @@ Work = Callable[[Connection], T]
 PATIENCE = 2.0
 """Seconds to wait for a lock or a connection: a person who asks is answered within 3."""
 
+NOT_A_DATABASE = ("file is not a database", "database disk image is malformed")
+"""What SQLite says of a file that is none, or is damaged."""
 _NO_PRIVILEGE = "42501"
 
 
@@ -63,6 +66,16 @@ def open_database(url: str) -> Database:
             return Postgres(parsed.set(drivername="postgresql+asyncpg"))
         case other:
             raise UnusableUrl(url=shown(parsed), reason=f"{other} is not supported")
+
+
+def make_folder(url: URL) -> None:
+    """Make the folder of the file that `url` names, for us alone. Raises UnusableUrl."""
+    folder = Path(url.database or "").absolute().parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"its folder {folder} cannot be made ({error.strerror})"
+        raise UnusableUrl(url=shown(url), reason=reason) from None
 
 
 def shown(url: URL) -> str:

@@ -20,6 +20,13 @@ class DatabaseTooNew(StoreError):
     permanent = True
 
 
+class NotOurs(StoreError):
+    """{url} is no database of Baton: {reason}. Nothing was changed in it. Name another one in
+    [database] url, or move it away."""
+
+    permanent = True
+
+
 class UnusableUrl(StoreError):
     """The database URL {url} cannot be used: {reason}. Write sqlite:///FOLDER/FILE or
     postgresql://USER:PASSWORD@HOST/DATABASE."""

@@ -9,8 +9,9 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection, inspect, text
 
-from bot.store.database import Database, shown
-from bot.store.errors import DatabaseTooNew
+from bot.store.database import NOT_A_DATABASE, Database, shown
+from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, NotOurs
+from bot.store.tables import metadata
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +30,18 @@ def known_revisions() -> list[str]:
 async def bring_up(database: Database) -> None:
     """Make the tables of `database` those of this version.
 
-    Raises DatabaseTooNew, having changed nothing, if a newer version made them.
+    Raises DatabaseTooNew, having changed nothing, if a newer version made them, and NotOurs if they
+    are those of another program.
     """
     revisions = known_revisions()
-    found = await database.read(current)
+    try:
+        found = await database.read(current)
+    except DatabaseUnavailable as error:
+        if error.facts["reason"] in NOT_A_DATABASE:
+            raise NotOurs(url=shown(database.url), reason=error.facts["reason"]) from error
+        raise
+    except Foreign as error:
+        raise NotOurs(url=shown(database.url), reason=str(error)) from None
     if found == revisions[-1]:
         return
     if found is None or found in revisions:
@@ -41,11 +50,24 @@ async def bring_up(database: Database) -> None:
         raise DatabaseTooNew(url=shown(database.url), found=found, known=revisions[-1])
 
 
+class Foreign(Exception):
+    """The tables are those of another program."""
+
+
 def current(connection: Connection) -> str | None:
-    """The number of the last step that was done; None on an empty database."""
-    if not inspect(connection).has_table("alembic_version"):
+    """The number of the last step that was done; None on an empty database. Raises Foreign."""
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" not in tables:
+        # a file is ours or theirs; in a server's database others may have tables beside ours
+        alone = connection.dialect.name == "sqlite"
+        theirs = sorted(tables if alone else {*tables} & {*metadata.tables})
+        if theirs:
+            raise Foreign(f"it holds tables of another program ({', '.join(theirs[:5])})")
         return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found is not None and not (found.isdecimal() and len(found) == len(known_revisions()[0])):
+        raise Foreign("it holds tables of another program, which Alembic keeps")
+    return found
 
 
 def _upgrade(connection: Connection) -> str | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 import sys
 import time
 from asyncio.subprocess import PIPE, create_subprocess_exec
@@ -20,7 +22,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, insert, make_url, text
 
 from baton.messages import State
-from bot.store import DatabaseTooNew, DatabaseUnavailable, Store, UnusableUrl, sqlite
+from bot.store import DatabaseTooNew, DatabaseUnavailable, NotOurs, Store, UnusableUrl, sqlite
 from bot.store.database import PATIENCE, open_database
 from bot.store.migrate import FOLDER, bring_up, known_revisions
 from bot.store.tables import metadata, output
@@ -159,15 +161,51 @@ async def test_a_url_that_will_not_do_is_explained(url: str, reason: str) -> Non
 
 
 async def test_a_database_that_is_not_there_says_so_without_the_password() -> None:
-    """Nobody listening, or no such folder: DatabaseUnavailable, soon, and no secret in its text."""
-    for url in (
-        "postgresql://baton:hunter2@127.0.0.1:9/baton",
-        "sqlite:////nowhere/at/all/baton.db",
-    ):
-        with pytest.raises(DatabaseUnavailable) as caught:
-            await Store.open(url)
-        assert "hunter2" not in str(caught.value)
-        assert ("127.0.0.1:9" in str(caught.value)) == url.startswith("postgresql")
+    """Nobody listening: DatabaseUnavailable, soon, and no secret in its text."""
+    with pytest.raises(DatabaseUnavailable) as caught:
+        await Store.open("postgresql://baton:hunter2@127.0.0.1:9/baton")
+    assert "hunter2" not in str(caught.value)
+    assert "127.0.0.1:9" in str(caught.value)
+
+
+async def test_the_folder_of_a_new_file_is_made_for_us_alone(tmp_path: Path) -> None:
+    """As the agent makes that of its journal; where none can be made, that is for good."""
+    store = await Store.open(f"sqlite:///{tmp_path}/var/lib/baton.db")
+    await store.close()
+    assert (tmp_path / "var/lib").stat().st_mode & 0o077 == 0
+    (tmp_path / "file").touch()
+    with pytest.raises(UnusableUrl, match="cannot be made"):
+        await Store.open(f"sqlite:///{tmp_path}/file/baton.db")
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("CREATE TABLE customers (id)", "tables of another program"),
+        ("CREATE TABLE alembic_version (version_num)", "which Alembic keeps"),
+    ],
+)
+async def test_a_file_of_another_program_stays_as_it_is(
+    tmp_path: Path, statement: str, reason: str
+) -> None:
+    """Our tables are not made beside theirs."""
+    file = tmp_path / "theirs.db"
+    with contextlib.closing(sqlite3.connect(file)) as theirs:
+        theirs.execute(statement)
+        if "alembic" in statement:
+            theirs.execute("INSERT INTO alembic_version VALUES ('1975ea83b712')")
+        theirs.commit()
+        before = theirs.execute("SELECT name FROM sqlite_master").fetchall()
+        with pytest.raises(NotOurs, match=reason):
+            await Store.open(f"sqlite:///{file}")
+        assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == before
+
+
+async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    """That is not \"for the moment\"."""
+    (tmp_path / "notes.txt").write_text("not a database, whatever its name says " * 99)
+    with pytest.raises(NotOurs, match="file is not a database"):
+        await Store.open(f"sqlite:///{tmp_path}/notes.txt")
 
 
 async def test_sqlite_locked_by_another_process(tmp_path: Path) -> None:
@@ -214,14 +252,14 @@ async def test_sqlite_on_a_full_disk(tmp_path: Path) -> None:
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
         await database.write(lambda connection: limit(connection, 1))
-        long = update(new, "web-1", 1, State.RUNNING, text="x" * 2_000_000)
+        long = [update(new, "web-1", n, State.RUNNING, text="x" * 50_000) for n in range(1, 41)]
         with pytest.raises(DatabaseUnavailable, match="its disk is full"):
-            await store.ledger.hear([long, update(new, "web-1", 2, State.SUCCEEDED)], later(2))
+            await store.ledger.hear([*long, update(new, "web-1", 41, State.SUCCEEDED)], later(2))
         assert await states(store, new) == {"web-1": State.SENT}
         assert await store.ledger.output(new.job.id) == []
 
         await database.write(lambda connection: limit(connection, 1_000_000))
-        await store.ledger.hear([long], later(3))
+        await store.ledger.hear(long, later(3))
         assert await states(store, new) == {"web-1": State.RUNNING}
     finally:
         await store.close()
