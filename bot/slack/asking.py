@@ -19,12 +19,12 @@ from baton.outcome import Answer
 from bot.front import Form, Reply
 from bot.schedules.board import ASK
 from bot.slack.desk import Desk, Groups
-from bot.slack.door import Aside, Member, by_an_app, judge
+from bot.slack.door import Aside, Member, Verdict, by_an_app, judge
 from bot.slack.identity import Identity
 from bot.slack.names import as_typed
 from bot.slack.payloads import Asked, Clicked, Heard
 from bot.slack.people import People, StandingUnknown
-from bot.slack.recent import Recent
+from bot.slack.recent import Recent, Turns
 from bot.slack.tasks import Tasks
 from bot.slack.telling import Telling
 from bot.slack.text import is_long, reply_text
@@ -72,6 +72,7 @@ class Asking:
         self._budget = budget
         self._pressed = Recent(DOUBLE)
         self._sent = Recent(FORM)
+        self._messages = Turns()
 
     async def command(self, heard: Heard) -> str:
         """What is answered to a slash command, as mrkdwn, within the budget; never raises."""
@@ -160,10 +161,14 @@ class Asking:
             member: Member | BatonError = await self._people.member(heard.user)
         except StandingUnknown as error:
             member = error
-        begun = None
         if heard.kind in ("mention", "direct"):
-            begun = await self._desk.begun(heard.key)
-        verdict = judge(heard, self._us, member, begun)
+            # an edit of it may be here while it is still at work
+            async with self._messages.turn(heard.key):
+                begun = await self._desk.begun(heard.key)
+                return await self._done(heard, judge(heard, self._us, member, begun))
+        return await self._done(heard, judge(heard, self._us, member))
+
+    async def _done(self, heard: Heard, verdict: Verdict) -> Reply:
         if isinstance(verdict, Asked):
             return await self._route(verdict)
         if isinstance(verdict, Clicked):
@@ -172,6 +177,8 @@ class Asking:
             log.info("nothing was asked", key=heard.key, reason=verdict.text)
             return Reply(verdict.text, ok=False)
         log.info("nothing was asked", key=heard.key, reason=verdict.why)
+        if heard.kind == "command":
+            return Reply("Nothing was done: apps cannot ask.", ok=False)
         return Reply()
 
     async def _click(self, clicked: Clicked) -> Reply:

@@ -20,6 +20,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.slack.app import private
+from bot.slack.payloads import id_in, mapping_in
 
 log = structlog.get_logger(__name__)
 
@@ -131,8 +132,14 @@ class Intake:
 
 
 def _id(request: SocketModeRequest) -> str:
-    """What names a delivery over all its repetitions."""
+    """What names a delivery over all its repetitions: of a message its own name, and that of its
+    edit, since Slack may tell of one under several ids of events."""
     payload = request.payload
+    event = mapping_in(payload, "event")
+    said = mapping_in(event, "message") or event
+    if event.get("type") in ("app_mention", "message") and (stamp := id_in(said, "ts")):
+        edited = id_in(mapping_in(said, "edited"), "ts")
+        return f"{event['type']} {id_in(event, 'channel')} {stamp} {edited}"
     return str(payload.get("event_id") or payload.get("trigger_id") or request.envelope_id)
 
 

@@ -1,10 +1,13 @@
-"""What was done a moment ago: a double click is one press."""
+"""What was done a moment ago, and what is at work: a double click is one press, and an edit waits
+for the message that it is of."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 MOST = 5_000
 
@@ -30,3 +33,23 @@ class Recent:
     def forget(self, key: str) -> None:
         """As if `key` had not been here."""
         self._until.pop(key, None)
+
+
+class Turns:
+    """One at a time for each key."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self, key: str) -> AsyncIterator[None]:
+        """Wait until nobody else has the turn of `key`, and have it."""
+        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(key)
+            if users > 1:
+                self._locks[key] = lock, users - 1

@@ -35,6 +35,32 @@ async def test_an_edited_mention_is_not_done_again(
     assert desk.asks[0].key == f"slack:C_OPS/{said.ts}"
 
 
+async def test_an_edit_waits_for_its_message(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """While the message is still at work nobody knows whether it begins something."""
+    desk.gate.clear()
+    ann = slack.person("U_ANN")
+    said = await ann.says("@baton deploy shop staging", channel="C_OPS")
+    await until(lambda: len(desk.asks) == 1)
+    await ann.edits(said, "@baton deploy shop prod")
+    await until(lambda: len(slack.socket.deliveries) == 2)
+    desk.gate.set()
+    await until(lambda: "has already started" in str(ann.ephemerals))
+    assert [ask.text for ask in desk.asks] == ["deploy shop staging"]
+
+
+async def test_a_message_is_taken_once_under_whatever_event(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """Slack tells of it under two ids of events at the same moment: both are acknowledged."""
+    event = {"type": "app_mention", "user": "U_ANN", "channel": "C_OPS", "ts": "1.0"}
+    slack.person("U_ANN")
+    sent = [await slack.event({**event, "text": "<@U_BATON> ping prod"}) for _ in range(3)]
+    assert [await each.done for each in sent] == [True] * 3
+    assert [ask.text for ask in desk.asks] == ["ping prod"]
+
+
 async def test_an_edit_of_what_began_nothing_may_begin(
     slack: SlackServer, chat: SlackChat, desk: FakeDesk
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.policy import EnvironmentTable, Policy, Rule
+from bot.policy import EnvironmentTable, Policy, Rule, is_private
 from bot.slack import SlackChat, Tokens
 from bot.slack.people import PATIENCE
 from bot.store import Store
@@ -64,6 +64,18 @@ async def test_one_message_is_one_job(slack: SlackServer, team: Counter) -> None
         assert await slack.socket.deliveries[-1].done
     await told(ann, "has already started “ship shop staging” (job ")
     assert await jobs(team) == ["ship shop staging"]
+
+
+async def test_a_job_asked_in_direct_messages_is_shown_there(
+    slack: SlackServer, team: Counter
+) -> None:
+    """And is as private as they are."""
+    ann = slack.person("U_ANN")
+    await ann.writes("ship shop staging.")
+    await until(lambda: team.woken)
+    job = (await team.store.ledger.recent(1))[0]
+    assert (job.title, job.place.channel) == ("ship shop staging", "D_ANN")
+    assert is_private(job.place)
 
 
 async def test_a_cancel_is_kept_under_its_message(slack: SlackServer, team: Counter) -> None:
