@@ -6,11 +6,14 @@ holds both to it. `connect` chooses by the URL.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from baton import bus_urls
+from baton.errors import BusRefused, SettingsError
 from baton.exchanges import Queue
 from baton.messages import CONTENT_TYPE
 
@@ -85,6 +88,20 @@ class Channel(Protocol):
         """Why `link` is not up, for people to read; empty while it is."""
 
     @property
+    def link_fix(self) -> str:
+        """What mends it while `link` is not up, for people to read; empty if that is not known."""
+
+    @property
+    def refusal(self) -> BusRefused | None:
+        """Why the bus keeps the link down for good, such as a right that is missing; None while it
+        is up, or down for what may pass. It is tried again all the same."""
+
+    @property
+    def lacking(self) -> Mapping[str, BusRefused]:
+        """The optional queues that the bus refuses us, by name. What they are for is not done; they
+        are tried again now and then."""
+
+    @property
     def link_since(self) -> float:
         """Since when `link` has been so, on the monotonic clock, in seconds."""
 
@@ -96,14 +113,20 @@ class Channel(Protocol):
     async def wait_up(self) -> None:
         """Return once the link is up."""
 
+    async def refused(self, patience: float) -> BusRefused:
+        """Return `refusal` once there is one: at once if the link was never up, else when that has
+        stood for `patience` seconds."""
+
     def on_link(self, listener: Callable[[Link], None]) -> None:
         """Call `listener` at each change of `link`."""
 
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()) -> None:
         """Make sure that `queue` exists and is bound to each (exchange, key).
 
-        That is done again after each reconnect; with the link down it is done then. Raises
-        QueueMismatch if the queue exists with other settings.
+        That is done again after each reconnect, and proven now and then: what somebody deletes is
+        put back. With the link down it is done once it is up. Raises BusRefused if it is refused
+        for good, QueueMismatch if the queue exists with other settings; if the queue is optional
+        it is told by `lacking` instead.
         """
 
     async def publish(
@@ -123,20 +146,12 @@ class Channel(Protocol):
         the same id).
         """
 
-    async def publish_later(
-        self, key: str, envelope: Envelope, *, after: float, timeout: float = CONFIRM_WITHIN
-    ) -> None:
-        """Publish on the input exchange in `after` seconds or a little more (see `retry_queue`).
-
-        The bus keeps the message until then, whatever becomes of the sender. Raises as `publish`.
-        """
-
     async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 100) -> Subscription:
         """Hand each message of `queue` to `handler`, at most `prefetch` unsettled at a time.
 
-        The queue is declared if need be. `handler` is called in the order of the queue, each call
-        as a task of its own, which a lost link leaves alone; what it raises is logged and the
-        message is put back.
+        The queue is declared if need be, and refused as by `declare`. `handler` is called in the
+        order of the queue, each call as a task of its own, which a lost link leaves alone; what it
+        raises is logged and the message is put back.
         """
 
     async def get(self, queue: Queue) -> Delivery | None:
@@ -148,33 +163,61 @@ class Channel(Protocol):
     async def depth(self, queue: Queue) -> int | None:
         """How many messages wait in `queue`; None if there is no such queue."""
 
+    async def missing_rights(
+        self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()
+    ) -> Sequence[BusRefused]:
+        """What the bus would refuse of declaring, binding and consuming `queue`. Nothing is made
+        that is not there, nothing is taken. Raises Disconnected."""
+
+    async def may_not_publish(self, exchange: str, key: str) -> BusRefused | None:
+        """Why the bus would refuse a publish, if it would. Nothing is published. Raises
+        Disconnected."""
+
     async def close(self) -> None:
         """Stop consuming, wait a moment for the handlers at work, and close. Idempotent."""
 
 
-async def connect(urls: str | Sequence[str], *, name: str = "baton") -> Channel:
+async def connect(
+    urls: str | Sequence[str], *, name: str = "baton", owner: bool = False
+) -> Channel:
     """A channel to the first of `urls` that answers; `name` is shown in the broker's own list.
 
     `amqp://` and `amqps://` are RabbitMQ, several URLs a pool tried in turn; `memory://NAME` is the
-    bus of that name in this process (`memory://ACCOUNT@NAME`: as that account). Returns at once
-    with a link that may still be down: a broker that is away is waited for. Raises SettingsError
-    for a URL that is none of these.
+    bus of that name in this process (`memory://ACCOUNT@NAME`: as that account). An `owner`, which
+    the bot is, makes sure of the exchanges and of the queue of dead letters; others need no right
+    to make them. Returns at once with a link that may still be down: a broker that is away is
+    waited for. Raises SettingsError for a URL that is none of these.
     """
-    from baton.errors import SettingsError
-
-    pool = [urls] if isinstance(urls, str) else list(urls)
-    schemes = {scheme if mark else "" for scheme, mark, _ in (url.partition("://") for url in pool)}
-    if schemes == {"memory"} and len(pool) == 1:
+    pool = bus_urls.cut(urls) if isinstance(urls, str) else list(urls)
+    try:
+        bus_urls.check(pool)
+    except ValueError as error:
+        raise SettingsError(
+            file="BATON_BUS_URL or [bus] url",
+            key="url",
+            problem="it is no URL that Baton can use",
+            must=str(error),
+        ) from None
+    if pool[0].lower().startswith("memory:"):
         from baton.memory import MemoryChannel
 
         return MemoryChannel(pool[0])
-    if schemes and schemes <= {"amqp", "amqps"}:
-        from baton.amqp import AmqpChannel
+    from baton.amqp import AmqpChannel
 
-        return await AmqpChannel.open(pool, name=name)
-    raise SettingsError(
-        file="BATON_BUS_URL or [bus] url",
-        key="url",
-        problem=f"{' '.join(sorted(schemes)).strip() or 'nothing'} is no bus that Baton knows",
-        must="amqp://, amqps:// (one or several) or memory://NAME",
-    )
+    return await AmqpChannel.open(pool, name=name, owner=owner)
+
+
+async def up(channel: Channel, within: float) -> bool:
+    """Whether the link comes up within so many seconds; at once False if it is refused for good."""
+    tasks = {asyncio.create_task(channel.wait_up()), asyncio.create_task(_refused(channel))}
+    try:
+        await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    return channel.link is not Link.DOWN
+
+
+async def _refused(channel: Channel) -> None:
+    await channel.refused(0.0)

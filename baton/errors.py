@@ -51,12 +51,16 @@ class Unroutable(BatonError):
     permanent = True
 
 
-class QueueMismatch(BatonError):
+class BusRefused(BatonError):
+    """RabbitMQ refuses user {user} {what}: {reason}. {fix}"""
+
+    permanent = True
+
+
+class QueueMismatch(BusRefused):
     """The queue {queue} exists with other settings ({reason}).
 
     Delete it, or run one version of Baton everywhere."""
-
-    permanent = True
 
 
 class InvalidMessage(BatonError):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 INPUT = "baton.in"
 OUTPUT = "baton.out"
-RETRY = "baton.retry"
 DEAD = "baton.dead"
 
 
@@ -18,13 +18,12 @@ class Exchange:
     """An exchange of the wire contract; all are durable."""
 
     name: str
-    kind: Literal["topic", "direct"]
+    kind: Literal["topic"]
 
 
 EXCHANGES = (
     Exchange(INPUT, "topic"),
     Exchange(OUTPUT, "topic"),
-    Exchange(RETRY, "direct"),
     Exchange(DEAD, "topic"),
 )
 
@@ -34,9 +33,9 @@ class Queue:
     """A durable queue, declared the same way by everyone who uses it.
 
     `ttl` and `expires` are in seconds: how long a message waits at most, and how long a queue that
-    nobody uses is kept. What is rejected, or past its `ttl`, goes to `dead_letter` under
-    `dead_letter_key` (its own key if empty). `delivery_limit` bounds how often one message is
-    delivered.
+    nobody uses is kept. What is rejected, or past its `ttl`, goes to `dead_letter` under its own
+    key. `delivery_limit` bounds how often one message is delivered. One that is `optional` may be
+    refused to us: then all but what it is for goes on.
     """
 
     name: str
@@ -44,8 +43,8 @@ class Queue:
     expires: float | None = None
     ttl: float | None = None
     dead_letter: str = DEAD
-    dead_letter_key: str = ""
     delivery_limit: int = 20
+    optional: bool = False
 
 
 WEEK = 7 * 24 * 3600.0
@@ -62,15 +61,29 @@ BOT_QUEUE = Queue("bot", single_active=True)
 HEARTBEAT_QUEUE = Queue("bot.heartbeats", single_active=True, ttl=60.0, dead_letter="")
 """Apart from the updates, because an old heartbeat says nothing and must not pile up."""
 
-MONITOR_QUEUE = Queue("monitor", single_active=True, expires=WEEK)
+MONITOR_QUEUE = Queue("bot.monitor", single_active=True, expires=WEEK, optional=True)
 """What others tell: alerts and check-ins. A week without a bot that keeps alerts and it is gone, or
 it would fill for ever where alerts were switched off; what is told after that goes nowhere."""
 
 MONITORED = ("alert", "checkin")
 """The first words of the keys on the output exchange that it is bound to."""
 
-PROBED_QUEUE = Queue("bot.probed", single_active=True, ttl=60.0, dead_letter="")
+PROBED_QUEUE = Queue("bot.probed", single_active=True, ttl=60.0, dead_letter="", optional=True)
 """Apart from those, because somebody waits for each answer, and an old one is of no use."""
+
+HEARD: Mapping[Queue, tuple[str, ...]] = {
+    BOT_QUEUE: ("update", "pong"),
+    HEARTBEAT_QUEUE: ("heartbeat",),
+    MONITOR_QUEUE: MONITORED,
+    PROBED_QUEUE: ("probed",),
+}
+"""The bot's queues, with the first words of the keys on the output exchange that each takes."""
+
+
+def heard(queue: Queue) -> list[tuple[str, str]]:
+    """What one of the bot's queues is bound to: exchange and key."""
+    return [(OUTPUT, f"{kind}.#") for kind in HEARD[queue]]
+
 
 DISCOVER = "discover"
 """The key that every agent listens to, whatever its environment."""
@@ -78,17 +91,11 @@ DISCOVER = "discover"
 DEAD_QUEUE = Queue("dead", ttl=4 * WEEK, dead_letter="", delivery_limit=1_000_000)
 """Whoever looks through it puts each letter back, which counts as a delivery: hence the limit."""
 
-RETRY_QUEUES = tuple(
-    Queue(f"retry.{name}", ttl=seconds, dead_letter=INPUT)
-    for name, seconds in (("5s", 5.0), ("30s", 30.0), ("2m", 120.0), ("10m", 600.0))
-)
-"""Tiers, because a TTL of a message would wait behind the head of its queue."""
+DEAD_BINDINGS = ((DEAD, "#"),)
+"""Whoever owns the topology, the bot, makes sure of it; nobody else needs a right to it."""
 
-STANDING_QUEUES = (
-    (DEAD_QUEUE, ((DEAD, "#"),)),
-    *((queue, ((RETRY, queue.name),)) for queue in RETRY_QUEUES),
-)
-"""The queues, with their bindings, that every channel makes sure of."""
+FORMER_QUEUES = ("monitor", "retry.5s", "retry.30s", "retry.2m", "retry.10m")
+"""Queues of earlier versions, which nobody takes from any more."""
 
 
 def known(exchange: str) -> None:
@@ -96,11 +103,6 @@ def known(exchange: str) -> None:
     names = [item.name for item in EXCHANGES]
     if exchange not in names:
         raise ValueError(f"{exchange} is not one of the exchanges {', '.join(names)}")
-
-
-def retry_queue(seconds: float) -> Queue:
-    """The tier in which a message waits for at least `seconds`, or the longest there is."""
-    return next((queue for queue in RETRY_QUEUES if (queue.ttl or 0) >= seconds), RETRY_QUEUES[-1])
 
 
 @lru_cache(1024)

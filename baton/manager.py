@@ -107,8 +107,12 @@ class ConsumerManager:
     @property
     def keys(self) -> Sequence[str]:
         """The routing keys that this agent listens to on the input exchange."""
-        bound = {key for consumer in self.consumers.values() for key in consumer.routing_keys}
-        return [host_key(self._server.fqdn), DISCOVER, *sorted(bound)]
+        return input_keys(self._server, self.consumers.values())
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs."""
+        return not self._active
 
     async def start(self) -> None:
         """Report what the last life of this agent left open, then take what comes."""
@@ -278,3 +282,9 @@ class ConsumerManager:
     def _tell(self, message: Message) -> None:
         for observer in self._observers:
             observer.notify(message)
+
+
+def input_keys(server: Server, consumers: Iterable[Consumer[Any]]) -> list[str]:
+    """The routing keys on the input exchange that the agent of `server` listens to."""
+    bound = {key for consumer in consumers for key in consumer.routing_keys}
+    return [host_key(server.fqdn), DISCOVER, *sorted(bound)]

@@ -1,7 +1,8 @@
 """Channel in memory: `memory://NAME` is one bus for all of this process, with RabbitMQ's promises.
 
 Each MemoryChannel acts as a connection of its own: when it closes or is dropped, what it had not
-settled goes back to its queues. `bus(NAME).down()` and `.block()` play an outage.
+settled goes back to its queues. `bus(NAME).down()` and `.block()` play an outage, `.deny()` an
+account with too few rights, `.unbind()` and the like an operator's mistakes.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from baton.channel import CONFIRM_WITHIN, Envelope, Handler, Link
-from baton.errors import Blocked, Disconnected, Unroutable
-from baton.exchanges import RETRY, STANDING_QUEUES, Queue, known, retry_queue
-from baton.link import Handlers, Linked
+from baton.errors import Blocked, BusRefused, Disconnected, Unconfirmed, Unroutable
+from baton.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
+from baton.link import WATCH_EVERY, Handlers, Linked
 from baton.memory_queues import Exchanges, Holder, MemoryQueue, Message, Timer
 
 
@@ -26,8 +27,13 @@ class MemoryBus:
         self.exchanges = Exchanges(later)
         self.link, self.reason = Link.UP, ""
         self._channels: list[MemoryChannel] = []
-        for queue, bindings in STANDING_QUEUES:
-            self.exchanges.declare(queue, bindings)
+        self._denied: set[str] = set()
+        self.make_standing()
+
+    def make_standing(self) -> None:
+        """Make sure of what every bus has: the exchanges, and the queue of dead letters."""
+        self.exchanges.make_exchanges()
+        self.exchanges.declare(DEAD_QUEUE, DEAD_BINDINGS)
 
     def down(self, reason: str = "the bus is down") -> None:
         """Take the bus away from everybody, keeping what it holds."""
@@ -46,6 +52,42 @@ class MemoryBus:
         self.exchanges.delete(name)
         for channel in list(self._channels):
             channel.redeclare(name)
+
+    def delete_exchange(self, name: str) -> None:
+        """Delete an exchange with all its bindings; whoever needs them puts them back at the next
+        look."""
+        self.exchanges.delete_exchange(name)
+        self._look_later()
+
+    def unbind(self, queue: str, exchange: str, key: str) -> None:
+        """Take a binding away; whoever needs it puts it back at the next look."""
+        self.exchanges.unbind(queue, exchange, key)
+        self._look_later()
+
+    def deny(self, *names: str) -> None:
+        """Refuse the queues and exchanges `names` to everybody, from the next look on."""
+        self._denied.update(names)
+        self._look_later()
+
+    def allow(self, *names: str) -> None:
+        """Refuse them no longer."""
+        self._denied.difference_update(names)
+        self._look_later()
+
+    def refused(self, what: str, *names: str) -> BusRefused | None:
+        """Why `what`, which needs all of `names`, is refused, if it is."""
+        for name in names:
+            if name in self._denied:
+                reason = f"ACCESS_REFUSED - access to {name} in {self.name} refused"
+                return BusRefused(user="memory", what=what, reason=reason, fix="Grant it.")
+        return None
+
+    def _look_later(self) -> None:
+        def look() -> None:
+            for channel in list(self._channels):
+                channel.prove()
+
+        self.exchanges.later(WATCH_EVERY, look)
 
     def join(self, channel: MemoryChannel) -> None:
         """A channel is connected from now on."""
@@ -105,6 +147,7 @@ class MemoryChannel(Linked):
         self.user, _, name = url.partition("://")[2].strip("/").rpartition("@")
         self._bus = on or bus(name or "baton")
         self._exchanges = self._bus.exchanges
+        self._refused_publish = ""
         self._declared: dict[str, tuple[Queue, set[tuple[str, str]]]] = {}
         self._subscriptions: list[_Subscription] = []
         self._holders: list[Holder] = []
@@ -119,7 +162,7 @@ class MemoryChannel(Linked):
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()) -> None:
         """Make sure of a queue and its bindings."""
         if self.link is not Link.DOWN:
-            self._exchanges.declare(queue, bindings)
+            self._place(queue, bindings)
         self._declared.setdefault(queue.name, (queue, set()))[1].update(bindings)
 
     async def publish(
@@ -132,28 +175,24 @@ class MemoryChannel(Linked):
         timeout: float = CONFIRM_WITHIN,
     ) -> None:
         """Route the message at once."""
-        self._publish(exchange, (key,), envelope, mandatory)
-        await asyncio.sleep(0)  # as a confirm would, let others have their turn
-
-    async def publish_later(
-        self, key: str, envelope: Envelope, *, after: float, timeout: float = CONFIRM_WITHIN
-    ) -> None:
-        """Put the message in the retry tier for `after` seconds."""
-        self._publish(RETRY, (key, retry_queue(after).name), envelope, mandatory=True)
-        await asyncio.sleep(0)
-
-    def _publish(
-        self, exchange: str, keys: Sequence[str], envelope: Envelope, mandatory: bool
-    ) -> None:
         known(exchange)
         if self.link is Link.DOWN:
             raise Disconnected(url=self.url, reason=self.link_reason)
         if self.link is Link.BLOCKED:
             raise Blocked(url=self.url, reason=self.link_reason)
+        refused = self._bus.refused(f"to publish {key} on {exchange}", exchange)
+        if refused is not None:
+            self._refused_publish = exchange
+            self._refuse_link(refused)
+            raise Unconfirmed(key=key, exchange=exchange, reason=str(refused))
+        if not self._exchanges.has(exchange):  # the broker answers by closing the channel
+            self.drop()
+            raise Unconfirmed(key=key, exchange=exchange, reason=f"there was no {exchange}")
         if envelope.user != self.user:
             envelope = replace(envelope, user=self.user)
-        if not self._exchanges.route(exchange, keys, envelope) and mandatory:
-            raise Unroutable(key=keys[0], exchange=exchange)
+        if not self._exchanges.route(exchange, key, envelope) and mandatory:
+            raise Unroutable(key=key, exchange=exchange)
+        await asyncio.sleep(0)  # as a confirm would, let others have their turn
 
     async def consume(
         self, queue: Queue, handler: Handler, *, prefetch: int = 100
@@ -163,7 +202,7 @@ class MemoryChannel(Linked):
         subscription = _Subscription(self, queue, handler, prefetch)
         self._subscriptions.append(subscription)
         if self.link is not Link.DOWN:
-            self._attach(subscription)
+            self._attach_all()
         return subscription
 
     async def get(self, queue: Queue) -> _Delivery | None:
@@ -182,6 +221,19 @@ class MemoryChannel(Linked):
         """How many messages wait in `queue`; None if there is no such queue."""
         found = self._find(queue)
         return None if found is None else len(found)
+
+    async def missing_rights(
+        self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()
+    ) -> Sequence[BusRefused]:
+        """What would be refused of declaring, binding and consuming `queue`."""
+        self._find(queue)
+        exchanges = [exchange for exchange, _ in bindings]
+        refused = self._bus.refused(f"to use queue {queue.name}", queue.name, *exchanges)
+        return [] if refused is None else [refused]
+
+    async def may_not_publish(self, exchange: str, key: str) -> BusRefused | None:
+        """Why a publish would be refused, if it would."""
+        return self._bus.refused(f"to publish {key} on {exchange}", exchange)
 
     async def close(self) -> None:
         """Stop consuming and close."""
@@ -205,21 +257,23 @@ class MemoryChannel(Linked):
         """The bus says how the link is now."""
         if link is Link.DOWN:
             self._lose()
-        elif self.link is Link.DOWN:
-            for queue, bindings in self._declared.values():
-                self._exchanges.declare(queue, tuple(bindings))
-            for subscription in self._subscriptions:
-                self._attach(subscription)
+        elif self.link is Link.DOWN and not self._put_back():
+            return
         self._change(link, reason)
+
+    def prove(self) -> None:
+        """Put back what somebody has deleted, and try again what was refused."""
+        if self._bus.link is Link.DOWN:
+            return
+        if self.link is Link.DOWN:
+            self.turn(self._bus.link, self._bus.reason)
+        else:
+            self._put_back()
 
     def redeclare(self, name: str) -> None:
         """Somebody deleted the queue `name`: if it is consumed here, make it and consume again."""
-        affected = [item for item in self._subscriptions if item.queue.name == name]
-        if affected and self.link is not Link.DOWN:
-            queue, bindings = self._declared[name]
-            self._exchanges.declare(queue, tuple(bindings))
-            for subscription in affected:
-                self._attach(subscription)
+        if any(item.queue.name == name for item in self._subscriptions):
+            self.prove()
 
     def unsubscribe(self, subscription: _Subscription) -> None:
         """Hand no more messages to `subscription`."""
@@ -228,10 +282,50 @@ class MemoryChannel(Linked):
             if subscription.holder is not None:
                 subscription.holder.queue.detach(subscription.holder)
 
-    def _attach(self, subscription: _Subscription) -> None:
-        found = self._exchanges.find(subscription.queue.name)
-        assert found is not None, "declared before it is consumed"
+    def _put_back(self) -> bool:
+        """Make sure of all that is declared and consumed. If it is refused, the link is down."""
+        try:
+            refused = self._bus.refused("to publish", self._refused_publish)
+            if refused is not None:
+                raise refused
+            self._refused_publish = ""
+            self._bus.make_standing()
+            for queue, bindings in self._declared.values():
+                self._place(queue, tuple(bindings))
+        except BusRefused as error:
+            self._refuse_link(error)
+            return False
+        self._attach_all()
+        return True
 
+    def _refuse_link(self, refusal: BusRefused) -> None:
+        self._lose()
+        self._change(Link.DOWN, str(refusal), refusal=refusal)
+
+    def _place(self, queue: Queue, bindings: Sequence[tuple[str, str]]) -> None:
+        """Declare `queue`. One that is optional and refused is done without. Raises BusRefused."""
+        exchanges = [exchange for exchange, _ in bindings]
+        try:
+            what = f"to declare queue {queue.name}"
+            refused = self._bus.refused(what, queue.name, *exchanges)
+            if refused is not None:
+                raise refused
+            self._exchanges.declare(queue, bindings)
+        except BusRefused as error:
+            if not queue.optional:
+                raise
+            self._lack(queue.name, error)
+        else:
+            self._lack(queue.name, None)
+
+    def _attach_all(self) -> None:
+        for subscription in self._subscriptions:
+            found = self._exchanges.find(subscription.queue.name)
+            holder = subscription.holder
+            if found is not None and (holder is None or holder.queue is not found):
+                self._attach(subscription, found)
+
+    def _attach(self, subscription: _Subscription, found: MemoryQueue) -> None:
         def deliver(message: Message) -> None:
             self._handlers.start(subscription.handler, _delivery(message, holder))
 
@@ -247,6 +341,8 @@ class MemoryChannel(Linked):
 
     def _lose(self) -> None:
         holders, self._holders = self._holders, []
+        for subscription in self._subscriptions:
+            subscription.holder = None
         for holder in holders:
             holder.release()
 

@@ -144,7 +144,7 @@ class MemoryQueue:
         }
         self._exchanges.route(
             self.spec.dead_letter,
-            (self.spec.dead_letter_key or message.key,),
+            message.key,
             replace(message.envelope, headers=headers, expires=None),
         )
 
@@ -207,9 +207,9 @@ class Exchanges:
 
     def __init__(self, later: Timer | None = None) -> None:
         self.later: Timer = later or _later
-        self._kinds = {exchange.name: exchange.kind for exchange in EXCHANGES}
         self._queues: dict[str, MemoryQueue] = {}
-        self._bindings: dict[str, dict[tuple[str, str], None]] = {name: {} for name in self._kinds}
+        self._bindings: dict[str, dict[tuple[str, str], None]] = {}
+        self.make_exchanges()
 
     def declare(self, spec: Queue, bindings: Sequence[tuple[str, str]]) -> None:
         """Make sure of a queue. Raises QueueMismatch if it exists with other settings."""
@@ -217,11 +217,16 @@ class Exchanges:
         if queue is None:
             self._queues[spec.name] = MemoryQueue(spec, self)
         elif queue.spec != spec:
-            raise QueueMismatch(queue=spec.name, reason=f"{queue.spec} is not {spec}")
+            raise QueueMismatch(
+                user="memory",
+                what=f"to declare queue {spec.name}",
+                queue=spec.name,
+                reason=f"{queue.spec} is not {spec}",
+            )
         else:
             queue.used()
         for exchange, key in bindings:
-            self._bindings[exchange][key, spec.name] = None
+            self._bindings.setdefault(exchange, {})[key, spec.name] = None
 
     def delete(self, name: str) -> None:
         """Delete the queue `name`, its messages and bindings."""
@@ -233,21 +238,33 @@ class Exchanges:
                 if bound == name:
                     del bindings[key, bound]
 
+    def delete_exchange(self, name: str) -> None:
+        """Delete an exchange with its bindings."""
+        del self._bindings[name]
+
+    def unbind(self, queue: str, exchange: str, key: str) -> None:
+        """Take a binding away, if it is there."""
+        self._bindings.get(exchange, {}).pop((key, queue), None)
+
+    def make_exchanges(self) -> None:
+        """Make sure of the exchanges."""
+        for exchange in EXCHANGES:
+            self._bindings.setdefault(exchange.name, {})
+
+    def has(self, exchange: str) -> bool:
+        """Whether it is there."""
+        return exchange in self._bindings
+
     def find(self, name: str) -> MemoryQueue | None:
         """The queue `name`, if there is one."""
         return self._queues.get(name)
 
-    def route(self, exchange: str, keys: Sequence[str], envelope: Envelope) -> bool:
-        """Put `envelope` once into each queue that one of `keys` reaches. False if none is."""
-        topic = self._kinds[exchange] == "topic"
-        reached = {
-            queue: None
-            for pattern, queue in self._bindings[exchange]
-            for key in keys
-            if (matches(pattern, key) if topic else pattern == key)
-        }
+    def route(self, exchange: str, key: str, envelope: Envelope) -> bool:
+        """Put `envelope` once into each queue that `key` reaches. False if none is."""
+        bindings = self._bindings.get(exchange, ())
+        reached = {queue: None for pattern, queue in bindings if matches(pattern, key)}
         for name in reached:
-            self._queues[name].put(exchange, keys[0], envelope)
+            self._queues[name].put(exchange, key, envelope)
         return bool(reached)
 
 

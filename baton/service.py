@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from baton.api import API
 from baton.channel import Channel, Link, connect
 from baton.consumer import Consumer
-from baton.errors import BatonError, ExtensionError, SettingsError
+from baton.errors import BatonError, BusRefused, ExtensionError, SettingsError
 from baton.exchanges import OUTPUT
 from baton.extensions import Commands
 from baton.fields import meaning
@@ -34,6 +34,10 @@ log = structlog.get_logger(__name__)
 JITTER = 0.2
 """By how much of its interval a heartbeat may come early or late, so that a fleet does not beat in
 step."""
+
+
+REFUSED_MOST = 60.0
+"""Seconds for which RabbitMQ may refuse what an agent that was connected needs, before it ends."""
 
 
 class Service:
@@ -108,7 +112,11 @@ class Service:
 
     async def run(self) -> None:
         """Serve until `stop()`, then drain: finish what runs within the drain time, report, and
-        close."""
+        close.
+
+        Raises BusRefused if RabbitMQ refuses this agent what it needs: at the start at once; later
+        once that has stood for REFUSED_MOST seconds and nothing runs.
+        """
         self.channel.on_link(self._link_changed)
         beating: asyncio.Task[None] | None = None
         try:
@@ -123,7 +131,7 @@ class Service:
                 commands=sorted(self.manager.consumers),
                 bus=self.channel.url,
             )
-            await self._stop.wait()
+            await self._until_over()
         finally:
             await self.manager.drain(self._drain)
             if self.prober is not None:
@@ -134,6 +142,26 @@ class Service:
             await self.channel.close()
             await self._journal.close()
             log.info("agent stopped", server=self.server.fqdn)
+
+    async def _until_over(self) -> None:
+        """Until `stop()`. Raises BusRefused."""
+        stopped = asyncio.create_task(self._stop.wait())
+        refused = asyncio.create_task(self._refused_and_idle())
+        try:
+            await asyncio.wait({stopped, refused}, return_when=asyncio.FIRST_COMPLETED)
+            if refused.done():
+                raise refused.result()
+        finally:
+            for each in (stopped, refused):
+                each.cancel()
+
+    async def _refused_and_idle(self) -> BusRefused:
+        # what runs is not ended for it: it may yet be mended, and the journal keeps what was said
+        while True:
+            refusal = await self.channel.refused(REFUSED_MOST)
+            if self.manager.idle:
+                return refusal
+            await asyncio.sleep(1.0)
 
     def stop(self) -> None:
         """Begin to drain."""

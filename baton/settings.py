@@ -28,6 +28,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from baton import bus_urls
 from baton.allowing import Pattern
 from baton.bounds import Interval
 from baton.errors import SettingsError
@@ -71,7 +72,14 @@ class BusSettings(Table):
     def _one_or_several(cls, value: object) -> object:
         if not isinstance(value, str | list | tuple):
             raise ValueError("a URL such as amqps://user:password@host, or a list of them")
-        return value.replace(",", " ").split() if isinstance(value, str) else value
+        return bus_urls.cut(value) if isinstance(value, str) else value
+
+    @field_validator("url", mode="after")
+    @classmethod
+    def _readable(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if value:
+            bus_urls.check([url.get_secret_value() for url in value])
+        return value
 
     @property
     def urls(self) -> list[str]:

@@ -72,7 +72,7 @@ class Bot:
         self.name = f"{name or socket.gethostname()}/{os.getpid()}/{new_id()[:6]}"
         self.store = store
         self.channel = channel
-        self.roster = Roster(clock)
+        self.roster = Roster(clock, lambda: channel.refusal)
         self._commands = commands
         self._clock = clock
         self._retention = retention
@@ -165,6 +165,7 @@ class Bot:
         self._always = [
             self._task(self.leader.run(), "leadership"),
             self._task(self._follow(), "following"),
+            self._task(self._refused(), "the link to RabbitMQ"),
         ]
         if self.desk.reloading is not None:
             self._always.append(self._task(self.desk.reloading.follow(), "reloading"))
@@ -283,6 +284,11 @@ class Bot:
         self.roster.link_changed(link)
         if link is Link.UP:
             self.sender.wake()
+
+    async def _refused(self) -> None:
+        """Raises BusRefused if the bus never took us: that needs somebody who grants the rights.
+        Later we stay, and say so in chat and on /readyz."""
+        raise await self.channel.refused(float("inf"))
 
     async def _follow(self) -> None:
         """While another bot leads, know the servers that it hears: people ask here too."""

@@ -17,7 +17,8 @@ from typing import Annotated, Any
 import typer
 
 import bot.lean as _lean  # noqa: F401
-from baton.errors import BatonError, SettingsError
+from baton.errors import BatonError, BusRefused, SettingsError
+from baton.printable import printable
 from bot.cli_alerts import app as alerts_app
 from bot.cli_init import app as init_app
 from bot.logs import LogFormat, LogLevel, set_up_logs
@@ -39,6 +40,10 @@ EXTRA = (
     "uvicorn",
 )
 """What the extra `bot` installs, and `baton bot` cannot do without."""
+
+REFUSED = 78
+"""The exit code (EX_CONFIG of sysexits.h) that says: to start again mends nothing, somebody must
+grant a right."""
 
 app = typer.Typer(
     help="Run your servers from chat.",
@@ -222,12 +227,13 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command line. What goes wrong is one line, and exit code 2."""
+    """Run the command line. What goes wrong is one line, and exit code 2; REFUSED if RabbitMQ
+    refuses what is needed."""
     try:
         app()
     except BatonError as error:
-        print(f"baton: {error}", file=sys.stderr)
-        sys.exit(2)
+        print(f"baton: {printable(str(error), lines=True)}", file=sys.stderr)
+        sys.exit(REFUSED if isinstance(error, BusRefused) else 2)
 
 
 def _need_extra(command: str) -> None:

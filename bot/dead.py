@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from baton.channel import Channel, Delivery, Envelope, connect
+from baton.channel import Channel, Delivery, Envelope, connect, up
 from baton.errors import Disconnected, InvalidMessage
 from baton.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
 from baton.messages import Cancel, Discover, Probe, Request, decode
@@ -99,14 +98,12 @@ def exchange_of(envelope: Envelope, key: str) -> str:
 
 @asynccontextmanager
 async def opened(urls: Sequence[str]) -> AsyncIterator[Channel]:
-    """The bus at `urls`. Raises Disconnected if it does not answer within CONNECT_WITHIN s."""
+    """The bus at `urls`. Raises Disconnected if it does not answer within CONNECT_WITHIN s,
+    BusRefused if it lets us not in."""
     channel = await connect(urls, name="baton dead")
     try:
-        try:
-            async with asyncio.timeout(CONNECT_WITHIN):
-                await channel.wait_up()
-        except TimeoutError:
-            raise Disconnected(url=channel.url, reason=channel.link_reason) from None
+        if not await up(channel, CONNECT_WITHIN):
+            raise channel.refusal or Disconnected(url=channel.url, reason=channel.link_reason)
         yield channel
     finally:
         await channel.close()

@@ -348,7 +348,8 @@ class Desk:
         known_servers_decided = error.field in ("environment", "app", "host") and not error.usage
         if since is None or not known_servers_decided:
             return ""
-        return f"\nThe bot has not seen the message bus since {since:%H:%M:%S} UTC."
+        because = f" {self.roster.blind_because}" if self.roster.blind_because else ""
+        return f"\nThe bot has not seen the message bus since {since:%H:%M:%S} UTC.{because}"
 
     def _not_done(self, error: DatabaseUnavailable) -> Reply:
         log.error("ask not taken", reason=str(error))

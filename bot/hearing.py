@@ -19,7 +19,7 @@ from baton.api import bury, guarded
 from baton.batching import Batcher
 from baton.channel import Channel, Delivery, Subscription
 from baton.errors import InvalidMessage
-from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, OUTPUT
+from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, heard
 from baton.messages import Heartbeat, Message, Pong, Update, decode, now
 from bot.roster import Roster
 from bot.store import Store
@@ -64,13 +64,13 @@ class Hearing:
         """How many of them were not taken, by why."""
 
     async def start(self) -> None:
-        """Take what comes. Raises QueueMismatch."""
+        """Take what comes. Raises BusRefused."""
         self._stopping.clear()
-        for queue, kinds, handler in (
-            (BOT_QUEUE, ("update", "pong"), self._news_came),
-            (HEARTBEAT_QUEUE, ("heartbeat",), self._beat_came),
+        for queue, handler in (
+            (BOT_QUEUE, self._news_came),
+            (HEARTBEAT_QUEUE, self._beat_came),
         ):
-            await self._channel.declare(queue, [(OUTPUT, f"{kind}.#") for kind in kinds])
+            await self._channel.declare(queue, heard(queue))
             self._subscriptions.append(
                 await self._channel.consume(
                     queue, guarded(self._channel, handler, self._failed), prefetch=PREFETCH

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from baton.channel import Link
 from baton.command import Seen
+from baton.errors import BatonError
 from baton.messages import Heartbeat, now
 from bot.inventory import Heard, seen
 from bot.view import Sight
@@ -30,10 +31,15 @@ class Part:
 
 class Roster:
     """The last heartbeat of each server, kept in memory and filled from the database at the
-    start."""
+    start. `refusal` is why the bus keeps us out for good, if it does."""
 
-    def __init__(self, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime] = now,
+        refusal: Callable[[], BatonError | None] = lambda: None,
+    ) -> None:
         self._clock = clock
+        self._refusal = refusal
         self._heard: dict[str, Heard] = {}
         self.blind_since: datetime | None = clock()
         self.seeing_since: datetime | None = None
@@ -61,6 +67,12 @@ class Roster:
             self.seeing_since = self._saw_from = self.seeing_since or self._clock()
             self.blind_since = None
 
+    @property
+    def blind_because(self) -> str:
+        """Why the bus keeps us blind for good, with what to do; empty if it does not."""
+        refusal = self._refusal()
+        return "" if refusal is None or self.blind_since is None else str(refusal)
+
     def servers(self) -> list[Seen]:
         """Every server that was heard, by name. Keeps baton.command.Known."""
         return seen(self._heard.values(), self._clock(), self.blind_since, self._saw_from)
@@ -82,4 +94,5 @@ class Roster:
             blind,
             silent={heard.facts.host: heard.at for heard in missing if not heard.leaving},
             left={heard.facts.host: heard.at for heard in missing if heard.leaving},
+            blind_because=self.blind_because if blind is not None else "",
         )

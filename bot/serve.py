@@ -58,7 +58,7 @@ async def serve(settings: BotSettings) -> None:
             stack.callback(web.close)
         store = await Store.open(settings.database.url.get_secret_value())
         stack.push_async_callback(store.close)
-        channel = await connect(settings.bus.urls, name=f"baton {settings.bot.name}")
+        channel = await connect(settings.bus.urls, name=f"baton {settings.bot.name}", owner=True)
         stack.push_async_callback(channel.close)
         bot = Bot(
             store,

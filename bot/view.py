@@ -41,11 +41,13 @@ _BAD = _URGENT[:6]
 @dataclass(frozen=True, slots=True)
 class Sight:
     """How well we see: since when our own link is gone, if it is; since when servers are silent,
-    and when those whose agents were stopped said so."""
+    and when those whose agents were stopped said so. `blind_because` is why it does not come back
+    by itself."""
 
     blind_since: datetime | None = None
     silent: Mapping[str, datetime] = field(default_factory=dict)
     left: Mapping[str, datetime] = field(default_factory=dict)
+    blind_because: str = ""
 
 
 def wanted(
@@ -108,6 +110,7 @@ def _job_content(job: Job, command: Command, runs: Sequence[RunRecord], sight: S
         hint = (
             f"We have not seen the message bus since {_moment(sight.blind_since, job)}: "
             "this shows what we knew then."
+            + (f" {sight.blind_because}" if sight.blind_because else "")
         )
     unsent = [run for run in runs if run.unsent]
     if ended and unsent:

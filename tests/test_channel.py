@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,13 +11,15 @@ import pytest
 from baton.channel import Channel, Delivery, Envelope, Link, connect
 from baton.errors import (
     Blocked,
+    BusRefused,
     Disconnected,
     QueueMismatch,
     SettingsError,
     Unconfirmed,
     Unroutable,
 )
-from baton.exchanges import DEAD, DEAD_QUEUE, INPUT, OUTPUT, Queue, agent_queue, retry_queue
+from baton.exchanges import DEAD, DEAD_QUEUE, INPUT, OUTPUT, Queue, agent_queue
+from baton.link import WATCH_EVERY
 from tests.support.broker import Broker
 from tests.support.buses import Bus, InMemory, OverRabbit
 from tests.support.wait import until
@@ -199,22 +202,6 @@ async def test_a_message_past_the_time_of_its_queue_is_dead(bus: Bus) -> None:
     assert dead.envelope.headers["x-first-death-reason"] == "expired"
     assert dead.envelope.headers["x-first-death-queue"] == "soon"
     assert await channel.depth(queue) == 0
-
-
-async def test_a_message_for_later_comes_back_under_its_own_key(bus: Bus) -> None:
-    """publish_later waits in a retry tier of the bus and is then routed like any other."""
-    channel = await work_queue(bus)
-    other = await work_queue(bus, Queue("other"), "host.h2")
-    inbox = Inbox()
-    await channel.consume(WORK, inbox)
-    await channel.publish_later("host.h1", letter("a"), after=1)
-    assert await until(lambda: other.depth(retry_queue(1))) == 1
-    assert not inbox.got
-    await bus.advance(5)
-    await until(lambda: inbox.got)
-    assert inbox.got[0].key == "host.h1"
-    assert inbox.got[0].envelope.id == "a"
-    assert await other.depth(Queue("other")) == 0
 
 
 async def test_a_rejected_message_is_a_dead_letter(bus: Bus) -> None:
@@ -551,8 +538,144 @@ async def test_dead_letters_can_be_sent_again(bus: Bus) -> None:
     await until(lambda: _is(channel, DEAD_QUEUE, 0))
 
 
-@pytest.mark.parametrize("url", ["redis://x", "", "amqp://", "memory"])
+@pytest.mark.parametrize("url", ["redis://x", "", "amqp://", "memory", "amqp://h:port/"])
 async def test_a_url_that_is_no_bus_is_an_error(url: str) -> None:
     """connect names what is wrong with a URL at once, instead of trying for ever."""
     with pytest.raises(SettingsError, match="It must be amqp://"):
         await connect(url)
+
+
+EXTRA = Queue("extra", optional=True)
+
+
+async def test_a_binding_that_is_lost_is_put_back(bus: Bus) -> None:
+    """Whatever an operator unbinds under a live link is bound again within one look."""
+    channel = await work_queue(bus)
+    await bus.unbind(WORK.name, INPUT, "host.h1")
+    with pytest.raises(Unroutable):
+        await send(channel, "lost")
+    await bus.advance(WATCH_EVERY)
+    await until(lambda: _arrives(channel))
+    assert channel.link is Link.UP
+
+
+@pytest.mark.parametrize("exchange", [INPUT, OUTPUT, DEAD])
+async def test_an_exchange_that_is_deleted_is_made_again(bus: Bus, exchange: str) -> None:
+    """An exchange deleted under a live link is there again within one look, with the bindings of
+    everybody."""
+    channel, other = await bus.open(), await bus.open()
+    await channel.declare(WORK, [(exchange, "host.h1")])
+    await other.declare(Queue("other"), [(exchange, "host.h1")])
+    await bus.delete_exchange(exchange)
+    await bus.advance(WATCH_EVERY)
+    sent = 0
+
+    async def both() -> bool:
+        nonlocal sent
+        with contextlib.suppress(Unroutable, Unconfirmed, Disconnected):
+            await channel.publish(exchange, "host.h1", letter("a"), mandatory=True)
+            sent += 1
+            return bool(await channel.depth(WORK) and await other.depth(Queue("other")))
+        return False
+
+    await until(both)
+    assert sent
+
+
+async def _arrives(channel: Channel) -> bool:
+    try:
+        await send(channel, "a")
+    except (Unroutable, Unconfirmed, Disconnected):
+        return False
+    return True
+
+
+async def test_an_optional_queue_that_is_refused_takes_nothing_along(bus: Bus) -> None:
+    """The link is up without it and says which queue is missing and why; once the right is given
+    it is made, bound and consumed."""
+    await bus.deny(EXTRA.name)
+    channel = await work_queue(bus)
+    inbox, extra = Inbox(), Inbox()
+    await channel.consume(WORK, inbox)
+    await channel.declare(EXTRA, [(OUTPUT, "alert.#")])
+    await channel.consume(EXTRA, extra)
+    await send(channel, "a")
+    await until(lambda: inbox.ids == ["a"])
+    assert list(channel.lacking) == ["extra"]
+    assert "ACCESS_REFUSED" in str(channel.lacking["extra"])
+    await bus.cut(channel)
+    await until(lambda: channel.link is Link.UP)
+    assert list(channel.lacking) == ["extra"]
+    assert channel.refusal is None
+    await bus.deny()
+    await bus.advance(WATCH_EVERY)
+    await until(lambda: not channel.lacking)
+    await channel.publish(OUTPUT, "alert.x", letter("b"), mandatory=True)
+    await until(lambda: extra.ids == ["b"])
+
+
+async def test_a_needed_queue_that_is_refused_is_told(bus: Bus) -> None:
+    """With the link up the one who declares it is told; the channel stays of use."""
+    channel = await work_queue(bus)
+    await bus.deny("other")
+    with pytest.raises(BusRefused, match="to declare queue other: ACCESS_REFUSED"):
+        await channel.declare(Queue("other"))
+    await send(channel, "a")
+    assert channel.link is Link.UP
+    assert channel.refusal is None
+
+
+async def test_a_right_that_is_taken_away_is_told(bus: Bus) -> None:
+    """Without a queue that is needed the link is down and says why, for good or until the right is
+    given back; then all is as it was."""
+    channel, inbox = await work_queue(bus), Inbox()
+    await channel.consume(WORK, inbox)
+    await bus.deny(WORK.name)
+    await bus.advance(WATCH_EVERY)
+    await until(lambda: channel.refusal is not None)
+    assert str(channel.link) == "down"
+    assert "to declare queue work" in channel.link_reason
+    async with asyncio.timeout(60):
+        assert "ACCESS_REFUSED" in str(await channel.refused(0.0))
+    await bus.deny()
+    await bus.advance(WATCH_EVERY)
+    await until(lambda: channel.link is Link.UP)
+    assert channel.refusal is None
+    await send(channel, "a")
+    await until(lambda: inbox.ids == ["a"])
+
+
+async def test_a_right_to_publish_that_is_missing_is_told(bus: Bus) -> None:
+    """A publish that is refused takes the link down, and it stays down until it is allowed."""
+    channel = await work_queue(bus)
+    await bus.deny(OUTPUT)
+    with pytest.raises((Unconfirmed, Disconnected)):
+        await channel.publish(OUTPUT, "heartbeat.prod.h1", letter("a"))
+    await until(lambda: channel.refusal is not None)
+    assert f"on {OUTPUT}" in channel.link_reason or OUTPUT in channel.link_reason
+    await bus.deny()
+    await bus.advance(WATCH_EVERY)
+    await until(lambda: channel.link is Link.UP)
+    await channel.publish(OUTPUT, "heartbeat.prod.h1", letter("a"))
+
+
+async def test_rights_can_be_asked_without_using_them(bus: Bus) -> None:
+    """What is missing is named; asking makes no queue, takes no message and closes nothing."""
+    channel = await work_queue(bus)
+    await send(channel, "a")
+    await until(lambda: _is(channel, WORK, 1))
+    new = Queue("new", single_active=True)
+    for queue in (WORK, new):
+        assert await channel.missing_rights(queue, [(INPUT, "host.h1")]) == []
+    assert await channel.may_not_publish(INPUT, "host.h1") is None
+    await bus.deny("new", OUTPUT)
+    missing = await channel.missing_rights(new, [(INPUT, "host.h1")])
+    assert missing
+    assert "new" in str(missing[0])
+    refused = await channel.may_not_publish(OUTPUT, "update.prod.deploy")
+    assert refused is not None
+    assert "to publish update.prod.deploy on baton.out" in str(refused)
+    assert await channel.missing_rights(WORK, [(INPUT, "host.h1")]) == []
+    assert await channel.depth(new) is None
+    assert await channel.depth(WORK) == 1
+    assert channel.link is Link.UP

@@ -181,7 +181,7 @@ async def test_log_forms(tmp_path: Path) -> None:
 
 async def test_dead_letters(amqp_url: str) -> None:
     """Dead letters are listed and stay; one that is sent again goes where it was bound for."""
-    channel = await connect(amqp_url)
+    channel = await connect(amqp_url, owner=True)
     await channel.wait_up()
     letter = Request(
         id="r1",
@@ -227,7 +227,7 @@ async def test_dead_letters(amqp_url: str) -> None:
 
 async def test_dead_letters_of_agents(amqp_url: str) -> None:
     """What an agent said and nobody took goes back to the output exchange."""
-    channel = await connect(amqp_url)
+    channel = await connect(amqp_url, owner=True)
     await channel.wait_up()
     await channel.declare(HEARTBEAT_QUEUE, [(OUTPUT, "heartbeat.#")])
     beat = Heartbeat(id="h1", facts=Server(environment="prod", fqdn="web-1").facts(), interval=5)

@@ -19,7 +19,7 @@ from baton.server import Server
 from baton.service import Service
 from baton.settings import AgentSettings
 from bot.doctor import examine, is_agents
-from bot.doctor.bus import agents, queues
+from bot.doctor.bus import agents, leftovers
 from bot.doctor.database import database
 from bot.doctor.finding import Mark, clocks
 from bot.doctor.probes import probes
@@ -285,11 +285,11 @@ async def test_silence(amqp_url: str) -> None:
 
 async def test_dead_letters_are_noted(amqp_url: str) -> None:
     """Dead letters are worth a note that says how to look at them."""
-    channel = await connect(amqp_url)
+    channel = await connect(amqp_url, owner=True)
     await channel.wait_up()
-    assert await queues(channel, []) == []
+    assert await leftovers(channel) == []
     await API(channel).publish(DEAD, "x", Discover())
-    (found,) = await until(lambda: queues(channel, []))
+    (found,) = await until(lambda: leftovers(channel))
     await channel.close()
     assert found.mark is Mark.NOTE
     assert "1 that nobody could handle" in found.text

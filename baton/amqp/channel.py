@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import structlog
 from aiormq.exceptions import AMQPError
 
-from baton.amqp import wire
-from baton.amqp.session import Binding, Session, answered
+from baton import bus_urls
+from baton.amqp import reasons
+from baton.amqp.session import Publish, Session, answered
 from baton.amqp.subscription import AmqpDelivery, AmqpSubscription
 from baton.channel import CONFIRM_WITHIN, Envelope, Handler, Link
-from baton.errors import BatonError, Blocked, Disconnected, QueueMismatch, SettingsError
-from baton.exchanges import RETRY, STANDING_QUEUES, Queue, known, retry_queue
-from baton.link import Handlers, Linked
+from baton.errors import Blocked, BusRefused, Disconnected, SettingsError
+from baton.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
+from baton.link import WATCH_EVERY, Handlers, Linked
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 # What the client has to say, tracebacks included, is said here, once and with its meaning.
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)
-
-WATCH_EVERY = 15.0
-"""How often the broker is asked whether it still has our consumers, in seconds."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 """Between two attempts to connect, in seconds."""
@@ -46,51 +44,59 @@ def pause(attempt: int, chance: float) -> float:
     return longest * (0.5 + 0.5 * chance)
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, Disconnected):
-        return str(error.facts.get("reason"))
-    return str(error) if isinstance(error, BatonError) else wire.why(error)
+FAILURES = (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected)
+"""What a question to the broker ends by if the connection, or the broker, is not well."""
 
 
 class AmqpChannel(Linked):
     """A connection to the first of `urls` that answers: see `baton.channel.Channel`.
 
     Made by `open`. Everything declared and consumed is put back in place after each reconnect,
-    before the link is up again.
+    before the link is up again, and proven to be there every `watch_every` seconds.
     """
 
-    def __init__(self, urls: Sequence[str], name: str, watch_every: float = WATCH_EVERY) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        name: str,
+        watch_every: float = WATCH_EVERY,
+        *,
+        owner: bool = False,
+    ) -> None:
         super().__init__()
-        self.url = wire.shown(urls[0])
+        self.url = bus_urls.shown(urls[0])
         self._urls = tuple(urls)
         self._name = name
         self._watch_every = watch_every
         self._session: Session | None = None
-        self._wanted: dict[Binding, None] = {}
+        self._owner = owner
+        self._wanted: dict[Queue, dict[tuple[str, str], None]] = {}
+        self._refused_publishes: set[Publish] = set()
+        self._refusals = 0
         self._subscriptions: list[AmqpSubscription] = []
         self._handlers = Handlers()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
-        for queue, bindings in STANDING_QUEUES:
-            self._want(queue, bindings)
+        if owner:
+            self._want(DEAD_QUEUE, DEAD_BINDINGS)
 
     @classmethod
     async def open(
-        cls, urls: Sequence[str], *, name: str = "baton", watch_every: float = WATCH_EVERY
+        cls,
+        urls: Sequence[str],
+        *,
+        name: str = "baton",
+        watch_every: float = WATCH_EVERY,
+        owner: bool = False,
     ) -> AmqpChannel:
-        """Start connecting, and return at once. `watch_every` is the watchdog's period in seconds.
+        """Start connecting, and return at once. `watch_every` is the watchdog's period in seconds;
+        an `owner` makes the exchanges and the queue of dead letters.
 
-        Raises SettingsError for a URL without a host.
+        Raises SettingsError for a file that a URL names and that cannot be read.
         """
         for url in urls:
-            if not urlsplit(url).hostname:
-                raise SettingsError(
-                    file="BATON_BUS_URL or [bus] url",
-                    key="url",
-                    problem=f"{wire.shown(url)} names no host",
-                    must="amqp://USER:PASSWORD@HOST/VHOST",
-                )
-        channel = cls(urls, name, watch_every)
+            _look_at_tls(url)
+        channel = cls(urls, name, watch_every, owner=owner)
         channel._task = asyncio.create_task(channel._run(), name=f"{name}: bus")
         return channel
 
@@ -101,18 +107,20 @@ class AmqpChannel(Linked):
 
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()) -> None:
         """Make sure of a queue and its bindings."""
-        added = self._want(queue, bindings)
-        if self._session is None or not added:
+        is_new, added = queue not in self._wanted, self._want(queue, bindings)
+        if self._session is None or not (is_new or added):
             return
         try:
-            await answered(self._session.declare(added), self.url)
-        except QueueMismatch:
-            for item in added:
-                self._wanted.pop(item, None)
+            await self._place(self._session, queue, added)
+        except BusRefused:
+            for one in added:
+                self._wanted[queue].pop(one, None)
+            if is_new:
+                self._wanted.pop(queue, None)
             raise
-        except (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected) as error:
+        except FAILURES as error:
             # It is remembered, and declared before the link is up again.
-            self._fault(f"{queue.name} could not be declared: {_why(error)}")
+            self._fault(f"{queue.name} could not be declared: {reasons.why(error)}")
 
     async def publish(
         self,
@@ -124,30 +132,30 @@ class AmqpChannel(Linked):
         timeout: float = CONFIRM_WITHIN,
     ) -> None:
         """Publish and wait for the confirm."""
-        await self._publish(exchange, (key,), envelope, mandatory, timeout)
-
-    async def publish_later(
-        self, key: str, envelope: Envelope, *, after: float, timeout: float = CONFIRM_WITHIN
-    ) -> None:
-        """Publish into the retry tier for `after` seconds; it comes back with its key."""
-        # The first key is the one it is dead-lettered and delivered under; the second (CC) is the
-        # one by which the retry exchange finds the tier.
-        await self._publish(RETRY, (key, retry_queue(after).name), envelope, True, timeout)
+        known(exchange)
+        if self._session is None:
+            raise Disconnected(url=self.url, reason=self.link_reason)
+        if self.link is Link.BLOCKED:
+            raise Blocked(url=self.url, reason=self.link_reason)
+        await self._session.publisher.publish(
+            exchange, key, envelope, mandatory=mandatory, timeout=timeout
+        )
 
     async def consume(
         self, queue: Queue, handler: Handler, *, prefetch: int = 100
     ) -> AmqpSubscription:
         """Hand each message of `queue` to `handler`."""
         await self.declare(queue)
-        subscription = AmqpSubscription(
-            queue, handler, prefetch, self._handlers, self._subscriptions.remove
-        )
+        subscription = AmqpSubscription(queue, handler, prefetch, self._handlers, self._forget)
         self._subscriptions.append(subscription)
         if self._session is not None and self.link is not Link.DOWN:
             try:
-                await answered(self._session.consume(subscription), self.url)
-            except (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected) as error:
-                self._fault(f"{queue.name} could not be consumed: {_why(error)}")
+                await self._consume(self._session, subscription)
+            except BusRefused:
+                self._forget(subscription)
+                raise
+            except FAILURES as error:
+                self._fault(f"{queue.name} could not be consumed: {reasons.why(error)}")
         return subscription
 
     async def get(self, queue: Queue) -> AmqpDelivery | None:
@@ -157,6 +165,17 @@ class AmqpChannel(Linked):
     async def depth(self, queue: Queue) -> int | None:
         """How many messages wait in `queue`; None if there is no such queue."""
         return await self._ask(lambda session: session.depth(queue))
+
+    async def missing_rights(
+        self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()
+    ) -> Sequence[BusRefused]:
+        """What would be refused of declaring, binding and consuming `queue`."""
+        there = await self.depth(queue) is not None
+        return await self._ask(lambda session: session.rights.missing(queue, bindings, there))
+
+    async def may_not_publish(self, exchange: str, key: str) -> BusRefused | None:
+        """Why a publish would be refused, if it would."""
+        return await self._ask(lambda session: session.rights.publish(exchange, key))
 
     async def close(self) -> None:
         """Stop consuming, wait a moment for the handlers at work, and close."""
@@ -170,38 +189,63 @@ class AmqpChannel(Linked):
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    async def _publish(
-        self,
-        exchange: str,
-        keys: Sequence[str],
-        envelope: Envelope,
-        mandatory: bool,
-        timeout: float,
-    ) -> None:
-        known(exchange)
-        if self._session is None:
-            raise Disconnected(url=self.url, reason=self.link_reason)
-        if self.link is Link.BLOCKED:
-            raise Blocked(url=self.url, reason=self.link_reason)
-        await self._session.publisher.publish(
-            exchange, keys, envelope, mandatory=mandatory, timeout=timeout
-        )
-
     async def _ask(self, question: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
         if self._session is None:
             raise Disconnected(url=self.url, reason=self.link_reason)
         try:
             found: T = await answered(question(self._session), self.url)
         except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
-            raise Disconnected(url=self.url, reason=wire.why(error)) from None
+            raise Disconnected(url=self.url, reason=reasons.why(error)) from None
         return found
 
-    def _want(self, queue: Queue, bindings: Sequence[tuple[str, str]]) -> list[Binding]:
-        """Remember what is to be declared; returns what is new of it."""
-        items = [(queue, "", ""), *((queue, exchange, key) for exchange, key in bindings)]
-        added = [item for item in items if item not in self._wanted]
-        self._wanted.update(dict.fromkeys(added))
+    def _want(self, queue: Queue, bindings: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Remember what is to be declared; returns the bindings that are new."""
+        wanted = self._wanted.setdefault(queue, {})
+        added = [one for one in bindings if one not in wanted]
+        wanted.update(dict.fromkeys(added))
         return added
+
+    def _forget(self, subscription: AmqpSubscription) -> None:
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+        if self._session is not None:
+            self._session.forget(subscription)
+
+    async def _place(
+        self, session: Session, queue: Queue, bindings: Sequence[tuple[str, str]]
+    ) -> int:
+        """Declare `queue` with `bindings`; how many consume it. One that is optional and refused is
+        done without. Raises BusRefused and what the client library raises."""
+        try:
+            consumers: int = await answered(session.declare(queue, bindings), session.url)
+        except BusRefused as error:
+            if not queue.optional:
+                raise
+            session.without.add(queue)
+            self._lack(queue.name, error)
+            return 0
+        session.without.discard(queue)
+        if all(each.queue != queue for each in self._subscriptions):
+            self._lack(queue.name, None)
+        return consumers
+
+    async def _consume(self, session: Session, subscription: AmqpSubscription) -> None:
+        """Consume for `subscription`, unless its queue is one that we do without."""
+        queue = subscription.queue
+        if queue in session.without:
+            return
+        try:
+            await answered(session.consume(subscription), session.url)
+            self._lack(queue.name, None)
+        except BusRefused as error:
+            if not queue.optional:
+                raise
+            self._lack(queue.name, error)
+        except TimeoutError:
+            # A quorum queue without a leader takes consumers and says nothing.
+            raise Disconnected(
+                url=session.url, reason=f"the queue {queue.name} does not answer"
+            ) from None
 
     async def _run(self) -> None:
         """Connect, for as long as it takes, and again whenever the connection is lost."""
@@ -221,46 +265,60 @@ class AmqpChannel(Linked):
         """One session at `url`, until it ends. Returns whether it was up for a good while."""
         session: Session | None = None
         up_since: float | None = None
+        fix, refusal = "", None
+        shown = bus_urls.shown(url)
         try:
-            session = await answered(Session.open(url, self._name, self._blocked), wire.shown(url))
-            await answered(self._prepare(session), wire.shown(url))
+            session = await answered(
+                Session.open(url, self._name, self._blocked, owner=self._owner), shown
+            )
+            await self._prepare(session)
             up_since = time.monotonic()
             reason = await self._watch(session)
         except Exception as error:
             # Whatever it was: to give up here would leave us deaf for good.
-            reason = _why(error)
+            reason, fix = reasons.why(error), reasons.fix(error, url)
+            refusal = error if isinstance(error, BusRefused) else None
         except asyncio.CancelledError:
             reason = "closed"
             raise
         finally:
             self._session = None
-            self._change(Link.DOWN, reason)
+            # a pool of which another host takes us refuses nothing
+            self._refusals = self._refusals + 1 if refusal is not None else 0
+            final = refusal if self._refusals >= len(self._urls) else None
+            self._change(Link.DOWN, reason, fix=fix, refusal=final)
             if session is not None:
+                if session.refused_publish is not None:
+                    self._refused_publishes.add(session.refused_publish)
                 await session.close()
-        log.warning("no link to the bus", url=wire.shown(url), reason=reason)
+        if refusal is not None:
+            log.error("RabbitMQ refuses us", url=shown, reason=reason)
+        else:
+            log.warning("no link to the bus", url=shown, reason=reason)
         return up_since is not None and time.monotonic() - up_since > STEADY_AFTER
 
     async def _prepare(self, session: Session) -> None:
         """Put everything in place, what is added meanwhile too; then the link is up."""
-        declared: set[Binding] = set()
+        await self._prove_publishes(session)
+        done: dict[Queue, set[tuple[str, str]]] = {}
         consumed: set[AmqpSubscription] = set()
         while True:
-            bindings = [item for item in self._wanted if item not in declared]
-            if bindings:
-                await session.declare(bindings)
-                declared.update(bindings)
+            todo = [
+                (queue, more)
+                for queue, wanted in self._wanted.items()
+                if (more := [one for one in wanted if one not in done.get(queue, ())])
+                or queue not in done
+            ]
+            if todo:
+                queue, more = todo[0]
+                await self._place(session, queue, more)
+                done.setdefault(queue, set()).update(more)
                 continue
             self._session = session  # the first message may be answered before the link is up
             waiting = [item for item in self._subscriptions if item not in consumed]
             if not waiting:
                 break
-            try:
-                await session.consume(waiting[0])
-            except TimeoutError:
-                # A quorum queue without a leader takes consumers and says nothing.
-                raise Disconnected(
-                    url=session.url, reason=f"the queue {waiting[0].queue.name} does not answer"
-                ) from None
+            await self._consume(session, waiting[0])
             consumed.add(waiting[0])
         if session.ended.done():
             raise Disconnected(url=session.url, reason=session.ended.result())
@@ -268,17 +326,37 @@ class AmqpChannel(Linked):
         self._blocked(session.publisher.is_blocked)
         log.info("connected to the bus", url=self.url, queues=len(consumed))
 
+    async def _prove_publishes(self, session: Session) -> None:
+        """That what was refused us in the last session is allowed now. Raises BusRefused."""
+        for exchange, key in sorted(self._refused_publishes):
+            refused = await answered(session.rights.publish(exchange, key), session.url)
+            if refused is not None:
+                raise refused
+            self._refused_publishes.discard((exchange, key))
+
     async def _watch(self, session: Session) -> str:
-        """Until the session ends, ask the broker now and then whether it has our consumers."""
+        """Until the session ends, prove now and then that all that we need is there."""
         while not session.ended.done():
             await asyncio.wait({session.ended}, timeout=self._watch_every)
             if session.ended.done():
                 break
             try:
-                await answered(session.watch(self._subscriptions), session.url)
-            except (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected) as error:
-                session.fault(f"the watchdog had no answer: {_why(error)}")
+                await self._prove(session)
+            except FAILURES as error:
+                session.fault(f"the watchdog had no answer: {reasons.why(error)}")
         return session.ended.result()
+
+    async def _prove(self, session: Session) -> None:
+        """Put back what somebody has deleted: exchanges, queues, bindings. A lost consumer, or a
+        right that is gone, ends the session. Raises BusRefused."""
+        await answered(session.exchanges(), session.url)
+        for queue, bindings in list(self._wanted.items()):
+            wanted = session.consumers(queue)
+            consumers = await self._place(session, queue, tuple(bindings))
+            if consumers < min(wanted, session.consumers(queue)):
+                session.fault(f"the broker has no consumer of ours on {queue.name}")
+            for subscription in [each for each in self._subscriptions if each.queue == queue]:
+                await self._consume(session, subscription)
 
     def _blocked(self, blocked: bool) -> None:
         if self._session is None:
@@ -292,3 +370,22 @@ class AmqpChannel(Linked):
     def _fault(self, reason: str) -> None:
         if self._session is not None:
             self._session.fault(reason)
+
+
+def _look_at_tls(url: str) -> None:
+    """Say what weakens TLS. Raises SettingsError for a file that cannot be read."""
+    for name in ("cafile", "capath", "certfile", "keyfile"):
+        path = bus_urls.option(url, name)
+        if path is not None and not os.access(path, os.R_OK):
+            raise SettingsError(
+                file="BATON_BUS_URL or [bus] url",
+                key=f"url?{name}",
+                problem=f"{path} cannot be read",
+                must="a file (capath: a folder) that this user may read",
+            )
+    if bus_urls.option(url, "no_verify_ssl") == "1":
+        log.warning(
+            "the certificate of RabbitMQ is not checked (no_verify_ssl=1): whoever is on the way "
+            "can read the password and send requests; use ?cafile=/path/to/ca.pem",
+            url=bus_urls.shown(url),
+        )

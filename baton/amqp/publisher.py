@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiormq
 from aiormq.abc import AbstractConnection
 from aiormq.exceptions import ChannelInvalidStateError, PublishError
 
-from baton.amqp import wire
+from baton.amqp import reasons, wire
 from baton.channel import Envelope
 from baton.errors import Disconnected, Unconfirmed, Unroutable
 
@@ -65,7 +65,7 @@ class Publisher:
     async def publish(
         self,
         exchange: str,
-        keys: Sequence[str],
+        key: str,
         envelope: Envelope,
         *,
         mandatory: bool,
@@ -79,7 +79,7 @@ class Publisher:
             await asyncio.wait({earlier}, timeout=max(0.0, deadline - loop.time()))
             if not earlier.done():
                 raise Unconfirmed(
-                    key=keys[0],
+                    key=key,
                     exchange=exchange,
                     reason="a message with the same id is still under way",
                 )
@@ -89,14 +89,14 @@ class Publisher:
             self._channel.basic_publish(
                 envelope.body,
                 exchange=exchange,
-                routing_key=keys[0],
-                properties=wire.properties(envelope, keys[1:], self._user),
+                routing_key=key,
+                properties=wire.properties(envelope, self._user),
                 mandatory=mandatory,
                 wait=False,
             )
         )
         await self._track(task, envelope.id, deadline)
-        self._conclude(task, exchange, keys[0], timeout)
+        self._conclude(task, exchange, key, timeout)
 
     async def close(self) -> None:
         """Give up what is not confirmed."""
@@ -145,7 +145,7 @@ class Publisher:
             raise Disconnected(url=self._url, reason="the connection was lost")
         if isinstance(error, ValueError):
             raise error
-        raise Unconfirmed(key=key, exchange=exchange, reason=wire.why(error))
+        raise Unconfirmed(key=key, exchange=exchange, reason=reasons.why(error))
 
     def _look_by(self, at: float) -> None:
         if self._look is None or self._look.when() > at:

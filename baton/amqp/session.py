@@ -7,23 +7,33 @@ reading from those who publish; acknowledgements and the watchdog must not wait 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiormq
 import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection
-from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, InvalidFrameError
+from aiormq.exceptions import (
+    AMQPError,
+    ChannelAccessRefused,
+    ChannelClosed,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    InvalidFrameError,
+)
 from pamqp.commands import Basic
 
-from baton.amqp import reading, wire
+from baton import bus_urls
+from baton.amqp import reading, reasons, wire
 from baton.amqp.gathering import Gathering
 from baton.amqp.publisher import Publisher
+from baton.amqp.rights import Rights
 from baton.amqp.settling import Settler
 from baton.amqp.subscription import AmqpDelivery, AmqpSubscription, delivery
-from baton.errors import Disconnected, QueueMismatch
-from baton.exchanges import EXCHANGES, Queue
+from baton.errors import Disconnected
+from baton.exchanges import EXCHANGES, Exchange, Queue
+from baton.server import baton_version
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +42,11 @@ reading.install()
 ANSWER_WITHIN = 10.0
 """How long the broker may take to answer anything, in seconds."""
 
-Binding = tuple[Queue, str, str]
-"""A queue, an exchange and a key; with no exchange, just the queue."""
+INFORMATION = "Baton: run your servers from chat"
+"""What the broker shows beside the name of our product."""
+
+Publish = tuple[str, str]
+"""An exchange and a routing key."""
 
 
 class Session:
@@ -43,11 +56,19 @@ class Session:
     """
 
     def __init__(
-        self, url: str, incoming: AbstractConnection, outgoing: AbstractConnection
+        self, url: str, incoming: AbstractConnection, outgoing: AbstractConnection, owner: bool
     ) -> None:
-        self.url = wire.shown(url)
+        self.url = bus_urls.shown(url)
         self._user = wire.account(url)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.refused_publish: Publish | None = None
+        """What ended the session, if a right to publish is missing."""
+        self.without: set[Queue] = set()
+        """Optional queues that are refused us."""
+        self.rights = Rights(self._scratch, url, ANSWER_WITHIN)
+        self._dialled = url
+        self._owner = owner
+        self._consuming: list[AmqpSubscription] = []
         self._incoming = incoming
         self._outgoing = outgoing
         self._settlers: list[Settler] = []
@@ -57,15 +78,18 @@ class Session:
             connection.closing.add_done_callback(self._lost)
 
     @classmethod
-    async def open(cls, url: str, name: str, blocked: Callable[[bool], None]) -> Session:
-        """Connect to `url` as `name` and make sure of the exchanges.
+    async def open(
+        cls, url: str, name: str, blocked: Callable[[bool], None], *, owner: bool = False
+    ) -> Session:
+        """Connect to `url` as `name` and make sure of the exchanges; an `owner` makes them.
 
-        Raises what the client library raises, or TimeoutError.
+        Raises BusRefused, what the client library raises, or TimeoutError.
         """
         async with asyncio.timeout(ANSWER_WITHIN):
             incoming = await _connect(url, name)
             try:
-                session = cls(url, incoming, await _connect(url, f"{name} (publishing)"))
+                outgoing = await _connect(url, f"{name} (publishing)")
+                session = cls(url, incoming, outgoing, owner)
             except BaseException:
                 await _quietly(incoming.close)
                 raise
@@ -83,39 +107,82 @@ class Session:
         said = self._incoming.server_properties
         return f"{_text(said.get('product'))} {_text(said.get('version'))}"
 
-    async def declare(self, bindings: Iterable[Binding]) -> None:
-        """Make sure of queues and bindings. Raises QueueMismatch if a queue has other settings."""
-        async with self._scratch() as channel:
-            for queue, exchange, key in bindings:
-                if exchange:
+    async def declare(self, queue: Queue, bindings: Iterable[tuple[str, str]]) -> int:
+        """Make sure of a queue and its bindings to (exchange, key); how many consume it.
+
+        Raises BusRefused, QueueMismatch if it exists with other settings, Disconnected if an
+        exchange is missing.
+        """
+        what = f"to declare queue {queue.name}"
+        try:
+            async with self._scratch() as channel:
+                answer = await channel.queue_declare(
+                    queue.name,
+                    durable=True,
+                    arguments=wire.queue_arguments(queue),
+                    timeout=ANSWER_WITHIN,
+                )
+                for exchange, key in bindings:
+                    what = f"to bind queue {queue.name} to {key} on {exchange}"
                     await channel.queue_bind(
                         queue.name, exchange, routing_key=key, timeout=ANSWER_WITHIN
                     )
-                    continue
-                try:
-                    await channel.queue_declare(
-                        queue.name,
-                        durable=True,
-                        arguments=wire.queue_arguments(queue),
-                        timeout=ANSWER_WITHIN,
-                    )
-                except ChannelPreconditionFailed as error:
-                    raise QueueMismatch(queue=queue.name, reason=wire.why(error)) from None
+        except ChannelPreconditionFailed as error:
+            raise reasons.mismatch(error, self._dialled, queue.name) from None
+        except ChannelNotFoundEntity as error:
+            raise reasons.not_made(error, self._dialled) from None
+        except (AMQPError, ValueError) as error:
+            if (refused := reasons.refusal(error, self._dialled, what)) is None:
+                raise
+            raise refused from None
+        return answer.consumer_count or 0
+
+    async def exchanges(self) -> None:
+        """Make sure of the exchanges. Raises BusRefused; Disconnected if one is missing that we may
+        not make."""
+        for exchange in EXCHANGES:
+            if self._owner or not await self._is_there(exchange):
+                await self._make(exchange)
 
     async def consume(self, subscription: AmqpSubscription) -> None:
-        """Consume for `subscription`, over an AMQP channel of its own."""
+        """Consume for `subscription`, over an AMQP channel of its own. Raises BusRefused.
+
+        One that is consumed in this session already is left alone.
+        """
+        if subscription in self._consuming:
+            return
+        self._consuming.append(subscription)
+        try:
+            await self._consume(subscription)
+        except BaseException as error:
+            self._consuming.remove(subscription)
+            what = f"to consume queue {subscription.queue.name}"
+            if isinstance(error, Exception) and (
+                found := reasons.refusal(error, self._dialled, what)
+            ):
+                raise found from None
+            raise
+
+    def consumers(self, queue: Queue) -> int:
+        """How many consumers of ours `queue` must have."""
+        if queue in self.without:
+            return 0
+        return sum(each.queue == queue and bool(each.tag) for each in self._consuming)
+
+    async def _consume(self, subscription: AmqpSubscription) -> None:
+        subscription.tag, subscription.settler = "", None
         channel = await self._incoming.channel(publisher_confirms=False, timeout=ANSWER_WITHIN)
-        channel.closing.add_done_callback(self._lost)
         channel.on_consumer_cancel_callbacks.add(
             lambda _: self.fault(f"the broker took away the queue {subscription.queue.name}")
         )
-        subscription.tag = ""
         subscription.settler = Settler(channel)
         self._settlers.append(subscription.settler)
         await channel.basic_qos(prefetch_count=subscription.prefetch, timeout=ANSWER_WITHIN)
         answer = await channel.basic_consume(
             subscription.queue.name, subscription.receive, timeout=ANSWER_WITHIN
         )
+        # not before: a refusal, which closes the channel, ends no session
+        channel.closing.add_done_callback(self._lost)
         subscription.tag = answer.consumer_tag or ""
         if subscription.cancelled:
             await channel.basic_cancel(subscription.tag, timeout=ANSWER_WITHIN)
@@ -128,7 +195,10 @@ class Session:
             channel = await self._incoming.channel(publisher_confirms=False, timeout=ANSWER_WITHIN)
             self._getter = Settler(channel)
             self._settlers.append(self._getter)
-        message = await self._getter.channel.basic_get(queue.name, timeout=ANSWER_WITHIN)
+        try:
+            message = await self._getter.channel.basic_get(queue.name, timeout=ANSWER_WITHIN)
+        except ChannelAccessRefused as error:
+            raise self._refusal(error, f"to read queue {queue.name}") from None
         if isinstance(message.delivery, Basic.GetEmpty):
             return None
         return delivery(message, self._getter)
@@ -138,16 +208,10 @@ class Session:
         found = await self._look(queue.name)
         return None if found is None else found[0]
 
-    async def watch(self, subscriptions: Sequence[AmqpSubscription]) -> None:
-        """Prove that the broker has our consumers; a fault if it has not, or does not answer."""
-        wanted: dict[str, int] = {}
-        for subscription in subscriptions:
-            if subscription.tag:  # else it is about to consume
-                wanted[subscription.queue.name] = wanted.get(subscription.queue.name, 0) + 1
-        for name, count in wanted.items():
-            found = await self._look(name)
-            if found is None or found[1] < count:
-                self.fault(f"the broker has no consumer of ours on {name}")
+    def forget(self, subscription: AmqpSubscription) -> None:
+        """`subscription` is cancelled: the broker need not have it any more."""
+        if subscription in self._consuming:
+            self._consuming.remove(subscription)
 
     def fault(self, reason: str) -> None:
         """This session is of no use any more."""
@@ -167,13 +231,36 @@ class Session:
     async def _start(self, blocked: Callable[[bool], None]) -> None:
         channel = await self._outgoing.channel(timeout=ANSWER_WITHIN)
         assert isinstance(channel, aiormq.Channel)
-        channel.closing.add_done_callback(self._lost)
         self.publisher = Publisher(self._outgoing, channel, self.url, blocked, self._user)
-        async with self._scratch() as scratch:
-            for exchange in EXCHANGES:
-                await scratch.exchange_declare(
+        channel.closing.add_done_callback(self._lost_outgoing)
+        await self.exchanges()
+
+    async def _is_there(self, exchange: Exchange) -> bool:
+        try:
+            async with self._scratch() as channel:
+                await channel.exchange_declare(exchange.name, passive=True, timeout=ANSWER_WITHIN)
+        except ChannelNotFoundEntity:
+            return False
+        return True
+
+    async def _make(self, exchange: Exchange) -> None:
+        try:
+            async with self._scratch() as channel:
+                await channel.exchange_declare(
                     exchange.name, exchange_type=exchange.kind, durable=True, timeout=ANSWER_WITHIN
                 )
+        except ChannelAccessRefused as error:
+            if await self._is_there(exchange):
+                return
+            if not self._owner:
+                missing = ChannelNotFoundEntity(f"there is no exchange {exchange.name} yet")
+                raise reasons.not_made(missing, self._dialled) from None
+            raise self._refusal(error, f"to declare exchange {exchange.name}") from None
+        except ChannelClosed as error:
+            raise self._refusal(error, f"to declare exchange {exchange.name}") from None
+
+    def _refusal(self, error: ChannelClosed, what: str) -> Exception:
+        return reasons.refusal(error, self._dialled, what) or error
 
     async def _look(self, name: str) -> tuple[int, int] | None:
         """Messages and consumers of a queue, if it exists."""
@@ -196,7 +283,14 @@ class Session:
 
     def _lost(self, closing: asyncio.Future[Any]) -> None:
         error = None if closing.cancelled() else closing.exception()
-        self.fault("the connection was closed" if error is None else wire.why(error))
+        self.fault("the connection was closed" if error is None else reasons.why(error))
+
+    def _lost_outgoing(self, closing: asyncio.Future[Any]) -> None:
+        if not closing.cancelled():
+            error = closing.exception()
+            if isinstance(error, ChannelAccessRefused) and not self.ended.done():
+                self.refused_publish = reasons.publish(reasons.why(error))
+        self._lost(closing)
 
 
 def _text(value: object) -> str:
@@ -207,18 +301,23 @@ async def _connect(url: str, name: str) -> AbstractConnection:
     try:
         return await aiormq.connect(
             wire.dialled(url),
-            client_properties={"connection_name": name, "product": "Baton"},
+            client_properties={
+                "connection_name": name,
+                "product": "Baton",
+                "version": baton_version(),
+                "information": INFORMATION,
+            },
             transport_factory=Gathering(),
         )
     except InvalidFrameError as error:
         if "OpenOk" not in str(error):
             raise
         # The client does not read what the broker says here.
-        raise Disconnected(
-            url=wire.shown(url),
-            reason=f"the broker refuses the virtual host of {wire.shown(url)}: "
-            "it does not exist, or this user may not use it",
-        ) from None
+        raise reasons.no_vhost(url, "it does not exist, or this user may not use it") from None
+    except AMQPError as error:
+        if (refused := reasons.login(error, url)) is None:
+            raise
+        raise refused from None
 
 
 async def _quietly(work: Callable[[], Coroutine[Any, Any, object]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -19,14 +18,10 @@ HEARTBEAT = 10
 PERSISTENT = 2
 
 
-def properties(
-    envelope: Envelope, more_keys: Sequence[str] = (), user: str = ""
-) -> Basic.Properties:
-    """The AMQP properties that mirror an envelope; `more_keys` are further routing keys, `user` the
-    account by which we are connected."""
+def properties(envelope: Envelope, user: str = "") -> Basic.Properties:
+    """The AMQP properties that mirror an envelope; `user` is the account by which we are
+    connected."""
     headers: dict[str, Any] = dict(envelope.headers)
-    if more_keys:
-        headers["CC"] = list(more_keys)
     stamp = envelope.timestamp
     return Basic.Properties(
         content_type=envelope.content_type or None,
@@ -88,16 +83,7 @@ def queue_arguments(queue: Queue) -> dict[str, Any]:
         arguments["x-message-ttl"] = int(queue.ttl * 1000)
     if queue.dead_letter:
         arguments["x-dead-letter-exchange"] = queue.dead_letter
-        if queue.dead_letter_key:
-            arguments["x-dead-letter-routing-key"] = queue.dead_letter_key
     return arguments
-
-
-def shown(url: str) -> str:
-    """`url` without password and options, for logs and errors."""
-    parts = urlsplit(url)
-    user, at, address = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, user.partition(":")[0] + at + address, parts.path, "", ""))
 
 
 def account(url: str) -> str:
@@ -112,11 +98,3 @@ def dialled(url: str) -> str:
     parts = urlsplit(url)
     options = {"heartbeat": str(HEARTBEAT), **dict(parse_qsl(parts.query))}
     return urlunsplit(parts._replace(query=urlencode(options)))
-
-
-def why(error: BaseException) -> str:
-    """What `error` of the client library means, in a few words."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    said = " ".join(str(part) for part in error.args if part not in (None, ""))
-    return said or f"the connection was lost ({type(error).__name__})"

@@ -19,7 +19,7 @@ from baton.api import bury, guarded
 from baton.batching import Batcher
 from baton.channel import Channel, Delivery, Subscription
 from baton.errors import InvalidMessage
-from baton.exchanges import MONITOR_QUEUE, MONITORED, OUTPUT, PROBED_QUEUE
+from baton.exchanges import MONITOR_QUEUE, PROBED_QUEUE, heard
 from baton.messages import Probed, decode
 from baton.printable import printable
 from bot.alerting.intake import Reception
@@ -59,12 +59,12 @@ class Monitor:
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:
-        """Take what comes. Raises QueueMismatch."""
-        for queue, kinds, handler in (
-            (PROBED_QUEUE, ("probed",), self._probed_came),
-            (MONITOR_QUEUE, MONITORED, self._letter_came),
+        """Take what comes. A queue that RabbitMQ refuses is done without."""
+        for queue, handler in (
+            (PROBED_QUEUE, self._probed_came),
+            (MONITOR_QUEUE, self._letter_came),
         ):
-            await self._channel.declare(queue, [(OUTPUT, f"{kind}.#") for kind in kinds])
+            await self._channel.declare(queue, heard(queue))
             self._subscriptions.append(
                 await self._channel.consume(
                     queue, guarded(self._channel, handler), prefetch=PREFETCH

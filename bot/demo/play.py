@@ -79,7 +79,7 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
         async with contextlib.AsyncExitStack() as stack:
             store = await Store.open(f"sqlite:///{folder / 'baton.db'}")
             stack.push_async_callback(store.close)
-            channel = await connect(BUS, name="baton bot")
+            channel = await connect(BUS, name="baton bot", owner=True)
             stack.push_async_callback(channel.close)
             servers = Servers(folder, BUS, repository, commands)
             known = Commands([*commands.values(), *HOUSE, ALERTS, demo_command(servers)])

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from baton.consumer import Consumer
 from baton.errors import BatonError
-from baton.exchanges import agent_queue
+from baton.exchanges import DEAD, INPUT, OUTPUT, agent_queue, output_key
 from baton.extensions import installed
+from baton.manager import input_keys
 from baton.server import Server
 from baton.service import set_up_consumers
 from baton.settings import AGENT_VARIABLES, AgentSettings, load
-from bot.doctor.bus import agents, bus, queues
+from bot.doctor.bus import Needs, agents, bus, rights
 from bot.doctor.finding import Finding, fail, ok
 
 
@@ -46,11 +49,20 @@ async def examine_agent(file: Path | None, environ: Mapping[str, str]) -> AsyncI
     async with bus(settings.bus.urls) as (channel, found):
         yield found
         if channel is not None:
-            inbox = agent_queue(server.fqdn)
-            for finding in await queues(channel, [(inbox, "the agent")]):
+            for finding in await rights(channel, needs(server, consumers)):
                 yield finding
             for finding in await agents(channel, server.fqdn):
                 yield finding
+
+
+def needs(server: Server, consumers: Iterable[Consumer[Any]]) -> Needs:
+    """What the agent of `server` needs of RabbitMQ."""
+    inbox = agent_queue(server.fqdn), [(INPUT, key) for key in input_keys(server, consumers)]
+    says = [
+        (OUTPUT, output_key(kind, server.environment, "doctor"))
+        for kind in ("update", "pong", "heartbeat", "probed")
+    ]
+    return Needs("the agent", [inbox], [*says, (DEAD, "doctor")])
 
 
 def writable(what: str, folder: Path) -> Finding:

@@ -7,10 +7,22 @@ from pathlib import Path
 
 from alerts import AlertSettings, load_alerts
 from baton.errors import BatonError
-from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, MONITOR_QUEUE, PROBED_QUEUE
+from baton.exchanges import (
+    BOT_QUEUE,
+    DEAD,
+    DEAD_BINDINGS,
+    DEAD_QUEUE,
+    DISCOVER,
+    HEARTBEAT_QUEUE,
+    INPUT,
+    MONITOR_QUEUE,
+    PROBED_QUEUE,
+    heard,
+    host_key,
+)
 from baton.extensions import installed
 from baton.messages import Facts
-from bot.doctor.bus import agents, bus, queues
+from bot.doctor.bus import Needs, agents, bus, leftovers, rights
 from bot.doctor.database import database
 from bot.doctor.finding import Finding, Mark, fail, ok
 from bot.doctor.rules import rules
@@ -52,10 +64,9 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
     async with bus(settings.bus.urls) as (channel, found):
         yield found
         if channel is not None:
-            expected = [BOT_QUEUE, HEARTBEAT_QUEUE]
-            if alerts is not None:
-                expected += [MONITOR_QUEUE, PROBED_QUEUE]
-            for finding in await queues(channel, [(queue, "the bot") for queue in expected]):
+            for finding in await rights(channel, needs(alerts is not None)):
+                yield finding
+            for finding in await leftovers(channel):
                 yield finding
             facts: dict[str, Facts] = {}
             probes = alerts.probe if alerts else ()
@@ -64,6 +75,18 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
             asked = settings.slack if settings.slack.bot_token else None
             for finding in await rules(settings.policy, commands, facts.values(), asked):
                 yield finding
+
+
+def needs(alerts: bool) -> Needs:
+    """What a bot needs of RabbitMQ, with or without alerts."""
+    queues = [BOT_QUEUE, HEARTBEAT_QUEUE]
+    if alerts:
+        queues += [MONITOR_QUEUE, PROBED_QUEUE]
+    return Needs(
+        "the bot",
+        [*((queue, heard(queue)) for queue in queues), (DEAD_QUEUE, DEAD_BINDINGS)],
+        [(INPUT, DISCOVER), (INPUT, host_key("doctor")), (DEAD, "doctor")],
+    )
 
 
 def alerts_file(file: Path) -> tuple[Finding, AlertSettings | None]:

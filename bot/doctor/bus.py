@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from baton import bus_urls
 from baton.api import API
-from baton.channel import Channel, Delivery, connect
-from baton.errors import BatonError, InvalidMessage, Unroutable
-from baton.exchanges import DEAD_QUEUE, DISCOVER, INPUT, OUTPUT, Queue
+from baton.channel import Channel, Delivery, connect, up
+from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
+from baton.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTPUT, Queue
 from baton.messages import Discover, Facts, Heartbeat, decode, new_id, now
 from bot.doctor.finding import Finding, clocks, fail, note, ok
 from bot.doctor.probes import probes
@@ -37,29 +39,84 @@ async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, Findin
         yield None, fail("bus", error)
         return
     try:
-        async with asyncio.timeout(CONNECT_WITHIN):
-            await channel.wait_up()
-    except TimeoutError:
-        text = f"{channel.url} cannot be reached: {channel.link_reason}"
-        yield None, fail("bus", text, "start RabbitMQ, or mend [bus] url (BATON_BUS_URL).")
-    else:
-        yield channel, ok("bus", f"{channel.broker} at {channel.url}")
+        if await up(channel, CONNECT_WITHIN):
+            yield channel, _connected(channel, urls)
+        elif channel.refusal is not None:
+            yield None, fail("bus", channel.refusal)
+        else:
+            text = f"{channel.url} cannot be reached: {channel.link_reason}"
+            fix = channel.link_fix or "start RabbitMQ, or mend [bus] url (BATON_BUS_URL)."
+            yield None, fail("bus", text, fix)
     finally:
         await channel.close()
 
 
-async def queues(channel: Channel, expected: Iterable[tuple[Queue, str]]) -> list[Finding]:
-    """How much waits in each queue. `expected` says who makes it if it is not there."""
+def _connected(channel: Channel, urls: Sequence[str]) -> Finding:
+    text = f"{channel.broker} at {channel.url}"
+    if any(bus_urls.option(url, "no_verify_ssl") == "1" for url in urls):
+        return note(
+            "bus",
+            f"{text}, whose certificate is not checked (no_verify_ssl=1)",
+            "use ?cafile=/path/to/ca.pem instead.",
+        )
+    return ok("bus", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What an account must be able to do: use queues, each with its bindings (exchange, key), and
+    publish, each to an exchange under a key. `who` makes the queues."""
+
+    who: str
+    queues: Sequence[tuple[Queue, Sequence[tuple[str, str]]]] = ()
+    publishes: Sequence[tuple[str, str]] = ()
+
+
+async def rights(channel: Channel, needs: Needs) -> list[Finding]:
+    """Whether this account may do what it must, and how much waits in each queue. Nothing is made
+    that is not there, and nothing is published."""
     found: list[Finding] = []
-    for queue, maker in expected:
+    refused: list[BusRefused] = []
+    for queue, bindings in needs.queues:
+        missing = await channel.missing_rights(queue, bindings)
+        refused += missing
         depth = await channel.depth(queue)
-        if depth is None:
-            found.append(note("queue", f"{queue.name} is not there yet", f"{maker} makes it."))
+        if missing:
+            found.append(fail("rights", missing[0]))
+        elif depth is None:
+            found.append(note("queue", f"{queue.name} is not there yet", f"{needs.who} makes it."))
         else:
             found.append(ok("queue", f"{queue.name}: {depth} waiting"))
+    without = [finding for finding in found if finding.what == "rights"]
+    if needs.queues and len(without) == len(needs.queues) and not _mismatched(refused):
+        # whoever looks with an account of their own has none of them, and need not
+        text = (
+            f"this account may use no queue of {needs.who}'s: it can look, and {needs.who} cannot "
+            f"work with it ({refused[0].facts['reason']})"
+        )
+        return [note("rights", text, f"README.md, “RabbitMQ”, has the rights of {needs.who}.")]
+    for exchange, key in needs.publishes:
+        error = await channel.may_not_publish(exchange, key)
+        if error is not None:
+            found.append(fail("rights", error))
+    return found
+
+
+def _mismatched(refused: Iterable[BusRefused]) -> bool:
+    return any(isinstance(one, QueueMismatch) for one in refused)
+
+
+async def leftovers(channel: Channel) -> list[Finding]:
+    """What lies in the queue of dead letters, and in queues of earlier versions."""
+    found: list[Finding] = []
     dead = await channel.depth(DEAD_QUEUE)
     if dead:
         found.append(note("queue", f"dead: {dead} that nobody could handle", "baton dead list."))
+    for name in FORMER_QUEUES:
+        depth = await channel.depth(Queue(name))
+        if depth is not None:
+            text = f"{name}: of an earlier version, nobody takes from it ({depth} waiting)"
+            found.append(note("queue", text, f"delete it: rabbitmqctl delete_queue {name}."))
     return found
 
 
@@ -89,8 +146,11 @@ async def agents(
             some.set()
 
     # Named so that a broker user who may only use the bot's own queues may use this one.
-    queue = Queue(f"bot.doctor.{new_id()}", expires=60.0, ttl=60.0, dead_letter="")
+    queue = Queue(f"bot.doctor.{new_id()}", expires=60.0, ttl=60.0, dead_letter="", optional=True)
     await channel.declare(queue, [(OUTPUT, "heartbeat.#")])
+    if queue.name in channel.lacking:
+        text = "this account may not listen to heartbeats, and an agent's need not"
+        return [note("agents", text, "/servers in chat says whom the bot hears.")]
     subscription = await channel.consume(queue, take)
     try:
         await _ask_who_is_there(channel)
@@ -101,6 +161,8 @@ async def agents(
 
 
 async def _ask_who_is_there(channel: Channel) -> None:
+    if await channel.may_not_publish(INPUT, DISCOVER) is not None:
+        return  # they beat by themselves, too
     try:
         await API(channel).publish(
             INPUT, DISCOVER, Discover(source="doctor"), mandatory=True, timeout=5.0

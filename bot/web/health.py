@@ -26,10 +26,19 @@ class Part:
 
 def parts(vitals: Vitals) -> list[Part]:
     """Every part that matters: if one is not well the bot is not ready."""
-    found = [_link("bus", vitals.bus)]
+    found = [_bus(vitals)]
     if vitals.chat is not None:
         found.append(_chat(vitals.chat, vitals))
     return [*found, _database(vitals), _leadership(vitals), _posts(vitals)]
+
+
+def _bus(vitals: Vitals) -> Part:
+    """To do without a queue that is only for alerts is no illness, and must be known."""
+    part = _link("bus", vitals.bus)
+    words = ". ".join(
+        [part.words, *(f"Alerts from the bus do not work: {one}" for one in vitals.lacking)]
+    )
+    return Part(part.name, part.well, words, part.numbers)
 
 
 def _link(name: str, seen: LinkSeen) -> Part:

@@ -71,7 +71,8 @@ class Vitals:
     `answered` is how long the database took, and `depths` what it holds: None if it did not answer,
     for the reason in `database_reason`. `quiet` is how long ago the chat last sent something; what
     waits are posts, of which only the bot that leads has any. `strangers` are connections with our
-    tokens that no bot of ours holds; `clock_ahead` is by how much our clock is ahead of the chat's.
+    tokens that no bot of ours holds; `clock_ahead` is by how much our clock is ahead of the chat's;
+    `lacking` says which queues RabbitMQ refuses us, and that we do without.
     """
 
     bus: LinkSeen
@@ -85,6 +86,7 @@ class Vitals:
     oldest_waiting: float
     strangers: int = 0
     clock_ahead: float | None = None
+    lacking: tuple[str, ...] = ()
 
 
 class Watch:
@@ -128,6 +130,7 @@ class Watch:
             ),
             strangers=self.chat.strangers if self.chat else 0,
             clock_ahead=self.chat.clock_ahead if self.chat else None,
+            lacking=tuple(str(why) for why in self.bot.channel.lacking.values()),
         )
 
     async def _depths(self) -> tuple[Depths | None, str]:

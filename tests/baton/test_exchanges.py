@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from baton import exchanges
-from baton.exchanges import command_key, host_key, output_key, retry_queue, word
+from baton.exchanges import command_key, host_key, output_key, word
 
 
 def test_the_names_of_the_wire() -> None:
@@ -15,7 +14,6 @@ def test_the_names_of_the_wire() -> None:
     assert {exchange.name: exchange.kind for exchange in exchanges.EXCHANGES} == {
         "baton.in": "topic",
         "baton.out": "topic",
-        "baton.retry": "direct",
         "baton.dead": "topic",
     }
     assert host_key("web-1.example.org") == "host.web-1.example.org"
@@ -37,20 +35,20 @@ def test_what_others_tell_does_not_pile_up_for_ever() -> None:
     assert exchanges.MONITOR_QUEUE.expires == 7 * 86400
 
 
-@pytest.mark.parametrize(
-    ("seconds", "name"),
-    [
-        (0, "retry.5s"),
-        (5, "retry.5s"),
-        (5.1, "retry.30s"),
-        (60, "retry.2m"),
-        (600, "retry.10m"),
-        (9999, "retry.10m"),
-    ],
-)
-def test_a_retry_waits_at_least_as_long_as_asked(seconds: float, name: str) -> None:
-    """The nearest tier above, or the longest there is."""
-    assert retry_queue(seconds).name == name
+def test_the_bots_queues_share_a_prefix() -> None:
+    """One pattern, `bot`, gives an account the right to all of them."""
+    queues = (
+        exchanges.BOT_QUEUE,
+        exchanges.HEARTBEAT_QUEUE,
+        exchanges.MONITOR_QUEUE,
+        exchanges.PROBED_QUEUE,
+    )
+    assert [queue.name for queue in queues] == [
+        "bot",
+        "bot.heartbeats",
+        "bot.monitor",
+        "bot.probed",
+    ]
 
 
 @given(st.text())

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.support.guard import Guarded
 from tests.support.ports import free_port, listening
@@ -135,6 +136,38 @@ class Broker:
             f'<<"baton">>, <<"{name}">>, <<".*">>, <<".*">>, <<".*">>, <<"baton">>).'
         )
         return f"amqp://baton:baton@127.0.0.1:{self.port}/{name}"
+
+    def grant(self, url: str, configure: str, write: str, read: str) -> None:
+        """Give the user of `url` these rights in its virtual host, instead of all others."""
+        parts = urlsplit(url)
+        self.eval(
+            "ok = rabbit_auth_backend_internal:set_permissions("
+            + ", ".join(
+                _binary(text) for text in (parts.username, parts.path[1:], configure, write, read)
+            )
+            + ', <<"test">>).'
+        )
+
+    def grant_topic(self, url: str, exchange: str, write: str, read: str) -> None:
+        """Give the user of `url` these rights to the routing keys of `exchange`."""
+        parts = urlsplit(url)
+        self.eval(
+            "ok = rabbit_auth_backend_internal:set_topic_permissions("
+            + ", ".join(
+                _binary(text) for text in (parts.username, parts.path[1:], exchange, write, read)
+            )
+            + ', <<"test">>).'
+        )
+
+    def user(self, url: str, name: str) -> str:
+        """`url` for a user called `name`, who has no right yet; the password is the name."""
+        self.eval(
+            "catch rabbit_auth_backend_internal:add_user("  # it may be there, from another test
+            + ", ".join((_binary(name), _binary(name), '<<"test">>'))
+            + ")."
+        )
+        parts = urlsplit(url)
+        return f"amqp://{name}:{name}@{parts.hostname}:{parts.port}{parts.path}"
 
     def drop(self, url: str) -> None:
         """Remove the virtual host of `url`, soon; whoever is connected to it is thrown out."""
@@ -257,6 +290,11 @@ class Broker:
             text=True,
             start_new_session=True,
         )
+
+
+def _binary(text: object) -> str:
+    """`text` as an Erlang binary."""
+    return "<<" + ", ".join(map(str, str(text).encode())) + ">>"
 
 
 def _programs() -> Path:

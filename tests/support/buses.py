@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
+
+import aiormq
+from aiormq.abc import AbstractChannel
 
 from baton.amqp import AmqpChannel
 from baton.channel import Channel
@@ -18,14 +22,24 @@ from tests.support.broker import Broker
 class Bus(Protocol):
     """A bus of the test's own."""
 
-    async def open(self, name: str = "test") -> Channel:
-        """A new channel, with its link up."""
+    async def open(self, name: str = "test", *, up: bool = True) -> Channel:
+        """A new channel, with its link up unless that is not wanted."""
 
     async def cut(self, channel: Channel) -> None:
         """Break the connections of `channel`, from outside."""
 
     async def block(self, on: bool) -> None:
         """Let the bus run low on memory, or recover."""
+
+    async def deny(self, *names: str) -> None:
+        """Take the rights to queues and exchanges `names` away from everybody; with none, give all
+        back."""
+
+    async def unbind(self, queue: str, exchange: str, key: str) -> None:
+        """Take a binding away, as an operator might."""
+
+    async def delete_exchange(self, name: str) -> None:
+        """Delete an exchange with its bindings, as an operator might."""
 
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass, where time is simulated."""
@@ -73,9 +87,10 @@ class InMemory:
     def __init__(self) -> None:
         self.time = SimulatedTime()
         self.bus = MemoryBus("test", later=self.time.later)
+        self.denied: tuple[str, ...] = ()
         self._channels: list[MemoryChannel] = []
 
-    async def open(self, name: str = "test") -> MemoryChannel:
+    async def open(self, name: str = "test", *, up: bool = True) -> MemoryChannel:
         channel = MemoryChannel("memory://baton@test", on=self.bus)
         self._channels.append(channel)
         return channel
@@ -89,6 +104,17 @@ class InMemory:
             self.bus.block()
         else:
             self.bus.up()
+
+    async def deny(self, *names: str) -> None:
+        self.bus.allow(*self.denied)
+        self.denied = names
+        self.bus.deny(*names)
+
+    async def unbind(self, queue: str, exchange: str, key: str) -> None:
+        self.bus.unbind(queue, exchange, key)
+
+    async def delete_exchange(self, name: str) -> None:
+        self.bus.delete_exchange(name)
 
     async def advance(self, seconds: float) -> None:
         self.time.advance(seconds)
@@ -107,12 +133,13 @@ class OverRabbit:
         self._names: dict[int, str] = {}
         self._channels: list[AmqpChannel] = []
 
-    async def open(self, name: str = "test") -> AmqpChannel:
+    async def open(self, name: str = "test", *, up: bool = True) -> AmqpChannel:
         name = f"{name} {len(self._channels)} {self._url.rpartition('/')[2]}"
-        channel = await AmqpChannel.open([self._url], name=name)
+        channel = await AmqpChannel.open([self._url], name=name, watch_every=0.3, owner=True)
         self._names[id(channel)] = name
         self._channels.append(channel)
-        await asyncio.wait_for(channel.wait_up(), 60)
+        if up:
+            await asyncio.wait_for(channel.wait_up(), 60)
         return channel
 
     async def cut(self, channel: Channel) -> None:
@@ -120,6 +147,21 @@ class OverRabbit:
 
     async def block(self, on: bool) -> None:
         await self._broker.memory_alarm(on)
+
+    async def deny(self, *names: str) -> None:
+        pattern = "^(?!(" + "|".join(map(re.escape, names)) + ")$)" if names else ".*"
+        await asyncio.to_thread(self._broker.grant, self._url, pattern, pattern, pattern)
+
+    async def unbind(self, queue: str, exchange: str, key: str) -> None:
+        await self._change(lambda channel: channel.queue_unbind(queue, exchange, key))
+
+    async def delete_exchange(self, name: str) -> None:
+        await self._change(lambda channel: channel.exchange_delete(name))
+
+    async def _change(self, work: Callable[[AbstractChannel], Awaitable[object]]) -> None:
+        connection = await aiormq.connect(self._url)
+        await work(await connection.channel())
+        await connection.close()
 
     async def advance(self, seconds: float) -> None:
         """Real time passes by itself."""

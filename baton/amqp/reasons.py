@@ -1,0 +1,141 @@
+"""What a failure of the client library means, whether it is for good, and what mends it. Pure."""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+
+from aiormq.exceptions import (
+    AuthenticationError,
+    ChannelAccessRefused,
+    ChannelLockedResource,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    ConnectionNotAllowed,
+    ProbableAuthenticationError,
+)
+
+from baton import bus_urls
+from baton.errors import BatonError, BusRefused, Disconnected, QueueMismatch
+
+RIGHTS = "README.md, “RabbitMQ”, has the rights of each account."
+
+
+def why(error: BaseException) -> str:
+    """What `error` means, in a few words."""
+    if isinstance(error, Disconnected):
+        return str(error.facts.get("reason"))
+    if isinstance(error, BatonError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    said = " ".join(str(part) for part in error.args if part not in (None, ""))
+    return said or f"the connection was lost ({type(error).__name__})"
+
+
+def fix(error: BaseException, url: str) -> str:
+    """What mends it, by what it is; empty if that is not known."""
+    if isinstance(error, BatonError):
+        return str(error.facts.get("fix", ""))
+    causes = list(_causes(error))
+    if any(isinstance(one, ssl.SSLCertVerificationError) for one in causes):
+        return _certificate(next(o for o in causes if isinstance(o, ssl.SSLCertVerificationError)))
+    if any(isinstance(one, ssl.SSLError) for one in causes):
+        return "use the port on which RabbitMQ speaks TLS (5671), or amqp:// without TLS."
+    if any(isinstance(one, socket.gaierror) for one in causes):
+        return "correct the host name in [bus] url (BATON_BUS_URL), or the DNS of this machine."
+    if any(isinstance(one, ConnectionRefusedError) or _refuses(one) for one in causes):
+        return "start RabbitMQ, or correct host and port in [bus] url (BATON_BUS_URL)."
+    if any(isinstance(one, TimeoutError) for one in causes):
+        return "let this machine through to RabbitMQ (firewall, network), or correct [bus] url."
+    return ""
+
+
+def login(error: Exception, url: str) -> BusRefused | None:
+    """The refusal that `error` is, if a login at `url` ended by it."""
+    if isinstance(error, ProbableAuthenticationError | AuthenticationError):
+        name = bus_urls.user(url)
+        return BusRefused(
+            user=name,
+            what="to log in",
+            reason=why(error),
+            fix="Correct user and password in [bus] url (BATON_BUS_URL), or set them: "
+            f"rabbitmqctl change_password {name} PASSWORD.",
+        )
+    if isinstance(error, ConnectionNotAllowed):
+        return no_vhost(url, why(error))
+    return None
+
+
+def no_vhost(url: str, reason: str) -> BusRefused:
+    """The broker refuses the virtual host of `url`."""
+    name, host = bus_urls.user(url), bus_urls.vhost(url)
+    return BusRefused(
+        user=name,
+        what=f"the virtual host {host}",
+        reason=reason,
+        fix=f"Correct it in [bus] url (BATON_BUS_URL), or make it: rabbitmqctl add_vhost {host}; "
+        f"then grant the rights: {RIGHTS}",
+    )
+
+
+def refusal(error: Exception, url: str, what: str) -> BusRefused | None:
+    """The refusal that `error` is, for good, if doing `what` at `url` ended by it."""
+    if isinstance(error, ChannelAccessRefused):
+        fixed = f"Grant it: {RIGHTS}"
+    elif isinstance(error, ChannelPreconditionFailed | ChannelLockedResource):
+        fixed = "Delete what is there already, or run one version of Baton everywhere."
+    elif isinstance(error, ValueError):  # the client's own word on a name that is too long
+        fixed = "Choose a shorter name."
+    else:
+        return None
+    return BusRefused(user=bus_urls.user(url), what=what, reason=why(error), fix=fixed)
+
+
+def publish(reason: str) -> tuple[str, str] | None:
+    """Exchange and routing key of the publish that the broker's `reason` refuses; where the key
+    does not matter it is any."""
+    found = re.search(r"(?:topic '(.*)' in )?exchange '([^']*)'", reason)
+    return (found[2], found[1] or "-") if found else None
+
+
+def mismatch(error: ChannelPreconditionFailed, url: str, queue: str) -> QueueMismatch:
+    """A queue of that name is there, and is another."""
+    return QueueMismatch(
+        user=bus_urls.user(url), what=f"to declare queue {queue}", queue=queue, reason=why(error)
+    )
+
+
+def not_made(error: ChannelNotFoundEntity, url: str) -> Disconnected:
+    """Something is not there yet that is not ours to make."""
+    return Disconnected(
+        url=bus_urls.shown(url),
+        reason=f"{why(error)}: the bot makes it, when it is connected",
+        fix="start the bot; it makes what all need.",
+    )
+
+
+def _certificate(error: ssl.SSLCertVerificationError) -> str:
+    said = error.verify_message or str(error)
+    if "match" in said:
+        return "name the host in [bus] url as its certificate does, or renew the certificate."
+    if "expired" in said or "not yet valid" in said:
+        return "renew RabbitMQ's certificate, and look at the clock of this machine."
+    return (
+        "add ?cafile=/path/to/ca.pem to [bus] url (BATON_BUS_URL): the certificate of the "
+        "authority that signed RabbitMQ's; or set SSL_CERT_FILE."
+    )
+
+
+def _refuses(error: BaseException) -> bool:
+    """Whether nobody listens; the client passes on what the system said of it, not its kind."""
+    return "Connect call failed" in why(error) or errno.ECONNREFUSED in error.args[:1]
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,58 @@
+"""The accounts of RabbitMQ that README tells an operator to make, with exactly their rights."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from tests.support.broker import Broker
+
+README = Path(__file__).parents[2] / "README.md"
+SERVER, ENVIRONMENT = "web-1.example.com", "prod"
+"""The agent of which README speaks."""
+
+
+def readme() -> list[list[str]]:
+    """The `rabbitmqctl` lines of README, word by word, without the program."""
+    lines = README.read_text().splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith("rabbitmqctl ")]
+
+
+def escaped(name: str) -> str:
+    """`name` as it stands in README's patterns."""
+    return name.replace(".", r"\.")
+
+
+class Accounts:
+    """Makes accounts in the virtual host of `url`."""
+
+    def __init__(self, broker: Broker, url: str) -> None:
+        self._broker = broker
+        self._url = url
+
+    @property
+    def bot(self) -> str:
+        """The URL of the bot."""
+        return self._made("bot")
+
+    @property
+    def reader(self) -> str:
+        """The URL of somebody who only looks."""
+        return self._made("reader")
+
+    def agent(self, host: str, environment: str = ENVIRONMENT) -> str:
+        """The URL of the agent on `host`."""
+        return self._made(f"agent.{SERVER}", host, environment)
+
+    def _made(self, name: str, host: str = SERVER, environment: str = ENVIRONMENT) -> str:
+        def ours(text: str) -> str:
+            text = text.replace(escaped(SERVER), escaped(host)).replace(SERVER, host)
+            return text.replace(rf"\.{ENVIRONMENT}", rf"\.{environment}")
+
+        url = self._broker.user(self._url, ours(name))
+        for verb, *words in readme():
+            if verb == "set_permissions" and words[2] == name:
+                self._broker.grant(url, *map(ours, words[3:]))
+            elif verb == "set_topic_permissions" and words[2] == name:
+                self._broker.grant_topic(url, words[3], *map(ours, words[4:]))
+        return url
