@@ -31,6 +31,16 @@ class NoSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """How long a run may take, in seconds, and the setting that says so, if one does. `way_back` is
+    for how many seconds more it may undo what it did."""
+
+    seconds: float
+    setting: str = ""
+    way_back: float = 0.0
+
+
 class Consumer(ABC, Generic[C]):
     """Does what one command asks, on this server.
 
@@ -74,6 +84,11 @@ class Consumer(ABC, Generic[C]):
         """Facts that go with everything its runs say."""
         return {}
 
+    def time_limit(self, run: Run[C]) -> TimeLimit:
+        """How long `run` may take: by default what the request says, unless the settings of this
+        server decide."""
+        return TimeLimit(run.request.timeout)
+
     @abstractmethod
     async def process_message(self, run: Run[C]) -> None:
         """Do what `run.command` asks, and say through `run` how it goes.
@@ -87,14 +102,14 @@ class Consumer(ABC, Generic[C]):
 async def perform(
     consumer: Consumer[Any], run: Run[Any], asked: Callable[[], Verdict | None] = lambda: None
 ) -> Message:
-    """Have `consumer` do what `run` is for, within the request's timeout; returns the closing
-    message.
+    """Have `consumer` do what `run` is for, within its time limit; returns the closing message.
 
     `asked` tells whether the run was asked to end, and how; the one who asked then cancels the
     task. The cancellation ends here, so that nothing keeps the end from being recorded.
     """
     error: BaseException | None = None
-    bound = asyncio.timeout(run.request.timeout)
+    limit = consumer.time_limit(run)
+    bound = asyncio.timeout(limit.seconds)
     if asked() is None:
         try:
             async with bound:
@@ -110,7 +125,10 @@ async def perform(
         command, job = run.request.command, run.request.job
         log.error("consumer failed", command=command, job=job, exc_info=error)
     verdict = ending(
-        error, asked=ended_by, overran=run.request.timeout if bound.expired() else None
+        error,
+        asked=ended_by,
+        overran=limit.seconds if bound.expired() else None,
+        setting=limit.setting,
     )
     return run.close(verdict.state, verdict.text)
 

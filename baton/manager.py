@@ -23,7 +23,17 @@ from baton.errors import InvalidMessage, JournalUnavailable, UsageError
 from baton.exchanges import DISCOVER, INPUT, agent_queue, host_key
 from baton.finals import Finals
 from baton.journal import Entry, Journal
-from baton.messages import Cancel, Discover, Message, Probe, Request, State, decode, now
+from baton.messages import (
+    ENDS_WITHIN,
+    Cancel,
+    Discover,
+    Message,
+    Probe,
+    Request,
+    State,
+    decode,
+    now,
+)
 from baton.observer import Observer
 from baton.output import OutputExchange
 from baton.run import Run
@@ -249,9 +259,13 @@ class ConsumerManager:
     async def _perform(self, active: _Active) -> None:
         """Have the consumer do it, in this task, and record how it ended."""
         run, active.begun = active.run, True
-        if run.command.changes:
-            run.accept()
         consumer = self.consumers[run.request.command]
+        limit = consumer.time_limit(run)
+        ends_within = limit.seconds + limit.way_back
+        if ends_within != run.request.timeout:
+            run.accept(**{ENDS_WITHIN: ends_within})
+        elif run.command.changes:
+            run.accept()
         final = await perform(consumer, run, asked=lambda: active.asked)
         await self._finals.record(run.request, final)
 

@@ -82,6 +82,10 @@ _OPEN = frozenset({State.QUEUED, State.SENT, State.ACCEPTED, State.RUNNING})
 LAST = 2**31 - 1
 """The sequence of a final update whose sender no longer knows how many came before it."""
 
+ENDS_WITHIN = "ends_within"
+"""The fact of a run's first update that says how many seconds its server gives it, if that is not
+what the request says."""
+
 Level = Literal["info", "success", "error", "log"]
 
 

@@ -84,9 +84,9 @@ class Run(Observable, Generic[C]):
                 percent = min(100, max(0, int(percent)))
             self.notify(self._update(State.RUNNING, level, text, step, percent, facts))
 
-    def accept(self) -> None:
+    def accept(self, **facts: JsonValue) -> None:
         """Say that the request is taken, and begins."""
-        self.notify(self._update(State.ACCEPTED, "info", "", "", None, {}))
+        self.notify(self._update(State.ACCEPTED, "info", "", "", None, facts))
 
     def close(self, state: State, text: str = "", **facts: JsonValue) -> Message:
         """End the run in `state`, unless it has ended; returns how it ended. The closing message

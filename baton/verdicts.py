@@ -86,14 +86,20 @@ def lateness(deadline: datetime, *, expires: float | None, still: float, at: dat
 
 
 def ending(
-    error: BaseException | None, *, asked: Verdict | None = None, overran: float | None = None
+    error: BaseException | None,
+    *,
+    asked: Verdict | None = None,
+    overran: float | None = None,
+    setting: str = "",
 ) -> Verdict:
     """How a run ended whose consumer raised `error`, or returned.
 
-    `asked` is how it was asked to end, if it was; `overran` its time in seconds, if that was up.
+    `asked` is how it was asked to end, if it was; `overran` its time in seconds, if that was up,
+    and `setting` what that was set by.
     """
     if asked is None and overran is not None:
-        asked = Verdict(State.FAILED, f"it took longer than {duration(overran)} and was ended")
+        by = f" ({setting})" if setting else ""
+        asked = Verdict(State.FAILED, f"it took longer than {duration(overran)}{by} and was ended")
     if asked is not None:
         if error is None or isinstance(error, asyncio.CancelledError | TimeoutError):
             return asked

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from baton.messages import Message, Person, Pong, Request, State, Update
+from baton.exchanges import WEEK
+from baton.messages import ENDS_WITHIN, Message, Person, Pong, Request, State, Update
 from baton.outcome import RunReport
 
 GRACE = 15.0
@@ -260,7 +261,15 @@ def ends_at(run: RunRecord) -> datetime | None:
         return None
     if run.state in (State.QUEUED, State.SENT):
         return run.deadline + timedelta(seconds=GRACE)
-    return (run.started or run.deadline) + timedelta(seconds=run.timeout + GRACE)
+    return (run.started or run.deadline) + timedelta(seconds=_limit(run) + GRACE)
+
+
+def _limit(run: RunRecord) -> float:
+    """Seconds that `run` may take: what its server says that it gives it, else what was asked."""
+    said = run.facts.get(ENDS_WITHIN)
+    if isinstance(said, int | float) and 0 < said <= WEEK:
+        return float(said)
+    return run.timeout
 
 
 def overdue(run: RunRecord, now: datetime, seeing_since: datetime | None) -> RunRecord:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from baton.errors import Failed
+from baton.messages import new_id
 from baton.outcome import duration
+from commands.leftovers import KILLED_WITHIN, MARK, Trail, end
 from commands.lines import Lines, Secrets
 
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -25,21 +28,18 @@ INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"
 LINGER = 0.5
 """Seconds for which output is still read when the program has ended but something that it left
 in the background holds its output open."""
-MARK = "BATON_MARK"
-"""The variable that tells a program which was started, though nobody was left to note its id."""
-KILLED_WITHIN = 5.0
-"""Seconds to wait for what was killed to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """What to run, and how. `timeout` and `grace` are in seconds: how long it may take, and how
-    long after SIGTERM what is left of it is killed."""
+    long after SIGTERM what is left of it is killed. `limit` is where the timeout was set."""
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 900.0
+    limit: str = ""
     grace: float = 10.0
     secrets: Secrets = field(default_factory=Secrets)
 
@@ -75,20 +75,27 @@ def environment(
 async def execute(
     program: Program,
     tell: Callable[[str], None],
+    trail: Trail | None = None,
     started: Callable[[int], None] = lambda pid: None,
 ) -> Ended:
     """Run `program` to its end; `tell` gets its output as it comes, one or several lines at a time,
-    and `started` the id of its process, which is also that of its group.
+    and `started` the id of its process, which is also that of its group. What it starts is found by
+    `trail`.
 
     What it leaves in the background goes on if it succeeded (that is how a service is started) and
-    is ended if not. Raises Failed if it cannot be started or takes longer than its timeout. When
-    cancelled, the whole process group gets SIGTERM, after `grace` SIGKILL, and CancelledError
-    passes; a second cancellation kills at once.
+    is ended if not, wherever it went. Raises Failed if it cannot be started or takes longer than
+    its timeout. When cancelled, all that it started gets SIGTERM, after `grace` SIGKILL, and
+    CancelledError passes; a second cancellation kills at once.
     """
-    process, output = await _start(program, tell)
+    trail = trail or Trail(new_id())
+    process, output = await _start(program, tell, trail)
 
-    async def end() -> None:
-        await end_group(process.pid, program.grace, process.wait)
+    async def end_all() -> None:
+        await end((trail,), program.grace)
+        with suppress(TimeoutError):
+            # What has become another user's (sudo) cannot be killed, and must not hold us up.
+            async with asyncio.timeout(KILLED_WITHIN):
+                await process.wait()
         await output.ended_within(LINGER)
 
     try:
@@ -96,65 +103,20 @@ async def execute(
         async with asyncio.timeout(program.timeout):
             code = await process.wait()
         if code:
-            await end()
+            await end_all()
         await output.ended_within(LINGER)
     except TimeoutError:
-        await end()
-        text = f"it ran longer than {duration(program.timeout)} and was ended"
+        await end_all()
+        text = f"it ran longer than {duration(program.timeout)}"
+        text += f" ({program.limit})" if program.limit else ""
+        text += " and was ended"
         raise Failed(f"{text}: {output.lines.last}" if output.lines.last else text) from None
     except BaseException:
-        await end()
+        await end_all()
         raise
     finally:
         output.close()
     return Ended(code, output.lines.last)
-
-
-def birth(pid: int) -> str:
-    """When the process `pid` was started, as the kernel counts it; empty if it is not there.
-
-    With it a process is told from a later one of the same id (proc_pid_stat(5), field 22).
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
-
-
-def marked(mark: str) -> int:
-    """The process group of a program that has MARK=`mark` in its environment; 0 if none is there
-    (proc_pid_environ(5))."""
-    word = f"{MARK}={mark}".encode()
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if word in environ.read_bytes().split(b"\0"):
-                return os.getpgid(int(environ.parent.name))
-        except OSError:
-            continue  # another user's, or gone
-    return 0
-
-
-async def _nothing() -> None:
-    return
-
-
-async def end_group(
-    group: int, grace: float, leader_ended: Callable[[], Awaitable[object]] = _nothing
-) -> None:
-    """End a process group: SIGTERM, and SIGKILL for what is left of it after `grace` seconds."""
-    try:
-        if _signal(group, signal.SIGTERM):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(grace):
-                    await leader_ended()
-                    await _gone(group)
-    finally:
-        _signal(group, signal.SIGKILL)
-    with suppress(TimeoutError):
-        # What has become another user's (sudo) cannot be killed, and must not hold us up for ever.
-        async with asyncio.timeout(KILLED_WITHIN):
-            await leader_ended()
 
 
 class _Output(asyncio.Protocol):
@@ -192,7 +154,9 @@ class _Output(asyncio.Protocol):
             self._tell("\n".join(lines))
 
 
-async def _start(program: Program, tell: Callable[[str], None]) -> tuple[Process, _Output]:
+async def _start(
+    program: Program, tell: Callable[[str], None], trail: Trail
+) -> tuple[Process, _Output]:
     # A pipe of our own: asyncio's Process.wait() would wait until everybody has closed its pipe.
     reading, writing = os.pipe()
     output = _Output(program.secrets, tell)
@@ -204,9 +168,10 @@ async def _start(program: Program, tell: Callable[[str], None]) -> tuple[Process
             stdout=writing,
             stderr=writing,
             cwd=program.cwd,
-            env=environment(program.env),
+            env={**environment(program.env), MARK: trail.mark},
             start_new_session=True,
         )
+        trail.started(process.pid)
     except OSError as error:
         output.close()
         raise Failed(_cannot_start(program, error)) from error
@@ -222,26 +187,23 @@ def _cannot_start(program: Program, error: OSError) -> str:
     name = program.argv[0]
     if not program.cwd.is_dir():
         return f"{name} cannot be started: the folder {program.cwd} is not there"
-    if isinstance(error, FileNotFoundError):
-        path = environment(program.env)["PATH"]
+    if not isinstance(error, FileNotFoundError):
+        return f"{name} cannot be started: {error.strerror or error}"
+    path = environment(program.env)["PATH"]
+    found = program.cwd / name if "/" in name else shutil.which(name, path=path)
+    if not found or not os.path.exists(found):
         return f"the program {name} was not found on this server (PATH is {path})"
-    return f"{name} cannot be started: {error.strerror or error}"
+    return f"{name} is there and cannot be started: {_interpreter_missing(Path(found))}"
 
 
-async def _gone(group: int) -> None:
-    # There is nothing to wait on for a whole group; only asking whether it is still there.
-    pause = 0.005
-    while _signal(group, 0):
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 0.1)
-
-
-def _signal(group: int, number: int) -> bool:
-    """Send a signal to a process group; whether there is one."""
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _interpreter_missing(file: Path) -> str:
+    """Why the kernel did not find what it needs for a program that is there (execve(2), ENOENT)."""
+    with suppress(OSError), file.open("rb") as opened:
+        first = opened.readline(256)
+        if first.startswith(b"#!"):
+            line = repr(first.rstrip(b"\n").decode("utf-8", "replace"))
+            text = f"its first line, {line}, names an interpreter that is not on this server"
+            if first.rstrip(b"\n").endswith(b"\r"):
+                text += " (its lines end as on Windows: save it with LF line ends)"
+            return text
+    return "it needs a loader or a library that is not on this server"

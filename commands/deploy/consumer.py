@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from baton.command import Command
-from baton.consumer import Consumer
+from baton.consumer import Consumer, TimeLimit
 from baton.errors import Failed, Refused
 from baton.messages import now
 from baton.run import Run
@@ -41,6 +41,14 @@ class DeployConsumer(Consumer[Deploy]):
     def app_names(self) -> Iterable[str]:
         """Every app that can be deployed here runs here."""
         return self._apps
+
+    def time_limit(self, run: Run[Deploy]) -> TimeLimit:
+        """What the settings of the app say, whatever the request says: they know its steps."""
+        settings = self._apps.get(run.command.app)
+        if settings is None:
+            return super().time_limit(run)
+        setting = f"timeout of [deploy.{run.command.app}]"
+        return TimeLimit(settings.timeout, setting, settings.way_back)
 
     async def process_message(self, run: Run[Deploy]) -> None:
         """Deploy what is asked, or raise Refused or Failed with what keeps it from being live."""

@@ -7,12 +7,13 @@ that is live is touched. From the switch on, whatever goes wrong leads back to t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from baton.errors import Failed, Refused
+from baton.outcome import named
 from baton.run import Run
 from commands.deploy import health, source
 from commands.deploy.command import Deploy
@@ -21,9 +22,11 @@ from commands.deploy.releases import Releases, cannot, commit_in
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
 from commands.deploy.underway import Underway
-from commands.process import end_group
+from commands.leftovers import Running, Trail, end, running
 
 BACK = "back"
+RESTART = "restart"
+CLEAN_UP = "clean up"
 
 
 class Deployment:
@@ -55,9 +58,20 @@ class Deployment:
         if settings.repository is not None:
             self.mirror = source.Mirror(settings.path / "repo", settings.repository, self.steps)
         self._clock = clock
+        self._left = ""
 
     async def carry_out(self) -> None:
-        """Do it all. Raises Failed with what happened and what is live now."""
+        """Do it all. Raises Failed with what happened and what is live now, Refused if nothing was
+        touched. What its programs have left running when it fails is ended."""
+        try:
+            await self._carry_out()
+        except BaseException as error:
+            await self._end_left()
+            if not self._left:
+                raise
+            raise Failed(f"{error}; {self._left}" if str(error) else self._left) from error
+
+    async def _carry_out(self) -> None:
         self._harmless()
         self.releases.prepare()
         await self._clean_up()
@@ -70,6 +84,7 @@ class Deployment:
         commit = self.releases.commit_of(release.name)
         left = await self._prune()
         await self._pack()
+        await self._name_left()
         ref = "" if self.ref == source.DEFAULT else self.ref
         version = ref or commit[:8] or self.run.command.app
         if ref and commit[:8] not in ("", ref[:8].lower()):
@@ -84,8 +99,8 @@ class Deployment:
 
     def _harmless(self) -> None:
         """Raises Refused if a configured program would have a shell obey what is in the ref."""
-        named = [("fetch", self.settings.fetch or ()), ("restart", self.settings.restart or ())]
-        for label, argv in (*named, *((step.label, step.run) for step in self.settings.steps)):
+        programs = [("fetch", self.settings.fetch or ()), ("restart", self.settings.restart or ())]
+        for label, argv in (*programs, *((step.label, step.run) for step in self.settings.steps)):
             if obeyed(self.ref, argv):
                 raise Refused(
                     f"The ref {self.ref} has characters that a shell obeys, and {label} may pass it"
@@ -96,14 +111,19 @@ class Deployment:
         left = self.underway.left
         if left is None:
             return
-        group = await asyncio.to_thread(left.running)
-        if group:
-            self.run.notify_info(
-                "ending what an interrupted deploy has left running", step="clean up"
-            )
-            await end_group(group, self.settings.grace)
+        trail = left.trail()
+        trails = [] if trail is None else [trail]
+        if left.left:
+            trails.append(Trail("", [], left.left))
+        if await asyncio.to_thread(running, trails):
+            self.run.notify_info("ending what an earlier deploy has left running", step=CLEAN_UP)
+        still = await end(trails, self.settings.grace)
+        self.underway.note(left=tuple(still))
+        if still:
+            text = _still(still, "of an earlier deploy ")
+            raise Refused(f"One deploy at a time: {text}: end it, then deploy again.")
         if left.release and left.release != self.releases.current():
-            self.run.notify_info(f"removing {left.release}, which was interrupted", step="clean up")
+            self.run.notify_info(f"removing {left.release}, which was interrupted", step=CLEAN_UP)
             await asyncio.to_thread(self.releases.remove, left.release)
 
     async def _built(self) -> Path:
@@ -123,7 +143,8 @@ class Deployment:
             self.releases.share(release, self.settings.shared)
             for step in self.settings.steps:
                 self.steps.begin(step.label, step.label)
-                await self.steps.program(step.label, step.run, release, step.timeout)
+                limit = step.limit(self.settings.step_limit)
+                await self.steps.program(step.label, step.run, release, limit)
         except BaseException:
             self._set_aside(release)
             raise
@@ -161,8 +182,8 @@ class Deployment:
 
     async def _begin_serving(self, release: Path) -> None:
         if self.settings.restart is not None:
-            self.steps.begin("restart", "restarting")
-            await self.steps.program("restart", self.settings.restart, release)
+            self.steps.begin(RESTART, "restarting")
+            await self.steps.program(RESTART, self.settings.restart, release)
         if self.settings.health is not None:
             self.steps.begin(health.STEP, "checking its health")
             wrong = await health.problem(self.settings.health, self.steps, release)
@@ -181,6 +202,11 @@ class Deployment:
                 f"it is still live, for {previous.name or 'none'} could not be made live again:"
                 f" {why}"
             )
+        await self._end_left()
+        return await self._serve_again(previous, check)
+
+    async def _serve_again(self, previous: Live, check: bool) -> str:
+        """Restart and check what `current` leads to again; what came of it, for people."""
         if previous.pointer is None:
             return "there was no release before, so none is live now"
         if previous.folder is None:
@@ -190,13 +216,15 @@ class Deployment:
         self.run.notify_info(f"going back to {previous.name}", step=BACK)
         try:
             if self.settings.restart is not None:
-                await self.steps.program("restart", self.settings.restart, previous.folder)
+                await self.steps.program(RESTART, self.settings.restart, previous.folder)
             if check and self.settings.health is not None:
                 wrong = await health.problem(self.settings.health, self.steps, previous.folder)
                 if wrong:
                     return f"went back to {previous.name}, which is not well either: {wrong}"
         except Failed as error:
             return f"went back to {previous.name}, but {error}"
+        finally:
+            self.steps.trails.clear()  # what it has started is live, and is not ours to end
         return f"went back to {previous.name}"
 
     def _set_aside(self, release: Path) -> None:
@@ -206,6 +234,23 @@ class Deployment:
             self.run.notify_info(cannot(error, release), step=BACK)
         else:
             self.underway.note(release="")
+
+    async def _end_left(self) -> None:
+        """End what the programs so far have left running. What could not be ended is to be told,
+        and noted for the next deploy, which must not begin beside it."""
+        still = await end(list(self.steps.trails.values()), self.settings.grace)
+        self.steps.trails.clear()
+        if still:
+            self.underway.note(left=tuple(still))
+            self._left = f"{_still(still)}: end it yourself, no deploy begins until it is gone"
+
+    async def _name_left(self) -> None:
+        """Say what the steps of a deploy that succeeded have left running. It is not ended: it may
+        be there by intent; what `restart` has left is the app itself."""
+        mine = {step: trail for step, trail in self.steps.trails.items() if step != RESTART}
+        left = await asyncio.to_thread(running, list(mine.values()))
+        if left:
+            self.run.notify_info(f"{_still(left)}: a step has left it running", step=CLEAN_UP)
 
     async def _pack(self) -> None:
         """Keep the mirror small: it is a cache, so what goes wrong does no harm to the deploy."""
@@ -225,6 +270,11 @@ class Deployment:
             return ""
         number = "an old release" if len(problems) == 1 else f"{len(problems)} old releases"
         return f"{number} could not be removed: {cannot(problems[0], self.releases.path)}"
+
+
+def _still(left: Sequence[Running], whose: str = "") -> str:
+    """`still running: sleep (pid 12, user root)`."""
+    return f"still running {whose}".rstrip() + f": {named([str(one) for one in left])}"
 
 
 @dataclass(frozen=True, slots=True)

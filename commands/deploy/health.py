@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from commands.deploy.settings import Health, filled
+from commands.deploy.settings import Health, Limit, filled
 from commands.deploy.steps import Steps
 
 STEP = "health"
@@ -23,10 +23,11 @@ Probe = Callable[[], Awaitable[str]]
 async def problem(health: Health, steps: Steps, cwd: Path) -> str:
     """What is still wrong with the app when its time is up; empty as soon as it is well."""
     values = steps.values
+    limit = Limit(health.timeout, "timeout of health")
 
     async def by_command() -> str:
         assert health.command is not None
-        ended = await steps.ended(STEP, health.command, cwd, health.timeout)
+        ended = await steps.ended(STEP, health.command, cwd, limit)
         return "" if ended.well else f"health check failed: {ended}"
 
     async def by_url() -> str:

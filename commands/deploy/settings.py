@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Self
 
@@ -30,10 +31,14 @@ from pydantic import (
 from baton.fields import Name, Ref
 from commands.deploy.address import address
 from commands.deploy.masking import passwords, secret_values
+from commands.leftovers import KILLED_WITHIN
 
 PLACEHOLDERS = ("app", "commit", "environment", "host", "ref", "release")
 LIVE_PLACEHOLDERS = ("app", "commit", "environment", "host", "release")
 """What `restart` and `health` may say: they also serve on the way back, to what no ref names."""
+
+LONGEST = 7 * 24 * 3600.0
+"""Seconds that a deploy may take at most: for as long an agent remembers a request."""
 
 _A_PROGRAM = 'a program as a list of words, such as ["make", "build"]'
 
@@ -72,6 +77,14 @@ VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How long something may take, in seconds, and the setting that says so."""
+
+    seconds: float
+    setting: str
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -89,6 +102,12 @@ class Step(_Table):
         if isinstance(value, str):
             raise ValueError(_A_PROGRAM)
         return {"run": value} if isinstance(value, list | tuple) else value
+
+    def limit(self, common: Limit) -> Limit:
+        """How long it may take, if it says nothing itself `common`."""
+        if self.timeout is None:
+            return common
+        return Limit(self.timeout, f"timeout of the step {self.label}")
 
     @property
     def label(self) -> str:
@@ -122,7 +141,11 @@ class Health(_Table):
 
 
 class AppSettings(_Table):
-    """How one app is deployed on this server. Times are in seconds."""
+    """How one app is deployed on this server. Times are in seconds.
+
+    `timeout` is for all of a deploy until it is live or has failed; what each program may take
+    (`step_timeout`, and `timeout` of a step and of the health check) is within it.
+    """
 
     path: Path
     repository: str | None = None
@@ -133,6 +156,7 @@ class AppSettings(_Table):
     health: Health | None = None
     shared: tuple[str, ...] = ()
     keep: int = Field(default=5, ge=1)
+    timeout: Annotated[Seconds, Field(le=LONGEST)] = 3600.0
     step_timeout: Seconds = 900.0
     grace: float = Field(default=10.0, ge=0, allow_inf_nan=False)
     env: Mapping[VariableName, SecretStr] = Field(default_factory=dict)
@@ -163,6 +187,36 @@ class AppSettings(_Table):
             if path.is_absolute() or ".." in path.parts or not path.parts:
                 raise ValueError("paths inside a release, such as config/.env or log/")
         return shared
+
+    @model_validator(mode="after")
+    def _within(self) -> Self:
+        given = {f"the timeout of {step.label}": step.timeout or 0.0 for step in self.steps}
+        if "step_timeout" in self.model_fields_set:
+            given["step_timeout"] = self.step_timeout
+        if self.health is not None and "timeout" in self.health.model_fields_set:
+            given["the timeout of health"] = self.health.timeout
+        for what, seconds in given.items():
+            if seconds > self.timeout:
+                raise ValueError(
+                    f"given a timeout of at least {seconds:g} s for the whole deploy (it is"
+                    f" {self.timeout:g} s), or a shorter one as {what}"
+                )
+        return self
+
+    @property
+    def step_limit(self) -> Limit:
+        """How long a program may take that has no limit of its own."""
+        if self.step_timeout > self.timeout:
+            return Limit(self.timeout, "timeout")
+        return Limit(self.step_timeout, "step_timeout")
+
+    @property
+    def way_back(self) -> float:
+        """Seconds that a deploy which failed, or whose time is up, may still take to go back."""
+        programs = 2 if self.health is not None and self.health.command else 1
+        again = self.step_limit.seconds if self.restart else 0.0
+        health = self.health.timeout if self.health else 0.0
+        return again + health + (programs + 1) * (self.grace + KILLED_WITHIN)
 
     @model_validator(mode="after")
     def _shown_or_not(self) -> Self:

@@ -11,10 +11,11 @@ from baton.errors import Failed
 from baton.messages import new_id
 from baton.run import Run
 from commands.deploy.command import Deploy
-from commands.deploy.settings import AppSettings, filled
+from commands.deploy.settings import AppSettings, Limit, filled
 from commands.deploy.underway import Underway
+from commands.leftovers import Trail, birth
 from commands.lines import Secrets
-from commands.process import MARK, Ended, Program, birth, execute
+from commands.process import Ended, Program, execute
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Steps:
     values: dict[str, str]
     total: int
     begun: int = 0
+    trails: dict[str, Trail] = field(default_factory=dict)
+    """What the programs have started for which this deploy answers, by step: see leftovers."""
     env: Mapping[str, str] = field(init=False)
     secrets: Secrets = field(init=False)
 
@@ -46,15 +49,15 @@ class Steps:
         self.run.notify_log(self.secrets.mask(text), step=self.secrets.mask(step))
 
     async def program(
-        self, step: str, argv: tuple[str, ...], cwd: Path, timeout: float | None = None
+        self, step: str, argv: tuple[str, ...], cwd: Path, limit: Limit | None = None
     ) -> None:
         """Run `argv` with its placeholders filled. Raises Failed if it does not end well."""
-        ended = await self.ended(step, argv, cwd, timeout)
+        ended = await self.ended(step, argv, cwd, limit)
         if not ended.well:
             raise Failed(f"{self.secrets.mask(step)} failed: {ended}")
 
     async def ended(
-        self, step: str, argv: tuple[str, ...], cwd: Path, timeout: float | None = None
+        self, step: str, argv: tuple[str, ...], cwd: Path, limit: Limit | None = None
     ) -> Ended:
         """How `argv` ends with its placeholders filled.
 
@@ -63,7 +66,7 @@ class Steps:
         known = {f"BATON_{name.upper()}": value for name, value in self.values.items()}
         words = tuple(filled(word, self.values) for word in argv)
         return await self._execute(
-            step, words, cwd, timeout, {**known, **self.env}, lambda text: self.say(step, text)
+            step, words, cwd, limit, {**known, **self.env}, lambda text: self.say(step, text)
         )
 
     async def ours(
@@ -82,24 +85,29 @@ class Steps:
         step: str,
         argv: tuple[str, ...],
         cwd: Path,
-        timeout: float | None,
+        limit: Limit | None,
         env: Mapping[str, str],
         tell: Callable[[str], None],
     ) -> Ended:
+        limit = limit or self.settings.step_limit
+        trail = self.trails.setdefault(step, Trail(new_id()))
         # noted before it starts: we may die before its id is known
-        mark = new_id()
-        self.underway.note(group=0, born="", mark=mark)
+        self.underway.note(group=0, born="", mark=trail.mark)
         program = Program(
             argv,
             cwd,
-            env={**env, MARK: mark},
-            timeout=timeout or self.settings.step_timeout,
+            env=env,
+            timeout=limit.seconds,
+            limit=limit.setting,
             grace=self.settings.grace,
             secrets=self.secrets,
         )
         try:
-            return await execute(
-                program, tell, lambda pid: self.underway.note(group=pid, born=birth(pid))
+            ended = await execute(
+                program, tell, trail, lambda pid: self.underway.note(group=pid, born=birth(pid))
             )
         except Failed as error:
             raise Failed(f"{self.secrets.mask(step)} failed: {error}") from error
+        # what it has left in the background by intent is nobody's to end if we die now
+        self.underway.note(group=0, born="", mark="")
+        return ended

@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from baton.errors import Refused
-from commands.process import birth, marked
+from commands.leftovers import Running, Trail
 
 FILE = "deploy.lock"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A deploy under way. `group` is the process group of its step; `born` tells it from a later
-    one of the same id. While a step is being started there is only the `mark` that it gets."""
+    """A deploy under way. `group` is the process group of the program that runs; `born` tells it
+    from a later one of the same id; all that the program has started carries the `mark`. `left` is
+    what runs of an earlier deploy and could not be ended."""
 
     job: str = ""
     requester: str = ""
@@ -35,12 +36,13 @@ class Note:
     group: int = 0
     born: str = ""
     mark: str = ""
+    left: tuple[Running, ...] = ()
 
-    def running(self) -> int:
-        """The process group of its step, if that still runs; 0 if not."""
-        if self.group:
-            return self.group if self.born and birth(self.group) == self.born else 0
-        return marked(self.mark) if self.mark else 0
+    def trail(self) -> Trail | None:
+        """What the program that was under way has started; None if none was."""
+        if not self.mark:
+            return None
+        return Trail(self.mark, [(self.group, self.born)] if self.group else [])
 
     def __str__(self) -> str:
         who = f", asked by {self.requester}" if self.requester else ""
@@ -52,7 +54,7 @@ class Underway:
 
     def __init__(self, descriptor: int, note: Note, left: Note | None) -> None:
         self._descriptor = descriptor
-        self._note = note
+        self._note = note if left is None else replace(note, left=left.left)
         self.left = left
         """What an interrupted deploy has noted, if there was one."""
         self.note()
@@ -65,9 +67,9 @@ class Underway:
         os.ftruncate(self._descriptor, len(text))
 
     def close(self) -> None:
-        """Let the next one in. A release that is still noted is left for it to clean up."""
+        """Let the next one in. What is still noted, a release or what runs, is left for it."""
         try:
-            if not self._note.release:
+            if not self._note.release and not self._note.left:
                 os.ftruncate(self._descriptor, 0)
         finally:
             os.close(self._descriptor)
@@ -79,7 +81,7 @@ def only_one(path: Path, note: Note) -> Iterator[Underway]:
 
     Raises Refused, naming the deploy under way, if there is one.
     """
-    descriptor = os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         underway = Underway(descriptor, note, _read(descriptor))
@@ -99,6 +101,7 @@ def only_one(path: Path, note: Note) -> Iterator[Underway]:
 def _read(descriptor: int) -> Note | None:
     try:
         held = json.loads(os.pread(descriptor, 65_536, 0))
-        return Note(**{name: held[name] for name in Note.__slots__ if name in held})
-    except (ValueError, TypeError):
+        left = tuple(Running(**one) for one in held.pop("left", ()))
+        return Note(**{name: held[name] for name in Note.__slots__ if name in held}, left=left)
+    except (ValueError, TypeError, AttributeError):
         return None

@@ -6,7 +6,7 @@ import pytest
 
 from baton.errors import SettingsError
 from baton.settings import validated
-from commands.deploy.settings import AppSettings, DeploySettings, Step, filled
+from commands.deploy.settings import AppSettings, DeploySettings, Limit, Step, filled
 
 SHOP: dict[str, Any] = {"path": "/srv/shop", "repository": "https://git.example.com/shop.git"}
 
@@ -70,6 +70,18 @@ def test_a_step_is_a_list_or_a_table() -> None:
         ({"shared": ["/etc/passwd"]}, "shop.shared", "paths inside a release"),
         ({"keep": 0}, "shop.keep", "greater than or equal to 1"),
         ({"step_timeout": float("inf")}, "shop.step_timeout", "a finite number"),
+        ({"step_timeout": 7200}, "shop", "a timeout of at least 7200 s for the whole deploy"),
+        (
+            {"steps": [{"run": ["a"], "timeout": 7200}]},
+            "shop",
+            "or a shorter one as the timeout of a",
+        ),
+        (
+            {"health": {"url": "http://x", "timeout": 90}, "timeout": 60},
+            "shop",
+            "or a shorter one as the timeout of health",
+        ),
+        ({"timeout": 1e6}, "shop.timeout", "less than or equal to 604800"),
         ({"env": {"A B": "x"}}, "shop.env.A B.[key]", "match pattern"),
     ],
 )
@@ -88,6 +100,14 @@ def test_a_commit_is_unknown_to_a_program_that_fetches() -> None:
     table = {"path": "/srv/shop", "fetch": ["get", "{ref}"], "steps": [["echo", "{commit}"]]}
     with pytest.raises(SettingsError, match=r"given steps without \{commit\}"):
         validated(DeploySettings, {"shop": table}, file="agent.toml", key="deploy")
+
+
+def test_the_limits_of_time_agree() -> None:
+    """What a program may take is within what the whole may take."""
+    assert _load(timeout=7200, step_timeout=7200).step_limit.seconds == 7200
+    assert _load(timeout=60).step_limit == Limit(60, "timeout")
+    shop = _load(restart=["a"], health={"url": "http://x", "timeout": 40}, grace=1)
+    assert 900 + 40 < shop.way_back < 1000
 
 
 def test_each_app_has_a_folder_of_its_own() -> None:

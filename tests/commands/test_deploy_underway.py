@@ -41,7 +41,9 @@ noted = Underway.note
 
 def note(self, **changes):
     with contextlib.suppress(OSError):
-        if sys.argv[2] in open(f"/proc/{changes.get('group')}/cmdline").read():
+        while not (words := open(f"/proc/{changes.get('group')}/cmdline").read()):
+            pass  # it is just becoming another program
+        if sys.argv[2] in words:
             os.kill(os.getpid(), signal.SIGKILL)
     noted(self, **changes)
 
@@ -68,7 +70,9 @@ async def test_what_an_interrupted_deploy_left_is_cleaned_up(
     step = [
         "sh",
         "-c",
-        f"trap '' TERM; echo $$ >{pid_file}.new; mv {pid_file}.new {pid_file}; sleep 300",
+        f"trap '' TERM; setsid sh -c 'echo $$ >{pid_file}.2; exec sleep 300' &"
+        f" until test -s {pid_file}.2; do sleep 0.01; done;"
+        f" echo $$ >{pid_file}.new; mv {pid_file}.new {pid_file}; sleep 300",
     ]
     table = {"path": str(shop), "repository": str(repository.path), "steps": [step]}
     dies_at = "sleep 300" if when == "as a step begins" else ""
@@ -87,4 +91,12 @@ async def test_what_an_interrupted_deploy_left_is_cleaned_up(
     assert asked.state is State.SUCCEEDED
     assert f"removing {half[0]}, which was interrupted" in asked.said
     assert half[0] not in os.listdir(shop / "releases")
-    await until(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE)
+    assert not _runs(orphan.pid)
+    assert not _runs(int(pid_file.with_suffix(".2").read_text()))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

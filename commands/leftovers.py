@@ -1,0 +1,222 @@
+"""What a program leaves running when it has ended, wherever that went.
+
+A program and all that it starts carry a mark in their environment; they are also known by their
+process group and session, and by whose children they are. So a process that has left its group
+(setsid, a daemon, a client that went to the background) is found, and that nothing is left is seen
+and not believed. See proc(5): /proc/PID/stat, /proc/PID/environ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import signal
+import time
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "BATON_MARK"
+"""The variable that tells what a program has started, though nobody was left to note its id."""
+KILLED_WITHIN = 5.0
+"""Seconds to wait for what was killed to be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process that runs. `born` tells it from a later one of the same id."""
+
+    pid: int
+    born: str
+    name: str
+    user: str
+    group: int = 0
+
+    @property
+    def there(self) -> bool:
+        """Whether it still runs."""
+        return birth(self.pid) == self.born
+
+    def __str__(self) -> str:
+        return f"{self.name} (pid {self.pid}, user {self.user})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Stat:
+    """What the kernel says of a process."""
+
+    name: str
+    state: str
+    parent: int
+    group: int
+    session: int
+    born: str
+
+
+class Trail:
+    """What one program has started, from its start on."""
+
+    def __init__(
+        self,
+        mark: str,
+        groups: Iterable[tuple[int, str]] = (),
+        seen: Iterable[Running] = (),
+    ) -> None:
+        self.mark = mark
+        self._groups = dict(groups)
+        self._seen = {one.pid: one.born for one in seen}
+
+    def started(self, pid: int) -> None:
+        """Note the process of the program itself: it leads a group and a session of its own."""
+        self._groups[pid] = birth(pid)
+
+    @property
+    def groups(self) -> set[int]:
+        """The process groups that its programs lead, or led."""
+        return set(self._groups)
+
+    def _pick(self, table: dict[int, _Stat], marks: dict[int, str]) -> set[int]:
+        """The processes of `table` that are of this trail; those seen once are known for good."""
+        groups = {
+            group
+            for group, born in self._groups.items()
+            if group not in table or table[group].born == born
+        }
+        picked = {
+            pid
+            for pid, stat in table.items()
+            if stat.group in groups
+            or stat.session in groups
+            or (self.mark and marks.get(pid) == self.mark)
+            or self._seen.get(pid) == stat.born
+        }
+        children: dict[int, list[int]] = {}
+        for pid, stat in table.items():
+            children.setdefault(stat.parent, []).append(pid)
+        new = list(picked)
+        while new:
+            for child in children.get(new.pop(), ()):
+                if child not in picked:
+                    picked.add(child)
+                    new.append(child)
+        picked.discard(os.getpid())
+        self._seen |= {pid: table[pid].born for pid in picked}
+        return picked
+
+
+def running(trails: Collection[Trail]) -> list[Running]:
+    """What of `trails` runs now. What has ended and waits for its parent to hear of it does not."""
+    if not trails:
+        return []
+    table = {pid: stat for pid in _pids() if (stat := _stat(pid)) is not None}
+    marks = {pid: mark for pid in table if (mark := _mark(pid))}
+    picked: set[int] = set()
+    for trail in trails:
+        picked |= trail._pick(table, marks)
+    return [
+        Running(pid, table[pid].born, table[pid].name, _user(pid), table[pid].group)
+        for pid in sorted(picked)
+        if table[pid].state not in "ZX"
+    ]
+
+
+async def end(trails: Collection[Trail], grace: float) -> list[Running]:
+    """End what of `trails` runs: SIGTERM, and SIGKILL for what is left after `grace` seconds.
+
+    Returns what could not be ended, such as another user's. When cancelled it kills at once.
+    """
+    try:
+        for number, within in ((signal.SIGTERM, grace), (signal.SIGKILL, KILLED_WITHIN)):
+            if not await _signalled(trails, number, within):
+                return []
+    except BaseException:
+        _signal(trails, running(trails), signal.SIGKILL)
+        raise
+    return await asyncio.to_thread(running, trails)
+
+
+async def _signalled(trails: Collection[Trail], number: signal.Signals, within: float) -> bool:
+    """Send a signal to each once, also to what is started meanwhile; whether any is left after
+    `within` seconds."""
+    until = time.monotonic() + within
+    told: set[tuple[int, str]] = set()
+    pause = 0.005
+    while there := await asyncio.to_thread(running, trails):
+        new = [one for one in there if (one.pid, one.born) not in told]
+        told.update((one.pid, one.born) for one in new)
+        _signal(trails, new, number)
+        left = until - time.monotonic()
+        if left <= 0:
+            return True
+        # There is nothing to wait on for processes that are not our children: only to look again.
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 2, 0.2)
+    return False
+
+
+def birth(pid: int) -> str:
+    """When the process `pid` was started, as the kernel counts it; empty if it does not run.
+
+    With it a process is told from a later one of the same id.
+    """
+    stat = _stat(pid)
+    return "" if stat is None or stat.state in "ZX" else stat.born
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _stat(pid: int) -> _Stat | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None  # gone
+    head, _, tail = text.rpartition(")")
+    fields = tail.split()
+    return _Stat(
+        name=head.partition("(")[2],
+        state=fields[0],
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        born=fields[19],
+    )
+
+
+def _mark(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""  # another user's, or gone
+    start = f"{MARK}=".encode()
+    return next(
+        (word[len(start) :].decode("utf-8", "replace") for word in words if word.startswith(start)),
+        "",
+    )
+
+
+def _user(pid: int) -> str:
+    try:
+        owner = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return "unknown"
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return str(owner)
+
+
+def _signal(trails: Collection[Trail], there: Collection[Running], number: signal.Signals) -> None:
+    """Send a signal to each of `there`: to a group that is one of ours at once, so that none in it
+    sees another end first, and goes on."""
+    groups = {one.group for one in there} & {group for trail in trails for group in trail.groups}
+    for group in groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
+    for one in there:
+        if one.group not in groups and one.there:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(one.pid, number)
