@@ -168,9 +168,11 @@ class Service:
         self._stop.set()
 
     def stop_on_signals(self) -> None:
-        """Drain on SIGTERM and SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        """Drain on SIGTERM and SIGINT, and on SIGHUP: when a terminal is closed, what runs is not
+        left without its agent. Under nohup(1) that is ignored, as it was asked."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                asyncio.get_running_loop().add_signal_handler(number, self.stop)
 
     async def _keep_beating(self) -> None:
         while True:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from baton.channel import Channel
+from baton.consumer import TimeLimit
 from baton.errors import Failed, JournalUnavailable, Refused
 from baton.exchanges import agent_queue, host_key
 from baton.journal import Entry, MemoryJournal, SqliteJournal
@@ -506,3 +507,26 @@ async def test_broadcasts_reach_only_those_they_are_for(channel: Channel, stage:
             "work.prod.shop",
             "work.prod.shop-eu",
         ]
+
+
+class Patient(Worker):
+    """Its settings give a run more time than the request does."""
+
+    def time_limit(self, run: Run[Work]) -> TimeLimit:
+        return TimeLimit(0.2 if run.command.how == "wait" else 7200.0, "patience", way_back=60.0)
+
+
+async def test_the_servers_own_limit_counts_and_is_told() -> None:
+    """Its first update says how long it gives a run, the way back too; the text names the
+    setting."""
+    _, channel, stage = in_memory()
+    await stage.listen()
+    async with agent(channel, [Patient()]):
+        await stage.send(asked := request("well", timeout=900.0))
+        await stage.ended(asked)
+        assert stage.about(asked)[0].facts == {"ends_within": 7260.0}
+        await stage.send(asked := request("wait", timeout=900.0))
+        assert await stage.ends(asked) == (
+            State.FAILED,
+            "it took longer than 0.2 s (patience) and was ended",
+        )

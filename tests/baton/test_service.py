@@ -215,12 +215,16 @@ def work(tmp_path: Path, lines: int, apart: float) -> Any:
     return request(arguments={**arguments, "lines": lines, "apart": apart})
 
 
-async def test_sigterm_drains(agent: AgentProcess, stage: Stage, tmp_path: Path) -> None:
-    """A run that is stopped says so, the agent says good-bye and ends with code 0."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_it_drains_on_a_signal(
+    agent: AgentProcess, stage: Stage, tmp_path: Path, number: signal.Signals
+) -> None:
+    """A run that is stopped says so, the agent says good-bye and ends with code 0. A terminal that
+    is closed is no reason to leave what runs alone."""
     hearts = await up(agent, stage)
     await stage.send(asked := work(tmp_path, 1000, 0.05))
     await until(lambda: len(stage.about(asked)) > 2)
-    assert await agent.signal(signal.SIGTERM) == 0
+    assert await agent.signal(number) == 0
     assert await stage.ends(asked) == (State.INTERRUPTED, "the agent was stopped")
     await until(lambda: hearts.beats[-1].leaving)
 

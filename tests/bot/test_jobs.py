@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,6 +84,17 @@ def test_no_run_stays_open_for_ever(record: RunRecord, end: State, text: str) ->
     closed = overdue(record, limit, after(0))
     assert closed.state is end
     assert text in closed.text
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(7200.0, 7200.0), (5, 5.0), (None, 900.0), ("7200", 900.0), (-1, 900.0), (1e9, 900.0)],
+)
+def test_a_run_may_take_as_long_as_its_server_says(said: object, seconds: float) -> None:
+    """The settings of a server know its steps; what is no number of seconds counts for nothing."""
+    facts: dict[str, Any] = {"ends_within": said}
+    record = run(state=State.RUNNING, started=after(0), timeout=900.0, facts=facts)
+    assert ends_at(record) == after(seconds + GRACE)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,30 @@ async def test_a_program_that_cannot_be_started_is_named(
         await execute(_program(tmp_path, *argv), print)
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"#!/bin/sh\r\necho hi\r\n", r"its first line, '#!/bin/sh\\r', .*LF line ends"),
+        (
+            b"#!/usr/bin/no-such-ruby\n",
+            "'#!/usr/bin/no-such-ruby', names an interpreter that is not",
+        ),
+        (b"#!/usr/bin/\xff\n", "names an interpreter that is not"),
+    ],
+)
+@pytest.mark.parametrize("name", ["./script", "script"])
+async def test_a_missing_interpreter_is_not_a_missing_program(
+    tmp_path: Path, content: bytes, says: str, name: str
+) -> None:
+    """The kernel says the same of both; the file that is there is not said to be missing."""
+    (tmp_path / "script").write_bytes(content)
+    (tmp_path / "script").chmod(0o755)
+    program = Program((name,), tmp_path, env={"PATH": str(tmp_path)})
+    with pytest.raises(Failed, match=says) as caught:
+        await execute(program, print)
+    assert "not found" not in str(caught.value)
+
+
 async def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """It is not said that the program is missing when its folder is."""
     with pytest.raises(Failed, match=r"the folder .*gone is not there"):
