@@ -37,7 +37,8 @@ async def agents(tmp_path: Path, amqp_url: str) -> AsyncIterator[dict[str, Agent
         folder.mkdir()
         made[host] = AgentProcess(folder, amqp_url, host)
         config = made[host].config
-        config.write_text(config.read_text().replace("heartbeat = 0.5", f"heartbeat = {BEAT}"))
+        given = config.read_text().replace("heartbeat = 0.5", f"heartbeat = {BEAT}")
+        config.write_text(given + '[probes]\nallow = ["http://127.0.0.1:*"]\n')
         made[host].start()
     yield made
     for agent in made.values():
