@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import bot.lean as _lean  # noqa: F401
 from baton.errors import BatonError, BusRefused, SettingsError
@@ -45,7 +46,32 @@ REFUSED = 78
 """The exit code (EX_CONFIG of sysexits.h) that says: to start again mends nothing, somebody must
 grant a right."""
 
+ASKED_IN_CHAT = frozenset(
+    ("deploy", "ping", "servers", "schedule", "cancel", "log", "jobs", "audit", "help")
+)
+"""Commands of the chat that people type after `baton`."""
+
+
+class AskedInChat(BatonError):
+    """“{name}” is asked in chat, not in a shell: /{name} in Slack, or in the chat that `baton demo`
+    opens."""
+
+    permanent = True
+
+
+class Subcommands(TyperGroup):
+    """What `baton ...` knows; who types a command of the chat here is told where it is asked."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The subcommand of that name, if there is one. Raises AskedInChat."""
+        found = super().get_command(ctx, cmd_name)
+        if found is None and cmd_name.removeprefix("/") in ASKED_IN_CHAT:
+            raise AskedInChat(name=cmd_name.removeprefix("/"))
+        return found
+
+
 app = typer.Typer(
+    cls=Subcommands,
     help="Run your servers from chat.",
     no_args_is_help=True,
     add_completion=False,

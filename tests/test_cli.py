@@ -288,3 +288,12 @@ async def test_bot_with_tokens_that_slack_does_not_take(amqp_url: str, tmp_path:
     assert code == 2
     assert err.startswith("baton: Slack does not let the bot in: SLACK_BOT_TOKEN")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("typed", ["deploy", "/ping"])
+async def test_what_is_asked_in_chat_is_said_to_be(typed: str) -> None:
+    """Who types a command of the chat into a shell hears where it is asked."""
+    code, out, err = await ran(typed, "shop", "prod")
+    assert (code, out) == (2, "")
+    assert f"/{typed.removeprefix('/')} in Slack" in err
+    assert err.count("\n") == 1
