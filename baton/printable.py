@@ -15,6 +15,7 @@ _ESCAPES = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
 )
+_MOST_LEARNED = 20_000
 _BLANKS = frozenset(("Zs", "Zl", "Zp"))
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 """General categories (Unicode, UAX 44) of control and format characters (bidi and zero-width marks
@@ -31,14 +32,26 @@ def printable(text: str, *, lines: bool = False) -> str:
     if seen.isascii() and (seen.isprintable() or not seen):
         return text
     text = _ESCAPES.sub("", text).replace("\r\n", "\n")
-    return "".join(
-        shown for character in text if (shown := _shown(character, lines=lines)) is not None
-    )
+    return text.translate(_LINES if lines else _LINE)
 
 
-def _shown(character: str, *, lines: bool) -> str | None:
-    if character == "\n":
-        return "\n" if lines else " "
+class _Table(dict[int, str | None]):
+    """What each character is shown as, learned as they come."""
+
+    def __init__(self, end: str) -> None:
+        super().__init__({ord("\n"): end})
+
+    def __missing__(self, code: int) -> str | None:
+        shown = _shown(chr(code))
+        if len(self) < _MOST_LEARNED:
+            self[code] = shown
+        return shown
+
+
+_LINE, _LINES = _Table(" "), _Table("\n")
+
+
+def _shown(character: str) -> str | None:
     if character in "\t\r\v\f\x85":
         return " "
     category = unicodedata.category(character)

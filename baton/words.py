@@ -39,9 +39,17 @@ MOST_CITED = 60
 
 def plain(text: str) -> str:
     """`text` as it was meant: straight quotes, `--` for a long dash, plain spaces, nothing that
-    cannot be seen, and Slack's escapes undone."""
-    seen = "".join(map(_seen, unescaped(text)))
-    return _LONG_DASH.sub(r"\1--", seen.translate(_QUOTES))
+    cannot be seen, and Slack's escapes undone; the reason after `because` as it was typed."""
+    said, reason = _reason_apart(unescaped(text))
+    seen = "".join(map(_seen, said))
+    return _LONG_DASH.sub(r"\1--", seen.translate(_QUOTES)) + reason
+
+
+def _reason_apart(text: str) -> tuple[str, str]:
+    """What comes before and with the word `because`, and what after it."""
+    reason = _REASON.search(text)
+    end = reason.end() if reason else len(text)
+    return text[:end], text[end:]
 
 
 def unescaped(text: str) -> str:
@@ -82,9 +90,8 @@ def _seen(character: str) -> str:
 def tidied(text: str) -> str:
     """`text` with every kind of space as a space and without characters that cannot be seen, up to
     the reason after `because`. Slack's escapes stay."""
-    reason = _REASON.search(text)
-    end = reason.end() if reason else len(text)
-    return ("".join(map(_seen, text[:end])) + text[end:]).strip()
+    said, reason = _reason_apart(text)
+    return ("".join(map(_seen, said)) + reason).strip()
 
 
 def after_name(text: str) -> str:

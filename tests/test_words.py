@@ -48,6 +48,7 @@ from baton.words import (
         ("ping\u3000staging\u2003x", "ping staging x"),
         ("staging\u200e\u2066\u00ad", "staging"),
         ("a <> b", "a <> b"),
+        ("a ‘b’\u3000because ‘it’s’ &lt;\u200d", "a 'b' because ‘it’s’ <\u200d"),
     ],
 )
 def test_what_a_client_made_of_the_words_is_undone(typed: str, meant: str) -> None:

@@ -1,9 +1,11 @@
 """Slack: the chat that people ask in and are told in. The only importer of Slack's SDK.
 
-In:   socket -> intake -> app -> payloads -> asking -> the desk; what cannot be said in the answer
-      goes through telling.
+In:   socket -> intake -> app -> payloads -> asking -> door -> the desk; what cannot be said in the
+      answer goes through telling.
 Out:  front -> blocks -> calls, with refusals as errors that can be acted on.
-Who:  identity and scopes are looked at first; people knows the user groups.
+Who:  identity and scopes are looked at first; people knows who somebody is, and the user groups;
+      strangers are programs that use our tokens.
+When: clock knows how far ours is from Slack's.
 """
 
 from bot.slack.chat import SlackChat

@@ -20,6 +20,8 @@ ROW = 200
 """Characters of a row of a table."""
 TAB = "    "
 
+_READ = 20
+"""For each character that there is room for, how many of a text are looked at."""
 _LONG = re.compile(r"(\S{100})\S{21,}")
 _PERSON = re.compile(r"[UW][A-Z0-9_]+")
 
@@ -46,8 +48,9 @@ def cut(text: str, most: int) -> str:
 
 def escaped(text: str, most: int) -> str:
     """`text` escaped and cut to at most `most` characters, never within an escape."""
-    whole = escape(text)
-    if len(whole) <= most:
+    begun = text[: _READ * most]
+    whole = escape(begun)
+    if len(whole) <= most and begun == text:
         return whole
     return re.sub(r"&[a-z]{0,3}$", "", whole[: most - 1]) + "…"
 
@@ -145,4 +148,4 @@ def _answer_parts(answer: Answer, said: bool, room: int) -> list[str]:
 
 def is_long(document: str) -> bool:
     """Whether a document is given as a file rather than shown."""
-    return len(escape(document)) > DOCUMENT
+    return len(document) > _READ * DOCUMENT or len(escape(document)) > DOCUMENT

@@ -96,6 +96,21 @@ async def test_it_is_taken_on_by_any_name_of_it(stage: Stage) -> None:
     assert "Nothing that fires is called web-3" in reply.text
 
 
+@pytest.mark.parametrize(
+    "reason", ["it's being replaced", "Sam’s disk isn't “there”, because of x"]
+)
+async def test_a_reason_is_kept_as_it_was_typed(stage: Stage, reason: str) -> None:
+    """People write as they speak; one apostrophe is no open quote, and two are none either."""
+    world = Watchers(stage)
+    made = await firing(world)
+    reply = await stage.ask(made, f"/alerts silence host=web-1 for 2h because {reason}")
+    assert reply.ok, reply.text
+    await until(lambda: "silenced by ann" in post(world).rows[0][2])
+    listed = (await stage.ask(made, "/alerts silences")).answer
+    assert listed is not None
+    assert listed.rows[0][-1] == reason
+
+
 async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
     """Silence: whoever presses it reads first what that would mute, and it mutes nothing until
     they say for how long; the silence is listed and ended."""

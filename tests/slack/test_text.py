@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -110,3 +111,13 @@ def test_a_long_word_hides_no_reason() -> None:
 def test_what_turns_words_around_is_not_shown(made: Callable[[str], str]) -> None:
     """Bidi marks, C1 and escape sequences go, in Slack as on a terminal; lines and tabs stay."""
     assert made("a\u202eb\x9b31mc\x1b]0;t\x07d\u2066\n\te\u200f") == "abcd\n    e"
+
+
+def test_a_huge_text_is_cut_at_once() -> None:
+    """What nobody is shown is not read: megabytes of output hold nobody up."""
+    huge = "é\u202e\x1b[31m" * 1_000_000
+    begun = time.perf_counter()
+    assert text.is_long(huge)
+    assert len(text.escaped(huge, 100)) <= 100
+    assert time.perf_counter() - begun < 0.2
+    assert text.escaped("\u202e" * 5000, 10) == "…", "that something is missing is said"
