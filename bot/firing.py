@@ -24,6 +24,8 @@ from bot.store.claiming import Change
 
 log = structlog.get_logger(__name__)
 
+UNKNOWN = Profile()
+
 
 @dataclass(frozen=True, slots=True)
 class Fired:
@@ -123,16 +125,16 @@ def groups_of(desk: Desk, schedule: Schedule) -> Groups:
     return look_up
 
 
-async def profile_of(desk: Desk, front: str, person: str) -> Profile:
-    """Who `person` is, as far as their chat tells."""
+async def profile_of(desk: Desk, front: str, person: str, unknown: Profile = UNKNOWN) -> Profile:
+    """Who `person` is, as far as their chat tells; `unknown` if it does not."""
     directory = desk.people.get(front)
     if directory is None:
-        return Profile()
+        return unknown
     try:
         return await directory.profile(person)
     except BatonError as error:
         log.warning("somebody is not known", person=person, reason=str(error))
-        return Profile()
+        return unknown
 
 
 def named(person: Person) -> str:

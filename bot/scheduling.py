@@ -17,11 +17,12 @@ from baton.outcome import Answer
 from baton.times import UnknownZone
 from baton.words import did_you_mean, joined
 from bot.asking import Ask
+from bot.authorizer import Reader
 from bot.firing import fired, jobs_of, named, profile_of, schedulable
 from bot.front import Reply
 from bot.house import HOUSE as OTHERS
 from bot.house import HouseCommand
-from bot.policy import Refusal, asked_by
+from bot.policy import Asked, Kept, Refusal, asked_by
 from bot.schedules.deciding import paused, planned, resumed
 from bot.schedules.hints import instead
 from bot.schedules.reading import Reading, begins, readings
@@ -104,6 +105,27 @@ class _Visit:
             problem = f"There is no schedule {words[0]}, or more than one: /schedule list."
             raise UsageError(problem)
         return schedule
+
+    def kept(self, schedule: Schedule) -> Kept:
+        """`schedule`, as somebody may want to read it."""
+        environments = {seen.facts.environment for seen in self.desk.roster.servers()}
+        try:
+            asked = asked_by(schedulable(self.desk, schedule.words), environments)
+        except UsageError:  # of an older command: as whatever may be anywhere
+            asked = tuple(Asked("schedule", each) for each in sorted(self.desk.environments()))
+        return Kept(asked, schedule.owner, schedule.place)
+
+    async def readable(self, words: Sequence[str], what: str) -> tuple[Schedule, Reply | None]:
+        """The schedule that is named first, and why they may not read it. Raises UsageError."""
+        schedule = await self.found(words, what)
+        hidden = await self.desk.rights.hidden(
+            self.kept(schedule), "schedule", self.ask.asker, self.ask.place, self.groups
+        )
+        if hidden is None:
+            await self.desk.audit(self.ask, "answered")
+            return schedule, None
+        await self.desk.audit(self.ask, hidden.verdict, hidden.text)
+        return schedule, Reply(hidden.text, ok=False)
 
     async def refusal(self, schedule: Schedule) -> Refusal | None:
         """Why the one who asks may not change `schedule`: its owner may, and who may ask for what
@@ -199,11 +221,14 @@ async def _list(visit: _Visit, words: Sequence[str]) -> Reply:
     if name and name.lower() != "all":
         found = [one for one in found if name in (one.place.channel, one.place.name)]
     await visit.desk.audit(visit.ask, "answered")
+    reader = Reader(visit.desk.rights, "schedule", visit.ask.asker, place, visit.groups)
+    found = [one for one in found if await reader.reads(visit.kept(one))]
+    left = reader.left("schedule")
     where = f"in #{name}" if name else "here"
     if name.lower() == "all":
         where = "in all channels"
     if not found:
-        return Reply(f"Nothing is scheduled {where}. Such as /schedule ping prod every 5m.")
+        return Reply(f"Nothing is scheduled {where}{left}. Such as /schedule ping prod every 5m.")
     rows = tuple(
         (
             one.short,
@@ -216,12 +241,13 @@ async def _list(visit: _Visit, words: Sequence[str]) -> Reply:
         for one in found
     )
     columns = ("id", "what and when", "who", "where", "next", "the last")
-    return Reply(answer=Answer(f"{len(rows)} scheduled {where}", columns, rows))
+    return Reply(answer=Answer(f"{len(rows)} scheduled {where}{left}", columns, rows))
 
 
 async def _show(visit: _Visit, words: Sequence[str]) -> Reply:
-    schedule = await visit.found(words, "show")
-    await visit.desk.audit(visit.ask, "answered")
+    schedule, refused = await visit.readable(words, "show")
+    if refused is not None:
+        return refused
     now = await visit.desk.store.schedules.now()
     lines = [
         f"Schedule {schedule.short}: {schedule.title}",
@@ -238,8 +264,9 @@ async def _show(visit: _Visit, words: Sequence[str]) -> Reply:
 
 
 async def _history(visit: _Visit, words: Sequence[str]) -> Reply:
-    schedule = await visit.found(words, "history")
-    await visit.desk.audit(visit.ask, "answered")
+    schedule, refused = await visit.readable(words, "history")
+    if refused is not None:
+        return refused
     past = await visit.desk.store.schedules.history(schedule.id)
     if not past:
         return Reply(f"Schedule {schedule.short} ({schedule.title}) has not fired yet.")

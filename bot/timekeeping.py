@@ -19,6 +19,7 @@ from baton.times import UnknownZone
 from bot.alarm import Alarm
 from bot.desk import Desk
 from bot.firing import changed, fired, jobs_of, left_behind, named, profile_of
+from bot.people import Profile
 from bot.schedules.board import NOTICE, day_of
 from bot.schedules.deciding import Step, decide, ended, not_begun, set_aside
 from bot.schedules.schedule import Heed, Observation, Schedule
@@ -136,10 +137,14 @@ class Timekeeper:
             nominal = step.firings[-1].nominal if step.firings else None
             shown = not schedule.timing.rules.quiet
             return [(changed(step, now, nominal, shown=shown), step)]
-        owner = schedule.owner.id
-        if (await profile_of(self._desk, schedule.place.front, owner)).gone:
+        owner = schedule.owner
+        unknown = Profile(standing=owner.standing)
+        profile = await profile_of(self._desk, schedule.place.front, owner.id, unknown)
+        if profile.gone:
             return await self._left(step, step.start, now)
-        made = await fired(self._desk, step.schedule, step.start, now)
+        # what a guest scheduled is asked by a guest, and whoever became one is one from then on
+        owner = owner.model_copy(update={"standing": profile.standing})
+        made = await fired(self._desk, replace(schedule, owner=owner), step.start, now)
         change = replace(made.change, firings=(*step.firings, *made.change.firings))
         return [(change, replace(made.step, firings=change.firings))]
 

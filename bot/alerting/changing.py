@@ -49,6 +49,8 @@ async def replay(visit: Visit, words: Sequence[str]) -> Reply:
     table = visit.keeper.settings.recording
     if table is None:
         raise UsageError("Nothing is recorded: alerts.toml has no [recording] with a folder.")
+    if unread := await visit.unread(visit.hidden):
+        return unread
     file = recording(table.folder, words[0] if words else "")
     if reloading.trying.locked():
         raise UsageError("Another replay is under way: ask again when it is over.")

@@ -75,7 +75,7 @@ class AlertsCommand(HouseCommand):
             return Reply("Nothing is watched: this bot was given no alerts.toml.", ok=False)
         word = self.words[0].lower() if self.words else ""
         action = _ACTIONS.get(word)
-        visit = Visit(desk, desk.keeper, await desk.keeper.view(), ask, groups)
+        visit = await Visit.of(desk, desk.keeper, await desk.keeper.view(), ask, groups)
         if action is not None:
             return await action(visit, self.words[1:])
         return await _list(visit, self.words)
@@ -90,14 +90,17 @@ async def _list(visit: Visit, words: Sequence[str]) -> Reply:
         hint = did_you_mean(env, [*visit.environments, *_ACTIONS])
         known = f"neither an environment nor one of {', '.join(_ACTIONS)}"
         raise UsageError(f"“{env}” is {known}.{hint}")
+    if env and (unread := await visit.unread([env])):
+        return unread
     firing = [one for one in visit.engine.firing() if env in ("", one.labels.get("env"))]
+    firing, left = visit.shown(firing)
     where = f" in {env}" if env else ""
     if visit.engine.blind_since is not None:
         where += f" (blind for {duration(visit.now - visit.engine.blind_since)}: nothing moves)"
     closed = visit.keeper.closed(visit.keeper.settings.everywhere)
     untold = "".join(f"\nNothing can be told in {one}: {why}" for one, why in closed.items())
     if not firing:
-        return await visit.answered(Reply(f"Nothing fires{where}.{untold}"))
+        return await visit.answered(Reply(f"Nothing fires{where}{left}.{untold}"))
     muted = visit.engine.inside[1].muted
     rows = tuple(
         (
@@ -111,7 +114,7 @@ async def _list(visit: Visit, words: Sequence[str]) -> Reply:
     )
     columns = ("id", "what", "state", "for", "taken on by, or why not told")
     count = "1 alert fires" if len(rows) == 1 else f"{len(rows)} alerts fire"
-    summary = f"{count}{where}{untold}"
+    summary = f"{count}{where}{left}{untold}"
     return await visit.answered(Reply(answer=Answer(summary, columns, rows)))
 
 
@@ -119,10 +122,13 @@ async def _why(visit: Visit, words: Sequence[str]) -> Reply:
     if not words:
         raise UsageError("Which alert? /alerts why ALERT; /alerts shows their ids.")
     names = _named(visit, words)
+    watches = visit.engine.inside[0].watches
+    of = {name: watches[name].labels.get("env") if name in watches else "" for name in names}
+    if unread := await visit.unread(set(of.values()) & visit.hidden):
+        return unread
     told = [explain(visit.engine, name, visit.now) for name in names[:MOST_EXPLAINED]]
     lines = ["\n".join(one) for one in told]
     if len(names) > len(told):
-        watches = visit.engine.inside[0].watches
         more = [f"{watches[key].labels.title()} ({key[:SHORT]})" for key in names[len(told) :]]
         lines.append(f"and {named(more, MOST_NAMED)}: /alerts why ID for each")
     return await visit.answered(Reply("\n\n".join(lines)))
@@ -150,8 +156,8 @@ async def _ack(visit: Visit, words: Sequence[str]) -> Reply:
 
 
 async def _history(visit: Visit, words: Sequence[str]) -> Reply:
-    past = await visit.desk.store.alerts.history()
-    if not past:
+    past, left = visit.shown(await visit.desk.store.alerts.history())
+    if not past and not left:
         return await visit.answered(Reply("Nothing has fired yet."))
     rows = tuple(
         (
@@ -164,7 +170,7 @@ async def _history(visit: Visit, words: Sequence[str]) -> Reply:
         for one in past
     )
     columns = ("since (UTC)", "id", "what, and which time", "resolved", "last word")
-    return await visit.answered(Reply(answer=Answer("What fired last", columns, rows)))
+    return await visit.answered(Reply(answer=Answer(f"What fired last{left}", columns, rows)))
 
 
 async def _test(visit: Visit, words: Sequence[str]) -> Reply:

@@ -29,6 +29,8 @@ async def silence(visit: Visit, words: Sequence[str]) -> Reply:
     if matchers.boundless:
         raise UsageError("That would silence everything: name at least one label's value.")
     if unsaid:
+        if unread := await visit.unread(env for env in visit.hidden if _may_mean(matchers, env)):
+            return unread
         about = [] if has_operator(what) else visit.firing(what)
         return await visit.answered(preview(visit.engine, matchers, about))
     meant = [env for env in visit.environments if _may_mean(matchers, env)]
@@ -58,16 +60,25 @@ async def unsilence(visit: Visit, words: Sequence[str]) -> Reply:
 
 async def silences(visit: Visit, words: Sequence[str]) -> Reply:
     """Show what is silenced."""
+    active = [one for one in visit.engine.silences() if one.active(visit.now)]
+    read = [one for one in active if not _only_of(one.matchers, visit.hidden)]
     rows = tuple(
         (one.id, str(one.matchers), duration(one.until - visit.now), one.by, one.reason)
-        for one in visit.engine.silences()
-        if one.active(visit.now)
+        for one in read
     )
-    if not rows:
+    left = len(active) - len(read)
+    if not rows and not left:
         return await visit.answered(Reply("Nothing is silenced."))
     columns = ("id", "what", "for", "by", "because")
     summary = "1 silence" if len(rows) == 1 else f"{len(rows)} silences"
+    if left:
+        summary += f"; {left} left out: you are not allowed to read them"
     return await visit.answered(Reply(answer=Answer(summary, columns, rows)))
+
+
+def _only_of(matchers: Matchers, environments: frozenset[str]) -> bool:
+    """Whether they can mean one of these environments."""
+    return any(_may_mean(matchers, env) for env in environments)
 
 
 def _quiet(said: str) -> tuple[str, float, str]:

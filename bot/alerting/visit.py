@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from alerts import Engine, Episode, Matchers
@@ -15,6 +15,7 @@ from baton.outcome import named
 from baton.words import did_you_mean, plain
 from bot.alerting.asks import Wish
 from bot.asking import Ask
+from bot.authorizer import Reader
 from bot.front import Reply
 from bot.policy import Asked
 
@@ -32,6 +33,36 @@ class Visit:
     engine: Engine
     ask: Ask
     groups: Groups
+    hidden: frozenset[str] = frozenset()
+    """The environments whose alerts they may not read, `""` if not even those of none."""
+
+    @classmethod
+    async def of(
+        cls, desk: Desk, keeper: Keeper, engine: Engine, ask: Ask, groups: Groups
+    ) -> Visit:
+        """With what they may not read."""
+        visit = cls(desk, keeper, engine, ask, groups)
+        reader = Reader(desk.rights, "alerts", ask.asker, ask.place, groups)
+        hidden = [each for each in {*visit.environments, ""} if not await reader.looks(each)]
+        return replace(visit, hidden=frozenset(hidden))
+
+    def shown(self, episodes: Sequence[Episode]) -> tuple[list[Episode], str]:
+        """Those that they may read, and what is said of the others."""
+        read = [one for one in episodes if one.labels.get("env") not in self.hidden]
+        left = len(episodes) - len(read)
+        if not left:
+            return read, ""
+        return read, f"; {left} alert{'s' * (left > 1)} left out: you are not allowed to read them"
+
+    async def unread(self, environments: Iterable[str]) -> Reply | None:
+        """Why they may not read of these environments; None if they may. A refusal is kept."""
+        asked = [Asked("alerts", each, changes=False) for each in sorted(environments)]
+        refusal = await self.desk.refusal(asked, self.ask.asker, self.groups)
+        if refusal is None:
+            return None
+        where = ", ".join(each.environment for each in asked)
+        await self.desk.audit(self.ask, refusal.verdict, refusal.text, environment=where)
+        return Reply(refusal.text, ok=False)
 
     @property
     def by(self) -> str:
@@ -57,17 +88,23 @@ class Visit:
         settings = self.keeper.settings
         known = [seen.facts.environment for seen in self.desk.roster.servers()]
         known += [one.labels.get("env") for one in self.engine.firing()]
-        return known + [table.env for table in (*settings.checkin, *settings.probe)]
+        known += [table.env for table in (*settings.checkin, *settings.probe)]
+        return [*known, *self.desk.environments()]
 
     async def refused(self, environments: Sequence[str]) -> Reply | None:
         """Why they may not have it done in each of these environments; None if they may. Either is
         kept."""
-        asked = [Asked("alerts", each) for each in sorted(set(environments) - {""})]
+        where = sorted(set(environments) - {""})
+        shown = " ".join(["/alerts", *plain(self.ask.text).split()[1:2]])
+        asked = [Asked("alerts", each, shown=shown) for each in where]
+        if not asked:  # what is of no environment every member may
+            asked = [Asked("alerts", "", changes=False, shown=shown)]
         refusal = await self.desk.refusal(asked, self.ask.asker, self.groups)
+        about = ", ".join(where)
         if refusal is None:
-            await self.desk.audit(self.ask, "allowed")
+            await self.desk.audit(self.ask, "allowed", environment=about)
             return None
-        await self.desk.audit(self.ask, refusal.verdict, refusal.text)
+        await self.desk.audit(self.ask, refusal.verdict, refusal.text, environment=about)
         return Reply(refusal.text, ok=False)
 
     async def wanted(self, wish: Wish, environments: Sequence[str], text: str) -> Reply:

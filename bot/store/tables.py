@@ -217,6 +217,7 @@ schedules = Table(
     Column("timing", Json, nullable=False),
     Column("person_id", Key, nullable=False),
     Column("person_name", Words, nullable=False),
+    Column("person_standing", Key, nullable=False, server_default="member"),
     Column("front", Key, nullable=False),
     Column("channel", Key, nullable=False),
     Column("thread", Key, nullable=False),

@@ -9,7 +9,7 @@ import pytest
 from alerts import AlertContent
 from bot.bot import Bot
 from bot.front import Reply
-from bot.policy import EnvironmentTable, Policy
+from bot.policy import EnvironmentTable, Policy, Rule
 from bot.slack.alerts import alert_buttons
 from tests.alerting.world import (
     CHANNEL,
@@ -338,17 +338,40 @@ async def test_a_test_is_told_where_it_is_asked(stage: Stage) -> None:
 
 
 async def test_who_may_not_change_what_is_told(stage: Stage) -> None:
-    """In a protected environment only whom a rule allows takes on or silences; all may look."""
+    """Only whom a rule allows takes on or silences, in any environment; all members may look."""
     world = Watchers(stage)
-    policy = Policy((), {"prod": EnvironmentTable(protected=True)})
-    made = await firing(world, policy=policy)
+    made = await firing(world, policy=Policy())
     for words in ("ack {}", "silence host=web-1 for 1h because x"):
         (watch,) = (await stage.store.alerts.load()).watches
         reply = await stage.ask(made, "/alerts " + words.format(watch.fingerprint))
         assert not reply.ok
+        assert reply.text.startswith(f"Not allowed: /alerts {words.split()[0]} in prod.")
         assert 'commands = ["alerts"]' in reply.text
     assert await stage.store.alerts.asked() == []
-    assert (await stage.ask(made, "/alerts")).ok
+    answer = (await stage.ask(made, "/alerts")).answer
+    assert answer is not None
+    assert len(answer.rows) == 1
+
+
+async def test_alerts_of_a_protected_environment_are_read_by_whom_a_rule_lets(stage: Stage) -> None:
+    """Nothing of them is in what others are shown, by whatever word; how many there are is."""
+    world = Watchers(stage)
+    policy = Policy((), {"prod": EnvironmentTable(protected=True)})
+    made = await firing(world, policy=policy)
+    (watch,) = (await stage.store.alerts.load()).watches
+    for words in ("", " history"):
+        reply = await stage.ask(made, f"/alerts{words}")
+        told = f"{reply.text}{reply.answer.summary if reply.answer else ''}"
+        assert "; 1 alert left out: you are not allowed to read them" in told
+        assert reply.answer is None or not reply.answer.rows
+    for words in ("prod", f"why {watch.fingerprint}", "why web-1", "silence host=web-1"):
+        reply = await stage.ask(made, f"/alerts {words}")
+        assert reply.text.startswith("Not allowed: /alerts in prod. prod is protected"), words
+    made.desk.rights.policy = Policy([Rule(who=("U_ANN",))], policy.environments)
+    assert (await stage.ask(made, "/alerts silence host=web-1 for 1h because disks")).ok
+    made.desk.rights.policy = policy
+    reply = await stage.ask(made, "/alerts silences")
+    assert reply.answer is None or not reply.answer.rows
 
 
 async def test_a_bot_that_does_not_lead_takes_it_to_the_one_that_does(stage: Stage) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from baton.consumer import Extension
 from baton.extensions import Commands
-from baton.messages import Person, Pong
+from baton.messages import Person, Pong, Standing
 from bot.desk import Desk
 from bot.front import Reply
 from bot.jobs import Place
@@ -48,12 +48,13 @@ class People:
         self.groups: dict[str, frozenset[str]] = {}
         self.gone: set[str] = set()
         self.zone = "Europe/Kyiv"
+        self.standing: Standing = "member"
 
     async def groups_of(self, user: str) -> frozenset[str]:
         return self.groups.get(user, frozenset())
 
     async def profile(self, user: str) -> Profile:
-        return Profile(self.zone, user in self.gone)
+        return Profile(self.zone, user in self.gone, standing=self.standing)
 
 
 class Office:

@@ -183,3 +183,22 @@ def test_its_words_are_read_back() -> None:
 
 async def _none() -> frozenset[str]:
     return frozenset()
+
+
+async def test_what_may_not_be_read_is_not_shown(office: Make) -> None:
+    """Of a protected environment, and of a private channel: left out of the list and counted, and
+    refused by its id; its owner reads it."""
+    it = office()
+    secret = replace(OPS, channel="C_SECRET", name="privategroup")
+    schedule = await it.scheduled("hail prod every 1h")
+    await it.ask("schedule hail staging every 1h", place=secret)
+    await it.ask("schedule ship shop prod every 1h", asker=BEN)
+    it.desk.rights.policy = SHUT
+    reply = await it.ask("schedule list all", asker=BEN)
+    assert reply.answer is not None
+    assert [row[1].partition(",")[0] for row in reply.answer.rows] == ["ship shop prod"]
+    assert "left out: you are not allowed to read" in reply.answer.summary
+    for word in ("show", "history"):
+        refused = await it.ask(f"schedule {word} {schedule.short}", asker=BEN)
+        assert refused.text.startswith("Not allowed: /schedule in prod. prod is protected")
+        assert (await it.ask(f"schedule {word} {schedule.short}")).ok

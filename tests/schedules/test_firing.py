@@ -300,3 +300,17 @@ def test_every_state_has_its_place(state: State) -> None:
     good = state is State.SUCCEEDED
     assert came_to == ("succeeded" if good else "unsuccessful")
     assert ("web-1" in text) != good
+
+
+async def test_who_became_a_guest_asks_as_a_guest(office: Make) -> None:
+    """`*` means members at each firing; what Slack says now counts, and is kept for when it does
+    not say."""
+    it = office()
+    schedule = await it.scheduled("hail prod every 10s")
+    await it.passes(10)
+    it.people.standing = "guest"
+    await it.passes(10)
+    history = await it.history(schedule)
+    assert [firing.verdict for firing in history] == ["started", "refused"]
+    assert "no rule in baton.toml names your user ID (U_ANN)" in history[1].reason
+    assert (await it.now(schedule)).owner.standing == "guest"
