@@ -43,6 +43,8 @@ async def examine_agent(file: Path | None, environ: Mapping[str, str]) -> AsyncI
             yield program("git")
     for check in settings.checks.values():
         yield program(check.command[0], "install it, or give its whole path in [checks].")
+    reach = ", ".join(settings.probes.allow) or "no address: [probes] allow names none"
+    yield ok("probes", f"can run its {len(settings.checks)} checks, and reach {reach}")
     if not settings.bus.urls:
         yield fail("bus", "[bus] url is not set", "set it, or BATON_BUS_URL.")
         return
