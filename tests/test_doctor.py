@@ -180,7 +180,7 @@ async def test_agents_file(amqp_url: str, agent: Service, tmp_path: Path) -> Non
     assert "web-1 in prod runs shop; does deploy, ping" in line_of(text, "settings")
     for what in ("journal", "shop", "git", "sh", "bus", "queue", "agents"):
         assert line_of(text, what).startswith("ok"), text
-    assert "can run its 1 checks, and reach db-1:5432" in line_of(text, "probes")
+    assert "checks: disk; allowed addresses: db-1:5432" in line_of(text, "probes")
     file.write_text(file.read_text().replace("web-1", "web-2").replace('["sh"', '["no-plugin"'))
     code, text = await told(file)
     assert code == 1

@@ -43,8 +43,9 @@ async def examine_agent(file: Path | None, environ: Mapping[str, str]) -> AsyncI
             yield program("git")
     for check in settings.checks.values():
         yield program(check.command[0], "install it, or give its whole path in [checks].")
-    reach = ", ".join(settings.probes.allow) or "no address: [probes] allow names none"
-    yield ok("probes", f"can run its {len(settings.checks)} checks, and reach {reach}")
+    checks = ", ".join(sorted(settings.checks)) or "none"
+    reach = ", ".join(settings.probes.allow) or "none"
+    yield ok("probes", f"checks: {checks}; allowed addresses: {reach}")
     if not settings.bus.urls:
         yield fail("bus", "[bus] url is not set", "set it, or BATON_BUS_URL.")
         return

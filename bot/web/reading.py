@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 LARGEST = 1_000_000
 """Bytes of a body, at most."""
+LATEST = 4_102_444_800.0
+"""Seconds of Unix time, the year 2100: what is later means never, and every zone can show it."""
 _MOMENT = TypeAdapter(datetime)
 _FIRING = re.compile(
     r"firing|alerting|active|down|fail|failed|failure|error|problem|no_data|nodata|triggered|open"
@@ -93,7 +95,8 @@ def text(value: object, most: int) -> str:
 
 def moment(value: object) -> float | None:
     """A time of others in Unix seconds; None if there is none, or none that can be read. Go's zero
-    time, in the year 1, stands for none; without a zone it is UTC."""
+    time, in the year 1, stands for none, and so does what is past LATEST; without a zone it is
+    UTC."""
     if value is None or isinstance(value, bool) or value == "":
         return None
     try:
@@ -102,7 +105,8 @@ def moment(value: object) -> float | None:
         return None
     if found.year <= 1:
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    at = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return max(at, 0.0) if at < LATEST else None
 
 
 def fires(status: object) -> bool | None:
