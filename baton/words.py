@@ -32,7 +32,7 @@ _LONG_DASH = re.compile(rf"(^|\s)[{_DASHES}](?=\w)")
 _REASON = re.compile(r"\sbecause(?=\s)", re.IGNORECASE)
 _MARKS = ("```", "`", "*", "_", "~")
 _AFTER_NAME = " \t\n:,;.!-\u2013\u2014"
-_STOPS = ".!?"
+_STOPS = ".!?\u3002\uff01\uff1f"
 MOST_CITED = 60
 """Characters of a word that are shown when something is wrong with it."""
 

@@ -140,6 +140,7 @@ def test_a_full_stop_is_taken_off_only_where_it_may_be_one() -> None:
     """Not within a reason, and never the whole of what was said."""
     assert without_stop("ping staging.") == "ping staging"
     assert without_stop("ping staging!! ") == "ping staging"
+    assert without_stop("ping staging\u3002") == "ping staging"
     assert without_stop("ping staging") is None
     assert without_stop("ping .") is None
     assert without_stop("...") is None

@@ -120,7 +120,7 @@ def _said_to_us(heard: Heard, us: Identity) -> str | None:
         return text
     if text[:1] in _EMPHASIS:
         text = unmarked(text)
-    found = re.match(rf"<@{re.escape(us.user)}(?:\|[^<>]*)?>", text)
+    found = re.match(rf"([*_~]?)<@{re.escape(us.user)}(?:\|[^<>]*)?>\1", text)
     if found is None and heard.kind == "mention":
         return None
     text = text[found.end() :] if found else text

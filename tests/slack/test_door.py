@@ -48,6 +48,7 @@ def words(verdict: Verdict) -> str | None:
         ("<@U_BATON>: ping staging", "ping staging"),
         ("<@U_BATON>, `ping staging`", "ping staging"),
         ("*<@U_BATON> ping staging*", "ping staging"),
+        ("*<@U_BATON>* ping staging", "ping staging"),
         ("\u200e\u3000<@U_BATON>\u3000ping\u3000staging\u200e", "ping staging"),
         ("<@U_BATON>", ""),
         ("hey <@U_BATON> ping prod", None),
