@@ -109,19 +109,19 @@ class People:
         Raises StandingUnknown if Slack does not tell.
         """
         try:
-            return await self._looked_up(user, stale=TRUSTED)
+            return await self._looked_up(user)
         except PersonUnknown as error:
             raise StandingUnknown(reason=error.facts["reason"]) from error
 
     async def profile(self, user: str) -> Profile:
-        """Who `user` is, at most KNOWN seconds old. Raises PersonUnknown if Slack does not tell."""
-        found = await self._looked_up(user, stale=0.0)
+        """Who `user` is, as `member` knows it. Raises PersonUnknown if Slack does not tell."""
+        found = await self._looked_up(user)
         if found.stranger and not found.team:
             raise PersonUnknown(person=user, reason="it knows nobody of that id")
         who = standing_of((), found, self.us) if self.us else "member"
         return Profile(found.zone, found.gone, found.name, who)
 
-    async def _looked_up(self, user: str, *, stale: float) -> Member:
+    async def _looked_up(self, user: str) -> Member:
         lookup = self._members.get(user)
         if lookup is None:
             lookup = Lookup(lambda: self._ask_for(user), self._tasks, self._clock)
@@ -130,7 +130,7 @@ class People:
                 self._members.popitem(last=False)
         self._members.move_to_end(user)
         try:
-            return await lookup.get(fresh=KNOWN, stale=stale, patience=PATIENCE_FOR_ONE)
+            return await lookup.get(fresh=KNOWN, stale=TRUSTED, patience=PATIENCE_FOR_ONE)
         except FrontError as error:
             raise PersonUnknown(person=user, reason=str(error).rstrip(".")) from error
         except TimeoutError:
