@@ -9,6 +9,7 @@ from dataclasses import replace
 from alerts.budget import Budget, ChannelRow
 from alerts.bulletin import Bulletin, Teller, hashed
 from alerts.episodes import Episode
+from alerts.faults import Faults
 from alerts.groups import Group, GroupRow, Member, is_news
 from alerts.labels import Labels
 from alerts.muting import Muted
@@ -29,7 +30,9 @@ class Dispatcher:
         episodes: Mapping[str, Episode],
         muted: Mapping[str, Muted],
         update: Callable[[Episode], None],
+        faults: Faults,
     ) -> None:
+        self._faults = faults
         self._episodes, self._muted, self._update = episodes, muted, update
         self.teller = Teller(episodes, muted)
         self.groups: dict[str, Group] = {}
@@ -59,13 +62,15 @@ class Dispatcher:
             self._numbers[known.key] = known.number
             if known.closed:
                 continue
-            group = self.groups[known.key] = Group.of(known)
-            group.set_back(now)
-            for fingerprint in [key for key in group.members if key not in self._episodes]:
-                del group.members[fingerprint]
-            for fingerprint in group.members:
-                self._of.setdefault(fingerprint, []).append(known.key)
-            self._dirty[known.key] = None
+            with self._faults.apart(f"the row of the post {known.key}"):
+                group = Group.of(known)
+                group.set_back(now)
+                for fingerprint in [key for key in group.members if key not in self._episodes]:
+                    del group.members[fingerprint]
+                self.groups[known.key] = group
+                for fingerprint in group.members:
+                    self._of.setdefault(fingerprint, []).append(known.key)
+                self._dirty[known.key] = None
 
     def of(self, fingerprint: str) -> list[Group]:
         """The groups that hold an alert."""
@@ -111,10 +116,14 @@ class Dispatcher:
         """Its posts are made anew."""
         self._dirty.update(dict.fromkeys(self._of.get(fingerprint, ())))
 
-    def unmuted(self, fingerprint: str, now: float) -> None:
-        """It may be told again: not before it had the time to resolve as what muted it did."""
+    def unmuted(self, fingerprint: str, now: float, *, remind: bool = False) -> None:
+        """It may be told again: not before it had the time to resolve as what muted it did. Who was
+        told of it before hears soon that it still fires, not only when that is due anyway."""
         for group in self.of(fingerprint):
             self._dirty[group.key] = None
+            if remind and group.posted and group.members[fingerprint].said:
+                soon = now + group.wait - group.repeat
+                group.last_message = min(group.last_message, soon)
             others = (key for key in group.members if key != fingerprint)
             if not group.posted and all(key in self._muted for key in others):
                 waited = now + group.wait
@@ -156,17 +165,17 @@ class Dispatcher:
         """What to write down and what to show. While we are blind nothing is said, but the posts
         that are there still show who took what on."""
         for key in list(self._dirty):
-            self._schedule(self.groups[key], now)
+            self._plan(key, now)
         while not blind and (due := list(self._timers.due(now))):
             for group in self._worst_first(key for key in due if key in self.groups):
-                if group.flush_at <= now:
-                    self._flush(group, now)
-                    self._dirty[group.key] = None
-                else:
-                    self._timers.set(group.key, group.flush_at)
+                with self._faults.apart(f"the post {group.id} in {group.channel}"):
+                    if group.flush_at <= now:
+                        self._flush(group, now)
+                        self._dirty[group.key] = None
+                    else:
+                        self._timers.set(group.key, group.flush_at)
             for key in dict.fromkeys((*due, *self._dirty)):
-                if key in self.groups:
-                    self._schedule(self.groups[key], now)
+                self._plan(key, now)
         self._render()
         rows, bulletins = self._rows, self._bulletins
         self._rows, self._bulletins = {}, {}
@@ -187,14 +196,22 @@ class Dispatcher:
         groups = tuple(group.row() for group in self.groups.values())
         return groups, tuple(budget.row for budget in self._budgets.values())
 
+    def _plan(self, key: str, now: float) -> None:
+        """Find out when a group that is there must be flushed next."""
+        group = self.groups.get(key)
+        if group is not None:
+            with self._faults.apart(f"the post {group.id} in {group.channel}"):
+                self._schedule(group, now)
+
     def _render(self) -> None:
         for key in self._dirty:
             group = self.groups.get(key)
             if group is None:
                 continue
-            if group.posted:
-                self._show(group)
-            self._rows[key] = group.row()
+            with self._faults.apart(f"the post {group.id} in {group.channel}"):
+                if group.posted:
+                    self._show(group)
+                self._rows[key] = group.row()
         self._dirty.clear()
 
     def _show(self, group: Group) -> None:

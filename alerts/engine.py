@@ -19,6 +19,7 @@ from alerts.blind import Sight, SightRow
 from alerts.changes import Changes, Rows
 from alerts.dispatch import Dispatcher
 from alerts.episodes import Episode
+from alerts.faults import Faults
 from alerts.matchers import Matchers
 from alerts.muting import Muting
 from alerts.sample import Beat, CheckIn, Observation, Sample, Severity, Sign
@@ -46,9 +47,13 @@ class Engine:
         self._changes = Changes()
         self._board_stale = True
         self._sweep_at = -math.inf
-        self._watching = Watching(settings, self._judge)
-        self._muting = Muting(settings, self._open)
-        self._dispatch = Dispatcher(settings, self._open, self._muting.muted, self._put)
+        self.faults = Faults()
+        """What failed of one thing, rule or post, while the others went on."""
+        self._watching = Watching(settings, self._judge, self.faults)
+        self._muting = Muting(settings, self._open, self.faults)
+        self._dispatch = Dispatcher(
+            settings, self._open, self._muting.muted, self._put, self.faults
+        )
         self._sight = Sight(SightRow(), settings.blind.after, settings.group_interval)
 
     @classmethod
@@ -82,12 +87,14 @@ class Engine:
         self._sight.after, self._sight.again = settings.blind.after, settings.group_interval
         self._dispatch.reload(settings)
         for fingerprint in self._watching.reload(settings):
-            self.forget(fingerprint, at, "it is no longer watched")
+            with self.faults.apart("what is no longer watched"):
+                self.forget(fingerprint, at, "it is no longer watched")
         self._watching.expect(at)
         for touched in self._muting.reload(settings, at):
-            self._remuted(touched, at)
-        for episode in self._open.values():
-            self._dispatch.moved(episode, at)
+            self._remuted(touched, at, anew=False)
+        for episode in list(self._open.values()):
+            with self.faults.apart(f"the routes of {episode.title}"):
+                self._dispatch.moved(episode, at)
         self._board_stale = True
 
     def observe(self, seen: Observation) -> None:
@@ -124,7 +131,8 @@ class Engine:
         self._dispatch.hold(at)
         held, self._held = self._held, {}
         for seen in held.values():
-            self.observe(seen)
+            with self.faults.apart("what was seen while we were blind"):
+                self.observe(seen)
 
     def acknowledge(self, what: str, by: str, at: float) -> list[Episode]:
         """`by` takes on what `find` finds; the episodes for which that was new."""
@@ -231,8 +239,9 @@ class Engine:
         if groups or self._board_stale:
             self._board_stale = False
             for channel in self._settings.board:
-                board = teller.board(channel, self._dispatch.told_in(channel))
-                changes.bulletins[board.key] = board
+                with self.faults.apart(f"the board in {channel}"):
+                    board = teller.board(channel, self._dispatch.told_in(channel))
+                    changes.bulletins[board.key] = board
         return changes
 
     def _clock_moved(self, skew: float, at: float) -> None:
@@ -362,11 +371,20 @@ class Engine:
         for touched in self._muting.put(silence, at):
             self._remuted(touched, at)
 
-    def _remuted(self, fingerprint: str, at: float) -> None:
-        if fingerprint in self._muting.muted:
-            self._dispatch.touch(fingerprint)
+    def _remuted(self, fingerprint: str, at: float, *, anew: bool = True) -> None:
+        """It is muted, or is no longer, or for another reason; `anew` if that was not so before."""
+        episode, muted = self._open.get(fingerprint), self._muting.muted.get(fingerprint)
+        if episode is None:
+            return
+        if muted is None:
+            self._dispatch.note(fingerprint, at, f"{episode.title} is no longer muted")
+            silenced = fingerprint in self._muting.unsilenced
+            self._muting.unsilenced.discard(fingerprint)
+            self._dispatch.unmuted(fingerprint, at, remind=silenced)
+        elif anew:
+            self._dispatch.note(fingerprint, at, f"{episode.title}: {muted.why}")
         else:
-            self._dispatch.unmuted(fingerprint, at)
+            self._dispatch.touch(fingerprint)
 
     def _opens(self, channel: str, now: float) -> float:
         return self._dispatch.budget(channel).opens(now, self._settings.storm.most)

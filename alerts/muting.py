@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alerts.episodes import Episode
+from alerts.faults import Faults
 from alerts.inhibition import Inhibitor
 from alerts.settings import AlertSettings
 from alerts.silences import Silence, Window
@@ -14,27 +15,32 @@ from alerts.silences import Silence, Window
 
 @dataclass(frozen=True, slots=True)
 class Muted:
-    """Why an alert is not told. `until` in steady seconds, if that is known."""
+    """Why an alert is not told. `until` in steady seconds, if that is known. `asked`: a person
+    asked for it, by a silence."""
 
     why: str
     until: float | None = None
+    asked: bool = False
 
 
 class Muting:
     """Silences, maintenance and inhibition, and what each firing alert makes of them."""
 
-    def __init__(self, settings: AlertSettings, open_episodes: Mapping[str, Episode]) -> None:
+    def __init__(
+        self, settings: AlertSettings, open_episodes: Mapping[str, Episode], faults: Faults
+    ) -> None:
         self._open = open_episodes
+        self._faults = faults
         self.silences: dict[str, Silence] = {}
         self.muted: dict[str, Muted] = {}
+        self.unsilenced: set[str] = set()
+        """What is muted no more since a silence has ended, until it is said again."""
         self.inhibitor = Inhibitor(settings.rules)
         self._windows = _windows(settings)
         self._open_windows: list[tuple[Window, float]] = []
         self._next = -math.inf
         self.skew = 0.0
         """What to add to steady seconds to get those of the clock on the wall."""
-        self.faults: list[str] = []
-        """What could not be judged, and why."""
 
     def reload(self, settings: AlertSettings, now: float) -> set[str]:
         """Other settings; the fingerprints of alerts that are muted otherwise than before."""
@@ -87,14 +93,11 @@ class Muting:
         edges = []
         for window in self._windows:
             wall = now + self.skew
-            try:
+            with self._faults.apart(f"maintenance “{window.reason}”"):
                 until, edge = window.until(wall), window.next_change(wall)
-            except Exception as error:
-                self.faults.append(f"maintenance “{window.reason}”: {error}")
-                continue
-            if until is not None:
-                self._open_windows.append((window, until - self.skew))
-            edges.append(edge - self.skew)
+                if until is not None:
+                    self._open_windows.append((window, until - self.skew))
+                edges.append(edge - self.skew)
         return edges
 
     def _judge(self, fingerprints: Iterable[str], now: float) -> set[str]:
@@ -107,7 +110,8 @@ class Muting:
             if muted != self.muted.get(fingerprint):
                 touched.add(fingerprint)
                 if muted is None:
-                    del self.muted[fingerprint]
+                    if self.muted.pop(fingerprint).asked:
+                        self.unsilenced.add(fingerprint)
                 else:
                     self.muted[fingerprint] = muted
         return touched
@@ -116,7 +120,8 @@ class Muting:
         """Why `episode` is not told; None if it is."""
         for silence in self.silences.values():
             if silence.active(now) and silence.matchers.matches(episode.labels, episode.severity):
-                return Muted(f"silenced by {silence.by}: {silence.reason}", silence.until)
+                why = f"silenced by {silence.by}: {silence.reason}"
+                return Muted(why, silence.until, asked=True)
         for window, until in self._open_windows:
             if now < until and window.matchers.matches(episode.labels, episode.severity):
                 return Muted(f"maintenance: {window.reason}", until)

@@ -134,7 +134,17 @@ def written(recorded: Iterable[Recorded]) -> Iterator[str]:
 def read(lines: Iterable[str]) -> list[Observation]:
     """What was seen, as `written` wrote it, in the order of time. Raises UsageError that names the
     line."""
+    recorded, problems = readable(lines)
+    if problems:
+        raise UsageError(problems[0])
+    return recorded
+
+
+def readable(lines: Iterable[str]) -> tuple[list[Observation], list[str]]:
+    """What was seen, in the order of time, of the lines that can be read; and of the others what is
+    wrong with each."""
     recorded: list[Observation] = []
+    problems = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -142,8 +152,8 @@ def read(lines: Iterable[str]) -> list[Observation]:
             recorded.append(_parsed(line, _SEEN))
         except _UNREADABLE as error:
             reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-            raise UsageError(f"Line {number} is no recorded sample: {reason}.") from None
-    return sorted(recorded, key=lambda seen: seen.at)
+            problems.append(f"Line {number} is no recorded sample: {reason}.")
+    return sorted(recorded, key=lambda seen: seen.at), problems
 
 
 def salvaged(lines: Iterable[str]) -> tuple[list[Recorded], int]:

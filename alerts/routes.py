@@ -21,7 +21,7 @@ EVERY_LABEL = "..."
 class Route:
     """Alerts that `matchers` mean go to `channel`. `wait`, `interval` and `repeat` are in seconds
     (Alertmanager's group_wait, group_interval, repeat_interval). `mention` names the people on
-    call."""
+    call. With `drop` they go nowhere."""
 
     matchers: Matchers
     channel: str
@@ -31,6 +31,7 @@ class Route:
     repeat: float
     mention: str = ""
     go_on: bool = False
+    drop: bool = False
 
     def group(self, labels: Labels) -> tuple[str, Labels]:
         """The key of the group that an alert with these labels belongs to, and the group's own
@@ -42,11 +43,21 @@ class Route:
 
 def routed(routes: Sequence[Route], default: Route, episode: Episode) -> list[Route]:
     """The routes that `episode` takes: the first that means it, those after it while they say to
-    go on, and `default` if there is none."""
-    taken = []
+    go on, and `default` if there is none. None at all if the first that means it drops it."""
+    taken: list[Route] = []
     for route in routes:
         if route.matchers.matches(episode.labels, episode.severity):
+            if route.drop:
+                return taken
             taken.append(route)
             if not route.go_on:
                 break
     return taken or [default]
+
+
+def dropped(routes: Sequence[Route], default: Route, episode: Episode) -> Route | None:
+    """The route by which nobody is told of `episode`; None if somebody is."""
+    if routed(routes, default, episode):
+        return None
+    meant = (one for one in routes if one.matchers.matches(episode.labels, episode.severity))
+    return next(meant, None)

@@ -118,11 +118,21 @@ class Waits(Table):
 
 
 class RouteTable(Waits):
-    """`[[route]]`: alerts that `match` go to `channel`, and with `continue` to later routes too."""
+    """`[[route]]`: alerts that `match` go to `channel`, and with `continue` to later routes too;
+    with `drop` nobody is told of them."""
 
     match: Matchers = Matchers()
     channel: str | None = Field(default=None, min_length=1)
+    drop: bool = False
     go_on: bool = Field(default=False, alias="continue")
+
+    @model_validator(mode="after")
+    def _somewhere_or_nowhere(self) -> Self:
+        if self.drop and (self.channel or self.go_on):
+            raise ValueError("either drop = true, or a channel and continue")
+        if self.drop and not self.match.parts:
+            raise ValueError("a match, for drop = true without one drops every alert")
+        return self
 
 
 class InhibitTable(Table):
@@ -276,6 +286,7 @@ class AlertSettings(Waits):
             table.repeat_interval or self.repeat_interval,
             self.mention if table.mention is None else table.mention,
             table.go_on,
+            table.drop,
         )
 
 
@@ -290,6 +301,25 @@ def read_alerts(text: str, file: str) -> AlertSettings:
     settings = parse_alerts(text, file)
     check_channels(settings.named, text, file)
     return settings
+
+
+def _check_tokens(settings: AlertSettings, text: str, file: str) -> None:
+    """Raises SettingsError if two check-ins have the same token: all signs of life would count for
+    one of them alone."""
+    known: dict[str, int] = {}
+    for place, table in enumerate(settings.checkin):
+        token = table.token.get_secret_value()
+        first = known.setdefault(token, place)
+        if token and first != place:
+            key = f"checkin.{place}.token"
+            line, other = line_of(text, key), line_of(text, f"checkin.{first}.token")
+            raise SettingsError(
+                file=f"{file}, line {line}",
+                key=key,
+                problem=f"{table.name} has the token of "
+                f"{settings.checkin[first].name} (line {other})",
+                must="a token of its own, such as: openssl rand -hex 16",
+            )
 
 
 def text_of(file: Path) -> str:
@@ -315,4 +345,5 @@ def parse_alerts(text: str, file: str = "alerts.toml") -> AlertSettings:
         line = line_of(text, str(error.facts["key"]))
         where = f"{file}, line {line}" if line else file
         raise SettingsError(**{**error.facts, "file": where}) from None
+    _check_tokens(settings, text, file)
     return settings

@@ -69,6 +69,16 @@ class Watched(Table):
     severity: Severity = Severity.WARNING
     labels: Mapping[LabelName, str] = Field(default_factory=dict)
 
+    @property
+    def identity(self) -> Labels:
+        """The labels of its alert."""
+        raise NotImplementedError
+
+    def _labelled(self) -> Self:
+        """Itself, if its labels can be those of an alert. Raises ValueError."""
+        _ = self.identity
+        return self
+
     def labelled(self, alertname: str, **more: str) -> Labels:
         """Its identity: its name, its environment and its own labels."""
         return Labels.of({**self.labels, ALERTNAME: alertname, "env": self.env, **more})
@@ -87,7 +97,7 @@ class CheckInTable(Watched):
     def _one_rhythm(self) -> Self:
         if (self.every is None) == (not self.cron):
             raise ValueError("either every or cron")
-        return self
+        return self._labelled()
 
     @property
     def identity(self) -> Labels:
@@ -123,7 +133,7 @@ class ProbeTable(Watched):
             raise ValueError("one of url, tcp and command")
         if self.command and self.host is None:
             raise ValueError("a probe with a host, for the bot itself runs no commands")
-        return self
+        return self._labelled()
 
     @property
     def kind(self) -> Literal["http", "tcp", "command"]:

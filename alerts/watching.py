@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from alerts import checkins
+from alerts.faults import Faults
 from alerts.labels import ALERTNAME, Labels
 from alerts.sample import Beat, CheckIn, Sample, Severity, Sign
 from alerts.settings import SILENT, AlertSettings
@@ -50,9 +51,11 @@ class Judge(Protocol):
 
 
 class Watching:
-    """Every watched thing. `judge` hears of each result that may matter."""
+    """Every watched thing. `judge` hears of each result that may matter. What fails of one thing
+    goes to `faults`, and the others go on."""
 
-    def __init__(self, settings: AlertSettings, judge: Judge) -> None:
+    def __init__(self, settings: AlertSettings, judge: Judge, faults: Faults) -> None:
+        self._faults = faults
         self.watches: dict[str, Watch] = {}
         self.numbers: dict[str, int] = {}
         """The last numbers of things that were forgotten."""
@@ -82,13 +85,14 @@ class Watching:
         """From `at` on every check-in that the settings name is waited for, by its rhythm as they
         have it, whether it was ever heard or not."""
         for name, table in self._checkins.items():
-            watch = self.watches.get(table.identity.fingerprint)
-            if watch is None:
-                watch = self._new(table.identity, CHECKIN + name, at)
-                watch.awaited, watch.heard = True, at
-            elif watch.bad:
-                continue
-            self._await(watch, at)
+            with self._faults.apart(f"the check-in {name}"):
+                watch = self.watches.get(table.identity.fingerprint)
+                if watch is None:
+                    watch = self._new(table.identity, CHECKIN + name, at)
+                    watch.awaited, watch.heard = True, at
+                elif watch.bad:
+                    continue
+                self._await(watch, at)
         for watch in self.watches.values():
             if watch.down and watch.due == math.inf and watch.source.startswith(PUSH):
                 watch.due = at + self._patience(watch)
@@ -99,13 +103,10 @@ class Watching:
         self.skew = skew
         for name, table in self._checkins.items():
             watch = self.watches.get(table.identity.fingerprint)
-            if (
-                table.cron
-                and watch is not None
-                and watch.source == CHECKIN + name
-                and not watch.bad
-            ):
-                self._await(watch, at)
+            if table.cron and watch is not None and watch.source == CHECKIN + name:
+                with self._faults.apart(f"the check-in {name}"):
+                    if not watch.bad:
+                        self._await(watch, at)
 
     def _await(self, watch: Watch, at: float) -> None:
         """Wait for a check-in by its rhythm: from when it was heard, or, if it would be late by now
@@ -121,7 +122,8 @@ class Watching:
         for row in rows:
             if row.forgotten:
                 self.numbers[row.fingerprint] = row.number
-            else:
+                continue
+            with self._faults.apart(f"the row of the watched thing {row.fingerprint}"):
                 watch = Watch.of(row)
                 ahead = watch.heard - now
                 if ahead > 0:
@@ -217,19 +219,21 @@ class Watching:
             watch = self.watches.get(fingerprint)
             if watch is None:
                 continue
-            if watch.due <= now:
-                self._overdue(watch, now)
-            if watch.age(now, self._flaps):
-                self.moved[fingerprint] = None
-                self._judge(watch, now, "", None)
-            self._wait(watch)
+            with self._faults.apart(f"{watch.labels.title()}, whose time has come"):
+                if watch.due <= now:
+                    self._overdue(watch, now)
+                if watch.age(now, self._flaps):
+                    self.moved[fingerprint] = None
+                    self._judge(watch, now, "", None)
+                self._wait(watch)
 
     def regained(self, at: float, since: float) -> None:
         """We see again, and have not since `since`: what silence was running runs anew."""
         for watch in self.watches.values():
             if watch.due < math.inf:
-                watch.due = max(watch.due, self._grace(watch, at, since))
-                self._wait(watch)
+                with self._faults.apart(f"{watch.labels.title()}, which could not be heard"):
+                    watch.due = max(watch.due, self._grace(watch, at, since))
+                    self._wait(watch)
 
     def forget(self, fingerprint: str) -> WatchRow | None:
         """Watch this no more; the row that says so, None if it was not watched."""

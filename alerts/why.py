@@ -10,7 +10,7 @@ from alerts.groups import is_news
 from alerts.heartbeats import phi
 from alerts.matchers import Matchers
 from alerts.muting import Muting
-from alerts.routes import routed
+from alerts.routes import dropped, routed
 from alerts.watches import Watch
 from alerts.watching import CHECKIN
 from baton.errors import UsageError
@@ -48,7 +48,12 @@ def meant(engine: Engine, matchers: Matchers) -> list[str]:
     """The fingerprints of what is watched and `matchers` mean, what fires first. Raises UsageError
     if there is nothing such."""
     watches = engine.inside[0].watches
-    found = [key for key, watch in watches.items() if matchers.matches(watch.labels)]
+    severities = {one.fingerprint: one.severity for one in engine.firing()}
+    found = [
+        key
+        for key, watch in watches.items()
+        if matchers.matches(watch.labels, severities.get(key, ""))
+    ]
     if not found:
         raise UsageError(
             f"Nothing that is watched is meant by {matchers}: nothing such was ever heard of."
@@ -172,6 +177,9 @@ def _groups(engine: Engine, dispatch: Dispatcher, episode: Episode, now: float) 
         f"route {str(route.matchers) or 'for everything else'} leads to {route.channel}"
         for route in routed(settings.routes, settings.default_route, episode)
     ]
+    drop = dropped(settings.routes, settings.default_route, episode)
+    if drop is not None:
+        lines.append(f"route {drop.matchers} drops it: nobody is told")
     for group in dispatch.of(episode.fingerprint):
         post = f"post {group.id} in {group.channel}"
         if group.storm:

@@ -68,10 +68,9 @@ class Seen(_Ask):
     kind: Literal["seen"] = "seen"
     lines: tuple[str, ...]
 
-    @property
-    def observations(self) -> list[Observation]:
-        """What was seen, in the order of time. Raises UsageError."""
-        return replay.read(self.lines)
+    def readable(self) -> tuple[list[Observation], list[str]]:
+        """What was seen, in the order of time, and what is wrong with lines that cannot be read."""
+        return replay.readable(self.lines)
 
 
 Wish = Acknowledge | Quiet | Speak | Forget | Try

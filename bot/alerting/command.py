@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from alerts import Episode
 from alerts.matchers import Matchers, has_operator
+from alerts.routes import dropped
 from alerts.why import called, explain, meant
 from baton.consumer import Extension
 from baton.errors import UsageError
@@ -33,6 +36,9 @@ SHORT = 8
 """Digits of a fingerprint that people are shown."""
 _GROUP = re.compile(r"[0-9a-f]{16}/\d+")
 """What the button of a post names."""
+ACKNOWLEDGED_WITHIN = 1.5
+"""Seconds for which it is waited who took something on."""
+LOOK_EVERY = 0.1
 MOST_EXPLAINED = 3
 MOST_NAMED = 10
 """Things that are named beside those that are explained."""
@@ -52,8 +58,8 @@ class AlertsCommand(HouseCommand):
     /alerts replay [DAY]                         what alerts.toml, as it is now, would have told
     /alerts reload                               go by alerts.toml as it is now
 
-    ALERT is the id that /alerts shows, or its first digits; after why also a name, such as a
-    server's, or MATCHERS, whether it fires or not.
+    ALERT is the id that /alerts shows, or its first digits; or a name, such as a server's, or its
+    beginning; or MATCHERS. After why it need not fire.
     """
 
     name: ClassVar[str] = "alerts"
@@ -101,14 +107,13 @@ async def _list(visit: Visit, words: Sequence[str]) -> Reply:
     untold = "".join(f"\nNothing can be told in {one}: {why}" for one, why in closed.items())
     if not firing:
         return await visit.answered(Reply(f"Nothing fires{where}{left}.{untold}"))
-    muted = visit.engine.inside[1].muted
     rows = tuple(
         (
             one.fingerprint[:SHORT],
             one.title,
             f"{one.word}, {one.severity}",
             duration(visit.now - one.started),
-            muted[one.fingerprint].why if one.fingerprint in muted else one.acknowledged_by,
+            _untold(visit, one) or one.acknowledged_by,
         )
         for one in firing
     )
@@ -116,6 +121,16 @@ async def _list(visit: Visit, words: Sequence[str]) -> Reply:
     count = "1 alert fires" if len(rows) == 1 else f"{len(rows)} alerts fire"
     summary = f"{count}{where}{left}{untold}"
     return await visit.answered(Reply(answer=Answer(summary, columns, rows)))
+
+
+def _untold(visit: Visit, episode: Episode) -> str:
+    """Why nobody is told of it; empty if somebody is."""
+    muted = visit.engine.inside[1].muted.get(episode.fingerprint)
+    if muted is not None:
+        return muted.why
+    settings = visit.engine.settings
+    drop = dropped(settings.routes, settings.default_route, episode)
+    return "" if drop is None else f"dropped by the route {drop.matchers}"
 
 
 async def _why(visit: Visit, words: Sequence[str]) -> Reply:
@@ -148,11 +163,38 @@ async def _ack(visit: Visit, words: Sequence[str]) -> Reply:
     episodes = visit.found(words, "ack")
     what = " ".join(one.fingerprint for one in episodes)
     wish = Acknowledge(by=visit.by, at=visit.now, what=what)
-    others = sorted({one.acknowledged_by for one in episodes} - {""})
-    text = f"You take on {titles(episodes)}."
-    if others and all(one.acknowledged_by for one in episodes):
-        text = f"{named(others)} took that on already."
-    return await visit.wanted(wish, [one.labels.get("env") for one in episodes], text)
+    known = {one.fingerprint: one for one in episodes}
+    reply = await visit.wanted(wish, [one.labels.get("env") for one in episodes], "")
+    if not reply.ok:
+        return reply
+    now = await _taken(visit, known)
+    others = sorted({one.acknowledged_by for one in now} - {"", visit.by})
+    mine = [one for one in now if one.acknowledged_by in ("", visit.by)]
+    before = [one for one in mine if known[one.fingerprint].acknowledged_by]
+    if not mine:
+        return Reply(f"{named(others)} took that on already.")
+    if len(before) == len(mine) and not others:
+        return Reply(f"{visit.by} took that on already.")
+    besides = f" {named(others)} took on the rest already." if others else ""
+    return Reply(f"You take on {titles(mine)}.{besides}")
+
+
+async def _taken(visit: Visit, known: Mapping[str, Episode]) -> list[Episode]:
+    """These episodes once the bot that leads has noted who took them on, or as they are if that
+    takes too long: somebody else may have been a moment earlier."""
+    ended = asyncio.get_running_loop().time() + ACKNOWLEDGED_WITHIN
+    while True:
+        engine = await visit.keeper.view()
+        firing = {one.fingerprint: one for one in engine.firing()}
+        now = [firing.get(key, one) for key, one in known.items()]
+        taken = all(one.acknowledged_by or one.fingerprint not in firing for one in now)
+        if taken or asyncio.get_running_loop().time() >= ended:
+            return now
+        await asyncio.sleep(LOOK_EVERY)
+
+
+async def _help(visit: Visit, words: Sequence[str]) -> Reply:
+    return await visit.answered(Reply(AlertsCommand.help()))
 
 
 async def _history(visit: Visit, words: Sequence[str]) -> Reply:
@@ -195,4 +237,5 @@ _ACTIONS: Mapping[str, Action] = {
     "test": _test,
     "replay": replay,
     "reload": reload,
+    "help": _help,
 }

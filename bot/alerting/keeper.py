@@ -41,6 +41,9 @@ STALL = 5.0
 RETRY_AFTER = 0.5
 FRESH = 60.0
 """Seconds after which an answer says no more that its server is alive: it waited on the bus."""
+LOG_EVERY = 60.0
+"""Seconds between two lines of the log about the same fault."""
+MOST_LOGGED = 1000
 MOST_WAITING = 100_000
 """Observations that wait at most, while the database is away at the start: the oldest go."""
 
@@ -77,6 +80,8 @@ class Keeper:
         """Finds the channels, of those it is given, in which nothing can be told, and why."""
         self.rounds = 0
         """How often it has decided."""
+        self.faults = 0
+        """How often something failed that concerns one thing, while all others went on."""
         self.recording = Recording(lambda: self.settings.recording, clock)
         """Keeps what the engine is told, if that is wanted."""
         self._sees: dict[str, bool] = {}
@@ -85,6 +90,7 @@ class Keeper:
         self._seen: deque[Observation] = deque(maxlen=MOST_WAITING)
         self._some = asyncio.Event()
         self._stale = True
+        self._logged: dict[tuple[str, str, str], float] = {}
 
     async def run(self) -> None:
         """Keep watch, until cancelled or another bot leads."""
@@ -205,7 +211,7 @@ class Keeper:
             self._observe(engine, self._seen.popleft())
         try:
             await self._do_asked(engine)
-            changes = self._unwritten = self._unwritten.merged(engine.tick(at, self._steady.skew()))
+            changes = self._unwritten = self._unwritten.merged(self._decided(engine, at))
             if changes or self._done:
                 if not await self._alerts.write(changes, self._lease, self._clock(), self._done):
                     log.warning("another bot leads: alerts are not written")
@@ -213,9 +219,7 @@ class Keeper:
                 self._unwritten, self._done = Changes(), []
                 self._stale = self._stale or bool(changes.bulletins)
             if self._stale:
-                self._stale = False
-                if not await self.showing.show():
-                    self._stale = True
+                self._stale = not await self._shown()
         except DatabaseUnavailable as error:
             log.warning("alerts wait for the database", error=str(error))
             self._stale = True
@@ -237,20 +241,29 @@ class Keeper:
                     continue  # nothing moves: it waits in the database
                 self._done.append(number)
                 if isinstance(ask, Seen):
-                    for seen in ask.observations:
+                    for seen in self._readable(ask):
                         self._observe(engine, seen)
                 else:
                     self._unwritten = self._unwritten.merged(done(engine, ask))
+            except (UsageError, ValueError) as error:
+                log.warning("what was asked cannot be done", ask=number, reason=str(error))
+                self._over(number)
             except Exception as error:  # nothing of one ask may end the watch over all
-                known = isinstance(error, UsageError | ValueError)
-                log.warning(
-                    "what was asked cannot be done",
-                    ask=number,
-                    reason=str(error),
-                    exc_info=None if known else error,
-                )
-                if number not in self._done:  # it could not even be read, nor will it ever be
-                    self._done.append(number)
+                self._failed("what was asked cannot be done", error, ask=number)
+                self._over(number)
+
+    def _over(self, number: int) -> None:
+        """An ask could not even be read, nor will it ever be."""
+        if number not in self._done:
+            self._done.append(number)
+
+    def _readable(self, ask: Seen) -> list[Observation]:
+        """What was seen; of lines that cannot be read the others."""
+        seen, problems = ask.readable()
+        for problem in problems:
+            self.faults += 1
+            log.error("a line of what was seen is set aside", reason=problem)
+        return seen
 
     def _observe(self, engine: Engine, seen: Observation) -> None:
         """The engine is told. A fault over one of them must neither end the watch over all nor
@@ -259,14 +272,51 @@ class Keeper:
             engine.observe(seen)
         except UsageError as error:
             log.warning("what was seen is not known", reason=str(error))
-        except Exception:
-            log.exception("what was seen cannot be taken")
+        except Exception as error:
+            self._failed("what was seen cannot be taken", error, seen=repr(seen)[:500])
         else:
             self.recording.add(seen)
 
+    def _decided(self, engine: Engine, at: float) -> Changes:
+        """What the engine wants. What fails of one thing in it is logged, and so is the whole."""
+        changes = Changes()
+        try:
+            changes = engine.tick(at, self._steady.skew())
+        except Exception as error:
+            self._failed("alerts cannot be decided", error)
+        for fault in engine.faults.taken():
+            self._failed("a part of what is watched failed", fault.error, part=fault.what)
+        return changes
+
+    async def _shown(self) -> bool:
+        """Whether all is shown that is wanted. Raises DatabaseUnavailable."""
+        try:
+            return await self.showing.show()
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            self._failed("alerts cannot be shown", error)
+            return False
+
+    def _failed(self, what: str, error: Exception, **about: object) -> None:
+        """Something failed that must not end the rest. The same is logged at times only."""
+        self.faults += 1
+        mark = (what, type(error).__name__, str(about.get("part", "")))
+        at = self._steady.now()
+        if self._logged.get(mark, -LOG_EVERY) + LOG_EVERY <= at:
+            self._logged[mark] = at
+            log.error(what, **about, exc_info=error)
+        if len(self._logged) > MOST_LOGGED:
+            self._logged.clear()
+
     def _look(self, engine: Engine, at: float) -> None:
         for what, sees in self.eyes.items():
-            self._see(engine, what, sees(), at)
+            found = False
+            try:
+                found = sees()
+            except Exception as error:
+                self._failed("a link cannot be looked at", error, part=what)
+            self._see(engine, what, found, at)
 
     def _see(self, engine: Engine, what: str, sees: bool, at: float) -> None:
         (engine.seeing if sees else engine.blind)(what, at)

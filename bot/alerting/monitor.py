@@ -109,7 +109,10 @@ class Monitor:
             log.warning("dead-lettered", reason=str(error), key=printable(delivery.key))
             await bury(self._channel, delivery, str(error))
             return
-        self._probed(message)
+        try:
+            self._probed(message)
+        except Exception:
+            log.exception("the answer to a probe cannot be taken", host=printable(message.host))
         await delivery.ack()
 
     async def _keep(self, several: Sequence[Sequence[Observation]]) -> Sequence[None]:

@@ -82,11 +82,11 @@ class Recording:
             if self._day != (table.folder, today):
                 self._day = table.folder, today
                 clear(table.folder, today - timedelta(seconds=table.keep))
-        except OSError as error:
+        except (OSError, ValueError, TypeError) as error:
             self._lost += len(some)
             if not self._failing:
                 self._failing = True
-                reason = error.strerror or str(error)
+                reason = (isinstance(error, OSError) and error.strerror) or str(error)
                 log.warning("alerts are not recorded", folder=str(table.folder), reason=reason)
             return
         if self._failing or self._lost:

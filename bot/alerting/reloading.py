@@ -67,6 +67,9 @@ class Reloading:
         except SettingsError as error:
             log.error("alerts stay as they were", reason=str(error))
             return str(error)
+        except Exception as error:
+            log.exception("alerts cannot go by what their file says now")
+            return f"a fault of the bot's ({type(error).__name__}): see its log"
         return ""
 
     async def everywhere(self) -> Heard:

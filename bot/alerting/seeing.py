@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alerts.labels import ALERTNAME, LONGEST, Labels
+from alerts.labels import ALERTNAME, Labels, spelled
 from alerts.sample import Beat, Sample, Severity, Sign
 from baton.messages import Heartbeat, Pong, State
 from bot.jobs import Job, RunRecord
@@ -33,7 +33,7 @@ def sign(message: Pong, at: float) -> Sign:
 def scheduled(seen: Scheduled, environment: str, at: float) -> Sample:
     """What a schedule that only looks, such as a ping, came to: it fires until it is well again."""
     names = {ALERTNAME: "schedule", "env": environment, "schedule": seen.title}
-    labels = Labels.of({name: value[:LONGEST] for name, value in names.items()})
+    labels = Labels.of(spelled(names))
     text = seen.text[:SAID]
     return Sample(
         labels, not seen.good, at, text, Severity.WARNING, f"schedule/{seen.schedule}", told=True
@@ -54,7 +54,7 @@ def results(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:
             "app": job.app or "",
             "host": run.host,
         }
-        labels = Labels.of({name: value[:LONGEST] for name, value in names.items()})
+        labels = Labels.of(spelled(names))
         last = run.text.strip().rpartition("\n")[2][:SAID]
         text = f"{run.state.value}: {last}" if last else run.state.value
         samples.append(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import structlog
+
 from alerts.bulletin import Bulletin
 from bot.delivery import Delivery
 from bot.front import Post
 from bot.jobs import Place, Subject
 from bot.store.alerts import Alerts, Thread, Wait
+from bot.store.errors import DatabaseUnavailable
 from bot.store.posts import Posts
+
+log = structlog.get_logger(__name__)
 
 
 class Showing:
@@ -45,7 +50,15 @@ class Showing:
             return False
         told: dict[str, int] = {}
         for thread in await self._alerts.untold():
-            if await self._shown(thread, delivery):
+            try:
+                shown = await self._shown(thread, delivery)
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                # one post that cannot be shown keeps back no other
+                log.exception("a post about alerts cannot be shown", post=thread.subject)
+                continue
+            if shown:
                 told.update(thread.revisions)
                 if all(one.closing or one.parent for one in thread.bulletins):
                     self._wanted.discard(thread.subject)

@@ -3,11 +3,12 @@ written in one transaction with the posts that are wanted for it: both are there
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import (
     Connection,
     Table,
@@ -29,6 +30,7 @@ from alerts.episodes import Episode
 from alerts.groups import GroupRow
 from alerts.silences import Silence
 from alerts.watches import WatchRow
+from baton.printable import printable
 from bot.store.alert_tables import (
     asks,
     bulletins,
@@ -42,6 +44,8 @@ from bot.store.alert_tables import (
 from bot.store.database import Database
 from bot.store.sql import upsert
 from bot.store.tables import leases, posts
+
+log = structlog.get_logger(__name__)
 
 R = TypeVar("R")
 
@@ -145,10 +149,12 @@ class Alerts:
 
     async def history(self, limit: int = 20) -> list[Episode]:
         """The last episodes, the newest first."""
-        statement = select(episodes.c.data).order_by(episodes.c.started.desc()).limit(limit)
+        columns = (episodes.c.fingerprint, episodes.c.data)
+        statement = select(*columns).order_by(episodes.c.started.desc()).limit(limit)
 
         def read(connection: Connection) -> list[Episode]:
-            return [load(Episode, data) for data in connection.execute(statement).scalars()]
+            found = connection.execute(statement)
+            return [*_readable(Episode, ((row.fingerprint, row.data) for row in found))]
 
         return await self._database.read(read)
 
@@ -173,11 +179,11 @@ class Alerts:
 
 
 def _load(connection: Connection) -> Rows:
-    firing = select(episodes.c.data).where(episodes.c.ended.is_(None))
-    found = connection.execute(firing.order_by(episodes.c.started)).scalars()
+    firing = select(episodes.c.fingerprint, episodes.c.data).where(episodes.c.ended.is_(None))
+    found = connection.execute(firing.order_by(episodes.c.started))
     return Rows(
         watches=_all(connection, watches, WatchRow),
-        episodes=tuple(load(Episode, data) for data in found),
+        episodes=tuple(_readable(Episode, ((row.fingerprint, row.data) for row in found))),
         groups=_all(connection, groups, GroupRow),
         silences=_all(connection, silences, Silence),
         channels=_all(connection, channels, ChannelRow),
@@ -203,8 +209,21 @@ def _forget_numbers(connection: Connection) -> None:
 
 
 def _all(connection: Connection, table: Table, kind: type[R]) -> tuple[R, ...]:
-    found = connection.execute(select(table.c.data).order_by(table.c.key)).scalars()
-    return tuple(load(kind, data) for data in found)
+    found = connection.execute(select(table.c.key, table.c.data).order_by(table.c.key))
+    return tuple(_readable(kind, ((row.key, row.data) for row in found)))
+
+
+def _readable(kind: type[R], rows: Iterable[tuple[str, object]]) -> Iterator[R]:
+    """The rows of this kind, each with its key. One that cannot be read stays in the database as it
+    is, set aside: it keeps nothing else from being watched or shown."""
+    for key, data in rows:
+        try:
+            row = load(kind, data)
+        except (ValueError, TypeError) as error:
+            reason = printable(str(error))[:500]
+            log.error("a row is set aside", kind=kind.__name__, key=key, reason=reason)
+        else:
+            yield row
 
 
 def _write(connection: Connection, changes: Changes, at: datetime) -> None:
@@ -286,16 +305,18 @@ def _untold(connection: Connection) -> list[Thread]:
     threads: dict[str, list[Any]] = {}
     for row in connection.execute(statement.order_by(bulletins.c.at, apart, bulletins.c.key)):
         threads.setdefault(row.subject, []).append(row)
-    return [
-        Thread(
-            subject,
-            rows[0].at,
-            tuple(load(Bulletin, row.data) for row in rows),
-            {row.key: row.revision for row in rows},
-            {row.key: Wait(row.wanted, row.revision - row.shown) for row in rows if not row.told},
-        )
-        for subject, rows in threads.items()
-    ]
+    found = []
+    for subject, rows in threads.items():
+        read = tuple(_readable(Bulletin, ((row.key, row.data) for row in rows)))
+        known = {one.key for one in read}
+        kept = [row for row in rows if row.key in known]
+        if kept:
+            waits = {
+                row.key: Wait(row.wanted, row.revision - row.shown) for row in kept if not row.told
+            }
+            revisions = {row.key: row.revision for row in kept}
+            found.append(Thread(subject, rows[0].at, read, revisions, waits))
+    return found
 
 
 def _moment(at: float) -> datetime:

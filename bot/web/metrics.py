@@ -75,6 +75,11 @@ class Metrics:
             "1 while a link of the bot's is gone, so that nothing is decided.",
             value=keeper.engine.blind_since is not None,
         )
+        yield CounterMetricFamily(
+            "baton_alerts_faults",
+            "What failed of one thing that is watched, one rule or one post: see the log.",
+            value=keeper.faults,
+        )
 
     def _counters(self) -> Iterator[Metric]:
         bot, chat = self._watch.bot, self._watch.chat

@@ -102,4 +102,4 @@ def test_a_window_that_cannot_be_judged_leaves_the_others() -> None:
     one.observe(CheckIn("backup", start, failed=True))
     one.tick(start)
     assert [muted.why for muted in one.inside[1].muted.values()] == ["maintenance: fine"]
-    assert "odd" in one.inside[1].faults[0]
+    assert "odd" in one.faults.taken()[0].what

@@ -1,0 +1,130 @@
+"""Nothing that one observation, one row, one post or one person's wish does ends the watch over the
+others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from alerts import Beat, Labels, Sample
+from alerts.dispatch import Dispatcher
+from baton.messages import Person
+from bot.alerting import asks
+from bot.alerting.asks import Seen
+from bot.bot import Bot
+from bot.store import Store
+from bot.store.alert_tables import watches
+from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
+from tests.bot.build import ANN, OPS
+from tests.bot.world import Stage, no_groups
+from tests.support.wait import until
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with quick(monkeypatch):
+        yield
+
+
+def sample(host: str, at: float) -> Sample:
+    labels = Labels.of(alertname="x", host=host)
+    return Sample(labels, True, at, told=True, source="push/am")
+
+
+async def test_what_cannot_be_taken_of_what_was_seen_costs_the_rest_nothing(stage: Stage) -> None:
+    """An observation that nobody foresaw, and a line of an ask that cannot be read."""
+    world = Watchers(stage)
+    made = await world.bot()
+    keeper = made.keeper
+    assert keeper is not None
+    keeper.observe(Beat("web-1", "x" * 300, 15.0, keeper.now()))
+    keeper.observe(object())  # type: ignore[arg-type]
+    good = asks.seen([sample("a", keeper.now()), sample("b", keeper.now())], keeper.now())
+    torn = Seen(by="", at=keeper.now(), lines=(good.lines[0], "{", good.lines[1]))
+    await stage.store.alerts.ask({"kind": "nonsense"})
+    await keeper.want(torn)
+    await world.round(made)
+    assert keeper.engine is not None
+    assert [one.labels.get("host") for one in keeper.engine.firing()] == ["a", "b"]
+    assert await stage.store.alerts.asked() == []
+    assert keeper.faults >= 3
+
+
+async def test_a_decision_that_fails_is_tried_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keeper goes on, and tells once it can."""
+    world = Watchers(stage)
+    made = await world.bot()
+    keeper = made.keeper
+    assert keeper is not None
+    with monkeypatch.context() as broken:
+        broken.setattr(Dispatcher, "tick", _fail)
+        keeper.observe(sample("a", keeper.now()))
+        faults = keeper.faults
+        await until(lambda: keeper.faults > faults)
+    await world.round(made)
+    await world.pass_time(made, WAIT)
+    await until(says(stage.front, "firing"))
+
+
+def _fail(*given: Any) -> None:
+    raise ArithmeticError("a fault")
+
+
+async def _spoil(store: Store, fingerprint: str) -> None:
+    def spoil(connection: Connection) -> None:
+        row = {"fingerprint": 5, "labels": "no"}
+        connection.execute(update(watches).where(watches.c.key == fingerprint).values(data=row))
+
+    await store.alerts._database.write(spoil)
+
+
+async def test_a_row_that_cannot_be_read_is_set_aside(stage: Stage) -> None:
+    """Of a database that somebody mended by hand: the bot starts, goes on with the others, and
+    leaves the row as it is."""
+    world = Watchers(stage)
+    made = await world.bot()
+    keeper = made.keeper
+    assert keeper is not None
+    for host in ("a", "b"):
+        keeper.observe(sample(host, keeper.now()))
+    await world.round(made)
+    await world.pass_time(made, WAIT)
+    await until(lambda: len(alerts_in(stage.front)) == 1)
+    spoilt = Labels.of(alertname="x", host="a").fingerprint
+    await _spoil(stage.store, spoilt)
+    rows = await stage.store.alerts.load()
+    assert [row.labels for row in rows.watches] == [(("alertname", "x"), ("host", "b"))]
+    assert len(rows.episodes) == 2
+
+    def data(connection: Connection) -> object:
+        return connection.execute(select(watches.c.data).where(watches.c.key == spoilt)).scalar()
+
+    assert await stage.store.alerts._database.read(data) == {"fingerprint": 5, "labels": "no"}
+
+
+async def test_two_who_take_it_on_at_once_are_told_who_did(stage: Stage) -> None:
+    """Both press at the same moment: one takes it on, the other reads who did."""
+    world = Watchers(stage)
+    made: Bot = await world.bot()
+    keeper = made.keeper
+    assert keeper is not None
+    keeper.observe(sample("a", keeper.now()))
+    await world.round(made)
+    await world.pass_time(made, WAIT)
+    replies = await asyncio.gather(
+        *(
+            made.desk.ask(
+                "/alerts ack a", asker=who, groups=no_groups, place=OPS, key=f"key {who.id}"
+            )
+            for who in (ANN, Person(id="U_BEN", name="ben"))
+        )
+    )
+    told = sorted(reply.text for reply in replies)
+    assert told[0] == "You take on x a."
+    assert "took that on already" in told[1]

@@ -1,0 +1,153 @@
+"""One row, one rule, one thing that is watched fails, and all others go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alerts import Engine, Labels, Rows, Sample
+from alerts.bulletin import Teller
+from alerts.groups import Group
+from alerts.settings import AlertSettings, parse_alerts
+from alerts.watches import Watch
+from baton.errors import SettingsError
+
+T = 1_800_000_000.0
+
+
+def settings(more: str = "") -> AlertSettings:
+    return parse_alerts(f'channel = "C1"\ngroup_wait = "0s"\ngroup_by = ["host"]\n{more}')
+
+
+def thing(host: str) -> Labels:
+    return Labels.of(alertname="x", host=host)
+
+
+def told(engine: Engine, *hosts: str, ends: float | None = None) -> None:
+    for host in hosts:
+        engine.observe(Sample(thing(host), True, T, told=True, source="push/am", ends=ends))
+
+
+def titles(engine: Engine, at: float = T) -> list[str]:
+    posts = engine.tick(at).bulletins.values()
+    return sorted({one.content.title for one in posts if not one.parent})
+
+
+def test_a_post_that_cannot_be_drawn_keeps_back_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(settings())
+    told(engine, "a", "b", "c")
+    drawn = Teller.group
+
+    def draw(teller: Teller, group: Group) -> object:
+        if group.labels.get("host") == "b":
+            raise OverflowError("no such time")
+        return drawn(teller, group)
+
+    monkeypatch.setattr(Teller, "group", draw)
+    assert titles(engine) == ["x a", "x c"]
+    (fault,) = engine.faults.taken()
+    assert isinstance(fault.error, OverflowError)
+    assert engine.wake_at() > T  # it is not tried again for ever
+
+
+def test_a_thing_whose_time_has_come_and_fails_holds_up_no_other() -> None:
+    engine = Engine(settings())
+    told(engine, "a", "b", "c", ends=T + 60)
+    engine.tick(T)
+    broken = engine.inside[0].watches[thing("b").fingerprint]
+    broken.changes = None  # type: ignore[assignment]
+    engine.tick(T + 61)
+    assert [one.labels.get("host") for one in engine.firing()] == ["b"]
+    assert engine.faults.count == 1
+
+
+def test_a_row_that_cannot_be_restored_is_set_aside() -> None:
+    engine = Engine(settings())
+    told(engine, "a", "b")
+    engine.tick(T)
+    rows = engine.rows()
+    odd = replace(rows.watches[0], labels=(("not a name", "x"),))
+    group = replace(rows.groups[0], members=None)  # type: ignore[arg-type]
+    rows = Rows((odd, *rows.watches[1:]), rows.episodes, (group, *rows.groups[1:]))
+    again = Engine.restore(settings(), rows, T + 1)
+    assert len(again.inside[0].watches) == 1
+    assert len(again.inside[2].groups) >= 1
+    assert again.faults.count == 2
+    told(again, "c")
+    assert "x c" in titles(again, T + 1)
+
+
+def test_a_check_in_whose_zone_is_gone_leaves_the_others() -> None:
+    """At the start, at a reload, and when the clock is set."""
+    both = settings(
+        '[[checkin]]\nname = "odd"\ncron = "0 3 * * *"\n[[checkin]]\nname = "fine"\nevery = "1h"\n'
+    )
+    odd = both.checkin[0].model_copy(update={"zone": "Mars/Base"})
+    both = both.model_copy(update={"checkin": (odd, both.checkin[1])})
+    engine = Engine.restore(both, Rows(), T)
+    engine.tick(T, 3600.0)
+    engine.tick(T + 2 * 3600, 3600.0)
+    assert [one.labels.get("checkin") for one in engine.firing()] == ["fine"]
+    assert "odd" in engine.faults.taken()[0].what
+
+
+def test_labels_that_fit_no_alert_are_refused_with_the_file() -> None:
+    long = "x" * 300
+    with pytest.raises(SettingsError, match="values of labels of at most 256"):
+        settings(f'[[probe]]\nname = "p"\ntcp = "db:5432"\nlabels = {{ team = "{long}" }}\n')
+
+
+def test_two_check_ins_with_one_token_are_refused_with_both_lines() -> None:
+    """Copied and pasted: all signs of life would count for the last of them."""
+    text = (
+        'channel = "C1"\n\n[[checkin]]\nname = "backup"\ntoken = "t"\nevery = "1d"\n\n'
+        '[[checkin]]\nname = "db"\ntoken = "t"\nevery = "1d"\n'
+    )
+    with pytest.raises(SettingsError, match=r"line 10.*db has the token of backup \(line 5\)"):
+        parse_alerts(text)
+    parse_alerts(text.replace('token = "t"\n', ""))  # heard over the bus only
+
+
+def test_a_route_may_lead_nowhere() -> None:
+    """A watchdog that always fires: nobody is told; it is listed, and why says so."""
+    from alerts.why import explain
+
+    dropping = settings('[[route]]\nmatch = "host=dog"\ndrop = true\n')
+    engine = Engine(dropping)
+    told(engine, "dog", "cat")
+    assert titles(engine) == ["x cat"]
+    assert len(engine.firing()) == 2
+    assert "route host=dog drops it: nobody is told" in explain(engine, thing("dog").fingerprint, T)
+    for wrong in ('channel = "C2"\nmatch = "a=b"\n', "", 'continue = true\nmatch = "a=b"\n'):
+        with pytest.raises(SettingsError, match="drop"):
+            settings(f"[[route]]\ndrop = true\n{wrong}")
+
+
+def test_a_watch_that_is_restored_is_as_it_was() -> None:
+    watch = Watch(thing("a"), "push/am")
+    watch.began, watch.over, watch.repeat, watch.known = 1.0, 2.0, 3.0, ("a",)
+    again = Watch.of(watch.row())
+    assert again.row() == watch.row()
+
+
+def test_once_a_silence_is_over_it_is_said_that_it_still_fires() -> None:
+    """Who was told before the silence is reminded after group_wait, not after hours; and the
+    history under the post says that it was silenced."""
+    from alerts import Matchers
+
+    engine = Engine(parse_alerts('channel = "C1"\ngroup_wait = "30s"\nrepeat_interval = "4h"\n'))
+    engine.observe(Sample(thing("a"), True, T, told=True, source="push/am"))
+    engine.tick(T)
+    engine.tick(T + 30)
+    engine.silence(Matchers.parse("host=a"), 600.0, "ann", "disk", T + 60)
+    engine.tick(T + 60)
+    engine.tick(T + 660)
+    assert not [one for one in engine.tick(T + 680).bulletins.values() if one.broadcast]
+    posts = engine.tick(T + 690).bulletins
+    (said,) = [one for one in posts.values() if one.broadcast]
+    assert said.content.title == "Still firing: 1"
+    (history,) = [one for key, one in posts.items() if key.endswith("/history")]
+    lines = "\n".join(history.content.lines)
+    assert "x a: silenced by ann: disk" in lines
+    assert "x a is no longer muted" in lines
