@@ -79,7 +79,8 @@ class Cancel(HouseCommand):
         """Keeps HouseCommand.serve. Whoever may ask for a job may cancel it, and so may its
         asker."""
         job, runs = await _found(desk, self.job)
-        if ask.asker.id != job.asked_by.id:
+        own = (job.asked_by.id, job.place.front) == (ask.asker.id, ask.place.front)
+        if not own:
             refusal = await desk.refusal(
                 desk.asked_by(job, f"/cancel {job.id[:6]}"), ask.asker, groups
             )

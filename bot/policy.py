@@ -59,9 +59,9 @@ class Rule(Table):
     """
 
     who: tuple[Who, ...] = Field(min_length=1)
-    commands: tuple[str, ...] = ("*",)
-    environments: tuple[str, ...] = ("*",)
-    apps: tuple[str, ...] = ("*",)
+    commands: tuple[str, ...] = Field(default=("*",), min_length=1)
+    environments: tuple[str, ...] = Field(default=("*",), min_length=1)
+    apps: tuple[str, ...] = Field(default=("*",), min_length=1)
 
     def covers(self, person: Person, groups: frozenset[str], asked: Asked) -> bool:
         """Whether it allows `person`, who is in `groups`, to ask `asked`."""
@@ -206,9 +206,9 @@ class Policy:
             for each in kept.asked:
                 read = _reading(each, by)
                 if not self._ruled(read, reader, groups):
-                    return self._missing(read, reader, "It was asked in a private channel.")
+                    return self._missing(read, reader, _secluded(kept.place))
             if not kept.asked:
-                return Refusal(f"Not allowed: /{by}. It was asked in a private channel.")
+                return Refusal(f"Not allowed: /{by}. {_secluded(kept.place)}")
         for each in kept.asked:
             read = _reading(each, by)
             if not (self.allows(read, reader, groups) or self._ruled(each, reader, groups)):
@@ -257,6 +257,12 @@ class Policy:
         """Whom to ask for a rule there."""
         table = self.environments.get(environment)
         return table.ask if table and table.ask else "whoever maintains baton.toml"
+
+
+def _secluded(place: Place) -> str:
+    if place.name:
+        return "It was asked in a private channel."
+    return "It was asked in a channel that is not known to be public."
 
 
 def _reading(asked: Asked, by: str) -> Asked:

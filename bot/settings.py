@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -130,7 +131,20 @@ def load_bot(file: Path | None, environ: Mapping[str, str]) -> BotSettings:
 
     Raises SettingsError that names the file, the key, what was wrong and what it must be.
     """
-    return load(BotSettings, file, BOT_VARIABLES, environ)
+    try:
+        return load(BotSettings, file, BOT_VARIABLES, environ)
+    except SettingsError as error:
+        raise SettingsError(**{**error.facts, "key": _of_rule(str(error.facts["key"]))}) from None
+
+
+def _of_rule(key: str) -> str:
+    """`allow.0.who` as people count: `[[allow]] rule 1: who`."""
+    found = re.fullmatch(r"allow\.(\d+)(?:\.(\w+))?(?:\.(\d+))?", key)
+    if found is None:
+        return key
+    rule, name, number = found.groups()
+    which = f", number {int(number) + 1}" if number else ""
+    return f"[[allow]] rule {int(rule) + 1}" + (f": {name}{which}" if name else "")
 
 
 def complete(settings: BotSettings, file: Path | None) -> BotSettings:

@@ -205,13 +205,14 @@ def test_a_job_of_a_private_channel_is_read_there_only(name: str) -> None:
 
 
 WHO = st.sampled_from(["*", "U_ANN", "U_BEN", "@oncall", "S0DEV", "U_FAR"])
+COMMANDS = st.sampled_from(["ship", "hail", "log", "*"])
 NAMES = st.sampled_from(["prod", "staging", "test", "*", "p*"])
 RULES = st.builds(
     Rule,
     who=st.lists(WHO, min_size=1, max_size=3).map(tuple),
-    commands=st.lists(st.sampled_from(["ship", "hail", "log", "*"]), max_size=2).map(tuple),
-    environments=st.lists(NAMES, max_size=2).map(tuple),
-    apps=st.lists(st.sampled_from(["shop", "*"]), max_size=1).map(tuple),
+    commands=st.lists(COMMANDS, min_size=1, max_size=2).map(tuple),
+    environments=st.lists(NAMES, min_size=1, max_size=2).map(tuple),
+    apps=st.lists(st.sampled_from(["shop", "*"]), min_size=1, max_size=1).map(tuple),
 )
 TABLES = st.sampled_from(
     [EnvironmentTable(), EnvironmentTable(open=True), EnvironmentTable(protected=True)]
