@@ -13,7 +13,7 @@ from pydantic import Field
 
 from baton.settings import Table
 from bot.asking import Ask
-from bot.posts import Bucket
+from bot.ratelimit import Bucket
 
 MOST = 10_000
 """People who are remembered: who asked longest ago is forgotten first."""

@@ -107,6 +107,17 @@ async def test_agent_needs_no_extra(tmp_path: Path) -> None:
     assert await process.wait() == 0
 
 
+async def test_an_agents_doctor_needs_no_extra(tmp_path: Path) -> None:
+    """As README has it, on a server that has what an agent needs and no more. Before the first
+    start nothing is wrong: the code is 0, for whoever has it run by a script."""
+    code, out, err = await ran(
+        "doctor", "--config", str(agents_file(tmp_path)), before=WITHOUT_EXTRA
+    )
+    assert (code, err) == (0, "")
+    assert "warn  agents     web-1 did not respond within" in out
+    assert out.rstrip().endswith("1 warning: look at each line that begins with warn.")
+
+
 def test_the_extra_is_named_whole() -> None:
     """What `baton bot` says it needs is what the extra installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -17,7 +17,7 @@ from baton.manager import input_keys
 from baton.server import Server
 from baton.service import set_up_consumers
 from baton.settings import AGENT_VARIABLES, AgentSettings, load
-from bot.doctor.bus import Needs, agents, bus, rights
+from bot.doctor.bus import WAITING, Needs, agents, bus, rights
 from bot.doctor.finding import Finding, fail, ok
 
 
@@ -54,6 +54,7 @@ async def examine_agent(file: Path | None, environ: Mapping[str, str]) -> AsyncI
         if channel is not None:
             for finding in await rights(channel, needs(server, consumers)):
                 yield finding
+            yield WAITING
             for finding in await agents(channel, server.fqdn):
                 yield finding
 

@@ -22,9 +22,10 @@ from baton.exchanges import (
 )
 from baton.extensions import installed
 from baton.messages import Facts
-from bot.doctor.bus import Needs, agents, bus, leftovers, rights
+from bot.doctor.bus import WAITING, Needs, agents, bus, leftovers, rights
 from bot.doctor.database import database
 from bot.doctor.finding import Finding, Mark, fail, ok
+from bot.doctor.probes import probes
 from bot.doctor.rules import rules
 from bot.doctor.slack import slack, strangers
 from bot.settings import load_bot
@@ -69,8 +70,10 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
             for finding in await leftovers(channel):
                 yield finding
             facts: dict[str, Facts] = {}
-            probes = alerts.probe if alerts else ()
-            for finding in await agents(channel, named=probes, facts=facts):
+            yield WAITING
+            for finding in await agents(channel, facts=facts):
+                yield finding
+            for finding in probes(alerts.probe if alerts and facts else (), facts):
                 yield finding
             asked = settings.slack if settings.slack.bot_token else None
             for finding in await rules(settings.policy, commands, facts.values(), asked):

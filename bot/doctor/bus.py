@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from baton import bus_urls
 from baton.api import API
@@ -14,16 +13,12 @@ from baton.channel import Channel, Delivery, connect, up
 from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
 from baton.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTPUT, Queue
 from baton.messages import Discover, Facts, Heartbeat, decode, new_id, now
-from bot.doctor.finding import Finding, clocks, fail, note, ok
-from bot.doctor.probes import probes
-
-if TYPE_CHECKING:
-    # an agent has no expressions of people to match, and no library for them
-    from alerts.watched import ProbeTable
+from bot.doctor.finding import Finding, clocks, fail, note, ok, warn
 
 CONNECT_WITHIN = 5.0
 HEARD_WITHIN = 20.0
 """Seconds to wait for a first heartbeat: more than the interval of an agent's."""
+WAITING = note("agents", f"waiting for heartbeats, {HEARD_WITHIN:g} s at most")
 QUIET = 2.0
 """Seconds without a new agent after which we wait for no more."""
 CLOCK_MOST = 2.0
@@ -124,12 +119,11 @@ async def agents(
     channel: Channel,
     this: str = "",
     heard_within: float = HEARD_WITHIN,
-    named: Sequence[ProbeTable] = (),
     facts: dict[str, Facts] | None = None,
 ) -> list[Finding]:
-    """Who sends heartbeats, whether their clocks agree with ours, and whether they can do the
-    probes that are `named`. `this` is a server that must be among them; `facts` is filled with what
-    each says, by its name."""
+    """Who sends heartbeats, and whether their clocks agree with ours. `this` is a server that
+    should be among them; `facts` is filled with what each says, by its name. That nobody runs yet
+    is no failure: whoever sets Baton up looks before the start."""
     heard: dict[str, float] = {}
     facts = {} if facts is None else facts
     some = asyncio.Event()
@@ -157,7 +151,7 @@ async def agents(
         await _until_quiet(some, heard_within)
     finally:
         await subscription.cancel()
-    return _agents_found(heard, this, heard_within) + probes(named, facts)
+    return _agents_found(heard, this, heard_within)
 
 
 async def _ask_who_is_there(channel: Channel) -> None:
@@ -186,14 +180,13 @@ async def _until_quiet(some: asyncio.Event, within: float) -> None:
 def _agents_found(heard: dict[str, float], this: str, within: float) -> list[Finding]:
     start = "start it: baton agent --config FILE."
     if not heard:
-        who = this or "no agent"
-        text = f"{who} was {'not ' if this else ''}heard within {within:g} s"
-        return [fail("agents", text, start)]
+        who = f"{this} did not respond" if this else "no agent responded"
+        return [warn("agents", f"{who} within {within:g} s: not running yet?", start)]
     names = sorted(heard)
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     found = [ok("agents", f"{len(names)} heard: {shown}")]
     if this and this not in heard:
-        found.append(fail("agents", f"{this}, this server, was not heard", start))
+        found.append(warn("agents", f"{this}, this server, is not among them", start))
     others = {name: skew for name, skew in heard.items() if name != this}
     if others or not this:
         found.append(clocks(others, CLOCK_MOST))

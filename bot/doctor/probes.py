@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from alerts.watched import ProbeTable
 from baton.messages import Facts
 from baton.words import did_you_mean
 from bot.doctor.finding import Finding, fail, ok
 from commands.probes import unknown
-
-if TYPE_CHECKING:
-    # an agent has no expressions of people to match, and no library for them
-    from alerts.watched import ProbeTable
 
 
 def probes(named: Sequence[ProbeTable], heard: Mapping[str, Facts]) -> list[Finding]:

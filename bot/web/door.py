@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.posts import Bucket
+from bot.ratelimit import Bucket
 from bot.web.refusals import TooMany
 
 

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from baton.charsets import charset_of, decoded
 from baton.errors import BatonError
 from baton.printable import printable
-from bot.posts import Bucket
+from bot.ratelimit import Bucket
 from bot.web.alertmanager import pushed
 from bot.web.door import Door, Pace
 from bot.web.events import events

@@ -12,7 +12,7 @@ import structlog
 
 from baton.printable import printable
 from bot.findings import Finding, Findings, Unheard
-from bot.posts import Bucket
+from bot.ratelimit import Bucket
 from bot.web.refusals import Refusal
 
 log = structlog.get_logger(__name__)
