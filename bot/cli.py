@@ -210,9 +210,7 @@ def dead_list(config: ConfigOption = None, most: MostOption = 100) -> None:
 
     letters = asyncio.run(look())
     for letter in letters:
-        job = f" of job {letter.job}" if letter.job else ""
-        typer.echo(f"{letter.id or '(no id)'}  {letter.type}{job}, for {letter.key}")
-        typer.echo(f"    {letter.reason} ({letter.size} bytes)")
+        typer.echo(letter)
     if not letters:
         typer.echo("There are no dead letters.")
 
@@ -236,10 +234,10 @@ def dead_resend(
 
     done = asyncio.run(send())
     for letter in done:
-        typer.echo(f"sent again: {letter.id}  {letter.type}, to {letter.key}")
+        typer.echo(printable(f"sent again: {letter.id}  {letter.type}, to {letter.key}"))
     missing = set(ids or ()) - {letter.id for letter in done}
     for name in sorted(missing):
-        typer.echo(f"no such letter: {name}", err=True)
+        typer.echo(printable(f"no such letter: {name}"), err=True)
     if missing:
         raise typer.Exit(1)
 

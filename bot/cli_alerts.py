@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from baton.printable import printable
 from bot.logs import LogLevel, set_up_logs
 
 FileArgument = Annotated[Path, typer.Argument(help="An alerts.toml.")]
@@ -40,7 +41,8 @@ def replay(recording: RecordingArgument, old: OldOption, new: NewOption) -> None
     for one, sign in sorted(differing, key=lambda pair: (pair[0].at, pair[1])):
         at = datetime.fromtimestamp(one.at, UTC)
         mention = f" {one.mention}" if one.mention else ""
-        typer.echo(f"{sign} {at:%Y-%m-%d %H:%M:%S} {one.channel} {one.state}: {one.title}{mention}")
+        said = f"{one.channel} {one.state}: {one.title}{mention}"
+        typer.echo(f"{sign} {at:%Y-%m-%d %H:%M:%S} {printable(said)}")
     typer.echo(f"{found.summary}.")
     if differing:
         raise typer.Exit(1)

@@ -10,8 +10,11 @@ from baton.channel import Channel, Delivery, Envelope, connect, up
 from baton.errors import Disconnected, InvalidMessage
 from baton.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
 from baton.messages import Cancel, Discover, Probe, Request, decode
+from baton.printable import printable
 
 CONNECT_WITHIN = 10.0
+SHOWN_MOST = 500
+"""Characters of each thing that a letter says of itself, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,15 @@ class Letter:
     job: str
     reason: str
     size: int
+
+    def __str__(self) -> str:
+        """Two lines, whatever its sender wrote into it."""
+        name, type_, key, job, reason = (
+            printable(each)[:SHOWN_MOST]
+            for each in (self.id, self.type, self.key, self.job, self.reason)
+        )
+        of_job = f" of job {job}" if job else ""
+        return f"{name or '(no id)'}  {type_}{of_job}, for {key}\n    {reason} ({self.size} bytes)"
 
 
 def letter(delivery: Delivery) -> Letter:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from enum import StrEnum
 from typing import Any
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
+
+from baton.printable import printable
+
+KEEPS_LINES = ("exception", "stack")
+"""What has several lines, and is ours."""
 
 
 class LogFormat(StrEnum):
@@ -77,18 +82,47 @@ def set_up_logs(
     )
 
 
+def shown_safely(logger: object, method: str, entry: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """A processor, the last before the renderer: names and values as what others sent may be shown.
+
+    What is said in an exception keeps its lines. A value that is no text, number or container is
+    shown as its own repr.
+    """
+    return {
+        printable(str(name)): _safe(value, lines=name in KEEPS_LINES)
+        for name, value in entry.items()
+    }
+
+
+def _safe(value: object, *, lines: bool = False) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return printable(value, lines=lines)
+    if isinstance(value, Mapping):
+        return {printable(str(name)): _safe(each, lines=lines) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_safe(each, lines=lines) for each in value]
+    return printable(str(value) if isinstance(value, BaseException) else repr(value))
+
+
 def _renderers(form: LogFormat, *, colors: bool) -> list[Processor]:
     if form is LogFormat.CONSOLE:
-        plain: Any = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+        return [
+            structlog.processors.format_exc_info,
+            shown_safely,
+            structlog.dev.ConsoleRenderer(colors=colors),
+        ]
     if form is LogFormat.JSON:
         return [
             # without the variables of each frame, which hold tokens and passwords too
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            shown_safely,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     return [
         structlog.processors.format_exc_info,
+        shown_safely,
         structlog.processors.LogfmtRenderer(
             key_order=["timestamp", "level", "event"], drop_missing=True, bool_as_flag=False
         ),

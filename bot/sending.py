@@ -16,6 +16,7 @@ import structlog
 from baton.api import API
 from baton.channel import Channel, Link
 from baton.errors import BatonError, Unroutable
+from baton.link import WATCH_EVERY
 from baton.messages import now
 from baton.outcome import duration
 from bot.jobs import Sending
@@ -23,6 +24,7 @@ from bot.right_of_way import RightOfWay
 from bot.roster import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
+from bot.store.sending import NOBODY_THERE
 
 log = structlog.get_logger(__name__)
 
@@ -86,10 +88,11 @@ class Sender:
         expired = {row.id: self._why_unsent(row, at) for row in rows if row.deadline < at}
         fresh = {row.id: row for row in rows if row.deadline >= at}
         sent: dict[str, datetime] = {}
-        unroutable: list[str] = []
+        unroutable: dict[str, str] = {}
         if fresh and self._channel.link is Link.UP:
-            done, unroutable = await self._publish(list(fresh.values()), at)
+            done, nowhere = await self._publish(list(fresh.values()), at)
             sent = {name: fresh[name].taken_up_by(at) for name in done}
+            unroutable = {name: self._why_nobody(fresh[name]) for name in nowhere}
         if sent or unroutable or expired:
             for job in await self._store.ledger.settle(sent, unroutable, expired, at=at):
                 self._touched(job)
@@ -106,6 +109,16 @@ class Sender:
         if self._began > waited_since:
             return f"not sent: no bot was running for {_span(waited_since, self._began)}"
         return f"not sent: RabbitMQ did not confirm it within {_span(waited_since, at)}"
+
+    def _why_nobody(self, row: Sending) -> str:
+        """Why no queue takes `row`. An agent that was heard a moment ago is there all the same."""
+        seen = self._roster.find(row.host) if row.host else None
+        if seen is None or seen.missing:
+            return NOBODY_THERE
+        return (
+            f"{row.host} was heard {duration(seen.silent)} ago, but RabbitMQ has no queue bound to "
+            f"{row.key}: its agent puts that back within {WATCH_EVERY:g} s; ask again then"
+        )
 
     async def _publish(self, rows: Sequence[Sending], at: datetime) -> tuple[list[str], list[str]]:
         results = await asyncio.gather(

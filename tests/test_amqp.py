@@ -25,6 +25,7 @@ from baton.api import bury
 from baton.channel import Delivery, Envelope, Link
 from baton.errors import Blocked, Disconnected, Unconfirmed, Unroutable
 from baton.exchanges import DEAD_QUEUE, INPUT, Queue, agent_queue
+from baton.server import baton_version
 from tests.support.broker import Broker
 from tests.support.buses import cut_connections
 from tests.support.ports import free_port
@@ -297,6 +298,7 @@ async def test_a_host_that_does_not_answer_is_told(open_channel: Opener) -> None
     port = free_port()
     channel = await open_channel([f"amqp://u:s3cret@127.0.0.1:{port}/v?heartbeat=5"], up=False)
     await until(lambda: "Connect" in channel.link_reason)
+    assert "start RabbitMQ" in channel.link_fix
     with pytest.raises(Disconnected) as caught:
         await send(channel, "a")
     assert f"amqp://u@127.0.0.1:{port}/v" in str(caught.value)
@@ -311,6 +313,8 @@ async def test_the_broker_shows_who_is_connected(
     listed = await broker.ctl("list_connections", "client_properties")
     assert f"agent {amqp_url.rpartition('/')[2]}" in listed
     assert "(publishing)" in listed
+    assert f'{{"version","{baton_version()}"}}' in listed
+    assert "aiormq" not in listed
 
 
 async def test_a_queue_of_an_older_version_is_told(amqp_url: str, open_channel: Opener) -> None:
@@ -492,6 +496,7 @@ async def test_over_tls(
     await send(trusting, "a")
     doubting = await open_channel([secure], up=False)
     await until(lambda: "certificate verify failed" in doubting.link_reason)
+    assert "?cafile=" in doubting.link_fix
     await trusting.close()
     await doubting.close()
     await relay.close()

@@ -11,7 +11,10 @@ import sys
 import tomllib
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import aiormq
 import pytest
 
 from baton.api import API
@@ -19,7 +22,8 @@ from baton.channel import Delivery, Envelope, connect
 from baton.exchanges import DEAD, HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
 from baton.messages import Heartbeat, Person, Request, encode, now
 from baton.server import Server, baton_version
-from bot.cli import EXTRA
+from bot.cli import EXTRA, REFUSED
+from bot.dead import letter
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
@@ -308,3 +312,68 @@ async def test_what_is_asked_in_chat_is_said_to_be(typed: str) -> None:
     assert (code, out) == (2, "")
     assert f"/{typed.removeprefix('/')} in Slack" in err
     assert err.count("\n") == 1
+
+
+async def test_a_dead_letter_obeys_nobody() -> None:
+    """Two lines, whatever its sender wrote: no escape sequence and no forged line."""
+    nasty = "a\x1b]0;title\x07b\r\nok    bus   all is well\u202e\x9b31m"
+    delivery = SimpleNamespace(
+        key=nasty,
+        envelope=Envelope(
+            b"", id=nasty, type=nasty, correlation=nasty, headers={"baton-reason": nasty * 1000}
+        ),
+    )
+    lines = str(letter(cast("Delivery", delivery))).split("\n")
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.startswith("ok") for line in lines)
+    assert len(lines[1]) < 600
+
+
+async def test_an_agent_whose_queue_is_another_ends(amqp_url: str, tmp_path: Path) -> None:
+    """A classic queue of its name is no passing outage: one line says so, and the exit code."""
+    connection = await aiormq.connect(amqp_url)
+    await (await connection.channel()).queue_declare("agent.web-3", durable=True)
+    code, _, err = await ran(
+        "agent",
+        BATON_BUS_URL=amqp_url,
+        BATON_ENVIRONMENT="prod",
+        BATON_FQDN="web-3",
+        BATON_STATE=str(tmp_path),
+    )
+    await connection.close()
+    assert code == REFUSED
+    assert "baton: The queue agent.web-3 exists with other settings" in err
+    assert "Delete it" in err.splitlines()[-1]
+
+
+async def test_a_wrong_password_ends_an_agent(amqp_url: str, tmp_path: Path) -> None:
+    """It says what to correct, and nothing of the password."""
+    code, _, err = await ran(
+        "agent",
+        BATON_BUS_URL=amqp_url.replace("baton:baton", "baton:s3cret"),
+        BATON_ENVIRONMENT="prod",
+        BATON_FQDN="web-3",
+        BATON_STATE=str(tmp_path),
+    )
+    assert code == REFUSED
+    assert "refuses user baton to log in" in err
+    assert "Correct user and password" in err
+    assert "s3cret" not in err
+
+
+async def test_a_url_that_cannot_be_read_ends_at_once(tmp_path: Path) -> None:
+    """Neither an agent nor doctor shows any of it."""
+    url = "amqp://u:pa1/ss2@127.0.0.1:1/"
+    for words in (("agent",), ("doctor",), ("dead", "list")):
+        code, out, err = await ran(
+            *words,
+            BATON_BUS_URL=url,
+            BATON_ENVIRONMENT="prod",
+            BATON_FQDN="web-3",
+            BATON_STATE=str(tmp_path),
+        )
+        assert code
+        assert "%2F" in out + err
+        assert "pa1" not in out + err
+        assert "ss2" not in out + err

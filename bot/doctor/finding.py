@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from baton.errors import BatonError
+from baton.printable import printable
 
 
 class Mark(StrEnum):
@@ -28,8 +29,9 @@ class Finding:
     fix: str = ""
 
     def __str__(self) -> str:
-        fix = f"  Fix: {self.fix}" if self.fix else ""
-        return f"{self.mark.value:<4}  {self.what:<9}  {' '.join(self.text.split())}{fix}"
+        text, fix = (" ".join(printable(each).split()) for each in (self.text, self.fix))
+        what = printable(self.what)
+        return f"{self.mark.value:<4}  {what:<9}  {text}{f'  Fix: {fix}' if fix else ''}"
 
 
 def ok(what: str, text: str) -> Finding:

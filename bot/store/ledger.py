@@ -64,15 +64,15 @@ class Ledger:
     async def settle(
         self,
         sent: Mapping[str, datetime] = MappingProxyType({}),
-        unroutable: Sequence[str] = (),
+        unroutable: Mapping[str, str] = MappingProxyType({}),
         expired: Mapping[str, str] = MappingProxyType({}),
         *,
         at: datetime,
-        unroutable_text: str = sending.NOBODY_THERE,
     ) -> set[str]:
         """Take messages out of the outbox, by id; the ids of the jobs that changed.
 
-        `sent` says by when a server must have taken each up, `expired` why each was not sent.
+        `sent` says by when a server must have taken each up, `unroutable` why nobody takes each,
+        `expired` why each was not sent.
         Requests: runs that are still queued become sent (`at`: when sending them began, which
         latency is counted from), or are closed as unroutable or expired. A broadcast stands for all
         queued runs of its job. A Cancel changes no state; if it is unroutable the run says so.
@@ -84,7 +84,6 @@ class Ledger:
                 unroutable=unroutable,
                 expired=expired,
                 at=at,
-                unroutable_text=unroutable_text,
             )
         )
 

@@ -43,10 +43,9 @@ def waiting(connection: Connection, limit: int) -> tuple[list[Sending], dict[str
 def settle(
     connection: Connection,
     sent: Mapping[str, datetime],
-    unroutable: Sequence[str],
+    unroutable: Mapping[str, str],
     expired: Mapping[str, str],
     at: datetime,
-    unroutable_text: str,
 ) -> set[str]:
     """Take messages out of the outbox, and let their runs show what became of them."""
     ids = {*sent, *unroutable, *expired}
@@ -57,7 +56,7 @@ def settle(
     lock(connection, found)
     rows = _taken(connection, ids)
     changed = _sent(connection, [(rows[name], by) for name, by in sent.items() if name in rows], at)
-    ends = dict.fromkeys(unroutable, (State.UNROUTABLE, unroutable_text))
+    ends = {name: (State.UNROUTABLE, why) for name, why in unroutable.items()}
     ends.update((name, (State.EXPIRED, why)) for name, why in expired.items())
     for state, text in dict.fromkeys(ends.values()):
         ended = [rows[name] for name in ends if ends[name] == (state, text) and name in rows]

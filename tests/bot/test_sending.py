@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from baton.messages import State, now
+from baton.messages import Facts, Heartbeat, State, now
 from bot.asking import Ask, plan
 from bot.jobs import AuditEntry, Sending
 from bot.roster import Roster
 from bot.sending import Sender
+from bot.store.sending import NOBODY_THERE
 from tests.bot.build import ANN, OPS, Hail, Ship, server
 from tests.bot.world import Agent, Stage, away
 from tests.support.wait import until
@@ -216,3 +217,19 @@ async def test_many_requests_go_together(outbox: Outbox) -> None:
     jobs = [await outbox.put(Ship(app="shop", environment="prod")) for _ in range(200)]
     await outbox.become(jobs[-1], State.SENT, State.SENT)
     assert len({request for agent in agents for request, _ in agent.started}) == 400
+
+
+async def test_a_server_just_heard_is_not_called_gone(outbox: Outbox) -> None:
+    """Heard a moment ago and yet without a queue: RabbitMQ lost the binding, not the agent. It
+    says so, and when to ask again."""
+    facts = Facts(host="web-1", environment="prod")
+    outbox.roster.hear(Heartbeat(facts=facts, interval=15))
+    job = await outbox.put(Ship(app="shop", environment="prod"))
+    await outbox.become(job, State.UNROUTABLE, State.UNROUTABLE)
+    record = await outbox.store.ledger.job(job)
+    assert record is not None
+    text = {run.host: run.text for run in record[1]}
+    assert text["web-1"].startswith("web-1 was heard 0")
+    assert "no queue bound to host.web-1" in text["web-1"]
+    assert "within 15 s; ask again" in text["web-1"]
+    assert text["web-2"] == NOBODY_THERE

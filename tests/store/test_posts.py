@@ -74,7 +74,7 @@ async def test_a_thread_leads_to_its_job(store: Store) -> None:
     assert await found("") == []
     assert await found("10.0", "C2") == []
     for over, left in ((new, old), (old, new)):
-        requests = [sending.id for sending in over.outbox]
+        requests = {sending.id: "nobody is there" for sending in over.outbox}
         await store.ledger.settle(unroutable=requests, at=later(5))
         assert await found("10.0") == [left.job.id]
 

@@ -1,0 +1,94 @@
+"""docs/wire.md: what it documents is what another program can send, and what it hears."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aio_pika
+import pytest
+
+from baton import exchanges
+from baton.extensions import installed
+from baton.messages import TYPES, now
+from baton.service import Service
+from baton.settings import AgentSettings
+
+PAGE = (Path(__file__).parents[1] / "docs" / "wire.md").read_text()
+HOST = "web-1.example.com"
+
+
+def block(name: str) -> dict[str, Any]:
+    """A block of JSON of the page."""
+    found = re.search(rf"```json {name}\n(.*?)```", PAGE, re.DOTALL)
+    assert found is not None
+    event: dict[str, Any] = json.loads(found[1])
+    return event
+
+
+@pytest.fixture
+async def agent(amqp_url: str, tmp_path: Path) -> AsyncIterator[Service]:
+    settings = AgentSettings.model_validate(
+        {
+            "bus": {"url": amqp_url},
+            "server": {"environment": "prod", "fqdn": HOST, "apps": ["shop"]},
+            "agent": {"state": str(tmp_path), "drain": 0},
+        }
+    )
+    service = await Service.from_settings(settings, installed())
+    task = asyncio.create_task(service.run())
+    await asyncio.wait_for(service.channel.wait_up(), 60)
+    yield service
+    service.stop()
+    await task
+
+
+async def test_the_documented_request_gets_the_documented_answer(
+    amqp_url: str, agent: Service
+) -> None:
+    """Published as raw bytes by another client, without any property, it is answered with the
+    fields that the page shows, under the key that it names."""
+    request, answer = block("request"), block("answer")
+    request["data"]["deadline"] = (now() + timedelta(minutes=1)).isoformat()
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue(exclusive=True)
+        await queue.bind("baton.out", "pong.#")
+        exchange = await channel.get_exchange("baton.in")
+        body = json.dumps(request).encode()
+        await exchange.publish(aio_pika.Message(body), f"host.{HOST}", mandatory=True)
+        async with asyncio.timeout(60), queue.iterator() as messages:
+            message = await anext(messages)
+    said = json.loads(message.body)
+    assert message.routing_key == "pong.prod.web-1-example-com"
+    assert message.content_type == "application/cloudevents+json"
+    assert said.keys() == answer.keys()
+    assert said["data"].keys() == answer["data"].keys()
+    assert said["data"]["facts"].keys() == answer["data"]["facts"].keys()
+    for name in ("job", "request", "attempt"):
+        assert said["data"][name] == answer["data"][name]
+    assert said["type"] == answer["type"]
+    assert said["source"] == answer["source"]
+
+
+def test_every_name_is_on_the_page() -> None:
+    """Exchanges, queues, message types and keys of the code are all there, and none that is not."""
+    wanted = {
+        *(exchange.name for exchange in exchanges.EXCHANGES),
+        *(queue.name for queue in exchanges.HEARD),
+        exchanges.DEAD_QUEUE.name,
+        *(f"{kind}.#" for kinds in exchanges.HEARD.values() for kind in kinds),
+        exchanges.DISCOVER,
+        *TYPES,
+    }
+    missing = {name for name in wanted if f"`{name}`" not in PAGE and f'"{name}"' not in PAGE}
+    assert missing - {"baton.update"} == set()
+    assert exchanges.agent_queue("FQDN").name in PAGE
+    assert exchanges.host_key("FQDN") in PAGE
+    assert "retry" not in PAGE
+    assert exchanges.output_key("baton.pong", "prod", HOST) in PAGE
