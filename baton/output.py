@@ -25,8 +25,8 @@ WINDOW = 200
 alone: if no queue takes it, those behind it would overtake it once one does."""
 
 WAITING_MOST = 16_000_000
-"""Characters of raw output kept while the bus is away; past it raw output is dropped, never a
-state."""
+"""Characters of raw output kept while the bus is away; past it the oldest raw output is dropped,
+never a state: what went wrong stands at the end."""
 
 RETRY_AFTER, RETRY_MOST = 0.2, 5.0
 """Seconds before what was not confirmed is sent again: doubled each time, up to the most."""
@@ -61,7 +61,7 @@ class OutputExchange:
     def notify(self, message: Message) -> None:
         """Queue `message` to be published."""
         if raw := _raw_size(message):
-            if self._raw + raw > WAITING_MOST:
+            if not self._room_for(raw):
                 self._dropped += 1
                 return
             self._raw += raw
@@ -69,6 +69,17 @@ class OutputExchange:
         self._some.set()
         self._none.clear()
         self._send()
+
+    def _room_for(self, raw: int) -> bool:
+        """Make room for so many characters of raw output, if there can be."""
+        while self._raw + raw > WAITING_MOST:
+            oldest = next((at for at, one in enumerate(self._waiting) if _raw_size(one)), None)
+            if oldest is None:
+                return False
+            self._raw -= _raw_size(self._waiting[oldest])
+            del self._waiting[oldest]
+            self._dropped += 1
+        return True
 
     async def flush(self, seconds: float) -> bool:
         """Wait until everything is confirmed, at most `seconds`; whether it is."""

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from baton.bounds import TEXT
 from baton.command import Command
+from baton.excerpt import Excerpt
 from baton.messages import Level, Message, Pong, Request, State, Update
 from baton.observer import Observable, Observer
 
@@ -20,8 +21,6 @@ FLUSH_AFTER = 0.1
 """Output lines that come within this many seconds travel as one update."""
 UPDATE_LIMIT = TEXT
 """Characters of output in one update, at most."""
-OUTPUT_LIMIT = 5_000_000
-"""Characters of output that a run may report; of the rest it says only how much it was."""
 
 
 class Run(Observable, Generic[C]):
@@ -53,8 +52,7 @@ class Run(Observable, Generic[C]):
         self._pending: list[str] = []
         self._pending_step = ""
         self._pending_size = 0
-        self._reported = 0
-        self._withheld = 0
+        self._excerpt = Excerpt()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -79,7 +77,7 @@ class Run(Observable, Generic[C]):
         elif self.closing is None and level == "log":
             self._collect(text, step)
         elif self.closing is None:
-            self._flush()
+            self._surface()
             if percent is not None:
                 percent = min(100, max(0, int(percent)))
             self.notify(self._update(State.RUNNING, level, text, step, percent, facts))
@@ -92,9 +90,10 @@ class Run(Observable, Generic[C]):
         """End the run in `state`, unless it has ended; returns how it ended. The closing message
         waits in `closing` until the journal holds it."""
         if self.closing is None:
-            self._flush()
-            if self._withheld:
-                text = f"{text} ({self._withheld} characters of output were not sent)".strip()
+            self._surface(last=True)
+            if self._excerpt.left_out:
+                text = f"{text} ({self._excerpt.left_out:,} characters of output were left out)"
+                text = text.strip()
             level: Level = "success" if state is State.SUCCEEDED else "error"
             percent = 100 if state is State.SUCCEEDED else None
             self.closing = self._update(state, level, text, "", percent, facts)
@@ -103,19 +102,30 @@ class Run(Observable, Generic[C]):
     def answer(self, pong: Pong) -> None:
         """End the run with a pong, which says by itself that it succeeded."""
         if self.closing is None:
-            self._flush()
+            self._surface(last=True)
             self.closing = pong
 
     def _collect(self, text: str, step: str) -> None:
         if step != self._pending_step:
-            self._flush()
-        kept = text[: max(0, OUTPUT_LIMIT - self._reported)]
-        self._withheld += len(text) - len(kept)
-        if text and not kept:
-            return
-        self._reported += len(kept)
-        self._pending_step = step
-        for part in pieces(kept, UPDATE_LIMIT):
+            self._surface()
+            self._pending_step = step
+        now = self._excerpt.head(text, step)
+        if now or not (text or self._excerpt.flooded):
+            self._append(now)
+
+    def _surface(self, *, last: bool = False) -> None:
+        """Report what waits, and what was kept of a flood."""
+        self._flush()
+        for step, text in self._excerpt.tail(last=last):
+            if step != self._pending_step:
+                self._flush()
+                self._pending_step = step
+            self._append(text)
+        self._flush()
+
+    def _append(self, text: str) -> None:
+        """Add output of the pending step to what travels with the next update."""
+        for part in pieces(text, UPDATE_LIMIT):
             if self._pending and self._pending_size + len(part) > UPDATE_LIMIT:
                 self._flush()
             self._pending.append(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable
 
@@ -18,6 +19,9 @@ _ESCAPES = re.compile(
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC and other strings: titles, links
     r"|\x1b[ -/]*[0-~]"
 )
+_OPEN_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)$")
+_OPEN_ADDRESS = re.compile(r"://[^\s@\"'<>]{0,600}$")
+"""The beginning of an address, in which a password may follow."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -34,6 +38,7 @@ class Secrets:
     def __init__(self, values: Iterable[str] = ()) -> None:
         lines = {line.strip() for value in values for line in value.splitlines()}
         known = sorted((v for v in lines if len(v) >= SHORTEST_SECRET), key=len, reverse=True)
+        self._known = known
         self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
 
     def mask(self, text: str) -> str:
@@ -41,6 +46,20 @@ class Secrets:
         if self._pattern:
             text = self._pattern.sub(MASK, text)
         return _LOGIN.sub(_without, text) if "://" in text else text
+
+    def settled(self, text: str) -> str:
+        """`text` without its end, as far as that may be the beginning of something secret."""
+        text = text[: len(text) - self._begun(text)]
+        address = _OPEN_ADDRESS.search(text, max(0, len(text) - 700))
+        return text[: address.start()] if address else text
+
+    def _begun(self, text: str) -> int:
+        """How many characters at the end of `text` may be the beginning of a secret."""
+        most = min(len(text), max(map(len, self._known), default=1) - 1)
+        ends = (length for length in range(most, 0, -1))
+        return next(
+            (n for n in ends if any(len(v) > n and v.startswith(text[-n:]) for v in self._known)), 0
+        )
 
 
 def _without(login: re.Match[str]) -> str:
@@ -59,8 +78,32 @@ class Lines:
         self._line = bytearray()
         self._cut = 0
         self._returned = False
+        self._shown = ""
         self.last = ""
         """The last line that was not blank."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a line has begun whose end has not come."""
+        return bool(self._line)
+
+    def so_far(self) -> list[str]:
+        """What of the unfinished line was not given yet: a bar, a question. What may be the
+        beginning of a secret waits. What is given here is not given again when the line ends."""
+        text = codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(self._line))
+        text = _CONTROLS.sub("", _ESCAPES.sub("", _OPEN_ESCAPE.sub("", text)))
+        text = self._secrets.mask(self._secrets.settled(text))[:LINE_LIMIT]
+        new = self._unseen(text)
+        if not new.strip():
+            return []
+        self._shown = text
+        return [new]
+
+    def _unseen(self, text: str) -> str:
+        """What of `text`, the line as it is now, was not given yet."""
+        if self._shown and text.startswith(self._shown.rstrip()):
+            return text[len(self._shown) :]
+        return text
 
     def feed(self, data: bytes) -> list[str]:
         """The lines that `data` completes."""
@@ -68,13 +111,13 @@ class Lines:
         lines = []
         for part in whole:
             self._extend(part)
-            lines.append(self._take())
+            lines += self._take()
         self._extend(rest)
         return lines
 
     def finish(self) -> list[str]:
         """What is left when the output has ended without a line end."""
-        return [self._take()] if self._line else []
+        return self._take() if self._line else []
 
     def _extend(self, part: bytes) -> None:
         for number, piece in enumerate(part.split(b"\r")):
@@ -83,19 +126,20 @@ class Lines:
                 continue
             if self._returned:
                 self._line.clear()
-                self._cut, self._returned = 0, False
+                self._cut, self._returned, self._shown = 0, False, ""
             room = RAW_LIMIT - len(self._line)
             self._line += piece[:room]
             self._cut += max(len(piece) - room, 0)
 
-    def _take(self) -> str:
+    def _take(self) -> list[str]:
         text = self._line.decode("utf-8", "replace")
         text = self._secrets.mask(_CONTROLS.sub("", _ESCAPES.sub("", text))).rstrip()
         cut = self._cut + max(len(text) - LINE_LIMIT, 0)
         if cut:
             text = f"{text[:LINE_LIMIT]}… ({cut} more characters in this line)"
+        new = [] if self._shown and not self._unseen(text).strip() else [self._unseen(text)]
         self._line.clear()
-        self._cut, self._returned = 0, False
+        self._cut, self._returned, self._shown = 0, False, ""
         if text:
             self.last = text
-        return text
+        return new

@@ -25,6 +25,9 @@ from commands.lines import Lines, Secrets
 
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """What a program gets of the agent's environment; the rest it gets from its configuration."""
+SO_FAR = 1.0
+"""Seconds after which what a line holds so far is passed on, though it has no end yet: a bar, or a
+question that nobody will answer."""
 LINGER = 0.5
 """Seconds for which output is still read when the program has ended but something that it left
 in the background holds its output open."""
@@ -33,7 +36,8 @@ in the background holds its output open."""
 @dataclass(frozen=True, slots=True)
 class Program:
     """What to run, and how. `timeout` and `grace` are in seconds: how long it may take, and how
-    long after SIGTERM what is left of it is killed. `limit` is where the timeout was set."""
+    long after SIGTERM what is left of it is killed. `limit` is where the timeout was set. With
+    `whole_lines` its output is for a program to read: no line is passed on before its end."""
 
     argv: tuple[str, ...]
     cwd: Path
@@ -42,6 +46,7 @@ class Program:
     limit: str = ""
     grace: float = 10.0
     secrets: Secrets = field(default_factory=Secrets)
+    whole_lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +127,11 @@ async def execute(
 class _Output(asyncio.Protocol):
     """Reads the pipe that a program writes to, until its end or until nobody wants it any more."""
 
-    def __init__(self, secrets: Secrets, tell: Callable[[str], None]) -> None:
-        self.lines = Lines(secrets)
+    def __init__(self, program: Program, tell: Callable[[str], None]) -> None:
+        self.lines = Lines(program.secrets)
         self._tell = tell
+        self._patient = program.whole_lines
+        self._timer: asyncio.TimerHandle | None = None
         self._end = asyncio.Event()
         self._transport: asyncio.BaseTransport | None = None
 
@@ -133,6 +140,12 @@ class _Output(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._pass_on(self.lines.feed(data))
+        if self.lines.unfinished and self._timer is None and not self._patient:
+            self._timer = asyncio.get_running_loop().call_later(SO_FAR, self._so_far)
+
+    def _so_far(self) -> None:
+        self._timer = None
+        self._pass_on(self.lines.so_far())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end.set()
@@ -145,6 +158,8 @@ class _Output(asyncio.Protocol):
 
     def close(self) -> None:
         """Read no more, and pass on what is left."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._transport is not None:
             self._transport.close()
         self._pass_on(self.lines.finish())
@@ -159,7 +174,7 @@ async def _start(
 ) -> tuple[Process, _Output]:
     # A pipe of our own: asyncio's Process.wait() would wait until everybody has closed its pipe.
     reading, writing = os.pipe()
-    output = _Output(program.secrets, tell)
+    output = _Output(program, tell)
     try:
         await asyncio.get_running_loop().connect_read_pipe(lambda: output, os.fdopen(reading, "rb"))
         process = await asyncio.create_subprocess_exec(

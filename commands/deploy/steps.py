@@ -78,7 +78,8 @@ class Steps:
         tell: Callable[[str], None],
     ) -> Ended:
         """How `argv`, which is our own and not configured, ends; `tell` gets what it says."""
-        return await self._execute(step, argv, cwd, None, {**self.env, **env}, tell)
+        variables = {**self.env, **env}
+        return await self._execute(step, argv, cwd, None, variables, tell, whole_lines=True)
 
     async def _execute(
         self,
@@ -88,6 +89,7 @@ class Steps:
         limit: Limit | None,
         env: Mapping[str, str],
         tell: Callable[[str], None],
+        whole_lines: bool = False,
     ) -> Ended:
         limit = limit or self.settings.step_limit
         trail = self.trails.setdefault(step, Trail(new_id()))
@@ -101,6 +103,7 @@ class Steps:
             limit=limit.setting,
             grace=self.settings.grace,
             secrets=self.secrets,
+            whole_lines=whole_lines,
         )
         try:
             ended = await execute(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from baton import run as module
+from baton import excerpt
 from baton.messages import Facts, Message, Pong, State, Update
 from baton.run import Run, pieces
 from tests.baton.stage import HOST, Work, request
@@ -67,7 +69,7 @@ async def test_what_is_said_keeps_its_place_among_the_output() -> None:
 
 async def test_an_update_is_not_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Much output is cut, at line ends where there are any; nothing of it is lost."""
-    monkeypatch.setattr(module, "UPDATE_LIMIT", 10)
+    monkeypatch.setattr("baton.run.UPDATE_LIMIT", 10)
     run = started(ear := Ear())
     run.notify_log("0123\n5678\nabcd")
     run.notify_log("x" * 25)
@@ -76,16 +78,57 @@ async def test_an_update_is_not_too_long(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def test_a_run_does_not_report_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Past the limit output is counted, and the last word says how much it was."""
-    monkeypatch.setattr(module, "OUTPUT_LIMIT", 10)
+    """Past the limit the last part is kept, for it holds the reason; how much is missing before it
+    is said there, and in the last word."""
+    monkeypatch.setattr(excerpt, "HEAD_LIMIT", 10)
+    monkeypatch.setattr(excerpt, "TAIL_LIMIT", 20)
     run = started(ear := Ear())
-    run.notify_log("1234567")
-    run.notify_log("89abcdef")
-    run.notify_log("xyz")
+    run.notify_log("one\ntwo\nthree\nfour", step="build")
+    for _ in range(1000):
+        run.notify_log("flood, flood", step="build")
+    run.notify_log("ERROR: the reason", step="build")
     closing = run.close(State.FAILED, "no")
-    assert ear.texts == ["1234567\n89a"]
+    assert "\n".join(ear.texts).splitlines() == [
+        "one",
+        "two",
+        "… (12,010 characters were left out here) …",
+        "ERROR: the reason",
+    ]
+    assert {update.step for update in ear.updates} == {"build"}
     assert isinstance(closing, Update)
-    assert closing.text == "no (8 characters of output were not sent)"
+    assert closing.text == "no (12,010 characters of output were left out)"
+
+
+async def test_each_step_that_floods_shows_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is over, before what follows, and as long as there is room."""
+    monkeypatch.setattr(excerpt, "HEAD_LIMIT", 0)
+    monkeypatch.setattr(excerpt, "STEP_LIMIT", 10)
+    monkeypatch.setattr(excerpt, "BETWEEN_LIMIT", 25)
+    run = started(ear := Ear())
+    for step in ("a", "b", "c"):
+        run.notify_info(f"begin {step}", step=step)
+        run.notify_log("x" * 50 + f"\nend of {step}", step=step)
+    run.close(State.SUCCEEDED)
+    texts = [text for update in ear.updates for text in update.text.splitlines()]
+    assert [text for text in texts if "…" not in text and "x" not in text] == [
+        *("begin a", "end of a", "begin b", "end of b", "begin c", "end of c")
+    ]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.text("xy\n", max_size=60)), max_size=30))
+def test_nothing_is_lost_that_is_not_counted(said: list[tuple[str, str]]) -> None:
+    """Head, tail and what was left out are the whole; and neither grows with it."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, limit in (("HEAD", 50), ("TAIL", 40), ("BETWEEN", 60), ("STEP", 20)):
+            patched.setattr(excerpt, f"{name}_LIMIT", limit)
+        taken = excerpt.Excerpt()
+        reported = [taken.head(text, step) for step, text in said]
+        for last in (False, False, False, True):
+            reported += [text for _, text in taken.tail(last=last) if not text.startswith("…")]
+    whole = sum(len(text) for _, text in said)
+    cuts = 1 + len(said)  # line ends at which it was parted
+    assert whole - cuts <= sum(map(len, reported)) + taken.left_out <= whole
+    assert sum(map(len, reported)) <= 50 + 40 + 60
 
 
 async def test_a_run_is_closed_once() -> None:

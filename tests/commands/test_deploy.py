@@ -342,3 +342,15 @@ def test_a_consumer_without_settings_deploys_nothing() -> None:
     assert Kit(extension).parses("/deploy shop prod host=web-1") == Deploy(
         app="shop", environment="prod", host="web-1"
     )
+
+
+async def test_the_reason_behind_a_flood_is_told(make_kit: MakeKit) -> None:
+    """However much a program writes, its last lines arrive, and it is said how much is missing."""
+    flood = "yes 'a line of no interest' | head -n 400000; echo ERROR: the real reason; exit 1"
+    asked = await make_kit(steps=[["sh", "-c", flood]]).ask("deploy shop prod --ref v1")
+    assert asked.state is State.FAILED
+    lines = asked.log.splitlines()
+    assert lines[-1] == "ERROR: the real reason"
+    assert any("characters were left out here" in line for line in lines)
+    assert "characters of output were left out" in asked.text
+    assert len(asked.log) < 5_000_000

@@ -71,3 +71,64 @@ def test_the_last_line_is_kept_for_the_reason() -> None:
     lines = Lines()
     lines.feed(b"first\nfatal: no\n\n  \n")
     assert lines.last == "fatal: no"
+
+
+def test_a_line_without_end_is_given_as_far_as_it_has_come() -> None:
+    """Once each: what was given is not given again when more comes, or the end."""
+    lines = Lines()
+    assert lines.feed(b"Compiling ...") == []
+    assert lines.so_far() == ["Compiling ..."]
+    assert lines.so_far() == []
+    lines.feed(b" still")
+    assert lines.so_far() == [" still"]
+    assert lines.feed(b" done\nnext\n") == [" done", "next"]
+    lines.feed(b"Continue? ")
+    assert lines.so_far() == ["Continue? "]
+    assert lines.finish() == []
+    assert lines.last == "Continue?"
+
+
+def test_each_state_of_a_bar_is_given() -> None:
+    """A return starts the line anew; the last state is given once."""
+    lines = Lines()
+    lines.feed(b"10%\r20%")
+    assert lines.so_far() == ["20%"]
+    lines.feed(b"\r\x1b[2K30%\x1b[")
+    assert lines.so_far() == ["30%"]
+    lines.feed(b"0m\r100%")
+    assert lines.so_far() == ["100%"]
+    assert lines.feed(b"\n") == []
+
+
+@pytest.mark.parametrize(
+    ("begun", "given"),
+    [
+        (b"token: hunt", "token: "),
+        (b"token: h", "token: "),
+        (b"token: hunter22", f"token: {MASK}"),
+        (b"to postgres://u:pw", "to postgres"),
+        (b"Password:", "Password:"),
+        (b"to postgres://u:pw@db", f"to postgres://u:{MASK}@db"),
+        (b"caf\xc3", "caf"),
+        (b"red \x1b[3", "red "),
+    ],
+)
+def test_half_a_secret_is_not_given(begun: bytes, given: str) -> None:
+    """What may be the beginning of a secret, an escape or a character waits for the rest."""
+    lines = Lines(Secrets(["hunter22"]))
+    lines.feed(begun)
+    assert lines.so_far() == [given]
+
+
+@given(st.lists(st.text("hunter2 :/@pw\r", max_size=12), max_size=12))
+def test_no_secret_shows_however_it_comes(pieces: list[str]) -> None:
+    """Looked at after each piece, what is given holds neither the secret nor a large part of it."""
+    lines = Lines(Secrets(["hunter22"]))
+    given: list[str] = []
+    for piece in pieces:
+        given += [*lines.feed(piece.encode()), *lines.so_far()]
+    given += lines.finish()
+    assert "hunter2" not in "".join(given).replace("hunter2 ", "").replace("hunter2\r", "") or (
+        "hunter22" not in "".join(pieces)
+    )
+    assert "hunter22" not in "".join(given)

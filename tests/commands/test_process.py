@@ -65,6 +65,25 @@ async def test_output_comes_as_it_is_written_and_the_code_at_the_end(tmp_path: P
     assert "\n".join(said) == "out\nerr\nend"
 
 
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("print('Password: ', end='', flush=True)", "Password: "),
+        ("for n in range(5): print(f'{n}0%', end='\\r', flush=True)", "40%"),
+    ],
+)
+async def test_a_line_without_end_is_passed_on_soon(tmp_path: Path, code: str, says: str) -> None:
+    """A question that nobody answers and a bar are seen while the program waits."""
+    said: list[str] = []
+    program = _python(tmp_path, f"import time\n{code}\ntime.sleep(300)", grace=0)
+    task = asyncio.create_task(execute(program, said.append))
+    await until(lambda: said == [says])
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert said == [says]
+
+
 async def test_nothing_typed_reaches_a_shell(tmp_path: Path) -> None:
     """Words arrive as they are, one argument each."""
     said: list[str] = []
