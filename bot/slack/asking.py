@@ -108,6 +108,8 @@ class Asking:
         person, place = Person(id=heard.user), heard.place
         work = self._tasks.run(self._reply(self._taken(heard), heard.key))
         reply = await self._within_budget(work)
+        if reply is not None and not reply.ok:
+            self._pressed.forget(press)  # who is told to try again may do so at once
         if reply is None:
             self._tasks.start(self._tell_later(heard, work))
         elif reply.form is not None:

@@ -166,6 +166,20 @@ async def test_a_double_click_is_one_press(
     await until(lambda: len(ann.ephemerals) == len(ben.ephemerals) == 1)
 
 
+async def test_a_refused_press_may_be_tried_again(
+    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+) -> None:
+    """At once: nobody who was told to try again is met with silence."""
+    post = await posted(chat, slack)
+    taking, desk.reply = desk.reply, refusing
+    ann = slack.person("U_ANN")
+    await ann.clicks(post, "baton_cancel")
+    desk.reply = taking
+    await ann.clicks(post, "baton_cancel")
+    await until(lambda: len(ann.ephemerals) == 2)
+    assert len(desk.asks) == 2
+
+
 async def test_a_mention_has_the_name_of_its_author(
     slack: SlackServer, chat: SlackChat, desk: FakeDesk
 ) -> None:
