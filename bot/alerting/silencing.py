@@ -33,7 +33,9 @@ async def silence(visit: Visit, words: Sequence[str]) -> Reply:
             return unread
         about = [] if has_operator(what) else visit.firing(what)
         return await visit.answered(preview(visit.engine, matchers, about))
-    meant = [env for env in visit.environments if _may_mean(matchers, env)]
+    # an environment that it names counts too if nothing of it was heard yet
+    named = {part.value for part in matchers.parts if part.name == "env" and part.op == "="}
+    meant = [env for env in {*visit.environments, *named} if _may_mean(matchers, env)]
     wish = Quiet(
         by=visit.by,
         at=visit.now,

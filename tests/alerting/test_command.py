@@ -347,6 +347,8 @@ async def test_who_may_not_change_what_is_told(stage: Stage) -> None:
         assert not reply.ok
         assert reply.text.startswith(f"Not allowed: /alerts {words.split()[0]} in prod.")
         assert 'commands = ["alerts"]' in reply.text
+    unheard = await stage.ask(made, "/alerts silence env=new for 1h because x")
+    assert unheard.text.startswith("Not allowed: /alerts silence in new.")
     assert await stage.store.alerts.asked() == []
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
