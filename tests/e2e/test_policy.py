@@ -14,7 +14,7 @@ ask = "#operations"
 
 [[allow]]
 who = ["U_ANN"]
-commands = ["deploy"]
+commands = ["deploy", "audit"]
 environments = ["prod"]
 apps = ["shop"]
 """
