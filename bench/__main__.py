@@ -6,7 +6,18 @@ import importlib
 import subprocess
 import sys
 
-PROGRAMS = ("consume", "path", "ping", "slack", "idle", "growth", "alerts", "alerting", "schedules")
+PROGRAMS = (
+    "consume",
+    "path",
+    "ping",
+    "fleet",
+    "slack",
+    "idle",
+    "growth",
+    "alerts",
+    "alerting",
+    "schedules",
+)
 
 
 def main(words: list[str]) -> int:

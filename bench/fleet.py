@@ -1,73 +1,158 @@
-"""Many real agents in one process, sharing a few connections: python -m bench.fleet URL COUNT.
+"""Fleet: one `/deploy` to 10, 100 and 1,000 servers of 40 lines each, until all of it is in Slack.
 
-Prints `ready` when all of them listen. Their journals are in memory, and they beat only when a bot
-asks who is there: what is measured is one ping, not a minute of heartbeats.
+The bot is `baton bot` as a process, with a SQLite ledger, over a private RabbitMQ; Slack is the
+Slack server of the tests, in this process. The agents are real and share one process; their deploys
+only talk. Times count from the moment when the bus has the last server's end.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
+import time
+from dataclasses import dataclass
 
-from baton import API, ConsumerManager, Heartbeat, Server
-from baton.amqp import AmqpChannel
-from baton.channel import Channel
-from baton.exchanges import OUTPUT
-from baton.journal import MemoryJournal
-from baton.output import key_of
-from bot.logs import LogFormat, LogLevel, set_up_logs
-from commands.ping import PingConsumer
+from bench import harness
+from bench.harness import Options, rabbit
+from bench.ping import Ledger
+from tests.support.slack_server import SlackServer
+from tests.support.slack_server.workspace import Message
+from tests.support.wait import until
 
-EACH = 250
-"""Agents on one connection."""
-
-
-class Agent:
-    """One of them."""
-
-    def __init__(self, channel: Channel, number: int) -> None:
-        self._channel = channel
-        self._server = Server("prod", f"web-{number}.example.net", ("shop",))
-        self._beating: asyncio.Task[None] | None = None
-        self.manager = ConsumerManager(
-            channel,
-            self._server,
-            [PingConsumer(self._server)],
-            MemoryJournal(),
-            discover=self._beat_soon,
-        )
-
-    def _beat_soon(self) -> None:
-        self._beating = asyncio.create_task(self._beat())
-
-    async def _beat(self) -> None:
-        await asyncio.sleep(random.random())  # as Service does
-        facts = self._server.facts(self.manager.consumers)
-        beat = Heartbeat(source=facts.host, facts=facts, interval=3600)
-        await API(self._channel).publish(OUTPUT, key_of(beat), beat)
+CLOSED, TRUE, SHOWN = 2.0, 4.0, 14.0
+"""Seconds after the last server's end: the ledger holds it; the post says so, 2 s later; and all
+that is to be shown is, 10 s after that."""
+CALLS, MEMORY = 20, 200.0
+FAILING = 5
+"""Servers that fail if the app is `broken`."""
 
 
-async def main(url: str, count: int) -> None:
-    set_up_logs(LogLevel.ERROR, LogFormat.LOGFMT)
-    channels = [
-        # the watchdog would look for all the consumers of a connection, one by one
-        await AmqpChannel.open([url], name=f"fleet {start}", watch_every=3600)
-        for start in range(0, count, EACH)
-    ]
-    for channel in channels:
-        await channel.wait_up()
-    agents = [Agent(channels[number // EACH], number) for number in range(count)]
-    turns = asyncio.Semaphore(20)
+@dataclass(frozen=True)
+class Figure:
+    """Seconds from the last server's end to: the ledger closed, the post true, all shown; from the
+    command to all shown; calls of Slack's Web API, posts in the thread, and the bot's memory."""
 
-    async def begin(agent: Agent) -> None:
-        async with turns:
-            await agent.manager.start()
+    closed: float
+    true: float
+    shown: float
+    whole: float
+    calls: int
+    thread: int
+    memory: float
 
-    await asyncio.gather(*map(begin, agents))
-    print("ready", flush=True)
-    await asyncio.Future()
+
+async def deploy(
+    slack: SlackServer, ledger: Ledger, agents: harness.Process, bot: harness.Process, app: str
+) -> Figure:
+    """One deploy to all."""
+    channel = slack.channel("C_OPS")
+    calls = sum(slack.calls.counts.values())
+    jobs = ledger.one("SELECT count(*) FROM jobs")
+    begun = time.time()
+    reply = await slack.person("U_ANN", name="ann").slash(f"/deploy {app} prod", channel="C_OPS")
+    assert reply.error is None, reply.error
+    await until(lambda: ledger.one("SELECT count(*) FROM jobs") > jobs, every=0.005)
+    ending = asyncio.create_task(agents.line(240))
+    open_jobs = "SELECT count(*) FROM jobs WHERE closed IS NULL"
+    await until(lambda: ledger.one(open_jobs) == 0, 240, every=0.01)
+    closed = time.time()
+    word = "failed" if app == "broken" else "succeeded"
+
+    def tops() -> list[Message]:
+        return [message for message in channel.messages if message.thread_ts is None]
+
+    def told() -> bool:
+        return len(tops()) > jobs and word in tops()[-1].text.split()[:3]
+
+    await slack.until(told, 120)
+    true = time.time()
+    await until(lambda: ledger.one("SELECT count(*) FROM jobs WHERE told = 0") == 0, 240)
+    shown = time.time()
+    ended = float((await ending).removeprefix("ended "))
+    return Figure(
+        closed - ended,
+        true - ended,
+        shown - ended,
+        shown - begun,
+        sum(slack.calls.counts.values()) - calls,
+        len(channel.thread(tops()[-1].ts)),
+        bot.memory[0],
+    )
+
+
+async def measure(options: Options, url: str, count: int) -> dict[str, Figure]:
+    """A fleet of so many servers: one deploy that goes well, and one that fails on a few."""
+    with harness.folder() as place:
+        config = place / "baton.toml"
+        config.write_text("[environments.prod]\nopen = true\n")
+        async with SlackServer(record=False) as slack:
+            slack.add_channel("C_OPS", "ops")
+            env = {
+                **slack.env,
+                "BATON_BUS_URL": url,
+                "BATON_DATABASE_URL": f"sqlite:///{place}/ledger.db",
+                "BATON_LOG_LEVEL": "error",
+                "BATON_WEB_ENABLED": "false",
+            }
+            program = harness.program("bench.agents")
+            async with harness.process(*program, url, str(count)) as agents:
+                await agents.line(240)
+                async with harness.process(
+                    harness.BATON, "bot", "--config", config, env=env
+                ) as bot:
+                    await slack.connected(timeout=60)
+                    ledger = Ledger(place / "ledger.db")
+                    try:
+                        known = "SELECT count(*) FROM servers"
+                        await until(lambda: ledger.one(known) >= count, 120, every=0.1)
+                        return {
+                            app: await deploy(slack, ledger, agents, bot, app)
+                            for app in ("shop", "broken")
+                        }
+                    finally:
+                        ledger.close()
+
+
+async def main(options: Options) -> None:
+    """Measure and print."""
+    rows, verdicts = [], []
+    for count in (10, 100, 1000):
+        if options.quick and count > 10:
+            break
+        async with rabbit(options) as url:
+            for app, figure in (await measure(options, url, count)).items():
+                what = f"{count} servers" + (f", {FAILING} failing" if app == "broken" else "")
+                rows.append(
+                    (
+                        what,
+                        *(f"{each:.2f} s" for each in (figure.closed, figure.true, figure.shown)),
+                        f"{figure.whole:.1f} s",
+                        figure.calls,
+                        figure.thread,
+                        f"{figure.memory:.0f} MB",
+                    )
+                )
+                verdicts += [
+                    (f"{what}: the ledger closed", figure.closed, CLOSED, " s"),
+                    (f"{what}: the post true", figure.true, TRUE, " s"),
+                    (f"{what}: everything shown", figure.shown, SHOWN, " s"),
+                    (f"{what}: Slack calls", figure.calls, CALLS, ""),
+                    (f"{what}: the bot's RSS", figure.memory, MEMORY, " MB"),
+                ]
+    heads = (
+        "after the last server's end",
+        "ledger closed",
+        "post true",
+        "all shown",
+        "(from the ask)",
+        "Slack calls",
+        "in the thread",
+        "bot RSS",
+    )
+    harness.table(heads, rows)
+    for name, value, target, unit in verdicts:
+        harness.verdict(name, value, target, unit=unit)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    harness.run(main, sys.modules["__main__"].__doc__)

@@ -80,8 +80,8 @@ async def main(options: Options) -> None:
     with harness.folder() as place:
         async with rabbit(options) as url, SlackServer(record=False) as slack:
             begun = time.monotonic()
-            async with harness.process(*harness.program("bench.fleet"), url, str(count)) as fleet:
-                await fleet.line(180)
+            async with harness.process(*harness.program("bench.agents"), url, str(count)) as agents:
+                await agents.line(180)
                 print(f"{count} agents listen after {time.monotonic() - begun:.1f} s", flush=True)
                 found = await _pings(options, url, slack, place, count)
     heads = ("median of", "acked", "half of the pongs", "last pong", "post says so", "Slack calls")

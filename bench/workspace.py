@@ -18,6 +18,8 @@ from tests.support.wait import until
 
 CHANNELS = 400
 """In turn, so that Slack's one post a second for each channel is not what is measured."""
+PEOPLE = 200
+"""In turn, so that nobody asks more than one person may."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ class Typing:
         channel = self._slack.channel(f"C_{self._typed % CHANNELS}")
         shown = len(channel.by_ts)
         begun = time.monotonic()
-        reply = await self._slack.person("U_ANN", name="ann").slash(drive.line, channel=channel.id)
+        name = f"person{self._typed % PEOPLE}"
+        person = self._slack.person(f"U_{name.upper()}", name=name)
+        reply = await person.slash(drive.line, channel=channel.id)
         if reply.error is not None or reply.acked_after is None:
             seen.errors.append(str(reply.error))
             return
