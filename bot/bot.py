@@ -27,7 +27,7 @@ from bot.alerting.reloading import Reloading
 from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.findings import Finding, Unheard
-from bot.front import Front
+from bot.front import FileContent, Front
 from bot.hearing import Hearing
 from bot.leader import LEASE, SECONDS, Leader
 from bot.policy import Policy
@@ -41,6 +41,7 @@ from bot.store.errors import DatabaseUnavailable
 from bot.telling import Teller
 from bot.timekeeping import Timekeeper
 from bot.web.refused import Refused
+from bot.whole import whole_output
 
 log = structlog.get_logger(__name__)
 
@@ -233,10 +234,14 @@ class Bot:
                 front,
                 self.store.posts,
                 self._settled,
+                whole=self._whole,
                 claim=self._lease,
                 way=self.desk.way,
                 clock=self._clock,
             )
+
+    async def _whole(self, file: FileContent) -> str:
+        return await whole_output(self.store.ledger, file.job, file.hosts)
 
     def _settled(self, subject: str) -> None:
         if self.keeper is None or not self.keeper.settled(subject):

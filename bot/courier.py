@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
 
 from baton.messages import now
-from bot import lateness
+from bot import lateness, unshown
 from bot.backlog import Backlog
-from bot.front import Front, FrontError, Gone, Post, Throttled, Uncertain, Unpostable, Unreachable
+from bot.front import (
+    FileContent,
+    Front,
+    FrontError,
+    Gone,
+    Post,
+    Throttled,
+    Uncertain,
+    Unpostable,
+    Unreachable,
+)
 from bot.posts import Slot
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
@@ -36,6 +46,14 @@ the bot may have been invited meanwhile."""
 TRIES = 5
 """After so many faults of ours, or threads that vanish, in a row a post is given up."""
 
+Whole = Callable[[FileContent], Awaitable[str]]
+"""What a file is to hold."""
+
+
+async def nothing(file: FileContent) -> str:
+    """Of a front end that has no files nobody asks for one."""
+    return ""
+
 
 class Courier:
     """Makes the calls for the posts in `backlog`, one at a time for each post. `claim` and
@@ -47,12 +65,14 @@ class Courier:
         posts: Posts,
         backlog: Backlog,
         *,
+        whole: Whole = nothing,
         claim: float = CLAIM,
         settles: float = SETTLES,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._front = front
+        self._whole = whole
         self._posts = posts
         self._backlog = backlog
         self._claim = claim
@@ -62,7 +82,8 @@ class Courier:
 
     def adopt(self, slot: Slot, row: PostRow) -> None:
         """Take over what the database says of a post that another bot began."""
-        slot.given_up = slot.given_up or row.status == "given_up"
+        if row.status == "given_up":
+            slot.given_up, slot.parted = True, row.digest == slot.post.digest
         slot.unsure = row.status == "sending"
         if slot.unsure:
             age = (self._clock() - row.at).total_seconds()
@@ -77,7 +98,7 @@ class Courier:
         """One call for `slot`; what goes wrong decides when it is tried again."""
         try:
             try:
-                await self._show(slot)
+                await (self._part(slot) if slot.given_up else self._show(slot))
             except (FrontError, DatabaseUnavailable) as error:
                 await self._failed(slot, error)
             else:
@@ -135,10 +156,13 @@ class Courier:
                 self.adopt(slot, there)
                 if slot.ref or slot.given_up:
                     return True
-        found = await self._front.find(slot.place, slot.post.key, thread=thread, since=slot.since)
+        content = slot.post.content
+        file = isinstance(content, FileContent)
+        key = content.name if isinstance(content, FileContent) else slot.post.key
+        found = await self._front.find(slot.place, key, thread=thread, since=slot.since)
         if found is not None:
-            # what it shows is not known, so the next round edits it, and at once
-            self._is_there(slot, found, "")
+            # what a message shows is not known, so the next round edits it, and at once
+            self._is_there(slot, found, slot.post.digest if file else "")
             slot.shown_at = float("-inf")
         return found is not None
 
@@ -148,8 +172,7 @@ class Courier:
         self._backlog.budget.channel(slot.place.channel, now).take(now)
         slot.unsure = True
         try:
-            told = self._as_told(slot)
-            ref = await self._front.post(slot.place, told, thread=self._backlog.thread(slot))
+            ref = await self._said(slot, self._backlog.thread(slot))
         except Uncertain:
             slot.sure_at = self._monotonic() + self._settles
             raise
@@ -160,6 +183,14 @@ class Courier:
                 slot.unsure = False
             raise
         self._is_there(slot, ref, post.digest)
+
+    async def _said(self, slot: Slot, thread: str) -> str:
+        content = slot.post.content
+        if isinstance(content, FileContent):
+            text = await self._whole(content)
+            await self._front.hand_over(slot.place, thread, content.name, text)
+            return content.name
+        return await self._front.post(slot.place, self._as_told(slot), thread=thread)
 
     def _as_told(self, slot: Slot) -> Post:
         """What is said: what is wanted, and that it is late if it is."""
@@ -223,24 +254,39 @@ class Courier:
         if not slot.post.parent and not slot.asker and not slot.post.closing:
             self._again(slot, OFFER_AGAIN)
             return
-        if not slot.post.parent and slot.asker and slot.failures < TRIES:
-            text = f"I cannot show how job {slot.job} goes: {reason} It goes on all the same."
-            try:
-                await self._front.whisper(slot.place, slot.asker, text)
-            except (Throttled, Unreachable) as error:
-                pause = error.seconds if isinstance(error, Throttled) else _backoff(slot.failures)
-                self._again(slot, pause)
+        if not slot.post.parent and slot.asker:
+            told = await self._told_alone(slot, unshown.refused(slot.job, slot.post, reason))
+            if not told and slot.failures < TRIES:
                 return
-            except FrontError as error:
-                log.warning("the asker was not told", job=slot.job, reason=str(error))
+            slot.parted = told and slot.post.closing
         await self._give_up(slot)
+
+    async def _part(self, slot: Slot) -> None:
+        """What could not be shown has ended: tell the one who asked how."""
+        if await self._told_alone(slot, unshown.ended(slot.job, slot.post)):
+            slot.parted = True
+            await self._posts.given_up(slot.post.key, slot.post.digest)
+
+    async def _told_alone(self, slot: Slot, text: str) -> bool:
+        """Tell the one who asked, alone; whether that is over, as it was done or cannot be."""
+        try:
+            await self._front.whisper(slot.place, slot.asker, text)
+        except (Throttled, Unreachable) as error:
+            slot.tellings += 1
+            pause = _backoff(slot.tellings)
+            self._again(slot, max(error.seconds, pause) if isinstance(error, Throttled) else pause)
+            return False
+        except FrontError as error:
+            log.warning("the asker was not told", job=slot.job, reason=str(error))
+        return True
 
     async def _give_up(self, slot: Slot) -> None:
         """Neither it nor what goes into its thread will be shown."""
         for each in self._backlog.lost_with(slot):
             each.given_up = True
+        digest = slot.post.digest if slot.parted else ""
         try:
-            await self._posts.given_up(slot.post.key)
+            await self._posts.given_up(slot.post.key, digest)
         except DatabaseUnavailable as error:
             log.warning("not noted that a post is given up", job=slot.job, reason=str(error))
 

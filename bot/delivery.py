@@ -15,8 +15,8 @@ from datetime import datetime
 from baton.messages import now
 from bot import lateness
 from bot.backlog import Backlog
-from bot.courier import CLAIM, SETTLES, Courier
-from bot.front import Front, Post
+from bot.courier import CLAIM, SETTLES, Courier, Whole, nothing
+from bot.front import FileContent, Front, Post
 from bot.jobs import Subject
 from bot.posts import Budget, Slot, choose
 from bot.right_of_way import RightOfWay
@@ -25,13 +25,16 @@ from bot.store.posts import Posts
 
 LAST_CALLS = 3.0
 """Seconds that calls under way are given when we stop: what is answered need not be looked for."""
+HELD_MOST = 5.0
+"""Seconds for which a new post is held back for its end, at most, if clocks disagree."""
 
 
 class Delivery:
     """Delivers the posts of one front end, channel by channel, one call at a time in each.
 
     `settled` is called with the id of a job, or of another subject, all of whose posts are as
-    wanted. `claim` and `settles` are in seconds: see CLAIM and SETTLES.
+    wanted. `whole` gives what a file is to hold. `claim` and `settles` are in seconds: see CLAIM
+    and SETTLES.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Delivery:
         posts: Posts,
         settled: Callable[[str], None],
         *,
+        whole: Whole = nothing,
         claim: float = CLAIM,
         settles: float = SETTLES,
         way: RightOfWay | None = None,
@@ -56,6 +60,7 @@ class Delivery:
             front,
             posts,
             self._backlog,
+            whole=whole,
             claim=claim,
             settles=settles,
             clock=clock,
@@ -141,15 +146,23 @@ class Delivery:
             asker=subject.asker,
             since=subject.since,
             waiting_since=self._monotonic(),
+            made_at=self._monotonic(),
             updates=post.updates,
+            turn=sum(bool(other.post.parent) and not other.ref for other in others.values()),
             held_by=lateness.limit(self._front.name),
-            given_up=post.parent in others and others[post.parent].given_up,
+            given_up=self._never(post) or (post.parent in others and others[post.parent].given_up),
         )
         if row is not None:
             self._courier.adopt(slot, row)
+        elif self._front.limits.holds:
+            held = min(post.hold_until - self._clock().timestamp(), HELD_MOST)
+            slot.hold = slot.waiting_since + held
         if row is None or row.digest != post.digest:
             lateness.taken_over(slot, self._clock().timestamp(), self._monotonic())
         return slot
+
+    def _never(self, post: Post) -> bool:
+        return isinstance(post.content, FileContent) and not self._front.limits.files
 
     def _work_on(self, channel: str) -> None:
         self._some.setdefault(channel, asyncio.Event()).set()

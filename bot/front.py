@@ -12,6 +12,9 @@ from baton.messages import State
 from baton.outcome import Answer
 from bot.jobs import Place
 
+FLEET = "*"
+"""Stands for all servers of a job where one could be named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -37,7 +40,8 @@ class Button:
 @dataclass(frozen=True, slots=True)
 class JobContent:
     """The post of a job, in the channel: who asked what, and how it goes on each server. Or of a
-    day of the `schedule` that is named: its summary says by itself how that went."""
+    day of the `schedule` that is named: its summary says by itself how that went. `under` are the
+    servers whose output stands in its thread, or FLEET for all of them together."""
 
     title: str
     asked_by: str
@@ -49,12 +53,13 @@ class JobContent:
     job: str = ""
     hint: str = ""
     schedule: str = ""
+    under: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OutputContent:
-    """A post in the thread: what one server says. `text` is the end of its output;
-    `hidden` counts the lines before it that are not shown."""
+    """A post in the thread: what one server says. `text` is the end of its output, without the
+    headline if that was its last word; `hidden` counts the lines before it that are not shown."""
 
     host: str
     state: State
@@ -65,14 +70,50 @@ class OutputContent:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Servers of which the same is to be told: the headline says what and of how many, `servers`
+    names them. `text` is the end of what `host`, one of them, said; `hidden` counts the lines
+    before it that are not shown."""
+
+    state: State
+    headline: str
+    servers: str
+    host: str = ""
+    text: str = ""
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetContent:
+    """A post in the thread of a job of many servers: what they say, in groups, failures first.
+    `rest` says what is not shown."""
+
+    state: State
+    summary: str
+    groups: tuple[Group, ...]
+    rest: str = ""
+    job: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """The whole output of `job`, of these servers, as a file called `name`."""
+
+    name: str
+    job: str
+    hosts: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class NoticeContent:
-    """A short word of its own, such as a failure said aloud in the channel."""
+    """A short word of its own, such as a failure of `job` said aloud in the channel."""
 
     text: str
     state: State
+    job: str = ""
 
 
-Content = JobContent | OutputContent | NoticeContent | AlertContent
+Content = JobContent | OutputContent | FleetContent | FileContent | NoticeContent | AlertContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +122,9 @@ class Post:
     under whose thread it goes. `broadcast` shows a thread's post in the channel too. `closing`
     posts carry a final state and go before others when the front end limits us. A `pinned` one is
     kept in sight. `wanted` is since when it is wanted as it is, in Unix seconds, if somebody is to
-    hear that it came late; `updates` counts what it brings."""
+    hear that it came late; `updates` counts what it brings. `hold_until`, in Unix seconds too, is
+    how long a new one may be held back for its end, so that both are said at once. One at its
+    `leisure` is edited less often until it ends, and ever less: many servers make many changes."""
 
     key: str
     content: Content
@@ -91,6 +134,8 @@ class Post:
     pinned: bool = False
     wanted: float = 0.0
     updates: int = 1
+    hold_until: float = 0.0
+    leisure: bool = False
     digest: str = field(init=False, compare=False, repr=False)
     """Changes exactly when what is shown changes."""
 
@@ -108,6 +153,10 @@ class Limits:
     edits_per_minute: int
     edit_every: float
     """Seconds between two edits of one post, so that a busy job does not eat the budget."""
+    holds: bool = False
+    """Whether new posts are held back for their end (see Post), because edits are dear."""
+    files: bool = False
+    """Whether a thread can have files."""
 
 
 class Front(Protocol):
@@ -127,8 +176,8 @@ class Front(Protocol):
         """Keep the message `ref` in sight; it may be so already."""
 
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
-        """The ref of the message that was posted under `key` after `since` (Unix seconds), if
-        there is one."""
+        """The ref of the message that was posted under `key`, or brought the file of that name,
+        after `since` (Unix seconds), if there is one."""
 
     async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
         """Give people `text` whole, as a file called `name`."""

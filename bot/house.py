@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -11,7 +12,7 @@ from baton.command import Command, Reach
 from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.extensions import Commands
-from baton.fields import Name, Positional
+from baton.fields import Host, Name, Positional
 from baton.outcome import Answer
 from baton.printable import printable
 from baton.words import did_you_mean
@@ -20,6 +21,7 @@ from bot.authorizer import Reader
 from bot.front import Reply
 from bot.jobs import AuditEntry, Job, RunRecord, all_ended
 from bot.policy import is_private
+from bot.whole import whole_output
 
 if TYPE_CHECKING:
     from bot.desk import Desk, Groups
@@ -97,8 +99,9 @@ class Log(HouseCommand):
     """Give a job's whole output."""
 
     name: ClassVar[str] = "log"
-    example: ClassVar[str] = "/log 7k2m"
+    example: ClassVar[str] = "/log 7k2m --host web-1"
     job: JobId = Field(description="the id that its post shows")
+    host: Host | None = Field(None, description="what this server said only")
 
     async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
         """Keeps HouseCommand.serve."""
@@ -108,17 +111,24 @@ class Log(HouseCommand):
             await desk.audit(ask, hidden.verdict, hidden.text, job)
             return Reply(hidden.text, ok=False)
         await desk.audit(ask, "answered", job=job)
-        lines = await desk.store.ledger.output(job.id)
-        if not lines:
-            return Reply(f"{job.title} has said nothing.", job=job.id)
-        text = "\n".join(
-            f"{line.time:%H:%M:%S} {line.host} {f'[{line.step}] ' if line.step else ''}{row}"
-            for line in lines
-            for row in line.text.splitlines()
-        )
-        servers = "its server" if len(runs) == 1 else f"its {len(runs)} servers"
+        hosts = sorted({run.host for run in runs})
+        if self.host is not None:
+            hosts = [_one_of(self.host, hosts, job)]
+        text = await whole_output(desk.store.ledger, job.id, hosts)
+        if not text:
+            return Reply(f"{self.host or job.title} has said nothing.", job=job.id)
+        servers = self.host or ("its server" if len(hosts) == 1 else f"its {len(hosts)} servers")
         summary = f"{job.title}, {job.id}: what {servers} said, times in UTC"
-        return Reply(answer=Answer(summary, document=text + "\n"), job=job.id)
+        return Reply(answer=Answer(summary, document=text), job=job.id)
+
+
+def _one_of(host: str, hosts: Sequence[str], job: Job) -> str:
+    """The server of `job` that is meant: its whole name, or the first part of it."""
+    meant = [name for name in hosts if host in (name, name.partition(".")[0])]
+    if len(meant) != 1:
+        hint = did_you_mean(host, hosts)
+        raise UsageError(f"Unknown server “{host}” in job {job.id[:6]}.{hint}")
+    return meant[0]
 
 
 class Jobs(HouseCommand):

@@ -7,6 +7,7 @@ its front end is told. Nothing is remembered here that the ledger does not hold.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import structlog
 from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
+from bot import grouping
 from bot.delivery import Delivery
 from bot.front import Post
 from bot.jobs import Job, RunRecord, Tail
@@ -31,8 +33,9 @@ log = structlog.get_logger(__name__)
 
 TAIL = 2600
 """Characters of each server's output that a thread shows; the whole is in the ledger."""
-EVERY = 0.1
-"""Seconds between two looks at the ledger for the same news: what comes meanwhile is merged."""
+EVERY, EVERY_MOST, REST = 0.1, 1.0, 3.0
+"""Seconds between two looks at the ledger for news: what comes meanwhile is merged. A look that
+took long, as at a job of a thousand servers, is followed by a rest so many times as long."""
 RETRY_AFTER = 0.5
 TOGETHER = 50
 """Jobs that are read in one look, at most."""
@@ -117,6 +120,7 @@ class Teller:
         while True:
             await self._some.wait()
             self._some.clear()
+            begun = time.monotonic()
             jobs, self._touched = list(self._touched), {}
             for start in range(0, len(jobs), TOGETHER):
                 await self._way.given()
@@ -128,7 +132,8 @@ class Teller:
                         self.touch(left)
                     await asyncio.sleep(RETRY_AFTER)
                     break
-            await asyncio.sleep(EVERY)
+            took = time.monotonic() - begun
+            await asyncio.sleep(min(max(EVERY, took * REST), EVERY_MOST))
 
     def settled(self, job: str) -> None:
         """Every post of `job` shows what is wanted; if it has ended, it is told."""
@@ -221,7 +226,10 @@ class Teller:
     ) -> Mapping[str, Tail]:
         if not command.changes or not any(run.sequence for run in runs):
             return {}  # who was not heard yet has said nothing, and the look is a costly one
-        return await self._store.ledger.tails(job.id, TAIL)
+        if not grouping.many(runs):
+            return await self._store.ledger.tails(job.id, TAIL)
+        hosts = grouping.asked_for(runs)
+        return await self._store.ledger.tails(job.id, grouping.TAIL, hosts) if hosts else {}
 
     def _command(self, job: Job) -> Command:
         if job.command in self._commands:

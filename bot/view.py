@@ -6,13 +6,25 @@ Posts are derived, never remembered: whatever happened to them, the ledger says 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from baton.command import Command, Reach
 from baton.messages import State
 from baton.outcome import duration, named
-from bot.front import Button, JobContent, NoticeContent, OutputContent, Post, Row
+from bot import grouping
+from bot.front import (
+    FLEET,
+    Button,
+    FileContent,
+    JobContent,
+    NoticeContent,
+    OutputContent,
+    Post,
+    Row,
+)
+from bot.grouping import URGENCY
 from bot.jobs import Job, RunRecord, Tail, all_ended
 
 ROWS_MOST = 20
@@ -21,21 +33,11 @@ ROWS_MOST = 20
 CANCEL = "cancel"
 """The action of the button that cancels a job."""
 
-_URGENT = [
-    State.FAILED,
-    State.LOST,
-    State.INTERRUPTED,
-    State.UNROUTABLE,
-    State.REFUSED,
-    State.EXPIRED,
-    State.CANCELLED,
-    State.RUNNING,
-    State.ACCEPTED,
-    State.SENT,
-    State.QUEUED,
-    State.SUCCEEDED,
-]
-_BAD = _URGENT[:6]
+JOB_HELD, OUTPUT_HELD = 1.5, 3.0
+"""Seconds after the ask for which the post of a job waits for its end, and after its start for
+which that of a server's output does: what is short is said once."""
+
+_BAD = URGENCY[:6]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +61,63 @@ def wanted(
 ) -> tuple[Post, ...]:
     """Every post that `job` needs now, parents before their threads."""
     ended = all_ended(runs)
-    main = Post(job.id, _job_content(job, command, runs, sight), closing=ended)
-    posts = [main]
-    if command.changes:
-        posts += [
+    begun, many = job.asked.timestamp(), grouping.many(runs)
+    held = partial(Post, hold_until=begun + JOB_HELD, closing=ended, leisure=many)
+    thread = _thread(job, runs, tails) if command.changes else []
+    content = _job_content(job, command, runs, sight)
+    content = replace(content, under=tuple(_spoken_for(post) for post in thread))
+    posts = [held(job.id, content), *thread]
+    bad = [run for run in runs if run.state in _BAD] if command.changes else []
+    if bad:
+        notice = NoticeContent(_failure(job, bad), job_state(bad), job.id)
+        posts.append(held(f"{job.id}!", notice, parent=job.id, broadcast=True))
+    return tuple(posts)
+
+
+def _thread(job: Job, runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[Post]:
+    """What the servers say: a post each, or, of many, one for all of them and their whole output as
+    a file."""
+    if not grouping.many(runs):
+        return [
             Post(
                 f"{job.id}/{run.host}",
                 _output(run, tails.get(run.host), job),
-                parent=main.key,
+                parent=job.id,
                 closing=run.state.final,
+                hold_until=(run.started or job.asked).timestamp() + OUTPUT_HELD,
             )
-            for run in runs
-            if tails.get(run.host)
+            for run in _speaking(runs, tails)
         ]
-        bad = [run for run in runs if run.state in _BAD]
-        if bad:
-            notice = NoticeContent(_failure(job, bad), State.FAILED)
-            posts.append(Post(f"{job.id}!", notice, parent=main.key, broadcast=True, closing=ended))
-    return tuple(posts)
+    ended = all_ended(runs)
+    posts = []
+    if content := grouping.fleet(job.id, job_state(runs), runs, tails):
+        hold = job.asked.timestamp() + OUTPUT_HELD
+        key = f"{job.id}/{FLEET}"
+        posts.append(Post(key, content, job.id, closing=ended, hold_until=hold, leisure=True))
+    if ended and tails:
+        hosts = tuple(sorted({run.host for run in runs if run.sequence}))
+        whole = FileContent(f"{job.id}-output.txt", job.id, hosts)
+        posts.append(Post(f"{job.id}/output", whole, job.id, closing=True))
+    return posts
+
+
+def _spoken_for(post: Post) -> str:
+    return post.content.host if isinstance(post.content, OutputContent) else FLEET
+
+
+def _speaking(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[RunRecord]:
+    """Those that have said something, and those listed before them that may yet, so that posts
+    stand in the order of the list."""
+    ordered = sorted(runs, key=lambda run: run.host)
+    last = max((at for at, run in enumerate(ordered) if tails.get(run.host)), default=-1)
+    return [run for run in ordered[: last + 1] if tails.get(run.host) or not run.state.final]
 
 
 def job_state(runs: Sequence[RunRecord]) -> State:
     """How a job stands as a whole: running while anything runs, else the worst end of its runs."""
     if not all_ended(runs):
         return State.RUNNING if any(run.started for run in runs) else State.SENT
-    return min((run.state for run in runs), key=_URGENT.index, default=State.SUCCEEDED)
+    return min((run.state for run in runs), key=URGENCY.index, default=State.SUCCEEDED)
 
 
 def _job_content(job: Job, command: Command, runs: Sequence[RunRecord], sight: Sight) -> JobContent:
@@ -102,8 +136,9 @@ def _job_content(job: Job, command: Command, runs: Sequence[RunRecord], sight: S
     if command.reach is Reach.EACH:
         ordered = sorted(runs, key=lambda run: run.host)
         if len(ordered) > ROWS_MOST:
-            ordered = sorted(ordered, key=lambda run: (_URGENT.index(run.state), run.host))
-            lines.append(f"and {len(ordered) - ROWS_MOST} more servers")
+            ordered = sorted(ordered, key=lambda run: (URGENCY.index(run.state), run.host))
+            rest = ordered[ROWS_MOST:]
+            lines.append(f"and {len(rest)} more: {grouping.counts(rest)}")
         rows = tuple(_row(run, job, sight) for run in ordered[:ROWS_MOST])
     hint = ""
     if sight.blind_since and not ended:
@@ -153,12 +188,19 @@ def _moment(moment: datetime, job: Job) -> str:
 
 
 def _output(run: RunRecord, tail: Tail | None, job: Job) -> OutputContent:
-    headline = run.text if run.state.final else run.step or run.text
+    """What the headline says is not said again below it. While it runs that is the step: a last
+    line that stood there would be missing below."""
+    text = tail.text if tail else ""
+    said_last = bool(run.text) and (f"\n{text}").endswith(f"\n{run.text}")
+    if run.state.final:
+        headline, text = run.text, grouping.without(text, run.text)
+    else:
+        headline = run.step or ("" if said_last else run.text)
     return OutputContent(
         host=run.host,
         state=run.state,
         headline=headline,
-        text=tail.text if tail else "",
+        text=text,
         hidden=tail.hidden if tail else 0,
         job=job.id,
     )

@@ -45,6 +45,10 @@ class Ping(Command):
         refused = [run.host for run in ended if run.state is State.REFUSED]
         stopped = [run.host for run in ended if run.state is State.CANCELLED]
         missing = [run.host for run in ended if run.sent and run.host not in {*refused, *stopped}]
+        if len(answered) + len(ended) < len(runs):
+            # while others may still answer, one that was late is not missing yet
+            late = {run.host for run in ended if run.state is State.EXPIRED}
+            missing = [host for host in missing if host not in late]
         summary = f"{len(answered)} of {len(runs)} answered"
         took = [run.seconds for run in answered if run.seconds is not None]
         if took:

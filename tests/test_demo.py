@@ -95,14 +95,16 @@ async def test_smoke(tmp_path: Path) -> None:
     nothing is left afterwards."""
     demo = await ran(tmp_path, "/ping prod", "/deploy shop prod")
     assert demo.code == 0, demo.text
-    assert re.search(r"^succeeded: 3 of 3 answered, p50 \d+ ms", demo.text, re.MULTILINE)
-    assert re.search(r"^succeeded: main \(\w{8}\) on 3 of 3, after", demo.text, re.MULTILINE)
+    assert re.search(r"^✓ succeeded \w{6}  3 of 3 answered, p50 \d+ ms", demo.text, re.MULTILINE)
+    assert re.search(
+        r"^✓ succeeded \w{6}  main \(\w{8}\) on 3 of 3, after", demo.text, re.MULTILINE
+    )
     assert demo.text.index("3 of 3 answered") < demo.text.index("asked: deploy shop prod")
     assert "\x1b" not in demo.text
     for host in ("web-1", "web-2", "web-3"):
         said = demo.of(host)
         assert [line for line in said if line in DEPLOYED] == DEPLOYED
-        assert len(re.findall(rf"^  {host} succeeded: main ", demo.text, re.MULTILINE)) == 1
+        assert len(re.findall(rf"^  {host} ✓ succeeded: main ", demo.text, re.MULTILINE)) == 1
     await left_nothing(tmp_path, demo.text)
 
 
@@ -111,7 +113,7 @@ async def test_broken_version_goes_back(tmp_path: Path) -> None:
     demo = await ran(tmp_path, "/deploy shop prod --ref v1", "/deploy shop prod --ref broken")
     assert demo.code == 1
     back = re.findall(
-        r"^  (web-\d) failed: health check answered 500, not 200; went back to \d+-v1$",
+        r"^  (web-\d) ✗ failed: health check answered 500, not 200; went back to \d+-v1$",
         demo.text,
         re.MULTILINE,
     )
@@ -354,7 +356,7 @@ async def test_cancel_at_a_terminal(tmp_path: Path) -> None:
         it.type("\x03")
         it.type("y")
         await it.sees("Asked 3 servers to stop deploy shop prod.")
-        await it.sees("cancelled: 3 of 3 cancelled")
+        await it.sees("  3 of 3 cancelled")
         it.type("/quit\r")
         async with asyncio.timeout(60):
             assert await it.process.wait() == 0
@@ -380,7 +382,7 @@ async def test_without_colours(tmp_path: Path) -> None:
     async with terminal(tmp_path, "xterm", NO_COLOR="1") as it:
         await it.starts()
         it.type("/ping prod\r")
-        await it.sees("succeeded: 3 of 3 answered")
+        await it.sees("  3 of 3 answered")
         it.type("\x04")
         await it.process.wait()
         colours = re.findall(rb"\x1b\[[0-9;]*(?:3[0-7]|9[0-7]|38;)[0-9;]*m", bytes(it.raw))

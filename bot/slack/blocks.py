@@ -1,7 +1,9 @@
 """Content -> Block Kit, within Slack's limits (docs.slack.dev/reference/block-kit). Pure.
 
 A job is a `plan` with a `task_card` for each server; workspaces that do not know these blocks get
-sections that say the same. A state is always a word: neither a colour nor a sign carries it alone.
+lists that say the same. A post begins with its state, as a sign and a word (neither a colour nor a
+sign carries it alone), and the short id of its job. What servers and commands say is plain or rich
+text, never mrkdwn: nothing in it is markup.
 """
 
 from __future__ import annotations
@@ -12,7 +14,17 @@ from typing import Any
 
 from alerts import AlertContent
 from baton.messages import State
-from bot.front import Button, Content, JobContent, OutputContent, Row
+from bot.front import (
+    Button,
+    Content,
+    FileContent,
+    FleetContent,
+    Group,
+    JobContent,
+    NoticeContent,
+    OutputContent,
+    Row,
+)
 from bot.slack.alerts import alert_buttons, alert_sections, alert_text
 from bot.slack.text import SECTION, clean, code, cut, escaped, person, tail
 
@@ -26,6 +38,11 @@ PER_BLOCK = 125
 """What Slack adds for each block when it counts a message (bolt-js issue 2509)."""
 OUTPUT = 6_000
 """Characters of a server's output in one post."""
+GROUP, GROUPS, GROUP_HEAD = 1_000, 11_000, 950
+"""Characters of the output shown of a group of servers; of all groups together; and of what is said
+of each beside its output."""
+SHORT_ID = 6
+"""Characters of a job's id that people are shown; every command takes four or more."""
 HEAD, LINES, BUTTONS = 500, 1_200, 5
 """Characters of the summary and of its lines, and how many buttons: what ROOM leaves."""
 PREFIX = "baton_"
@@ -39,6 +56,19 @@ _STATUS = {
     State.SUCCEEDED: "complete",
 }
 
+_SIGNS = {
+    State.QUEUED: "⏳",
+    State.SENT: "⏳",
+    State.ACCEPTED: "▶️",
+    State.RUNNING: "▶️",
+    State.SUCCEEDED: "✅",
+    State.CANCELLED: "🚫",
+    State.REFUSED: "🚫",
+    State.FAILED: "❌",
+}
+_ODD = "⚠️"
+"""The sign of an end that nobody wanted and that is no failure of the work."""
+
 
 def blocks(content: Content, mark: str, *, plan: bool = True) -> list[Block]:
     """The blocks of a post. `mark` makes the ids of this version of it unlike those before;
@@ -47,9 +77,15 @@ def blocks(content: Content, mark: str, *, plan: bool = True) -> list[Block]:
         return _job(content, mark, plan)
     if isinstance(content, OutputContent):
         return _output(content, mark)
+    if isinstance(content, FleetContent):
+        return _fleet(content, mark)
     if isinstance(content, AlertContent):
         return _alert(content, mark)
-    return [_section(content.text, f"n-{mark}")]
+    if isinstance(content, NoticeContent):
+        head = [_bold(_state(content.state, content.job) if content.job else _sign(content.state))]
+        return [_rich([_line([*head, _text(f"  {_trim(content.text)}", SECTION)])], f"n-{mark}")]
+    assert isinstance(content, FileContent), content
+    return []
 
 
 def has_plan(content: Content) -> bool:
@@ -59,16 +95,33 @@ def has_plan(content: Content) -> bool:
 
 def fallback(content: Content) -> str:
     """The post in a line, for notifications and screen readers."""
+    return escaped(_trim(_in_a_line(content)), 1000)
+
+
+def _in_a_line(content: Content) -> str:
     if isinstance(content, JobContent):
-        state = "" if content.schedule else f" ({content.state.value})"
-        words = f"{content.title}{state}: {content.summary}"
-    elif isinstance(content, OutputContent):
-        words = f"{content.host} ({content.state.value}): {content.headline}"
-    elif isinstance(content, AlertContent):
-        words = alert_text(content)
-    else:
-        words = content.text
-    return escaped(_trim(words), 1000) or str(content.state)
+        if content.schedule:
+            return f"{_sign(content.state)} {content.title}: {content.summary}"
+        return f"{_state(content.state, content.job)} {content.title}: {content.summary}"
+    if isinstance(content, OutputContent):
+        return f"{_state(content.state, content.job)} {content.host}: {content.headline}"
+    if isinstance(content, FleetContent):
+        return f"{_state(content.state, content.job)} {content.summary}"
+    if isinstance(content, AlertContent):
+        return alert_text(content)
+    if isinstance(content, NoticeContent):
+        told = _state(content.state, content.job) if content.job else _sign(content.state)
+        return f"{told} {content.text}"
+    return content.name
+
+
+def _sign(state: State) -> str:
+    return _SIGNS.get(state, _ODD)
+
+
+def _state(state: State, job: str) -> str:
+    """`❌ failed 7k2m9x`."""
+    return " ".join(part for part in (_sign(state), state.value, job[:SHORT_ID]) if part)
 
 
 def bar(percent: int) -> str:
@@ -98,25 +151,32 @@ def _urgency(state: State) -> int:
 
 
 def _job(content: JobContent, mark: str, plan: bool) -> list[Block]:
-    did = "scheduled" if content.schedule else "asked"
-    asked = f"{person(content.asked_by)} {did}: {code(content.title, 300)}"
     rows, rest = shown_rows(content.rows)
+    made = [_markdown(_headed(content), f"a-{mark}")]
     head = content.summary
     if not content.schedule:
         head = f"{content.state.value}: {head}" if head else content.state.value
-    made = [_markdown(asked, f"a-{mark}")]
     if rows and plan:
         made.append(_plan(rows, head, mark))
     else:
-        made.append(_section(head, f"s-{mark}", HEAD))
+        made.append(_plain(head, f"s-{mark}", HEAD))
         made += _row_sections(rows, mark)
     lines = "\n".join([rest, *content.lines] if rest else content.lines)
     if lines:
-        made.append(_section(lines, f"l-{mark}", LINES))
+        made.append(_plain(lines, f"l-{mark}", LINES))
     context = " · ".join(part for part in (_trim(content.hint), _named(content)) if part)
     if context:
         made.append(_context(context, f"c-{mark}"))
     return made + _actions(content.buttons, mark)
+
+
+def _headed(content: JobContent) -> str:
+    """State, job, what was asked and by whom. Only what people typed is in it, as code."""
+    title, who = code(content.title, 300), person(content.asked_by)
+    if content.schedule:
+        return f"{_sign(content.state)} {who} scheduled: {title}"
+    id = f" {code(content.job[:SHORT_ID], 20)}" if content.job else ""
+    return f"*{_sign(content.state)} {content.state.value}*{id}  {who} asked: {title}"
 
 
 def _alert(content: AlertContent, mark: str) -> list[Block]:
@@ -133,9 +193,7 @@ def _actions(buttons: Sequence[Button], mark: str) -> list[Block]:
 
 
 def _named(content: JobContent) -> str:
-    if content.schedule:
-        return f"schedule {content.schedule}"
-    return f"job {content.job}" if content.job else ""
+    return f"schedule {content.schedule}" if content.schedule else ""
 
 
 def _trim(text: str) -> str:
@@ -174,37 +232,89 @@ def _details(row: Row) -> str:
 def _row_sections(rows: Sequence[Row], mark: str) -> list[Block]:
     if not rows:
         return []
-    room = (ROOM - PER_BLOCK * 6) // len(rows) - 1
-    lines = [escaped(_line(row), min(room, 1000)) for row in rows]
-    pages = [""]
-    for line in lines:
-        if len(pages[-1]) + len(line) + 1 > SECTION:
-            pages.append("")
-        pages[-1] += ("\n" if pages[-1] else "") + line
-    return [_markdown(page, f"r-{mark}-{at}") for at, page in enumerate(pages)]
+    room = min((ROOM - PER_BLOCK) // len(rows) - 1, 1000)
+    lines = [_line([_text(_row_line(row), room)]) for row in rows]
+    listed = {"type": "rich_text_list", "style": "bullet", "elements": lines}
+    return [_rich([listed], f"r-{mark}")]
 
 
-def _line(row: Row) -> str:
+def _row_line(row: Row) -> str:
     details = _details(row).replace("\n", " ")
-    return f"• {row.host}: {row.state.value}" + (f"  {details}" if details else "")
+    head = f"{_sign(row.state)} {row.host}: {row.state.value}"
+    return head + (f": {details}" if details else "")
 
 
 def _output(content: OutputContent, mark: str) -> list[Block]:
-    head = f"*{escaped(content.host, 300)}* {content.state.value}"
-    if content.headline:
-        head += f": {escaped(content.headline, 1500)}"
-    made = [_markdown(head, f"h-{mark}")]
+    head = [
+        _bold(_state(content.state, content.job)),
+        _text("  "),
+        _bold(_trim(content.host) or "?", 300),
+    ]
+    if _trim(content.headline):
+        head.append(_text(f": {_trim(content.headline)}", 1500))
+    made = [_rich([_line(head)], f"h-{mark}")]
     shown, cut_off = tail(clean(content.text).rstrip("\n"), OUTPUT)
     if shown:
-        text = {"type": "text", "text": shown}
-        part = {"type": "rich_text_preformatted", "elements": [text]}
-        made.append({"type": "rich_text", "block_id": f"o-{mark}", "elements": [part]})
+        made.append(_rich([_preformatted(shown)], f"o-{mark}"))
     hidden = content.hidden + cut_off
     if hidden:
-        whole = f": `/baton log {content.job}` gives all" if content.job else ""
+        whole = f": {_log(content.job)} --host {content.host}" if content.job else ""
         lines = "1 line before is" if hidden == 1 else f"{hidden} lines before are"
         made.append(_context(f"{lines} not shown{whole}", f"c-{mark}"))
     return made
+
+
+def _fleet(content: FleetContent, mark: str) -> list[Block]:
+    head = [_bold(_state(content.state, content.job)), _text(f"  {_trim(content.summary)}", HEAD)]
+    made = [_rich([_line(head)], f"h-{mark}")]
+    room = min(GROUP, GROUPS // max(len(content.groups), 1) - GROUP_HEAD)
+    for at, group in enumerate(content.groups):
+        made.append(_rich(_group(group, room), f"g-{mark}-{at}"))
+    where = ""
+    if content.job:
+        where = f"All of it: {_log(content.job)}, of one server: {_log(content.job)} --host SERVER"
+    if more := " · ".join(part for part in (_trim(content.rest), where) if part):
+        made.append(_context(more, f"c-{mark}"))
+    return made
+
+
+def _group(group: Group, room: int) -> list[Block]:
+    head = [_bold(f"{_sign(group.state)} {_trim(group.headline)}", 400)]
+    servers = _trim(group.servers)
+    if servers:
+        head.append(_text(f"\n{servers}", 300))
+    parts = [_line(head)]
+    shown, cut_off = tail(clean(group.text).rstrip("\n"), room)
+    if shown:
+        hidden = group.hidden + cut_off
+        which = "the last lines" if hidden else "the output"
+        parts[0]["elements"].append(_text(f"\n{which} of {_trim(group.host)}:", 120))
+        parts.append(_preformatted(shown))
+    return parts
+
+
+def _log(job: str) -> str:
+    return f"/baton log {job[:SHORT_ID]}"
+
+
+def _text(text: str, most: int = 1000) -> Block:
+    return {"type": "text", "text": cut(clean(text), most)}
+
+
+def _bold(text: str, most: int = 1000) -> Block:
+    return {**_text(text, most), "style": {"bold": True}}
+
+
+def _line(elements: list[Block]) -> Block:
+    return {"type": "rich_text_section", "elements": elements}
+
+
+def _preformatted(text: str) -> Block:
+    return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": text}]}
+
+
+def _rich(elements: list[Block], id: str) -> Block:
+    return {"type": "rich_text", "block_id": id, "elements": elements}
 
 
 def _button(button: Button) -> Block:
@@ -230,10 +340,15 @@ def _markdown(text: str, id: str) -> Block:
     return {"type": "section", "block_id": id, "text": {"type": "mrkdwn", "text": text}}
 
 
-def _section(text: str, id: str, most: int = SECTION) -> Block:
-    return _markdown(escaped(_trim(text), most) or "-", id)
+def _plain(text: str, id: str, most: int = SECTION) -> Block:
+    words = cut(_trim(text), most) or "-"
+    return {"type": "section", "block_id": id, "text": _plain_text(words)}
+
+
+def _plain_text(text: str) -> Block:
+    return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def _context(text: str, id: str) -> Block:
-    element = {"type": "mrkdwn", "text": escaped(text, 300)}
+    element = _plain_text(cut(clean(text), 600))
     return {"type": "context", "block_id": id, "elements": [element]}

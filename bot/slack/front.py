@@ -30,7 +30,9 @@ SKEW = 60.0
 """Seconds before a post was wanted that are searched too, on Slack's clock."""
 PAGE = 200
 
-LIMITS = Limits(post_every=1.0, post_burst=3, edits_per_minute=50, edit_every=2.0)
+LIMITS = Limits(
+    post_every=1.0, post_burst=3, edits_per_minute=50, edit_every=2.0, holds=True, files=True
+)
 
 
 class SlackFront:
@@ -69,7 +71,8 @@ class SlackFront:
             await self._calls.change("pins.add", channel=place.channel, timestamp=ref)
 
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
-        """The message whose metadata names `key`, among those since then. Raises FrontError."""
+        """The message whose metadata names `key`, or that has a file of that name, among those
+        since then. Raises FrontError."""
         query: dict[str, Any] = {
             "channel": place.channel,
             "oldest": f"{max(self._calls.clock.by_slack(since) - SKEW, 0):.6f}",
@@ -85,7 +88,7 @@ class SlackFront:
             except ThreadGone:
                 return None
             for message in page.get("messages") or []:
-                if _key(message) == key:
+                if key in _keys(message):
                     return str(message["ts"])
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
@@ -130,9 +133,13 @@ def _drawn(post: Post, *, plan: bool) -> list[Block]:
     return blocks(post.content, secrets.token_hex(4), plan=plan)
 
 
-def _key(message: Mapping[str, Any]) -> str | None:
+def _keys(message: Mapping[str, Any]) -> set[str]:
+    """What a message of ours may be looked for by: its post's key, the names of its files."""
+    if not message.get("bot_id"):
+        return set()
+    keys = {str(file.get("name")) for file in message.get("files") or []}
     metadata = message.get("metadata") or {}
-    if metadata.get("event_type") != EVENT_TYPE or not message.get("bot_id"):
-        return None
     key = (metadata.get("event_payload") or {}).get("key")
-    return str(key) if key is not None else None
+    if metadata.get("event_type") == EVENT_TYPE and key is not None:
+        keys.add(str(key))
+    return keys

@@ -165,11 +165,11 @@ class Ledger:
         return await self._database.read(partial(outputs.whole, job=job, host=host))
 
     async def tails(
-        self, job: str, characters: int = 3000, host: str | None = None
+        self, job: str, characters: int = 3000, hosts: Sequence[str] | None = None
     ) -> dict[str, Tail]:
-        """By host, the last `characters` that its last attempt said, in whole lines. Costs the same
-        however long the output is."""
-        work = partial(outputs.tails, job=job, characters=characters, host=host)
+        """Of these hosts, or of all, by host: the last `characters` that its last attempt said, in
+        whole lines. Costs the same however long the output is."""
+        work = partial(outputs.tails, job=job, characters=characters, hosts=hosts)
         return await self._database.read(work)
 
     async def prune(self, before: datetime) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, exists, select
 
 from bot.jobs import Tail
-from bot.store.sql import AnyRow
+from bot.store.sql import AnyRow, chunks
 from bot.store.tables import output, runs
 
 
@@ -36,13 +37,19 @@ def whole(connection: Connection, job: str, host: str | None) -> list[OutputLine
     return [_line(row) for row in connection.execute(ordered)]
 
 
-def tails(connection: Connection, job: str, characters: int, host: str | None) -> dict[str, Tail]:
-    """By host, at most the last `characters` of what its last attempt said, in whole lines.
+def tails(
+    connection: Connection, job: str, characters: int, hosts: Sequence[str] | None
+) -> dict[str, Tail]:
+    """Of these hosts, or of all, by host: at most the last `characters` of what its last attempt
+    said, in whole lines.
 
     Reads the end alone, however long the output is.
     """
     rows = [
-        row for row in connection.execute(_ends(job, characters, host)) if row.attempt is not None
+        row
+        for some in ([None] if hosts is None else chunks(hosts))
+        for row in connection.execute(_ends(job, characters, some))
+        if row.attempt is not None
     ]
     found = (
         _tail(name, list(pieces), characters)
@@ -51,7 +58,7 @@ def tails(connection: Connection, job: str, characters: int, host: str | None) -
     return {tail.host: tail for tail in found}
 
 
-def _ends(job: str, characters: int, host: str | None) -> Select[Any]:
+def _ends(job: str, characters: int, hosts: Sequence[str] | None) -> Select[Any]:
     newer = runs.alias("newer")
     is_newer = and_(
         newer.c.job == runs.c.job,
@@ -72,7 +79,7 @@ def _ends(job: str, characters: int, host: str | None) -> Select[Any]:
         .where(runs.c.job == job, ~exists(select(1).select_from(newer).where(is_newer)))
         .order_by(runs.c.host, output.c.ends)
     )
-    return statement if host is None else statement.where(runs.c.host == host)
+    return statement if hosts is None else statement.where(runs.c.host.in_(hosts))
 
 
 def _tail(host: str, pieces: list[AnyRow], characters: int) -> Tail:

@@ -87,9 +87,10 @@ class Posts:
         """Somebody deleted the post."""
         await self._set(key, status="gone")
 
-    async def given_up(self, key: str) -> None:
-        """The chat will never take the post."""
-        await self._set(key, status="given_up")
+    async def given_up(self, key: str, digest: str = "") -> None:
+        """The chat will never take the post. `digest`, if one is named, is that of the end that the
+        one who asked was told alone."""
+        await self._set(key, status="given_up", digest=digest)
 
     async def _set(self, key: str, **values: object) -> None:
         statement = update(posts).where(posts.c.key == key).values(values)

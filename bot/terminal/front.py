@@ -9,7 +9,7 @@ import structlog
 
 from alerts import AlertContent
 from baton.errors import BatonError
-from bot.front import JobContent, Limits, OutputContent, Post
+from bot.front import FleetContent, JobContent, Limits, NoticeContent, OutputContent, Post
 from bot.jobs import Place
 from bot.terminal.alerts import alert_lines
 from bot.terminal.lines import Line, lines, style_of
@@ -88,7 +88,10 @@ class TerminalFront:
             self._show(await self._output(content))
         elif isinstance(content, AlertContent):
             self._alert(post.key, content, apart=bool(post.parent) and not post.broadcast)
-        elif not post.broadcast:
+        elif isinstance(content, FleetContent):
+            if thread := self._threads.get(content.job):
+                self._show(thread.fleet_lines(content))
+        elif isinstance(content, NoticeContent) and not post.broadcast:
             # What is broadcast is in the thread already, and here there is no other channel.
             self._show(lines(content.text, style_of(content.state)))
 

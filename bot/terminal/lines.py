@@ -31,6 +31,21 @@ _STYLES = {
     State.SENT: "quiet",
     State.CANCELLED: "warn",
 }
+_SIGNS = {
+    State.SUCCEEDED: "✓",
+    State.FAILED: "✗",
+    State.RUNNING: "▶",
+    State.ACCEPTED: "▶",
+    State.QUEUED: "…",
+    State.SENT: "…",
+    State.CANCELLED: "⊘",
+    State.REFUSED: "⊘",
+}
+
+
+def state_of(state: State) -> str:
+    """A state as a sign and its word: `✓ succeeded`."""
+    return f"{_SIGNS.get(state, '!')} {state.value}"
 
 
 def style_of(state: State) -> str:

@@ -10,8 +10,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from baton.messages import State
-from bot.front import JobContent, OutputContent, Row
-from bot.terminal.lines import SHORT_ID, Line, bar, clean, cut, line, lines, padded, style_of, width
+from bot.front import FLEET, FleetContent, Group, JobContent, OutputContent, Row
+from bot.terminal.lines import (
+    SHORT_ID,
+    Line,
+    bar,
+    clean,
+    cut,
+    line,
+    lines,
+    padded,
+    state_of,
+    style_of,
+    width,
+)
 
 BESIDE = "│ "
 """Stands between a server's name and a line of its output."""
@@ -35,6 +47,7 @@ class Thread:
     _ends: dict[str, tuple[State, str]] = field(default_factory=dict)
     _hint: str = ""
     _end: tuple[str, ...] = ()
+    _groups: set[Group] = field(default_factory=set)
 
     @property
     def over(self) -> bool:
@@ -50,8 +63,7 @@ class Thread:
             new.append(line(f"  {content.hint}", "warn"))
         self._hint = content.hint
         for row in content.rows:
-            said = self.said.get(row.host)
-            if row.state.final and (said is None or said.ended):
+            if row.state.final and self._ended(row.host):
                 new += self._end_of(row.host, row.state, row.text)
         return [*new, *self._end_lines()]
 
@@ -72,26 +84,25 @@ class Thread:
         new = told[max(said.lines - content.hidden, 0) :]
         said.lines = max(said.lines, content.hidden + len(told))
         ended = content.state.final and not said.ended
-        final = content.headline
-        if ended:
-            # The last word is part of the output too; it is printed once, as the end.
-            last = final.split("\n")
-            new = new[: -len(last)] if new[-len(last) :] == last else new
-            said.ended = True
+        said.ended = said.ended or ended
         shown: list[Line] = []
         if between is None and hidden > first:
             what = f"… {hidden - first} lines not shown: /log {self.content.job[:SHORT_ID]}"
             shown.append(self._of(content.host, what, "quiet"))
         shown += [self._of(content.host, text) for text in [*(between or ()), *new]]
         if ended:
-            shown += self._end_of(content.host, content.state, final)
+            shown += self._end_of(content.host, content.state, content.headline)
         return [*shown, *self._end_lines()]
 
     def live(self, columns: int, most: int) -> list[Line]:
         """How it stands: a line for the job, and a progress bar for each server, in at most `most`
         lines."""
         content = self.content
-        head = (("strong", clean(content.title)), ("quiet", f"  {clean(content.summary)}"))
+        head = (
+            *_state(content),
+            ("strong", f"  {clean(content.title)}"),
+            ("quiet", f"  {clean(content.summary)}"),
+        )
         rows = content.rows[: max(most - 1, 0)]
         if len(rows) < len(content.rows):
             rows = rows[:-1]
@@ -101,16 +112,38 @@ class Thread:
             shown.append(line(f"  and {len(content.rows) - len(rows)} more servers", "quiet"))
         return [cut(row, columns) for row in shown]
 
+    def fleet_lines(self, content: FleetContent) -> list[Line]:
+        """The groups that are new in the post of what many servers say."""
+        shown: list[Line] = []
+        for group in content.groups:
+            if group in self._groups:
+                continue
+            self._groups.add(group)
+            shown.append(
+                (
+                    (style_of(group.state), f"  {state_of(group.state)[:1]} "),
+                    ("", clean(group.headline)),
+                    ("quiet", f"  ({clean(group.servers)})"),
+                )
+            )
+            shown += [self._of(group.host, text) for text in group.text.split("\n") if group.text]
+        if content.state.final:
+            shown += [line(f"  {content.rest}", "quiet")] if content.rest else []
+            self.said[FLEET] = Said(ended=True)
+        return [*shown, *self._end_lines()]
+
+    def _ended(self, host: str) -> bool:
+        """Whether nothing more is to come of what `host` says."""
+        said = self.said.get(host)
+        return host not in self.content.under if said is None else said.ended
+
     def _head(self) -> Line:
         content = self.content
         did = "scheduled" if content.schedule else "asked"
-        named = (
-            f"schedule {content.schedule}" if content.schedule else f"job {content.job[:SHORT_ID]}"
-        )
         return (
-            ("quiet", f"{clean(content.asked_by)} {did}: "),
+            *_state(content),
+            ("quiet", f"  {clean(content.asked_by)} {did}: "),
             ("strong", clean(content.title)),
-            ("quiet", f"  ({named})"),
         )
 
     def _of(self, host: str, text: str, style: str = "") -> Line:
@@ -129,32 +162,40 @@ class Thread:
         first, *rest = text.split("\n")
         head: Line = (
             ("host", f"  {padded(clean(host), names)} "),
-            (style_of(state), state.value),
+            (style_of(state), state_of(state)),
             ("", f": {clean(first)}" if first else ""),
         )
         return [head, *(self._of(host, part) for part in rest)]
 
     def _end_lines(self) -> list[Line]:
         content = self.content
-        if not content.state.final or not all(said.ended for said in self.said.values()):
+        if not content.state.final or not all(map(self._ended, {*self.said, *content.under})):
             return []
         end = (content.state.value, content.summary, *content.lines)
         if end == self._end:
             return []
         self._end = end
-        words: Line = (
-            (style_of(content.state), content.state.value),
-            ("", f": {clean(content.summary)}"),
-        )
-        if content.schedule:
-            words = ((style_of(content.state), clean(content.summary)),)
+        words: Line = (*_state(content), ("", f"  {clean(content.summary)}"))
         return [words, *(row for text in content.lines for row in lines(f"  {text}"))]
+
+
+def _state(content: JobContent) -> Line:
+    """State and id of the job, or of the schedule whose day it is."""
+    if content.schedule:
+        return (
+            (style_of(content.state), state_of(content.state)[:1]),
+            ("quiet", f" {content.schedule}"),
+        )
+    return (
+        (style_of(content.state), state_of(content.state)),
+        ("quiet", f" {content.job[:SHORT_ID]}"),
+    )
 
 
 def _row(row: Row, names: int) -> Line:
     host = ("host", f"  {padded(clean(row.host), names)}  ")
     text = ("quiet", f"  {clean(row.text.partition(chr(10))[0])}" if row.text else "")
-    word = (style_of(row.state), row.state.value)
+    word = (style_of(row.state), state_of(row.state))
     if row.state is State.SUCCEEDED:
         return (host, *bar(100), ("", "  "), word, text)
     if row.percent is not None:

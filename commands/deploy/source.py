@@ -28,7 +28,8 @@ DEFAULT = "HEAD"
 _REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _DETACHED = "refs/baton/HEAD"
 """Where the mirror keeps what the repository's own HEAD points to, if that is no branch."""
-_FETCH = ("fetch", "--prune", "--force", "--no-write-fetch-head", "--no-auto-gc")
+# quiet: the branches and tags that git would list say nothing of what is deployed
+_FETCH = ("fetch", "--quiet", "--prune", "--force", "--no-write-fetch-head", "--no-auto-gc")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 _ASK_NOBODY = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}

@@ -69,6 +69,7 @@ class FakeFront:
         self.deleted: set[str] = set()
         self.calls: list[str] = []
         self.whispers: list[tuple[str, str]] = []
+        self.files: dict[str, str] = {}
         self.faults: deque[Fault | None] = deque()
         self.pause = 0.01
         self.unpostable = False
@@ -142,10 +143,16 @@ class FakeFront:
         for message in self.shown:
             if (message.key, message.channel) == (key, place.channel):
                 return message.ref
-        return None
+        return key if key in self.files else None
 
     async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
-        await self._called("hand_over")
+        fault = await self._called("hand_over")
+        assert thread in self.messages, "a file belongs into a thread"
+        if fault is Fault.DROPPED:
+            raise Uncertain(front=self.name, reason="no answer")
+        assert name not in self.files, "handed over twice"
+        self.files[name] = text
+        self._afterwards(fault)
 
     async def whisper(self, place: Place, person: str, text: str) -> None:
         fault = await self._called("whisper")

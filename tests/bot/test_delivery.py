@@ -16,13 +16,13 @@ import bot.delivery
 import bot.posts
 from baton.messages import State, now
 from bot.delivery import Delivery
-from bot.front import Limits, NoticeContent, Post
+from bot.front import FileContent, JobContent, Limits, NoticeContent, Post, Row
 from bot.jobs import Job, Place, Subject
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
 from bot.store.posts import Posts
 from tests.bot.build import job as job_of
-from tests.bot.fake_front import SLACK, FakeFront, Fault
+from tests.bot.fake_front import QUICK, SLACK, FakeFront, Fault
 from tests.support.wait import until
 
 numbers = itertools.count(1)
@@ -71,8 +71,12 @@ class Desk:
 
     def start(self) -> Delivery:
         posts: Any = self.posts
+
+        async def whole(file: FileContent) -> str:
+            return f"all of {file.job}"
+
         self.delivery = Delivery(
-            self.front, posts, self.settled.append, claim=self.claim, settles=0.005
+            self.front, posts, self.settled.append, whole=whole, claim=self.claim, settles=0.005
         )
         return self.delivery
 
@@ -290,12 +294,103 @@ async def test_what_cannot_be_shown_is_told_to_the_asker_alone(desk: Desk) -> No
     desk.front.unpostable = True
     await desk.shown(desk.post(), desk.post("web-1"))
     await desk.shown(desk.post(text="ended", closing=True), desk.post("web-2"))
-    assert [person for person, _ in desk.front.whispers] == ["U_ANN"]
+    assert [person for person, _ in desk.front.whispers] == ["U_ANN", "U_ANN"]
     assert "the bot is not here" in desk.front.whispers[0][1]
-    assert desk.front.calls == ["post", "whisper"]
+    assert "ended" in desk.front.whispers[1][1]
+    assert desk.front.calls == ["post", "whisper", "whisper"]
     await until(lambda: not desk.delivery._workers)
     desk.start()
-    assert await desk.want(desk.post(), desk.post("web-3"))
+    assert await desk.want(desk.post(text="ended", closing=True), desk.post("web-3"))
+    assert len(desk.front.whispers) == 2
+
+
+async def test_what_ended_before_it_could_be_refused_is_told_in_one_word(desk: Desk) -> None:
+    """A short job in a channel that takes no posts: why it cannot be shown, and how it ended."""
+    desk.front.unpostable = True
+    rows = (Row("web-1", State.FAILED, "exit code 1"),)
+    content = JobContent("ship shop prod", "U_ANN", "1 of 1 failed", State.FAILED, rows)
+    await desk.shown(Post(desk.job.id, content, closing=True))
+    ((_, told),) = desk.front.whispers
+    assert "the bot is not here" in told
+    assert f"failed: 1 of 1 failed. For the output: /baton log {desk.job.id[:6]}" in told
+
+
+@pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.UNREACHABLE, Fault.LOST, Fault.CRASH])
+async def test_the_end_of_what_cannot_be_shown_survives_a_fault(desk: Desk, fault: Fault) -> None:
+    """Slack away, a lost answer, kill -9: who asked hears of the end, and for each fault twice at
+    most."""
+    desk.front.unpostable = True
+    await desk.shown(desk.post())
+    desk.front.faults.append(fault)
+    await desk.want(desk.post(text="ended", closing=True))
+    if fault is Fault.CRASH:
+        await until(lambda: any(worker.done() for worker in desk.delivery._workers.values()))
+        await desk.kill()
+        desk.start()
+    await desk.shown(desk.post(text="ended", closing=True))
+    told = [text for _, text in desk.front.whispers if text == "ended"]
+    assert len(told) == (2 if fault is Fault.CRASH else 1)
+
+
+async def test_a_new_post_is_held_for_its_end(store: Store) -> None:
+    """Where edits are dear what is short is said once, as it ended; what is longer is shown while
+    it goes on, and no clock that is wrong holds it for long."""
+    clock = [0.0]
+    front = FakeFront(limits=replace(QUICK, holds=True))
+    delivery = Delivery(front, store.posts, lambda job: None, monotonic=lambda: clock[0])
+
+    def want(name: str, text: str, *, closing: bool = False, hold: float = 1.5) -> None:
+        job = job_of(id=name, asked=now(), place=Place("slack", name))
+        content = NoticeContent(text, State.RUNNING)
+        until_when = now().timestamp() + hold
+        post = Post(name, content, closing=closing, hold_until=until_when)
+        delivery.want(job.subject, [post], {})
+
+    def shown(name: str) -> list[str]:
+        return [str(message.content) for message in front.shown if message.key == name]
+
+    for name in ("short", "long"):
+        want(name, "begun")
+    want("wrong", "begun", hold=86_400)
+    want("short", "ended", closing=True)
+    await until(lambda: shown("short"))
+    assert "ended" in shown("short")[0]
+    assert not shown("long")
+    clock[0] = 1.6
+    delivery._some["long"].set()
+    await until(lambda: shown("long"))
+    assert not shown("wrong")
+    clock[0] = 6.0
+    delivery._some["wrong"].set()
+    await until(lambda: shown("wrong"))
+    assert front.calls == ["post"] * 3
+    await delivery.close()
+
+
+@pytest.mark.parametrize("fault", [None, *(f for f in Fault if f is not Fault.UNPOSTABLE)])
+async def test_a_file_is_handed_over_once(store: Store, fault: Fault | None) -> None:
+    """Whatever happens to the call, and if the bot dies in it: the whole is there once."""
+    desk = Desk(store, FakeFront(limits=replace(QUICK, files=True)))
+    file = FileContent(f"{desk.job.id}-output.txt", desk.job.id, ("web-1",))
+    posts = (desk.post(), Post(f"{desk.job.id}/output", file, desk.job.id, closing=True))
+    await desk.shown(posts[0])
+    if fault:
+        desk.front.faults.append(fault)
+    await desk.want(*posts)
+    if fault is Fault.CRASH:
+        await until(lambda: any(worker.done() for worker in desk.delivery._workers.values()))
+        await desk.kill()
+        desk.start()
+    await desk.shown(*posts)
+    assert desk.front.files == {file.name: f"all of {desk.job.id}"}
+    await desk.kill()
+
+
+async def test_where_there_are_no_files_none_is_waited_for(desk: Desk) -> None:
+    """A terminal has none: the job is told all the same."""
+    file = FileContent("all.txt", desk.job.id, ("web-1",))
+    await desk.shown(desk.post(), Post("all", file, desk.job.id, closing=True))
+    assert desk.front.calls == ["post"]
 
 
 async def test_the_word_to_the_asker_is_tried_again(desk: Desk) -> None:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pytest
+
 from baton.messages import State
-from bot.front import JobContent, NoticeContent, OutputContent
+from bot.front import FileContent, FleetContent, JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import RunRecord, Tail
 from bot.view import ROWS_MOST, Sight, job_state, wanted
 from tests.bot.build import ANN, Hail, Ship, after, job, run
@@ -75,6 +79,7 @@ def test_failures_are_said_aloud_once() -> None:
     runs = (runs[0], run("web-2", State.LOST, text="not heard"))
     again = wanted(job(), SHIP, runs, {}, SEEING)[-1]
     assert again.key == notice.key
+    assert again.content != notice.content
     assert "2 servers: web-1 (failed), web-2 (lost)" in str(again.content)
 
 
@@ -102,7 +107,80 @@ def test_many_servers_are_summed_up_the_troubled_ones_first() -> None:
     content = main(*runs)
     assert len(content.rows) == ROWS_MOST
     assert content.rows[0].host == "web-070"
-    assert content.lines[-1] == f"and {100 - ROWS_MOST} more servers"
+    assert content.lines[-1] == f"and {100 - ROWS_MOST} more: {100 - ROWS_MOST} succeeded"
+
+
+def thread_of(
+    *runs: RunRecord, tails: Mapping[str, str] | None = None, front: str = "slack"
+) -> tuple[Post, ...]:
+    """What stands in the thread of a job."""
+    said = {host: Tail(host, 1, text, 0) for host, text in (tails or {}).items()}
+    return wanted(job(), SHIP, runs, said, SEEING)[1:]
+
+
+def test_thread_posts_stand_in_the_order_of_the_list() -> None:
+    """A server that speaks late has its place kept; one that ended without a word needs none."""
+    posts = thread_of(
+        run("web-3", State.RUNNING),
+        run("web-2", State.UNROUTABLE, text="nobody there"),
+        run("web-1", State.SENT),
+        run("web-4", State.SENT),
+        tails={"web-3": "line"},
+    )
+    assert [post.key for post in posts] == ["j0b00001/web-1", "j0b00001/web-3", "j0b00001!"]
+
+
+def test_the_last_word_is_said_once() -> None:
+    """It is the headline, and not the last line below it as well."""
+    (ended,) = thread_of(
+        run("web-1", State.SUCCEEDED, text="v2 is live"), tails={"web-1": "one\nv2 is live"}
+    )
+    assert ended.content == OutputContent(
+        "web-1", State.SUCCEEDED, "v2 is live", "one", 0, "j0b00001"
+    )
+    (running,) = thread_of(run("web-1", State.RUNNING, text="one"), tails={"web-1": "one"})
+    assert isinstance(running.content, OutputContent)
+    assert (running.content.headline, running.content.text) == ("", "one")
+    (longer, _) = thread_of(run("web-1", State.FAILED, text="live"), tails={"web-1": "v2 is live"})
+    assert isinstance(longer.content, OutputContent)
+    assert longer.content.text == "v2 is live"
+
+
+@pytest.mark.parametrize("servers", [6, 300, 1000])
+def test_the_thread_does_not_grow_with_the_servers(servers: int) -> None:
+    """One post for what they say, one file of all of it, one failure said aloud."""
+    runs = [run(f"web-{number:04}", State.SUCCEEDED, sequence=9) for number in range(servers)]
+    runs[3] = run("web-0003", State.FAILED, text="exit code 1", sequence=9)
+    tails = {each.host: f"hello from {each.host}" for each in runs}
+    posts = thread_of(*runs, tails=tails)
+    assert [post.key for post in posts] == ["j0b00001/*", "j0b00001/output", "j0b00001!"]
+    assert isinstance(posts[0].content, FleetContent)
+    assert [group.headline for group in posts[0].content.groups] == [
+        "1 failed: exit code 1",
+        f"{servers - 1} succeeded with the same output",
+    ]
+    assert isinstance(posts[1].content, FileContent)
+    assert len(posts[1].content.hosts) == servers
+
+
+def test_up_to_a_handful_each_has_its_post() -> None:
+    """Five servers are five posts, and there is no file."""
+    runs = [run(f"web-{number}", State.SUCCEEDED) for number in range(5)]
+    posts = thread_of(*runs, tails={each.host: "hello" for each in runs})
+    assert [post.key for post in posts] == [f"j0b00001/web-{number}" for number in range(5)]
+
+
+def test_what_is_short_is_held_for_its_end() -> None:
+    """A job for a second and a half from the ask, output for three seconds from the start."""
+    main, output = wanted(
+        job(),
+        SHIP,
+        (run(state=State.RUNNING, started=after(2)),),
+        {"web-1": Tail("web-1", 1, "x", 0)},
+        SEEING,
+    )
+    assert main.hold_until == after(1.5).timestamp()
+    assert output.hold_until == after(5).timestamp()
 
 
 def test_a_broadcast_shows_its_outcome_not_each_server() -> None:

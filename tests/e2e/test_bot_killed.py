@@ -49,17 +49,17 @@ class Telling:
         assert web.starts == 1
 
 
-def says(text: str) -> Callable[[Args], bool]:
-    """Calls whose words for notifications hold `text`."""
-    return lambda args: text in str(args["text"])
+def says(*words: str) -> Callable[[Args], bool]:
+    """Calls whose words for notifications hold all of `words`."""
+    return lambda args: all(word in str(args["text"]) for word in words)
 
 
 TELLING: dict[str, Case] = {
     "the post": Telling("chat.postMessage", lambda args: not args.get("thread_ts")),
     "the thread": Telling("chat.postMessage", lambda args: bool(args.get("thread_ts"))),
-    "progress": Telling("chat.update", says("deploy shop prod (running)")),
-    "the end": Telling("chat.update", says("deploy shop prod (succeeded)")),
-    "the end of a server": Telling("chat.update", says("web-1 (succeeded)")),
+    "progress": Telling("chat.update", says("running")),
+    "the end": Telling("chat.update", says("succeeded", "deploy shop prod:")),
+    "the end of a server": Telling("chat.update", says("succeeded", "web-1:")),
     "a failure aloud": Telling(
         "chat.postMessage", lambda args: bool(args.get("reply_broadcast")), ends="failed"
     ),

@@ -311,7 +311,8 @@ class World:
             assert not [state for state in states.values() if state in OPEN]
             assert "Cancel" not in post.plain
             for host, words in self.thread(post).items():
-                assert words.plain.startswith(f"*{host}* {states[host]}: "), words.plain
+                job = key_of(post)[:6]
+                assert f" {states[host]} {job}  {host}: " in words.plain.split("\n")[0]
 
 
 def key_of(message: Message) -> str:

@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baton.messages import State
-from bot.front import Button, Content, JobContent, NoticeContent, OutputContent, Row
+from bot.front import (
+    Button,
+    Content,
+    FleetContent,
+    Group,
+    JobContent,
+    NoticeContent,
+    OutputContent,
+    Row,
+)
 from bot.slack import blocks as made
 from tests.support.slack_server.blocks import check_blocks
 from tests.support.slack_server.plain import plain
@@ -32,8 +41,10 @@ JOBS = st.builds(
     hint=LONG,
 )
 OUTPUTS = st.builds(OutputContent, LONG, STATES, LONG, LONG, st.integers(0, 10**6), WORDS)
-NOTICES = st.builds(NoticeContent, LONG, STATES)
-CONTENTS: st.SearchStrategy[Content] = st.one_of(JOBS, OUTPUTS, NOTICES)
+NOTICES = st.builds(NoticeContent, LONG, STATES, WORDS)
+GROUPS = st.builds(Group, STATES, LONG, LONG, LONG, LONG, st.integers(0, 10**6))
+FLEETS = st.builds(FleetContent, STATES, LONG, st.lists(GROUPS, max_size=7).map(tuple), LONG, WORDS)
+CONTENTS: st.SearchStrategy[Content] = st.one_of(JOBS, OUTPUTS, FLEETS, NOTICES)
 
 
 @settings(max_examples=60, deadline=None)
@@ -59,11 +70,11 @@ def test_a_day_of_a_schedule_is_no_job() -> None:
         "ping prod, every 5m", "U_ANN", summary, State.SUCCEEDED, job="a0d55a", schedule="pt514r"
     )
     assert plain("", made.blocks(content, "m")).split("\n") == [
-        "<@U_ANN> scheduled: `ping prod, every 5m`",
+        "✅ <@U_ANN> scheduled: `ping prod, every 5m`",
         summary,
         "schedule pt514r",
     ]
-    assert made.fallback(content) == f"ping prod, every 5m: {summary}"
+    assert made.fallback(content) == f"✅ ping prod, every 5m: {summary}"
 
 
 def test_nothing_typed_becomes_a_mention_or_a_link() -> None:
@@ -93,6 +104,61 @@ def markdown(node: object) -> list[str]:
     return [text for each in node.values() for text in markdown(each)]
 
 
+MARKUP = "rm: 'src/*.c lib/*.c': `make clean` first, see __init__ ~x~ _y_ :100: <https://x|y>"
+
+
+@pytest.mark.parametrize("plan", [True, False])
+def test_what_a_server_says_is_no_markup(plan: bool) -> None:
+    """Asterisks, backticks, colons: people read what was said, letter for letter."""
+    row = Row("web-1", State.FAILED, MARKUP)
+    contents: list[Content] = [
+        JobContent("ship shop", "U_ANN", MARKUP, State.FAILED, (row,), (MARKUP,), hint=MARKUP),
+        OutputContent("web-1", State.FAILED, MARKUP, MARKUP),
+        FleetContent(
+            State.FAILED, MARKUP, (Group(State.FAILED, MARKUP, MARKUP, "w", MARKUP),), MARKUP
+        ),
+        NoticeContent(MARKUP, State.FAILED, "j1"),
+    ]
+    for content in contents:
+        drawn = made.blocks(content, "m", plan=plan)
+        assert not any("make clean" in text for text in markdown(drawn)), content
+        assert MARKUP in plain("", drawn)
+        assert "emoji': True" not in str(drawn)
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_post_begins_with_its_state(state: State) -> None:
+    """A sign, the word, the short id of the job, then the rest; in a notification too."""
+    job = "7k2m9x00c0ffee"
+    contents: list[Content] = [
+        JobContent("ship shop", "U_ANN", "1 of 1", state, job=job),
+        OutputContent("web-1", state, "building", "x", job=job),
+        FleetContent(state, "1 of 1", (Group(state, "1 of 1", "web-1"),), job=job),
+        NoticeContent("ship shop: not done", state, job),
+    ]
+    for content in contents:
+        for words in (plain("", made.blocks(content, "m")), made.fallback(content)):
+            sign, word, id = words.replace("*", "").replace("`", "").split()[:3]
+            assert not sign.isascii()
+            assert (word, id) == (state.value, "7k2m9x")
+            assert job not in words
+
+
+def test_a_thousand_servers_fit_into_a_post() -> None:
+    """Whatever they say, with all groups there are."""
+    groups = tuple(
+        Group(
+            State.FAILED,
+            "x" * 900,
+            ", ".join(f"web-{at:04}.example.net" for at in range(99)),
+            "w",
+            "y\n" * 900,
+        )
+        for _ in range(7)
+    )
+    check_blocks(made.blocks(FleetContent(State.FAILED, "z" * 900, groups, "r" * 900, "j1"), "m"))
+
+
 def test_of_many_servers_the_troubled_are_shown() -> None:
     """What failed comes first, then what is under way; the rest is counted by state."""
     rows = [Row(f"web-{at:03}", State.SUCCEEDED) for at in range(100)]
@@ -109,8 +175,8 @@ def test_the_end_of_an_output_is_shown() -> None:
     text = "\n".join(f"\x1b[32mline {at}\x1b[0m" for at in range(2000))
     content = OutputContent("web-1", State.RUNNING, "building", text, hidden=10, job="j1")
     shown = plain("", made.blocks(content, "m"))
-    assert shown.startswith("*web-1* running: building\nline 1400\n")
-    assert "line 1999\n1410 lines before are not shown: `/baton log j1` gives all" in shown
+    assert shown.startswith("▶️ running j1  web-1: building\nline 1400\n")
+    assert "line 1999\n1410 lines before are not shown: /baton log j1 --host web-1" in shown
     assert "\x1b" not in shown
 
 

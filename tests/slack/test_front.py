@@ -62,7 +62,7 @@ async def test_a_post_is_shown_with_its_key(slack: SlackServer, front: SlackFron
         "no disk",
     ):
         assert words in message.plain
-    assert message.text == "deploy shop prod (running): 0 of 2 done"
+    assert message.text == "▶️ running j1 deploy shop prod: 0 of 2 done"
 
 
 async def test_an_edit_replaces_all_of_it(slack: SlackServer, front: SlackFront) -> None:
@@ -86,7 +86,7 @@ async def test_posts_in_a_thread(slack: SlackServer, front: SlackFront) -> None:
     channel = slack.channel("C_OPS")
     assert [message.broadcast for message in channel.thread(root)] == [False, True]
     assert (
-        "3 lines before are not shown: `/baton log j1` gives all" in channel.thread(root)[0].plain
+        "3 lines before are not shown: /baton log j1 --host web-1" in channel.thread(root)[0].plain
     )
 
 
@@ -256,7 +256,7 @@ async def test_blocks_that_slack_never_takes(slack: SlackServer, front: SlackFro
     slack.faults.add("chat.postMessage", Fails("invalid_blocks"), times=2)
     ref = await front.post(OPS, job_post(), thread="")
     message = slack.channel("C_OPS").message(ref)
-    assert (message.plain, message.blocks) == ("deploy shop prod (running): 0 of 2 done", [])
+    assert (message.plain, message.blocks) == ("▶️ running j1 deploy shop prod: 0 of 2 done", [])
 
 
 async def test_a_scope_that_was_taken_away_is_named() -> None:
@@ -275,6 +275,8 @@ async def test_a_file_in_the_thread(slack: SlackServer, front: SlackFront) -> No
     file = slack.files[0]
     assert (file.name, file.thread_ts) == ("j1-web-1.txt", root)
     assert file.content == ("é" * 10_000).encode()
+    assert await front.find(OPS, "j1-web-1.txt", thread=root, since=0) is not None
+    assert await front.find(OPS, "j1-web-2.txt", thread=root, since=0) is None
     slack.faults.add("files.completeUploadExternal", LostResponse())
     with pytest.raises(Uncertain):
         await front.hand_over(OPS, root, "x.txt", "x")

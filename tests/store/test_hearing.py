@@ -200,7 +200,7 @@ async def test_output_is_kept_whole_and_its_end_is_cheap(store: Store) -> None:
     assert tails["web-1"].text == "a99\nb99\na100\nb100"
     assert tails["web-1"].hidden == 200 - 4
     assert (tails["web-2"].text, tails["web-2"].hidden) == ("x" * 20, 0)
-    assert await store.ledger.tails(new.job.id, 20, "web-2") == {"web-2": tails["web-2"]}
+    assert await store.ledger.tails(new.job.id, 20, ["web-2"]) == {"web-2": tails["web-2"]}
 
 
 async def test_the_tail_is_that_of_the_last_attempt(store: Store) -> None:

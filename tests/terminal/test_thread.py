@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.messages import State
-from bot.front import JobContent, OutputContent, Row
+from bot.front import FLEET, FleetContent, Group, JobContent, OutputContent, Row
 from bot.terminal.lines import Line, text_of
 from bot.terminal.thread import Thread, live
 
@@ -41,7 +41,7 @@ def texts(lines: list[Line]) -> list[str]:
 def test_job_begins_with_who_asked_what() -> None:
     """The first line names the asker, the command and the job; it is printed once."""
     thread = Thread(RUNNING)
-    assert texts(thread.job_lines(RUNNING)) == ["U_ANN asked: deploy shop prod  (job 7k2m9x)"]
+    assert texts(thread.job_lines(RUNNING)) == ["▶ running 7k2m9x  U_ANN asked: deploy shop prod"]
     assert thread.job_lines(RUNNING) == []
 
 
@@ -51,8 +51,8 @@ def test_a_day_of_a_schedule_is_no_job() -> None:
         "ping prod, every 5m", "ann", "2026-11-24: 1 succeeded", State.SUCCEEDED, schedule="pt514r"
     )
     assert texts(Thread(day).job_lines(day)) == [
-        "ann scheduled: ping prod, every 5m  (schedule pt514r)",
-        "2026-11-24: 1 succeeded",
+        "✓ pt514r  ann scheduled: ping prod, every 5m",
+        "✓ pt514r  2026-11-24: 1 succeeded",
     ]
 
 
@@ -93,18 +93,49 @@ def test_end_of_the_job_comes_last() -> None:
     thread.output_lines(output("web-1", "a"))
     thread.output_lines(output("web-2", "a"))
     assert thread.job_lines(ENDED) == []
-    assert texts(thread.output_lines(output("web-2", "a", "v2 is live", end="v2 is live"))) == [
-        "  web-2 succeeded: v2 is live"
+    assert texts(thread.output_lines(output("web-2", "a", end="v2 is live"))) == [
+        "  web-2 ✓ succeeded: v2 is live"
     ]
-    assert texts(
-        thread.output_lines(output("web-1", "a", "b", "v2 is live", end="v2 is live"))
-    ) == [
+    assert texts(thread.output_lines(output("web-1", "a", "b", end="v2 is live"))) == [
         "  web-1 │ b",
-        "  web-1 succeeded: v2 is live",
-        "succeeded: v2 on 2 of 2, after 3 s",
+        "  web-1 ✓ succeeded: v2 is live",
+        "✓ succeeded 7k2m9x  v2 on 2 of 2, after 3 s",
     ]
     assert thread.over
     assert thread.job_lines(ENDED) == []
+
+
+def test_output_that_comes_after_the_end_of_the_job_is_waited_for() -> None:
+    """The job's post names those whose output is still to come: its end is printed after them."""
+    thread = Thread(RUNNING)
+    thread.job_lines(RUNNING)
+    assert thread.job_lines(dataclasses.replace(ENDED, under=("web-1",))) != []
+    assert not thread.over
+    assert texts(thread.output_lines(output("web-1", "a", end="v2 is live"))) == [
+        "  web-1 │ a",
+        "  web-1 ✓ succeeded: v2 is live",
+        "✓ succeeded 7k2m9x  v2 on 2 of 2, after 3 s",
+    ]
+
+
+def test_groups_of_many_servers_are_printed_once() -> None:
+    """What is new in their post, and before the end of the job."""
+    thread = Thread(RUNNING)
+    thread.job_lines(RUNNING)
+    failed = Group(State.FAILED, "1 failed: exit code 1", "web-9", "web-9", "no space", 3)
+    common = Group(State.SUCCEEDED, "299 succeeded with the same output", "web-1", "web-1", "ok")
+    fleet = FleetContent(State.RUNNING, "1 failed of 300", (failed,), job="7k2m9x00")
+    assert texts(thread.fleet_lines(fleet)) == [
+        "  ✗ 1 failed: exit code 1  (web-9)",
+        "  web-9 │ no space",
+    ]
+    assert texts(thread.job_lines(dataclasses.replace(ENDED, rows=(), under=(FLEET,)))) == []
+    fleet = dataclasses.replace(fleet, state=State.SUCCEEDED, groups=(failed, common))
+    assert texts(thread.fleet_lines(fleet)) == [
+        "  ✓ 299 succeeded with the same output  (web-1)",
+        "  web-1 │ ok",
+        "✓ succeeded 7k2m9x  v2 on 2 of 2, after 3 s",
+    ]
 
 
 def test_servers_that_said_nothing_end_too() -> None:
@@ -117,14 +148,14 @@ def test_servers_that_said_nothing_end_too() -> None:
         rows=(Row("web-1", State.SUCCEEDED, "ok"), Row("web-2", State.UNROUTABLE, "nobody there")),
     )
     assert texts(thread.job_lines(lost))[1:] == [
-        "  web-1 succeeded: ok",
-        "  web-2 unroutable: nobody there",
-        "unroutable: 2 of 2 done",
+        "  web-1 ✓ succeeded: ok",
+        "  web-2 ! unroutable: nobody there",
+        "! unroutable 7k2m9x  2 of 2 done",
     ]
     late = Row("web-2", State.UNROUTABLE, "nobody there (later it said: succeeded)")
     again = dataclasses.replace(lost, rows=(lost.rows[0], late))
     assert texts(thread.job_lines(again)) == [
-        "  web-2 unroutable: nobody there (later it said: succeeded)"
+        "  web-2 ! unroutable: nobody there (later it said: succeeded)"
     ]
 
 
@@ -132,9 +163,9 @@ def test_live_fits_the_screen() -> None:
     """A bar for each server that runs, a word for each that does not; cut to the room there is."""
     thread = Thread(RUNNING)
     assert texts(thread.live(80, 10)) == [
-        "deploy shop prod  0 of 2 done",
-        "  web-1  ━━━━━━──────────────  30 %  running  fetching",
-        "  web-2  sent",
+        "▶ running 7k2m9x  deploy shop prod  0 of 2 done",
+        "  web-1  ━━━━━━──────────────  30 %  ▶ running  fetching",
+        "  web-2  … sent",
     ]
     assert max(len(text_of(line)) for line in thread.live(30, 10)) <= 30
     many = dataclasses.replace(

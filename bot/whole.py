@@ -1,0 +1,33 @@
+"""All that the servers of a job said, as one text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.store.ledger import Ledger
+
+MOST = 10_000_000
+"""Characters of one text: it is held in memory until it was handed over."""
+
+
+async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:
+    """What these servers said in `job`, one after the other, a line each with its time in UTC, its
+    server and its step. Past MOST characters it names the servers that are left out.
+
+    Raises DatabaseUnavailable.
+    """
+    parts: list[str] = []
+    size = 0
+    left: list[str] = []
+    for host in hosts:
+        if size > MOST:
+            left.append(host)
+            continue
+        for line in await ledger.output(job, host):
+            step = f"[{line.step}] " if line.step else ""
+            head = f"{line.time:%H:%M:%S} {line.host} {step}"
+            parts += [f"{head}{row}\n" for row in line.text.splitlines()]
+            size += len(line.text) + len(head) * (line.text.count("\n") + 1)
+    if left:
+        parts.append(f"Not in this file, as it would be too large: {', '.join(left)}\n")
+    return "".join(parts)
