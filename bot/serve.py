@@ -16,6 +16,7 @@ from alerts import load_alerts
 from baton.channel import Link, connect
 from baton.extensions import Commands, installed
 from bot.alerting.command import ALERTS
+from bot.alerting.ourselves import watch as watch_ourselves
 from bot.bot import Bot
 from bot.jobs import Place
 from bot.rate import Pace
@@ -93,6 +94,8 @@ async def serve(settings: BotSettings) -> None:
         rules = RulesLog(settings.policy, bot.roster, commands, chat.people.groups)
         saying = asyncio.create_task(rules.run(), name="rules log")
         stack.callback(saying.cancel)
+        looking = asyncio.create_task(watch_ourselves(chat, "Slack", bot), name="ourselves")
+        stack.callback(looking.cancel)
         await watched(bot, stopped.wait())
 
 

@@ -37,7 +37,8 @@ in the background holds its output open."""
 class Program:
     """What to run, and how. `timeout` and `grace` are in seconds: how long it may take, and how
     long after SIGTERM what is left of it is killed. `limit` is where the timeout was set. With
-    `whole_lines` its output is for a program to read: no line is passed on before its end."""
+    `whole_lines` its output is for a program to read: no line is passed on before its end.
+    `complains` takes what it writes to stderr, which is a part of its output otherwise."""
 
     argv: tuple[str, ...]
     cwd: Path
@@ -47,6 +48,7 @@ class Program:
     grace: float = 10.0
     secrets: Secrets = field(default_factory=Secrets)
     whole_lines: bool = False
+    complains: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,11 @@ async def execute(
 class _Output(asyncio.Protocol):
     """Reads the pipe that a program writes to, until its end or until nobody wants it any more."""
 
-    def __init__(self, program: Program, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, program: Program, tell: Callable[[str], None], beside: _Output | None = None
+    ) -> None:
         self.lines = Lines(program.secrets)
+        self.beside = beside
         self._tell = tell
         self._patient = program.whole_lines
         self._timer: asyncio.TimerHandle | None = None
@@ -155,11 +160,15 @@ class _Output(asyncio.Protocol):
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._end.wait()
+                if self.beside is not None:
+                    await self.beside._end.wait()
 
     def close(self) -> None:
         """Read no more, and pass on what is left."""
         if self._timer is not None:
             self._timer.cancel()
+        if self.beside is not None:
+            self.beside.close()
         if self._transport is not None:
             self._transport.close()
         self._pass_on(self.lines.finish())
@@ -173,15 +182,19 @@ async def _start(
     program: Program, tell: Callable[[str], None], trail: Trail
 ) -> tuple[Process, _Output]:
     # A pipe of our own: asyncio's Process.wait() would wait until everybody has closed its pipe.
-    reading, writing = os.pipe()
-    output = _Output(program, tell)
+    apart = program.complains
+    errors = None if apart is None else _Output(program, apart)
+    output = _Output(program, tell, errors)
+    ends: list[int] = []
     try:
-        await asyncio.get_running_loop().connect_read_pipe(lambda: output, os.fdopen(reading, "rb"))
+        ends.append(await _piped(output))
+        if errors is not None:
+            ends.append(await _piped(errors))
         process = await asyncio.create_subprocess_exec(
             *program.argv,
             stdin=DEVNULL,
-            stdout=writing,
-            stderr=writing,
+            stdout=ends[0],
+            stderr=ends[-1],
             cwd=program.cwd,
             env={**environment(program.env), MARK: trail.mark},
             start_new_session=True,
@@ -194,8 +207,21 @@ async def _start(
         output.close()
         raise
     finally:
-        os.close(writing)
+        for end in ends:
+            os.close(end)
     return process, output
+
+
+async def _piped(output: _Output) -> int:
+    """The end of a new pipe to write to; what is written there `output` gets."""
+    reading, writing = os.pipe()
+    try:
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: output, os.fdopen(reading, "rb"))
+    except BaseException:
+        os.close(writing)
+        raise
+    return writing
 
 
 def _cannot_start(program: Program, error: OSError) -> str:

@@ -131,7 +131,8 @@ class Visit:
         meant = Matchers.parse(said) if has_operator(said) else None
         found = self.engine.meant(meant) if meant else self.firing(name)
         if not found:
-            values = {value for one in self.engine.firing() for _, value in one.labels.pairs}
+            firing, _ = self.shown(self.engine.firing())
+            values = {value for one in firing for _, value in one.labels.pairs}
             raise UsageError(
                 f"Nothing that fires is called {shown(name)}: /alerts shows what does."
                 f"{did_you_mean(name, values)}"
@@ -143,7 +144,7 @@ class Visit:
         by_id = self.engine.find(name)
         if "/" in name and by_id:
             return by_id
-        everything = self.engine.firing()
+        everything, _ = self.shown(self.engine.firing())
         exact = [one for one in everything if name in called_so(one)]
         if exact:
             return exact

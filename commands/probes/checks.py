@@ -1,6 +1,7 @@
 """Checks: programs that an agent's own settings name, such as the plugins of Nagios.
 
-Exit code 0 is well, anything else is not. What is told is the first line of the output.
+Exit code 0 is well, anything else is not. What is told is the first line of the output; what is
+written to stderr only if there is no other.
 
 monitoring-plugins.org/doc/guidelines.html, “Plugin Return Codes”
 """
@@ -24,19 +25,26 @@ MEASURED = "|"
 
 async def checked(check: CheckTable, timeout: float) -> Found:
     """What `check` finds within its own timeout, and at most `timeout` seconds."""
-    output: list[str] = []
-
-    def tell(lines: str) -> None:
-        if not output:
-            output.extend(line for line in lines.split("\n") if line.strip())
-
+    output, errors = _First(), _First()
     within = min(check.timeout, timeout)
-    program = Program(check.command, Path("/"), timeout=within, grace=GRACE)
+    program = Program(check.command, Path("/"), timeout=within, grace=GRACE, complains=errors.told)
     try:
-        ended = await execute(program, tell)
+        ended = await execute(program, output.told)
     except Failed as error:
         return Found(True, str(error))
-    return found(ended, output[0] if output else "")
+    return found(Ended(ended.code, ended.last or errors.line), output.line or errors.line)
+
+
+class _First:
+    """The first line that says anything."""
+
+    def __init__(self) -> None:
+        self.line = ""
+
+    def told(self, lines: str) -> None:
+        """Some lines more."""
+        if not self.line:
+            self.line = next((line for line in lines.split("\n") if line.strip()), "")
 
 
 def found(ended: Ended, line: str) -> Found:

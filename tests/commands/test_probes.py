@@ -380,3 +380,19 @@ async def test_a_url_that_cannot_be_read() -> None:
     for url in ("http://[::1/", "http:///x", "https://a\u2603\u0378.example/"):
         assert (await looked(url=url)).text.startswith(f"invalid URL {printable(url)}")
         assert (await Reaching().wrong(Look(url=url)) or "").startswith("invalid URL")
+
+
+async def test_what_a_plugin_complains_of_is_not_what_it_found() -> None:
+    """`perl: warning: Setting locale failed.` comes first, on stderr: told is the first line of
+    stdout, and what stands on stderr only if there is none."""
+    plugin = (
+        "import sys; print('perl: warning: Setting locale failed.', file=sys.stderr, flush=True)"
+    )
+    says = CheckTable(
+        command=(sys.executable, "-c", f"{plugin}; print('DISK CRITICAL - 99%|x=1'); sys.exit(2)")
+    )
+    assert await looked({"disk": says}, check="disk") == Found(True, "DISK CRITICAL - 99%")
+    silent = CheckTable(command=(sys.executable, "-c", f"{plugin}; sys.exit(2)"))
+    assert (await looked({"disk": silent}, check="disk")).text == (
+        "critical: perl: warning: Setting locale failed."
+    )

@@ -1,0 +1,63 @@
+"""What the chat shows to be wrong with ourselves becomes an alert, which ends by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest
+
+from alerts import AlertContent
+from bot.alerting import ourselves
+from bot.alerting.ourselves import LASTS, watch, wrong
+from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
+from tests.bot.world import Stage
+from tests.support.wait import until
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(ourselves, "EVERY", 0.01)
+    with quick(monkeypatch):
+        yield
+
+
+@dataclass
+class Slack:
+    clock_ahead: float | None = None
+    strangers: int = 0
+
+
+@pytest.mark.parametrize("ahead", [None, 0.0, 29.0, -29.0])
+def test_a_clock_that_is_right_or_not_known_is_no_finding(ahead: float | None) -> None:
+    assert list(wrong(Slack(ahead), "Slack")) == []
+
+
+def test_it_says_whose_clock_is_off_and_which_way() -> None:
+    (finding,) = wrong(Slack(-7200.0), "Slack")
+    assert finding.text.startswith("The clock of this bot is 2 h behind Slack's.")
+    (finding,) = wrong(Slack(0.0, strangers=2), "Slack")
+    assert finding.text.startswith("2 connections to Slack with our tokens")
+
+
+async def test_the_alert_ends_once_the_clock_is_set(stage: Stage) -> None:
+    world = Watchers(stage)
+    made = await world.bot()
+    slack = Slack(-3600.0)
+    looking = asyncio.create_task(watch(slack, "Slack", made))
+    assert made.keeper is not None
+    keeper = made.keeper
+    await until(lambda: keeper.engine is not None and bool(keeper.engine.firing()))
+    await world.pass_time(made, WAIT)
+    await until(says(stage.front, "firing"))
+    (message,) = alerts_in(stage.front)
+    assert isinstance(message.content, AlertContent)
+    assert message.content.title == "clock the bot"
+    slack.clock_ahead = 0.0
+    await world.pass_time(made, LASTS)
+    await until(says(stage.front, "resolved"))
+    looking.cancel()
+    with suppress(asyncio.CancelledError):
+        await looking
