@@ -167,13 +167,22 @@ class Desk:
         except DatabaseUnavailable as error:
             return self._not_done(error)
         if not jobs:
-            return Reply("No job of mine is shown in this thread.", ok=False)
+            none = "No job of mine is shown in this thread."
+            return await self._unclear(Ask("cancel", asker, place, key, self._clock()), none)
         own = [job for job in jobs if job.asked_by.id == asker.id]
         job, *others = own if len(own) == 1 else jobs
         if others:
             names = "; ".join(f"cancel {one.id[:6]} ({one.title})" for one in (job, *others))
-            return Reply(f"This thread has {len(jobs)} open jobs. Choose one: {names}.", ok=False)
+            several = f"This thread has {len(jobs)} open jobs. Choose one: {names}."
+            return await self._unclear(Ask("cancel", asker, place, key, self._clock()), several)
         return await self.cancel(job.id, asker=asker, groups=groups, place=place, key=key)
+
+    async def _unclear(self, ask: Ask, problem: str) -> Reply:
+        """Tell whoever may ask that it is not clear what was meant."""
+        reply = await self._let_in(ask)
+        if reply is None:
+            await self.noted(ask, "unusable", problem)
+        return reply or Reply(problem, ok=False)
 
     async def in_thread(self, place: Place) -> list[Job]:
         """The open jobs that are shown in the thread of `place`, or if there is none the newest

@@ -201,6 +201,8 @@ async def test_of_several_jobs_in_a_thread_none_is_chosen_for_somebody(store: St
     for words in ("2 open jobs", first[:6], second[:6], "ship shop prod", "ship shop staging"):
         assert words in reply.text
     assert len(await store.ledger.outbox()) == 3
+    assert (await counter.audit()).words == "cancel"
+    assert (await cancels(GUEST)).text.startswith("Not allowed: you are a guest")
     assert (await cancels(BEN)).job == second
     assert (await cancels(Person(id="U_DAN"))).job == first
 
