@@ -51,11 +51,13 @@ class Known(Protocol):
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A server as the bot knows it. `silent` is for how many seconds it has not been heard;
-    `missing` whether that is longer than its heartbeats allow."""
+    `missing` whether that is longer than its heartbeats allow. `notes` say what is odd about it, in
+    a few words each, such as a clock that is wrong."""
 
     facts: Facts
     silent: float
     missing: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class Command(BaseModel):

@@ -29,6 +29,7 @@ from bot.desk import Desk
 from bot.findings import Finding, Unheard
 from bot.front import FileContent, Front
 from bot.hearing import Hearing
+from bot.identity import Identity
 from bot.leader import LEASE, SECONDS, Leader
 from bot.policy import Policy
 from bot.rate import Pace
@@ -54,7 +55,8 @@ PRUNE = 3600.0
 
 
 class Bot:
-    """Everything behind the front ends. `fronts` are what posts are shown in."""
+    """Everything behind the front ends. `fronts` are what posts are shown in; with
+    `identity_required` servers are believed only by a broker account of their own."""
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Bot:
         name: str = "",
         retention: timedelta = timedelta(days=90),
         lease: float = SECONDS,
+        identity_required: bool = False,
         clock: Callable[[], datetime] = now,
         pace: Pace | None = None,
     ) -> None:
@@ -94,7 +97,12 @@ class Bot:
         self.sender = Sender(
             store, channel, self.teller.touch, self.roster, poll=POLL, way=way, clock=clock
         )
-        self.hearing = Hearing(store, channel, self.roster, self.teller.touch, clock)
+        self.identity = Identity(required=identity_required)
+        self.roster.findings = self
+        self.hearing = Hearing(
+            store, channel, self.roster, self.teller.touch, clock, self.identity, self
+        )
+        self.desk.forgotten = self._forgotten
         self.leader = Leader(store.leases, self.name, self._begin, self._end, seconds=lease)
         self.timekeeper = Timekeeper(self.desk)
         self.desk.rescheduled = self.timekeeper.wake
@@ -205,7 +213,9 @@ class Bot:
         probing = Probing(keeper, self.channel, self.roster, self.name, self._clock)
         keeper.reloaded = probing.reload
         reception = Reception(keeper, {})
-        monitor = self._monitor = Monitor(self.channel, reception, probing.answered, self.refused)
+        monitor = self._monitor = Monitor(
+            self.channel, reception, probing.answered, self.refused, self.identity, self
+        )
         hears = self._monitoring = self._task(monitor.start(), "hearing of alerts")
 
         async def probe() -> None:
@@ -296,11 +306,19 @@ class Bot:
         raise await self.channel.refused(float("inf"))
 
     async def _follow(self) -> None:
-        """While another bot leads, know the servers that it hears: people ask here too."""
+        """While another bot leads, know the servers that it hears, and always those that people
+        have forgotten: they may have asked another bot."""
+        done: dict[str, datetime] = {}
         while True:
             await asyncio.sleep(LOOK)
             if not self.leader.leading:
                 await self._fill_roster()
+            with contextlib.suppress(DatabaseUnavailable):
+                forgotten = await self.store.servers.forgotten()
+                for host, at in forgotten.items():
+                    if done.get(host) != at:  # once: what is heard later is heard anew
+                        self._forgotten(host, at)
+                done = forgotten
 
     async def _look_around(self) -> None:
         """What time alone changes, and what other bots wrote."""
@@ -323,6 +341,10 @@ class Bot:
     async def _fill_roster(self) -> None:
         with contextlib.suppress(DatabaseUnavailable):
             self.roster.fill(await self.store.servers.all())
+
+    def _forgotten(self, host: str, at: datetime) -> None:
+        self.roster.forget(host, at)
+        self.identity.forget(host)
 
     async def _discover(self, listening: asyncio.Task[None]) -> None:
         """Ask every agent for a heartbeat, once: the database may know nothing yet, or too

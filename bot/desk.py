@@ -80,6 +80,8 @@ class Desk:
         """Who knows the people of each front end, by its name."""
         self.rescheduled: Callable[[], None] = lambda: None
         """Called when schedules have changed."""
+        self.forgotten: Callable[[str, datetime], None] = lambda host, at: None
+        """Called when people have forgotten a server, with the moment."""
         self.keeper: Keeper | None = None
         """Who keeps alerts, if anybody does."""
         self.reloading: Reloading | None = None

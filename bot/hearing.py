@@ -21,6 +21,9 @@ from baton.channel import Channel, Delivery, Subscription
 from baton.errors import InvalidMessage
 from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, heard
 from baton.messages import Heartbeat, Message, Pong, Update, decode, now
+from baton.printable import printable
+from bot.findings import Findings, Unheard
+from bot.identity import Identity, forged, unasked
 from bot.roster import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
@@ -34,8 +37,13 @@ RETRY_AFTER = 0.5
 """Seconds between two tries while the database is away."""
 
 
+class _Unasked(Exception):
+    """It belongs to no run of ours, for this reason."""
+
+
 class Hearing:
-    """Consumes the bot's queues. `touched` is called with each job that has news."""
+    """Consumes the bot's queues. `touched` is called with each job that has news; `findings` has
+    people told of what is not believed, by `identity`."""
 
     def __init__(
         self,
@@ -44,12 +52,16 @@ class Hearing:
         roster: Roster,
         touched: Callable[[str], None],
         clock: Callable[[], datetime] = now,
+        identity: Identity | None = None,
+        findings: Findings | None = None,
     ) -> None:
         self._store = store
         self._channel = channel
         self._roster = roster
         self._touched = touched
         self._clock = clock
+        self.identity = identity or Identity()
+        self._findings = findings or Unheard()
         self._news: Batcher[Update | Pong, None] = Batcher(self._apply, most=1000)
         self._beats: Batcher[Heartbeat, None] = Batcher(self._keep, most=1000)
         self._subscriptions: list[Subscription] = []
@@ -96,12 +108,17 @@ class Hearing:
             await self._bury(delivery, "invalid", str(error))
             return
         self.heard[message.type] += 1
+        if await self._doubted(delivery, message):
+            return
         if isinstance(message, Pong):
             _tell(self.answered, message)
         try:
             await self._news.submit(message)
         except DatabaseUnavailable:
             await delivery.reject(requeue=True)
+        except _Unasked as error:
+            self._findings.found(unasked(message, str(error)))
+            await self._bury(delivery, "unasked", str(error))
         except Exception as error:
             log.error("cannot be applied", message=message.id, exc_info=error)
             reason = f"the ledger cannot take it: {type(error).__name__}"
@@ -118,24 +135,40 @@ class Hearing:
             await self._bury(delivery, "invalid", str(error))
             return
         self.heard[message.type] += 1
-        self._roster.hear(message)
+        if await self._doubted(delivery, message):
+            return
+        proven = self.identity.proves(message, delivery.envelope.user)
+        if not self._roster.hear(message, proven=proven, again=delivery.redelivered):
+            await self._bury(delivery, "moved", "it is in another environment than is known")
+            return
         _tell(self.beaten, message)
         await delivery.ack()
         await self._beats.submit(message)
+
+    async def _doubted(self, delivery: Delivery, message: Update | Pong | Heartbeat) -> bool:
+        """Whether `message` is not from the server that it names: then it is buried, and told."""
+        user = delivery.envelope.user
+        reason = self.identity.doubt(message, user, delivery.key)
+        if not reason:
+            return False
+        self._findings.found(forged(message, user, reason))
+        await self._bury(delivery, "identity", reason)
+        return True
 
     def _failed(self) -> None:
         self.refused["fault"] += 1
 
     async def _bury(self, delivery: Delivery, kind: str, reason: str) -> None:
         self.refused[kind] += 1
-        log.warning("dead-lettered", reason=reason, key=delivery.key)
+        log.warning("dead-lettered", reason=reason, key=printable(delivery.key))
         await bury(self._channel, delivery, reason)
 
     async def _apply(self, messages: Sequence[Update | Pong]) -> Sequence[Exception | None]:
         # tried again in here, not by the handlers: what comes meanwhile must stay behind it
         while True:
             try:
-                jobs = await self._store.ledger.hear(messages, self._clock())
+                strange: dict[int, str] = {}
+                jobs = await self._store.ledger.hear(messages, self._clock(), strange)
             except DatabaseUnavailable as error:
                 log.warning("updates wait for the database", error=str(error), count=len(messages))
                 if self._stopping.is_set():
@@ -151,7 +184,10 @@ class Hearing:
             else:
                 for job in jobs:
                     self._touched(job)
-                return [None] * len(messages)
+                return [
+                    _Unasked(strange[place]) if place in strange else None
+                    for place in range(len(messages))
+                ]
 
     async def _keep(self, beats: Sequence[Heartbeat]) -> Sequence[None]:
         try:

@@ -20,7 +20,7 @@ from bot.asking import Ask
 from bot.authorizer import Reader
 from bot.front import Reply
 from bot.jobs import AuditEntry, Job, RunRecord, all_ended
-from bot.policy import is_private
+from bot.policy import Asked, is_private
 from bot.whole import whole_output
 
 if TYPE_CHECKING:
@@ -181,7 +181,49 @@ WIDEST = 80
 """Characters of what was typed that are shown in a table."""
 _PRIVATE = {"privategroup": "private channel", "directmessage": "direct message"}
 
-HOUSE = (Extension(Help), Extension(Cancel), Extension(Log), Extension(Jobs), Extension(Audit))
+
+class Forget(HouseCommand):
+    """Forget a server that was taken out of service, or that was moved to another environment.
+
+    If its agent still runs, the server is known again from its next heartbeat on, as it says then.
+    """
+
+    name: ClassVar[str] = "forget"
+    example: ClassVar[str] = "/baton forget web-9"
+    changes: ClassVar[bool] = True
+    host: Host = Field(description="the name that /servers shows")
+
+    async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
+        """Keeps HouseCommand.serve. It needs a rule, as what changes servers does: a server that is
+        forgotten is deployed to no more. Raises UsageError."""
+        known = {seen.facts.host: seen.facts for seen in desk.roster.servers()}
+        if self.host not in known:
+            hint = did_you_mean(self.host, known)
+            raise UsageError(f"No server is called {self.host}.{hint} /servers shows them.")
+        environment = known[self.host].environment
+        asked = [Asked(self.name, environment, shown="/baton forget")]
+        refusal = await desk.refusal(asked, ask.asker, groups)
+        if refusal is not None:
+            await desk.audit(ask, refusal.verdict, refusal.text)
+            return Reply(refusal.text, ok=False)
+        await desk.audit(ask, "allowed")
+        at = desk.now()
+        await desk.store.servers.forget(self.host, at)
+        desk.forgotten(self.host, at)
+        return Reply(
+            f"Forgotten: {self.host} in {environment}. If its agent still runs, it is back with "
+            "its next heartbeat."
+        )
+
+
+HOUSE = (
+    Extension(Help),
+    Extension(Cancel),
+    Extension(Log),
+    Extension(Jobs),
+    Extension(Audit),
+    Extension(Forget),
+)
 
 
 def help_text(commands: Commands) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from baton.channel import Link
 from baton.command import Seen
 from baton.errors import BatonError
 from baton.messages import Heartbeat, now
+from bot.findings import Findings, Unheard
 from bot.inventory import Heard, seen
+from bot.traces import SKEW, Trace, moved, ours, skewed, twins
 from bot.view import Sight
 
+SETTLED = 5.0
+"""Seconds after our link came up in which heartbeats may have waited on the bus."""
 BLINK = 3.0
 """Seconds for which our link may be gone before every post says so."""
 
@@ -41,6 +45,9 @@ class Roster:
         self._clock = clock
         self._refusal = refusal
         self._heard: dict[str, Heard] = {}
+        self._traces: dict[str, Trace] = {}
+        self.findings: Findings = Unheard()
+        """Who is told of what is odd about a server."""
         self.blind_since: datetime | None = clock()
         self.seeing_since: datetime | None = None
         self._saw_from: datetime | None = None  # stays when we are blind again
@@ -52,10 +59,45 @@ class Roster:
             if known is None or known.at < server.at:
                 self._heard[server.facts.host] = server
 
-    def hear(self, beat: Heartbeat) -> None:
-        """Take note of a heartbeat, as heard now: clocks of servers may be wrong."""
-        heard = Heard(beat.facts, self._clock(), beat.interval, beat.leaving)
-        self._heard[beat.facts.host] = heard
+    def hear(self, beat: Heartbeat, *, proven: bool = False, again: bool = False) -> bool:
+        """Take note of a heartbeat, as heard now: clocks of servers may be wrong. Whether it is
+        believed.
+
+        A server stays in its environment until its own agent has `proven` that it says otherwise,
+        or people forget the server. `again`: the heartbeat was delivered before.
+        """
+        at, facts = self._clock(), beat.facts
+        known = self.find(facts.host)
+        trace = self._traces.setdefault(facts.host, Trace())
+        if known is not None and known.facts.environment != facts.environment:
+            if again:
+                return False
+            old = known.facts.environment
+            self.findings.found(moved(facts.host, old, facts.environment, believed=proven))
+            if not proven:
+                trace.elsewhere = facts.environment, at
+                return False
+        trace.elsewhere = None if proven else trace.elsewhere
+        if trace.note(beat, at, again=again, live=self._live(at)):
+            self.findings.found(twins(facts.host, facts.environment))
+        if abs(trace.skew) > SKEW:
+            theirs = skewed(facts.host, facts.environment, trace.skew)
+            skews = [one.skew for one in self._traces.values() if one.offsets]
+            self.findings.found(ours(skews) or theirs)
+        self._heard[facts.host] = Heard(facts, at, beat.interval, beat.leaving)
+        return True
+
+    def forget(self, host: str, at: datetime) -> None:
+        """Know nothing of `host` that was heard up to `at`."""
+        heard = self._heard.get(host)
+        if heard is not None and heard.at <= at:
+            del self._heard[host]
+            self._traces.pop(host, None)
+
+    def _live(self, at: datetime) -> bool:
+        """Whether what comes now was sent just now: what had waited for us on the bus came when our
+        link came up."""
+        return self.seeing_since is not None and (at - self.seeing_since).total_seconds() > SETTLED
 
     def link_changed(self, link: Link) -> None:
         """Our own link to the bus came up, or went. A bus that takes no messages takes none of
@@ -75,7 +117,14 @@ class Roster:
 
     def servers(self) -> list[Seen]:
         """Every server that was heard, by name. Keeps baton.command.Known."""
-        return seen(self._heard.values(), self._clock(), self.blind_since, self._saw_from)
+        at = self._clock()
+        known = seen(self._heard.values(), at, self.blind_since, self._saw_from)
+        return [
+            replace(one, notes=notes)
+            if (trace := self._traces.get(one.facts.host)) and (notes := trace.notes(at))
+            else one
+            for one in known
+        ]
 
     def find(self, host: str) -> Seen | None:
         """One server by its whole name; None if it was never heard, or not for so long that it is

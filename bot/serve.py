@@ -69,6 +69,7 @@ async def serve(settings: BotSettings) -> None:
             name=settings.bot.name,
             retention=timedelta(days=settings.bot.retention_days),
             pace=Pace(settings.limits),
+            identity_required=settings.bus.identity == "required",
         )
         chat = _slack(settings, bot)
         if file is not None and alerts is not None:

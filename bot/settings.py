@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -37,6 +38,14 @@ _MUST = (
 )
 """What has no default, and what it must be."""
 _PREFIXES = {"bot_token": "xoxb-", "app_token": "xapp-"}
+
+
+class BotBus(BusSettings):
+    """`[bus]`: as for an agent. `identity`: `checked` believes agents that share an account with
+    others until they prove otherwise; `required` believes only those that have an account of their
+    own, called `agent.HOST`."""
+
+    identity: Literal["checked", "required"] = "checked"
 
 
 class DatabaseTable(Table):
@@ -102,7 +111,7 @@ class BotSettings(FileSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
-    bus: BusSettings = BusSettings()
+    bus: BotBus = BotBus()
     database: DatabaseTable = DatabaseTable()
     slack: SlackTable = SlackTable()
     bot: BotTable = BotTable()

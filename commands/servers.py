@@ -50,9 +50,13 @@ class Servers(Command):
                     "environment",
                 )
             servers = [seen for seen in servers if seen.facts.environment == self.environment]
-        return Answer(
-            _summary(servers) + _blind(known), COLUMNS, tuple(_row(seen) for seen in servers)
+        rows = tuple(_row(seen) for seen in servers)
+        if not any(seen.notes for seen in servers):
+            return Answer(_summary(servers) + _blind(known), COLUMNS, rows)
+        noted = tuple(
+            (*row, "; ".join(seen.notes)) for row, seen in zip(rows, servers, strict=True)
         )
+        return Answer(_summary(servers) + _blind(known), (*COLUMNS, "note"), noted)
 
 
 def _blind(known: Known) -> str:
@@ -62,8 +66,13 @@ def _blind(known: Known) -> str:
 
 def _summary(servers: Sequence[Seen]) -> str:
     missing = [seen.facts.host for seen in servers if seen.missing]
-    count = f"{len(servers)} server" + ("s" if len(servers) != 1 else "")
-    return f"{count}, missing: {named(missing)}" if missing else count
+    noted = [f"{seen.facts.host}: {', '.join(seen.notes)}" for seen in servers if seen.notes]
+    parts = [f"{len(servers)} server" + ("s" if len(servers) != 1 else "")]
+    if missing:
+        parts.append(f"missing: {named(missing)}")
+    if noted:
+        parts.append(f"look at {named(noted, 3)}")
+    return ", ".join(parts)
 
 
 def _row(seen: Seen) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ from baton.messages import Probed, decode
 from baton.printable import printable
 from bot.alerting.intake import Reception
 from bot.alerting.letters import SENDER, letter
+from bot.findings import Findings, Unheard
+from bot.identity import Identity, forged
 from bot.store.errors import DatabaseUnavailable
 from bot.web.intake import CheckIn
 from bot.web.reading import Batch
@@ -41,7 +43,7 @@ RETRY_AFTER = 0.5
 
 class Monitor:
     """Takes what comes for alerts: letters go to `reception`, answers to `probed`, and what is
-    refused to `refused`."""
+    refused to `refused`. An answer must come from the agent that it names, by `identity`."""
 
     def __init__(
         self,
@@ -49,11 +51,15 @@ class Monitor:
         reception: Reception,
         probed: Callable[[Probed], None],
         refused: Refused,
+        identity: Identity | None = None,
+        findings: Findings | None = None,
     ) -> None:
         self._channel = channel
         self._reception = reception
         self._probed = probed
         self._refused = refused
+        self._identity = identity or Identity()
+        self._findings = findings or Unheard()
         self._seen: Batcher[Sequence[Observation], None] = Batcher(self._keep, most=TOGETHER)
         self._subscriptions: list[Subscription] = []
         self._stopping = asyncio.Event()
@@ -108,6 +114,12 @@ class Monitor:
         except InvalidMessage as error:
             log.warning("dead-lettered", reason=str(error), key=printable(delivery.key))
             await bury(self._channel, delivery, str(error))
+            return
+        user = delivery.envelope.user
+        if reason := self._identity.doubt(message, user, delivery.key):
+            self._findings.found(forged(message, user, reason))
+            log.warning("dead-lettered", reason=reason, key=printable(delivery.key))
+            await bury(self._channel, delivery, reason)
             return
         try:
             self._probed(message)

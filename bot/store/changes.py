@@ -33,6 +33,8 @@ _CHANGING = tuple(column.name for column in runs.columns if column.name not in _
 
 _OF_A_JOB = (
     jobs.c.id,
+    jobs.c.command,
+    jobs.c.environment,
     jobs.c.asked,
     jobs.c.closed,
     jobs.c.canceller_id,

@@ -66,15 +66,31 @@ class _Known:
         )
 
 
-def hear(connection: Connection, messages: Sequence[Spoken], at: datetime) -> set[str]:
-    """Apply `messages` in their order; the ids of the jobs in which they changed something."""
-    usable = [(key, message) for message in messages if (key := _key(message)) is not None]
-    open_jobs = lock(connection, (key[0] for key, _ in usable))
-    known = _read(connection, (key for key, _ in usable if key[0] in open_jobs))
-    for key, message in usable:
+Strange = dict[int, str]
+"""What was not applied, because nobody asked for it or it is of another run: by its place among the
+messages, with the reason."""
+
+
+def hear(
+    connection: Connection, messages: Sequence[Spoken], at: datetime
+) -> tuple[set[str], Strange]:
+    """Apply `messages` in their order; the ids of the jobs in which they changed something, and
+    what was not applied."""
+    strange: Strange = {}
+    usable = []
+    for place, message in enumerate(messages):
+        key = _key(message)
+        if key is not None:
+            usable.append((place, key, message))
+    open_jobs = lock(connection, (key[0] for _, key, _ in usable))
+    known = _read(connection, (key for _, key, _ in usable if key[0] in open_jobs))
+    for place, key, message in usable:
         at_hand = known.get(key) or _joined(open_jobs, key, message)
         if at_hand is None:
-            log.warning("heard of a run that nobody asked for", job=key[0], host=key[1])
+            strange[place] = "nobody asked it for that"
+        elif reason := _mismatch(at_hand, open_jobs[key[0]], message):
+            strange[place] = reason
+        if at_hand is None or place in strange:
             continue
         known[key] = at_hand
         at_hand.take(message, at)
@@ -82,7 +98,19 @@ def hear(connection: Connection, messages: Sequence[Spoken], at: datetime) -> se
     _write(connection, changed)
     ids = {one.run.job for one in changed}
     touch(connection, ids, at)
-    return ids
+    return ids, strange
+
+
+def _mismatch(at_hand: _Known, job: AnyRow, message: Spoken) -> str:
+    """What shows that `message` is not about the run that it names; empty if nothing does."""
+    if not at_hand.new and message.request != at_hand.run.request:
+        return "it answers another request than the one that was sent"
+    environment = message.facts.environment if isinstance(message, Pong) else message.environment
+    if environment not in job.environment.split(", "):
+        return f"it says {environment}, and the job is for {job.environment}"
+    if isinstance(message, Update) and message.command != job.command:
+        return f"the job is a {job.command}"
+    return ""
 
 
 def _key(message: Spoken) -> RunKey | None:

@@ -87,16 +87,26 @@ class Ledger:
             )
         )
 
-    async def hear(self, messages: Sequence[Update | Pong], at: datetime) -> set[str]:
+    async def hear(
+        self,
+        messages: Sequence[Update | Pong],
+        at: datetime,
+        strange: hearing.Strange | None = None,
+    ) -> set[str]:
         """Apply what servers said, in order; the ids of the jobs in which it changed something.
 
-        A server that only a broadcast reached joins its job. What belongs to no job is logged. Of
-        more than HEARD_AT_ONCE messages each thousand is a transaction.
+        A server that only a broadcast reached joins its job. What belongs to no run is not applied:
+        `strange` gets the reason, by the place among the messages. Of more than HEARD_AT_ONCE
+        messages each thousand is a transaction.
         """
         changed: set[str] = set()
         for start in range(0, len(messages), HEARD_AT_ONCE):
             some = messages[start : start + HEARD_AT_ONCE]
-            changed |= await self._database.write(partial(hearing.hear, messages=some, at=at))
+            work = partial(hearing.hear, messages=some, at=at)
+            ids, odd = await self._database.write(work)
+            changed |= ids
+            if strange is not None:
+                strange.update((start + place, reason) for place, reason in odd.items())
         return changed
 
     async def overdue(self, at: datetime, seeing_since: datetime | None) -> set[str]:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+import structlog
+from pydantic import ValidationError
+from sqlalchemy import Connection, delete, select, update
 
+from baton.exchanges import WEEK
 from baton.messages import Facts, Heartbeat
 from bot.inventory import Heard
 from bot.store.database import Database
-from bot.store.sql import upsert
+from bot.store.sql import AnyRow, upsert
 from bot.store.tables import servers
+
+log = structlog.get_logger(__name__)
+
+FORGOTTEN = 0.0
+"""As the interval of a server: people have forgotten it, at the moment in `heard`. No heartbeat has
+it."""
 
 
 class Servers:
@@ -50,13 +59,43 @@ class Servers:
         await self._database.write(note)
 
     async def all(self) -> list[Heard]:
-        """Every server that was ever heard, by host."""
+        """Every server that was ever heard, and not forgotten since, by host."""
 
         def read(connection: Connection) -> list[Heard]:
-            rows = connection.execute(select(servers).order_by(servers.c.host))
-            return [
-                Heard(Facts.model_validate_json(row.facts), row.heard, row.interval, row.leaving)
-                for row in rows
-            ]
+            known = servers.c.interval > FORGOTTEN
+            rows = connection.execute(select(servers).where(known).order_by(servers.c.host))
+            return [heard for row in rows if (heard := _heard(row)) is not None]
 
         return await self._database.read(read)
+
+    async def forget(self, host: str, at: datetime) -> None:
+        """Know `host` no more, until it is heard after `at`. Other bots find it in `forgotten`."""
+
+        def write(connection: Connection) -> None:
+            old = (servers.c.interval == FORGOTTEN, servers.c.heard < at - timedelta(seconds=WEEK))
+            connection.execute(delete(servers).where(*old))
+            this = (servers.c.host == host, servers.c.heard <= at)
+            connection.execute(update(servers).where(*this).values(interval=FORGOTTEN, heard=at))
+
+        await self._database.write(write)
+
+    async def forgotten(self) -> dict[str, datetime]:
+        """The servers that people have forgotten lately and that were not heard since, and when."""
+
+        def read(connection: Connection) -> dict[str, datetime]:
+            columns = select(servers.c.host, servers.c.heard)
+            rows = connection.execute(columns.where(servers.c.interval == FORGOTTEN))
+            return {row.host: row.heard for row in rows}
+
+        return await self._database.read(read)
+
+
+def _heard(row: AnyRow) -> Heard | None:
+    """The server in `row`. One that cannot be read, of an older Baton, is known again from its next
+    heartbeat on, and must not keep the others."""
+    try:
+        facts = Facts.model_validate_json(row.facts)
+    except ValidationError as error:
+        log.warning("a server in the database cannot be read", error=str(error)[:300])
+        return None
+    return Heard(facts, row.heard, row.interval, row.leaving)

@@ -15,6 +15,7 @@ from baton.exchanges import DEAD_QUEUE, MONITOR_QUEUE, OUTPUT
 from baton.messages import Pong, now
 from bot.bot import Bot
 from bot.dead import resent
+from bot.findings import Unheard
 from bot.store import Store
 from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage, away
@@ -209,6 +210,7 @@ async def test_a_pong_is_a_sign_of_life(stage: Stage) -> None:
     """Who answers a ping is not called silent; an answer that waited on the bus says nothing."""
     world = Watchers(stage)
     made = await world.bot()
+    made.findings = Unheard()  # that nobody asked for these pongs is not the subject here
     agent = await world.agent(made, "web-1")
 
     async def pong(**changes: Any) -> None:

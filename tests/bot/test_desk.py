@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -285,9 +286,16 @@ async def test_log_gives_the_whole_output(counter: Counter) -> None:
     """Every line of every server, as a document; of a job that said nothing, that."""
     job = (await counter.ask("ship shop staging")).job
     assert (await counter.ask(f"log {job}")).text == "ship shop staging has said nothing."
+    found = await counter.store.ledger.job(job)
+    assert found is not None
+    run: dict[str, Any] = {
+        "job": job,
+        "host": "web-9",
+        "request": found[1][0].request,
+        "environment": "staging",
+    }
     said = [
-        update(number, text=f"line {number}\nand more", step="build", job=job, host="web-9")
-        for number in (1, 2)
+        update(number, text=f"line {number}\nand more", step="build", **run) for number in (1, 2)
     ]
     await counter.store.ledger.hear(said, now())
     reply = await counter.ask(f"log {job[:5]}")

@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from baton.api import API, enveloped
 from baton.channel import Envelope
 from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
-from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, now
+from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
 from baton.output import key_of
 from bot.asking import Ask, plan
 from bot.hearing import Hearing
@@ -28,6 +29,8 @@ class Ear:
         self.store = stage.store
         self.mouth = stage.channel()
         self.touched: list[str] = []
+        self.requests: dict[str, str] = {}
+        """What web-1 was sent, by job."""
         self.roster = Roster()
         self.hearing = self.anew()
 
@@ -38,6 +41,8 @@ class Ear:
 
     async def say(self, *messages: Message) -> None:
         for message in messages:
+            if isinstance(message, Update) and message.request == "r-web-1":
+                message = message.model_copy(update={"request": self.requests[message.job]})
             await API(self.mouth).publish(OUTPUT, key_of(message), message)
 
     async def asked(self, command: Ship | Hail, *hosts: str) -> str:
@@ -49,6 +54,7 @@ class Ear:
         await self.store.ledger.ask(new, entry)
         at = now()
         await self.store.ledger.settle({row.id: row.taken_up_by(at) for row in new.outbox}, at=at)
+        self.requests[new.job.id] = new.runs[0].request
         return new.job.id
 
     async def pong(self, job: str, host: str) -> Pong:
@@ -156,10 +162,10 @@ async def test_a_message_that_breaks_the_ledger_harms_no_other(
     job = await ear.asked(Ship(app="shop", environment="prod"), "web-1")
     hear = ear.store.ledger.hear
 
-    async def fussy(messages: list[Message], at: object) -> set[str]:
+    async def fussy(messages: list[Message], at: object, strange: object) -> set[str]:
         if any(getattr(message, "text", "") == "line 7" for message in messages):
             raise KeyError("a fault")
-        return await hear(messages, at)  # type: ignore[arg-type]
+        return await hear(messages, at, strange)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ear.store.ledger, "hear", fussy)
     await ear.say(*said(job, 10))
@@ -177,9 +183,9 @@ async def test_a_thousand_pongs_are_written_together(ear: Ear) -> None:
     job = await ear.asked(Hail(environment="prod"), *hosts)
     hear, calls = ear.store.ledger.hear, []
 
-    async def counting(messages: list[Message], at: object) -> set[str]:
+    async def counting(messages: list[Message], at: object, strange: object) -> set[str]:
         calls.append(len(messages))
-        return await hear(messages, at)  # type: ignore[arg-type]
+        return await hear(messages, at, strange)  # type: ignore[arg-type]
 
     ear.store.ledger.hear = counting  # type: ignore[method-assign, assignment]
     pongs = [await ear.pong(job, host) for host in hosts[:1]]
@@ -252,11 +258,11 @@ async def test_a_heartbeat_that_breaks_the_roster_is_buried_once(
     """It is counted, it does not come again, and the next one is heard."""
     hear, calls = ear.roster.hear, []
 
-    def fussy(message: Heartbeat, *more: object, **options: object) -> object:
+    def fussy(message: Heartbeat, **options: Any) -> object:
         calls.append(message.facts.host)
         if message.facts.host == "web-1":
             raise KeyError("a fault")
-        return hear(message, *more, **options)
+        return hear(message, **options)
 
     monkeypatch.setattr(ear.roster, "hear", fussy)
     await ear.say(beat("web-1"), beat("web-2"))

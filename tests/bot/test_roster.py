@@ -98,7 +98,7 @@ def test_a_server_that_moves_is_where_it_was_heard_last() -> None:
     """The last heartbeat counts, not the first environment."""
     roster, _ = seeing()
     roster.hear(beat("web-1", "staging"))
-    roster.hear(beat("web-1", "prod"))
+    roster.hear(beat("web-1", "prod"), proven=True)
     assert [seen.facts.environment for seen in roster.servers()] == ["prod"]
 
 

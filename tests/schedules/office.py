@@ -113,7 +113,11 @@ class Office:
 
     async def answer(self, firing: Firing, *hosts: str) -> None:
         """These servers (all, if none is named) answer the ping of `firing`."""
-        pongs = [Pong(job=firing.job, request="r", facts=facts(host)) for host in hosts or HOSTS]
+        found = await self.store.ledger.job(firing.job)
+        request = found[1][0].request if found else "r"
+        pongs = [
+            Pong(job=firing.job, request=request, facts=facts(host)) for host in hosts or HOSTS
+        ]
         await self.store.ledger.hear(pongs, self.clock())
 
     async def sends(self) -> None:

@@ -1,0 +1,86 @@
+"""Who says this? What a message claims is compared with what the broker has proven. Pure.
+
+An agent that has a broker account of its own is called as its inbox, `agent.HOST`, and RabbitMQ
+refuses a message that names another account as its own (`user_id`). So whoever speaks by such an
+account speaks for that host alone; and of a host that has once proven itself nobody believes
+anything that is not proven. Agents that share an account can prove nothing: they are believed until
+`required` is set.
+"""
+
+from __future__ import annotations
+
+from alerts import Severity
+from baton.exchanges import agent_queue
+from baton.messages import Heartbeat, Pong, Probed, Update
+from baton.output import key_of
+from baton.printable import printable
+from bot.findings import Finding
+
+IDENTITY = "identity"
+"""The name of the alert."""
+LASTS = 900.0
+"""Seconds after which it is over, unless somebody does it again."""
+
+Said = Update | Pong | Heartbeat | Probed
+_ACCOUNTS = agent_queue("").name
+
+
+def host_of(message: Said) -> str:
+    """The server that `message` claims to be from."""
+    return message.facts.host if isinstance(message, Pong | Heartbeat) else message.host
+
+
+class Identity:
+    """Judges by the account. With `required`, nothing is believed that is not proven."""
+
+    def __init__(self, *, required: bool = False) -> None:
+        self.required = required
+        self._proven: set[str] = set()
+
+    def proves(self, message: Said, user: str) -> bool:
+        """Whether `user`, the account that sent `message`, is that of the host that it names."""
+        return user == _ACCOUNTS + host_of(message)
+
+    def forget(self, host: str) -> None:
+        """Begin anew with `host`: its agent may share an account from now on."""
+        self._proven.discard(host)
+
+    def doubt(self, message: Said, user: str, key: str) -> str:
+        """Why `message`, which `user` sent under the routing key `key`, is not believed; empty if
+        it is."""
+        host = host_of(message)
+        if key.split(".")[:2] != key_of(message).split(".")[:2]:
+            return f"a message of {host} came under the key {printable(key[:100])}, not its own"
+        if self.proves(message, user):
+            self._proven.add(host)
+            return ""
+        if user.startswith(_ACCOUNTS):
+            return f"the account {printable(user)} says that it is {host}"
+        by = f"the account {printable(user)}" if user else "a sender that names no account"
+        if self.required:
+            return f"{by} says that it is {host}, and only {_ACCOUNTS}{host} may"
+        if host in self._proven:
+            return f"{by} says that it is {host}, which has the account {_ACCOUNTS}{host}"
+        return ""
+
+
+def forged(message: Said, user: str, reason: str) -> Finding:
+    """That somebody claims to be another, for people to look into."""
+    about = {"account": user} if user.startswith(_ACCOUNTS) else {"host": host_of(message)}
+    text = (
+        f"Not believed: {reason}. Nothing of it is applied; `baton dead list` has it. Look at who "
+        "uses that account, and change its password if you do not know. If the agent shares an "
+        "account with others on purpose, say `/baton forget HOST`."
+    )
+    return Finding(IDENTITY, text, about, Severity.CRITICAL, LASTS)
+
+
+def unasked(message: Update | Pong, reason: str) -> Finding:
+    """That a server speaks of work which nobody asked of it."""
+    host = host_of(message)
+    what = f"{message.command} " if isinstance(message, Update) else ""
+    text = (
+        f"{host} reports on {what}(job {message.job}), but {reason}. Nothing of it is applied. "
+        "If you do not know who did this, look at the server: somebody else may give it orders."
+    )
+    return Finding("unasked", text, {"host": host}, Severity.CRITICAL, LASTS)

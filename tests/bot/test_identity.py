@@ -1,0 +1,402 @@
+"""Who says this: an account, a key, a run and a name are compared with what we know."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from alerts import Severity
+from baton.api import API
+from baton.channel import Link
+from baton.exchanges import OUTPUT
+from baton.memory import MemoryChannel
+from baton.messages import Facts, Heartbeat, Message, Pong, Probed, State, Update, now
+from baton.output import key_of
+from bot.findings import Finding
+from bot.hearing import Hearing
+from bot.identity import Identity
+from bot.roster import SETTLED, Roster
+from bot.traces import SKEW, TOLD
+from tests.bot.build import Hail, Ship, after
+from tests.bot.test_hearing import Ear
+from tests.bot.test_roster import Clock
+from tests.bot.world import Stage, beat
+from tests.support.wait import until
+
+
+class Told:
+    """Keeps the findings."""
+
+    def __init__(self) -> None:
+        self.all: list[Finding] = []
+
+    def found(self, finding: Finding) -> None:
+        self.all.append(finding)
+
+    @property
+    def names(self) -> list[str]:
+        return [finding.name for finding in self.all]
+
+
+class Court(Ear):
+    """What hears, by a given judge, and mouths that speak by different accounts."""
+
+    def __init__(self, stage: Stage, *, required: bool = False) -> None:
+        self.told = Told()
+        self.identity = Identity(required=required)
+        super().__init__(stage)
+        self.roster.findings = self.told
+
+    def anew(self) -> Hearing:
+        channel = self.stage.channel()
+        self.hearing = Hearing(
+            self.store,
+            channel,
+            self.roster,
+            self.touched.append,
+            identity=self.identity,
+            findings=self.told,
+        )
+        return self.hearing
+
+    async def say_as(self, account: str, message: Message, key: str = "") -> None:
+        url = self.mouth.url.replace("memory://", f"memory://{account}@")
+        mouth = MemoryChannel(url, on=self.mouth._bus)
+        await API(mouth).publish(OUTPUT, key or key_of(message), message)
+        await mouth.close()
+
+    async def update(self, of: str, **changes: Any) -> Update:
+        found = await self.store.ledger.job(of)
+        assert found is not None
+        values: dict[str, Any] = {
+            "job": of,
+            "request": found[1][0].request,
+            "host": "web-1",
+            "environment": "prod",
+            "command": found[0].command,
+            "sequence": 1,
+            "state": State.SUCCEEDED,
+        }
+        return Update(**{**values, **changes})
+
+    async def state(self, job: str, host: str = "web-1") -> State | None:
+        return (await self.stage.states(job)).get(host)
+
+
+@pytest.fixture
+async def court(stage: Stage) -> AsyncIterator[Court]:
+    made = Court(stage)
+    await made.hearing.start()
+    yield made
+    await made.hearing.stop()
+
+
+@pytest.fixture
+async def strict(stage: Stage) -> AsyncIterator[Court]:
+    made = Court(stage, required=True)
+    await made.hearing.start()
+    yield made
+    await made.hearing.stop()
+
+
+SHIP = Ship(app="shop", environment="prod")
+
+
+async def test_an_agent_speaks_for_its_own_host_only(court: Court) -> None:
+    """RabbitMQ proves the account, and it names the host: what it says of another one is not
+    applied, is buried, and people are told by whom."""
+    job = await court.asked(SHIP, "web-1")
+    await court.say_as("agent.web-2", await court.update(job))
+    reason, _ = await court.buried()
+    assert reason == "the account agent.web-2 says that it is web-1"
+    assert await court.state(job) is State.SENT
+    (finding,) = court.told.all
+    assert (finding.name, finding.about) == ("identity", {"account": "agent.web-2"})
+    assert finding.severity is Severity.CRITICAL
+    assert court.hearing.refused == {"identity": 1}
+    await court.say_as("agent.web-1", await court.update(job))
+    await until(lambda: court.touched)
+    assert await court.state(job) is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("account", ["agent.web-2", "agent.", "agent.web-1.example.org"])
+@pytest.mark.parametrize("kind", ["heartbeat", "pong"])
+async def test_nor_does_a_heartbeat_or_an_answer_of_another(
+    court: Court, account: str, kind: str
+) -> None:
+    """Whatever kind of message it is."""
+    job = await court.asked(Hail(environment="prod"), "web-1")
+    message = beat("web-1") if kind == "heartbeat" else await court.pong(job, "web-1")
+    await court.say_as(account, message)
+    assert "says that it is web-1" in (await court.buried())[0]
+    assert court.roster.servers() == []
+    assert await court.state(job) is State.SENT
+
+
+async def test_a_host_that_has_proven_itself_is_not_believed_without_proof(court: Court) -> None:
+    """Nobody with the shared account speaks for it any more, until people forget it."""
+    await court.say_as("agent.web-1", beat("web-1"))
+    await until(lambda: court.roster.servers())
+    await court.say_as("baton", beat("web-1", "staging"))
+    assert "which has the account agent.web-1" in (await court.buried())[0]
+    await court.say(beat("web-1", leaving=True))
+    assert "a sender that names no account" in (await court.buried())[0]
+    assert [seen.missing for seen in court.roster.servers()] == [False]
+    court.identity.forget("web-1")
+    await court.say(beat("web-1", leaving=True))
+    await until(lambda: court.roster.servers()[0].missing)
+
+
+@pytest.mark.parametrize("account", ["baton", "agent.web-2", ""])
+async def test_where_it_is_required_only_proof_counts(strict: Court, account: str) -> None:
+    """No shared account, and no sender without one."""
+    if account:
+        await strict.say_as(account, beat("web-1"))
+    else:
+        await strict.say(beat("web-1"))
+    assert "says that it is web-1" in (await strict.buried())[0]
+    assert strict.roster.servers() == []
+    await strict.say_as("agent.web-1", beat("web-1"))
+    await until(lambda: strict.roster.servers())
+
+
+async def test_agents_that_share_an_account_are_believed_unless_it_is_required(
+    court: Court,
+) -> None:
+    """As before there were accounts for each."""
+    await court.say_as("baton", beat("web-1"))
+    await court.say(beat("web-2"))
+    await until(lambda: len(court.roster.servers()) == 2)
+    assert court.told.all == []
+
+
+@pytest.mark.parametrize("key", ["heartbeat.prod.web-1", "update.staging.ship", "pong.prod.x"])
+async def test_a_key_of_another_environment_or_kind_is_not_believed(court: Court, key: str) -> None:
+    """The broker may hold an account to the keys of its environment (topic permissions)."""
+    job = await court.asked(SHIP, "web-1")
+    message = await court.update(job) if key[0] != "h" else beat("web-1", "staging")
+    await court.say_as("baton", message, key)
+    assert "came under the key" in (await court.buried())[0]
+    assert await court.state(job) is State.SENT
+    assert court.roster.servers() == []
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"request": "another"}, "it answers another request than the one that was sent"),
+    ({"command": "evil"}, "the job is a ship"),
+    ({"environment": "staging"}, "it says staging, and the job is for prod"),
+    ({"host": "web-9"}, "nobody asked it for that"),
+    ({"attempt": 2}, "nobody asked it for that"),
+    ({"job": "n0sUCHj0b"}, "nobody asked it for that"),
+    ({"request": "another", "sequence": 2**31 - 1}, "it answers another request"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "reason"), WRONG)
+async def test_what_belongs_to_no_run_of_ours_is_not_applied(
+    court: Court, wrong: dict[str, Any], reason: str
+) -> None:
+    """It is buried, counted and a critical alert; what the server itself says counts as ever, also
+    when it comes in the same moment."""
+    job = await court.asked(SHIP, "web-1")
+    await court.say(
+        await court.update(job, **{"text": "evil (<!here>)", **wrong}),
+        await court.update(job, text="all is well"),
+    )
+    assert (await court.buried())[0].startswith(reason)
+
+    async def ended() -> bool:
+        return await court.state(job) is State.SUCCEEDED
+
+    await until(ended)
+    assert await court.lines(job) == ["all is well"]
+    (finding,) = court.told.all
+    assert (finding.name, finding.severity) == ("unasked", Severity.CRITICAL)
+    assert finding.about == {"host": wrong.get("host", "web-1")}
+    assert court.hearing.refused == {"unasked": 1}
+
+
+async def test_an_answer_to_another_request_is_not_applied(court: Court) -> None:
+    """Of a broadcast too, and from another environment neither."""
+    job = await court.asked(Hail(environment="prod"), "web-1")
+    good = await court.pong(job, "web-1")
+    await court.say(good.model_copy(update={"request": "another"}))
+    await court.buried()
+    elsewhere = Facts(host="web-7", environment="staging")
+    await court.say(good.model_copy(update={"facts": elsewhere}))
+    await court.buried()
+    assert await court.stage.states(job) == {"web-1": State.SENT}
+    assert court.told.names == ["unasked", "unasked"]
+
+
+# servers
+
+
+def roster(*, live: bool = False) -> tuple[Roster, Clock, Told]:
+    clock, told = Clock(), Told()
+    made = Roster(clock)
+    made.findings = told
+    made.link_changed(Link.UP)
+    clock.at(SETTLED + 1 if live else 0)
+    return made, clock, told
+
+
+def life(host: str, started: float, pid: int = 1, **changes: Any) -> Heartbeat:
+    facts = Facts(host=host, environment="prod", started=after(started), details={"pid": pid})
+    return beat(host, **{"facts": facts, **changes})
+
+
+async def test_a_server_does_not_move_on_a_word(court: Court) -> None:
+    """It stays where it is, and in the database; people are told, and what to do."""
+    await court.say(beat("web-1"))
+    await until(lambda: court.roster.servers())
+    await court.say(beat("web-1", "staging"))
+    await court.buried()
+    (seen,) = court.roster.servers()
+    assert (seen.facts.environment, seen.notes) == ("prod", ("says it is in staging",))
+    (finding,) = court.told.all
+    assert (finding.name, finding.about) == ("moved", {"host": "web-1", "env": "prod"})
+    assert "/baton forget web-1" in finding.text
+
+    async def kept() -> list[str]:
+        return [one.facts.environment for one in await court.store.servers.all()]
+
+    assert await until(kept) == ["prod"]
+
+
+def test_a_server_moves_by_its_own_account_and_people_are_told() -> None:
+    """Never in silence."""
+    made, _, told = roster()
+    assert made.hear(beat("web-1"))
+    assert made.hear(beat("web-1", "staging"), proven=True)
+    assert [seen.facts.environment for seen in made.servers()] == ["staging"]
+    assert [(one.name, one.severity) for one in told.all] == [("moved", Severity.WARNING)]
+
+
+def test_a_server_that_people_have_forgotten_comes_back_as_it_says() -> None:
+    """So a move that cannot be proven is confirmed."""
+    made, clock, told = roster()
+    made.hear(beat("web-1"))
+    made.forget("web-1", clock())
+    assert made.servers() == []
+    assert made.hear(beat("web-1", "staging"))
+    assert [seen.facts.environment for seen in made.servers()] == ["staging"]
+    assert told.all == []
+    clock.at(60)
+    made.hear(beat("web-1", "staging", time=clock()))
+    made.forget("web-1", after(30))
+    assert made.servers() != [], "it was heard after that"
+
+
+def test_two_agents_of_one_name_are_told() -> None:
+    """Their heartbeats take turns, whatever their clocks say."""
+    for one, other in (
+        (life("web-1", 0), life("web-1", 5)),
+        (life("web-1", 0), life("web-1", 0, 2)),
+    ):
+        made, clock, told = roster()
+        made.hear(one)
+        made.hear(other)
+        assert told.all == [], "a restart"
+        made.hear(one)
+        assert [(each.name, each.severity) for each in told.all] == [("twins", Severity.CRITICAL)]
+        assert made.servers()[0].notes == ("two agents of this name",)
+        clock.at(TOLD + 10)
+        assert made.servers()[0].notes == (), "one of them was stopped"
+
+
+def test_restarts_are_no_twins() -> None:
+    """Nor is what comes again after a lost connection, or the last word of the one before."""
+    made, _, told = roster()
+    for number in range(10):
+        made.hear(life("web-1", number, number))
+        made.hear(life("web-1", number, number))
+    made.hear(life("web-1", 8, 8), again=True)
+    made.hear(life("web-1", 8, 8, leaving=True))
+    made.hear(beat("web-1"))
+    assert told.all == []
+
+
+def sent(clock: Clock, skew: float, host: str = "web-1") -> Heartbeat:
+    return beat(host, time=clock() + timedelta(seconds=skew))
+
+
+@pytest.mark.parametrize(
+    ("skew", "note"), [(302, "clock 5 min 2 s ahead"), (-302, "clock 5 min 2 s behind"), (20, "")]
+)
+def test_a_clock_that_is_off_is_named(skew: float, note: str) -> None:
+    """In the list of servers, and as an alert."""
+    made, clock, told = roster(live=True)
+    made.hear(sent(clock, skew))
+    made.hear(sent(clock, skew))
+    assert made.servers()[0].notes == ((note,) if note else ())
+    assert set(told.names) == ({"clock"} if note else set())
+    made.hear(sent(clock, 0))
+    made.hear(sent(clock, 0))
+    assert made.servers()[0].notes == ()
+
+
+def test_a_heartbeat_that_waited_says_nothing_of_the_clock() -> None:
+    """On the bus while we were away, or once on its way: only what is late each time is behind."""
+    made, clock, told = roster(live=True)
+    made.link_changed(Link.DOWN)
+    made.link_changed(Link.UP)
+    made.hear(sent(clock, -59))
+    made.hear(sent(clock, -45))
+    clock.at(60)
+    made.hear(sent(clock, -50))
+    made.hear(sent(clock, -1))
+    made.hear(sent(clock, -50), again=True)
+    assert told.all == []
+    assert made.servers()[0].notes == ()
+
+
+def test_if_most_clocks_differ_it_is_ours() -> None:
+    """A bot whose own clock is off does not call every server wrong."""
+    made, clock, told = roster(live=True)
+    for host in ("web-1", "web-2", "web-3", "web-4"):
+        made.hear(sent(clock, SKEW + 10, host))
+    assert told.all[-1].about == {"host": "the bot"}
+    assert "is 40 s behind those of 4 of 4 servers" in told.all[-1].text
+
+
+async def test_a_forgotten_server_is_forgotten_by_every_bot(court: Court) -> None:
+    """They share the database; it is there again once it is heard after that."""
+    await court.say(beat("web-1"), beat("web-2"))
+
+    async def kept() -> list[str]:
+        return [one.facts.host for one in await court.store.servers.all()]
+
+    await until(lambda: len(court.roster.servers()) == 2)
+
+    async def both() -> bool:
+        return len(await kept()) == 2
+
+    await until(both)
+    at = now()
+    await court.store.servers.forget("web-1", at)
+    assert await kept() == ["web-2"]
+    assert await court.store.servers.forgotten() == {"web-1": at}
+    await court.say(beat("web-1"))
+
+    await until(both)
+    assert await court.store.servers.forgotten() == {}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Probed(probe="p", host="web-1", environment="prod", bad=False),
+        Pong(job="j", request="r", facts=Facts(host="web-1", environment="prod")),
+        beat("web-1"),
+    ],
+)
+def test_one_judge_for_all_that_agents_say(message: Any) -> None:
+    """By the account, whatever the kind."""
+    judge: Callable[[str], str] = lambda user: Identity().doubt(message, user, key_of(message))  # noqa: E731
+    assert judge("agent.web-1") == ""
+    assert judge("agent.web-2") == "the account agent.web-2 says that it is web-1"
+    assert judge("agent.web-1\u202e").startswith("the account agent.web-1 says"), "printable"
