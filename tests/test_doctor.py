@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import aiormq
 import pytest
 
 from alerts.watched import ProbeTable
@@ -19,12 +20,14 @@ from baton.server import Server
 from baton.service import Service
 from baton.settings import AgentSettings
 from bot.doctor import examine, is_agents
-from bot.doctor.bus import agents, leftovers
+from bot.doctor.bot import needs
+from bot.doctor.bus import agents, bus, leftovers, rights
 from bot.doctor.database import database
 from bot.doctor.finding import Mark, clocks
 from bot.doctor.probes import probes
 from bot.store import Store
 from bot.store.leases import STRANGERS
+from tests.support.broker import Broker
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
@@ -348,3 +351,70 @@ async def test_rules_that_fit_nothing_are_warnings(
         ):
             assert line in text, text
         assert text.splitlines()[-1].startswith("5 warnings: ")
+
+
+async def test_a_missing_right_is_told_apart_from_a_missing_queue(
+    broker: Broker, amqp_url: str
+) -> None:
+    """403 is a FAIL that names the queue and the account; 404 is a note that says who makes it.
+    Nothing is made by asking."""
+    url = broker.user(amqp_url, "nearly")
+    pattern = r"^(baton\.(in|out|dead)|bot|bot\.heartbeats|bot\.probed|dead)$"
+    broker.grant(url, pattern, pattern, pattern)
+    channel = await connect(url)
+    await channel.wait_up()
+    found = await rights(channel, needs(alerts=True))
+    again = await rights(channel, needs(alerts=True))
+    await channel.close()
+    assert found == again
+    failed = [finding for finding in found if finding.mark is Mark.FAIL]
+    assert [finding.what for finding in failed] == ["rights"]
+    assert "refuses user nearly to declare queue bot.monitor: ACCESS_REFUSED" in failed[0].text
+    assert {finding.mark for finding in found if finding not in failed} == {Mark.NOTE}
+    assert "bot is not there yet" in str(found[0])
+
+
+async def test_a_right_to_publish_that_is_missing(broker: Broker, amqp_url: str) -> None:
+    """An account that may not ask is a FAIL, though all its queues are well."""
+    url = broker.user(amqp_url, "mute")
+    every = r"^(baton\..+|bot.*|dead)$"
+    channel = await connect(amqp_url, owner=True)
+    await channel.wait_up()
+    broker.grant(url, every, r"^(baton\.dead|bot.*|dead)$", every)
+    mute = await connect(url)
+    await mute.wait_up()
+    found = await rights(mute, needs(alerts=False))
+    await mute.close()
+    await channel.close()
+    failed = [str(finding) for finding in found if finding.mark is Mark.FAIL]
+    assert len(failed) == 2
+    assert all("to publish" in line and "on baton.in" in line for line in failed)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("baton:baton", "baton:wrong"), "Correct user and password"),
+        (("/t", "/no-t"), "rabbitmqctl add_vhost no-t"),
+        (("127.0.0.1", "no-such-host.invalid"), "Fix: correct the host name"),
+    ],
+)
+async def test_the_fix_fits_the_failure(amqp_url: str, change: tuple[str, str], said: str) -> None:
+    """A password, a virtual host and a name are mended in different ways."""
+    async with bus([amqp_url.replace(*change)]) as (channel, found):
+        assert channel is None
+    assert said in str(found)
+    assert "wrong@" not in str(found)
+
+
+async def test_queues_of_earlier_versions_are_noted(broker: Broker, amqp_url: str) -> None:
+    """Nobody takes from them any more: how much is in each is said, and how it goes."""
+    connection = await aiormq.connect(amqp_url)
+    await (await connection.channel()).queue_declare("monitor", durable=True)
+    channel = await connect(amqp_url)
+    await channel.wait_up()
+    (found,) = await leftovers(channel)
+    await channel.close()
+    await connection.close()
+    assert found.mark is Mark.NOTE
+    assert "rabbitmqctl delete_queue monitor" in found.fix

@@ -280,3 +280,10 @@ async def test_nothing_is_taken_where_nobody_takes_it(opened: Opened) -> None:
     assert (await site.client.post("/alerts", json=[])).status_code == 404
     assert (await site.client.get("/checkin/b-token")).status_code == 404
     assert (await site.client.get("/healthz")).status_code == 200
+
+
+def test_what_rabbitmq_refuses_is_said_and_is_no_illness() -> None:
+    """The bot does without the queue of alerts, and works: it says so, with the right to grant."""
+    found = parts(replace(WELL, lacking=("RabbitMQ refuses bot.monitor. Grant it.",)))
+    assert all(part.well for part in found)
+    assert "RabbitMQ refuses bot.monitor. Grant it." in found[0].words
