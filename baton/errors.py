@@ -37,6 +37,10 @@ class Disconnected(BatonError):
     """No connection to the message bus at {url}: {reason}."""
 
 
+class NotMade(Disconnected):
+    """No connection to the message bus at {url}: {reason}."""
+
+
 class Blocked(BatonError):
     """The message bus at {url} takes no messages for the moment: {reason}."""
 

@@ -18,7 +18,7 @@ from baton.amqp import reasons
 from baton.amqp.session import Publish, Session, answered
 from baton.amqp.subscription import AmqpDelivery, AmqpSubscription
 from baton.channel import CONFIRM_WITHIN, Envelope, Handler, Link
-from baton.errors import Blocked, BusRefused, Disconnected, SettingsError
+from baton.errors import Blocked, BusRefused, Disconnected, NotMade, SettingsError
 from baton.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
 from baton.link import WATCH_EVERY, Handlers, Linked
 
@@ -30,6 +30,9 @@ logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 """Between two attempts to connect, in seconds."""
+
+LONGEST_WAIT = 3
+"""As after so many failures we pause for what the bot is to make: it may come any moment."""
 
 STEADY_AFTER = 10.0
 """A link that was up for this long, in seconds, starts over with the shortest pause."""
@@ -73,6 +76,7 @@ class AmqpChannel(Linked):
         self._wanted: dict[Queue, dict[tuple[str, str], None]] = {}
         self._refused_publishes: set[Publish] = set()
         self._refusals = 0
+        self._awaits_owner = False
         self._subscriptions: list[AmqpSubscription] = []
         self._handlers = Handlers()
         self._closing = False
@@ -256,6 +260,8 @@ class AmqpChannel(Linked):
                 failures = 0 if steady else failures + 1
                 turn += 1
                 rounds, rest = divmod(failures, len(self._urls))
+                if self._awaits_owner:
+                    rounds = min(rounds, LONGEST_WAIT)
                 if rest == 0:
                     await asyncio.sleep(pause(rounds, random.random()))
         finally:
@@ -265,7 +271,7 @@ class AmqpChannel(Linked):
         """One session at `url`, until it ends. Returns whether it was up for a good while."""
         session: Session | None = None
         up_since: float | None = None
-        fix, refusal = "", None
+        fix, refusal, self._awaits_owner = "", None, False
         shown = bus_urls.shown(url)
         try:
             session = await answered(
@@ -278,6 +284,7 @@ class AmqpChannel(Linked):
             # Whatever it was: to give up here would leave us deaf for good.
             reason, fix = reasons.why(error), reasons.fix(error, url)
             refusal = error if isinstance(error, BusRefused) else None
+            self._awaits_owner = isinstance(error, NotMade)
         except asyncio.CancelledError:
             reason = "closed"
             raise

@@ -19,7 +19,7 @@ from aiormq.exceptions import (
 )
 
 from baton import bus_urls
-from baton.errors import BatonError, BusRefused, Disconnected, QueueMismatch
+from baton.errors import BatonError, BusRefused, Disconnected, NotMade, QueueMismatch
 
 RIGHTS = "README.md, “RabbitMQ”, has the rights of each account."
 
@@ -109,9 +109,9 @@ def mismatch(error: ChannelPreconditionFailed, url: str, queue: str) -> QueueMis
     )
 
 
-def not_made(error: ChannelNotFoundEntity, url: str) -> Disconnected:
+def not_made(error: ChannelNotFoundEntity, url: str) -> NotMade:
     """Something is not there yet that is not ours to make."""
-    return Disconnected(
+    return NotMade(
         url=bus_urls.shown(url),
         reason=f"{why(error)}: the bot makes it, when it is connected",
         fix="start the bot; it makes what all need.",

@@ -39,7 +39,7 @@ async def a_request_that_comes_twice(world: World) -> None:
     """Whenever the same request comes again, under way or done, it is started once."""
     await world.starts("web-1")
     world.hold()
-    async with await aio_pika.connect(world.bus) as connection:
+    async with await aio_pika.connect(world.admin) as connection:
         channel = await connection.channel()
         exchange = await channel.get_exchange("baton.in")
         mine = await channel.declare_queue(exclusive=True)

@@ -19,6 +19,7 @@ from typing import Any, Self
 from tests.e2e.ledger import Ledger
 from tests.e2e.processes import Process
 from tests.e2e.shop import make_shop
+from tests.support.accounts import Accounts
 from tests.support.broker import Broker
 from tests.support.policy import OPEN_TOML
 from tests.support.ports import free_port
@@ -97,7 +98,7 @@ class Agent:
             "grace": 1.0,
         }
         tables = {
-            "bus": {"url": world.bus},
+            "bus": {"url": world.accounts.agent(self.name)},
             "server": {"environment": "prod", "fqdn": self.name},
             "agent": agent,
             "deploy.shop": app,
@@ -132,7 +133,10 @@ class World:
         self.ann = Asker(self.slack.person("U_ANN", name="ann"))
         self.ben = Asker(self.slack.person("U_BEN", name="ben"))
         self.ledger = ledger or Ledger.sqlite(folder / "baton.db")
-        self.bus = broker.vhost()
+        self.admin = broker.vhost()
+        """The URL of an account that may do everything."""
+        self.accounts = Accounts(broker, self.admin)
+        self.bus = self.accounts.bot
         self.repository = folder / "shop.git"
         self.agents: dict[str, Agent] = {}
         self.bots: list[Process] = []
