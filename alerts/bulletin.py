@@ -185,7 +185,7 @@ class Teller:
 
     def _row(self, episode: Episode, beside: float | None) -> Row:
         state = f"{episode.word}, {episode.severity}"
-        known = [episode.text] if episode.text else []
+        known = [_unended(episode.text)] if episode.text else []
         if episode.ended is not None:
             known = [*(f"was: {text}" for text in known), episode.note]
             state = f"{episode.word} after {duration(episode.ended - episode.started)}"
@@ -207,6 +207,11 @@ class Teller:
             episodes,
             key=lambda one: (_ORDER[one.word], -one.severity.rank, one.started, one.labels.pairs),
         )
+
+
+def _unended(text: str) -> str:
+    """`text` without its full stop: more follows in the same line."""
+    return text if text.endswith("..") else text.removesuffix(".")
 
 
 def hashed(channel: str) -> str:

@@ -45,11 +45,11 @@ MOST_NAMED = 10
 
 
 class AlertsCommand(HouseCommand):
-    """Show what fires now, or why, and take it on or silence it.
+    """List, explain, acknowledge and silence alerts.
 
     /alerts [ENV]                                what fires
     /alerts why ALERT                            samples, rules, silences: also why nothing was said
-    /alerts ack ALERT                            take it on: it is not said again
+    /alerts ack ALERT                            acknowledge: it is not said again
     /alerts forget ALERT                         end it: what it is about is gone for good
     /alerts silence MATCHERS for 2h because ...  such as env=prod host=~"web-.*"
     /alerts silence MATCHERS, silence ALERT      what that would mute
@@ -117,7 +117,7 @@ async def _list(visit: Visit, words: Sequence[str]) -> Reply:
         )
         for one in firing
     )
-    columns = ("id", "what", "state", "for", "taken on by, or why not told")
+    columns = ("id", "what", "state", "for", "acknowledged by / muted because")
     count = "1 alert fires" if len(rows) == 1 else f"{len(rows)} alerts fire"
     summary = f"{count}{where}{left}{untold}"
     return await visit.answered(Reply(answer=Answer(summary, columns, rows)))

@@ -15,7 +15,7 @@ from pydantic import JsonValue, SecretStr
 
 from alerts import AlertSettings, CheckIn, Labels, Sample, Severity
 from alerts.labels import ALERTNAME, spelled
-from alerts.links import Link, links
+from alerts.links import LONGEST, Link, links
 from alerts.sample import Observation
 from bot.alerting.asks import seen
 from bot.alerting.keeper import Keeper
@@ -133,6 +133,10 @@ class Reception:
             ends=at + EVENT_LASTS,
             began=event.time if bad else None,
             over=None if bad else event.time,
+            links=links(
+                (name, text(said.get(key), LONGEST))
+                for name, key in (("Runbook", "runbook_url"), ("Source", "url"))
+            ),
             id=blake2b(repr((event.id, bad)).encode(), digest_size=8).hexdigest(),
         )
 

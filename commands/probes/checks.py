@@ -27,7 +27,14 @@ async def checked(check: CheckTable, timeout: float) -> Found:
     """What `check` finds within its own timeout, and at most `timeout` seconds."""
     output, errors = _First(), _First()
     within = min(check.timeout, timeout)
-    program = Program(check.command, Path("/"), timeout=within, grace=GRACE, complains=errors.told)
+    program = Program(
+        check.command,
+        Path("/"),
+        timeout=within,
+        grace=GRACE,
+        whole_lines=True,
+        complains=errors.told,
+    )
     try:
         ended = await execute(program, output.told)
     except Failed as error:

@@ -211,3 +211,71 @@ async def test_an_event_is_an_alert_for_an_hour(
     await until(says(stage.front, "firing"))
     await world.pass_time(made, EVENT_LASTS)
     await until(says(stage.front, "resolved"))
+
+
+def event_of(**attributes: object) -> dict[str, object]:
+    return {
+        "specversion": "1.0",
+        "source": "/backup",
+        "type": "backup",
+        "subject": "db-1",
+        **attributes,
+    }
+
+
+async def tell(client: httpx.AsyncClient, **attributes: object) -> None:
+    kind = {"Content-Type": "application/cloudevents+json"}
+    body = json.dumps(event_of(**attributes))
+    answer = await client.post("/events", content=body, headers=kind)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_an_event_that_is_delivered_again_opens_nothing_anew(
+    stage: Stage, world: Watchers, made: Bot, client: httpx.AsyncClient
+) -> None:
+    """Whichever bot leads: what was told stays known. A status in any case; an unknown one is said,
+    and no severity is a warning."""
+    await tell(client, id="1", data={"status": "FIRING", "url": "https://backup/1"})
+    await tell(client, id="2", data={"status": "RESOLVED"})
+    await tell(client, id="1", data={"status": "FIRING"})
+    await world.round(made)
+    keeper = made.keeper
+    assert keeper is not None
+    assert keeper.engine is not None
+    assert keeper.engine.firing() == []
+    await tell(client, id="3", data={"status": "broken", "url": "https://backup/3"})
+    await world.round(made)
+    (episode,) = keeper.engine.firing()
+    assert episode.severity == "warning"
+    assert episode.text == "(unknown status “broken”: taken as firing)"
+    assert episode.links == (("Source", "https://backup/3"),)
+    rows = (await stage.store.alerts.load()).watches
+    assert [len(row.known) for row in rows if row.source.startswith("event/")] == [3]
+
+
+async def test_an_alert_links_to_where_people_look(
+    world: Watchers, made: Bot, client: httpx.AsyncClient
+) -> None:
+    """generatorURL, runbook, dashboard and what Grafana adds; and it began when its source says."""
+    alert = {
+        "status": "firing",
+        "labels": {"alertname": "DiskFull", "severity": "page"},
+        "annotations": {"runbook_url": "https://wiki/disk", "dashboard_url": "ftp://no"},
+        "startsAt": "2020-01-01T00:00:00Z",
+        "generatorURL": "http://prom/graph?a=1&b=2",
+        "dashboardURL": "https://grafana/d/1",
+        "silenceURL": "https://grafana/silence",
+    }
+    await push(client, json.dumps({"version": "4", "status": "firing", "alerts": [alert]}))
+    await world.round(made)
+    assert made.keeper is not None
+    assert made.keeper.engine is not None
+    (episode,) = made.keeper.engine.firing()
+    assert episode.started == 1_577_836_800.0
+    assert episode.severity == "critical"
+    assert episode.links == (
+        ("Runbook", "https://wiki/disk"),
+        ("Source", "http://prom/graph?a=1&b=2"),
+        ("Dashboard", "https://grafana/d/1"),
+        ("Silence there", "https://grafana/silence"),
+    )
