@@ -48,10 +48,10 @@ async def test_reading_is_refused_for_the_right_reason(
 ) -> None:
     """No such thread, cursor, limit, or channel; or not in it."""
     slack.add_channel("C_DEV", "dev", has_bot=False)
-    slack.add_channel("D_X", "x", kind="im")
+    slack.add_channel("G_X", "x", kind="mpim")
     history = client.conversations_history
     assert (await error_of(history(channel="C_DEV")))["error"] == "not_in_channel"
-    assert (await error_of(history(channel="D_X")))["needed"] == "im:history"
+    assert (await error_of(history(channel="G_X")))["needed"] == "mpim:history"
     assert (await error_of(history(channel="C_OPS", cursor="x")))["error"] == "invalid_cursor"
     assert (await error_of(history(channel="C_OPS", limit=5000)))["error"] == "invalid_limit"
     refused = await error_of(client.conversations_replies(channel="C_OPS", ts="1.000001"))
