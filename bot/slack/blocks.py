@@ -193,7 +193,8 @@ def _actions(buttons: Sequence[Button], mark: str) -> list[Block]:
 
 
 def _named(content: JobContent) -> str:
-    return f"schedule {content.schedule}" if content.schedule else ""
+    schedule = _trim(content.schedule)
+    return f"schedule {schedule}" if schedule else ""
 
 
 def _trim(text: str) -> str:
