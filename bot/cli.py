@@ -175,12 +175,14 @@ def agent(
     from baton.extensions import installed
     from baton.service import Service
     from baton.settings import AGENT_VARIABLES, AgentSettings, load
+    from commands.orphans import Orphans
     from commands.probes import Looking
 
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
     file = str(config) if config else "the environment"
 
     async def serve() -> None:
+        Orphans().start()
         looking = Looking.of(settings)
         service = await Service.from_settings(settings, installed(), file=file, looker=looking)
         service.stop_on_signals()

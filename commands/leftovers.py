@@ -13,6 +13,7 @@ import os
 import pwd
 import signal
 import time
+import weakref
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ from pathlib import Path
 
 MARK = "BATON_MARK"
 """The variable that tells what a program has started, though nobody was left to note its id."""
+AGENT = "BATON_AGENT"
+"""A variable in the environment of an agent itself, which programs are not given."""
+DIRECT: set[int] = set()
+"""The processes that were started here and are waited for."""
+KNOWN: set[tuple[int, str]] = set()
+"""Orphans that were taken in, and are known to be of our programs: their ids and births."""
 KILLED_WITHIN = 5.0
 """Seconds to wait for what was killed to be gone."""
 
@@ -44,8 +51,9 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stat:
-    """What the kernel says of a process."""
+class Stat:
+    """What the kernel says of a process; `state` is a letter, Z for one that has ended and whose
+    parent has not heard of it."""
 
     name: str
     state: str
@@ -56,28 +64,37 @@ class _Stat:
 
 
 class Trail:
-    """What one program has started, from its start on."""
+    """What one program, or several of one `owner`, have started, from the first one's start on."""
 
     def __init__(
         self,
         mark: str,
         groups: Iterable[tuple[int, str]] = (),
         seen: Iterable[Running] = (),
+        owner: object = None,
     ) -> None:
         self.mark = mark
         self._groups = dict(groups)
         self._seen = {one.pid: one.born for one in seen}
+        self._owner = owner or self
+        self._since = 0
+        self._alone = True
 
     def started(self, pid: int) -> None:
-        """Note the process of the program itself: it leads a group and a session of its own."""
-        self._groups[pid] = birth(pid)
+        """Note the process of a program itself: it leads a group and a session of its own."""
+        born = self._groups[pid] = birth(pid)
+        self._since = self._since or int(born or 0)
+        _TRAILS.add(self)
+        others = [trail for trail in _TRAILS if trail._owner is not self._owner]
+        for trail in (*others, self):
+            trail._alone = trail._alone and not others
 
     @property
     def groups(self) -> set[int]:
         """The process groups that its programs lead, or led."""
         return set(self._groups)
 
-    def _pick(self, table: dict[int, _Stat], marks: dict[int, str]) -> set[int]:
+    def _pick(self, table: dict[int, Stat], marks: dict[int, str]) -> set[int]:
         """The processes of `table` that are of this trail; those seen once are known for good."""
         groups = {
             group
@@ -91,6 +108,7 @@ class Trail:
             or stat.session in groups
             or (self.mark and marks.get(pid) == self.mark)
             or self._seen.get(pid) == stat.born
+            or (self._since and self._alone and self._is_waif(pid, stat, marks))
         }
         children: dict[int, list[int]] = {}
         for pid, stat in table.items():
@@ -101,17 +119,40 @@ class Trail:
                 if child not in picked:
                     picked.add(child)
                     new.append(child)
-        picked.discard(os.getpid())
+        me = os.getpid()
+        picked.discard(me)
+        KNOWN.update(
+            (pid, table[pid].born)
+            for pid in picked
+            if table[pid].parent == me and pid not in DIRECT
+        )
         self._seen |= {pid: table[pid].born for pid in picked}
         return picked
+
+    def _is_waif(self, pid: int, stat: Stat, marks: dict[int, str]) -> bool:
+        """Whether a process is none that we started and yet our child: a program of ours has left
+        it behind, and its environment tells nothing any more. To be asked only if no others have
+        run programs meanwhile: it could be theirs."""
+        return (
+            stat.parent == os.getpid()
+            and stat.session != os.getsid(0)
+            and int(stat.born) >= self._since
+            and pid not in DIRECT
+            and not marks.get(pid)
+            and _is_ours(pid)
+        )
+
+
+_TRAILS: weakref.WeakSet[Trail] = weakref.WeakSet()
+"""Those that are of use to somebody."""
 
 
 def running(trails: Collection[Trail]) -> list[Running]:
     """What of `trails` runs now. What has ended and waits for its parent to hear of it does not."""
     if not trails:
         return []
-    table = {pid: stat for pid in _pids() if (stat := _stat(pid)) is not None}
-    marks = {pid: mark for pid in table if (mark := _mark(pid))}
+    table = {pid: stat for pid in _pids() if (stat := stat_of(pid)) is not None}
+    marks = {pid: mark for pid in table if (mark := mark_of(pid))}
     picked: set[int] = set()
     for trail in trails:
         picked |= trail._pick(table, marks)
@@ -161,7 +202,7 @@ def birth(pid: int) -> str:
 
     With it a process is told from a later one of the same id.
     """
-    stat = _stat(pid)
+    stat = stat_of(pid)
     return "" if stat is None or stat.state in "ZX" else stat.born
 
 
@@ -169,14 +210,27 @@ def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def _stat(pid: int) -> _Stat | None:
+def children() -> list[int]:
+    """The children of this process, of whatever thread."""
+    found: list[int] = []
+    try:
+        for place in Path("/proc/self/task").glob("*/children"):
+            found += map(int, place.read_text().split())
+    except OSError:
+        me = os.getpid()
+        return [pid for pid in _pids() if (stat := stat_of(pid)) and stat.parent == me]
+    return found
+
+
+def stat_of(pid: int) -> Stat | None:
+    """What the kernel says of the process `pid`; None if it is not there."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return None  # gone
     head, _, tail = text.rpartition(")")
     fields = tail.split()
-    return _Stat(
+    return Stat(
         name=head.partition("(")[2],
         state=fields[0],
         parent=int(fields[1]),
@@ -186,7 +240,8 @@ def _stat(pid: int) -> _Stat | None:
     )
 
 
-def _mark(pid: int) -> str:
+def mark_of(pid: int) -> str:
+    """The mark in the environment of `pid`; empty if there is none, or it cannot be read."""
     try:
         words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
@@ -207,6 +262,18 @@ def _user(pid: int) -> str:
         return pwd.getpwuid(owner).pw_name
     except KeyError:
         return str(owner)
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether `pid` is our own user's, and was not given the environment of the agent itself, as
+    what an extension starts is."""
+    try:
+        if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
+            return False
+        words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return not any(word.startswith(f"{AGENT}=".encode()) for word in words)
 
 
 def _signal(trails: Collection[Trail], there: Collection[Running], number: signal.Signals) -> None:

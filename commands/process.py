@@ -20,7 +20,7 @@ from pathlib import Path
 from baton.errors import Failed
 from baton.messages import new_id
 from baton.outcome import duration
-from commands.leftovers import KILLED_WITHIN, MARK, Trail, end
+from commands.leftovers import DIRECT, KILLED_WITHIN, MARK, Trail, end
 from commands.lines import Lines, Secrets
 
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -123,6 +123,8 @@ async def execute(
         raise
     finally:
         output.close()
+        if process.returncode is not None:
+            DIRECT.discard(process.pid)
     return Ended(code, output.lines.last)
 
 
@@ -199,6 +201,7 @@ async def _start(
             env={**environment(program.env), MARK: trail.mark},
             start_new_session=True,
         )
+        DIRECT.add(process.pid)
         trail.started(process.pid)
     except OSError as error:
         output.close()

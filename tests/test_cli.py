@@ -106,6 +106,11 @@ async def test_agent_needs_no_extra(tmp_path: Path) -> None:
     file = agents_file(tmp_path)
     process = await started("agent", "--config", str(file), before=WITHOUT_EXTRA)
     await reads(process, "agent started")
+    status = await asyncio.to_thread(Path(f"/proc/{process.pid}/status").read_text)
+    handled = re.search(r"SigCgt:\s*([0-9a-f]+)", status)
+    assert handled is not None
+    # it takes in orphans: it hears of the end of children (proc_pid_status(5))
+    assert int(handled[1], 16) & 1 << (signal.SIGCHLD - 1)
     process.send_signal(signal.SIGTERM)
     await reads(process, "agent stopped")
     assert await process.wait() == 0

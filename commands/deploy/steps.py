@@ -92,7 +92,7 @@ class Steps:
         whole_lines: bool = False,
     ) -> Ended:
         limit = limit or self.settings.step_limit
-        trail = self.trails.setdefault(step, Trail(new_id()))
+        trail = self.trails.setdefault(step, Trail(new_id(), owner=self))
         # noted before it starts: we may die before its id is known
         self.underway.note(group=0, born="", mark=trail.mark)
         program = Program(
