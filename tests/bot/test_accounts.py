@@ -1,0 +1,95 @@
+"""Who says this, with a real RabbitMQ: it proves the account, and we compare it with the name."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiormq
+import pytest
+from aiormq.exceptions import AMQPError
+from pamqp.commands import Basic
+
+from baton.api import API, enveloped
+from baton.channel import Channel, connect
+from baton.exchanges import DEAD, DEAD_QUEUE, OUTPUT
+from baton.output import key_of
+from bot.hearing import Hearing
+from bot.identity import Identity
+from bot.roster import Roster
+from bot.store import Store
+from tests.bot.test_identity import Told
+from tests.bot.world import beat
+from tests.support.broker import Broker
+from tests.support.wait import until
+
+
+def account(broker: Broker, url: str, name: str) -> str:
+    """The URL for a new account called `name`, which may do everything there."""
+    vhost = url.rpartition("/")[2]
+    broker.eval(
+        f'catch rabbit_auth_backend_internal:add_user(<<"{name}">>, <<"secret">>, <<"test">>), '
+        "ok = rabbit_auth_backend_internal:set_permissions("
+        f'<<"{name}">>, <<"{vhost}">>, <<".*">>, <<".*">>, <<".*">>, <<"test">>).'
+    )
+    return f"amqp://{name}:secret@127.0.0.1:{broker.port}/{vhost}"
+
+
+@pytest.mark.parametrize("required", [False, True])
+async def test_an_account_speaks_for_its_own_host_and_no_other(
+    broker: Broker, amqp_url: str, store: Store, required: bool
+) -> None:
+    """What is said by agent.web-2 in the name of web-1 moves nothing; what web-1 says counts; and
+    RabbitMQ refuses who names an account that is not its own (406)."""
+    told, roster = Told(), Roster()
+    roster.findings = told
+    ears, first, second = [
+        await connect(url)
+        for url in (
+            amqp_url,
+            account(broker, amqp_url, "agent.web-1"),
+            account(broker, amqp_url, "agent.web-2"),
+        )
+    ]
+    for channel in (ears, first, second):
+        await asyncio.wait_for(channel.wait_up(), 60)
+    await ears.declare(DEAD_QUEUE, [(DEAD, "#")])
+    hearing = Hearing(
+        store, ears, roster, lambda job: None, identity=Identity(required=required), findings=told
+    )
+    await hearing.start()
+    await say(first, "web-1", "prod")
+    await until(lambda: roster.servers())
+    await say(second, "web-1", "staging")
+    letter = await until(lambda: ears.get(DEAD_QUEUE))
+    assert letter is not None
+    assert letter.envelope.headers["baton-reason"] == (
+        "the account agent.web-2 says that it is web-1"
+    )
+    assert letter.envelope.headers["baton-user"] == "agent.web-2"
+    assert [seen.facts.environment for seen in roster.servers()] == ["prod"]
+    assert told.names == ["identity"]
+    await refused(second.url.replace("agent.web-2@", "agent.web-2:secret@"), "agent.web-1")
+    assert hearing.heard["baton.heartbeat"] == 2
+    await hearing.stop()
+    for channel in (ears, first, second):
+        await channel.close()
+
+
+async def say(mouth: Channel, host: str, environment: str) -> None:
+    message = beat(host, environment)
+    await API(mouth).publish(OUTPUT, key_of(message), message)
+
+
+async def refused(url: str, forged: str) -> None:
+    """RabbitMQ takes nothing that names `forged` as its account from another one."""
+    connection = await aiormq.connect(url)
+    line = await connection.channel()
+    message = beat("web-1", "staging")
+    with pytest.raises(AMQPError, match="user_id property set to"):
+        await line.basic_publish(
+            enveloped(message).body,
+            exchange=OUTPUT,
+            routing_key=key_of(message),
+            properties=Basic.Properties(user_id=forged),
+        )
+    await connection.close()
