@@ -45,7 +45,9 @@ async def open_channel(amqp_url: str) -> AsyncIterator[Opener]:
         urls: list[str] | None = None, *, watch_every: float = 15.0, up: bool = True
     ) -> AmqpChannel:
         name = f"agent {amqp_url.rpartition('/')[2]}"
-        channel = await AmqpChannel.open(urls or [amqp_url], name=name, watch_every=watch_every)
+        channel = await AmqpChannel.open(
+            urls or [amqp_url], name=name, watch_every=watch_every, owner=True
+        )
         opened.append(channel)
         if up:
             await asyncio.wait_for(channel.wait_up(), 60)
