@@ -101,7 +101,8 @@ async def baton(options: Options, url: str) -> Figure:
             "BATON_WEB_ENABLED": "false",
         }
         config = place / "baton.toml"
-        config.write_text("[environments.prod]\nopen = true\n")
+        limits = "[limits]\nrequests_per_minute = 1_000_000\nburst = 1_000_000\n"
+        config.write_text(f"[environments.prod]\nopen = true\n{limits}")
         async with server_known(url):
             return await measure(options, (harness.BATON, "bot", "--config", str(config)), env)
 

@@ -25,8 +25,8 @@ class LimitsTable(Table):
     """`[limits]`: how many requests one person may make: `requests_per_minute` on average, and
     `burst` at once. Pressed buttons count."""
 
-    requests_per_minute: int = Field(default=30, ge=1, le=6000)
-    burst: int = Field(default=10, ge=1, le=1000)
+    requests_per_minute: int = Field(default=30, ge=1, le=1_000_000)
+    burst: int = Field(default=10, ge=1, le=1_000_000)
 
 
 @dataclass(slots=True)
