@@ -162,6 +162,7 @@ class Deployment:
             text = self.steps.secrets.mask(str(error))
             raise (Failed if self.run.command.ref is None else Refused)(text) from None
         self.steps.values |= {"ref": self.ref, "commit": commit}
+        self._harmless()  # the default branch may be called anything
         return commit
 
     async def _go_live(self, release: Path, previous: Live) -> None:

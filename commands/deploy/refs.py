@@ -29,6 +29,8 @@ def candidates(ref: str) -> Sequence[Candidate]:
     if ref.startswith(("refs/heads/", "refs/tags/")):
         return (Candidate(ref),)
     named = [Candidate(f"refs/tags/{ref}"), Candidate(f"refs/heads/{ref}")]
+    if ref.startswith(("heads/", "tags/")):
+        named.append(Candidate(f"refs/{ref}"))
     lowered = ref.lower()
     if _FULL.fullmatch(lowered):
         return (Candidate(lowered, sha=True), *named)

@@ -11,6 +11,7 @@ import asyncio
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 from baton.errors import Failed
@@ -30,6 +31,9 @@ _DETACHED = "refs/baton/HEAD"
 """Where the mirror keeps what the repository's own HEAD points to, if that is no branch."""
 # quiet: the branches and tags that git would list say nothing of what is deployed
 _FETCH = ("fetch", "--quiet", "--prune", "--force", "--no-write-fetch-head", "--no-auto-gc")
+UNUSED = 14 * 24 * 3600.0
+"""Seconds for which a large file is kept that no release was made of: as long as git keeps what
+nothing names (gc.pruneExpire). If it is wanted again it is fetched again."""
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 _ASK_NOBODY = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
@@ -73,8 +77,9 @@ class Mirror:
             await self._write(commit, release)
 
     async def pack(self) -> None:
-        """Have git pack what it thinks is worth it, and forget what nothing names any more. Raises
-        Failed."""
+        """Have git pack what it thinks is worth it, and forget what nothing names any more, and
+        large files that were not used for as long. Raises Failed."""
+        await asyncio.to_thread(_forget, self._folder / "lfs" / "objects", UNUSED)
         (self._folder / "gc.pid").unlink(missing_ok=True)
         await self._git("-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
 
@@ -232,6 +237,16 @@ class Mirror:
         env = {**_ASK_NOBODY, **self._address.variables(self._steps.env)}
         folder = self._folder if inside else self._folder.parent
         return await self._steps.ours(STEP, ("git", *where, *words), folder, env, tell)
+
+
+def _forget(folder: Path, seconds: float) -> None:
+    """Remove the files in `folder` that were not touched for so long."""
+    before = time.time() - seconds
+    for place, _, names in os.walk(folder):
+        for file in (Path(place, name) for name in names):
+            status = file.stat()
+            if max(status.st_atime, status.st_mtime) < before:
+                file.unlink()
 
 
 def _empty(folder: Path) -> None:

@@ -78,7 +78,7 @@ async def test_a_tag_and_a_branch_of_one_name_are_told_apart(
     assert asked.state is State.REFUSED
     assert asked.text.endswith("say refs/tags/rel or refs/heads/rel")
     assert _version(shop) == "v1"
-    for ref, version in (("refs/heads/rel", "v2"), ("refs/tags/rel", "v1")):
+    for ref, version in (("refs/heads/rel", "v2"), ("refs/tags/rel", "v1"), ("heads/rel", "v2")):
         asked = await make_kit().ask(f"deploy shop prod --ref {ref}")
         assert (asked.state, _version(shop)) == (State.SUCCEEDED, version)
 
@@ -150,6 +150,17 @@ async def test_a_ref_that_a_shell_would_obey_is_refused(
     assert not (shop / "releases").exists()
 
 
+async def test_a_default_branch_that_a_shell_would_obey_is_refused(
+    make_kit: MakeKit, shop: Path, repository: Repository
+) -> None:
+    """Whoever may rename it does not say what is run."""
+    repository.git("branch", "--move", "main", "$(id)")
+    kit = make_kit(steps=[["sh", "-c", "echo {ref} >ran"]])
+    asked = await kit.ask("deploy shop prod")
+    assert asked.state is State.REFUSED
+    assert "characters that a shell obeys" in asked.text
+
+
 def test_what_a_ref_can_mean() -> None:
     """Its order is the order in which it is looked for."""
     tag, branch = Candidate("refs/tags/x"), Candidate("refs/heads/x")
@@ -184,6 +195,14 @@ async def test_large_files_are_in_the_release(
         shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
     asked = await make_kit(repository=f"file://{origin}").ask("deploy shop prod --ref v3")
     assert asked.state is State.SUCCEEDED, asked.text
+    assert (shop / "current" / "big.bin").read_bytes() == content
+
+    stored = [file for file in (shop / "repo" / "lfs" / "objects").rglob("*") if file.is_file()]
+    assert len(stored) == 1
+    os.utime(stored[0], (0, 0))
+    assert (await make_kit(repository=f"file://{origin}").ask("deploy shop prod --ref v1")).text
+    assert not stored[0].exists()  # it was not used for long: the mirror does not grow for ever
+    asked = await make_kit(repository=f"file://{origin}").ask("deploy shop prod --ref v3")
     assert (shop / "current" / "big.bin").read_bytes() == content
 
 
