@@ -53,4 +53,4 @@ async def test_they_come_with_the_bot() -> None:
     """On a server with nothing but the agent, what is missing is said."""
     code, _, err = await ran("alerts", "check", "x", before=WITHOUT_EXTRA)
     assert code == 2
-    assert "baton-chatops[bot]" in err
+    assert "extra `bot`" in err
