@@ -48,6 +48,8 @@ _ESCAPE = re.compile(
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 LONGEST = 8192
 """Characters of several matchers."""
+MOST, MOST_STEPS = 64, 1800
+"""Matchers, and steps of all their expressions: they are tried on everything that is watched."""
 SHOWN = 80
 """Characters of a wrong part that are repeated."""
 EXAMPLE = 'matchers such as env=prod app!=shop host=~"web-.*"'
@@ -66,6 +68,11 @@ class Matcher:
     def __post_init__(self) -> None:
         pattern = _compiled(self) if "~" in self.op else None
         object.__setattr__(self, "_pattern", pattern)
+
+    @property
+    def steps(self) -> int:
+        """What its expression costs, at worst; 0 without one."""
+        return self._pattern.steps if self._pattern else 0
 
     def matches(self, *values: str) -> bool:
         """Whether a label is meant that can be read as each of `values`, which is one as a rule."""
@@ -101,6 +108,12 @@ class Matchers:
             part, at = _read(rest, at)
             parts.append(part)
             at = _past_blanks(rest, at)
+        if len(parts) > MOST or sum(part.steps for part in parts) > MOST_STEPS:
+            raise UsageError(
+                f"These are too many matchers, or too large expressions: at most {MOST} matchers, "
+                f"and {MOST_STEPS} steps in all their expressions. Use fewer, or smaller ones.",
+                field="matchers",
+            )
         return cls(tuple(parts))
 
     def matches(self, labels: Labels, severity: str = "") -> bool:

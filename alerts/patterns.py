@@ -34,11 +34,14 @@ class Pattern:
     Raises InvalidPattern if `text` is none, or is too large.
     """
 
-    __slots__ = ("_compiled", "text")
+    __slots__ = ("_compiled", "steps", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._compiled = _compiled(text)
+        steps: int = self._compiled.programsize
+        self.steps = steps if steps <= _STEPS else steps // 8
+        """What it costs to match, at worst, as the steps of a program that is not harmless."""
 
     def matches(self, value: str) -> bool:
         """Whether the whole of `value` is what it means."""

@@ -83,6 +83,14 @@ def test_no_expression_is_slow(text: str) -> None:
         assert slowest(Pattern(text)) < WITHIN
 
 
+def test_many_of_them_are_not_slow_either() -> None:
+    """They are tried on everything that is watched: together they are bounded too."""
+    for text in ("a=b " * 65, "a=~'(.?){60}' " * 40):
+        with pytest.raises(UsageError, match="too many matchers"):
+            Matchers.parse(text)
+    Matchers.parse("a=b " * 64)
+
+
 @pytest.mark.parametrize(
     ("text", "value", "matches"),
     [
