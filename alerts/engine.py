@@ -305,6 +305,7 @@ class Engine:
                 changed=at,
                 called=called,
                 links=links,
+                opened=at,
             )
             self._begin(watch, fresh, at)
         else:

@@ -23,7 +23,8 @@ class Episode:
     Times are steady seconds. `flapping`: it comes and goes, so its ups and downs are not told.
     `mentioned`: the people on call who were named for it. `note` says why it ended, if
     not by itself; `expired`: because nothing was heard of it any more. `called` is what is wrong,
-    where the name of the alert is not the word for it.
+    where the name of the alert is not the word for it. `opened` is when we heard of it, which
+    may be long after it `started`.
     """
 
     labels: Labels
@@ -41,6 +42,7 @@ class Episode:
     expired: bool = False
     called: str = ""
     links: tuple[Link, ...] = ()
+    opened: float = 0.0
 
     @property
     def title(self) -> str:

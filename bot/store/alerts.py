@@ -259,7 +259,8 @@ def _episode(episode: Episode) -> dict[str, Any]:
     return {
         "fingerprint": episode.fingerprint,
         "number": episode.number,
-        "started": _moment(episode.started),
+        # a source may say that it began years ago: what is of after that must not be kept for it
+        "started": _moment(episode.opened or episode.started),
         "ended": None if episode.ended is None else _moment(episode.ended),
         "data": dump(episode),
     }

@@ -134,6 +134,26 @@ async def test_what_is_over_is_forgotten_after_its_time(store: Store) -> None:
     assert thread.since == T0
 
 
+async def test_what_began_years_ago_by_its_source_keeps_no_old_posts(store: Store) -> None:
+    """A watchdog that always fires: posts of before we heard of it are pruned all the same."""
+    await leads(store)
+    ages = AT - 3 * 365 * 86400
+    watchdog = Episode(WEB, 1, ages, opened=AT + 3000)
+    made = Changes(
+        episodes={(WEB.fingerprint, 1): watchdog},
+        bulletins={"alert/old/1": post("alert/old/1", "old", closing=True)},
+    )
+    assert await store.alerts.write(made, LEASE, T0)
+    (thread,) = await store.alerts.untold()
+    await store.alerts.mark_told(thread.revisions)
+    await store.alerts.prune(later(2000))
+    again = {"alert/old/1": post("alert/old/1", "new")}
+    assert await store.alerts.write(Changes(bulletins=again), LEASE, later(4000))
+    (thread,) = await store.alerts.untold()
+    assert thread.since == later(4000)
+    assert [one.started for one in (await store.alerts.load()).episodes] == [ages]
+
+
 async def test_numbers_are_kept_as_long_as_anything_bears_them(store: Store) -> None:
     """Of what is watched no more, and of groups that are over, only the number is kept, so that no
     name is borne twice; once nothing is left of either, that goes too: names such as those of pods
