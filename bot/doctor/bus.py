@@ -18,7 +18,7 @@ from bot.doctor.finding import Finding, clocks, fail, note, ok, warn
 CONNECT_WITHIN = 5.0
 HEARD_WITHIN = 20.0
 """Seconds to wait for a first heartbeat: more than the interval of an agent's."""
-WAITING = note("agents", f"waiting for heartbeats, {HEARD_WITHIN:g} s at most")
+WAITING = note("wait", f"for heartbeats of agents, {HEARD_WITHIN:g} s at most")
 QUIET = 2.0
 """Seconds without a new agent after which we wait for no more."""
 CLOCK_MOST = 2.0
