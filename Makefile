@@ -2,7 +2,7 @@
 # Everything is installed into .venv, from the versions in constraints.txt, on first use.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test check format coverage clean
+.PHONY: help demo test install-test check format coverage clean
 
 PYTHON = python3
 PREPARE = PYTHON='$(PYTHON)' sh .ci/venv </dev/null
@@ -11,7 +11,7 @@ TWO = -n 2 --dist worksteal
 SOURCES = $$(ls -d baton commands bot alerts tests bench 2>/dev/null)
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
 demo: .venv/.bot ## a bot and three pretend servers, with a chat in this terminal
 	@exec .venv/bin/baton demo
@@ -19,6 +19,10 @@ demo: .venv/.bot ## a bot and three pretend servers, with a chat in this termina
 test: .venv/.dev ## every test, over a private RabbitMQ and PostgreSQL (ARGS=... for pytest)
 	@sh .ci/servers </dev/null
 	@.venv/bin/python -m pytest $(TWO) $(ARGS)
+
+install-test: .venv/.dev ## what README says of installing, in clean environments
+	@sh .ci/servers </dev/null
+	@BATON_TEST_INSTALL=1 .venv/bin/python -m pytest -q tests/install $(ARGS)
 
 check: .venv/.dev ## format, lint, types and the direction of imports
 	@.venv/bin/ruff format --check .

@@ -73,6 +73,10 @@ class Subscription(Protocol):
         """Take no more deliveries. Those handed out can still be settled. Idempotent."""
 
 
+BOT_FIRST = "start the bot; it makes what all need."
+"""What mends the link of an agent that was installed before any bot was there."""
+
+
 class Channel(Protocol):
     """A connection to the bus that mends itself, for as long as it takes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,9 @@ from tests.support.broker import Broker
 from tests.support.postgres import Postgres
 
 pytest_plugins = ["tests.support.hung"]
+
+# It fetches packages, and is a step of its own: `make install-test`.
+collect_ignore = [] if os.environ.get("BATON_TEST_INSTALL") else ["install"]
 
 # How long an example takes says how busy the machine is.
 settings.register_profile(

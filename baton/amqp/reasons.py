@@ -19,6 +19,7 @@ from aiormq.exceptions import (
 )
 
 from baton import bus_urls
+from baton.channel import BOT_FIRST
 from baton.errors import BatonError, BusRefused, Disconnected, NotMade, QueueMismatch
 
 RIGHTS = "README.md, “RabbitMQ”, has the rights of each account."
@@ -114,7 +115,7 @@ def not_made(error: ChannelNotFoundEntity, url: str) -> NotMade:
     return NotMade(
         url=bus_urls.shown(url),
         reason=f"{why(error)}: the bot makes it, when it is connected",
-        fix="start the bot; it makes what all need.",
+        fix=BOT_FIRST,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from baton import bus_urls
 from baton.api import API
-from baton.channel import Channel, Delivery, connect, up
+from baton.channel import BOT_FIRST, Channel, Delivery, connect, up
 from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
 from baton.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTPUT, Queue
 from baton.messages import Discover, Facts, Heartbeat, decode, new_id, now
@@ -41,7 +41,8 @@ async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, Findin
         else:
             text = f"{channel.url} cannot be reached: {channel.link_reason}"
             fix = channel.link_fix or "start RabbitMQ, or mend [bus] url (BATON_BUS_URL)."
-            yield None, fail("bus", text, fix)
+            # an agent that is set up before any bot is no failure
+            yield None, (warn if fix == BOT_FIRST else fail)("bus", text, fix)
     finally:
         await channel.close()
 
