@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import structlog
+
 from baton.errors import Failed, Refused
 from baton.outcome import named
 from baton.run import Run
@@ -23,6 +25,8 @@ from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
 from commands.deploy.underway import Underway
 from commands.leftovers import Running, Trail, end, running
+
+log = structlog.get_logger(__name__)
 
 BACK = "back"
 RESTART = "restart"
@@ -81,10 +85,17 @@ class Deployment:
         release = await self._built()
         previous = Live.now(self.releases)
         await self._go_live(release, previous)
-        commit = self.releases.commit_of(release.name)
-        left = await self._prune()
+        await self._told(release, previous)
         await self._pack()
-        await self._name_left()
+
+    async def _told(self, release: Path, previous: Live) -> None:
+        """Say that `release` is live. Whoever cancels now is too late."""
+        try:
+            await self._name_left()
+            left = await self._prune()
+        except asyncio.CancelledError:
+            left = ""
+        commit = self.releases.commit_of(release.name)
         ref = "" if self.ref == source.DEFAULT else self.ref
         version = ref or commit[:8] or self.run.command.app
         if ref and commit[:8] not in ("", ref[:8].lower()):
@@ -248,18 +259,22 @@ class Deployment:
     async def _name_left(self) -> None:
         """Say what the steps of a deploy that succeeded have left running. It is not ended: it may
         be there by intent; what `restart` has left is the app itself."""
-        mine = {step: trail for step, trail in self.steps.trails.items() if step != RESTART}
-        left = await asyncio.to_thread(running, list(mine.values()))
+        mine = [trail for step, trail in self.steps.trails.items() if step != RESTART]
+        self.steps.trails.clear()
+        left = await asyncio.to_thread(running, mine)
         if left:
             self.run.notify_info(f"{_still(left)}: a step has left it running", step=CLEAN_UP)
 
     async def _pack(self) -> None:
-        """Keep the mirror small: it is a cache, so what goes wrong does no harm to the deploy."""
+        """Keep the mirror small, once all is told: it is a cache, so what goes wrong does no harm
+        to the deploy."""
         if self.mirror is not None:
             try:
                 await self.mirror.pack()
             except (Failed, OSError) as error:
-                self.run.notify_info(f"{self.settings.path}/repo was not packed: {error}")
+                log.warning(
+                    "not packed", repository=f"{self.settings.path}/repo", reason=str(error)
+                )
 
     async def _prune(self) -> str:
         """Remove old releases; what could not be removed, for people."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from baton.messages import State
+from commands.deploy.source import Mirror
 from tests.commands.conftest import MakeKit, Repository
 from tests.support.wait import until
 
@@ -125,3 +128,31 @@ async def test_a_link_in_the_repository_overwrites_nothing(
     assert asked.state is State.SUCCEEDED
     assert victim.read_text() == "keep"
     assert (shop / "current" / "REVISION").read_text() == f"{commit}\n"
+
+
+async def test_a_cancel_that_comes_too_late_ends_nothing(
+    make_kit: MakeKit, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a release is live and well it stays, with the app that `restart` has started, and the
+    deploy has succeeded."""
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pack(self: Mirror) -> None:
+        reached.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(Mirror, "pack", pack)
+    pid = tmp_path / "pid"
+    app = (
+        f"setsid sh -c 'echo $$ >{pid}; exec sleep 300' & until test -s {pid}; do sleep 0.01; done"
+    )
+    asked = make_kit(restart=["sh", "-c", app]).start("deploy shop prod --ref v1")
+    await reached.wait()
+    asked.cancel()
+    await asked.ended()
+    try:
+        assert asked.state is State.SUCCEEDED
+        assert (shop / "current" / "version").read_text() == "v1\n"
+        os.kill(int(pid.read_text()), 0)
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
