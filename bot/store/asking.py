@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.sql.dml import ReturningInsert
 
 from bot.jobs import AuditEntry, Job, NewJob
 from bot.store.rows import audit_row, job_of, job_row, run_row, sending_row
@@ -16,6 +19,13 @@ Ask = tuple[NewJob, AuditEntry]
 _RUNS, _OUTBOX, _AUDIT = insert(runs), insert(outbox), insert(audit)
 
 
+@cache
+def _begin(dialect: str) -> ReturningInsert[Any]:
+    # made once: to build a statement takes longer than to run it
+    fresh = upsert(dialect, jobs).on_conflict_do_nothing(index_elements=[jobs.c.key])
+    return fresh.returning(jobs.c.key)
+
+
 def ask(connection: Connection, asks: Sequence[Ask]) -> list[Job]:
     """Write these asks: job, runs, outbox and audit entry of each.
 
@@ -25,12 +35,8 @@ def ask(connection: Connection, asks: Sequence[Ask]) -> list[Job]:
     for new, entry in asks:
         first.setdefault(new.job.key, (new, entry))
     rows = {key: job_row(new) for key, (new, _) in sorted(first.items())}
-    statement = (
-        upsert(connection, jobs)
-        .on_conflict_do_nothing(index_elements=[jobs.c.key])
-        .returning(jobs.c.key)
-    )
-    written = set(connection.execute(statement, list(rows.values())).scalars())
+    begin = _begin(connection.dialect.name)
+    written = set(connection.execute(begin, list(rows.values())).scalars())
     fresh = [first[key] for key in rows if key in written]
     run_rows = [run_row(run) for new, _ in fresh for run in new.runs]
     if run_rows:

@@ -5,18 +5,19 @@ So a bot that died in between knows which posts may be in the chat or not: those
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Update, bindparam, or_, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from baton.batching import Batcher
-from bot.store.database import Database, Work
+from bot.store.database import Database
 from bot.store.errors import StoreError
-from bot.store.sql import AnyRow, upsert
+from bot.store.sql import AnyRow, chunks, upsert
 from bot.store.tables import posts
 
 Status = Literal["waiting", "sending", "shown", "gone", "given_up"]
@@ -40,13 +41,37 @@ class PostRow:
     digest: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What is noted of the post `key`; `statement` says what."""
+
+    key: str
+    statement: Update
+    values: Mapping[str, object]
+
+
+_Write = PostRow | _Change
+"""A row is a claim."""
+
+
+def _changing(*names: str) -> Update:
+    # made once: to build a statement takes longer than to run it
+    named = posts.c.key == bindparam("of_key")
+    return update(posts).where(named).values({name: bindparam(f"new_{name}") for name in names})
+
+
+_STATUS = _changing("status")
+_GIVEN_UP = _changing("status", "digest")
+_SHOWN = _changing("status", "ref", "digest", "at")
+
+
 class Posts:
     """The posts in `database`. Every method raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         # one commit for the posts of many channels: asks wait behind it, on the same thread
-        self._writes: Batcher[Work[Any], Any] = Batcher(self._write_all)
+        self._writes: Batcher[_Write, PostRow | None] = Batcher(self._write_all)
 
     async def drained(self) -> None:
         """Return once no write waits."""
@@ -72,47 +97,63 @@ class Posts:
         None: it is ours to post. Otherwise the row that is there already: one that is `sending` may
         be in the chat, so look for it (since its `at`) before posting again.
         """
-        found: PostRow | None = await self._writes.submit(partial(_begin, row=row))
-        return found
+        return await self._writes.submit(row)
 
     async def shown(self, key: str, ref: str, digest: str, at: datetime) -> None:
         """The chat shows the post as `ref`."""
-        await self._set(key, status="shown", ref=ref, digest=digest, at=at)
+        values = {"new_status": "shown", "new_ref": ref, "new_digest": digest, "new_at": at}
+        await self._writes.submit(_Change(key, _SHOWN, values))
 
     async def unsent(self, key: str) -> None:
         """The chat certainly did not take the post: it waits, and `begin` may claim it again."""
-        await self._set(key, status="waiting")
+        await self._writes.submit(_Change(key, _STATUS, {"new_status": "waiting"}))
 
     async def gone(self, key: str) -> None:
         """Somebody deleted the post."""
-        await self._set(key, status="gone")
+        await self._writes.submit(_Change(key, _STATUS, {"new_status": "gone"}))
 
     async def given_up(self, key: str, digest: str = "") -> None:
         """The chat will never take the post. `digest`, if one is named, is that of the end that the
         one who asked was told alone."""
-        await self._set(key, status="given_up", digest=digest)
+        values = {"new_status": "given_up", "new_digest": digest}
+        await self._writes.submit(_Change(key, _GIVEN_UP, values))
 
-    async def _set(self, key: str, **values: object) -> None:
-        statement = update(posts).where(posts.c.key == key).values(values)
-
-        def change(connection: Connection) -> None:
-            connection.execute(statement)
-
-        await self._writes.submit(change)
-
-    async def _write_all(self, works: Sequence[Work[Any]]) -> Sequence[Any]:
-        def together(connection: Connection) -> list[Any]:
-            return [work(connection) for work in works]
-
+    async def _write_all(self, writes: Sequence[_Write]) -> Sequence[PostRow | Exception | None]:
         try:
-            return await self._database.write(together)
+            return await self._database.write(partial(_written, writes=writes))
         except StoreError:
             raise
         except Exception as error:
-            if len(works) == 1:
+            if len(writes) == 1:
                 return [error]
             # One of them cannot be written: the others must not suffer for it.
-            return [result for work in works for result in await self._write_all([work])]
+            return [result for one in writes for result in await self._write_all([one])]
+
+
+def _written(connection: Connection, writes: Sequence[_Write]) -> list[PostRow | None]:
+    """Make these writes, those of each post in their order; what each claim found."""
+    found: list[PostRow | None] = [None] * len(writes)
+    left = list(range(len(writes)))
+    while left:
+        first: dict[str, int] = {}
+        for at in left:
+            first.setdefault(writes[at].key, at)
+        left = [at for at in left if first[writes[at].key] != at]
+        # in one order, so that two bots never wait for each other in a circle
+        now = [(first[key], writes[first[key]]) for key in sorted(first)]
+        claims = {at: write for at, write in now if isinstance(write, PostRow)}
+        there = _begin(connection, list(claims.values())) if claims else {}
+        for at, row in claims.items():
+            found[at] = there.get(row.key)
+        for statement in (_STATUS, _GIVEN_UP, _SHOWN):
+            changes = [
+                {"of_key": write.key, **write.values}
+                for _, write in now
+                if isinstance(write, _Change) and write.statement is statement
+            ]
+            if changes:
+                connection.execute(statement, changes)
+    return found
 
 
 def _select(connection: Connection, where: Any) -> list[PostRow]:
@@ -120,28 +161,45 @@ def _select(connection: Connection, where: Any) -> list[PostRow]:
     return [_post(row) for row in rows]
 
 
-def _begin(connection: Connection, row: PostRow) -> PostRow | None:
-    statement = upsert(connection, posts).values(
-        key=row.key,
-        job=row.job,
-        front=row.front,
-        channel=row.channel,
-        thread=row.thread,
-        ref="",
-        status="sending",
-        digest=row.digest,
-        at=row.at,
-    )
+@cache
+def _claim(dialect: str) -> ReturningInsert[Any]:
+    statement = upsert(dialect, posts)
     # A post that waits keeps the time at which it was first begun.
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=[posts.c.key],
-        set_={"status": "sending", "thread": row.thread, "digest": row.digest, "ref": ""},
-        where=posts.c.status.in_(("waiting", "gone")),
-    )
-    if connection.execute(statement.returning(posts.c.key)).scalar() is not None:
-        return None
-    found = connection.execute(select(posts).where(posts.c.key == row.key)).one()
-    return _post(found)
+        set_={
+            "status": "sending",
+            "thread": statement.excluded.thread,
+            "digest": statement.excluded.digest,
+            "ref": "",
+        },
+        where=or_(posts.c.status == "waiting", posts.c.status == "gone"),
+    ).returning(posts.c.key)
+
+
+def _begin(connection: Connection, rows: Sequence[PostRow]) -> dict[str, PostRow]:
+    """Claim these posts; those that are there already, by key."""
+    values = [
+        {
+            "key": row.key,
+            "job": row.job,
+            "front": row.front,
+            "channel": row.channel,
+            "thread": row.thread,
+            "ref": "",
+            "status": "sending",
+            "digest": row.digest,
+            "at": row.at,
+        }
+        for row in rows
+    ]
+    claimed = set(connection.execute(_claim(connection.dialect.name), values).scalars())
+    others = [row.key for row in rows if row.key not in claimed]
+    return {
+        row.key: row
+        for some in chunks(others)
+        for row in _select(connection, where=posts.c.key.in_(some))
+    }
 
 
 def _post(row: AnyRow) -> PostRow:

@@ -37,9 +37,11 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
         yield rest[start : start + size]
 
 
-def upsert(connection: Connection, table: Table) -> postgresql.Insert:
-    """An insert that may say what to do on a conflict, in the words of the database at hand."""
-    if connection.dialect.name == "postgresql":
+def upsert(at_hand: Connection | str, table: Table) -> postgresql.Insert:
+    """An insert that may say what to do on a conflict, in the words of the database at hand, or of
+    that dialect."""
+    dialect = at_hand if isinstance(at_hand, str) else at_hand.dialect.name
+    if dialect == "postgresql":
         return postgresql.insert(table)
     # SQLite took the clause over from PostgreSQL, and SQLAlchemy its methods.
     return cast(Any, sqlite.insert(table))  # type: ignore[no-any-return]
