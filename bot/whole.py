@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from baton.outcome import named
 from bot.store.ledger import Ledger
 
 MOST = 10_000_000
@@ -29,5 +30,5 @@ async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:
             parts += [f"{head}{row}\n" for row in line.text.splitlines()]
             size += len(line.text) + len(head) * (line.text.count("\n") + 1)
     if left:
-        parts.append(f"Not in this file, as it would be too large: {', '.join(left)}\n")
+        parts.append(f"Not in this file, as it would be too large: {named(left, 20)}\n")
     return "".join(parts)

@@ -309,6 +309,13 @@ async def test_log_gives_the_whole_output(counter: Counter) -> None:
         "web-9 [build] and more",
     ]
     assert (await counter.audit()).job == job
+    one = (await counter.ask(f"log {job} --host web-9")).answer
+    assert one is not None
+    assert one.summary == f"ship shop staging, {job}: what web-9 said, times in UTC"
+    assert one.document == reply.answer.document
+    other = await counter.ask(f"log {job} --host web-8")
+    assert not other.ok
+    assert f"Unknown server “web-8” in job {job[:6]}" in other.text
 
 
 async def test_jobs_and_audit_show_the_latest(counter: Counter) -> None:

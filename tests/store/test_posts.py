@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any, cast
 
 from baton.messages import Facts, Heartbeat
 from bot.inventory import Heard
@@ -20,6 +22,32 @@ async def test_a_post_is_claimed_once(store: Store, other: Store) -> None:
 
     assert sorted(claim is None for claim in claims) == [False, True]
     assert await store.posts.of_job("j1") == [post("k")]
+
+
+async def test_many_posts_are_written_together_each_in_its_order(store: Store) -> None:
+    """Claims and notes of many channels share a transaction; of one post the first claim counts,
+    and each note follows it. One that cannot be written hurts itself alone."""
+    keys = [f"k{number}" for number in range(600)]
+    bad = replace(post("bad"), at=cast(Any, "no time"))
+    results = await asyncio.gather(
+        *(store.posts.begin(post(key)) for key in keys),
+        store.posts.begin(bad),
+        *(store.posts.begin(post(key)) for key in keys),
+        *(store.posts.shown(key, f"ts-{key}", "d", later(5)) for key in keys),
+        store.posts.begin(post("k7")),
+        return_exceptions=True,
+    )
+
+    assert results[:600] == [None] * 600
+    assert isinstance(results[600], Exception)
+    assert [row.status for row in results[601:1201] if isinstance(row, PostRow)] == [
+        "sending"
+    ] * 600
+    last = results[-1]
+    assert isinstance(last, PostRow)
+    assert (last.status, last.ref) == ("shown", "ts-k7")
+    rows = await store.posts.of_job("j1")
+    assert {row.key: row.ref for row in rows} == {key: f"ts-{key}" for key in keys}
 
 
 async def test_what_became_of_a_post(store: Store) -> None:
