@@ -43,11 +43,14 @@ class Address:
         return tuple(dict.fromkeys((secret, quote(secret, safe=""), quote(secret), basic)))
 
     def variables(self, given: Mapping[str, str]) -> dict[str, str]:
-        """The environment by which git knows user and password for this address alone; settings
-        that `given` holds in the same way stay (git-config(1), GIT_CONFIG_COUNT)."""
-        if not self.secrets:
+        """The environment by which git, and git-lfs, know user and password for this server alone;
+        settings that `given` holds in the same way stay (git-config(1), GIT_CONFIG_COUNT)."""
+        found = _URL.match(self.url)
+        if not self.secrets or found is None:
             return {}
-        scope = f"credential.{self.url}.helper"
+        # not by the path nor by the user: git-lfs asks without them
+        server = found["authority"].rpartition("@")[2]
+        scope = f"credential.{found['scheme']}://{server}.helper"
         count = given.get("GIT_CONFIG_COUNT", "")
         first = int(count) if count.isascii() and count.isdigit() else 0
         # the empty one first: no other helper is asked, and none is told to keep the password

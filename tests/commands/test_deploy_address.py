@@ -58,5 +58,5 @@ def test_what_is_set_in_the_same_way_stays() -> None:
     variables = address("https://ann:s3cr3t@h/a").variables(given)
     assert variables["GIT_CONFIG_COUNT"] == "3"
     assert "GIT_CONFIG_KEY_0" not in variables
-    assert variables["GIT_CONFIG_KEY_1"] == "credential.https://ann@h/a.helper"
+    assert variables["GIT_CONFIG_KEY_1"] == "credential.https://h.helper"
     assert "s3cr3t" not in "".join(variables.values()).replace(variables["BATON_GIT_PASSWORD"], "")

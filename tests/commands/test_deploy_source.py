@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import shutil
 import subprocess
@@ -362,6 +363,24 @@ class Guarded:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
+            def do_POST(self) -> None:
+                """The batch API of git-lfs: where each object is."""
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                known = self.headers.get("Authorization") == wanted
+                href = f"http://{guarded.host}/shop.git/lfs/objects"
+                objects = [
+                    {**one, "actions": {"download": {"href": _large(href, one["oid"])}}}
+                    for one in asked["objects"]
+                ]
+                body = json.dumps({"objects": objects} if known else {"message": "no"}).encode()
+                self.send_response(200 if known else 401)
+                if not known:
+                    self.send_header("WWW-Authenticate", 'Basic realm="git"')
+                self.send_header("Content-Type", "application/vnd.git-lfs+json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
@@ -376,6 +395,10 @@ class Guarded:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _large(where: str, oid: str) -> str:
+    return f"{where}/{oid[:2]}/{oid[2:4]}/{oid}"
 
 
 def _arguments() -> list[str]:
@@ -433,6 +456,31 @@ async def test_a_password_is_in_nobodys_arguments(
         assert secret not in text
         assert QUOTED not in text
     assert not (Path.home() / ".git-credentials").exists()
+
+
+async def test_large_files_behind_a_password_are_in_the_release(
+    make_kit: MakeKit,
+    shop: Path,
+    repository: Repository,
+    guarded: Callable[[str], Guarded],
+    tmp_path: Path,
+) -> None:
+    """git-lfs gets the password of the address as git does, and does not show it either."""
+    _git("lfs", "install")
+    repository.git("lfs", "track", "*.bin")
+    (repository.path / "big.bin").write_bytes(content := os.urandom(50_000))
+    repository.commit("v3")
+    origin = tmp_path / "http" / "shop.git"
+    repository.git("push", "--quiet", "--no-verify", str(origin), "--all")
+    repository.git("push", "--quiet", "--no-verify", str(origin), "--tags")
+    shutil.copytree(repository.path / ".git" / "lfs" / "objects", origin / "lfs" / "objects")
+    _git("-C", str(origin), "update-server-info")
+    site = guarded(f"ann:{PASSWORD}")
+    kit = make_kit(repository=f"http://ann:{QUOTED}@{site.host}/shop.git")
+    asked = await kit.ask("deploy shop prod --ref v3")
+    assert asked.state is State.SUCCEEDED, asked.text + asked.log
+    assert (shop / "current" / "big.bin").read_bytes() == content
+    assert PASSWORD not in "".join(site.arguments)
 
 
 async def test_a_wrong_password_is_not_shown(
