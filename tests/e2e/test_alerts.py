@@ -25,8 +25,8 @@ Case = Callable[[WatchedWorld], Awaitable[None]]
 
 async def taken_on(world: WatchedWorld) -> None:
     """Whoever takes it on in one channel is named in both. Slack may deliver a click twice, and a
-    second person may press too late: it stays the first one's. Those on call are named in the
-    first message of all, and in no edit of it."""
+    second person may ask too late: it stays the first one's, and there is nothing to press. Those
+    on call are named in the first message of all, and in no edit of it."""
     await world.watches()
     world.thing.break_it()
     posts = await world.says("firing, critical: tcp")
@@ -35,7 +35,9 @@ async def taken_on(world: WatchedWorld) -> None:
     again = await world.slack.redeliver(reply.delivery)
     assert await again.done
     await world.says("acknowledged, critical: tcp", "taken on by ben")
-    reply = await world.ann.clicks(posts[0], "ask.acknowledge")
+    with pytest.raises(LookupError, match="no button"):
+        await world.ann.clicks(posts[0], "ask.acknowledge")
+    reply = await world.ann.slash("/alerts ack tcp")
     await world.slack.until(lambda: "ben took that on already" in (reply.ephemeral or ""))
     await world.all_told()
     for post in posts:
