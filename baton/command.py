@@ -151,14 +151,18 @@ class Command(BaseModel):
 
 def _unwrapped(text: str) -> str:
     """`text` with each paragraph as one line, which whoever shows it breaks where its own lines
-    end; what is indented, such as a table, stays as it is."""
+    end; what is indented or set in columns stays as it is."""
     lines: list[str] = []
     for line in text.split("\n"):
-        if lines and lines[-1] and line and not lines[-1].startswith(" ") and line[0] != " ":
+        if lines and _flows(lines[-1]) and _flows(line):
             lines[-1] += f" {line}"
         else:
             lines.append(line)
     return "\n".join(lines)
+
+
+def _flows(line: str) -> bool:
+    return bool(line) and "  " not in line and not line.startswith(" ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from baton.extensions import Commands, installed
 from baton.fields import Host, Name, Positional, Ref, fields_of
 from baton.messages import State
 from baton.outcome import RunReport, counted, duration, named
+from bot.alerting.command import ALERTS
+from bot.scheduling import HOUSE
 
 
 class Colour(StrEnum):
@@ -315,11 +317,15 @@ def test_durations_read_well(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-@pytest.mark.parametrize("extension", installed().values(), ids=lambda one: one.command.name)
+@pytest.mark.parametrize(
+    "extension", [*installed().values(), *HOUSE, ALERTS], ids=lambda one: one.command.name
+)
 def test_help_is_wrapped_by_who_shows_it(extension: Extension) -> None:
     """A paragraph of a docstring is one line of the help; a table stays as it is."""
     for before, line in pairwise(extension.command.help().split("\n")):
-        assert not (before and line and before[0] != " " != line[0]), line
+        assert not (before and line and before[0] != " " != line[0] and "  " not in before + line)
+    if extension is ALERTS:
+        assert "\n/alerts forget ALERT " in extension.command.help()
 
 
 @pytest.mark.parametrize("text", ["1" * 4000 + "!", "1m" * 2000 + "!", "1." * 2000, "9" * 4000])
