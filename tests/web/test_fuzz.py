@@ -192,7 +192,7 @@ ODD = {
     "digits": b"[" + b"9" * 900_000 + b"]",
     "deep": b"[" * 900_000,
     "events": json.dumps([{"specversion": "1.0"}] * 30_000).encode(),
-    "a bomb": gzip.compress(b" " * 30_000_000),
+    "a bomb": gzip.compress(b" " * 30_000_000, mtime=0),
 }
 
 
