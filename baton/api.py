@@ -89,7 +89,9 @@ async def bury(channel: Channel, delivery: Delivery, reason: str) -> None:
     """
     old = delivery.envelope
     key = delivery.key if 0 < len(delivery.key.encode()) <= _LONGEST_KEY else "unknown"
-    headers = {**old.headers, "baton-reason": reason[:500], "baton-key": key}
+    # what a sender wrote under our names is not what we say of it
+    headers = {name: value for name, value in old.headers.items() if name[:6] != "baton-"}
+    headers |= {"baton-reason": reason[:500], "baton-key": key}
     if old.user:
         headers["baton-user"] = old.user
     buried = replace(old, headers=headers, expires=None)

@@ -181,6 +181,20 @@ AGENT_VARIABLES = {
 }
 """Environment variables, and the key that each overrides."""
 
+VARIABLES = frozenset(
+    (
+        *AGENT_VARIABLES,
+        "BATON_ALERTS_FILE",
+        "BATON_DATABASE_URL",
+        "BATON_LOG_FORMAT",
+        "BATON_LOG_LEVEL",
+        "BATON_WEB_ADDRESS",
+        "BATON_WEB_ENABLED",
+        "BATON_WEB_PORT",
+    )
+)
+"""Every environment variable of Baton's own that is read, by an agent or by a bot."""
+
 
 def load(
     model: type[S],

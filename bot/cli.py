@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 from typer.core import TyperGroup
 
@@ -160,6 +161,7 @@ def bot(
     from bot.serve import serve
     from bot.settings import complete, load_bot
 
+    _say_misspelt()
     over = {} if alerts is None else {"BATON_ALERTS_FILE": str(alerts)}
     asyncio.run(serve(complete(load_bot(config, {**os.environ, **over}), config)))
 
@@ -178,6 +180,7 @@ def agent(
     from commands.orphans import Orphans
     from commands.probes import Looking
 
+    _say_misspelt()
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
     file = str(config) if config else "the environment"
 
@@ -219,28 +222,45 @@ def dead_list(config: ConfigOption = None, most: MostOption = 100) -> None:
 
 @dead.command("resend")
 def dead_resend(
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids, as `dead list` shows them.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(help="IDs, as `dead list` shows them.")] = None,
     all_letters: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about orders to servers.")] = False,
     config: ConfigOption = None,
     most: MostOption = 1000,
 ) -> None:
-    """Send dead letters again, where they were bound for."""
+    """Send dead letters again, where they were bound for.
+
+    With --all, an order to servers is sent only if the bot itself had sent it, and after you have
+    agreed to it. What is past its deadline is not sent.
+    """
     if bool(ids) == all_letters:
-        raise typer.BadParameter("name the letters by their ids, or say --all")
+        raise typer.BadParameter("name the letters by their IDs, or say --all")
     set_up_logs(LogLevel.ERROR)
-    from bot.dead import Letter, opened, resent
+    from bot.dead import Letter, Resent, listed, opened, resent, to_agree
 
-    async def send() -> list[Letter]:
+    async def orders() -> list[Letter]:
         async with opened(_bus(config)) as channel:
-            return await resent(channel, ids or (), most)
+            return to_agree(await listed(channel, most))
 
-    done = asyncio.run(send())
-    for letter in done:
+    agreed: set[str] = set()
+    for letter in asyncio.run(orders()) if all_letters else ():
+        if yes or typer.confirm(f"Send again to {letter.order} ({printable(letter.id)})?"):
+            agreed.add(letter.id)
+
+    async def send() -> Resent:
+        async with opened(_bus(config)) as channel:
+            return await resent(channel, ids or (), most, agreed=lambda one: one.id in agreed)
+
+    made = asyncio.run(send())
+    for letter in made.done:
         typer.echo(printable(f"sent again: {letter.id}  {letter.type}, to {letter.key}"))
-    missing = set(ids or ()) - {letter.id for letter in done}
+    for letter, reason in made.left:
+        typer.echo(printable(f"not sent: {letter.id}: {reason}."), err=True)
+    known = {letter.id for letter in (*made.done, *(letter for letter, _ in made.left))}
+    missing = set(ids or ()) - known
     for name in sorted(missing):
         typer.echo(printable(f"no such letter: {name}"), err=True)
-    if missing:
+    if missing or made.left:
         raise typer.Exit(1)
 
 
@@ -260,6 +280,16 @@ def main() -> None:
     except BatonError as error:
         print(f"baton: {printable(str(error), lines=True)}", file=sys.stderr)
         sys.exit(REFUSED if isinstance(error, BusRefused) else 2)
+
+
+def _say_misspelt() -> None:
+    """Log the environment variables that nobody reads and that look like one that is read."""
+    from baton.settings import VARIABLES
+    from baton.variables import misspelt
+
+    for name, near in misspelt(os.environ, VARIABLES):
+        text = f"unknown environment variable {name}: did you mean {near}?"
+        structlog.get_logger(__name__).warning(printable(text))
 
 
 def _need_extra(command: str) -> None:

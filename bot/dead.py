@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 
+from baton import bus_urls
 from baton.channel import Channel, Delivery, Envelope, connect, up
-from baton.errors import Disconnected, InvalidMessage
+from baton.errors import Disconnected, InvalidMessage, Unroutable
 from baton.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
-from baton.messages import Cancel, Discover, Probe, Request, decode
+from baton.messages import Cancel, Discover, Probe, Request, decode, now
 from baton.printable import printable
 
 CONNECT_WITHIN = 10.0
@@ -17,9 +20,18 @@ SHOWN_MOST = 500
 """Characters of each thing that a letter says of itself, at most."""
 
 
+ORDERS = Request | Cancel | Discover | Probe
+"""What has servers do something, as against what servers and others say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter. `key` is where it was bound for, `reason` why it did not get there."""
+    """A dead letter. `key` is where it was bound for, `reason` why it did not get there.
+
+    `sender` is the broker account that it is from, as far as that is known. `ours`: RabbitMQ has
+    proven that it is the account by which we are connected. `order` is what it has servers do,
+    empty if nothing; `until` is when that is too late.
+    """
 
     id: str
     type: str
@@ -27,68 +39,182 @@ class Letter:
     job: str
     reason: str
     size: int
+    sender: str = ""
+    ours: bool = False
+    order: str = ""
+    until: datetime | None = None
 
     def __str__(self) -> str:
         """Two lines, whatever its sender wrote into it."""
-        name, type_, key, job, reason = (
+        name, type_, key, job, reason, sender = (
             printable(each)[:SHOWN_MOST]
-            for each in (self.id, self.type, self.key, self.job, self.reason)
+            for each in (self.id, self.type, self.key, self.job, self.reason, self.sender)
         )
         of_job = f" of job {job}" if job else ""
-        return f"{name or '(no id)'}  {type_}{of_job}, for {key}\n    {reason} ({self.size} bytes)"
+        by = sender or "an unknown sender"
+        return (
+            f"{name or '(no id)'}  {type_}{of_job}, for {key}, from {by}\n"
+            f"    {reason} ({self.size} bytes)"
+        )
 
 
-def letter(delivery: Delivery) -> Letter:
-    """What can be said of a dead letter without understanding it."""
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """What became of letters: those that were sent again, and those that were not, with why."""
+
+    done: Sequence[Letter]
+    left: Sequence[tuple[Letter, str]]
+
+
+def letter(delivery: Delivery, account: str = "") -> Letter:
+    """What can be said of a dead letter without understanding it; `account` is ours."""
     envelope = delivery.envelope
     headers = envelope.headers
     reason = headers.get("baton-reason") or headers.get("x-first-death-reason") or "unknown"
+    key = headers.get("baton-key") or delivery.key
+    sender, ours = _sender(envelope, account)
+    order, until = _order(envelope, key)
     return Letter(
         id=envelope.id,
         type=envelope.type,
-        key=headers.get("baton-key") or delivery.key,
+        key=key,
         job=envelope.correlation,
         reason=reason,
         size=len(envelope.body),
+        sender=sender,
+        ours=ours,
+        order=order,
+        until=until,
     )
+
+
+def _sender(envelope: Envelope, account: str) -> tuple[str, bool]:
+    """Whom a letter is from, and whether that is proven to be `account`.
+
+    Who buries a letter (it has a reason then) becomes its sender for RabbitMQ, and says whom it had
+    it from: only what we say ourselves is proof of that.
+    """
+    proven = envelope.user
+    if "baton-reason" not in envelope.headers:
+        return proven, bool(account) and proven == account
+    claimed = envelope.headers.get("baton-user", "")
+    if account and proven == account:
+        return claimed, claimed == account
+    return f"{claimed or 'an unknown sender'} (says {proven or 'an unknown sender'})", False
+
+
+def _order(envelope: Envelope, key: str) -> tuple[str, datetime | None]:
+    """What a letter has servers do, in words, and until when."""
+    try:
+        message = decode(envelope.body)
+    except InvalidMessage:
+        return "", None
+    if isinstance(message, Request):
+        where = message.host or f"all servers of {message.environment}"
+        given = message.arguments.items()
+        words = [f"{name}={value}" for name, value in given if value not in (None, "")]
+        text = f"{where}: {' '.join([message.command, *words])}, for {message.requester.id}"
+        return printable(text)[:SHOWN_MOST], message.deadline
+    if isinstance(message, Cancel):
+        return f"{message.host}: cancel job {printable(message.job)[:SHOWN_MOST]}", None
+    if isinstance(message, Probe):
+        return f"{message.host}: a probe", message.deadline
+    return ("all servers: say who is there", None) if isinstance(message, Discover) else ("", None)
 
 
 async def listed(channel: Channel, most: int) -> list[Letter]:
     """Up to `most` dead letters, oldest first; they stay where they are."""
     held = await _taken(channel, most)
     try:
-        return [letter(delivery) for delivery in held]
+        return [letter(delivery, _account(channel)) for delivery in held]
     finally:
         for delivery in held:
             await delivery.reject(requeue=True)
 
 
-async def resent(channel: Channel, ids: Sequence[str], most: int) -> list[Letter]:
-    """Send the letters `ids` among the first `most` again, where they were bound for; which were.
+def why_not(read: Letter, ids: Collection[str], twice: Collection[str], at: datetime) -> str:
+    """Why the letter `read` is not sent again at `at` to those who asked for `ids` (none: for all);
+    empty if it is. Pure. Of the ids in `twice` there are several letters.
 
-    An empty `ids` means all of them. A letter is taken out once the bus has confirmed it.
+    Nobody's forged order becomes one of ours because an operator sends everything again.
+    """
+    if read.until is not None and read.until <= at:
+        return f"it had to be done by {read.until:%Y-%m-%d %H:%M:%S} UTC: ask for it again in chat"
+    if not read.order or read.ours:
+        return ""
+    if read.id in twice:
+        return "several letters have this ID, and this one is not proven to be from us"
+    if read.id not in ids:
+        return f"it has servers do something, and is not proven to be from us ({read.order})"
+    return ""
+
+
+def to_agree(letters: Sequence[Letter], at: datetime | None = None) -> list[Letter]:
+    """The orders among `letters` that would be sent again with all others. Pure."""
+    at = at or now()
+    return [one for one in letters if one.order and not why_not(one, (), (), at)]
+
+
+async def resent(
+    channel: Channel,
+    ids: Collection[str],
+    most: int,
+    *,
+    clock: Callable[[], datetime] = now,
+    agreed: Callable[[Letter], bool] = lambda read: True,
+) -> Resent:
+    """Send the letters `ids` among the first `most` again, where they were bound for.
+
+    An empty `ids` means all of them; of those, an order is sent only if it is proven to be from us,
+    and `agreed` to. A letter is taken out once the bus has confirmed it.
     """
     held = await _taken(channel, most)
     done: list[Letter] = []
+    left: list[tuple[Letter, str]] = []
+    read = {id(delivery): letter(delivery, _account(channel)) for delivery in held}
+    counts = Counter(one.id for one in read.values())
+    twice = {name for name, count in counts.items() if count > 1}
     try:
         for delivery in list(held):
-            if ids and delivery.envelope.id not in ids:
+            one = read[id(delivery)]
+            if ids and one.id not in ids:
                 continue
-            envelope, read = delivery.envelope, letter(delivery)
-            headers = {
-                name: value
-                for name, value in envelope.headers.items()
-                if not name.startswith(("baton-", "x-"))
-            }
-            again = replace(envelope, headers=headers)
-            await channel.publish(exchange_of(envelope, read.key), read.key, again, mandatory=True)
+            reason = why_not(one, ids, twice, clock())
+            if not reason and not ids and one.order and not agreed(one):
+                reason = "it was not agreed to"
+            if reason:
+                left.append((one, reason))
+                continue
+            again = _again(delivery.envelope, one, clock())
+            try:
+                exchange = exchange_of(again, one.key)
+                await channel.publish(exchange, one.key, again, mandatory=True)
+            except (InvalidMessage, Unroutable) as error:
+                left.append((one, str(error)))  # the others must not suffer for it
+                continue
             await delivery.ack()
             held.remove(delivery)
-            done.append(read)
+            done.append(one)
     finally:
         for delivery in held:
             await delivery.reject(requeue=True)
-    return done
+    return Resent(done, left)
+
+
+def _again(envelope: Envelope, read: Letter, at: datetime) -> Envelope:
+    """What is sent: the bus counts how long it may still be done, as it did the first time."""
+    headers = {
+        name: value
+        for name, value in envelope.headers.items()
+        if not name.startswith(("baton-", "x-"))
+    }
+    left = None if read.until is None else (read.until - at).total_seconds()
+    return replace(envelope, headers=headers, expires=left)
+
+
+def _account(channel: Channel) -> str:
+    """The broker account by which we are connected."""
+    return bus_urls.user(channel.url)
 
 
 def exchange_of(envelope: Envelope, key: str) -> str:
@@ -105,7 +231,7 @@ def exchange_of(envelope: Envelope, key: str) -> str:
         raise InvalidMessage(
             reason=f"{envelope.id or 'a letter'} would only die again: {error.facts['reason']}"
         ) from error
-    return INPUT if isinstance(message, Request | Cancel | Discover | Probe) else OUTPUT
+    return INPUT if isinstance(message, ORDERS) else OUTPUT
 
 
 @asynccontextmanager

@@ -10,6 +10,8 @@ import signal
 import sys
 import tomllib
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -23,7 +25,7 @@ from baton.exchanges import DEAD, HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, h
 from baton.messages import Heartbeat, Person, Request, encode, now
 from baton.server import Server, baton_version
 from bot.cli import EXTRA, REFUSED
-from bot.dead import letter
+from bot.dead import Letter, letter, why_not
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
@@ -179,8 +181,10 @@ async def test_nothing_starts_half_way(tmp_path: Path) -> None:
         BATON_DATABASE_URL=f"sqlite:///{database}",
         SLACK_BOT_TOKEN="xapp-1",
         SLACK_APP_TOKEN="xoxb-1",
+        BATON_WEB_ENABLE="no",
     )
     assert code == 2
+    assert "unknown environment variable BATON_WEB_ENABLE: did you mean BATON_WEB_ENABLED?" in err
     assert "begins with xoxb- (this one is the app_token)" in err
     assert os.listdir(tmp_path) == []
 
@@ -192,9 +196,11 @@ async def test_log_forms(tmp_path: Path) -> None:
     assert 'event="agent started"' in await reads(process, "agent started")
     process.terminate()
     await process.communicate()
-    process = await started("agent", "-c", str(file), BATON_LOG_FORMAT="json")
-    line = (await reads(process, "agent started")).splitlines()[-1]
-    assert json.loads(line)["server"] == "web-1"
+    process = await started("agent", "-c", str(file), BATON_LOG_FORMAT="json", BATON_STAT="/x")
+    first, *_, last = map(json.loads, (await reads(process, "agent started")).splitlines())
+    assert last["server"] == "web-1"
+    assert first["level"] == "warning"
+    assert first["event"] == "unknown environment variable BATON_STAT: did you mean BATON_STATE?"
     process.terminate()
     await process.communicate()
 
@@ -209,7 +215,7 @@ async def test_dead_letters(amqp_url: str) -> None:
         command="ping",
         environment="prod",
         host="web-1",
-        deadline=now(),
+        deadline=now() + timedelta(minutes=5),
         requester=Person(id="U_ANN"),
     )
     headers = {"baton-reason": "nobody knows why", "baton-key": host_key("web-1")}
@@ -220,11 +226,12 @@ async def test_dead_letters(amqp_url: str) -> None:
     for _ in range(2):
         code, out, err = await ran("dead", "list", BATON_BUS_URL=amqp_url)
         assert (code, err) == (0, "")
-        assert out.index("r1  baton.request of job j1, for host.web-1") < out.index("r2  ?")
+        first = "r1  baton.request of job j1, for host.web-1, from an unknown sender"
+        assert out.index(first) < out.index("r2  ?")
         assert "nobody knows why" in out
     code, _, err = await ran("dead", "resend", "r1", BATON_BUS_URL=amqp_url)
-    assert code == 2
-    assert "Nobody is listening" in err
+    assert code == 1
+    assert "not sent: r1: Nobody is listening" in err
     await channel.declare(agent_queue("web-1"), [(INPUT, host_key("web-1"))])
     code, out, err = await ran("dead", "resend", "r1", "r9", BATON_BUS_URL=amqp_url)
     assert (code, out) == (1, "sent again: r1  baton.request, to host.web-1\n")
@@ -257,6 +264,94 @@ async def test_dead_letters_of_agents(amqp_url: str) -> None:
     assert "sent again: h1" in out
     assert await channel.depth(HEARTBEAT_QUEUE) == 1
     await channel.close()
+
+
+async def _dead(bus: str, *letters: tuple[Request, Mapping[str, str]]) -> None:
+    channel = await connect(bus, owner=True)
+    await channel.wait_up()
+    await channel.declare(agent_queue("web-1"), [(INPUT, host_key("web-1"))])
+    for one, headers in letters:
+        envelope = Envelope(encode(one), one.id, one.type, one.job, headers=headers)
+        await channel.publish(DEAD, host_key("web-1"), envelope)
+    await channel.close()
+
+
+def _asked(name: str, seconds: float = 300.0) -> Request:
+    return Request(
+        id=name,
+        job="j1",
+        command="deploy",
+        arguments={"app": "shop", "environment": "prod"},
+        environment="prod",
+        host="web-1",
+        deadline=now() + timedelta(seconds=seconds),
+        requester=Person(id="U_ANN"),
+    )
+
+
+async def test_an_order_is_no_part_of_all(amqp_url: str) -> None:
+    """--all sends no request that is not proven to be the bot's own, and its own only if agreed
+    to; whoever wrote the others, they are named with whom they would ask what."""
+    said = {"baton-reason": "x", "baton-user": "baton"}
+    forged = {"baton-reason": "x", "baton-user": "agent.web-2"}
+    await _dead(amqp_url, (_asked("r1"), said), (_asked("r2"), forged), (_asked("r3"), {}))
+    code, out, _ = await ran("dead", "list", BATON_BUS_URL=amqp_url)
+    assert "r2  baton.request of job j1, for host.web-1, from agent.web-2" in out
+    code, out, err = await ran("dead", "resend", "--all", BATON_BUS_URL=amqp_url)
+    assert code == 1  # nobody is there to agree
+    assert "Send again to web-1: deploy app=shop environment=prod, for U_ANN" in out
+    code, out, err = await ran("dead", "resend", "--all", "--yes", BATON_BUS_URL=amqp_url)
+    assert code == 1
+    assert [line.split()[2] for line in out.splitlines()] == ["r1", "r3"]
+    assert "not sent: r2: it has servers do something, and is not proven to be from us" in err
+    code, out, err = await ran("dead", "resend", "r2", BATON_BUS_URL=amqp_url)
+    assert (code, err) == (0, "")
+
+
+async def test_what_is_too_late_stays_dead(amqp_url: str) -> None:
+    """A request past its deadline is not sent again, by its id or with all; the rest is."""
+    beat = Heartbeat(id="h1", facts=Server(environment="prod", fqdn="web-1").facts(), interval=5)
+    await _dead(amqp_url, (_asked("old", -1.0), {}))
+    channel = await connect(amqp_url, owner=True)
+    await channel.wait_up()
+    await channel.declare(HEARTBEAT_QUEUE, [(OUTPUT, "heartbeat.#")])
+    await channel.publish(DEAD, "alert.x", Envelope(b"not JSON", "bad", "?"))
+    await API(channel).publish(DEAD, "heartbeat.prod.web-1", beat)
+    out = ""
+    for words in (("old",), ("--all", "--yes")):
+        code, out, err = await ran("dead", "resend", *words, BATON_BUS_URL=amqp_url)
+        assert code == 1
+        assert "not sent: old: it had to be done by" in err
+    assert "sent again: h1" in out
+    assert await channel.depth(agent_queue("web-1")) == 0
+    await channel.close()
+
+
+def test_a_letter_of_an_agent_proves_nothing_of_others() -> None:
+    """That something is from the bot, only the bot or RabbitMQ itself can say; and an ID that two
+    letters have picks none that is not proven."""
+    body = encode(_asked("r1"))
+
+    def read(account: str, **headers: str) -> Letter:
+        named = {f"baton-{name}": value for name, value in headers.items()}
+        envelope = Envelope(body, "r1", headers=named, user=account)
+        return letter(cast("Delivery", SimpleNamespace(key="k", envelope=envelope)), "bot")
+
+    assert read("bot").ours
+    assert read("bot", reason="x", user="bot").ours
+    for other in (
+        read("agent.web-1"),
+        read(""),
+        read("agent.web-1", reason="x", user="bot"),
+        read("", reason="x", user="bot"),
+        read("bot", reason="x", user="agent.web-1"),
+        read("bot", reason="x"),
+    ):
+        assert not other.ours
+        assert why_not(other, (), (), now())
+        assert not why_not(other, ["r1"], (), now())
+        assert why_not(other, ["r1"], ["r1"], now())
+    assert read("agent.web-1", reason="x", user="bot").sender == "bot (says agent.web-1)"
 
 
 async def test_dead_without_a_bus() -> None:

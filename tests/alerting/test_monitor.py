@@ -161,7 +161,7 @@ async def test_a_dead_letter_can_be_sent_again(world: Watchers, made: Bot, mouth
     assert made.keeper is not None
     other = world.settings.checkin[0].model_copy(update={"name": "other"})
     made.keeper.reload(world.settings.model_copy(update={"checkin": (other,)}))
-    (sent,) = await resent(mouth, (), 10)
+    (sent,) = (await resent(mouth, (), 10)).done
     assert sent.key == "checkin.other.fail"
     await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.firing())
     assert not await mouth.depth(DEAD_QUEUE)

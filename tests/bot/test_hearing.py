@@ -125,6 +125,18 @@ async def test_what_nobody_can_read_is_buried_with_the_reason(
     assert key == "update.prod.x"
 
 
+async def test_a_letter_says_of_its_sender_what_the_bus_has_proven(ear: Ear) -> None:
+    """Not what the sender wrote under our names for it."""
+    claims = {"baton-user": "bot", "baton-key": "host.web-1", "baton-reason": "none"}
+    await ear.mouth.publish(OUTPUT, "update.prod.x", Envelope(b"odd", id="odd", headers=claims))
+    letter = await until(lambda: ear.mouth.get(DEAD_QUEUE))
+    assert letter is not None
+    said = letter.envelope.headers
+    assert "baton-user" not in said
+    assert said["baton-key"] == "update.prod.x"
+    assert "not JSON" in said["baton-reason"]
+
+
 async def test_while_the_database_is_away_nothing_is_lost(ear: Ear) -> None:
     """What comes waits, and is applied in order when it is back."""
     job = await ear.asked(Ship(app="shop", environment="prod"), "web-1")
