@@ -135,6 +135,7 @@ class Health(_Table):
             raise ValueError("either a url or a command")
         if self.url is not None and not self.url.startswith(("http://", "https://")):
             raise ValueError("a url that begins with http:// or https://")
+        address(self.url or "")
         if self.command and self.model_fields_set & {"status", "contains"}:
             raise ValueError("a command alone: status and contains go with a url")
         return self

@@ -95,6 +95,8 @@ class Mirror:
         return branch, await self._peeled(f"refs/heads/{branch}")
 
     async def _update(self, *refspecs: str) -> None:
+        if self._folder.exists() and not self._folder.is_dir():
+            raise Failed(f"{self._folder} is not a folder")
         self._folder.mkdir(exist_ok=True)
         # A git that was killed leaves its locks. Nobody else works here: the deploy holds the lock.
         for lock in (*self._folder.glob("*.lock"), *(self._folder / "refs").rglob("*.lock")):
@@ -200,10 +202,11 @@ class Mirror:
         text = f"{self._folder} is damaged, and is fetched anew ({error})"
         self._steps.run.notify_info(self._steps.secrets.mask(text), step=STEP)
         aside = self._folder.with_name(f"{self._folder.name}.damaged")
-        if aside.exists():
+        if aside.is_dir():
             shutil.rmtree(aside)
         self._folder.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        if aside.is_dir():
+            shutil.rmtree(aside, ignore_errors=True)
 
     async def _damaged(self) -> bool:
         """Whether the mirror is not whole, while the repository can be read."""
@@ -235,8 +238,8 @@ class Mirror:
 
         where = (f"--git-dir={self._folder}",) if inside else ()
         env = {**_ASK_NOBODY, **self._address.variables(self._steps.env)}
-        folder = self._folder if inside else self._folder.parent
-        return await self._steps.ours(STEP, ("git", *where, *words), folder, env, tell)
+        argv = ("git", *where, *words)
+        return await self._steps.ours(STEP, argv, self._folder.parent, env, tell)
 
 
 def _forget(folder: Path, seconds: float) -> None:

@@ -100,4 +100,6 @@ async def test_a_health_command_that_hangs_leads_back(make_kit: MakeKit, shop: P
     kit = make_kit(health={"command": ["sleep", "300"], "timeout": 0.2})
     asked = await kit.ask("deploy shop prod --ref v1")
     assert asked.state is State.FAILED
-    assert asked.text.startswith("health failed: it ran longer than 0.2 s and was ended; ")
+    assert asked.text.startswith(
+        "health failed: it ran longer than 0.2 s (timeout of health) and was ended; "
+    )

@@ -58,6 +58,7 @@ def test_a_step_is_a_list_or_a_table() -> None:
         ({"stepz": []}, "shop.stepz", "one of env, fetch, grace, health"),
         ({"restart": ["x", "{ref}"]}, "shop", "given a restart without {ref}"),
         ({"health": {}}, "shop.health", "either a url or a command"),
+        ({"health": {"url": "http://u:pa/ss@h/"}}, "shop.health", "password has %2F for /"),
         ({"health": {"url": "ftp://x"}}, "shop.health", "a url that begins with http"),
         (
             {"health": {"command": ["a"], "status": 204}},
@@ -93,6 +94,7 @@ def test_a_wrong_setting_names_its_key_and_what_it_must_be(
         _load(**table)
     assert str(caught.value).startswith(f"agent.toml: deploy.{key}: ")
     assert must in str(caught.value)
+    assert "pa/ss" not in str(caught.value)
 
 
 def test_a_commit_is_unknown_to_a_program_that_fetches() -> None:
