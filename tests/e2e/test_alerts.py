@@ -14,7 +14,7 @@ from tests.e2e.kills import killed_twice
 from tests.e2e.ledger import Ledger
 from tests.e2e.together import together_in
 from tests.e2e.watch import CHANNELS, ON_CALL, OTHER, WatchedWorld, of
-from tests.e2e.world import CHANNEL
+from tests.e2e.world import CHANNEL, Asker
 from tests.support.broker import Broker
 from tests.support.postgres import Postgres
 from tests.support.slack_server import LostRequest, LostResponse, Message, RateLimited
@@ -204,8 +204,10 @@ async def test_two_bots_on_one_database(
 
 
 async def _asks_both(world: WatchedWorld, post: Message) -> None:
-    """Slack delivers in turn, so each of two bots with two connections is asked."""
-    for _ in range(4):
-        reply = await world.ann.clicks(post, "ask.why")
+    """Slack delivers in turn, so each of two bots with two connections is asked; by somebody else
+    each time, for the same press by the same person is a double click."""
+    for number in range(4):
+        asker = Asker(world.slack.person(f"U_ASKER{number}"))
+        reply = await asker.clicks(post, "ask.why")
         found = await world.slack.until(lambda r=reply: r.ephemeral, 10)  # type: ignore[misc]
         assert f"leads to {OTHER}" in str(found)
