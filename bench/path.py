@@ -26,6 +26,7 @@ from bench import harness
 from bench.harness import Options, interleaved, median, ms, percentile, rabbit
 from bench.peers.agent import Touch, TouchConsumer
 from bench.peers.model import INBOX, PREFETCH, Result
+from bot.collector import relieve
 from bot.desk import Desk
 from bot.hearing import Hearing
 from bot.house import HOUSE
@@ -187,6 +188,7 @@ async def timed(ask: Ask) -> float:
 async def main(options: Options) -> None:
     """Measure and print."""
     alone, together = options.size(200, 10), options.size(3000, 40)
+    relieve()  # as a bot does
     async with rabbit(options) as url:
         found = await interleaved(
             {
@@ -213,6 +215,7 @@ async def main(options: Options) -> None:
         )
     heads = ("", "p50 alone", "p99", f"/s, {IN_FLIGHT} in flight", "of bare", "p50 then", "p99")
     harness.table(heads, rows)
+    harness.verdict("ask → ledger, of bare", rates[BATON] / rates[BARE], 0.75, least=True)
 
 
 if __name__ == "__main__":

@@ -154,6 +154,9 @@ async def main(options: Options) -> None:
     harness.verdict("ack p50", acks[BATON] * 1000, 2.0, unit=" ms")
     harness.verdict("the slowest ack", worst[BATON], 3.0, unit=" s")
     harness.verdict("commands/s, the ledger written", rates[BATON], 1000, least=True)
+    harness.verdict("commands/s, of bare", rates[BATON] / rates[BARE], 0.9, least=True)
+    cpu = {name: median([each.cpu for each in figures]) for name, figures in found.items()}
+    harness.verdict("processor time of a job, of bare", cpu[BATON] / cpu[BARE], 2.5)
 
 
 if __name__ == "__main__":

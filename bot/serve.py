@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
 import sys
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from baton.extensions import Commands, installed
 from bot.alerting.command import ALERTS
 from bot.alerting.ourselves import watch as watch_ourselves
 from bot.bot import Bot
+from bot.collector import relieve
 from bot.jobs import Place
 from bot.rate import Pace
 from bot.rules_log import RulesLog
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 SWITCH = 0.0005
 """Seconds for which a thread of the database may keep the interpreter from the one that answers."""
-GARBAGE = (5_000, 20, 20)
-"""Thresholds of Python's garbage collector: a bot makes many objects for each job and few circles;
-by the defaults a tenth of its time goes into looking for them."""
 SEEN = 60.0
 """Seconds for which a bot that said so is held to be there."""
 DRAIN = 10.0
@@ -101,15 +98,8 @@ async def serve(settings: BotSettings) -> None:
         stack.callback(saying.cancel)
         looking = asyncio.create_task(watch_ourselves(chat, "Slack", bot), name="ourselves")
         stack.callback(looking.cancel)
-        _settled()
+        relieve()
         await watched(bot, stopped.wait())
-
-
-def _settled() -> None:
-    """Have the garbage collector leave alone what is loaded for good, and look less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
 
 
 def _listening(settings: BotSettings) -> Web | None:

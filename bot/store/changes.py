@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     and_,
@@ -44,6 +45,11 @@ _OF_A_JOB = (
     jobs.c.sent,
     jobs.c.waits_until,
 )
+
+# Statements are made once: to build one takes longer than to run it.
+_IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+_LOCK = select(*_OF_A_JOB).where(jobs.c.id.in_(_IDS)).order_by(jobs.c.id).with_for_update()
+_RUNS = select(runs).where(runs.c.job.in_(_IDS)).order_by(runs.c.host, runs.c.attempt)
 
 _WRITE_RUN = (
     update(runs)
@@ -84,8 +90,7 @@ def lock(connection: Connection, ids: Iterable[str]) -> dict[str, AnyRow]:
     over."""
     found: dict[str, AnyRow] = {}
     for some in chunks(sorted(set(ids))):
-        statement = select(*_OF_A_JOB).where(jobs.c.id.in_(some)).order_by(jobs.c.id)
-        rows = connection.execute(statement.with_for_update())
+        rows = connection.execute(_LOCK, {"ids": some})
         found.update((row.id, row) for row in rows)
     return found
 
@@ -97,9 +102,8 @@ def runs_of(connection: Connection, job: str) -> list[RunRecord]:
 
 def runs_of_each(connection: Connection, ids: Sequence[str]) -> dict[str, list[RunRecord]]:
     """All runs of these jobs, by host and attempt."""
-    statement = select(runs).where(runs.c.job.in_(ids)).order_by(runs.c.host, runs.c.attempt)
     found: dict[str, list[RunRecord]] = {id: [] for id in ids}
-    for row in connection.execute(statement):
+    for row in connection.execute(_RUNS, {"ids": list(ids)}):
         found[row.job].append(run_of(row))
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, union_all
+from sqlalchemy import Connection, bindparam, delete, func, select, union_all
 
 from bot.jobs import Job, RunRecord
 from bot.schedules.board import DAY, NOTICE
@@ -27,6 +27,8 @@ class Depths:
     outbox: int
 
 
+_SEVERAL = select(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+
 SHORTEST_PREFIX = 4
 _OWN = jobs.c.command.in_((DAY, NOTICE))
 """Jobs that nobody asked for: posts about schedules."""
@@ -44,7 +46,7 @@ def several(connection: Connection, names: Sequence[str]) -> dict[str, Found]:
     found: dict[str, Found] = {}
     for some in chunks(names):
         # The jobs before their runs: so a revision is never newer than what is shown of them.
-        rows = connection.execute(select(jobs).where(jobs.c.id.in_(some))).all()
+        rows = connection.execute(_SEVERAL, {"ids": some}).all()
         runs_by_job = runs_of_each(connection, some)
         found.update((row.id, (job_of(row), tuple(runs_by_job[row.id]))) for row in rows)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
@@ -57,17 +58,26 @@ def matching(
     Each is looked up by its key: the pairs travel as one parameter, however many they are. (Of a
     list of pairs in the statement itself SQLite makes a scan of the table.)
     """
-    first, second = columns
+    statement = _matching(connection.dialect.name, columns)
     if connection.dialect.name == "postgresql":
+        firsts, seconds = [one for one, _ in pairs], [two for _, two in pairs]
+        return statement, {"firsts": firsts, "seconds": seconds}
+    return statement, {"pairs": json.dumps(pairs)}
+
+
+@cache
+def _matching(dialect: str, columns: tuple[Column[Any], Column[Any]]) -> Select[Any]:
+    # made once: to build a statement takes longer than to run it
+    first, second = columns
+    if dialect == "postgresql":
         firsts, seconds = (bindparam(name, type_=ARRAY(Text)) for name in ("firsts", "seconds"))
         both = func.unnest(firsts, seconds).table_valued("first", "second", name="pair")
         pair = both.render_derived()
         same = and_(first == pair.c.first, second == pair.c.second)
-        values = {"firsts": [one for one, _ in pairs], "seconds": [two for _, two in pairs]}
-        return select(first.table).join(pair, same), values
+        return select(first.table).join(pair, same)
     pair = func.json_each(bindparam("pairs", type_=Text)).table_valued("value", name="pair")
     same = and_(
         first == func.json_extract(pair.c.value, "$[0]"),
         second == func.json_extract(pair.c.value, "$[1]"),
     )
-    return select(first.table).join(pair, same), {"pairs": json.dumps(pairs)}
+    return select(first.table).join(pair, same)
