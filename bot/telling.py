@@ -154,7 +154,7 @@ class Teller:
         over = [
             (job, runs)
             for job, runs in found.values()
-            if await self._shown(job, runs, rows.get(job.id, ())) and job.closed is not None
+            if await self._surely_shown(job, runs, rows.get(job.id, ())) and job.closed is not None
         ]
         told = await self._store.ledger.mark_told({job.id: job.revision for job, _ in over})
         for job, runs in over:
@@ -166,6 +166,20 @@ class Teller:
         """Whether what the database knows of its posts must be known here."""
         delivery = self._deliveries.get(job.place.front)
         return delivery is not None and not delivery.knows(job.id)
+
+    async def _surely_shown(
+        self, job: Job, runs: Sequence[RunRecord], rows: Iterable[PostRow]
+    ) -> bool:
+        """As `_shown`; a fault of ours leaves this job as it is shown until it changes, and costs
+        the others nothing."""
+        try:
+            return await self._shown(job, runs, rows)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception("a job cannot be shown", job=job.id, command=job.command)
+            self._open[job.id] = _Told(job.revision, False)
+            return False
 
     async def _shown(self, job: Job, runs: Sequence[RunRecord], rows: Iterable[PostRow]) -> bool:
         """Have `job` shown as it is; whether it is already."""

@@ -11,6 +11,9 @@ from bot.store.sql import AnyRow
 
 Values = dict[str, Any]
 
+_STATES = frozenset(state.value for state in State)
+_LONGEST_ID = 256
+
 
 def job_row(new: NewJob) -> Values:
     """The row of a job that begins."""
@@ -53,7 +56,7 @@ def job_of(row: AnyRow) -> Job:
     """The job in `row`."""
     canceller = None
     if row.canceller_id is not None:
-        canceller = Person(id=row.canceller_id, name=row.canceller_name)
+        canceller = _person(row.canceller_id, row.canceller_name)
     return Job(
         id=row.id,
         key=row.key,
@@ -62,7 +65,7 @@ def job_of(row: AnyRow) -> Job:
         title=row.title,
         environment=row.environment,
         app=row.app,
-        asked_by=Person(id=row.person_id, name=row.person_name),
+        asked_by=_person(row.person_id, row.person_name),
         place=place_of(row),
         asked=row.asked,
         closed=row.closed,
@@ -100,7 +103,9 @@ def run_row(run: RunRecord, lines: int = 0, size: int = 0) -> Values:
 
 
 def run_of(row: AnyRow) -> RunRecord:
-    """The run in `row`."""
+    """The run in `row`. In a state that this Baton does not know, which a newer one may have
+    written, it is lost to us."""
+    state = _state(row.state)
     return RunRecord(
         job=row.job,
         host=row.host,
@@ -108,8 +113,8 @@ def run_of(row: AnyRow) -> RunRecord:
         attempt=row.attempt,
         deadline=row.deadline,
         timeout=row.timeout,
-        state=State(row.state),
-        text=row.text,
+        state=state or State.LOST,
+        text=row.text if state else f"{row.state}: a state that this version does not know",
         step=row.step,
         percent=row.percent,
         sequence=row.sequence,
@@ -117,8 +122,17 @@ def run_of(row: AnyRow) -> RunRecord:
         started=row.started,
         finished=row.finished,
         facts=row.facts,
-        late=State(row.late) if row.late else None,
+        late=_state(row.late),
     )
+
+
+def _state(word: str | None) -> State | None:
+    return State(word) if word in _STATES else None
+
+
+def _person(id: str, name: str | None) -> Person:
+    """Whoever is named in a row: what does not keep to today's limits is cut."""
+    return Person(id=id[:_LONGEST_ID], name=name or "")
 
 
 def sending_row(sending: Sending) -> Values:
@@ -172,7 +186,7 @@ def audit_of(row: AnyRow) -> AuditEntry:
     """The entry in `row`."""
     return AuditEntry(
         time=row.time,
-        person=Person(id=row.person_id, name=row.person_name),
+        person=_person(row.person_id, row.person_name),
         place=place_of(row),
         words=row.words,
         verdict=row.verdict,

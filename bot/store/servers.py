@@ -28,6 +28,7 @@ class Servers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._unreadable: set[str] = set()
 
     async def heard(self, heartbeats: Sequence[Heartbeat], at: datetime) -> None:
         """Take note of heartbeats, of which the last of each server counts. What another bot heard
@@ -64,7 +65,7 @@ class Servers:
         def read(connection: Connection) -> list[Heard]:
             known = servers.c.interval > FORGOTTEN
             rows = connection.execute(select(servers).where(known).order_by(servers.c.host))
-            return [heard for row in rows if (heard := _heard(row)) is not None]
+            return [heard for row in rows if (heard := self._heard(row)) is not None]
 
         return await self._database.read(read)
 
@@ -89,13 +90,14 @@ class Servers:
 
         return await self._database.read(read)
 
-
-def _heard(row: AnyRow) -> Heard | None:
-    """The server in `row`. One that cannot be read, of an older Baton, is known again from its next
-    heartbeat on, and must not keep the others."""
-    try:
-        facts = Facts.model_validate_json(row.facts)
-    except ValidationError as error:
-        log.warning("a server in the database cannot be read", error=str(error)[:300])
-        return None
-    return Heard(facts, row.heard, row.interval, row.leaving)
+    def _heard(self, row: AnyRow) -> Heard | None:
+        """The server in `row`. One that cannot be read, of an older Baton, is known again from its
+        next heartbeat on, and must not keep the others; it is logged once."""
+        try:
+            facts = Facts.model_validate_json(row.facts)
+        except ValidationError as error:
+            if row.host not in self._unreadable:
+                self._unreadable.add(row.host)
+                log.warning("a server in the database cannot be read", error=str(error)[:300])
+            return None
+        return Heard(facts, row.heard, row.interval, row.leaving)

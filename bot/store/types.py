@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from pydantic_core import from_json, to_json
 from sqlalchemy import BigInteger, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+log = structlog.get_logger(__name__)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 LARGEST = 2**63 - 1
@@ -20,7 +24,8 @@ Counter = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment, as whole microseconds since 1970 in UTC: exact, and in order in both databases."""
+    """A moment, as whole microseconds since 1970 in UTC: exact, and in order in both databases.
+    One beyond the calendar, which no Baton wrote, is read as the last that there is."""
 
     impl = BigInteger
     cache_ok = True
@@ -31,7 +36,12 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Out of the database."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        if value is None:
+            return None
+        try:
+            return _EPOCH + timedelta(microseconds=value)
+        except OverflowError:
+            return _LAST if value > 0 else _EPOCH
 
 
 class Words(TypeDecorator[str]):
@@ -58,7 +68,8 @@ class Key(Words):
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON value, as text."""
+    """A JSON value, as text. What is no JSON is read as an empty object: it must not keep the rows
+    beside it from being read."""
 
     impl = Text
     cache_ok = True
@@ -69,7 +80,11 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Out of the database."""
-        return from_json(value)
+        try:
+            return from_json(value)
+        except ValueError:
+            log.error("a value in the database is not valid JSON", value=str(value)[:60])
+            return {}
 
 
 def storable(text: str) -> str:

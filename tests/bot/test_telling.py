@@ -7,13 +7,15 @@ import pytest
 
 import bot.bot
 import bot.roster
+import bot.telling
 from baton.exchanges import INPUT, agent_queue, host_key
 from baton.messages import State, now
 from baton.outcome import Outcome
 from bot.bot import Bot
-from bot.front import JobContent, NoticeContent, OutputContent
-from bot.jobs import Place
+from bot.front import JobContent, NoticeContent, OutputContent, Post
+from bot.jobs import Job, Place
 from bot.store import Store
+from bot.view import wanted
 from tests.bot.build import Hail
 from tests.bot.fake_front import SLACK, FakeFront
 from tests.bot.world import Agent, Stage, away, beat
@@ -230,6 +232,23 @@ async def test_a_command_that_cannot_say_how_it_went_stops_nobody(
     job = await stage.job(a_bot, "hail prod")
     await stage.told(job)
     assert main(stage, job).summary.startswith("2 of 2 done")
+
+
+async def test_a_job_that_cannot_be_shown_stops_nobody(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours about one job costs that job its post, not the others theirs."""
+    a_bot, *_ = await ready(stage, waits=False)
+
+    def faulty(job: Job, *others: object) -> tuple[Post, ...]:
+        if job.title == "hail prod web-1":
+            raise ZeroDivisionError
+        return wanted(job, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bot.telling, "wanted", faulty)
+    await stage.job(a_bot, "hail prod web-1")
+    job = await stage.job(a_bot, "hail prod")
+    await stage.told(job)
 
 
 async def test_a_ledger_that_is_away_is_waited_for(stage: Stage) -> None:
