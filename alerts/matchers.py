@@ -195,8 +195,9 @@ def _past_blanks(text: str, at: int) -> int:
 
 
 def _invalid(text: str, at: int) -> UsageError:
-    found = _FIRST.match(text, at)
-    part = shown((found[0] if found else text[at:]).strip())
+    seen = text[at : at + 2 * SHOWN]
+    found = _FIRST.match(seen)
+    part = shown((found[0] if found else seen).strip())
     return UsageError(f"“{part}” is no matcher: it must be {EXAMPLE}.", field="matchers")
 
 

@@ -30,7 +30,7 @@ OPTIONS = (
 )
 """What may follow a `?`: all that the client library knows."""
 
-_NEXT = re.compile(r"[,\s]+(?=(?:amqps?|memory)://)", re.IGNORECASE)
+_NEXT = re.compile(r"(?<![,\s])[,\s]+(?=(?:amqps?|memory)://)", re.IGNORECASE)
 _UNREADABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
 
 

@@ -7,9 +7,11 @@ What stands after `because` is a reason in somebody's own words: it is kept as i
 from __future__ import annotations
 
 import difflib
+import heapq
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from baton.errors import UsageError
 from baton.printable import printable
@@ -35,6 +37,8 @@ _AFTER_NAME = " \t\n:,;.!-\u2013\u2014"
 _STOPS = ".!?\u3002\uff01\uff1f"
 MOST_CITED = 60
 """Characters of a word that are shown when something is wrong with it."""
+_COMPARED = 200_000
+"""How many words are compared with one of `n` characters, times n^2: comparing takes as long."""
 
 
 def plain(text: str) -> str:
@@ -209,9 +213,17 @@ def cited(word: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of `known` that `word` was most likely meant to be, if any is near enough."""
-    if len(word) > 2 * MOST_CITED:
+    word = word.lower()
+    if not word or len(word) > 2 * MOST_CITED:
         return None
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    most = _COMPARED // len(word) ** 2
+
+    def unlike(other: str) -> tuple[int, int]:
+        same = (one == two for one, two in zip(word, other, strict=False))
+        return -sum(takewhile(bool, same)), abs(len(other) - len(word))
+
+    likely = heapq.nsmallest(most, (other for other in known if len(other) < 3 * len(word)), unlike)
+    found = difflib.get_close_matches(word, likely, n=1, cutoff=0.6)
     return found[0] if found else None
 
 

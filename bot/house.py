@@ -15,7 +15,7 @@ from baton.extensions import Commands
 from baton.fields import Host, Name, Positional
 from baton.outcome import Answer
 from baton.printable import printable
-from baton.words import did_you_mean
+from baton.words import cited, did_you_mean
 from bot.asking import Ask
 from bot.authorizer import Reader
 from bot.front import Reply
@@ -65,7 +65,7 @@ class Help(HouseCommand):
         name = self.command.removeprefix("/")
         if name not in desk.commands:
             hint = did_you_mean(name, desk.commands)
-            raise UsageError(f"There is no command “{name}”.{hint}")
+            raise UsageError(f"There is no command {cited(name)}.{hint}")
         await desk.noted(ask, "answered")
         return Reply(desk.commands[name].command.help())
 

@@ -20,8 +20,8 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]"
 )
 _OPEN_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)$")
-_OPEN_ADDRESS = re.compile(r"://[^\s@\"'<>]{0,600}$")
-"""The beginning of an address, in which a password may follow."""
+_UNBROKEN = re.compile(r"[^\s@\"'<>]{0,603}")
+"""What may stand within an address, before its password ends."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -50,8 +50,10 @@ class Secrets:
     def settled(self, text: str) -> str:
         """`text` without its end, as far as that may be the beginning of something secret."""
         text = text[: len(text) - self._begun(text)]
-        address = _OPEN_ADDRESS.search(text, max(0, len(text) - 700))
-        return text[: address.start()] if address else text
+        # read backwards: from each `://` forwards, many of them would be read again and again
+        unbroken = _UNBROKEN.match(text[:-700:-1])
+        address = text.find("://", len(text) - (unbroken.end() if unbroken else 0))
+        return text[:address] if address >= 0 else text
 
     def _begun(self, text: str) -> int:
         """How many characters at the end of `text` may be the beginning of a secret."""

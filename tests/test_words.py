@@ -18,6 +18,7 @@ from baton.words import (
     unmarked,
     without_stop,
 )
+from tests.support.quick import quickly
 
 
 @pytest.mark.parametrize(
@@ -185,3 +186,13 @@ def test_did_you_mean() -> None:
     assert nearest("xyz", ["deploy", "ping"]) is None
     assert did_you_mean("pign", ["deploy", "ping"]) == " Did you mean ping?"
     assert did_you_mean("xyz", ["deploy"]) == ""
+
+
+@pytest.mark.parametrize("word", ["a" * 120, "a" * 30, "web-9.prod.exampl.com", "\u202e" * 100])
+def test_a_hint_costs_little_however_much_is_known(word: str) -> None:
+    """As the names of thousands of servers."""
+    known = [f"web-{number}.prod.example.com" for number in range(3_000)]
+    known += ["a" * (number % 130) for number in range(3_000)]
+    with quickly():
+        nearest(word, known)
+    assert nearest("web-1500.prod.exampel.com", known) == "web-1500.prod.example.com"

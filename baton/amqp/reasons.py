@@ -99,7 +99,7 @@ def refusal(error: Exception, url: str, what: str) -> BusRefused | None:
 def publish(reason: str) -> tuple[str, str] | None:
     """Exchange and routing key of the publish that the broker's `reason` refuses; where the key
     does not matter it is any."""
-    found = re.search(r"(?:topic '(.*)' in )?exchange '([^']*)'", reason)
+    found = re.search(r"(?:topic '([^']*)' in )?exchange '([^']*)'", reason)
     return (found[2], found[1] or "-") if found else None
 
 

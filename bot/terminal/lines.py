@@ -90,8 +90,7 @@ def cut(line: Line, columns: int) -> Line:
     kept: list[Fragment] = []
     room = max(columns - 1, 0)
     for style, text in line:
-        while width(text) > room:
-            text = text[:-1]
+        text = text[: _fitting(text, room)]
         kept.append((style, text))
         room -= width(text)
         if room <= 0:
@@ -106,26 +105,26 @@ def wrapped(row: Line, columns: int) -> list[Line]:
     margin = min(len(text) - len(text.lstrip()), (columns - 1) // 2)
     left = [(style, character) for style, part in row for character in part]
     made: list[Line] = []
+    begun = 0
     while True:
         kept = [("", " ")] * margin if made else []
         room = columns - len(kept)
-        fits = _fitting(left, room)
+        fits = begun + _fitting(text[begun : begun + room + 1], room)
         if fits == len(left):
-            return [*made, _joined([*kept, *left])]
-        first = 1 if made else margin + 1
-        blanks = [at for at in range(first, fits + 1) if left[at][1] == " "]
-        end = blanks[-1] if blanks else max(fits, 1)
-        made.append(_joined([*kept, *left[:end]]))
-        left = left[end + 1 :] if blanks else left[end:]
+            return [*made, _joined([*kept, *left[begun:]])]
+        blank = text.rfind(" ", begun + 1 if made else margin + 1, fits + 1)
+        end = blank if blank >= 0 else max(fits, begun + 1)
+        made.append(_joined([*kept, *left[begun:end]]))
+        begun = end + 1 if blank >= 0 else end
 
 
-def _fitting(characters: Sequence[Fragment], columns: int) -> int:
-    """How many of them fit."""
-    for at, (_, character) in enumerate(characters):
+def _fitting(text: str, columns: int) -> int:
+    """How many of its characters fit."""
+    for at, character in enumerate(text[: columns + 1]):
         columns -= width(character)
         if columns < 0:
             return at
-    return len(characters)
+    return len(text)
 
 
 def _joined(characters: Sequence[Fragment]) -> Line:

@@ -20,6 +20,7 @@ from bot.terminal.lines import (
     width,
     wrapped,
 )
+from tests.support.quick import INPUT, quickly
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,11 @@ def test_broken_lines_lose_nothing_but_blanks(text: str, columns: int) -> None:
     made = [text_of(part) for part in wrapped((("", text),), columns)]
     assert "".join(made).replace(" ", "") == text.replace(" ", "")
     assert all(width(part) <= columns for part in made)
+
+
+@pytest.mark.parametrize("text", ["a" * 20_000, "a " * 10_000, " " * 20_000 + "x", "漢" * 20_000])
+def test_a_long_line_is_cut_and_wrapped_in_linear_time(text: str) -> None:
+    """However long what a server said is."""
+    with quickly(within=4 * INPUT):
+        cut((("", text),), 80)
+        wrapped((("", text),), 80)
