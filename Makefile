@@ -2,7 +2,7 @@
 # Everything is installed into .venv, from the versions in constraints.txt, on first use.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test install-test check format coverage clean
+.PHONY: help demo test quick fuzz install-test check format coverage clean
 
 PYTHON = python3
 PREPARE = PYTHON='$(PYTHON)' sh .ci/venv </dev/null
@@ -23,6 +23,12 @@ test: .venv/.dev ## every test, over a private RabbitMQ and PostgreSQL (ARGS=...
 install-test: .venv/.dev ## what README says of installing, in clean environments
 	@sh .ci/servers </dev/null
 	@BATON_TEST_INSTALL=1 .venv/bin/python -m pytest -q tests/install $(ARGS)
+
+quick: .venv/.dev ## the tests that need no server and no process of their own, in a minute
+	@.venv/bin/python -m pytest -q $(TWO) -m quick $(ARGS)
+
+fuzz: .venv/.dev ## every reader of what others send, with 2,000 made-up inputs each
+	@.venv/bin/python -m pytest -q $(TWO) -m fuzz --hypothesis-profile=fuzz $(ARGS)
 
 check: .venv/.dev ## format, lint, types and the direction of imports
 	@.venv/bin/ruff format --check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,7 +21,32 @@ collect_ignore = [] if os.environ.get("BATON_TEST_INSTALL") else ["install"]
 settings.register_profile(
     "busy", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("fuzz", settings.get_profile("busy"), max_examples=2_000)
 settings.load_profile("busy")
+
+SERVERS = {"session_broker", "session_postgres"}
+"""Fixtures that start a server beside the tests."""
+PROCESSES = (
+    "e2e/",
+    "test_bench.py",
+    "test_containers.py",
+    "test_demo.py",
+    "test_infrastructure.py",
+)
+"""Files, and folders, whose tests start processes that take their time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is quick, and of that what is tried with inputs that a machine makes up."""
+    for item in items:
+        name = item.path.relative_to(Path(__file__).parent).as_posix()
+        servers = SERVERS.intersection(getattr(item, "fixturenames", ()))
+        parameters = getattr(getattr(item, "callspec", None), "id", "")
+        if servers or "postgresql" in parameters or name.startswith(PROCESSES):
+            continue
+        item.add_marker("quick")
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("fuzz")
 
 
 @pytest.fixture(scope="session")
