@@ -26,7 +26,7 @@ from bot.alerting.intake import Reception
 from bot.alerting.reloading import Reloading
 from bot.delivery import Delivery
 from bot.desk import Desk
-from bot.findings import Finding, Unheard
+from bot.findings import Finding, Lately, Unheard
 from bot.front import FileContent, Front
 from bot.hearing import Hearing
 from bot.identity import Identity
@@ -98,7 +98,9 @@ class Bot:
             store, channel, self.teller.touch, self.roster, poll=POLL, way=way, clock=clock
         )
         self.identity = Identity(required=identity_required)
-        self.roster.findings = self
+        self.lately = Lately()
+        """What was found wrong lately."""
+        self.roster.findings, self.roster.noted = self, self.lately.about
         self.hearing = Hearing(
             store, channel, self.roster, self.teller.touch, clock, self.identity, self
         )
@@ -164,6 +166,7 @@ class Bot:
 
     def found(self, finding: Finding) -> None:
         """Have people told of something that a part of this bot found wrong. Keeps Findings."""
+        self.lately.add(finding)
         self.findings.found(finding)
 
     async def start(self) -> None:

@@ -72,7 +72,8 @@ def forged(message: Said, user: str, reason: str) -> Finding:
         "uses that account, and change its password if you do not know. If the agent shares an "
         "account with others on purpose, say `/baton forget HOST`."
     )
-    return Finding(IDENTITY, text, about, Severity.CRITICAL, LASTS)
+    note = "others speak in its name"
+    return Finding(IDENTITY, text, about, Severity.CRITICAL, LASTS, host_of(message), note)
 
 
 def unasked(message: Update | Pong, reason: str) -> Finding:
@@ -83,4 +84,5 @@ def unasked(message: Update | Pong, reason: str) -> Finding:
         f"{host} reports on {what}(job {message.job}), but {reason}. Nothing of it is applied. "
         "If you do not know who did this, look at the server: somebody else may give it orders."
     )
-    return Finding("unasked", text, {"host": host}, Severity.CRITICAL, LASTS)
+    note = "reports on what nobody asked"
+    return Finding("unasked", text, {"host": host}, Severity.CRITICAL, LASTS, host, note)

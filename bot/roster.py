@@ -48,6 +48,8 @@ class Roster:
         self._traces: dict[str, Trace] = {}
         self.findings: Findings = Unheard()
         """Who is told of what is odd about a server."""
+        self.noted: Callable[[str], tuple[str, ...]] = lambda host: ()
+        """What others found odd about a server."""
         self.blind_since: datetime | None = clock()
         self.seeing_since: datetime | None = None
         self._saw_from: datetime | None = None  # stays when we are blind again
@@ -120,11 +122,13 @@ class Roster:
         at = self._clock()
         known = seen(self._heard.values(), at, self.blind_since, self._saw_from)
         return [
-            replace(one, notes=notes)
-            if (trace := self._traces.get(one.facts.host)) and (notes := trace.notes(at))
-            else one
+            replace(one, notes=notes) if (notes := self._notes(one.facts.host, at)) else one
             for one in known
         ]
+
+    def _notes(self, host: str, at: datetime) -> tuple[str, ...]:
+        trace = self._traces.get(host)
+        return (*(trace.notes(at) if trace else ()), *self.noted(host))
 
     def find(self, host: str) -> Seen | None:
         """One server by its whole name; None if it was never heard, or not for so long that it is

@@ -10,6 +10,10 @@ from bot.web.vitals import LinkSeen, Vitals
 
 CLOCK_MOST = 5.0
 """Seconds by which our clock may differ from the chat's."""
+SHOWN = 3
+"""Findings that are shown."""
+SAID = 300
+"""Characters of each."""
 LATE = 60.0
 """Seconds that a post may wait before people miss it. Slack's own limits hold it back for less."""
 
@@ -29,7 +33,7 @@ def parts(vitals: Vitals) -> list[Part]:
     found = [_bus(vitals)]
     if vitals.chat is not None:
         found.append(_chat(vitals.chat, vitals))
-    return [*found, _database(vitals), _leadership(vitals), _posts(vitals)]
+    return [*found, _database(vitals), _leadership(vitals), _posts(vitals), _findings(vitals)]
 
 
 def _bus(vitals: Vitals) -> Part:
@@ -92,3 +96,13 @@ def _posts(vitals: Vitals) -> Part:
     count = "1 post is" if vitals.waiting == 1 else f"{vitals.waiting} posts are"
     words = f"{count} waiting to be shown, the oldest for {duration(vitals.oldest_waiting)}"
     return Part("posts", vitals.oldest_waiting < LATE, words, oldest)
+
+
+def _findings(vitals: Vitals) -> Part:
+    """What is wrong with others is no illness of this bot, and must be known without alerts too."""
+    count = len(vitals.findings)
+    if not count:
+        return Part("findings", True, "this bot found nothing wrong lately", {"count": 0})
+    shown = [f"{text[:SAID]}…" if len(text) > SAID else text for text in vitals.findings[:SHOWN]]
+    more = f" And {count - SHOWN} more: see the log." if count > SHOWN else ""
+    return Part("findings", True, " ".join(shown) + more, {"count": count})

@@ -23,6 +23,9 @@ from bot.web.vitals import Vitals, Watch
 
 VERDICTS = ("allowed", "refused", "undecided", "answered", "unusable", "limited")
 HEARD = (Update.type, Pong.type, Heartbeat.type)
+SERVERS_REFUSED = ("invalid", "identity", "moved", "unasked", "fault")
+"""Why what servers say is not taken: unreadable, from another than it says, of another environment,
+of a run that nobody asked for, or a fault of ours."""
 ENDS = tuple(state.value for state in State if state.final)
 
 
@@ -107,6 +110,8 @@ class Metrics:
         )
         for labels, count in sorted(bot.refused.counts.items()):
             refused.add_metric(labels, count)
+        for reason in sorted({*SERVERS_REFUSED, *bot.hearing.refused}):
+            refused.add_metric(("servers", reason), bot.hearing.refused[reason])
         yield refused
         if chat is not None:
             calls = CounterMetricFamily(

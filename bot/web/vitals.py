@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from baton.channel import Link
+from baton.printable import printable
 from bot.bot import Bot
 from bot.store import Depths
 from bot.store.errors import DatabaseUnavailable
@@ -72,7 +73,8 @@ class Vitals:
     for the reason in `database_reason`. `quiet` is how long ago the chat last sent something; what
     waits are posts, of which only the bot that leads has any. `strangers` are connections with our
     tokens that no bot of ours holds; `clock_ahead` is by how much our clock is ahead of the chat's;
-    `lacking` says which queues RabbitMQ refuses us, and that we do without.
+    `lacking` says which queues RabbitMQ refuses us, and that we do without. `findings` are what
+    this bot found wrong lately with others or itself, in words, the newest first.
     """
 
     bus: LinkSeen
@@ -87,6 +89,7 @@ class Vitals:
     strangers: int = 0
     clock_ahead: float | None = None
     lacking: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 class Watch:
@@ -131,6 +134,7 @@ class Watch:
             strangers=self.chat.strangers if self.chat else 0,
             clock_ahead=self.chat.clock_ahead if self.chat else None,
             lacking=tuple(str(why) for why in self.bot.channel.lacking.values()),
+            findings=tuple(printable(one.text) for one in self.bot.lately.all()),
         )
 
     async def _depths(self) -> tuple[Depths | None, str]:

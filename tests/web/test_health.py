@@ -9,10 +9,15 @@ from dataclasses import replace
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
+from baton.api import API
 from baton.channel import Link
-from baton.messages import Heartbeat, Person
+from baton.exchanges import OUTPUT
+from baton.messages import Facts, Heartbeat, Person, Pong
 from baton.outcome import duration
+from baton.output import key_of
+from bot.findings import MOST, Finding, Lately
 from bot.jobs import Place
 from bot.store import Depths, Store
 from bot.store.errors import DatabaseUnavailable
@@ -117,7 +122,7 @@ async def test_ready(opened: Opened) -> None:
     assert answer.json()["ready"] is True
     assert answer.json()["bot"] == site.bot.name
     found = answer.json()["parts"]
-    assert [*found] == ["bus", "slack", "database", "leadership", "posts"]
+    assert [*found] == ["bus", "slack", "database", "leadership", "posts", "findings"]
     assert "it last sent something" in found["slack"]["words"]
     assert found["slack"]["heard_seconds_ago"] > 0
     assert found["database"]["answered_seconds"] < 10
@@ -157,7 +162,7 @@ def test_what_is_well() -> None:
     values = {name: getattr(WELL, name) for name in WELL.__slots__}
     still = Vitals(**{**values, "leading": False, "waiting": 1, "oldest_waiting": LATE - 1})
     assert all(part.well for part in parts(still))
-    assert f"the oldest for {duration(LATE - 1)}" in parts(still)[-1].words
+    assert f"the oldest for {duration(LATE - 1)}" in parts(still)[-2].words
 
 
 async def test_not_ready(opened: Opened) -> None:
@@ -287,3 +292,55 @@ def test_what_rabbitmq_refuses_is_said_and_is_no_illness() -> None:
     found = parts(replace(WELL, lacking=("RabbitMQ refuses bot.monitor. Grant it.",)))
     assert all(part.well for part in found)
     assert "RabbitMQ refuses bot.monitor. Grant it." in found[0].words
+
+
+async def test_what_is_found_wrong_is_seen_without_alerts_too(opened: Opened) -> None:
+    """A bot without an alerts.toml says it in the log as an error, once, on /readyz (which stays
+    ready), beside the server, and in the metrics."""
+    time = Time()
+    site = await opened(monotonic=time)
+    await until(lambda: site.bot.leader.leading)
+    agent = Agent(site.bot.channel, "web-1")
+    await agent.start()
+    await agent.beat()
+    await until(lambda: site.bot.hearing.heard[Heartbeat.type] >= 1)
+    pong = Pong(job="nobody-s", request="r1", facts=Facts(host="web-1", environment="prod"))
+    with capture_logs() as logs:
+        for _ in range(3):
+            await API(site.bot.channel).publish(OUTPUT, key_of(pong), pong)
+        await until(lambda: site.bot.hearing.refused["unasked"] >= 3)
+    (line,) = [line for line in logs if line.get("found") == "unasked"]
+    assert line["log_level"] == "error"
+    assert "somebody else may give it orders" in line["event"]
+    assert line["about_host"] == "web-1"
+
+    answer = await site.client.get("/readyz")
+    assert answer.status_code == 200
+    part = answer.json()["parts"]["findings"]
+    assert "web-1 reports on (job nobody-s)" in part["words"]
+    assert part["count"] == 1
+    assert (await metrics(site))["baton_refused_total unasked servers"] == 3
+    ann, place = Person(id="U_ANN"), Place("slack", "C_OPS")
+    reply = await site.bot.desk.ask("servers", asker=ann, groups=no_groups, place=place, key="look")
+    assert reply.answer is not None
+    assert "reports on what nobody asked" in reply.answer.rows[0][-1]
+
+
+def test_findings_end_and_are_bounded() -> None:
+    """What is not found again is over when its time has passed; of very many the newest stay."""
+    time = Time()
+    lately = Lately(time)
+    lately.add(Finding("clock", "off", {"host": "web-1"}, lasts=60, host="web-1", note="off"))
+    assert lately.about("web-1") == ("off",)
+    assert lately.about("web-2") == ()
+    time.now += 61
+    assert lately.all() == []
+    for number in range(2 * MOST):
+        lately.add(Finding("identity", "no", {"host": str(number)}))
+    assert [one.about["host"] for one in lately.all()] == [
+        str(number) for number in range(2 * MOST - 1, MOST - 1, -1)
+    ]
+    found = parts(replace(WELL, findings=tuple("x" * 1000 for _ in range(9))))[-1]
+    assert found.well
+    assert "And 6 more" in found.words
+    assert len(found.words) < 1000
