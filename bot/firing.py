@@ -55,13 +55,14 @@ async def fired(
     *,
     asker: Person | None = None,
     groups: Groups | None = None,
+    key: str = "",
 ) -> Fired:
     """The firing of `nominal`, at `now`: what is to be written of it.
 
-    It is asked by its owner, or by `asker`, who runs it by hand.
+    It is asked by its owner, or by `asker`, who runs it by hand, and whose job has this `key`.
     """
     person = asker or schedule.owner
-    key = f"schedule/{schedule.id}/{nominal.isoformat()}"
+    key = key or f"schedule/{schedule.id}/{nominal.isoformat()}"
     ask = Ask(schedule.words, person, schedule.place, key, desk.now())
     by = named(person) if asker else ""
     try:

@@ -287,11 +287,17 @@ async def _run(visit: _Visit, words: Sequence[str]) -> Reply:
     desk, ask = visit.desk, visit.ask
     for _ in range(TRIES):
         schedule = await visit.found(words, "run")
+        key = f"schedule/{schedule.id}/run/{ask.key}"
+        # looked for once the schedule is read: what is begun after that changes its revision
+        had = await desk.store.ledger.asked_by(key)
+        if had is not None:
+            return Reply(job=had.id)
         running = await desk.store.schedules.running(schedule.id)
         if running and schedule.timing.rules.overlap != "allow":
             return Reply(f"Its run before ({running[:6]}) has not ended.", ok=False)
         now = await desk.store.schedules.now()
-        made = await fired(desk, schedule, now, now, asker=ask.asker, groups=visit.groups)
+        by, groups = ask.asker, visit.groups
+        made = await fired(desk, schedule, now, now, asker=by, groups=groups, key=key)
         if made.reply:
             # nothing of the schedule is changed by who may not run it
             await desk.audit(ask, made.change.audit[0].verdict, made.reply)

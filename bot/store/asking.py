@@ -51,6 +51,11 @@ def ask(connection: Connection, asks: Sequence[Ask]) -> list[Job]:
     return [known[new.job.key] for new, _ in asks]
 
 
+def asked_by(connection: Connection, key: str) -> Job | None:
+    """The job with this key, if there is one."""
+    return _there_already(connection, [key]).get(key)
+
+
 def _there_already(connection: Connection, keys: Sequence[str]) -> dict[str, Job]:
     found: dict[str, Job] = {}
     for some in chunks(keys):

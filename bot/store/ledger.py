@@ -38,6 +38,10 @@ class Ledger:
         """
         return await self._asks.submit((new, entry))
 
+    async def asked_by(self, key: str) -> Job | None:
+        """The job that the ask `key` began, if it began one."""
+        return await self._database.read(partial(asking.asked_by, key=key))
+
     async def _ask_all(self, asks: Sequence[asking.Ask]) -> Sequence[Job | Exception]:
         try:
             return await self._database.write(partial(asking.ask, asks=asks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from bot.jobs import Place
 from bot.policy import EnvironmentTable, Policy
 from bot.scheduling import ScheduleCommand
 from tests.bot.build import OPS
-from tests.schedules.office import T0, Make
+from tests.schedules.office import T0, Make, Office
 
 BEN = Person(id="U_BEN", name="ben")
 SHUT = Policy(environments={"prod": EnvironmentTable(protected=True)})
@@ -122,6 +123,31 @@ async def test_run_now(office: Make) -> None:
     told = await it.ask(f"schedule history {schedule.short}")
     assert told.answer is not None
     assert [row[3] for row in told.answer.rows] == ["", "run by ben"]
+
+
+@pytest.mark.parametrize("overlap", ["", " overlap allow"])
+async def test_one_message_runs_it_once(office: Make, overlap: str) -> None:
+    """However often the front end delivers it, to whichever bot, at the same time or when the run
+    has ended long since: each is told of the same job."""
+    one = office()
+    schedule = await one.scheduled(f"hail prod every 1h{overlap}")
+    other = Office(one.store, clock=one.clock)
+
+    async def run(it: Office, key: str = "same") -> str:
+        reply = await it.desk.ask(
+            f"schedule run {schedule.short}", asker=BEN, groups=_none, place=OPS, key=key
+        )
+        assert reply.ok, reply.text
+        return reply.job
+
+    jobs = set(await asyncio.gather(*(run(it) for it in (one, other, one, other))))
+    assert len(jobs) == 1
+    await one.answer_all()
+    await one.passes(5)
+    jobs |= {await run(one), await run(other)}
+    assert len(jobs) == 1
+    assert [firing.by for firing in await one.history(schedule)] == ["ben"]
+    assert await run(other, "another message") not in jobs
 
 
 async def test_remove(office: Make) -> None:
