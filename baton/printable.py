@@ -20,6 +20,19 @@ _BLANKS = frozenset(("Zs", "Zl", "Zp"))
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 """General categories (Unicode, UAX 44) of control and format characters (bidi and zero-width marks
 among them), lone surrogates, and code points that mean nothing to others."""
+VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))
+"""Variation selectors: they choose between the looks of what stands before them, as of an emoji."""
+FILLERS = frozenset(
+    chr(code)
+    for part in (
+        (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180F, 0x3164, 0xFFA0),
+        range(0x180B, 0x180E),
+        range(0xE0100, 0xE01F0),
+    )
+    for code in part
+)
+"""Letters and marks that nobody sees either (Default_Ignorable_Code_Point in Unicode's
+DerivedCoreProperties, beside the categories above): Hangul fillers, joiners, selectors."""
 
 
 def printable(text: str, *, lines: bool = False) -> str:
@@ -31,8 +44,13 @@ def printable(text: str, *, lines: bool = False) -> str:
     seen = text.replace("\n", "") if lines else text
     if seen.isascii() and (seen.isprintable() or not seen):
         return text
-    text = _ESCAPES.sub("", text).replace("\r\n", "\n")
+    text = without_escapes(text).replace("\r\n", "\n")
     return text.translate(_LINES if lines else _LINE)
+
+
+def without_escapes(text: str) -> str:
+    """`text` without escape sequences: colours, titles, links."""
+    return _ESCAPES.sub("", text)
 
 
 class _Table(dict[int, str | None]):
@@ -57,4 +75,4 @@ def _shown(character: str) -> str | None:
     category = unicodedata.category(character)
     if category in _BLANKS:
         return " "
-    return None if category in _UNSEEN else character
+    return None if category in _UNSEEN or character in FILLERS else character

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from baton.errors import UsageError
-from baton.printable import printable
+from baton.printable import FILLERS, VARIATIONS, printable
 
 BECAUSE = "because"
 """What comes after this word is one word, whatever stands in it."""
@@ -80,7 +80,7 @@ def _meant(match: re.Match[str]) -> str:
 
 def _seen(character: str) -> str:
     """The character as it is meant: every kind of space is a space, what cannot be seen (format
-    and control characters, by their Unicode category) is nothing."""
+    and control characters, by their Unicode category; fillers and selectors) is nothing."""
     if character in "\t\n\r\v\f\x85":
         return character if character in "\t\n" else " "
     if character.isascii() and character.isprintable():
@@ -88,7 +88,8 @@ def _seen(character: str) -> str:
     category = unicodedata.category(character)
     if category in _BLANKS:
         return " "
-    return "" if category in _UNSEEN else character
+    unseen = category in _UNSEEN or character in FILLERS or character in VARIATIONS
+    return "" if unseen else character
 
 
 def tidied(text: str) -> str:

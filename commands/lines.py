@@ -6,6 +6,8 @@ import codecs
 import re
 from collections.abc import Iterable
 
+from baton.printable import without_escapes
+
 RAW_LIMIT = 65_536
 """Bytes of one line that are kept while it is put together."""
 LINE_LIMIT = 4_000
@@ -14,12 +16,11 @@ MASK = "•••"
 SHORTEST_SECRET = 4
 """Shorter values are not masked: they would blot out half of the output and protect nothing."""
 
-_ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements (ECMA-48, 5.4)
-    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC and other strings: titles, links
-    r"|\x1b[ -/]*[0-~]"
+_OPEN_ESCAPE = re.compile(
+    r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*\x1b?|\x1b[ -/]*)$"
 )
-_OPEN_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)$")
+"""The beginning of what `without_escapes` leaves out."""
 _UNBROKEN = re.compile(r"[^\s@\"'<>]{0,603}")
 """What may stand within an address, before its password ends."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -93,7 +94,7 @@ class Lines:
         """What of the unfinished line was not given yet: a bar, a question. What may be the
         beginning of a secret waits. What is given here is not given again when the line ends."""
         text = codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(self._line))
-        text = _CONTROLS.sub("", _ESCAPES.sub("", _OPEN_ESCAPE.sub("", text)))
+        text = _CONTROLS.sub("", without_escapes(_OPEN_ESCAPE.sub("", text)))
         text = self._secrets.mask(self._secrets.settled(text))[:LINE_LIMIT]
         new = self._unseen(text)
         if not new.strip():
@@ -135,7 +136,7 @@ class Lines:
 
     def _take(self) -> list[str]:
         text = self._line.decode("utf-8", "replace")
-        text = self._secrets.mask(_CONTROLS.sub("", _ESCAPES.sub("", text))).rstrip()
+        text = self._secrets.mask(_CONTROLS.sub("", without_escapes(text))).rstrip()
         cut = self._cut + max(len(text) - LINE_LIMIT, 0)
         if cut:
             text = f"{text[:LINE_LIMIT]}… ({cut} more characters in this line)"

@@ -27,6 +27,8 @@ from baton.printable import printable
         ("a\tb\u3000c\u00a0d", "a b c d"),
         ("web\u202e1-\u200b\u200e\u2066x", "web1-x"),
         ("\x00\x07\x7f\udc80", ""),
+        ("web\u3164-\u115f1\uffa0\u034f\U000e0100", "web-1"),
+        ("\u26a0\ufe0f look", "\u26a0\ufe0f look"),
     ],
 )
 def test_nothing_is_left_that_a_terminal_obeys(sent: str, shown: str) -> None:

@@ -28,6 +28,7 @@ def _lines(*pieces: bytes, secrets: Secrets | None = None) -> list[str]:
         ([b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07x\x1b(B\n"], ["red x"]),
         ([b"\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\\n"], ["link"]),
         ([b"\x1b[2K\rnext\n"], ["next"]),
+        (["\x9b1;31mred\x9b0m \x9d0;title\x07x\n".encode()], ["red x"]),
         ([b"bell\x07 tab\there\x00\n"], ["bell tab\there"]),
     ],
 )
@@ -111,6 +112,7 @@ def test_each_state_of_a_bar_is_given() -> None:
         (b"to postgres://u:pw@db", f"to postgres://u:{MASK}@db"),
         (b"caf\xc3", "caf"),
         (b"red \x1b[3", "red "),
+        ("red \x9b3".encode(), "red "),
     ],
 )
 def test_half_a_secret_is_not_given(begun: bytes, given: str) -> None:
