@@ -178,8 +178,8 @@ facts = st.builds(
 )
 looks = st.builds(
     Look,
-    url=text,
-    tcp=text,
+    url=st.sampled_from(("", "http://localhost:8080/health?a=b", "https://é.example")),
+    tcp=st.sampled_from(("", "db-1:5432", "[::1]:80")),
     check=text,
     timeout=st.floats(0.1, 3600),
     status=st.lists(st.integers(100, 599), max_size=3).map(tuple),
