@@ -65,6 +65,11 @@ def named(hosts: Sequence[str], most: int = 10) -> str:
     return f"{shown} and {len(hosts) - most} more" if len(hosts) > most else shown
 
 
+def brief(seconds: float) -> str:
+    """`12 ms`, `1.4 s`, and from ten seconds on as `duration`."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else duration(seconds)
+
+
 def duration(seconds: float) -> str:
     """`0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
     if seconds < 9.95:

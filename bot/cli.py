@@ -80,7 +80,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 dead = typer.Typer(
-    help="Look at what nobody could handle, and send it again.", no_args_is_help=True
+    help="List dead letters (messages that nobody could process), and send them again.",
+    no_args_is_help=True,
 )
 app.add_typer(dead, name="dead")
 
@@ -196,7 +197,7 @@ def agent(
 
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check the settings, and how to mend them. A bot's or an agent's, and all that they name."""
+    """Check the settings of a bot or an agent, and the services that they use."""
     set_up_logs(LogLevel.ERROR)
     from bot.doctor import examine
 

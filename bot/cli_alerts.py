@@ -26,7 +26,7 @@ def check(file: FileArgument) -> None:
     from alerts import load_alerts
     from bot.alerting.changing import summary
 
-    typer.echo(f"{file} will do: {summary(load_alerts(file))}.")
+    typer.echo(f"{file} is valid: {summary(load_alerts(file))}.")
 
 
 @app.command()

@@ -13,7 +13,7 @@ from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.fields import Host, Name, Positional
-from baton.outcome import Answer
+from baton.outcome import Answer, brief
 from baton.printable import printable
 from baton.words import cited, did_you_mean
 from bot.asking import Ask
@@ -116,10 +116,21 @@ class Log(HouseCommand):
             hosts = [_one_of(self.host, hosts, job)]
         text = await whole_output(desk.store.ledger, job.id, hosts)
         if not text:
-            return Reply(f"{self.host or job.title} has said nothing.", job=job.id)
+            return Reply(answer=_ends(job, [run for run in runs if run.host in hosts]), job=job.id)
         servers = self.host or ("its server" if len(hosts) == 1 else f"its {len(hosts)} servers")
         summary = f"{job.title}, {job.id}: what {servers} said, times in UTC"
         return Reply(answer=Answer(summary, document=text), job=job.id)
+
+
+def _ends(job: Job, runs: Sequence[RunRecord]) -> Answer:
+    """How each server of a job without output ended, and how fast: of a ping there is no more."""
+    summary = f"Job {job.id[:6]} ({job.title}) produced no output."
+    rows = []
+    for run in sorted(runs, key=lambda run: run.host):
+        seconds = run.report().seconds
+        took = "" if seconds is None else brief(seconds)
+        rows.append((run.host, run.state.value, took, printable(run.text)))
+    return Answer(summary, ("server", "state", "after", "last words") if rows else (), tuple(rows))
 
 
 def _one_of(host: str, hosts: Sequence[str], job: Job) -> str:

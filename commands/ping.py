@@ -13,7 +13,7 @@ from baton.consumer import Consumer, Extension
 from baton.errors import Refused
 from baton.fields import Host, Name, Positional
 from baton.messages import Pong, State
-from baton.outcome import Outcome, RunReport, named
+from baton.outcome import Outcome, RunReport, brief, named
 from baton.run import Run
 
 
@@ -52,7 +52,7 @@ class Ping(Command):
         summary = f"{len(answered)} of {len(runs)} answered"
         took = [run.seconds for run in answered if run.seconds is not None]
         if took:
-            summary += f", p50 {_brief(statistics.median(took))}, max {_brief(max(took))}"
+            summary += f", p50 {brief(statistics.median(took))}, max {brief(max(took))}"
         said = [("missing", missing), ("refused", refused), ("cancelled", stopped)]
         said += [("not sent", [run.host for run in unsent])]
         summary += "".join(f"; {what}: {named(hosts)}" for what, hosts in said if hosts)
@@ -77,10 +77,6 @@ class PingConsumer(Consumer[Ping]):
                 facts=self.server.facts(),
             )
         )
-
-
-def _brief(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 extension = Extension(Ping, PingConsumer)

@@ -344,7 +344,7 @@ async def test_cancel_at_a_terminal(tmp_path: Path) -> None:
     async with terminal(tmp_path, "xterm") as it:
         await it.starts()
         it.type("\x03")
-        await it.sees("Nothing is under way.")
+        await it.sees("No job is running.")
         it.type("/deploy shop prod\r")
         await it.sees("1 of 5: tea")
         it.type("\x03")

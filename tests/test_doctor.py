@@ -82,7 +82,7 @@ async def test_all_is_well(amqp_url: str, agent: Service, tmp_path: Path) -> Non
         )
     await channel.close()
     assert code == 0, text
-    assert text.endswith("All is well.")
+    assert text.endswith("All checks passed.")
     for what in ("settings", "tokens", "scopes", "clock", "socket", "database", "bus", "queue"):
         assert line_of(text, what).startswith("ok"), text
     assert "RabbitMQ 3." in line_of(text, "bus") or "RabbitMQ 4." in line_of(text, "bus")
@@ -104,7 +104,7 @@ async def test_everything_is_wrong(tmp_path: Path) -> None:
     assert line_of(text, "bus").startswith("FAIL")
     assert "Fix: start RabbitMQ" in line_of(text, "bus")
     assert "is no folder  Fix: make it" in line_of(text, "database")
-    assert text.endswith("4 to mend.")
+    assert text.endswith("4 checks failed.")
     assert "secret" not in text
     assert ledger.parent.is_file()
 
@@ -298,7 +298,7 @@ async def test_dead_letters_are_noted(amqp_url: str) -> None:
     (found,) = await until(lambda: leftovers(channel))
     await channel.close()
     assert found.mark is Mark.NOTE
-    assert "1 that nobody could handle" in found.text
+    assert "dead: 1 waiting that could not be processed" in found.text
     assert found.fix == "baton dead list."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -231,6 +232,39 @@ def test_an_old_python_is_refused_by_name(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "needs Python 3.11 or newer" in done.stderr
     assert "Python 3.9.2" in done.stderr
+
+
+def test_while_packages_are_installed_something_moves(tmp_path: Path) -> None:
+    """Whoever waits a minute at a terminal sees that it goes on, and nothing of it stays."""
+    python = tmp_path / "python3"
+    python.write_text(
+        """#!/bin/sh
+case "$*" in
+*"venv --clear"*) mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+*"pip --version"*) test -e .venv/bin/python ;;
+*"pip install"*) echo Collecting apples; until [ -e go ]; do sleep 0.1; done ;;
+esac
+"""
+    )
+    python.chmod(0o755)
+    master, terminal = pty.openpty()
+    done = subprocess.Popen(
+        ["sh", ROOT / ".ci/venv", "bot"],
+        cwd=tmp_path,
+        env=_clean_environment() | {"PYTHON": str(python)},
+        stdin=subprocess.DEVNULL,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    seen = b""
+    while b"2 s  Collecting apples" not in seen:
+        seen += os.read(master, 1000)
+    (tmp_path / "go").touch()
+    assert done.wait(10) == 0
+    while not seen.endswith(b"\r\x1b[K"):
+        seen += os.read(master, 1000)
+    os.close(master)
+    assert (tmp_path / ".venv/.bot").exists()
 
 
 def _alive(pid: int) -> bool:

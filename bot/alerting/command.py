@@ -106,31 +106,33 @@ async def _list(visit: Visit, words: Sequence[str]) -> Reply:
     closed = visit.keeper.closed(visit.keeper.settings.everywhere)
     untold = "".join(f"\nNothing can be told in {one}: {why}" for one, why in closed.items())
     if not firing:
-        return await visit.answered(Reply(f"Nothing fires{where}{left}.{untold}"))
+        return await visit.answered(Reply(f"No alerts are firing{where}{left}.{untold}"))
     rows = tuple(
         (
             one.fingerprint[:SHORT],
             one.title,
             f"{one.word}, {one.severity}",
             duration(visit.now - one.started),
-            _untold(visit, one) or one.acknowledged_by,
+            _note(visit, one),
         )
         for one in firing
     )
-    columns = ("id", "what", "state", "for", "acknowledged by / muted because")
+    columns = ("id", "what", "state", "for", "note")
     count = "1 alert fires" if len(rows) == 1 else f"{len(rows)} alerts fire"
     summary = f"{count}{where}{left}{untold}"
     return await visit.answered(Reply(answer=Answer(summary, columns, rows)))
 
 
-def _untold(visit: Visit, episode: Episode) -> str:
-    """Why nobody is told of it; empty if somebody is."""
+def _note(visit: Visit, episode: Episode) -> str:
+    """Why nobody is told of it, or who acknowledged it."""
     muted = visit.engine.inside[1].muted.get(episode.fingerprint)
     if muted is not None:
-        return muted.why
+        return f"muted: {muted.why}"
     settings = visit.engine.settings
     drop = dropped(settings.routes, settings.default_route, episode)
-    return "" if drop is None else f"dropped by the route {drop.matchers}"
+    if drop is not None:
+        return f"dropped by the route {drop.matchers}"
+    return f"acknowledged by {episode.acknowledged_by}" if episode.acknowledged_by else ""
 
 
 async def _why(visit: Visit, words: Sequence[str]) -> Reply:

@@ -37,7 +37,7 @@ def _mutes(about: Sequence[Episode], besides: Sequence[Episode]) -> str:
         return f"A silence would mute {_titles(about)}, and {more}."
     if besides:
         return f"A silence would mute of what fires now: {_titles(besides)}."
-    return "Nothing that fires now would be muted."
+    return "No alert that fires now would be muted."
 
 
 def _titles(episodes: Sequence[Episode]) -> str:

@@ -1,4 +1,4 @@
-"""`baton doctor`: is everything as it must be? A line for each check, with what mends it.
+"""`baton doctor`: is everything as it must be? A line for each check, and what fixes it.
 
 finding   what a check found; pure
 bot       the checks of a bot: settings, slack, database, bus, agents
@@ -21,7 +21,7 @@ from bot.settings import BotSettings
 async def examine(
     file: Path | None, environ: Mapping[str, str], tell: Callable[[str], object]
 ) -> int:
-    """Tell each finding as it comes; 1 if anything is to be mended, else 0."""
+    """Tell each finding as it comes; 1 if a check failed, else 0."""
     failed = warned = 0
     try:
         if is_agents(file, environ):
@@ -42,8 +42,9 @@ async def examine(
 def _last(failed: int, warned: int) -> str:
     warnings = f"{warned} warning{'s' * (warned > 1)}"
     if failed:
-        return f"{failed} to mend, {warnings}." if warned else f"{failed} to mend."
-    return f"{warnings}: look at each line that begins with warn." if warned else "All is well."
+        checks = f"{failed} check{'s' * (failed > 1)} failed"
+        return f"{checks}, {warnings}." if warned else f"{checks}."
+    return f"{warnings}: see the lines that begin with warn." if warned else "All checks passed."
 
 
 def is_agents(file: Path | None, environ: Mapping[str, str]) -> bool:

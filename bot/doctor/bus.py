@@ -40,7 +40,7 @@ async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, Findin
             yield None, fail("bus", channel.refusal)
         else:
             text = f"{channel.url} cannot be reached: {channel.link_reason}"
-            fix = channel.link_fix or "start RabbitMQ, or mend [bus] url (BATON_BUS_URL)."
+            fix = channel.link_fix or "start RabbitMQ, or correct [bus] url (BATON_BUS_URL)."
             # an agent that is set up before any bot is no failure
             yield None, (warn if fix == BOT_FIRST else fail)("bus", text, fix)
     finally:
@@ -107,7 +107,11 @@ async def leftovers(channel: Channel) -> list[Finding]:
     found: list[Finding] = []
     dead = await channel.depth(DEAD_QUEUE)
     if dead:
-        found.append(note("queue", f"dead: {dead} that nobody could handle", "baton dead list."))
+        found.append(
+            note(
+                "queue", f"dead: {dead} waiting that could not be processed", "see baton dead list."
+            )
+        )
     for name in FORMER_QUEUES:
         depth = await channel.depth(Queue(name))
         if depth is not None:

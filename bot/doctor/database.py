@@ -28,7 +28,7 @@ async def database(url: str) -> Finding:
     except Foreign as error:
         return fail("database", f"{name}: {error}", "name another one in [database] url.")
     except BatonError as error:
-        return fail("database", error, "start it, or mend [database] url (BATON_DATABASE_URL).")
+        return fail("database", error, "start it, or correct [database] url (BATON_DATABASE_URL).")
     finally:
         await opened.close()
     if found is None:

@@ -11,7 +11,7 @@ from baton.printable import printable
 
 
 class Mark(StrEnum):
-    """`NOTE` is worth knowing, `WARN` is most likely not what was meant, `FAIL` is to be mended."""
+    """`NOTE` is worth knowing, `WARN` is most likely not what was meant, `FAIL` must be fixed."""
 
     OK = "ok"
     NOTE = "note"
@@ -21,7 +21,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, what was found, and how to mend it if need be."""
+    """What was looked at, what was found, and how to fix it if need be."""
 
     mark: Mark
     what: str

@@ -24,7 +24,7 @@ def _wrong(probe: ProbeTable, host: str, heard: Mapping[str, Facts]) -> Finding 
     facts = heard.get(host)
     if facts is None:
         text = f"{probe.name}: no agent called {host} was heard.{did_you_mean(host, heard)}"
-        return fail("probes", text, "start it, or mend its name in alerts.toml.")
+        return fail("probes", text, "start it, or correct its name in alerts.toml.")
     if facts.checks is None:
         text = f"{probe.name}: the agent on {host} runs no probes"
         return fail("probes", text, "bring it up to date.")

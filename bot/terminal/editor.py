@@ -198,7 +198,9 @@ class Editor:
             elif open_jobs:
                 self._question = open_jobs[-1]
             else:
-                self.show([line("Nothing is under way. Ctrl-D or /quit leaves.", "quiet")])
+                self.show(
+                    [line("No job is running. Press Ctrl-D or type /quit to leave.", "quiet")]
+                )
 
         @keys.add("y", filter=asking, eager=True)
         @keys.add("Y", filter=asking, eager=True)

@@ -301,7 +301,7 @@ async def test_what_fires_and_what_fired(stage: Stage) -> None:
     assert [row[1:3] for row in answer.rows] == [("silent web-1 in prod", "firing, critical")]
     assert answer.summary == "1 alert fires"
     await world.beat(made, await stage.agent("web-9", "staging"))
-    assert (await stage.ask(made, "/alerts staging")).text == "Nothing fires in staging."
+    assert (await stage.ask(made, "/alerts staging")).text == "No alerts are firing in staging."
     wrong = await stage.ask(made, "/alerts histroy")
     assert not wrong.ok
     assert "neither an environment nor one of why, ack, " in wrong.text
@@ -322,7 +322,7 @@ async def test_where_nothing_can_be_told(stage: Stage) -> None:
     assert answer is not None
     assert answer.summary == f"1 alert fires\n{told}"
     await world.beat(made, await stage.agent("web-9", "staging"))
-    assert (await stage.ask(made, "/alerts staging")).text == f"Nothing fires in staging.\n{told}"
+    assert (await stage.ask(made, "/alerts staging")).text == f"No alerts are firing in staging.\n{told}"
 
 
 async def test_a_test_is_told_where_it_is_asked(stage: Stage) -> None:

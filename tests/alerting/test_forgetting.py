@@ -50,7 +50,7 @@ async def test_a_server_that_is_gone_for_good(stage: Stage) -> None:
     await world.pass_time(made, 86400)
     await none_waits(stage.store)
     assert state_of(stage.front) == "resolved"
-    assert (await stage.ask(made, "/alerts")).text == "Nothing fires."
+    assert (await stage.ask(made, "/alerts")).text == "No alerts are firing."
     await world.beat(made, agent)
     await world.pass_time(made, SILENT)
     await world.pass_time(made, WAIT)

@@ -283,9 +283,12 @@ async def test_cancel_in_a_thread_means_the_job_that_is_shown_there(counter: Cou
 
 
 async def test_log_gives_the_whole_output(counter: Counter) -> None:
-    """Every line of every server, as a document; of a job that said nothing, that."""
+    """Every line of every server, as a document; of a job that said nothing, who is there."""
     job = (await counter.ask("ship shop staging")).job
-    assert (await counter.ask(f"log {job}")).text == "ship shop staging has said nothing."
+    silent = (await counter.ask(f"log {job}")).answer
+    assert silent is not None
+    assert silent.summary == f"Job {job[:6]} (ship shop staging) produced no output."
+    assert silent.rows == (("web-9", "queued", "", ""),)
     found = await counter.store.ledger.job(job)
     assert found is not None
     run: dict[str, Any] = {

@@ -79,6 +79,6 @@ async def test_two_bots_read_it_again(
         for bot in world.bots:
             os.kill(bot.pid, signal.SIGHUP)
         await world.logged("alerts stay as they were")
-        assert "Nothing fires" in await world.told("/alerts")
+        assert "No alerts are firing" in await world.told("/alerts")
         world.thing.break_it()
         await world.says("firing, critical: tcp", channels=(CHANNEL,))
