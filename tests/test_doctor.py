@@ -299,7 +299,7 @@ async def test_dead_letters_are_noted(amqp_url: str) -> None:
     await channel.close()
     assert found.mark is Mark.NOTE
     assert "dead: 1 waiting that could not be processed" in found.text
-    assert found.fix == "baton dead list."
+    assert found.fix == "see baton dead list."
 
 
 def test_probes_that_agents_do() -> None:

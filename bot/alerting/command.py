@@ -127,7 +127,7 @@ def _note(visit: Visit, episode: Episode) -> str:
     """Why nobody is told of it, or who acknowledged it."""
     muted = visit.engine.inside[1].muted.get(episode.fingerprint)
     if muted is not None:
-        return f"muted: {muted.why}"
+        return muted.why
     settings = visit.engine.settings
     drop = dropped(settings.routes, settings.default_route, episode)
     if drop is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from bot.bot import Bot
 from bot.front import Reply
 from bot.policy import EnvironmentTable, Policy, Rule
 from bot.slack.alerts import alert_buttons
+from bot.terminal.lines import answer_lines, text_of
 from tests.alerting.world import (
     CHANNEL,
     SILENT,
@@ -289,6 +291,12 @@ async def test_what_is_muted_is_explained_by_its_name(stage: Stage) -> None:
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
     assert answer.summary == "2 alerts fire"
+    assert {row[1]: row[-1] for row in answer.rows} == {
+        "silent web-1 in prod": "",
+        "silent web-2 in prod": "silenced by ann: new disks",
+    }
+    lines = answer_lines(replace(answer, rows=(answer.rows[0],)))
+    assert max(len(text_of(line)) for line in lines) <= 80
 
 
 async def test_what_fires_and_what_fired(stage: Stage) -> None:
@@ -322,7 +330,9 @@ async def test_where_nothing_can_be_told(stage: Stage) -> None:
     assert answer is not None
     assert answer.summary == f"1 alert fires\n{told}"
     await world.beat(made, await stage.agent("web-9", "staging"))
-    assert (await stage.ask(made, "/alerts staging")).text == f"No alerts are firing in staging.\n{told}"
+    assert (
+        await stage.ask(made, "/alerts staging")
+    ).text == f"No alerts are firing in staging.\n{told}"
 
 
 async def test_a_test_is_told_where_it_is_asked(stage: Stage) -> None:
