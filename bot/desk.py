@@ -25,7 +25,7 @@ from bot.asking import Ask, plan
 from bot.authorizer import Authorizer, Groups, Reader, once
 from bot.front import Reply
 from bot.house import HouseCommand, help_text
-from bot.jobs import AuditEntry, Job, NewJob, Place
+from bot.jobs import AuditEntry, Cancelled, Job, NewJob, Place
 from bot.names import LOOK_BACK, Names
 from bot.people import Directory
 from bot.policy import Asked, Kept, Policy, Refusal, asked_by
@@ -325,13 +325,13 @@ class Desk:
 
     async def stop_job(self, job: Job, ask: Ask) -> Reply:
         """Ask the servers to stop `job`, and close what was not sent yet."""
-        runs = await self.store.ledger.cancel(job.id, ask.asker, ask.at)
+        done = await self.store.ledger.cancel(job.id, ask.asker, ask.at) or Cancelled(())
         self._wake(job.id)
-        still = sum(not run.state.final for run in runs or ())
+        still = sum(not run.state.final for run in done.runs)
         if not still:
             return Reply(f"{job.title} is cancelled: nothing of it had begun.", job=job.id)
-        if job.cancelled_by is not None:
-            who = job.cancelled_by.name or job.cancelled_by.id
+        if done.before is not None:
+            who = done.before.name or done.before.id
             return Reply(f"{who} asked to stop {job.title} already.", job=job.id)
         servers = "1 server" if still == 1 else f"{still} servers"
         return Reply(f"Asked {servers} to stop {job.title}.", job=job.id)

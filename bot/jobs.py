@@ -163,6 +163,14 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What is left of a job that somebody wants cancelled, and who had cancelled it before them."""
+
+    runs: tuple[RunRecord, ...]
+    before: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """An ask, allowed or refused, kept for those who ask later."""
 

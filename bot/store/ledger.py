@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from baton.batching import Batcher
 from baton.messages import Person, Pong, Update, now
-from bot.jobs import AuditEntry, Job, NewJob, RunRecord, Sending, Tail
+from bot.jobs import AuditEntry, Cancelled, Job, NewJob, Sending, Tail
 from bot.store import asking, changes, hearing, outputs, reading, sending
 from bot.store.database import Database
 from bot.store.errors import StoreError
@@ -125,8 +125,8 @@ class Ledger:
         blind."""
         return await self._database.read(reading.next_deadline)
 
-    async def cancel(self, job: str, person: Person, at: datetime) -> list[RunRecord] | None:
-        """Cancel what is left of `job`; its runs, or None if there is no such job.
+    async def cancel(self, job: str, person: Person, at: datetime) -> Cancelled | None:
+        """Cancel what is left of `job`; None if there is no such job.
 
         What was not sent is withdrawn and closed as cancelled; the other servers are sent a Cancel.
         A second time, and once the job is over, nothing changes.

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, case, delete, insert, select, upda
 from baton.errors import BatonError
 from baton.exchanges import INPUT, host_key
 from baton.messages import Cancel, Person, Request, State
-from bot.jobs import GRACE, RunRecord, Sending, close, ends_at
+from bot.jobs import GRACE, Cancelled, RunRecord, Sending, close, ends_at
 from bot.store.changes import OPEN, lock, runs_of, touch, write_runs
 from bot.store.rows import run_row, sending_of, sending_row
 from bot.store.sql import AnyRow, chunks
@@ -151,10 +151,9 @@ def _wait_no_longer(connection: Connection, ids: Sequence[str]) -> None:
         connection.execute(update(jobs).where(jobs.c.id.in_(some)).values(waits_until=None))
 
 
-def cancel(
-    connection: Connection, job: str, person: Person, at: datetime
-) -> list[RunRecord] | None:
-    """Cancel what is left of `job`; None if there is no such job.
+def cancel(connection: Connection, job: str, person: Person, at: datetime) -> Cancelled | None:
+    """Cancel what is left of `job`; None if there is no such job. Of two who do it at the same
+    moment one was first, and the second changes nothing.
 
     A request that was not sent is withdrawn and its run closed. Its server is sent a Cancel all the
     same, as the request may be on its way in this very moment.
@@ -163,8 +162,12 @@ def cancel(
     if row is None:
         return None
     before = runs_of(connection, job)
-    if row.closed is not None or row.canceller_id is not None:
-        return before
+    if row.canceller_id is not None:
+        name = select(jobs.c.canceller_name).where(jobs.c.id == job)
+        first = Person(id=row.canceller_id, name=connection.execute(name).scalar_one())
+        return Cancelled(tuple(before), first)
+    if row.closed is not None:
+        return Cancelled(tuple(before))
     requests = (outbox.c.job == job, outbox.c.type == Request.type)
     connection.execute(delete(outbox).where(*requests))
     after = [
@@ -183,7 +186,7 @@ def cancel(
         .values(canceller_id=person.id, canceller_name=person.name, waits_until=None)
     )
     touch(connection, [job], at)
-    return after
+    return Cancelled(tuple(after))
 
 
 def _cancel(run: RunRecord, person: Person) -> Sending:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from baton.channel import Link
-from baton.messages import Person, State, now
+from baton.messages import Person, State, new_id, now
+from bot.asking import Ask
 from bot.front import FrontError
 from bot.policy import EnvironmentTable, Policy, Rule
 from bot.store import PostRow, Store
@@ -264,6 +266,21 @@ async def test_a_job_under_way_is_asked_to_stop_once(counter: Counter) -> None:
         "ann asked to stop ship shop prod already."
     )
     assert len(await counter.store.ledger.outbox()) == 2
+
+
+async def test_of_two_who_cancel_at_the_same_moment_one_was_first(counter: Counter) -> None:
+    """Both read the job before either cancelled it; the second is told who did."""
+    job = (await counter.ask("ship shop prod")).job
+    rows = await counter.store.ledger.outbox()
+    await counter.store.ledger.settle({row.id: row.taken_up_by(now()) for row in rows}, at=now())
+    found = await counter.store.ledger.job(job)
+    assert found is not None
+    asks = [Ask(f"cancel {job}", who, OPS, new_id(), now()) for who in (ANN, BEN)]
+    replies = await asyncio.gather(*(counter.desk.stop_job(found[0], ask) for ask in asks))
+    assert sorted(reply.text.partition(" ")[0] for reply in replies) in (
+        ["Asked", "ann"],
+        ["Asked", "ben"],
+    )
 
 
 async def test_cancel_in_a_thread_means_the_job_that_is_shown_there(counter: Counter) -> None:

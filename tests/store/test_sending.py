@@ -6,7 +6,7 @@ import pytest
 
 from baton.exchanges import INPUT, host_key
 from baton.messages import Cancel, State
-from bot.jobs import GRACE
+from bot.jobs import GRACE, Cancelled
 from bot.store import Store
 from bot.store.sending import CANCELLED_UNSENT, NOBODY_THERE, NOT_STOPPED
 from tests.store.build import (
@@ -123,14 +123,15 @@ async def test_what_was_not_sent_is_cancelled_at_once(store: Store) -> None:
     told as well."""
     new = await asked(store, deploy("web-1", "web-2"), sent=False)
 
-    runs = await store.ledger.cancel(new.job.id, BEN, later(2))
+    done = await store.ledger.cancel(new.job.id, BEN, later(2))
 
-    assert runs is not None
-    assert {(run.state, run.text) for run in runs} == {(State.CANCELLED, CANCELLED_UNSENT)}
+    assert done is not None
+    assert done.before is None
+    assert {(run.state, run.text) for run in done.runs} == {(State.CANCELLED, CANCELLED_UNSENT)}
     found = await store.ledger.job(new.job.id)
     assert found is not None
     assert (found[0].closed, found[0].cancelled_by) == (later(2), BEN)
-    assert found[1] == tuple(runs)
+    assert found[1] == done.runs
     assert [type(row.message) for row in await store.ledger.outbox()] == [Cancel, Cancel]
 
 
@@ -158,7 +159,8 @@ async def test_servers_at_work_are_told_to_stop(store: Store) -> None:
 
 
 async def test_cancelling_twice_is_cancelling_once(store: Store) -> None:
-    """The second one to cancel changes nothing; nor does cancelling a job that is over, or none."""
+    """The second one to cancel changes nothing, and learns who was first; nor does cancelling a
+    job that is over, or none."""
     new = await asked(store, deploy("web-1"))
     await store.ledger.cancel(new.job.id, BEN, later(2))
     before = await store.ledger.job(new.job.id)
@@ -166,7 +168,7 @@ async def test_cancelling_twice_is_cancelling_once(store: Store) -> None:
     again = await store.ledger.cancel(new.job.id, new.job.asked_by, later(3))
 
     assert before is not None
-    assert again == list(before[1])
+    assert again == Cancelled(before[1], BEN)
     assert await store.ledger.job(new.job.id) == before
     assert len(await store.ledger.outbox()) == 1
     assert await store.ledger.cancel("nothing", BEN, later(3)) is None
