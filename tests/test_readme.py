@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 from baton.messages import State
@@ -52,3 +54,27 @@ def test_every_end_of_a_run_is_explained() -> None:
     page = (ROOT / "docs" / "at-3-am.md").read_text()
     missing = [state for state in State if f"| `{state}` |" not in page]
     assert missing in ([], [State.ACCEPTED])
+
+
+PLACEHOLDER = re.compile(r"\.\.\.|\b[A-Z]{3,}\b|\bN\b|\b\d+\b|\bU\b")
+
+
+def test_what_the_page_for_3_am_quotes_is_what_is_said() -> None:
+    """Whoever looks for the words that they read finds them: each quotation is in the code."""
+    page = " ".join((ROOT / "docs" / "at-3-am.md").read_text().split())
+    quoted = re.findall(r"\*“(.*?)”\*", page)
+    assert len(quoted) > 10
+    said = " \n ".join(" ".join(text.split()) for text in _literals())
+    for text in quoted:
+        parts = [part.strip(" .,()") for part in PLACEHOLDER.split(text)]
+        missing = [part for part in parts if len(part) > 3 and part not in said]
+        assert not missing, f"“{text}”: nobody says {missing}"
+
+
+def _literals() -> Iterator[str]:
+    """The texts in the code, the constant parts of formatted ones each for itself."""
+    for package in ("baton", "commands", "alerts", "bot"):
+        for file in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield re.sub(r"\{\w+\}", "\n", node.value)
