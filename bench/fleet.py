@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from bench import harness
-from bench.harness import Options, rabbit
+from bench.harness import Options, ms, rabbit
 from bench.ping import Ledger
 from tests.support.slack_server import SlackServer
 from tests.support.slack_server.workspace import Message
@@ -125,7 +125,7 @@ async def main(options: Options) -> None:
                 rows.append(
                     (
                         what,
-                        *(f"{each:.2f} s" for each in (figure.closed, figure.true, figure.shown)),
+                        *(ms(each) for each in (figure.closed, figure.true, figure.shown)),
                         f"{figure.whole:.1f} s",
                         figure.calls,
                         figure.thread,
