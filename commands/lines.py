@@ -18,7 +18,8 @@ SHORTEST_SECRET = 4
 
 _OPEN_ESCAPE = re.compile(
     r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*\x1b?|\x1b[ -/]*)$"
+    # none of the signs that begin it may stand within: each would be tried to the end of the line
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*\x1b?|\x1b[ -/]*)$"
 )
 """The beginning of what `without_escapes` leaves out."""
 _UNBROKEN = re.compile(r"[^\s@\"'<>]{0,603}")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,3 +136,15 @@ def test_no_secret_shows_however_it_comes(pieces: list[str]) -> None:
         "hunter22" not in "".join(pieces)
     )
     assert "hunter22" not in "".join(given)
+
+
+@pytest.mark.parametrize("sign", ["\x1b", "\x1b]", "\x1b[", "\x90", "\x9b", "\x9b0", "\x9d"])
+@pytest.mark.parametrize("end", ["\x07", "\x9c", "x", ""])
+def test_no_line_takes_long(sign: str, end: str) -> None:
+    """However often it begins what it does not end."""
+    lines = Lines()
+    lines.feed((sign * ((RAW_LIMIT - 4) // len(sign.encode())) + end).encode())
+    begun = time.process_time()
+    lines.so_far()
+    lines.finish()
+    assert time.process_time() - begun < 0.2
