@@ -28,6 +28,14 @@ def parsed(text: str, file: str) -> dict[str, Any]:
             problem=f"it is not valid TOML ({reason})",
             must="TOML: key = value, [tables]",
         ) from None
+    except (ValueError, RecursionError) as error:  # a number that is too long; lists in lists
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise SettingsError(
+            file=file,
+            key="the file itself",
+            problem=f"it is not valid TOML ({reason})",
+            must="TOML: key = value, [tables]",
+        ) from None
 
 
 def line_of(text: str, key: str) -> int:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from baton.command import Command
 from baton.consumer import Consumer, Extension
-from baton.errors import ExtensionError, UsageError
+from baton.errors import BatonError, ExtensionError, UsageError
 from baton.words import cited, did_you_mean, split, unmarked
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,17 @@ class Commands(Mapping[str, Extension]):
             raise UsageError(
                 f"There is no command {cited(name)}.{hint}", f"Known are {', '.join(sorted(self))}."
             )
-        return self[name].command.from_words(words[1:])
+        try:
+            return self[name].command.from_words(words[1:])
+        except BatonError:
+            raise
+        except Exception as error:
+            # somebody else's code: a check of a field, a usage line
+            log.exception("a command cannot read its words", command=name)
+            raise UsageError(
+                f"The command {cited(name)} itself failed ({type(error).__name__}). Nothing was "
+                "done: tell whoever maintains it."
+            ) from error
 
     def _usage_of(self, word: str) -> str:
         extension = self._by_name.get(word.removeprefix("/").lower())
@@ -131,8 +141,19 @@ def _check(extension: Extension) -> None:
         reason = "its consumer is not a class derived from baton.Consumer"
     elif not _derives(settings, BaseModel):
         reason = "its settings_type is not a class derived from pydantic.BaseModel"
+    else:
+        reason = _unsayable(command)
     if reason:
         raise ExtensionError(name=str(name)[:64], reason=reason)
+
+
+def _unsayable(command: type[Command]) -> str:
+    """Why its help cannot be shown: whoever asks for the list of all commands reads them all."""
+    try:
+        said: list[Any] = [command.usage(), command.summary(), command.help(), command.example]
+    except Exception as error:  # its author may have written these anew
+        return f"its help cannot be made ({type(error).__name__}: {error})"
+    return "" if all(isinstance(text, str) for text in said) else "its help is no text"
 
 
 def _derives(found: Any, base: type) -> bool:

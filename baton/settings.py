@@ -257,7 +257,9 @@ def _readable(file: Path) -> None:
         problem, must = "there is no such file", "the path of a settings file (--config FILE)"
     except OSError as error:
         problem, must = f"it cannot be read ({error.strerror})", "a file that this user may read"
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        problem, must = "its lists or tables are nested too deep", "TOML: key = value, [tables]"
+    except ValueError as error:  # no TOML, no UTF-8, or a number that is too long
         problem, must = f"it is not valid TOML ({error})", "TOML: key = value, [tables]"
     else:
         return

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from baton.command import Command, Reach, Seen
 from baton.exchanges import INPUT, command_key, host_key
 from baton.messages import Person, Request, new_id
 from bot.inventory import chosen
 from bot.jobs import Job, NewJob, Place, RunRecord, Sending
+
+log = structlog.get_logger(__name__)
 
 SENDABLE = 20.0
 """Seconds, at least, for which a request may wait in the outbox: a bot that starts again, or takes
@@ -45,7 +49,7 @@ def plan(command: Command, ask: Ask, servers: Sequence[Seen], source: str) -> Ne
         key=ask.key,
         command=command.name,
         arguments=command.model_dump(mode="json"),
-        title=command.title(),
+        title=_title(command),
         environment=", ".join(environments),
         app=target.app,
         asked_by=ask.asker,
@@ -73,6 +77,17 @@ def plan(command: Command, ask: Ask, servers: Sequence[Seen], source: str) -> Ne
         for host, request in requests
     )
     return NewJob(job, runs, tuple(sendings))
+
+
+def _title(command: Command) -> str:
+    """How it is called in a post; if an extension's own words fail, by its name and target."""
+    try:
+        return str(command.title())
+    except Exception:
+        log.exception("a command cannot say what it is called", command=command.name)
+        target = command.target
+        parts = (command.name, target.app, target.environment, target.host)
+        return " ".join(part for part in parts if part)
 
 
 def _request(

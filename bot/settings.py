@@ -119,7 +119,7 @@ class BotSettings(FileSettings):
     alerts: AlertsTable = AlertsTable()
     limits: LimitsTable = LimitsTable()
     allow: tuple[Rule, ...] = ()
-    environments: Mapping[str, EnvironmentTable] = Field(default_factory=dict)
+    environments: Mapping[Name, EnvironmentTable] = Field(default_factory=dict)
 
     @property
     def policy(self) -> Policy:

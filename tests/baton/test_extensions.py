@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -133,3 +135,27 @@ def test_two_installed_commands_of_one_name(
     monkeypatch.setattr(extensions, "entry_points", lambda group: points)
     found = installed()
     assert (list(found), sorted(found.broken)) == (kept, left_out)
+
+
+class _Mute(Work):
+    @classmethod
+    def help(cls) -> str:
+        raise KeyError("width")
+
+
+def test_an_extension_whose_help_cannot_be_made() -> None:
+    """It is left out, or nobody could read the list of all commands."""
+    with pytest.raises(ExtensionError, match=r"its help cannot be made \(KeyError"):
+        Commands([Extension(_Mute, Worker)])
+
+
+class _Picky(Work):
+    @classmethod
+    def from_words(cls, words: str | Sequence[str]) -> Self:
+        raise ZeroDivisionError
+
+
+def test_an_extension_that_cannot_read_its_words() -> None:
+    """Who asks for it hears whose fault it is, and that nothing was done."""
+    with pytest.raises(UsageError, match=r"itself failed \(ZeroDivisionError\)\. Nothing was done"):
+        Commands([Extension(_Picky)]).parse(f"{Work.name} prod")

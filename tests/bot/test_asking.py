@@ -74,3 +74,13 @@ def test_before_any_agent_was_heard_that_is_said() -> None:
     ask = Ask("words", ANN, OPS, "trigger-1", T0)
     with pytest.raises(UsageError, match="No agent has been heard yet"):
         plan(Ship(app="shop", environment="prod"), ask, [], "bot")
+
+
+def test_a_command_that_cannot_say_what_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake in an extension costs its own words, not the request."""
+
+    def broken(self: Ship) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Ship, "title", broken)
+    assert planned(Ship(app="shop", environment="prod")).job.title == "ship shop prod"
