@@ -42,7 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = item.path.relative_to(Path(__file__).parent).as_posix()
         servers = SERVERS.intersection(getattr(item, "fixturenames", ()))
         parameters = getattr(getattr(item, "callspec", None), "id", "")
-        if servers or "postgresql" in parameters or name.startswith(PROCESSES):
+        servers |= {kind for kind in ("rabbitmq", "postgresql") if kind in parameters}
+        if servers or name.startswith(PROCESSES):
             continue
         item.add_marker("quick")
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):

@@ -24,7 +24,9 @@ _MOST_READ = 3 * MOST_TYPED
 """Characters of a message that are looked at, escapes and what cannot be seen included."""
 _QUOTE = "&gt;"
 """A `>`, as Slack writes it; at the beginning of a line it makes a quote."""
-_EMPHASIS = ("*", "_", "~")
+_EMPHASIS = ("*", "_")
+_STRUCK = "~"
+"""What stands between two of these is struck out: it was taken back."""
 _SLACKBOT = "USLACKBOT"
 
 TOO_LONG = f"That is too long: a command has at most {MOST_TYPED:,} characters."
@@ -120,12 +122,19 @@ def _said_to_us(heard: Heard, us: Identity) -> str | None:
         return text
     if text[:1] in _EMPHASIS:
         text = unmarked(text)
-    found = re.match(rf"([*_~]?)<@{re.escape(us.user)}(?:\|[^<>]*)?>\1", text)
+    found = re.match(rf"([*_]?)<@{re.escape(us.user)}(?:\|[^<>]*)?>\1", text)
     if found is None and heard.kind == "mention":
         return None
     text = text[found.end() :] if found else text
+    if len(text) > 1 and _is_struck(text.strip()):
+        return None
     words = after_name(text)
     return None if words.startswith(_QUOTE) else words
+
+
+def _is_struck(text: str) -> bool:
+    inner = text.strip("*_")
+    return len(inner) > 1 and inner.startswith(_STRUCK) and inner.endswith(_STRUCK)
 
 
 def _hint(us: Identity) -> str:
