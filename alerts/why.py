@@ -105,7 +105,8 @@ def _samples(watch: Watch, now: float) -> list[str]:
 def _state(engine: Engine, watch: Watch, now: float) -> list[str]:
     settings = engine.settings
     lines = [
-        f"last result: {'bad' if watch.bad else 'good'}; it is {'down' if watch.down else 'up'}"
+        f"last result: {'bad' if watch.bad else 'good'}; "
+        f"it counts as {'down' if watch.down else 'up'}"
     ]
     limits = settings.limits()
     limit = limits.get(watch.source, limits[""])
@@ -115,9 +116,7 @@ def _state(engine: Engine, watch: Watch, now: float) -> list[str]:
     bits, _ = flapping.aged(watch.bits, watch.changes, now, settings.flapping.window)
     flaps, value = settings.flapping, flapping.value(bits)
     rule = f"begins above {flaps.high:g} %, ends at {flaps.low:g} %"
-    lines.append(
-        f"flapping value {value:.1f} % ({rule}): {'flaps' if watch.flapping else 'does not'}"
-    )
+    lines.append(f"flapping: {'yes' if watch.flapping else 'no'} (value {value:.1f} %, {rule})")
     if watch.rhythm is not None:
         lines += _heartbeat(engine, watch, now)
     elif watch.source.startswith(CHECKIN):

@@ -108,6 +108,8 @@ class FieldSpec:
     many: bool
     choices: tuple[str, ...]
     meant: str
+    examples: tuple[str, ...] = ()
+    """What may stand there, among other things: the `examples` of pydantic's Field."""
 
     @property
     def option(self) -> str:
@@ -154,6 +156,7 @@ def _spec(name: str, info: FieldInfo) -> FieldSpec:
         many=origin in (list, tuple, set, frozenset),
         choices=choices,
         meant=_meant(annotation, info),
+        examples=tuple(str(example) for example in info.examples or ()),
     )
 
 

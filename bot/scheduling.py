@@ -61,7 +61,10 @@ class ScheduleCommand(HouseCommand):
     name: ClassVar[str] = "schedule"
     verbatim: ClassVar[bool] = True
     example: ClassVar[str] = "/schedule ping prod every 5m"
-    words: tuple[str, ...] = Field(description="a command and a time, or list, show, pause, ...")
+    words: tuple[str, ...] = Field(
+        description="a command and a time, or list, show, pause, ...",
+        examples=["ping", "list", "show", "history", "run", "pause", "resume", "remove"],
+    )
 
     @classmethod
     def usage(cls) -> str:

@@ -66,7 +66,12 @@ class AlertsCommand(HouseCommand):
     verbatim: ClassVar[bool] = True
     example: ClassVar[str] = "/alerts why 3fa2c1"
     words: Annotated[tuple[str, ...], Positional] = Field(
-        default=(), description="an environment, or why, ack, ..."
+        default=(),
+        description="an environment, or why, ack, ...",
+        examples=[
+            *("why", "ack", "silence", "silences", "unsilence", "forget", "history"),
+            *("test", "replay", "reload", "help"),
+        ],
     )
 
     @classmethod

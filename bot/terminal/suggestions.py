@@ -97,6 +97,7 @@ def _values(spec: FieldSpec, typed: str, values: Values) -> list[Suggestion]:
     known: Iterable[str] = spec.choices
     if not known and spec.name in values:
         known = values[spec.name]()
+    known = [*known, *spec.examples]
     meaning = spec.name
     return [
         Suggestion(value, len(typed), meaning)

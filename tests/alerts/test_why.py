@@ -40,7 +40,7 @@ def test_why_it_is_told() -> None:
     said = why(world)
     assert "10 s ago: good\n10 s ago: bad: status 502\n5.0 s ago: bad: status 503\n" in said
     assert "2 of the 3 results in a row that would change that" in said
-    assert "flapping value 5.8 % (begins above 30 %, ends at 25 %): does not" in said
+    assert "flapping: no (value 5.8 %, begins above 30 %, ends at 25 %)" in said
     assert "it does not fire, so nothing is told" in said
     bad(WEB_1)(world)
     world.live(20)

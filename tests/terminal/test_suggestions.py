@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from baton.extensions import Commands, installed
-from bot.house import HOUSE
+from bot.alerting.command import _ACTIONS as OF_ALERTS
+from bot.alerting.command import ALERTS
+from bot.scheduling import _ACTIONS as OF_SCHEDULES
+from bot.scheduling import HOUSE
 from bot.terminal.suggestions import suggestions
 
-COMMANDS = Commands([*installed().values(), *HOUSE])
+COMMANDS = Commands([*installed().values(), *HOUSE, ALERTS])
 VALUES = {
     "app": lambda: ["billing", "shop"],
     "environment": lambda: ["prod", "staging"],
@@ -42,6 +47,9 @@ VALUES = {
         ("/ping prod ", ["web-1", "web-2"]),
         ("/log ", ["7k2m9x"]),
         ("/help d", ["deploy"]),
+        ("/alerts s", ["silence", "silences"]),
+        ("/alerts why w", []),
+        ("/schedule r", ["run", "resume", "remove"]),
         ("/nothing ", []),
         ("/deploy shop prod x", []),
     ],
@@ -65,3 +73,12 @@ def test_replaces_what_is_typed_of_the_word() -> None:
     """A value replaces what is typed of it, not the option before the equals sign."""
     (found,) = suggestions("/deploy shop prod ref=v2", COMMANDS, VALUES, {})
     assert (found.text, found.replaces) == ("v2", 2)
+
+
+@pytest.mark.parametrize(
+    ("command", "actions"), [("alerts", OF_ALERTS), ("schedule", OF_SCHEDULES)]
+)
+def test_each_word_of_a_command_is_offered(command: str, actions: Mapping[str, object]) -> None:
+    """What can be said after /alerts and /schedule is found by Tab."""
+    offered = suggestions(f"/{command} ", COMMANDS, VALUES, {})
+    assert {*actions} <= {suggestion.text for suggestion in offered}
