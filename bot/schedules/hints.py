@@ -26,30 +26,47 @@ _NTH = {
 }
 _HOURS = re.compile(r"(\d{1,2}(?::\d\d)?(?:am|pm)?)[-–](\d{1,2}(?::\d\d)?(?:am|pm)?)")
 _STEP = re.compile(r"(\d{1,3})(m|min|mins|minutes|h|hr|hours)")
+_ORDINAL = re.compile(r"([1-9]\d?)(st|nd|rd|th)")
+_EXCEPT = frozenset(("except", "excluding", "but", "not", "without", "unless"))
+"""What turns the meaning of the words after it round."""
 _MOST = 60
 """Words that are looked at."""
 
 
 def instead(words: Sequence[str]) -> str:
     """`cron 0 9 * * 1#1` for `ping prod first monday at 9am`: the time that seems to be meant, as
-    it can be written. Empty if none is known."""
+    it can be written. Empty if none is known, or if it would mean anything else."""
     low = [word.lower().strip(",") for word in words[:_MOST]]
-    hour, minute = _time(low)
+    time = _time(low)
+    if time is None or not _EXCEPT.isdisjoint(low):
+        return ""
+    hour, minute = time
     for at, word in enumerate(low):
         rest = low[at + 1 :]
         following = rest[0] if rest else ""
         if word in _NTH and following in _DAYS:
             return f"cron {minute} {hour} * * {_DAYS[following]}{_NTH[word]}"
-        if word == "monthly" or (word in _NTH and _of_the_month(rest)):
-            return f"cron {minute} {hour} {'L' if word == 'last' else 1} * *"
+        if (day := _day(word)) and _of_the_month(rest):
+            return f"cron {minute} {hour} {day} * *"
         if word == "every" and following == "other":
             return _every_other(rest[1:])
-        if word == "every" and following in ("month", "weekday", "weekdays"):
-            days = "1 * *" if following == "month" else "* * 1-5"
-            return f"cron {minute} {hour} {days}"
+        if word == "monthly" or (word == "every" and following == "month"):
+            days = [found for each in rest if (found := _day(each))]
+            return f"cron {minute} {hour} {days[0] if days else 1} * *" if len(days) < 2 else ""
+        if word == "every" and following in ("weekday", "weekdays"):
+            return f"cron {minute} {hour} * * 1-5"
         if word in ("every", "each") and (found := _within(rest)):
             return found
     return ""
+
+
+def _day(word: str) -> str:
+    """The day of the month that `word` names, as cron has it; empty if it names none."""
+    if word == "last":
+        return "L"
+    found = _ORDINAL.fullmatch(word)
+    number = found[1] if found else _NTH.get(word, "")[1:]
+    return number if number and int(number) <= 31 else ""
 
 
 def _of_the_month(rest: Sequence[str]) -> bool:
@@ -73,22 +90,25 @@ def _within(rest: Sequence[str]) -> str:
         amount, unit = int(step[1]), step[2][0]
     else:
         return ""
-    days, hours = "*", "*"
+    days: list[str] = []
+    hours = "*"
     for word in rest:
         if word in ("weekdays", "weekday"):
-            days = "1-5"
+            days.append("1-5")
         elif word in ("weekends", "weekend"):
-            days = "0,6"
+            days.append("0,6")
         elif word in _DAYS:
-            days = str(_DAYS[word])
+            days.append(str(_DAYS[word]))
         elif (span := _HOURS.fullmatch(word)) is not None:
             hours = _span(span[1], span[2])
-    if (days == hours == "*") or not 0 < amount < (60 if unit == "m" else 24) or not hours:
+    whole = 60 if unit == "m" else 24  # cron begins anew with each, so it must be a part of it
+    if (not days and hours == "*") or not 0 < amount < whole or whole % amount or not hours:
         return ""
+    on = ",".join(dict.fromkeys(days)) or "*"
     if unit == "m":
-        return f"cron */{amount} {hours} * * {days}"
+        return f"cron */{amount} {hours} * * {on}"
     every = hours if amount == 1 else f"{hours}/{amount}"
-    return f"cron 0 {every} * * {days}"
+    return f"cron 0 {every} * * {on}"
 
 
 def _span(first: str, last: str) -> str:
@@ -99,13 +119,17 @@ def _span(first: str, last: str) -> str:
     return f"{begin.hour}-{end.hour}" if begin < end else ""
 
 
-def _time(low: Sequence[str]) -> tuple[int, int]:
-    """The time of day that is said, or nine o'clock."""
+def _time(low: Sequence[str]) -> tuple[int, int] | None:
+    """The time of day that is said, or nine o'clock; None if it cannot be read, or there are
+    several."""
+    found = []
     for before, word in zip(("", *low), low, strict=False):
-        if before == "at":
+        if before == "at" or ":" in word or word.endswith(("am", "pm")):
             try:
-                found = clock(word)
+                found.append(clock(word))
             except UsageError:
-                break
-            return found.hour, found.minute
-    return 9, 0
+                if before == "at":
+                    return None
+    if len(found) > 1:
+        return None
+    return (found[0].hour, found[0].minute) if found else (9, 0)
