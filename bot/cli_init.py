@@ -28,6 +28,7 @@ NEXT_BOT = """\
   3. Edit baton.toml: [[allow]] says who may change which servers.
   4. Check it:  set -a; . ./bot.env; set +a; baton doctor --config baton.toml
   5. Copy baton.toml and bot.env to /etc/baton, baton-bot.service to /etc/systemd/system.
+     For alerts edit alerts.toml, copy it too, and name it in baton.toml: [alerts] file.
      Start it:  systemctl daemon-reload && systemctl enable --now baton-bot"""
 
 NEXT_AGENT = """\

@@ -407,6 +407,13 @@ async def test_the_fix_fits_the_failure(amqp_url: str, change: tuple[str, str], 
     assert "wrong@" not in str(found)
 
 
+async def test_where_nobody_listens_is_said_in_words() -> None:
+    """Not by the number of an error."""
+    async with bus(["amqp://u:p@127.0.0.1:1/"]) as (channel, found):
+        assert channel is None
+    assert "cannot be reached: connection refused  Fix: start RabbitMQ" in str(found)
+
+
 async def test_queues_of_earlier_versions_are_noted(broker: Broker, amqp_url: str) -> None:
     """Nobody takes from them any more: how much is in each is said, and how it goes."""
     connection = await aiormq.connect(amqp_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import pty
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import aio_pika
@@ -199,6 +201,40 @@ def test_an_agent_runs_without_the_bots_packages() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_what_is_imported_is_declared_and_nothing_else() -> None:
+    """Who installs Baton gets each package that it imports, by Baton's own word and not by chance;
+    an agent gets none that only a bot uses."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    core = {_of_requirement(each) for each in project["dependencies"]}
+    extra = {_of_requirement(each) for each in project["optional-dependencies"]["bot"]}
+    agents, bots = _imported("baton", "commands"), _imported("alerts", "bot")
+    assert agents <= core
+    assert bots <= core | extra
+    by_name = {"tzdata", "asyncpg"}  # read as files; named by the URL of a database
+    assert core | extra <= agents | bots | by_name
+
+
+def _imported(*packages: str) -> set[str]:
+    """The distributions that these packages of ours import."""
+    known = dict(metadata.packages_distributions())
+    known["pydantic_core"] = ["pydantic"]  # a part of it, which it pins to the last digit
+    found = set()
+    for file in (file for package in packages for file in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            found |= {name.partition(".")[0] for name in names}
+    others = found - sys.stdlib_module_names - {"baton", "commands", "alerts", "bot"}
+    return {_normal(known[name][0]) for name in others}
+
+
+def _of_requirement(text: str) -> str:
+    match = re.match(r"[\w.-]+", text)
+    assert match is not None
+    return _normal(match[0])
 
 
 def test_make_help_lists_every_target() -> None:

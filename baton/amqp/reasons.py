@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
 import ssl
@@ -22,6 +23,10 @@ from baton import bus_urls
 from baton.channel import BOT_FIRST
 from baton.errors import BatonError, BusRefused, Disconnected, NotMade, QueueMismatch
 
+_CONNECT = re.compile(r"\b(\d+)\]? Connect call failed")
+"""How asyncio says that it could not connect: the number of the error, which says why."""
+_REFUSED = os.strerror(errno.ECONNREFUSED).lower()
+
 RIGHTS = "README.md, “RabbitMQ”, has the rights of each account."
 
 
@@ -34,6 +39,8 @@ def why(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     said = " ".join(str(part) for part in error.args if part not in (None, ""))
+    if (number := _CONNECT.search(said)) is not None:
+        return os.strerror(int(number[1])).lower()
     return said or f"the connection was lost ({type(error).__name__})"
 
 
@@ -50,7 +57,7 @@ def fix(error: BaseException, url: str) -> str:
         return "correct the host name in [bus] url (BATON_BUS_URL), or the DNS of this machine."
     if any(isinstance(one, ConnectionRefusedError) or _refuses(one) for one in causes):
         return "start RabbitMQ, or correct host and port in [bus] url (BATON_BUS_URL)."
-    if any(isinstance(one, TimeoutError) for one in causes):
+    if any(isinstance(one, TimeoutError) or _no_way(one) for one in causes):
         return "let this machine through to RabbitMQ (firewall, network), or correct [bus] url."
     return ""
 
@@ -133,7 +140,12 @@ def _certificate(error: ssl.SSLCertVerificationError) -> str:
 
 def _refuses(error: BaseException) -> bool:
     """Whether nobody listens; the client passes on what the system said of it, not its kind."""
-    return "Connect call failed" in why(error) or errno.ECONNREFUSED in error.args[:1]
+    return _REFUSED in why(error) or errno.ECONNREFUSED in error.args[:1]
+
+
+def _no_way(error: BaseException) -> bool:
+    ways = (errno.EHOSTUNREACH, errno.ENETUNREACH)
+    return any(os.strerror(number).lower() in why(error) for number in ways)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
