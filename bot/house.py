@@ -52,7 +52,7 @@ class HouseCommand(Command):
 
 
 class Help(HouseCommand):
-    """Show what can be asked, or how one command is used."""
+    """List the available commands, or show how one is used."""
 
     name: ClassVar[str] = "help"
     command: Annotated[str | None, Positional] = None
@@ -71,7 +71,7 @@ class Help(HouseCommand):
 
 
 class Cancel(HouseCommand):
-    """Stop a job: its servers end what they run for it."""
+    """Cancel a running job on all its servers."""
 
     name: ClassVar[str] = "cancel"
     example: ClassVar[str] = "/cancel 7k2m"
@@ -96,7 +96,7 @@ class Cancel(HouseCommand):
 
 
 class Log(HouseCommand):
-    """Give a job's whole output."""
+    """Show the full output of a job."""
 
     name: ClassVar[str] = "log"
     example: ClassVar[str] = "/log 7k2m --host web-1"
@@ -167,7 +167,7 @@ class Jobs(HouseCommand):
 
 
 class Audit(HouseCommand):
-    """Show who asked what, and whether they were let."""
+    """Show the audit log: who ran what, and whether it was allowed."""
 
     name: ClassVar[str] = "audit"
     last: int = Field(default=30, ge=1, le=1000, description="how many asks, the latest first")
@@ -243,7 +243,7 @@ def help_text(commands: Commands) -> str:
         f"{extension.command.usage()}\n    {extension.command.summary()}"
         for extension in commands.values()
     )
-    return "\n".join(["What can be asked (/help COMMAND says more):", "", *sorted(told)])
+    return "\n".join(["Available commands. For details: /help COMMAND", "", *sorted(told)])
 
 
 async def _found(desk: Desk, prefix: str) -> tuple[Job, tuple[RunRecord, ...]]:

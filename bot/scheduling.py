@@ -41,7 +41,7 @@ TRIES = 5
 
 
 class ScheduleCommand(HouseCommand):
-    """Have a command asked by itself, again and again or later: first the command, then when.
+    """Run a command on a schedule, or once later: first the command, then when.
 
     Times: every 5m, every 2 hours, at 09:00, weekdays at 9am, mon,thu at 18:30,
     on 2027-01-05 at 07:00, in 20m, cron 0 9 * * 1-5. They go by your own time zone unless one is

@@ -18,7 +18,7 @@ from baton.run import Run
 
 
 class Ping(Command):
-    """Ask the agents of an environment whether they are there.
+    """Check that the agents of an environment respond.
 
     Says how many answered and how fast, and names who did not.
     """

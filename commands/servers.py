@@ -18,7 +18,7 @@ COLUMNS = ("host", "environment", "apps", "last heard", "version")
 
 
 class Servers(Command):
-    """Who is there, what runs on it, and when it was last heard."""
+    """List servers with their apps, version and last heartbeat."""
 
     name: ClassVar[str] = "servers"
     reach: ClassVar[Reach] = Reach.HERE

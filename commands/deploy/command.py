@@ -14,7 +14,7 @@ from baton.outcome import Outcome, RunReport, counted, named
 
 
 class Deploy(Command):
-    """Put a version of an app live on each server that runs it.
+    """Deploy a version of an app to every server that runs it.
 
     Each server fetches the version, runs the steps that its configuration names, switches to the
     new release and checks that the app is healthy. If it is not, the server goes back to the

@@ -364,7 +364,7 @@ async def test_jobs_and_audit_show_the_latest(counter: Counter) -> None:
 async def test_help_lists_and_explains(counter: Counter) -> None:
     """Two lines for each command, none of them wide; the whole of one that is named."""
     first, blank, *every = (await counter.ask("help")).text.splitlines()
-    assert (first, blank) == ("What can be asked (/help COMMAND says more):", "")
+    assert (first, blank) == ("Available commands. For details: /help COMMAND", "")
     assert len(every) == 2 * len(COMMANDS)
     assert all(usage.startswith("/") for usage in every[::2])
     assert all(summary.startswith("    ") for summary in every[1::2])
