@@ -23,6 +23,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from baton.command import Command, Reach
 from baton.messages import Person
+from baton.printable import printable
 from baton.settings import Table
 from bot.jobs import Place
 
@@ -41,14 +42,22 @@ def _who(text: str) -> str:
     name = text.strip().removeprefix("@")
     if text.strip() == EVERYBODY:
         return EVERYBODY
-    if not name or re.search(r"[\s*?\[\]@]", name):
+    if not name or printable(name) != name or re.search(r"[\s*?\[\]@]", name):
         raise ValueError(
             "user ids (U0123ABCD), user groups by handle (@oncall) or id (S0123ABCD), or * alone"
         )
     return name if _ID.fullmatch(name) or not text.strip().startswith("@") else name.lower()
 
 
+def _pattern(text: str) -> str:
+    """A shell pattern, or a name; what is empty or cannot be seen would match nothing."""
+    if not text.strip() or printable(text) != text:
+        raise ValueError("names or shell patterns such as prod-*, without what cannot be seen")
+    return text
+
+
 Who = Annotated[str, AfterValidator(_who)]
+Shaped = Annotated[str, AfterValidator(_pattern)]
 
 
 class Rule(Table):
@@ -59,9 +68,9 @@ class Rule(Table):
     """
 
     who: tuple[Who, ...] = Field(min_length=1)
-    commands: tuple[str, ...] = Field(default=("*",), min_length=1)
-    environments: tuple[str, ...] = Field(default=("*",), min_length=1)
-    apps: tuple[str, ...] = Field(default=("*",), min_length=1)
+    commands: tuple[Shaped, ...] = Field(default=("*",), min_length=1)
+    environments: tuple[Shaped, ...] = Field(default=("*",), min_length=1)
+    apps: tuple[Shaped, ...] = Field(default=("*",), min_length=1)
 
     def covers(self, person: Person, groups: frozenset[str], asked: Asked) -> bool:
         """Whether it allows `person`, who is in `groups`, to ask `asked`."""

@@ -16,6 +16,11 @@ STRANGERS = "slack strangers"
 of this ledger."""
 
 
+_AHEAD = 60.0
+"""Seconds by which the clock may be set back while a bot holds a lease: that is renewed long before
+they are over."""
+
+
 class Leases:
     """The leases in `database`. Every method raises DatabaseUnavailable.
 
@@ -32,7 +37,8 @@ class Leases:
     ) -> bool:
         """Take the lease `name` for `seconds`, or renew it; False while another holder has it.
 
-        `at` stands for the time of now, where that is given.
+        `at` stands for the time of now, where that is given. A lease that ends far later than any
+        that is taken now was written while the clock was ahead: it is nobody's.
         """
 
         def take(connection: Connection) -> bool:
@@ -43,7 +49,9 @@ class Leases:
             ).on_conflict_do_update(
                 index_elements=[leases.c.name],
                 set_={"holder": insert.excluded.holder, "until": insert.excluded.until},
-                where=(leases.c.holder == insert.excluded.holder) | (leases.c.until <= moment),
+                where=(leases.c.holder == insert.excluded.holder)
+                | (leases.c.until <= moment)
+                | (leases.c.until > moment + timedelta(seconds=_AHEAD + seconds)),
             )
             taken = connection.execute(statement.returning(leases.c.holder)).scalar()
             return taken is not None

@@ -249,3 +249,11 @@ def test_nobody_changes_a_server_without_a_rule_that_names_them(
         assert person.id in named
     elif not tables.get(environment, EnvironmentTable()).open:
         assert named & ({"*", person.id} | groups)
+
+
+@pytest.mark.parametrize("key", ["who", "commands", "environments", "apps"])
+@pytest.mark.parametrize("text", ["", " ", "prod\u200b", "\u202eprod", "pr\nod"])
+def test_what_cannot_be_seen_in_a_rule_is_refused(key: str, text: str) -> None:
+    """It would match nothing, or worse, and nobody could see why."""
+    with pytest.raises(ValidationError):
+        Rule.model_validate({"who": ["U1"], key: [text]})
