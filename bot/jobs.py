@@ -295,7 +295,11 @@ def overdue(run: RunRecord, now: datetime, seeing_since: datetime | None) -> Run
     if run.state is State.QUEUED:
         return close(run, State.EXPIRED, "not sent: its time to be sent was over", now)
     if run.state is State.SENT:
-        return close(run, State.EXPIRED, "the server did not take it up in time", now)
+        text = "the server did not take it up in time"
+        if run.sent is not None and run.sent < seeing_since:
+            # its time ran while we were blind, and it may be RabbitMQ that did not hand it out
+            text += f"; this bot had no link to RabbitMQ until {seeing_since:%H:%M:%S} UTC"
+        return close(run, State.EXPIRED, text, now)
     return close(run, State.LOST, "the server began it and was not heard again", now)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,4 +123,9 @@ def test_blind_is_not_lost() -> None:
     late = after(500)
     assert not overdue(record, late, None).state.final
     assert not overdue(record, late, after(499)).state.final
-    assert overdue(record, late, after(499 - GRACE)).state is State.EXPIRED
+    sent = replace(record, sent=after(0))
+    given_up = overdue(sent, late, after(499 - GRACE))
+    assert given_up.state is State.EXPIRED
+    assert given_up.text.endswith("had no link to RabbitMQ until 03:08:04 UTC")
+    seen = overdue(sent, late, after(-10))
+    assert (seen.state, seen.text) == (State.EXPIRED, "the server did not take it up in time")
