@@ -114,6 +114,6 @@ def _reason(error: Exception) -> str:
 _EXPLAINED = {
     "database is locked": f"another process keeps it locked (waited {PATIENCE:g} s)",
     "database or disk is full": "its disk is full; free some space",
-    "attempt to write a readonly database": "it may not be written; mend the rights of its file",
-    "unable to open database file": "its file cannot be opened; mend the path or its rights",
+    "attempt to write a readonly database": "it may not be written; correct its permissions",
+    "unable to open database file": "its file cannot be opened; check its path and permissions",
 }

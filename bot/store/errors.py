@@ -10,7 +10,7 @@ class StoreError(BatonError):
 
 
 class DatabaseUnavailable(StoreError):
-    """The database {url} cannot be used for the moment: {reason}."""
+    """The database {url} cannot be used: {reason}."""
 
 
 class DatabaseTooNew(StoreError):
