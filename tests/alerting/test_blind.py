@@ -8,8 +8,10 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from alerts import AlertContent
+from baton.messages import State
 from bot.bot import Bot
 from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, none_waits, quick, says
+from tests.bot.build import Hail, Ship
 from tests.bot.world import Stage, away
 from tests.support.wait import until
 
@@ -74,3 +76,41 @@ async def test_nobody_is_called_down(stage: Stage, gone: Sequence[str]) -> None:
     await world.pass_time(made, WAIT)
     await none_waits(stage.store)
     assert len(alerts_in(stage.front)) == 1
+
+
+@pytest.mark.parametrize("words", ["ship shop prod", "hail prod"])
+async def test_what_could_not_be_sent_is_no_alert(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """Asked while RabbitMQ is away, and too late when it is back: that says nothing of the servers,
+    neither in the job's post nor as an alert. Only that we were blind is told."""
+    monkeypatch.setattr("bot.asking.SENDABLE", 0.2)
+    for command in (Ship, Hail):
+        monkeypatch.setattr(command, "accept_within", 0.2)
+    world = Links(stage)
+    made = await world.bot()
+    agent = await world.agent(made, "web-1")
+    with world.without((BUS,)):
+        keeper = made.keeper
+        assert keeper is not None
+        await until(lambda: keeper.engine is not None and keeper.engine.blind_since is not None)
+        job = await stage.job(made, words)
+
+        async def given_up() -> bool:
+            return await stage.states(job) == {"web-1": State.EXPIRED}
+
+        await until(given_up)
+        await world.pass_time(made, SILENT + WAIT)
+    await world.watching(made)
+    await stage.told(job)
+    found = await stage.store.ledger.job(job)
+    assert found is not None
+    assert found[1][0].text.startswith("not sent: RabbitMQ was away for")
+    for _ in range(3):
+        await world.beat(made, agent)
+        await world.pass_time(made, WAIT)
+    assert keeper.engine is not None
+    assert [one.labels.title() for one in keeper.engine.firing()] == []
+    (message,) = alerts_in(stage.front)
+    assert isinstance(message.content, AlertContent)
+    assert message.content.title.startswith("Monitoring was blind")
