@@ -24,7 +24,7 @@ install-test: .venv/.dev ## what README says of installing, in clean environment
 	@sh .ci/servers </dev/null
 	@BATON_TEST_INSTALL=1 .venv/bin/python -m pytest -q tests/install $(ARGS)
 
-quick: .venv/.dev ## the tests that need no server and no process of their own, in a minute
+quick: .venv/.dev ## the tests that start no servers, bots or processes, in about a minute
 	@.venv/bin/python -m pytest -q $(TWO) -m quick $(ARGS)
 
 fuzz: .venv/.dev ## every reader of what others send, with 2,000 made-up inputs each

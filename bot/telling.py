@@ -205,7 +205,13 @@ class Teller:
         before, ended = self._open.get(job.id), job.closed is not None
         known = before is not None and before.ended
         if ended and not known and self.closed is not None and self._command(job).changes:
-            await self.closed(job, runs)
+            try:
+                await self.closed(job, runs)
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                # it is shown all the same that the job has ended
+                log.exception("the end of a job was not taken note of", job=job.id)
         self._open[job.id] = _Told(job.revision, ended)
 
     def _close(self, job: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,26 +25,24 @@ settings.register_profile(
 settings.register_profile("fuzz", settings.get_profile("busy"), max_examples=2_000)
 settings.load_profile("busy")
 
-SERVERS = {"session_broker", "session_postgres"}
-"""Fixtures that start a server beside the tests."""
-PROCESSES = (
-    "e2e/",
-    "test_bench.py",
-    "test_containers.py",
-    "test_demo.py",
-    "test_infrastructure.py",
+SLOW_FIXTURES = {"session_broker", "session_postgres", "stage"}
+"""Fixtures that start a server beside the tests, or bots and agents that work against the clock."""
+SLOW_FILES = re.compile(
+    r"(e2e|install)/.*|(.*/)?test_crashes\.py"
+    r"|commands/test_(deploy(_live|_source|_underway)?|leftovers|orphans|process)\.py"
+    r"|test_(bench|cli|containers|demo|infrastructure)\.py"
 )
-"""Files, and folders, whose tests start processes that take their time."""
+"""Tests that start processes, or begin again after each possible end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is quick, and of that what is tried with inputs that a machine makes up."""
     for item in items:
         name = item.path.relative_to(Path(__file__).parent).as_posix()
-        servers = SERVERS.intersection(getattr(item, "fixturenames", ()))
+        slow = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         parameters = getattr(getattr(item, "callspec", None), "id", "")
-        servers |= {kind for kind in ("rabbitmq", "postgresql") if kind in parameters}
-        if servers or name.startswith(PROCESSES):
+        slow |= {kind for kind in ("rabbitmq", "postgresql") if kind in parameters}
+        if slow or SLOW_FILES.fullmatch(name):
             continue
         item.add_marker("quick")
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):

@@ -251,6 +251,18 @@ async def test_a_job_that_cannot_be_shown_stops_nobody(
     await stage.told(job)
 
 
+async def test_who_is_called_at_the_end_keeps_no_end_from_being_shown(stage: Stage) -> None:
+    """A fault in what takes note of jobs for alerts costs no post."""
+    a_bot, *_ = await ready(stage, waits=False)
+
+    async def faulty(*told: object) -> None:
+        raise ZeroDivisionError
+
+    a_bot.teller.closed = faulty
+    job = await stage.job(a_bot, "ship shop prod")
+    await stage.told(job)
+
+
 async def test_a_ledger_that_is_away_is_waited_for(stage: Stage) -> None:
     """What happened meanwhile is shown when it is back."""
     a_bot, one, two = await ready(stage)
