@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from alerts.matchers import SHOWN
-from bot.slack.door import MOST_TYPED
 from tests.support.quick import INPUT, best_of
 
 ROOT = Path(__file__).parent.parent
@@ -36,9 +35,8 @@ NOISE = 0.002
 """Seconds that are too few to be compared."""
 LIMITS = {
     "alerts/matchers.py _FIRST": 2 * SHOWN,
-    "bot/alerting/silencing.py _WORD": MOST_TYPED,
 }
-"""Characters at most that come to those which are given parts of a text, or what is typed alone."""
+"""Characters at most that come to those which are given the beginning of a text alone."""
 _LITERALS = (opcodes.LITERAL, opcodes.NOT_LITERAL)
 SPOILERS = ("", "\0", "!")
 

@@ -15,8 +15,8 @@ from bot.alerting.preview import preview
 from bot.alerting.visit import Visit, titles
 from bot.front import Reply
 
-_WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'])+|["']""", re.DOTALL)
-"""A word as it was typed, with its quotes."""
+_WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|[^\s"'])+""", re.DOTALL)
+"""A word as it was typed, with its quotes; one that is not closed takes in all that follows."""
 _PARTS = frozenset(("for", "because"))
 
 
