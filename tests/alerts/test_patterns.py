@@ -83,6 +83,23 @@ def test_no_expression_is_slow(text: str) -> None:
         assert slowest(Pattern(text)) < WITHIN
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(?:.?){900}!",
+        ".*[ab].{900}z",
+        "(?:.*x){300}",
+        "(.*a.{1,100}){3}b",
+        ".*a.{300}b",
+        "a" * 4097,
+    ],
+)
+def test_what_would_be_slow_by_its_size_is_refused(text: str) -> None:
+    """RE2 takes time in proportion to it: these take 12 to 34 ms on 4 KB."""
+    with pytest.raises(InvalidPattern, match=r"too large|longer than"):
+        Pattern(text)
+
+
 def test_many_of_them_are_not_slow_either() -> None:
     """They are tried on everything that is watched: together they are bounded too."""
     for text in ("a=b " * 65, "a=~'(.?){60}' " * 40):

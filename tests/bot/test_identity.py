@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -15,16 +15,22 @@ from baton.exchanges import OUTPUT
 from baton.memory import MemoryChannel
 from baton.messages import Facts, Heartbeat, Message, Pong, Probed, State, Update, now
 from baton.output import key_of
+from bot.alerting.intake import Reception
+from bot.alerting.monitor import Monitor
 from bot.findings import Finding
 from bot.hearing import Hearing
 from bot.identity import Identity
 from bot.roster import SETTLED, Roster
 from bot.traces import SKEW, TOLD
+from bot.web.refused import Refused
 from tests.bot.build import Hail, Ship, after
 from tests.bot.test_hearing import Ear
 from tests.bot.test_roster import Clock
 from tests.bot.world import Stage, beat
 from tests.support.wait import until
+
+if TYPE_CHECKING:
+    from bot.alerting.keeper import Keeper
 
 
 class Told:
@@ -400,3 +406,26 @@ def test_one_judge_for_all_that_agents_say(message: Any) -> None:
     assert judge("agent.web-1") == ""
     assert judge("agent.web-2") == "the account agent.web-2 says that it is web-1"
     assert judge("agent.web-1\u202e").startswith("the account agent.web-1 says"), "printable"
+
+
+async def test_the_answer_to_a_probe_is_believed_of_its_own_agent_only(court: Court) -> None:
+    """Of another account it is a dead letter and a finding, and decides nothing."""
+    answers: list[Probed] = []
+    monitor = Monitor(
+        court.stage.channel(),
+        Reception(cast("Keeper", None), {}),
+        answers.append,
+        Refused(court.told),
+        court.identity,
+        court.told,
+    )
+    await monitor.start()
+    forged = Probed(probe="p1", host="web-1", environment="prod", bad=False, text="all is well")
+    true = forged.model_copy(update={"bad": True, "text": "it is full"})
+    await court.say_as("agent.web-2", forged)
+    await court.say_as("agent.web-1", true)
+    await until(lambda: answers)
+    assert [answer.text for answer in answers] == ["it is full"]
+    assert court.told.names == ["identity"]
+    assert "agent.web-2" in (await court.buried())[0]
+    await monitor.stop()

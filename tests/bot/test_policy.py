@@ -141,6 +141,9 @@ def test_others_than_members_need_a_rule_that_names_them(person: Person) -> None
     assert policy.stranger(person) is None
     assert may(policy, person, HAIL)
     assert not may(policy, person, SHIP)
+    named = Rule(who=(person.id,), commands=("hail",))
+    policy = Policy([named, Rule(who=("*",)), Rule(who=("@oncall",))], OPEN)
+    assert not may(policy, person, SHIP, "oncall"), "a rule of their own makes nobody a member"
     assert not may(Policy([Rule(who=("*",))]), Person(id="*", standing="outside"))
 
 
