@@ -25,6 +25,7 @@ from bot.asking import Ask, plan
 from bot.authorizer import Authorizer, Groups, Reader, once
 from bot.front import Reply
 from bot.house import HouseCommand, help_text
+from bot.inventory import chosen
 from bot.jobs import AuditEntry, Cancelled, Job, NewJob, Place
 from bot.names import LOOK_BACK, Names
 from bot.people import Directory
@@ -255,13 +256,29 @@ class Desk:
         """
         # What names no environment is judged by those of the servers that it is for.
         named = command.target.environment
-        new = None if named else plan(command, ask, self.roster.servers(), self._source)
+        new = None if named else await self._planned(command, ask, groups)
         where = named or (new.job.environment if new else "")
         refusal = await self.refusal(asked_by(command, where.split(", ")), ask.asker, groups)
         if refusal is not None and set(where.split(", ")) <= self.environments():
             return None, where, refusal
         new = new or plan(command, ask, self.roster.servers(), self._source)
         return (new, where, None) if refusal is None else (None, where, refusal)
+
+    async def _planned(self, command: Command, ask: Ask, groups: Groups) -> NewJob:
+        """The job of a command that names no environment. Raises UsageError, which names no server
+        or app that the one who asks may not look at."""
+        servers = self.roster.servers()
+        try:
+            return plan(command, ask, servers, self._source)
+        except UsageError:
+            reader = Reader(self.rights, command.name, ask.asker, ask.place, groups)
+            environments = {seen.facts.environment for seen in servers}
+            looks = {each for each in environments if await reader.looks(each)}
+            seen = [one for one in servers if one.facts.environment in looks]
+            if servers and not seen:
+                raise UsageError("No server that you are allowed to look at is meant.") from None
+            chosen(seen, command.target)
+            raise
 
     async def _begun(self, new: NewJob, ask: Ask) -> Reply:
         entry = self.entry(ask, "allowed", job=new.job.id, environment=new.job.environment)

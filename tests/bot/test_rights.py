@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated, ClassVar
 
 import pytest
 
+from baton.command import Command, Target
+from baton.consumer import Extension
+from baton.extensions import Commands
+from baton.fields import Host, Positional
 from baton.messages import Person, now
 from bot.asking import Ask
 from bot.front import FrontError, Reply
@@ -290,3 +295,31 @@ async def test_a_mention_is_audited_by_the_names_that_were_heard_before(store: S
     assert (entry.person.name, entry.place.name) == ("ann", "ops")
     await later.ask("help", Person(id="U_ANN"), place=replace(SECRET, name=""))
     assert (await later.audit()).place.name == ""
+
+
+class Look(Command):
+    """Look at a server, wherever it is."""
+
+    name: ClassVar[str] = "look"
+    changes: ClassVar[bool] = False
+    host: Annotated[Host, Positional]
+
+    @property
+    def target(self) -> Target:
+        return Target(host=self.host)
+
+
+async def test_a_typo_names_no_server_of_an_environment_that_is_not_theirs(
+    counter: Counter,
+) -> None:
+    """Who may not look at prod does not learn what it has by asking for what it has not."""
+    counter.desk.commands = Commands([Extension(Look)])
+    told = (await counter.ask("look web-8", BEN)).text
+    assert "web-9" in told
+    assert "web-1" not in told
+    told = (await counter.ask("look web-8", GUEST)).text
+    assert "web-" not in told
+    counter.desk.rights.policy = Policy(
+        [Rule(who=("U_BEN",))], {"prod": EnvironmentTable(protected=True)}
+    )
+    assert "web-1" in (await counter.ask("look web-8", BEN)).text
