@@ -79,10 +79,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-dead = typer.Typer(
-    help="List dead letters (messages that nobody could process), and send them again.",
-    no_args_is_help=True,
-)
+dead = typer.Typer(help="List dead-lettered messages and send them again.", no_args_is_help=True)
 app.add_typer(dead, name="dead")
 
 
@@ -197,7 +194,7 @@ def agent(
 
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check the settings of a bot or an agent, and the services that they use."""
+    """Check the settings of a bot or an agent. All that they name is tried, too."""
     set_up_logs(LogLevel.ERROR)
     from bot.doctor import examine
 
