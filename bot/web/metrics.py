@@ -108,10 +108,11 @@ class Metrics:
             "What others sent over HTTP or the bus and was refused, by sender and reason.",
             labels=("sender", "reason"),
         )
-        for labels, count in sorted(bot.refused.counts.items()):
+        counts = Counter({("servers", reason): 0 for reason in SERVERS_REFUSED})
+        counts.update({("servers", why): count for why, count in bot.hearing.refused.items()})
+        counts.update(bot.refused.counts)  # a sender may be called that too
+        for labels, count in sorted(counts.items()):
             refused.add_metric(labels, count)
-        for reason in sorted({*SERVERS_REFUSED, *bot.hearing.refused}):
-            refused.add_metric(("servers", reason), bot.hearing.refused[reason])
         yield refused
         if chat is not None:
             calls = CounterMetricFamily(
