@@ -44,7 +44,9 @@ def _last(failed: int, warned: int) -> str:
     if failed:
         checks = f"{failed} check{'s' * (failed > 1)} failed"
         return f"{checks}, {warnings}." if warned else f"{checks}."
-    return f"{warnings}: see the lines that begin with warn." if warned else "All checks passed."
+    return (
+        f"{warnings}: look at each line that begins with warn." if warned else "All checks passed."
+    )
 
 
 def is_agents(file: Path | None, environ: Mapping[str, str]) -> bool:
