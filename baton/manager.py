@@ -55,6 +55,10 @@ found in the journal and reported at the next start."""
 CATCH_UP_EVERY = 5.0
 """How often a journal that cannot be read at the start is tried again, in seconds."""
 
+TOLERATED = 10.0
+"""Seconds for which a request may lie unread here. What was handed out in time is begun at most so
+long after its deadline, and the ledger calls nothing expired before GRACE (15 s) after it."""
+
 Key = tuple[str, int]
 
 
@@ -109,6 +113,7 @@ class ConsumerManager:
         self._most_runs = most_runs
         self._clock = clock
         self._stillness = stillness or Stillness()
+        self._put_back: set[Key] = set()
         self._active: dict[Key, _Active] = {}
         self._subscription: Subscription | None = None
         self._catching_up: asyncio.Task[None] | None = None
@@ -175,6 +180,8 @@ class ConsumerManager:
             return
         if self._draining:
             await delivery.reject(requeue=True)  # for the next life of this agent
+        elif isinstance(message, Request) and self._lay_unread(delivery, message):
+            await delivery.reject(requeue=True)  # the bus knows whether it still counts
         elif isinstance(message, Request):
             await self._take(delivery, message)
         elif isinstance(message, Cancel):
@@ -185,6 +192,19 @@ class ConsumerManager:
                 self._discover()
             elif self._probe is not None:
                 self._probe(message)
+
+    def _lay_unread(self, delivery: Delivery, request: Request) -> bool:
+        """Whether the bus handed it out while this agent stood still, nobody knows how long ago:
+        then it is put back, once. The bus has counted its time, and hands it out anew or not."""
+        expires, still = delivery.envelope.expires, self._stillness.seconds
+        if not still:
+            self._put_back.clear()
+        key = (request.id, request.attempt)
+        if expires is None or still <= min(expires, TOLERATED) or key in self._put_back:
+            return False
+        log.warning("put back, as it lay unread", job=request.job, stood_still=f"{still:.1f}")
+        self._put_back.add(key)
+        return True
 
     async def _take(self, delivery: Delivery, request: Request) -> None:
         key = (request.id, request.attempt)
@@ -230,9 +250,7 @@ class ConsumerManager:
 
     def _run(self, request: Request, expires: float | None) -> Run[Any] | Verdict:
         """The run of `request`, or why there is none. `expires` as in Envelope."""
-        late = lateness(
-            request.deadline, expires=expires, still=self._stillness.seconds, at=self._clock()
-        )
+        late = lateness(request.deadline, expires=expires, at=self._clock())
         refused = refusal(
             request,
             server=self._server,

@@ -21,10 +21,6 @@ class Verdict:
     text: str = ""
 
 
-TOLERATED = 10.0
-"""Seconds for which a request may lie unread here. What was handed out in time is begun at most so
-long after its deadline, and the ledger calls nothing expired before GRACE (15 s) after it."""
-
 STOPPED = Verdict(State.INTERRUPTED, "the agent was stopped")
 RESTARTED = Verdict(
     State.INTERRUPTED,
@@ -64,25 +60,19 @@ def refusal(
     return None
 
 
-def lateness(deadline: datetime, *, expires: float | None, still: float, at: datetime) -> str:
+def lateness(deadline: datetime, *, expires: float | None, at: datetime) -> str:
     """What makes a request with this deadline too late; empty if nothing does.
 
     The clock of this server may be wrong, so it is not asked if the bus has counted the time:
-    `expires` are the seconds for which it hands the request out. What it has handed out in time may
-    still be old here if this agent stood still, for `still` seconds, and could not read it. Without
-    `expires` there is only the clock, which says `at`.
+    `expires` are the seconds for which it hands the request out. Without them there is only the
+    clock, which says `at`.
     """
     if expires is None:
         if at <= deadline:
             return ""
         late = duration((at - deadline).total_seconds())
         return f"it came {late} after its deadline by the clock of this server ({at:%H:%M:%S} UTC)"
-    if expires <= 0:
-        return "it was sent after its deadline"
-    if still > min(expires, TOLERATED):
-        stood = duration(still)
-        return f"this agent stood still for {stood}, and it may have come after its deadline"
-    return ""
+    return "it was sent after its deadline" if expires <= 0 else ""
 
 
 def ending(
