@@ -2,7 +2,7 @@
 # Everything is installed into .venv, from the versions in constraints.txt, on first use.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test quick fuzz install-test check format coverage clean
+.PHONY: help demo test install-test quick fuzz check format coverage clean
 
 PYTHON = python3
 PREPARE = PYTHON='$(PYTHON)' sh .ci/venv </dev/null
