@@ -13,7 +13,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import respx
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -396,3 +398,21 @@ async def test_what_a_plugin_complains_of_is_not_what_it_found() -> None:
     assert (await looked({"disk": silent}, check="disk")).text == (
         "critical: perl: warning: Setting locale failed."
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (httpx.ReadTimeout("slow"), "slow"),
+        (httpx.RemoteProtocolError("illegal status line"), "illegal status line"),
+        (httpx.ReadError(""), "ReadError"),
+        (httpx.DecodingError("not gzip"), "not gzip"),
+    ],
+)
+async def test_whatever_goes_wrong_over_http_is_a_result(
+    respx_mock: respx.MockRouter, error: httpx.HTTPError, said: str
+) -> None:
+    """What a server can do to a client is told of the server; it never ends the looking."""
+    asked = respx_mock.get("http://localhost/health").mock(side_effect=error)
+    assert await wrong(url="http://localhost/health") == said
+    assert asked.call_count == 1
