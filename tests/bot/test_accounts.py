@@ -25,13 +25,9 @@ from tests.support.wait import until
 
 def account(broker: Broker, url: str, name: str) -> str:
     """The URL for a new account called `name`, which may do everything there."""
-    vhost = url.rpartition("/")[2]
-    broker.eval(
-        f'catch rabbit_auth_backend_internal:add_user(<<"{name}">>, <<"secret">>, <<"test">>), '
-        "ok = rabbit_auth_backend_internal:set_permissions("
-        f'<<"{name}">>, <<"{vhost}">>, <<".*">>, <<".*">>, <<".*">>, <<"test">>).'
-    )
-    return f"amqp://{name}:secret@127.0.0.1:{broker.port}/{vhost}"
+    its = broker.user(url, name)
+    broker.grant(its, ".*", ".*", ".*")
+    return its
 
 
 @pytest.mark.parametrize("required", [False, True])
@@ -68,7 +64,7 @@ async def test_an_account_speaks_for_its_own_host_and_no_other(
     assert letter.envelope.headers["baton-user"] == "agent.web-2"
     assert [seen.facts.environment for seen in roster.servers()] == ["prod"]
     assert told.names == ["identity"]
-    await refused(second.url.replace("agent.web-2@", "agent.web-2:secret@"), "agent.web-1")
+    await refused(second.url.replace("agent.web-2@", "agent.web-2:agent.web-2@"), "agent.web-1")
     assert hearing.heard["baton.heartbeat"] == 2
     await hearing.stop()
     for channel in (ears, first, second):

@@ -161,10 +161,11 @@ class Broker:
 
     def user(self, url: str, name: str) -> str:
         """`url` for a user called `name`, who has no right yet; the password is the name."""
+        given = ", ".join((_binary(name), _binary(name), '<<"test">>'))
         self.eval(
-            "catch rabbit_auth_backend_internal:add_user("  # it may be there, from another test
-            + ", ".join((_binary(name), _binary(name), '<<"test">>'))
-            + ")."
+            # it may be there, from another test, and with another password
+            f"catch rabbit_auth_backend_internal:add_user({given}), "
+            f"rabbit_auth_backend_internal:change_password({given})."
         )
         parts = urlsplit(url)
         return f"amqp://{name}:{name}@{parts.hostname}:{parts.port}{parts.path}"
