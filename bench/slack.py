@@ -65,7 +65,8 @@ async def drive(slack: harness.Process, line: Drive) -> Seen:
 
 async def measure(options: Options, bot: tuple[str | Path, ...], env: dict[str, str]) -> Figure:
     """One round of a bot."""
-    in_turn, rested, many = options.size(300, 5), options.size(60, 3), options.size(2000, 20)
+    # each of those one by one waits for its post, which is held for its end for 1.5 s
+    in_turn, rested, many = options.size(30, 5), options.size(15, 3), options.size(2000, 20)
     async with harness.process(*harness.program("bench.workspace")) as slack:
         env = env | json.loads(await slack.line())
         async with harness.process(*bot, env=env) as running:
