@@ -24,10 +24,11 @@ from baton.messages import Discover, new_id, now
 from bot.alerting import Found, Keeper, Monitor, Probing, Showing
 from bot.alerting.intake import Reception
 from bot.alerting.reloading import Reloading
+from bot.content import FileContent
 from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.findings import Finding, Lately, Unheard
-from bot.front import FileContent, Front
+from bot.fronts.protocol import Front
 from bot.hearing import Hearing
 from bot.identity import Identity
 from bot.leader import LEASE, SECONDS, Leader

@@ -16,17 +16,9 @@ import structlog
 from baton.messages import now
 from bot import lateness, unshown
 from bot.backlog import Backlog
-from bot.front import (
-    FileContent,
-    Front,
-    FrontError,
-    Gone,
-    Post,
-    Throttled,
-    Uncertain,
-    Unpostable,
-    Unreachable,
-)
+from bot.content import FileContent, Post
+from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
+from bot.fronts.protocol import Front
 from bot.posts import Slot
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable

@@ -15,8 +15,9 @@ from datetime import datetime
 from baton.messages import now
 from bot import lateness
 from bot.backlog import Backlog
+from bot.content import FileContent, Post
 from bot.courier import CLAIM, SETTLES, Courier, Whole, nothing
-from bot.front import FileContent, Front, Post
+from bot.fronts.protocol import Front
 from bot.jobs import Subject
 from bot.posts import Budget, Slot, choose
 from bot.right_of_way import RightOfWay

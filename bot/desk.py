@@ -23,7 +23,7 @@ from baton.messages import Person, now
 from baton.words import without_stop
 from bot.asking import Ask, plan
 from bot.authorizer import Authorizer, Groups, Reader, once
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.house import HouseCommand, help_text
 from bot.inventory import chosen
 from bot.jobs import AuditEntry, Cancelled, Job, NewJob, Place

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from baton.messages import State
 from baton.outcome import named
-from bot.front import FleetContent, Group
+from bot.content import FleetContent, Group
 from bot.jobs import RunRecord, Tail, all_ended
 
 HANDFUL = 5

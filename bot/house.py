@@ -18,7 +18,7 @@ from baton.printable import printable
 from baton.words import cited, did_you_mean
 from bot.asking import Ask
 from bot.authorizer import Reader
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Job, RunRecord, all_ended
 from bot.policy import Asked, is_private
 from bot.whole import whole_output

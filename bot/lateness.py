@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from alerts import AlertContent
 from baton.outcome import duration
-from bot.front import FrontError, Post, Throttled
+from bot.content import Post
+from bot.fronts.errors import FrontError, Throttled
 from bot.posts import Slot
 from bot.store.errors import DatabaseUnavailable
 

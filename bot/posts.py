@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bot.front import Limits, Post
+from bot.content import Post
+from bot.fronts.protocol import Limits
 from bot.jobs import Place
 from bot.ratelimit import Bucket
 

@@ -12,8 +12,8 @@ from baton.errors import BatonError
 from baton.messages import Heartbeat, now
 from bot.findings import Findings, Unheard
 from bot.inventory import Heard, seen
+from bot.servers.sight import ServerVisibility
 from bot.traces import SKEW, Trace, moved, ours, skewed, twins
-from bot.view import Sight
 
 SETTLED = 5.0
 """Seconds after our link came up in which heartbeats may have waited on the bus."""
@@ -137,13 +137,13 @@ class Roster:
         known = [] if heard is None else [heard]
         return next(iter(seen(known, self._clock(), self.blind_since, self._saw_from)), None)
 
-    def sight(self) -> Sight:
+    def sight(self) -> ServerVisibility:
         """How well we see the servers at this moment."""
         blind = self.blind_since
         if blind is not None and (self._clock() - blind).total_seconds() < BLINK:
             blind = None
         missing = [self._heard[seen.facts.host] for seen in self.servers() if seen.missing]
-        return Sight(
+        return ServerVisibility(
             blind,
             silent={heard.facts.host: heard.at for heard in missing if not heard.leaving},
             left={heard.facts.host: heard.at for heard in missing if heard.leaving},

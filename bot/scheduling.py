@@ -18,8 +18,8 @@ from baton.times import UnknownZone
 from baton.words import did_you_mean, joined
 from bot.asking import Ask
 from bot.authorizer import Reader
+from bot.dispatch.reply import Reply
 from bot.firing import fired, jobs_of, named, profile_of, schedulable
-from bot.front import Reply
 from bot.house import HOUSE as OTHERS
 from bot.house import HouseCommand
 from bot.policy import Asked, Kept, Refusal, asked_by

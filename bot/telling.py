@@ -19,15 +19,16 @@ from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
 from bot import grouping
+from bot.content import Post
 from bot.delivery import Delivery
-from bot.front import Post
 from bot.jobs import Job, RunRecord, Tail
 from bot.right_of_way import RightOfWay
 from bot.roster import Roster
 from bot.schedules import board
+from bot.servers.sight import ServerVisibility
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
-from bot.view import Sight, wanted
+from bot.view import wanted
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +70,7 @@ class Teller:
         self._roster = roster
         self._deliveries = deliveries
         self._way = way or RightOfWay()
-        self._sight = Sight()
+        self._sight = ServerVisibility()
         self._touched: dict[str, None] = {}
         self._some = asyncio.Event()
         self._open: dict[str, _Told] = {}

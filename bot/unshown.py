@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.front import JobContent, NoticeContent, Post
+from bot.content import JobContent, NoticeContent, Post
 
 SHORT_ID = 6
 """Characters of a job's id that people are shown."""

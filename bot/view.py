@@ -6,7 +6,7 @@ Posts are derived, never remembered: whatever happened to them, the ledger says 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -14,7 +14,8 @@ from baton.command import Command, Reach
 from baton.messages import State
 from baton.outcome import duration, named
 from bot import grouping
-from bot.front import (
+from bot.content import (
+    CANCEL,
     FLEET,
     Button,
     FileContent,
@@ -26,12 +27,10 @@ from bot.front import (
 )
 from bot.grouping import URGENCY
 from bot.jobs import Job, RunRecord, Tail, all_ended
+from bot.servers.sight import ServerVisibility
 
 ROWS_MOST = 20
 """Servers shown one by one in a post; of the rest it says how many there are."""
-
-CANCEL = "cancel"
-"""The action of the button that cancels a job."""
 
 JOB_HELD, OUTPUT_HELD = 1.5, 3.0
 """Seconds after the ask for which the post of a job waits for its end, and after its start for
@@ -40,24 +39,12 @@ which that of a server's output does: what is short is said once."""
 _BAD = URGENCY[:6]
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """How well we see: since when our own link is gone, if it is; since when servers are silent,
-    and when those whose agents were stopped said so. `blind_because` is why it does not come back
-    by itself."""
-
-    blind_since: datetime | None = None
-    silent: Mapping[str, datetime] = field(default_factory=dict)
-    left: Mapping[str, datetime] = field(default_factory=dict)
-    blind_because: str = ""
-
-
 def wanted(
     job: Job,
     command: Command,
     runs: Sequence[RunRecord],
     tails: Mapping[str, Tail],
-    sight: Sight,
+    sight: ServerVisibility,
 ) -> tuple[Post, ...]:
     """Every post that `job` needs now, parents before their threads."""
     ended = all_ended(runs)
@@ -120,7 +107,9 @@ def job_state(runs: Sequence[RunRecord]) -> State:
     return min((run.state for run in runs), key=URGENCY.index, default=State.SUCCEEDED)
 
 
-def _job_content(job: Job, command: Command, runs: Sequence[RunRecord], sight: Sight) -> JobContent:
+def _job_content(
+    job: Job, command: Command, runs: Sequence[RunRecord], sight: ServerVisibility
+) -> JobContent:
     reports = [run.report() for run in runs]
     outcome = command.outcome(reports)
     ended = all_ended(runs)
@@ -167,7 +156,7 @@ def _job_content(job: Job, command: Command, runs: Sequence[RunRecord], sight: S
     )
 
 
-def _row(run: RunRecord, job: Job, sight: Sight) -> Row:
+def _row(run: RunRecord, job: Job, sight: ServerVisibility) -> Row:
     text = run.text
     if run.state in (State.QUEUED, State.SENT):
         text = "waiting for its agent"

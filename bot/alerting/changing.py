@@ -15,7 +15,7 @@ from bot.alerting.recording import recording
 from bot.alerting.reloading import Heard, Reloading
 from bot.alerting.trying import tried
 from bot.alerting.visit import Visit
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.store.errors import DatabaseUnavailable
 
 PATIENCE = 120.0

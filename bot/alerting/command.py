@@ -26,7 +26,7 @@ from bot.alerting.forgetting import forget
 from bot.alerting.silencing import silence, silences, unsilence
 from bot.alerting.visit import Action, Visit, titles
 from bot.asking import Ask
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.house import HouseCommand
 
 if TYPE_CHECKING:

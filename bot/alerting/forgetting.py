@@ -9,7 +9,7 @@ from alerts.watching import CHECKIN, PROBE
 from baton.errors import UsageError
 from bot.alerting.asks import Forget
 from bot.alerting.visit import Visit
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 
 
 async def forget(visit: Visit, words: Sequence[str]) -> Reply:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from alerts import Engine, Episode, Matchers
 from alerts.matchers import Matcher, quoted
 from baton.outcome import named
-from bot.front import Form, Reply
+from bot.dispatch.reply import Form, Reply
 
 CHOICES = (("1 hour", "1h"), ("4 hours", "4h"), ("1 day", "1d"))
 REASON = "it is being looked at"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import structlog
 
 from alerts.bulletin import Bulletin
+from bot.content import Post
 from bot.delivery import Delivery
-from bot.front import Post
 from bot.jobs import Place, Subject
 from bot.store.alerts import Alerts, Thread, Wait
 from bot.store.errors import DatabaseUnavailable

@@ -13,7 +13,7 @@ from baton.outcome import Answer, duration
 from bot.alerting.asks import Quiet, Speak
 from bot.alerting.preview import preview
 from bot.alerting.visit import Visit, titles
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 
 _WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|[^\s"'])+""", re.DOTALL)
 """A word as it was typed, with its quotes; one that is not closed takes in all that follows."""

@@ -16,7 +16,7 @@ from baton.words import did_you_mean, plain
 from bot.alerting.asks import Wish
 from bot.asking import Ask
 from bot.authorizer import Reader
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.policy import Asked
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from baton.errors import UsageError
 from baton.fields import Host
 from bot.asking import Ask
 from bot.demo.servers import NAMES, Servers
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.house import HouseCommand
 
 if TYPE_CHECKING:

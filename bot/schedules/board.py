@@ -9,14 +9,12 @@ import hashlib
 from datetime import datetime
 
 from baton.messages import State
-from bot.front import Button, JobContent, NoticeContent, Post
+from bot.content import ASK, Button, JobContent, NoticeContent, Post
 from bot.jobs import Job
 from bot.schedules.schedule import Schedule
 
 DAY = "schedule.day"
 NOTICE = "schedule.notice"
-ASK = "ask"
-"""What actions of buttons begin with whose value is asked, as if it had been typed."""
 
 _COUNTED = ("succeeded", "unsuccessful", "failed", "refused", "missed", "skipped")
 

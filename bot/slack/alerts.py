@@ -10,8 +10,7 @@ from alerts import AlertContent
 from alerts.bulletin import ACKNOWLEDGE, SILENCE, WHY
 from alerts.links import Link
 from baton.printable import printable
-from bot.front import Button
-from bot.schedules.board import ASK
+from bot.content import ASK, Button
 from bot.slack.text import SECTION, clean, escape, escaped
 
 ROOM, ROW = 8_000, 400

@@ -16,8 +16,8 @@ import structlog
 from baton.errors import BatonError
 from baton.messages import Person, new_id
 from baton.outcome import Answer
-from bot.front import Form, Reply
-from bot.schedules.board import ASK
+from bot.content import ASK, CANCEL
+from bot.dispatch.reply import Form, Reply
 from bot.slack.desk import Desk, Groups
 from bot.slack.door import Aside, Member, Verdict, by_an_app, judge
 from bot.slack.identity import Identity
@@ -28,7 +28,6 @@ from bot.slack.recent import Recent, Turns
 from bot.slack.tasks import Tasks
 from bot.slack.telling import Telling
 from bot.slack.text import is_long, reply_text
-from bot.view import CANCEL
 
 log = structlog.get_logger(__name__)
 

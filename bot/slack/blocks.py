@@ -14,7 +14,7 @@ from typing import Any
 
 from alerts import AlertContent
 from baton.messages import State
-from bot.front import (
+from bot.content import (
     Button,
     Content,
     FileContent,

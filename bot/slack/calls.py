@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.front import FrontError, Throttled, Uncertain, Unreachable
+from bot.fronts.errors import FrontError, Throttled, Uncertain, Unreachable
 from bot.slack.clock import SlackClock
 from bot.slack.refusals import explained
 from bot.slack.scopes import METHODS

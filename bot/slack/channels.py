@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from bot.front import FrontError, Throttled, Unpostable
+from bot.fronts.errors import FrontError, Throttled, Unpostable
 from bot.slack.calls import Calls
 from bot.slack.tasks import Tasks
 

@@ -11,7 +11,7 @@ import structlog
 from baton.channel import Link
 from baton.errors import BatonError
 from baton.link import Linked
-from bot.front import FrontError
+from bot.fronts.errors import FrontError
 from bot.jobs import Place
 from bot.slack.app import build, slash_names
 from bot.slack.asking import Asking

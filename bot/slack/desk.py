@@ -7,7 +7,7 @@ from typing import Protocol
 
 from baton.extensions import Commands
 from baton.messages import Person
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
 
 Groups = Callable[[], Awaitable[frozenset[str]]]

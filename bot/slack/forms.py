@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from baton.words import BECAUSE
-from bot.front import Form
+from bot.dispatch.reply import Form
 from bot.jobs import Place
 from bot.slack.blocks import PREFIX
 from bot.slack.payloads import FRONT, Heard, mapping_in, submission, text_in

@@ -15,7 +15,8 @@ from typing import Any
 import structlog
 
 from alerts import AlertContent
-from bot.front import Limits, Post
+from bot.content import Post
+from bot.fronts.protocol import Limits
 from bot.jobs import Place
 from bot.slack.blocks import Block, blocks, fallback, has_plan
 from bot.slack.calls import Calls

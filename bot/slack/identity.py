@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from baton.errors import BatonError
-from bot.front import FrontError, Unreachable
+from bot.fronts.errors import FrontError, Unreachable
 from bot.slack.calls import Calls
 from bot.slack.scopes import missing
 

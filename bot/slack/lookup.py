@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from bot.front import FrontError, Throttled
+from bot.fronts.errors import FrontError, Throttled
 from bot.slack.tasks import Tasks
 
 T = TypeVar("T")

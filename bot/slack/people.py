@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baton.errors import BatonError
-from bot.front import FrontError, Unpostable
+from bot.fronts.errors import FrontError, Unpostable
 from bot.people import Profile
 from bot.slack.calls import Calls
 from bot.slack.door import Member, standing_of

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from bot.front import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
+from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
 
 NAME = "Slack"
 DEFAULT_WAIT = 5.0

@@ -19,7 +19,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 
 from baton.channel import Link
 from baton.errors import BatonError
-from bot.front import Throttled
+from bot.fronts.errors import Throttled
 from bot.slack.connection import Connection
 from bot.slack.intake import Ack
 from bot.slack.strangers import Strangers

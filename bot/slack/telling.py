@@ -10,7 +10,8 @@ import structlog
 
 from baton.messages import Person
 from baton.outcome import Answer
-from bot.front import Form, FrontError, Throttled, Uncertain
+from bot.dispatch.reply import Form
+from bot.fronts.errors import FrontError, Throttled, Uncertain
 from bot.jobs import Place
 from bot.slack.calls import Calls
 from bot.slack.forms import view

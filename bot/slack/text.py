@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from baton.outcome import Answer
 from baton.printable import printable
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 
 SECTION = 3000
 """Characters of one section (docs.slack.dev, "Section block")."""

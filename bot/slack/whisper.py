@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.front import Gone, Unpostable
+from bot.fronts.errors import Gone, Unpostable
 from bot.jobs import Place
 from bot.slack.calls import Calls
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from baton.errors import BatonError
 from baton.messages import Person, State, new_id
 from bot.desk import Desk
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.store import Found
 from bot.terminal.front import PLACE, Screen, TerminalFront
 from bot.terminal.lines import SHORT_ID, Line, answer_lines, line, lines

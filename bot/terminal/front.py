@@ -9,7 +9,8 @@ import structlog
 
 from alerts import AlertContent
 from baton.errors import BatonError
-from bot.front import FleetContent, JobContent, Limits, NoticeContent, OutputContent, Post
+from bot.content import FleetContent, JobContent, NoticeContent, OutputContent, Post
+from bot.fronts.protocol import Limits
 from bot.jobs import Place
 from bot.terminal.alerts import alert_lines
 from bot.terminal.lines import Line, lines, style_of
@@ -34,7 +35,7 @@ class Screen(Protocol):
 
 
 class TerminalFront:
-    """The terminal, as the bot's posts see it. Keeps bot.front.Front.
+    """The terminal, as the bot's posts see it. Keeps bot.fronts.protocol.Front.
 
     `whole` is asked for lines that went by faster than posts were edited; without it they are
     counted.

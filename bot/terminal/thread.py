@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from baton.messages import State
-from bot.front import FLEET, FleetContent, Group, JobContent, OutputContent, Row
+from bot.content import FLEET, FleetContent, Group, JobContent, OutputContent, Row
 from bot.terminal.lines import (
     SHORT_ID,
     Line,

@@ -9,7 +9,7 @@ import pytest
 
 from alerts import AlertContent
 from bot.bot import Bot
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.policy import EnvironmentTable, Policy, Rule
 from bot.slack.alerts import alert_buttons
 from bot.terminal.lines import answer_lines, text_of

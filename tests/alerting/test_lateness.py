@@ -11,8 +11,9 @@ from structlog.testing import capture_logs
 from alerts import AlertContent
 from baton.messages import State, now
 from bot import lateness
+from bot.content import NoticeContent, Post
 from bot.delivery import Delivery
-from bot.front import NoticeContent, Post, Throttled, Unreachable
+from bot.fronts.errors import Throttled, Unreachable
 from bot.jobs import Place, Subject
 from bot.posts import Slot
 from bot.store import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from baton.messages import Person
 from bot.desk import Desk, Groups
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
 from bot.policy import Policy
 from bot.rate import Pace

@@ -1,5 +1,5 @@
-"""A strict chat in memory: it keeps bot.front.Front, remembers every call, and fails as it is
-told."""
+"""A strict chat in memory: it keeps bot.fronts.protocol.Front, remembers every call, and
+fails as it is told."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from bot.front import (
-    Content,
-    Gone,
-    Limits,
-    Post,
-    Throttled,
-    Uncertain,
-    Unpostable,
-    Unreachable,
-)
+from bot.content import Content, Post
+from bot.fronts.errors import Gone, Throttled, Uncertain, Unpostable, Unreachable
+from bot.fronts.protocol import Limits
 from bot.jobs import Place
 
 QUICK = Limits(post_every=0.001, post_burst=100, edits_per_minute=60_000, edit_every=0.0)

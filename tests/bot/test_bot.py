@@ -13,7 +13,7 @@ from baton.errors import QueueMismatch
 from baton.exchanges import BOT_QUEUE, Queue
 from baton.messages import State
 from bot.bot import Bot
-from bot.front import JobContent
+from bot.content import JobContent
 from bot.store import Store
 from tests.bot.build import OPS
 from tests.bot.fake_front import FakeFront, Fault

@@ -20,8 +20,9 @@ from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Pong, Request, State, now
 from bot.bot import Bot
 from bot.jobs import Place
+from bot.servers.sight import ServerVisibility
 from bot.store import Store
-from bot.view import Sight, wanted
+from bot.view import wanted
 from tests.bot.build import ANN
 from tests.bot.fake_front import Crash, FakeFront
 from tests.bot.world import (
@@ -166,7 +167,7 @@ async def check(life: Life, front: FakeFront, agents: list[Agent]) -> None:
     assert not await life.truth.outbox()
     command = COMMANDS[job.command].command.from_arguments(job.arguments)
     tails = await life.truth.tails(job.id, bot.telling.TAIL) if command.changes else {}
-    posts = wanted(job, command, runs, tails, Sight())
+    posts = wanted(job, command, runs, tails, ServerVisibility())
     assert sorted(message.key for message in front.shown) == sorted(post.key for post in posts)
     main = front.one(job.id)
     for post in posts:

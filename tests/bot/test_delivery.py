@@ -15,8 +15,9 @@ import bot.courier
 import bot.delivery
 import bot.posts
 from baton.messages import State, now
+from bot.content import FileContent, JobContent, NoticeContent, Post, Row
 from bot.delivery import Delivery
-from bot.front import FileContent, JobContent, Limits, NoticeContent, Post, Row
+from bot.fronts.protocol import Limits
 from bot.jobs import Job, Place, Subject
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable

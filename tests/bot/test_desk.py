@@ -9,7 +9,7 @@ import pytest
 from baton.channel import Link
 from baton.messages import Person, State, new_id, now
 from bot.asking import Ask
-from bot.front import FrontError
+from bot.fronts.errors import FrontError
 from bot.policy import EnvironmentTable, Policy, Rule
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS, update

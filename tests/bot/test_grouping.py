@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from baton.messages import State
-from bot.front import FleetContent, Group
+from bot.content import FleetContent, Group
 from bot.grouping import GROUPS, TAIL, asked_for, counts, fleet
 from bot.jobs import RunRecord, Tail
 from tests.bot.build import after, run

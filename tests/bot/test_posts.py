@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from baton.messages import State
-from bot.front import Limits, NoticeContent, Post
+from bot.content import NoticeContent, Post
+from bot.fronts.protocol import Limits
 from bot.posts import Budget, Next, Slot, choose
 from tests.bot.build import OPS
 

@@ -13,7 +13,8 @@ from baton.extensions import Commands
 from baton.fields import Host, Positional
 from baton.messages import Person, now
 from bot.asking import Ask
-from bot.front import FrontError, Reply
+from bot.dispatch.reply import Reply
+from bot.fronts.errors import FrontError
 from bot.jobs import Place
 from bot.policy import EnvironmentTable, Policy, Rule
 from bot.rate import LimitsTable, Pace

@@ -12,7 +12,7 @@ from baton.exchanges import INPUT, agent_queue, host_key
 from baton.messages import State, now
 from baton.outcome import Outcome
 from bot.bot import Bot
-from bot.front import JobContent, NoticeContent, OutputContent, Post
+from bot.content import JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import Job, Place
 from bot.store import Store
 from bot.view import wanted

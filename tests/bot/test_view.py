@@ -5,16 +5,17 @@ from collections.abc import Mapping
 import pytest
 
 from baton.messages import State
-from bot.front import FileContent, FleetContent, JobContent, NoticeContent, OutputContent, Post
+from bot.content import FileContent, FleetContent, JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import RunRecord, Tail
-from bot.view import ROWS_MOST, Sight, job_state, wanted
+from bot.servers.sight import ServerVisibility
+from bot.view import ROWS_MOST, job_state, wanted
 from tests.bot.build import ANN, Hail, Ship, after, job, run
 
 SHIP = Ship(app="shop", environment="prod")
-SEEING = Sight()
+SEEING = ServerVisibility()
 
 
-def main(*runs: RunRecord, sight: Sight = SEEING) -> JobContent:
+def main(*runs: RunRecord, sight: ServerVisibility = SEEING) -> JobContent:
     content = wanted(job(), SHIP, runs, {}, sight)[0].content
     assert isinstance(content, JobContent)
     return content
@@ -44,13 +45,13 @@ def test_a_job_that_ended_cannot_be_cancelled_and_says_how_long_it_took() -> Non
 
 def test_a_silent_server_is_named_at_once() -> None:
     """The asker reads in the first post that nobody may be there."""
-    content = main(run("web-1", State.SENT), sight=Sight(silent={"web-1": after(-300)}))
+    content = main(run("web-1", State.SENT), sight=ServerVisibility(silent={"web-1": after(-300)}))
     assert "not been heard since 02:55:00 UTC" in content.rows[0].text
 
 
 def test_blind_is_not_down() -> None:
     """While our own link is gone the post says so, and does not say that servers are silent."""
-    sight = Sight(blind_since=after(0), silent={"web-1": after(-300)})
+    sight = ServerVisibility(blind_since=after(0), silent={"web-1": after(-300)})
     content = main(run("web-1", State.SENT), sight=sight)
     assert "not seen the message bus since 03:00:00 UTC" in content.hint
     assert "heard" not in content.rows[0].text

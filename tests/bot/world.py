@@ -34,7 +34,7 @@ from baton.messages import (
 )
 from bot.alerting.command import ALERTS
 from bot.bot import Bot
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.house import HOUSE
 from bot.jobs import Place
 from bot.policy import Policy

@@ -9,7 +9,7 @@ from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.messages import Person, Pong, Standing
 from bot.desk import Desk
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.jobs import Place
 from bot.people import Profile
 from bot.policy import Policy

@@ -11,7 +11,7 @@ from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.fields import Name
 from baton.messages import Person, now
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
 from bot.slack import Groups
 

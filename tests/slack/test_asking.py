@@ -8,7 +8,8 @@ import time
 from baton.errors import BatonError
 from baton.messages import State
 from baton.outcome import Answer
-from bot.front import Button, JobContent, Post, Reply
+from bot.content import Button, JobContent, Post
+from bot.dispatch.reply import Reply
 from bot.jobs import Place
 from bot.slack import SlackChat, Tokens, asking, intake
 from tests.slack.conftest import new_chat

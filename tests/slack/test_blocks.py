@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baton.messages import State
-from bot.front import (
+from bot.content import (
     Button,
     Content,
     FleetContent,

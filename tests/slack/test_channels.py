@@ -8,9 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from baton.messages import State
+from bot.content import NoticeContent, Post
 from bot.doctor.finding import Mark
 from bot.doctor.slack import slack as examined
-from bot.front import Gone, NoticeContent, Post, Unpostable
+from bot.fronts.errors import Gone, Unpostable
 from bot.jobs import Place
 from bot.settings import SlackTable
 from bot.slack.calls import Calls

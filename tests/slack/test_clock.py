@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.messages import State
-from bot.front import NoticeContent, Post, Uncertain
+from bot.content import NoticeContent, Post
+from bot.fronts.errors import Uncertain
 from bot.jobs import Place
 from bot.slack import SlackChat
 from bot.slack.calls import Calls

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.slack import SlackChat
 from tests.slack.conftest import new_chat
 from tests.slack.desk import FakeDesk

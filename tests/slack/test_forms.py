@@ -7,7 +7,8 @@ import pytest
 from alerts import AlertContent
 from alerts.bulletin import SILENCE
 from baton.words import split
-from bot.front import Form, Post, Reply
+from bot.content import Post
+from bot.dispatch.reply import Form, Reply
 from bot.jobs import Place
 from bot.slack import SlackChat
 from bot.slack.forms import view

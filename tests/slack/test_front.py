@@ -9,20 +9,8 @@ import psutil
 import pytest
 
 from baton.messages import State
-from bot.front import (
-    Button,
-    FrontError,
-    Gone,
-    JobContent,
-    NoticeContent,
-    OutputContent,
-    Post,
-    Row,
-    Throttled,
-    Uncertain,
-    Unpostable,
-    Unreachable,
-)
+from bot.content import Button, JobContent, NoticeContent, OutputContent, Post, Row
+from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
 from bot.jobs import Place
 from bot.slack.calls import Calls
 from bot.slack.front import SlackFront

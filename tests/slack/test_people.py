@@ -9,7 +9,8 @@ import pytest
 
 from baton.messages import State
 from baton.outcome import Answer
-from bot.front import JobContent, Post, Reply
+from bot.content import JobContent, Post
+from bot.dispatch.reply import Reply
 from bot.jobs import Place
 from bot.people import Profile
 from bot.schedules.board import buttons

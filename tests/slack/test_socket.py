@@ -11,7 +11,7 @@ import pytest
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from baton.channel import Link
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.slack import SlackChat, Tokens, socket, strangers
 from bot.slack.calls import Calls
 from bot.slack.intake import Ack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from baton.messages import Person
-from bot.front import Form
+from bot.dispatch.reply import Form
 from bot.jobs import Place
 from bot.slack.calls import Calls
 from bot.slack.chat import nowhere

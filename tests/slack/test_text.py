@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.outcome import Answer
-from bot.front import Reply
+from bot.dispatch.reply import Reply
 from bot.slack import text
 from bot.slack.names import as_typed
 from bot.terminal import lines

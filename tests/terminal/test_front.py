@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from baton.errors import Disconnected
 from baton.messages import State
-from bot.front import Front, JobContent, NoticeContent, OutputContent, Post, Row
+from bot.content import JobContent, NoticeContent, OutputContent, Post, Row
+from bot.fronts.protocol import Front
 from bot.terminal.front import PLACE, TerminalFront
 from bot.terminal.lines import Line, text_of
 

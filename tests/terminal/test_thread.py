@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.messages import State
-from bot.front import FLEET, FleetContent, Group, JobContent, OutputContent, Row
+from bot.content import FLEET, FleetContent, Group, JobContent, OutputContent, Row
 from bot.terminal.lines import Line, text_of
 from bot.terminal.thread import Thread, live
 

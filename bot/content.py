@@ -1,19 +1,19 @@
-"""The protocol of front ends: what the bot needs of a chat. Slack and the terminal keep it."""
+"""What a post shows, whatever chat it stands in. Values, without a decision."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from alerts import AlertContent
-from baton.errors import BatonError
 from baton.messages import State
-from baton.outcome import Answer
-from bot.jobs import Place
 
 FLEET = "*"
 """Stands for all servers of a job where one could be named."""
+CANCEL = "cancel"
+"""The action of the button that cancels a job."""
+ASK = "ask"
+"""What actions of buttons begin with whose value is asked, as if it had been typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,106 +142,3 @@ class Post:
     def __post_init__(self) -> None:
         shown = repr(self.content).encode(errors="surrogatepass")
         object.__setattr__(self, "digest", hashlib.sha256(shown).hexdigest()[:24])
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How fast a front end may be used. Posts: to one channel; edits: in all channels together."""
-
-    post_every: float
-    post_burst: int
-    edits_per_minute: int
-    edit_every: float
-    """Seconds between two edits of one post, so that a busy job does not eat the budget."""
-    holds: bool = False
-    """Whether new posts are held back for their end (see Post), because edits are dear."""
-    files: bool = False
-    """Whether a thread can have files."""
-
-
-class Front(Protocol):
-    """A chat that posts can be shown in. Every method may raise the errors below, and no others."""
-
-    name: str
-    limits: Limits
-
-    async def post(self, place: Place, post: Post, *, thread: str) -> str:
-        """Show `post` in `place`, under the message `thread` if one is named; returns the
-        message's ref."""
-
-    async def edit(self, place: Place, ref: str, post: Post) -> None:
-        """Make the message `ref` show `post`."""
-
-    async def pin(self, place: Place, ref: str) -> None:
-        """Keep the message `ref` in sight; it may be so already."""
-
-    async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
-        """The ref of the message that was posted under `key`, or brought the file of that name,
-        after `since` (Unix seconds), if there is one."""
-
-    async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
-        """Give people `text` whole, as a file called `name`."""
-
-    async def whisper(self, place: Place, person: str, text: str) -> None:
-        """Tell `person` alone, by whatever way is open, even where `place` takes no posts."""
-
-
-class FrontError(BatonError):
-    """{front} did not take the message: {reason}."""
-
-
-class Throttled(FrontError):
-    """{front} asks us to wait {seconds} s."""
-
-    def __init__(self, front: str, seconds: float) -> None:
-        super().__init__(front=front, seconds=seconds)
-        self.seconds = seconds
-
-
-class Uncertain(FrontError):
-    """{front} did not answer ({reason}): the message may be there or not."""
-
-
-class Unreachable(FrontError):
-    """{front} cannot be reached ({reason}): the message was not sent."""
-
-
-class Gone(FrontError):
-    """The message is no longer in {front}: somebody deleted it."""
-
-    permanent = True
-
-
-class Unpostable(FrontError):
-    """{front} will not show this here: {reason}. {remedy}"""
-
-    permanent = True
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What the one who asked has yet to say: one of `choices` (each a label and a word), and, in
-    words of their own, a `reason`, which stands there until they say another. The desk is then
-    asked `ask`, followed by `for` the choice, `because` of the reason. `text` says what will come
-    of it."""
-
-    title: str
-    text: str
-    ask: str
-    choices: tuple[tuple[str, str], ...]
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the one who asked is told at once, and nobody else sees.
-
-    `ok` is false for bad input, a refusal or a fault of ours; `job` is set if a job was begun or
-    is meant. A front end that can show the `form` does so in place of the text.
-    """
-
-    text: str = ""
-    answer: Answer | None = None
-    ok: bool = True
-    job: str = ""
-    form: Form | None = None

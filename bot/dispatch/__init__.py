@@ -1,0 +1,1 @@
+"""Step 1 of the path (asking): from words to a job in the ledger."""
