@@ -19,12 +19,12 @@ from bot.alerting.command import ALERTS
 from bot.alerting.ourselves import watch as watch_ourselves
 from bot.bot import Bot
 from bot.collector import relieve
+from bot.fronts.slack import SlackChat, Tokens
 from bot.jobs import Place
 from bot.rate import Pace
 from bot.rules_log import RulesLog
 from bot.scheduling import HOUSE
 from bot.settings import BotSettings
-from bot.slack import SlackChat, Tokens
 from bot.store import Store
 from bot.store.leases import STRANGERS
 from bot.watched import watched

@@ -1,7 +1,7 @@
 """Every reader of what people type or write: declared errors only, and never long.
 
 What comes over HTTP is in tests/web/test_fuzz.py, over the bus in tests/baton/test_messages_bounds,
-from Slack in tests/slack/test_door.py.
+from Slack in tests/bot/fronts/slack/listeners/test_door.py.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from baton.printable import printable
 from baton.settings import AgentSettings, load
 from baton.words import joined, plain, split
 from bot.alerting.command import ALERTS
+from bot.fronts.slack.listeners.door import MOST_TYPED
 from bot.schedules.hints import instead
 from bot.schedules.reading import timing
 from bot.scheduling import HOUSE as OWN
 from bot.settings import load_bot
-from bot.slack.door import MOST_TYPED
 from tests.support.quick import quickly
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)

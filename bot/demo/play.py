@@ -21,14 +21,14 @@ from bot.bot import Bot
 from bot.demo.app import REFS, make_repository
 from bot.demo.breaking import demo_command
 from bot.demo.servers import ENVIRONMENT, NAMES, Servers
+from bot.fronts.terminal.chat import Chat
+from bot.fronts.terminal.front import PLACE, TerminalFront
+from bot.fronts.terminal.lines import Line, line
+from bot.fronts.terminal.people import Sitting
+from bot.fronts.terminal.plain import PlainScreen, can_edit, talk
 from bot.policy import EnvironmentTable, Policy
 from bot.scheduling import HOUSE
 from bot.store import Store
-from bot.terminal.chat import Chat
-from bot.terminal.front import PLACE, TerminalFront
-from bot.terminal.lines import Line, line
-from bot.terminal.people import Sitting
-from bot.terminal.plain import PlainScreen, can_edit, talk
 from bot.watched import watched
 
 BUS = "memory://demo"
@@ -56,7 +56,7 @@ async def play() -> int:
         editing = can_edit()
         chat = Chat(bot.desk, front, welcome=_welcome(editing), refs=lambda: REFS)
         if editing:
-            from bot.terminal.editor import Editor
+            from bot.fronts.terminal.editor import Editor
 
             front.screen = editor = Editor(chat)
             return await watched(bot, editor.talk())

@@ -9,12 +9,12 @@ from baton.extensions import Commands
 from baton.messages import Facts
 from bot.alerting.command import ALERTS
 from bot.doctor.finding import Finding, note, ok, warn
+from bot.fronts.slack.listeners.people import People
+from bot.fronts.slack.web_api.calls import Calls
 from bot.policy import Policy
 from bot.policy_review import Scene, by_environment, review
 from bot.scheduling import HOUSE
 from bot.settings import SlackTable
-from bot.slack.calls import Calls
-from bot.slack.people import People
 
 
 async def rules(

@@ -7,12 +7,18 @@ from collections.abc import Sequence
 from baton.errors import BatonError
 from baton.messages import now
 from bot.doctor.finding import Finding, Mark, fail, note, ok
+from bot.fronts.slack.tasks import Tasks
+from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.channels import Channels
+from bot.fronts.slack.web_api.identity import (
+    ScopesMissing,
+    Tokens,
+    check_kinds,
+    first_ticket,
+    identify,
+)
+from bot.fronts.slack.web_api.scopes import SCOPES, WISHED
 from bot.settings import SlackTable
-from bot.slack.calls import Calls
-from bot.slack.channels import Channels
-from bot.slack.identity import ScopesMissing, Tokens, check_kinds, first_ticket, identify
-from bot.slack.scopes import SCOPES, WISHED
-from bot.slack.tasks import Tasks
 from bot.store.database import open_database
 from bot.store.leases import STRANGERS, Leases
 

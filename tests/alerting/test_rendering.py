@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from alerts import AlertContent, Severity
-from bot.slack.alerts import mention
-from bot.slack.blocks import blocks, fallback
-from bot.terminal.alerts import alert_lines
-from bot.terminal.lines import text_of
+from bot.fronts.slack.blocks.alerts import mention
+from bot.fronts.slack.blocks.posts import blocks, fallback
+from bot.fronts.terminal.alerts import alert_lines
+from bot.fronts.terminal.lines import text_of
 
 FIRING = AlertContent(
     "silent web-1 in prod",

@@ -8,9 +8,9 @@ Who:  identity and scopes are looked at first; people knows who somebody is, and
 When: clock knows how far ours is from Slack's.
 """
 
-from bot.slack.chat import SlackChat
-from bot.slack.desk import Desk, Groups
-from bot.slack.front import SlackFront
-from bot.slack.identity import Tokens
+from bot.fronts.slack.chat import SlackChat
+from bot.fronts.slack.desk import Desk, Groups
+from bot.fronts.slack.front import SlackFront
+from bot.fronts.slack.web_api.identity import Tokens
 
 __all__ = ["Desk", "Groups", "SlackChat", "SlackFront", "Tokens"]

@@ -12,20 +12,20 @@ from baton.channel import Link
 from baton.errors import BatonError
 from baton.link import Linked
 from bot.fronts.errors import FrontError
+from bot.fronts.slack.desk import Desk
+from bot.fronts.slack.front import SlackFront
+from bot.fronts.slack.listeners.app import build, slash_names
+from bot.fronts.slack.listeners.deliveries import Intake
+from bot.fronts.slack.listeners.handlers import Asking
+from bot.fronts.slack.listeners.payloads import command
+from bot.fronts.slack.listeners.people import People
+from bot.fronts.slack.listeners.replies import Telling, Where
+from bot.fronts.slack.socket_mode.socket import Socket
+from bot.fronts.slack.tasks import Tasks
+from bot.fronts.slack.web_api.calls import SLACK_API, Calls
+from bot.fronts.slack.web_api.channels import Channels
+from bot.fronts.slack.web_api.identity import Tokens, check_kinds, first_ticket, identify
 from bot.jobs import Place
-from bot.slack.app import build, slash_names
-from bot.slack.asking import Asking
-from bot.slack.calls import SLACK_API, Calls
-from bot.slack.channels import Channels
-from bot.slack.desk import Desk
-from bot.slack.front import SlackFront
-from bot.slack.identity import Tokens, check_kinds, first_ticket, identify
-from bot.slack.intake import Intake
-from bot.slack.payloads import command
-from bot.slack.people import People
-from bot.slack.socket import Socket
-from bot.slack.tasks import Tasks
-from bot.slack.telling import Telling, Where
 
 log = structlog.get_logger(__name__)
 

@@ -17,12 +17,12 @@ import structlog
 from alerts import AlertContent
 from bot.content import Post
 from bot.fronts.protocol import Limits
+from bot.fronts.slack.blocks.posts import Block, blocks, fallback, has_plan
+from bot.fronts.slack.blocks.text import EPHEMERAL, escaped
+from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.ephemeral import whisper
+from bot.fronts.slack.web_api.errors import BadBlocks, PinnedAlready, ThreadGone
 from bot.jobs import Place
-from bot.slack.blocks import Block, blocks, fallback, has_plan
-from bot.slack.calls import Calls
-from bot.slack.refusals import BadBlocks, PinnedAlready, ThreadGone
-from bot.slack.text import EPHEMERAL, escaped
-from bot.slack.whisper import whisper
 
 log = structlog.get_logger(__name__)
 

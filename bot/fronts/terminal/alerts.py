@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from alerts import AlertContent
 from baton.printable import printable
-from bot.terminal.lines import Line, line
+from bot.fronts.terminal.lines import Line, line
 
 _STYLES = {
     "firing": "bad",

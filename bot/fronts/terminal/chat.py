@@ -11,10 +11,10 @@ from baton.errors import BatonError
 from baton.messages import Person, State, new_id
 from bot.desk import Desk
 from bot.dispatch.reply import Reply
+from bot.fronts.terminal.front import PLACE, Screen, TerminalFront
+from bot.fronts.terminal.lines import SHORT_ID, Line, answer_lines, line, lines
+from bot.fronts.terminal.suggestions import Values
 from bot.store import Found
-from bot.terminal.front import PLACE, Screen, TerminalFront
-from bot.terminal.lines import SHORT_ID, Line, answer_lines, line, lines
-from bot.terminal.suggestions import Values
 
 LOOK = 0.05
 """Seconds between two looks at whether a job is told."""

@@ -23,10 +23,10 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
-from bot.terminal.chat import OWN, Chat
-from bot.terminal.lines import Line, clean, line, wrapped
-from bot.terminal.suggestions import suggestions
-from bot.terminal.thread import BESIDE, live
+from bot.fronts.terminal.chat import OWN, Chat
+from bot.fronts.terminal.lines import Line, clean, line, wrapped
+from bot.fronts.terminal.suggestions import suggestions
+from bot.fronts.terminal.thread import BESIDE, live
 
 STYLE = Style.from_dict(
     {
@@ -53,7 +53,7 @@ FRAME = 0.1
 
 
 class Suggesting(Completer):
-    """Completion by bot.terminal.suggestions."""
+    """Completion by bot.fronts.terminal.suggestions."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat

@@ -11,10 +11,10 @@ from alerts import AlertContent
 from baton.errors import BatonError
 from bot.content import FleetContent, JobContent, NoticeContent, OutputContent, Post
 from bot.fronts.protocol import Limits
+from bot.fronts.terminal.alerts import alert_lines
+from bot.fronts.terminal.lines import Line, lines, style_of
+from bot.fronts.terminal.thread import Thread
 from bot.jobs import Place
-from bot.terminal.alerts import alert_lines
-from bot.terminal.lines import Line, lines, style_of
-from bot.terminal.thread import Thread
 
 log = structlog.get_logger(__name__)
 

@@ -12,8 +12,8 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, TextIO
 
-from bot.terminal.chat import Chat
-from bot.terminal.lines import Line, text_of
+from bot.fronts.terminal.chat import Chat
+from bot.fronts.terminal.lines import Line, text_of
 
 PROMPT = "> "
 

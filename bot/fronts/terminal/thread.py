@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from baton.messages import State
 from bot.content import FLEET, FleetContent, Group, JobContent, OutputContent, Row
-from bot.terminal.lines import (
+from bot.fronts.terminal.lines import (
     SHORT_ID,
     Line,
     bar,

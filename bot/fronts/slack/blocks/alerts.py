@@ -11,7 +11,7 @@ from alerts.bulletin import ACKNOWLEDGE, SILENCE, WHY
 from alerts.links import Link
 from baton.printable import printable
 from bot.content import ASK, Button
-from bot.slack.text import SECTION, clean, escape, escaped
+from bot.fronts.slack.blocks.text import SECTION, clean, escape, escaped
 
 ROOM, ROW = 8_000, 400
 """Characters of all that is listed, and of one row."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from baton.words import BECAUSE
 from bot.dispatch.reply import Form
+from bot.fronts.slack.blocks.posts import PREFIX
+from bot.fronts.slack.blocks.text import SECTION, cut, escape, escaped
+from bot.fronts.slack.listeners.payloads import FRONT, Heard, mapping_in, submission, text_in
 from bot.jobs import Place
-from bot.slack.blocks import PREFIX
-from bot.slack.payloads import FRONT, Heard, mapping_in, submission, text_in
-from bot.slack.text import SECTION, cut, escape, escaped
 
 CALLBACK = f"{PREFIX}form"
 CHOICE, REASON = "choice", "reason"

@@ -25,8 +25,8 @@ from bot.content import (
     OutputContent,
     Row,
 )
-from bot.slack.alerts import alert_buttons, alert_sections, alert_text
-from bot.slack.text import SECTION, clean, code, cut, escaped, person, tail
+from bot.fronts.slack.blocks.alerts import alert_buttons, alert_sections, alert_text
+from bot.fronts.slack.blocks.text import SECTION, clean, code, cut, escaped, person, tail
 
 Block = dict[str, Any]
 

@@ -17,11 +17,11 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 
-from bot.slack.asking import Asking
-from bot.slack.blocks import PREFIX
-from bot.slack.forms import CALLBACK, from_submission, refused
-from bot.slack.identity import Identity
-from bot.slack.payloads import OWN_COMMAND, command, message, press
+from bot.fronts.slack.blocks.forms import CALLBACK, from_submission, refused
+from bot.fronts.slack.blocks.posts import PREFIX
+from bot.fronts.slack.listeners.handlers import Asking
+from bot.fronts.slack.listeners.payloads import OWN_COMMAND, command, message, press
+from bot.fronts.slack.web_api.identity import Identity
 
 log = structlog.get_logger(__name__)
 
@@ -109,6 +109,6 @@ def _unhandled(body: Mapping[str, Any]) -> BoltResponse:
 
 def _quiet_logger() -> logging.Logger:
     """bolt warns at length of what `_on_error` deals with."""
-    logger = logging.getLogger("bot.slack.bolt")
+    logger = logging.getLogger("bot.fronts.slack.bolt")
     logger.setLevel(logging.ERROR)
     return logger

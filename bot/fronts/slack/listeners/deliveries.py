@@ -19,8 +19,8 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.slack.app import private
-from bot.slack.payloads import id_in, mapping_in
+from bot.fronts.slack.listeners.app import private
+from bot.fronts.slack.listeners.payloads import id_in, mapping_in
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from baton.errors import BatonError
 from baton.messages import Person, Standing
 from baton.words import after_name, tidied, unescaped, unmarked
+from bot.fronts.slack.listeners.payloads import Asked, Clicked, Heard
+from bot.fronts.slack.web_api.identity import Identity
 from bot.jobs import AuditEntry, Place
-from bot.slack.identity import Identity
-from bot.slack.payloads import Asked, Clicked, Heard
 
 MOST_TYPED = 4000
 """Characters that may be asked at once."""

@@ -18,16 +18,16 @@ from baton.messages import Person, new_id
 from baton.outcome import Answer
 from bot.content import ASK, CANCEL
 from bot.dispatch.reply import Form, Reply
-from bot.slack.desk import Desk, Groups
-from bot.slack.door import Aside, Member, Verdict, by_an_app, judge
-from bot.slack.identity import Identity
-from bot.slack.names import as_typed
-from bot.slack.payloads import Asked, Clicked, Heard
-from bot.slack.people import People, StandingUnknown
-from bot.slack.recent import Recent, Turns
-from bot.slack.tasks import Tasks
-from bot.slack.telling import Telling
-from bot.slack.text import is_long, reply_text
+from bot.fronts.slack.blocks.text import is_long, reply_text
+from bot.fronts.slack.desk import Desk, Groups
+from bot.fronts.slack.listeners.door import Aside, Member, Verdict, by_an_app, judge
+from bot.fronts.slack.listeners.names import as_typed
+from bot.fronts.slack.listeners.payloads import Asked, Clicked, Heard
+from bot.fronts.slack.listeners.people import People, StandingUnknown
+from bot.fronts.slack.listeners.recent import Recent, Turns
+from bot.fronts.slack.listeners.replies import Telling
+from bot.fronts.slack.tasks import Tasks
+from bot.fronts.slack.web_api.identity import Identity
 
 log = structlog.get_logger(__name__)
 

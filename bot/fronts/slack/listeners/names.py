@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bot.slack.payloads import OWN_COMMAND
+from bot.fronts.slack.listeners.payloads import OWN_COMMAND
 
 SLASH = frozenset({"alerts", "deploy", "ping", "schedule", "servers"})
 """The commands that manifest.yml gives a slash command of their own."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from baton.messages import Person
+from bot.fronts.slack.blocks.posts import PREFIX
 from bot.jobs import Place
-from bot.slack.blocks import PREFIX
 
 FRONT = "slack"
 OWN_COMMAND = "/baton"

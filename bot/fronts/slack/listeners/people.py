@@ -10,13 +10,13 @@ from typing import Any
 
 from baton.errors import BatonError
 from bot.fronts.errors import FrontError, Unpostable
+from bot.fronts.slack.listeners.door import Member, standing_of
+from bot.fronts.slack.listeners.payloads import mapping_in, text_in
+from bot.fronts.slack.tasks import Tasks
+from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.identity import Identity
+from bot.fronts.slack.web_api.lookup import Lookup
 from bot.people import Profile
-from bot.slack.calls import Calls
-from bot.slack.door import Member, standing_of
-from bot.slack.identity import Identity
-from bot.slack.lookup import Lookup
-from bot.slack.payloads import mapping_in, text_in
-from bot.slack.tasks import Tasks
 
 FRESH = 60.0
 """Seconds that a list of groups is good for."""

@@ -12,11 +12,11 @@ from baton.messages import Person
 from baton.outcome import Answer
 from bot.dispatch.reply import Form
 from bot.fronts.errors import FrontError, Throttled, Uncertain
+from bot.fronts.slack.blocks.forms import view
+from bot.fronts.slack.blocks.text import cut, escape, is_long
+from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.ephemeral import whisper
 from bot.jobs import Place
-from bot.slack.calls import Calls
-from bot.slack.forms import view
-from bot.slack.text import cut, escape, is_long
-from bot.slack.whisper import whisper
 
 log = structlog.get_logger(__name__)
 

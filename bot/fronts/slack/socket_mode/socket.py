@@ -20,10 +20,10 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from baton.channel import Link
 from baton.errors import BatonError
 from bot.fronts.errors import Throttled
-from bot.slack.connection import Connection
-from bot.slack.intake import Ack
-from bot.slack.strangers import Strangers
-from bot.slack.tasks import Tasks
+from bot.fronts.slack.listeners.deliveries import Ack
+from bot.fronts.slack.socket_mode.connection import Connection
+from bot.fronts.slack.socket_mode.strangers import Strangers
+from bot.fronts.slack.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 

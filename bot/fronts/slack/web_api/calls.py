@@ -17,9 +17,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.fronts.errors import FrontError, Throttled, Uncertain, Unreachable
-from bot.slack.clock import SlackClock
-from bot.slack.refusals import explained
-from bot.slack.scopes import METHODS
+from bot.fronts.slack.web_api.clock import SlackClock
+from bot.fronts.slack.web_api.errors import explained
+from bot.fronts.slack.web_api.scopes import METHODS
 
 SLACK_API = "https://slack.com/api/"
 TIMEOUTS = aiohttp.ClientTimeout(total=20, connect=4, sock_connect=4, sock_read=10)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from bot.fronts.errors import FrontError, Throttled, Unpostable
-from bot.slack.calls import Calls
-from bot.slack.tasks import Tasks
+from bot.fronts.slack.tasks import Tasks
+from bot.fronts.slack.web_api.calls import Calls
 
 log = structlog.get_logger(__name__)
 

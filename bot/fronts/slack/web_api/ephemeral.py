@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.fronts.errors import Gone, Unpostable
+from bot.fronts.slack.web_api.calls import Calls
 from bot.jobs import Place
-from bot.slack.calls import Calls
 
 
 async def whisper(calls: Calls, place: Place, person: str, text: str) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from baton.errors import BatonError
 from bot.fronts.errors import FrontError, Unreachable
-from bot.slack.calls import Calls
-from bot.slack.scopes import missing
+from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.scopes import missing
 
 
 @dataclass(frozen=True, slots=True)

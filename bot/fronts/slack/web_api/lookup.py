@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from bot.fronts.errors import FrontError, Throttled
-from bot.slack.tasks import Tasks
+from bot.fronts.slack.tasks import Tasks
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.slack import SlackChat, Tokens
-from bot.slack.calls import Calls
-from bot.slack.front import SlackFront
-from tests.slack.desk import FakeDesk
+from bot.fronts.slack import SlackChat, Tokens
+from bot.fronts.slack.front import SlackFront
+from bot.fronts.slack.web_api.calls import Calls
+from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import SlackServer
 
 

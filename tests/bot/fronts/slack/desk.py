@@ -12,8 +12,8 @@ from baton.extensions import Commands
 from baton.fields import Name
 from baton.messages import Person, now
 from bot.dispatch.reply import Reply
+from bot.fronts.slack import Groups
 from bot.jobs import AuditEntry, Place
-from bot.slack import Groups
 
 
 class Deploy(Command):

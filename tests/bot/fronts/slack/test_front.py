@@ -11,10 +11,10 @@ import pytest
 from baton.messages import State
 from bot.content import Button, JobContent, NoticeContent, OutputContent, Post, Row
 from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
+from bot.fronts.slack.front import SlackFront
+from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.errors import explained
 from bot.jobs import Place
-from bot.slack.calls import Calls
-from bot.slack.front import SlackFront
-from bot.slack.refusals import explained
 from tests.support.slack_server import (
     Fails,
     Hang,

@@ -11,10 +11,10 @@ import yaml
 from baton.command import Command
 from baton.extensions import installed
 from bot.alerting.command import AlertsCommand
+from bot.fronts.slack.listeners.app import slash_names
+from bot.fronts.slack.listeners.names import SLASH
+from bot.fronts.slack.web_api import scopes
 from bot.scheduling import ScheduleCommand
-from bot.slack import scopes
-from bot.slack.app import slash_names
-from bot.slack.names import SLASH
 
 MANIFEST: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[2] / "manifest.yml").read_text("utf-8")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.fronts.slack import SlackChat, Tokens
+from bot.fronts.slack.listeners.people import PATIENCE
 from bot.policy import EnvironmentTable, Policy, Rule, is_private
-from bot.slack import SlackChat, Tokens
-from bot.slack.people import PATIENCE
 from bot.store import Store
 from tests.bot.counter import Counter
 from tests.support.slack_server import Person, SlackServer, Slow

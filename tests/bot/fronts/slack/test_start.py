@@ -7,10 +7,11 @@ import os
 import pytest
 
 from baton.channel import Link
-from bot.slack import SlackChat, Tokens, scopes
-from bot.slack.identity import BadTokens, ScopesMissing
-from tests.slack.conftest import new_chat
-from tests.slack.desk import FakeDesk
+from bot.fronts.slack import SlackChat, Tokens
+from bot.fronts.slack.web_api import scopes
+from bot.fronts.slack.web_api.identity import BadTokens, ScopesMissing
+from tests.bot.fronts.slack.conftest import new_chat
+from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import Hang, RateLimited, SlackServer
 from tests.support.wait import until
 

@@ -8,8 +8,8 @@ from baton.errors import Disconnected
 from baton.messages import State
 from bot.content import JobContent, NoticeContent, OutputContent, Post, Row
 from bot.fronts.protocol import Front
-from bot.terminal.front import PLACE, TerminalFront
-from bot.terminal.lines import Line, text_of
+from bot.fronts.terminal.front import PLACE, TerminalFront
+from bot.fronts.terminal.lines import Line, text_of
 
 JOB = JobContent("deploy shop prod", "U_ANN", "", State.RUNNING, (Row("web-1", State.RUNNING),))
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from baton.messages import State
 from baton.outcome import Answer
-from bot.terminal.lines import (
+from bot.fronts.terminal.lines import (
     answer_lines,
     bar,
     clean,

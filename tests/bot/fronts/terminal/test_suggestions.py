@@ -9,9 +9,9 @@ import pytest
 from baton.extensions import Commands, installed
 from bot.alerting.command import _ACTIONS as OF_ALERTS
 from bot.alerting.command import ALERTS
+from bot.fronts.terminal.suggestions import suggestions
 from bot.scheduling import _ACTIONS as OF_SCHEDULES
 from bot.scheduling import HOUSE
-from bot.terminal.suggestions import suggestions
 
 COMMANDS = Commands([*installed().values(), *HOUSE, ALERTS])
 VALUES = {

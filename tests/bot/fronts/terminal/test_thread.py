@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from baton.messages import State
 from bot.content import FLEET, FleetContent, Group, JobContent, OutputContent, Row
-from bot.terminal.lines import Line, text_of
-from bot.terminal.thread import Thread, live
+from bot.fronts.terminal.lines import Line, text_of
+from bot.fronts.terminal.thread import Thread, live
 
 RUNNING = JobContent(
     title="deploy shop prod",

@@ -9,10 +9,10 @@ from alerts.bulletin import SILENCE
 from baton.words import split
 from bot.content import Post
 from bot.dispatch.reply import Form, Reply
+from bot.fronts.slack import SlackChat
+from bot.fronts.slack.blocks.forms import view
 from bot.jobs import Place
-from bot.slack import SlackChat
-from bot.slack.forms import view
-from tests.slack.desk import FakeDesk
+from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import Fails, Message, SlackServer
 from tests.support.slack_server import Reply as Seen
 

@@ -17,7 +17,7 @@ from bot.content import (
     OutputContent,
     Row,
 )
-from bot.slack import blocks as made
+from bot.fronts.slack.blocks import posts as made
 from tests.support.slack_server.blocks import check_blocks
 from tests.support.slack_server.plain import plain
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from baton.outcome import Answer
 from bot.dispatch.reply import Reply
-from bot.slack import text
-from bot.slack.names import as_typed
-from bot.terminal import lines
+from bot.fronts.slack.blocks import text
+from bot.fronts.slack.listeners.names import as_typed
+from bot.fronts.terminal import lines
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bot.dispatch.reply import Reply
-from bot.slack import SlackChat
-from tests.slack.conftest import new_chat
-from tests.slack.desk import FakeDesk
-from tests.slack.test_asking import posted
+from bot.fronts.slack import SlackChat
+from tests.bot.fronts.slack.conftest import new_chat
+from tests.bot.fronts.slack.desk import FakeDesk
+from tests.bot.fronts.slack.listeners.test_handlers import posted
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 

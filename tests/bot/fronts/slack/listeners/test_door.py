@@ -13,13 +13,21 @@ from hypothesis import strategies as st
 
 from baton.errors import BatonError
 from baton.messages import Person, Standing, now
+from bot.fronts.slack.blocks.forms import from_submission
+from bot.fronts.slack.listeners import payloads
+from bot.fronts.slack.listeners.door import (
+    MOST_TYPED,
+    Aside,
+    Member,
+    Nothing,
+    Verdict,
+    judge,
+    standing_of,
+)
+from bot.fronts.slack.listeners.payloads import Asked, Clicked, Heard
+from bot.fronts.slack.listeners.people import StandingUnknown, member_in, user_groups_in
+from bot.fronts.slack.web_api.identity import Identity
 from bot.jobs import AuditEntry, Place
-from bot.slack import payloads
-from bot.slack.door import MOST_TYPED, Aside, Member, Nothing, Verdict, judge, standing_of
-from bot.slack.forms import from_submission
-from bot.slack.identity import Identity
-from bot.slack.payloads import Asked, Clicked, Heard
-from bot.slack.people import StandingUnknown, member_in, user_groups_in
 
 US = Identity("T_US", "U_BATON", "B_BATON", None)
 GRID = Identity("T_US", "U_BATON", "B_BATON", None, enterprise="E_US")

@@ -10,10 +10,11 @@ from baton.messages import State
 from baton.outcome import Answer
 from bot.content import Button, JobContent, Post
 from bot.dispatch.reply import Reply
+from bot.fronts.slack import SlackChat, Tokens
+from bot.fronts.slack.listeners import deliveries, handlers
 from bot.jobs import Place
-from bot.slack import SlackChat, Tokens, asking, intake
-from tests.slack.conftest import new_chat
-from tests.slack.desk import FakeDesk
+from tests.bot.fronts.slack.conftest import new_chat
+from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import Hang, Message, ServerError, SlackServer
 from tests.support.wait import until
 
@@ -101,7 +102,7 @@ async def test_a_slow_desk_is_not_waited_for(
     reply = await ann.slash("/deploy shop prod", channel="C_OPS")
     assert reply.acked_after is not None
     assert reply.acked_after < 3
-    assert reply.ephemeral == asking.LATER
+    assert reply.ephemeral == handlers.LATER
     desk.gate.set()
     await until(lambda: "Taken: deploy shop prod" in str(reply.ephemeral))
 
@@ -252,15 +253,15 @@ async def test_not_more_at_once_than_the_bound(
     ann = slack.person("U_ANN")
     asked = [
         asyncio.create_task(ann.slash(f"/ping prod{at}", channel="C_OPS"))
-        for at in range(intake.AT_ONCE + 20)
+        for at in range(deliveries.AT_ONCE + 20)
     ]
     replies = await asyncio.gather(*asked)
     answers = [str((reply.delivery.answer or {}).get("text")) for reply in replies]
-    assert answers.count(intake.BUSY) == 20
-    assert desk.most_at_once == intake.AT_ONCE
+    assert answers.count(deliveries.BUSY) == 20
+    assert desk.most_at_once == deliveries.AT_ONCE
     assert all(reply.acked_after is not None for reply in replies)
     desk.gate.set()
-    await until(lambda: sum("Taken" in said for said in ann.ephemerals) == intake.AT_ONCE)
+    await until(lambda: sum("Taken" in said for said in ann.ephemerals) == deliveries.AT_ONCE)
     assert (await ann.slash("/ping prod", channel="C_OPS")).delivery.answer is not None
 
 
@@ -341,7 +342,7 @@ async def test_draining_finishes_and_tells_who_comes_late(
     started = time.monotonic()
     draining = asyncio.create_task(chat.drain(60))
     late = await ann.slash("/ping prod", channel="C_OPS")
-    assert late.ephemeral == intake.STOPPING
+    assert late.ephemeral == deliveries.STOPPING
     desk.gate.set()
     assert (await asked).delivery.answer == {
         "response_type": "ephemeral",

@@ -11,12 +11,9 @@ from baton.messages import State
 from baton.outcome import Answer
 from bot.content import JobContent, Post
 from bot.dispatch.reply import Reply
-from bot.jobs import Place
-from bot.people import Profile
-from bot.schedules.board import buttons
-from bot.slack import SlackChat, people
-from bot.slack.calls import Calls
-from bot.slack.people import (
+from bot.fronts.slack import SlackChat
+from bot.fronts.slack.listeners import people
+from bot.fronts.slack.listeners.people import (
     KNOWN,
     GroupsUnknown,
     People,
@@ -24,7 +21,11 @@ from bot.slack.people import (
     StandingUnknown,
     user_groups_in,
 )
-from tests.slack.desk import FakeDesk
+from bot.fronts.slack.web_api.calls import Calls
+from bot.jobs import Place
+from bot.people import Profile
+from bot.schedules.board import buttons
+from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import Hang, RateLimited, ServerError, SlackServer, Slow
 from tests.support.slack_server import Reply as Told
 from tests.support.wait import until

@@ -6,10 +6,10 @@ import pytest
 
 from baton.messages import Person
 from bot.dispatch.reply import Form
+from bot.fronts.slack.chat import nowhere
+from bot.fronts.slack.listeners.replies import AGAIN, Telling
+from bot.fronts.slack.web_api.calls import Calls
 from bot.jobs import Place
-from bot.slack.calls import Calls
-from bot.slack.chat import nowhere
-from bot.slack.telling import AGAIN, Telling
 from tests.support.slack_server import (
     Fails,
     LostRequest,

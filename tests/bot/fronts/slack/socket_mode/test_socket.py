@@ -12,12 +12,13 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 
 from baton.channel import Link
 from bot.dispatch.reply import Reply
-from bot.slack import SlackChat, Tokens, socket, strangers
-from bot.slack.calls import Calls
-from bot.slack.intake import Ack
-from bot.slack.socket import Socket
-from tests.slack.conftest import new_chat
-from tests.slack.desk import FakeDesk
+from bot.fronts.slack import SlackChat, Tokens
+from bot.fronts.slack.listeners.deliveries import Ack
+from bot.fronts.slack.socket_mode import socket, strangers
+from bot.fronts.slack.socket_mode.socket import Socket
+from bot.fronts.slack.web_api.calls import Calls
+from tests.bot.fronts.slack.conftest import new_chat
+from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import Fails, ServerError, SlackServer, SocketSettings
 from tests.support.wait import until
 

@@ -12,13 +12,13 @@ from bot.content import NoticeContent, Post
 from bot.doctor.finding import Mark
 from bot.doctor.slack import slack as examined
 from bot.fronts.errors import Gone, Unpostable
+from bot.fronts.slack.front import SlackFront
+from bot.fronts.slack.tasks import Tasks
+from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.channels import Channels
+from bot.fronts.slack.web_api.scopes import SCOPES, WISHED
 from bot.jobs import Place
 from bot.settings import SlackTable
-from bot.slack.calls import Calls
-from bot.slack.channels import Channels
-from bot.slack.front import SlackFront
-from bot.slack.scopes import SCOPES, WISHED
-from bot.slack.tasks import Tasks
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from baton.messages import State
 from bot.content import NoticeContent, Post
 from bot.fronts.errors import Uncertain
+from bot.fronts.slack import SlackChat
+from bot.fronts.slack.front import SlackFront
+from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.clock import SlackClock
 from bot.jobs import Place
-from bot.slack import SlackChat
-from bot.slack.calls import Calls
-from bot.slack.clock import SlackClock
-from bot.slack.front import SlackFront
 from tests.support.slack_server import LostResponse, SlackServer
 
 OPS = Place("slack", "C_OPS")

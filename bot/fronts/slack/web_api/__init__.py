@@ -1,0 +1,1 @@
+"""What we ask of Slack: calls of its Web API, and what their errors mean."""
