@@ -1,11 +1,12 @@
-"""Slack: the chat that people ask in and are told in. The only importer of Slack's SDK.
+"""Slack: the chat in which people ask, and in which they are answered. The only importer of
+Slack's SDK.
 
-In:   socket -> intake -> app -> payloads -> asking -> door -> the desk; what cannot be said in the
-      answer goes through telling.
-Out:  front -> blocks -> calls, with refusals as errors that can be acted on.
-Who:  identity and scopes are looked at first; people knows who somebody is, and the user groups;
-      strangers are programs that use our tokens.
-When: clock knows how far ours is from Slack's.
+socket_mode  the connections on which Slack delivers what people do
+listeners    1 asking: delivery -> value -> the dispatcher, and the answer to the person
+front.py     5 telling: posts -> messages
+blocks       what people read, as Block Kit
+web_api      what we ask of Slack, and what its errors mean; who we are there
+chat.py      all of it put together, and taken apart
 """
 
 from bot.fronts.slack.chat import SlackChat

@@ -1,1 +1,8 @@
-"""What Slack sends us: from a delivery to a request at the dispatcher, and back to the person."""
+"""What Slack sends us: from a delivery to a request at the dispatcher, and back to the person.
+
+deliveries.py  each delivery is taken once     app.py       which listener takes it (Bolt)
+payloads.py    what it says, as a value        handlers.py  to the dispatcher, answered in time
+door.py        whether anything was asked      replies.py   what Slack's answer cannot carry
+people.py      who somebody is                 names.py     how commands are typed in Slack
+recent.py      what was done a moment ago
+"""

@@ -16,11 +16,10 @@ from bot.fronts.slack.listeners.names import SLASH
 from bot.fronts.slack.web_api import scopes
 from bot.scheduling import ScheduleCommand
 
-MANIFEST: dict[str, Any] = yaml.safe_load(
-    (Path(__file__).parents[2] / "manifest.yml").read_text("utf-8")
-)
+ROOT = Path(__file__).parents[4]
+MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
 COMMANDS: list[dict[str, Any]] = MANIFEST["features"]["slash_commands"]
-SLACK = Path(__file__).parents[2] / "bot" / "slack"
+SLACK = ROOT / "bot" / "fronts" / "slack"
 
 
 def test_its_slash_commands_are_the_registered_ones() -> None:
@@ -58,7 +57,7 @@ def test_it_hears_what_the_bot_listens_to() -> None:
 
 def test_every_method_that_is_called_has_its_scopes_written_down() -> None:
     """A new call cannot be added without them."""
-    source = "".join(path.read_text("utf-8") for path in SLACK.glob("*.py"))
+    source = "".join(path.read_text("utf-8") for path in SLACK.rglob("*.py"))
     for method in scopes.METHODS:
         if not method.startswith("files."):
             assert source.count(f'"{method}"') >= 2, method
