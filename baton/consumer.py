@@ -5,24 +5,17 @@ Step 3 of the path (doing) ends here: a command's own consumer does the work in 
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
-import structlog
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from baton.command import Command
-from baton.errors import BatonError
 from baton.exchanges import command_key
-from baton.messages import Message
 from baton.run import C, Run
 from baton.server import Server
-from baton.verdicts import STOPPED, Verdict, ending
-
-log = structlog.get_logger(__name__)
 
 
 class NoSettings(BaseModel):
@@ -97,40 +90,6 @@ class Consumer(ABC, Generic[C]):
         the run. When the run is cancelled, CancelledError arrives here: stop what was started,
         then let it pass.
         """
-
-
-async def perform(
-    consumer: Consumer[Any], run: Run[Any], asked: Callable[[], Verdict | None] = lambda: None
-) -> Message:
-    """Have `consumer` do what `run` is for, within its time limit; returns the closing message.
-
-    `asked` tells whether the run was asked to end, and how; the one who asked then cancels the
-    task. The cancellation ends here, so that nothing keeps the end from being recorded.
-    """
-    error: BaseException | None = None
-    limit = consumer.time_limit(run)
-    bound = asyncio.timeout(limit.seconds)
-    if asked() is None:
-        try:
-            async with bound:
-                await consumer.process_message(run)
-        except (Exception, asyncio.CancelledError, SystemExit) as raised:
-            error = raised
-    ended_by = asked()
-    task = asyncio.current_task()
-    while task is not None and task.cancelling():
-        task.uncancel()
-        ended_by = ended_by or STOPPED
-    if error is not None and not isinstance(error, BatonError | asyncio.CancelledError):
-        command, job = run.request.command, run.request.job
-        log.error("consumer failed", command=command, job=job, exc_info=error)
-    verdict = ending(
-        error,
-        asked=ended_by,
-        overran=limit.seconds if bound.expired() else None,
-        setting=limit.setting,
-    )
-    return run.close(verdict.state, verdict.text)
 
 
 @dataclass(frozen=True, slots=True)

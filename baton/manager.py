@@ -16,9 +16,10 @@ from typing import Any
 
 import structlog
 
+from baton.agent.perform import perform
 from baton.api import bury, guarded
 from baton.channel import Channel, Delivery, Subscription
-from baton.consumer import Consumer, perform
+from baton.consumer import Consumer
 from baton.errors import InvalidMessage, JournalUnavailable, UsageError
 from baton.exchanges import DISCOVER, INPUT, agent_queue, host_key
 from baton.finals import Finals

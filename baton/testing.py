@@ -22,8 +22,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from baton.agent.perform import perform
 from baton.command import Command, Seen
-from baton.consumer import Consumer, Extension, perform
+from baton.consumer import Consumer, Extension
 from baton.errors import ExtensionError
 from baton.extensions import Commands
 from baton.messages import Facts, Message, Person, Pong, Request, State, Update, new_id, now
