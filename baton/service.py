@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from baton.agent.settings import AgentSettings
 from baton.api import API
 from baton.channel import Channel, Link, connect
 from baton.consumer import Consumer
@@ -27,7 +28,7 @@ from baton.observer import LogObserver
 from baton.output import key_of
 from baton.probing import Looker, Prober
 from baton.server import Server
-from baton.settings import AgentSettings, no_such, validated
+from baton.settings import no_such, validated
 
 log = structlog.get_logger(__name__)
 

@@ -1,11 +1,28 @@
-"""Environment variables that nobody reads, though somebody meant one that is read. Pure."""
+"""Environment variables that Baton reads, and those that somebody meant for one of them. Pure."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator
 
+from baton.agent.settings import AGENT_VARIABLES
+
 PREFIX = "BATON_"
+
+VARIABLES = frozenset(
+    (
+        *AGENT_VARIABLES,
+        "BATON_ALERTS_FILE",
+        "BATON_DATABASE_URL",
+        "BATON_LOG_FORMAT",
+        "BATON_LOG_LEVEL",
+        "BATON_WEB_ADDRESS",
+        "BATON_WEB_ENABLED",
+        "BATON_WEB_PORT",
+    )
+)
+"""Every environment variable of Baton's own that is read, by an agent or by a bot."""
+
 _NEAR = 0.75
 _SHORTEST = 3
 """Letters that two names must share for one to be the other cut short."""

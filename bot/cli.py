@@ -172,9 +172,10 @@ def agent(
 ) -> None:
     """Run the agent of a server. It does what the bot asks and its own file allows."""
     set_up_logs(log_level, log_format)
+    from baton.agent.settings import AGENT_VARIABLES, AgentSettings
     from baton.extensions import installed
     from baton.service import Service
-    from baton.settings import AGENT_VARIABLES, AgentSettings, load
+    from baton.settings import load
     from commands.orphans import Orphans
     from commands.probes import Looking
 
@@ -282,8 +283,7 @@ def main() -> None:
 
 def _say_misspelt() -> None:
     """Log the environment variables that nobody reads and that look like one that is read."""
-    from baton.settings import VARIABLES
-    from baton.variables import misspelt
+    from baton.variables import VARIABLES, misspelt
 
     for name, near in misspelt(os.environ, VARIABLES):
         text = f"unknown environment variable {name}: did you mean {near}?"
@@ -298,7 +298,8 @@ def _need_extra(command: str) -> None:
 
 def _bus(config: Path | None) -> list[str]:
     """Where the bus is, by the file of a bot or of an agent."""
-    from baton.settings import AGENT_VARIABLES, AgentSettings, load
+    from baton.agent.settings import AGENT_VARIABLES, AgentSettings
+    from baton.settings import load
 
     urls = load(AgentSettings, config, AGENT_VARIABLES, os.environ).bus.urls
     if not urls:

@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
+from baton.agent.settings import AgentSettings
 from baton.messages import State
 from baton.server import Server
-from baton.settings import AgentSettings, load
+from baton.settings import load
 from baton.testing import Kit
 from bot.settings import load_bot
 from commands.deploy import extension as deploy

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from alerts.matchers import Matchers
 from alerts.settings import parse_alerts
 from baton import durations, times
+from baton.agent.settings import AgentSettings
 from baton.errors import BatonError, SettingsError
 from baton.extensions import Commands, installed
 from baton.printable import printable
-from baton.settings import AgentSettings, load
+from baton.settings import load
 from baton.words import joined, plain, split
 from bot.alerting.command import ALERTS
 from bot.fronts.slack.listeners.door import MOST_TYPED

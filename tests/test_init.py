@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts import load_alerts
-from baton.settings import AGENT_VARIABLES, AgentSettings, load
+from baton.agent.settings import AGENT_VARIABLES, AgentSettings
+from baton.settings import load
 from bot.cli_init import AGENT, BOT, app, template, write
 from bot.settings import load_bot
 

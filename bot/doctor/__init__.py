@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from baton.agent.settings import AgentSettings
 from baton.errors import BatonError
 from baton.extensions import installed
-from baton.settings import AgentSettings
 from bot.doctor.finding import Mark, fail
 from bot.settings import BotSettings
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from baton.agent.settings import CheckTable
 from baton.errors import Failed
 from baton.probing import Found
-from baton.settings import CheckTable
 from commands.process import Ended, Program, execute
 
 WORDS = {1: "warning", 2: "critical", 3: "unknown"}

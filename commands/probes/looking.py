@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from baton.agent.settings import AgentSettings, CheckTable
 from baton.allowing import Pattern
 from baton.messages import Look
 from baton.outcome import named
 from baton.printable import printable
 from baton.probing import Found
-from baton.settings import AgentSettings, CheckTable
 from commands.probes.checks import checked
 from commands.probes.reaching import Reaching, target
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton import bus_urls
+from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.errors import SettingsError
-from baton.settings import AGENT_VARIABLES, AgentSettings, load
+from baton.settings import load
 
 SECRETS = (
     "pa1/ss2",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from baton.agent.settings import AgentSettings
 from baton.api import API
 from baton.channel import Channel, Delivery, Envelope
 from baton.errors import SettingsError
@@ -17,7 +18,7 @@ from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Look, Probe, Probed, decode, encode, now
 from baton.probing import TOGETHER, Found
 from baton.service import Service
-from baton.settings import AgentSettings, load
+from baton.settings import load
 from tests.baton.stage import HOST, SERVER, agent, in_memory
 from tests.baton.test_service import listening
 from tests.support.wait import until

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from baton.agent.settings import AgentSettings
 from baton.amqp import AmqpChannel
 from baton.channel import Delivery
 from baton.consumer import Extension
@@ -22,7 +23,6 @@ from baton.journal import MemoryJournal
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import LAST, Discover, Heartbeat, State, decode
 from baton.service import Service, journal_path, set_up_consumers
-from baton.settings import AgentSettings
 from tests.baton.stage import HOST, SERVER, Stage, Work, Worker, request
 from tests.support.agent import AgentProcess
 from tests.support.broker import Broker

@@ -7,16 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import Field, SecretStr
 
+from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.errors import SettingsError
-from baton.settings import (
-    AGENT_VARIABLES,
-    VARIABLES,
-    AgentSettings,
-    Table,
-    load,
-    validated,
-)
-from baton.variables import misspelt
+from baton.settings import Table, load, validated
+from baton.variables import VARIABLES, misspelt
 from bot.settings import BOT_VARIABLES
 
 

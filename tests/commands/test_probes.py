@@ -20,11 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from baton.agent.settings import CheckTable, ProbesTable
 from baton.allowing import like
 from baton.messages import Look
 from baton.printable import printable
 from baton.probing import Found
-from baton.settings import CheckTable, ProbesTable
 from commands.probes import Looking, Reaching
 from commands.probes.checks import found
 from commands.probes.resolving import Names

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.api import API
 from baton.channel import Delivery, connect
 from baton.exchanges import INPUT, OUTPUT, Queue, host_key
@@ -29,7 +30,7 @@ from baton.messages import (
     now,
 )
 from baton.service import Service
-from baton.settings import AGENT_VARIABLES, AgentSettings, load
+from baton.settings import load
 from commands.probes import Looking
 from tests.support.wait import until
 
