@@ -13,9 +13,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from alerts.bulletin import AlertContent, Bulletin, hashed
-from baton.outcome import duration, named
-
 
 @dataclass(frozen=True, slots=True)
 class SightRow:
@@ -87,46 +84,17 @@ class Sight:
         return min((max(worth, opens(channel)) for channel in untold), default=math.inf)
 
     def tick(
-        self,
-        now: float,
-        channels: tuple[str, ...],
-        opens: Callable[[str], float],
-        time: Callable[[float, float | None], str],
-    ) -> tuple[SightRow | None, list[Bulletin], list[str]]:
-        """What to write down, what to show, and the channels in which a message is spent on it."""
+        self, now: float, channels: tuple[str, ...], opens: Callable[[str], float]
+    ) -> tuple[SightRow | None, list[str], list[str]]:
+        """What to write down, the channels in whose posts it is to be shown, and those of them in
+        which that is a message."""
         fresh: list[str] = []
         row = self.row
         if self.blind and row.since is not None and now >= row.since + self.after:
             fresh = [one for one in channels if one not in row.told and opens(one) <= now]
-            told = (*row.told, *fresh)
-            self.row = row = replace(row, told=told)
+            self.row = row = replace(row, told=(*row.told, *fresh))
         if not (self._moved or fresh):
             return None, [], []
-        shown = row.told if self._moved else fresh
+        shown = list(row.told) if self._moved else fresh
         self._moved = False
-        content = self._content(time)
-        key = f"{row.number}"
-        posts = [
-            Bulletin(f"blind/{hashed(one)}/{key}", one, content, closing=not self.blind)
-            for one in shown
-        ]
-        return row, posts, fresh
-
-    def _content(self, time: Callable[[float, float | None], str]) -> AlertContent:
-        row = self.row
-        since = row.since or 0.0
-        if self.blind:
-            return AlertContent(
-                f"Monitoring is blind since {time(since, since)}",
-                "blind",
-                lines=(f"Gone: {named(row.gone)}.", "Nobody is called down while we cannot see."),
-            )
-        until = row.until or since
-        return AlertContent(
-            f"Monitoring was blind for {duration(until - since)}",
-            "resolved",
-            lines=(
-                *((f"What was gone: {named(row.lost)}.",) if row.lost else ()),
-                f"From {time(since, since)} to {time(until, since)}; it sees again.",
-            ),
-        )
+        return row, shown, fresh

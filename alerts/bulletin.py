@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 
+from alerts.blind import SightRow
 from alerts.episodes import Episode
 from alerts.groups import Group
 from alerts.links import Link
@@ -131,6 +132,28 @@ class Teller:
             links=_links(episodes),
         )
         return Bulletin(f"board/{hashed(channel)}", channel, content)
+
+    def blindness(self, row: SightRow, channel: str) -> Bulletin:
+        """The post which says that we cannot see, or could not."""
+        since = row.since or 0.0
+        if row.gone:
+            content = AlertContent(
+                f"Monitoring is blind since {self.time(since, since)}",
+                "blind",
+                lines=(f"Gone: {named(row.gone)}.", "Nobody is called down while we cannot see."),
+            )
+        else:
+            until = row.until or since
+            content = AlertContent(
+                f"Monitoring was blind for {duration(until - since)}",
+                "resolved",
+                lines=(
+                    *((f"What was gone: {named(row.lost)}.",) if row.lost else ()),
+                    f"From {self.time(since, since)} to {self.time(until, since)}; it sees again.",
+                ),
+            )
+        key = f"blind/{hashed(channel)}/{row.number}"
+        return Bulletin(key, channel, content, closing=not row.gone)
 
     def time(self, at: float, beside: float | None) -> str:
         """A moment: with its date if that is not the day of `beside`."""

@@ -6,27 +6,7 @@ of the clock on the wall: cron is about that one.
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
-
-from baton import times
-
-
-def next_time(cron: str, after: float, zone: str = "UTC") -> float:
-    """The first time past `after` that `cron` names; infinite if there is none.
-
-    `cron` has five fields and is read as Debian's cron reads it, in `zone`, summer time included.
-    Raises UnknownZone.
-    """
-    found = times.next_cron(cron, _utc(after), times.zone(zone))
-    return math.inf if found is None else found.timestamp()
-
-
-def last_time(cron: str, before: float, zone: str = "UTC") -> float:
-    """The last time that `cron` names at or before `before`; minus infinity if there is none.
-    Raises UnknownZone."""
-    found = times.last_cron(cron, _utc(before), times.zone(zone))
-    return -math.inf if found is None else found.timestamp()
+from alerts.cron import last_time, next_time
 
 
 def due(
@@ -55,23 +35,3 @@ def due(
     ):
         expected = next_time(cron, expected, zone)
     return expected + grace
-
-
-def checked_cron(cron: str) -> str:
-    """`cron`, if it names a time. Raises ValueError that says what it must be."""
-    fault = times.fault_of(cron)
-    if fault:
-        raise ValueError(f"five fields such as “0 3 * * *” (not “{cron[:80]}”: {fault})")
-    return cron
-
-
-def checked_zone(zone: str) -> str:
-    """`zone`, if there is such a time zone. Raises ValueError that says what it must be."""
-    try:
-        return times.canonical(zone)
-    except times.UnknownZone:
-        raise ValueError(f"a time zone such as Europe/Berlin (not “{zone[:80]}”)") from None
-
-
-def _utc(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)

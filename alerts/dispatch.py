@@ -13,9 +13,9 @@ from alerts.faults import Faults
 from alerts.groups import Group, GroupRow, Member, is_news
 from alerts.labels import Labels
 from alerts.muting import Muted
+from alerts.notify.settings import NotifySettings
 from alerts.routes import Route, routed
 from alerts.sample import Severity
-from alerts.settings import AlertSettings
 from alerts.timers import Timers
 from baton.outcome import named
 
@@ -26,7 +26,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        settings: AlertSettings,
+        settings: NotifySettings,
         episodes: Mapping[str, Episode],
         muted: Mapping[str, Muted],
         update: Callable[[Episode], None],
@@ -46,7 +46,7 @@ class Dispatcher:
         self._channels: dict[str, ChannelRow] = {}
         self.reload(settings)
 
-    def reload(self, settings: AlertSettings) -> None:
+    def reload(self, settings: NotifySettings) -> None:
         """Other routes, for what begins from now on."""
         self._settings = settings
         self._routes, self._default = settings.routes, settings.default_route

@@ -26,7 +26,7 @@ from alerts.sample import Beat, CheckIn, Observation, Sample, Severity, Sign
 from alerts.settings import AlertSettings
 from alerts.silences import Silence
 from alerts.watches import Watch
-from alerts.watching import UNHEARD, Watching
+from alerts.watching import Watching
 from baton.durations import LONGEST
 from baton.errors import UsageError
 from baton.outcome import duration
@@ -38,7 +38,10 @@ SKEW = 1.0
 
 
 class Engine:
-    """Decides when to speak. All times are steady seconds."""
+    """Decides when to speak. All times are steady seconds.
+
+    `checks`, `muting` and `dispatcher` are its stages, for those who explain: to be read only.
+    """
 
     def __init__(self, settings: AlertSettings) -> None:
         self._settings = settings
@@ -49,10 +52,10 @@ class Engine:
         self._sweep_at = -math.inf
         self.faults = Faults()
         """What failed of one thing, rule or post, while the others went on."""
-        self._watching = Watching(settings, self._judge, self.faults)
-        self._muting = Muting(settings, self._open, self.faults)
-        self._dispatch = Dispatcher(
-            settings, self._open, self._muting.muted, self._put, self.faults
+        self.checks = Watching(settings, self._judge, self.faults)
+        self.muting = Muting(settings, self._open, self.faults)
+        self.dispatcher = Dispatcher(
+            settings, self._open, self.muting.muted, self._put, self.faults
         )
         self._sight = Sight(SightRow(), settings.blind.after, settings.group_interval)
 
@@ -64,10 +67,10 @@ class Engine:
         engine = cls(settings)
         engine._clock_moved(skew, now)
         engine._open.update((episode.fingerprint, episode) for episode in rows.episodes)
-        engine._watching.restore(rows.watches, now)
-        engine._muting.silences.update((one.id, one.set_back(now)) for one in rows.silences)
+        engine.checks.restore(rows.watches, now)
+        engine.muting.silences.update((one.id, one.set_back(now)) for one in rows.silences)
         engine._sight.restore(rows.sight)
-        engine._dispatch.restore(rows.groups, rows.channels, now)
+        engine.dispatcher.restore(rows.groups, rows.channels, now)
         engine.reload(settings, now)
         return engine
 
@@ -85,16 +88,16 @@ class Engine:
         """Go by other settings from now on; what fires is routed and muted anew."""
         self._settings = settings
         self._sight.after, self._sight.again = settings.blind.after, settings.group_interval
-        self._dispatch.reload(settings)
-        for fingerprint in self._watching.reload(settings):
+        self.dispatcher.reload(settings)
+        for fingerprint in self.checks.reload(settings):
             with self.faults.apart("what is no longer watched"):
                 self.forget(fingerprint, at, "it is no longer watched")
-        self._watching.expect(at)
-        for touched in self._muting.reload(settings, at):
+        self.checks.expect(at)
+        for touched in self.muting.reload(settings, at):
             self._remuted(touched, at, anew=False)
         for episode in list(self._open.values()):
             with self.faults.apart(f"the routes of {episode.title}"):
-                self._dispatch.moved(episode, at)
+                self.dispatcher.moved(episode, at)
         self._board_stale = True
 
     def observe(self, seen: Observation) -> None:
@@ -103,20 +106,20 @@ class Engine:
         if self._sight.blind:
             # what somebody told is told once, so it must not be lost; a result comes again
             if isinstance(seen, CheckIn):
-                self._watching.named(seen)
+                self.checks.named(seen)
                 self._held[seen.name] = seen
             elif isinstance(seen, Sample) and seen.told:
                 before = self._held.get(seen.labels.fingerprint)
                 if before is None or not seen.dated or before.at <= seen.at:
                     self._held[seen.labels.fingerprint] = seen
         elif isinstance(seen, Sample):
-            self._watching.sampled(seen)
+            self.checks.sampled(seen)
         elif isinstance(seen, Beat):
-            self._watching.beaten(seen)
+            self.checks.beaten(seen)
         elif isinstance(seen, Sign):
-            self._watching.alive(seen)
+            self.checks.alive(seen)
         else:
-            self._watching.checked_in(seen)
+            self.checks.checked_in(seen)
 
     def blind(self, what: str, at: float) -> None:
         """`what` ("the message bus") is gone: until it is back nothing moves."""
@@ -127,8 +130,8 @@ class Engine:
         since = self._sight.row.since
         if since is None or not self._sight.regain(what, at):
             return
-        self._watching.regained(at, since)
-        self._dispatch.hold(at)
+        self.checks.regained(at, since)
+        self.dispatcher.hold(at)
         held, self._held = self._held, {}
         for seen in held.values():
             with self.faults.apart("what was seen while we were blind"):
@@ -143,7 +146,7 @@ class Engine:
                 taken.append(after)
                 self._put(after)
                 title = after.title
-                self._dispatch.note(after.fingerprint, at, f"{by} takes on {title}")
+                self.dispatcher.note(after.fingerprint, at, f"{by} takes on {title}")
         return taken
 
     def silence(
@@ -166,7 +169,7 @@ class Engine:
 
     def unsilence(self, silence_id: str, at: float) -> Silence:
         """End a silence. Raises UsageError if there is no such one."""
-        known = self._muting.silences.get(silence_id)
+        known = self.muting.silences.get(silence_id)
         if known is None:
             raise UsageError(f"There is no silence {silence_id}.", field="silence")
         ended = Silence(known.id, known.matchers, known.starts, at, known.by, known.reason)
@@ -175,7 +178,7 @@ class Engine:
 
     def forget(self, fingerprint: str, at: float, note: str) -> None:
         """A thing is not watched any more: what fires of it ends, with a note of why."""
-        row = self._watching.forget(fingerprint)
+        row = self.checks.forget(fingerprint)
         if row is None:
             return
         self._changes.watches[fingerprint] = row
@@ -186,7 +189,7 @@ class Engine:
         """The firing episodes that `what` names: a group (`KEY/NUMBER`, as buttons have it) or the
         beginning of a fingerprint."""
         key, slash, number = what.partition("/")
-        group = self._dispatch.groups.get(key)
+        group = self.dispatcher.groups.get(key)
         if slash:
             members = group.members if group is not None and number == str(group.number) else ()
             return [self._open[fingerprint] for fingerprint in members]
@@ -202,75 +205,75 @@ class Engine:
 
     def silences(self) -> Sequence[Silence]:
         """The silences that are not over, the first to end first."""
-        return sorted(self._muting.silences.values(), key=lambda silence: silence.until)
-
-    @property
-    def inside(self) -> tuple[Watching, Muting, Dispatcher]:
-        """For those who explain: what is watched, muted, and told. To be read only."""
-        return self._watching, self._muting, self._dispatch
+        return sorted(self.muting.silences.values(), key=lambda silence: silence.until)
 
     def tick(self, now: float, skew: float = 0.0) -> Changes:
         """Let the time be `now`. What to write down, in one transaction, and then to show.
 
         `skew` is what to add to steady seconds to show the time of the clock on the wall.
         """
-        teller = self._dispatch.teller
+        teller = self.dispatcher.teller
         if abs(skew - teller.skew) > SKEW:
             self._clock_moved(skew, now)
         if not self._sight.blind:
-            self._watching.pass_time(now)
+            self.checks.pass_time(now)
             if now >= self._sweep_at:
                 self._sweep_at = now + SWEEP_EVERY
-                for fingerprint in self._watching.forgettable(now):
+                for fingerprint in self.checks.forgettable(now):
                     self.forget(fingerprint, now, "")
-        for touched in self._muting.pass_time(now):
+        for touched in self.muting.pass_time(now):
             self._remuted(touched, now)
-        groups, bulletins = self._dispatch.tick(now, self._sight.blind)
+        groups, bulletins = self.dispatcher.tick(now, self._sight.blind)
         changes, self._changes = self._changes, Changes()
         changes.groups, changes.bulletins = groups, bulletins
-        changes.sight, notices, told = self._sight.tick(
-            now, self._settings.channels, lambda channel: self._opens(channel, now), teller.time
-        )
-        for channel in told:
-            self._dispatch.spend(channel, now)
-        changes.bulletins.update((notice.key, notice) for notice in notices)
-        changes.channels = self._dispatch.spent()
-        changes.watches |= self._watching.saved(now)
+        self._tell_blindness(changes, now)
+        changes.channels = self.dispatcher.spent()
+        changes.watches |= self.checks.saved(now)
         if groups or self._board_stale:
             self._board_stale = False
             for channel in self._settings.board:
                 with self.faults.apart(f"the board in {channel}"):
-                    board = teller.board(channel, self._dispatch.told_in(channel))
+                    board = teller.board(channel, self.dispatcher.told_in(channel))
                     changes.bulletins[board.key] = board
         return changes
 
+    def _tell_blindness(self, changes: Changes, now: float) -> None:
+        changes.sight, shown, fresh = self._sight.tick(
+            now, self._settings.channels, lambda channel: self._opens(channel, now)
+        )
+        for channel in fresh:
+            self.dispatcher.spend(channel, now)
+        for channel in shown:
+            notice = self.dispatcher.teller.blindness(self._sight.row, channel)
+            changes.bulletins[notice.key] = notice
+
     def _clock_moved(self, skew: float, at: float) -> None:
         """The clock on the wall was set: what goes by it, such as cron, is due at another time."""
-        self._dispatch.teller.skew = skew
-        self._watching.clock_moved(skew, at)
-        for touched in self._muting.clock_moved(skew, at):
+        self.dispatcher.teller.skew = skew
+        self.checks.clock_moved(skew, at)
+        for touched in self.muting.clock_moved(skew, at):
             self._remuted(touched, at)
 
     def wake_at(self) -> float:
         """When `tick` must be called next at the latest; minus infinity for at once."""
-        if self._changes or self._board_stale or self._dispatch.stale:
+        if self._changes or self._board_stale or self.dispatcher.stale:
             return -math.inf
         sight = self._sight.wake_at(
             self._settings.channels, lambda one: self._opens(one, -math.inf)
         )
-        times = [self._muting.next_change(), sight]
+        times = [self.muting.next_change(), sight]
         if not self._sight.blind:
-            times += [self._watching.wake_at(), self._dispatch.wake_at(), self._sweep_at]
+            times += [self.checks.wake_at(), self.dispatcher.wake_at(), self._sweep_at]
         return min(times)
 
     def rows(self) -> Rows:
         """All that a restart needs, as of now."""
-        groups, channels = self._dispatch.written()
+        groups, channels = self.dispatcher.written()
         return Rows(
-            self._watching.written(),
+            self.checks.written(),
             tuple(self._open.values()),
             groups,
-            tuple(self._muting.silences.values()),
+            tuple(self.muting.silences.values()),
             channels,
             self._sight.row,
         )
@@ -285,6 +288,7 @@ class Engine:
         *,
         seen: Sample | None = None,
         called: str = "",
+        expired: bool = False,
     ) -> None:
         """Open, change or resolve the episode of a thing, as its state wants it."""
         episode = self._open.get(watch.labels.fingerprint)
@@ -292,7 +296,7 @@ class Engine:
         if not (watch.down or watch.flapping):
             if episode is not None:
                 over = seen.over if seen is not None else None
-                self._resolve(episode, at, note, self._moment(over, at))
+                self._resolve(episode, at, note, self._moment(over, at), expired=expired)
         elif episode is None:
             began = self._moment(seen.began if seen is not None else None, at)
             fresh = Episode(
@@ -320,18 +324,18 @@ class Engine:
         said it, and `at` if they do not, or what they say was ages ago."""
         if wall is None:
             return at
-        steady = wall - self._watching.skew
+        steady = wall - self.checks.skew
         return steady if at - LONGEST < steady < at else at
 
     def _begin(self, watch: Watch, episode: Episode, at: float) -> None:
         watch.number = episode.number
-        self._watching.moved[watch.labels.fingerprint] = None
+        self.checks.moved[watch.labels.fingerprint] = None
         self._put(episode)
-        touched = self._muting.opened(episode, at)
-        self._dispatch.join(episode)
+        touched = self.muting.opened(episode, at)
+        self.dispatcher.join(episode)
         verb = "flaps" if episode.flapping else "began"
         reason = f": {episode.text}" if episode.text else ""
-        self._dispatch.note(episode.fingerprint, at, f"{episode.title} {verb}{reason}")
+        self.dispatcher.note(episode.fingerprint, at, f"{episode.title} {verb}{reason}")
         for other in touched - {episode.fingerprint}:
             self._remuted(other, at)
 
@@ -340,26 +344,33 @@ class Engine:
         title = after.title
         if after.flapping is not before.flapping:
             text = "flaps" if after.flapping else "no longer flaps, and is down"
-            self._dispatch.note(after.fingerprint, at, f"{title} {text}")
+            self.dispatcher.note(after.fingerprint, at, f"{title} {text}")
         if after.severity is not before.severity:
-            for touched in self._muting.opened(after, at):
+            for touched in self.muting.opened(after, at):
                 self._remuted(touched, at)
-            self._dispatch.moved(after, at)
-            self._dispatch.note(after.fingerprint, at, f"{title} is now {after.severity}")
-        self._dispatch.touch(after.fingerprint)
+            self.dispatcher.moved(after, at)
+            self.dispatcher.note(after.fingerprint, at, f"{title} is now {after.severity}")
+        self.dispatcher.touch(after.fingerprint)
 
-    def _resolve(self, episode: Episode, at: float, note: str, over: float | None = None) -> None:
+    def _resolve(
+        self,
+        episode: Episode,
+        at: float,
+        note: str,
+        over: float | None = None,
+        *,
+        expired: bool = False,
+    ) -> None:
         """It is over, since `over` if that is not now."""
-        expired = note.startswith(UNHEARD.format(""))
         after = episode.resolved(at if over is None else over, note, expired=expired)
         del self._open[episode.fingerprint]
         self._changes.episodes[episode.fingerprint, episode.number] = after
         lasted = duration((after.ended or at) - after.started)
         reason = f": {note}" if note else ""
         text = f"{after.title} {after.word} after {lasted}{reason}"
-        self._dispatch.note(after.fingerprint, at, text)
-        self._dispatch.left(after)
-        for touched in self._muting.closed(episode.fingerprint, at):
+        self.dispatcher.note(after.fingerprint, at, text)
+        self.dispatcher.left(after)
+        for touched in self.muting.closed(episode.fingerprint, at):
             self._remuted(touched, at)
 
     def _put(self, episode: Episode) -> None:
@@ -369,23 +380,23 @@ class Engine:
 
     def _silenced(self, silence: Silence, at: float) -> None:
         self._changes.silences[silence.id] = silence
-        for touched in self._muting.put(silence, at):
+        for touched in self.muting.put(silence, at):
             self._remuted(touched, at)
 
     def _remuted(self, fingerprint: str, at: float, *, anew: bool = True) -> None:
         """It is muted, or is no longer, or for another reason; `anew` if that was not so before."""
-        episode, muted = self._open.get(fingerprint), self._muting.muted.get(fingerprint)
+        episode, muted = self._open.get(fingerprint), self.muting.muted.get(fingerprint)
         if episode is None:
             return
         if muted is None:
-            self._dispatch.note(fingerprint, at, f"{episode.title} is no longer muted")
-            silenced = fingerprint in self._muting.unsilenced
-            self._muting.unsilenced.discard(fingerprint)
-            self._dispatch.unmuted(fingerprint, at, remind=silenced)
+            self.dispatcher.note(fingerprint, at, f"{episode.title} is no longer muted")
+            silenced = fingerprint in self.muting.unsilenced
+            self.muting.unsilenced.discard(fingerprint)
+            self.dispatcher.unmuted(fingerprint, at, remind=silenced)
         elif anew:
-            self._dispatch.note(fingerprint, at, f"{episode.title}: {muted.why}")
+            self.dispatcher.note(fingerprint, at, f"{episode.title}: {muted.why}")
         else:
-            self._dispatch.touch(fingerprint)
+            self.dispatcher.touch(fingerprint)
 
     def _opens(self, channel: str, now: float) -> float:
-        return self._dispatch.budget(channel).opens(now, self._settings.storm.most)
+        return self.dispatcher.budget(channel).opens(now, self._settings.storm.most)

@@ -19,6 +19,8 @@ from pydantic_core import CoreSchema, core_schema
 from baton.printable import printable
 
 ALERTNAME, ENV, HOST, APP, SEVERITY = "alertname", "env", "host", "app", "severity"
+SILENT = "silent"
+"""The name of the alert about a server whose heartbeats do not come."""
 SCHEDULE = "schedule"
 """The name of the alert about a schedule, and the label that names that."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")

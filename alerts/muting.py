@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from alerts.episodes import Episode
 from alerts.faults import Faults
 from alerts.inhibition import Inhibitor
-from alerts.settings import AlertSettings
+from alerts.mute.settings import MuteSettings
 from alerts.silences import Silence, Window
 
 
@@ -27,7 +27,7 @@ class Muting:
     """Silences, maintenance and inhibition, and what each firing alert makes of them."""
 
     def __init__(
-        self, settings: AlertSettings, open_episodes: Mapping[str, Episode], faults: Faults
+        self, settings: MuteSettings, open_episodes: Mapping[str, Episode], faults: Faults
     ) -> None:
         self._open = open_episodes
         self._faults = faults
@@ -36,15 +36,15 @@ class Muting:
         self.unsilenced: set[str] = set()
         """What is muted no more since a silence has ended, until it is said again."""
         self.inhibitor = Inhibitor(settings.rules)
-        self._windows = _windows(settings)
+        self._windows = settings.windows
         self._open_windows: list[tuple[Window, float]] = []
         self._next = -math.inf
         self.skew = 0.0
         """What to add to steady seconds to get those of the clock on the wall."""
 
-    def reload(self, settings: AlertSettings, now: float) -> set[str]:
+    def reload(self, settings: MuteSettings, now: float) -> set[str]:
         """Other settings; the fingerprints of alerts that are muted otherwise than before."""
-        self._windows = _windows(settings)
+        self._windows = settings.windows
         self.inhibitor = Inhibitor(settings.rules)
         for episode in self._open.values():
             self.inhibitor.opened(episode)
@@ -130,10 +130,6 @@ class Muting:
             return None
         source = self._open.get(found[0])
         return Muted(f"muted by {source.title if source else found[0]}")
-
-
-def _windows(settings: AlertSettings) -> list[Window]:
-    return [table.window for table in settings.maintenance]
 
 
 def _edges(silence: Silence, now: float) -> list[float]:

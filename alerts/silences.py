@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from alerts.checkins import last_time, next_time
+from alerts.cron import last_time, next_time
 from alerts.matchers import Matchers
 
 

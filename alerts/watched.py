@@ -1,34 +1,22 @@
-"""What alerts.toml names to be watched: check-ins and probes, and what all tables there are made
-of."""
+"""What alerts.toml says of checks: what is watched, and what counts as wrong."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from alerts.checkins import checked_cron, checked_zone
-from alerts.labels import ALERTNAME, NAME, Labels
-from alerts.routes import EVERY_LABEL
+from alerts.fields import Cron, LabelName, Seconds, Zone
+from alerts.labels import ALERTNAME, Labels
 from alerts.sample import Severity
-from baton import durations
+from alerts.threshold import Thresholds
 from baton.fields import Address, Host, Name
 from baton.messages import Look
 from baton.settings import Table
 
 _CHECK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
-
-def _seconds(value: object) -> object:
-    return durations.parse(value) if isinstance(value, str) else value
 
 
 def _check(value: object) -> object:
@@ -40,25 +28,57 @@ def _check(value: object) -> object:
     return value
 
 
-def _label(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError(f"names of labels, made of letters, digits and _ (not “{name}”)")
-    return name
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=durations.LONGEST)]
-"""A length of time: `30s`, `5m`, or a number of seconds."""
-Wait = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=durations.LONGEST)]
-"""... that may be none: `0s`."""
 Check = Annotated[str, BeforeValidator(_check)]
 """The name of a check, as an agent's own settings have it."""
-LabelName = Annotated[str, BeforeValidator(lambda value: _label(str(value)))]
-GroupedBy = Annotated[
-    str, BeforeValidator(lambda value: value if value == EVERY_LABEL else _label(str(value)))
-]
-"""The name of a label, or `...` for all of them, as in Alertmanager."""
-Cron = Annotated[str, BeforeValidator(lambda value: checked_cron(str(value)))]
-Zone = Annotated[str, BeforeValidator(lambda value: checked_zone(str(value)))]
+
+
+class HeartbeatTable(Table):
+    """`[heartbeats]`: the silence of servers. A server is dead when phi reaches `threshold`.
+
+    `pause` and `least_deviation` are parts of the interval that its agent promises; `stopped` is
+    how long an agent that was stopped by people may stay away.
+    """
+
+    threshold: float = Field(default=8.0, ge=1, le=30)
+    pause: float = Field(default=1.0, ge=0, le=100)
+    least_deviation: float = Field(default=0.1, gt=0, le=10)
+    stopped: Seconds = 300.0
+    severity: Severity = Severity.CRITICAL
+
+
+class FlappingTable(Table):
+    """`[flapping]`: thresholds in percent; a `high` of 100 is never reached. Changes older than
+    `window` do not count."""
+
+    high: float = Field(default=30.0, gt=0, le=100)
+    low: float = Field(default=25.0, ge=0, le=100)
+    window: Seconds = 3600.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError("a high that is at least the low")
+        return self
+
+
+class ThresholdTable(Table):
+    """`[thresholds]`: results in a row after which something is down, or up again."""
+
+    down_after: int = Field(default=3, ge=1, le=1000)
+    up_after: int = Field(default=2, ge=1, le=1000)
+
+
+class BlindTable(Table):
+    """`[blind]`: how long we may be blind `after` which the channels are told."""
+
+    after: Seconds = 30.0
+
+
+class PushedTable(Table):
+    """`[pushed]`: what others push without an end, and do not push again, has `expired` after so
+    long; those whose usual pause is longer are given three times that pause."""
+
+    expires: Seconds = 86400.0
 
 
 class Watched(Table):
@@ -163,3 +183,35 @@ class ProbeTable(Watched):
     def identity(self) -> Labels:
         """The labels of its alert."""
         return self.labelled(self.kind, probe=self.name, host=self.host or "")
+
+
+class CheckSettings(Table):
+    """The part of alerts.toml by which checks are judged."""
+
+    heartbeats: HeartbeatTable = HeartbeatTable()
+    flapping: FlappingTable = FlappingTable()
+    thresholds: ThresholdTable = ThresholdTable()
+    blind: BlindTable = BlindTable()
+    pushed: PushedTable = PushedTable()
+    checkin: tuple[CheckInTable, ...] = ()
+    probe: tuple[ProbeTable, ...] = ()
+
+    @field_validator("checkin", "probe")
+    @classmethod
+    def _names_once(cls, things: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [thing.name for thing in things]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"tables of different names ({', '.join(twice)} is there twice)")
+        return things
+
+    def limits(self) -> dict[str, Thresholds]:
+        """The thresholds of each probe, by the `source` of its samples; the default is under the
+        empty name."""
+        default = self.thresholds
+        return {"": Thresholds(default.down_after, default.up_after)} | {
+            probe.source: Thresholds(
+                probe.down_after or default.down_after, probe.up_after or default.up_after
+            )
+            for probe in self.probe
+        }

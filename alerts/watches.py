@@ -10,8 +10,8 @@ from alerts.heartbeats import Rhythm
 from alerts.labels import Labels
 from alerts.recent import Recent, Result
 from alerts.sample import Sample
-from alerts.settings import FlappingTable, HeartbeatTable
 from alerts.threshold import Thresholds, step
+from alerts.watched import FlappingTable, HeartbeatTable
 
 KNOWN = 32
 """Ids of what was pushed that are remembered of one thing."""

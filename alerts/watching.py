@@ -9,11 +9,11 @@ from typing import Protocol
 
 from alerts import checkins
 from alerts.faults import Faults
-from alerts.labels import ALERTNAME, Labels
+from alerts.labels import ALERTNAME, SILENT, Labels
 from alerts.sample import Beat, CheckIn, Sample, Severity, Sign
-from alerts.settings import SILENT, AlertSettings
 from alerts.threshold import AT_ONCE, Thresholds
 from alerts.timers import Timers
+from alerts.watched import CheckSettings
 from alerts.watches import SAVE_EVERY, Watch, WatchRow
 from baton.errors import UsageError
 from baton.outcome import duration
@@ -25,7 +25,6 @@ PUSH = "push/"
 REPEATS = 3.0
 """What is pushed without an end has ended once it was not heard of for so many times the longest
 pause after which it was told again."""
-UNHEARD = "not heard of since {}"
 FAILED = "failed"
 """What a check-in is called that was not late, and said itself that it failed."""
 FORGET_AFTER = 7 * 86400.0
@@ -45,16 +44,18 @@ class Judge(Protocol):
         *,
         seen: Sample | None = None,
         called: str = "",
+        expired: bool = False,
     ) -> None:
         """`severity` is None if nothing was seen that has one. `seen` is what was pushed; `called`
-        what is wrong, if the name of the alert does not say it."""
+        what is wrong, if the name of the alert does not say it. `expired`: it is over because those
+        who push it were not heard of any more."""
 
 
 class Watching:
     """Every watched thing. `judge` hears of each result that may matter. What fails of one thing
     goes to `faults`, and the others go on."""
 
-    def __init__(self, settings: AlertSettings, judge: Judge, faults: Faults) -> None:
+    def __init__(self, settings: CheckSettings, judge: Judge, faults: Faults) -> None:
         self._faults = faults
         self.watches: dict[str, Watch] = {}
         self.numbers: dict[str, int] = {}
@@ -66,7 +67,7 @@ class Watching:
         self._timers = Timers()
         self.reload(settings)
 
-    def reload(self, settings: AlertSettings) -> list[str]:
+    def reload(self, settings: CheckSettings) -> list[str]:
         """Other settings; the fingerprints of what is not watched any more."""
         self._settings, self._flaps = settings, settings.flapping
         self._limits = settings.limits()
@@ -298,6 +299,7 @@ class Watching:
         *,
         seen: Sample | None = None,
         called: str = "",
+        expired: bool = False,
     ) -> None:
         if watch.take(bad, at, limits, self._flaps, text):
             self.moved[watch.labels.fingerprint] = None
@@ -306,7 +308,7 @@ class Watching:
         elif not bad:
             return
         text = text if bad else ""
-        self._judge(watch, at, text, severity, note, seen=seen, called=called)
+        self._judge(watch, at, text, severity, note, seen=seen, called=called, expired=expired)
 
     def _overdue(self, watch: Watch, now: float) -> None:
         heard = duration(now - watch.heard)
@@ -325,12 +327,12 @@ class Watching:
                 text = f"never heard from since it was set up, {heard} ago"
             self._result(watch, True, now, AT_ONCE, text, table.severity)
         else:
-            note = "it was not told again"
-            if watch.source.startswith(PUSH):
-                note = UNHEARD.format(_shown(watch.heard + self.skew))
+            note, pushed = "it was not told again", watch.source.startswith(PUSH)
+            if pushed:
+                note = f"not heard of since {_shown(watch.heard + self.skew)}"
             # should they say after all that it goes on, it does
             watch.began = watch.over = 0.0
-            self._result(watch, False, now, AT_ONCE, "", Severity.INFO, note)
+            self._result(watch, False, now, AT_ONCE, "", Severity.INFO, note, expired=pushed)
 
     def _next(self, watch: Watch, after: float | None = None) -> float:
         """When the check-in that `watch` is of will be late, if nothing is heard `after` then."""

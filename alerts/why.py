@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from alerts import flapping
-from alerts.dispatch import Dispatcher
 from alerts.engine import Engine
 from alerts.episodes import Episode
 from alerts.groups import is_news
@@ -27,7 +26,7 @@ def called(engine: Engine, name: str) -> list[str]:
 
     Raises UsageError if there is nothing such: then nothing was ever heard of it.
     """
-    watches = engine.inside[0].watches
+    watches = engine.checks.watches
     found = [key for key in watches if name and key.startswith(name)]
     if not found:
         found = [
@@ -47,7 +46,7 @@ def called(engine: Engine, name: str) -> list[str]:
 def meant(engine: Engine, matchers: Matchers) -> list[str]:
     """The fingerprints of what is watched and `matchers` mean, what fires first. Raises UsageError
     if there is nothing such."""
-    watches = engine.inside[0].watches
+    watches = engine.checks.watches
     severities = {one.fingerprint: one.severity for one in engine.firing()}
     found = [
         key
@@ -63,7 +62,7 @@ def meant(engine: Engine, matchers: Matchers) -> list[str]:
 
 def _firing_first(engine: Engine, found: list[str]) -> list[str]:
     firing = {one.fingerprint for one in engine.firing()}
-    watches = engine.inside[0].watches
+    watches = engine.checks.watches
     return sorted(found, key=lambda key: (key not in firing, watches[key].labels.pairs))
 
 
@@ -73,12 +72,12 @@ def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
 
     Raises UsageError if nothing such, or more than one such thing, is watched.
     """
-    watching, muting, dispatch = engine.inside
-    found = [key for key in watching.watches if fingerprint and key.startswith(fingerprint)]
+    watches = engine.checks.watches
+    found = [key for key in watches if fingerprint and key.startswith(fingerprint)]
     if len(found) != 1:
         what = "Nothing" if not found else f"More than one thing ({len(found)})"
         raise UsageError(f"{what} is watched whose id begins with “{fingerprint}”.")
-    watch = watching.watches[found[0]]
+    watch = watches[found[0]]
     episode = next((one for one in engine.firing() if one.fingerprint == found[0]), None)
     lines = [f"{watch.labels.title()} ({found[0]}), watched by {watch.source or 'those who tell'}"]
     lines += [f"labels: {watch.labels}"]
@@ -88,8 +87,8 @@ def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
         lines.append("it does not fire, so nothing is told")
     else:
         lines += _episode(episode, now)
-        lines += _muting(muting, episode, now)
-        lines += _groups(engine, dispatch, episode, now)
+        lines += _muting(engine.muting, episode, now)
+        lines += _groups(engine, episode, now)
     if engine.blind_since is not None:
         lines.append(f"we are blind for {duration(now - engine.blind_since)}: nothing moves")
     return tuple(lines)
@@ -170,7 +169,7 @@ def _muting(muting: Muting, episode: Episode, now: float) -> list[str]:
     return lines
 
 
-def _groups(engine: Engine, dispatch: Dispatcher, episode: Episode, now: float) -> list[str]:
+def _groups(engine: Engine, episode: Episode, now: float) -> list[str]:
     settings = engine.settings
     lines = [
         f"route {str(route.matchers) or 'for everything else'} leads to {route.channel}"
@@ -179,7 +178,7 @@ def _groups(engine: Engine, dispatch: Dispatcher, episode: Episode, now: float) 
     drop = dropped(settings.routes, settings.default_route, episode)
     if drop is not None:
         lines.append(f"route {drop.matchers} drops it: nobody is told")
-    for group in dispatch.of(episode.fingerprint):
+    for group in engine.dispatcher.of(episode.fingerprint):
         post = f"post {group.id} in {group.channel}"
         if group.storm:
             post += " (a storm: the channel had too many messages)"

@@ -130,7 +130,7 @@ async def _list(visit: Visit, words: Sequence[str]) -> Reply:
 
 def _note(visit: Visit, episode: Episode) -> str:
     """Why nobody is told of it, or who acknowledged it."""
-    muted = visit.engine.inside[1].muted.get(episode.fingerprint)
+    muted = visit.engine.muting.muted.get(episode.fingerprint)
     if muted is not None:
         return muted.why
     settings = visit.engine.settings
@@ -144,7 +144,7 @@ async def _why(visit: Visit, words: Sequence[str]) -> Reply:
     if not words:
         raise UsageError("Which alert? /alerts why ALERT; /alerts shows their ids.")
     names = _named(visit, words)
-    watches = visit.engine.inside[0].watches
+    watches = visit.engine.checks.watches
     of = {name: watches[name].labels.get("env") if name in watches else "" for name in names}
     if unread := await visit.unread(set(of.values()) & visit.hidden):
         return unread

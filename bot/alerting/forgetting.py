@@ -19,7 +19,7 @@ async def forget(visit: Visit, words: Sequence[str]) -> Reply:
     if len(episodes) > 1:
         raise UsageError(f"{words[0]} means {len(episodes)} alerts: forget them one by one.")
     (episode,) = episodes
-    watch = visit.engine.inside[0].watches[episode.fingerprint]
+    watch = visit.engine.checks.watches[episode.fingerprint]
     title = episode.title
     if watch.source.startswith((CHECKIN, PROBE)):
         raise UsageError(

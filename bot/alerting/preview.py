@@ -20,7 +20,7 @@ def preview(engine: Engine, matchers: Matchers, about: Sequence[Episode]) -> Rep
     say: for how long, and why."""
     known = {one.fingerprint for one in about}
     besides = [one for one in engine.meant(matchers) if one.fingerprint not in known]
-    watches = engine.inside[0].watches.values()
+    watches = engine.checks.watches.values()
     watched = sum(matchers.matches(one.labels) for one in watches)
     text = (
         f"{matchers} means {watched} of the {len(watches)} things that are watched.\n"

@@ -55,7 +55,7 @@ def test_a_thing_whose_time_has_come_and_fails_holds_up_no_other() -> None:
     engine = Engine(settings())
     told(engine, "a", "b", "c", ends=T + 60)
     engine.tick(T)
-    broken = engine.inside[0].watches[thing("b").fingerprint]
+    broken = engine.checks.watches[thing("b").fingerprint]
     broken.changes = None  # type: ignore[assignment]
     engine.tick(T + 61)
     assert [one.labels.get("host") for one in engine.firing()] == ["b"]
@@ -71,8 +71,8 @@ def test_a_row_that_cannot_be_restored_is_set_aside() -> None:
     group = replace(rows.groups[0], members=None)  # type: ignore[arg-type]
     rows = Rows((odd, *rows.watches[1:]), rows.episodes, (group, *rows.groups[1:]))
     again = Engine.restore(settings(), rows, T + 1)
-    assert len(again.inside[0].watches) == 1
-    assert len(again.inside[2].groups) >= 1
+    assert len(again.checks.watches) == 1
+    assert len(again.dispatcher.groups) >= 1
     assert again.faults.count == 2
     told(again, "c")
     assert "x c" in titles(again, T + 1)

@@ -141,7 +141,7 @@ def test_those_who_speak_seldom_are_given_time() -> None:
 def test_an_alert_of_before_the_rule_expires_too() -> None:
     story = Story()
     story.told(0, True)
-    for watch in story.engine.inside[0].watches.values():
+    for watch in story.engine.checks.watches.values():
         watch.due = float("inf")
     story.passes(10)
     story.passes(DAY + 11)

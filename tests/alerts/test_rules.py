@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import flapping
-from alerts.checkins import checked_cron, checked_zone, due, last_time, next_time
+from alerts.checkins import due
 from alerts.clock import Steady
+from alerts.cron import last_time, next_time
 from alerts.episodes import Episode
+from alerts.fields import checked_cron, checked_zone
 from alerts.heartbeats import Rhythm, deviations, phi
 from alerts.inhibition import Inhibitor, InhibitRule
 from alerts.labels import Labels

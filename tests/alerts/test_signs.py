@@ -17,7 +17,7 @@ def sign(host: str) -> Callable[[World], object]:
 
 def rhythm_of(world: World, host: str) -> Rhythm:
     labels = Labels.of({"alertname": "silent", "env": "prod", "host": host})
-    rhythm = world.engine._watching.watches[labels.fingerprint].rhythm
+    rhythm = world.engine.checks.watches[labels.fingerprint].rhythm
     assert rhythm is not None
     return rhythm
 

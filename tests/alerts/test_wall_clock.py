@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from alerts import CheckIn, Engine
-from alerts.checkins import due, next_time
+from alerts.checkins import due
+from alerts.cron import next_time
 from alerts.settings import parse_alerts
 
 HOUR = 3600.0
@@ -80,11 +81,11 @@ def test_so_does_maintenance() -> None:
     one.tick(start + 60, skew)
     one.observe(CheckIn("backup", start + 600, failed=True))
     one.tick(start + 601, skew)
-    (muted,) = one.inside[1].muted.values()
+    (muted,) = one.muting.muted.values()
     assert muted.why == "maintenance: weekly"
     assert muted.until == at("2026-11-26T05:00") - skew
     one.tick(start + 2 * HOUR, skew)
-    assert not one.inside[1].muted
+    assert not one.muting.muted
 
 
 def test_a_window_that_cannot_be_judged_leaves_the_others() -> None:
@@ -101,5 +102,5 @@ def test_a_window_that_cannot_be_judged_leaves_the_others() -> None:
     one.reload(one.settings.model_copy(update={"maintenance": maintenance}), start)
     one.observe(CheckIn("backup", start, failed=True))
     one.tick(start)
-    assert [muted.why for muted in one.inside[1].muted.values()] == ["maintenance: fine"]
+    assert [muted.why for muted in one.muting.muted.values()] == ["maintenance: fine"]
     assert "odd" in one.faults.taken()[0].what

@@ -182,7 +182,7 @@ def test_what_was_told_long_ago_is_forgotten() -> None:
     world.live(100)
     world.at(200, lambda world: world.engine.observe(Sample(WEB_1, False, START + 200, told=True)))
     world.live(9 * 86400)
-    assert world.engine.inside[0].watches == {}
+    assert world.engine.checks.watches == {}
     assert [row.forgotten for row in world.rows.watches] == [True]
     world.restart()
     bad(WEB_1, told=True)(world)

@@ -1,0 +1,29 @@
+"""The times that a cron expression names, in Unix seconds of the clock on the wall. Pure."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from baton import times
+
+
+def next_time(cron: str, after: float, zone: str = "UTC") -> float:
+    """The first time past `after` that `cron` names; infinite if there is none.
+
+    `cron` has five fields and is read as Debian's cron reads it, in `zone`, summer time included.
+    Raises UnknownZone.
+    """
+    found = times.next_cron(cron, _utc(after), times.zone(zone))
+    return math.inf if found is None else found.timestamp()
+
+
+def last_time(cron: str, before: float, zone: str = "UTC") -> float:
+    """The last time that `cron` names at or before `before`; minus infinity if there is none.
+    Raises UnknownZone."""
+    found = times.last_cron(cron, _utc(before), times.zone(zone))
+    return -math.inf if found is None else found.timestamp()
+
+
+def _utc(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

@@ -1,0 +1,1 @@
+"""What fires and is not told: silences, maintenance, inhibition."""
