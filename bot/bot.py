@@ -31,6 +31,7 @@ from bot.findings import Finding, Lately, Unheard
 from bot.fronts.protocol import Front
 from bot.hearing import Hearing
 from bot.identity import Identity
+from bot.ingest.rejections import Refused
 from bot.leader import LEASE, SECONDS, Leader
 from bot.policy import Policy
 from bot.rate import Pace
@@ -42,7 +43,6 @@ from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from bot.telling import Teller
 from bot.timekeeping import Timekeeper
-from bot.web.refused import Refused
 from bot.whole import whole_output
 
 log = structlog.get_logger(__name__)

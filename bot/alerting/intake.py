@@ -7,9 +7,8 @@ written what came of it: nothing is lost while nobody leads, or while we are bli
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import TypeVar
 
 from pydantic import JsonValue, SecretStr
 
@@ -19,11 +18,10 @@ from alerts.links import LONGEST, Link, links
 from alerts.sample import Observation
 from bot.alerting.asks import seen
 from bot.alerting.keeper import Keeper
-from bot.web.intake import CheckIn as SignOfLife
-from bot.web.intake import Event, Keys, Phase, Pushed
-from bot.web.reading import Batch, fires, text
-
-T = TypeVar("T")
+from bot.ingest.errors import BadInput
+from bot.ingest.model import CheckIn as SignOfLife
+from bot.ingest.model import Event, Keys, Phase, Pushed, Received
+from bot.ingest.payload import fires, text
 
 TOGETHER = 500
 """Alerts that are written down in one row: others want to write too."""
@@ -39,7 +37,7 @@ _SEVERITIES = {
 
 
 class Reception:
-    """Takes what comes in. Keeps bot.web.intake.Intake. `senders` are tokens by name."""
+    """Takes what comes in. Keeps bot.ingest.model.Intake. `senders` are tokens by name."""
 
     def __init__(self, keeper: Keeper, senders: Mapping[str, SecretStr]) -> None:
         self._keeper = keeper
@@ -57,39 +55,30 @@ class Reception:
             self._of, self._keys = settings, Keys(checkins, self._senders)
         return self._keys
 
-    async def checked_in(self, checkin: SignOfLife) -> None:
-        """Keeps Intake.checked_in. That work has begun says nothing yet: its end counts."""
-        await self.keep(self.seen(checkin))
+    def observations(self, received: Sequence[Received]) -> list[Observation]:
+        """Keeps Intake.observations. That work has begun says nothing yet: its end counts. An event
+        is an alert by its type, source and subject, over when one says `status: resolved`, or after
+        an hour."""
+        return [found for one in received if (found := self._observation(one)) is not None]
 
-    async def pushed(self, alerts: Sequence[Pushed]) -> None:
-        """Keeps Intake.pushed."""
-        for some in _several(alerts):
-            await self.keep([self._alert(one) for one in some])
+    async def store(self, observations: Sequence[Observation]) -> None:
+        """Keeps Intake.store: they wait for the bot that leads. Raises DatabaseUnavailable."""
+        for begin in range(0, len(observations), TOGETHER):
+            some = observations[begin : begin + TOGETHER]
+            await self._keeper.want(seen(some, self._keeper.now()))
 
-    async def happened(self, events: Sequence[Event]) -> None:
-        """Keeps Intake.happened: an event is an alert by its type, source and subject, over when
-        one says `status: resolved`, or after an hour."""
-        for some in _several(events):
-            await self.keep([self._event(one) for one in some])
+    def _observation(self, received: Received) -> Observation | None:
+        if isinstance(received, Pushed):
+            return self._alert(received)
+        return self._event(received) if isinstance(received, Event) else self._check_in(received)
 
-    def seen(self, told: SignOfLife | Batch[Event]) -> list[Observation]:
-        """What that says was seen."""
-        if isinstance(told, Batch):
-            return [self._event(one) for one in told.taken]
-        if told.phase in (Phase.STARTED, Phase.NOTED):
-            return []
-        failed = told.phase is Phase.FAILED
-        last = told.text.rpartition("\n")[2][:SAID]
-        return [CheckIn(told.name, self._keeper.now(), failed, last)]
-
-    def known(self, checkin: str) -> bool:
-        """Whether there is a check-in of that name."""
-        return any(table.name == checkin for table in self._keeper.settings.checkin)
-
-    async def keep(self, observations: Sequence[Observation]) -> None:
-        """Write down what was seen, for the bot that leads. Raises DatabaseUnavailable."""
-        if observations:
-            await self._keeper.want(seen(observations, self._keeper.now()))
+    def _check_in(self, ping: SignOfLife) -> CheckIn | None:
+        if all(table.name != ping.name for table in self._keeper.settings.checkin):
+            raise BadInput("name", f"there is no check-in called {ping.name}")
+        if ping.phase in (Phase.STARTED, Phase.NOTED):
+            return None
+        last = ping.text.rpartition("\n")[2][:SAID]
+        return CheckIn(ping.name, self._keeper.now(), ping.phase is Phase.FAILED, last)
 
     def _alert(self, alert: Pushed) -> Sample:
         ends = None
@@ -151,11 +140,6 @@ def _links(alert: Pushed) -> tuple[Link, ...]:
         *alert.links.items(),
     ]
     return links(named)
-
-
-def _several(all_of_it: Sequence[T]) -> Iterator[Sequence[T]]:
-    for begin in range(0, len(all_of_it), TOGETHER):
-        yield all_of_it[begin : begin + TOGETHER]
 
 
 def _said(data: JsonValue | bytes) -> Mapping[str, JsonValue]:

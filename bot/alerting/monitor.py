@@ -22,15 +22,13 @@ from baton.errors import InvalidMessage
 from baton.exchanges import MONITOR_QUEUE, PROBED_QUEUE, heard
 from baton.messages import Probed, decode
 from baton.printable import printable
-from bot.alerting.intake import Reception
-from bot.alerting.letters import SENDER, letter
 from bot.findings import Findings, Unheard
 from bot.identity import Identity, forged
+from bot.ingest.bus import SENDER, letter
+from bot.ingest.errors import BadInput
+from bot.ingest.model import Intake
+from bot.ingest.rejections import Refused
 from bot.store.errors import DatabaseUnavailable
-from bot.web.intake import CheckIn
-from bot.web.reading import Batch
-from bot.web.refusals import BadInput
-from bot.web.refused import Refused
 
 log = structlog.get_logger(__name__)
 
@@ -42,20 +40,20 @@ RETRY_AFTER = 0.5
 
 
 class Monitor:
-    """Takes what comes for alerts: letters go to `reception`, answers to `probed`, and what is
+    """Takes what comes for alerts: letters go to `intake`, answers to `probed`, and what is
     refused to `refused`. An answer must come from the agent that it names, by `identity`."""
 
     def __init__(
         self,
         channel: Channel,
-        reception: Reception,
+        intake: Intake,
         probed: Callable[[Probed], None],
         refused: Refused,
         identity: Identity | None = None,
         findings: Findings | None = None,
     ) -> None:
         self._channel = channel
-        self._reception = reception
+        self._intake = intake
         self._probed = probed
         self._refused = refused
         self._identity = identity or Identity()
@@ -88,17 +86,14 @@ class Monitor:
     async def _letter_came(self, delivery: Delivery) -> None:
         try:
             told = letter(delivery.key, delivery.envelope, time.time())
-            if isinstance(told, CheckIn) and not self._reception.known(told.name):
-                raise BadInput("name", f"there is no check-in called {told.name}")
-            if isinstance(told, Batch) and told.refused and not told.taken:
+            if told.refused and not told.taken:
                 raise told.refused[0]
-            seen = self._reception.seen(told)
+            seen = self._intake.observations(told.taken)
         except BadInput as error:
             self._refused.add(SENDER, [error])
             await bury(self._channel, delivery, printable(str(error)))
             return
-        if isinstance(told, Batch):
-            self._refused.add(SENDER, told.refused)
+        self._refused.add(SENDER, told.refused)
         try:
             await self._seen.submit(seen)
         except DatabaseUnavailable:
@@ -132,7 +127,7 @@ class Monitor:
         seen = [one for each in several for one in each]
         while True:
             try:
-                await self._reception.keep(seen)
+                await self._intake.store(seen)
             except DatabaseUnavailable as error:
                 log.warning("alerts from the bus wait", error=str(error), count=len(several))
                 if self._stopping.is_set():

@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from alerts.labels import spelled
-from bot.web.intake import Pushed
-from bot.web.reading import Batch, fires, mapping, moment, parsed, text
-from bot.web.refusals import BadInput
-from bot.web.services import told_by
+from bot.ingest.errors import BadInput
+from bot.ingest.model import Pushed
+from bot.ingest.payload import Batch, fires, mapping, moment, parsed, text
+from bot.ingest.services import told_by
 
 MOST = 5_000
 """Alerts that are taken of one body, at most."""

@@ -1,6 +1,6 @@
 """What others tell over the bus, read. Pure.
 
-A key that begins with `alert` means CloudEvents, in any mode that bot.web.events knows; the
+A key that begins with `alert` means CloudEvents, in any mode that cloudevents.py knows; the
 attributes of the binary mode are in headers called `cloudEvents:NAME`, `cloudEvents_NAME` or
 `ce-NAME`. `checkin.NAME` and `checkin.NAME.PHASE` are a sign of life, of which the body may tell
 in words; it may be a CloudEvent too, whose data has `status` and `summary`. Names will do here:
@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from baton.channel import Envelope
 from baton.charsets import charset_of, decoded
 from baton.printable import printable
-from bot.web.events import read
-from bot.web.intake import CheckIn, Event, Phase, phase_of
-from bot.web.reading import LARGEST, Batch, inflated
-from bot.web.refusals import BadInput
+from bot.ingest.cloudevents import read
+from bot.ingest.errors import BadInput
+from bot.ingest.model import CheckIn, Event, Phase, phase_of
+from bot.ingest.payload import LARGEST, Batch, inflated
 
 SENDER = "bus"
 """How whoever tells over the bus is called."""
@@ -29,10 +29,8 @@ CHARSETS = ("utf-8", "us-ascii", "binary", "latin-1", "8bit")
 """What clients write into the property of AMQP beside what compresses."""
 PREFIXES = ("cloudevents:", "cloudevents_", "ce-")
 
-Letter = CheckIn | Batch[Event]
 
-
-def letter(key: str, envelope: Envelope, now: float) -> Letter:
+def letter(key: str, envelope: Envelope, now: float) -> Batch[CheckIn] | Batch[Event]:
     """What `envelope`, which came under `key` at `now` in Unix seconds, tells. Raises BadInput."""
     if len(envelope.body) > LARGEST:
         raise BadInput("body", f"may have {LARGEST} bytes at most")
@@ -40,7 +38,7 @@ def letter(key: str, envelope: Envelope, now: float) -> Letter:
     if kind == "alert":
         return _events(envelope, inflated(envelope.body, _compression(envelope)))
     if kind == "checkin" and len(words) <= 2:
-        return _check_in(words, envelope, now)
+        return Batch([_check_in(words, envelope, now)])
     raise BadInput("routing key", "must be alert.ANYTHING, checkin.NAME or checkin.NAME.PHASE")
 
 

@@ -18,9 +18,9 @@ from pydantic import JsonValue
 
 from alerts.labels import written
 from baton.charsets import charset_of, decoded
-from bot.web.intake import Event
-from bot.web.reading import Batch, moment, parsed
-from bot.web.refusals import BadInput
+from bot.ingest.errors import BadInput
+from bot.ingest.model import Event
+from bot.ingest.payload import Batch, moment, parsed
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"

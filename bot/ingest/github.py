@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from alerts.labels import ALERTNAME, ENV, spelled
-from bot.web.intake import Pushed
-from bot.web.reading import mapping, moment, text
-from bot.web.refusals import BadInput
+from bot.ingest.errors import BadInput
+from bot.ingest.model import Pushed
+from bot.ingest.payload import mapping, moment, text
 
 SAID = 4_096
 """Characters of a text that are kept."""

@@ -1,4 +1,4 @@
-"""What comes in from others, over HTTP or over the bus, checked, and who takes it."""
+"""What others send over HTTP or over the bus, as checked values, and who takes it (a Protocol)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from bot.web.refusals import BadInput
+from alerts.sample import Observation
+from bot.ingest.errors import BadInput
 
 
 class Phase(StrEnum):
@@ -107,22 +108,23 @@ class Keys:
     senders: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-class Intake(Protocol):
-    """Takes what comes in. Each method returns as soon as it is kept: the sender waits for it.
+Received = CheckIn | Pushed | Event
+"""What others send."""
 
-    They raise a BatonError if it cannot be taken for the moment: the sender is told to send it
-    again.
-    """
+
+class Intake(Protocol):
+    """Takes what others send, in two steps: whoever must wait before it is stored, because the
+    database is away, still says when it came."""
 
     @property
     def keys(self) -> Keys:
         """Who may send what; another object when that changes."""
 
-    async def checked_in(self, checkin: CheckIn) -> None:
-        """Take a sign of life."""
+    def observations(self, received: Sequence[Received]) -> list[Observation]:
+        """Return what these say was observed, at this moment. Raises BadInput if one of them is of
+        a check-in that is not in the settings."""
 
-    async def pushed(self, alerts: Sequence[Pushed]) -> None:
-        """Take alerts that were sent together. If that fails all are sent again."""
-
-    async def happened(self, events: Sequence[Event]) -> None:
-        """Take events that were sent together. If that fails all are sent again."""
+    async def store(self, observations: Sequence[Observation]) -> None:
+        """Return once these are stored, so that no end of a process loses them: only then the
+        sender is answered. Raises a BatonError if they cannot be stored for the moment: the sender
+        is told to send all of it again."""

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from alerts.labels import written
 from baton.printable import printable
-from bot.web.refusals import BadInput
+from bot.ingest.errors import BadInput
 
 T = TypeVar("T")
 

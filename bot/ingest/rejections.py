@@ -12,8 +12,8 @@ import structlog
 
 from baton.printable import printable
 from bot.findings import Finding, Findings, Unheard
+from bot.ingest.errors import Rejected
 from bot.ratelimit import Bucket
-from bot.web.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ LOGGED = (0.2, 20.0)
 
 @dataclass(slots=True)
 class _Spell:
-    """Refusals of one sender that follow each other. Moments are in Unix seconds."""
+    """Rejecteds of one sender that follow each other. Moments are in Unix seconds."""
 
     began: float
     last: float
@@ -55,11 +55,11 @@ class Refused:
         self._lines: dict[str, Bucket] = {}
         self._unlogged: Counter[str] = Counter()
 
-    def count(self, sender: str, refusal: Refusal) -> None:
+    def count(self, sender: str, refusal: Rejected) -> None:
         """Only count it: it is logged elsewhere, and people can do nothing about it."""
         self.counts[sender, refusal.kind] += 1
 
-    def add(self, sender: str, refusals: Sequence[Refusal]) -> None:
+    def add(self, sender: str, refusals: Sequence[Rejected]) -> None:
         """All this, which `sender` sent together, was refused. `sender` is a name that our own
         settings have."""
         if not refusals:

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from alerts.labels import ALERTNAME, HOST, spelled, written
-from bot.web.intake import Pushed
-from bot.web.reading import fires, mapping, moment, text
+from bot.ingest.model import Pushed
+from bot.ingest.payload import fires, mapping, moment, text
 
 LASTS = 3600.0
 """Seconds for which a message of Uptime Kuma fires that is about no monitor: nothing ends it."""

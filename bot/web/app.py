@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from baton.server import baton_version
+from bot.ingest.errors import BadInput, Rejected
 from bot.web.entrance import Entrance
 from bot.web.health import parts
 from bot.web.metrics import Metrics
@@ -34,7 +35,7 @@ def build(watch: Watch, entrance: Entrance | None = None) -> FastAPI:
     _Showing(watch).open(app)
     if entrance is not None:
         entrance.open(app)
-    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(HTTPException, _refused_by_the_framework)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _failed)
@@ -83,11 +84,12 @@ def _answer(content: object, status: int = 200) -> Response:
     return JSONResponse(content, status, headers={"Cache-Control": "no-store"})
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+async def _rejected(request: Request, error: Exception) -> Response:
     content = {"error": str(error)}
-    if "field" in error.facts:
-        content["field"] = str(error.facts["field"])
+    if isinstance(error, BadInput):
+        content["field"] = error.field
+    if not isinstance(error, Refusal):
+        return JSONResponse(content, 400)
     return JSONResponse(content, error.status, headers=dict(error.headers))
 
 

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
@@ -19,24 +19,23 @@ from starlette.requests import ClientDisconnect
 from baton.charsets import charset_of, decoded
 from baton.errors import BatonError
 from baton.printable import printable
+from bot.ingest.alertmanager import pushed
+from bot.ingest.cloudevents import events
+from bot.ingest.errors import BadInput, Rejected
+from bot.ingest.github import delivered, signed
+from bot.ingest.model import CheckIn, Intake, Phase, Received, phase_of
+from bot.ingest.payload import LARGEST, Batch, inflated, parsed
+from bot.ingest.rejections import NOBODY, Refused
 from bot.ratelimit import Bucket
-from bot.web.alertmanager import pushed
 from bot.web.door import Door, Pace
-from bot.web.events import events
-from bot.web.github import delivered, signed
-from bot.web.intake import CheckIn, Intake, Phase, phase_of
-from bot.web.reading import LARGEST, Batch, inflated, parsed
 from bot.web.refusals import (
-    BadInput,
     NoKey,
     NoSuchCheckIn,
     NotNow,
     NotSigned,
-    Refusal,
     TooLarge,
     TooSlow,
 )
-from bot.web.refused import NOBODY, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +57,8 @@ UNSIGNED = 10
 AT_ONCE = 50_000
 """Bytes of a body that are read where we are; of more another thread is, so that whoever asks
 something else is answered meanwhile."""
+TOGETHER = 500
+"""Alerts of a body that are read at once: who asks something else is answered in between."""
 REASONS = 10
 """Refusals that an answer lists."""
 
@@ -116,7 +117,7 @@ class Entrance:
             phase = _phase(request)
             text = await self._end_of_body(request) or request.query_params.get("msg", "")
             said = printable(text[-MOST_TEXT:], lines=True).strip()
-            await _taken(self._intake.checked_in(CheckIn(name, phase, self._clock(), said)))
+            await self._store([CheckIn(name, phase, self._clock(), said)])
         return PlainTextResponse("OK\n")
 
     async def push(self, request: Request) -> Response:
@@ -126,7 +127,7 @@ class Entrance:
             self._senders.admit(sender, self._monotonic())
             body = await self._body(request)
             batch = await _aside(body, partial(pushed, body, sender=sender, now=self._clock()))
-            await _taken(self._intake.pushed(batch.taken))
+            await self._store(batch.taken)
         return self._answer(sender, batch)
 
     async def tell(self, request: Request) -> Response:
@@ -137,7 +138,7 @@ class Entrance:
             headers = {name.lower(): value for name, value in request.headers.items()}
             body = await self._body(request)
             batch = await _aside(body, partial(events, headers, body, sender=sender))
-            await _taken(self._intake.happened(batch.taken))
+            await self._store(batch.taken)
         return self._answer(sender, batch)
 
     async def deliver(self, request: Request) -> Response:
@@ -160,8 +161,20 @@ class Entrance:
             event = request.headers.get("x-github-event", "")
             given = await _aside(body, partial(parsed, body))
             found = Batch(delivered(event, given, sender=sender, now=self._clock()))
-            await _taken(self._intake.pushed(found.taken))
+            await self._store(found.taken)
         return self._answer(sender, found)
+
+    async def _store(self, received: Sequence[Received]) -> None:
+        """Return once all of it is stored. Raises NotNow, and BadInput."""
+        try:
+            for begin in range(0, len(received), TOGETHER):
+                some = self._intake.observations(received[begin : begin + TOGETHER])
+                await self._intake.store(some)
+        except Rejected:
+            raise
+        except BatonError as error:
+            log.warning("not taken", reason=str(error))
+            raise NotNow() from error
 
     def _answer(self, sender: str, batch: Batch[T]) -> Response:
         """What was taken, and what was not: an error only if nothing was."""
@@ -177,7 +190,7 @@ class Entrance:
             return JSONResponse(content)
         first = batch.refused[0]
         content |= {"error": printable(str(first)), "field": first.field}
-        return JSONResponse(content, first.status)
+        return JSONResponse(content, 400)
 
     def _sender(self, request: Request) -> str:
         senders = self._intake.keys.senders
@@ -195,7 +208,7 @@ class Entrance:
         except NotNow as refusal:  # who sent it is told to send it again
             self.refused.count(sender, refusal)
             raise
-        except Refusal as refusal:
+        except Rejected as refusal:
             self.refused.add(sender, [refusal])
             raise
 
@@ -280,14 +293,3 @@ def _phase(request: Request) -> Phase:
 async def _aside(body: bytes, read: Callable[[], T]) -> T:
     """What `read` makes of `body`."""
     return await asyncio.to_thread(read) if len(body) > AT_ONCE else read()
-
-
-async def _taken(taking: Awaitable[None]) -> None:
-    """Wait until it is kept. Raises Refusal."""
-    try:
-        await taking
-    except Refusal:
-        raise
-    except BatonError as error:
-        log.warning("not taken", reason=str(error))
-        raise NotNow() from error

@@ -1,37 +1,22 @@
-"""What is answered to who cannot be served."""
+"""What is answered to who cannot be served, beside BadInput, which is answered with 400."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import ClassVar
 
-from baton.errors import BatonError
+from bot.ingest.errors import Rejected
 
 
-class Refusal(BatonError):
+class Refusal(Rejected):
     """{reason}"""
 
     status: ClassVar[int] = 400
-    kind: ClassVar[str] = "invalid"
-    """The reason, as metrics have it."""
-    permanent = True
 
     @property
     def headers(self) -> Mapping[str, str]:
         """What the answer's head says besides."""
         return {}
-
-
-class BadInput(Refusal):
-    """{field}: {reason}."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(field=field, reason=reason.rstrip("."))
-
-    @property
-    def field(self) -> str:
-        """Where it is, as the sender knows it: `alerts[2].labels`."""
-        return str(self.facts["field"])
 
 
 class NoKey(Refusal):

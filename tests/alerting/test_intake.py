@@ -13,10 +13,10 @@ from alerts import AlertContent
 from bot.alerting.intake import EVENT_LASTS, Reception
 from bot.bot import Bot
 from bot.findings import Finding
+from bot.ingest.rejections import LASTS
 from bot.store import Store
 from bot.web.app import build
 from bot.web.entrance import Entrance
-from bot.web.refused import LASTS
 from bot.web.vitals import Watch
 from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage, away

@@ -20,9 +20,9 @@ from bot.alerting.monitor import Monitor
 from bot.findings import Finding
 from bot.hearing import Hearing
 from bot.identity import Identity
+from bot.ingest.rejections import Refused
 from bot.roster import SETTLED, Roster
 from bot.traces import SKEW, TOLD
-from bot.web.refused import Refused
 from tests.bot.build import Hail, Ship, after
 from tests.bot.test_hearing import Ear
 from tests.bot.test_roster import Clock

@@ -8,16 +8,17 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
+from alerts.sample import Observation, Sign
 from baton.errors import BatonError
 from baton.memory import MemoryBus, MemoryChannel
 from bot.bot import Bot
 from bot.findings import Finding
+from bot.ingest.model import CheckIn, Event, Keys, Pushed, Received
+from bot.ingest.rejections import Refused
 from bot.store import Store
 from bot.web.app import build
 from bot.web.door import Pace
 from bot.web.entrance import CHECKINS, PUSHES, Entrance
-from bot.web.intake import CheckIn, Event, Keys, Pushed
-from bot.web.refused import Refused
 from bot.web.server import Patient, Web
 from bot.web.vitals import Chat, Watch
 from tests.bot.conftest import database as database
@@ -39,25 +40,30 @@ class FakeIntake:
             senders={"alertmanager": "am-token", "ci": "ci-tökén"},
         )
         self.fails: Exception | None = None
-        self.checkins: list[CheckIn] = []
-        self.alerts: list[Pushed] = []
-        self.events: list[Event] = []
+        self._stored: list[Received] = []
+        self._meant: Sequence[Received] = ()
 
-    async def checked_in(self, checkin: CheckIn) -> None:
-        self._fail()
-        self.checkins.append(checkin)
+    @property
+    def checkins(self) -> list[CheckIn]:
+        return [one for one in self._stored if isinstance(one, CheckIn)]
 
-    async def pushed(self, alerts: Sequence[Pushed]) -> None:
-        self._fail()
-        self.alerts += alerts
+    @property
+    def alerts(self) -> list[Pushed]:
+        return [one for one in self._stored if isinstance(one, Pushed)]
 
-    async def happened(self, events: Sequence[Event]) -> None:
-        self._fail()
-        self.events += events
+    @property
+    def events(self) -> list[Event]:
+        return [one for one in self._stored if isinstance(one, Event)]
 
-    def _fail(self) -> None:
+    def observations(self, received: Sequence[Received]) -> list[Observation]:
+        self._meant = received
+        return [Sign(host="web-1", env="", at=0.0)] * len(received)
+
+    async def store(self, observations: Sequence[Observation]) -> None:
         if self.fails is not None:
             raise self.fails
+        assert len(observations) == len(self._meant)
+        self._stored += self._meant
 
 
 class Findings:

@@ -11,8 +11,8 @@ import pytest
 
 from alerts import Labels
 from alerts.labels import spelled
+from bot.ingest.model import Pushed
 from bot.web.door import Pace
-from bot.web.intake import Pushed
 from tests.web.conftest import NOW, Away, Opened, Site
 
 LABELS = {"alertname": "DiskFull", "host": "web-1", "env": "prod"}
@@ -153,7 +153,7 @@ async def test_a_flood(opened: Opened) -> None:
 async def test_what_cannot_be_kept_for_the_moment(site: Site) -> None:
     """503, which Alertmanager sends again; it is counted, and nobody need hear of it."""
     site.intake.fails = Away(reason="x")
-    assert (await site.push(json=[])).status_code == 503
+    assert (await site.push(json={"labels": {"alertname": "DiskFull"}})).status_code == 503
     assert site.refused.counts == {("alertmanager", "unavailable"): 1}
     assert site.findings == []
 
@@ -161,7 +161,9 @@ async def test_what_cannot_be_kept_for_the_moment(site: Site) -> None:
 async def test_a_fault_of_ours(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """500 without a trace; the log has it, and not the token."""
     site.intake.fails = RuntimeError("at /srv/secret/place")
-    answer = await site.client.post("/alerts", json=[], params={"token": "am-token"})
+    answer = await site.client.post(
+        "/alerts", json={"labels": {"alertname": "DiskFull"}}, params={"token": "am-token"}
+    )
     assert answer.status_code == 500
     assert answer.json() == {"error": "Something went wrong here; the log says what."}
     assert "secret/place" in caplog.text

@@ -7,9 +7,9 @@ import gzip
 
 import pytest
 
+from bot.ingest.model import CheckIn, Keys, Phase
 from bot.web.door import Pace
 from bot.web.entrance import MOST_TEXT
-from bot.web.intake import CheckIn, Keys, Phase
 from tests.support.wait import until
 from tests.web.conftest import NOW, Away, Opened, Site
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.web.intake import Event
+from bot.ingest.model import Event
 from tests.web.conftest import Site
 
 EVENT: dict[str, Any] = {

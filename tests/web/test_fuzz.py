@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from alerts import Labels
 from alerts.labels import spelled
-from bot.web.alertmanager import pushed
-from bot.web.events import events
-from bot.web.github import delivered
-from bot.web.intake import PHASES, Phase, phase_of
-from bot.web.reading import inflated
-from bot.web.refusals import BadInput
+from bot.ingest.alertmanager import pushed
+from bot.ingest.cloudevents import events
+from bot.ingest.errors import BadInput
+from bot.ingest.github import delivered
+from bot.ingest.model import PHASES, Phase, phase_of
+from bot.ingest.payload import inflated
 from tests.web.conftest import Site
 
 anything = st.recursive(

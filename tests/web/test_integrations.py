@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.web.intake import Event, Phase
+from bot.ingest.model import Event, Phase
 from tests.web.conftest import NOW, Site
 
 PAGE = (Path(__file__).parents[2] / "docs" / "integrations.md").read_text()
