@@ -5,16 +5,16 @@ what was seen comes in through `Engine.observe`, and `Engine.tick` says what to 
 to show. The bot's alerting package is its only user.
 """
 
-from alerts.bulletin import AlertContent, Bulletin
 from alerts.changes import Changes, Rows
 from alerts.clock import Steady
 from alerts.engine import Engine
 from alerts.episodes import Episode
 from alerts.labels import Labels
-from alerts.matchers import Matchers
-from alerts.sample import Beat, CheckIn, Sample, Severity, Sign
+from alerts.labels.matchers import Matchers
+from alerts.mute.silences import Silence
+from alerts.notify.notification import AlertContent, Bulletin
+from alerts.observation import Beat, CheckIn, Sample, Severity, Sign
 from alerts.settings import AlertSettings, load_alerts
-from alerts.silences import Silence
 
 __all__ = [
     "AlertContent",

@@ -15,18 +15,18 @@ import math
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from alerts.blind import Sight, SightRow
 from alerts.changes import Changes, Rows
-from alerts.dispatch import Dispatcher
+from alerts.checks.check_state import Watch
+from alerts.checks.checks import Watching
+from alerts.checks.visibility import Sight, SightRow
 from alerts.episodes import Episode
 from alerts.faults import Faults
-from alerts.matchers import Matchers
-from alerts.muting import Muting
-from alerts.sample import Beat, CheckIn, Observation, Sample, Severity, Sign
+from alerts.labels.matchers import Matchers
+from alerts.mute.muting import Muting
+from alerts.mute.silences import Silence
+from alerts.notify.dispatch import Dispatcher
+from alerts.observation import Beat, CheckIn, Observation, Sample, Severity, Sign
 from alerts.settings import AlertSettings
-from alerts.silences import Silence
-from alerts.watches import Watch
-from alerts.watching import Watching
 from baton.durations import LONGEST
 from baton.errors import UsageError
 from baton.outcome import duration

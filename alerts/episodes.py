@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from alerts.labels import Labels
 from alerts.links import Link
-from alerts.sample import Severity
+from alerts.observation import Severity
 
 TEXT_EVERY = 60.0
 """Seconds between two changes of a text that says the same thing in other words."""

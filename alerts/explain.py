@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from alerts import flapping
+from alerts.checks import flapping
+from alerts.checks.check_state import Watch
+from alerts.checks.checks import CHECKIN
+from alerts.checks.heartbeats import phi
 from alerts.engine import Engine
 from alerts.episodes import Episode
-from alerts.groups import is_news
-from alerts.heartbeats import phi
-from alerts.matchers import Matchers
-from alerts.muting import Muting
-from alerts.routes import dropped, routed
-from alerts.watches import Watch
-from alerts.watching import CHECKIN
+from alerts.labels.matchers import Matchers
+from alerts.mute.muting import Muting
+from alerts.notify.groups import is_news
+from alerts.notify.routes import dropped, routed
 from baton.errors import UsageError
 from baton.outcome import duration
 from baton.words import did_you_mean

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from alerts.bulletin import Bulletin
 from alerts.changes import dump, load
 from alerts.engine import Engine
-from alerts.sample import Beat, CheckIn, Observation, Sample, Sign
+from alerts.notify.notification import Bulletin
+from alerts.observation import Beat, CheckIn, Observation, Sample, Sign
 from alerts.settings import AlertSettings
 from baton.errors import UsageError
 

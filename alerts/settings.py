@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import field_validator
 
+from alerts.checks.settings import CheckSettings
 from alerts.fields import Seconds
-from alerts.lines import line_of, parsed
 from alerts.mute.settings import MuteSettings
 from alerts.notify.settings import NotifySettings
-from alerts.watched import CheckSettings
+from alerts.toml_lines import line_of, parsed
 from baton.errors import SettingsError
 from baton.settings import Table, validated
 

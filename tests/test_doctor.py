@@ -10,7 +10,7 @@ from pathlib import Path
 import aiormq
 import pytest
 
-from alerts.watched import ProbeTable
+from alerts.checks.settings import ProbeTable
 from baton.agent.settings import AgentSettings
 from baton.api import API
 from baton.channel import Channel, connect

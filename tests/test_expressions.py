@@ -1,6 +1,6 @@
 """Our own regular expressions take linear time, whatever they are given.
 
-Those of people run on RE2 (tests/alerts/test_patterns.py), and pydantic's on Rust's engine: both
+Those of people run on RE2 (tests/alerts/labels/test_regex.py), and pydantic's on Rust's engine: both
 are linear by design. Python's is not, so each expression in the source is found and attacked here.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from alerts.matchers import SHOWN
+from alerts.labels.matchers import SHOWN
 from tests.support.quick import INPUT, best_of
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +34,7 @@ TIMES = (1_000, 4_000)
 NOISE = 0.002
 """Seconds that are too few to be compared."""
 LIMITS = {
-    "alerts/matchers.py _FIRST": 2 * SHOWN,
+    "alerts/labels/matchers.py _FIRST": 2 * SHOWN,
 }
 """Characters at most that come to those which are given the beginning of a text alone."""
 _LITERALS = (opcodes.LITERAL, opcodes.NOT_LITERAL)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.matchers import Matchers
+from alerts.labels.matchers import Matchers
 from alerts.settings import parse_alerts
 from baton import durations, times
 from baton.agent.settings import AgentSettings

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from alerts import flapping
-from alerts.heartbeats import Rhythm
+from alerts.checks import flapping
+from alerts.checks.heartbeats import Rhythm
+from alerts.checks.recent_results import Recent, Result
+from alerts.checks.settings import FlappingTable, HeartbeatTable
+from alerts.checks.threshold import Thresholds, step
 from alerts.labels import Labels
-from alerts.recent import Recent, Result
-from alerts.sample import Sample
-from alerts.threshold import Thresholds, step
-from alerts.watched import FlappingTable, HeartbeatTable
+from alerts.observation import Sample
 
 KNOWN = 32
 """Ids of what was pushed that are remembered of one thing."""

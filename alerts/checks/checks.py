@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from alerts import checkins
+from alerts.checks import checkins
+from alerts.checks.check_state import SAVE_EVERY, Watch, WatchRow
+from alerts.checks.settings import CheckSettings
+from alerts.checks.threshold import AT_ONCE, Thresholds
 from alerts.faults import Faults
 from alerts.labels import ALERTNAME, SILENT, Labels
-from alerts.sample import Beat, CheckIn, Sample, Severity, Sign
-from alerts.threshold import AT_ONCE, Thresholds
+from alerts.observation import Beat, CheckIn, Sample, Severity, Sign
 from alerts.timers import Timers
-from alerts.watched import CheckSettings
-from alerts.watches import SAVE_EVERY, Watch, WatchRow
 from baton.errors import UsageError
 from baton.outcome import duration
 

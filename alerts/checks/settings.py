@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
+from alerts.checks.threshold import Thresholds
 from alerts.fields import Cron, LabelName, Seconds, Zone
 from alerts.labels import ALERTNAME, Labels
-from alerts.sample import Severity
-from alerts.threshold import Thresholds
+from alerts.observation import Severity
 from baton.fields import Address, Host, Name
 from baton.messages import Look
 from baton.settings import Table

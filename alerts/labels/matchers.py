@@ -18,7 +18,7 @@ from typing import Any
 from pydantic_core import CoreSchema, core_schema
 
 from alerts.labels import SEVERITY, Labels, label_name
-from alerts.patterns import InvalidPattern, Pattern
+from alerts.labels.regex import InvalidPattern, Pattern
 from baton.errors import UsageError
 from baton.printable import printable
 

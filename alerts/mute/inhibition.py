@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alerts.episodes import Episode
-from alerts.matchers import Matchers
+from alerts.labels.matchers import Matchers
 
 
 @dataclass(frozen=True, slots=True)

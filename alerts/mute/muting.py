@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from alerts.episodes import Episode
 from alerts.faults import Faults
-from alerts.inhibition import Inhibitor
+from alerts.mute.inhibition import Inhibitor
 from alerts.mute.settings import MuteSettings
-from alerts.silences import Silence, Window
+from alerts.mute.silences import Silence, Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from alerts.cron import last_time, next_time
-from alerts.matchers import Matchers
+from alerts.labels.matchers import Matchers
 
 
 @dataclass(frozen=True, slots=True)

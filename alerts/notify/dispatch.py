@@ -6,16 +6,16 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from alerts.budget import Budget, ChannelRow
-from alerts.bulletin import Bulletin, Teller, hashed
 from alerts.episodes import Episode
 from alerts.faults import Faults
-from alerts.groups import Group, GroupRow, Member, is_news
 from alerts.labels import Labels
-from alerts.muting import Muted
+from alerts.mute.muting import Muted
+from alerts.notify.groups import Group, GroupRow, Member, is_news
+from alerts.notify.notification import Bulletin, Teller, hashed
+from alerts.notify.rate_limit import Budget, ChannelRow
+from alerts.notify.routes import Route, routed
 from alerts.notify.settings import NotifySettings
-from alerts.routes import Route, routed
-from alerts.sample import Severity
+from alerts.observation import Severity
 from alerts.timers import Timers
 from baton.outcome import named
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from alerts.episodes import Episode
 from alerts.labels import Labels
-from alerts.muting import Muted
+from alerts.mute.muting import Muted
 
 ENDED_MOST, HISTORY_MOST = 20, 30
 

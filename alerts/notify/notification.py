@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 
-from alerts.blind import SightRow
+from alerts.checks.visibility import SightRow
 from alerts.episodes import Episode
-from alerts.groups import Group
 from alerts.links import Link
-from alerts.muting import Muted
-from alerts.sample import Severity
+from alerts.mute.muting import Muted
+from alerts.notify.groups import Group
+from alerts.observation import Severity
 from baton.outcome import duration, named
 
 ROWS_MOST = 20

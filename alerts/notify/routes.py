@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 from alerts.episodes import Episode
 from alerts.labels import Labels
-from alerts.matchers import Matchers
+from alerts.labels.matchers import Matchers
 
 EVERY_LABEL = "..."
 """Among the labels to group by: each alert has a post of its own."""

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from alerts.fields import Seconds, Wait, checked_label
 from alerts.labels import ALERTNAME
-from alerts.matchers import Matchers
-from alerts.routes import EVERY_LABEL, Route
+from alerts.labels.matchers import Matchers
+from alerts.notify.routes import EVERY_LABEL, Route
 from baton.settings import Table
 
 GroupedBy = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from alerts import AlertContent, Bulletin, Changes, Engine, Matchers, replay
-from alerts.sample import Observation
+from alerts.observation import Observation
 
 
 class _Ask(BaseModel):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from alerts import Episode
-from alerts.matchers import Matchers, has_operator
-from alerts.routes import dropped
-from alerts.why import called, explain, meant
+from alerts.explain import called, explain, meant
+from alerts.labels.matchers import Matchers, has_operator
+from alerts.notify.routes import dropped
 from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.fields import Positional

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alerts.watching import CHECKIN, PROBE
+from alerts.checks.checks import CHECKIN, PROBE
 from baton.errors import UsageError
 from bot.alerting.asks import Forget
 from bot.alerting.visit import Visit

@@ -15,7 +15,7 @@ from pydantic import JsonValue, SecretStr
 from alerts import AlertSettings, CheckIn, Labels, Sample, Severity
 from alerts.labels import ALERTNAME, spelled
 from alerts.links import LONGEST, Link, links
-from alerts.sample import Observation
+from alerts.observation import Observation
 from bot.alerting.asks import seen
 from bot.alerting.keeper import Keeper
 from bot.ingest.errors import BadInput

@@ -16,8 +16,8 @@ from datetime import datetime
 import structlog
 
 from alerts import AlertSettings, Changes, Engine, Steady
+from alerts.observation import Observation
 from alerts.replay import Gap, Sighting
-from alerts.sample import Observation
 from baton.errors import UsageError
 from baton.messages import Heartbeat, Pong, now
 from bot.alerting import asks

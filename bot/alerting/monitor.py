@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from alerts.sample import Observation
+from alerts.observation import Observation
 from baton.api import bury, guarded
 from baton.batching import Batcher
 from baton.channel import Channel, Delivery, Subscription

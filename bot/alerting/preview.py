@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts import Engine, Episode, Matchers
-from alerts.matchers import Matcher, quoted
+from alerts.labels.matchers import Matcher, quoted
 from baton.outcome import named
 from bot.dispatch.reply import Form, Reply
 

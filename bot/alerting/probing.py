@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 
 from alerts import Sample, Sign
-from alerts.watched import ProbeTable
+from alerts.checks.settings import ProbeTable
 from baton.channel import Channel
 from baton.messages import Probed, now
 from baton.probing import Found

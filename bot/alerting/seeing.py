@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.labels import ALERTNAME, Labels, spelled
-from alerts.sample import Beat, Sample, Severity, Sign
+from alerts.observation import Beat, Sample, Severity, Sign
 from baton.messages import Heartbeat, Pong, State
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import Observation as Scheduled

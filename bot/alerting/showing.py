@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from alerts.bulletin import Bulletin
+from alerts.notify.notification import Bulletin
 from bot.content import Post
 from bot.delivery import Delivery
 from bot.jobs import Place, Subject

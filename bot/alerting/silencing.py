@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from alerts import Labels, Matchers
-from alerts.matchers import EXAMPLE, Matcher, has_operator, shown
+from alerts.labels.matchers import EXAMPLE, Matcher, has_operator, shown
 from baton import durations
 from baton.errors import UsageError
 from baton.outcome import Answer, duration

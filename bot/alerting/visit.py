@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from alerts import Engine, Episode, Matchers
-from alerts.matchers import has_operator, shown
+from alerts.labels.matchers import has_operator, shown
 from baton.errors import UsageError
 from baton.messages import Person
 from baton.outcome import named

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from alerts.watched import ProbeTable
+from alerts.checks.settings import ProbeTable
 from baton.messages import Facts
 from baton.words import did_you_mean
 from bot.doctor.finding import Finding, fail, ok

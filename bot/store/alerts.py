@@ -22,14 +22,14 @@ from sqlalchemy import (
     update,
 )
 
-from alerts.blind import SightRow
-from alerts.budget import ChannelRow
-from alerts.bulletin import Bulletin
 from alerts.changes import Changes, Rows, dump, load
+from alerts.checks.check_state import WatchRow
+from alerts.checks.visibility import SightRow
 from alerts.episodes import Episode
-from alerts.groups import GroupRow
-from alerts.silences import Silence
-from alerts.watches import WatchRow
+from alerts.mute.silences import Silence
+from alerts.notify.groups import GroupRow
+from alerts.notify.notification import Bulletin
+from alerts.notify.rate_limit import ChannelRow
 from baton.printable import printable
 from bot.store.alert_tables import (
     asks,

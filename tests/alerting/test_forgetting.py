@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from alerts import AlertContent, Sample
-from alerts.watched import ProbeTable
+from alerts.checks.settings import ProbeTable
 from bot.policy import EnvironmentTable, Policy
 from tests.alerting.world import (
     SILENT,

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from alerts import Beat, Labels, Sample
-from alerts.dispatch import Dispatcher
+from alerts.notify.dispatch import Dispatcher
 from baton.messages import Person
 from bot.alerting import asks
 from bot.alerting.asks import Seen

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from alerts import Beat, Bulletin, Changes, CheckIn, Engine, Labels, Matchers, Rows, Sample
-from alerts.bulletin import AlertContent
 from alerts.changes import applied, dump, load
-from alerts.sample import Severity
+from alerts.notify.notification import AlertContent
+from alerts.observation import Severity
 from alerts.settings import AlertSettings, parse_alerts
 
 START = 1_750_000_000.0

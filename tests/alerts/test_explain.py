@@ -4,10 +4,10 @@ import pytest
 
 from alerts import Engine
 from alerts.changes import Changes
-from alerts.matchers import Matchers
+from alerts.explain import explain
+from alerts.labels.matchers import Matchers
+from alerts.observation import Beat, CheckIn, Observation, Sample, Severity
 from alerts.replay import differ, read, replay, written
-from alerts.sample import Beat, CheckIn, Observation, Sample, Severity
-from alerts.why import explain
 from baton.errors import UsageError
 from tests.alerts.harness import (
     START,

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from alerts import Engine, Labels, Rows, Sample
-from alerts.bulletin import Teller
-from alerts.groups import Group
+from alerts.checks.check_state import Watch
+from alerts.notify.groups import Group
+from alerts.notify.notification import Teller
 from alerts.settings import AlertSettings, parse_alerts
-from alerts.watches import Watch
 from baton.errors import SettingsError
 
 T = 1_800_000_000.0
@@ -111,7 +111,7 @@ def test_two_check_ins_with_one_token_are_refused_with_both_lines() -> None:
 
 def test_a_route_may_lead_nowhere() -> None:
     """A watchdog that always fires: nobody is told; it is listed, and why says so."""
-    from alerts.why import explain
+    from alerts.explain import explain
 
     dropping = settings('[[route]]\nmatch = "host=dog"\ndrop = true\n')
     engine = Engine(dropping)

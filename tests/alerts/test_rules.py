@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import flapping
-from alerts.checkins import due
+from alerts.checks import flapping
+from alerts.checks.checkins import due
+from alerts.checks.heartbeats import Rhythm, deviations, phi
+from alerts.checks.threshold import Thresholds, step
 from alerts.clock import Steady
 from alerts.cron import last_time, next_time
 from alerts.episodes import Episode
 from alerts.fields import checked_cron, checked_zone
-from alerts.heartbeats import Rhythm, deviations, phi
-from alerts.inhibition import Inhibitor, InhibitRule
 from alerts.labels import Labels
-from alerts.matchers import Matchers
-from alerts.threshold import Thresholds, step
+from alerts.labels.matchers import Matchers
+from alerts.mute.inhibition import Inhibitor, InhibitRule
 from alerts.timers import Timers
 from baton import durations
 from baton.errors import UsageError

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from alerts import CheckIn, Engine
-from alerts.checkins import due
+from alerts.checks.checkins import due
 from alerts.cron import next_time
 from alerts.settings import parse_alerts
 

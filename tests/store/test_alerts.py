@@ -16,13 +16,13 @@ from alerts import (
     Sample,
     Silence,
 )
-from alerts.blind import SightRow
-from alerts.budget import ChannelRow
 from alerts.changes import applied, dump, load
-from alerts.groups import GroupRow, Member
+from alerts.checks.check_state import WatchRow
+from alerts.checks.visibility import SightRow
+from alerts.explain import explain
+from alerts.notify.groups import GroupRow, Member
+from alerts.notify.rate_limit import ChannelRow
 from alerts.settings import parse_alerts
-from alerts.watches import WatchRow
-from alerts.why import explain
 from bot.schedules.reading import Timing
 from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.why import explain
+from alerts.explain import explain
 from tests.alerts.harness import START, Message, World, check_in, config, reload, restart
 
 HOURLY = '[[checkin]]\nname = "backup"\nevery = "1h"\ngrace = "5m"\n'

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alerts.heartbeats import Rhythm
+from alerts.checks.heartbeats import Rhythm
 from alerts.labels import Labels
+from alerts.observation import Sign
 from alerts.replay import read, written
-from alerts.sample import Sign
 from tests.alerts.harness import START, Message, World, beat, blind, seeing
 
 

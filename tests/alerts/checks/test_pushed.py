@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from alerts import CheckIn, Engine, Labels, Sample, Severity
-from alerts.bulletin import AlertContent, Bulletin
 from alerts.changes import dump, load
 from alerts.links import links
+from alerts.notify.notification import AlertContent, Bulletin
 from alerts.settings import parse_alerts
 
 T = 1_800_000_000.0

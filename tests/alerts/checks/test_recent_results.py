@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from alerts import Engine
-from alerts.recent import KEPT, WORDS, Recent
-from alerts.watches import SAVE_EVERY
-from alerts.why import explain
+from alerts.checks.check_state import SAVE_EVERY
+from alerts.checks.recent_results import KEPT, WORDS, Recent
+from alerts.explain import explain
 from tests.alerts.harness import START, World, bad, beat, config, good, restart, thing
 
 WEB_1 = thing("web-1")

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerts.labels import Labels
-from alerts.matchers import Matchers
-from alerts.patterns import InvalidPattern, Pattern
+from alerts.labels.matchers import Matchers
+from alerts.labels.regex import InvalidPattern, Pattern
 from baton.errors import UsageError
 
 WITHIN = 0.010

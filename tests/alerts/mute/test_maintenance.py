@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from alerts.silences import Window
-from alerts.why import explain
+from alerts.explain import explain
+from alerts.mute.silences import Window
 from tests.alerts.harness import START, Message, World, bad, config, good, thing
 
 WEB_1, WEB_2, DB_1 = thing("web-1"), thing("web-2"), thing("db-1")

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from itertools import zip_longest
 
 from alerts import AlertContent
-from alerts.bulletin import ACKNOWLEDGE, SILENCE, WHY
 from alerts.links import Link
+from alerts.notify.notification import ACKNOWLEDGE, SILENCE, WHY
 from baton.printable import printable
 from bot.content import ASK, Button
 from bot.fronts.slack.blocks.text import SECTION, clean, escape, escaped

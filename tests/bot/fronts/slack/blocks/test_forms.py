@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts import AlertContent
-from alerts.bulletin import SILENCE
+from alerts.notify.notification import SILENCE
 from baton.words import split
 from bot.content import Post
 from bot.dispatch.reply import Form, Reply
