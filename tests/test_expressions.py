@@ -1,7 +1,8 @@
 """Our own regular expressions take linear time, whatever they are given.
 
-Those of people run on RE2 (tests/alerts/labels/test_regex.py), and pydantic's on Rust's engine: both
-are linear by design. Python's is not, so each expression in the source is found and attacked here.
+Those of people run on RE2 (tests/alerts/labels/test_regex.py), and pydantic's on Rust's engine:
+both are linear by design. Python's is not, so each expression in the source is found and attacked
+here.
 """
 
 from __future__ import annotations

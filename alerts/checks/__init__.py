@@ -1,1 +1,1 @@
-"""What is watched: from observations to what is down, flapping or late, and whether we can see at all."""
+"""What is watched: from observations to what is down, flapping or late; and whether we see."""

@@ -3,7 +3,7 @@
 One reader for chat and for files. Between matchers stand spaces or commas, outside of quotes; the
 whole may stand in braces. Names and values may be quoted: in double quotes with the escapes of
 Alertmanager's UTF-8 matchers, in single quotes as they are. A whole matcher may be quoted too, as
-people do for a shell. A regular expression must match the whole value (patterns.py), and a missing
+people do for a shell. A regular expression must match the whole value (regex.py), and a missing
 label has the empty value.
 
 prometheus.io/docs/alerting/latest/configuration/#matcher
