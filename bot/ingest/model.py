@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from alerts.sample import Observation
+from alerts.observation import Observation
 from bot.ingest.errors import BadInput
 
 

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from alerts.sample import Observation, Sign
+from alerts.observation import Observation, Sign
 from baton.errors import BatonError
 from baton.memory import MemoryBus, MemoryChannel
 from bot.bot import Bot
