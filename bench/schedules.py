@@ -26,7 +26,8 @@ from bot.schedules.reading import Timing
 from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule
-from bot.store import Store, claiming
+from bot.store import Store
+from bot.store.schedules import firings
 from bot.timekeeping import Timekeeper
 from tests.support.policy import OPEN
 from tests.support.wait import until
@@ -70,7 +71,7 @@ class Bench:
 
         def keep(connection: Connection) -> None:
             for schedule in made:
-                claiming.add(connection, schedule, entry)
+                firings.add(connection, schedule, entry)
 
         await self.store._database.write(keep)
 

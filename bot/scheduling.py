@@ -29,7 +29,7 @@ from bot.schedules.reading import Reading, begins, readings
 from bot.schedules.scanner import unreadable
 from bot.schedules.schedule import Firing, Schedule
 from bot.schedules.times import upcoming
-from bot.store.claiming import Change
+from bot.store.schedules.firings import Change
 
 if TYPE_CHECKING:
     from bot.desk import Desk, Groups

@@ -24,7 +24,7 @@ from bot.right_of_way import RightOfWay
 from bot.roster import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
-from bot.store.sending import NOBODY_THERE
+from bot.store.jobs.outbox import NOBODY_THERE
 
 log = structlog.get_logger(__name__)
 

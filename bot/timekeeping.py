@@ -23,8 +23,8 @@ from bot.people import Profile
 from bot.schedules.board import NOTICE, day_of
 from bot.schedules.deciding import Step, decide, ended, not_begun, set_aside
 from bot.schedules.schedule import Heed, Observation, Schedule
-from bot.store.claiming import Change, Over
 from bot.store.errors import DatabaseUnavailable
+from bot.store.schedules.firings import Change, Over
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from baton.outcome import named
-from bot.store.ledger import Ledger
+from bot.store.jobs.ledger import Ledger
 
 MOST = 10_000_000
 """Characters of one text: it is held in memory until it was handed over."""

@@ -27,7 +27,7 @@ from bot.alerting.seeing import beat, results, scheduled, sign
 from bot.alerting.showing import Showing
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import Observation as Scheduled
-from bot.store.alerts import Alerts
+from bot.store.alerts.alerts import Alerts
 from bot.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)

@@ -19,7 +19,7 @@ from bot.fronts.slack.web_api.identity import (
 )
 from bot.fronts.slack.web_api.scopes import SCOPES, WISHED
 from bot.settings import SlackTable
-from bot.store.database import open_database
+from bot.store.database.transactions import open_database
 from bot.store.leases import STRANGERS, Leases
 
 CLOCK_MOST = 5.0

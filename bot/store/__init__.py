@@ -16,9 +16,9 @@ from typing import Self
 from sqlalchemy import Connection, literal, select
 
 from baton.messages import now
-from bot.store.alerts import Alerts
-from bot.store.audit import Audit
-from bot.store.database import Database, make_folder, open_database
+from bot.store.alerts.alerts import Alerts
+from bot.store.alerts.reloads import Readings
+from bot.store.database.transactions import Database, make_folder, open_database
 from bot.store.errors import (
     DatabaseTooNew,
     DatabaseUnavailable,
@@ -26,14 +26,14 @@ from bot.store.errors import (
     StoreError,
     UnusableUrl,
 )
+from bot.store.jobs.audit import Audit
+from bot.store.jobs.ledger import Ledger
+from bot.store.jobs.outputs import OutputLine
+from bot.store.jobs.queries import Depths, Found
 from bot.store.leases import Leases
-from bot.store.ledger import Ledger
-from bot.store.migrate import bring_up
-from bot.store.outputs import OutputLine
+from bot.store.migrations.migrate import bring_up
 from bot.store.posts import PostRow, Posts, Status
-from bot.store.reading import Depths, Found
-from bot.store.readings import Readings
-from bot.store.schedules import Schedules
+from bot.store.schedules.schedules import Schedules
 from bot.store.servers import Servers
 
 __all__ = [

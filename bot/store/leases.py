@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from bot.store.database import Database
-from bot.store.sql import upsert
-from bot.store.tables import leases
+from bot.store.database.sql import upsert
+from bot.store.database.transactions import Database
+from bot.store.tables.jobs import leases
 
 STRANGERS = "slack strangers"
 """Held, by their number, while a bot knows of connections with its Slack tokens that are no bot's

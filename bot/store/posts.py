@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Update, bindparam, or_, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from baton.batching import Batcher
-from bot.store.database import Database
+from bot.store.database.sql import AnyRow, chunks, upsert
+from bot.store.database.transactions import Database
 from bot.store.errors import StoreError
-from bot.store.sql import AnyRow, chunks, upsert
-from bot.store.tables import posts
+from bot.store.tables.jobs import posts
 
 Status = Literal["waiting", "sending", "shown", "gone", "given_up"]
 """`waiting`: certainly not in the chat. `sending`: the chat was called, and may have it. `gone`:

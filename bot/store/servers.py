@@ -12,9 +12,9 @@ from sqlalchemy import Connection, delete, select, update
 from baton.exchanges import WEEK
 from baton.messages import Facts, Heartbeat
 from bot.inventory import Heard
-from bot.store.database import Database
-from bot.store.sql import AnyRow, upsert
-from bot.store.tables import servers
+from bot.store.database.sql import AnyRow, upsert
+from bot.store.database.transactions import Database
+from bot.store.tables.jobs import servers
 
 log = structlog.get_logger(__name__)
 

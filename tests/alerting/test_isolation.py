@@ -17,7 +17,7 @@ from bot.alerting import asks
 from bot.alerting.asks import Seen
 from bot.bot import Bot
 from bot.store import Store
-from bot.store.alert_tables import watches
+from bot.store.tables.alerts import watches
 from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.build import ANN, OPS
 from tests.bot.world import Stage, no_groups

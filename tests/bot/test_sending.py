@@ -13,7 +13,7 @@ from bot.asking import Ask, plan
 from bot.jobs import AuditEntry, Sending
 from bot.roster import Roster
 from bot.sending import Sender
-from bot.store.sending import NOBODY_THERE
+from bot.store.jobs.outbox import NOBODY_THERE
 from tests.bot.build import ANN, OPS, Hail, Ship, server
 from tests.bot.world import Agent, Stage, away
 from tests.support.wait import until

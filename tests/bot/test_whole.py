@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 import bot.whole
-from bot.store.outputs import OutputLine
+from bot.store.jobs.outputs import OutputLine
 from bot.whole import whole_output
 from tests.bot.build import after
 

@@ -16,7 +16,7 @@ from sqlalchemy import event
 from baton.messages import now
 from bot.schedules.schedule import Firing, Schedule
 from bot.store import Store
-from bot.store.sqlite import Sqlite
+from bot.store.database.sqlite import Sqlite
 from bot.timekeeping import Timekeeper
 from tests.schedules.office import Clock, Office
 from tests.support.wait import until

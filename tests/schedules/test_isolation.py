@@ -12,8 +12,8 @@ from bot import timekeeping
 from bot.schedules import deciding
 from bot.schedules.board import NOTICE
 from bot.schedules.schedule import Heed, Observation, Schedule
-from bot.store.claiming import Change
-from bot.store.tables import outbox, schedules
+from bot.store.schedules.firings import Change
+from bot.store.tables.jobs import outbox, schedules
 from tests.schedules.office import Make, Office
 from tests.schedules.test_firing import shown
 

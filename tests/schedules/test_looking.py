@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from bot.store import Store
-from bot.store.sqlite import Sqlite
+from bot.store.database.sqlite import Sqlite
 from tests.schedules.office import Make
 
 

@@ -31,7 +31,9 @@ from alerts.notify.groups import GroupRow
 from alerts.notify.notification import Bulletin
 from alerts.notify.rate_limit import ChannelRow
 from baton.printable import printable
-from bot.store.alert_tables import (
+from bot.store.database.sql import upsert
+from bot.store.database.transactions import Database
+from bot.store.tables.alerts import (
     asks,
     bulletins,
     channels,
@@ -41,9 +43,7 @@ from bot.store.alert_tables import (
     silences,
     watches,
 )
-from bot.store.database import Database
-from bot.store.sql import upsert
-from bot.store.tables import leases, posts
+from bot.store.tables.jobs import leases, posts
 
 log = structlog.get_logger(__name__)
 

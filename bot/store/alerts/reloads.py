@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, select
 
-from bot.store.alert_tables import readings
-from bot.store.database import Database
-from bot.store.sql import upsert
+from bot.store.database.sql import upsert
+from bot.store.database.transactions import Database
+from bot.store.tables.alerts import readings
 
 _ASK = ""
 """Stands for a bot's name in the row of the ask itself."""

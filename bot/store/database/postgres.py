@@ -8,7 +8,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.store.database import PATIENCE, Work, unavailable
+from bot.store.database.transactions import PATIENCE, Work, unavailable
 
 T = TypeVar("T")
 

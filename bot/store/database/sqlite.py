@@ -17,7 +17,7 @@ from typing import TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from baton.private_file import make_private
-from bot.store.database import PATIENCE, Work, unavailable
+from bot.store.database.transactions import PATIENCE, Work, unavailable
 
 T = TypeVar("T")
 

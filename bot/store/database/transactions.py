@@ -56,12 +56,12 @@ def open_database(url: str) -> Database:
         case "sqlite":
             if not parsed.database or parsed.database == ":memory:":
                 raise UnusableUrl(url=shown(parsed), reason="it names no file")
-            from bot.store.sqlite import Sqlite
+            from bot.store.database.sqlite import Sqlite
 
             return Sqlite(parsed.set(drivername="sqlite"))
         case "postgresql" | "postgres":
             # not loaded for nothing: SQLAlchemy's asyncio layer takes 6 MB
-            from bot.store.postgres import Postgres
+            from bot.store.database.postgres import Postgres
 
             return Postgres(parsed.set(drivername="postgresql+asyncpg"))
         case other:

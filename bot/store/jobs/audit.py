@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert, select
 
 from bot.jobs import AuditEntry
-from bot.store.database import Database
-from bot.store.rows import audit_of, audit_row
-from bot.store.tables import audit
+from bot.store.database.transactions import Database
+from bot.store.jobs.job_rows import audit_of, audit_row
+from bot.store.tables.jobs import audit
 
 
 class Audit:

@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 
 from bot.jobs import RunRecord
-from bot.store.rows import Values, run_of
-from bot.store.sql import AnyRow, chunks
-from bot.store.tables import jobs, runs
-from bot.store.types import Instant
+from bot.store.database.column_types import Instant
+from bot.store.database.sql import AnyRow, chunks
+from bot.store.jobs.job_rows import Values, run_of
+from bot.store.tables.jobs import jobs, runs
 
 _FIXED = ("job", "host", "attempt", "request", "deadline", "timeout")
 _CHANGING = tuple(column.name for column in runs.columns if column.name not in _FIXED)

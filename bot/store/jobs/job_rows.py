@@ -7,7 +7,7 @@ from typing import Any
 
 from baton.messages import Message, Person, Request, State, decode, encode
 from bot.jobs import GRACE, AuditEntry, Job, NewJob, Place, RunRecord, Sending, ends_at
-from bot.store.sql import AnyRow
+from bot.store.database.sql import AnyRow
 
 Values = dict[str, Any]
 

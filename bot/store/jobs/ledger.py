@@ -15,10 +15,10 @@ from types import MappingProxyType
 from baton.batching import Batcher
 from baton.messages import Person, Pong, Update, now
 from bot.jobs import AuditEntry, Cancelled, Job, NewJob, Sending, Tail
-from bot.store import asking, changes, hearing, outputs, reading, sending
-from bot.store.database import Database
+from bot.store.database.transactions import Database
 from bot.store.errors import StoreError
-from bot.store.outputs import OutputLine
+from bot.store.jobs import job_changes, new_jobs, outbox, outputs, queries, updates
+from bot.store.jobs.outputs import OutputLine
 
 HEARD_AT_ONCE = 1000
 """Messages in one transaction, at most."""
@@ -29,7 +29,7 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._asks: Batcher[asking.Ask, Job] = Batcher(self._ask_all)
+        self._asks: Batcher[new_jobs.Ask, Job] = Batcher(self._ask_all)
 
     async def ask(self, new: NewJob, entry: AuditEntry) -> Job:
         """Begin a job: its row, runs, outbox and audit entry, together with all asks that wait.
@@ -40,11 +40,11 @@ class Ledger:
 
     async def asked_by(self, key: str) -> Job | None:
         """The job that the ask `key` began, if it began one."""
-        return await self._database.read(partial(asking.asked_by, key=key))
+        return await self._database.read(partial(new_jobs.asked_by, key=key))
 
-    async def _ask_all(self, asks: Sequence[asking.Ask]) -> Sequence[Job | Exception]:
+    async def _ask_all(self, asks: Sequence[new_jobs.Ask]) -> Sequence[Job | Exception]:
         try:
-            return await self._database.write(partial(asking.ask, asks=asks))
+            return await self._database.write(partial(new_jobs.ask, asks=asks))
         except StoreError:
             raise
         except Exception as error:
@@ -60,7 +60,7 @@ class Ledger:
     async def outbox(self, limit: int = 100) -> list[Sending]:
         """The messages that are to be sent, oldest first. One that cannot be read, which a Baton of
         another version wrote, is taken out, and its runs say so."""
-        found, unreadable = await self._database.read(partial(sending.waiting, limit=limit))
+        found, unreadable = await self._database.read(partial(outbox.waiting, limit=limit))
         if unreadable:
             await self.settle(expired=unreadable, at=now())
         return found
@@ -83,7 +83,7 @@ class Ledger:
         """
         return await self._database.write(
             partial(
-                sending.settle,
+                outbox.settle,
                 sent=sent,
                 unroutable=unroutable,
                 expired=expired,
@@ -95,7 +95,7 @@ class Ledger:
         self,
         messages: Sequence[Update | Pong],
         at: datetime,
-        strange: hearing.Strange | None = None,
+        strange: updates.Strange | None = None,
     ) -> set[str]:
         """Apply what servers said, in order; the ids of the jobs in which it changed something.
 
@@ -106,7 +106,7 @@ class Ledger:
         changed: set[str] = set()
         for start in range(0, len(messages), HEARD_AT_ONCE):
             some = messages[start : start + HEARD_AT_ONCE]
-            work = partial(hearing.hear, messages=some, at=at)
+            work = partial(updates.hear, messages=some, at=at)
             ids, odd = await self._database.write(work)
             changed |= ids
             if strange is not None:
@@ -117,13 +117,13 @@ class Ledger:
         """Close what is over by `bot.jobs.overdue`; the ids of the jobs that changed."""
         if seeing_since is None:
             return set()
-        work = partial(hearing.close_overdue, at=at, seeing_since=seeing_since)
+        work = partial(updates.close_overdue, at=at, seeing_since=seeing_since)
         return await self._database.write(work)
 
     async def next_deadline(self) -> datetime | None:
         """When `overdue` may have something to close next; it may lie in the past while we are
         blind."""
-        return await self._database.read(reading.next_deadline)
+        return await self._database.read(queries.next_deadline)
 
     async def cancel(self, job: str, person: Person, at: datetime) -> Cancelled | None:
         """Cancel what is left of `job`; None if there is no such job.
@@ -131,48 +131,48 @@ class Ledger:
         What was not sent is withdrawn and closed as cancelled; the other servers are sent a Cancel.
         A second time, and once the job is over, nothing changes.
         """
-        return await self._database.write(partial(sending.cancel, job=job, person=person, at=at))
+        return await self._database.write(partial(outbox.cancel, job=job, person=person, at=at))
 
-    async def job(self, name: str) -> reading.Found | None:
+    async def job(self, name: str) -> queries.Found | None:
         """The job of that id and its runs, by host and attempt."""
-        return await self._database.read(partial(reading.job, name=name))
+        return await self._database.read(partial(queries.job, name=name))
 
-    async def jobs(self, names: Sequence[str]) -> dict[str, reading.Found]:
+    async def jobs(self, names: Sequence[str]) -> dict[str, queries.Found]:
         """Those of the jobs of these ids that there are, by id, as `job` has them."""
-        return await self._database.read(partial(reading.several, names=names))
+        return await self._database.read(partial(queries.several, names=names))
 
-    async def find(self, prefix: str) -> reading.Found | None:
+    async def find(self, prefix: str) -> queries.Found | None:
         """The one job whose id begins with `prefix`, of four characters or more, as people type it;
         None if there is none or several."""
-        return await self._database.read(partial(reading.find, prefix=prefix))
+        return await self._database.read(partial(queries.find, prefix=prefix))
 
     async def in_thread(self, front: str, channel: str, ref: str) -> list[Job]:
         """The jobs whose post is `ref` or stands in the thread `ref`: the open ones, the newest
         first; if there is none, the newest of all."""
-        work = partial(reading.in_thread, front=front, channel=channel, ref=ref)
+        work = partial(queries.in_thread, front=front, channel=channel, ref=ref)
         return await self._database.read(work)
 
     async def recent(self, limit: int = 20, environment: str | None = None) -> list[Job]:
         """The last jobs, newest first."""
         return await self._database.read(
-            partial(reading.recent, limit=limit, environment=environment)
+            partial(queries.recent, limit=limit, environment=environment)
         )
 
     async def untold(self) -> dict[str, int]:
         """The ids of the jobs whose posts may not show yet how they ended, oldest first, and the
         revision that each is at."""
-        return await self._database.read(reading.untold)
+        return await self._database.read(queries.untold)
 
-    async def depths(self) -> reading.Depths:
+    async def depths(self) -> queries.Depths:
         """How much is open; it costs the same however much is over."""
-        return await self._database.read(reading.depths)
+        return await self._database.read(queries.depths)
 
     async def mark_told(self, revisions: Mapping[str, int]) -> set[str]:
         """Every post of these jobs shows its job as it was at that revision (Job.revision); those
         that were marked: not those in which something has changed since."""
         if not revisions:
             return set()
-        return await self._database.write(partial(changes.mark_told, revisions=revisions))
+        return await self._database.write(partial(job_changes.mark_told, revisions=revisions))
 
     async def output(self, job: str, host: str | None = None) -> list[OutputLine]:
         """All that the servers of the job said, or one of them, run by run."""
@@ -190,6 +190,6 @@ class Ledger:
         """Remove the jobs that were closed before `before`, with their runs, output and posts; how
         many."""
         removed = 0
-        while some := await self._database.write(partial(reading.prune, before=before)):
+        while some := await self._database.write(partial(queries.prune, before=before)):
             removed += some
         return removed

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.sql.dml import ReturningInsert
 
 from bot.jobs import AuditEntry, Job, NewJob
-from bot.store.rows import audit_row, job_of, job_row, run_row, sending_row
-from bot.store.sql import chunks, upsert
-from bot.store.tables import audit, jobs, outbox, runs
+from bot.store.database.sql import chunks, upsert
+from bot.store.jobs.job_rows import audit_row, job_of, job_row, run_row, sending_row
+from bot.store.tables.jobs import audit, jobs, outbox, runs
 
 Ask = tuple[NewJob, AuditEntry]
 

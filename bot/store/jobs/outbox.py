@@ -13,11 +13,11 @@ from baton.errors import BatonError
 from baton.exchanges import INPUT, host_key
 from baton.messages import Cancel, Person, Request, State
 from bot.jobs import GRACE, Cancelled, RunRecord, Sending, close, ends_at
-from bot.store.changes import OPEN, lock, runs_of, touch, write_runs
-from bot.store.rows import run_row, sending_of, sending_row
-from bot.store.sql import AnyRow, chunks
-from bot.store.tables import jobs, outbox, runs
-from bot.store.types import Instant
+from bot.store.database.column_types import Instant
+from bot.store.database.sql import AnyRow, chunks
+from bot.store.jobs.job_changes import OPEN, lock, runs_of, touch, write_runs
+from bot.store.jobs.job_rows import run_row, sending_of, sending_row
+from bot.store.tables.jobs import jobs, outbox, runs
 
 log = structlog.get_logger(__name__)
 

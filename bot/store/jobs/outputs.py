@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, exists, select
 
 from bot.jobs import Tail
-from bot.store.sql import AnyRow, chunks
-from bot.store.tables import output, runs
+from bot.store.database.sql import AnyRow, chunks
+from bot.store.tables.jobs import output, runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, bindparam, delete, func, select, union_all
 
 from bot.jobs import Job, RunRecord
 from bot.schedules.board import DAY, NOTICE
-from bot.store.changes import OPEN, lock, runs_of_each
-from bot.store.rows import job_of
-from bot.store.sql import chunks
-from bot.store.tables import jobs, outbox, posts, runs
+from bot.store.database.sql import chunks
+from bot.store.jobs.job_changes import OPEN, lock, runs_of_each
+from bot.store.jobs.job_rows import job_of
+from bot.store.tables.jobs import jobs, outbox, posts, runs
 
 Found = tuple[Job, tuple[RunRecord, ...]]
 

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, insert, select
 
 from baton.messages import Pong, State, Update
 from bot.jobs import GRACE, Applied, RunRecord, apply, overdue
-from bot.store.changes import OPEN, lock, touch, write_runs
-from bot.store.rows import Values, run_of, run_row
-from bot.store.sql import AnyRow, chunks, matching
-from bot.store.tables import jobs, output, runs
-from bot.store.types import LARGEST
+from bot.store.database.column_types import LARGEST
+from bot.store.database.sql import AnyRow, chunks, matching
+from bot.store.jobs.job_changes import OPEN, lock, touch, write_runs
+from bot.store.jobs.job_rows import Values, run_of, run_row
+from bot.store.tables.jobs import jobs, output, runs
 
 log = structlog.get_logger(__name__)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection, inspect, text
 
-from bot.store.database import NOT_A_DATABASE, Database, shown
+from bot.store.database.transactions import NOT_A_DATABASE, Database, shown
 from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, NotOurs
-from bot.store.tables import metadata
+from bot.store.tables.jobs import metadata
 
 log = structlog.get_logger(__name__)
 

@@ -11,13 +11,14 @@ from sqlalchemy import Connection, insert, select, update
 
 from bot.jobs import AuditEntry, Job, NewJob, RunRecord
 from bot.schedules.schedule import Firing, Schedule
-from bot.store import alert_tables, asking
-from bot.store.changes import runs_of
+from bot.store.database.sql import AnyRow, chunks, upsert
 from bot.store.errors import StoreError
-from bot.store.rows import audit_row, job_row
-from bot.store.schedule_rows import firing_of, firing_row, schedule_of, schedule_row
-from bot.store.sql import AnyRow, chunks, upsert
-from bot.store.tables import DUE, UNDER_WAY, audit, firings, jobs, schedules
+from bot.store.jobs import new_jobs
+from bot.store.jobs.job_changes import runs_of
+from bot.store.jobs.job_rows import audit_row, job_row
+from bot.store.schedules.schedule_rows import firing_of, firing_row, schedule_of, schedule_row
+from bot.store.tables import alerts
+from bot.store.tables.jobs import DUE, UNDER_WAY, audit, firings, jobs, schedules
 
 log = structlog.get_logger(__name__)
 
@@ -146,13 +147,13 @@ def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
     mine = [changes[at] for at in order if taken[at]]
     asks = [ask for change in mine for ask in change.asks]
     if asks:
-        asking.ask(connection, asks)
+        new_jobs.ask(connection, asks)
     entries = [audit_row(entry) for change in mine for entry in change.audit]
     if entries:
         connection.execute(insert(audit), entries)
     heard = [{"data": change.heard} for change in mine if change.heard is not None]
     if heard:
-        connection.execute(insert(alert_tables.asks), heard)
+        connection.execute(insert(alerts.asks), heard)
     _show(connection, [post for change in mine for post in change.posts])
     _reveal(connection, mine)
     return [taken[at] for at in range(len(changes))]

@@ -7,8 +7,8 @@ from bot.schedules.reading import Timing
 from bot.schedules.recurrence import When
 from bot.schedules.rules import Rules
 from bot.schedules.schedule import Firing, Schedule
-from bot.store.rows import Values, place_of, place_row
-from bot.store.sql import AnyRow
+from bot.store.database.sql import AnyRow
+from bot.store.jobs.job_rows import Values, place_of, place_row
 
 
 def schedule_row(schedule: Schedule) -> Values:

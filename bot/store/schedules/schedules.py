@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Select, delete, exists, func, select, text
 
 from bot.jobs import AuditEntry
 from bot.schedules.schedule import Firing, Schedule
-from bot.store import claiming
-from bot.store.claiming import Change, Over
-from bot.store.database import Database
-from bot.store.schedule_rows import firing_of
-from bot.store.tables import DUE, firings, schedules
+from bot.store.database.transactions import Database
+from bot.store.schedules import firings
+from bot.store.schedules.firings import Change, Over
+from bot.store.schedules.schedule_rows import firing_of
+from bot.store.tables.jobs import DUE, firings, schedules
 
 SHORTEST_PREFIX = 4
 
@@ -43,7 +43,7 @@ class Schedules:
 
     async def add(self, schedule: Schedule, entry: AuditEntry) -> Schedule:
         """Keep a new schedule; if its key is there already, the one that is there."""
-        work = partial(claiming.add, schedule=schedule, entry=entry)
+        work = partial(firings.add, schedule=schedule, entry=entry)
         return await self._database.write(work)
 
     async def find(self, prefix: str) -> Schedule | None:
@@ -82,7 +82,7 @@ class Schedules:
 
     async def _found(self, statement: Select[Any]) -> list[Schedule]:
         def read(connection: Connection) -> list[Schedule]:
-            whole, _ = claiming.readable(connection.execute(statement))
+            whole, _ = firings.readable(connection.execute(statement))
             return list(whole.values())
 
         return await self._database.read(read)
@@ -100,7 +100,7 @@ class Schedules:
     async def due(self, at: datetime, limit: int = 200) -> list[tuple[Schedule, str]]:
         """The schedules that are due at `at`, the longest due first, each with its job that is
         still under way, if there is one."""
-        found, unreadable = await self._database.read(partial(claiming.due, at=at, limit=limit))
+        found, unreadable = await self._database.read(partial(firings.due, at=at, limit=limit))
         await self.set_aside(unreadable)
         return found
 
@@ -108,14 +108,14 @@ class Schedules:
         """The job of `schedule` that is still under way; empty if there is none."""
 
         def read(connection: Connection) -> str:
-            return claiming.running(connection, [schedule]).get(schedule, "")
+            return firings.running(connection, [schedule]).get(schedule, "")
 
         return await self._database.read(read)
 
     async def over(self, limit: int = 200) -> list[Over]:
         """The firings whose jobs have ended, of which that is not noted yet, one a schedule; with
         the runs of each."""
-        found, unreadable = await self._database.read(partial(claiming.over, limit=limit))
+        found, unreadable = await self._database.read(partial(firings.over, limit=limit))
         await self.set_aside(unreadable)
         return found
 
@@ -123,7 +123,7 @@ class Schedules:
         """Pause the schedules of these ids, each for its reason, without reading them: nobody is to
         come by them again."""
         if reasons:
-            work = partial(claiming.set_aside, reasons=reasons, at=await self.now())
+            work = partial(firings.set_aside, reasons=reasons, at=await self.now())
             await self._database.write(work)
 
     async def history(self, schedule: str, limit: int = 20) -> list[Firing]:
@@ -141,7 +141,7 @@ class Schedules:
         or none if one of them cannot be written."""
         if not changes:
             return []
-        return await self._database.write(partial(claiming.commit, changes=changes))
+        return await self._database.write(partial(firings.commit, changes=changes))
 
     async def prune(self, before: datetime) -> None:
         """Forget what fired before `before`, and schedules that were over then."""

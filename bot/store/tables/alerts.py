@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, text
 
-from bot.store.tables import metadata
-from bot.store.types import Counter, Instant, Json, Key, Words
+from bot.store.database.column_types import Counter, Instant, Json, Key, Words
+from bot.store.tables.jobs import metadata
 
 FIRING = text("ended IS NULL")
 """Of episodes."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from bot.store.types import Counter, Instant, Json, Key, Words
+from bot.store.database.column_types import Counter, Instant, Json, Key, Words
 
 metadata = MetaData()
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import bot.store.postgres
-import bot.store.sqlite
+import bot.store.database.postgres
+import bot.store.database.sqlite
 from bot.store import Store
 
 PATIENT = 30.0
@@ -27,7 +27,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def store(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
     """The store in that database."""
-    for kind in (bot.store.postgres, bot.store.sqlite):
+    for kind in (bot.store.database.postgres, bot.store.database.sqlite):
         monkeypatch.setattr(kind, "PATIENCE", PATIENT)
     opened = await Store.open(url)
     yield opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.store import Store
 from bot.store.leases import STRANGERS
-from tests.store.build import later
+from tests.bot.store.build import later
 
 
 async def test_who_is_there_is_counted(store: Store) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, event
 
 from baton.messages import State
 from bot.store import Store
-from bot.store.sqlite import Sqlite
-from tests.store.build import T0, asked, deploy, later, ping, pong, update
+from bot.store.database.sqlite import Sqlite
+from tests.bot.store.build import T0, asked, deploy, later, ping, pong, update
 
 
 async def test_nothing_grows_with_what_is_over(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from baton.messages import Facts, Heartbeat
 from bot.inventory import Heard
 from bot.store import PostRow, Store
-from tests.store.build import CHANNEL, T0, asked, deploy, later
+from tests.bot.store.build import CHANNEL, T0, asked, deploy, later
 
 
 def post(key: str, job: str = "j1", **fields: str) -> PostRow:

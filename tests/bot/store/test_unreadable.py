@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from baton.messages import Facts, Heartbeat, State
 from bot.store import Store
-from tests.store.build import asked, deploy, job_of, later, states
+from tests.bot.store.build import asked, deploy, job_of, later, states
 
 
 async def spoil(store: Store, statement: str, **values: Any) -> None:

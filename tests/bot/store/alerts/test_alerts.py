@@ -28,9 +28,9 @@ from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule
 from bot.store import Store
-from bot.store.alerts import Wait
-from bot.store.claiming import Change
-from tests.store.build import ANN, CHANNEL, T0, entry, later, ping
+from bot.store.alerts.alerts import Wait
+from bot.store.schedules.firings import Change
+from tests.bot.store.build import ANN, CHANNEL, T0, entry, later, ping
 
 LEASE = ("desk", "bot")
 WEB = Labels.of(alertname="silent", host="web-1", odd="\0 ü")

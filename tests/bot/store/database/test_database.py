@@ -22,11 +22,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, insert, make_url, text
 
 from baton.messages import State
-from bot.store import DatabaseTooNew, DatabaseUnavailable, NotOurs, Store, UnusableUrl, sqlite
-from bot.store.database import PATIENCE, open_database
-from bot.store.migrate import FOLDER, bring_up, known_revisions
-from bot.store.tables import metadata, output
-from tests.store.build import T0, asked, deploy, entry, job_of, later, states, update
+from bot.store import DatabaseTooNew, DatabaseUnavailable, NotOurs, Store, UnusableUrl
+from bot.store.database import sqlite
+from bot.store.database.transactions import PATIENCE, open_database
+from bot.store.migrations.migrate import FOLDER, bring_up, known_revisions
+from bot.store.tables.jobs import metadata, output
+from tests.bot.store.build import T0, asked, deploy, entry, job_of, later, states, update
 from tests.support.postgres import Postgres
 from tests.support.wait import until
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from baton.messages import State
 from bot.jobs import AuditEntry, NewJob
 from bot.store import Store
-from tests.store.build import (
+from tests.bot.store.build import (
     BEN,
     CHANNEL,
     T0,

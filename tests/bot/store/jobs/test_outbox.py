@@ -8,8 +8,8 @@ from baton.exchanges import INPUT, host_key
 from baton.messages import Cancel, State
 from bot.jobs import GRACE, Cancelled
 from bot.store import Store
-from bot.store.sending import CANCELLED_UNSENT, NOBODY_THERE, NOT_STOPPED
-from tests.store.build import (
+from bot.store.jobs.outbox import CANCELLED_UNSENT, NOBODY_THERE, NOT_STOPPED
+from tests.bot.store.build import (
     BEN,
     T0,
     asked,

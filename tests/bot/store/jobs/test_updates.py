@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from baton.messages import Facts, Pong, State, Update, now
 from bot.jobs import NewJob, RunRecord, Tail
 from bot.store import Store
-from tests.store.build import (
+from tests.bot.store.build import (
     BEN,
     T0,
     asked,

@@ -1,0 +1,1 @@
+"""The database itself: transactions, SQLite and PostgreSQL, how values are kept in columns."""
