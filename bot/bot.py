@@ -32,7 +32,7 @@ from bot.fronts.protocol import Front
 from bot.hearing import Hearing
 from bot.identity import Identity
 from bot.ingest.rejections import Refused
-from bot.leader import LEASE, SECONDS, Leader
+from bot.leader import SECONDS, Leader
 from bot.policy import Policy
 from bot.rate import Pace
 from bot.roster import Roster
@@ -41,6 +41,7 @@ from bot.schedules.schedule import Observation as Scheduled
 from bot.sending import Sender
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
+from bot.store.leases import LEASE
 from bot.telling import Teller
 from bot.timekeeping import Timekeeper
 from bot.whole import whole_output

@@ -13,11 +13,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bot.store.errors import DatabaseUnavailable
-from bot.store.leases import Leases
+from bot.store.leases import LEASE, Leases
 
 log = structlog.get_logger(__name__)
 
-LEASE = "desk"
 SECONDS = 6.0
 """How long a lease holds without being renewed."""
 

@@ -23,13 +23,13 @@ from bot.firing import fired, jobs_of, named, profile_of, schedulable
 from bot.house import HOUSE as OTHERS
 from bot.house import HouseCommand
 from bot.policy import Asked, Kept, Refusal, asked_by
+from bot.schedules.change import Change
 from bot.schedules.deciding import paused, planned, resumed
 from bot.schedules.hints import instead
 from bot.schedules.reading import Reading, begins, readings
 from bot.schedules.scanner import unreadable
 from bot.schedules.schedule import Firing, Schedule
 from bot.schedules.times import upcoming
-from bot.store.schedules.firings import Change
 
 if TYPE_CHECKING:
     from bot.desk import Desk, Groups

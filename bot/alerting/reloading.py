@@ -17,9 +17,9 @@ from alerts import AlertSettings
 from alerts.settings import read_alerts, text_of
 from baton.errors import SettingsError
 from bot.alerting.keeper import Keeper
-from bot.leader import LEASE
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
+from bot.store.leases import LEASE
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from baton.errors import BatonError
 from bot.doctor.finding import Finding, fail, note, ok
-from bot.store.database.transactions import open_database, shown
+from bot.store.database.open import open_database
+from bot.store.database.transactions import shown
 from bot.store.migrations.migrate import Foreign, current, known_revisions
 
 

@@ -19,7 +19,8 @@ from bot.fronts.slack.web_api.identity import (
 )
 from bot.fronts.slack.web_api.scopes import SCOPES, WISHED
 from bot.settings import SlackTable
-from bot.store.database.transactions import open_database
+from bot.store.database.clock import DatabaseClock
+from bot.store.database.open import open_database
 from bot.store.leases import STRANGERS, Leases
 
 CLOCK_MOST = 5.0
@@ -95,7 +96,7 @@ async def strangers(url: str) -> list[Finding]:
     except BatonError:
         return []  # what is wrong with it is said by the checks of the database
     try:
-        count = await Leases(database, now).holder(STRANGERS)
+        count = await Leases(database, DatabaseClock(database, now)).holder(STRANGERS)
     except BatonError:
         return []
     finally:

@@ -18,7 +18,9 @@ from sqlalchemy import Connection, literal, select
 from baton.messages import now
 from bot.store.alerts.alerts import Alerts
 from bot.store.alerts.reloads import Readings
-from bot.store.database.transactions import Database, make_folder, open_database
+from bot.store.database.clock import DatabaseClock
+from bot.store.database.open import make_folder, open_database
+from bot.store.database.transactions import Database
 from bot.store.errors import (
     DatabaseTooNew,
     DatabaseUnavailable,
@@ -56,14 +58,15 @@ class Store:
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
         self._database = database
+        shared_clock = DatabaseClock(database, clock)
         self.ledger = Ledger(database)
         self.posts = Posts(database)
         self.servers = Servers(database)
         self.audit = Audit(database)
-        self.schedules = Schedules(database, clock)
+        self.schedules = Schedules(database, shared_clock)
         self.alerts = Alerts(database)
         self.readings = Readings(database)
-        self.leases = Leases(database, clock)
+        self.leases = Leases(database, shared_clock)
 
     @classmethod
     async def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:

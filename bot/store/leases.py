@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from bot.store.database.clock import DatabaseClock
 from bot.store.database.sql import upsert
 from bot.store.database.transactions import Database
-from bot.store.tables.jobs import leases
+from bot.store.tables.leases import leases
 
+LEASE = "desk"
+"""Held by the bot that leads. Bots of two versions exclude each other by it, so its name stays."""
 STRANGERS = "slack strangers"
 """Held, by their number, while a bot knows of connections with its Slack tokens that are no bot's
 of this ledger."""
@@ -22,13 +24,9 @@ they are over."""
 
 
 class Leases:
-    """The leases in `database`. Every method raises DatabaseUnavailable.
+    """The leases in `database`, which end by `clock`. Every method raises DatabaseUnavailable."""
 
-    Time is PostgreSQL's own, so that the clocks of the bots need not agree; bots that share an
-    SQLite file share a machine, and go by `clock`.
-    """
-
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: DatabaseClock) -> None:
         self._database = database
         self._clock = clock
 
@@ -42,7 +40,7 @@ class Leases:
         """
 
         def take(connection: Connection) -> bool:
-            moment = at or self._now(connection)
+            moment = at or self._clock.now(connection)
             insert = upsert(connection, leases)
             statement = insert.values(
                 name=name, holder=holder, until=moment + timedelta(seconds=seconds)
@@ -64,7 +62,7 @@ class Leases:
         prefix = f"{family}/"
 
         def present(connection: Connection) -> int:
-            moment = self._now(connection)
+            moment = self._clock.now(connection)
             mine = leases.c.name == prefix + holder
             old = leases.c.name.startswith(prefix, autoescape=True) & (leases.c.until <= moment)
             connection.execute(delete(leases).where(mine | old))
@@ -91,14 +89,7 @@ class Leases:
         """Who has the lease; empty if nobody has."""
 
         def read(connection: Connection) -> str:
-            held = (leases.c.name == name, leases.c.until > self._now(connection))
+            held = (leases.c.name == name, leases.c.until > self._clock.now(connection))
             return connection.execute(select(leases.c.holder).where(*held)).scalar() or ""
 
         return await self._database.read(read)
-
-    def _now(self, connection: Connection) -> datetime:
-        if connection.dialect.name != "postgresql":
-            return self._clock()
-        moment = connection.execute(select(func.clock_timestamp())).scalar_one()
-        assert isinstance(moment, datetime)
-        return moment

@@ -14,7 +14,7 @@ from baton.messages import Facts, Heartbeat
 from bot.inventory import Heard
 from bot.store.database.sql import AnyRow, upsert
 from bot.store.database.transactions import Database
-from bot.store.tables.jobs import servers
+from bot.store.tables.servers import servers
 
 log = structlog.get_logger(__name__)
 

@@ -17,6 +17,7 @@ from bot.roster import Roster
 from bot.schedules.schedule import Firing, Heed, Observation, Schedule
 from bot.scheduling import HOUSE
 from bot.store import Store
+from bot.store.database.clock import DatabaseClock
 from bot.timekeeping import Timekeeper
 from commands.servers import Servers
 from tests.bot.build import ANN, OPS, Hail, Ship
@@ -69,7 +70,7 @@ class Office:
         self.seen: list[Observation] = []
         self.woken: list[str] = []
         self._asks = 0
-        store.schedules._clock = self.clock
+        store.schedules._clock = DatabaseClock(store.schedules._database, self.clock)
         roster = Roster(self.clock)
         for host in HOSTS:
             roster.hear(beat(host))

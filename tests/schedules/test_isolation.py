@@ -11,9 +11,10 @@ from sqlalchemy import Connection, select, text, update
 from bot import timekeeping
 from bot.schedules import deciding
 from bot.schedules.board import NOTICE
+from bot.schedules.change import Change
 from bot.schedules.schedule import Heed, Observation, Schedule
-from bot.store.schedules.firings import Change
-from bot.store.tables.jobs import outbox, schedules
+from bot.store.tables.jobs import outbox
+from bot.store.tables.schedules import schedules
 from tests.schedules.office import Make, Office
 from tests.schedules.test_firing import shown
 

@@ -43,7 +43,8 @@ from bot.store.tables.alerts import (
     silences,
     watches,
 )
-from bot.store.tables.jobs import leases, posts
+from bot.store.tables.leases import leases
+from bot.store.tables.posts import posts
 
 log = structlog.get_logger(__name__)
 

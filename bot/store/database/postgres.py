@@ -7,8 +7,9 @@ from typing import TypeVar
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
+from typing_extensions import override
 
-from bot.store.database.transactions import PATIENCE, Work, unavailable
+from bot.store.database.transactions import PATIENCE, Database, Work, unavailable
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ _MET = ("40001", "40P01")
 """Serialization failure and deadlock: it was undone, and is to be done again."""
 
 
-class Postgres:
+class Postgres(Database):
     """The PostgreSQL database of `url`. Lost connections are replaced when next needed."""
 
     def __init__(self, url: URL) -> None:
@@ -41,10 +42,12 @@ class Postgres:
             },
         )
 
+    @override
     async def read(self, work: Work[T]) -> T:
         """What `work` finds. Two statements of it may see two moments."""
         return await self.write(work)
 
+    @override
     async def write(self, work: Work[T]) -> T:
         """Do `work` in one transaction, again if it met another one."""
         tries = 1
@@ -61,6 +64,7 @@ class Postgres:
                     raise
                 raise known from error
 
+    @override
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from typing_extensions import override
 
 from baton.private_file import make_private
-from bot.store.database.transactions import PATIENCE, Work, unavailable
+from bot.store.database.transactions import PATIENCE, Database, Work, unavailable
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ _READERS = 2
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 
 
-class Sqlite:
+class Sqlite(Database):
     """The SQLite file of `url`. Other processes may use it at the same time."""
 
     def __init__(self, url: URL) -> None:
@@ -35,14 +36,17 @@ class Sqlite:
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
 
+    @override
     async def read(self, work: Work[T]) -> T:
         """What `work` finds, in one consistent view."""
         return await self._run(self._reading, self._reader, work)
 
+    @override
     async def write(self, work: Work[T]) -> T:
         """Do `work` in one transaction."""
         return await self._run(self._writing, self._writer, work)
 
+    @override
     async def close(self) -> None:
         """Finish what is under way and close the file."""
         await asyncio.to_thread(self._close)

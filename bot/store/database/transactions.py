@@ -1,4 +1,4 @@
-"""Database: transactions over SQLite or PostgreSQL, named by a URL.
+"""Database: transactions over SQLite or PostgreSQL.
 
 A transaction is a plain function of a SQLAlchemy connection; it either happens whole or not at all.
 It must bear being run again: PostgreSQL may ask for that when two of them meet.
@@ -7,16 +7,15 @@ It must bear being run again: PostgreSQL may ask for that when two of them meet.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DataError as BadData
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.exc import IntegrityError as Conflict
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from bot.store.errors import DatabaseUnavailable, UnusableUrl
+from bot.store.errors import DatabaseUnavailable
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -43,39 +42,6 @@ class Database(Protocol):
 
     async def close(self) -> None:
         """Finish what is under way, and let go of every connection."""
-
-
-def open_database(url: str) -> Database:
-    """The database at `url`; nothing is connected yet. Raises UnusableUrl."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        # The text is not repeated: it may hold a password where we cannot tell.
-        raise UnusableUrl(url="that was given", reason="it is no URL") from None
-    match parsed.get_backend_name():
-        case "sqlite":
-            if not parsed.database or parsed.database == ":memory:":
-                raise UnusableUrl(url=shown(parsed), reason="it names no file")
-            from bot.store.database.sqlite import Sqlite
-
-            return Sqlite(parsed.set(drivername="sqlite"))
-        case "postgresql" | "postgres":
-            # not loaded for nothing: SQLAlchemy's asyncio layer takes 6 MB
-            from bot.store.database.postgres import Postgres
-
-            return Postgres(parsed.set(drivername="postgresql+asyncpg"))
-        case other:
-            raise UnusableUrl(url=shown(parsed), reason=f"{other} is not supported")
-
-
-def make_folder(url: URL) -> None:
-    """Make the folder of the file that `url` names, for us alone. Raises UnusableUrl."""
-    folder = Path(url.database or "").absolute().parent
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"its folder {folder} cannot be made ({error.strerror})"
-        raise UnusableUrl(url=shown(url), reason=reason) from None
 
 
 def shown(url: URL) -> str:

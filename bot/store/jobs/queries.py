@@ -10,10 +10,12 @@ from sqlalchemy import Connection, bindparam, delete, func, select, union_all
 
 from bot.jobs import Job, RunRecord
 from bot.schedules.board import DAY, NOTICE
+from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.sql import chunks
 from bot.store.jobs.job_changes import OPEN, lock, runs_of_each
 from bot.store.jobs.job_rows import job_of
-from bot.store.tables.jobs import jobs, outbox, posts, runs
+from bot.store.tables.jobs import jobs, outbox, runs
+from bot.store.tables.posts import posts
 
 Found = tuple[Job, tuple[RunRecord, ...]]
 
@@ -29,7 +31,6 @@ class Depths:
 
 _SEVERAL = select(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True)))
 
-SHORTEST_PREFIX = 4
 _OWN = jobs.c.command.in_((DAY, NOTICE))
 """Jobs that nobody asked for: posts about schedules."""
 _PRUNED_AT_ONCE = 200
@@ -54,11 +55,10 @@ def several(connection: Connection, names: Sequence[str]) -> dict[str, Found]:
 
 def find(connection: Connection, prefix: str) -> Found | None:
     """The one job whose id begins with `prefix`, as people type it."""
-    prefix = prefix.strip().lstrip("#").lower()
-    if len(prefix) < SHORTEST_PREFIX or not prefix.isalnum() or not prefix.isascii():
+    begin = prefix_of(prefix)
+    if not begin:
         return None
-    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    statement = select(jobs.c.id).where(jobs.c.id >= prefix, jobs.c.id < after).limit(2)
+    statement = select(jobs.c.id).where(begins_with(jobs.c.id, begin)).limit(2)
     names = list(connection.execute(statement).scalars())
     return job(connection, names[0]) if len(names) == 1 else None
 

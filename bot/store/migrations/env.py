@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from bot.store.tables.jobs import metadata
+from bot.store.tables import metadata
 
 # SQLite can undo schema changes too, when the transaction was begun by hand, as ours are.
 context.configure(

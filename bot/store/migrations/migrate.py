@@ -11,11 +11,11 @@ from sqlalchemy import Connection, inspect, text
 
 from bot.store.database.transactions import NOT_A_DATABASE, Database, shown
 from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, NotOurs
-from bot.store.tables.jobs import metadata
+from bot.store.tables import metadata
 
 log = structlog.get_logger(__name__)
 
-FOLDER = Path(__file__).parent / "migrations"
+FOLDER = Path(__file__).parent
 _LOCK = 0x6261746F6E
 """The name of our advisory lock in PostgreSQL: `baton`."""
 _ALEMBIC = threading.Lock()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection, insert, select, update
 
 from bot.jobs import AuditEntry, Job, NewJob, RunRecord
+from bot.schedules.change import Change
 from bot.schedules.schedule import Firing, Schedule
 from bot.store.database.sql import AnyRow, chunks, upsert
 from bot.store.errors import StoreError
@@ -17,32 +17,13 @@ from bot.store.jobs import new_jobs
 from bot.store.jobs.job_changes import runs_of
 from bot.store.jobs.job_rows import audit_row, job_row
 from bot.store.schedules.schedule_rows import firing_of, firing_row, schedule_of, schedule_row
-from bot.store.tables import alerts
-from bot.store.tables.jobs import DUE, UNDER_WAY, audit, firings, jobs, schedules
+from bot.store.tables.alerts import asks as alert_asks
+from bot.store.tables.jobs import audit, jobs
+from bot.store.tables.schedules import DUE, UNDER_WAY, firings, schedules
 
 log = structlog.get_logger(__name__)
 
 Over = tuple[Schedule, Firing, tuple[RunRecord, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What happens to one schedule, whole or not at all.
-
-    `schedule` is as it is to be, with the revision that it was read at: if anybody changed it
-    meanwhile nothing happens. `posts` are jobs without runs; one that is there already shows the
-    new arguments. `reveal` is a hidden job that is to be shown after all, `dismiss` one that is
-    not. `heard` is an ask of alerts: what they are to take note of.
-    """
-
-    schedule: Schedule
-    firings: tuple[Firing, ...] = ()
-    asks: tuple[tuple[NewJob, AuditEntry], ...] = ()
-    audit: tuple[AuditEntry, ...] = ()
-    posts: tuple[Job, ...] = ()
-    reveal: str = ""
-    dismiss: str = ""
-    heard: object = None
 
 
 class FiredTwice(StoreError):
@@ -153,7 +134,7 @@ def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
         connection.execute(insert(audit), entries)
     heard = [{"data": change.heard} for change in mine if change.heard is not None]
     if heard:
-        connection.execute(insert(alerts.asks), heard)
+        connection.execute(insert(alert_asks), heard)
     _show(connection, [post for change in mine for post in change.posts])
     _reveal(connection, mine)
     return [taken[at] for at in range(len(changes))]

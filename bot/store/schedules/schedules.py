@@ -3,43 +3,35 @@ are there, or neither."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, func, select, text
+from sqlalchemy import Connection, Select, delete, exists, select, text
 
 from bot.jobs import AuditEntry
+from bot.schedules.change import Change
 from bot.schedules.schedule import Firing, Schedule
+from bot.store.database.clock import DatabaseClock
+from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.transactions import Database
 from bot.store.schedules import firings
-from bot.store.schedules.firings import Change, Over
+from bot.store.schedules.firings import Over
 from bot.store.schedules.schedule_rows import firing_of
-from bot.store.tables.jobs import DUE, firings, schedules
-
-SHORTEST_PREFIX = 4
+from bot.store.tables import schedules as tables
 
 
 class Schedules:
     """The schedules in `database`. Every method raises DatabaseUnavailable."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: DatabaseClock) -> None:
         self._database = database
         self._clock = clock
 
     async def now(self) -> datetime:
-        """The time that firings go by: PostgreSQL's own, as bots' clocks differ; of bots that share
-        an SQLite file it is their machine's."""
-        if self._database.url.get_backend_name() != "postgresql":
-            return self._clock()
-
-        def ask(connection: Connection) -> datetime:
-            moment = connection.execute(select(func.clock_timestamp())).scalar_one()
-            assert isinstance(moment, datetime)
-            return moment
-
-        return await self._database.read(ask)
+        """The time that firings go by."""
+        return await self._clock.read()
 
     async def add(self, schedule: Schedule, entry: AuditEntry) -> Schedule:
         """Keep a new schedule; if its key is there already, the one that is there."""
@@ -49,36 +41,32 @@ class Schedules:
     async def find(self, prefix: str) -> Schedule | None:
         """The one schedule whose id begins with `prefix`, as people type it, unless it was
         removed."""
-        prefix = prefix.strip().lstrip("#").lower()
-        if len(prefix) < SHORTEST_PREFIX or not prefix.isalnum() or not prefix.isascii():
+        begin = prefix_of(prefix)
+        if not begin:
             return None
-        after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        found = await self._found(
-            select(schedules)
-            .where(
-                schedules.c.id >= prefix, schedules.c.id < after, schedules.c.status != "removed"
-            )
-            .limit(2)
-        )
+        named = (begins_with(tables.schedules.c.id, begin), tables.schedules.c.status != "removed")
+        found = await self._found(select(tables.schedules).where(*named).limit(2))
         return found[0] if len(found) == 1 else None
 
     async def one(self, name: str) -> Schedule | None:
         """The schedule of that id, removed or not."""
-        found = await self._found(select(schedules).where(schedules.c.id == name))
+        found = await self._found(select(tables.schedules).where(tables.schedules.c.id == name))
         return found[0] if found else None
 
     async def listed(self, front: str, channel: str = "") -> list[Schedule]:
         """The schedules of a channel, or of all, that were not removed, oldest first."""
-        statement = select(schedules).where(schedules.c.front == front)
+        statement = select(tables.schedules).where(tables.schedules.c.front == front)
         if channel:
-            statement = statement.where(schedules.c.channel == channel)
-        statement = statement.where(schedules.c.status != "removed")
-        return await self._found(statement.order_by(schedules.c.created))
+            statement = statement.where(tables.schedules.c.channel == channel)
+        statement = statement.where(tables.schedules.c.status != "removed")
+        return await self._found(statement.order_by(tables.schedules.c.created))
 
     async def of_person(self, front: str, person: str) -> list[Schedule]:
         """The schedules of somebody that are at work."""
-        whose = (schedules.c.front == front, schedules.c.person_id == person)
-        return await self._found(select(schedules).where(*whose, schedules.c.status == "active"))
+        whose = (tables.schedules.c.front == front, tables.schedules.c.person_id == person)
+        return await self._found(
+            select(tables.schedules).where(*whose, tables.schedules.c.status == "active")
+        )
 
     async def _found(self, statement: Select[Any]) -> list[Schedule]:
         def read(connection: Connection) -> list[Schedule]:
@@ -92,7 +80,12 @@ class Schedules:
         are."""
 
         def read(connection: Connection) -> datetime | None:
-            first = select(schedules.c.due).where(DUE).order_by(schedules.c.due).limit(1)
+            first = (
+                select(tables.schedules.c.due)
+                .where(tables.DUE)
+                .order_by(tables.schedules.c.due)
+                .limit(1)
+            )
             return connection.execute(first).scalar()
 
         return await self._database.read(read)
@@ -128,8 +121,8 @@ class Schedules:
 
     async def history(self, schedule: str, limit: int = 20) -> list[Firing]:
         """The last firings of `schedule`, newest first."""
-        statement = select(firings).where(firings.c.schedule == schedule)
-        statement = statement.order_by(firings.c.nominal.desc()).limit(limit)
+        statement = select(tables.firings).where(tables.firings.c.schedule == schedule)
+        statement = statement.order_by(tables.firings.c.nominal.desc()).limit(limit)
 
         def read(connection: Connection) -> list[Firing]:
             return [firing_of(row) for row in connection.execute(statement)]
@@ -148,12 +141,12 @@ class Schedules:
 
         def prune(connection: Connection) -> None:
             ended = text("NOT (verdict = 'started' AND ended IS NULL)")
-            connection.execute(delete(firings).where(firings.c.at < before, ended))
-            fired = exists().where(firings.c.schedule == schedules.c.id)
+            connection.execute(delete(tables.firings).where(tables.firings.c.at < before, ended))
+            fired = exists().where(tables.firings.c.schedule == tables.schedules.c.id)
             connection.execute(
-                delete(schedules).where(
-                    schedules.c.status.in_(("removed", "ended")),
-                    schedules.c.created < before,
+                delete(tables.schedules).where(
+                    tables.schedules.c.status.in_(("removed", "ended")),
+                    tables.schedules.c.created < before,
                     ~fired,
                 )
             )

@@ -1,8 +1,5 @@
 """The tables of alerts. What the engine keeps is its own business: a row of each kind is JSON under
-its key, and only what is looked for has a column.
-
-A change here needs a migration beside it; a test holds the two equal.
-"""
+its key, and only what is looked for has a column."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, text
 
 from bot.store.database.column_types import Counter, Instant, Json, Key, Words
-from bot.store.tables.jobs import metadata
+from bot.store.tables.schema import metadata
 
 FIRING = text("ended IS NULL")
 """Of episodes."""

@@ -1,8 +1,4 @@
-"""The tables. What is looked up often has an index over open rows only, so that what is over costs
-nothing.
-
-A change here needs a migration beside it; a test holds the two equal.
-"""
+"""The tables of jobs: their runs, what is to be sent, what servers said, and the audit log."""
 
 from __future__ import annotations
 
@@ -14,7 +10,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     false,
@@ -22,13 +17,7 @@ from sqlalchemy import (
 )
 
 from bot.store.database.column_types import Counter, Instant, Json, Key, Words
-
-metadata = MetaData()
-
-DUE = text("due IS NOT NULL")
-"""Of schedules."""
-UNDER_WAY = text("verdict = 'started' AND ended IS NULL")
-"""Of firings, spelt out for the same reason."""
+from bot.store.tables.schema import metadata
 
 jobs = Table(
     "jobs",
@@ -150,33 +139,6 @@ output = Table(
     PrimaryKeyConstraint("job", "host", "attempt", "ends"),
 )
 
-posts = Table(
-    "posts",
-    metadata,
-    Column("key", Key, primary_key=True),
-    Column("job", Key, nullable=False),
-    Column("front", Key, nullable=False),
-    Column("channel", Key, nullable=False),
-    Column("thread", Key, nullable=False),
-    Column("ref", Key, nullable=False),
-    Column("status", Words, nullable=False),
-    Column("digest", Words, nullable=False),
-    Column("at", Instant, nullable=False),
-    Index("posts_job", "job"),
-    Index("posts_ref", "front", "channel", "ref"),
-    Index("posts_thread", "front", "channel", "thread"),
-)
-
-servers = Table(
-    "servers",
-    metadata,
-    Column("host", Key, primary_key=True),
-    Column("facts", Words, nullable=False),
-    Column("heard", Instant, nullable=False),
-    Column("interval", Float, nullable=False),
-    Column("leaving", Boolean, nullable=False),
-)
-
 audit = Table(
     "audit",
     metadata,
@@ -198,64 +160,4 @@ audit = Table(
     Index("audit_person", "person_id", "time"),
     Index("audit_environment", "environment", "time"),
     Index("audit_key", "key"),
-)
-
-leases = Table(
-    "leases",
-    metadata,
-    Column("name", Key, primary_key=True),
-    Column("holder", Key, nullable=False),
-    Column("until", Instant, nullable=False),
-)
-
-schedules = Table(
-    "schedules",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("key", Key, nullable=False, unique=True),
-    Column("words", Words, nullable=False),
-    Column("timing", Json, nullable=False),
-    Column("person_id", Key, nullable=False),
-    Column("person_name", Words, nullable=False),
-    Column("person_standing", Key, nullable=False, server_default="member"),
-    Column("front", Key, nullable=False),
-    Column("channel", Key, nullable=False),
-    Column("thread", Key, nullable=False),
-    Column("place_name", Words, nullable=False),
-    Column("created", Instant, nullable=False),
-    Column("status", Words, nullable=False),
-    Column("note", Words, nullable=False),
-    Column("nominal", Instant),
-    # When to look at it next; null while there is nothing to look for.
-    Column("due", Instant),
-    Column("waiting", Instant),
-    Column("runs", Integer, nullable=False),
-    Column("failures", Integer, nullable=False),
-    Column("outcome", Words, nullable=False),
-    Column("tally", Json, nullable=False),
-    Column("day", Words, nullable=False),
-    Column("revision", Integer, nullable=False),
-    Index("schedules_due", "due", sqlite_where=DUE, postgresql_where=DUE),
-    Index("schedules_place", "front", "channel", "created"),
-    Index("schedules_person", "front", "person_id"),
-)
-
-firings = Table(
-    "firings",
-    metadata,
-    Column("schedule", Key, ForeignKey("schedules.id", ondelete="CASCADE"), nullable=False),
-    # With the schedule its name: each time fires once, whoever tries.
-    Column("nominal", Instant, nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("verdict", Words, nullable=False),
-    Column("reason", Words, nullable=False),
-    Column("job", Key, nullable=False),
-    Column("count", Integer, nullable=False),
-    Column("until", Instant),
-    Column("outcome", Words, nullable=False),
-    Column("ended", Instant),
-    Column("person", Key, nullable=False),
-    PrimaryKeyConstraint("schedule", "nominal"),
-    Index("firings_open", "schedule", sqlite_where=UNDER_WAY, postgresql_where=UNDER_WAY),
-    Index("firings_at", "at"),
 )

@@ -23,13 +23,13 @@ from alerts.explain import explain
 from alerts.notify.groups import GroupRow, Member
 from alerts.notify.rate_limit import ChannelRow
 from alerts.settings import parse_alerts
+from bot.schedules.change import Change
 from bot.schedules.reading import Timing
 from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule
 from bot.store import Store
 from bot.store.alerts.alerts import Wait
-from bot.store.schedules.firings import Change
 from tests.bot.store.build import ANN, CHANNEL, T0, entry, later, ping
 
 LEASE = ("desk", "bot")

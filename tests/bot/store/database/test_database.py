@@ -24,9 +24,11 @@ from sqlalchemy import URL, Connection, insert, make_url, text
 from baton.messages import State
 from bot.store import DatabaseTooNew, DatabaseUnavailable, NotOurs, Store, UnusableUrl
 from bot.store.database import sqlite
-from bot.store.database.transactions import PATIENCE, open_database
+from bot.store.database.open import open_database
+from bot.store.database.transactions import PATIENCE
 from bot.store.migrations.migrate import FOLDER, bring_up, known_revisions
-from bot.store.tables.jobs import metadata, output
+from bot.store.tables import metadata
+from bot.store.tables.jobs import output
 from tests.bot.store.build import T0, asked, deploy, entry, job_of, later, states, update
 from tests.support.postgres import Postgres
 from tests.support.wait import until
@@ -292,7 +294,7 @@ async def test_a_transaction_that_fails_half_way_leaves_nothing(url: str) -> Non
 WRITER = """
 import asyncio, sys
 from bot.store import Store
-from tests.store.build import deploy, entry
+from tests.bot.store.build import deploy, entry
 
 async def main():
     store = await Store.open(sys.argv[1])

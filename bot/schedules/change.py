@@ -1,0 +1,28 @@
+"""A change of a schedule, with all that is written beside it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.jobs import AuditEntry, Job, NewJob
+from bot.schedules.schedule import Firing, Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one schedule, whole or not at all.
+
+    `schedule` is as it is to be, with the revision that it was read at: if anybody changed it
+    meanwhile nothing happens. `posts` are jobs without runs; one that is there already shows the
+    new arguments. `reveal` is a hidden job that is to be shown after all, `dismiss` one that is
+    not. `heard` is an ask of alerts: what they are to take note of.
+    """
+
+    schedule: Schedule
+    firings: tuple[Firing, ...] = ()
+    asks: tuple[tuple[NewJob, AuditEntry], ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+    posts: tuple[Job, ...] = ()
+    reveal: str = ""
+    dismiss: str = ""
+    heard: object = None

@@ -1,0 +1,43 @@
+"""Opens the database that a URL names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from bot.store.database.sqlite import Sqlite
+from bot.store.database.transactions import Database, shown
+from bot.store.errors import UnusableUrl
+
+
+def open_database(url: str) -> Database:
+    """The database at `url`; nothing is connected yet. Raises UnusableUrl."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # The text is not repeated: it may hold a password where we cannot tell.
+        raise UnusableUrl(url="that was given", reason="it is no URL") from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            if not parsed.database or parsed.database == ":memory:":
+                raise UnusableUrl(url=shown(parsed), reason="it names no file")
+            return Sqlite(parsed.set(drivername="sqlite"))
+        case "postgresql" | "postgres":
+            # not loaded for nothing: SQLAlchemy's asyncio layer takes 6 MB
+            from bot.store.database.postgres import Postgres
+
+            return Postgres(parsed.set(drivername="postgresql+asyncpg"))
+        case other:
+            raise UnusableUrl(url=shown(parsed), reason=f"{other} is not supported")
+
+
+def make_folder(url: URL) -> None:
+    """Make the folder of the file that `url` names, for us alone. Raises UnusableUrl."""
+    folder = Path(url.database or "").absolute().parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"its folder {folder} cannot be made ({error.strerror})"
+        raise UnusableUrl(url=shown(url), reason=reason) from None
