@@ -11,6 +11,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+import structlog
+
+from baton.waiting import wait_at_most
+
+log = structlog.get_logger(__name__)
+
+RETRY_DELAY = 0.5
+"""Seconds between two tries of a batch, while what it needs is away."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -20,13 +29,22 @@ class Batcher(Generic[T, R]):
 
     `flush` returns a result for each item; a result that is an exception is raised to its
     submitter alone, an exception of `flush` itself to all of the batch.
+
+    A batch that fails by `retry_on` (the database is away) is tried again until it succeeds: what
+    comes meanwhile stays behind it. Once `stop` is called, it fails as by any other error.
     """
 
     def __init__(
-        self, flush: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]], most: int = 500
+        self,
+        flush: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]],
+        most: int = 500,
+        *,
+        retry_on: type[Exception] | tuple[()] = (),
     ) -> None:
         self._flush = flush
         self._most = most
+        self._retry_on = retry_on
+        self._stopping = asyncio.Event()
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
@@ -49,7 +67,7 @@ class Batcher(Generic[T, R]):
 
     async def _settle(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
-            results = await self._flush([item for item, _ in batch])
+            results = await self._flushed([item for item, _ in batch])
         except Exception as error:
             results = [error] * len(batch)
         except BaseException:
@@ -63,6 +81,20 @@ class Batcher(Generic[T, R]):
                 future.set_exception(result)
             else:
                 future.set_result(result)
+
+    async def _flushed(self, items: Sequence[T]) -> Sequence[R | Exception]:
+        while True:
+            try:
+                return await self._flush(items)
+            except self._retry_on as error:
+                log.warning("a batch is tried again", error=str(error), count=len(items))
+                if await wait_at_most(RETRY_DELAY, self._stopping.wait()):
+                    raise
+
+    async def stop(self) -> None:
+        """Try nothing again any more, and return once nothing waits."""
+        self._stopping.set()
+        await self.drained()
 
     async def drained(self) -> None:
         """Return once nothing waits."""

@@ -17,8 +17,9 @@ from typing import Any
 import structlog
 
 from baton.agent.perform import perform
-from baton.api import bury, guarded
-from baton.channel import Channel, Delivery, Subscription
+from baton.api import bury
+from baton.bus.queue_consumer import QueueConsumer
+from baton.channel import Channel, Delivery
 from baton.consumer import Consumer
 from baton.errors import InvalidMessage, JournalUnavailable, UsageError
 from baton.exchanges import DISCOVER, INPUT, agent_queue, host_key
@@ -116,7 +117,7 @@ class ConsumerManager:
         self._stillness = stillness or Stillness()
         self._put_back: set[Key] = set()
         self._active: dict[Key, _Active] = {}
-        self._subscription: Subscription | None = None
+        self._inbox = QueueConsumer(channel)
         self._catching_up: asyncio.Task[None] | None = None
         self._draining = False
 
@@ -139,16 +140,14 @@ class ConsumerManager:
         except JournalUnavailable as error:
             log.error("journal unavailable", error=str(error))
             self._catching_up = asyncio.create_task(self._keep_catching_up(), name="catching up")
+        bindings = [(INPUT, key) for key in self.keys]
         queue = agent_queue(self._server.fqdn)
-        await self._channel.declare(queue, [(INPUT, key) for key in self.keys])
-        handler = guarded(self._channel, self._received)
-        self._subscription = await self._channel.consume(queue, handler, prefetch=PREFETCH)
+        await self._inbox.consume(queue, bindings, self._received, prefetch=PREFETCH)
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more; let what runs end within `seconds`; end the rest as `interrupted`."""
         self._draining = True
-        if self._subscription is not None:
-            await self._subscription.cancel()
+        await self._inbox.stop()
         if self._catching_up is not None:
             self._catching_up.cancel()
         if running := {active.task for active in self._active.values()}:

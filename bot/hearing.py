@@ -6,8 +6,6 @@ the bus.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -15,9 +13,10 @@ from typing import TypeVar
 
 import structlog
 
-from baton.api import bury, guarded
+from baton.api import bury
 from baton.batching import Batcher
-from baton.channel import Channel, Delivery, Subscription
+from baton.bus.queue_consumer import QueueConsumer
+from baton.channel import Channel, Delivery
 from baton.errors import InvalidMessage
 from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, heard
 from baton.messages import Heartbeat, Message, Pong, Update, decode, now
@@ -33,8 +32,6 @@ log = structlog.get_logger(__name__)
 M = TypeVar("M", bound=Message)
 
 PREFETCH = 2000
-RETRY_AFTER = 0.5
-"""Seconds between two tries while the database is away."""
 
 
 class _Unasked(Exception):
@@ -62,10 +59,11 @@ class Hearing:
         self._clock = clock
         self.identity = identity or Identity()
         self._findings = findings or Unheard()
-        self._news: Batcher[Update | Pong, None] = Batcher(self._apply, most=1000)
+        self._news: Batcher[Update | Pong, None] = Batcher(
+            self._apply, most=1000, retry_on=DatabaseUnavailable
+        )
         self._beats: Batcher[Heartbeat, None] = Batcher(self._keep, most=1000)
-        self._subscriptions: list[Subscription] = []
-        self._stopping = asyncio.Event()
+        self._queues = QueueConsumer(channel, self._failed)
         self.beaten: Callable[[Heartbeat], None] = lambda beat: None
         """Called with each heartbeat."""
         self.answered: Callable[[Pong], None] = lambda pong: None
@@ -77,26 +75,17 @@ class Hearing:
 
     async def start(self) -> None:
         """Take what comes. Raises BusRefused."""
-        self._stopping.clear()
-        for queue, handler in (
+        for queue, handle in (
             (BOT_QUEUE, self._news_came),
             (HEARTBEAT_QUEUE, self._beat_came),
         ):
-            await self._channel.declare(queue, heard(queue))
-            self._subscriptions.append(
-                await self._channel.consume(
-                    queue, guarded(self._channel, handler, self._failed), prefetch=PREFETCH
-                )
-            )
+            await self._queues.consume(queue, heard(queue), handle, prefetch=PREFETCH)
 
     async def stop(self) -> None:
         """Take nothing more. What was taken goes into the ledger, or back to the bus if the
         database is away."""
-        self._stopping.set()
-        for subscription in self._subscriptions:
-            await subscription.cancel()
-        self._subscriptions.clear()
-        await self._news.drained()
+        await self._queues.stop()
+        await self._news.stop()
         await self._beats.drained()
 
     async def _news_came(self, delivery: Delivery) -> None:
@@ -164,30 +153,21 @@ class Hearing:
         await bury(self._channel, delivery, reason)
 
     async def _apply(self, messages: Sequence[Update | Pong]) -> Sequence[Exception | None]:
-        # tried again in here, not by the handlers: what comes meanwhile must stay behind it
-        while True:
-            try:
-                strange: dict[int, str] = {}
-                jobs = await self._store.ledger.hear(messages, self._clock(), strange)
-            except DatabaseUnavailable as error:
-                log.warning("updates wait for the database", error=str(error), count=len(messages))
-                if self._stopping.is_set():
-                    raise
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RETRY_AFTER):
-                        await self._stopping.wait()
-            except Exception as error:
-                if len(messages) == 1:
-                    return [error]
-                # one of them cannot be applied: the others must not suffer for it
-                return [result for one in messages for result in await self._apply([one])]
-            else:
-                for job in jobs:
-                    self._touched(job)
-                return [
-                    _Unasked(strange[place]) if place in strange else None
-                    for place in range(len(messages))
-                ]
+        strange: dict[int, str] = {}
+        try:
+            jobs = await self._store.ledger.hear(messages, self._clock(), strange)
+        except DatabaseUnavailable:
+            raise  # the batch is tried again
+        except Exception as error:
+            if len(messages) == 1:
+                return [error]
+            # one of them cannot be applied: the others must not suffer for it
+            return [result for one in messages for result in await self._apply([one])]
+        for job in jobs:
+            self._touched(job)
+        return [
+            _Unasked(strange[place]) if place in strange else None for place in range(len(messages))
+        ]
 
     async def _keep(self, beats: Sequence[Heartbeat]) -> Sequence[None]:
         try:

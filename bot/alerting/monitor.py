@@ -7,17 +7,16 @@ several events that came together those that can be read are taken.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 
 import structlog
 
 from alerts.observation import Observation
-from baton.api import bury, guarded
+from baton.api import bury
 from baton.batching import Batcher
-from baton.channel import Channel, Delivery, Subscription
+from baton.bus.queue_consumer import QueueConsumer
+from baton.channel import Channel, Delivery
 from baton.errors import InvalidMessage
 from baton.exchanges import MONITOR_QUEUE, PROBED_QUEUE, heard
 from baton.messages import Probed, decode
@@ -35,8 +34,6 @@ log = structlog.get_logger(__name__)
 PREFETCH = 500
 TOGETHER = 100
 """Letters that are written down in one transaction, at most."""
-RETRY_AFTER = 0.5
-"""Seconds between two tries while the database is away."""
 
 
 class Monitor:
@@ -58,30 +55,24 @@ class Monitor:
         self._refused = refused
         self._identity = identity or Identity()
         self._findings = findings or Unheard()
-        self._seen: Batcher[Sequence[Observation], None] = Batcher(self._keep, most=TOGETHER)
-        self._subscriptions: list[Subscription] = []
-        self._stopping = asyncio.Event()
+        self._seen: Batcher[Sequence[Observation], None] = Batcher(
+            self._keep, most=TOGETHER, retry_on=DatabaseUnavailable
+        )
+        self._queues = QueueConsumer(channel)
 
     async def start(self) -> None:
         """Take what comes. A queue that RabbitMQ refuses is done without."""
-        for queue, handler in (
+        for queue, handle in (
             (PROBED_QUEUE, self._probed_came),
             (MONITOR_QUEUE, self._letter_came),
         ):
-            await self._channel.declare(queue, heard(queue))
-            self._subscriptions.append(
-                await self._channel.consume(
-                    queue, guarded(self._channel, handler), prefetch=PREFETCH
-                )
-            )
+            await self._queues.consume(queue, heard(queue), handle, prefetch=PREFETCH)
 
     async def stop(self) -> None:
         """Take nothing more. What was taken is written down, or goes back to the bus if the
         database is away."""
-        self._stopping.set()
-        for subscription in self._subscriptions:
-            await subscription.cancel()
-        await self._seen.drained()
+        await self._queues.stop()
+        await self._seen.stop()
 
     async def _letter_came(self, delivery: Delivery) -> None:
         try:
@@ -123,17 +114,5 @@ class Monitor:
         await delivery.ack()
 
     async def _keep(self, several: Sequence[Sequence[Observation]]) -> Sequence[None]:
-        # tried again in here, not by the handlers: what comes meanwhile must stay behind it
-        seen = [one for each in several for one in each]
-        while True:
-            try:
-                await self._intake.store(seen)
-            except DatabaseUnavailable as error:
-                log.warning("alerts from the bus wait", error=str(error), count=len(several))
-                if self._stopping.is_set():
-                    raise
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RETRY_AFTER):
-                        await self._stopping.wait()
-            else:
-                return [None] * len(several)
+        await self._intake.store([one for each in several for one in each])
+        return [None] * len(several)

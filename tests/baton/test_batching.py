@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from baton import batching
 from baton.batching import Batcher
+from tests.support.wait import until
 
 
 class Disk:
@@ -81,3 +83,45 @@ async def test_who_gives_up_does_not_disturb_the_others() -> None:
     assert await staying == 20
     assert disk.batches == [[1, 2]]
     await batcher.drained()
+
+
+class Away(Exception):
+    """The disk is away."""
+
+
+async def test_a_batch_is_tried_again_while_what_it_needs_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What comes meanwhile stays behind it."""
+    monkeypatch.setattr(batching, "RETRY_DELAY", 0.001)
+    tries: list[list[int]] = []
+
+    async def write(items: Sequence[int]) -> Sequence[int]:
+        tries.append(list(items))
+        if len(tries) < 3:
+            raise Away
+        return items
+
+    batcher = Batcher(write, retry_on=Away)
+    first = asyncio.create_task(batcher.submit(1))
+    await until(lambda: tries)
+    second = asyncio.create_task(batcher.submit(2))
+    assert [await first, await second] == [1, 2]
+    assert tries == [[1], [1], [1], [2]]
+
+
+async def test_who_stops_waits_for_nothing_that_is_away() -> None:
+    """The batch fails, and so does the next: what is not written goes back to where it came
+    from."""
+
+    async def write(_: Sequence[int]) -> Sequence[int]:
+        raise Away
+
+    batcher = Batcher(write, retry_on=Away)
+    waiting = asyncio.create_task(batcher.submit(1))
+    await asyncio.sleep(0)
+    await batcher.stop()
+    with pytest.raises(Away):
+        await waiting
+    with pytest.raises(Away):
+        await batcher.submit(2)

@@ -140,7 +140,7 @@ async def test_it_beats_again_when_the_bus_is_back(monkeypatch: pytest.MonkeyPat
     scene = Scene(heartbeat=1000.0)
     scene.bus.down()
     running = asyncio.create_task(scene.service.run())
-    await until(lambda: scene.service.manager._subscription)
+    await until(lambda: scene.service.manager._inbox._subscriptions)
     scene.bus.up()
     hearts = await listening(scene.stage.channel)
     await until(lambda: hearts.beats)

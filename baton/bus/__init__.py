@@ -1,0 +1,1 @@
+"""The message bus: RabbitMQ, and its twin in memory."""
