@@ -13,10 +13,12 @@ from collections.abc import Callable
 import structlog
 
 from baton.api import enveloped
+from baton.backoff import delay
 from baton.channel import CONFIRM_WITHIN, Channel
 from baton.errors import BatonError, Disconnected
 from baton.exchanges import OUTPUT, output_key
 from baton.messages import Heartbeat, Message, Pong, Probed, Update
+from baton.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 
@@ -83,12 +85,7 @@ class OutputExchange:
 
     async def flush(self, seconds: float) -> bool:
         """Wait until everything is confirmed, at most `seconds`; whether it is."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._none.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await wait_at_most(seconds, self._none.wait())
 
     async def close(self) -> None:
         """Stop. What still waits is not sent; a journal has the final words."""
@@ -135,7 +132,7 @@ class OutputExchange:
         return True
 
     async def _publish_all(self) -> None:
-        pause = RETRY_AFTER
+        failures = 0
         while True:
             await self._some.wait()
             if not self._flying:
@@ -146,12 +143,12 @@ class OutputExchange:
             while self._window and self._flying and self._flying[0][1].done():
                 self._landed(*self._flying.popleft())
             if self._window:
-                self._window, pause = WINDOW, RETRY_AFTER
+                self._window, failures = WINDOW, 0
                 self._send()
             else:
                 await self._take_back()
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, RETRY_MOST)
+                failures += 1
+                await asyncio.sleep(delay(failures, RETRY_AFTER, RETRY_MOST))
             if not self._waiting and not self._flying:
                 self._some.clear()
                 self._none.set()

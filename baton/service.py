@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import signal
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 
 from baton.agent.settings import AgentSettings
 from baton.api import API
+from baton.backoff import jittered
 from baton.channel import Channel, Link, connect
 from baton.consumer import Consumer
 from baton.errors import BatonError, BusRefused, ExtensionError, SettingsError
@@ -29,6 +29,7 @@ from baton.output import key_of
 from baton.probing import Looker, Prober
 from baton.server import Server
 from baton.settings import no_such, validated
+from baton.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 
@@ -179,10 +180,8 @@ class Service:
         while True:
             await self._send_beat()
             self._beat.clear()
-            pause = self._heartbeat * random.uniform(1 - JITTER, 1 + JITTER)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._beat.wait()
+            pause = jittered(self._heartbeat, JITTER)
+            await wait_at_most(pause, self._beat.wait())
 
     async def _send_beat(self, *, leaving: bool = False) -> None:
         """Say that we are there. A heartbeat that does not get through is not kept: the next one

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import structlog
 
+from baton.backoff import delay
 from baton.messages import now
 from bot import lateness, unshown
 from bot.backlog import Backlog
@@ -284,4 +285,4 @@ class Courier:
 
 
 def _backoff(failures: int) -> float:
-    return min(BACKOFF * float(2 ** min(failures - 1, 10)), BACKOFF_MOST)
+    return delay(failures, BACKOFF, BACKOFF_MOST)

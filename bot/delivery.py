@@ -7,12 +7,12 @@ time.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from baton.messages import now
+from baton.waiting import wait_at_most
 from bot import lateness
 from bot.backlog import Backlog
 from bot.content import FileContent, Post
@@ -181,9 +181,7 @@ class Delivery:
             some.clear()
             up = choose(slots.values(), self._backlog.refs, self._backlog.budget, self._monotonic())
             if up.slot is None:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(up.wait):
-                        await some.wait()
+                await wait_at_most(up.wait, some.wait())
                 continue
             await self._courier.attempt(up.slot)
             self._sweep(slots)

@@ -7,7 +7,6 @@ crash is sent again, under the same id; agents start nothing twice.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -19,6 +18,7 @@ from baton.errors import BatonError, Unroutable
 from baton.link import WATCH_EVERY
 from baton.messages import now
 from baton.outcome import duration
+from baton.waiting import wait_at_most
 from bot.jobs import Sending
 from bot.right_of_way import RightOfWay
 from bot.roster import Roster
@@ -77,9 +77,7 @@ class Sender:
                 log.warning("outbox not read", error=str(error))
                 pause = RETRY_AFTER
             if pause:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await self._some.wait()
+                await wait_at_most(pause, self._some.wait())
 
     async def _send_some(self) -> float:
         """Send what waits; returns the seconds until it is worth looking again."""

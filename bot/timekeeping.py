@@ -7,7 +7,6 @@ what other bots changed: however many schedules there are.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +15,7 @@ import structlog
 
 from baton.errors import BatonError
 from baton.times import UnknownZone
+from baton.waiting import wait_at_most
 from bot.alarm import Alarm
 from bot.desk import Desk
 from bot.firing import changed, fired, jobs_of, left_behind, named, profile_of
@@ -73,9 +73,7 @@ class Timekeeper:
                     wait = RETRY_AFTER
                 if wait is not None and wait < POLL:
                     alarm.set(wait)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL):
-                        await self._some.wait()
+                await wait_at_most(POLL, self._some.wait())
         finally:
             alarm.stop()
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from baton.errors import Failed
 from baton.messages import new_id
 from baton.outcome import duration
+from baton.waiting import wait_at_most
 from commands.leftovers import DIRECT, KILLED_WITHIN, MARK, Trail, end
 from commands.lines import Lines, Secrets
 
@@ -99,10 +100,8 @@ async def execute(
 
     async def end_all() -> None:
         await end((trail,), program.grace)
-        with suppress(TimeoutError):
-            # What has become another user's (sudo) cannot be killed, and must not hold us up.
-            async with asyncio.timeout(KILLED_WITHIN):
-                await process.wait()
+        # What has become another user's (sudo) cannot be killed, and must not hold us up.
+        await wait_at_most(KILLED_WITHIN, process.wait())
         await output.ended_within(LINGER)
 
     try:

@@ -17,6 +17,7 @@ from baton import bus_urls
 from baton.amqp import reasons
 from baton.amqp.session import Publish, Session, answered
 from baton.amqp.subscription import AmqpDelivery, AmqpSubscription
+from baton.backoff import delay
 from baton.channel import CONFIRM_WITHIN, Envelope, Handler, Link
 from baton.errors import Blocked, BusRefused, Disconnected, NotMade, SettingsError
 from baton.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
@@ -43,8 +44,7 @@ def pause(attempt: int, chance: float) -> float:
 
     Exponential, with jitter over the upper half: a thousand agents do not come back at once.
     """
-    longest: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 16))
-    return longest * (0.5 + 0.5 * chance)
+    return delay(attempt + 1, FIRST_PAUSE, LONGEST_PAUSE) * (0.5 + 0.5 * chance)
 
 
 FAILURES = (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected)

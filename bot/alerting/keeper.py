@@ -8,7 +8,6 @@ whoever takes over goes on from there, and nothing is said that is not in the da
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -20,6 +19,7 @@ from alerts.observation import Observation
 from alerts.replay import Gap, Sighting
 from baton.errors import UsageError
 from baton.messages import Heartbeat, Pong, now
+from baton.waiting import wait_at_most
 from bot.alerting import asks
 from bot.alerting.asks import Ask, Seen, done, read
 from bot.alerting.recording import Recording
@@ -200,9 +200,7 @@ class Keeper:
             await asyncio.sleep(EVERY)
             pause = min(max(engine.wake_at() - self._steady.now(), 0.0), LOOK)
             due = at + EVERY + pause
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._some.wait()
+            await wait_at_most(pause, self._some.wait())
 
     async def _round(self, engine: Engine, at: float) -> bool:
         """Decide, write, show; whether this bot still leads."""

@@ -18,6 +18,7 @@ from alerts.replay import Recorded, written
 from alerts.settings import RecordingTable
 from baton.errors import UsageError
 from baton.messages import now
+from baton.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 
@@ -57,10 +58,7 @@ class Recording:
                 await asyncio.sleep(EVERY)
                 await self._flush()
         finally:
-            try:
-                async with asyncio.timeout(LAST_WITHIN):
-                    await self._flush()
-            except TimeoutError:
+            if not await wait_at_most(LAST_WITHIN, self._flush()):
                 log.warning("what was seen last is not recorded: its disk takes too long")
 
     async def _flush(self) -> None:

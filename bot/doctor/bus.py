@@ -13,6 +13,7 @@ from baton.channel import BOT_FIRST, Channel, Delivery, connect, up
 from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
 from baton.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTPUT, Queue
 from baton.messages import Discover, Facts, Heartbeat, decode, new_id, now
+from baton.waiting import wait_at_most
 from bot.doctor.finding import Finding, clocks, fail, note, ok, warn
 
 CONNECT_WITHIN = 5.0
@@ -174,10 +175,7 @@ async def _until_quiet(some: asyncio.Event, within: float) -> None:
     wait = within
     while True:
         some.clear()
-        try:
-            async with asyncio.timeout(wait):
-                await some.wait()
-        except TimeoutError:
+        if not await wait_at_most(wait, some.wait()):
             return
         wait = QUIET
 

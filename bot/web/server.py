@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from baton.errors import BatonError
+from baton.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 
@@ -141,9 +142,7 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         while not self.ending.is_set():
             await self.on_tick(0)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self.ending.wait()
+            await wait_at_most(1.0, self.ending.wait())
 
 
 class Web:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from baton.backoff import delay, jittered
 from baton.channel import Link
 from baton.errors import BatonError
 from baton.link import Linked
@@ -176,10 +177,8 @@ class SlackChat(Linked):
             log.warning("which other bots there are is not known", reason=str(error))
 
     async def _begin_later(self) -> None:
-        pause = 1.0
-        while True:
-            await asyncio.sleep(pause * random.uniform(0.75, 1.25))
-            pause = min(pause * 2, LONGEST_PAUSE)
+        for failures in itertools.count(1):
+            await asyncio.sleep(jittered(delay(failures, 1.0, LONGEST_PAUSE)))
             try:
                 await self._begin()
             except BatonError as error:

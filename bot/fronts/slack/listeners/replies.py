@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from baton.backoff import delay, jittered
 from baton.messages import Person
 from baton.outcome import Answer
 from bot.dispatch.reply import Form
@@ -44,7 +44,7 @@ class Telling:
         Tries for `patience` seconds; False if it could not be done.
         """
         deadline = asyncio.get_running_loop().time() + patience
-        pause = 0.5
+        failures = 0
         while True:
             try:
                 await whisper(self._calls, place, person.id, text)
@@ -52,7 +52,8 @@ class Telling:
                 if isinstance(error, Uncertain) and not text.startswith(AGAIN):
                     # nobody can look whether it is there: so it is said what it is
                     text = f"{AGAIN}\n{text}"
-                pause = min(pause * 2, 30.0) * random.uniform(0.75, 1.25)
+                failures += 1
+                pause = jittered(delay(failures, 1.0, 30.0))
                 wait = error.seconds if isinstance(error, Throttled) else pause
                 late = asyncio.get_running_loop().time() + wait > deadline
                 if error.permanent or late:

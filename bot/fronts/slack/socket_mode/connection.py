@@ -20,6 +20,8 @@ import aiohttp
 import structlog
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from baton.waiting import wait_at_most
+
 log = structlog.get_logger(__name__)
 
 HEARTBEAT = 2.5
@@ -110,10 +112,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close it, without waiting long for the other side."""
-        try:
-            async with asyncio.timeout(CLOSE_WITHIN):
-                await self._ws.close()
-        except TimeoutError:
+        if not await wait_at_most(CLOSE_WITHIN, self._ws.close()):
             log.debug("slack did not answer the closing of a connection")
         self._reader.cancel()
         await asyncio.wait({self._reader})

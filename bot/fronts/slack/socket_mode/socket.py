@@ -8,7 +8,6 @@ connection is closed only after its successor is open.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
@@ -17,8 +16,10 @@ import aiohttp
 import structlog
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from baton.backoff import delay, jittered
 from baton.channel import Link
 from baton.errors import BatonError
+from baton.waiting import wait_at_most
 from bot.fronts.errors import Throttled
 from bot.fronts.slack.listeners.deliveries import Ack
 from bot.fronts.slack.socket_mode.connection import Connection
@@ -153,14 +154,15 @@ class Socket:
             if new.over.is_set() and lived < (SHORT_LIFE if old is None else AT_ONCE):
                 short_lived += 1
                 # Once may be chance; more often, we would hammer at Slack.
-                pause = FIRST_PAUSE * 2 ** min(short_lived - 1, 8) if short_lived > 1 else 0
-                await asyncio.sleep(min(pause, LONGEST_PAUSE[number]) * random.uniform(0.75, 1.25))
+                if short_lived > 1:
+                    pause = delay(short_lived, FIRST_PAUSE, LONGEST_PAUSE[number])
+                    await asyncio.sleep(jittered(pause))
             else:
                 short_lived = 0
 
     async def _lasted(self, connection: Connection) -> bool:
         """Wait for its end; True if it still works and waits for a successor."""
-        quiet = self._quiet * random.uniform(0.8, 1.2)
+        quiet = jittered(self._quiet, 0.2)
         while True:
             left = connection.heard + quiet - time.monotonic()
             again = self._others.look_in(time.monotonic())
@@ -168,28 +170,27 @@ class Socket:
                 log.info("a connection to slack is replaced")
                 return True
             left = left if again is None else min(left, again)
-            try:
-                async with asyncio.timeout(left):
-                    await connection.over.wait()
-            except TimeoutError:
+            if not await wait_at_most(left, connection.over.wait()):
                 continue
             log.info("a connection to slack is over", reason=connection.reason)
             return connection.reason in GOING
 
     async def _connected(self, number: int) -> Connection:
         """A new connection, however long it takes."""
-        pause = FIRST_PAUSE
+        failures = 0
         while True:
             try:
                 made = await self._opened()
             except (BatonError, aiohttp.ClientError, OSError, TimeoutError) as error:
                 reason = _why(error)
-                wait = error.seconds if isinstance(error, Throttled) else pause
+                failures += 1
+                wait = delay(failures, FIRST_PAUSE, LONGEST_PAUSE[number])
+                if isinstance(error, Throttled):
+                    wait = error.seconds
                 if not self._connections:
                     self._changed(Link.DOWN, reason)
                 log.warning("no connection to slack", lane=number, reason=reason, again_in=wait)
-                await asyncio.sleep(wait * random.uniform(0.75, 1.25))
-                pause = min(pause * 2, LONGEST_PAUSE[number])
+                await asyncio.sleep(jittered(wait))
             else:
                 self._connections.append(made)
                 self._counted(made.counted)

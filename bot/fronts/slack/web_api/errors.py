@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from baton.backoff import delay
 from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
 
 NAME = "Slack"
@@ -113,7 +114,7 @@ def _seconds(retry_after: str | None, before: int) -> float:
     if math.isnan(named):
         named = DEFAULT_WAIT
     if named < LEAST_WAIT:
-        named = min(LEAST_WAIT * 2 ** min(before, 8), MOST_BACKOFF)
+        named = delay(before + 1, LEAST_WAIT, MOST_BACKOFF)
     return min(named, MOST_WAIT)
 
 
