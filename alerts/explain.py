@@ -14,7 +14,7 @@ from alerts.notify.groups import is_news
 from alerts.notify.routes import dropped, routed
 from baton.errors import UsageError
 from baton.outcome import duration
-from baton.words import did_you_mean
+from baton.text.words import did_you_mean
 
 GAPS_SHOWN = 5
 """Intervals between heartbeats that are shown."""

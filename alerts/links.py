@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 
-from baton.printable import printable
+from baton.text.printable import printable
 
 LONGEST = 1500
 """Characters of an address. A longer one is left out: cut, it would lead elsewhere."""

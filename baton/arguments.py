@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from baton.errors import UsageError
 from baton.fields import FieldSpec, fields_of
-from baton.words import cited, did_you_mean, joined, quoted, shortened
+from baton.text.words import cited, did_you_mean, joined, quoted, shortened
 
 
 def spoken(command: BaseModel, *, verbatim: bool = False) -> Iterable[str]:

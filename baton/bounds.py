@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
-from baton.printable import printable
+from baton.text.printable import printable
 
 LARGEST = 131_072
 """Bytes of a message on the bus, at most: RabbitMQ's own limit of a frame. It is read in well under

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from yarl import URL
 
-from baton.words import nearest
+from baton.text.words import nearest
 
 EXAMPLE = "amqp://USER:PASSWORD@HOST/VHOST"
 ESCAPES = "In a password write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40 and a space as %20"

@@ -16,12 +16,12 @@ from typing import ClassVar, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from baton.arguments import assigned, explained, spoken
 from baton.errors import UsageError
 from baton.fields import fields_of
 from baton.messages import Facts
 from baton.outcome import Answer, Outcome, RunReport, counted
-from baton.phrases import assigned, explained, spoken
-from baton.words import split
+from baton.text.words import split
 
 
 class Reach(StrEnum):

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from baton.command import Command
 from baton.consumer import Consumer, Extension
 from baton.errors import BatonError, ExtensionError, UsageError
-from baton.words import cited, did_you_mean, split, unmarked
+from baton.text.words import cited, did_you_mean, split, unmarked
 
 log = structlog.get_logger(__name__)
 

@@ -34,7 +34,7 @@ from baton.bounds import (
 )
 from baton.errors import InvalidMessage, UnknownType
 from baton.fields import Address, Host, Name, meaning
-from baton.printable import printable
+from baton.text.printable import printable
 
 CONTENT_TYPE = "application/cloudevents+json"
 ENVELOPE = ("id", "source", "time")

@@ -11,9 +11,9 @@ from pydantic import JsonValue
 
 from baton.bounds import TEXT
 from baton.command import Command
-from baton.excerpt import Excerpt
 from baton.messages import Level, Message, Pong, Request, State, Update
 from baton.observer import Observable, Observer
+from baton.text.excerpt import Excerpt
 
 C = TypeVar("C", bound=Command)
 

@@ -30,7 +30,7 @@ from pydantic_settings import (
 from baton import bus_urls
 from baton.errors import SettingsError
 from baton.fields import Host, Name, meaning
-from baton.words import nearest
+from baton.text.words import nearest
 
 S = TypeVar("S", bound="FileSettings")
 

@@ -23,6 +23,8 @@ from typing import Any
 from pydantic import JsonValue
 
 from baton.agent.perform import perform
+from baton.agent.service import set_up_consumers
+from baton.agent.verdicts import Verdict
 from baton.command import Command, Seen
 from baton.consumer import Consumer, Extension
 from baton.errors import ExtensionError
@@ -31,8 +33,6 @@ from baton.messages import Facts, Message, Person, Pong, Request, State, Update,
 from baton.outcome import Answer
 from baton.run import Run
 from baton.server import Server
-from baton.service import set_up_consumers
-from baton.verdicts import Verdict
 
 SOMEBODY = Person(id="U_TEST", name="somebody")
 

@@ -14,12 +14,12 @@ import sys
 import time
 
 from baton import API, Consumer, ConsumerManager, Heartbeat, Server
+from baton.agent.journal import MemoryJournal
+from baton.agent.output import key_of
 from baton.amqp import AmqpChannel
 from baton.channel import Channel
 from baton.errors import Failed
 from baton.exchanges import OUTPUT
-from baton.journal import MemoryJournal
-from baton.output import key_of
 from baton.run import Run
 from bot.logs import LogFormat, LogLevel, set_up_logs
 from commands.deploy.command import Deploy

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 import bot.lean as _lean  # noqa: F401
 from baton.errors import BatonError, BusRefused, SettingsError
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.cli_alerts import app as alerts_app
 from bot.cli_init import app as init_app
 from bot.logs import LogFormat, LogLevel, set_up_logs
@@ -172,12 +172,12 @@ def agent(
 ) -> None:
     """Run the agent of a server. It does what the bot asks and its own file allows."""
     set_up_logs(log_level, log_format)
+    from baton.agent.service import Service
     from baton.agent.settings import AGENT_VARIABLES, AgentSettings
     from baton.extensions import installed
-    from baton.service import Service
     from baton.settings import load
-    from commands.orphans import Orphans
     from commands.probes import Looking
+    from commands.process.orphans import Orphans
 
     _say_misspelt()
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.logs import LogLevel, set_up_logs
 
 FileArgument = Annotated[Path, typer.Argument(help="An alerts.toml.")]

@@ -13,7 +13,7 @@ from baton.channel import Channel, Delivery, Envelope, connect, up
 from baton.errors import Disconnected, InvalidMessage, Unroutable
 from baton.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
 from baton.messages import Cancel, Discover, Probe, Request, decode, now
-from baton.printable import printable
+from baton.text.printable import printable
 
 CONNECT_WITHIN = 10.0
 SHOWN_MOST = 500

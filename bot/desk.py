@@ -20,7 +20,7 @@ from baton.command import Command, Reach
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.messages import Person, now
-from baton.words import without_stop
+from baton.text.words import without_stop
 from bot.asking import Ask, plan
 from bot.authorizer import Authorizer, Groups, Reader, once
 from bot.dispatch.reply import Reply

@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from alerts import Severity
-from baton.printable import printable
+from baton.text.printable import printable
 
 log = structlog.get_logger(__name__)
 

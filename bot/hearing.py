@@ -20,7 +20,7 @@ from baton.channel import Channel, Delivery
 from baton.errors import InvalidMessage
 from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, heard
 from baton.messages import Heartbeat, Message, Pong, Update, decode, now
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.findings import Findings, Unheard
 from bot.identity import Identity, forged, unasked
 from bot.roster import Roster

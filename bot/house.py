@@ -14,8 +14,8 @@ from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.fields import Host, Name, Positional
 from baton.outcome import Answer, brief
-from baton.printable import printable
-from baton.words import cited, did_you_mean
+from baton.text.printable import printable
+from baton.text.words import cited, did_you_mean
 from bot.asking import Ask
 from bot.authorizer import Reader
 from bot.dispatch.reply import Reply

@@ -10,10 +10,10 @@ anything that is not proven. Agents that share an account can prove nothing: the
 from __future__ import annotations
 
 from alerts import Severity
+from baton.agent.output import key_of
 from baton.exchanges import agent_queue
 from baton.messages import Heartbeat, Pong, Probed, Update
-from baton.output import key_of
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.findings import Finding
 
 IDENTITY = "identity"

@@ -13,7 +13,7 @@ from baton.command import Seen, Target
 from baton.errors import UsageError
 from baton.exchanges import WEEK
 from baton.messages import Facts
-from baton.words import did_you_mean
+from baton.text.words import did_you_mean
 
 MISSED = 3
 """Heartbeats that may fail to come before a server counts as missing."""

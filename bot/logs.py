@@ -13,7 +13,7 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
-from baton.printable import printable
+from baton.text.printable import printable
 
 KEEPS_LINES = ("exception", "stack")
 """What has several lines, and is ours."""

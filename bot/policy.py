@@ -23,8 +23,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from baton.command import Command, Reach
 from baton.messages import Person
-from baton.printable import printable
 from baton.settings import Table
+from baton.text.printable import printable
 from bot.jobs import Place
 
 EVERYBODY = "*"

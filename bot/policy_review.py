@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from baton.messages import Facts
 from baton.outcome import named
-from baton.words import did_you_mean
+from baton.text.words import did_you_mean
 from bot.policy import EVERYBODY, Policy, is_user
 
 

@@ -12,7 +12,7 @@ from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.fields import Name, Positional
 from baton.outcome import Answer, duration, named
-from baton.words import did_you_mean
+from baton.text.words import did_you_mean
 
 COLUMNS = ("host", "environment", "apps", "last heard", "version")
 

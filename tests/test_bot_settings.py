@@ -10,11 +10,11 @@ import pytest
 
 from alerts import AlertSettings, load_alerts
 from alerts.settings import parse_alerts
+from baton.agent.service import set_up_consumers
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.errors import SettingsError
 from baton.extensions import installed
 from baton.server import Server
-from baton.service import set_up_consumers
 from baton.settings import load
 from bot.policy import EnvironmentTable
 from bot.settings import SLACK_API, BotSettings, complete, load_bot

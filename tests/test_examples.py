@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, RootModel
 
+from baton.agent.service import set_up_consumers
 from baton.agent.settings import AgentSettings
 from baton.extensions import installed
 from baton.server import Server
-from baton.service import set_up_consumers
 from bot.settings import BotSettings
 from tests.test_bot_settings import EXAMPLES, uncommented
 

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from alerts.labels.matchers import Matchers
 from alerts.settings import parse_alerts
-from baton import durations, times
 from baton.agent.settings import AgentSettings
 from baton.errors import BatonError, SettingsError
 from baton.extensions import Commands, installed
-from baton.printable import printable
 from baton.settings import load
-from baton.words import joined, plain, split
+from baton.text import durations, zones
+from baton.text.printable import printable
+from baton.text.words import joined, plain, split
 from bot.alerting.command import ALERTS
 from bot.fronts.slack.listeners.door import MOST_TYPED
 from bot.schedules.hints import instead
@@ -38,10 +38,10 @@ COMMANDS = Commands([*installed().values(), *OWN, ALERTS])
 
 
 def _cron(text: str) -> None:
-    if not times.fault_of(text):
+    if not zones.fault_of(text):
         for clocks in (ZoneInfo("UTC"), ZoneInfo("Europe/Berlin")):
-            times.next_cron(text, NOW, clocks)
-            times.last_cron(text, NOW, clocks)
+            zones.next_cron(text, NOW, clocks)
+            zones.last_cron(text, NOW, clocks)
 
 
 READERS: dict[str, Callable[[str], object]] = {

@@ -15,13 +15,13 @@ from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelAccessRefused
 from pamqp.commands import Basic
 
+from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
 from baton.api import API
 from baton.channel import Channel, Delivery, connect
 from baton.exchanges import DEAD_QUEUE, HEARD, INPUT, OUTPUT, agent_queue, heard, host_key
 from baton.extensions import installed
 from baton.messages import Message, Person, Pong, Request, decode, new_id, now
-from baton.service import Service
 from bot.dead import listed
 from bot.doctor.agent import needs as agents_needs
 from bot.doctor.bot import needs as bots_needs

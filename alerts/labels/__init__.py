@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic_core import CoreSchema, core_schema
 
-from baton.printable import printable
+from baton.text.printable import printable
 
 ALERTNAME, ENV, HOST, APP, SEVERITY = "alertname", "env", "host", "app", "severity"
 SILENT = "silent"

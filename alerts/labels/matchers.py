@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 from alerts.labels import SEVERITY, Labels, label_name
 from alerts.labels.regex import InvalidPattern, Pattern
 from baton.errors import UsageError
-from baton.printable import printable
+from baton.text.printable import printable
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _SINGLE = r"'[^']*'"

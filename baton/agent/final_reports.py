@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import structlog
 
+from baton.agent.journal import Entry, Journal
+from baton.agent.verdicts import RESTARTED, closing
 from baton.errors import JournalUnavailable
-from baton.journal import Entry, Journal
 from baton.messages import LAST, Message, Pong, Request, Update
 from baton.server import Server
-from baton.verdicts import RESTARTED, closing
 
 log = structlog.get_logger(__name__)
 

@@ -20,10 +20,10 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
+from baton.agent.journal_file import Newer, NotKept, explained, identity, opened
 from baton.batching import Batcher
 from baton.errors import InvalidMessage, JournalUnavailable
 from baton.exchanges import WEEK
-from baton.journal_file import Newer, NotKept, explained, identity, opened
 from baton.messages import Cancel, Message, Request, decode, encode, now
 
 R = TypeVar("R")

@@ -8,11 +8,11 @@ from typing import Any
 
 import structlog
 
+from baton.agent.verdicts import STOPPED, Verdict, ending
 from baton.consumer import Consumer
 from baton.errors import BatonError
 from baton.messages import Message
 from baton.run import Run
-from baton.verdicts import STOPPED, Verdict, ending
 
 log = structlog.get_logger(__name__)
 

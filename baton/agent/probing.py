@@ -13,12 +13,12 @@ from typing import Protocol
 
 import structlog
 
+from baton.agent.output import key_of
 from baton.api import API, validity
 from baton.channel import Channel
 from baton.errors import BatonError
 from baton.exchanges import OUTPUT
 from baton.messages import Look, Probe, Probed
-from baton.output import key_of
 from baton.server import Server
 
 log = structlog.get_logger(__name__)

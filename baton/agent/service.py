@@ -12,6 +12,10 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from baton.agent.journal import Journal, SqliteJournal
+from baton.agent.manager import ConsumerManager
+from baton.agent.output import key_of
+from baton.agent.probing import Looker, Prober
 from baton.agent.settings import AgentSettings
 from baton.api import API
 from baton.backoff import jittered
@@ -21,12 +25,8 @@ from baton.errors import BatonError, BusRefused, ExtensionError, SettingsError
 from baton.exchanges import OUTPUT
 from baton.extensions import Commands
 from baton.fields import meaning
-from baton.journal import Journal, SqliteJournal
-from baton.manager import ConsumerManager
 from baton.messages import Heartbeat
 from baton.observer import LogObserver
-from baton.output import key_of
-from baton.probing import Looker, Prober
 from baton.server import Server
 from baton.settings import no_such, validated
 from baton.waiting import wait_at_most

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from baton.allowing import Pattern
+from baton.agent.address_patterns import Pattern
 from baton.bounds import Interval
 from baton.fields import Name
 from baton.settings import BusSettings, FileSettings, ServerTable, Table

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from baton.errors import UsageError
-from baton.printable import FILLERS, VARIATIONS, printable
+from baton.text.printable import FILLERS, VARIATIONS, printable
 
 BECAUSE = "because"
 """What comes after this word is one word, whatever stands in it."""

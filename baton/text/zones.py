@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from cronsim import CronSim, CronSimError
 
 from baton.errors import BatonError
-from baton.printable import printable
+from baton.text.printable import printable
 
 _MINUTE = timedelta(minutes=1)
 _LONGEST_CRON = 256

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from baton import Command, Consumer, Run, Server, Service, connect
-from baton.journal import Journal, MemoryJournal, SqliteJournal
+from baton.agent.journal import Journal, MemoryJournal, SqliteJournal
 from bot.logs import LogFormat, LogLevel, set_up_logs
 
 ENVIRONMENT = "prod"

@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from baton.agent.probing import SAID, Found
 from baton.api import API
 from baton.channel import Channel
 from baton.errors import BatonError, Unroutable
 from baton.exchanges import INPUT, host_key
 from baton.messages import Look, Probe, Probed, now
 from baton.outcome import duration
-from baton.probing import SAID, Found
-from baton.words import did_you_mean
+from baton.text.words import did_you_mean
 from bot.roster import Roster
 from commands.probes import unknown
 

@@ -19,7 +19,7 @@ from baton.errors import UsageError
 from baton.fields import Positional
 from baton.messages import new_id
 from baton.outcome import Answer, duration, named
-from baton.words import channels, did_you_mean
+from baton.text.words import channels, did_you_mean
 from bot.alerting.asks import Acknowledge, Try
 from bot.alerting.changing import reload, replay
 from bot.alerting.forgetting import forget

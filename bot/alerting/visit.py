@@ -12,7 +12,7 @@ from alerts.labels.matchers import has_operator, shown
 from baton.errors import UsageError
 from baton.messages import Person
 from baton.outcome import named
-from baton.words import did_you_mean, plain
+from baton.text.words import did_you_mean, plain
 from bot.alerting.asks import Wish
 from bot.asking import Ask
 from bot.authorizer import Reader

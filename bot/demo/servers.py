@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from baton.agent.service import Service
 from baton.agent.settings import AgentSettings, AgentTable
 from baton.extensions import Commands
 from baton.memory import MemoryChannel
-from baton.service import Service
 from baton.settings import BusSettings
 from commands.probes import Looking
 

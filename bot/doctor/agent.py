@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from baton.agent.manager import input_keys
+from baton.agent.service import set_up_consumers
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.consumer import Consumer
 from baton.errors import BatonError
 from baton.exchanges import DEAD, INPUT, OUTPUT, agent_queue, output_key
 from baton.extensions import installed
-from baton.manager import input_keys
 from baton.server import Server
-from baton.service import set_up_consumers
 from baton.settings import load
 from bot.doctor.bus import WAITING, Needs, agents, bus, rights
 from bot.doctor.finding import Finding, fail, ok

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from baton.errors import BatonError
-from baton.printable import printable
+from baton.text.printable import printable
 
 
 class Mark(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from alerts.checks.settings import ProbeTable
 from baton.messages import Facts
-from baton.words import did_you_mean
+from baton.text.words import did_you_mean
 from bot.doctor.finding import Finding, fail, ok
 from commands.probes import unknown
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.findings import Finding, Findings, Unheard
 from bot.ingest.errors import Rejected
 from bot.ratelimit import Bucket

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime, time
 
-from baton import durations
 from baton.errors import BatonError, UsageError
-from baton.times import canonical, zones
-from baton.words import nearest
+from baton.text import durations
+from baton.text.words import nearest
+from baton.text.zones import canonical, zones
 from bot.schedules.recurrence import DAYS, EVERY_DAY, WEEKDAYS, WEEKENDS
 
 EXAMPLES = (

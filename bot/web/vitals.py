@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from baton.channel import Link
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.bot import Bot
 from bot.store import Depths
 from bot.store.errors import DatabaseUnavailable

@@ -15,13 +15,13 @@ from baton.errors import Failed, Refused
 from baton.messages import now
 from baton.run import Run
 from baton.server import Server
-from baton.words import did_you_mean
+from baton.text.words import did_you_mean
 from commands.deploy.command import Deploy
 from commands.deploy.deployment import Deployment
+from commands.deploy.lock import Note, only_one
 from commands.deploy.releases import cannot
 from commands.deploy.settings import AppSettings, DeploySettings
 from commands.deploy.source import DEFAULT
-from commands.deploy.underway import Note, only_one
 
 
 class DeployConsumer(Consumer[Deploy]):

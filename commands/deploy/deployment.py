@@ -17,14 +17,14 @@ import structlog
 from baton.errors import Failed, Refused
 from baton.outcome import named
 from baton.run import Run
-from commands.deploy import health, source
+from commands.deploy import health_check, source
 from commands.deploy.command import Deploy
+from commands.deploy.lock import Underway
 from commands.deploy.refs import obeyed
 from commands.deploy.releases import Releases, cannot, commit_in
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
-from commands.deploy.underway import Underway
-from commands.leftovers import Running, Trail, end, running
+from commands.process.leftovers import Running, Trail, end, running
 
 log = structlog.get_logger(__name__)
 
@@ -197,8 +197,8 @@ class Deployment:
             self.steps.begin(RESTART, "restarting")
             await self.steps.program(RESTART, self.settings.restart, release)
         if self.settings.health is not None:
-            self.steps.begin(health.STEP, "checking its health")
-            wrong = await health.problem(self.settings.health, self.steps, release)
+            self.steps.begin(health_check.STEP, "checking its health")
+            wrong = await health_check.problem(self.settings.health, self.steps, release)
             if wrong:
                 raise Failed(wrong)
 
@@ -230,7 +230,9 @@ class Deployment:
             if self.settings.restart is not None:
                 await self.steps.program(RESTART, self.settings.restart, previous.folder)
             if check and self.settings.health is not None:
-                wrong = await health.problem(self.settings.health, self.steps, previous.folder)
+                wrong = await health_check.problem(
+                    self.settings.health, self.steps, previous.folder
+                )
                 if wrong:
                     return f"went back to {previous.name}, which is not well either: {wrong}"
         except Failed as error:

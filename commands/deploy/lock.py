@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from baton.errors import Refused
-from commands.leftovers import Running, Trail
+from commands.process.leftovers import Running, Trail
 
 FILE = "deploy.lock"
 

@@ -11,11 +11,11 @@ from baton.errors import Failed
 from baton.messages import new_id
 from baton.run import Run
 from commands.deploy.command import Deploy
+from commands.deploy.lock import Underway
 from commands.deploy.settings import AppSettings, Limit, filled
-from commands.deploy.underway import Underway
-from commands.leftovers import Trail, birth
-from commands.lines import Secrets
-from commands.process import Ended, Program, execute
+from commands.process.leftovers import Trail, birth
+from commands.process.output_lines import Secrets
+from commands.process.program import Ended, Program, execute
 
 
 @dataclass

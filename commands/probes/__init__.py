@@ -7,7 +7,7 @@ in chat: alerts.toml does.
     looking   what an agent can look at
 """
 
-from commands.probes.looking import Looking, unknown
-from commands.probes.reaching import Reaching
+from commands.probes.network import Reaching
+from commands.probes.prober import Looking, unknown
 
 __all__ = ["Looking", "Reaching", "unknown"]

@@ -15,11 +15,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from baton.charsets import decoded
+from baton.agent.probing import Found
 from baton.messages import Look
 from baton.outcome import duration
-from baton.printable import printable
-from baton.probing import Found
+from baton.text.charsets import decoded
+from baton.text.printable import printable
 from commands.probes.resolving import Busy, Names, connected
 
 if TYPE_CHECKING:

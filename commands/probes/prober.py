@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from baton.agent.address_patterns import Pattern
+from baton.agent.probing import Found
 from baton.agent.settings import AgentSettings, CheckTable
-from baton.allowing import Pattern
 from baton.messages import Look
 from baton.outcome import named
-from baton.printable import printable
-from baton.probing import Found
-from commands.probes.checks import checked
-from commands.probes.reaching import Reaching, target
+from baton.text.printable import printable
+from commands.probes.network import Reaching, target
+from commands.probes.programs import checked
 
 
 class Looking:
     """Looks from this machine, with the checks of its settings, and at the addresses that they
-    allow. Keeps baton.probing.Looker."""
+    allow. Keeps baton.agent.probing.Looker."""
 
     def __init__(self, checks: Mapping[str, CheckTable], allow: Iterable[str] = ()) -> None:
         self._checks = checks

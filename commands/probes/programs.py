@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from baton.agent.probing import Found
 from baton.agent.settings import CheckTable
 from baton.errors import Failed
-from baton.probing import Found
-from commands.process import Ended, Program, execute
+from commands.process.program import Ended, Program, execute
 
 WORDS = {1: "warning", 2: "critical", 3: "unknown"}
 """What a plugin of Nagios means by its exit code."""

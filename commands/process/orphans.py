@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import structlog
 
-from commands.leftovers import AGENT, DIRECT, KNOWN, children, mark_of, stat_of
+from commands.process.leftovers import AGENT, DIRECT, KNOWN, children, mark_of, stat_of
 
 SET_CHILD_SUBREAPER, GET_CHILD_SUBREAPER = 36, 37
 LATER = 60.0

@@ -6,7 +6,7 @@ import codecs
 import re
 from collections.abc import Iterable
 
-from baton.printable import without_escapes
+from baton.text.printable import without_escapes
 
 RAW_LIMIT = 65_536
 """Bytes of one line that are kept while it is put together."""

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import bot.alerting.agents
+from baton.agent.probing import Found
 from baton.channel import Delivery, Link
 from baton.exchanges import INPUT, agent_queue, host_key
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Facts, Heartbeat, Look, Probe, Probed, decode, now
-from baton.probing import Found
 from bot.alerting.agents import LISTENED, Agents
 from bot.roster import Roster
 from tests.support.wait import until

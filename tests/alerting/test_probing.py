@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from baton.agent.journal import MemoryJournal
+from baton.agent.probing import Found, Looker
+from baton.agent.service import Service
 from baton.agent.settings import AgentSettings, ProbesTable
-from baton.journal import MemoryJournal
 from baton.memory import MemoryChannel
 from baton.messages import Heartbeat, Look
-from baton.probing import Found, Looker
 from baton.server import Server
-from baton.service import Service
 from bot.bot import Bot
 from commands.probes import Looking
 from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says

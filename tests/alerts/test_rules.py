@@ -20,8 +20,8 @@ from alerts.labels import Labels
 from alerts.labels.matchers import Matchers
 from alerts.mute.inhibition import Inhibitor, InhibitRule
 from alerts.timers import Timers
-from baton import durations
 from baton.errors import UsageError
+from baton.text import durations
 from tests.alerts.harness import thing
 
 

@@ -10,14 +10,14 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from baton.agent.journal import Journal, MemoryJournal
+from baton.agent.manager import ConsumerManager
 from baton.api import API
 from baton.channel import Channel, Delivery, Envelope
 from baton.command import Command
 from baton.consumer import Consumer
 from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, INPUT, OUTPUT, host_key
 from baton.fields import Name, Positional
-from baton.journal import Journal, MemoryJournal
-from baton.manager import ConsumerManager
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import (
     Cancel,

@@ -15,12 +15,12 @@ from pydantic import Field, field_validator
 
 from baton.command import Command, Reach, Target
 from baton.consumer import Extension
-from baton.durations import leading
 from baton.errors import BatonError, ExtensionError, UsageError
 from baton.extensions import Commands, installed
 from baton.fields import Host, Name, Positional, Ref, fields_of
 from baton.messages import State
 from baton.outcome import RunReport, counted, duration, named
+from baton.text.durations import leading
 from bot.alerting.command import ALERTS
 from bot.scheduling import HOUSE
 

@@ -9,10 +9,10 @@ import pytest
 from aiormq.exceptions import AMQPError
 from pamqp.commands import Basic
 
+from baton.agent.output import key_of
 from baton.api import API, enveloped
 from baton.channel import Channel, connect
 from baton.exchanges import DEAD, DEAD_QUEUE, OUTPUT
-from baton.output import key_of
 from bot.hearing import Hearing
 from bot.identity import Identity
 from bot.roster import Roster

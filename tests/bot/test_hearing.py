@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from baton.agent.output import key_of
 from baton.api import API, enveloped
 from baton.channel import Envelope
 from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
 from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
-from baton.output import key_of
 from bot.asking import Ask, plan
 from bot.hearing import Hearing
 from bot.jobs import AuditEntry

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from alerts import Severity
+from baton.agent.output import key_of
 from baton.api import API
 from baton.channel import Link
 from baton.exchanges import OUTPUT
 from baton.memory import MemoryChannel
 from baton.messages import Facts, Heartbeat, Message, Pong, Probed, State, Update, now
-from baton.output import key_of
 from bot.alerting.intake import Reception
 from bot.alerting.monitor import Monitor
 from bot.findings import Finding

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from baton.agent.service import Service
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.api import API
 from baton.channel import Delivery, connect
@@ -29,7 +30,6 @@ from baton.messages import (
     new_id,
     now,
 )
-from baton.service import Service
 from baton.settings import load
 from commands.probes import Looking
 from tests.support.wait import until

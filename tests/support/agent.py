@@ -15,13 +15,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from baton.agent.service import Service
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.command import Command
 from baton.consumer import Consumer, Extension
 from baton.extensions import Commands
 from baton.fields import Name, Positional
 from baton.run import Run
-from baton.service import Service
 from baton.settings import load
 from commands.probes import Looking
 

@@ -11,12 +11,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
+from baton.agent.output import key_of
 from baton.api import API
 from baton.channel import Link
 from baton.exchanges import OUTPUT
 from baton.messages import Facts, Heartbeat, Person, Pong
 from baton.outcome import duration
-from baton.output import key_of
 from bot.findings import MOST, Finding, Lately
 from bot.jobs import Place
 from bot.store import Depths, Store

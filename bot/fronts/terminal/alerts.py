@@ -6,7 +6,7 @@ A post is edited in Slack; a terminal only goes on, so each is compared with wha
 from __future__ import annotations
 
 from alerts import AlertContent
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.fronts.terminal.lines import Line, line
 
 _STYLES = {

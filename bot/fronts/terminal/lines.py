@@ -12,7 +12,7 @@ from unicodedata import east_asian_width
 
 from baton.messages import State
 from baton.outcome import Answer
-from baton.printable import printable
+from baton.text.printable import printable
 
 Fragment = tuple[str, str]
 """A style, empty for none, and text."""

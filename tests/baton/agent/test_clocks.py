@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from baton.agent.manager import TOLERATED
+from baton.agent.stillness import AFTER, STILL, Stillness
 from baton.api import API, enveloped, validity
 from baton.channel import Envelope
 from baton.exchanges import INPUT, agent_queue, host_key
-from baton.manager import TOLERATED
 from baton.memory import MemoryBus, MemoryChannel, _Delivery
 from baton.messages import Discover, Look, Probe, State, now
-from baton.stillness import AFTER, STILL, Stillness
 from bot.jobs import GRACE
 from tests.baton.stage import HOST, Clock, Stage, Worker, agent, request
 from tests.support.buses import SimulatedTime

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from baton.agent.journal import KEPT, SqliteJournal
+from baton.agent.verdicts import STOPPED, Verdict, closing
 from baton.errors import JournalUnavailable
-from baton.journal import KEPT, SqliteJournal
 from baton.messages import Request, State, Update, encode
-from baton.verdicts import STOPPED, Verdict, closing
 from tests.baton.stage import SERVER, Clock, cancel, request
 from tests.support.wait import until
 
@@ -125,7 +125,7 @@ async def test_it_forgets_what_is_old_and_reported(path: Path) -> None:
 CRASH = """
 import asyncio, os, sys
 from pathlib import Path
-from baton.journal import SqliteJournal
+from baton.agent.journal import SqliteJournal
 from baton.messages import decode
 
 async def main():
@@ -276,7 +276,7 @@ async def test_what_is_reported_is_written_soon(
     path: Path, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without another write to go with, a timer sees to it."""
-    monkeypatch.setattr("baton.journal.STRIKE_AFTER", 0.01)
+    monkeypatch.setattr("baton.agent.journal.STRIKE_AFTER", 0.01)
     await journal.accept(asked := request(), done(asked))
     journal.reported(asked.id, asked.attempt)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from baton import output as module
+from baton.agent import output as module
+from baton.agent.output import OutputExchange
 from baton.channel import Envelope
 from baton.errors import Blocked, Disconnected, Unconfirmed
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Message, State, Update, decode
-from baton.output import OutputExchange
 from tests.baton.stage import HOST, Stage
 from tests.support.wait import until
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
+from baton.agent.journal import MemoryJournal
+from baton.agent.probing import TOGETHER, Found
+from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
 from baton.api import API
 from baton.channel import Channel, Delivery, Envelope
 from baton.errors import SettingsError
 from baton.exchanges import DEAD_QUEUE, INPUT, OUTPUT, PROBED_QUEUE, host_key
-from baton.journal import MemoryJournal
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Look, Probe, Probed, decode, encode, now
-from baton.probing import TOGETHER, Found
-from baton.service import Service
 from baton.settings import load
+from tests.baton.agent.test_service import listening
 from tests.baton.stage import HOST, SERVER, agent, in_memory
-from tests.baton.test_service import listening
 from tests.support.wait import until
 
 

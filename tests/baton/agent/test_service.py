@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+from baton.agent.journal import MemoryJournal
+from baton.agent.service import Service, journal_path, set_up_consumers
 from baton.agent.settings import AgentSettings
 from baton.amqp import AmqpChannel
 from baton.channel import Delivery
@@ -19,10 +21,8 @@ from baton.consumer import Extension
 from baton.errors import ExtensionError, SettingsError
 from baton.exchanges import HEARTBEAT_QUEUE, OUTPUT, agent_queue
 from baton.extensions import Commands
-from baton.journal import MemoryJournal
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import LAST, Discover, Heartbeat, State, decode
-from baton.service import Service, journal_path, set_up_consumers
 from tests.baton.stage import HOST, SERVER, Stage, Work, Worker, request
 from tests.support.agent import AgentProcess
 from tests.support.broker import Broker

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.printable import printable
+from baton.text.printable import printable
 
 
 @pytest.mark.parametrize(

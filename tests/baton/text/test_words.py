@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.errors import UsageError
-from baton.words import (
+from baton.text.words import (
     after_name,
     cited,
     did_you_mean,

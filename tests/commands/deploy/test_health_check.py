@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from baton.messages import State
-from commands.deploy.health import answer_problem, persistent
+from commands.deploy.health_check import answer_problem, persistent
 from commands.deploy.settings import Health
 from tests.commands.conftest import MakeKit, Site
 from tests.support.ports import free_port

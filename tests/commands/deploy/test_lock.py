@@ -35,7 +35,7 @@ import asyncio, contextlib, json, os, signal, sys
 from baton.server import Server
 from baton.testing import Kit
 from commands.deploy import extension
-from commands.deploy.underway import Underway
+from commands.deploy.lock import Underway
 
 noted = Underway.note
 

@@ -9,7 +9,7 @@ import pytest
 
 from baton.messages import State
 from commands.deploy.masking import passwords, secret_values
-from commands.lines import MASK, Secrets
+from commands.process.output_lines import MASK, Secrets
 from tests.commands.conftest import MakeKit
 
 PATHS = {"/usr", "/srv"}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from baton.errors import Failed, Refused
+from commands.deploy.lock import Note, only_one
 from commands.deploy.releases import Releases
-from commands.deploy.underway import Note, only_one
 
 WHEN = datetime(2026, 11, 24, 5, 55, 1, tzinfo=UTC)
 

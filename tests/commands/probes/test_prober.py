@@ -20,15 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from baton.agent.address_patterns import like
+from baton.agent.probing import Found
 from baton.agent.settings import CheckTable, ProbesTable
-from baton.allowing import like
 from baton.messages import Look
-from baton.printable import printable
-from baton.probing import Found
+from baton.text.printable import printable
 from commands.probes import Looking, Reaching
-from commands.probes.checks import found
+from commands.probes.programs import found
 from commands.probes.resolving import Names
-from commands.process import Ended
+from commands.process.program import Ended
 from tests.support.ports import free_port
 from tests.support.wait import until
 from tests.support.web import Answering, answering

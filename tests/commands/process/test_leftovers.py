@@ -14,9 +14,8 @@ import pytest
 
 from baton.errors import Failed
 from baton.messages import State
-from commands import leftovers
-from commands.leftovers import MARK, Trail, end, running
-from commands.process import Program, execute
+from commands.process.leftovers import MARK, Trail, end, running
+from commands.process.program import Program, execute, leftovers
 from tests.commands.conftest import MakeKit
 from tests.support.wait import until
 
@@ -186,7 +185,7 @@ async def test_what_cannot_be_ended_keeps_the_next_deploy_out(
             raise PermissionError(1, "Operation not permitted")
 
         patched.setattr(leftovers, "KILLED_WITHIN", 0.1)
-        patched.setattr("commands.leftovers.os.kill", refuse)
+        patched.setattr("commands.process.leftovers.os.kill", refuse)
         kit = make_kit(steps=[["sh", "-c", f"{_starts('session', pid)}; {tail}"]], grace=0.1)
         asked = kit.start("deploy shop prod --ref v1")
         if how == "cancel":

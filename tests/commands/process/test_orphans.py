@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 PLAY = """
 import asyncio, json, subprocess, sys
 from pathlib import Path
-from commands.orphans import Orphans, taken_in
-from commands.process import Program, execute
+from commands.process.orphans import Orphans, taken_in
+from commands.process.program import Program, execute
 
 async def main():
     Orphans().start()

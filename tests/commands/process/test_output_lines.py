@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.lines import LINE_LIMIT, MASK, RAW_LIMIT, Lines, Secrets
+from commands.process.output_lines import LINE_LIMIT, MASK, RAW_LIMIT, Lines, Secrets
 
 
 def _lines(*pieces: bytes, secrets: Secrets | None = None) -> list[str]:

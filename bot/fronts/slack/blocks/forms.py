@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from baton.words import BECAUSE
+from baton.text.words import BECAUSE
 from bot.dispatch.reply import Form
 from bot.fronts.slack.blocks.posts import PREFIX
 from bot.fronts.slack.blocks.text import SECTION, cut, escape, escaped

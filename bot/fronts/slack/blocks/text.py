@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from baton.outcome import Answer
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.dispatch.reply import Reply
 
 SECTION = 3000

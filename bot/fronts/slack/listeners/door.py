@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from baton.errors import BatonError
 from baton.messages import Person, Standing
-from baton.words import after_name, tidied, unescaped, unmarked
+from baton.text.words import after_name, tidied, unescaped, unmarked
 from bot.fronts.slack.listeners.payloads import Asked, Clicked, Heard
 from bot.fronts.slack.web_api.identity import Identity
 from bot.jobs import AuditEntry, Place
