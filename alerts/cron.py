@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from baton import times
+from baton.text import calendar
 
 
 def next_time(cron: str, after: float, zone: str = "UTC") -> float:
@@ -14,14 +14,14 @@ def next_time(cron: str, after: float, zone: str = "UTC") -> float:
     `cron` has five fields and is read as Debian's cron reads it, in `zone`, summer time included.
     Raises UnknownZone.
     """
-    found = times.next_cron(cron, _utc(after), times.zone(zone))
+    found = calendar.next_cron(cron, _utc(after), calendar.zone(zone))
     return math.inf if found is None else found.timestamp()
 
 
 def last_time(cron: str, before: float, zone: str = "UTC") -> float:
     """The last time that `cron` names at or before `before`; minus infinity if there is none.
     Raises UnknownZone."""
-    found = times.last_cron(cron, _utc(before), times.zone(zone))
+    found = calendar.last_cron(cron, _utc(before), calendar.zone(zone))
     return -math.inf if found is None else found.timestamp()
 
 

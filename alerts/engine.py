@@ -27,9 +27,9 @@ from alerts.mute.silences import Silence
 from alerts.notify.dispatch import Dispatcher
 from alerts.observation import Beat, CheckIn, Observation, Sample, Severity, Sign
 from alerts.settings import AlertSettings
-from baton.durations import LONGEST
 from baton.errors import UsageError
 from baton.outcome import duration
+from baton.text.durations import LONGEST
 
 SWEEP_EVERY = 3600.0
 """Seconds between two looks for what can be forgotten."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from alerts.labels import NAME
-from baton import durations, times
+from baton.text import calendar, durations
 
 
 def _seconds(value: object) -> object:
@@ -23,7 +23,7 @@ def checked_label(name: str) -> str:
 
 def checked_cron(cron: str) -> str:
     """`cron`, if it names a time. Raises ValueError that says what it must be."""
-    fault = times.fault_of(cron)
+    fault = calendar.fault_of(cron)
     if fault:
         raise ValueError(f"five fields such as “0 3 * * *” (not “{cron[:80]}”: {fault})")
     return cron
@@ -32,8 +32,8 @@ def checked_cron(cron: str) -> str:
 def checked_zone(zone: str) -> str:
     """`zone`, if there is such a time zone. Raises ValueError that says what it must be."""
     try:
-        return times.canonical(zone)
-    except times.UnknownZone:
+        return calendar.canonical(zone)
+    except calendar.UnknownZone:
         raise ValueError(f"a time zone such as Europe/Berlin (not “{zone[:80]}”)") from None
 
 

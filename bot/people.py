@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from baton.messages import Standing
-from baton.text.zones import UnknownZone, canonical
+from baton.text.calendar import UnknownZone, canonical
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.messages import new_id
 from baton.outcome import Answer
+from baton.text.calendar import UnknownZone
 from baton.text.words import did_you_mean, joined
-from baton.text.zones import UnknownZone
 from bot.asking import Ask
 from bot.authorizer import Reader
 from bot.dispatch.reply import Reply

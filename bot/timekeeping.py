@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 
 from baton.errors import BatonError
-from baton.times import UnknownZone
+from baton.text.calendar import UnknownZone
 from baton.waiting import wait_at_most
 from bot.alarm import Alarm
 from bot.desk import Desk

@@ -30,7 +30,7 @@ SLOW_FIXTURES = {"session_broker", "session_postgres", "stage"}
 """Fixtures that start a server beside the tests, or bots and agents that work against the clock."""
 SLOW_FILES = re.compile(
     r"(e2e|install)/.*|(.*/)?test_crashes\.py"
-    r"|commands/test_(deploy(_live|_source|_underway)?|leftovers|orphans|process)\.py"
+    r"|commands/(deploy/test_(consumer|live|source|lock)|process/test_(leftovers|orphans|program))\.py"
     r"|test_(bench|cli|containers|demo|infrastructure)\.py"
 )
 """Tests that start processes, or begin again after each possible end."""

@@ -11,6 +11,7 @@ import aiormq
 import pytest
 
 from alerts.checks.settings import ProbeTable
+from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
 from baton.api import API
 from baton.channel import Channel, connect
@@ -18,7 +19,6 @@ from baton.exchanges import BOT_QUEUE, DEAD, OUTPUT, agent_queue
 from baton.extensions import installed
 from baton.messages import Discover, Facts, Heartbeat, now
 from baton.server import Server
-from baton.service import Service
 from bot.doctor import examine, is_agents
 from bot.doctor.bot import needs
 from bot.doctor.bus import agents, bus, leftovers, rights

@@ -21,7 +21,7 @@ from baton.agent.settings import AgentSettings
 from baton.errors import BatonError, SettingsError
 from baton.extensions import Commands, installed
 from baton.settings import load
-from baton.text import durations, zones
+from baton.text import calendar, durations
 from baton.text.printable import printable
 from baton.text.words import joined, plain, split
 from bot.alerting.command import ALERTS
@@ -38,10 +38,10 @@ COMMANDS = Commands([*installed().values(), *OWN, ALERTS])
 
 
 def _cron(text: str) -> None:
-    if not zones.fault_of(text):
+    if not calendar.fault_of(text):
         for clocks in (ZoneInfo("UTC"), ZoneInfo("Europe/Berlin")):
-            zones.next_cron(text, NOW, clocks)
-            zones.last_cron(text, NOW, clocks)
+            calendar.next_cron(text, NOW, clocks)
+            calendar.last_cron(text, NOW, clocks)
 
 
 READERS: dict[str, Callable[[str], object]] = {

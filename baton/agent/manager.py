@@ -16,15 +16,18 @@ from typing import Any
 
 import structlog
 
+from baton.agent.final_reports import Finals
+from baton.agent.journal import Entry, Journal
+from baton.agent.output import OutputExchange
 from baton.agent.perform import perform
+from baton.agent.stillness import Stillness
+from baton.agent.verdicts import CANCELLED_BEFORE, STOPPED, Verdict, closing, lateness, refusal
 from baton.api import bury
 from baton.bus.queue_consumer import QueueConsumer
 from baton.channel import Channel, Delivery
 from baton.consumer import Consumer
 from baton.errors import InvalidMessage, JournalUnavailable, UsageError
 from baton.exchanges import DISCOVER, INPUT, agent_queue, host_key
-from baton.finals import Finals
-from baton.journal import Entry, Journal
 from baton.messages import (
     ENDS_WITHIN,
     Cancel,
@@ -37,11 +40,8 @@ from baton.messages import (
     now,
 )
 from baton.observer import Observer
-from baton.output import OutputExchange
 from baton.run import Run
 from baton.server import Server
-from baton.stillness import Stillness
-from baton.verdicts import CANCELLED_BEFORE, STOPPED, Verdict, closing, lateness, refusal
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from baton.channel import Channel, Delivery
 from baton.errors import InvalidMessage
 from baton.exchanges import MONITOR_QUEUE, PROBED_QUEUE, heard
 from baton.messages import Probed, decode
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.findings import Findings, Unheard
 from bot.identity import Identity, forged
 from bot.ingest.bus import SENDER, letter

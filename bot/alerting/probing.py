@@ -13,9 +13,9 @@ import structlog
 
 from alerts import Sample, Sign
 from alerts.checks.settings import ProbeTable
+from baton.agent.probing import Found
 from baton.channel import Channel
 from baton.messages import Probed, now
-from baton.probing import Found
 from bot.alerting.agents import Agents
 from bot.alerting.keeper import Keeper
 from bot.roster import Roster

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from alerts import Labels, Matchers
 from alerts.labels.matchers import EXAMPLE, Matcher, has_operator, shown
-from baton import durations
 from baton.errors import UsageError
 from baton.outcome import Answer, duration
+from baton.text import durations
 from bot.alerting.asks import Quiet, Speak
 from bot.alerting.preview import preview
 from bot.alerting.visit import Visit, titles

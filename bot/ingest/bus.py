@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from baton.channel import Envelope
-from baton.charsets import charset_of, decoded
-from baton.printable import printable
+from baton.text.charsets import charset_of, decoded
+from baton.text.printable import printable
 from bot.ingest.cloudevents import read
 from bot.ingest.errors import BadInput
 from bot.ingest.model import CheckIn, Event, Phase, phase_of

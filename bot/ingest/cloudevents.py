@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from pydantic import JsonValue
 
 from alerts.labels import written
-from baton.charsets import charset_of, decoded
+from baton.text.charsets import charset_of, decoded
 from bot.ingest.errors import BadInput
 from bot.ingest.model import Event
 from bot.ingest.payload import Batch, moment, parsed

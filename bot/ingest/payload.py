@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from alerts.labels import written
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.ingest.errors import BadInput
 
 T = TypeVar("T")

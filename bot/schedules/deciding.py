@@ -9,7 +9,7 @@ from typing import Literal
 
 from baton.messages import State
 from baton.outcome import duration, named
-from baton.text.zones import real
+from baton.text.calendar import real
 from bot.jobs import RunRecord
 from bot.schedules.schedule import Firing, Schedule, Verdict
 from bot.schedules.times import next_time, upcoming

@@ -12,8 +12,8 @@ from itertools import islice, pairwise
 from typing import Any
 
 from baton.errors import UsageError
-from baton.text.zones import fault_of, last_second, real
-from baton.text.zones import zone as zone_of
+from baton.text.calendar import fault_of, last_second, real
+from baton.text.calendar import zone as zone_of
 from bot.schedules.recurrence import EVERY_DAY, Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.rules import Rules
 from bot.schedules.scanner import (

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from baton.text.zones import last_second
+from baton.text.calendar import last_second
 from bot.schedules.recurrence import moment, span
 
 CATCH_UP = 600

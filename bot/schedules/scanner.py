@@ -8,8 +8,8 @@ from datetime import date, datetime, time
 
 from baton.errors import BatonError, UsageError
 from baton.text import durations
+from baton.text.calendar import canonical, zones
 from baton.text.words import nearest
-from baton.text.zones import canonical, zones
 from bot.schedules.recurrence import DAYS, EVERY_DAY, WEEKDAYS, WEEKENDS
 
 EXAMPLES = (

@@ -10,7 +10,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from baton.messages import Person
-from baton.text.zones import UnknownZone, zone
+from baton.text.calendar import UnknownZone, zone
 from bot.jobs import Place
 from bot.schedules.reading import Timing
 

@@ -1,6 +1,6 @@
 """When it is time next. Pure.
 
-Intervals go by UTC; the rest by the clocks of a zone, as baton.text.zones has them.
+Intervals go by UTC; the rest by the clocks of a zone, as baton.text.calendar has them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from functools import lru_cache
 
-from baton.text.zones import next_cron, real, zone
+from baton.text.calendar import next_cron, real, zone
 from bot.schedules.recurrence import Cron, Every, Once, Weekly, When
 
 

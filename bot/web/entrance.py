@@ -16,9 +16,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.requests import ClientDisconnect
 
-from baton.charsets import charset_of, decoded
 from baton.errors import BatonError
-from baton.printable import printable
+from baton.text.charsets import charset_of, decoded
+from baton.text.printable import printable
 from bot.ingest.alertmanager import pushed
 from bot.ingest.cloudevents import events
 from bot.ingest.errors import BadInput, Rejected

@@ -21,8 +21,8 @@ from baton.errors import Failed
 from baton.messages import new_id
 from baton.outcome import duration
 from baton.waiting import wait_at_most
-from commands.leftovers import DIRECT, KILLED_WITHIN, MARK, Trail, end
-from commands.lines import Lines, Secrets
+from commands.process.leftovers import DIRECT, KILLED_WITHIN, MARK, Trail, end
+from commands.process.output_lines import Lines, Secrets
 
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """What a program gets of the agent's environment; the rest it gets from its configuration."""

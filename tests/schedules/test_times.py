@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from cronsim import CronSim
 
-from baton.text.zones import real
+from baton.text.calendar import real
 from bot.schedules.recurrence import Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.times import next_time, upcoming
 

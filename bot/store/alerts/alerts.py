@@ -30,7 +30,7 @@ from alerts.mute.silences import Silence
 from alerts.notify.groups import GroupRow
 from alerts.notify.notification import Bulletin
 from alerts.notify.rate_limit import ChannelRow
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.store.database.sql import upsert
 from bot.store.database.transactions import Database
 from bot.store.tables.alerts import (

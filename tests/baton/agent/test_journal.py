@@ -23,7 +23,7 @@ from baton.messages import Request, State, Update, encode
 from tests.baton.stage import SERVER, Clock, cancel, request
 from tests.support.wait import until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ async def test_what_an_interrupted_deploy_left_is_cleaned_up(
     table = {"path": str(shop), "repository": str(repository.path), "steps": [step]}
     dies_at = "sleep 300" if when == "as a step begins" else ""
     words = (sys.executable, "-c", INTERRUPTED, json.dumps(table), dies_at)
-    agent = await asyncio.create_subprocess_exec(*words, cwd=Path(__file__).parents[2])
+    agent = await asyncio.create_subprocess_exec(*words, cwd=Path(__file__).parents[3])
     await until(pid_file.exists)
     if when == "in a step":
         await until(lambda: f'"group": {pid_file.read_text().strip()},' in lock.read_text())

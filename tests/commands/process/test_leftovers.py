@@ -14,8 +14,9 @@ import pytest
 
 from baton.errors import Failed
 from baton.messages import State
+from commands.process import leftovers
 from commands.process.leftovers import MARK, Trail, end, running
-from commands.process.program import Program, execute, leftovers
+from commands.process.program import Program, execute
 from tests.commands.conftest import MakeKit
 from tests.support.wait import until
 

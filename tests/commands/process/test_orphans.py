@@ -11,7 +11,7 @@ import psutil
 
 from tests.support.wait import until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 PLAY = """
 import asyncio, json, subprocess, sys

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from alerts import AlertContent
 from alerts.links import Link
 from alerts.notify.notification import ACKNOWLEDGE, SILENCE, WHY
-from baton.printable import printable
+from baton.text.printable import printable
 from bot.content import ASK, Button
 from bot.fronts.slack.blocks.text import SECTION, clean, escape, escaped
 

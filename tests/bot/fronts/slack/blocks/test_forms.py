@@ -6,7 +6,7 @@ import pytest
 
 from alerts import AlertContent
 from alerts.notify.notification import SILENCE
-from baton.words import split
+from baton.text.words import split
 from bot.content import Post
 from bot.dispatch.reply import Form, Reply
 from bot.fronts.slack import SlackChat

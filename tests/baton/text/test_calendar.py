@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.text.zones import UnknownZone, canonical, fault_of, last_cron, next_cron, zone
+from baton.text.calendar import UnknownZone, canonical, fault_of, last_cron, next_cron, zone
 
 BERLIN = zone("Europe/Berlin")
 
