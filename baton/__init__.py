@@ -4,7 +4,8 @@ server."""
 from baton.agent.manager import ConsumerManager
 from baton.agent.service import Service
 from baton.api import API
-from baton.channel import Channel, connect
+from baton.bus.connect import connect
+from baton.channel import Channel
 from baton.command import Command, Reach
 from baton.consumer import Consumer, Extension
 from baton.errors import BatonError, Failed, Refused, UsageError

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from baton import bus_urls
-from baton.channel import Channel, Delivery, Envelope, connect, up
+from baton.bus.connect import connect, up
+from baton.channel import Channel, Delivery, Envelope
 from baton.errors import Disconnected, InvalidMessage, Unroutable
 from baton.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
 from baton.messages import Cancel, Discover, Probe, Request, decode, now

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from alerts import load_alerts
-from baton.channel import Link, connect
+from baton.bus.connect import connect
+from baton.channel import Link
 from baton.extensions import Commands, installed
 from bot.alerting.command import ALERTS
 from bot.alerting.ourselves import watch as watch_ourselves

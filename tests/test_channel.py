@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from baton.channel import Channel, Delivery, Envelope, Link, connect
+from baton.bus.connect import connect
+from baton.channel import Channel, Delivery, Envelope, Link
 from baton.errors import (
     Blocked,
     BusRefused,

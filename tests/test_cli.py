@@ -20,7 +20,8 @@ import aiormq
 import pytest
 
 from baton.api import API
-from baton.channel import Delivery, Envelope, connect
+from baton.bus.connect import connect
+from baton.channel import Delivery, Envelope
 from baton.exchanges import DEAD, HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
 from baton.messages import Heartbeat, Person, Request, encode, now
 from baton.server import Server, baton_version

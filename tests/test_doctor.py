@@ -14,7 +14,8 @@ from alerts.checks.settings import ProbeTable
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
 from baton.api import API
-from baton.channel import Channel, connect
+from baton.bus.connect import connect
+from baton.channel import Channel
 from baton.exchanges import BOT_QUEUE, DEAD, OUTPUT, agent_queue
 from baton.extensions import installed
 from baton.messages import Discover, Facts, Heartbeat, now

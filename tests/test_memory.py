@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from baton.channel import Delivery, Envelope, Link, connect
+from baton.bus.connect import connect
+from baton.channel import Delivery, Envelope, Link
 from baton.errors import Disconnected, Unroutable
 from baton.exchanges import DEAD_QUEUE, INPUT, WEEK, Queue, agent_queue
 from baton.memory import bus

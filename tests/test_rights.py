@@ -18,7 +18,8 @@ from pamqp.commands import Basic
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
 from baton.api import API
-from baton.channel import Channel, Delivery, connect
+from baton.bus.connect import connect
+from baton.channel import Channel, Delivery
 from baton.exchanges import DEAD_QUEUE, HEARD, INPUT, OUTPUT, agent_queue, heard, host_key
 from baton.extensions import installed
 from baton.messages import Message, Person, Pong, Request, decode, new_id, now

@@ -19,7 +19,8 @@ from baton.agent.probing import Looker, Prober
 from baton.agent.settings import AgentSettings
 from baton.api import API
 from baton.backoff import jittered
-from baton.channel import Channel, Link, connect
+from baton.bus.connect import connect
+from baton.channel import Channel, Link
 from baton.consumer import Consumer
 from baton.errors import BatonError, BusRefused, ExtensionError, SettingsError
 from baton.exchanges import OUTPUT

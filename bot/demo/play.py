@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alerts import AlertSettings
-from baton.channel import connect
+from baton.bus.connect import connect
 from baton.errors import BatonError
 from baton.extensions import Commands, installed
 from bot.alerting.command import ALERTS

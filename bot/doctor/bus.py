@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from baton import bus_urls
 from baton.api import API
-from baton.channel import BOT_FIRST, Channel, Delivery, connect, up
+from baton.bus.connect import connect, up
+from baton.channel import BOT_FIRST, Channel, Delivery
 from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
 from baton.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTPUT, Queue
 from baton.messages import Discover, Facts, Heartbeat, decode, new_id, now

@@ -11,7 +11,8 @@ from pamqp.commands import Basic
 
 from baton.agent.output import key_of
 from baton.api import API, enveloped
-from baton.channel import Channel, connect
+from baton.bus.connect import connect
+from baton.channel import Channel
 from baton.exchanges import DEAD, DEAD_QUEUE, OUTPUT
 from bot.hearing import Hearing
 from bot.identity import Identity

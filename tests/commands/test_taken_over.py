@@ -14,7 +14,8 @@ import pytest
 from baton.agent.service import Service
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.api import API
-from baton.channel import Delivery, connect
+from baton.bus.connect import connect
+from baton.channel import Delivery
 from baton.exchanges import INPUT, OUTPUT, Queue, host_key
 from baton.extensions import installed
 from baton.messages import (
