@@ -26,7 +26,7 @@ from bench.peers.agent import Touch, TouchConsumer
 from bot.desk import Desk
 from bot.house import HOUSE
 from bot.jobs import Place
-from bot.roster import Roster
+from bot.servers.registry import Roster
 from bot.store import Store
 from commands.ping import extension as ping_extension
 from tests.support.policy import OPEN
@@ -101,7 +101,7 @@ class Bench:
             database.execute("UPDATE jobs SET told = 1 WHERE closed IS NOT NULL AND told = 0")
 
     async def look_around(self) -> None:
-        """As `bot.bot` and `bot.sending` do."""
+        """As `bot.bot` and `bot.outbox.relay` do."""
         await self.store.ledger.outbox(500)
         await self.store.ledger.untold()
         await self.store.ledger.overdue(now(), now())

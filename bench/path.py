@@ -28,11 +28,11 @@ from bench.peers.agent import Touch, TouchConsumer
 from bench.peers.model import INBOX, PREFETCH, Result
 from bot.collector import relieve
 from bot.desk import Desk
-from bot.hearing import Hearing
 from bot.house import HOUSE
+from bot.ingest.updates import Hearing
 from bot.jobs import Place
-from bot.roster import Roster
-from bot.sending import Sender
+from bot.outbox.relay import Sender
+from bot.servers.registry import Roster
 from bot.store import Store
 from tests.support.policy import OPEN
 from tests.support.wait import until

@@ -20,12 +20,12 @@ from bench import harness
 from bench.harness import Options, median, ms, percentile
 from bot.desk import Desk
 from bot.jobs import AuditEntry, Place
-from bot.roster import Roster
-from bot.schedules.deciding import planned
-from bot.schedules.reading import Timing
+from bot.schedules.decisions import planned
+from bot.schedules.parser import Timing
 from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule
+from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.schedules import firings
 from bot.timekeeping import Timekeeper

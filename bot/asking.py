@@ -12,8 +12,8 @@ import structlog
 from baton.command import Command, Reach, Seen
 from baton.exchanges import INPUT, command_key, host_key
 from baton.messages import Person, Request, new_id
-from bot.inventory import chosen
 from bot.jobs import Job, NewJob, Place, RunRecord, Sending
+from bot.servers.inventory import chosen
 
 log = structlog.get_logger(__name__)
 

@@ -29,16 +29,16 @@ from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.findings import Finding, Lately, Unheard
 from bot.fronts.protocol import Front
-from bot.hearing import Hearing
-from bot.identity import Identity
+from bot.ingest.identity import Identity
 from bot.ingest.rejections import Refused
+from bot.ingest.updates import Hearing
 from bot.leader import SECONDS, Leader
+from bot.outbox.relay import Sender
 from bot.policy import Policy
 from bot.rate import Pace
-from bot.roster import Roster
 from bot.schedules.schedule import Heed
 from bot.schedules.schedule import Observation as Scheduled
-from bot.sending import Sender
+from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from bot.store.leases import LEASE

@@ -25,14 +25,14 @@ from bot.asking import Ask, plan
 from bot.authorizer import Authorizer, Groups, Reader, once
 from bot.dispatch.reply import Reply
 from bot.house import HouseCommand, help_text
-from bot.inventory import chosen
 from bot.jobs import AuditEntry, Cancelled, Job, NewJob, Place
 from bot.names import LOOK_BACK, Names
 from bot.people import Directory
 from bot.policy import Asked, Kept, Policy, Refusal, asked_by
 from bot.rate import Pace
 from bot.right_of_way import RightOfWay
-from bot.roster import Part, Roster
+from bot.servers.inventory import chosen
+from bot.servers.registry import Part, Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 

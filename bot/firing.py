@@ -19,7 +19,7 @@ from bot.jobs import AuditEntry, Job, NewJob
 from bot.people import Profile
 from bot.schedules.board import day_job, day_of, notice_job
 from bot.schedules.change import Change
-from bot.schedules.deciding import Step, begun, not_begun, paused
+from bot.schedules.decisions import Step, begun, not_begun, paused
 from bot.schedules.schedule import Schedule, Verdict
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from baton.errors import BatonError
 from baton.messages import Facts
 from bot.policy import Policy
 from bot.policy_review import Scene, by_environment, review
-from bot.roster import Roster
+from bot.servers.registry import Roster
 
 log = structlog.get_logger(__name__)
 

@@ -24,9 +24,9 @@ from bot.house import HOUSE as OTHERS
 from bot.house import HouseCommand
 from bot.policy import Asked, Kept, Refusal, asked_by
 from bot.schedules.change import Change
-from bot.schedules.deciding import paused, planned, resumed
+from bot.schedules.decisions import paused, planned, resumed
 from bot.schedules.hints import instead
-from bot.schedules.reading import Reading, begins, readings
+from bot.schedules.parser import Reading, begins, readings
 from bot.schedules.scanner import unreadable
 from bot.schedules.schedule import Firing, Schedule
 from bot.schedules.times import upcoming

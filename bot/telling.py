@@ -23,8 +23,8 @@ from bot.content import Post
 from bot.delivery import Delivery
 from bot.jobs import Job, RunRecord, Tail
 from bot.right_of_way import RightOfWay
-from bot.roster import Roster
 from bot.schedules import board
+from bot.servers.registry import Roster
 from bot.servers.sight import ServerVisibility
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable

@@ -27,7 +27,7 @@ from baton.text.words import joined, plain, split
 from bot.alerting.command import ALERTS
 from bot.fronts.slack.listeners.door import MOST_TYPED
 from bot.schedules.hints import instead
-from bot.schedules.reading import timing
+from bot.schedules.parser import timing
 from bot.scheduling import HOUSE as OWN
 from bot.settings import load_bot
 from tests.support.quick import quickly

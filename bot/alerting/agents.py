@@ -20,7 +20,7 @@ from baton.exchanges import INPUT, host_key
 from baton.messages import Look, Probe, Probed, now
 from baton.outcome import duration
 from baton.text.words import did_you_mean
-from bot.roster import Roster
+from bot.servers.registry import Roster
 from commands.probes import unknown
 
 log = structlog.get_logger(__name__)

@@ -22,9 +22,9 @@ from baton.exchanges import MONITOR_QUEUE, PROBED_QUEUE, heard
 from baton.messages import Probed, decode
 from baton.text.printable import printable
 from bot.findings import Findings, Unheard
-from bot.identity import Identity, forged
 from bot.ingest.bus import SENDER, letter
 from bot.ingest.errors import BadInput
+from bot.ingest.identity import Identity, forged
 from bot.ingest.model import Intake
 from bot.ingest.rejections import Refused
 from bot.store.errors import DatabaseUnavailable

@@ -18,7 +18,7 @@ from baton.channel import Channel
 from baton.messages import Probed, now
 from bot.alerting.agents import Agents
 from bot.alerting.keeper import Keeper
-from bot.roster import Roster
+from bot.servers.registry import Roster
 from commands.probes import Reaching
 
 log = structlog.get_logger(__name__)

@@ -21,7 +21,7 @@ from baton.outcome import duration
 from baton.waiting import wait_at_most
 from bot.jobs import Sending
 from bot.right_of_way import RightOfWay
-from bot.roster import Roster
+from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.outbox import NOBODY_THERE

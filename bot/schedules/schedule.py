@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from baton.messages import Person
 from baton.text.calendar import UnknownZone, zone
 from bot.jobs import Place
-from bot.schedules.reading import Timing
+from bot.schedules.parser import Timing
 
 Status = Literal["active", "paused", "ended", "removed"]
 Verdict = Literal["started", "queued", "skipped", "missed", "refused", "failed"]

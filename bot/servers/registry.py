@@ -11,9 +11,9 @@ from baton.command import Seen
 from baton.errors import BatonError
 from baton.messages import Heartbeat, now
 from bot.findings import Findings, Unheard
-from bot.inventory import Heard, seen
+from bot.servers.inventory import Heard, seen
 from bot.servers.sight import ServerVisibility
-from bot.traces import SKEW, Trace, moved, ours, skewed, twins
+from bot.servers.traces import SKEW, Trace, moved, ours, skewed, twins
 
 SETTLED = 5.0
 """Seconds after our link came up in which heartbeats may have waited on the bus."""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from baton.exchanges import WEEK
 from baton.messages import Facts, Heartbeat
-from bot.inventory import Heard
+from bot.servers.inventory import Heard
 from bot.store.database.sql import AnyRow, upsert
 from bot.store.database.transactions import Database
 from bot.store.tables.servers import servers

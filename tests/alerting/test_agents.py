@@ -15,7 +15,7 @@ from baton.exchanges import INPUT, agent_queue, host_key
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Facts, Heartbeat, Look, Probe, Probed, decode, now
 from bot.alerting.agents import LISTENED, Agents
-from bot.roster import Roster
+from bot.servers.registry import Roster
 from tests.support.wait import until
 
 LOOK = Look(check="disk", timeout=0.02)

@@ -8,7 +8,7 @@ from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
 from bot.policy import Policy
 from bot.rate import Pace
-from bot.roster import Roster
+from bot.servers.registry import Roster
 from bot.store import Store
 from tests.bot.build import ANN, OPS
 from tests.bot.world import COMMANDS, beat, no_groups

@@ -6,8 +6,8 @@ import pytest
 
 from bot.policy import EnvironmentTable, Policy, Rule
 from bot.policy_review import Scene, review
-from bot.roster import Roster
 from bot.rules_log import RulesLog
+from bot.servers.registry import Roster
 from tests.bot.world import beat
 
 COMMANDS = ("deploy", "ping", "log", "jobs", "alerts")

@@ -13,9 +13,9 @@ from bot.dispatch.reply import Reply
 from bot.jobs import Place
 from bot.people import Profile
 from bot.policy import Policy
-from bot.roster import Roster
 from bot.schedules.schedule import Firing, Heed, Observation, Schedule
 from bot.scheduling import HOUSE
+from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.database.clock import DatabaseClock
 from bot.timekeeping import Timekeeper

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, select, text, update
 
 from bot import timekeeping
-from bot.schedules import deciding
+from bot.schedules import decisions
 from bot.schedules.board import NOTICE
 from bot.schedules.change import Change
 from bot.schedules.schedule import Heed, Observation, Schedule
@@ -81,10 +81,10 @@ async def test_a_fault_of_ours_is_not_repeated_to_say_so(
     bad = await it.scheduled("hail prod every 10s")
     well = await it.scheduled("hail prod every 20s")
 
-    def decide(schedule: Schedule, *rest: Any) -> deciding.Step:
+    def decide(schedule: Schedule, *rest: Any) -> decisions.Step:
         if schedule.id == bad.id:
             raise ZeroDivisionError("a fault of ours")
-        return deciding.decide(schedule, *rest)
+        return decisions.decide(schedule, *rest)
 
     monkeypatch.setattr(timekeeping, "decide", decide)
     await it.passes(45)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from baton.messages import Person
-from bot.schedules.reading import Timing
+from bot.schedules.parser import Timing
 from bot.schedules.recurrence import When
 from bot.schedules.rules import Rules
 from bot.schedules.schedule import Firing, Schedule

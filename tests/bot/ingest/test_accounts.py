@@ -14,11 +14,11 @@ from baton.api import API, enveloped
 from baton.bus.connect import connect
 from baton.channel import Channel
 from baton.exchanges import DEAD, DEAD_QUEUE, OUTPUT
-from bot.hearing import Hearing
-from bot.identity import Identity
-from bot.roster import Roster
+from bot.ingest.identity import Identity
+from bot.ingest.updates import Hearing
+from bot.servers.registry import Roster
 from bot.store import Store
-from tests.bot.test_identity import Told
+from tests.bot.ingest.test_identity import Told
 from tests.bot.world import beat
 from tests.support.broker import Broker
 from tests.support.wait import until

@@ -18,14 +18,14 @@ from baton.messages import Facts, Heartbeat, Message, Pong, Probed, State, Updat
 from bot.alerting.intake import Reception
 from bot.alerting.monitor import Monitor
 from bot.findings import Finding
-from bot.hearing import Hearing
-from bot.identity import Identity
+from bot.ingest.identity import Identity
 from bot.ingest.rejections import Refused
-from bot.roster import SETTLED, Roster
-from bot.traces import SKEW, TOLD
+from bot.ingest.updates import Hearing
+from bot.servers.registry import SETTLED, Roster
+from bot.servers.traces import SKEW, TOLD
 from tests.bot.build import Hail, Ship, after
-from tests.bot.test_hearing import Ear
-from tests.bot.test_roster import Clock
+from tests.bot.ingest.test_updates import Ear
+from tests.bot.servers.test_registry import Clock
 from tests.bot.world import Stage, beat
 from tests.support.wait import until
 

@@ -13,9 +13,9 @@ from baton.channel import Envelope
 from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
 from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
 from bot.asking import Ask, plan
-from bot.hearing import Hearing
+from bot.ingest.updates import Hearing
 from bot.jobs import AuditEntry
-from bot.roster import Roster
+from bot.servers.registry import Roster
 from tests.bot.build import ANN, OPS, Hail, Ship, server, update
 from tests.bot.world import Stage, away, beat
 from tests.support.wait import until

@@ -11,8 +11,8 @@ import pytest
 from baton.messages import Facts, Heartbeat, State, now
 from bot.asking import Ask, plan
 from bot.jobs import AuditEntry, Sending
-from bot.roster import Roster
-from bot.sending import Sender
+from bot.outbox.relay import Sender
+from bot.servers.registry import Roster
 from bot.store.jobs.outbox import NOBODY_THERE
 from tests.bot.build import ANN, OPS, Hail, Ship, server
 from tests.bot.world import Agent, Stage, away

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from baton.errors import UsageError
 from bot.schedules.hints import instead
-from bot.schedules.reading import timing
+from bot.schedules.parser import timing
 from tests.schedules.office import T0, Make
 
 

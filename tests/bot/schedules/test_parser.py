@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from baton.errors import UsageError
 from baton.text.calendar import last_second
-from bot.schedules.reading import Reading, Timing, readings, timing
+from bot.schedules.parser import Reading, Timing, readings, timing
 from bot.schedules.recurrence import Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.rules import Rules
 from bot.schedules.times import upcoming

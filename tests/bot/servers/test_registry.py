@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from baton.channel import Link
-from bot.inventory import FORGOTTEN, Heard
-from bot.roster import BLINK, Roster
+from bot.servers.inventory import FORGOTTEN, Heard
+from bot.servers.registry import BLINK, Roster
 from tests.bot.build import T0, after
 from tests.bot.world import beat, facts
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from baton.messages import Facts, Heartbeat
-from bot.inventory import Heard
+from bot.servers.inventory import Heard
 from bot.store import PostRow, Store
 from tests.bot.store.build import CHANNEL, T0, asked, deploy, later
 

@@ -10,7 +10,7 @@ import pytest
 from bot.desk import Desk
 from bot.fronts.slack import SlackChat, Tokens
 from bot.policy import EnvironmentTable, Policy, Rule
-from bot.roster import Roster
+from bot.servers.registry import Roster
 from bot.store import Store
 from tests.bot.world import COMMANDS, beat
 from tests.support.slack_server import ServerError, SlackServer

@@ -24,7 +24,7 @@ from alerts.notify.groups import GroupRow, Member
 from alerts.notify.rate_limit import ChannelRow
 from alerts.settings import parse_alerts
 from bot.schedules.change import Change
-from bot.schedules.reading import Timing
+from bot.schedules.parser import Timing
 from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule

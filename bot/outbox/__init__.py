@@ -1,0 +1,1 @@
+"""Step 2 of the path, sending: the outbox goes to the input exchange."""
