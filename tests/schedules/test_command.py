@@ -207,6 +207,15 @@ def test_its_words_are_read_back() -> None:
     assert ScheduleCommand.from_words(" ".join(words)) == command
 
 
+async def test_a_time_that_is_not_read_is_answered_with_one_that_is(office: Make) -> None:
+    """Also where the words before the time look like a server."""
+    it = office()
+    for words in ("hail prod first monday at 9am", "hail prod every hour 9am-5pm"):
+        reply = await it.ask(f"schedule {words}")
+        assert not reply.ok
+        assert "Write the time as: cron" in reply.text
+
+
 async def _none() -> frozenset[str]:
     return frozenset()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from baton.errors import UsageError
 from bot.schedules.hints import instead
 from bot.schedules.parser import timing
-from tests.schedules.office import T0, Make
+from tests.schedules.office import T0
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,6 @@ def test_what_is_meant_is_named(words: str, meant: str) -> None:
         assert timing(meant.split(), T0, "UTC").when
     if meant.startswith("cron"):
         next(CronSim(meant.removeprefix("cron "), T0))
-
-
-async def test_the_error_says_it(office: Make) -> None:
-    """Also where the words before the time look like a server."""
-    it = office()
-    for words in ("hail prod first monday at 9am", "hail prod every hour 9am-5pm"):
-        reply = await it.ask(f"schedule {words}")
-        assert not reply.ok
-        assert "Write the time as: cron" in reply.text
 
 
 @pytest.mark.parametrize(
