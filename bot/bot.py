@@ -25,7 +25,6 @@ from bot.alerting import Found, Keeper, Monitor, Probing, Showing
 from bot.alerting.intake import Reception
 from bot.alerting.reloading import Reloading
 from bot.content import FileContent
-from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.findings import Finding, Lately, Unheard
 from bot.fronts.protocol import Front
@@ -35,6 +34,8 @@ from bot.ingest.updates import Hearing
 from bot.leader import SECONDS, Leader
 from bot.outbox.relay import Sender
 from bot.policy import Policy
+from bot.posts.queue import Delivery
+from bot.posts.reconciler import Teller
 from bot.rate import Pace
 from bot.schedules.schedule import Heed
 from bot.schedules.schedule import Observation as Scheduled
@@ -42,9 +43,8 @@ from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from bot.store.leases import LEASE
-from bot.telling import Teller
+from bot.store.output_text import whole_output
 from bot.timekeeping import Timekeeper
-from bot.whole import whole_output
 
 log = structlog.get_logger(__name__)
 

@@ -17,9 +17,9 @@ from bot.desk import Desk, Groups
 from bot.house import HouseCommand
 from bot.jobs import AuditEntry, Job, NewJob
 from bot.people import Profile
-from bot.schedules.board import day_job, day_of, notice_job
 from bot.schedules.change import Change
 from bot.schedules.decisions import Step, begun, not_begun, paused
+from bot.schedules.posts import day_job, day_of, notice_job
 from bot.schedules.schedule import Schedule, Verdict
 
 log = structlog.get_logger(__name__)

@@ -21,7 +21,7 @@ from bot.authorizer import Reader
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Job, RunRecord, all_ended
 from bot.policy import Asked, is_private
-from bot.whole import whole_output
+from bot.store.output_text import whole_output
 
 if TYPE_CHECKING:
     from bot.desk import Desk, Groups

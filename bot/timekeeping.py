@@ -20,9 +20,9 @@ from bot.alarm import Alarm
 from bot.desk import Desk
 from bot.firing import changed, fired, jobs_of, left_behind, named, profile_of
 from bot.people import Profile
-from bot.schedules.board import NOTICE, day_of
 from bot.schedules.change import Change
 from bot.schedules.decisions import Step, decide, ended, not_begun, set_aside
+from bot.schedules.posts import NOTICE, day_of
 from bot.schedules.schedule import Heed, Observation, Schedule
 from bot.store.errors import DatabaseUnavailable
 from bot.store.schedules.firings import Over

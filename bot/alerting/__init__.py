@@ -15,7 +15,7 @@ have told)
 from bot.alerting.findings import Found
 from bot.alerting.keeper import Keeper
 from bot.alerting.monitor import Monitor
+from bot.alerting.notifier import Showing
 from bot.alerting.probing import Probing
-from bot.alerting.showing import Showing
 
 __all__ = ["Found", "Keeper", "Monitor", "Probing", "Showing"]

@@ -22,9 +22,9 @@ from baton.messages import Heartbeat, Pong, now
 from baton.waiting import wait_at_most
 from bot.alerting import asks
 from bot.alerting.asks import Ask, Seen, done, read
+from bot.alerting.notifier import Showing
 from bot.alerting.recording import Recording
 from bot.alerting.seeing import beat, results, scheduled, sign
-from bot.alerting.showing import Showing
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import Observation as Scheduled
 from bot.store.alerts.alerts import Alerts

@@ -8,8 +8,8 @@ import structlog
 
 from alerts.notify.notification import Bulletin
 from bot.content import Post
-from bot.delivery import Delivery
 from bot.jobs import Place, Subject
+from bot.posts.queue import Delivery
 from bot.store.alerts.alerts import Alerts, Thread, Wait
 from bot.store.errors import DatabaseUnavailable
 from bot.store.posts import Posts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bot.posts import Budget, Slot
+from bot.posts.pending import Budget, Slot
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from alerts import AlertContent
 from baton.outcome import duration
 from bot.content import Post
 from bot.fronts.errors import FrontError, Throttled
-from bot.posts import Slot
+from bot.posts.pending import Slot
 from bot.store.errors import DatabaseUnavailable
 
 LATE = 5.0

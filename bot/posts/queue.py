@@ -14,12 +14,12 @@ from datetime import datetime
 from baton.messages import now
 from baton.waiting import wait_at_most
 from bot import lateness
-from bot.backlog import Backlog
 from bot.content import FileContent, Post
-from bot.courier import CLAIM, SETTLES, Courier, Whole, nothing
 from bot.fronts.protocol import Front
 from bot.jobs import Subject
-from bot.posts import Budget, Slot, choose
+from bot.posts.backlog import Backlog
+from bot.posts.pending import Budget, Slot, choose
+from bot.posts.sender import CLAIM, SETTLES, Courier, Whole, nothing
 from bot.right_of_way import RightOfWay
 from bot.store import PostRow
 from bot.store.posts import Posts

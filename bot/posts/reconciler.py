@@ -20,15 +20,15 @@ from baton.errors import UsageError
 from baton.extensions import Commands
 from bot import grouping
 from bot.content import Post
-from bot.delivery import Delivery
 from bot.jobs import Job, RunRecord, Tail
+from bot.posts.queue import Delivery
+from bot.posts.render import wanted
 from bot.right_of_way import RightOfWay
 from bot.schedules import board
 from bot.servers.registry import Roster
 from bot.servers.sight import ServerVisibility
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
-from bot.view import wanted
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,6 @@ from functools import partial
 from baton.command import Command, Reach
 from baton.messages import State
 from baton.outcome import duration, named
-from bot import grouping
 from bot.content import (
     CANCEL,
     FLEET,
@@ -25,8 +24,9 @@ from bot.content import (
     Post,
     Row,
 )
-from bot.grouping import URGENCY
 from bot.jobs import Job, RunRecord, Tail, all_ended
+from bot.posts import grouping
+from bot.posts.grouping import URGENCY
 from bot.servers.sight import ServerVisibility
 
 ROWS_MOST = 20

@@ -15,12 +15,12 @@ import structlog
 
 from baton.backoff import delay
 from baton.messages import now
-from bot import lateness, unshown
-from bot.backlog import Backlog
 from bot.content import FileContent, Post
 from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
 from bot.fronts.protocol import Front
-from bot.posts import Slot
+from bot.posts import delays, unpostable
+from bot.posts.backlog import Backlog
+from bot.posts.pending import Slot
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
 from bot.store.posts import Posts
@@ -188,13 +188,13 @@ class Courier:
     def _as_told(self, slot: Slot) -> Post:
         """What is said: what is wanted, and that it is late if it is."""
         shut = self._backlog.budget.shut
-        return lateness.as_told(slot, self._monotonic(), self._front.name, shut)
+        return delays.as_told(slot, self._monotonic(), self._front.name, shut)
 
     def _is_there(self, slot: Slot, ref: str, shown: str) -> None:
         slot.ref = self._backlog.refs[slot.post.key] = ref
         slot.shown, slot.unsure, slot.noted = shown, False, False
         slot.shown_at = slot.waiting_since = self._monotonic()
-        slot.updates, slot.held_by = int(not slot.as_wanted), lateness.limit(self._front.name)
+        slot.updates, slot.held_by = int(not slot.as_wanted), delays.limit(self._front.name)
 
     def _row(self, slot: Slot, thread: str) -> PostRow:
         place = slot.place
@@ -216,12 +216,12 @@ class Courier:
         # the same moment for all that wait, so that they stay in their order
         until = slot.not_before = self._monotonic() + pause
         if isinstance(error, Throttled):
-            by = lateness.limit(self._front.name)
+            by = delays.limit(self._front.name)
             self._backlog.hold_kind(slot, self._monotonic(), until, by)
         elif isinstance(error, Unreachable):
             self._backlog.budget.shut = max(self._backlog.budget.shut, until)
-            self._backlog.hold(lambda other: True, until, lateness.by(error))
-        slot.held_by = lateness.by(error)
+            self._backlog.hold(lambda other: True, until, delays.by(error))
+        slot.held_by = delays.by(error)
         log.warning("not shown yet", job=slot.job, error=str(error), again_in=pause)
 
     def _again(self, slot: Slot, pause: float) -> None:
@@ -248,7 +248,7 @@ class Courier:
             self._again(slot, OFFER_AGAIN)
             return
         if not slot.post.parent and slot.asker:
-            told = await self._told_alone(slot, unshown.refused(slot.job, slot.post, reason))
+            told = await self._told_alone(slot, unpostable.refused(slot.job, slot.post, reason))
             if not told and slot.failures < TRIES:
                 return
             slot.parted = told and slot.post.closing
@@ -256,7 +256,7 @@ class Courier:
 
     async def _part(self, slot: Slot) -> None:
         """What could not be shown has ended: tell the one who asked how."""
-        if await self._told_alone(slot, unshown.ended(slot.job, slot.post)):
+        if await self._told_alone(slot, unpostable.ended(slot.job, slot.post)):
             slot.parted = True
             await self._posts.given_up(slot.post.key, slot.post.digest)
 

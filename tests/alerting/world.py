@@ -10,9 +10,9 @@ import pytest
 
 import bot.alerting.keeper
 import bot.bot
-import bot.courier
-import bot.delivery
-import bot.telling
+import bot.posts.queue
+import bot.posts.reconciler
+import bot.posts.sender
 from alerts import AlertContent, AlertSettings, Steady
 from baton.messages import Heartbeat
 from bot.bot import Bot
@@ -48,9 +48,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bot.alerting.keeper, "RETRY_AFTER", 0.01)
     monkeypatch.setattr(bot.alerting.keeper, "STALL", float("inf"))
     monkeypatch.setattr(bot.bot, "POLL", 0.05)
-    monkeypatch.setattr(bot.courier, "BACKOFF", 0.01)
-    monkeypatch.setattr(bot.delivery, "LAST_CALLS", 0.5)
-    monkeypatch.setattr(bot.telling, "EVERY", 0.01)
+    monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.01)
+    monkeypatch.setattr(bot.posts.queue, "LAST_CALLS", 0.5)
+    monkeypatch.setattr(bot.posts.reconciler, "EVERY", 0.01)
     yield
 
 

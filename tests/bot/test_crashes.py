@@ -12,17 +12,17 @@ import pytest
 from structlog.testing import capture_logs
 
 import bot.bot
-import bot.courier
-import bot.delivery
-import bot.telling
+import bot.posts.queue
+import bot.posts.reconciler
+import bot.posts.sender
 from baton.channel import Link
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Pong, Request, State, now
 from bot.bot import Bot
 from bot.jobs import Place
+from bot.posts.render import wanted
 from bot.servers.sight import ServerVisibility
 from bot.store import Store
-from bot.view import wanted
 from tests.bot.build import ANN
 from tests.bot.fake_front import Crash, FakeFront
 from tests.bot.world import (
@@ -46,9 +46,9 @@ AT_ONCE = 8
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bot.bot, "POLL", 0.05)
-    monkeypatch.setattr(bot.courier, "BACKOFF", 0.01)
-    monkeypatch.setattr(bot.delivery, "LAST_CALLS", 0.5)
-    monkeypatch.setattr(bot.telling, "EVERY", 0.01)
+    monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.01)
+    monkeypatch.setattr(bot.posts.queue, "LAST_CALLS", 0.5)
+    monkeypatch.setattr(bot.posts.reconciler, "EVERY", 0.01)
     with capture_logs():  # drawing the traceback of each death takes longer than all the rest
         yield
 
@@ -166,7 +166,7 @@ async def check(life: Life, front: FakeFront, agents: list[Agent]) -> None:
         assert len(agent.started) == 1
     assert not await life.truth.outbox()
     command = COMMANDS[job.command].command.from_arguments(job.arguments)
-    tails = await life.truth.tails(job.id, bot.telling.TAIL) if command.changes else {}
+    tails = await life.truth.tails(job.id, bot.posts.reconciler.TAIL) if command.changes else {}
     posts = wanted(job, command, runs, tails, ServerVisibility())
     assert sorted(message.key for message in front.shown) == sorted(post.key for post in posts)
     main = front.one(job.id)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.lateness import LATE
+from bot.posts.delays import LATE
 from tests.e2e.kills import killed_twice
 from tests.e2e.ledger import Ledger
 from tests.e2e.together import together_in

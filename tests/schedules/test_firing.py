@@ -8,8 +8,8 @@ import pytest
 
 from baton.messages import State
 from bot.policy import EnvironmentTable, Policy, Rule
-from bot.schedules.board import DAY, NOTICE
 from bot.schedules.decisions import outcome_of
+from bot.schedules.posts import DAY, NOTICE
 from bot.schedules.schedule import Heed
 from tests.bot.build import ANN, OPS, run
 from tests.schedules.office import T0, Make, Office

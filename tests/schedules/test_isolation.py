@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select, text, update
 
 from bot import timekeeping
 from bot.schedules import decisions
-from bot.schedules.board import NOTICE
 from bot.schedules.change import Change
+from bot.schedules.posts import NOTICE
 from bot.schedules.schedule import Heed, Observation, Schedule
 from bot.store.tables.jobs import outbox
 from bot.store.tables.schedules import schedules

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, func, select, union_all
 
 from bot.jobs import Job, RunRecord
-from bot.schedules.board import DAY, NOTICE
+from bot.schedules.posts import DAY, NOTICE
 from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.sql import chunks
 from bot.store.jobs.job_changes import OPEN, lock, runs_of_each

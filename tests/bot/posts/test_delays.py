@@ -10,12 +10,12 @@ from structlog.testing import capture_logs
 
 from alerts import AlertContent
 from baton.messages import State, now
-from bot import lateness
 from bot.content import NoticeContent, Post
-from bot.delivery import Delivery
 from bot.fronts.errors import Throttled, Unreachable
 from bot.jobs import Place, Subject
-from bot.posts import Slot
+from bot.posts import delays
+from bot.posts.pending import Slot
+from bot.posts.queue import Delivery
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from tests.bot.fake_front import FakeFront, Fault
@@ -55,7 +55,7 @@ def post(title: str = "web-1", *, age: float = 0.0, updates: int = 1, pinned: bo
 def test_how_it_reads(slot: Slot, footer: str) -> None:
     """For how long, how many, and why if we know; nothing if it is not late, if nobody said since
     when it was wanted, or if it only stands in a thread."""
-    told = lateness.as_told(slot, 12.0, "slack", NEVER).content
+    told = delays.as_told(slot, 12.0, "slack", NEVER).content
     assert isinstance(told, AlertContent)
     assert told.footer == footer
 
@@ -63,19 +63,19 @@ def test_how_it_reads(slot: Slot, footer: str) -> None:
 def test_what_is_not_about_alerts_says_nothing() -> None:
     """The posts of jobs show their own times."""
     notice = Post("n", NoticeContent("x", State.FAILED), wanted=1.0)
-    assert lateness.as_told(Slot("j", PLACE, notice), 99.0, "slack", NEVER) is notice
+    assert delays.as_told(Slot("j", PLACE, notice), 99.0, "slack", NEVER) is notice
 
 
 def test_who_is_to_blame() -> None:
     """A limit, a chat that is away (though it was not asked for this), or our own database."""
-    waited = Slot("j", PLACE, post(), held_by=lateness.limit("slack"))
-    told = lateness.as_told(waited, 12.0, "slack", 9.0).content
+    waited = Slot("j", PLACE, post(), held_by=delays.limit("slack"))
+    told = delays.as_told(waited, 12.0, "slack", 9.0).content
     assert isinstance(told, AlertContent)
     assert told.footer == "1 update held 12 s while Slack was away"
-    assert lateness.by(Throttled("Slack", 3)) == "by Slack's limit"
-    assert lateness.by(Unreachable(front="Slack", reason="x")) == "while Slack was away"
+    assert delays.by(Throttled("Slack", 3)) == "by Slack's limit"
+    assert delays.by(Unreachable(front="Slack", reason="x")) == "while Slack was away"
     down = DatabaseUnavailable(url="db", reason="x")
-    assert lateness.by(down) == "while our database was away"
+    assert delays.by(down) == "while our database was away"
 
 
 class Desk:
@@ -105,8 +105,8 @@ class Desk:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What had to wait is late, and what did not is not, on a busy machine either."""
-    monkeypatch.setattr(lateness, "LATE", 0.4)
-    monkeypatch.setattr("bot.courier.BACKOFF", 0.5)
+    monkeypatch.setattr(delays, "LATE", 0.4)
+    monkeypatch.setattr("bot.posts.sender.BACKOFF", 0.5)
 
 
 @pytest.mark.usefixtures("soon")

@@ -6,8 +6,8 @@ import pytest
 
 from baton.messages import State
 from bot.content import FleetContent, Group
-from bot.grouping import GROUPS, TAIL, asked_for, counts, fleet
 from bot.jobs import RunRecord, Tail
+from bot.posts.grouping import GROUPS, TAIL, asked_for, counts, fleet
 from tests.bot.build import after, run
 
 

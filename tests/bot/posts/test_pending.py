@@ -7,7 +7,7 @@ import pytest
 from baton.messages import State
 from bot.content import NoticeContent, Post
 from bot.fronts.protocol import Limits
-from bot.posts import Budget, Next, Slot, choose
+from bot.posts.pending import Budget, Next, Slot, choose
 from tests.bot.build import OPS
 
 LIMITS = Limits(post_every=1.0, post_burst=3, edits_per_minute=60, edit_every=2.0)

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bot.courier
-import bot.delivery
-import bot.posts
+import bot.posts.pending
+import bot.posts.queue
+import bot.posts.sender
 from baton.messages import State, now
 from bot.content import FileContent, JobContent, NoticeContent, Post, Row
-from bot.delivery import Delivery
 from bot.fronts.protocol import Limits
 from bot.jobs import Job, Place, Subject
+from bot.posts.queue import Delivery
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
 from bot.store.posts import Posts
@@ -125,10 +125,10 @@ class Desk:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bot.courier, "BACKOFF", 0.001)
-    monkeypatch.setattr(bot.courier, "BACKOFF_MOST", 0.004)
-    monkeypatch.setattr(bot.delivery, "LAST_CALLS", 0.2)
-    monkeypatch.setattr(bot.posts, "RESERVE", 0.001)
+    monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.001)
+    monkeypatch.setattr(bot.posts.sender, "BACKOFF_MOST", 0.004)
+    monkeypatch.setattr(bot.posts.queue, "LAST_CALLS", 0.2)
+    monkeypatch.setattr(bot.posts.pending, "RESERVE", 0.001)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ async def test_what_nobody_asked_for_waits_until_it_is_let_in(
 ) -> None:
     """An alert that a channel does not take, as the bot was not invited, is shown once it was: for
     as long as it goes on."""
-    monkeypatch.setattr(bot.courier, "OFFER_AGAIN", 0.005)
+    monkeypatch.setattr(bot.posts.sender, "OFFER_AGAIN", 0.005)
     desk.front.faults.extend([Fault.UNPOSTABLE] * 3)
     alert = Subject("alert/1", desk.job.place, desk.job.asked.timestamp())
     firing = Post(alert.id, NoticeContent("firing", State.RUNNING))
@@ -455,7 +455,7 @@ async def test_many_jobs_share_the_edits_and_what_ends_goes_first(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With Slack's limits and forty jobs at work, the one that ends is shown at once."""
-    monkeypatch.setattr(bot.posts, "RESERVE", 0.3)
+    monkeypatch.setattr(bot.posts.pending, "RESERVE", 0.3)
     clock = [0.0]
     front = FakeFront(limits=replace(SLACK, post_every=0.001, post_burst=100))
     delivery = Delivery(front, store.posts, lambda job: None, monotonic=lambda: clock[0])
@@ -494,7 +494,7 @@ async def test_posts_in_a_channel_keep_their_order(desk: Desk) -> None:
 async def test_what_is_wanted_while_others_are_held_is_held_too(desk: Desk, fault: Fault) -> None:
     """A pause that the chat demands is kept by what comes later, which is not shown before what
     was asked first."""
-    bot.courier.BACKOFF = bot.courier.BACKOFF_MOST = 0.05
+    bot.posts.sender.BACKOFF = bot.posts.sender.BACKOFF_MOST = 0.05
     desk.front.faults.append(fault)
     first, second = (replace(desk.job, id=f"held-{number}") for number in range(2))
     await desk.want(Post(first.id, NoticeContent("x", State.RUNNING)), job=first)
@@ -508,7 +508,7 @@ async def test_what_is_wanted_while_others_are_held_is_held_too(desk: Desk, faul
 async def test_an_outage_costs_few_calls(store: Store) -> None:
     """A chat that cannot be reached is asked for one post, not for all that wait."""
     desk = Desk(store)
-    bot.courier.BACKOFF = bot.courier.BACKOFF_MOST = 0.05
+    bot.posts.sender.BACKOFF = bot.posts.sender.BACKOFF_MOST = 0.05
     desk.front.faults.extend([Fault.UNREACHABLE] * 2)
     for number in range(20):
         job = replace(desk.job, id=f"outage-{number}")

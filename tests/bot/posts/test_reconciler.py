@@ -6,16 +6,16 @@ from datetime import timedelta
 import pytest
 
 import bot.bot
+import bot.posts.reconciler
 import bot.servers.registry
-import bot.telling
 from baton.exchanges import INPUT, agent_queue, host_key
 from baton.messages import State, now
 from baton.outcome import Outcome
 from bot.bot import Bot
 from bot.content import JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import Job, Place
+from bot.posts.render import wanted
 from bot.store import Store
-from bot.view import wanted
 from tests.bot.build import Hail
 from tests.bot.fake_front import SLACK, FakeFront
 from tests.bot.world import Agent, Stage, away, beat
@@ -245,7 +245,7 @@ async def test_a_job_that_cannot_be_shown_stops_nobody(
             raise ZeroDivisionError
         return wanted(job, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bot.telling, "wanted", faulty)
+    monkeypatch.setattr(bot.posts.reconciler, "wanted", faulty)
     await stage.job(a_bot, "hail prod web-1")
     job = await stage.job(a_bot, "hail prod")
     await stage.told(job)

@@ -7,8 +7,8 @@ import pytest
 from baton.messages import State
 from bot.content import FileContent, FleetContent, JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import RunRecord, Tail
+from bot.posts.render import ROWS_MOST, job_state, wanted
 from bot.servers.sight import ServerVisibility
-from bot.view import ROWS_MOST, job_state, wanted
 from tests.bot.build import ANN, Hail, Ship, after, job, run
 
 SHIP = Ship(app="shop", environment="prod")

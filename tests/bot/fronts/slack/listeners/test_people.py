@@ -24,7 +24,7 @@ from bot.fronts.slack.listeners.people import (
 from bot.fronts.slack.web_api.calls import Calls
 from bot.jobs import Place
 from bot.people import Profile
-from bot.schedules.board import buttons
+from bot.schedules.posts import buttons
 from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import Hang, RateLimited, ServerError, SlackServer, Slow
 from tests.support.slack_server import Reply as Told
