@@ -2,7 +2,7 @@
 into the database, and from there to a front end.
 
 seeing.py   what servers say -> what was seen   keeper.py   drives the engine, while this bot leads
-intake.py   what others tell                    showing.py  database -> posts
+intake.py   what others tell                    notifier.py database -> posts
 monitor.py  the same over the bus; letters.py   command.py  /alerts; asks.py  what people want done
 findings.py what we find wrong; ourselves.py    about ourselves: our clock, our tokens
 probing.py  what the bot has looked at; agents.py  ... by agents

@@ -3,5 +3,5 @@
 recurrence   what a time can be, and as JSON      reading    words -> time
 times        the next one, over DST               rules      overlap, catch-up, jitter, ends
 schedule     a schedule and its firings           deciding   what is to be done now
-board        the post that a day's results are under
+posts        the post that a day's results are under
 """
