@@ -13,10 +13,10 @@ from datetime import datetime
 
 from baton.messages import now
 from baton.waiting import wait_at_most
-from bot import lateness
 from bot.content import FileContent, Post
 from bot.fronts.protocol import Front
 from bot.jobs import Subject
+from bot.posts import delays
 from bot.posts.backlog import Backlog
 from bot.posts.pending import Budget, Slot, choose
 from bot.posts.sender import CLAIM, SETTLES, Courier, Whole, nothing
@@ -150,7 +150,7 @@ class Delivery:
             made_at=self._monotonic(),
             updates=post.updates,
             turn=sum(bool(other.post.parent) and not other.ref for other in others.values()),
-            held_by=lateness.limit(self._front.name),
+            held_by=delays.limit(self._front.name),
             given_up=self._never(post) or (post.parent in others and others[post.parent].given_up),
         )
         if row is not None:
@@ -159,7 +159,7 @@ class Delivery:
             held = min(post.hold_until - self._clock().timestamp(), HELD_MOST)
             slot.hold = slot.waiting_since + held
         if row is None or row.digest != post.digest:
-            lateness.taken_over(slot, self._clock().timestamp(), self._monotonic())
+            delays.taken_over(slot, self._clock().timestamp(), self._monotonic())
         return slot
 
     def _never(self, post: Post) -> bool:
