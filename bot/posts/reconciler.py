@@ -18,13 +18,13 @@ import structlog
 from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
-from bot import grouping
+from bot.posts import grouping
 from bot.content import Post
 from bot.jobs import Job, RunRecord, Tail
 from bot.posts.queue import Delivery
 from bot.posts.render import wanted
 from bot.right_of_way import RightOfWay
-from bot.schedules import board
+from bot.schedules import posts as board
 from bot.servers.registry import Roster
 from bot.servers.sight import ServerVisibility
 from bot.store import PostRow, Store
