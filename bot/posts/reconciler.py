@@ -18,9 +18,9 @@ import structlog
 from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
-from bot.posts import grouping
 from bot.content import Post
 from bot.jobs import Job, RunRecord, Tail
+from bot.posts import grouping
 from bot.posts.queue import Delivery
 from bot.posts.render import wanted
 from bot.right_of_way import RightOfWay
