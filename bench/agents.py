@@ -21,7 +21,7 @@ from baton.channel import Channel
 from baton.errors import Failed
 from baton.exchanges import OUTPUT
 from baton.run import Run
-from bot.logs import LogFormat, LogLevel, set_up_logs
+from bot.cli.logs import LogFormat, LogLevel, set_up_logs
 from commands.deploy.command import Deploy
 from commands.ping import PingConsumer
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from baton.bus.connect import connect
 from baton.channel import Channel
-from bot.logs import LogFormat, LogLevel, set_up_logs
+from bot.cli.logs import LogFormat, LogLevel, set_up_logs
 from tests.support.broker import Broker
 
 T = TypeVar("T")

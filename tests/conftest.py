@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-import bot.lean as _lean  # noqa: F401  (as the command line: rich takes seconds to draw a traceback)
+import bot.cli.slim as _lean  # noqa: F401  (as the command line: rich takes seconds to draw a traceback)
 from tests.support.broker import Broker
 from tests.support.postgres import Postgres
 

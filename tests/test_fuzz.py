@@ -1,6 +1,6 @@
 """Every reader of what people type or write: declared errors only, and never long.
 
-What comes over HTTP is in tests/web/test_fuzz.py, over the bus in tests/baton/test_messages_bounds,
+What comes over HTTP is in tests/bot/web/test_fuzz.py, over the bus in tests/baton/test_messages_bounds,
 from Slack in tests/bot/fronts/slack/listeners/test_door.py.
 """
 

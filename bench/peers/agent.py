@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from baton import Command, Consumer, Run, Server, Service, connect
 from baton.agent.journal import Journal, MemoryJournal, SqliteJournal
-from bot.logs import LogFormat, LogLevel, set_up_logs
+from bot.cli.logs import LogFormat, LogLevel, set_up_logs
 
 ENVIRONMENT = "prod"
 

@@ -18,12 +18,12 @@ import structlog
 import typer
 from typer.core import TyperGroup
 
-import bot.lean as _lean  # noqa: F401
+import bot.cli.slim as _lean  # noqa: F401
 from baton.errors import BatonError, BusRefused, SettingsError
 from baton.text.printable import printable
-from bot.cli_alerts import app as alerts_app
-from bot.cli_init import app as init_app
-from bot.logs import LogFormat, LogLevel, set_up_logs
+from bot.cli.alerts import app as alerts_app
+from bot.cli.init import app as init_app
+from bot.cli.logs import LogFormat, LogLevel, set_up_logs
 
 EXTRA = (
     "aiohttp",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from baton.text.printable import printable
-from bot.logs import LogLevel, set_up_logs
+from bot.cli.logs import LogLevel, set_up_logs
 
 FileArgument = Annotated[Path, typer.Argument(help="An alerts.toml.")]
 RecordingArgument = Annotated[Path, typer.Argument(help="A file of the folder of [recording].")]

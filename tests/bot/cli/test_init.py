@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from alerts import load_alerts
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.settings import load
-from bot.cli_init import AGENT, BOT, app, template, write
+from bot.cli.init import AGENT, BOT, app, template, write
 from bot.settings import load_bot
 
 ROOT = Path(__file__).resolve().parent.parent

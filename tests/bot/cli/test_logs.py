@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from bot.logs import LogFormat, LogLevel, set_up_logs
+from bot.cli.logs import LogFormat, LogLevel, set_up_logs
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from alerts import Labels
 from alerts.labels import spelled
 from bot.ingest.model import Pushed
 from bot.web.door import Pace
-from tests.web.conftest import NOW, Away, Opened, Site
+from tests.bot.web.conftest import NOW, Away, Opened, Site
 
 LABELS = {"alertname": "DiskFull", "host": "web-1", "env": "prod"}
 

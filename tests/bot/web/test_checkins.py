@@ -10,8 +10,8 @@ import pytest
 from bot.ingest.model import CheckIn, Keys, Phase
 from bot.web.door import Pace
 from bot.web.entrance import MOST_TEXT
+from tests.bot.web.conftest import NOW, Away, Opened, Site
 from tests.support.wait import until
-from tests.web.conftest import NOW, Away, Opened, Site
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])

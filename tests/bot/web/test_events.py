@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.ingest.model import Event
-from tests.web.conftest import Site
+from tests.bot.web.conftest import Site
 
 EVENT: dict[str, Any] = {
     "specversion": "1.0",

@@ -25,7 +25,7 @@ from bot.ingest.errors import BadInput
 from bot.ingest.github import delivered
 from bot.ingest.model import PHASES, Phase, phase_of
 from bot.ingest.payload import inflated
-from tests.web.conftest import Site
+from tests.bot.web.conftest import Site
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

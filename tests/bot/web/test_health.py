@@ -23,9 +23,9 @@ from bot.store import Depths, Store
 from bot.store.errors import DatabaseUnavailable
 from bot.web.health import LATE, Part, parts
 from bot.web.vitals import LinkSeen, Vitals
+from tests.bot.web.conftest import Opened, Site
 from tests.bot.world import Agent, no_groups
 from tests.support.wait import until
-from tests.web.conftest import Opened, Site
 
 WELL = Vitals(
     bus=LinkSeen(True, 100.0),

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from bot.ingest.model import Event, Phase
-from tests.web.conftest import NOW, Site
+from tests.bot.web.conftest import NOW, Site
 
 PAGE = (Path(__file__).parents[2] / "docs" / "integrations.md").read_text()
 BODIES = Path(__file__).parent / "bodies"

@@ -18,10 +18,10 @@ import pytest
 from bot.ingest.payload import LARGEST
 from bot.settings import load_bot
 from bot.web.server import KEEP_ALIVE, MOST_CONNECTIONS, CannotListen, Web
+from tests.bot.web.conftest import Opened, Site
 from tests.support.ports import free_port, listening
 from tests.support.slack_server import SlackServer
 from tests.support.wait import until
-from tests.web.conftest import Opened, Site
 
 HEAD = b"POST /alerts?token=am-token HTTP/1.1\r\nHost: x\r\n"
 
