@@ -31,7 +31,7 @@ SLOW_FIXTURES = {"session_broker", "session_postgres", "stage"}
 SLOW_FILES = re.compile(
     r"(e2e|install)/.*|(.*/)?test_crashes\.py"
     r"|commands/(deploy/test_(consumer|live|source|lock)|process/test_(leftovers|orphans|program))\.py"
-    r"|test_(bench|cli|containers|demo|infrastructure)\.py"
+    r"|bot/cli/test_(cli|dead)\.py|test_(bench|containers|demo|infrastructure)\.py"
 )
 """Tests that start processes, or begin again after each possible end."""
 

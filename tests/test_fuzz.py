@@ -1,7 +1,7 @@
 """Every reader of what people type or write: declared errors only, and never long.
 
-What comes over HTTP is in tests/bot/web/test_fuzz.py, over the bus in tests/baton/test_messages_bounds,
-from Slack in tests/bot/fronts/slack/listeners/test_door.py.
+What comes over HTTP is in tests/bot/web/test_fuzz.py, over the bus in
+tests/baton/test_messages_bounds, from Slack in tests/bot/fronts/slack/listeners/test_door.py.
 """
 
 from __future__ import annotations

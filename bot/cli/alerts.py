@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from baton.text.printable import printable
+from bot.cli.extra import need_extra
 from bot.cli.logs import LogLevel, set_up_logs
 
 FileArgument = Annotated[Path, typer.Argument(help="An alerts.toml.")]
@@ -17,6 +18,12 @@ OldOption = Annotated[Path, typer.Option("--old", help="The alerts.toml to compa
 NewOption = Annotated[Path, typer.Option("--new", help="The alerts.toml to try.")]
 
 app = typer.Typer(help="Check an alerts.toml, and what it would have told.", no_args_is_help=True)
+
+
+@app.callback()
+def alerts() -> None:
+    """Check an alerts.toml, and what it would have told."""
+    need_extra("alerts")
 
 
 @app.command()

@@ -41,7 +41,7 @@ NEXT_AGENT = """\
   5. Start it:  systemctl daemon-reload && systemctl enable --now baton-agent"""
 
 _PACKAGED = Path(__file__).parent / "templates"
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 _CHECKOUT = (_ROOT / "examples", _ROOT)
 
 FolderOption = Annotated[

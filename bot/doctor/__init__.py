@@ -8,27 +8,27 @@ agent     the checks of an agent: settings, folders, programs, bus, whether it i
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 
 from baton.agent.settings import AgentSettings
 from baton.errors import BatonError
 from baton.extensions import installed
-from bot.doctor.finding import Mark, fail
+from bot.doctor.finding import Finding, Mark, fail
 from bot.settings import BotSettings
 
 
 async def examine(
-    file: Path | None, environ: Mapping[str, str], tell: Callable[[str], object]
+    file: Path | None,
+    environ: Mapping[str, str],
+    tell: Callable[[str], object],
+    builtins: Callable[[], Iterable[str]],
 ) -> int:
-    """Tell each finding as it comes; 1 if a check failed, else 0."""
+    """Tell each finding as it comes; 1 if a check failed, else 0. `builtins` names the commands
+    that a bot answers itself: it is called for a bot only, an agent may lack what they import."""
     failed = warned = 0
     try:
-        if is_agents(file, environ):
-            from bot.doctor.agent import examine_agent as checks
-        else:
-            from bot.doctor.bot import examine_bot as checks
-        async for finding in checks(file, environ):
+        async for finding in _checks(file, environ, builtins):
             failed += finding.mark is Mark.FAIL
             warned += finding.mark is Mark.WARN
             tell(str(finding))
@@ -37,6 +37,18 @@ async def examine(
         tell(str(fail("bus", error)))
     tell(_last(failed, warned))
     return 1 if failed else 0
+
+
+def _checks(
+    file: Path | None, environ: Mapping[str, str], builtins: Callable[[], Iterable[str]]
+) -> AsyncIterator[Finding]:
+    if is_agents(file, environ):
+        from bot.doctor.agent import examine_agent
+
+        return examine_agent(file, environ)
+    from bot.doctor.bot import examine_bot
+
+    return examine_bot(file, environ, builtins())
 
 
 def _last(failed: int, warned: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 from alerts import AlertSettings, load_alerts
@@ -31,8 +31,11 @@ from bot.doctor.slack import slack, strangers
 from bot.settings import load_bot
 
 
-async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIterator[Finding]:
-    """Each check of the bot that `file` describes, as it is done."""
+async def examine_bot(
+    file: Path | None, environ: Mapping[str, str], builtins: Iterable[str] = ()
+) -> AsyncIterator[Finding]:
+    """Each check of the bot that `file` describes, as it is done. `builtins` are the names of the
+    commands that a bot answers itself."""
     name = str(file) if file else "the environment"
     try:
         settings = load_bot(file, environ)
@@ -75,8 +78,9 @@ async def examine_bot(file: Path | None, environ: Mapping[str, str]) -> AsyncIte
                 yield finding
             for finding in probes(alerts.probe if alerts and facts else (), facts):
                 yield finding
+            known = [*commands, *builtins]
             asked = settings.slack if settings.slack.bot_token else None
-            for finding in await rules(settings.policy, commands, facts.values(), asked):
+            for finding in await rules(settings.policy, known, facts.values(), asked):
                 yield finding
 
 

@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from baton.errors import BatonError
-from baton.extensions import Commands
 from baton.messages import Facts
-from bot.alerting.command import ALERTS
 from bot.doctor.finding import Finding, note, ok, warn
 from bot.fronts.slack.listeners.people import People
 from bot.fronts.slack.web_api.calls import Calls
 from bot.policy import Policy
 from bot.policy_review import Scene, by_environment, review
-from bot.scheduling import HOUSE
 from bot.settings import SlackTable
 
 
 async def rules(
-    policy: Policy, commands: Commands, facts: Iterable[Facts], slack: SlackTable | None
+    policy: Policy, commands: Iterable[str], facts: Iterable[Facts], slack: SlackTable | None
 ) -> list[Finding]:
-    """What is to be said about `policy`, given the servers that were heard. User groups are looked
-    up if there is a `slack` to ask."""
-    scene = Scene(
-        [*commands, *(one.command.name for one in (*HOUSE, ALERTS))], by_environment(facts)
-    )
+    """What is to be said about `policy`, given the names of all commands and the servers that were
+    heard. User groups are looked up if there is a `slack` to ask."""
+    scene = Scene([*commands], by_environment(facts))
     found: list[Finding] = []
     if slack is not None and policy.with_every_group():
         groups, problem = await _groups(slack)

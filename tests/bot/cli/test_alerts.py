@@ -7,7 +7,7 @@ from pathlib import Path
 from alerts import Sample
 from bot.alerting.recording import append
 from tests.alerts.harness import START, thing
-from tests.bot.cli.test_cli import WITHOUT_EXTRA, ran
+from tests.bot.cli.program import WITHOUT_EXTRA, ran
 
 OLD = 'channel = "C_OPS"\ngroup_by = ["host"]\n[thresholds]\ndown_after = 1\n'
 

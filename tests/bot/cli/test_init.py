@@ -16,7 +16,7 @@ from baton.settings import load
 from bot.cli.init import AGENT, BOT, app, template, write
 from bot.settings import load_bot
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_bots_files_are_read_by_the_bot(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_the_wheel_holds_it(name: str) -> None:
     """An installation without a checkout has the files too."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    (source,) = [path for path, to in included.items() if to == f"bot/templates/{name}"]
+    (source,) = [path for path, to in included.items() if to == f"bot/cli/templates/{name}"]
     assert (ROOT / source).read_text() == template(name)
 
 

@@ -35,7 +35,7 @@ from tests.support.wait import until
 
 async def told(file: Path | None = None, **environ: str) -> tuple[int, str]:
     lines: list[str] = []
-    code = await examine(file, environ, lines.append)
+    code = await examine(file, environ, lines.append, lambda: ["jobs"])
     return code, "\n".join(lines)
 
 
@@ -331,7 +331,8 @@ async def test_rules_that_fit_nothing_are_warnings(
     file = tmp_path / "baton.toml"
     file.write_text(
         "[environments.production]\nprotected = true\n"
-        '[[allow]]\nwho = ["@nobody"]\ncommands = ["deplyo"]\nenvironments = ["production"]\n'
+        '[[allow]]\nwho = ["@nobody"]\ncommands = ["deplyo", "jobs"]\n'
+        'environments = ["production"]\n'
     )
     async with SlackServer() as slack:
         environ = {
@@ -351,6 +352,7 @@ async def test_rules_that_fit_nothing_are_warnings(
             "warn  rules      prod is closed: no rule names it",
         ):
             assert line in text, text
+        assert "unknown command jobs" not in text, "what the bot answers itself is a command"
         assert text.splitlines()[-1].startswith("5 warnings: ")
 
 

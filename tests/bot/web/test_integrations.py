@@ -16,7 +16,7 @@ import pytest
 from bot.ingest.model import Event, Phase
 from tests.bot.web.conftest import NOW, Site
 
-PAGE = (Path(__file__).parents[2] / "docs" / "integrations.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "integrations.md").read_text()
 BODIES = Path(__file__).parent / "bodies"
 BEARER = {"Authorization": "Bearer am-token"}
 

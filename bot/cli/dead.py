@@ -1,0 +1,96 @@
+"""`baton dead list | resend`: messages that could not be processed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from baton.errors import SettingsError
+from baton.text.printable import printable
+from bot.cli.logs import LogLevel, set_up_logs
+from bot.cli.options import ConfigOption
+
+MostOption = Annotated[int, typer.Option(help="How many letters to look through.", min=1)]
+
+app = typer.Typer(help="List dead-lettered messages and send them again.", no_args_is_help=True)
+
+
+@app.command("list")
+def dead_list(config: ConfigOption = None, most: MostOption = 100) -> None:
+    """Show the dead letters, oldest first."""
+    set_up_logs(LogLevel.ERROR)
+    from bot.dead import Letter, listed, opened
+
+    async def look() -> list[Letter]:
+        async with opened(_bus(config)) as channel:
+            return await listed(channel, most)
+
+    letters = asyncio.run(look())
+    for letter in letters:
+        typer.echo(letter)
+    if not letters:
+        typer.echo("There are no dead letters.")
+
+
+@app.command("resend")
+def dead_resend(
+    ids: Annotated[list[str] | None, typer.Argument(help="IDs, as `dead list` shows them.")] = None,
+    all_letters: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about orders to servers.")] = False,
+    config: ConfigOption = None,
+    most: MostOption = 1000,
+) -> None:
+    """Send dead letters again, where they were bound for.
+
+    With --all, an order to servers is sent only if the bot itself had sent it, and after you have
+    agreed to it. What is past its deadline is not sent.
+    """
+    if bool(ids) == all_letters:
+        raise typer.BadParameter("name the letters by their IDs, or say --all")
+    set_up_logs(LogLevel.ERROR)
+    from bot.dead import Letter, Resent, listed, opened, resent, to_agree
+
+    async def orders() -> list[Letter]:
+        async with opened(_bus(config)) as channel:
+            return to_agree(await listed(channel, most))
+
+    agreed: set[str] = set()
+    for letter in asyncio.run(orders()) if all_letters else ():
+        if yes or typer.confirm(f"Send again to {letter.order} ({printable(letter.id)})?"):
+            agreed.add(letter.id)
+
+    async def send() -> Resent:
+        async with opened(_bus(config)) as channel:
+            return await resent(channel, ids or (), most, agreed=lambda one: one.id in agreed)
+
+    made = asyncio.run(send())
+    for letter in made.done:
+        typer.echo(printable(f"sent again: {letter.id}  {letter.type}, to {letter.key}"))
+    for letter, reason in made.left:
+        typer.echo(printable(f"not sent: {letter.id}: {reason}."), err=True)
+    known = {letter.id for letter in (*made.done, *(letter for letter, _ in made.left))}
+    missing = set(ids or ()) - known
+    for name in sorted(missing):
+        typer.echo(printable(f"no such letter: {name}"), err=True)
+    if missing or made.left:
+        raise typer.Exit(1)
+
+
+def _bus(config: Path | None) -> list[str]:
+    """Where the bus is, by the file of a bot or of an agent."""
+    from baton.agent.settings import AGENT_VARIABLES, AgentSettings
+    from baton.settings import load
+
+    urls = load(AgentSettings, config, AGENT_VARIABLES, os.environ).bus.urls
+    if not urls:
+        raise SettingsError(
+            file=str(config) if config else "the environment",
+            key="bus.url",
+            problem="is not set",
+            must="a URL such as amqps://user:password@host (or set BATON_BUS_URL)",
+        )
+    return urls

@@ -1,0 +1,40 @@
+"""What `baton bot` needs and an agent does without: the extra `bot`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from baton.errors import BatonError
+
+EXTRA = (
+    "aiohttp",
+    "alembic",
+    "apscheduler",
+    "asyncpg",
+    "fastapi",
+    "prometheus_client",
+    "prompt_toolkit",
+    "re2",
+    "slack_bolt",
+    "slack_sdk",
+    "sqlalchemy",
+    "starlette",
+    "tzlocal",
+    "uvicorn",
+)
+"""What the extra `bot` installs, and `baton bot` cannot do without."""
+
+
+class ExtraMissing(BatonError):
+    """`baton {command}` needs packages that are not installed ({packages}). Install Baton with its
+    extra `bot`, from the folder or the wheel that it came from: pip install '.[bot]' -c
+    constraints.txt"""
+
+    permanent = True
+
+
+def need_extra(command: str) -> None:
+    """Raise ExtraMissing if a package of the extra is not installed; `command` needs it."""
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        raise ExtraMissing(command=command, packages=", ".join(missing))

@@ -1,0 +1,120 @@
+"""`baton demo | bot | agent`, which run until they are stopped, and `baton doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+import typer
+
+from baton.text.printable import printable
+from bot.cli.extra import need_extra
+from bot.cli.logs import LogFormat, LogLevel, set_up_logs
+from bot.cli.options import AlertsOption, ConfigOption, FormatOption, LevelOption
+
+
+def demo(
+    log_level: LevelOption = LogLevel.WARNING, log_format: FormatOption = LogFormat.AUTO
+) -> None:
+    """Try it in this terminal. A bot and three pretend servers in one process, and a chat."""
+    need_extra("demo")
+    set_up_logs(log_level, log_format)
+    from bot.demo.play import play
+
+    raise typer.Exit(_run_until_hung_up(play()))
+
+
+def bot(
+    config: ConfigOption = None,
+    alerts: AlertsOption = None,
+    log_level: LevelOption = LogLevel.INFO,
+    log_format: FormatOption = LogFormat.AUTO,
+) -> None:
+    """Run the bot of a team. Slack is on one side of it, the bus on the other."""
+    need_extra("bot")
+    set_up_logs(log_level, log_format)
+    from bot.serve import serve
+    from bot.settings import complete, load_bot
+
+    _warn_of_misspelt_variables()
+    over = {} if alerts is None else {"BATON_ALERTS_FILE": str(alerts)}
+    asyncio.run(serve(complete(load_bot(config, {**os.environ, **over}), config)))
+
+
+def agent(
+    config: ConfigOption = None,
+    log_level: LevelOption = LogLevel.INFO,
+    log_format: FormatOption = LogFormat.AUTO,
+) -> None:
+    """Run the agent of a server. It does what the bot asks and its own file allows."""
+    set_up_logs(log_level, log_format)
+    from baton.agent.service import Service
+    from baton.agent.settings import AGENT_VARIABLES, AgentSettings
+    from baton.extensions import installed
+    from baton.settings import load
+    from commands.probes import Looking
+    from commands.process.orphans import Orphans
+
+    _warn_of_misspelt_variables()
+    settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
+    file = str(config) if config else "the environment"
+
+    async def serve() -> None:
+        Orphans().start()
+        looking = Looking.of(settings)
+        service = await Service.from_settings(settings, installed(), file=file, looker=looking)
+        service.stop_on_signals()
+        await service.run()
+
+    asyncio.run(serve())
+
+
+def doctor(config: ConfigOption = None) -> None:
+    """Check the settings of a bot or an agent. All that they name is tried, too."""
+    set_up_logs(LogLevel.ERROR)
+    from bot.doctor import examine
+
+    raise typer.Exit(asyncio.run(examine(config, os.environ, typer.echo, _builtins)))
+
+
+def _builtins() -> list[str]:
+    """The names of the commands that a bot answers itself."""
+    from bot.alerting.command import ALERTS
+    from bot.scheduling import HOUSE
+
+    return [extension.command.name for extension in (*HOUSE, ALERTS)]
+
+
+def _warn_of_misspelt_variables() -> None:
+    """Log the environment variables that nobody reads and that look like one that is read."""
+    from baton.variables import VARIABLES, misspelt
+
+    for name, near in misspelt(os.environ, VARIABLES):
+        text = f"unknown environment variable {name}: did you mean {near}?"
+        structlog.get_logger(__name__).warning(printable(text))
+
+
+def _run_until_hung_up(work: Coroutine[Any, Any, int]) -> int:
+    """Run `work`; SIGTERM, and the end of the terminal, end it in good order."""
+    import signal
+
+    ended: list[int] = []
+
+    async def guarded() -> int:
+        task = asyncio.ensure_future(work)
+
+        def end(number: int) -> None:
+            ended.append(number)
+            task.cancel()
+
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, end, number)
+        return await task
+
+    try:
+        return asyncio.run(guarded())
+    except asyncio.CancelledError:
+        return 128 + ended[0] if ended else 130

@@ -1,0 +1,57 @@
+"""The program `baton`, as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+
+MAIN = "from bot.cli import main; main()"
+WITHOUT_EXTRA = """
+import sys
+from bot.cli.extra import EXTRA
+for name in EXTRA:
+    sys.modules[name] = None
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BATON_", "SLACK_"))
+    }
+    return {**kept, "BATON_WEB_PORT": "0", **more}
+
+
+async def started(*words: str, before: str = "", **env: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        f"{before}\n{MAIN}",
+        *words,
+        env=environment(**env),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+
+
+async def ran(*words: str, before: str = "", **env: str) -> tuple[int, str, str]:
+    process = await started(*words, before=before, **env)
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def reads(process: Process, text: str) -> str:
+    """What the process logs, up to a line that holds `text`."""
+    assert process.stderr is not None
+    said = ""
+    async with asyncio.timeout(60):
+        while text not in said:
+            line = (await process.stderr.readline()).decode()
+            assert line, f"it ended, having said: {said}"
+            said += line
+    return said
