@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alerts.clock import Steady
 from tests.alerts.harness import (
     Message,
     World,
@@ -73,3 +74,13 @@ def test_a_silence_holds_for_as_long_as_was_asked() -> None:
     world.at(back + 10, bad(thing("web-1")))
     world.want(Message("ops", "http web-1"), between=(back + 500, back + 631))
     world.run(until=back + 5000)
+
+
+def test_the_steady_clock_does_not_jump() -> None:
+    wall, monotonic = [1000.0], [50.0]
+    steady = Steady(lambda: wall[0], lambda: monotonic[0])
+    assert steady.now() == 1000
+    wall[0] += 3600
+    monotonic[0] += 10
+    assert steady.now() == 1010
+    assert steady.skew() == 3590

@@ -2,12 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts import Engine
-from alerts.changes import Changes
 from alerts.explain import explain
-from alerts.labels.matchers import Matchers
-from alerts.observation import Beat, CheckIn, Observation, Sample, Severity
-from alerts.replay import differ, read, replay, written
 from baton.errors import UsageError
 from tests.alerts.harness import (
     START,
@@ -88,102 +83,3 @@ def test_why_a_server_is_not_dead_yet() -> None:
     for about in ("", "nothing"):
         with pytest.raises(UsageError, match="is watched whose id begins"):
             why(world, about)
-
-
-RECORDED: list[Observation] = [
-    Sample(WEB_1, True, START, "status 502"),
-    Sample(thing("web-2"), True, START + 1, severity=Severity.CRITICAL),
-    Beat("web-3", "prod", 15.0, START + 2),
-    CheckIn("backup", START + 3),
-    Sample(WEB_1, False, START + 20),
-    Sample(WEB_1, True, START + 60),
-]
-
-
-def test_replay_says_which_messages_would_differ() -> None:
-    """The same samples under other settings: what would be new, gone, and the same."""
-    old = config()
-    new = config(
-        '[[route]]\nmatch = "alertname=http severity=critical"\nchannel = "pager"\n',
-        group_wait="10s",
-    )
-    before = [(said.at - START, said.bulletin.content.title) for said in replay(old, RECORDED)]
-    assert before == [
-        (31, "http web-2 in prod"),
-        (2 + 45 + 30, "silent web-3 in prod"),
-        (90, "http web-1 in prod"),
-    ]
-    found = differ(old, new, RECORDED)
-    assert [said.line for said in found.gone] == [
-        "ops: firing: http web-2 in prod",
-        "ops: firing: http web-1 in prod",
-    ]
-    assert [said.line for said in found.new] == [
-        "ops: firing: http web-1 in prod",
-        "pager: firing: http web-2 in prod",
-        "ops: firing: Also firing: http web-1 in prod",
-    ]
-    assert found.same == 1
-    assert differ(old, old, RECORDED).same == 3
-    assert replay(old, []) == []
-
-
-def test_what_is_recorded_is_read_back() -> None:
-    assert read([*written(reversed(RECORDED)), ""]) == RECORDED
-    for line in ('{"kind": "sample"}', "[]", "nonsense", '{"kind": "x"}'):
-        with pytest.raises(UsageError, match="Line 2 is no recorded sample"):
-            read(["", line])
-
-
-def test_what_people_must_not_ask() -> None:
-    """A silence must not mean everything, needs a reason, and must last."""
-    engine = Engine(config())
-    for matchers, seconds, reason in (
-        ("", 60, "x"),
-        ("a!=b", 60, "x"),
-        ("a=b", 0, "x"),
-        ("a=b", 60, " "),
-    ):
-        with pytest.raises(UsageError):
-            engine.silence(Matchers.parse(matchers), seconds, "U_ANN", reason, START)
-    with pytest.raises(UsageError, match="no silence"):
-        engine.unsilence("nothing", START)
-    with pytest.raises(UsageError, match="no check-in called backup"):
-        engine.observe(CheckIn("backup", START))
-
-
-def test_a_preview_of_what_a_silence_would_mute() -> None:
-    world = World()
-    for host in ("web-1", "web-2", "db-1"):
-        bad(thing(host))(world)
-    meant = world.engine.meant(Matchers.parse('host=~"web-.*"'))
-    assert [one.labels.get("host") for one in meant] == ["web-1", "web-2"]
-
-
-def test_changes_that_could_not_be_written_are_kept() -> None:
-    """Of what was not written down, the later state of each row stays."""
-    world = World()
-    bad(WEB_1)(world)
-    first = world.tick()
-    acknowledge(WEB_1)(world)
-    second = world.tick()
-    both = first.merged(second)
-    assert both.episodes[WEB_1.fingerprint, 1].acknowledged_by == "U_ANN"
-    assert both.watches == first.watches
-    assert not Changes()
-    assert both
-
-
-def test_what_was_told_long_ago_is_forgotten() -> None:
-    """A thing that was told once and is well is dropped after a week, and its next episode bears
-    the next number."""
-    world = World()
-    bad(WEB_1, told=True)(world)
-    world.live(100)
-    world.at(200, lambda world: world.engine.observe(Sample(WEB_1, False, START + 200, told=True)))
-    world.live(9 * 86400)
-    assert world.engine.checks.watches == {}
-    assert [row.forgotten for row in world.rows.watches] == [True]
-    world.restart()
-    bad(WEB_1, told=True)(world)
-    assert [one.number for one in world.engine.firing()] == [2]

@@ -11,7 +11,6 @@ from alerts.checks.check_state import Watch
 from alerts.notify.groups import Group
 from alerts.notify.notification import Teller
 from alerts.settings import AlertSettings, parse_alerts
-from baton.errors import SettingsError
 
 T = 1_800_000_000.0
 
@@ -90,38 +89,6 @@ def test_a_check_in_whose_zone_is_gone_leaves_the_others() -> None:
     engine.tick(T + 2 * 3600, 3600.0)
     assert [one.labels.get("checkin") for one in engine.firing()] == ["fine"]
     assert "odd" in engine.faults.taken()[0].what
-
-
-def test_labels_that_fit_no_alert_are_refused_with_the_file() -> None:
-    long = "x" * 300
-    with pytest.raises(SettingsError, match="values of labels of at most 256"):
-        settings(f'[[probe]]\nname = "p"\ntcp = "db:5432"\nlabels = {{ team = "{long}" }}\n')
-
-
-def test_two_check_ins_with_one_token_are_refused_with_both_lines() -> None:
-    """Copied and pasted: all signs of life would count for the last of them."""
-    text = (
-        'channel = "C1"\n\n[[checkin]]\nname = "backup"\ntoken = "t"\nevery = "1d"\n\n'
-        '[[checkin]]\nname = "db"\ntoken = "t"\nevery = "1d"\n'
-    )
-    with pytest.raises(SettingsError, match=r"line 10.*db has the token of backup \(line 5\)"):
-        parse_alerts(text)
-    parse_alerts(text.replace('token = "t"\n', ""))  # heard over the bus only
-
-
-def test_a_route_may_lead_nowhere() -> None:
-    """A watchdog that always fires: nobody is told; it is listed, and why says so."""
-    from alerts.explain import explain
-
-    dropping = settings('[[route]]\nmatch = "host=dog"\ndrop = true\n')
-    engine = Engine(dropping)
-    told(engine, "dog", "cat")
-    assert titles(engine) == ["x cat"]
-    assert len(engine.firing()) == 2
-    assert "route host=dog drops it: nobody is told" in explain(engine, thing("dog").fingerprint, T)
-    for wrong in ('channel = "C2"\nmatch = "a=b"\n', "", 'continue = true\nmatch = "a=b"\n'):
-        with pytest.raises(SettingsError, match="drop"):
-            settings(f"[[route]]\ndrop = true\n{wrong}")
 
 
 def test_a_watch_that_is_restored_is_as_it_was() -> None:

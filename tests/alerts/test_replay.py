@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from alerts import Beat, Sample
+from alerts.observation import Beat, CheckIn, Observation, Sample, Severity
 from alerts.replay import Gap, Recorded, Sighting, differ, read, replay, salvaged, written
-from baton.errors import SettingsError, UsageError
-from tests.alerts.harness import START, config, thing
+from baton.errors import UsageError
+from tests.alerts.harness import (
+    START,
+    config,
+    thing,
+)
 
 WEB_1 = thing("web-1")
 
@@ -69,10 +73,46 @@ def test_the_same_settings_make_no_difference() -> None:
     assert found.same == 2
 
 
-def test_where_is_a_whole_path() -> None:
-    """Where the bot was started from must not decide where recordings go."""
-    found = config('[recording]\nfolder = "/var/lib/x"\n').recording
-    assert found is not None
-    assert found.keep == 7 * 86400
-    with pytest.raises(SettingsError, match=r"line 4.*whole path of a folder"):
-        config('[recording]\nfolder = "recordings"\n')
+RECORDED: list[Observation] = [
+    Sample(WEB_1, True, START, "status 502"),
+    Sample(thing("web-2"), True, START + 1, severity=Severity.CRITICAL),
+    Beat("web-3", "prod", 15.0, START + 2),
+    CheckIn("backup", START + 3),
+    Sample(WEB_1, False, START + 20),
+    Sample(WEB_1, True, START + 60),
+]
+
+
+def test_replay_says_which_messages_would_differ() -> None:
+    """The same samples under other settings: what would be new, gone, and the same."""
+    old = config()
+    new = config(
+        '[[route]]\nmatch = "alertname=http severity=critical"\nchannel = "pager"\n',
+        group_wait="10s",
+    )
+    before = [(said.at - START, said.bulletin.content.title) for said in replay(old, RECORDED)]
+    assert before == [
+        (31, "http web-2 in prod"),
+        (2 + 45 + 30, "silent web-3 in prod"),
+        (90, "http web-1 in prod"),
+    ]
+    found = differ(old, new, RECORDED)
+    assert [said.line for said in found.gone] == [
+        "ops: firing: http web-2 in prod",
+        "ops: firing: http web-1 in prod",
+    ]
+    assert [said.line for said in found.new] == [
+        "ops: firing: http web-1 in prod",
+        "pager: firing: http web-2 in prod",
+        "ops: firing: Also firing: http web-1 in prod",
+    ]
+    assert found.same == 1
+    assert differ(old, old, RECORDED).same == 3
+    assert replay(old, []) == []
+
+
+def test_what_is_recorded_is_read_back() -> None:
+    assert read([*written(reversed(RECORDED)), ""]) == RECORDED
+    for line in ('{"kind": "sample"}', "[]", "nonsense", '{"kind": "x"}'):
+        with pytest.raises(UsageError, match="Line 2 is no recorded sample"):
+            read(["", line])

@@ -1,3 +1,5 @@
+"""alerts.toml: what a whole file gives, and what an error names."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,6 +8,7 @@ import pytest
 
 from alerts.settings import load_alerts, parse_alerts
 from baton.errors import SettingsError
+from tests.alerts.harness import config
 
 GOOD = """\
 channel = "C_OPS"
@@ -146,3 +149,29 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         load_alerts(tmp_path / "alerts.toml")
     (tmp_path / "alerts.toml").write_text(GOOD)
     assert load_alerts(tmp_path / "alerts.toml") == parse_alerts(GOOD)
+
+
+def test_labels_that_fit_no_alert_are_refused_with_the_file() -> None:
+    long = "x" * 300
+    with pytest.raises(SettingsError, match="values of labels of at most 256"):
+        config(f'[[probe]]\nname = "p"\ntcp = "db:5432"\nlabels = {{ team = "{long}" }}\n')
+
+
+def test_two_check_ins_with_one_token_are_refused_with_both_lines() -> None:
+    """Copied and pasted: all signs of life would count for the last of them."""
+    text = (
+        'channel = "C1"\n\n[[checkin]]\nname = "backup"\ntoken = "t"\nevery = "1d"\n\n'
+        '[[checkin]]\nname = "db"\ntoken = "t"\nevery = "1d"\n'
+    )
+    with pytest.raises(SettingsError, match=r"line 10.*db has the token of backup \(line 5\)"):
+        parse_alerts(text)
+    parse_alerts(text.replace('token = "t"\n', ""))  # heard over the bus only
+
+
+def test_where_is_a_whole_path() -> None:
+    """Where the bot was started from must not decide where recordings go."""
+    found = config('[recording]\nfolder = "/var/lib/x"\n').recording
+    assert found is not None
+    assert found.keep == 7 * 86400
+    with pytest.raises(SettingsError, match=r"line 4.*whole path of a folder"):
+        config('[recording]\nfolder = "recordings"\n')

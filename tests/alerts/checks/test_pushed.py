@@ -9,7 +9,6 @@ import pytest
 
 from alerts import CheckIn, Engine, Labels, Sample, Severity
 from alerts.changes import dump, load
-from alerts.links import links
 from alerts.notify.notification import AlertContent, Bulletin
 from alerts.settings import parse_alerts
 
@@ -163,25 +162,6 @@ def test_what_is_delivered_again_says_nothing() -> None:
     assert len(row.known) == 32
 
 
-def test_a_link_is_one_of_http() -> None:
-    assert links(
-        [
-            ("Runbook", "https://wiki.example.com/disk?a=1#x"),
-            ("Source", "javascript:alert(1)"),
-            ("Source", "http://prom/graph?q=<b>|x y"),
-            ("Source", "https://wiki.example.com/\nx"),
-            ("Source", "http://"),
-            ("Source", "http://[::1"),
-            ("Source", f"http://x/{'a' * 2000}"),
-            ("Graph", "http://prom/graph?q=<b>|x"),
-            ("Again", "http://prom/graph?q=<b>|x"),
-        ]
-    ) == (
-        ("Runbook", "https://wiki.example.com/disk?a=1#x"),
-        ("Graph", "http://prom/graph?q=%3Cb%3E%7Cx"),
-    )
-
-
 def test_links_are_kept_and_shown() -> None:
     story = Story()
     story.told(0, True, links=(("Runbook", "https://wiki/x"),))
@@ -208,26 +188,3 @@ def test_no_severity_is_a_warning_and_its_end_changes_nothing() -> None:
     story.told(0, True, severity=Severity.CRITICAL)
     story.told(10, False)
     assert story.post.severity is Severity.CRITICAL
-
-
-def test_a_schedules_alert_is_titled_by_its_words() -> None:
-    labels = Labels.of(alertname="schedule", env="prod", schedule="ping prod, every 10s")
-    assert labels.title() == "schedule “ping prod, every 10s” in prod"
-
-
-def test_names_of_others_are_matched_as_they_are_spelled_here() -> None:
-    from alerts import Matchers
-    from alerts.labels import spelled
-
-    labels = Labels.of(spelled({"service.name": "shop"}))
-    for text in ("service.name=shop", '"service.name"="shop"', "service_name=shop"):
-        assert Matchers.parse(text).matches(labels)
-
-
-def test_every_label_may_group_and_nothing_be_waited_for() -> None:
-    settings = parse_alerts(
-        'channel = "C1"\ngroup_by = ["..."]\ngroup_wait = "0s"\nrepeat_interval = "1y"\n'
-    )
-    route = settings.default_route
-    assert (route.wait, route.repeat) == (0, 365 * DAY)
-    assert route.group(DISK)[1] == DISK

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alerts.labels import Labels
 from alerts.labels.matchers import Matchers
 from alerts.labels.regex import InvalidPattern, Pattern
 from baton.errors import UsageError
@@ -137,62 +136,3 @@ def test_nothing_is_written_to_stderr(capfd: pytest.CaptureFixture[str]) -> None
             Matchers.parse(f'x=~"{text}"')
     Pattern("[[:digit:]&&x]*").matches("1" * 4096)
     assert capfd.readouterr() == ("", "")
-
-
-@given(st.text(max_size=200))
-def test_any_text_gives_matchers_or_the_declared_error(text: str) -> None:
-    try:
-        matchers = Matchers.parse(text)
-    except UsageError:
-        return
-    assert Matchers.parse(str(matchers)) == matchers
-
-
-@given(st.text(alphabet="ab=~!,\"'\\ \t{}|.*", max_size=60))
-@example("env=prod\t,")
-@example("{" + "1" * 4000)
-@example("a={" + "1" * 4000)
-def test_nor_does_any_mixture_of_signs(text: str) -> None:
-    test_any_text_gives_matchers_or_the_declared_error.hypothesis.inner_test(text)  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'alertname="CpuHigh",instance="web-1:9100"',  # as Alertmanager prints it
-        'alertname="CpuHigh", instance="web-1:9100"',
-        '{alertname="CpuHigh",instance="web-1:9100",}',
-        "alertname=CpuHigh,instance=web-1:9100",
-        "alertname=CpuHigh instance=web-1:9100,",
-        "\talertname = CpuHigh ,\n instance = 'web-1:9100'",
-        "'alertname=CpuHigh' \"instance=web-1:9100\"",
-        '"alertname"="CpuHigh" "instance"="web-1:9100"',
-        'alertname="\\u0043puHigh" instance="web\\x2d1:9100"',
-    ],
-)
-def test_many_ways_to_write_the_same(text: str) -> None:
-    """Spaces or commas outside of quotes; quotes as Alertmanager, or as a shell has them."""
-    assert str(Matchers.parse(text)) == "alertname=CpuHigh instance=web-1:9100"
-
-
-def test_commas_within_quotes_and_repetitions_belong_to_the_value() -> None:
-    assert Matchers.parse('note="a,b", host=x').matches(Labels.of(note="a,b", host="x"))
-    assert Matchers.parse("host=~web-.{1,3}").matches(Labels.of(host="web-12"))
-    assert not Matchers.parse("instance!=web-2, env=prod").matches(
-        Labels.of(instance="web-2", env="prod")
-    )
-
-
-def test_a_severity_matches_as_it_is_shown_and_as_it_was_pushed() -> None:
-    """`page` is shown as critical: both words mean it, and neither is what it is not."""
-    labels = Labels.of(alertname="x", severity="page")
-    for text in (
-        "severity=critical",
-        "severity=page",
-        "severity!=warning",
-        "severity!~warning|info",
-    ):
-        assert Matchers.parse(text).matches(labels, "critical"), text
-    for text in ("severity!=critical", "severity!=page", "severity=warning"):
-        assert not Matchers.parse(text).matches(labels, "critical"), text
-    assert Matchers.parse("severity=info").matches(Labels.of(alertname="x"), "info")

@@ -1,0 +1,50 @@
+"""Flapping, as Icinga has it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.checks import flapping
+
+
+def test_the_worked_example_of_icinga() -> None:
+    """Icinga 2, "Check Flapping": changes that weigh 0.84, 0.86, 0.88, 0.9, 0.98, 1.06, 1.12 and
+    1.18 give 39.1 %, which flaps; seven more results without a change end it."""
+    places = {2, 3, 4, 5, 9, 13, 16, 19}
+    bits, changes = 0, _never()
+    for place in range(flapping.RESULTS):
+        bits, changes = flapping.record(bits, changes, place in places, float(place))
+    assert flapping.value(bits) == 39.1
+    assert flapping.judged(False, 39.1, high=30, low=25)
+    for place in range(7):
+        bits, changes = flapping.record(bits, changes, False, 20.0 + place)
+    assert flapping.value(bits) < 25
+    assert not flapping.judged(True, flapping.value(bits), high=30, low=25)
+
+
+def _never() -> tuple[float, ...]:
+    return ()
+
+
+def test_between_the_thresholds_it_stays_as_it_was() -> None:
+    assert flapping.judged(True, 27, 30, 25)
+    assert not flapping.judged(False, 27, 30, 25)
+    assert not flapping.judged(False, 30, 30, 25)
+    assert not flapping.judged(True, 25, 30, 25)
+
+
+@given(st.lists(st.booleans(), max_size=60), st.floats(1, 100))
+def test_the_history_of_changes_is_the_last_twenty(story: list[bool], window: float) -> None:
+    """Bits and times agree with a plain list of the last 20 results, and old ones go."""
+    bits, changes = 0, _never()
+    for at, changed in enumerate(story):
+        bits, changes = flapping.record(bits, changes, changed, float(at))
+        bits, changes = flapping.aged(bits, changes, float(at), window)
+    now = len(story) - 1
+    last = list(enumerate(story))[-20:]
+    kept = [at for at, changed in last if changed and at > now - window]
+    assert list(changes) == [float(at) for at in reversed(kept)]
+    weights = [0.8 + 0.02 * (19 - (now - at)) for at in kept]
+    assert flapping.value(bits) == pytest.approx(100 * sum(weights) / 20)

@@ -1,0 +1,27 @@
+"""What is to be written down, and read again."""
+
+from __future__ import annotations
+
+from alerts.changes import Changes
+from tests.alerts.harness import (
+    World,
+    acknowledge,
+    bad,
+    thing,
+)
+
+WEB_1 = thing("web-1")
+
+
+def test_changes_that_could_not_be_written_are_kept() -> None:
+    """Of what was not written down, the later state of each row stays."""
+    world = World()
+    bad(WEB_1)(world)
+    first = world.tick()
+    acknowledge(WEB_1)(world)
+    second = world.tick()
+    both = first.merged(second)
+    assert both.episodes[WEB_1.fingerprint, 1].acknowledged_by == "U_ANN"
+    assert both.watches == first.watches
+    assert not Changes()
+    assert both
