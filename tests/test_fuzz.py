@@ -1,7 +1,7 @@
 """Every reader of what people type or write: declared errors only, and never long.
 
 What comes over HTTP is in tests/bot/web/test_fuzz.py, over the bus in
-tests/baton/test_messages_bounds, from Slack in tests/bot/fronts/slack/listeners/test_door.py.
+tests/baton/test_messages_bounds, from Slack in tests/bot/fronts/slack/listeners/test_admission.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from baton.text import calendar, durations
 from baton.text.printable import printable
 from baton.text.words import joined, plain, split
 from bot.alerting.command import ALERTS
-from bot.fronts.slack.listeners.door import MOST_TYPED
+from bot.fronts.slack.listeners.admission import MOST_TYPED
 from bot.schedules.hints import instead
 from bot.schedules.parser import timing
 from bot.scheduling import HOUSE as OWN

@@ -20,11 +20,11 @@ from bot.content import ASK, CANCEL
 from bot.dispatch.reply import Form, Reply
 from bot.fronts.slack.blocks.text import is_long, reply_text
 from bot.fronts.slack.desk import Desk, Groups
-from bot.fronts.slack.listeners.door import Aside, Member, Verdict, by_an_app, judge
+from bot.fronts.slack.listeners.admission import Aside, Member, Verdict, by_an_app, judge
+from bot.fronts.slack.listeners.dedup import Recent, Turns
 from bot.fronts.slack.listeners.names import as_typed
 from bot.fronts.slack.listeners.payloads import Asked, Clicked, Heard
 from bot.fronts.slack.listeners.people import People, StandingUnknown
-from bot.fronts.slack.listeners.recent import Recent, Turns
 from bot.fronts.slack.listeners.replies import Telling
 from bot.fronts.slack.tasks import Tasks
 from bot.fronts.slack.web_api.identity import Identity

@@ -10,7 +10,7 @@ from typing import Any
 
 from baton.errors import BatonError
 from bot.fronts.errors import FrontError, Unpostable
-from bot.fronts.slack.listeners.door import Member, standing_of
+from bot.fronts.slack.listeners.admission import Member, standing_of
 from bot.fronts.slack.listeners.payloads import mapping_in, text_in
 from bot.fronts.slack.tasks import Tasks
 from bot.fronts.slack.web_api.calls import Calls

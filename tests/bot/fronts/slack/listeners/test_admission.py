@@ -15,7 +15,7 @@ from baton.errors import BatonError
 from baton.messages import Person, Standing, now
 from bot.fronts.slack.blocks.forms import from_submission
 from bot.fronts.slack.listeners import payloads
-from bot.fronts.slack.listeners.door import (
+from bot.fronts.slack.listeners.admission import (
     MOST_TYPED,
     Aside,
     Member,
