@@ -25,7 +25,7 @@ from baton.text import calendar, durations
 from baton.text.printable import printable
 from baton.text.words import joined, plain, split
 from bot.alerting.command import ALERTS
-from bot.fronts.slack.listeners.admission import MOST_TYPED
+from bot.fronts.slack.listeners.admission import MAX_TYPED
 from bot.schedules.hints import instead
 from bot.schedules.parser import timing
 from bot.scheduling import HOUSE as OWN
@@ -86,7 +86,7 @@ CLOSE = st.lists(st.sampled_from([*PUMPS, *HEADS, *COMMANDS, "prod", "shop"]) | 
 def test_the_longest_that_is_typed_is_read_at_once(reader: str, head: str) -> None:
     """Whatever is repeated in it."""
     for pump in PUMPS:
-        text = (head + pump * MOST_TYPED)[:MOST_TYPED]
+        text = (head + pump * MAX_TYPED)[:MAX_TYPED]
         with quickly(BatonError, *_also(reader)):
             READERS[reader](text)
 

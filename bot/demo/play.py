@@ -21,10 +21,10 @@ from bot.bot import Bot
 from bot.demo.app import REFS, make_repository
 from bot.demo.breaking import demo_command
 from bot.demo.servers import ENVIRONMENT, NAMES, Servers
-from bot.fronts.terminal.chat import Chat
+from bot.fronts.terminal.chat import TerminalChat
 from bot.fronts.terminal.front import PLACE, TerminalFront
 from bot.fronts.terminal.lines import Line, line
-from bot.fronts.terminal.people import Sitting
+from bot.fronts.terminal.people import TerminalDirectory
 from bot.fronts.terminal.plain import PlainScreen, can_edit, talk
 from bot.policy import EnvironmentTable, Policy
 from bot.scheduling import HOUSE
@@ -54,7 +54,7 @@ async def play() -> int:
     """Play the demo on this terminal; the exit code."""
     async with playing() as (bot, front):
         editing = can_edit()
-        chat = Chat(bot.desk, front, welcome=_welcome(editing), refs=lambda: REFS)
+        chat = TerminalChat(bot.desk, front, welcome=_welcome(editing), refs=lambda: REFS)
         if editing:
             from bot.fronts.terminal.editor import Editor
 
@@ -87,7 +87,7 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             bot = Bot(store, channel, known, policy)
             front = TerminalFront()
             bot.show_in(front)
-            bot.desk.people[front.name] = Sitting()
+            bot.desk.people[front.name] = TerminalDirectory()
             bot.alert(WATCHED, front=front.name)
             stack.push_async_callback(bot.stop)
             await bot.start()

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from baton.errors import BatonError
 from baton.messages import Facts
 from bot.doctor.finding import Finding, note, ok, warn
-from bot.fronts.slack.listeners.people import People
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.listeners.people import SlackDirectory
+from bot.fronts.slack.web_api.calls import SlackApi
 from bot.policy import Policy
 from bot.policy_review import Scene, by_environment, review
 from bot.settings import SlackTable
@@ -38,8 +38,8 @@ async def rules(
 
 
 async def _groups(slack: SlackTable) -> tuple[frozenset[str] | None, str]:
-    calls = Calls(slack.bot_token.get_secret_value(), slack.api_url)
-    people = People(calls)
+    calls = SlackApi(slack.bot_token.get_secret_value(), slack.api_url)
+    people = SlackDirectory(calls)
     try:
         return await people.groups(), ""
     except BatonError as error:

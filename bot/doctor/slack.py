@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from baton.errors import BatonError
 from baton.messages import now
 from bot.doctor.finding import Finding, Mark, fail, note, ok
-from bot.fronts.slack.tasks import Tasks
-from bot.fronts.slack.web_api.calls import Calls
-from bot.fronts.slack.web_api.channels import Channels
+from bot.fronts.slack.tasks import BackgroundTasks
+from bot.fronts.slack.web_api.calls import SlackApi
+from bot.fronts.slack.web_api.channels import ChannelAccess
 from bot.fronts.slack.web_api.identity import (
     ScopesMissing,
     Tokens,
@@ -17,7 +17,7 @@ from bot.fronts.slack.web_api.identity import (
     first_ticket,
     identify,
 )
-from bot.fronts.slack.web_api.scopes import SCOPES, WISHED
+from bot.fronts.slack.web_api.scopes import OPTIONAL_SCOPES, SCOPES
 from bot.settings import SlackTable
 from bot.store.database.clock import DatabaseClock
 from bot.store.database.open import open_database
@@ -34,7 +34,7 @@ async def slack(settings: SlackTable, channels: Sequence[str] = ()) -> list[Find
         check_kinds(tokens)
     except BatonError as error:
         return [fail("tokens", error)]
-    calls = Calls(tokens.bot, settings.api_url)
+    calls = SlackApi(tokens.bot, settings.api_url)
     try:
         found = [*await _bot_token(calls), await _app_token(calls, tokens.app)]
         if channels and not any(one.mark is Mark.FAIL for one in found):
@@ -44,7 +44,7 @@ async def slack(settings: SlackTable, channels: Sequence[str] = ()) -> list[Find
         await calls.close()
 
 
-async def _bot_token(calls: Calls) -> list[Finding]:
+async def _bot_token(calls: SlackApi) -> list[Finding]:
     try:
         identity = await identify(calls)
     except ScopesMissing as error:
@@ -53,7 +53,7 @@ async def _bot_token(calls: Calls) -> list[Finding]:
         return [fail("tokens", error)]
     found = [ok("tokens", f"Slack takes the bot token: {identity.user} in {identity.team}")]
     if identity.scopes is not None:
-        lacking = sorted(WISHED - identity.scopes)
+        lacking = sorted(OPTIONAL_SCOPES - identity.scopes)
         if lacking:
             text = f"{', '.join(lacking)} is not granted: boards are shown, and not pinned"
             found.append(note("scopes", text, "install the app again with manifest.yml."))
@@ -64,14 +64,14 @@ async def _bot_token(calls: Calls) -> list[Finding]:
     return found
 
 
-async def _channels(calls: Calls, channels: Sequence[str]) -> list[Finding]:
-    closed = await Channels(calls, Tasks()).look(channels)
+async def _channels(calls: SlackApi, channels: Sequence[str]) -> list[Finding]:
+    closed = await ChannelAccess(calls, BackgroundTasks()).look(channels)
     if not closed:
         return [ok("channels", f"alerts can be told in {', '.join(channels)}")]
     return [fail("channels", f"{channel}: {reason}") for channel, reason in closed.items()]
 
 
-async def _app_token(calls: Calls, token: str) -> Finding:
+async def _app_token(calls: SlackApi, token: str) -> Finding:
     # Only the ticket: on a connection of ours Slack would deliver what people ask the bot.
     try:
         await first_ticket(calls, token)

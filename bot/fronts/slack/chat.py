@@ -16,33 +16,33 @@ from bot.fronts.errors import FrontError
 from bot.fronts.slack.desk import Desk
 from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.listeners.app import build, slash_names
-from bot.fronts.slack.listeners.deliveries import Intake
-from bot.fronts.slack.listeners.handlers import Asking
-from bot.fronts.slack.listeners.payloads import command
-from bot.fronts.slack.listeners.people import People
-from bot.fronts.slack.listeners.replies import Telling, Where
-from bot.fronts.slack.socket_mode.socket import Socket
-from bot.fronts.slack.tasks import Tasks
-from bot.fronts.slack.web_api.calls import SLACK_API, Calls
-from bot.fronts.slack.web_api.channels import Channels
+from bot.fronts.slack.listeners.deliveries import DeliveryDeduplicator
+from bot.fronts.slack.listeners.handlers import SlackHandlers
+from bot.fronts.slack.listeners.payloads import parse_slash_command
+from bot.fronts.slack.listeners.people import SlackDirectory
+from bot.fronts.slack.listeners.replies import FindPost, PrivateReplies
+from bot.fronts.slack.socket_mode.socket import SocketModeClient
+from bot.fronts.slack.tasks import BackgroundTasks
+from bot.fronts.slack.web_api.calls import SLACK_API, SlackApi
+from bot.fronts.slack.web_api.channels import ChannelAccess
 from bot.fronts.slack.web_api.identity import Tokens, check_kinds, first_ticket, identify
 from bot.jobs import Place
 
 log = structlog.get_logger(__name__)
 
-LOOK = 20.0
+CHECK_INTERVAL = 20.0
 """Seconds between two looks at which other bots there are."""
 
-Others = Callable[[int], Awaitable[int]]
+CountBots = Callable[[int], Awaitable[int]]
 """Says that this bot is there, and that so many connections of strangers are known; returns how
 many other bots use the same ledger. Raises BatonError if that cannot be known."""
 
-ANSWERS_WITHIN = 3.0
+ACK_TIMEOUT = 3.0
 """Seconds to answer what Slack delivered before the connections are closed."""
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 
 
-async def alone(strangers: int) -> int:
+async def no_other_bots(strangers: int) -> int:
     """There is no other bot."""
     return 0
 
@@ -66,27 +66,27 @@ class SlackChat(Linked):
         tokens: Tokens,
         *,
         api_url: str = SLACK_API,
-        where: Where = nowhere,
-        others: Others = alone,
+        where: FindPost = nowhere,
+        others: CountBots = no_other_bots,
     ) -> None:
         super().__init__()
         self._tokens = tokens
-        self._calls = Calls(tokens.bot, api_url)
-        self._tasks = Tasks()
-        self._telling = Telling(self._calls, where)
-        self.people = People(self._calls)
+        self._calls = SlackApi(tokens.bot, api_url)
+        self._tasks = BackgroundTasks()
+        self._telling = PrivateReplies(self._calls, where)
+        self.people = SlackDirectory(self._calls)
         self._desk = desk
-        self._asking: Asking | None = None
+        self._asking: SlackHandlers | None = None
         self._names = slash_names(desk.commands)
-        self._intake: Intake | None = None
-        self._socket: Socket | None = None
+        self._intake: DeliveryDeduplicator | None = None
+        self._socket: SocketModeClient | None = None
         self._beginning: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._others = others
         self._bots: int | None = None
         self._first_ticket = ""
         self.front = SlackFront(self._calls)
-        self.channels = Channels(self._calls, self._tasks)
+        self.channels = ChannelAccess(self._calls, self._tasks)
 
     @property
     def heard(self) -> float | None:
@@ -132,7 +132,7 @@ class SlackChat(Linked):
                 task.cancel()
             await asyncio.wait(waiting)
         if self._socket is not None:
-            await self._socket.drain(min(seconds, ANSWERS_WITHIN))
+            await self._socket.drain(min(seconds, ACK_TIMEOUT))
         left = max(deadline - asyncio.get_running_loop().time(), 0)
         cancelled = await self._tasks.drain(left)
         if cancelled:
@@ -147,11 +147,11 @@ class SlackChat(Linked):
     async def _begin(self) -> None:
         identity = self.people.us = await identify(self._calls)
         self._first_ticket = await first_ticket(self._calls, self._tokens.app)
-        asking = Asking(self._desk, self.people, self._telling, self._tasks, identity)
+        asking = SlackHandlers(self._desk, self.people, self._telling, self._tasks, identity)
         self._asking = asking
         app = build(asking, identity, self._names)
-        self._intake = Intake(app, self._unheard)
-        self._socket = Socket(
+        self._intake = DeliveryDeduplicator(app, self._unheard)
+        self._socket = SocketModeClient(
             self._calls.session,
             self._ticket,
             self._intake.take,
@@ -165,12 +165,12 @@ class SlackChat(Linked):
 
     async def _look_around(self) -> None:
         while True:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_INTERVAL)
             await self._look()
 
     async def _look(self) -> None:
         try:
-            async with asyncio.timeout(LOOK / 10):
+            async with asyncio.timeout(CHECK_INTERVAL / 10):
                 self._bots = await self._others(self.strangers)
         except (BatonError, TimeoutError) as error:
             self._bots = None
@@ -178,7 +178,7 @@ class SlackChat(Linked):
 
     async def _begin_later(self) -> None:
         for failures in itertools.count(1):
-            await asyncio.sleep(jittered(delay(failures, 1.0, LONGEST_PAUSE)))
+            await asyncio.sleep(jittered(delay(failures, 1.0, MAX_PAUSE)))
             try:
                 await self._begin()
             except BatonError as error:
@@ -195,6 +195,6 @@ class SlackChat(Linked):
         return url or await self._calls.ticket(self._tokens.app)
 
     def _unheard(self, payload: object, text: str) -> None:
-        heard = command(payload) if isinstance(payload, dict) else None
+        heard = parse_slash_command(payload) if isinstance(payload, dict) else None
         if heard is not None and self._asking is not None:
-            self._asking.unheard(heard, text)
+            self._asking.answer_lost(heard, text)

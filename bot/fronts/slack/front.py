@@ -18,8 +18,8 @@ from alerts import AlertContent
 from bot.content import Post
 from bot.fronts.protocol import Limits
 from bot.fronts.slack.blocks.posts import Block, blocks, fallback, has_plan
-from bot.fronts.slack.blocks.text import EPHEMERAL, escaped
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.blocks.text import MAX_EPHEMERAL, escaped
+from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.ephemeral import whisper
 from bot.fronts.slack.web_api.errors import BadBlocks, PinnedAlready, ThreadGone
 from bot.jobs import Place
@@ -27,9 +27,9 @@ from bot.jobs import Place
 log = structlog.get_logger(__name__)
 
 EVENT_TYPE = "baton_post"
-SKEW = 60.0
+CLOCK_SKEW = 60.0
 """Seconds before a post was wanted that are searched too, on Slack's clock."""
-PAGE = 200
+PAGE_SIZE = 200
 
 LIMITS = Limits(
     post_every=1.0, post_burst=3, edits_per_minute=50, edit_every=2.0, holds=True, files=True
@@ -42,7 +42,7 @@ class SlackFront:
     name = "slack"
     limits = LIMITS
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: SlackApi) -> None:
         self._calls = calls
         self._plans = True
 
@@ -76,9 +76,9 @@ class SlackFront:
         since then. Raises FrontError."""
         query: dict[str, Any] = {
             "channel": place.channel,
-            "oldest": f"{max(self._calls.clock.by_slack(since) - SKEW, 0):.6f}",
+            "oldest": f"{max(self._calls.clock.by_slack(since) - CLOCK_SKEW, 0):.6f}",
             "include_all_metadata": True,
-            "limit": PAGE,
+            "limit": PAGE_SIZE,
         }
         method = "conversations.history"
         if thread:
@@ -102,7 +102,7 @@ class SlackFront:
 
     async def whisper(self, place: Place, person: str, text: str) -> None:
         """Tell `person` alone, if need be in a direct message. Raises FrontError."""
-        await whisper(self._calls, place, person, escaped(text, EPHEMERAL))
+        await whisper(self._calls, place, person, escaped(text, MAX_EPHEMERAL))
 
     async def _shown(self, method: str, post: Post, **where: Any) -> Mapping[str, Any]:
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": post.key}}

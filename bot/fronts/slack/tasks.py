@@ -12,7 +12,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class Tasks:
+class BackgroundTasks:
     """The tasks that are under way."""
 
     def __init__(self) -> None:

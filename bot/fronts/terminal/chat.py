@@ -16,15 +16,15 @@ from bot.fronts.terminal.lines import SHORT_ID, Line, answer_lines, line, lines
 from bot.fronts.terminal.suggestions import Values
 from bot.store import Found
 
-LOOK = 0.05
+CHECK_INTERVAL = 0.05
 """Seconds between two looks at whether a job is told."""
 
-OWN = {"quit": "Leave this chat."}
+TERMINAL_COMMANDS = {"quit": "Leave this chat."}
 """What the terminal does by itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class LineResult:
     """What became of a line: whether it was good, the job that it began, and whether to leave."""
 
     ok: bool = True
@@ -32,7 +32,7 @@ class Taken:
     leave: bool = False
 
 
-def someone() -> Person:
+def current_user() -> Person:
     """Whoever sits at the terminal."""
     try:
         name = getpass.getuser()
@@ -45,7 +45,7 @@ async def _no_groups() -> frozenset[str]:
     return frozenset()
 
 
-class Chat:
+class TerminalChat:
     """A conversation with the desk on one screen. `refs` are versions worth suggesting."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Chat:
         self.welcome = welcome
         self.jobs: list[str] = []
         """Jobs that were begun here, the latest last."""
-        self._asker = someone()
+        self._asker = current_user()
         self._refs = refs
 
     @property
@@ -83,16 +83,16 @@ class Chat:
             "command": lambda: sorted(self.desk.commands),
         }
 
-    async def take(self, text: str) -> Taken:
+    async def run_line(self, text: str) -> LineResult:
         """Ask what `text` says, and show what is replied."""
         words = text.split(maxsplit=1)
         if words and words[0] == "/baton":
             text = words[1] if len(words) > 1 else "help"
         name = text.strip().removeprefix("/").lower()
         if not name:
-            return Taken()
+            return LineResult()
         if name in ("quit", "exit"):
-            return Taken(leave=True)
+            return LineResult(leave=True)
         key = new_id()
         reply = await self.desk.ask(
             text, asker=self._asker, groups=_no_groups, place=PLACE, key=key
@@ -100,8 +100,8 @@ class Chat:
         self.screen.show(_reply_lines(reply, name))
         if reply.job and await self._began(reply.job, key):
             self.jobs.append(reply.job)
-            return Taken(reply.ok, reply.job)
-        return Taken(reply.ok)
+            return LineResult(reply.ok, reply.job)
+        return LineResult(reply.ok)
 
     async def cancel(self, job: str) -> None:
         """Ask the servers to stop `job`."""
@@ -114,7 +114,7 @@ class Chat:
             found = await self._found(job)
             if found is not None and found[0].told:
                 return all(run.state is State.SUCCEEDED for run in found[1])
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_INTERVAL)
 
     async def _began(self, job: str, key: str) -> bool:
         found = await self._found(job)
@@ -137,7 +137,11 @@ class Chat:
 def _reply_lines(reply: Reply, asked: str) -> list[Line]:
     shown = lines(reply.text, "" if reply.ok else "bad") if reply.text else []
     if asked == "help":
-        shown += [line(text) for name, what in OWN.items() for text in (f"/{name}", f"    {what}")]
+        shown += [
+            line(text)
+            for name, what in TERMINAL_COMMANDS.items()
+            for text in (f"/{name}", f"    {what}")
+        ]
     if reply.answer is not None:
         shown += answer_lines(reply.answer)
     return shown

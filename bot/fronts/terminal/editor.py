@@ -23,7 +23,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
-from bot.fronts.terminal.chat import OWN, Chat
+from bot.fronts.terminal.chat import TERMINAL_COMMANDS, TerminalChat
 from bot.fronts.terminal.lines import Line, clean, line, wrapped
 from bot.fronts.terminal.suggestions import suggestions
 from bot.fronts.terminal.thread import BESIDE, live
@@ -48,14 +48,14 @@ STYLE = Style.from_dict(
 
 _OTHERS = set(string.printable) - set(string.whitespace) - {"y", "Y"} | {" "}
 
-FRAME = 0.1
+FRAME_INTERVAL = 0.1
 """Seconds between two drawings, at least: what is shown meanwhile is printed together."""
 
 
-class Suggesting(Completer):
+class CommandCompleter(Completer):
     """Completion by bot.fronts.terminal.suggestions."""
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: TerminalChat) -> None:
         self._chat = chat
 
     def get_completions(
@@ -63,14 +63,16 @@ class Suggesting(Completer):
     ) -> Iterable[Completion]:
         """What may follow what is typed before the cursor."""
         typed = document.text_before_cursor
-        for found in suggestions(typed, self._chat.desk.commands, self._chat.values, OWN):
+        for found in suggestions(
+            typed, self._chat.desk.commands, self._chat.values, TERMINAL_COMMANDS
+        ):
             yield Completion(found.text, -found.replaces, display_meta=found.meaning)
 
 
 class Editor:
     """The screen of the chat, and what is typed into it."""
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: TerminalChat) -> None:
         self._chat = chat
         self._waiting: list[Line] = []
         self._drawing: asyncio.Task[None] | None = None
@@ -82,7 +84,7 @@ class Editor:
             style=STYLE,
             history=InMemoryHistory(),
             auto_suggest=AutoSuggestFromHistory(),
-            completer=Suggesting(chat),
+            completer=CommandCompleter(chat),
             complete_while_typing=Condition(self._completing),
             key_bindings=self._keys(),
             erase_when_done=True,
@@ -111,7 +113,7 @@ class Editor:
                 if not text.strip():
                     continue
                 self.show([(("prompt", "› "), ("strong", text))])
-                if (await self._chat.take(text)).leave:
+                if (await self._chat.run_line(text)).leave:
                     break
             self._print()
         return 0
@@ -119,7 +121,7 @@ class Editor:
     async def _draw(self) -> None:
         while True:
             self._print()
-            await asyncio.sleep(FRAME)
+            await asyncio.sleep(FRAME_INTERVAL)
             if not self._waiting:
                 return
 
@@ -171,7 +173,7 @@ class Editor:
     def _complete(self, buffer: Buffer) -> None:
         """As shells do: what can only be one thing is typed out, a blank after it."""
         typed = buffer.document.text_before_cursor
-        found = suggestions(typed, self._chat.desk.commands, self._chat.values, OWN)
+        found = suggestions(typed, self._chat.desk.commands, self._chat.values, TERMINAL_COMMANDS)
         if len(found) == 1:
             buffer.delete_before_cursor(found[0].replaces)
             buffer.insert_text(f"{found[0].text} ")

@@ -13,7 +13,7 @@ from bot.content import FleetContent, JobContent, NoticeContent, OutputContent, 
 from bot.fronts.protocol import Limits
 from bot.fronts.terminal.alerts import alert_lines
 from bot.fronts.terminal.lines import Line, lines, style_of
-from bot.fronts.terminal.thread import Thread
+from bot.fronts.terminal.thread import JobThread
 from bot.jobs import Place
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ LIMITS = Limits(post_every=0.001, post_burst=1000, edits_per_minute=60_000, edit
 PLACE = Place("terminal", "terminal", name="terminal")
 """There is one terminal, and it has no threads."""
 
-Whole = Callable[[str, str], Awaitable[Sequence[str]]]
+ReadOutput = Callable[[str, str], Awaitable[Sequence[str]]]
 """Job and host -> every line of the host's output so far."""
 
 
@@ -44,15 +44,15 @@ class TerminalFront:
     name = "terminal"
     limits = LIMITS
 
-    def __init__(self, screen: Screen | None = None, whole: Whole | None = None) -> None:
+    def __init__(self, screen: Screen | None = None, whole: ReadOutput | None = None) -> None:
         self.screen = screen
         self.whole = whole
-        self._threads: dict[str, Thread] = {}
+        self._threads: dict[str, JobThread] = {}
         self._shown: set[str] = set()
         self._alerts: dict[str, AlertContent] = {}
 
     @property
-    def open(self) -> list[Thread]:
+    def open(self) -> list[JobThread]:
         """The threads of jobs that are not over."""
         return [thread for thread in self._threads.values() if not thread.over]
 
@@ -103,8 +103,8 @@ class TerminalFront:
             self._show(alert_lines(content, self._alerts.get(key)))
             self._alerts[key] = content
 
-    def _thread(self, content: JobContent) -> Thread:
-        thread = self._threads.setdefault(content.job, Thread(content))
+    def _thread(self, content: JobContent) -> JobThread:
+        thread = self._threads.setdefault(content.job, JobThread(content))
         over = [job for job, known in self._threads.items() if known.over and known is not thread]
         for job in over[:-50]:
             del self._threads[job]

@@ -7,7 +7,7 @@ from tzlocal import get_localzone_name
 from bot.people import Profile
 
 
-class Sitting:
+class TerminalDirectory:
     """The one person at a terminal. Keeps bot.people.Directory."""
 
     async def groups_of(self, user: str) -> frozenset[str]:

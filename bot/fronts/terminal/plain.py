@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, TextIO
 
-from bot.fronts.terminal.chat import Chat
+from bot.fronts.terminal.chat import TerminalChat
 from bot.fronts.terminal.lines import Line, text_of
 
 PROMPT = "> "
@@ -46,7 +46,7 @@ class PlainScreen:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
 
 
-async def talk(chat: Chat, screen: PlainScreen, source: int, *, interactive: bool) -> int:
+async def talk(chat: TerminalChat, screen: PlainScreen, source: int, *, interactive: bool) -> int:
     """Take commands from the file descriptor `source` until its end; the exit code.
 
     With `interactive` somebody is typing: there is a prompt, and failures do not count. SIGINT
@@ -68,7 +68,7 @@ async def talk(chat: Chat, screen: PlainScreen, source: int, *, interactive: boo
 class _Interrupts:
     """What SIGINT means, which depends on what is under way."""
 
-    def __init__(self, chat: Chat, interactive: bool) -> None:
+    def __init__(self, chat: TerminalChat, interactive: bool) -> None:
         self.interactive = interactive
         self.job = ""
         self.stopped = False
@@ -91,12 +91,14 @@ class _Interrupts:
         return await _code(self._now, 128 + signal.SIGINT)
 
 
-async def _taking(chat: Chat, screen: PlainScreen, source: int, interrupts: _Interrupts) -> int:
+async def _taking(
+    chat: TerminalChat, screen: PlainScreen, source: int, interrupts: _Interrupts
+) -> int:
     failed = False
     if interrupts.interactive:
         screen.prompt()
     async for text in _lines(source):
-        taken = await chat.take(text)
+        taken = await chat.run_line(text)
         if taken.leave:
             break
         ok = taken.ok

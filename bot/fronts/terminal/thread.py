@@ -30,7 +30,7 @@ BESIDE = "│ "
 
 
 @dataclass(slots=True)
-class Said:
+class PrintedOutput:
     """What was printed of one server's output: how many lines, and whether all."""
 
     lines: int = 0
@@ -38,11 +38,11 @@ class Said:
 
 
 @dataclass(slots=True)
-class Thread:
+class JobThread:
     """One job on the terminal."""
 
     content: JobContent
-    said: dict[str, Said] = field(default_factory=dict)
+    said: dict[str, PrintedOutput] = field(default_factory=dict)
     _begun: bool = False
     _ends: dict[str, tuple[State, str]] = field(default_factory=dict)
     _hint: str = ""
@@ -70,7 +70,7 @@ class Thread:
     def missed(self, content: OutputContent) -> tuple[int, int]:
         """The lines of the server's output, from and up to, that `content` no longer holds and that
         were not printed."""
-        said = self.said.get(content.host) or Said()
+        said = self.said.get(content.host) or PrintedOutput()
         return said.lines, max(content.hidden, said.lines)
 
     def output_lines(self, content: OutputContent, between: list[str] | None = None) -> list[Line]:
@@ -78,7 +78,7 @@ class Thread:
 
         `between` are the lines that `missed` names; without them it says how many there are.
         """
-        said = self.said.setdefault(content.host, Said())
+        said = self.said.setdefault(content.host, PrintedOutput())
         first, hidden = self.missed(content)
         told = content.text.split("\n") if content.text else []
         new = told[max(said.lines - content.hidden, 0) :]
@@ -129,7 +129,7 @@ class Thread:
             shown += [self._of(group.host, text) for text in group.text.split("\n") if group.text]
         if content.state.final:
             shown += [line(f"  {content.rest}", "quiet")] if content.rest else []
-            self.said[FLEET] = Said(ended=True)
+            self.said[FLEET] = PrintedOutput(ended=True)
         return [*shown, *self._end_lines()]
 
     def _ended(self, host: str) -> bool:
@@ -203,7 +203,7 @@ def _row(row: Row, names: int) -> Line:
     return (host, word, text)
 
 
-def live(threads: Iterable[Thread], columns: int, most: int) -> list[Line]:
+def live(threads: Iterable[JobThread], columns: int, most: int) -> list[Line]:
     """How all that is under way stands, in at most `most` lines."""
     shown: list[Line] = []
     for thread in threads:

@@ -11,7 +11,7 @@ from alerts.links import Link
 from alerts.notify.notification import ACKNOWLEDGE, SILENCE, WHY
 from baton.text.printable import printable
 from bot.content import ASK, Button
-from bot.fronts.slack.blocks.text import SECTION, clean, escape, escaped
+from bot.fronts.slack.blocks.text import MAX_SECTION, clean, escape, escaped
 
 ROOM, ROW = 8_000, 400
 """Characters of all that is listed, and of one row."""
@@ -121,12 +121,12 @@ def _paged(lines: Iterable[str]) -> list[str]:
     pages = [""]
     room = ROOM
     for line in lines:
-        if len(line) > SECTION:
+        if len(line) > MAX_SECTION:
             continue  # links may be longer than a section: they are left out whole
         room -= len(line) + 1
         if room < 0:
             break
-        if len(pages[-1]) + len(line) + 1 > SECTION:
+        if len(pages[-1]) + len(line) + 1 > MAX_SECTION:
             pages.append("")
         pages[-1] += ("\n" if pages[-1] else "") + line
     return pages

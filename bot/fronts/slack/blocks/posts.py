@@ -26,17 +26,17 @@ from bot.content import (
     Row,
 )
 from bot.fronts.slack.blocks.alerts import alert_buttons, alert_sections, alert_text
-from bot.fronts.slack.blocks.text import SECTION, clean, code, cut, escaped, person, tail
+from bot.fronts.slack.blocks.text import MAX_SECTION, clean, code, cut, escaped, person, tail
 
 Block = dict[str, Any]
 
-MOST_ROWS = 30
+MAX_ROWS = 30
 """Rows that one post shows; Slack takes 50 cards in a plan, and some 13,200 characters in all."""
-ROOM = 8_000
+MAX_TEXT = 8_000
 """Characters for all rows together, with what Slack adds for each block."""
 PER_BLOCK = 125
 """What Slack adds for each block when it counts a message (bolt-js issue 2509)."""
-OUTPUT = 6_000
+MAX_OUTPUT = 6_000
 """Characters of a server's output in one post."""
 GROUP, GROUPS, GROUP_HEAD = 1_000, 11_000, 950
 """Characters of the output shown of a group of servers; of all groups together; and of what is said
@@ -83,7 +83,9 @@ def blocks(content: Content, mark: str, *, plan: bool = True) -> list[Block]:
         return _alert(content, mark)
     if isinstance(content, NoticeContent):
         head = [_bold(_state(content.state, content.job) if content.job else _sign(content.state))]
-        return [_rich([_line([*head, _text(f"  {_trim(content.text)}", SECTION)])], f"n-{mark}")]
+        return [
+            _rich([_line([*head, _text(f"  {_trim(content.text)}", MAX_SECTION)])], f"n-{mark}")
+        ]
     assert isinstance(content, FileContent), content
     return []
 
@@ -130,7 +132,7 @@ def bar(percent: int) -> str:
     return "▓" * full + "░" * (8 - full) + f" {percent} %"
 
 
-def shown_rows(rows: Sequence[Row], most: int = MOST_ROWS) -> tuple[tuple[Row, ...], str]:
+def shown_rows(rows: Sequence[Row], most: int = MAX_ROWS) -> tuple[tuple[Row, ...], str]:
     """The rows to show, in their order, and what is said of the rest. What went wrong is shown
     first, then what is under way, then what is done."""
     if len(rows) <= most:
@@ -202,7 +204,7 @@ def _trim(text: str) -> str:
 
 
 def _plan(rows: Sequence[Row], head: str, mark: str) -> Block:
-    room = ROOM // len(rows) - PER_BLOCK
+    room = MAX_TEXT // len(rows) - PER_BLOCK
     cards = [_card(row, f"{mark}-{at}", min(room, 1000)) for at, row in enumerate(rows)]
     title = cut(clean(head), HEAD)
     return {"type": "plan", "block_id": f"p-{mark}", "title": title, "tasks": cards}
@@ -233,7 +235,7 @@ def _details(row: Row) -> str:
 def _row_sections(rows: Sequence[Row], mark: str) -> list[Block]:
     if not rows:
         return []
-    room = min((ROOM - PER_BLOCK) // len(rows) - 1, 1000)
+    room = min((MAX_TEXT - PER_BLOCK) // len(rows) - 1, 1000)
     lines = [_line([_text(_row_line(row), room)]) for row in rows]
     listed = {"type": "rich_text_list", "style": "bullet", "elements": lines}
     return [_rich([listed], f"r-{mark}")]
@@ -254,7 +256,7 @@ def _output(content: OutputContent, mark: str) -> list[Block]:
     if _trim(content.headline):
         head.append(_text(f": {_trim(content.headline)}", 1500))
     made = [_rich([_line(head)], f"h-{mark}")]
-    shown, cut_off = tail(clean(content.text).rstrip("\n"), OUTPUT)
+    shown, cut_off = tail(clean(content.text).rstrip("\n"), MAX_OUTPUT)
     if shown:
         made.append(_rich([_preformatted(shown)], f"o-{mark}"))
     hidden = content.hidden + cut_off
@@ -341,7 +343,7 @@ def _markdown(text: str, id: str) -> Block:
     return {"type": "section", "block_id": id, "text": {"type": "mrkdwn", "text": text}}
 
 
-def _plain(text: str, id: str, most: int = SECTION) -> Block:
+def _plain(text: str, id: str, most: int = MAX_SECTION) -> Block:
     words = cut(_trim(text), most) or "-"
     return {"type": "section", "block_id": id, "text": _plain_text(words)}
 

@@ -9,14 +9,14 @@ from baton.outcome import Answer
 from baton.text.printable import printable
 from bot.dispatch.reply import Reply
 
-SECTION = 3000
+MAX_SECTION = 3000
 """Characters of one section (docs.slack.dev, "Section block")."""
-EPHEMERAL = 3800
+MAX_EPHEMERAL = 3800
 """Characters of a private answer: Slack recommends to stay below 4,000."""
-DOCUMENT = 2500
+MAX_DOCUMENT = 2500
 """Characters of a document that is shown where it was asked for; a longer one becomes a file."""
 
-ROW = 200
+MAX_ROW = 200
 """Characters of a row of a table."""
 TAB = "    "
 
@@ -97,7 +97,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> s
     size = 0
     for at, line in enumerate(cells):
         padded = [f"{cut(cell, width):<{width}}" for cell, width in zip(line, widths, strict=False)]
-        row = cut("  ".join(padded).rstrip(), ROW)
+        row = cut("  ".join(padded).rstrip(), MAX_ROW)
         # Escapes make a row longer than it looks.
         size += len(escape(row)) + 1
         if size > most - 20:
@@ -108,7 +108,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> s
 
 def _narrowed(widths: Sequence[int]) -> list[int]:
     """`widths`, the widest of them less wide, so that they fit into a row."""
-    room = ROW - 2 * (len(widths) - 1)
+    room = MAX_ROW - 2 * (len(widths) - 1)
     left, most = room, room
     for at, width in enumerate(sorted(widths)):
         most = left // (len(widths) - at)
@@ -126,9 +126,9 @@ def reply_text(reply: Reply) -> str:
         words = f"Taken as job {reply.job}." if reply.job else ("Done." if reply.ok else "Refused.")
     if not reply.ok:
         words = _LONG.sub(r"\1…", words)
-    parts = [escaped(words, EPHEMERAL if answer is None else EPHEMERAL // 4)]
+    parts = [escaped(words, MAX_EPHEMERAL if answer is None else MAX_EPHEMERAL // 4)]
     if answer is not None:
-        parts += _answer_parts(answer, bool(reply.text), EPHEMERAL - len(parts[0]) - 40)
+        parts += _answer_parts(answer, bool(reply.text), MAX_EPHEMERAL - len(parts[0]) - 40)
     return "\n".join(parts)
 
 
@@ -148,4 +148,4 @@ def _answer_parts(answer: Answer, said: bool, room: int) -> list[str]:
 
 def is_long(document: str) -> bool:
     """Whether a document is given as a file rather than shown."""
-    return len(document) > _READ * DOCUMENT or len(escape(document)) > DOCUMENT
+    return len(document) > _READ * MAX_DOCUMENT or len(escape(document)) > MAX_DOCUMENT

@@ -2,7 +2,7 @@
 
 deliveries.py  each delivery is taken once     app.py       which listener takes it (Bolt)
 payloads.py    what it says, as a value        handlers.py  to the dispatcher, answered in time
-door.py        whether anything was asked      replies.py   what Slack's answer cannot carry
+admission.py   whether anything was asked      replies.py   what Slack's answer cannot carry
 people.py      who somebody is                 names.py     how commands are typed in Slack
-recent.py      what was done a moment ago
+dedup.py       what was done a moment ago
 """

@@ -1,8 +1,8 @@
-"""The front door: what somebody did in Slack goes in, and what is to be made of it comes out. Pure.
+"""Admission: decides what an interaction in Slack asks for, if it asks for anything. Pure.
 
-Slash commands, mentions, direct messages, presses and forms all come through here, and each answers
-four questions, in this order: is it one of us? is it said to us? have we had it? what are the
-words? Whether they may have what they ask is the desk's to say.
+Slash commands, mentions, direct messages, button presses and forms all come through here, and
+each answers four questions, in this order: is it one of us? is it said to us? have we had it? what
+are the words? Whether the person is allowed to do it is the dispatcher's decision.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from baton.errors import BatonError
 from baton.messages import Person, Standing
 from baton.text.words import after_name, tidied, unescaped, unmarked
-from bot.fronts.slack.listeners.payloads import Asked, Clicked, Heard
-from bot.fronts.slack.web_api.identity import Identity
+from bot.fronts.slack.listeners.payloads import ButtonPress, Interaction, TypedCommand
+from bot.fronts.slack.web_api.identity import BotIdentity
 from bot.jobs import AuditEntry, Place
 
-MOST_TYPED = 4000
+MAX_TYPED = 4000
 """Characters that may be asked at once."""
-_MOST_READ = 3 * MOST_TYPED
+_MOST_READ = 3 * MAX_TYPED
 """Characters of a message that are looked at, escapes and what cannot be seen included."""
 _QUOTE = "&gt;"
 """A `>`, as Slack writes it; at the beginning of a line it makes a quote."""
@@ -29,11 +29,11 @@ _STRUCK = "~"
 """What stands between two of these is struck out: it was taken back."""
 _SLACKBOT = "USLACKBOT"
 
-TOO_LONG = f"That is too long: a command has at most {MOST_TYPED:,} characters."
+TOO_LONG = f"That is too long: a command has at most {MAX_TYPED:,} characters."
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class WorkspaceUser:
     """What Slack says of somebody. `guest` is a guest of any kind; `stranger`: Slack shows them to
     nobody of our workspace; `gone`: they are no longer there."""
 
@@ -48,7 +48,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class PrivateReply:
     """Nothing is asked of the desk; `person` alone is told `text`."""
 
     person: Person
@@ -57,21 +57,21 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class Ignored:
     """Nothing is asked, and nobody is told; `why` is for the log."""
 
     why: str
 
 
-Verdict = Asked | Clicked | Aside | Nothing
+Admission = TypedCommand | ButtonPress | PrivateReply | Ignored
 
 
-def by_an_app(heard: Heard, us: Identity) -> bool:
+def by_an_app(heard: Interaction, us: BotIdentity) -> bool:
     """Whether it was said by no person: apps ask nothing, or two bots might talk for ever."""
     return heard.app or heard.user in ("", us.user, _SLACKBOT)
 
 
-def standing_of(teams: Iterable[str], member: Member, us: Identity) -> Standing:
+def standing_of(teams: Iterable[str], member: WorkspaceUser, us: BotIdentity) -> Standing:
     """Who somebody is to us, of whom a payload says that they are of `teams`.
 
     All that the payload and Slack's own list say of their team counts: who is of another one
@@ -83,36 +83,39 @@ def standing_of(teams: Iterable[str], member: Member, us: Identity) -> Standing:
     return "guest" if member.guest else "member"
 
 
-def judge(
-    heard: Heard, us: Identity, member: Member | BatonError, begun: AuditEntry | None = None
-) -> Verdict:
+def admit(
+    heard: Interaction,
+    us: BotIdentity,
+    member: WorkspaceUser | BatonError,
+    begun: AuditEntry | None = None,
+) -> Admission:
     """What is to be made of `heard`. `member` is who did it, or why that cannot be known; `begun`
     is what the same act has begun before."""
     if by_an_app(heard, us):
-        return Nothing("said by an app")
+        return Ignored("said by an app")
     if isinstance(member, BatonError):
-        return Aside(Person(id=heard.user, name=heard.name), heard.place, str(member))
+        return PrivateReply(Person(id=heard.user, name=heard.name), heard.place, str(member))
     if member.bot:
-        return Nothing("said by an app")
+        return Ignored("said by an app")
     who = standing_of(heard.teams, member, us)
     person = Person(id=heard.user, name=member.name or heard.name, standing=who)
     if heard.kind == "press":
         action, value = heard.action, heard.value
-        return Clicked(action, value, person, heard.place, heard.key, heard.trigger)
+        return ButtonPress(action, value, person, heard.place, heard.key, heard.trigger)
     words = _said_to_us(heard, us)
     if words is None:
-        return Aside(person, heard.place, _hint(us))
+        return PrivateReply(person, heard.place, _hint(us))
     if begun is not None:
         kept = begun.words.removesuffix("…")  # what is very long is kept cut
         if words == begun.words or (kept != begun.words and words.startswith(kept)):
-            return Nothing("had before")
-        return Aside(person, heard.place, _edited(begun))
-    if len(words) > MOST_TYPED or len(heard.text) > _MOST_READ:
-        return Aside(person, heard.place, TOO_LONG)
-    return Asked(words, person, heard.place, heard.key)
+            return Ignored("had before")
+        return PrivateReply(person, heard.place, _edited(begun))
+    if len(words) > MAX_TYPED or len(heard.text) > _MOST_READ:
+        return PrivateReply(person, heard.place, TOO_LONG)
+    return TypedCommand(words, person, heard.place, heard.key)
 
 
-def _said_to_us(heard: Heard, us: Identity) -> str | None:
+def _said_to_us(heard: Interaction, us: BotIdentity) -> str | None:
     """The words; None if they are not for us: our name must come first, and no quote."""
     text = tidied(heard.text[:_MOST_READ])
     if heard.kind == "command":
@@ -137,7 +140,7 @@ def _is_struck(text: str) -> bool:
     return len(inner) > 1 and inner.startswith(_STRUCK) and inner.endswith(_STRUCK)
 
 
-def _hint(us: Identity) -> str:
+def _hint(us: BotIdentity) -> str:
     return (
         f"To ask, begin with @{us.name}: “@{us.name} help” shows what can be asked. "
         "Nothing was done: what is quoted, or said in passing, is no command."

@@ -17,11 +17,17 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 
-from bot.fronts.slack.blocks.forms import CALLBACK, from_submission, refused
+from bot.fronts.slack.blocks.forms import CALLBACK, error_response
 from bot.fronts.slack.blocks.posts import PREFIX
-from bot.fronts.slack.listeners.handlers import Asking
-from bot.fronts.slack.listeners.payloads import OWN_COMMAND, command, message, press
-from bot.fronts.slack.web_api.identity import Identity
+from bot.fronts.slack.listeners.handlers import SlackHandlers
+from bot.fronts.slack.listeners.payloads import (
+    OWN_COMMAND,
+    parse_button_press,
+    parse_form,
+    parse_message,
+    parse_slash_command,
+)
+from bot.fronts.slack.web_api.identity import BotIdentity
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +44,7 @@ def private(text: str) -> dict[str, str]:
     return {"response_type": "ephemeral", "text": text}
 
 
-def build(asking: Asking, identity: Identity, names: Iterable[str]) -> AsyncApp:
+def build(asking: SlackHandlers, identity: BotIdentity, names: Iterable[str]) -> AsyncApp:
     """The app, with a listener for each slash command, our buttons, mentions, and all the rest."""
     who = AuthorizeResult(
         enterprise_id=None,
@@ -64,21 +70,21 @@ def build(asking: Asking, identity: Identity, names: Iterable[str]) -> AsyncApp:
     )
 
     async def on_command(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        heard = command(body)
+        heard = parse_slash_command(body)
         return await ack(private(await asking.command(heard)) if heard else "")
 
     async def on_press(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        if (heard := press(body)) is not None:
+        if (heard := parse_button_press(body)) is not None:
             await asking.press(heard)
         return await ack()
 
     async def on_form(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        heard = from_submission(body)
+        heard = parse_form(body)
         problem = await asking.form(heard) if heard else UNREADABLE
-        return await (ack(**refused(problem)) if problem else ack())
+        return await (ack(**error_response(problem)) if problem else ack())
 
     async def on_message(body: dict[str, Any]) -> None:
-        if (heard := message(body)) is not None:
+        if (heard := parse_message(body)) is not None:
             await asking.message(heard)
 
     for name in names:

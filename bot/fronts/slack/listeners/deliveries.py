@@ -24,42 +24,44 @@ from bot.fronts.slack.listeners.payloads import id_in, mapping_in
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 100
+MAX_CONCURRENT = 100
 """Deliveries that are worked on at the same time."""
-WAIT = 0.7
+TURN_TIMEOUT = 0.7
 """Seconds that one more waits for its turn; with asking's budget this stays under Slack's 3 s."""
-REMEMBERED = 900.0
+REMEMBER_FOR = 900.0
 """Seconds for which a delivery is known again; Slack's last retry comes after some 6 minutes."""
-MOST_REMEMBERED = 5_000
+MAX_REMEMBERED = 5_000
 
 BUSY = "The bot is very busy: your request was not taken. Ask again in a moment."
 STOPPING = "The bot is being restarted: your request was not taken. Ask again in a moment."
 
-Answer = Mapping[str, Any]
+AckPayload = Mapping[str, Any]
 """What goes back to Slack with the acknowledgement; empty for a bare one."""
 
-Unheard = Callable[[Mapping[str, Any], str], None]
+OnAnswerLost = Callable[[Mapping[str, Any], str], None]
 """Told the payload and the answer of a command whose answer did not reach Slack."""
 
-Ack = Callable[[str, Answer], Awaitable[bool]]
+Ack = Callable[[str, AckPayload], Awaitable[bool]]
 """Sends an acknowledgement for an envelope id; False if no connection took it."""
 
 
-class Intake:
+class DeliveryDeduplicator:
     """Takes deliveries, until it is stopped."""
 
     def __init__(
         self,
         app: AsyncApp,
-        unheard: Unheard,
-        at_once: int = AT_ONCE,
-        wait: float = WAIT,
+        unheard: OnAnswerLost,
+        at_once: int = MAX_CONCURRENT,
+        wait: float = TURN_TIMEOUT,
     ) -> None:
         self._app = app
         self._unheard = unheard
         self._turns = asyncio.Semaphore(at_once)
         self._wait = wait
-        self._known: OrderedDict[str, tuple[float, asyncio.Future[Answer | None]]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, asyncio.Future[AckPayload | None]]] = (
+            OrderedDict()
+        )
         self._stopping = False
 
     def stop(self) -> None:
@@ -79,15 +81,15 @@ class Intake:
         if not sent and text and request.type == "slash_commands":
             self._unheard(request.payload, str(text))
 
-    async def _answer(self, request: SocketModeRequest) -> Answer | None:
+    async def _answer(self, request: SocketModeRequest) -> AckPayload | None:
         id = _id(request)
         known = self._known.get(id)
         if known is not None:
             log.info("delivered again by slack", id=id, kind=request.type)
             return await asyncio.shield(known[1])
-        future: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[AckPayload | None] = asyncio.get_running_loop().create_future()
         self._remember(id, future)
-        answer: Answer | None = None
+        answer: AckPayload | None = None
         try:
             answer = await self._in_turn(request)
         finally:
@@ -97,7 +99,7 @@ class Intake:
                 self._known.pop(id, None)
         return answer
 
-    async def _in_turn(self, request: SocketModeRequest) -> Answer | None:
+    async def _in_turn(self, request: SocketModeRequest) -> AckPayload | None:
         if self._stopping:
             return _not_taken(request, STOPPING)
         if self._turns.locked():
@@ -114,19 +116,19 @@ class Intake:
         finally:
             self._turns.release()
 
-    async def _dispatched(self, request: SocketModeRequest) -> Answer | None:
+    async def _dispatched(self, request: SocketModeRequest) -> AckPayload | None:
         body = request.payload
         response = await self._app.async_dispatch(
             AsyncBoltRequest(mode="socket_mode", body=body, headers={})
         )
         return _body(response) if response.status == 200 else None
 
-    def _remember(self, id: str, future: asyncio.Future[Answer | None]) -> None:
+    def _remember(self, id: str, future: asyncio.Future[AckPayload | None]) -> None:
         now = time.monotonic()
-        self._known[id] = (now + REMEMBERED, future)
+        self._known[id] = (now + REMEMBER_FOR, future)
         while self._known:
             oldest = next(iter(self._known.values()))
-            if oldest[0] > now and len(self._known) <= MOST_REMEMBERED:
+            if oldest[0] > now and len(self._known) <= MAX_REMEMBERED:
                 break
             self._known.popitem(last=False)
 
@@ -143,12 +145,12 @@ def _id(request: SocketModeRequest) -> str:
     return str(payload.get("event_id") or payload.get("trigger_id") or request.envelope_id)
 
 
-def _not_taken(request: SocketModeRequest, text: str) -> Answer | None:
+def _not_taken(request: SocketModeRequest, text: str) -> AckPayload | None:
     """A command has its answer; a click or an event is left to be delivered again."""
     return private(text) if request.type == "slash_commands" else None
 
 
-def _body(response: BoltResponse) -> Answer:
+def _body(response: BoltResponse) -> AckPayload:
     if not response.body:
         return {}
     body = json.loads(response.body)

@@ -20,48 +20,54 @@ from bot.content import ASK, CANCEL
 from bot.dispatch.reply import Form, Reply
 from bot.fronts.slack.blocks.text import is_long, reply_text
 from bot.fronts.slack.desk import Desk, Groups
-from bot.fronts.slack.listeners.admission import Aside, Member, Verdict, by_an_app, judge
-from bot.fronts.slack.listeners.dedup import Recent, Turns
+from bot.fronts.slack.listeners.admission import (
+    Admission,
+    PrivateReply,
+    WorkspaceUser,
+    admit,
+    by_an_app,
+)
+from bot.fronts.slack.listeners.dedup import KeyedLock, RecentKeys
 from bot.fronts.slack.listeners.names import as_typed
-from bot.fronts.slack.listeners.payloads import Asked, Clicked, Heard
-from bot.fronts.slack.listeners.people import People, StandingUnknown
-from bot.fronts.slack.listeners.replies import Telling
-from bot.fronts.slack.tasks import Tasks
-from bot.fronts.slack.web_api.identity import Identity
+from bot.fronts.slack.listeners.payloads import ButtonPress, Interaction, TypedCommand
+from bot.fronts.slack.listeners.people import SlackDirectory, StandingUnavailable
+from bot.fronts.slack.listeners.replies import PrivateReplies
+from bot.fronts.slack.tasks import BackgroundTasks
+from bot.fronts.slack.web_api.identity import BotIdentity
 
 log = structlog.get_logger(__name__)
 
-BUDGET = 1.8
+ANSWER_TIMEOUT = 1.8
 """Seconds that an ask may take before the person is told that it takes longer."""
-TOLD_WITHIN = 2.5
+REPLY_TIMEOUT = 2.5
 """Seconds to tell somebody who mentioned us, before Slack is left to deliver the mention again."""
 
-DOUBLE = 2.0
+DOUBLE_CLICK_WINDOW = 2.0
 """Seconds within which the same press by the same person is a double click."""
-FORM = 3600.0
+FORM_WINDOW = 3600.0
 """Seconds for which a form that was taken is known."""
 
-LATER = (
+STILL_WORKING = (
     "This takes longer than usual: whether it was taken is not known yet. You will be told here; "
     "please do not ask again until then."
 )
 
 
-class Untold(BatonError):
+class ReplyNotDelivered(BatonError):
     """Nobody could be told what became of {key}: Slack is to deliver it again."""
 
 
-class Asking:
+class SlackHandlers:
     """Brings people's words to the desk, and its replies to people."""
 
     def __init__(
         self,
         desk: Desk,
-        people: People,
-        telling: Telling,
-        tasks: Tasks,
-        us: Identity,
-        budget: float = BUDGET,
+        people: SlackDirectory,
+        telling: PrivateReplies,
+        tasks: BackgroundTasks,
+        us: BotIdentity,
+        budget: float = ANSWER_TIMEOUT,
     ) -> None:
         self._desk = desk
         self._people = people
@@ -69,77 +75,77 @@ class Asking:
         self._tasks = tasks
         self._us = us
         self._budget = budget
-        self._pressed = Recent(DOUBLE)
-        self._sent = Recent(FORM)
-        self._messages = Turns()
+        self._pressed = RecentKeys(DOUBLE_CLICK_WINDOW)
+        self._sent = RecentKeys(FORM_WINDOW)
+        self._messages = KeyedLock()
 
-    async def command(self, heard: Heard) -> str:
+    async def command(self, heard: Interaction) -> str:
         """What is answered to a slash command, as mrkdwn, within the budget; never raises."""
         reply = await self._in_time(heard)
         if reply is None:
-            return LATER
+            return STILL_WORKING
         self._give_document(heard, reply)
         return self._worded(reply)
 
-    async def message(self, heard: Heard) -> None:
+    async def message(self, heard: Interaction) -> None:
         """Take what was said to us; returns once it is kept, or the person was told.
 
-        Raises Untold if it was not taken and the person could not be told either.
+        Raises ReplyNotDelivered if it was not taken and the person could not be told either.
         """
         if by_an_app(heard, self._us):
             return
         reply = await self._reply(self._taken(heard), heard.key)
         person, place = Person(id=heard.user), heard.place
         self._give_document(heard, reply)
-        telling = self._telling.tell
+        telling = self._telling.send
         if reply.ok:
             if _says_something(reply):
                 self._tasks.start(telling(person, place, self._worded(reply)))
-        elif not await telling(person, place, self._worded(reply), TOLD_WITHIN):
-            raise Untold(key=heard.key)
+        elif not await telling(person, place, self._worded(reply), REPLY_TIMEOUT):
+            raise ReplyNotDelivered(key=heard.key)
 
-    async def press(self, heard: Heard) -> None:
+    async def press(self, heard: Interaction) -> None:
         """Take a pressed button; what there is to say goes to the one who pressed it."""
         press = f"{heard.user} {heard.place.channel} {heard.message} {heard.action} {heard.value}"
-        if self._pressed.had(press):
+        if self._pressed.seen_before(press):
             log.info("pressed twice", action=heard.action, person=heard.user)
             return
         person, place = Person(id=heard.user), heard.place
         work = self._tasks.run(self._reply(self._taken(heard), heard.key))
         reply = await self._within_budget(work)
         if reply is not None and not reply.ok:
-            self._pressed.forget(press)  # who is told to try again may do so at once
+            self._pressed.discard(press)  # who is told to try again may do so at once
         if reply is None:
             self._tasks.start(self._tell_later(heard, work))
         elif reply.form is not None:
             self._tasks.start(self._open(heard, reply.form, reply))
         elif not reply.ok or _says_something(reply):
             self._give_document(heard, reply)
-            self._tasks.start(self._telling.tell(person, place, self._worded(reply)))
+            self._tasks.start(self._telling.send(person, place, self._worded(reply)))
 
-    async def form(self, heard: Heard) -> str:
+    async def form(self, heard: Interaction) -> str:
         """Take what was said in a form; why it was not taken, or nothing if it was or may be."""
-        if self._sent.had(heard.key):
+        if self._sent.seen_before(heard.key):
             log.info("a form was sent twice", person=heard.user)
             return ""
         reply = await self._in_time(heard)
         if reply is not None and not reply.ok:
-            self._sent.forget(heard.key)
+            self._sent.discard(heard.key)
             return as_typed(reply.text, self._desk.commands) or self._worded(reply)
         if reply is not None:
-            told = self._telling.tell(Person(id=heard.user), heard.place, self._worded(reply))
+            told = self._telling.send(Person(id=heard.user), heard.place, self._worded(reply))
             self._tasks.start(told)
         return ""
 
-    async def _open(self, heard: Heard, form: Form, reply: Reply) -> None:
-        if not await self._telling.open(heard.trigger, form, heard.place):
-            await self._telling.tell(Person(id=heard.user), heard.place, self._worded(reply))
+    async def _open(self, heard: Interaction, form: Form, reply: Reply) -> None:
+        if not await self._telling.open_form(heard.trigger, form, heard.place):
+            await self._telling.send(Person(id=heard.user), heard.place, self._worded(reply))
 
-    def unheard(self, heard: Heard, text: str) -> None:
+    def answer_lost(self, heard: Interaction, text: str) -> None:
         """The answer to a slash command did not reach Slack: tell the person in another way."""
-        self._tasks.start(self._telling.tell(Person(id=heard.user), heard.place, text))
+        self._tasks.start(self._telling.send(Person(id=heard.user), heard.place, text))
 
-    async def _in_time(self, heard: Heard) -> Reply | None:
+    async def _in_time(self, heard: Interaction) -> Reply | None:
         work = self._tasks.run(self._reply(self._taken(heard), heard.key))
         reply = await self._within_budget(work)
         if reply is None:
@@ -151,30 +157,30 @@ class Asking:
         await asyncio.wait({work}, timeout=self._budget)
         return work.result() if work.done() else None
 
-    async def _tell_later(self, heard: Heard, work: asyncio.Task[Reply]) -> None:
+    async def _tell_later(self, heard: Interaction, work: asyncio.Task[Reply]) -> None:
         reply = await work
         self._give_document(heard, reply)
-        await self._telling.tell(Person(id=heard.user), heard.place, self._worded(reply))
+        await self._telling.send(Person(id=heard.user), heard.place, self._worded(reply))
 
-    async def _taken(self, heard: Heard) -> Reply:
+    async def _taken(self, heard: Interaction) -> Reply:
         """What becomes of it: through the door, and to the desk."""
         try:
-            member: Member | BatonError = await self._people.member(heard.user)
-        except StandingUnknown as error:
+            member: WorkspaceUser | BatonError = await self._people.user(heard.user)
+        except StandingUnavailable as error:
             member = error
         if heard.kind in ("mention", "direct"):
             # an edit of it may be here while it is still at work
-            async with self._messages.turn(heard.key):
+            async with self._messages.hold(heard.key):
                 begun = await self._desk.begun(heard.key)
-                return await self._done(heard, judge(heard, self._us, member, begun))
-        return await self._done(heard, judge(heard, self._us, member))
+                return await self._done(heard, admit(heard, self._us, member, begun))
+        return await self._done(heard, admit(heard, self._us, member))
 
-    async def _done(self, heard: Heard, verdict: Verdict) -> Reply:
-        if isinstance(verdict, Asked):
+    async def _done(self, heard: Interaction, verdict: Admission) -> Reply:
+        if isinstance(verdict, TypedCommand):
             return await self._route(verdict)
-        if isinstance(verdict, Clicked):
+        if isinstance(verdict, ButtonPress):
             return await self._click(verdict)
-        if isinstance(verdict, Aside):
+        if isinstance(verdict, PrivateReply):
             log.info("nothing was asked", key=heard.key, reason=verdict.text)
             return Reply(verdict.text, ok=False)
         log.info("nothing was asked", key=heard.key, reason=verdict.why)
@@ -182,7 +188,7 @@ class Asking:
             return Reply("Nothing was done: apps cannot ask.", ok=False)
         return Reply()
 
-    async def _click(self, clicked: Clicked) -> Reply:
+    async def _click(self, clicked: ButtonPress) -> Reply:
         """What the button asks of the desk."""
         person, place, groups = clicked.person, clicked.place, self._groups(clicked.person)
         if clicked.action == CANCEL:
@@ -196,7 +202,7 @@ class Asking:
         log.warning("a button of ours is not known", action=clicked.action)
         return Reply("This button is of another version of the bot.", ok=False)
 
-    async def _route(self, asked: Asked) -> Reply:
+    async def _route(self, asked: TypedCommand) -> Reply:
         person, place, words = asked.person, asked.place, asked.words.split(maxsplit=1)
         groups = self._groups(person)
         word = words[0].removeprefix("/").lower().rstrip(".!?") if words else "help"
@@ -215,7 +221,7 @@ class Asking:
             asked.words or "help", asker=person, groups=groups, place=place, key=asked.key
         )
 
-    async def _help(self, asked: Asked, name: str) -> Reply:
+    async def _help(self, asked: TypedCommand, name: str) -> Reply:
         known = self._desk.commands.get(name.removeprefix("/").lower())
         words = f"help {known.command.name}" if known else "help"
         place, key, groups = asked.place, asked.key, self._groups(asked.person)
@@ -244,10 +250,10 @@ class Asking:
                 ok=False,
             )
 
-    def _give_document(self, heard: Heard, reply: Reply) -> None:
+    def _give_document(self, heard: Interaction, reply: Reply) -> None:
         if reply.answer is not None and is_long(reply.answer.document):
             person, answer = Person(id=heard.user), reply.answer
-            self._tasks.start(self._telling.hand_over(person, heard.place, answer, reply.job))
+            self._tasks.start(self._telling.send_file(person, heard.place, answer, reply.job))
 
     def _worded(self, reply: Reply) -> str:
         text = reply_text(replace(reply, text=as_typed(reply.text, self._desk.commands)))

@@ -2,22 +2,27 @@
 there, or to be of its kind. Pure.
 
 docs.slack.dev/interactivity/implementing-slash-commands, .../reference/events/app_mention,
-.../reference/events/message.im, .../reference/interaction-payloads/block_actions-payload
+.../reference/events/message.im, .../reference/interaction-payloads/block_actions-payload,
+.../reference/interaction-payloads/view-interactions-payload
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from baton.messages import Person
+from baton.text.words import BECAUSE
+from bot.fronts.slack.blocks.forms import CHOICE, MAX_METADATA, REASON
 from bot.fronts.slack.blocks.posts import PREFIX
+from bot.fronts.slack.blocks.text import escape
 from bot.jobs import Place
 
 FRONT = "slack"
 OWN_COMMAND = "/baton"
-MOST_ID = 255
+MAX_ID_LENGTH = 255
 DIRECT = "directmessage"
 """What Slack calls the channel of direct messages in a slash command."""
 
@@ -25,7 +30,7 @@ Kind = Literal["command", "mention", "direct", "press", "form"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TypedCommand:
     """Somebody's words. `key` names the ask: the same for every delivery of it."""
 
     words: str
@@ -35,7 +40,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Clicked:
+class ButtonPress:
     """A button that somebody pressed. `key` names this press; `trigger` opens a form, within
     3 s."""
 
@@ -48,7 +53,7 @@ class Clicked:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Interaction:
     """One act of one person, whatever envelopes it comes in: that is what `key` names.
 
     `text` is as Slack wrote it. `teams` are the workspaces that the payload says the person is of;
@@ -70,7 +75,7 @@ class Heard:
     message: str = ""
 
 
-def command(payload: Mapping[str, Any]) -> Heard | None:
+def parse_slash_command(payload: Mapping[str, Any]) -> Interaction | None:
     """A slash command: `/deploy shop prod` and `/baton deploy shop prod` are the same words."""
     name, typed = text_in(payload, "command"), text_in(payload, "text")
     place = Place(
@@ -82,7 +87,7 @@ def command(payload: Mapping[str, Any]) -> Heard | None:
     user, trigger = id_in(payload, "user_id"), id_in(payload, "trigger_id")
     if not (name and user and trigger and place.channel):
         return None
-    return Heard(
+    return Interaction(
         "command",
         user,
         id_in(payload, "user_name"),
@@ -93,7 +98,7 @@ def command(payload: Mapping[str, Any]) -> Heard | None:
     )
 
 
-def message(payload: Mapping[str, Any]) -> Heard | None:
+def parse_message(payload: Mapping[str, Any]) -> Interaction | None:
     """What was said in a channel with our name in it, or to us alone; new, or edited. The message
     is the act: its edits, and whatever Slack tells of it again, have the same key.
 
@@ -122,7 +127,7 @@ def message(payload: Mapping[str, Any]) -> Heard | None:
         *(id_in(said, name) for name in ("user_team", "source_team", "team")),
         id_in(mapping_in(said, "user_profile"), "team"),
     )
-    return Heard(
+    return Interaction(
         "mention" if mention else "direct",
         user,
         "",
@@ -134,7 +139,7 @@ def message(payload: Mapping[str, Any]) -> Heard | None:
     )
 
 
-def press(payload: Mapping[str, Any]) -> Heard | None:
+def parse_button_press(payload: Mapping[str, Any]) -> Interaction | None:
     """A button under one of our posts."""
     channel, container = mapping_in(payload, "channel"), mapping_in(payload, "container")
     shown, trigger = mapping_in(payload, "message"), id_in(payload, "trigger_id")
@@ -146,7 +151,7 @@ def press(payload: Mapping[str, Any]) -> Heard | None:
     user, name, teams = _presser(payload)
     if not isinstance(action, Mapping) or not (user and where and trigger):
         return None
-    return Heard(
+    return Interaction(
         "press",
         user,
         name,
@@ -160,13 +165,26 @@ def press(payload: Mapping[str, Any]) -> Heard | None:
     )
 
 
-def submission(payload: Mapping[str, Any], words: str, place: Place) -> Heard | None:
-    """A form that was sent, which says `words` in `place`. The same form is the same act."""
+def parse_form(payload: Mapping[str, Any]) -> Interaction | None:
+    """A form that somebody sent, as the command that it asks for; None if it is none of ours. The
+    same form is the same act."""
     user, name, teams = _presser(payload)
-    view = id_in(mapping_in(payload, "view"), "id")
-    if not (user and view and place.channel):
+    view = mapping_in(payload, "view")
+    try:
+        known = json.loads(text_in(view, "private_metadata")[:MAX_METADATA])
+        channel, thread, where = (str(each) for each in known["place"])
+        ask = str(known["ask"])
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return Heard("form", user, name, place, f"{FRONT}:{view}", words, teams)
+    said = mapping_in(mapping_in(view, "state"), "values")
+    choice = mapping_in(mapping_in(mapping_in(said, CHOICE), CHOICE), "selected_option")
+    # in a form nothing is escaped, and what is asked is read as words of a message
+    reason = escape(text_in(mapping_in(mapping_in(said, REASON), REASON), "value")).strip()
+    words = f"{ask} for {text_in(choice, 'value')} {BECAUSE} {reason}"
+    id, place = id_in(view, "id"), Place(FRONT, channel, thread, where)
+    if not (user and id and channel):
+        return None
+    return Interaction("form", user, name, place, f"{FRONT}:{id}", words, teams)
 
 
 def _presser(payload: Mapping[str, Any]) -> tuple[str, str, frozenset[str]]:
@@ -188,7 +206,7 @@ def mapping_in(payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def id_in(payload: Mapping[str, Any], key: str) -> str:
     """The short text under `key`; empty if there is none, or one that is no id."""
     found = text_in(payload, key)
-    return found if len(found) <= MOST_ID else ""
+    return found if len(found) <= MAX_ID_LENGTH else ""
 
 
 def text_in(payload: Mapping[str, Any], key: str) -> str:

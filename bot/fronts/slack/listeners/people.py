@@ -10,41 +10,41 @@ from typing import Any
 
 from baton.errors import BatonError
 from bot.fronts.errors import FrontError, Unpostable
-from bot.fronts.slack.listeners.admission import Member, standing_of
+from bot.fronts.slack.listeners.admission import WorkspaceUser, standing_of
 from bot.fronts.slack.listeners.payloads import mapping_in, text_in
-from bot.fronts.slack.tasks import Tasks
-from bot.fronts.slack.web_api.calls import Calls
-from bot.fronts.slack.web_api.identity import Identity
-from bot.fronts.slack.web_api.lookup import Lookup
+from bot.fronts.slack.tasks import BackgroundTasks
+from bot.fronts.slack.web_api.calls import SlackApi
+from bot.fronts.slack.web_api.identity import BotIdentity
+from bot.fronts.slack.web_api.lookup import CachedLookup
 from bot.people import Profile
 
-FRESH = 60.0
+GROUPS_MAX_AGE = 60.0
 """Seconds that a list of groups is good for."""
-STALE = 300.0
+GROUPS_MAX_STALE = 300.0
 """Seconds for which an older one is used while Slack does not give a newer."""
-PATIENCE = 0.9
+GROUPS_TIMEOUT = 0.9
 """Seconds to wait for Slack's list: whoever asks is to hear within 3."""
-KNOWN = 600.0
+USER_MAX_AGE = 600.0
 """Seconds that what Slack says of somebody is good for."""
-TRUSTED = 86_400.0
+USER_MAX_STALE = 86_400.0
 """Seconds for which it is used while Slack does not say it anew."""
-PATIENCE_FOR_ONE = 0.8
-MOST_KNOWN = 10_000
+USER_TIMEOUT = 0.8
+MAX_USERS = 10_000
 
 _NOBODY = ("user_not_found", "user_not_visible", "users_not_found")
 """Slack's errors that are an answer: there is nobody of that id for us."""
 
 
-class GroupsUnknown(BatonError):
+class GroupsUnavailable(BatonError):
     """Slack does not say who is in which user group ({reason}), so nobody can tell whether you may
     ask this. Nothing was done; ask again in a moment."""
 
 
-class PersonUnknown(BatonError):
+class UserUnavailable(BatonError):
     """Slack does not say who {person} is: {reason}."""
 
 
-class StandingUnknown(BatonError):
+class StandingUnavailable(BatonError):
     """Slack does not say whether you are a member of this workspace or a guest ({reason}), so
     nobody can tell what you may ask. Nothing was done; ask again in a moment."""
 
@@ -58,7 +58,7 @@ class UserGroups:
     names: frozenset[str]
 
 
-class People:
+class SlackDirectory:
     """The people of a workspace, and their user groups by id (`S012`) and by handle (`deployers`).
     Keeps bot.people.Directory.
 
@@ -68,15 +68,15 @@ class People:
 
     def __init__(
         self,
-        calls: Calls,
+        calls: SlackApi,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._calls = calls
         self._clock = clock
-        self._tasks = Tasks()
-        self._groups = Lookup(self._list_groups, self._tasks, clock)
-        self._members: OrderedDict[str, Lookup[Member]] = OrderedDict()
-        self.us: Identity | None = None
+        self._tasks = BackgroundTasks()
+        self._groups = CachedLookup(self._list_groups, self._tasks, clock)
+        self._members: OrderedDict[str, CachedLookup[WorkspaceUser]] = OrderedDict()
+        self.us: BotIdentity | None = None
         """Who we are, once Slack has told: whoever is of another team is outside."""
 
     async def close(self) -> None:
@@ -84,67 +84,69 @@ class People:
         await self._tasks.drain(0)
 
     async def groups_of(self, user: str) -> frozenset[str]:
-        """Ids and handles of the groups that `user` is in, at most FRESH seconds old; if Slack is
-        slow, at most STALE.
+        """Ids and handles of the groups that `user` is in, at most GROUPS_MAX_AGE seconds old; if
+        Slack is slow, at most GROUPS_MAX_STALE.
 
-        Raises GroupsUnknown if Slack does not tell.
+        Raises GroupsUnavailable if Slack does not tell.
         """
         return (await self._user_groups()).by_user.get(user, frozenset())
 
     async def groups(self) -> frozenset[str]:
-        """Ids and handles of all groups that there are. Raises GroupsUnknown."""
+        """Ids and handles of all groups that there are. Raises GroupsUnavailable."""
         return (await self._user_groups()).names
 
     async def _user_groups(self) -> UserGroups:
         try:
-            return await self._groups.get(fresh=FRESH, stale=STALE, patience=PATIENCE)
+            return await self._groups.get(
+                fresh=GROUPS_MAX_AGE, stale=GROUPS_MAX_STALE, patience=GROUPS_TIMEOUT
+            )
         except FrontError as error:
-            raise GroupsUnknown(reason=str(error).rstrip(".")) from error
+            raise GroupsUnavailable(reason=str(error).rstrip(".")) from error
         except TimeoutError:
-            raise GroupsUnknown(reason=f"no answer within {PATIENCE:g} s") from None
+            raise GroupsUnavailable(reason=f"no answer within {GROUPS_TIMEOUT:g} s") from None
 
-    async def member(self, user: str) -> Member:
-        """Who `user` is, at most KNOWN seconds old; if Slack is slow, at most TRUSTED.
+    async def user(self, user: str) -> WorkspaceUser:
+        """Who `user` is, at most USER_MAX_AGE seconds old; at most USER_MAX_STALE if Slack is slow.
 
-        Raises StandingUnknown if Slack does not tell.
+        Raises StandingUnavailable if Slack does not tell.
         """
         try:
             return await self._looked_up(user)
-        except PersonUnknown as error:
-            raise StandingUnknown(reason=error.facts["reason"]) from error
+        except UserUnavailable as error:
+            raise StandingUnavailable(reason=error.facts["reason"]) from error
 
     async def profile(self, user: str) -> Profile:
-        """Who `user` is, as `member` knows it. Raises PersonUnknown if Slack does not tell."""
+        """Who `user` is, as `user` knows it. Raises UserUnavailable if Slack does not tell."""
         found = await self._looked_up(user)
         if found.stranger and not found.team:
-            raise PersonUnknown(person=user, reason="it knows nobody of that id")
+            raise UserUnavailable(person=user, reason="it knows nobody of that id")
         who = standing_of((), found, self.us) if self.us else "member"
         return Profile(found.zone, found.gone, found.name, who)
 
-    async def _looked_up(self, user: str) -> Member:
+    async def _looked_up(self, user: str) -> WorkspaceUser:
         lookup = self._members.get(user)
         if lookup is None:
-            lookup = Lookup(lambda: self._ask_for(user), self._tasks, self._clock)
+            lookup = CachedLookup(lambda: self._ask_for(user), self._tasks, self._clock)
             self._members[user] = lookup
-            while len(self._members) > MOST_KNOWN:
+            while len(self._members) > MAX_USERS:
                 self._members.popitem(last=False)
         self._members.move_to_end(user)
         try:
-            return await lookup.get(fresh=KNOWN, stale=TRUSTED, patience=PATIENCE_FOR_ONE)
+            return await lookup.get(fresh=USER_MAX_AGE, stale=USER_MAX_STALE, patience=USER_TIMEOUT)
         except FrontError as error:
-            raise PersonUnknown(person=user, reason=str(error).rstrip(".")) from error
+            raise UserUnavailable(person=user, reason=str(error).rstrip(".")) from error
         except TimeoutError:
-            reason = f"no answer within {PATIENCE_FOR_ONE:g} s"
-            raise PersonUnknown(person=user, reason=reason) from None
+            reason = f"no answer within {USER_TIMEOUT:g} s"
+            raise UserUnavailable(person=user, reason=reason) from None
 
-    async def _ask_for(self, user: str) -> Member:
+    async def _ask_for(self, user: str) -> WorkspaceUser:
         try:
             answer = await self._calls.read("users.info", user=user)
         except Unpostable as error:
             if error.facts.get("reason") not in _NOBODY:
                 raise
-            return Member(stranger=True)
-        return member_in(mapping_in(_data(answer), "user"))
+            return WorkspaceUser(stranger=True)
+        return user_in(mapping_in(_data(answer), "user"))
 
     async def _list_groups(self) -> UserGroups:
         answer = await self._calls.read("usergroups.list", include_users=True)
@@ -152,9 +154,9 @@ class People:
         return user_groups_in(found if isinstance(found, list) else ())
 
 
-def member_in(user: Mapping[str, Any]) -> Member:
+def user_in(user: Mapping[str, Any]) -> WorkspaceUser:
     """What a user object of Slack's says (docs.slack.dev/reference/objects/user-object)."""
-    return Member(
+    return WorkspaceUser(
         team=text_in(user, "team_id"),
         enterprise=text_in(mapping_in(user, "enterprise_user"), "enterprise_id"),
         name=text_in(user, "name"),

@@ -12,32 +12,32 @@ from baton.messages import Person
 from baton.outcome import Answer
 from bot.dispatch.reply import Form
 from bot.fronts.errors import FrontError, Throttled, Uncertain
-from bot.fronts.slack.blocks.forms import view
+from bot.fronts.slack.blocks.forms import form_view
 from bot.fronts.slack.blocks.text import cut, escape, is_long
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.ephemeral import whisper
 from bot.jobs import Place
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 600.0
+RETRY_TIMEOUT = 600.0
 """Seconds for which we go on trying to tell somebody something."""
 
-AGAIN = "_Sent once more, as Slack did not confirm that you were shown it:_"
+SENT_AGAIN = "_Sent once more, as Slack did not confirm that you were shown it:_"
 
-Where = Callable[[str], Awaitable[Place | None]]
+FindPost = Callable[[str], Awaitable[Place | None]]
 """Where a job is shown: its channel, and the thread under its post."""
 
 
-class Telling:
+class PrivateReplies:
     """Private words and files for the one who asked."""
 
-    def __init__(self, calls: Calls, where: Where) -> None:
+    def __init__(self, calls: SlackApi, where: FindPost) -> None:
         self._calls = calls
         self._where = where
 
-    async def tell(
-        self, person: Person, place: Place, text: str, patience: float = PATIENCE
+    async def send(
+        self, person: Person, place: Place, text: str, patience: float = RETRY_TIMEOUT
     ) -> bool:
         """Show `text` (mrkdwn) to `person` alone, where they asked or else in a direct message.
 
@@ -49,9 +49,9 @@ class Telling:
             try:
                 await whisper(self._calls, place, person.id, text)
             except FrontError as error:
-                if isinstance(error, Uncertain) and not text.startswith(AGAIN):
+                if isinstance(error, Uncertain) and not text.startswith(SENT_AGAIN):
                     # nobody can look whether it is there: so it is said what it is
-                    text = f"{AGAIN}\n{text}"
+                    text = f"{SENT_AGAIN}\n{text}"
                 failures += 1
                 pause = jittered(delay(failures, 1.0, 30.0))
                 wait = error.seconds if isinstance(error, Throttled) else pause
@@ -63,9 +63,9 @@ class Telling:
             else:
                 return True
 
-    async def open(self, trigger: str, form: Form, place: Place) -> bool:
+    async def open_form(self, trigger: str, form: Form, place: Place) -> bool:
         """Show `form` to the one who has just pressed something; False if it cannot be done."""
-        shown = view(form, place)
+        shown = form_view(form, place)
         if shown is None:
             return False
         for before in (False, True):
@@ -83,7 +83,7 @@ class Telling:
                 return True
         return False
 
-    async def hand_over(self, person: Person, place: Place, answer: Answer, job: str) -> None:
+    async def send_file(self, person: Person, place: Place, answer: Answer, job: str) -> None:
         """Give a long document as a file: in the job's thread, or else in a direct message."""
         assert is_long(answer.document)
         name = f"{job or 'answer'}.txt"
@@ -94,7 +94,7 @@ class Telling:
             await self._calls.upload(shown.channel, shown.thread, name, answer.document)
         except FrontError as error:
             reason = cut(escape(str(error)), 500)
-            await self.tell(person, place, f"{name} could not be given to you: {reason}")
+            await self.send(person, place, f"{name} could not be given to you: {reason}")
 
     async def _direct(self, person: Person, answer: Answer) -> Place:
         words = escape(answer.summary) or "What you asked for:"

@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 
 HEARTBEAT = 2.5
 """Seconds of silence after which we ping; without an answer for half as long it is dead."""
-HELLO_WITHIN = 8.0
-CLOSE_WITHIN = 1.0
+HELLO_TIMEOUT = 8.0
+CLOSE_TIMEOUT = 1.0
 
 
 class Owner(Protocol):
@@ -68,7 +68,7 @@ class Connection:
         Raises aiohttp.ClientError or TimeoutError if there is none, and ConnectionError with
         Slack's reason if it sent us away.
         """
-        async with asyncio.timeout(HELLO_WITHIN):
+        async with asyncio.timeout(HELLO_TIMEOUT):
             ws = await session.ws_connect(url, heartbeat=HEARTBEAT, proxy=proxy, compress=0)
         connection = cls(ws, owner)
         try:
@@ -84,14 +84,14 @@ class Connection:
             asyncio.create_task(self.over.wait()),
         ]
         try:
-            await asyncio.wait(waits, timeout=HELLO_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=HELLO_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
         if self.over.is_set():
             raise ConnectionError(self.reason)
         if not self._greeted.is_set():
-            raise ConnectionError(f"no hello within {HELLO_WITHIN} s")
+            raise ConnectionError(f"no hello within {HELLO_TIMEOUT} s")
 
     async def send(self, envelope_id: str, payload: Mapping[str, Any]) -> bool:
         """Acknowledge an envelope; False if the connection is gone."""
@@ -112,7 +112,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close it, without waiting long for the other side."""
-        if not await wait_at_most(CLOSE_WITHIN, self._ws.close()):
+        if not await wait_at_most(CLOSE_TIMEOUT, self._ws.close()):
             log.debug("slack did not answer the closing of a connection")
         self._reader.cancel()
         await asyncio.wait({self._reader})

@@ -23,35 +23,35 @@ from baton.waiting import wait_at_most
 from bot.fronts.errors import Throttled
 from bot.fronts.slack.listeners.deliveries import Ack
 from bot.fronts.slack.socket_mode.connection import Connection
-from bot.fronts.slack.socket_mode.strangers import Strangers
-from bot.fronts.slack.tasks import Tasks
+from bot.fronts.slack.socket_mode.strangers import ForeignConnections
+from bot.fronts.slack.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
 
 CONNECTIONS = 2
-QUIET = 600.0
+SILENCE_TIMEOUT = 600.0
 """Seconds without a message after which a connection is replaced: it may only look alive."""
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = (2.0, 30.0)
+MAX_PAUSE = (2.0, 30.0)
 """Seconds that each lane waits at the most: on a bad network one of them is soon back, and the
 other does not hammer at Slack."""
-SHORT_LIFE = 10.0
+MIN_LIFETIME = 10.0
 """Seconds; whoever loses connections that are younger waits before the next, longer each time. One
 that Slack asks to be replaced was not lost, unless that was at once."""
-AT_ONCE = 1.0
-RETIRE_WITHIN = 15.0
+MIN_REFRESH_LIFETIME = 1.0
+RETIRE_TIMEOUT = 15.0
 """Seconds after which we hang up a replaced connection if Slack does not: what Slack sends in the
 moment in which we do is lost."""
-ANSWER_WITHIN = 4.0
+ACK_TIMEOUT = 4.0
 """Seconds for which it then stays open for answers that are still due."""
 REASONS = {"link_disabled": "Socket Mode is switched off in the app's settings"}
-GOING = ("warning", "refresh_requested")
+REFRESH_REASONS = ("warning", "refresh_requested")
 """Slack's reasons to disconnect that leave time for a successor."""
 
 Take = Callable[[SocketModeRequest, Ack], Coroutine[Any, Any, None]]
 
 
-class Socket:
+class SocketModeClient:
     """The connections. `changed` hears whether at least one is up, and why not; `ours` says how
     many bots there are beside this one that use the same ledger, None if that is not known."""
 
@@ -63,7 +63,7 @@ class Socket:
         changed: Callable[[Link, str], None],
         *,
         proxy: str | None = None,
-        quiet: float = QUIET,
+        quiet: float = SILENCE_TIMEOUT,
         ours: Callable[[], int | None] = lambda: 0,
     ) -> None:
         self._session = session
@@ -74,11 +74,11 @@ class Socket:
         self._quiet = quiet
         self._ours = ours
         self._opening = 0
-        self._others = Strangers()
+        self._others = ForeignConnections()
         self._connections: list[Connection] = []
         self._lanes: list[asyncio.Task[None]] = []
-        self._taking = Tasks()
-        self._retiring = Tasks()
+        self._taking = BackgroundTasks()
+        self._retiring = BackgroundTasks()
 
     def start(self) -> None:
         """Connect, and stay connected."""
@@ -137,7 +137,7 @@ class Socket:
                 await self._lane(number)
             except Exception:
                 log.exception("a connection to slack failed in a way that was not foreseen")
-                await asyncio.sleep(LONGEST_PAUSE[-1])
+                await asyncio.sleep(MAX_PAUSE[-1])
 
     async def _lane(self, number: int) -> None:
         old: Connection | None = None
@@ -151,11 +151,13 @@ class Socket:
             if old is None:
                 await new.close()
             lived = time.monotonic() - born
-            if new.over.is_set() and lived < (SHORT_LIFE if old is None else AT_ONCE):
+            if new.over.is_set() and lived < (
+                MIN_LIFETIME if old is None else MIN_REFRESH_LIFETIME
+            ):
                 short_lived += 1
                 # Once may be chance; more often, we would hammer at Slack.
                 if short_lived > 1:
-                    pause = delay(short_lived, FIRST_PAUSE, LONGEST_PAUSE[number])
+                    pause = delay(short_lived, FIRST_PAUSE, MAX_PAUSE[number])
                     await asyncio.sleep(jittered(pause))
             else:
                 short_lived = 0
@@ -165,7 +167,7 @@ class Socket:
         quiet = jittered(self._quiet, 0.2)
         while True:
             left = connection.heard + quiet - time.monotonic()
-            again = self._others.look_in(time.monotonic())
+            again = self._others.seconds_to_next_check(time.monotonic())
             if left <= 0 or (again is not None and again <= 0):
                 log.info("a connection to slack is replaced")
                 return True
@@ -173,7 +175,7 @@ class Socket:
             if not await wait_at_most(left, connection.over.wait()):
                 continue
             log.info("a connection to slack is over", reason=connection.reason)
-            return connection.reason in GOING
+            return connection.reason in REFRESH_REASONS
 
     async def _connected(self, number: int) -> Connection:
         """A new connection, however long it takes."""
@@ -184,7 +186,7 @@ class Socket:
             except (BatonError, aiohttp.ClientError, OSError, TimeoutError) as error:
                 reason = _why(error)
                 failures += 1
-                wait = delay(failures, FIRST_PAUSE, LONGEST_PAUSE[number])
+                wait = delay(failures, FIRST_PAUSE, MAX_PAUSE[number])
                 if isinstance(error, Throttled):
                     wait = error.seconds
                 if not self._connections:
@@ -212,7 +214,7 @@ class Socket:
         if others is None:
             return
         held = len(self._connections) + self._opening + others * CONNECTIONS
-        if not self._others.saw(counted, held, time.monotonic()):
+        if not self._others.observe(counted, held, time.monotonic()):
             return
         if self.strangers:
             log.error(
@@ -226,8 +228,8 @@ class Socket:
 
     async def _retire(self, connection: Connection) -> None:
         """Close a connection that was replaced, once nothing comes and all answers are sent."""
-        await connection.hung_up(RETIRE_WITHIN)
-        await self._taking.finish(ANSWER_WITHIN)
+        await connection.hung_up(RETIRE_TIMEOUT)
+        await self._taking.finish(ACK_TIMEOUT)
         await connection.close()
 
 

@@ -6,13 +6,13 @@ just closing is not, so what was seen is looked at once more before it is said. 
 
 from __future__ import annotations
 
-LOOK_AGAIN = 20.0
+RECHECK_INTERVAL = 20.0
 """Seconds after which a count that is too high is looked at once more."""
-WATCH = 300.0
+WATCH_INTERVAL = 300.0
 """Seconds between two looks while it stays too high, to see when that is over."""
 
 
-class Strangers:
+class ForeignConnections:
     """Counts connections of the app that no bot of ours holds. Times are monotonic seconds."""
 
     def __init__(self) -> None:
@@ -21,20 +21,20 @@ class Strangers:
         self._since: float | None = None
         self._seen = 0.0
 
-    def saw(self, counted: int, ours: int, now: float) -> bool:
+    def observe(self, counted: int, ours: int, now: float) -> bool:
         """Slack counted so many, of which `ours` can be our own; whether `count` has changed."""
         before, extra = self.count, counted - ours
         if extra <= 0:
             self.count, self._since = 0, None
         elif self._since is None:
             self._since = now
-        elif now - self._since >= LOOK_AGAIN:
+        elif now - self._since >= RECHECK_INTERVAL:
             self.count = extra
         self._seen = now
         return self.count != before
 
-    def look_in(self, now: float) -> float | None:
+    def seconds_to_next_check(self, now: float) -> float | None:
         """Seconds after which a new connection is to be made to look again; None: as ever."""
         if self._since is None:
             return None
-        return self._seen + (WATCH if self.count else LOOK_AGAIN) - now
+        return self._seen + (WATCH_INTERVAL if self.count else RECHECK_INTERVAL) - now

@@ -28,7 +28,7 @@ NAME = "Slack"
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
-class Calls:
+class SlackApi:
     """The Web API, called with a bot token over one session that keeps its connections."""
 
     def __init__(
@@ -147,7 +147,7 @@ class Calls:
         headers = getattr(response, "headers", {})
         date = headers.get("Date") or headers.get("date")
         if date:
-            self.clock.saw(str(date), sent, time.time())
+            self.clock.observe(str(date), sent, time.time())
 
     def _refused(self, method: str, error: SlackApiError) -> FrontError:
         response = error.response

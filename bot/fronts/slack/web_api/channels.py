@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from bot.fronts.errors import FrontError, Throttled, Unpostable
-from bot.fronts.slack.tasks import Tasks
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.tasks import BackgroundTasks
+from bot.fronts.slack.web_api.calls import SlackApi
 
 log = structlog.get_logger(__name__)
 
-AGAIN = 30.0
+CHECK_INTERVAL = 30.0
 """Seconds for which a look is good: each channel is a call, of which Slack takes 50 a minute."""
 
 
-class Channels:
+class ChannelAccess:
     """Looks at channels, through what the bot may read."""
 
-    def __init__(self, calls: Calls, tasks: Tasks) -> None:
+    def __init__(self, calls: SlackApi, tasks: BackgroundTasks) -> None:
         self._calls = calls
         self._tasks = tasks
         self._closed: dict[str, str] = {}
@@ -30,7 +30,7 @@ class Channels:
         """Those in which nothing can be said, as far as is known, each with the reason. Nobody
         waits for Slack here: what has changed is known the next time."""
         if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + AGAIN
+            self._look_at = time.monotonic() + CHECK_INTERVAL
             self._tasks.start(self.look(channels))
         return {one: self._closed[one] for one in channels if one in self._closed}
 

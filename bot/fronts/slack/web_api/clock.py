@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
 
-MOST_ROUND_TRIP = 5.0
+MAX_ROUND_TRIP = 5.0
 """Seconds; what took longer says too little of the moment at which Slack wrote it."""
-MOST_SHIFT = 86_400.0
+MAX_SHIFT = 86_400.0
 
 
 class SlackClock:
@@ -30,15 +30,15 @@ class SlackClock:
     def by_slack(self, moment: float) -> float:
         """A `moment` of ours on Slack's clock, or earlier: our clock may have been set since, so
         the furthest that it was seen ahead counts."""
-        return moment - min(max(self._furthest, 0.0), MOST_SHIFT)
+        return moment - min(max(self._furthest, 0.0), MAX_SHIFT)
 
-    def saw(self, date: str, sent: float, received: float) -> None:
+    def observe(self, date: str, sent: float, received: float) -> None:
         """An answer with the header Date came, to what was sent then.
 
         Slack's date is cut to the second, and was written between `sent` and `received`: so each
         answer bounds the difference, and together they bound it better, until the clock is set.
         """
-        if not 0 <= received - sent <= MOST_ROUND_TRIP:
+        if not 0 <= received - sent <= MAX_ROUND_TRIP:
             return
         try:
             stamp = parsedate_to_datetime(date).timestamp()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.fronts.errors import Gone, Unpostable
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.calls import SlackApi
 from bot.jobs import Place
 
 
-async def whisper(calls: Calls, place: Place, person: str, text: str) -> None:
+async def whisper(calls: SlackApi, place: Place, person: str, text: str) -> None:
     """Show `text` (mrkdwn) to `person` alone. Raises FrontError."""
     try:
         await calls.change(

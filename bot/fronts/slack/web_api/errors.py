@@ -17,7 +17,7 @@ DEFAULT_WAIT = 5.0
 """Seconds to wait after a 429 that does not say how long."""
 LEAST_WAIT, MOST_BACKOFF = 1.0, 30.0
 """Seconds to wait at the least, whatever Slack names; doubled while it names less again."""
-MOST_WAIT = 3600.0
+MAX_WAIT = 3600.0
 
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 _PERHAPS_DONE = {"internal_error", "fatal_error", "service_unavailable", "team_added_to_org"}
@@ -115,7 +115,7 @@ def _seconds(retry_after: str | None, before: int) -> float:
         named = DEFAULT_WAIT
     if named < LEAST_WAIT:
         named = delay(before + 1, LEAST_WAIT, MOST_BACKOFF)
-    return min(named, MOST_WAIT)
+    return min(named, MAX_WAIT)
 
 
 def _detail(answer: Mapping[str, Any]) -> str:

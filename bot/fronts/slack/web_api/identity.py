@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from baton.errors import BatonError
 from bot.fronts.errors import FrontError, Unreachable
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.scopes import missing
 
 
@@ -26,7 +26,7 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class BotIdentity:
     """What auth.test says of us. `scopes` is None if Slack does not say what was granted;
     `enterprise` is empty unless our workspace is of one; `name` is how the bot is mentioned."""
 
@@ -66,7 +66,7 @@ def check_kinds(tokens: Tokens) -> None:
         raise BadTokens(problem=problem, remedy=remedy)
 
 
-async def identify(calls: Calls) -> Identity:
+async def identify(calls: SlackApi) -> BotIdentity:
     """Ask Slack who we are.
 
     Raises BadTokens if it does not know the bot token, ScopesMissing if the token lacks scopes, and
@@ -79,7 +79,7 @@ async def identify(calls: Calls) -> Identity:
     granted = _granted(dict(answer.headers))
     if granted is not None and (lacking := missing(granted)):
         raise ScopesMissing(scopes=", ".join(lacking))
-    return Identity(
+    return BotIdentity(
         team=str(answer.get("team_id", "")),
         user=str(answer.get("user_id", "")),
         bot=str(answer.get("bot_id", "")),
@@ -89,7 +89,7 @@ async def identify(calls: Calls) -> Identity:
     )
 
 
-async def first_ticket(calls: Calls, app_token: str) -> str:
+async def first_ticket(calls: SlackApi, app_token: str) -> str:
     """A URL for the first connection.
 
     Raises BadTokens if Slack does not take the app token, and a FrontError if it cannot be asked.

@@ -11,19 +11,19 @@ from typing import Generic, TypeVar
 import structlog
 
 from bot.fronts.errors import FrontError, Throttled
-from bot.fronts.slack.tasks import Tasks
+from bot.fronts.slack.tasks import BackgroundTasks
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class Lookup(Generic[T]):
+class CachedLookup(Generic[T]):
     """What `ask` gives, kept. Times are in seconds; `clock` is monotonic."""
 
     def __init__(
         self,
         ask: Callable[[], Awaitable[T]],
-        tasks: Tasks,
+        tasks: BackgroundTasks,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ask = ask

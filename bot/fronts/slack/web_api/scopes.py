@@ -28,19 +28,21 @@ METHODS: dict[str, tuple[str, ...]] = {
     "users.info": ("users:read",),
 }
 
-HEARING = ("commands", "app_mentions:read", "im:history")
+RECEIVE_SCOPES = ("commands", "app_mentions:read", "im:history")
 """What Slack needs to tell us of slash commands, mentions and direct messages."""
 
 EVENTS = ("app_mention", "message.im")
 """What manifest.yml subscribes to."""
 
-SCOPES = frozenset(HEARING) | frozenset(scope for needed in METHODS.values() for scope in needed)
+SCOPES = frozenset(RECEIVE_SCOPES) | frozenset(
+    scope for needed in METHODS.values() for scope in needed
+)
 """What manifest.yml asks for."""
 
-WISHED = frozenset({"pins:write"})
+OPTIONAL_SCOPES = frozenset({"pins:write"})
 """What the bot does without if it must: boards are shown, and not pinned."""
 
 
 def missing(granted: Iterable[str]) -> list[str]:
     """The scopes that the bot cannot do without and was not granted, sorted."""
-    return sorted(SCOPES - WISHED - frozenset(granted))
+    return sorted(SCOPES - OPTIONAL_SCOPES - frozenset(granted))

@@ -8,7 +8,7 @@ import pytest
 
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.front import SlackFront
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.calls import SlackApi
 from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import SlackServer
 
@@ -39,12 +39,12 @@ async def chat(slack: SlackServer, desk: FakeDesk) -> AsyncIterator[SlackChat]:
 
 
 @pytest.fixture
-async def calls(slack: SlackServer) -> AsyncIterator[Calls]:
-    it = Calls(slack.bot_token, slack.url)
+async def calls(slack: SlackServer) -> AsyncIterator[SlackApi]:
+    it = SlackApi(slack.bot_token, slack.url)
     yield it
     await it.close()
 
 
 @pytest.fixture
-def front(calls: Calls) -> SlackFront:
+def front(calls: SlackApi) -> SlackFront:
     return SlackFront(calls)

@@ -12,7 +12,7 @@ from baton.messages import State
 from bot.content import Button, JobContent, NoticeContent, OutputContent, Post, Row
 from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
 from bot.fronts.slack.front import SlackFront
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.errors import explained
 from bot.jobs import Place
 from tests.support.slack_server import (
@@ -170,7 +170,7 @@ def test_a_wait_is_a_number_of_seconds(named: str | None, seconds: float) -> Non
     assert explained("x", 429, {}, named).facts["seconds"] == seconds
 
 
-async def test_calls_count_how_often_they_were_refused(slack: SlackServer, calls: Calls) -> None:
+async def test_calls_count_how_often_they_were_refused(slack: SlackServer, calls: SlackApi) -> None:
     """Those that were refused together count once; one that is taken ends the count."""
     for wanted in (1, 1, 1):
         slack.faults.add("auth.test", RateLimited(0))
@@ -194,7 +194,7 @@ async def test_slack_away(slack: SlackServer, front: SlackFront) -> None:
 
 async def test_a_post_that_times_out_is_perhaps_there(slack: SlackServer) -> None:
     """Our own patience ends: nobody knows."""
-    calls = Calls(slack.bot_token, slack.url, aiohttp.ClientTimeout(total=5, sock_read=0.2))
+    calls = SlackApi(slack.bot_token, slack.url, aiohttp.ClientTimeout(total=5, sock_read=0.2))
     slack.faults.add("chat.postMessage", Hang())
     with pytest.raises(Uncertain):
         await SlackFront(calls).post(OPS, job_post(), thread="")
@@ -227,7 +227,7 @@ async def test_a_channel_without_the_bot(slack: SlackServer, front: SlackFront) 
 async def test_a_workspace_without_plans_gets_sections() -> None:
     """They say the same; that plans are refused is remembered."""
     async with SlackServer(plan_blocks=False) as slack:
-        calls = Calls(slack.bot_token, slack.url)
+        calls = SlackApi(slack.bot_token, slack.url)
         front = SlackFront(calls)
         ref = await front.post(OPS, job_post(), thread="")
         plain = slack.channel("C_OPS").message(ref).plain
@@ -250,7 +250,7 @@ async def test_blocks_that_slack_never_takes(slack: SlackServer, front: SlackFro
 async def test_a_scope_that_was_taken_away_is_named() -> None:
     """With what to do about it."""
     async with SlackServer(scopes=["chat:write"]) as poor:
-        calls = Calls(poor.bot_token, poor.url)
+        calls = SlackApi(poor.bot_token, poor.url)
         with pytest.raises(Unpostable, match=r"channels:history from manifest\.yml"):
             await SlackFront(calls).find(OPS, "k", thread="", since=0)
         await calls.close()

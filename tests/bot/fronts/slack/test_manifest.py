@@ -12,7 +12,7 @@ from baton.command import Command
 from baton.extensions import installed
 from bot.alerting.command import AlertsCommand
 from bot.fronts.slack.listeners.app import slash_names
-from bot.fronts.slack.listeners.names import SLASH
+from bot.fronts.slack.listeners.names import SLASH_COMMANDS
 from bot.fronts.slack.web_api import scopes
 from bot.scheduling import ScheduleCommand
 
@@ -26,7 +26,7 @@ def test_its_slash_commands_are_the_registered_ones() -> None:
     """What people can type is listened to, and what we listen to can be typed."""
     named = [*installed(), AlertsCommand.name, ScheduleCommand.name]
     assert sorted(command["command"] for command in COMMANDS) == slash_names(named)
-    assert set(named) == SLASH
+    assert set(named) == SLASH_COMMANDS
 
 
 def test_its_hints_name_the_fields() -> None:

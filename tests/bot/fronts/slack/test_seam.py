@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.fronts.slack import SlackChat, Tokens
-from bot.fronts.slack.listeners.people import PATIENCE
+from bot.fronts.slack.listeners.people import GROUPS_TIMEOUT
 from bot.policy import EnvironmentTable, Policy, Rule, is_private
 from bot.store import Store
 from tests.bot.counter import Counter
@@ -109,7 +109,7 @@ async def test_a_rule_for_a_group_lets_its_members_in(slack: SlackServer, team: 
 async def test_a_slow_list_of_groups_shuts_nobody_out(slack: SlackServer, team: Counter) -> None:
     """It is said that it cannot be known, first, and no missing rule; the next ask is taken."""
     slack.add_group("S0DEP", "deployers", ["U_ANN"])
-    slack.faults.add("usergroups.list", Slow(PATIENCE + 0.6), times=None)
+    slack.faults.add("usergroups.list", Slow(GROUPS_TIMEOUT + 0.6), times=None)
     ann = slack.person("U_ANN")
     reply = await ann.slash("/baton ship shop prod", channel="C_OPS")
     assert "Slack does not say who is in which user group" in str(reply.ephemeral)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from baton.messages import State
 from bot.content import FLEET, FleetContent, Group, JobContent, OutputContent, Row
 from bot.fronts.terminal.lines import Line, text_of
-from bot.fronts.terminal.thread import Thread, live
+from bot.fronts.terminal.thread import JobThread, live
 
 RUNNING = JobContent(
     title="deploy shop prod",
@@ -40,7 +40,7 @@ def texts(lines: list[Line]) -> list[str]:
 
 def test_job_begins_with_who_asked_what() -> None:
     """The first line names the asker, the command and the job; it is printed once."""
-    thread = Thread(RUNNING)
+    thread = JobThread(RUNNING)
     assert texts(thread.job_lines(RUNNING)) == ["▶ running 7k2m9x  U_ANN asked: deploy shop prod"]
     assert thread.job_lines(RUNNING) == []
 
@@ -50,7 +50,7 @@ def test_a_day_of_a_schedule_is_no_job() -> None:
     day = JobContent(
         "ping prod, every 5m", "ann", "2026-11-24: 1 succeeded", State.SUCCEEDED, schedule="pt514r"
     )
-    assert texts(Thread(day).job_lines(day)) == [
+    assert texts(JobThread(day).job_lines(day)) == [
         "✓ pt514r  ann scheduled: ping prod, every 5m",
         "✓ pt514r  2026-11-24: 1 succeeded",
     ]
@@ -58,7 +58,7 @@ def test_a_day_of_a_schedule_is_no_job() -> None:
 
 def test_each_output_line_once() -> None:
     """An edit prints only what is new in it."""
-    thread = Thread(RUNNING)
+    thread = JobThread(RUNNING)
     assert texts(thread.output_lines(output("web-1", "a", "b"))) == ["  web-1 │ a", "  web-1 │ b"]
     assert thread.output_lines(output("web-1", "a", "b")) == []
     assert texts(thread.output_lines(output("web-1", "b", "", "c", hidden=1))) == [
@@ -69,7 +69,7 @@ def test_each_output_line_once() -> None:
 
 def test_lines_that_went_by_are_counted_or_filled_in() -> None:
     """If the tail has jumped it is said how many lines are missing, or they are put in."""
-    thread = Thread(RUNNING)
+    thread = JobThread(RUNNING)
     thread.output_lines(output("web-1", "a"))
     late = output("web-1", "d", hidden=3)
     assert thread.missed(late) == (1, 3)
@@ -77,7 +77,7 @@ def test_lines_that_went_by_are_counted_or_filled_in() -> None:
         "  web-1 │ … 2 lines not shown: /log 7k2m9x",
         "  web-1 │ d",
     ]
-    other = Thread(RUNNING)
+    other = JobThread(RUNNING)
     other.output_lines(output("web-1", "a"))
     assert texts(other.output_lines(late, ["b", "c"])) == [
         "  web-1 │ b",
@@ -88,7 +88,7 @@ def test_lines_that_went_by_are_counted_or_filled_in() -> None:
 
 def test_end_of_the_job_comes_last() -> None:
     """However the edits come, a server's end follows its output, and the job's end all servers."""
-    thread = Thread(RUNNING)
+    thread = JobThread(RUNNING)
     thread.job_lines(RUNNING)
     thread.output_lines(output("web-1", "a"))
     thread.output_lines(output("web-2", "a"))
@@ -107,7 +107,7 @@ def test_end_of_the_job_comes_last() -> None:
 
 def test_output_that_comes_after_the_end_of_the_job_is_waited_for() -> None:
     """The job's post names those whose output is still to come: its end is printed after them."""
-    thread = Thread(RUNNING)
+    thread = JobThread(RUNNING)
     thread.job_lines(RUNNING)
     assert thread.job_lines(dataclasses.replace(ENDED, under=("web-1",))) != []
     assert not thread.over
@@ -120,7 +120,7 @@ def test_output_that_comes_after_the_end_of_the_job_is_waited_for() -> None:
 
 def test_groups_of_many_servers_are_printed_once() -> None:
     """What is new in their post, and before the end of the job."""
-    thread = Thread(RUNNING)
+    thread = JobThread(RUNNING)
     thread.job_lines(RUNNING)
     failed = Group(State.FAILED, "1 failed: exit code 1", "web-9", "web-9", "no space", 3)
     common = Group(State.SUCCEEDED, "299 succeeded with the same output", "web-1", "web-1", "ok")
@@ -140,7 +140,7 @@ def test_groups_of_many_servers_are_printed_once() -> None:
 
 def test_servers_that_said_nothing_end_too() -> None:
     """A server without output is told of by its row; a later word of it is told as well."""
-    thread = Thread(RUNNING)
+    thread = JobThread(RUNNING)
     lost = dataclasses.replace(
         ENDED,
         state=State.UNROUTABLE,
@@ -161,7 +161,7 @@ def test_servers_that_said_nothing_end_too() -> None:
 
 def test_live_fits_the_screen() -> None:
     """A bar for each server that runs, a word for each that does not; cut to the room there is."""
-    thread = Thread(RUNNING)
+    thread = JobThread(RUNNING)
     assert texts(thread.live(80, 10)) == [
         "▶ running 7k2m9x  deploy shop prod  0 of 2 done",
         "  web-1  ━━━━━━──────────────  30 %  ▶ running  fetching",
@@ -171,7 +171,7 @@ def test_live_fits_the_screen() -> None:
     many = dataclasses.replace(
         RUNNING, rows=tuple(Row(f"web-{number}", State.SENT) for number in range(20))
     )
-    crowd = live([Thread(many), Thread(many)], 80, 6)
+    crowd = live([JobThread(many), JobThread(many)], 80, 6)
     assert len(crowd) == 6
     assert text_of(crowd[-1]) == "  and 16 more servers"
 
@@ -180,7 +180,7 @@ def test_live_fits_the_screen() -> None:
 def test_any_tails_tell_each_line_once_in_order(edits: list[tuple[int, int]]) -> None:
     """Whatever tails of a growing output are shown, with what is between filled in: every line up
     to the last is printed once, in order."""
-    thread, told, said = Thread(RUNNING), [], 0
+    thread, told, said = JobThread(RUNNING), [], 0
     for more, tail in edits:
         said += more
         hidden = max(said - tail, 0)

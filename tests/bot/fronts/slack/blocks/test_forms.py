@@ -10,7 +10,7 @@ from baton.text.words import split
 from bot.content import Post
 from bot.dispatch.reply import Form, Reply
 from bot.fronts.slack import SlackChat
-from bot.fronts.slack.blocks.forms import view
+from bot.fronts.slack.blocks.forms import form_view
 from bot.jobs import Place
 from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import Fails, Message, SlackServer
@@ -86,4 +86,4 @@ async def test_without_a_form_the_words_are_told(
 def test_what_has_no_room_is_no_form() -> None:
     """Slack keeps 3,000 characters for us."""
     long = Form("Silence", "x" * 9000, "alerts silence " + "x" * 3000, FORM.choices, "y")
-    assert view(long, OPS) is None
+    assert form_view(long, OPS) is None

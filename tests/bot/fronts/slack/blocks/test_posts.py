@@ -165,7 +165,7 @@ def test_of_many_servers_the_troubled_are_shown() -> None:
     rows[90] = Row("web-090", State.FAILED)
     rows[95] = Row("web-095", State.RUNNING)
     shown, rest = made.shown_rows(rows)
-    assert len(shown) == made.MOST_ROWS
+    assert len(shown) == made.MAX_ROWS
     assert [row.host for row in shown][-2:] == ["web-090", "web-095"]
     assert rest == "and 70 more: 70 succeeded"
 

@@ -84,7 +84,7 @@ def test_a_long_cell_hides_no_other() -> None:
     assert shown[0].split() == ["when", "who", "asked", "verdict"]
     assert shown[1].endswith("allowed")
     assert shown[2].endswith("refused")
-    assert all(len(line) <= text.ROW for line in shown)
+    assert all(len(line) <= text.MAX_ROW for line in shown)
     assert text.table((), [("y" * 400,) * 150], 3000).startswith("…")
 
 
@@ -93,8 +93,8 @@ def test_columns_share_a_row(widths: list[int]) -> None:
     """Nothing is cut while there is room, and only what is wide is narrowed."""
     made = text._narrowed(widths)
     assert all(new <= width for new, width in zip(made, widths, strict=True))
-    assert sum(made) <= text.ROW or len(widths) > text.ROW // 3
-    room = text.ROW - 2 * (len(widths) - 1)
+    assert sum(made) <= text.MAX_ROW or len(widths) > text.MAX_ROW // 3
+    room = text.MAX_ROW - 2 * (len(widths) - 1)
     if sum(widths) <= room:
         assert made == widths
 

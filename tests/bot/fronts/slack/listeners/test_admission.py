@@ -13,39 +13,38 @@ from hypothesis import strategies as st
 
 from baton.errors import BatonError
 from baton.messages import Person, Standing, now
-from bot.fronts.slack.blocks.forms import from_submission
 from bot.fronts.slack.listeners import payloads
 from bot.fronts.slack.listeners.admission import (
-    MOST_TYPED,
-    Aside,
-    Member,
-    Nothing,
-    Verdict,
-    judge,
+    MAX_TYPED,
+    Admission,
+    Ignored,
+    PrivateReply,
+    WorkspaceUser,
+    admit,
     standing_of,
 )
-from bot.fronts.slack.listeners.payloads import Asked, Clicked, Heard
-from bot.fronts.slack.listeners.people import StandingUnknown, member_in, user_groups_in
-from bot.fronts.slack.web_api.identity import Identity
+from bot.fronts.slack.listeners.payloads import ButtonPress, Interaction, TypedCommand
+from bot.fronts.slack.listeners.people import StandingUnavailable, user_groups_in, user_in
+from bot.fronts.slack.web_api.identity import BotIdentity
 from bot.jobs import AuditEntry, Place
 
-US = Identity("T_US", "U_BATON", "B_BATON", None)
-GRID = Identity("T_US", "U_BATON", "B_BATON", None, enterprise="E_US")
-ANN = Member(team="T_US", name="ann")
+US = BotIdentity("T_US", "U_BATON", "B_BATON", None)
+GRID = BotIdentity("T_US", "U_BATON", "B_BATON", None, enterprise="E_US")
+ANN = WorkspaceUser(team="T_US", name="ann")
 OPS = Place("slack", "C_OPS")
 
 
-def mention(text: str, **event: Any) -> Heard:
+def mention(text: str, **event: Any) -> Interaction:
     """A mention in a channel."""
     said = {"type": "app_mention", "user": "U_ANN", "text": text, "ts": "1.0", "channel": "C_OPS"}
-    heard = payloads.message({"event": {**said, **event}})
+    heard = payloads.parse_message({"event": {**said, **event}})
     assert heard is not None
     return heard
 
 
-def words(verdict: Verdict) -> str | None:
+def words(verdict: Admission) -> str | None:
     """What is asked of the desk, if anything."""
-    return verdict.words if isinstance(verdict, Asked) else None
+    return verdict.words if isinstance(verdict, TypedCommand) else None
 
 
 @pytest.mark.parametrize(
@@ -83,10 +82,10 @@ def words(verdict: Verdict) -> str | None:
 def test_it_is_said_to_us_if_our_name_comes_first(text: str, asked: str | None) -> None:
     """Whatever else has our name in it is about a command, and is none: its author is told how to
     ask."""
-    verdict = judge(mention(text), US, ANN)
+    verdict = admit(mention(text), US, ANN)
     assert words(verdict) == asked
     if asked is None:
-        assert isinstance(verdict, Aside)
+        assert isinstance(verdict, PrivateReply)
         assert "begin with @baton" in verdict.text
 
 
@@ -102,9 +101,9 @@ def test_it_is_said_to_us_if_our_name_comes_first(text: str, asked: str | None) 
 def test_to_us_alone_no_name_is_needed(text: str, asked: str | None) -> None:
     """In direct messages all is said to us; a quote is none all the same."""
     event = {"type": "message", "channel_type": "im", "channel": "D_ANN", "ts": "1.0"}
-    heard = payloads.message({"event": {**event, "user": "U_ANN", "text": text}})
+    heard = payloads.parse_message({"event": {**event, "user": "U_ANN", "text": text}})
     assert heard is not None
-    verdict = judge(heard, US, ANN)
+    verdict = admit(heard, US, ANN)
     assert words(verdict) == asked
     assert verdict.place.name == "directmessage"  # type: ignore[union-attr]
 
@@ -116,15 +115,17 @@ def test_to_us_alone_no_name_is_needed(text: str, asked: str | None) -> None:
         (("T_US",), ANN, "member"),
         (("T_OTHER",), ANN, "outside"),
         (("T_US", "T_OTHER"), ANN, "outside"),
-        ((), Member(team="T_OTHER"), "outside"),
-        (("T_US",), Member(team="T_US", stranger=True), "outside"),
-        ((), Member(stranger=True), "outside"),
-        (("T_US",), Member(team="T_US", guest=True), "guest"),
-        (("T_OTHER",), Member(team="T_OTHER", enterprise="E_OTHER", guest=True), "outside"),
-        (("T_SISTER",), Member(team="T_SISTER", enterprise="E_US"), "outside"),
+        ((), WorkspaceUser(team="T_OTHER"), "outside"),
+        (("T_US",), WorkspaceUser(team="T_US", stranger=True), "outside"),
+        ((), WorkspaceUser(stranger=True), "outside"),
+        (("T_US",), WorkspaceUser(team="T_US", guest=True), "guest"),
+        (("T_OTHER",), WorkspaceUser(team="T_OTHER", enterprise="E_OTHER", guest=True), "outside"),
+        (("T_SISTER",), WorkspaceUser(team="T_SISTER", enterprise="E_US"), "outside"),
     ],
 )
-def test_who_somebody_is_to_us(teams: tuple[str, ...], member: Member, who: Standing) -> None:
+def test_who_somebody_is_to_us(
+    teams: tuple[str, ...], member: WorkspaceUser, who: Standing
+) -> None:
     """Of another team by anything that Slack says: outside. A team without an enterprise knows no
     sisters."""
     assert standing_of(teams, member, US) == who
@@ -132,10 +133,13 @@ def test_who_somebody_is_to_us(teams: tuple[str, ...], member: Member, who: Stan
 
 def test_an_enterprise_has_many_teams() -> None:
     """Whoever is of ours is a member in whichever of them; others are outside."""
-    assert standing_of(("T_SISTER",), Member(team="T_SISTER", enterprise="E_US"), GRID) == "member"
+    assert (
+        standing_of(("T_SISTER",), WorkspaceUser(team="T_SISTER", enterprise="E_US"), GRID)
+        == "member"
+    )
     assert standing_of(("E_US",), ANN, GRID) == "member"
-    assert standing_of(("T_X",), Member(team="T_X", enterprise="E_X"), GRID) == "outside"
-    guest = Member(team="T_SISTER", enterprise="E_US", guest=True)
+    assert standing_of(("T_X",), WorkspaceUser(team="T_X", enterprise="E_X"), GRID) == "outside"
+    guest = WorkspaceUser(team="T_SISTER", enterprise="E_US", guest=True)
     assert standing_of(("T_SISTER",), guest, GRID) == "guest"
 
 
@@ -150,8 +154,8 @@ def test_an_enterprise_has_many_teams() -> None:
 )
 def test_the_standing_goes_with_the_words(event: Mapping[str, Any]) -> None:
     """The desk hears who asks, by name, and of which standing."""
-    verdict = judge(mention("<@U_BATON> ping prod", **event), US, ANN)
-    assert isinstance(verdict, Asked)
+    verdict = admit(mention("<@U_BATON> ping prod", **event), US, ANN)
+    assert isinstance(verdict, TypedCommand)
     assert verdict.person == Person(id="U_ANN", name="ann", standing="outside")
 
 
@@ -167,18 +171,20 @@ def test_the_standing_goes_with_the_words(event: Mapping[str, Any]) -> None:
 )
 def test_apps_ask_nothing(event: Mapping[str, Any]) -> None:
     """Nor are they told anything: two bots would talk for ever."""
-    assert isinstance(judge(mention("<@U_BATON> ping prod", **event), US, ANN), Nothing)
+    assert isinstance(admit(mention("<@U_BATON> ping prod", **event), US, ANN), Ignored)
 
 
 def test_a_bot_user_asks_nothing() -> None:
     """Even if its message looks like a person's."""
-    assert isinstance(judge(mention("<@U_BATON> ping"), US, Member(team="T_US", bot=True)), Nothing)
+    assert isinstance(
+        admit(mention("<@U_BATON> ping"), US, WorkspaceUser(team="T_US", bot=True)), Ignored
+    )
 
 
 def test_who_is_not_known_asks_nothing() -> None:
     """They are told why."""
-    verdict = judge(mention("<@U_BATON> ping prod"), US, StandingUnknown(reason="no answer"))
-    assert isinstance(verdict, Aside)
+    verdict = admit(mention("<@U_BATON> ping prod"), US, StandingUnavailable(reason="no answer"))
+    assert isinstance(verdict, PrivateReply)
     assert "Slack does not say whether you are a member" in verdict.text
 
 
@@ -192,14 +198,14 @@ def test_a_message_is_one_act_whatever_it_comes_in() -> None:
     first = mention("<@U_BATON> deploy shop staging")
     edited = mention("<@U_BATON> deploy shop prod", edited={"ts": "2.0"}, event_ts="2.0")
     assert first.key == edited.key == "slack:C_OPS/1.0"
-    assert words(judge(edited, US, ANN)) == "deploy shop prod", "it began nothing"
-    assert isinstance(judge(first, US, ANN, begun("deploy shop staging")), Nothing)
+    assert words(admit(edited, US, ANN)) == "deploy shop prod", "it began nothing"
+    assert isinstance(admit(first, US, ANN, begun("deploy shop staging")), Ignored)
     long = mention(f"<@U_BATON> run {'x ' * 900}")
-    assert isinstance(judge(long, US, ANN, begun(f"run {'x ' * 400}…")), Nothing)
+    assert isinstance(admit(long, US, ANN, begun(f"run {'x ' * 400}…")), Ignored)
     more = mention("<@U_BATON> deploy shop staging --host web-1")
-    assert isinstance(judge(more, US, ANN, begun("deploy shop staging")), Aside)
-    told = judge(edited, US, ANN, begun("deploy shop staging"))
-    assert isinstance(told, Aside)
+    assert isinstance(admit(more, US, ANN, begun("deploy shop staging")), PrivateReply)
+    told = admit(edited, US, ANN, begun("deploy shop staging"))
+    assert isinstance(told, PrivateReply)
     assert "“deploy shop staging” (job 7k2mab)" in told.text
 
 
@@ -213,10 +219,10 @@ def test_an_edit_in_direct_messages_is_the_message() -> None:
         "ts": "2.0",
     }
     event |= {"subtype": "message_changed", "message": message}
-    heard = payloads.message({"event": {**event, "previous_message": {"text": "pign prod"}}})
+    heard = payloads.parse_message({"event": {**event, "previous_message": {"text": "pign prod"}}})
     assert heard is not None
-    assert (heard.key, words(judge(heard, US, ANN))) == ("slack:D_ANN/1.0", "ping prod")
-    assert payloads.message({"event": {**event, "previous_message": message}}) is None
+    assert (heard.key, words(admit(heard, US, ANN))) == ("slack:D_ANN/1.0", "ping prod")
+    assert payloads.parse_message({"event": {**event, "previous_message": message}}) is None
 
 
 def test_a_slash_command_and_its_words() -> None:
@@ -230,23 +236,23 @@ def test_a_slash_command_and_its_words() -> None:
         "channel_name": "privategroup",
         "trigger_id": "1.2",
     }
-    heard = payloads.command(payload)
+    heard = payloads.parse_slash_command(payload)
     assert heard is not None
     assert heard.place == replace(OPS, name="privategroup"), "what Slack calls private is private"
-    assert words(judge(heard, US, ANN)) == "alerts silence host=a for 2h"
+    assert words(admit(heard, US, ANN)) == "alerts silence host=a for 2h"
     typed = {**payload, "text": "silence host=a for\u00a02h because\u00a0it’s\u200d hot"}
-    heard = payloads.command(typed)
+    heard = payloads.parse_slash_command(typed)
     assert heard is not None
-    assert words(judge(heard, US, ANN)) == (
+    assert words(admit(heard, US, ANN)) == (
         "alerts silence host=a for 2h because\u00a0it’s\u200d hot"
     )
 
 
 def test_what_is_asked_is_bounded() -> None:
     """Nothing of it is taken, rather than a part."""
-    for text in ("x" * (MOST_TYPED + 1), "ping prod" + "\u200b" * 20_000 + "x"):
-        verdict = judge(mention(f"<@U_BATON> {text}"), US, ANN)
-        assert isinstance(verdict, Aside)
+    for text in ("x" * (MAX_TYPED + 1), "ping prod" + "\u200b" * 20_000 + "x"):
+        verdict = admit(mention(f"<@U_BATON> {text}"), US, ANN)
+        assert isinstance(verdict, PrivateReply)
         assert "too long" in verdict.text
 
 
@@ -273,7 +279,12 @@ LIKE = st.recursive(
     max_leaves=30,
 )
 PAYLOAD = st.dictionaries(st.sampled_from(("event", *NAMES)), LIKE, max_size=12)
-READERS = (payloads.command, payloads.message, payloads.press, from_submission)
+READERS = (
+    payloads.parse_slash_command,
+    payloads.parse_message,
+    payloads.parse_button_press,
+    payloads.parse_form,
+)
 
 
 @given(PAYLOAD, st.one_of(st.none(), st.text()))
@@ -285,8 +296,8 @@ def test_no_payload_breaks_the_door(payload: Mapping[str, Any], before: str | No
             heard = read(wrapped)
             if heard is not None:
                 had = None if before is None else begun(before)
-                verdict = judge(heard, US, member_in(payload), had)
-                assert isinstance(verdict, Asked | Clicked | Aside | Nothing)
+                verdict = admit(heard, US, user_in(payload), had)
+                assert isinstance(verdict, TypedCommand | ButtonPress | PrivateReply | Ignored)
             assert time.perf_counter() - started < 0.5
     user_groups_in(payload.values())
 
@@ -295,9 +306,9 @@ def test_no_payload_breaks_the_door(payload: Mapping[str, Any], before: str | No
 def test_no_text_breaks_the_door(text: str, kind: str) -> None:
     """Any text is asked, or is answered."""
     said = {"type": kind, "channel_type": "im", "user": "U_ANN", "ts": "1.0", "channel": "C_OPS"}
-    heard = payloads.message({"event": {**said, "text": f"<@U_BATON> {text}"}})
+    heard = payloads.parse_message({"event": {**said, "text": f"<@U_BATON> {text}"}})
     assert heard is not None
-    assert isinstance(judge(heard, US, ANN), Asked | Aside)
+    assert isinstance(admit(heard, US, ANN), TypedCommand | PrivateReply)
 
 
 LONG = 40_000
@@ -319,19 +330,19 @@ LONG = 40_000
 )
 def test_no_text_takes_long(text: str) -> None:
     """The most that Slack takes is judged in some milliseconds."""
-    judge(mention("warm"), US, ANN)
+    admit(mention("warm"), US, ANN)
     best = min(_seconds(text) for _ in range(3))
     assert best < 0.05
 
 
 def _seconds(text: str) -> float:
     started = time.perf_counter()
-    verdict = judge(mention(text), US, ANN)
-    assert isinstance(verdict, Asked | Aside | Nothing)
+    verdict = admit(mention(text), US, ANN)
+    assert isinstance(verdict, TypedCommand | PrivateReply | Ignored)
     return time.perf_counter() - started
 
 
 def test_an_error_is_told_as_it_is() -> None:
     """Whatever keeps Slack from telling who it is."""
-    verdict = judge(mention("<@U_BATON> x"), US, BatonError(reason="r"))
-    assert isinstance(verdict, Aside)
+    verdict = admit(mention("<@U_BATON> x"), US, BatonError(reason="r"))
+    assert isinstance(verdict, PrivateReply)

@@ -102,7 +102,7 @@ async def test_a_slow_desk_is_not_waited_for(
     reply = await ann.slash("/deploy shop prod", channel="C_OPS")
     assert reply.acked_after is not None
     assert reply.acked_after < 3
-    assert reply.ephemeral == handlers.LATER
+    assert reply.ephemeral == handlers.STILL_WORKING
     desk.gate.set()
     await until(lambda: "Taken: deploy shop prod" in str(reply.ephemeral))
 
@@ -253,15 +253,17 @@ async def test_not_more_at_once_than_the_bound(
     ann = slack.person("U_ANN")
     asked = [
         asyncio.create_task(ann.slash(f"/ping prod{at}", channel="C_OPS"))
-        for at in range(deliveries.AT_ONCE + 20)
+        for at in range(deliveries.MAX_CONCURRENT + 20)
     ]
     replies = await asyncio.gather(*asked)
     answers = [str((reply.delivery.answer or {}).get("text")) for reply in replies]
     assert answers.count(deliveries.BUSY) == 20
-    assert desk.most_at_once == deliveries.AT_ONCE
+    assert desk.most_at_once == deliveries.MAX_CONCURRENT
     assert all(reply.acked_after is not None for reply in replies)
     desk.gate.set()
-    await until(lambda: sum("Taken" in said for said in ann.ephemerals) == deliveries.AT_ONCE)
+    await until(
+        lambda: sum("Taken" in said for said in ann.ephemerals) == deliveries.MAX_CONCURRENT
+    )
     assert (await ann.slash("/ping prod", channel="C_OPS")).delivery.answer is not None
 
 

@@ -14,14 +14,14 @@ from bot.dispatch.reply import Reply
 from bot.fronts.slack import SlackChat
 from bot.fronts.slack.listeners import people
 from bot.fronts.slack.listeners.people import (
-    KNOWN,
-    GroupsUnknown,
-    People,
-    PersonUnknown,
-    StandingUnknown,
+    USER_MAX_AGE,
+    GroupsUnavailable,
+    SlackDirectory,
+    StandingUnavailable,
+    UserUnavailable,
     user_groups_in,
 )
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.calls import SlackApi
 from bot.jobs import Place
 from bot.people import Profile
 from bot.schedules.posts import buttons
@@ -32,28 +32,28 @@ from tests.support.wait import until
 
 
 async def test_a_profile_is_a_zone_and_whether_they_are_here(
-    slack: SlackServer, calls: Calls
+    slack: SlackServer, calls: SlackApi
 ) -> None:
     """It is asked for once, and good for a while; who has left is gone."""
     clock = [0.0]
-    known = People(calls, lambda: clock[0])
+    known = SlackDirectory(calls, lambda: clock[0])
     slack.person("U_ANN", tz="Europe/Kyiv")
     for _ in range(3):
         assert await known.profile("U_ANN") == Profile("Europe/Kyiv", name="ann")
     assert slack.calls.counts["users.info"] == 1
     slack.workspace.users["U_ANN"].deleted = True
-    clock[0] = KNOWN
+    clock[0] = USER_MAX_AGE
     assert await known.profile("U_ANN") == Profile("", gone=True, name="ann")
 
 
-async def test_who_is_not_told_of_is_not_gone(slack: SlackServer, calls: Calls) -> None:
+async def test_who_is_not_told_of_is_not_gone(slack: SlackServer, calls: SlackApi) -> None:
     """Slack that does not answer in time, or knows nobody of that name, says nothing of them."""
-    known = People(calls)
-    with pytest.raises(PersonUnknown):
+    known = SlackDirectory(calls)
+    with pytest.raises(UserUnavailable):
         await known.profile("U_NOBODY")
     slack.faults.add("users.info", Hang(), times=None)
     begun = time.monotonic()
-    with pytest.raises(PersonUnknown, match="no answer within"):
+    with pytest.raises(UserUnavailable, match="no answer within"):
         await known.profile("U_ANN")
     assert time.monotonic() - begun < 10
 
@@ -90,14 +90,16 @@ def told(reply: Told, text: str) -> bool:
     return text in str(reply.ephemeral)
 
 
-async def test_a_slow_list_of_groups_is_had_by_the_next(slack: SlackServer, calls: Calls) -> None:
+async def test_a_slow_list_of_groups_is_had_by_the_next(
+    slack: SlackServer, calls: SlackApi
+) -> None:
     """It takes longer than anybody waits: it is said that nothing is known, the answer comes all
     the same, and one call was made."""
     slack.add_group("S1", "deployers", ["U_ANN"])
     slack.add_group("S2", "oncall", [])
-    slack.faults.add("usergroups.list", Slow(people.PATIENCE * 1.7), times=None)
-    known = People(calls)
-    with pytest.raises(GroupsUnknown, match="Slack does not say who is in which user group"):
+    slack.faults.add("usergroups.list", Slow(people.GROUPS_TIMEOUT * 1.7), times=None)
+    known = SlackDirectory(calls)
+    with pytest.raises(GroupsUnavailable, match="Slack does not say who is in which user group"):
         await known.groups_of("U_ANN")
     assert await known.groups_of("U_ANN") == frozenset({"S1", "deployers"})
     assert await known.groups_of("U_BEN") == frozenset()
@@ -107,53 +109,53 @@ async def test_a_slow_list_of_groups_is_had_by_the_next(slack: SlackServer, call
 
 
 async def test_an_older_list_of_groups_will_do_for_a_while(
-    slack: SlackServer, calls: Calls
+    slack: SlackServer, calls: SlackApi
 ) -> None:
     """While Slack gives no newer; not for ever."""
     clock = [0.0]
-    known = People(calls, lambda: clock[0])
+    known = SlackDirectory(calls, lambda: clock[0])
     slack.add_group("S1", "deployers", ["U_ANN"])
     assert await known.groups_of("U_ANN")
     slack.faults.add("usergroups.list", ServerError(), times=None)
-    clock[0] = people.FRESH + 1
+    clock[0] = people.GROUPS_MAX_AGE + 1
     assert await known.groups_of("U_ANN") == frozenset({"S1", "deployers"})
-    clock[0] = people.STALE + 1
-    with pytest.raises(GroupsUnknown, match="503"):
+    clock[0] = people.GROUPS_MAX_STALE + 1
+    with pytest.raises(GroupsUnavailable, match="503"):
         await known.groups_of("U_ANN")
     slack.faults.clear()
     assert await known.groups_of("U_ANN") == frozenset({"S1", "deployers"})
     await known.close()
 
 
-async def test_a_limit_is_waited_out(slack: SlackServer, calls: Calls) -> None:
+async def test_a_limit_is_waited_out(slack: SlackServer, calls: SlackApi) -> None:
     """Who asks meanwhile reads it at once, and Slack is left alone."""
     clock = [0.0]
-    known = People(calls, lambda: clock[0])
+    known = SlackDirectory(calls, lambda: clock[0])
     slack.faults.add("usergroups.list", RateLimited(20))
     for _ in range(3):
-        with pytest.raises(GroupsUnknown, match="wait 20"):
+        with pytest.raises(GroupsUnavailable, match="wait 20"):
             await known.groups_of("U_ANN")
     assert slack.calls.counts["usergroups.list"] == 1
     clock[0] = 20.5
     assert await known.groups_of("U_ANN") == frozenset()
 
 
-async def test_a_standing_outlasts_a_slow_slack(slack: SlackServer, calls: Calls) -> None:
+async def test_a_standing_outlasts_a_slow_slack(slack: SlackServer, calls: SlackApi) -> None:
     """Who was known is known for a day; who never was is told why nothing was done."""
     clock = [0.0]
-    known = People(calls, lambda: clock[0])
+    known = SlackDirectory(calls, lambda: clock[0])
     slack.person("U_GUS", guest="single")
-    assert (await known.member("U_GUS")).guest
+    assert (await known.user("U_GUS")).guest
     slack.faults.add("users.info", ServerError(), times=None)
-    clock[0] = KNOWN + 1
-    assert (await known.member("U_GUS")).guest
-    with pytest.raises(StandingUnknown):
-        await known.member("U_ANN")
-    clock[0] = people.TRUSTED + 1
-    with pytest.raises(StandingUnknown):
-        await known.member("U_GUS")
+    clock[0] = USER_MAX_AGE + 1
+    assert (await known.user("U_GUS")).guest
+    with pytest.raises(StandingUnavailable):
+        await known.user("U_ANN")
+    clock[0] = people.USER_MAX_STALE + 1
+    with pytest.raises(StandingUnavailable):
+        await known.user("U_GUS")
     slack.faults.clear()
-    assert (await known.member("U_NOBODY")).stranger, "that there is nobody is an answer"
+    assert (await known.user("U_NOBODY")).stranger, "that there is nobody is an answer"
 
 
 def test_a_list_that_is_none_of_slacks_is_no_list() -> None:

@@ -7,8 +7,8 @@ import pytest
 from baton.messages import Person
 from bot.dispatch.reply import Form
 from bot.fronts.slack.chat import nowhere
-from bot.fronts.slack.listeners.replies import AGAIN, Telling
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.listeners.replies import SENT_AGAIN, PrivateReplies
+from bot.fronts.slack.web_api.calls import SlackApi
 from bot.jobs import Place
 from tests.support.slack_server import (
     Fails,
@@ -24,46 +24,48 @@ FORM = Form("Silence", "It would mute web-1.", "alerts silence x", (("1 hour", "
 
 
 @pytest.fixture
-def telling(calls: Calls) -> Telling:
-    return Telling(calls, nowhere)
+def telling(calls: SlackApi) -> PrivateReplies:
+    return PrivateReplies(calls, nowhere)
 
 
 async def test_words_that_may_be_there_are_sent_once_more_as_such(
-    slack: SlackServer, telling: Telling
+    slack: SlackServer, telling: PrivateReplies
 ) -> None:
     """Slack did not answer, and nobody can look: the second says that it is the same."""
     ann = slack.person("U_ANN")
     slack.faults.add("chat.postEphemeral", LostResponse(), times=2)
-    assert await telling.tell(ANN, OPS, "Silenced for 1 h.")
-    assert ann.ephemerals == ["Silenced for 1 h.", *[f"{AGAIN}\nSilenced for 1 h."] * 2]
+    assert await telling.send(ANN, OPS, "Silenced for 1 h.")
+    assert ann.ephemerals == ["Silenced for 1 h.", *[f"{SENT_AGAIN}\nSilenced for 1 h."] * 2]
     slack.faults.add("chat.postEphemeral", LostRequest())
-    assert await telling.tell(ANN, OPS, "Done.")
-    assert ann.ephemerals[3:] == [f"{AGAIN}\nDone."]
+    assert await telling.send(ANN, OPS, "Done.")
+    assert ann.ephemerals[3:] == [f"{SENT_AGAIN}\nDone."]
 
 
-async def test_words_that_are_refused_are_not_there(slack: SlackServer, telling: Telling) -> None:
+async def test_words_that_are_refused_are_not_there(
+    slack: SlackServer, telling: PrivateReplies
+) -> None:
     """A limit is waited out, and nothing was shown before."""
     ann = slack.person("U_ANN")
     slack.faults.add("chat.postEphemeral", RateLimited(0), times=2)
-    assert await telling.tell(ANN, OPS, "Done.")
+    assert await telling.send(ANN, OPS, "Done.")
     assert ann.ephemerals == ["Done."]
     assert slack.calls.counts["chat.postEphemeral"] == 3
 
 
 @pytest.mark.parametrize("fault", [LostResponse(), LostRequest()])
 async def test_a_form_whose_answer_was_lost_is_there_once(
-    slack: SlackServer, telling: Telling, fault: LostResponse | LostRequest
+    slack: SlackServer, telling: PrivateReplies, fault: LostResponse | LostRequest
 ) -> None:
     """The same trigger again tells whether it was opened: people read no words beside it."""
     slack.faults.add("views.open", fault)
-    assert await telling.open(slack.triggers.new(), FORM, OPS)
+    assert await telling.open_form(slack.triggers.new(), FORM, OPS)
     assert len(slack.views) == 1
 
 
 async def test_a_form_that_cannot_be_opened_is_not_there(
-    slack: SlackServer, telling: Telling
+    slack: SlackServer, telling: PrivateReplies
 ) -> None:
     """Then the words are told."""
     slack.faults.add("views.open", Fails("expired_trigger_id"))
-    assert not await telling.open(slack.triggers.new(), FORM, OPS)
+    assert not await telling.open_form(slack.triggers.new(), FORM, OPS)
     assert slack.views == []

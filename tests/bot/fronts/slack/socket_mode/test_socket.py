@@ -15,8 +15,8 @@ from bot.dispatch.reply import Reply
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.listeners.deliveries import Ack
 from bot.fronts.slack.socket_mode import socket, strangers
-from bot.fronts.slack.socket_mode.socket import Socket
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.socket_mode.socket import SocketModeClient
+from bot.fronts.slack.web_api.calls import SlackApi
 from tests.bot.fronts.slack.conftest import new_chat
 from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import Fails, ServerError, SlackServer, SocketSettings
@@ -127,7 +127,7 @@ async def test_a_dead_socket_is_replaced(slack: SlackServer, chat: SlackChat) ->
     assert await answered(slack)
 
 
-async def test_a_quiet_connection_is_replaced(slack: SlackServer, calls: Calls) -> None:
+async def test_a_quiet_connection_is_replaced(slack: SlackServer, calls: SlackApi) -> None:
     """One that answers pings may still deliver nothing (bolt-python#1529); there is no gap."""
     links: list[Link] = []
 
@@ -140,7 +140,7 @@ async def test_a_quiet_connection_is_replaced(slack: SlackServer, calls: Calls) 
     def changed(link: Link, reason: str) -> None:
         links.append(link)
 
-    kept = Socket(calls.session, ticket, take, changed, quiet=0.3)
+    kept = SocketModeClient(calls.session, ticket, take, changed, quiet=0.3)
     kept.start()
     await until(lambda: slack.socket.opened >= 6)
     assert set(links) == {Link.UP}
@@ -246,10 +246,12 @@ async def test_a_planned_refresh_is_no_loss(slack: SlackServer, chat: SlackChat)
     """However soon the next: a connection that is replaced as Slack asks is replaced at once."""
     for number in range(1, 5):
         begun = time.monotonic()
-        await asyncio.sleep(socket.AT_ONCE * 1.05)  # younger than that, it was not planned
+        await asyncio.sleep(
+            socket.MIN_REFRESH_LIFETIME * 1.05
+        )  # younger than that, it was not planned
         await slack.socket.refresh(grace=2.0)
         await until(partial(opened, slack, 2 * number + 2))
-        assert time.monotonic() - begun < socket.AT_ONCE + 3
+        assert time.monotonic() - begun < socket.MIN_REFRESH_LIFETIME + 3
 
 
 def opened(slack: SlackServer, number: int) -> bool:
@@ -262,8 +264,8 @@ async def test_strangers_with_our_tokens_are_seen(
 ) -> None:
     """A program that is connected with them gets a part of what people ask; once it is gone, all
     is well. A bot of the same ledger is none."""
-    monkeypatch.setattr(strangers, "LOOK_AGAIN", 0.3)
-    monkeypatch.setattr(strangers, "WATCH", 0.3)
+    monkeypatch.setattr(strangers, "RECHECK_INTERVAL", 0.3)
+    monkeypatch.setattr(strangers, "WATCH_INTERVAL", 0.3)
     assert chat.strangers == 0
     other = new_chat(slack, desk)
     await other.start()
@@ -277,7 +279,7 @@ async def test_bots_of_one_ledger_are_no_strangers(
     slack: SlackServer, chat: SlackChat, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each says that it is there, and knows how many others are."""
-    monkeypatch.setattr(strangers, "LOOK_AGAIN", 0.3)
+    monkeypatch.setattr(strangers, "RECHECK_INTERVAL", 0.3)
 
     async def others(strange: int) -> int:
         return 1
@@ -295,17 +297,17 @@ async def test_bots_of_one_ledger_are_no_strangers(
 def test_what_is_only_closing_is_no_stranger() -> None:
     """A count that is too high is looked at again before it is said; whatever is not known of our
     own bots is never held against others."""
-    seen = strangers.Strangers()
-    assert seen.look_in(0.0) is None
-    assert not seen.saw(4, 2, 0.0)
-    assert (seen.count, seen.look_in(5.0)) == (0, strangers.LOOK_AGAIN - 5)
-    assert not seen.saw(4, 2, 5.0), "too soon to be sure"
-    assert not seen.saw(2, 2, 25.0)
-    assert (seen.count, seen.look_in(25.0)) == (0, None)
-    seen.saw(4, 2, 30.0)
-    assert seen.saw(4, 2, 30.0 + strangers.LOOK_AGAIN)
+    seen = strangers.ForeignConnections()
+    assert seen.seconds_to_next_check(0.0) is None
+    assert not seen.observe(4, 2, 0.0)
+    assert (seen.count, seen.seconds_to_next_check(5.0)) == (0, strangers.RECHECK_INTERVAL - 5)
+    assert not seen.observe(4, 2, 5.0), "too soon to be sure"
+    assert not seen.observe(2, 2, 25.0)
+    assert (seen.count, seen.seconds_to_next_check(25.0)) == (0, None)
+    seen.observe(4, 2, 30.0)
+    assert seen.observe(4, 2, 30.0 + strangers.RECHECK_INTERVAL)
     assert seen.count == 2
-    assert seen.saw(2, 2, 90.0)
+    assert seen.observe(2, 2, 90.0)
     assert seen.count == 0
 
 

@@ -13,10 +13,10 @@ from bot.doctor.finding import Mark
 from bot.doctor.slack import slack as examined
 from bot.fronts.errors import Gone, Unpostable
 from bot.fronts.slack.front import SlackFront
-from bot.fronts.slack.tasks import Tasks
-from bot.fronts.slack.web_api.calls import Calls
-from bot.fronts.slack.web_api.channels import Channels
-from bot.fronts.slack.web_api.scopes import SCOPES, WISHED
+from bot.fronts.slack.tasks import BackgroundTasks
+from bot.fronts.slack.web_api.calls import SlackApi
+from bot.fronts.slack.web_api.channels import ChannelAccess
+from bot.fronts.slack.web_api.scopes import OPTIONAL_SCOPES, SCOPES
 from bot.jobs import Place
 from bot.settings import SlackTable
 from tests.support.slack_server import SlackServer
@@ -27,16 +27,16 @@ HERE = ("C_OPS", "C_ELSEWHERE", "C_SECRET", "C_NONE")
 
 
 @pytest.fixture
-async def channels(slack: SlackServer, calls: Calls) -> AsyncIterator[Channels]:
+async def channels(slack: SlackServer, calls: SlackApi) -> AsyncIterator[ChannelAccess]:
     """The bot is in one of four channels."""
     slack.add_channel("C_ELSEWHERE", "elsewhere", has_bot=False)
     slack.add_channel("C_SECRET", "secret", kind="private_channel", has_bot=False)
-    tasks = Tasks()
-    yield Channels(calls, tasks)
+    tasks = BackgroundTasks()
+    yield ChannelAccess(calls, tasks)
     await tasks.drain(5)
 
 
-async def test_channels_that_the_bot_is_not_in(slack: SlackServer, channels: Channels) -> None:
+async def test_channels_that_the_bot_is_not_in(slack: SlackServer, channels: ChannelAccess) -> None:
     """Each with what to do, and once in the log; when somebody has invited the bot it is well."""
     with capture_logs() as logs:
         await channels.look(HERE)
@@ -48,7 +48,7 @@ async def test_channels_that_the_bot_is_not_in(slack: SlackServer, channels: Cha
     assert "C_ELSEWHERE" not in await channels.look(HERE)
 
 
-async def test_nobody_waits_for_slack(slack: SlackServer, channels: Channels) -> None:
+async def test_nobody_waits_for_slack(slack: SlackServer, channels: ChannelAccess) -> None:
     """Whoever asks hears what is known; the look that this begins is for the next one."""
     assert channels.closed(HERE) == {}
     await until(lambda: len(channels.closed(HERE)) == 3)
@@ -71,14 +71,14 @@ async def test_the_doctor_says_so(slack: SlackServer) -> None:
 
 async def test_an_app_that_was_granted_no_pins() -> None:
     """It works as before; the doctor says what it lacks."""
-    async with SlackServer(scopes=SCOPES - WISHED) as slack:
+    async with SlackServer(scopes=SCOPES - OPTIONAL_SCOPES) as slack:
         table = SlackTable.model_validate(
             {"bot_token": slack.bot_token, "app_token": slack.app_token, "api_url": slack.url}
         )
         found = {one.what: one for one in await examined(table)}
         assert found["scopes"].mark is Mark.NOTE
         assert "pins:write is not granted" in found["scopes"].text
-        calls = Calls(slack.bot_token, slack.url)
+        calls = SlackApi(slack.bot_token, slack.url)
         front = SlackFront(calls)
         ref = await front.post(OPS, post(), thread="")
         with pytest.raises(Unpostable, match="pins:write"):

@@ -14,7 +14,7 @@ from bot.content import NoticeContent, Post
 from bot.fronts.errors import Uncertain
 from bot.fronts.slack import SlackChat
 from bot.fronts.slack.front import SlackFront
-from bot.fronts.slack.web_api.calls import Calls
+from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.clock import SlackClock
 from bot.jobs import Place
 from tests.support.slack_server import LostResponse, SlackServer
@@ -33,7 +33,7 @@ def test_each_answer_bounds_the_difference(ahead: float, answers: list[tuple[flo
     for pause, took, part in answers:
         moment += pause
         written = moment + took * part - ahead
-        clock.saw(formatdate(int(written), usegmt=True), moment, moment + took)
+        clock.observe(formatdate(int(written), usegmt=True), moment, moment + took)
     assert clock.ahead is not None
     assert abs(clock.ahead - ahead) <= 2.6
     if not -2.6 < ahead < 2.6:
@@ -44,8 +44,8 @@ def test_each_answer_bounds_the_difference(ahead: float, answers: list[tuple[flo
 def test_a_clock_that_was_set_is_measured_anew() -> None:
     """What we noted before it was set is looked for where it may be."""
     clock = SlackClock()
-    clock.saw(formatdate(1_800_000_000, usegmt=True), 1_800_000_180.0, 1_800_000_180.1)
-    clock.saw(formatdate(1_800_000_010, usegmt=True), 1_800_000_010.2, 1_800_000_010.3)
+    clock.observe(formatdate(1_800_000_000, usegmt=True), 1_800_000_180.0, 1_800_000_180.1)
+    clock.observe(formatdate(1_800_000_010, usegmt=True), 1_800_000_010.2, 1_800_000_010.3)
     assert clock.ahead == 0.0
     assert clock.by_slack(1_800_000_180.0) <= 1_800_000_000.0
 
@@ -54,15 +54,15 @@ def test_a_clock_that_was_set_is_measured_anew() -> None:
 def test_a_date_that_is_none_says_nothing(date: str) -> None:
     """Nor does an answer that took too long."""
     clock = SlackClock()
-    clock.saw(date, 1.0, 1.1)
-    clock.saw(formatdate(1_800_000_000, usegmt=True), 1_800_000_000.0, 1_800_000_090.0)
+    clock.observe(date, 1.0, 1.1)
+    clock.observe(formatdate(1_800_000_000, usegmt=True), 1_800_000_000.0, 1_800_000_090.0)
     assert clock.ahead is None
     assert clock.by_slack(5.0) == 5.0
 
 
 @pytest.mark.parametrize("behind", [180.0, -180.0, 0.0])
 async def test_a_post_is_found_whatever_our_clock_says(
-    slack: SlackServer, front: SlackFront, calls: Calls, behind: float
+    slack: SlackServer, front: SlackFront, calls: SlackApi, behind: float
 ) -> None:
     """Slack's clock is minutes behind ours, or ahead: a post whose answer was lost is found, and
     the difference has a name."""
