@@ -26,10 +26,10 @@ from bench.peers.agent import Touch, TouchConsumer
 from bot.desk import Desk
 from bot.house import HOUSE
 from bot.jobs import Place
-from bot.servers.registry import Roster
 from bot.store import Store
 from commands.ping import extension as ping_extension
 from tests.support.policy import OPEN
+from tests.support.servers import registry
 
 ANN = Person(id="U_ANN", name="ann")
 WHAT = {"ask": "asking", "hear": "hearing", "look": "looking around"}
@@ -52,7 +52,7 @@ class Bench:
     def __init__(self, store: Store, file: Path, agents: int) -> None:
         self.store = store
         self._file = file
-        self._roster = Roster()
+        self._roster = registry()
         for number in range(agents):
             host = f"web-{number}.example.net"
             facts = Facts(host=host, environment="prod", apps=("shop",))

@@ -28,13 +28,15 @@ from bench.peers.agent import Touch, TouchConsumer
 from bench.peers.model import INBOX, PREFETCH, Result
 from bot.collector import relieve
 from bot.desk import Desk
+from bot.findings import Unheard
 from bot.house import HOUSE
+from bot.ingest.identity import Identity
 from bot.ingest.updates import Hearing
 from bot.jobs import Place
 from bot.outbox.relay import Sender
-from bot.servers.registry import Roster
 from bot.store import Store
 from tests.support.policy import OPEN
+from tests.support.servers import NoHooks, registry
 from tests.support.wait import until
 
 IN_FLIGHT = 100
@@ -74,9 +76,9 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             store = await Store.open(f"sqlite:///{place}/ledger.db")
             stack.push_async_callback(store.close)
             channel = await stack.enter_async_context(harness.channel(url))
-            roster = Roster()
+            roster = registry()
             roster.link_changed(channel.link)
-            hearing = Hearing(store, channel, roster, heard)
+            hearing = Hearing(store, channel, roster, heard, Identity(), Unheard(), NoHooks())
             await hearing.start()
             stack.push_async_callback(hearing.stop)
             argv = (*harness.program("bench.peers.agent"), url, fqdn, place / "journal.sqlite")

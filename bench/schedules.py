@@ -25,11 +25,11 @@ from bot.schedules.parser import Timing
 from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule
-from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.schedules import firings
 from bot.timekeeping import Timekeeper
 from tests.support.policy import OPEN
+from tests.support.servers import registry
 from tests.support.wait import until
 
 ANN = Person(id="U_ANN", name="ann")
@@ -45,7 +45,7 @@ class Bench:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.begun: dict[str, float] = {}
-        roster = Roster()
+        roster = registry()
         facts = Facts(host="web-1", environment="prod", apps=("shop",))
         roster.hear(Heartbeat(facts=facts, interval=15.0))
         commands = Commands(list(installed().values()))

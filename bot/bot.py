@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 import structlog
+from typing_extensions import override
 
 from alerts import AlertSettings, Steady
 from baton.api import API
@@ -20,7 +21,7 @@ from baton.channel import Channel, Link
 from baton.errors import BatonError, UsageError
 from baton.exchanges import DISCOVER, INPUT
 from baton.extensions import Commands
-from baton.messages import Discover, new_id, now
+from baton.messages import Discover, Heartbeat, Pong, new_id, now
 from bot.alerting import Found, Keeper, Monitor, Probing, Showing
 from bot.alerting.intake import Reception
 from bot.alerting.reloading import Reloading
@@ -30,7 +31,7 @@ from bot.findings import Finding, Lately, Unheard
 from bot.fronts.protocol import Front
 from bot.ingest.identity import Identity
 from bot.ingest.rejections import Refused
-from bot.ingest.updates import Hearing
+from bot.ingest.updates import Hearing, UpdateHooks
 from bot.leader import SECONDS, Leader
 from bot.outbox.relay import Sender
 from bot.policy import Policy
@@ -56,7 +57,7 @@ PRUNE = 3600.0
 """Seconds between two clearings of what is older than is kept."""
 
 
-class Bot:
+class Bot(UpdateHooks):
     """Everything behind the front ends. `fronts` are what posts are shown in; with
     `identity_required` servers are believed only by a broker account of their own."""
 
@@ -78,7 +79,9 @@ class Bot:
         self.name = f"{name or socket.gethostname()}/{os.getpid()}/{new_id()[:6]}"
         self.store = store
         self.channel = channel
-        self.roster = Roster(clock, lambda: channel.refusal)
+        self.lately = Lately()
+        """What was found wrong lately."""
+        self.roster = Roster(self, self.lately.about, lambda: channel.refusal, clock)
         self._commands = commands
         self._clock = clock
         self._retention = retention
@@ -100,11 +103,8 @@ class Bot:
             store, channel, self.teller.touch, self.roster, poll=POLL, way=way, clock=clock
         )
         self.identity = Identity(required=identity_required)
-        self.lately = Lately()
-        """What was found wrong lately."""
-        self.roster.findings, self.roster.noted = self, self.lately.about
         self.hearing = Hearing(
-            store, channel, self.roster, self.teller.touch, clock, self.identity, self
+            store, channel, self.roster, self.teller.touch, self.identity, self, self, clock
         )
         self.desk.forgotten = self._forgotten
         self.leader = Leader(store.leases, self.name, self._begin, self._end, seconds=lease)
@@ -157,8 +157,6 @@ class Bot:
             clock=self._clock,
         )
         self.findings = Found(self.keeper)
-        self.hearing.beaten = self.keeper.heard
-        self.hearing.answered = self.keeper.answered
         self.teller.closed = self.keeper.ended
         self.timekeeper.heed = self._scheduled
         self.desk.keeper = self.keeper
@@ -170,6 +168,18 @@ class Bot:
         """Have people told of something that a part of this bot found wrong. Keeps Findings."""
         self.lately.add(finding)
         self.findings.found(finding)
+
+    @override
+    def heartbeat_received(self, beat: Heartbeat) -> None:
+        """Have it seen that a server is alive, where alerts are kept."""
+        if self.keeper is not None:
+            self.keeper.heard(beat)
+
+    @override
+    def pong_received(self, pong: Pong) -> None:
+        """The same."""
+        if self.keeper is not None:
+            self.keeper.answered(pong)
 
     async def start(self) -> None:
         """Begin. Nothing waits for the bus or for leadership: asks are taken at once."""

@@ -31,8 +31,8 @@ from bot.people import Directory
 from bot.policy import Asked, Kept, Policy, Refusal, asked_by
 from bot.rate import Pace
 from bot.right_of_way import RightOfWay
-from bot.servers.inventory import chosen
-from bot.servers.registry import Part, Roster
+from bot.servers.inventory import SomeServers, chosen
+from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 
@@ -242,7 +242,7 @@ class Desk:
             await self.noted(ask, refusal.verdict, refusal.text)
             return Reply(refusal.text, ok=False)
         seen = [one for one in servers if one.facts.environment in looks]
-        answer = command.answer(Part(seen, self.roster.blind_since))
+        answer = command.answer(SomeServers(seen, self.roster.blind_since))
         await self.noted(ask, "answered", environment=named or "")
         left = 0 if named else len(servers) - len(seen)
         return Reply(answer=replace(answer, summary=answer.summary + reader.left("server", left)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -21,7 +21,7 @@ from baton.errors import InvalidMessage
 from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, heard
 from baton.messages import Heartbeat, Message, Pong, Update, decode, now
 from baton.text.printable import printable
-from bot.findings import Findings, Unheard
+from bot.findings import Findings
 from bot.ingest.identity import Identity, forged, unasked
 from bot.servers.registry import Roster
 from bot.store import Store
@@ -38,9 +38,20 @@ class _Unasked(Exception):
     """It belongs to no run of ours, for this reason."""
 
 
+class UpdateHooks(Protocol):
+    """Whoever else needs what servers report, beside the ledger: at once, and only what is
+    believed. What a hook raises is logged, and keeps nothing from the ledger."""
+
+    def heartbeat_received(self, beat: Heartbeat) -> None:
+        """A server has sent a heartbeat."""
+
+    def pong_received(self, pong: Pong) -> None:
+        """A server has answered a ping."""
+
+
 class Hearing:
     """Consumes the bot's queues. `touched` is called with each job that has news; `findings` has
-    people told of what is not believed, by `identity`."""
+    people told of what is not believed, by `identity`; `hooks` are for those who watch servers."""
 
     def __init__(
         self,
@@ -48,26 +59,24 @@ class Hearing:
         channel: Channel,
         roster: Roster,
         touched: Callable[[str], None],
+        identity: Identity,
+        findings: Findings,
+        hooks: UpdateHooks,
         clock: Callable[[], datetime] = now,
-        identity: Identity | None = None,
-        findings: Findings | None = None,
     ) -> None:
         self._store = store
         self._channel = channel
         self._roster = roster
         self._touched = touched
         self._clock = clock
-        self.identity = identity or Identity()
-        self._findings = findings or Unheard()
+        self._identity = identity
+        self._findings = findings
+        self._hooks = hooks
         self._news: Batcher[Update | Pong, None] = Batcher(
             self._apply, most=1000, retry_on=DatabaseUnavailable
         )
         self._beats: Batcher[Heartbeat, None] = Batcher(self._keep, most=1000)
         self._queues = QueueConsumer(channel, self._failed)
-        self.beaten: Callable[[Heartbeat], None] = lambda beat: None
-        """Called with each heartbeat."""
-        self.answered: Callable[[Pong], None] = lambda pong: None
-        """Called with each pong."""
         self.heard: Counter[str] = Counter()
         """How many messages came, by type."""
         self.refused: Counter[str] = Counter()
@@ -100,7 +109,7 @@ class Hearing:
         if await self._doubted(delivery, message):
             return
         if isinstance(message, Pong):
-            _tell(self.answered, message)
+            _call(self._hooks.pong_received, message)
         try:
             await self._news.submit(message)
         except DatabaseUnavailable:
@@ -126,18 +135,18 @@ class Hearing:
         self.heard[message.type] += 1
         if await self._doubted(delivery, message):
             return
-        proven = self.identity.proves(message, delivery.envelope.user)
+        proven = self._identity.proves(message, delivery.envelope.user)
         if not self._roster.hear(message, proven=proven, again=delivery.redelivered):
             await self._bury(delivery, "moved", "it is in another environment than is known")
             return
-        _tell(self.beaten, message)
+        _call(self._hooks.heartbeat_received, message)
         await delivery.ack()
         await self._beats.submit(message)
 
     async def _doubted(self, delivery: Delivery, message: Update | Pong | Heartbeat) -> bool:
         """Whether `message` is not from the server that it names: then it is buried, and told."""
         user = delivery.envelope.user
-        reason = self.identity.doubt(message, user, delivery.key)
+        reason = self._identity.doubt(message, user, delivery.key)
         if not reason:
             return False
         self._findings.found(forged(message, user, reason))
@@ -178,9 +187,9 @@ class Hearing:
         return [None] * len(beats)
 
 
-def _tell(listener: Callable[[M], None], message: M) -> None:
-    """Call `listener`. What it raises must not keep the message from the ledger."""
+def _call(hook: Callable[[M], None], message: M) -> None:
+    """Call `hook`. What it raises must not keep the message from the ledger."""
     try:
-        listener(message)
+        hook(message)
     except Exception:
-        log.exception("a listener failed", message=message.id)
+        log.exception("a hook failed", message=message.id)

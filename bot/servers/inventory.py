@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from baton.command import Seen, Target
+from typing_extensions import override
+
+from baton.command import Known, Seen, Target
 from baton.errors import UsageError
 from baton.exchanges import WEEK
 from baton.messages import Facts
@@ -31,6 +33,25 @@ class Heard:
     at: datetime
     interval: float
     leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SomeServers(Known):
+    """The servers that somebody is allowed to look at."""
+
+    some: Sequence[Seen]
+    since: datetime | None
+
+    @property
+    @override
+    def blind_since(self) -> datetime | None:
+        """Since when nobody is heard; None while we see."""
+        return self.since
+
+    @override
+    def servers(self) -> Sequence[Seen]:
+        """Those servers, by name."""
+        return self.some
 
 
 def seen(

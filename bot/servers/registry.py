@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
+from typing_extensions import override
+
 from baton.channel import Link
-from baton.command import Seen
+from baton.command import Known, Seen
 from baton.errors import BatonError
 from baton.messages import Heartbeat, now
-from bot.findings import Findings, Unheard
+from bot.findings import Findings
 from bot.servers.inventory import Heard, seen
 from bot.servers.sight import ServerVisibility
 from bot.servers.traces import SKEW, Trace, moved, ours, skewed, twins
@@ -21,36 +23,25 @@ BLINK = 3.0
 """Seconds for which our link may be gone before every post says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The servers that somebody may look at. Keeps baton.command.Known."""
-
-    some: Sequence[Seen]
-    blind_since: datetime | None
-
-    def servers(self) -> Sequence[Seen]:
-        """They, by name."""
-        return self.some
-
-
-class Roster:
+class Roster(Known):
     """The last heartbeat of each server, kept in memory and filled from the database at the
-    start. `refusal` is why the bus keeps us out for good, if it does."""
+    start. `findings` has people told of what is odd about a server, and `noted` says what others
+    found odd about it; `refusal` is why the bus keeps us out for good, if it does."""
 
     def __init__(
         self,
+        findings: Findings,
+        noted: Callable[[str], tuple[str, ...]],
+        refusal: Callable[[], BatonError | None],
         clock: Callable[[], datetime] = now,
-        refusal: Callable[[], BatonError | None] = lambda: None,
     ) -> None:
+        self._findings = findings
+        self._noted = noted
         self._clock = clock
         self._refusal = refusal
         self._heard: dict[str, Heard] = {}
         self._traces: dict[str, Trace] = {}
-        self.findings: Findings = Unheard()
-        """Who is told of what is odd about a server."""
-        self.noted: Callable[[str], tuple[str, ...]] = lambda host: ()
-        """What others found odd about a server."""
-        self.blind_since: datetime | None = clock()
+        self._blind_since: datetime | None = clock()
         self.seeing_since: datetime | None = None
         self._saw_from: datetime | None = None  # stays when we are blind again
 
@@ -75,17 +66,17 @@ class Roster:
             if again:
                 return False
             old = known.facts.environment
-            self.findings.found(moved(facts.host, old, facts.environment, believed=proven))
+            self._findings.found(moved(facts.host, old, facts.environment, believed=proven))
             if not proven:
                 trace.elsewhere = facts.environment, at
                 return False
         trace.elsewhere = None if proven else trace.elsewhere
         if trace.note(beat, at, again=again, live=self._live(at)):
-            self.findings.found(twins(facts.host, facts.environment))
+            self._findings.found(twins(facts.host, facts.environment))
         if abs(trace.skew) > SKEW:
             theirs = skewed(facts.host, facts.environment, trace.skew)
             skews = [one.skew for one in self._traces.values() if one.offsets]
-            self.findings.found(ours(skews) or theirs)
+            self._findings.found(ours(skews) or theirs)
         self._heard[facts.host] = Heard(facts, at, beat.interval, beat.leaving)
         return True
 
@@ -105,11 +96,17 @@ class Roster:
         """Our own link to the bus came up, or went. A bus that takes no messages takes none of
         the servers' either, so we are as blind as without it."""
         if link is not Link.UP:
-            self.blind_since = self.blind_since or self._clock()
+            self._blind_since = self._blind_since or self._clock()
             self.seeing_since = None
         else:
             self.seeing_since = self._saw_from = self.seeing_since or self._clock()
-            self.blind_since = None
+            self._blind_since = None
+
+    @property
+    @override
+    def blind_since(self) -> datetime | None:
+        """Since when the bus is away, or takes no messages; None while we see."""
+        return self._blind_since
 
     @property
     def blind_because(self) -> str:
@@ -117,8 +114,9 @@ class Roster:
         refusal = self._refusal()
         return "" if refusal is None or self.blind_since is None else str(refusal)
 
+    @override
     def servers(self) -> list[Seen]:
-        """Every server that was heard, by name. Keeps baton.command.Known."""
+        """Every server that was heard, by name."""
         at = self._clock()
         known = seen(self._heard.values(), at, self.blind_since, self._saw_from)
         return [
@@ -128,7 +126,7 @@ class Roster:
 
     def _notes(self, host: str, at: datetime) -> tuple[str, ...]:
         trace = self._traces.get(host)
-        return (*(trace.notes(at) if trace else ()), *self.noted(host))
+        return (*(trace.notes(at) if trace else ()), *self._noted(host))
 
     def find(self, host: str) -> Seen | None:
         """One server by its whole name; None if it was never heard, or not for so long that it is

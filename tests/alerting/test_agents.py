@@ -15,7 +15,7 @@ from baton.exchanges import INPUT, agent_queue, host_key
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Facts, Heartbeat, Look, Probe, Probed, decode, now
 from bot.alerting.agents import LISTENED, Agents
-from bot.servers.registry import Roster
+from tests.support.servers import registry
 from tests.support.wait import until
 
 LOOK = Look(check="disk", timeout=0.02)
@@ -34,7 +34,7 @@ class Scene:
         self.time = now()
         self.bus = MemoryBus("test")
         self.channel = MemoryChannel("memory://test", on=self.bus)
-        self.roster = Roster(lambda: self.time)
+        self.roster = registry(lambda: self.time)
         self.roster.link_changed(Link.UP)
         self.agents = Agents(self.channel, self.roster, "bot", lambda: self.time)
         self.asked: list[Probe] = []

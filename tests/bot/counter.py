@@ -8,11 +8,11 @@ from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
 from bot.policy import Policy
 from bot.rate import Pace
-from bot.servers.registry import Roster
 from bot.store import Store
 from tests.bot.build import ANN, OPS
 from tests.bot.world import COMMANDS, beat, no_groups
 from tests.support.policy import OPEN
+from tests.support.servers import registry
 
 
 class Counter:
@@ -23,7 +23,7 @@ class Counter:
     ) -> None:
         self.store = store
         self.woken: list[str] = []
-        roster = Roster()
+        roster = registry()
         for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
             roster.hear(beat(host, environment))
         self.desk = Desk(store, COMMANDS, policy or OPEN, roster, wake=self.woken.append, pace=pace)

@@ -7,8 +7,8 @@ import pytest
 from bot.policy import EnvironmentTable, Policy, Rule
 from bot.policy_review import Scene, review
 from bot.rules_log import RulesLog
-from bot.servers.registry import Roster
 from tests.bot.world import beat
+from tests.support.servers import registry
 
 COMMANDS = ("deploy", "ping", "log", "jobs", "alerts")
 THERE = {"prod": ("shop", "billing-api"), "staging": ("shop",)}
@@ -76,7 +76,7 @@ def test_what_is_not_known_is_not_compared() -> None:
 
 async def test_the_log_says_each_once(capsys: pytest.CaptureFixture[str]) -> None:
     """What is wrong is a warning, what is open is said; a group that nobody knows too."""
-    roster = Roster()
+    roster = registry()
     roster.hear(beat("web-1"))
     roster.hear(beat("web-9", "staging"))
     rule = Rule(who=("@nobody",), environments=("prod",))

@@ -15,7 +15,6 @@ from bot.people import Profile
 from bot.policy import Policy
 from bot.schedules.schedule import Firing, Heed, Observation, Schedule
 from bot.scheduling import HOUSE
-from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.database.clock import DatabaseClock
 from bot.timekeeping import Timekeeper
@@ -23,6 +22,7 @@ from commands.servers import Servers
 from tests.bot.build import ANN, OPS, Hail, Ship
 from tests.bot.world import beat, facts, no_groups
 from tests.support.policy import OPEN
+from tests.support.servers import registry
 
 COMMANDS = Commands([Extension(Ship), Extension(Hail), Extension(Servers), *HOUSE])
 T0 = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
@@ -71,7 +71,7 @@ class Office:
         self.woken: list[str] = []
         self._asks = 0
         store.schedules._clock = DatabaseClock(store.schedules._database, self.clock)
-        roster = Roster(self.clock)
+        roster = registry(self.clock)
         for host in HOSTS:
             roster.hear(beat(host))
         self.desk = Desk(

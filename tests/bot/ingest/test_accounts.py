@@ -16,11 +16,11 @@ from baton.channel import Channel
 from baton.exchanges import DEAD, DEAD_QUEUE, OUTPUT
 from bot.ingest.identity import Identity
 from bot.ingest.updates import Hearing
-from bot.servers.registry import Roster
 from bot.store import Store
 from tests.bot.ingest.test_identity import Told
 from tests.bot.world import beat
 from tests.support.broker import Broker
+from tests.support.servers import NoHooks, registry
 from tests.support.wait import until
 
 
@@ -37,8 +37,8 @@ async def test_an_account_speaks_for_its_own_host_and_no_other(
 ) -> None:
     """What is said by agent.web-2 in the name of web-1 moves nothing; what web-1 says counts; and
     RabbitMQ refuses who names an account that is not its own (406)."""
-    told, roster = Told(), Roster()
-    roster.findings = told
+    told = Told()
+    roster = registry(findings=told)
     ears, first, second = [
         await connect(url)
         for url in (
@@ -51,7 +51,7 @@ async def test_an_account_speaks_for_its_own_host_and_no_other(
         await asyncio.wait_for(channel.wait_up(), 60)
     await ears.declare(DEAD_QUEUE, [(DEAD, "#")])
     hearing = Hearing(
-        store, ears, roster, lambda job: None, identity=Identity(required=required), findings=told
+        store, ears, roster, lambda job: None, Identity(required=required), told, NoHooks()
     )
     await hearing.start()
     await say(first, "web-1", "prod")

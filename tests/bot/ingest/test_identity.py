@@ -20,13 +20,13 @@ from bot.alerting.monitor import Monitor
 from bot.findings import Finding
 from bot.ingest.identity import Identity
 from bot.ingest.rejections import Refused
-from bot.ingest.updates import Hearing
 from bot.servers.registry import SETTLED, Roster
 from bot.servers.traces import SKEW, TOLD
 from tests.bot.build import Hail, Ship, after
 from tests.bot.ingest.test_updates import Ear
 from tests.bot.servers.test_registry import Clock
 from tests.bot.world import Stage, beat
+from tests.support.servers import registry
 from tests.support.wait import until
 
 if TYPE_CHECKING:
@@ -53,20 +53,7 @@ class Court(Ear):
     def __init__(self, stage: Stage, *, required: bool = False) -> None:
         self.told = Told()
         self.identity = Identity(required=required)
-        super().__init__(stage)
-        self.roster.findings = self.told
-
-    def anew(self) -> Hearing:
-        channel = self.stage.channel()
-        self.hearing = Hearing(
-            self.store,
-            channel,
-            self.roster,
-            self.touched.append,
-            identity=self.identity,
-            findings=self.told,
-        )
-        return self.hearing
+        super().__init__(stage, self.told, self.identity)
 
     async def say_as(self, account: str, message: Message, key: str = "") -> None:
         url = self.mouth.url.replace("memory://", f"memory://{account}@")
@@ -243,8 +230,7 @@ async def test_an_answer_to_another_request_is_not_applied(court: Court) -> None
 
 def roster(*, live: bool = False) -> tuple[Roster, Clock, Told]:
     clock, told = Clock(), Told()
-    made = Roster(clock)
-    made.findings = told
+    made = registry(clock, told)
     made.link_changed(Link.UP)
     clock.at(SETTLED + 1 if live else 0)
     return made, clock, told

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from baton.agent.output import key_of
 from baton.api import API, enveloped
@@ -13,30 +14,68 @@ from baton.channel import Envelope
 from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
 from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
 from bot.asking import Ask, plan
-from bot.ingest.updates import Hearing
+from bot.findings import Findings, Unheard
+from bot.ingest.identity import Identity
+from bot.ingest.updates import Hearing, UpdateHooks
 from bot.jobs import AuditEntry
-from bot.servers.registry import Roster
 from tests.bot.build import ANN, OPS, Hail, Ship, server, update
 from tests.bot.world import Stage, away, beat
+from tests.support.servers import NoHooks, registry
 from tests.support.wait import until
+
+
+class Failing(UpdateHooks):
+    """Hooks that fail."""
+
+    def __init__(self) -> None:
+        self.received: list[str] = []
+
+    @override
+    def heartbeat_received(self, beat: Heartbeat) -> None:
+        self._fail(beat)
+
+    @override
+    def pong_received(self, pong: Pong) -> None:
+        self._fail(pong)
+
+    def _fail(self, message: Message) -> None:
+        self.received.append(message.type)
+        raise ValueError("a fault")
 
 
 class Ear:
     """What hears, and a channel to speak over."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        findings: Findings | None = None,
+        identity: Identity | None = None,
+        hooks: UpdateHooks | None = None,
+    ) -> None:
+        self.findings = findings or Unheard()
+        self.identity = identity or Identity()
+        self.hooks = hooks or NoHooks()
         self.stage = stage
         self.store = stage.store
         self.mouth = stage.channel()
         self.touched: list[str] = []
         self.requests: dict[str, str] = {}
         """What web-1 was sent, by job."""
-        self.roster = Roster()
+        self.roster = registry(findings=self.findings)
         self.hearing = self.anew()
 
     def anew(self) -> Hearing:
         channel = self.stage.channel()
-        self.hearing = Hearing(self.store, channel, self.roster, self.touched.append)
+        self.hearing = Hearing(
+            self.store,
+            channel,
+            self.roster,
+            self.touched.append,
+            self.identity,
+            self.findings,
+            self.hooks,
+        )
         return self.hearing
 
     async def say(self, *messages: Message) -> None:
@@ -244,13 +283,10 @@ async def test_an_odd_heartbeat_is_buried(ear: Ear) -> None:
 
 async def test_a_listener_that_fails_keeps_no_word_from_the_ledger(ear: Ear) -> None:
     """Nor does it end the hearing: each heartbeat and each answer is for itself."""
-    heard: list[str] = []
-
-    def fails(message: Message) -> None:
-        heard.append(message.type)
-        raise ValueError("a fault")
-
-    ear.hearing.answered = ear.hearing.beaten = fails
+    failing = Failing()
+    ear.hooks = failing
+    await ear.hearing.stop()
+    await ear.anew().start()
     job = await ear.asked(Hail(environment="prod"), "web-1")
     await ear.say(beat("web-1"), beat("web-2"))
     await ear.say(await ear.pong(job, "web-1"))
@@ -260,7 +296,7 @@ async def test_a_listener_that_fails_keeps_no_word_from_the_ledger(ear: Ear) -> 
         return (await ear.stage.states(job))["web-1"] is State.SUCCEEDED
 
     await until(ended)
-    assert sorted(heard) == ["baton.heartbeat", "baton.heartbeat", "baton.pong"]
+    assert sorted(failing.received) == ["baton.heartbeat", "baton.heartbeat", "baton.pong"]
     assert await ear.mouth.depth(DEAD_QUEUE) == 0
 
 

@@ -12,10 +12,10 @@ from baton.messages import Facts, Heartbeat, State, now
 from bot.asking import Ask, plan
 from bot.jobs import AuditEntry, Sending
 from bot.outbox.relay import Sender
-from bot.servers.registry import Roster
 from bot.store.jobs.outbox import NOBODY_THERE
 from tests.bot.build import ANN, OPS, Hail, Ship, server
 from tests.bot.world import Agent, Stage, away
+from tests.support.servers import registry
 from tests.support.wait import until
 
 HOSTS = ("web-1", "web-2")
@@ -29,7 +29,7 @@ class Outbox:
         self.store = stage.store
         self.channel = stage.channel()
         self.touched: list[str] = []
-        self.roster = Roster()
+        self.roster = registry()
         self.channel.on_link(self.roster.link_changed)
         self.roster.link_changed(self.channel.link)
         self.sender = Sender(self.store, self.channel, self.touched.append, self.roster, poll=0.05)

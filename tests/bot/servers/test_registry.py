@@ -7,6 +7,7 @@ from bot.servers.inventory import FORGOTTEN, Heard
 from bot.servers.registry import BLINK, Roster
 from tests.bot.build import T0, after
 from tests.bot.world import beat, facts
+from tests.support.servers import registry
 
 
 class Clock:
@@ -22,7 +23,7 @@ class Clock:
 
 def seeing() -> tuple[Roster, Clock]:
     clock = Clock()
-    roster = Roster(clock)
+    roster = registry(clock)
     roster.link_changed(Link.UP)
     return roster, clock
 

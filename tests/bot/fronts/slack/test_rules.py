@@ -10,9 +10,9 @@ import pytest
 from bot.desk import Desk
 from bot.fronts.slack import SlackChat, Tokens
 from bot.policy import EnvironmentTable, Policy, Rule
-from bot.servers.registry import Roster
 from bot.store import Store
 from tests.bot.world import COMMANDS, beat
+from tests.support.servers import registry
 from tests.support.slack_server import ServerError, SlackServer
 from tests.support.wait import until
 
@@ -31,7 +31,7 @@ async def desk(slack: SlackServer, tmp_path: Path) -> AsyncIterator[Desk]:
     slack.add_group("S_ONCALL", "oncall", ["U_ANN"])
     slack.add_group("S_DEV", "devs", ["U_BEN"])
     store = await Store.open(f"sqlite:///{tmp_path / 'baton.db'}")
-    roster = Roster()
+    roster = registry()
     roster.hear(beat("web-1"))
     roster.hear(beat("web-9", "staging"))
     desk = Desk(store, COMMANDS, POLICY, roster, wake=lambda job: None)

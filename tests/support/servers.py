@@ -1,0 +1,30 @@
+"""What stands in for the parts of a bot that hear of servers, where a test or a bench has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from typing_extensions import override
+
+from baton.messages import Heartbeat, Pong, now
+from bot.findings import Findings, Unheard
+from bot.ingest.updates import UpdateHooks
+from bot.servers.registry import Roster
+
+
+def registry(clock: Callable[[], datetime] = now, findings: Findings | None = None) -> Roster:
+    """A registry of servers alone; what it finds odd goes to `findings`, or to the log."""
+    return Roster(findings or Unheard(), lambda host: (), lambda: None, clock)
+
+
+class NoHooks(UpdateHooks):
+    """Does nothing with what is received."""
+
+    @override
+    def heartbeat_received(self, beat: Heartbeat) -> None:
+        """Nothing."""
+
+    @override
+    def pong_received(self, pong: Pong) -> None:
+        """Nothing."""
