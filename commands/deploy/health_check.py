@@ -86,7 +86,7 @@ async def answer_problem(health: Health, values: Mapping[str, str]) -> str:
     except TimeoutError:
         return f"health check did not answer within {within:g} s"
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return f"health check could not be made: {error or type(error).__name__}"
+        return f"health check could not be made: {str(error) or type(error).__name__}"
     wanted = filled(health.contains, values)
     if wanted.encode() not in body:
         return f"health check answered {health.status}, without “{wanted}” in it"

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+import respx
 
 from baton.agent.journal import MemoryJournal
 from baton.agent.probing import Found, Looker
@@ -20,7 +21,6 @@ from commands.probes import Looking
 from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage
 from tests.support.wait import until
-from tests.support.web import Answering, answering
 
 
 @pytest.fixture(autouse=True)
@@ -29,26 +29,28 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+SHOP = "http://127.0.0.1/shop"
+
+
 @pytest.fixture
-async def shop() -> AsyncIterator[Answering]:
-    async with answering() as made:
-        yield made
+def shop(respx_mock: respx.MockRouter) -> respx.Route:
+    """A shop on the web, which is well."""
+    return respx_mock.get(SHOP).respond(200)
 
 
-async def test_down_after_three_and_up_after_two(stage: Stage, shop: Answering) -> None:
+async def test_down_after_three_and_up_after_two(shop: respx.Route, stage: Stage) -> None:
     """A bot that leads probes by itself; what is down for long enough is said, and its end too."""
-    probe = {"name": "shop", "url": shop.url, "every": 0.02, "env": "prod"}
+    probe = {"name": "shop", "url": SHOP, "every": 0.02, "env": "prod"}
     world = Watchers(stage, probe=[probe])
     made = await world.bot()
-    asked = shop.asked
-    await until(lambda: shop.asked > asked)
-    shop.status = 503
-    asked = shop.asked
-    await until(lambda: shop.asked > asked + 4)
+    await until(lambda: shop.called)
+    shop.respond(503)
+    asked = shop.call_count
+    await until(lambda: shop.call_count > asked + 4)
     await world.round(made)
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
-    shop.status = 200
+    shop.respond(200)
     await until(says(stage.front, "resolved"))
 
 
@@ -159,19 +161,18 @@ async def test_who_answers_is_alive(stage: Stage, world: Watchers, made: Bot, ag
 
 @pytest.mark.parametrize("allowed", [False, True])
 async def test_an_agent_reaches_what_its_own_file_allows(
-    stage: Stage, shop: Answering, allowed: bool
+    shop: respx.Route, stage: Stage, allowed: bool
 ) -> None:
     """Nothing else, whoever asks: the channel reads what to add, and where. What the bot looks at
     by itself is in its own alerts.toml, and needs no leave."""
-    given = {"url": shop.url, "every": 0.02}
+    given = {"url": SHOP, "every": 0.02}
     world = Watchers(
         stage, probe=[{"name": "inside", "host": "web-1", **given}, {"name": "outside", **given}]
     )
     made = await world.bot()
-    settings = AgentSettings(probes=ProbesTable(allow=(shop.url,) if allowed else ()))
+    settings = AgentSettings(probes=ProbesTable(allow=(SHOP,) if allowed else ()))
     agent = Agent(stage, looker=Looking.of(settings))
-    heard = shop.heard
-    await until(lambda: made.hearing.heard[Heartbeat.type] and len(heard) > 10)
+    await until(lambda: made.hearing.heard[Heartbeat.type] and shop.call_count > 10)
     await world.round(made)
     await world.pass_time(made, WAIT)
     if allowed:
@@ -181,6 +182,6 @@ async def test_an_agent_reaches_what_its_own_file_allows(
         (message,) = alerts_in(stage.front)
         content: Any = message.content
         assert content.title == "http web-1 probe=inside"
-        shown = f"this agent does not allow {shop.url}: add it to [probes] allow"
+        shown = f"this agent does not allow {SHOP}: add it to [probes] allow"
         assert shown in content.rows[0][2]
     await agent.die()

@@ -1,12 +1,10 @@
-"""A real repository, a real folder to deploy to, a real server to ask for health."""
+"""A real repository, and a real folder to deploy to."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,41 +86,3 @@ def make_kit(tmp_path: Path, repository: Repository) -> MakeKit:
 def shop(tmp_path: Path) -> Path:
     """Where shop is deployed."""
     return tmp_path / "shop"
-
-
-class Site:
-    """A web server on loopback; `answer` says what it answers to a path."""
-
-    def __init__(self) -> None:
-        self.answer: Callable[[str], tuple[int, bytes]] = lambda path: (200, b"fine")
-        self.asked: list[str] = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                site.asked.append(self.path)
-                status, body = site.answer(self.path)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    site = Site()
-    yield site
-    site.close()

@@ -4,7 +4,9 @@ import os
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
+import respx
 
 from baton.messages import State
 from baton.server import Server
@@ -13,7 +15,7 @@ from commands.deploy import Deploy, extension
 from commands.deploy.consumer import DeployConsumer
 from commands.deploy.releases import cannot
 from commands.deploy.settings import DeploySettings
-from tests.commands.conftest import MakeKit, Repository, Site
+from tests.commands.conftest import MakeKit, Repository
 from tests.support.wait import until
 
 
@@ -165,12 +167,16 @@ async def test_a_step_that_fails_leaves_what_is_live(make_kit: MakeKit, shop: Pa
 
 
 async def test_an_unhealthy_release_gives_way_to_the_one_before(
-    make_kit: MakeKit, shop: Path, site: Site, tmp_path: Path
+    make_kit: MakeKit, shop: Path, respx_mock: respx.MockRouter, tmp_path: Path
 ) -> None:
     """When the health check fails, the release before is live and restarted, and it is said so."""
-    site.answer = lambda path: (200, b"ok") if _version(shop) == "v1" else (500, b"no")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200 if _version(shop) == "v1" else 500)
+
+    respx_mock.get("http://shop.example.com/health").mock(side_effect=answer)
     kit = make_kit(
-        health={"url": f"{site.url}/health", "timeout": 1, "interval": 0.05},
+        health={"url": "http://shop.example.com/health", "timeout": 1, "interval": 0.05},
         restart=["sh", "-c", f"cat version >>{tmp_path}/restarts"],
     )
     first = await kit.ask("deploy shop prod --ref v1")

@@ -40,6 +40,8 @@ async def shop() -> AsyncIterator[Answering]:
         yield made
 
 
+URL = "http://127.0.0.1/health"
+"""Answered by respx. An address, not a name: names are looked up for it too."""
 ANYWHERE = ("http://*:*", "https://*:*", "*:*")
 
 
@@ -61,13 +63,19 @@ async def wrong(**look: Any) -> str:
     return there.text
 
 
-async def test_what_is_wrong_over_http(shop: Answering) -> None:
-    """Status, body, latency and silence, each in its own words."""
+async def test_what_is_wrong_over_http(respx_mock: respx.MockRouter) -> None:
+    """Status, body and latency, each in its own words."""
+    respx_mock.get(URL).respond(200, text="ok")
+    assert await wrong(url=URL) == ""
+    assert await wrong(url=URL, status=[204, 301]) == "answered 200, not 204 or 301"
+    assert await wrong(url=URL, body="ok") == ""
+    assert await wrong(url=URL, body="well") == "its answer does not hold “well”"
+    assert (await wrong(url=URL, latency=1e-6)).startswith("answered after ")
+
+
+async def test_nobody_answers_over_http(shop: Answering) -> None:
+    """Whether nobody listens, or somebody who says nothing."""
     assert await wrong(url=shop.url) == ""
-    assert await wrong(url=shop.url, status=[204, 301]) == "answered 200, not 204 or 301"
-    assert await wrong(url=shop.url, body="ok") == ""
-    assert await wrong(url=shop.url, body="well") == "its answer does not hold “well”"
-    assert (await wrong(url=shop.url, latency=1e-6)).startswith("answered after ")
     assert await wrong(url=f"http://127.0.0.1:{free_port()}/") == "connection refused"
     shop.silent.clear()
     assert await wrong(url=shop.url, timeout=0.1) == "no answer within 0.1 s"
@@ -118,16 +126,17 @@ class Hanging:
 
 
 async def test_a_dead_resolver_calls_nobody_else_down(
-    shop: Answering, monkeypatch: pytest.MonkeyPatch
+    respx_mock: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many names hang: another name is looked up beside them, and a name that hangs is
     asked for once."""
+    respx_mock.get("http://localhost/").respond(200)
     hanging = Hanging(monkeypatch)
     reaching = Reaching(Names())
     urls = [f"http://shop-{number}.example.com/" for number in range(40)]
     hang = [asyncio.create_task(reaching.wrong(Look(url=url, timeout=60))) for url in urls * 2]
     await until(lambda: len(hanging.asked) == 40)
-    well = await reaching.wrong(Look(url=f"http://localhost:{shop.port}/", timeout=30))
+    well = await reaching.wrong(Look(url="http://localhost/", timeout=30))
     assert well == ""
     for task in hang:
         task.cancel()
@@ -152,17 +161,17 @@ async def test_what_waits_for_a_thread_is_no_result(monkeypatch: pytest.MonkeyPa
     assert await reaching.look(Look(tcp="b.example.com:1")) is not None
 
 
-async def test_each_look_stands_for_itself(shop: Answering) -> None:
+async def test_each_look_stands_for_itself(respx_mock: respx.MockRouter) -> None:
     """No cookies are kept, and each look has a connection of its own: what one look leaves behind
     changes nothing for the next."""
-    shop.head = ("Set-Cookie: session=1",)
+    asked = respx_mock.get(URL).respond(200, headers={"Set-Cookie": "session=1"})
     reaching = Reaching()
     for _ in range(3):
-        assert await reaching.wrong(Look(url=shop.url)) == ""
-    assert len(shop.heard) == 3
-    for head in shop.heard:
-        assert "cookie" not in head.lower()
-        assert "connection: close" in head.lower()
+        assert await reaching.wrong(Look(url=URL)) == ""
+    assert asked.call_count == 3
+    for call in asked.calls:
+        assert "cookie" not in call.request.headers
+        assert call.request.headers["connection"] == "close"
 
 
 async def test_a_server_that_drops_idle_connections_is_well() -> None:
@@ -196,10 +205,12 @@ async def test_a_server_that_drops_idle_connections_is_well() -> None:
         ("text/html; charset=punycode", "grün".encode()),
     ],
 )
-async def test_the_body_is_read_as_it_says(shop: Answering, kind: str, body: bytes) -> None:
+async def test_the_body_is_read_as_it_says(
+    respx_mock: respx.MockRouter, kind: str, body: bytes
+) -> None:
     """By the charset that it declares, or that it begins with."""
-    shop.head, shop.body = (f"Content-Type: {kind}",), body
-    assert await wrong(url=shop.url, body="grün") == ""
+    respx_mock.get(URL).respond(200, headers={"Content-Type": kind}, content=body)
+    assert await wrong(url=URL, body="grün") == ""
 
 
 @pytest.mark.parametrize(
@@ -268,13 +279,13 @@ async def test_nothing_is_allowed_that_is_not_named(shop: Answering) -> None:
     assert await looked(allow=[shop.url], url=shop.url) == Found(False)
 
 
-async def test_a_redirect_does_not_lead_out(shop: Answering) -> None:
+@pytest.mark.respx(assert_all_called=False)
+async def test_a_redirect_does_not_lead_out(respx_mock: respx.MockRouter) -> None:
     """What is allowed may point elsewhere: nobody goes there."""
-    async with answering() as other:
-        shop.status, shop.head = 302, (f"Location: {other.url}",)
-        there = await looked(allow=[shop.url], url=shop.url)
-        assert there == Found(True, "answered 302, not 200")
-        assert other.heard == []
+    elsewhere = respx_mock.get("http://127.0.0.2/").respond(200)
+    respx_mock.get(URL).respond(302, headers={"Location": "http://127.0.0.2/"})
+    assert await looked(allow=[URL], url=URL) == Found(True, "answered 302, not 200")
+    assert not elsewhere.called
 
 
 @pytest.fixture
