@@ -122,6 +122,11 @@ class Person(BaseModel):
     name: Line = ""
     standing: Standing = "member"
 
+    @property
+    def label(self) -> str:
+        """What people call them: their name, or their id if they have none."""
+        return self.name or self.id
+
 
 class Message(BaseModel):
     """What all messages share: the attributes of a CloudEvents envelope."""

@@ -23,8 +23,7 @@ from baton.messages import Facts, Heartbeat, Person, State, Update, new_id, now
 from bench import harness
 from bench.harness import Options, interleaved, median, ms
 from bench.peers.agent import Touch, TouchConsumer
-from bot.desk import Desk
-from bot.house import HOUSE
+from bot.app.assemble import assemble_dispatch, commands_of
 from bot.jobs import Place
 from bot.store import Store
 from commands.ping import extension as ping_extension
@@ -57,9 +56,15 @@ class Bench:
             host = f"web-{number}.example.net"
             facts = Facts(host=host, environment="prod", apps=("shop",))
             self._roster.hear(Heartbeat(source=host, facts=facts, interval=3600))
-        commands = Commands([Extension(Touch, TouchConsumer), ping_extension, *HOUSE])
-        policy = OPEN
-        self._desk = Desk(store, commands, policy, self._roster, wake=lambda job: None)
+        commands = commands_of(Commands([Extension(Touch, TouchConsumer), ping_extension]))
+        self._desk = assemble_dispatch(
+            store,
+            commands,
+            OPEN,
+            self._roster,
+            wake=lambda job: None,
+            forgotten=self._roster.forget,
+        ).dispatcher
 
     async def ask(self, words: str = "touch prod --host web-0.example.net") -> str:
         """The job that `words` begin."""

@@ -26,10 +26,9 @@ from bench import harness
 from bench.harness import Options, interleaved, median, ms, percentile, rabbit
 from bench.peers.agent import Touch, TouchConsumer
 from bench.peers.model import INBOX, PREFETCH, Result
+from bot.app.assemble import assemble_dispatch, commands_of
 from bot.collector import relieve
-from bot.desk import Desk
 from bot.findings import Unheard
-from bot.house import HOUSE
 from bot.ingest.identity import Identity
 from bot.ingest.updates import Hearing
 from bot.jobs import Place
@@ -86,8 +85,15 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             sender = Sender(store, channel, lambda job: None, roster, poll=0.5)
             sending = asyncio.create_task(sender.run())
             stack.callback(sending.cancel)
-            commands = Commands([Extension(Touch, TouchConsumer), *HOUSE])
-            desk = Desk(store, commands, OPEN, roster, wake=lambda job: sender.wake())
+            commands = commands_of(Commands([Extension(Touch, TouchConsumer)]))
+            desk = assemble_dispatch(
+                store,
+                commands,
+                OPEN,
+                roster,
+                wake=lambda job: sender.wake(),
+                forgotten=roster.forget,
+            ).dispatcher
             await until(lambda: any(one.facts.host == fqdn for one in roster.servers()), 20)
 
             async def ask() -> None:

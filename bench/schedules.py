@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from baton.extensions import Commands, installed
+from baton.extensions import installed
 from baton.messages import Facts, Heartbeat, Person, new_id, now
 from bench import harness
 from bench.harness import Options, median, ms, percentile
-from bot.desk import Desk
+from bot.app.assemble import assemble_dispatch, commands_of
 from bot.jobs import AuditEntry, Place
 from bot.schedules.decisions import planned
 from bot.schedules.parser import Timing
@@ -27,7 +27,6 @@ from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule
 from bot.store import Store
 from bot.store.schedules import firings
-from bot.timekeeping import Timekeeper
 from tests.support.policy import OPEN
 from tests.support.servers import registry
 from tests.support.wait import until
@@ -48,9 +47,11 @@ class Bench:
         roster = registry()
         facts = Facts(host="web-1", environment="prod", apps=("shop",))
         roster.hear(Heartbeat(facts=facts, interval=15.0))
-        commands = Commands(list(installed().values()))
-        self.desk = Desk(store, commands, OPEN, roster, wake=self._began)
-        self.keeper = Timekeeper(self.desk)
+        commands = commands_of(installed())
+        made = assemble_dispatch(
+            store, commands, OPEN, roster, wake=self._began, forgotten=roster.forget
+        )
+        self.keeper = made.scheduler
 
     def _began(self, job: str) -> None:
         self.begun.setdefault(job, time.time())

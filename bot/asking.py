@@ -1,5 +1,4 @@
-"""Step 1 of the path (asking), the pure part: a command becomes a job, its runs, and what to
-send."""
+"""The planner: a command becomes a job, its runs and what to send, if whoever asks may do so."""
 
 from __future__ import annotations
 
@@ -9,10 +8,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from baton.command import Command, Reach, Seen
+from baton.command import Command, Known, Reach, Seen
+from baton.errors import UsageError
 from baton.exchanges import INPUT, command_key, host_key
-from baton.messages import Person, Request, new_id
-from bot.jobs import Job, NewJob, Place, RunRecord, Sending
+from baton.messages import Request, new_id
+from bot.authorizer import Authorizer
+from bot.dispatch.context import CommandContext, Invocation
+from bot.jobs import Job, NewJob, RunRecord, Sending
+from bot.policy import Refusal, asked_by
 from bot.servers.inventory import chosen
 
 log = structlog.get_logger(__name__)
@@ -23,17 +26,58 @@ over from another, still sends it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One ask as the front end took it. `key` is the front end's own id of it."""
+class Denied:
+    """There is no job: `refusal` says why. `environment` is where it was asked for."""
 
-    text: str
-    asker: Person
-    place: Place
-    key: str
-    at: datetime
+    refusal: Refusal
+    environment: str
 
 
-def plan(command: Command, ask: Ask, servers: Sequence[Seen], source: str) -> NewJob:
+class Planner:
+    """Plans jobs for the servers that `known` knows, as far as `authorizer` lets people ask for
+    them. `source` is this bot, as it signs its requests."""
+
+    def __init__(self, known: Known, authorizer: Authorizer, source: str) -> None:
+        self._known = known
+        self._authorizer = authorizer
+        self._source = source
+
+    async def authorize_and_plan(
+        self, command: Command, context: CommandContext
+    ) -> NewJob | Denied:
+        """Return the job that `command` makes, or why whoever asks is not allowed to have it.
+
+        Raises UsageError if no known server is meant.
+        """
+        asked, servers = context.invocation, self._known.servers()
+        # What names no environment is judged by those of the servers that it is for.
+        named = command.target.environment
+        new = None if named else await self._plan_anywhere(command, context, servers)
+        where = named or (new.job.environment if new else "")
+        refusal = await self._authorizer.refusal(
+            asked_by(command, where.split(", ")), asked.asker, context.groups
+        )
+        if refusal is not None and set(where.split(", ")) <= self._authorizer.environments(servers):
+            return Denied(refusal, where)
+        new = new or plan(command, asked, servers, self._source)
+        return new if refusal is None else Denied(refusal, where)
+
+    async def _plan_anywhere(
+        self, command: Command, context: CommandContext, servers: Sequence[Seen]
+    ) -> NewJob:
+        """Return the job of a command that names no environment. Raises UsageError, which names no
+        server or app that the one who asks may not look at."""
+        try:
+            return plan(command, context.invocation, servers, self._source)
+        except UsageError:
+            seen = await self._authorizer.reader(command.name, context).visible(servers)
+            if servers and not seen:
+                raise UsageError("No server that you are allowed to look at is meant.") from None
+            chosen(seen, command.target)
+            raise
+
+
+def plan(command: Command, asked: Invocation, servers: Sequence[Seen], source: str) -> NewJob:
     """The job that `command` makes for the servers it means.
 
     A change is sent to each server by name, so that a missing one is known at once; what only
@@ -46,18 +90,18 @@ def plan(command: Command, ask: Ask, servers: Sequence[Seen], source: str) -> Ne
     environments = sorted({server.facts.environment for server in meant})
     job = Job(
         id=new_id(),
-        key=ask.key,
+        key=asked.key,
         command=command.name,
         arguments=command.model_dump(mode="json"),
         title=_title(command),
         environment=", ".join(environments),
         app=target.app,
-        asked_by=ask.asker,
-        place=ask.place,
-        asked=ask.at,
+        asked_by=asked.asker,
+        place=asked.place,
+        asked=asked.at,
     )
-    deadline = ask.at + timedelta(seconds=command.accept_within)
-    send_by = ask.at + timedelta(seconds=max(command.accept_within, SENDABLE))
+    deadline = asked.at + timedelta(seconds=command.accept_within)
+    send_by = asked.at + timedelta(seconds=max(command.accept_within, SENDABLE))
     if command.reach is Reach.ALL and target.host is None and target.environment is not None:
         request = _request(command, job, target.environment, None, deadline, source)
         key = command_key(command.name, job.environment, target.app)

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 
+from baton.command import Seen
 from baton.errors import BatonError
+from baton.extensions import Commands
 from baton.messages import Person
-from bot.jobs import Place
+from bot.dispatch.context import CommandContext
+from bot.dispatch.protocol import GroupLookup
+from bot.jobs import AuditEntry, Job, Place
 from bot.policy import Asked, Kept, Policy, Refusal
-
-Groups = Callable[[], Awaitable[frozenset[str]]]
-"""The groups of the one who asks, by id and by handle. Raises BatonError if it cannot be known."""
 
 Judge = Callable[[frozenset[str]], Refusal | None]
 
 
 class Authorizer:
-    """Says who may what, by `policy`."""
+    """Says who may ask and read what, by `policy`. `commands` says which commands change
+    servers."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, commands: Commands) -> None:
         self.policy = policy
+        self._commands = commands
 
     async def refusal(
-        self, asked: Sequence[Asked], person: Person, groups: Groups
+        self, asked: Sequence[Asked], person: Person, groups: GroupLookup
     ) -> Refusal | None:
         """Why `person` may not ask `asked`; None if they may."""
         return await self._judged(lambda known: self.policy.refusal(asked, person, known), groups)
 
     async def hidden(
-        self, kept: Kept, by: str, reader: Person, here: Place, groups: Groups
+        self, kept: Kept, by: str, reader: Person, here: Place, groups: GroupLookup
     ) -> Refusal | None:
         """Why `reader`, who asks `here` by the command `by`, may not read `kept`; None if they
         may."""
@@ -36,7 +40,39 @@ class Authorizer:
             lambda known: self.policy.hidden(kept, by, reader, here, known), groups
         )
 
-    async def _judged(self, judge: Judge, groups: Groups) -> Refusal | None:
+    def reader(self, by: str, context: CommandContext) -> Reader:
+        """Return the one who asks `context`, as a reader of several things by the command `by`."""
+        asked = context.invocation
+        return Reader(self, by, asked.asker, asked.place, context.groups)
+
+    def requests_of(self, job: Job, shown: str = "") -> tuple[Asked, ...]:
+        """Return what `job` asked for, called `shown` in a refusal."""
+        known = self._commands.get(job.command)
+        changes = known is None or known.command.changes
+        return tuple(
+            Asked(job.command, each, job.app, changes, shown)
+            for each in sorted(job.environment.split(", "))
+        )
+
+    def job_record(self, job: Job) -> Kept:
+        """Return `job` as somebody may want to read it."""
+        return Kept(self.requests_of(job), job.asked_by, job.place)
+
+    def audit_record(self, entry: AuditEntry) -> Kept:
+        """Return an entry of the audit log as somebody may want to read it. What belongs to no
+        environment is about each protected one that its words name."""
+        where = set(filter(None, entry.environment.split(", ")))
+        if not where:
+            words = set(re.findall(r"[\w.-]+", entry.words))
+            where = {each for each in words if self.policy.protects(each)}
+        asked = tuple(Asked("audit", each, changes=False) for each in sorted(where))
+        return Kept(asked, entry.person, entry.place)
+
+    def environments(self, servers: Iterable[Seen]) -> set[str]:
+        """Return every environment that is known: of one of `servers`, or named in the settings."""
+        return {seen.facts.environment for seen in servers} | set(self.policy.environments)
+
+    async def _judged(self, judge: Judge, groups: GroupLookup) -> Refusal | None:
         refusal = judge(frozenset())
         if refusal is None or judge(self.policy.with_every_group()) is not None:
             return refusal  # no group would change it
@@ -55,7 +91,7 @@ class Reader:
     """Somebody who is shown several things by one command: tells which, and counts the others."""
 
     def __init__(
-        self, rights: Authorizer, by: str, reader: Person, here: Place, groups: Groups
+        self, rights: Authorizer, by: str, reader: Person, here: Place, groups: GroupLookup
     ) -> None:
         self._rights = rights
         self._by = by
@@ -80,6 +116,12 @@ class Reader:
         self._undecided |= refusal is not None and refusal.verdict == "undecided"
         return refusal is None
 
+    async def visible(self, servers: Sequence[Seen]) -> list[Seen]:
+        """Return those of `servers` that are in environments that they may look at."""
+        environments = {seen.facts.environment for seen in servers}
+        looks = {each for each in environments if await self.looks(each)}
+        return [seen for seen in servers if seen.facts.environment in looks]
+
     def left(self, what: str, count: int | None = None) -> str:
         """`; 3 jobs left out: you may not read them`, or nothing."""
         count = self.left_out if count is None else count
@@ -91,7 +133,7 @@ class Reader:
         return f"; {count} {what}{'s' * (count > 1)} left out: {why}"
 
 
-def once(groups: Groups) -> Groups:
+def once(groups: GroupLookup) -> GroupLookup:
     """`groups`, looked up at most once, however often it is asked for."""
     found: list[frozenset[str] | BatonError] = []
 

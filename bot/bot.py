@@ -23,10 +23,11 @@ from baton.exchanges import DISCOVER, INPUT
 from baton.extensions import Commands
 from baton.messages import Discover, Heartbeat, Pong, new_id, now
 from bot.alerting import Found, Keeper, Monitor, Probing, Showing
+from bot.alerting.command import AlertsCommand, AlertsHandler
 from bot.alerting.intake import Reception
 from bot.alerting.reloading import Reloading
+from bot.app.assemble import MoreBuiltins, assemble_dispatch
 from bot.content import FileContent
-from bot.desk import Desk
 from bot.findings import Finding, Lately, Unheard
 from bot.fronts.protocol import Front
 from bot.ingest.identity import Identity
@@ -45,7 +46,6 @@ from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from bot.store.leases import LEASE
 from bot.store.output_text import whole_output
-from bot.timekeeping import Timekeeper
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +74,7 @@ class Bot(UpdateHooks):
         identity_required: bool = False,
         clock: Callable[[], datetime] = now,
         pace: Pace | None = None,
+        more: MoreBuiltins = lambda audit: (),
     ) -> None:
         # two bots, or one before and after a restart, may share the name that they were given
         self.name = f"{name or socket.gethostname()}/{os.getpid()}/{new_id()[:6]}"
@@ -87,17 +88,24 @@ class Bot(UpdateHooks):
         self._retention = retention
         self._lease = lease
         self._deliveries: dict[str, Delivery] = {}
-        self.desk = Desk(
+        self._dispatching = assemble_dispatch(
             store,
             commands,
             policy,
             self.roster,
             wake=self._news,
+            forgotten=self._forgotten,
             source=self.name,
             clock=clock,
             pace=pace,
+            more=more,
         )
-        way = self.desk.way
+        self.desk = self._dispatching.dispatcher
+        self.audit = self._dispatching.audit
+        self.authorizer = self._dispatching.authorizer
+        self.people = self._dispatching.people
+        self.timekeeper = self._dispatching.scheduler
+        self._way = way = self._dispatching.priority
         self.teller = Teller(store, commands, self.roster, self._deliveries, way)
         self.sender = Sender(
             store, channel, self.teller.touch, self.roster, poll=POLL, way=way, clock=clock
@@ -106,11 +114,10 @@ class Bot(UpdateHooks):
         self.hearing = Hearing(
             store, channel, self.roster, self.teller.touch, self.identity, self, self, clock
         )
-        self.desk.forgotten = self._forgotten
         self.leader = Leader(store.leases, self.name, self._begin, self._end, seconds=lease)
-        self.timekeeper = Timekeeper(self.desk)
-        self.desk.rescheduled = self.timekeeper.wake
         self.keeper: Keeper | None = None
+        self.reloading: Reloading | None = None
+        """Who reads the settings of alerts again, if they are from a file."""
         self.findings: Found | Unheard = Unheard()
         """Makes alerts of what we find wrong ourselves, once alerts are kept."""
         self.refused = Refused(self)
@@ -159,9 +166,16 @@ class Bot(UpdateHooks):
         self.findings = Found(self.keeper)
         self.teller.closed = self.keeper.ended
         self.timekeeper.heed = self._scheduled
-        self.desk.keeper = self.keeper
         if file is not None:
-            self.desk.reloading = Reloading(self.keeper, file, self.store, self.name)
+            self.reloading = Reloading(self.keeper, file, self.store, self.name)
+        self._dispatching.handlers[AlertsCommand.name] = AlertsHandler(
+            self.keeper,
+            self.reloading,
+            self.store.alerts,
+            self.roster,
+            self.authorizer,
+            self.audit,
+        )
         return self.keeper
 
     def found(self, finding: Finding) -> None:
@@ -191,8 +205,8 @@ class Bot(UpdateHooks):
             self._task(self._follow(), "following"),
             self._task(self._refused(), "the link to RabbitMQ"),
         ]
-        if self.desk.reloading is not None:
-            self._always.append(self._task(self.desk.reloading.follow(), "reloading"))
+        if self.reloading is not None:
+            self._always.append(self._task(self.reloading.follow(), "reloading"))
 
     async def failed(self) -> NoReturn:
         """Wait until a part of the bot ends by an error of ours, and raise that error.
@@ -261,7 +275,7 @@ class Bot(UpdateHooks):
                 self._settled,
                 whole=self._whole,
                 claim=self._lease,
-                way=self.desk.way,
+                way=self._way,
                 clock=self._clock,
             )
 

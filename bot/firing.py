@@ -3,28 +3,25 @@ still ask for it at that moment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import structlog
-
 from baton.command import Command, Reach
-from baton.errors import BatonError, UsageError
+from baton.errors import UsageError
+from baton.extensions import Commands
 from baton.messages import Person
-from bot.asking import Ask
-from bot.desk import Desk, Groups
-from bot.house import HouseCommand
+from baton.messages import now as time_now
+from bot.asking import Denied, Planner
+from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.context import CommandContext, Invocation
+from bot.dispatch.protocol import GroupLookup
 from bot.jobs import AuditEntry, Job, NewJob
-from bot.people import Profile
+from bot.people import Directories
 from bot.schedules.change import Change
 from bot.schedules.decisions import Step, begun, not_begun, paused
 from bot.schedules.posts import day_job, day_of, notice_job
 from bot.schedules.schedule import Schedule, Verdict
-
-log = structlog.get_logger(__name__)
-
-UNKNOWN = Profile()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,42 +44,61 @@ def jobs_of(change: Change) -> list[str]:
     return [*asked, *(post.id for post in change.posts), *filter(None, [change.reveal])]
 
 
-async def fired(
-    desk: Desk,
-    schedule: Schedule,
-    nominal: datetime,
-    now: datetime,
-    *,
-    asker: Person | None = None,
-    groups: Groups | None = None,
-    key: str = "",
-) -> Fired:
-    """The firing of `nominal`, at `now`: what is to be written of it.
+class ScheduleFirer:
+    """Turns a time of a schedule that has come into a job, if its owner may still ask for it."""
 
-    It is asked by its owner, or by `asker`, who runs it by hand, and whose job has this `key`.
-    """
-    person = asker or schedule.owner
-    key = key or f"schedule/{schedule.id}/{nominal.isoformat()}"
-    ask = Ask(schedule.words, person, schedule.place, key, desk.now())
-    by = named(person) if asker else ""
-    try:
-        command = schedulable(desk, schedule.words)
-        new, where, refusal = await desk.weighed(command, ask, groups or groups_of(desk, schedule))
-    except UsageError as error:
-        step = not_begun(schedule, nominal, "failed", error.problem, now)
-        entry = desk.entry(ask, "unusable", error.problem)
-        return Fired(changed(step, now, nominal, audit=(entry,)), step, error.problem)
-    if refusal is not None:
-        verdict: Verdict = "refused" if refusal.verdict == "refused" else "failed"
-        step = not_begun(schedule, nominal, verdict, refusal.text, now)
-        entry = desk.entry(ask, refusal.verdict, refusal.text, environment=where)
-        return Fired(changed(step, now, nominal, audit=(entry,)), step, refusal.text)
-    assert new is not None
-    quiet = schedule.timing.rules.quiet and asker is None
-    new = replace(new, job=replace(new.job, under=day_of(schedule, nominal), hidden=quiet))
-    step = begun(schedule, nominal, new.job.id, now, by)
-    entry = desk.entry(ask, "allowed", job=new.job.id, environment=new.job.environment)
-    return Fired(changed(step, now, nominal, ask=(new, entry), shown=not quiet), step)
+    def __init__(
+        self,
+        commands: Commands,
+        planner: Planner,
+        audit: AuditLog,
+        people: Directories,
+        clock: Callable[[], datetime] = time_now,
+    ) -> None:
+        self._commands = commands
+        self._planner = planner
+        self._audit = audit
+        self._people = people
+        self._clock = clock
+
+    async def fire(
+        self,
+        schedule: Schedule,
+        nominal: datetime,
+        now: datetime,
+        *,
+        asker: Person | None = None,
+        groups: GroupLookup | None = None,
+        key: str = "",
+    ) -> Fired:
+        """Return the firing of `nominal`, at `now`: what is to be written of it.
+
+        It is asked by its owner, or by `asker`, who runs it by hand, and whose job has this `key`.
+        """
+        person = asker or schedule.owner
+        key = key or f"schedule/{schedule.id}/{nominal.isoformat()}"
+        groups = groups or self._people.groups_of(schedule.place.front, schedule.owner.id)
+        asked = Invocation(schedule.words, person, schedule.place, key, self._clock())
+        by = person.label if asker else ""
+        try:
+            command = schedulable(self._commands, schedule.words)
+            new = await self._planner.authorize_and_plan(command, CommandContext(asked, groups))
+        except UsageError as error:
+            step = not_begun(schedule, nominal, "failed", error.problem, now)
+            entry = self._audit.entry(asked, "unusable", error.problem)
+            return Fired(changed(step, now, nominal, audit=(entry,)), step, error.problem)
+        if isinstance(new, Denied):
+            verdict: Verdict = "refused" if new.refusal.verdict == "refused" else "failed"
+            text, where = new.refusal.text, new.environment
+            step = not_begun(schedule, nominal, verdict, text, now)
+            entry = self._audit.entry(asked, new.refusal.verdict, text, environment=where)
+            return Fired(changed(step, now, nominal, audit=(entry,)), step, text)
+        quiet = schedule.timing.rules.quiet and asker is None
+        new = replace(new, job=replace(new.job, under=day_of(schedule, nominal), hidden=quiet))
+        step = begun(schedule, nominal, new.job.id, now, by)
+        where = new.job.environment
+        entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=where)
+        return Fired(changed(step, now, nominal, ask=(new, entry), shown=not quiet), step)
 
 
 def changed(
@@ -106,41 +122,15 @@ def changed(
     return Change(schedule, step.firings, (ask,) if ask else (), audit=audit, posts=tuple(posts))
 
 
-def schedulable(desk: Desk, words: str) -> Command:
-    """The command that `words` ask for. Raises UsageError, also for one that no server does."""
-    command = desk.commands.parse(words)
-    if isinstance(command, HouseCommand) or command.reach is Reach.HERE:
+def schedulable(commands: Commands, words: str) -> Command:
+    """Return the command that `words` ask for. Raises UsageError, also for one that no server
+    does."""
+    command = commands.parse(words)
+    if command.reach is Reach.HERE:
         raise UsageError(
             f"/{command.name} is answered by the bot itself: only what servers do has a schedule."
         )
     return command
-
-
-def groups_of(desk: Desk, schedule: Schedule) -> Groups:
-    """Looks up the groups of the owner of `schedule`."""
-    directory = desk.people.get(schedule.place.front)
-
-    async def look_up() -> frozenset[str]:
-        return await directory.groups_of(schedule.owner.id) if directory else frozenset()
-
-    return look_up
-
-
-async def profile_of(desk: Desk, front: str, person: str, unknown: Profile = UNKNOWN) -> Profile:
-    """Who `person` is, as far as their chat tells; `unknown` if it does not."""
-    directory = desk.people.get(front)
-    if directory is None:
-        return unknown
-    try:
-        return await directory.profile(person)
-    except BatonError as error:
-        log.warning("somebody is not known", person=person, reason=str(error))
-        return unknown
-
-
-def named(person: Person) -> str:
-    """What `person` is called."""
-    return person.name or person.id
 
 
 def left_behind(schedules: Sequence[Schedule], now: datetime) -> list[Change]:
@@ -148,7 +138,7 @@ def left_behind(schedules: Sequence[Schedule], now: datetime) -> list[Change]:
     changes = []
     told: set[str] = set()
     for schedule in schedules:
-        person = named(schedule.owner)
+        person = schedule.owner.label
         there = [one.short for one in schedules if one.place.channel == schedule.place.channel]
         after = paused(schedule, f"{person} is no longer here")
         notice = ""

@@ -1,12 +1,18 @@
-"""The protocol of directories: what the bot needs to know of the people of a chat."""
+"""Directories: what the bot needs to know of the people of each chat."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
 
+import structlog
+
+from baton.errors import BatonError
 from baton.messages import Standing
 from baton.text.calendar import UnknownZone, canonical
+from bot.dispatch.protocol import GroupLookup
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +46,37 @@ class Directory(Protocol):
 
     async def profile(self, user: str) -> Profile:
         """Who they are."""
+
+
+UNKNOWN = Profile()
+
+
+class Directories:
+    """The directory of each front end that has one."""
+
+    def __init__(self) -> None:
+        self._by_front: dict[str, Directory] = {}
+
+    def add(self, front: str, directory: Directory) -> None:
+        """Ask `directory` about the people of the front end called `front`."""
+        self._by_front[front] = directory
+
+    def groups_of(self, front: str, person: str) -> GroupLookup:
+        """Return what looks up the user groups of `person`: none, where nobody knows the people."""
+        directory = self._by_front.get(front)
+
+        async def look_up() -> frozenset[str]:
+            return await directory.groups_of(person) if directory else frozenset()
+
+        return look_up
+
+    async def profile(self, front: str, person: str, unknown: Profile = UNKNOWN) -> Profile:
+        """Return who `person` is, as far as their chat tells; `unknown` if it does not."""
+        directory = self._by_front.get(front)
+        if directory is None:
+            return unknown
+        try:
+            return await directory.profile(person)
+        except BatonError as error:
+            log.warning("somebody is not known", person=person, reason=str(error))
+            return unknown

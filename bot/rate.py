@@ -12,7 +12,7 @@ from time import monotonic
 from pydantic import Field
 
 from baton.settings import Table
-from bot.asking import Ask
+from bot.dispatch.context import Invocation
 from bot.ratelimit import Bucket
 
 MOST = 10_000
@@ -32,7 +32,7 @@ class LimitsTable(Table):
 @dataclass(slots=True)
 class _Person:
     bucket: Bucket
-    first: Ask | None = None
+    first: Invocation | None = None
     refused: int = 0
     last: float = 0.0
 
@@ -61,9 +61,9 @@ class Pace:
         self._people: OrderedDict[tuple[str, str], _Person] = OrderedDict()
         self._refused: dict[tuple[str, str], _Person] = {}
 
-    def take(self, ask: Ask) -> TooMany | None:
-        """Count `ask`; None if it is not too much."""
-        now, key = self._clock(), (ask.place.front, ask.asker.id)
+    def take(self, asked: Invocation) -> TooMany | None:
+        """Count `asked`; None if it is not too much."""
+        now, key = self._clock(), (asked.place.front, asked.asker.id)
         person = self._people.get(key)
         if person is None:
             rate, burst = self.limits.requests_per_minute / 60.0, float(self.limits.burst)
@@ -77,12 +77,12 @@ class Pace:
             return None
         first = key not in self._refused
         if first:
-            person.first, person.refused = ask, 0
+            person.first, person.refused = asked, 0
             self._refused[key] = person
         person.refused, person.last = person.refused + 1, now
         return TooMany(wait, first)
 
-    def over(self) -> list[tuple[Ask, int]]:
+    def over(self) -> list[tuple[Invocation, int]]:
         """Those whose requests were refused and who have been quiet since: the first request that
         was refused, and how many were. Each is told of once."""
         if not self._refused:

@@ -3,44 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from itertools import islice
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from baton.consumer import Extension
+from baton.command import Known
 from baton.errors import UsageError
+from baton.extensions import Commands
 from baton.messages import new_id
-from baton.outcome import Answer
 from baton.text.calendar import UnknownZone
 from baton.text.words import did_you_mean, joined
-from bot.asking import Ask
-from bot.authorizer import Reader
+from bot.asking import Denied, Planner
+from bot.authorizer import Authorizer
+from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
-from bot.firing import fired, jobs_of, named, profile_of, schedulable
-from bot.house import HOUSE as OTHERS
-from bot.house import HouseCommand
+from bot.firing import ScheduleFirer, jobs_of, schedulable
+from bot.people import Directories
 from bot.policy import Asked, Kept, Refusal, asked_by
+from bot.scheduler import describe
 from bot.schedules.change import Change
 from bot.schedules.decisions import paused, planned, resumed
 from bot.schedules.hints import instead
 from bot.schedules.parser import Reading, begins, readings
 from bot.schedules.scanner import unreadable
-from bot.schedules.schedule import Firing, Schedule
-from bot.schedules.times import upcoming
+from bot.schedules.schedule import Schedule
+from bot.store import Store
 
-if TYPE_CHECKING:
-    from bot.desk import Desk, Groups
-
-SHOWN = 3
-"""How many of the next times are shown."""
 TRIES = 5
 """How often a change is tried again that met a firing."""
 
 
-class ScheduleCommand(HouseCommand):
+class ScheduleCommand(BuiltinCommand):
     """Run a command on a schedule, or once later: first the command, then when.
 
     Times: every 5m, every 2 hours, at 09:00, weekdays at 9am, mon,thu at 18:30,
@@ -71,322 +68,290 @@ class ScheduleCommand(HouseCommand):
         """A command, then when."""
         return "/schedule COMMAND WHEN | list | show|history|run|pause|resume|remove ID"
 
-    async def serve(self, desk: Desk, ask: Ask, groups: Groups) -> Reply:
-        """Keeps HouseCommand.serve."""
-        visit = _Visit(desk, ask, groups)
-        word = self.words[0].lower() if self.words else ""
+
+class ScheduleHandler:
+    """Answers /schedule. `rescheduled` is called when schedules have changed, `news` with the id of
+    a job that has news."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        store: Store,
+        known: Known,
+        planner: Planner,
+        firer: ScheduleFirer,
+        authorizer: Authorizer,
+        audit: AuditLog,
+        people: Directories,
+        *,
+        rescheduled: Callable[[], None],
+        news: Callable[[str], None],
+    ) -> None:
+        self._commands = commands
+        self._schedules = store.schedules
+        self._ledger = store.ledger
+        self._known = known
+        self._planner = planner
+        self._firer = firer
+        self._authorizer = authorizer
+        self._audit = audit
+        self._people = people
+        self._rescheduled = rescheduled
+        self._news = news
+
+    async def handle(self, command: ScheduleCommand, context: CommandContext) -> Reply:
+        """Keeps Handler.handle."""
+        words = command.words
+        word = words[0].lower() if words else ""
         action = _ACTIONS.get(word)
-        if action is not None and not (word in desk.commands and any(map(begins, self.words[1:]))):
-            return await action(visit, self.words[1:])
+        if action is not None and not (word in self._commands and any(map(begins, words[1:]))):
+            return await action(self, context, words[1:])
         try:
-            return await _new(visit, self.words)
+            return await self._new(context, words)
         except UsageError as error:
-            if meant := instead(self.words):
+            if meant := instead(words):
                 raise UsageError(
                     error.problem, f"Write the time as: {meant}", error.field
                 ) from None
             raise
 
+    async def _new(self, context: CommandContext, words: Sequence[str]) -> Reply:
+        asked = context.invocation
+        zone = (await self._people.profile(asked.place.front, asked.asker.id)).zone
+        now = await self._schedules.now()
+        reading = self._read(words, now, zone or "UTC")
+        command = schedulable(self._commands, joined(reading.command))
+        new = await self._planner.authorize_and_plan(command, context)
+        if isinstance(new, Denied):
+            return await self._audit.refuse(asked, new.refusal)
+        schedule = planned(
+            Schedule(
+                id=new_id(),
+                key=asked.key,
+                words=command.title(),
+                timing=reading.timing,
+                owner=asked.asker,
+                place=replace(asked.place, thread=""),
+                created=now.replace(microsecond=0),
+            ),
+            now,
+        )
+        if schedule.nominal is None:
+            raise unreadable("That time never comes.")
+        entry = self._audit.entry(asked, "allowed", environment=new.job.environment)
+        kept = await self._schedules.add(schedule, entry)
+        self._rescheduled()
+        text = f"Schedule {kept.short}: {kept.title}.\n{describe.next_times(kept, now)}"
+        if not zone and kept.timing.when.zone == "UTC":
+            text += "\nYour time zone is not known, so these are UTC: name one after the time."
+        return Reply(text)
 
-HOUSE = (*OTHERS, Extension(ScheduleCommand))
+    def _read(self, words: Sequence[str], now: datetime, zone: str) -> Reading:
+        """Return the way to read `words` in which both the command and the time are right.
 
+        Raises UsageError: of several faults the first.
+        """
+        if not words or begins(words[0]):
+            raise unreadable("First the command, then when: /schedule ping prod every 5m.")
+        fault: UsageError | None = None
+        for reading in readings(words, now, zone):
+            if isinstance(reading, UsageError):
+                fault = fault or reading
+                continue
+            try:
+                self._commands.parse(joined(reading.command))
+            except UsageError as error:
+                fault = fault or error
+            else:
+                return reading
+        known = words[0] in self._commands
+        hint = "" if known else did_you_mean(words[0], [*_ACTIONS, *self._commands])
+        raise fault or unreadable(f"There is no time in it: say when, after the command.{hint}")
 
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    """Somebody who asks about schedules."""
+    async def _list(self, context: CommandContext, words: Sequence[str]) -> Reply:
+        place = context.invocation.place
+        name = words[0].lstrip("#") if words else ""
+        found = await self._schedules.listed(place.front, "" if name else place.channel)
+        if name and name.lower() != "all":
+            found = [one for one in found if name in (one.place.channel, one.place.name)]
+        await self._audit.write(context.invocation, "answered")
+        reader = self._authorizer.reader("schedule", context)
+        found = [one for one in found if await reader.reads(self._record(one))]
+        left = reader.left("schedule")
+        where = f"in #{name}" if name else "here"
+        if name.lower() == "all":
+            where = "in all channels"
+        if not found:
+            return Reply(
+                f"Nothing is scheduled {where}{left}. Such as /schedule ping prod every 5m."
+            )
+        return Reply(answer=describe.listing(found, where, left))
 
-    desk: Desk
-    ask: Ask
-    groups: Groups
+    async def _show(self, context: CommandContext, words: Sequence[str]) -> Reply:
+        schedule, refused = await self._readable(context, words, "show")
+        if refused is not None:
+            return refused
+        return Reply(describe.summary(schedule, await self._schedules.now()))
 
-    async def found(self, words: Sequence[str], what: str) -> Schedule:
-        """The schedule that is named first. Raises UsageError."""
+    async def _history(self, context: CommandContext, words: Sequence[str]) -> Reply:
+        schedule, refused = await self._readable(context, words, "history")
+        if refused is not None:
+            return refused
+        past = await self._schedules.history(schedule.id)
+        if not past:
+            return Reply(f"Schedule {schedule.short} ({schedule.title}) has not fired yet.")
+        return Reply(answer=describe.history(schedule, past))
+
+    async def _run(self, context: CommandContext, words: Sequence[str]) -> Reply:
+        asked = context.invocation
+        for _ in range(TRIES):
+            schedule = await self._found(words, "run")
+            key = f"schedule/{schedule.id}/run/{asked.key}"
+            # looked for once the schedule is read: what is begun after that changes its revision
+            had = await self._ledger.asked_by(key)
+            if had is not None:
+                return Reply(job=had.id)
+            running = await self._schedules.running(schedule.id)
+            if running and schedule.timing.rules.overlap != "allow":
+                return Reply(f"Its run before ({running[:6]}) has not ended.", ok=False)
+            now = await self._schedules.now()
+            by, groups = asked.asker, context.groups
+            made = await self._firer.fire(schedule, now, now, asker=by, groups=groups, key=key)
+            if made.reply:
+                # nothing of the schedule is changed by who may not run it
+                await self._audit.write(asked, made.change.audit[0].verdict, made.reply)
+                return Reply(made.reply, ok=False)
+            (done,) = await self._schedules.commit([made.change])
+            if done:
+                begun = made.change.asks[0][0].job
+                # under the key of what was typed, so that the same message does not run it again
+                await self._audit.write(asked, "allowed", job=begun)
+                for job in jobs_of(made.change):
+                    self._news(job)
+                return Reply(job=begun.id)
+        return Reply("It is being fired just now: ask once more.", ok=False)
+
+    async def _pause(self, context: CommandContext, words: Sequence[str]) -> Reply:
+        rest = list(words[1:])
+        if rest and rest[0].lower() in ("because", "as", "for"):
+            del rest[0]
+        who = context.invocation.asker.label
+        note = f"{who}: {' '.join(rest)}" if rest else f"by {who}"
+
+        def turn(schedule: Schedule, _now: datetime) -> Schedule:
+            if schedule.status != "active":
+                raise UsageError(f"Schedule {schedule.short} is {schedule.status} already.")
+            return paused(schedule, note)
+
+        after, reply = await self._change(context, words, "pause", turn)
+        if after is None:
+            return reply
+        return Reply(f"Paused: {after.title}. /schedule resume {after.short} lets it go on.")
+
+    async def _resume(self, context: CommandContext, words: Sequence[str]) -> Reply:
+        def turn(schedule: Schedule, now: datetime) -> Schedule:
+            if schedule.status != "paused":
+                raise UsageError(f"Schedule {schedule.short} is {schedule.status}, not paused.")
+            try:
+                return resumed(schedule, now)
+            except UnknownZone:
+                zone = schedule.timing.when.zone
+                raise UsageError(
+                    f"The time zone {zone} is unknown on the bot's machine: install its package "
+                    "tzdata, or make the schedule anew in another zone."
+                ) from None
+
+        after, reply = await self._change(context, words, "resume", turn)
+        if after is None:
+            return reply
+        now = await self._schedules.now()
+        return Reply(f"It goes on: {after.title}.\n{describe.next_times(after, now)}")
+
+    async def _remove(self, context: CommandContext, words: Sequence[str]) -> Reply:
+        def turn(schedule: Schedule, _now: datetime) -> Schedule:
+            note = f"by {context.invocation.asker.label}"
+            return replace(paused(schedule, note), status="removed")
+
+        after, reply = await self._change(context, words, "remove", turn)
+        return Reply(f"Removed: {after.title}.") if after else reply
+
+    async def _found(self, words: Sequence[str], what: str) -> Schedule:
+        """Return the schedule that is named first. Raises UsageError."""
         if not words:
             raise UsageError(f"Which schedule? /schedule {what} ID; /schedule list shows the ids.")
-        schedule = await self.desk.store.schedules.find(words[0])
+        schedule = await self._schedules.find(words[0])
         if schedule is None:
             problem = f"There is no schedule {words[0]}, or more than one: /schedule list."
             raise UsageError(problem)
         return schedule
 
-    def kept(self, schedule: Schedule) -> Kept:
-        """`schedule`, as somebody may want to read it."""
-        environments = {seen.facts.environment for seen in self.desk.roster.servers()}
+    def _record(self, schedule: Schedule) -> Kept:
+        """Return `schedule` as somebody may want to read it."""
+        servers = self._known.servers()
+        environments = {seen.facts.environment for seen in servers}
         try:
-            asked = asked_by(schedulable(self.desk, schedule.words), environments)
+            requests = asked_by(schedulable(self._commands, schedule.words), environments)
         except UsageError:  # of an older command: as whatever may be anywhere
-            asked = tuple(Asked("schedule", each) for each in sorted(self.desk.environments()))
-        return Kept(asked, schedule.owner, schedule.place)
+            everywhere = sorted(self._authorizer.environments(servers))
+            requests = tuple(Asked("schedule", each) for each in everywhere)
+        return Kept(requests, schedule.owner, schedule.place)
 
-    async def readable(self, words: Sequence[str], what: str) -> tuple[Schedule, Reply | None]:
-        """The schedule that is named first, and why they may not read it. Raises UsageError."""
-        schedule = await self.found(words, what)
-        hidden = await self.desk.rights.hidden(
-            self.kept(schedule), "schedule", self.ask.asker, self.ask.place, self.groups
+    async def _readable(
+        self, context: CommandContext, words: Sequence[str], what: str
+    ) -> tuple[Schedule, Reply | None]:
+        """Return the schedule that is named first, and why they may not read it. Raises
+        UsageError."""
+        asked = context.invocation
+        schedule = await self._found(words, what)
+        hidden = await self._authorizer.hidden(
+            self._record(schedule), "schedule", asked.asker, asked.place, context.groups
         )
-        if hidden is None:
-            await self.desk.audit(self.ask, "answered")
-            return schedule, None
-        await self.desk.audit(self.ask, hidden.verdict, hidden.text)
-        return schedule, Reply(hidden.text, ok=False)
+        if hidden is not None:
+            return schedule, await self._audit.refuse(asked, hidden)
+        await self._audit.write(asked, "answered")
+        return schedule, None
 
-    async def refusal(self, schedule: Schedule) -> Refusal | None:
-        """Why the one who asks may not change `schedule`: its owner may, and who may ask for what
-        it asks."""
-        if self.ask.asker.id == schedule.owner.id:
+    async def _refusal(self, context: CommandContext, schedule: Schedule) -> Refusal | None:
+        """Return why the one who asks may not change `schedule`: its owner may, and who may ask for
+        what it asks."""
+        asker = context.invocation.asker
+        if asker.id == schedule.owner.id:
             return None
-        command = schedulable(self.desk, schedule.words)
-        environments = [seen.facts.environment for seen in self.desk.roster.servers()]
-        asked = asked_by(command, set(environments))
-        return await self.desk.refusal(asked, self.ask.asker, self.groups)
+        command = schedulable(self._commands, schedule.words)
+        environments = {seen.facts.environment for seen in self._known.servers()}
+        requests = asked_by(command, environments)
+        return await self._authorizer.refusal(requests, asker, context.groups)
 
-    async def change(
+    async def _change(
         self,
+        context: CommandContext,
         words: Sequence[str],
         what: str,
         turn: Callable[[Schedule, datetime], Schedule],
     ) -> tuple[Schedule | None, Reply]:
         """Change the schedule that is named, if they may. Raises UsageError."""
+        asked = context.invocation
         for _ in range(TRIES):
-            schedule = await self.found(words, what)
-            refusal = await self.refusal(schedule)
+            schedule = await self._found(words, what)
+            refusal = await self._refusal(context, schedule)
             if refusal is not None:
-                await self.desk.audit(self.ask, refusal.verdict, refusal.text)
-                return None, Reply(refusal.text, ok=False)
-            after = turn(schedule, await self.desk.store.schedules.now())
-            change = Change(after, audit=(self.desk.entry(self.ask, "allowed"),))
-            (done,) = await self.desk.store.schedules.commit([change])
+                return None, await self._audit.refuse(asked, refusal)
+            after = turn(schedule, await self._schedules.now())
+            change = Change(after, audit=(self._audit.entry(asked, "allowed"),))
+            (done,) = await self._schedules.commit([change])
             if done:
-                self.desk.rescheduled()
+                self._rescheduled()
                 return after, Reply()
         return None, Reply("It is being fired again and again just now: ask once more.", ok=False)
 
 
-async def _new(visit: _Visit, words: Sequence[str]) -> Reply:
-    desk, ask = visit.desk, visit.ask
-    zone = (await profile_of(desk, ask.place.front, ask.asker.id)).zone
-    now = await desk.store.schedules.now()
-    reading = _read(desk, words, now, zone or "UTC")
-    command = schedulable(desk, joined(reading.command))
-    _, where, refusal = await desk.weighed(command, ask, visit.groups)
-    if refusal is not None:
-        await desk.audit(ask, refusal.verdict, refusal.text)
-        return Reply(refusal.text, ok=False)
-    schedule = planned(
-        Schedule(
-            id=new_id(),
-            key=ask.key,
-            words=command.title(),
-            timing=reading.timing,
-            owner=ask.asker,
-            place=replace(ask.place, thread=""),
-            created=now.replace(microsecond=0),
-        ),
-        now,
-    )
-    if schedule.nominal is None:
-        raise unreadable("That time never comes.")
-    entry = desk.entry(ask, "allowed", environment=where)
-    kept = await desk.store.schedules.add(schedule, entry)
-    desk.rescheduled()
-    text = f"Schedule {kept.short}: {kept.title}.\n{_next(kept, now)}"
-    if not zone and kept.timing.when.zone == "UTC":
-        text += "\nYour time zone is not known, so these are UTC: name one after the time."
-    return Reply(text)
-
-
-def _read(desk: Desk, words: Sequence[str], now: datetime, zone: str) -> Reading:
-    """The way to read `words` in which both the command and the time are right.
-
-    Raises UsageError: of several faults the first.
-    """
-    if not words or begins(words[0]):
-        raise unreadable("First the command, then when: /schedule ping prod every 5m.")
-    fault: UsageError | None = None
-    for reading in readings(words, now, zone):
-        if isinstance(reading, UsageError):
-            fault = fault or reading
-            continue
-        try:
-            desk.commands.parse(joined(reading.command))
-        except UsageError as error:
-            fault = fault or error
-        else:
-            return reading
-    hint = "" if words[0] in desk.commands else did_you_mean(words[0], [*_ACTIONS, *desk.commands])
-    raise fault or unreadable(f"There is no time in it: say when, after the command.{hint}")
-
-
-async def _list(visit: _Visit, words: Sequence[str]) -> Reply:
-    place = visit.ask.place
-    name = words[0].lstrip("#") if words else ""
-    found = await visit.desk.store.schedules.listed(place.front, "" if name else place.channel)
-    if name and name.lower() != "all":
-        found = [one for one in found if name in (one.place.channel, one.place.name)]
-    await visit.desk.audit(visit.ask, "answered")
-    reader = Reader(visit.desk.rights, "schedule", visit.ask.asker, place, visit.groups)
-    found = [one for one in found if await reader.reads(visit.kept(one))]
-    left = reader.left("schedule")
-    where = f"in #{name}" if name else "here"
-    if name.lower() == "all":
-        where = "in all channels"
-    if not found:
-        return Reply(f"Nothing is scheduled {where}{left}. Such as /schedule ping prod every 5m.")
-    rows = tuple(
-        (
-            one.short,
-            one.title,
-            named(one.owner),
-            one.place.name or one.place.channel,
-            one.local(one.nominal) if one.nominal and one.status == "active" else one.status,
-            one.outcome,
-        )
-        for one in found
-    )
-    columns = ("id", "what and when", "who", "where", "next", "the last")
-    return Reply(answer=Answer(f"{len(rows)} scheduled {where}{left}", columns, rows))
-
-
-async def _show(visit: _Visit, words: Sequence[str]) -> Reply:
-    schedule, refused = await visit.readable(words, "show")
-    if refused is not None:
-        return refused
-    now = await visit.desk.store.schedules.now()
-    lines = [
-        f"Schedule {schedule.short}: {schedule.title}",
-        f"of {named(schedule.owner)}, in {schedule.place.name or schedule.place.channel}, "
-        f"since {schedule.local(schedule.created)}; {schedule.runs} runs",
-    ]
-    if schedule.status != "active":
-        lines.append(f"It is {schedule.status}: {schedule.note}")
-    else:
-        lines.append(_next(schedule, now))
-    if schedule.outcome:
-        lines.append(f"The last: {schedule.outcome}")
-    return Reply("\n".join(lines))
-
-
-async def _history(visit: _Visit, words: Sequence[str]) -> Reply:
-    schedule, refused = await visit.readable(words, "history")
-    if refused is not None:
-        return refused
-    past = await visit.desk.store.schedules.history(schedule.id)
-    if not past:
-        return Reply(f"Schedule {schedule.short} ({schedule.title}) has not fired yet.")
-    rows = tuple(_past_row(schedule, firing) for firing in past)
-    columns = ("when", "what became of it", "job", "why")
-    return Reply(answer=Answer(f"{schedule.short}: {schedule.title}", columns, rows))
-
-
-def _past_row(schedule: Schedule, firing: Firing) -> tuple[str, ...]:
-    verdict = f"{firing.verdict} x {firing.count}" if firing.count > 1 else str(firing.verdict)
-    if firing.verdict == "started":
-        verdict = firing.outcome or "under way"
-    why = firing.reason or (f"run by {firing.by}" if firing.by else "")
-    return (schedule.local(firing.nominal), verdict, firing.job[:6], why)
-
-
-async def _run(visit: _Visit, words: Sequence[str]) -> Reply:
-    desk, ask = visit.desk, visit.ask
-    for _ in range(TRIES):
-        schedule = await visit.found(words, "run")
-        key = f"schedule/{schedule.id}/run/{ask.key}"
-        # looked for once the schedule is read: what is begun after that changes its revision
-        had = await desk.store.ledger.asked_by(key)
-        if had is not None:
-            return Reply(job=had.id)
-        running = await desk.store.schedules.running(schedule.id)
-        if running and schedule.timing.rules.overlap != "allow":
-            return Reply(f"Its run before ({running[:6]}) has not ended.", ok=False)
-        now = await desk.store.schedules.now()
-        by, groups = ask.asker, visit.groups
-        made = await fired(desk, schedule, now, now, asker=by, groups=groups, key=key)
-        if made.reply:
-            # nothing of the schedule is changed by who may not run it
-            await desk.audit(ask, made.change.audit[0].verdict, made.reply)
-            return Reply(made.reply, ok=False)
-        (done,) = await desk.store.schedules.commit([made.change])
-        if done:
-            begun = made.change.asks[0][0].job
-            # under the key of what was typed, so that the same message does not run it again
-            await desk.audit(ask, "allowed", job=begun)
-            for job in jobs_of(made.change):
-                desk.has_news(job)
-            return Reply(job=begun.id)
-    return Reply("It is being fired just now: ask once more.", ok=False)
-
-
-async def _pause(visit: _Visit, words: Sequence[str]) -> Reply:
-    rest = list(words[1:])
-    if rest and rest[0].lower() in ("because", "as", "for"):
-        del rest[0]
-    who = named(visit.ask.asker)
-    note = f"{who}: {' '.join(rest)}" if rest else f"by {who}"
-
-    def turn(schedule: Schedule, _now: datetime) -> Schedule:
-        if schedule.status != "active":
-            raise UsageError(f"Schedule {schedule.short} is {schedule.status} already.")
-        return paused(schedule, note)
-
-    after, reply = await visit.change(words, "pause", turn)
-    if after is None:
-        return reply
-    return Reply(f"Paused: {after.title}. /schedule resume {after.short} lets it go on.")
-
-
-async def _resume(visit: _Visit, words: Sequence[str]) -> Reply:
-    def turn(schedule: Schedule, now: datetime) -> Schedule:
-        if schedule.status != "paused":
-            raise UsageError(f"Schedule {schedule.short} is {schedule.status}, not paused.")
-        try:
-            return resumed(schedule, now)
-        except UnknownZone:
-            zone = schedule.timing.when.zone
-            raise UsageError(
-                f"The time zone {zone} is unknown on the bot's machine: install its package "
-                "tzdata, or make the schedule anew in another zone."
-            ) from None
-
-    after, reply = await visit.change(words, "resume", turn)
-    if after is None:
-        return reply
-    now = await visit.desk.store.schedules.now()
-    return Reply(f"It goes on: {after.title}.\n{_next(after, now)}")
-
-
-async def _remove(visit: _Visit, words: Sequence[str]) -> Reply:
-    def turn(schedule: Schedule, _now: datetime) -> Schedule:
-        note = f"by {named(visit.ask.asker)}"
-        return replace(paused(schedule, note), status="removed")
-
-    after, reply = await visit.change(words, "remove", turn)
-    return Reply(f"Removed: {after.title}.") if after else reply
-
-
-def _next(schedule: Schedule, now: datetime) -> str:
-    """`Next: Tue 2026-11-24 09:00, ...`, on the schedule's clocks."""
-    if schedule.nominal is None:
-        return "No time is left."
-    zone = schedule.zone
-    times = [schedule.nominal]
-    times += islice(upcoming(schedule.timing.when, schedule.nominal, schedule.created), SHOWN - 1)
-    rules = schedule.timing.rules
-    if rules.until is not None:
-        times = [at for at in times if at.astimezone(zone).replace(tzinfo=None) <= rules.until]
-    if rules.times is not None:
-        times = times[: rules.times - schedule.runs]
-    if not times:
-        return "No time is left."
-    shown = [f"{at.astimezone(zone):%a} {schedule.local(at)}" for at in times]
-    return f"Next: {', '.join(shown)} ({zone.key})"
-
-
-_ACTIONS: dict[str, Callable[[_Visit, Sequence[str]], Awaitable[Reply]]] = {
-    "list": _list,
-    "show": _show,
-    "history": _history,
-    "run": _run,
-    "pause": _pause,
-    "resume": _resume,
-    "remove": _remove,
+Action = Callable[[ScheduleHandler, CommandContext, Sequence[str]], Awaitable[Reply]]
+_ACTIONS: dict[str, Action] = {
+    "list": ScheduleHandler._list,
+    "show": ScheduleHandler._show,
+    "history": ScheduleHandler._history,
+    "run": ScheduleHandler._run,
+    "pause": ScheduleHandler._pause,
+    "resume": ScheduleHandler._resume,
+    "remove": ScheduleHandler._remove,
 }

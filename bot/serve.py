@@ -15,16 +15,15 @@ from pydantic import SecretStr
 from alerts import load_alerts
 from baton.bus.connect import connect
 from baton.channel import Link
-from baton.extensions import Commands, installed
-from bot.alerting.command import ALERTS
+from baton.extensions import installed
 from bot.alerting.ourselves import watch as watch_ourselves
+from bot.app.assemble import commands_of
 from bot.bot import Bot
 from bot.collector import relieve
 from bot.fronts.slack import SlackChat, Tokens
 from bot.jobs import Place
 from bot.rate import Pace
 from bot.rules_log import RulesLog
-from bot.scheduling import HOUSE
 from bot.settings import BotSettings
 from bot.store import Store
 from bot.store.leases import STRANGERS
@@ -53,8 +52,7 @@ async def serve(settings: BotSettings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    known = installed()
-    commands = Commands([*known.values(), *HOUSE, ALERTS], known.broken)
+    commands = commands_of(installed())
     async with contextlib.AsyncExitStack() as stack:
         web = _listening(settings)
         if web is not None:
@@ -78,12 +76,12 @@ async def serve(settings: BotSettings) -> None:
             eyes = {"Slack": lambda: chat.link is Link.UP}
             keeper = bot.alert(alerts, front=chat.front.name, eyes=eyes, file=file)
             keeper.closed = chat.channels.closed
-            reloading = bot.desk.reloading
+            reloading = bot.reloading
             if reloading is not None:
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.tried)
         stack.push_async_callback(chat.close)
         bot.show_in(chat.front)
-        bot.desk.people[chat.front.name] = chat.people
+        bot.people.add(chat.front.name, chat.people)
         # Slack first: with tokens that it does not take, nothing of the bot begins to work.
         await chat.start()
         stack.push_async_callback(bot.stop)

@@ -17,15 +17,15 @@ from baton.errors import BatonError
 from baton.text.calendar import UnknownZone
 from baton.waiting import wait_at_most
 from bot.alarm import Alarm
-from bot.desk import Desk
-from bot.firing import changed, fired, jobs_of, left_behind, named, profile_of
-from bot.people import Profile
+from bot.firing import ScheduleFirer, changed, jobs_of, left_behind
+from bot.people import Directories, Profile
 from bot.schedules.change import Change
 from bot.schedules.decisions import Step, decide, ended, not_begun, set_aside
 from bot.schedules.posts import NOTICE, day_of
 from bot.schedules.schedule import Heed, Observation, Schedule
 from bot.store.errors import DatabaseUnavailable
 from bot.store.schedules.firings import Over
+from bot.store.schedules.schedules import Schedules
 
 log = structlog.get_logger(__name__)
 
@@ -44,15 +44,25 @@ def unheeded(seen: Sequence[Observation]) -> Heed:
 
 
 class Timekeeper:
-    """Fires what is due. `heed` takes how the firings of a schedule went that were to do something,
-    and may be asked twice about the same."""
+    """Fires what is due of `schedules`. `news` is called with the id of a job that has news. `heed`
+    takes how the firings of a schedule went that were to do something, and may be asked twice about
+    the same."""
 
-    def __init__(self, desk: Desk, heed: Heeding = unheeded) -> None:
+    def __init__(
+        self,
+        schedules: Schedules,
+        firer: ScheduleFirer,
+        people: Directories,
+        news: Callable[[str], None],
+        heed: Heeding = unheeded,
+    ) -> None:
         self.heed = heed
         self.rounds = 0
         """How often it has looked, for those who watch what it costs."""
-        self._desk = desk
-        self._schedules = desk.store.schedules
+        self._schedules = schedules
+        self._firer = firer
+        self._people = people
+        self._news = news
         self._some = asyncio.Event()
 
     def wake(self) -> None:
@@ -138,12 +148,12 @@ class Timekeeper:
             return [(changed(step, now, nominal, shown=shown), step)]
         owner = schedule.owner
         unknown = Profile(standing=owner.standing)
-        profile = await profile_of(self._desk, schedule.place.front, owner.id, unknown)
+        profile = await self._people.profile(schedule.place.front, owner.id, unknown)
         if profile.gone:
             return await self._left(step, step.start, now)
         # what a guest scheduled is asked by a guest, and whoever became one is one from then on
         owner = owner.model_copy(update={"standing": profile.standing})
-        made = await fired(self._desk, replace(schedule, owner=owner), step.start, now)
+        made = await self._firer.fire(replace(schedule, owner=owner), step.start, now)
         change = replace(made.change, firings=(*step.firings, *made.change.firings))
         return [(change, replace(made.step, firings=change.firings))]
 
@@ -155,7 +165,7 @@ class Timekeeper:
         owner = schedule.owner
         log.info("somebody has left, their schedules are paused", person=owner.id)
         theirs = await self._schedules.of_person(schedule.place.front, owner.id)
-        refused = not_begun(schedule, nominal, "refused", f"{named(owner)} is no longer here", now)
+        refused = not_begun(schedule, nominal, "refused", f"{owner.label} is no longer here", now)
         firings = (*step.firings, *refused.firings)
         return [
             (
@@ -177,7 +187,7 @@ class Timekeeper:
             done = [await self._written(change) for change in changes]
         for change, mine in zip(changes, done, strict=True):
             for job in jobs_of(change) if mine else ():
-                self._desk.has_news(job)
+                self._news(job)
 
     async def _written(self, change: Change) -> bool:
         """Make one change; a schedule whose change cannot be written is paused."""

@@ -19,22 +19,21 @@ from alerts.labels.matchers import Matchers
 from alerts.settings import parse_alerts
 from baton.agent.settings import AgentSettings
 from baton.errors import BatonError, SettingsError
-from baton.extensions import Commands, installed
+from baton.extensions import installed
 from baton.settings import load
 from baton.text import calendar, durations
 from baton.text.printable import printable
 from baton.text.words import joined, plain, split
-from bot.alerting.command import ALERTS
+from bot.app.assemble import commands_of
 from bot.fronts.slack.listeners.admission import MAX_TYPED
 from bot.schedules.hints import instead
 from bot.schedules.parser import timing
-from bot.scheduling import HOUSE as OWN
 from bot.settings import load_bot
 from tests.support.quick import quickly
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 EXAMPLES = Path(__file__).parent.parent / "examples"
-COMMANDS = Commands([*installed().values(), *OWN, ALERTS])
+COMMANDS = commands_of(installed())
 
 
 def _cron(text: str) -> None:

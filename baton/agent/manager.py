@@ -299,7 +299,7 @@ class ConsumerManager:
             log.error("journal unavailable", error=str(error))
         active = self._active.get((cancel.request, cancel.attempt))
         if active is not None:
-            who = cancel.requester.name or cancel.requester.id
+            who = cancel.requester.label
             active.end(Verdict(State.CANCELLED, f"cancelled by {who}"))
         elif known is not None and known.final is not None:
             self._tell(known.final)  # whoever cancels has not heard it

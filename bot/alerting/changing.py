@@ -14,7 +14,7 @@ from baton.outcome import Answer, named
 from bot.alerting.recording import recording
 from bot.alerting.reloading import Heard, Reloading
 from bot.alerting.trying import tried
-from bot.alerting.visit import Visit
+from bot.alerting.visit import AlertsContext
 from bot.dispatch.reply import Reply
 from bot.store.errors import DatabaseUnavailable
 
@@ -24,10 +24,10 @@ SHOWN = 30
 """Messages that are shown of those that differ."""
 
 
-async def reload(visit: Visit, words: Sequence[str]) -> Reply:
+async def reload(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Go by what alerts.toml says now, in every bot. Raises UsageError."""
-    reloading = _reloading(visit)
-    refusal = await visit.refused(visit.environments)
+    reloading = _reloading(context)
+    refusal = await context.refused(context.environments)
     if refusal is not None:
         return refusal
     try:
@@ -43,18 +43,18 @@ async def reload(visit: Visit, words: Sequence[str]) -> Reply:
     return Reply(f"{said} {_others(heard, reloading.name)}".strip(), ok=not problems)
 
 
-async def replay(visit: Visit, words: Sequence[str]) -> Reply:
+async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Show which messages would differ by what alerts.toml says now. Raises UsageError."""
-    reloading = _reloading(visit)
-    table = visit.keeper.settings.recording
+    reloading = _reloading(context)
+    table = context.keeper.settings.recording
     if table is None:
         raise UsageError("Nothing is recorded: alerts.toml has no [recording] with a folder.")
-    if unread := await visit.unread(visit.hidden):
+    if unread := await context.unread(context.hidden):
         return unread
     file = recording(table.folder, words[0] if words else "")
     if reloading.trying.locked():
         raise UsageError("Another replay is under way: ask again when it is over.")
-    await visit.desk.audit(visit.ask, "answered")
+    await context.audit.write(context.invocation, "answered")
     try:
         new = text_of(reloading.file)
         read_alerts(new, str(reloading.file))
@@ -91,10 +91,10 @@ def summary(settings: AlertSettings) -> str:
     return ", ".join([f"told in {named(settings.channels)}", *parts])
 
 
-def _reloading(visit: Visit) -> Reloading:
-    if visit.desk.reloading is None:
+def _reloading(context: AlertsContext) -> Reloading:
+    if context.reloading is None:
         raise UsageError("This bot was given no alerts.toml: what it watches cannot be changed.")
-    return visit.desk.reloading
+    return context.reloading
 
 
 def _row(one: Spoken, verdict: str) -> tuple[str, ...]:

@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from alerts.checks.checks import CHECKIN, PROBE
 from baton.errors import UsageError
 from bot.alerting.asks import Forget
-from bot.alerting.visit import Visit
+from bot.alerting.visit import AlertsContext
 from bot.dispatch.reply import Reply
 
 
-async def forget(visit: Visit, words: Sequence[str]) -> Reply:
+async def forget(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Have an alert end, and its thing watched no more until it is heard of again. Raises
     UsageError."""
-    episodes = visit.found(words, "forget")
+    episodes = context.found(words, "forget")
     if len(episodes) > 1:
         raise UsageError(f"{words[0]} means {len(episodes)} alerts: forget them one by one.")
     (episode,) = episodes
-    watch = visit.engine.checks.watches[episode.fingerprint]
+    watch = context.engine.checks.watches[episode.fingerprint]
     title = episode.title
     if watch.source.startswith((CHECKIN, PROBE)):
         raise UsageError(
             f"{title} is named in alerts.toml ({watch.source}): take it out there, and say "
             "/alerts reload."
         )
-    wish = Forget(by=visit.by, at=visit.now, fingerprint=episode.fingerprint)
+    wish = Forget(by=context.by, at=context.now, fingerprint=episode.fingerprint)
     text = f"Forgotten: {title}. Once it is heard of again it is watched anew."
-    return await visit.wanted(wish, [episode.labels.get("env")], text)
+    return await context.wanted(wish, [episode.labels.get("env")], text)

@@ -12,7 +12,7 @@ from baton.outcome import Answer, duration
 from baton.text import durations
 from bot.alerting.asks import Quiet, Speak
 from bot.alerting.preview import preview
-from bot.alerting.visit import Visit, titles
+from bot.alerting.visit import AlertsContext, titles
 from bot.dispatch.reply import Reply
 
 _WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|[^\s"'])+""", re.DOTALL)
@@ -20,62 +20,64 @@ _WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|[^\s"'])+""
 _PARTS = frozenset(("for", "because"))
 
 
-async def silence(visit: Visit, words: Sequence[str]) -> Reply:
+async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Have it told no more for a while, or say what that would mute. Raises UsageError."""
-    said = visit.after("silence")
+    said = context.after("silence")
     unsaid = bool(said) and not any(word[0].lower() in _PARTS for word in _WORD.finditer(said))
     what, seconds, reason = (said, 0.0, "") if unsaid else _quiet(said)
-    matchers = _matchers(visit, what)
+    matchers = _matchers(context, what)
     if matchers.boundless:
         raise UsageError("That would silence everything: name at least one label's value.")
     if unsaid:
-        if unread := await visit.unread(env for env in visit.hidden if _may_mean(matchers, env)):
+        if unread := await context.unread(
+            env for env in context.hidden if _may_mean(matchers, env)
+        ):
             return unread
-        about = [] if has_operator(what) else visit.firing(what)
-        return await visit.answered(preview(visit.engine, matchers, about))
+        about = [] if has_operator(what) else context.firing(what)
+        return await context.answered(preview(context.engine, matchers, about))
     # an environment that it names counts too if nothing of it was heard yet
     named = {part.value for part in matchers.parts if part.name == "env" and part.op == "="}
-    meant = [env for env in {*visit.environments, *named} if _may_mean(matchers, env)]
+    meant = [env for env in {*context.environments, *named} if _may_mean(matchers, env)]
     wish = Quiet(
-        by=visit.by,
-        at=visit.now,
+        by=context.by,
+        at=context.now,
         matchers=str(matchers),
         seconds=seconds,
         reason=reason,
-        key=visit.ask.key,
+        key=context.invocation.key,
     )
-    muted = visit.engine.meant(matchers)
+    muted = context.engine.meant(matchers)
     now = f"It mutes now: {titles(muted)}." if muted else "Nothing that fires now is muted by it."
     text = f"Silenced for {duration(seconds)}: {matchers}. {now}"
-    return await visit.wanted(wish, meant, text)
+    return await context.wanted(wish, meant, text)
 
 
-async def unsilence(visit: Visit, words: Sequence[str]) -> Reply:
+async def unsilence(context: AlertsContext, words: Sequence[str]) -> Reply:
     """End a silence. Raises UsageError."""
-    found = [one for one in visit.engine.silences() if words and one.id == words[0]]
+    found = [one for one in context.engine.silences() if words and one.id == words[0]]
     if not found:
         raise UsageError("Which silence? /alerts unsilence ID; /alerts silences shows the ids.")
-    meant = [env for env in visit.environments if _may_mean(found[0].matchers, env)]
-    wish = Speak(by=visit.by, at=visit.now, id=words[0])
-    return await visit.wanted(wish, meant, f"No longer silenced: {found[0].matchers}.")
+    meant = [env for env in context.environments if _may_mean(found[0].matchers, env)]
+    wish = Speak(by=context.by, at=context.now, id=words[0])
+    return await context.wanted(wish, meant, f"No longer silenced: {found[0].matchers}.")
 
 
-async def silences(visit: Visit, words: Sequence[str]) -> Reply:
+async def silences(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Show what is silenced."""
-    active = [one for one in visit.engine.silences() if one.active(visit.now)]
-    read = [one for one in active if not _only_of(one.matchers, visit.hidden)]
+    active = [one for one in context.engine.silences() if one.active(context.now)]
+    read = [one for one in active if not _only_of(one.matchers, context.hidden)]
     rows = tuple(
-        (one.id, str(one.matchers), duration(one.until - visit.now), one.by, one.reason)
+        (one.id, str(one.matchers), duration(one.until - context.now), one.by, one.reason)
         for one in read
     )
     left = len(active) - len(read)
     if not rows and not left:
-        return await visit.answered(Reply("Nothing is silenced."))
+        return await context.answered(Reply("Nothing is silenced."))
     columns = ("id", "what", "for", "by", "because")
     summary = "1 silence" if len(rows) == 1 else f"{len(rows)} silences"
     if left:
         summary += f"; {left} left out: you are not allowed to read them"
-    return await visit.answered(Reply(answer=Answer(summary, columns, rows)))
+    return await context.answered(Reply(answer=Answer(summary, columns, rows)))
 
 
 def _only_of(matchers: Matchers, environments: frozenset[str]) -> bool:
@@ -102,16 +104,16 @@ def _quiet(said: str) -> tuple[str, float, str]:
     return said[:before].strip(), seconds, reason
 
 
-def _matchers(visit: Visit, said: str) -> Matchers:
+def _matchers(context: AlertsContext, said: str) -> Matchers:
     """What these words mean: matchers, or the group of a button, or an alert. Raises UsageError."""
     if said and not has_operator(said):
-        if not visit.firing(said):
+        if not context.firing(said):
             raise UsageError(
                 f"“{shown(said)}” is no matcher, nor does anything fire that is called so: "
                 f"it must be {EXAMPLE}, or an id that /alerts shows.",
                 field="matchers",
             )
-        shared = _shared([one.labels for one in visit.found(said.split(), "silence")])
+        shared = _shared([one.labels for one in context.found(said.split(), "silence")])
         return Matchers(tuple(Matcher(name, "=", value) for name, value in shared))
     return Matchers.parse(said)
 

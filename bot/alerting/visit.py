@@ -1,50 +1,42 @@
-"""Visit: somebody who asks about alerts, what they may, and what they mean."""
+"""Somebody who asks about alerts: what they may, and what they mean."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from alerts import Engine, Episode, Matchers
 from alerts.labels.matchers import has_operator, shown
+from baton.command import Known
 from baton.errors import UsageError
-from baton.messages import Person
 from baton.outcome import named
 from baton.text.words import did_you_mean, plain
 from bot.alerting.asks import Wish
-from bot.asking import Ask
-from bot.authorizer import Reader
+from bot.alerting.keeper import Keeper
+from bot.alerting.reloading import Reloading
+from bot.authorizer import Authorizer
+from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
 from bot.policy import Asked
-
-if TYPE_CHECKING:
-    from bot.alerting.keeper import Keeper
-    from bot.desk import Desk, Groups
+from bot.store.alerts.alerts import Alerts
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """Somebody who asks about alerts. `engine` is how these are now, and must not be changed."""
+class AlertsContext(CommandContext):
+    """A command about alerts as it was called. `engine` is how these are now, and must not be
+    changed; `reloading` reads alerts.toml again, if there is such a file. `hidden` are the
+    environments whose alerts they may not read, `""` among them if not even those of none."""
 
-    desk: Desk
-    keeper: Keeper
     engine: Engine
-    ask: Ask
-    groups: Groups
+    keeper: Keeper
+    reloading: Reloading | None
+    stored: Alerts
+    known: Known
+    authorizer: Authorizer
+    audit: AuditLog
     hidden: frozenset[str] = frozenset()
-    """The environments whose alerts they may not read, `""` if not even those of none."""
-
-    @classmethod
-    async def of(
-        cls, desk: Desk, keeper: Keeper, engine: Engine, ask: Ask, groups: Groups
-    ) -> Visit:
-        """With what they may not read."""
-        visit = cls(desk, keeper, engine, ask, groups)
-        reader = Reader(desk.rights, "alerts", ask.asker, ask.place, groups)
-        hidden = [each for each in {*visit.environments, ""} if not await reader.looks(each)]
-        return replace(visit, hidden=frozenset(hidden))
 
     def shown(self, episodes: Sequence[Episode]) -> tuple[list[Episode], str]:
         """Those that they may read, and what is said of the others."""
@@ -57,17 +49,16 @@ class Visit:
     async def unread(self, environments: Iterable[str]) -> Reply | None:
         """Why they may not read of these environments; None if they may. A refusal is kept."""
         asked = [Asked("alerts", each, changes=False) for each in sorted(environments)]
-        refusal = await self.desk.refusal(asked, self.ask.asker, self.groups)
+        refusal = await self.authorizer.refusal(asked, self.invocation.asker, self.groups)
         if refusal is None:
             return None
         where = ", ".join(each.environment for each in asked)
-        await self.desk.audit(self.ask, refusal.verdict, refusal.text, environment=where)
-        return Reply(refusal.text, ok=False)
+        return await self.audit.refuse(self.invocation, refusal, environment=where)
 
     @property
     def by(self) -> str:
         """What they are called."""
-        return called(self.ask.asker)
+        return self.invocation.asker.label
 
     @property
     def now(self) -> float:
@@ -78,7 +69,7 @@ class Visit:
         """What was typed after the first `word`, with the quotes that were typed: matchers have
         quotes of their own."""
         found = re.search(
-            rf"(?:^|\s){re.escape(word)}(?:\s+|$)", plain(self.ask.text), re.IGNORECASE
+            rf"(?:^|\s){re.escape(word)}(?:\s+|$)", plain(self.invocation.text), re.IGNORECASE
         )
         return found.string[found.end() :].strip() if found else ""
 
@@ -86,26 +77,25 @@ class Visit:
     def environments(self) -> list[str]:
         """Every one that alerts may be about."""
         settings = self.keeper.settings
-        known = [seen.facts.environment for seen in self.desk.roster.servers()]
+        known = [*self.authorizer.environments(self.known.servers())]
         known += [one.labels.get("env") for one in self.engine.firing()]
         known += [table.env for table in (*settings.checkin, *settings.probe)]
-        return [*known, *self.desk.environments()]
+        return known
 
     async def refused(self, environments: Sequence[str]) -> Reply | None:
         """Why they may not have it done in each of these environments; None if they may. Either is
         kept."""
         where = sorted(set(environments) - {""})
-        shown = " ".join(["/alerts", *plain(self.ask.text).split()[1:2]])
+        shown = " ".join(["/alerts", *plain(self.invocation.text).split()[1:2]])
         asked = [Asked("alerts", each, shown=shown) for each in where]
         if not asked:  # what is of no environment every member may
             asked = [Asked("alerts", "", changes=False, shown=shown)]
-        refusal = await self.desk.refusal(asked, self.ask.asker, self.groups)
+        refusal = await self.authorizer.refusal(asked, self.invocation.asker, self.groups)
         about = ", ".join(where)
         if refusal is None:
-            await self.desk.audit(self.ask, "allowed", environment=about)
+            await self.audit.write(self.invocation, "allowed", environment=about)
             return None
-        await self.desk.audit(self.ask, refusal.verdict, refusal.text, environment=about)
-        return Reply(refusal.text, ok=False)
+        return await self.audit.refuse(self.invocation, refusal, environment=about)
 
     async def wanted(self, wish: Wish, environments: Sequence[str], text: str) -> Reply:
         """Have it done, if they may in each of these environments."""
@@ -117,7 +107,7 @@ class Visit:
 
     async def answered(self, reply: Reply) -> Reply:
         """They were told this. It is kept."""
-        await self.desk.audit(self.ask, "answered")
+        await self.audit.write(self.invocation, "answered")
         return reply
 
     def found(self, words: Sequence[str], what: str) -> list[Episode]:
@@ -160,7 +150,7 @@ class Visit:
         return list(dict.fromkeys(one for one, _ in named_so))
 
 
-Action = Callable[[Visit, Sequence[str]], Awaitable[Reply]]
+Action = Callable[[AlertsContext, Sequence[str]], Awaitable[Reply]]
 """What a word after /alerts does, with the words after that."""
 
 
@@ -172,8 +162,3 @@ def called_so(episode: Episode) -> list[str]:
 def titles(episodes: Sequence[Episode]) -> str:
     """What these are called, a few of them."""
     return named([one.title for one in episodes], 5)
-
-
-def called(person: Person) -> str:
-    """What `person` is called."""
-    return person.name or person.id

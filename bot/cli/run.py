@@ -82,10 +82,9 @@ def doctor(config: ConfigOption = None) -> None:
 
 def _builtins() -> list[str]:
     """The names of the commands that a bot answers itself."""
-    from bot.alerting.command import ALERTS
-    from bot.scheduling import HOUSE
+    from bot.app.assemble import ANSWERED_HERE
 
-    return [extension.command.name for extension in (*HOUSE, ALERTS)]
+    return [extension.command.name for extension in ANSWERED_HERE]
 
 
 def _warn_of_misspelt_variables() -> None:

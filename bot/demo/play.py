@@ -14,20 +14,21 @@ from pathlib import Path
 
 from alerts import AlertSettings
 from baton.bus.connect import connect
+from baton.consumer import Extension
 from baton.errors import BatonError
-from baton.extensions import Commands, installed
-from bot.alerting.command import ALERTS
+from baton.extensions import installed
+from bot.app.assemble import commands_of
 from bot.bot import Bot
 from bot.demo.app import REFS, make_repository
-from bot.demo.breaking import demo_command
+from bot.demo.breaking import Demo, DemoHandler
 from bot.demo.servers import ENVIRONMENT, NAMES, Servers
+from bot.dispatch.builtin import Builtin
 from bot.fronts.terminal.chat import TerminalChat
 from bot.fronts.terminal.front import PLACE, TerminalFront
 from bot.fronts.terminal.lines import Line, line
 from bot.fronts.terminal.people import TerminalDirectory
 from bot.fronts.terminal.plain import PlainScreen, can_edit, talk
 from bot.policy import EnvironmentTable, Policy
-from bot.scheduling import HOUSE
 from bot.store import Store
 from bot.watched import watched
 
@@ -54,7 +55,14 @@ async def play() -> int:
     """Play the demo on this terminal; the exit code."""
     async with playing() as (bot, front):
         editing = can_edit()
-        chat = TerminalChat(bot.desk, front, welcome=_welcome(editing), refs=lambda: REFS)
+        chat = TerminalChat(
+            bot.desk,
+            front,
+            bot.store.ledger,
+            bot.roster,
+            welcome=_welcome(editing),
+            refs=lambda: REFS,
+        )
         if editing:
             from bot.fronts.terminal.editor import Editor
 
@@ -82,12 +90,18 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             channel = await connect(BUS, name="baton bot", owner=True)
             stack.push_async_callback(channel.close)
             servers = Servers(folder, BUS, repository, commands)
-            known = Commands([*commands.values(), *HOUSE, ALERTS, demo_command(servers)])
+            known = commands_of(commands, Extension(Demo))
             policy = Policy(environments={ENVIRONMENT: EnvironmentTable(open=True)})
-            bot = Bot(store, channel, known, policy)
+            bot = Bot(
+                store,
+                channel,
+                known,
+                policy,
+                more=lambda audit: [Builtin(Demo, DemoHandler(servers, audit))],
+            )
             front = TerminalFront()
             bot.show_in(front)
-            bot.desk.people[front.name] = TerminalDirectory()
+            bot.people.add(front.name, TerminalDirectory())
             bot.alert(WATCHED, front=front.name)
             stack.push_async_callback(bot.stop)
             await bot.start()

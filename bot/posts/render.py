@@ -119,7 +119,7 @@ def _job_content(
         if last is not None:
             summary += f", after {duration((last - job.asked).total_seconds())}"
     if job.cancelled_by and not ended:
-        summary += f"; {job.cancelled_by.name or job.cancelled_by.id} asked to cancel it"
+        summary += f"; {job.cancelled_by.label} asked to cancel it"
     rows: tuple[Row, ...] = ()
     lines = list(outcome.lines)
     if command.reach is Reach.EACH:

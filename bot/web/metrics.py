@@ -87,7 +87,7 @@ class Metrics:
     def _counters(self) -> Iterator[Metric]:
         bot, chat = self._watch.bot, self._watch.chat
         yield _counter(
-            "baton_asks", "Asks, by what they were told.", "verdict", VERDICTS, bot.desk.asked
+            "baton_asks", "Asks, by what they were told.", "verdict", VERDICTS, bot.audit.counts
         )
         yield _counter(
             "baton_messages_heard",

@@ -55,7 +55,7 @@ class DeployConsumer(Consumer[Deploy]):
         settings = self._settings_of(run.command)
         note = Note(
             job=run.request.job,
-            requester=run.request.requester.name or run.request.requester.id,
+            requester=run.request.requester.label,
             what=" ".join(filter(None, (run.command.app, _named(run.command.ref or settings.ref)))),
             since=f"{self._clock():%H:%M:%S} UTC",
         )

@@ -379,9 +379,9 @@ async def test_alerts_of_a_protected_environment_are_read_by_whom_a_rule_lets(st
     for words in ("prod", f"why {watch.fingerprint}", "why web-1", "silence host=web-1"):
         reply = await stage.ask(made, f"/alerts {words}")
         assert reply.text.startswith("Not allowed: /alerts in prod. prod is protected"), words
-    made.desk.rights.policy = Policy([Rule(who=("U_ANN",))], policy.environments)
+    made.authorizer.policy = Policy([Rule(who=("U_ANN",))], policy.environments)
     assert (await stage.ask(made, "/alerts silence host=web-1 for 1h because disks")).ok
-    made.desk.rights.policy = policy
+    made.authorizer.policy = policy
     reply = await stage.ask(made, "/alerts silences")
     assert reply.answer is None or not reply.answer.rows
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 import bot.alerting.keeper
 from alerts import AlertContent
-from baton.messages import State
+from baton.messages import State, now
 from bot.bot import Bot
 from bot.schedules.schedule import Heed, Observation, Verdict
 from bot.store import Store
@@ -212,7 +212,7 @@ async def test_how_a_job_ended_is_not_lost_with_the_bot_that_heard_it(stage: Sta
 
 def looked(made: Bot, words: str, verdict: Verdict = "started") -> Heed:
     """What becomes of a firing of `words` that came to nothing good."""
-    at = made.desk.now()
+    at = now()
     seen = Observation("5c4", f"{words} every 5m", words, at, False, "failed", verdict)
     return made.timekeeper.heed([seen])
 
@@ -307,4 +307,4 @@ async def test_only_the_bot_that_leads_writes(stage: Stage, store: Store) -> Non
     changes = made.keeper.engine.tick(0.0)  # type: ignore[union-attr]
     changes.watches = {row.fingerprint: row for row in rows.watches}
     stranger = ("desk", "somebody else")
-    assert not await store.alerts.write(changes, stranger, made.desk.now())
+    assert not await store.alerts.write(changes, stranger, now())

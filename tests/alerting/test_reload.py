@@ -58,7 +58,7 @@ async def test_read_again(stage: Stage, tmp_path: Path) -> None:
     """A good file is gone by at once; of a bad one the log says file, line and reason."""
     world = Reader(stage, tmp_path / "alerts.toml")
     made = await world.bot()
-    reloading = made.desk.reloading
+    reloading = made.reloading
     assert reloading is not None
     world.file.write_text(BAD)
     with capture_logs() as logs:

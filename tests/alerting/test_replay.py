@@ -132,7 +132,7 @@ async def test_one_replay_at_a_time_and_not_for_ever(
     append(world.folder / "2026-11-24.jsonl", [Gap(START)])
     monkeypatch.setattr(bot.alerting.changing, "PATIENCE", 0.01)
     first = asyncio.create_task(stage.ask(made, "/alerts replay 2026-11-24"))
-    reloading = made.desk.reloading
+    reloading = made.reloading
     assert reloading is not None
     await until(reloading.trying.locked)
     assert "Another replay" in (await stage.ask(made, "/alerts replay 2026-11-24")).text

@@ -22,7 +22,7 @@ from baton.messages import State
 from baton.outcome import RunReport, counted, duration, named
 from baton.text.durations import leading
 from bot.alerting.command import ALERTS
-from bot.scheduling import HOUSE
+from bot.app.assemble import ANSWERED_HERE
 
 
 class Colour(StrEnum):
@@ -318,7 +318,7 @@ def test_durations_read_well(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "extension", [*installed().values(), *HOUSE, ALERTS], ids=lambda one: one.command.name
+    "extension", [*installed().values(), *ANSWERED_HERE], ids=lambda one: one.command.name
 )
 def test_help_is_wrapped_by_who_shows_it(extension: Extension) -> None:
     """A paragraph of a docstring is one line of the help; a table stays as it is."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from baton.extensions import Commands
 from baton.messages import Person
-from bot.desk import Desk, Groups
+from bot.app.assemble import assemble_dispatch
+from bot.dispatch.protocol import GroupLookup
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
 from bot.policy import Policy
@@ -19,14 +21,29 @@ class Counter:
     """A desk with servers in prod and staging, and who was woken."""
 
     def __init__(
-        self, store: Store, policy: Policy | None = None, *, pace: Pace | None = None
+        self,
+        store: Store,
+        policy: Policy | None = None,
+        *,
+        pace: Pace | None = None,
+        commands: Commands = COMMANDS,
     ) -> None:
         self.store = store
         self.woken: list[str] = []
-        roster = registry()
+        roster = self.roster = registry()
         for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
             roster.hear(beat(host, environment))
-        self.desk = Desk(store, COMMANDS, policy or OPEN, roster, wake=self.woken.append, pace=pace)
+        made = assemble_dispatch(
+            store,
+            commands,
+            policy or OPEN,
+            roster,
+            wake=self.woken.append,
+            forgotten=roster.forget,
+            pace=pace,
+        )
+        self.desk, self.handlers = made.dispatcher, made.handlers
+        self.authorizer, self.audit_log = made.authorizer, made.audit
         self.keys = 0
 
     async def ask(
@@ -35,7 +52,7 @@ class Counter:
         asker: Person = ANN,
         *,
         key: str = "",
-        groups: Groups = no_groups,
+        groups: GroupLookup = no_groups,
         place: Place = OPS,
     ) -> Reply:
         self.keys += 1

@@ -5,7 +5,8 @@ import pytest
 from baton.command import Command
 from baton.errors import UsageError
 from baton.messages import Request
-from bot.asking import Ask, plan
+from bot.asking import plan
+from bot.dispatch.context import Invocation
 from bot.jobs import NewJob
 from tests.bot.build import ANN, OPS, T0, Hail, Ship, after, server
 
@@ -18,7 +19,7 @@ SERVERS = [
 
 
 def planned(command: Command) -> NewJob:
-    return plan(command, Ask("words", ANN, OPS, "trigger-1", T0), SERVERS, "bot")
+    return plan(command, Invocation("words", ANN, OPS, "trigger-1", T0), SERVERS, "bot")
 
 
 def test_a_change_goes_to_each_server_by_name() -> None:
@@ -71,7 +72,7 @@ def test_nothing_is_sent_to_servers_that_nobody_knows(command: Command, says: st
 
 def test_before_any_agent_was_heard_that_is_said() -> None:
     """An empty list of servers is not the asker's mistake."""
-    ask = Ask("words", ANN, OPS, "trigger-1", T0)
+    ask = Invocation("words", ANN, OPS, "trigger-1", T0)
     with pytest.raises(UsageError, match="No agent has been heard yet"):
         plan(Ship(app="shop", environment="prod"), ask, [], "bot")
 

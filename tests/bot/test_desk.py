@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 
 from baton.channel import Link
+from baton.errors import ExtensionError
 from baton.messages import Person, State, new_id, now
-from bot.asking import Ask
+from bot.app.assemble import ANSWERED_HERE
+from bot.builtins.cancel import CancelHandler
+from bot.desk import Desk
+from bot.dispatch.context import Invocation
 from bot.fronts.errors import FrontError
 from bot.policy import EnvironmentTable, Policy, Rule
+from bot.right_of_way import RightOfWay
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS, update
 from tests.bot.counter import Counter
@@ -103,7 +108,7 @@ async def test_bad_input_gets_one_message_and_begins_nothing(
 
 async def test_a_server_may_be_unknown_because_the_bot_is_blind(counter: Counter) -> None:
     """Who names a server that we never heard reads that we cannot hear; who mistypes does not."""
-    counter.desk.roster.link_changed(Link.DOWN)
+    counter.roster.link_changed(Link.DOWN)
     assert "not seen the message bus since" in (await counter.ask("ship shop prdo")).text
     assert "message bus" not in (await counter.ask("ship shop")).text
 
@@ -268,6 +273,25 @@ async def test_a_job_under_way_is_asked_to_stop_once(counter: Counter) -> None:
     assert len(await counter.store.ledger.outbox()) == 2
 
 
+async def test_what_is_answered_here_has_somebody_who_answers(counter: Counter) -> None:
+    """That nobody answers a command is an error at the start, not when somebody asks for it."""
+    assert {one.command.name for one in ANSWERED_HERE} <= {*counter.handlers}
+    assert "servers" in counter.handlers
+    del counter.handlers["jobs"]
+    with pytest.raises(ExtensionError, match="extension jobs cannot be used"):
+        Desk(
+            counter.desk.commands,
+            counter.handlers,
+            counter.desk._planner,
+            counter.authorizer,
+            counter.audit_log,
+            counter.store.ledger,
+            counter.roster,
+            wake=counter.woken.append,
+            way=RightOfWay(),
+        )
+
+
 async def test_of_two_who_cancel_at_the_same_moment_one_was_first(counter: Counter) -> None:
     """Both read the job before either cancelled it; the second is told who did."""
     job = (await counter.ask("ship shop prod")).job
@@ -275,8 +299,10 @@ async def test_of_two_who_cancel_at_the_same_moment_one_was_first(counter: Count
     await counter.store.ledger.settle({row.id: row.taken_up_by(now()) for row in rows}, at=now())
     found = await counter.store.ledger.job(job)
     assert found is not None
-    asks = [Ask(f"cancel {job}", who, OPS, new_id(), now()) for who in (ANN, BEN)]
-    replies = await asyncio.gather(*(counter.desk.stop_job(found[0], ask) for ask in asks))
+    canceller = counter.handlers["cancel"]
+    assert isinstance(canceller, CancelHandler)
+    asks = [Invocation(f"cancel {job}", who, OPS, new_id(), now()) for who in (ANN, BEN)]
+    replies = await asyncio.gather(*(canceller.stop(found[0], ask) for ask in asks))
     assert sorted(reply.text.partition(" ")[0] for reply in replies) in (
         ["Asked", "ann"],
         ["Asked", "ben"],

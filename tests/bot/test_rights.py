@@ -12,7 +12,7 @@ from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.fields import Host, Positional
 from baton.messages import Person, now
-from bot.asking import Ask
+from bot.dispatch.context import Invocation
 from bot.dispatch.reply import Reply
 from bot.fronts.errors import FrontError
 from bot.jobs import Place
@@ -140,7 +140,7 @@ async def test_servers_of_a_protected_environment_are_seen_by_whom_a_rule_lets(
     assert len(table(await counter.ask("servers"))[1]) == 3
     shut = Policy(environments={name: EnvironmentTable(protected=True) for name in ("prod",)})
     alone = Counter(counter.store, shut)
-    alone.desk.roster._heard.pop("web-9")
+    alone.roster._heard.pop("web-9")
     refused = await alone.ask("servers", BEN)
     assert refused.text.startswith("Not allowed: /servers in prod.")
     assert "web-1" not in refused.text
@@ -238,7 +238,7 @@ async def test_too_many_requests_are_refused_and_counted(store: Store) -> None:
         "Too many requests",
     ]
     assert {one.words for one in kept} == {"ship shop prod"}
-    assert counter.desk.asked["limited"] == 27
+    assert counter.audit_log.counts["limited"] == 27
 
 
 def test_the_people_whose_pace_is_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,8 +250,8 @@ def test_the_people_whose_pace_is_known_are_bounded(monkeypatch: pytest.MonkeyPa
     assert len(pace._people) == 3
 
 
-def _ask(person: str) -> Ask:
-    return Ask("help", Person(id=person), OPS, person, now())
+def _ask(person: str) -> Invocation:
+    return Invocation("help", Person(id=person), OPS, person, now())
 
 
 @pytest.mark.parametrize(
@@ -314,13 +314,13 @@ async def test_a_typo_names_no_server_of_an_environment_that_is_not_theirs(
     counter: Counter,
 ) -> None:
     """Who may not look at prod does not learn what it has by asking for what it has not."""
-    counter.desk.commands = Commands([Extension(Look)])
+    counter = Counter(counter.store, GUARDED, commands=Commands([Extension(Look)]))
     told = (await counter.ask("look web-8", BEN)).text
     assert "web-9" in told
     assert "web-1" not in told
     told = (await counter.ask("look web-8", GUEST)).text
     assert "web-" not in told
-    counter.desk.rights.policy = Policy(
+    counter.authorizer.policy = Policy(
         [Rule(who=("U_BEN",))], {"prod": EnvironmentTable(protected=True)}
     )
     assert "web-1" in (await counter.ask("look web-8", BEN)).text

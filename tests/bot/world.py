@@ -32,10 +32,9 @@ from baton.messages import (
     new_id,
     now,
 )
-from bot.alerting.command import ALERTS
+from bot.app.assemble import commands_of
 from bot.bot import Bot
 from bot.dispatch.reply import Reply
-from bot.house import HOUSE
 from bot.jobs import Place
 from bot.policy import Policy
 from bot.store import Store
@@ -46,7 +45,7 @@ from tests.bot.fake_front import Crash, FakeFront
 from tests.support.policy import OPEN
 from tests.support.wait import until
 
-COMMANDS = Commands([Extension(Ship), Extension(Hail), Extension(Servers), *HOUSE, ALERTS])
+COMMANDS = commands_of(Commands([Extension(Ship), Extension(Hail), Extension(Servers)]))
 
 
 async def no_groups() -> frozenset[str]:

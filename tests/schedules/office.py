@@ -8,23 +8,21 @@ from datetime import UTC, datetime, timedelta
 from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.messages import Person, Pong, Standing
-from bot.desk import Desk
+from bot.app.assemble import assemble_dispatch, commands_of
 from bot.dispatch.reply import Reply
 from bot.jobs import Place
 from bot.people import Profile
 from bot.policy import Policy
 from bot.schedules.schedule import Firing, Heed, Observation, Schedule
-from bot.scheduling import HOUSE
 from bot.store import Store
 from bot.store.database.clock import DatabaseClock
-from bot.timekeeping import Timekeeper
 from commands.servers import Servers
 from tests.bot.build import ANN, OPS, Hail, Ship
 from tests.bot.world import beat, facts, no_groups
 from tests.support.policy import OPEN
 from tests.support.servers import registry
 
-COMMANDS = Commands([Extension(Ship), Extension(Hail), Extension(Servers), *HOUSE])
+COMMANDS = commands_of(Commands([Extension(Ship), Extension(Hail), Extension(Servers)]))
 T0 = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 HOSTS = ("web-1", "web-2")
 
@@ -62,7 +60,11 @@ class Office:
     """A bot's desk and timekeeper over `store`, without the rest of the bot."""
 
     def __init__(
-        self, store: Store, policy: Policy | None = None, clock: Clock | None = None
+        self,
+        store: Store,
+        policy: Policy | None = None,
+        clock: Clock | None = None,
+        commands: Commands = COMMANDS,
     ) -> None:
         self.clock = clock or Clock()
         self.store = store
@@ -74,16 +76,25 @@ class Office:
         roster = registry(self.clock)
         for host in HOSTS:
             roster.hear(beat(host))
-        self.desk = Desk(
-            store,
-            COMMANDS,
-            policy or OPEN,
-            roster,
+        self._policy, self._roster = policy or OPEN, roster
+        self._commands = commands
+        self.restarts()
+
+    def restarts(self, commands: Commands | None = None) -> None:
+        """It is another bot from now on, maybe of other commands, over the same store."""
+        self._commands = commands or self._commands
+        made = assemble_dispatch(
+            self.store,
+            self._commands,
+            self._policy,
+            self._roster,
             wake=self.woken.append,
+            forgotten=self._roster.forget,
             clock=self.clock,
         )
-        self.desk.people["slack"] = self.people
-        self.keeper = Timekeeper(self.desk, self.heed)
+        made.people.add("slack", self.people)
+        self.desk, self.keeper, self.authorizer = made.dispatcher, made.scheduler, made.authorizer
+        self.keeper.heed = self.heed
 
     def heed(self, seen: Sequence[Observation]) -> Heed:
         self.seen += seen

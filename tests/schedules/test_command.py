@@ -182,7 +182,7 @@ async def test_who_may_not_ask_for_it_may_not_change_it(office: Make) -> None:
     """Its owner may, and who may ask for what it asks; others are told which rule is missing."""
     it = office()
     schedule = await it.scheduled("hail prod every 1h")
-    it.desk.rights.policy = SHUT
+    it.authorizer.policy = SHUT
     for word in ("pause", "remove", "run"):
         reply = await it.ask(f"schedule {word} {schedule.short}", asker=BEN)
         assert not reply.ok
@@ -228,7 +228,7 @@ async def test_what_may_not_be_read_is_not_shown(office: Make) -> None:
     schedule = await it.scheduled("hail prod every 1h")
     await it.ask("schedule hail staging every 1h", place=secret)
     await it.ask("schedule ship shop prod every 1h", asker=BEN)
-    it.desk.rights.policy = SHUT
+    it.authorizer.policy = SHUT
     reply = await it.ask("schedule list all", asker=BEN)
     assert reply.answer is not None
     assert [row[1].partition(",")[0] for row in reply.answer.rows] == ["ship shop prod"]

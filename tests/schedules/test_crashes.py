@@ -17,7 +17,6 @@ from baton.messages import now
 from bot.schedules.schedule import Firing, Schedule
 from bot.store import Store
 from bot.store.database.sqlite import Sqlite
-from bot.timekeeping import Timekeeper
 from tests.schedules.office import Clock, Office
 from tests.support.wait import until
 
@@ -115,13 +114,13 @@ async def one_life(office: Office, steps: Steps, seed: int) -> int:
         # now and then nobody is there for a while
         office.clock.goes(chance.choice((10, 10, 10, 10, 31)))
         for _ in range(chance.choice((0, 1, 1, 2, 3))):
-            keeper = Timekeeper(office.desk, office.heed)
+            office.restarts()
             try:
                 with steps.dies_after(chance.randrange(0, 28)):
-                    await keeper.round()
+                    await office.keeper.round()
             except Killed:
                 died += 1
-        office.keeper = Timekeeper(office.desk, office.heed)
+        office.restarts()
         await office.keeper.round()
         for firing in await office.history(schedule):
             if firing.verdict == "started" and firing.ended is None and chance.random() < 0.7:

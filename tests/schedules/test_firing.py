@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from baton.extensions import Commands
 from baton.messages import State
 from bot.policy import EnvironmentTable, Policy, Rule
 from bot.schedules.decisions import outcome_of
@@ -235,9 +236,7 @@ async def test_what_cannot_be_asked_is_said_once(office: Make) -> None:
     """A command that no longer fits is recorded each time, and said when it is new."""
     it = office()
     schedule = await it.scheduled("ship shop prod every 10s")
-    it.desk.commands = type(it.desk.commands)(
-        [each for name, each in it.desk.commands.items() if name != "ship"]
-    )
+    it.restarts(Commands([each for name, each in it.desk.commands.items() if name != "ship"]))
     await it.passes(30)
     assert [firing.verdict for firing in await it.history(schedule)] == ["failed"] * 3
     (said,) = await shown(it, NOTICE)

@@ -10,8 +10,7 @@ chat.py      all of it put together, and taken apart
 """
 
 from bot.fronts.slack.chat import SlackChat
-from bot.fronts.slack.desk import Desk, Groups
 from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.web_api.identity import Tokens
 
-__all__ = ["Desk", "Groups", "SlackChat", "SlackFront", "Tokens"]
+__all__ = ["SlackChat", "SlackFront", "Tokens"]

@@ -12,8 +12,8 @@ from baton.backoff import delay, jittered
 from baton.channel import Link
 from baton.errors import BatonError
 from baton.link import Linked
+from bot.dispatch.protocol import Dispatcher
 from bot.fronts.errors import FrontError
-from bot.fronts.slack.desk import Desk
 from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.listeners.app import build, slash_names
 from bot.fronts.slack.listeners.deliveries import DeliveryDeduplicator
@@ -62,7 +62,7 @@ class SlackChat(Linked):
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Dispatcher,
         tokens: Tokens,
         *,
         api_url: str = SLACK_API,

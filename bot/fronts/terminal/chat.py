@@ -7,14 +7,16 @@ import getpass
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from baton.command import Known
 from baton.errors import BatonError
 from baton.messages import Person, State, new_id
-from bot.desk import Desk
+from bot.dispatch.protocol import Dispatcher
 from bot.dispatch.reply import Reply
 from bot.fronts.terminal.front import PLACE, Screen, TerminalFront
 from bot.fronts.terminal.lines import SHORT_ID, Line, answer_lines, line, lines
 from bot.fronts.terminal.suggestions import Values
 from bot.store import Found
+from bot.store.jobs.ledger import Ledger
 
 CHECK_INTERVAL = 0.05
 """Seconds between two looks at whether a job is told."""
@@ -50,14 +52,18 @@ class TerminalChat:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Dispatcher,
         front: TerminalFront,
+        ledger: Ledger,
+        known: Known,
         *,
         welcome: Sequence[Line] = (),
         refs: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self.desk = desk
         self.front = front
+        self._ledger = ledger
+        self._known = known
         self.welcome = welcome
         self.jobs: list[str] = []
         """Jobs that were begun here, the latest last."""
@@ -73,7 +79,7 @@ class TerminalChat:
     @property
     def values(self) -> Values:
         """What may be typed for each field."""
-        servers = self.desk.roster.servers
+        servers = self._known.servers
         return {
             "environment": lambda: sorted({seen.facts.environment for seen in servers()}),
             "app": lambda: sorted({app for seen in servers() for app in seen.facts.apps}),
@@ -122,7 +128,7 @@ class TerminalChat:
 
     async def _found(self, job: str) -> Found | None:
         try:
-            return await self.desk.store.ledger.job(job)
+            return await self._ledger.job(job)
         except BatonError as error:
             self.screen.show([line(str(error), "bad")])
             await asyncio.sleep(1)
@@ -130,7 +136,7 @@ class TerminalChat:
 
     async def output(self, job: str, host: str) -> Sequence[str]:
         """Every line that `host` has said in `job`."""
-        pieces = await self.desk.store.ledger.output(job, host)
+        pieces = await self._ledger.output(job, host)
         return [row for piece in pieces for row in piece.text.split("\n")]
 
 

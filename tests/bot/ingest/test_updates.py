@@ -13,7 +13,8 @@ from baton.api import API, enveloped
 from baton.channel import Envelope
 from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
 from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
-from bot.asking import Ask, plan
+from bot.asking import plan
+from bot.dispatch.context import Invocation
 from bot.findings import Findings, Unheard
 from bot.ingest.identity import Identity
 from bot.ingest.updates import Hearing, UpdateHooks
@@ -86,7 +87,7 @@ class Ear:
 
     async def asked(self, command: Ship | Hail, *hosts: str) -> str:
         """The id of a job of `command` that was sent."""
-        ask = Ask("words", ANN, OPS, f"key-{time.monotonic_ns()}", now())
+        ask = Invocation("words", ANN, OPS, f"key-{time.monotonic_ns()}", now())
         servers = [server(host, "prod", "shop") for host in hosts]
         new = plan(command, ask, servers, "bot")
         entry = AuditEntry(ask.at, ANN, OPS, "words", "allowed", job=new.job.id)

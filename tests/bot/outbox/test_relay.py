@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from baton.messages import Facts, Heartbeat, State, now
-from bot.asking import Ask, plan
+from bot.asking import plan
+from bot.dispatch.context import Invocation
 from bot.jobs import AuditEntry, Sending
 from bot.outbox.relay import Sender
 from bot.store.jobs.outbox import NOBODY_THERE
@@ -42,7 +43,7 @@ class Outbox:
     async def put(self, command: Ship | Hail, *, seconds: float = 60.0) -> str:
         """Put a job in the outbox, whose messages may be sent for `seconds`; its id."""
         self._keys += 1
-        ask = Ask("words", ANN, OPS, f"key-{self._keys}", now())
+        ask = Invocation("words", ANN, OPS, f"key-{self._keys}", now())
         new = plan(command, ask, [server(host, "prod", "shop") for host in HOSTS], "bot")
         deadline = ask.at + timedelta(seconds=seconds)
         outbox = tuple(replace(sending, deadline=deadline) for sending in new.outbox)

@@ -17,9 +17,9 @@ from baton.errors import BatonError
 from baton.messages import Person, new_id
 from baton.outcome import Answer
 from bot.content import ASK, CANCEL
+from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.reply import Form, Reply
 from bot.fronts.slack.blocks.text import is_long, reply_text
-from bot.fronts.slack.desk import Desk, Groups
 from bot.fronts.slack.listeners.admission import (
     Admission,
     PrivateReply,
@@ -62,7 +62,7 @@ class SlackHandlers:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Dispatcher,
         people: SlackDirectory,
         telling: PrivateReplies,
         tasks: BackgroundTasks,
@@ -232,7 +232,7 @@ class SlackHandlers:
         summary, _, document = text.strip().partition("\n")
         return Reply(answer=Answer(summary, document=document.strip("\n")))
 
-    def _groups(self, person: Person) -> Groups:
+    def _groups(self, person: Person) -> GroupLookup:
         return lambda: self._people.groups_of(person.id)
 
     async def _reply(self, work: Awaitable[Reply], key: str) -> Reply:

@@ -11,8 +11,8 @@ from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.fields import Name
 from baton.messages import Person, now
+from bot.dispatch.protocol import GroupLookup
 from bot.dispatch.reply import Reply
-from bot.fronts.slack import Groups
 from bot.jobs import AuditEntry, Place
 
 
@@ -76,7 +76,7 @@ class FakeDesk:
         self.gate.set()
 
     async def ask(
-        self, text: str, *, asker: Person, groups: Groups, place: Place, key: str
+        self, text: str, *, asker: Person, groups: GroupLookup, place: Place, key: str
     ) -> Reply:
         return await self._taken(Ask("ask", text, asker, place, key), groups)
 
@@ -84,16 +84,16 @@ class FakeDesk:
         return self.had.get(key)
 
     async def cancel(
-        self, job: str, *, asker: Person, groups: Groups, place: Place, key: str = ""
+        self, job: str, *, asker: Person, groups: GroupLookup, place: Place, key: str = ""
     ) -> Reply:
         return await self._taken(Ask("cancel", job, asker, place, key), groups)
 
     async def cancel_in_thread(
-        self, place: Place, *, asker: Person, groups: Groups, key: str = ""
+        self, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
     ) -> Reply:
         return await self._taken(Ask("cancel_in_thread", "cancel", asker, place, key), groups)
 
-    async def _taken(self, ask: Ask, groups: Groups) -> Reply:
+    async def _taken(self, ask: Ask, groups: GroupLookup) -> Reply:
         self.asks.append(ask)
         if ask.text == "help":
             return Reply("What can be asked\n\n/deploy APP ENVIRONMENT\n/jobs")

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.desk import Desk
 from bot.fronts.slack import SlackChat, Tokens
 from bot.policy import EnvironmentTable, Policy, Rule
 from bot.store import Store
-from tests.bot.world import COMMANDS, beat
-from tests.support.servers import registry
+from tests.bot.counter import Counter
 from tests.support.slack_server import ServerError, SlackServer
 from tests.support.wait import until
 
@@ -26,36 +24,33 @@ POLICY = Policy(
 
 
 @pytest.fixture
-async def desk(slack: SlackServer, tmp_path: Path) -> AsyncIterator[Desk]:
-    """The desk of a bot that knows two servers, and Slack before it."""
+async def counter(slack: SlackServer, tmp_path: Path) -> AsyncIterator[Counter]:
+    """The desk of a bot that knows servers in prod and staging, and Slack before it."""
     slack.add_group("S_ONCALL", "oncall", ["U_ANN"])
     slack.add_group("S_DEV", "devs", ["U_BEN"])
     store = await Store.open(f"sqlite:///{tmp_path / 'baton.db'}")
-    roster = registry()
-    roster.hear(beat("web-1"))
-    roster.hear(beat("web-9", "staging"))
-    desk = Desk(store, COMMANDS, POLICY, roster, wake=lambda job: None)
-    chat = SlackChat(desk, Tokens(slack.bot_token, slack.app_token), api_url=slack.url)
+    counter = Counter(store, POLICY)
+    chat = SlackChat(counter.desk, Tokens(slack.bot_token, slack.app_token), api_url=slack.url)
     await chat.start()
     await slack.connected(2)
-    yield desk
+    yield counter
     await chat.close()
     await store.close()
 
 
 async def test_a_group_rule_lets_its_members_in_and_nobody_else(
-    slack: SlackServer, desk: Desk
+    slack: SlackServer, counter: Counter
 ) -> None:
     """By handle with an @, and by id; by a slash command and by a mention."""
     ann, ben = slack.person("U_ANN"), slack.person("U_BEN")
     await ann.slash("/baton ship shop prod", channel="C_OPS")
-    assert [job.environment for job in await desk.store.ledger.recent()] == ["prod"]
+    assert [job.environment for job in await counter.store.ledger.recent()] == ["prod"]
     refused = await ben.slash("/baton ship shop prod", channel="C_OPS")
     assert 'Required rule: [[allow]] who = ["U_BEN"]' in str(refused.ephemeral)
     await ben.says("@baton ship shop staging", channel="C_OPS")
 
     async def both() -> bool:
-        return len(await desk.store.ledger.recent()) == 2
+        return len(await counter.store.ledger.recent()) == 2
 
     await until(both)
     await ann.says("@baton ship shop staging", channel="C_OPS")
@@ -64,7 +59,7 @@ async def test_a_group_rule_lets_its_members_in_and_nobody_else(
 
 
 async def test_groups_that_slack_does_not_tell_let_nobody_in_and_miss_no_rule(
-    slack: SlackServer, desk: Desk
+    slack: SlackServer, counter: Counter
 ) -> None:
     """The person reads that it cannot be known now; once Slack answers, they are let in."""
     slack.faults.add("usergroups.list", ServerError(), times=None)
@@ -72,17 +67,17 @@ async def test_groups_that_slack_does_not_tell_let_nobody_in_and_miss_no_rule(
     told = str((await ann.slash("/baton ship shop prod", channel="C_OPS")).ephemeral)
     assert told.startswith("It cannot be known now whether you are allowed")
     assert "rule:" not in told
-    assert (await desk.store.audit.recent(1))[0].verdict == "undecided"
+    assert (await counter.store.audit.recent(1))[0].verdict == "undecided"
     slack.faults.clear()
 
     async def let_in() -> bool:
         await ann.slash("/baton ship shop prod", channel="C_OPS")
-        return bool(await desk.store.ledger.recent())
+        return bool(await counter.store.ledger.recent())
 
     await until(let_in, every=0.2)
 
 
-async def test_strangers_are_told_one_sentence(slack: SlackServer, desk: Desk) -> None:
+async def test_strangers_are_told_one_sentence(slack: SlackServer, counter: Counter) -> None:
     """Help too, by whatever way they ask it."""
     eve = slack.person("U_EVE", guest="single")
     for line in ("/baton help", "/servers", "/baton jobs"):

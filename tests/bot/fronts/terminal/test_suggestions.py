@@ -6,14 +6,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from baton.extensions import Commands, installed
+from baton.extensions import installed
 from bot.alerting.command import _ACTIONS as OF_ALERTS
-from bot.alerting.command import ALERTS
+from bot.app.assemble import commands_of
 from bot.fronts.terminal.suggestions import suggestions
 from bot.scheduling import _ACTIONS as OF_SCHEDULES
-from bot.scheduling import HOUSE
 
-COMMANDS = Commands([*installed().values(), *HOUSE, ALERTS])
+COMMANDS = commands_of(installed())
 VALUES = {
     "app": lambda: ["billing", "shop"],
     "environment": lambda: ["prod", "staging"],

@@ -1,0 +1,123 @@
+"""The one place that wires who takes what people ask: the service, the demo, the tests and bench
+call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from baton.consumer import Extension
+from baton.extensions import Commands
+from baton.messages import now
+from bot.alerting.command import ALERTS, AlertsCommand, AlertsHandler
+from bot.asking import Planner
+from bot.authorizer import Authorizer
+from bot.builtins.registry import BUILTINS, builtins
+from bot.desk import Desk
+from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.builtin import Builtin, Handler
+from bot.firing import ScheduleFirer
+from bot.people import Directories
+from bot.policy import Policy
+from bot.rate import Pace
+from bot.right_of_way import RightOfWay
+from bot.scheduling import ScheduleCommand, ScheduleHandler
+from bot.servers.registry import Roster
+from bot.store import Store
+from bot.timekeeping import Timekeeper
+
+ANSWERED_HERE = (*BUILTINS, Extension(ScheduleCommand), ALERTS)
+"""The words of everything that the bot answers itself."""
+
+MoreBuiltins = Callable[[AuditLog], Iterable[Builtin[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatching:
+    """Step 1 of the path (asking), wired: by people, and by schedules."""
+
+    dispatcher: Desk
+    scheduler: Timekeeper
+    handlers: dict[str, Handler[Any]]
+    """Who answers which command, by its name."""
+    authorizer: Authorizer
+    audit: AuditLog
+    people: Directories
+    priority: RightOfWay
+
+
+def commands_of(known: Commands, *more: Extension) -> Commands:
+    """Return `known`, what is installed, with everything that the bot answers itself, and `more`
+    of that."""
+    return Commands([*known.values(), *ANSWERED_HERE, *more], known.broken)
+
+
+def assemble_dispatch(
+    store: Store,
+    commands: Commands,
+    policy: Policy,
+    roster: Roster,
+    *,
+    wake: Callable[[str], None],
+    forgotten: Callable[[str, datetime], None],
+    source: str = "bot",
+    clock: Callable[[], datetime] = now,
+    pace: Pace | None = None,
+    more: MoreBuiltins = lambda audit: (),
+) -> Dispatching:
+    """Wire who takes what people ask, and who asks by schedules.
+
+    `wake` is called with the id of a job that has news, `forgotten` with a server that somebody had
+    forgotten, and the moment. `more` returns what the bot answers itself beside ANSWERED_HERE.
+    """
+    audit, people, priority = AuditLog(store.audit), Directories(), RightOfWay()
+    authorizer = Authorizer(policy, commands)
+    planner = Planner(roster, authorizer, source)
+    firer = ScheduleFirer(commands, planner, audit, people, clock)
+    scheduler = Timekeeper(store.schedules, firer, people, wake)
+    pairs: list[Builtin[Any]] = [
+        *builtins(
+            commands,
+            store,
+            roster,
+            authorizer,
+            audit,
+            wake=wake,
+            forgotten=forgotten,
+            clock=clock,
+        ),
+        Builtin(
+            ScheduleCommand,
+            ScheduleHandler(
+                commands,
+                store,
+                roster,
+                planner,
+                firer,
+                authorizer,
+                audit,
+                people,
+                rescheduled=scheduler.wake,
+                news=wake,
+            ),
+        ),
+        Builtin(AlertsCommand, AlertsHandler(None, None, store.alerts, roster, authorizer, audit)),
+        *more(audit),
+    ]
+    handlers = {pair.command.name: pair.handler for pair in pairs}
+    dispatcher = Desk(
+        commands,
+        handlers,
+        planner,
+        authorizer,
+        audit,
+        store.ledger,
+        roster,
+        wake=wake,
+        way=priority,
+        pace=pace,
+        clock=clock,
+    )
+    return Dispatching(dispatcher, scheduler, handlers, authorizer, audit, people, priority)

@@ -1,0 +1,59 @@
+"""`/audit`: who asked what."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from baton.outcome import Answer
+from baton.text.printable import printable
+from bot.authorizer import Authorizer
+from bot.dispatch.audit_log import AuditLog, shortened
+from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.context import CommandContext
+from bot.dispatch.reply import Reply
+from bot.jobs import AuditEntry
+from bot.policy import is_private
+
+WIDEST = 80
+"""Characters of what was typed that are shown in a table."""
+_PRIVATE = {"privategroup": "private channel", "directmessage": "direct message"}
+
+
+class Audit(BuiltinCommand):
+    """Show the audit log: who ran what, and whether it was allowed."""
+
+    name: ClassVar[str] = "audit"
+    last: int = Field(default=30, ge=1, le=1000, description="how many asks, the latest first")
+
+
+class AuditHandler:
+    """Lists the entries of `audit`."""
+
+    def __init__(self, authorizer: Authorizer, audit: AuditLog) -> None:
+        self._authorizer = authorizer
+        self._audit = audit
+
+    async def handle(self, command: Audit, context: CommandContext) -> Reply:
+        """Keeps Handler.handle. What may not be read here is left out, and counted."""
+        await self._audit.write(context.invocation, "answered")
+        reader = self._authorizer.reader(command.name, context)
+        entries = await self._audit.recent(command.last)
+        read = [
+            entry for entry in entries if await reader.reads(self._authorizer.audit_record(entry))
+        ]
+        columns = ("when (UTC)", "who", "where", "asked", "verdict")
+        rows = tuple(_row(entry) for entry in read)
+        summary = f"The latest requests: {len(rows)}{reader.left('request')}"
+        return Reply(answer=Answer(summary, columns if rows else (), rows))
+
+
+def _row(entry: AuditEntry) -> tuple[str, ...]:
+    who = entry.person.label
+    where = entry.place.name or entry.place.channel
+    if is_private(entry.place):
+        where = f"{_PRIVATE.get(entry.place.name, 'channel')} {entry.place.channel}"
+    words = shortened(entry.words, WIDEST)
+    when = f"{entry.time:%m-%d %H:%M:%S}"
+    return (when, printable(who), printable(where), printable(words), entry.verdict)

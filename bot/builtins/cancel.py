@@ -1,0 +1,69 @@
+"""`/cancel`: stop a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from pydantic import Field
+
+from bot.authorizer import Authorizer
+from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.context import CommandContext, Invocation
+from bot.dispatch.reply import Reply
+from bot.house import JobId, find_job
+from bot.jobs import Cancelled, Job, all_ended
+from bot.store.jobs.ledger import Ledger
+
+
+class Cancel(BuiltinCommand):
+    """Cancel a running job on all its servers."""
+
+    name: ClassVar[str] = "cancel"
+    example: ClassVar[str] = "/cancel 7k2m"
+    job: JobId = Field(description="the id that its post shows")
+
+
+class CancelHandler:
+    """Cancels jobs of `ledger`. `wake` is called with the id of a job that is cancelled."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        authorizer: Authorizer,
+        audit: AuditLog,
+        wake: Callable[[str], None],
+    ) -> None:
+        self._ledger = ledger
+        self._authorizer = authorizer
+        self._audit = audit
+        self._wake = wake
+
+    async def handle(self, command: Cancel, context: CommandContext) -> Reply:
+        """Keeps Handler.handle. Whoever may ask for a job may cancel it, and so may its asker."""
+        asked = context.invocation
+        job, runs = await find_job(self._ledger, command.job)
+        own = (job.asked_by.id, job.place.front) == (asked.asker.id, asked.place.front)
+        if not own:
+            requests = self._authorizer.requests_of(job, f"/cancel {job.id[:6]}")
+            refusal = await self._authorizer.refusal(requests, asked.asker, context.groups)
+            if refusal is not None:
+                await self._audit.write(asked, refusal.verdict, refusal.text, job=job)
+                return Reply(refusal.text, ok=False, job=job.id)
+        await self._audit.write(asked, "allowed", job=job)
+        if job.closed is not None or all_ended(runs):
+            return Reply(f"{job.title} has ended already: nothing runs.", job=job.id)
+        return await self.stop(job, asked)
+
+    async def stop(self, job: Job, asked: Invocation) -> Reply:
+        """Ask the servers to stop `job`, and close what was not sent yet."""
+        done = await self._ledger.cancel(job.id, asked.asker, asked.at) or Cancelled(())
+        self._wake(job.id)
+        still = sum(not run.state.final for run in done.runs)
+        if not still:
+            return Reply(f"{job.title} is cancelled: nothing of it had begun.", job=job.id)
+        if done.before is not None:
+            return Reply(f"{done.before.label} asked to stop {job.title} already.", job=job.id)
+        servers = "1 server" if still == 1 else f"{still} servers"
+        return Reply(f"Asked {servers} to stop {job.title}.", job=job.id)

@@ -1,0 +1,76 @@
+"""`/forget`: drop a server that is gone for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import Field
+
+from baton.command import Known
+from baton.errors import UsageError
+from baton.fields import Host
+from baton.messages import now
+from baton.text.words import did_you_mean
+from bot.authorizer import Authorizer
+from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.context import CommandContext
+from bot.dispatch.reply import Reply
+from bot.policy import Asked
+from bot.store.servers import Servers
+
+
+class Forget(BuiltinCommand):
+    """Forget a server that was taken out of service, or that was moved to another environment.
+
+    If its agent still runs, the server is known again from its next heartbeat on, as it says then.
+    """
+
+    name: ClassVar[str] = "forget"
+    example: ClassVar[str] = "/baton forget web-9"
+    changes: ClassVar[bool] = True
+    host: Host = Field(description="the name that /servers shows")
+
+
+class ForgetHandler:
+    """Forgets servers, in the database and, by `forgotten`, with the moment, in this process."""
+
+    def __init__(
+        self,
+        known: Known,
+        servers: Servers,
+        authorizer: Authorizer,
+        audit: AuditLog,
+        forgotten: Callable[[str, datetime], None],
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._known = known
+        self._servers = servers
+        self._authorizer = authorizer
+        self._audit = audit
+        self._forgotten = forgotten
+        self._clock = clock
+
+    async def handle(self, command: Forget, context: CommandContext) -> Reply:
+        """Keeps Handler.handle. It needs a rule, as what changes servers does: a server that is
+        forgotten is deployed to no more."""
+        asked, host = context.invocation, command.host
+        known = {seen.facts.host: seen.facts for seen in self._known.servers()}
+        if host not in known:
+            hint = did_you_mean(host, known)
+            raise UsageError(f"No server is called {host}.{hint} /servers shows them.")
+        environment = known[host].environment
+        request = Asked(command.name, environment, shown="/baton forget")
+        refusal = await self._authorizer.refusal([request], asked.asker, context.groups)
+        if refusal is not None:
+            return await self._audit.refuse(asked, refusal)
+        await self._audit.write(asked, "allowed")
+        at = self._clock()
+        await self._servers.forget(host, at)
+        self._forgotten(host, at)
+        return Reply(
+            f"Forgotten: {host} in {environment}. If its agent still runs, it is back with "
+            "its next heartbeat."
+        )

@@ -1,0 +1,37 @@
+"""What the bot answers itself: a command (the words) and its handler (the work), as what servers do
+is a command and its consumer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from baton.command import Command, Reach
+from bot.dispatch.context import CommandContext
+from bot.dispatch.reply import Reply
+
+C = TypeVar("C", bound=Command)
+Handled = TypeVar("Handled", bound=Command, contravariant=True)
+
+
+class BuiltinCommand(Command):
+    """The words of a command that the bot answers itself."""
+
+    reach: ClassVar[Reach] = Reach.HERE
+    changes: ClassVar[bool] = False
+
+
+class Handler(Protocol[Handled]):
+    """Answers one command. What it needs is given to its constructor."""
+
+    async def handle(self, command: Handled, context: CommandContext) -> Reply:
+        """Answer `command`, as `context` says who asks it. Raises UsageError if its words cannot
+        be followed, and DatabaseUnavailable if nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin(Generic[C]):
+    """A command, and who answers it."""
+
+    command: type[C]
+    handler: Handler[C]

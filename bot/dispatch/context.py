@@ -1,0 +1,31 @@
+"""What was asked, by whom and where: what handlers are given beside the command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from baton.messages import Person
+from bot.dispatch.protocol import GroupLookup
+from bot.jobs import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One command as somebody called it. `key` is the front end's own id of the call; `at` is when
+    it came."""
+
+    text: str
+    asker: Person
+    place: Place
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CommandContext:
+    """What a handler knows of the command that it is given: how it was called, and the user groups
+    of whoever called it, which are looked up only when somebody asks for them."""
+
+    invocation: Invocation
+    groups: GroupLookup

@@ -1,0 +1,43 @@
+"""What a front end knows of the bot: somebody to bring people's words to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from baton.extensions import Commands
+from baton.messages import Person
+from bot.dispatch.reply import Reply
+from bot.jobs import AuditEntry, Place
+
+GroupLookup = Callable[[], Awaitable[frozenset[str]]]
+"""Looks up the user groups of whoever asks, by id and by handle. Raises BatonError if they cannot
+be known now."""
+
+
+class Dispatcher(Protocol):
+    """Takes what people ask. A method raises BatonError only as it says; whatever a person should
+    know stands in the Reply."""
+
+    @property
+    def commands(self) -> Commands:
+        """What can be asked."""
+
+    async def ask(
+        self, text: str, *, asker: Person, groups: GroupLookup, place: Place, key: str
+    ) -> Reply:
+        """Take `deploy shop prod`. `key` names this ask: the same key again is the same ask, and
+        starts nothing new."""
+
+    async def begun(self, key: str) -> AuditEntry | None:
+        """Return what the ask `key` started, if it started anything. Raises DatabaseUnavailable."""
+
+    async def cancel(
+        self, job: str, *, asker: Person, groups: GroupLookup, place: Place, key: str = ""
+    ) -> Reply:
+        """Cancel what is left of a job."""
+
+    async def cancel_in_thread(
+        self, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
+    ) -> Reply:
+        """Cancel the job that is shown in the thread of `place`."""

@@ -1,0 +1,1 @@
+"""What is scheduled: asked for by /schedule, and fired when its time has come."""
