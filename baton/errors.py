@@ -131,3 +131,10 @@ class ExtensionError(BatonError):
     """The extension {name} cannot be used: {reason}."""
 
     permanent = True
+
+
+class PackageHidden(BatonError):
+    """{found} hides Baton's own package `{package}`: {folder} comes before Baton on Python's path
+    {because}. {fix}"""
+
+    permanent = True

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from baton.command import Command
 from baton.consumer import Consumer, Extension
 from baton.errors import BatonError, ExtensionError, UsageError
+from baton.shadowing import DISTRIBUTION, OWN, other_distributions, require_own
 from baton.text.words import cited, did_you_mean, split, unmarked
 
 log = structlog.get_logger(__name__)
@@ -97,7 +98,10 @@ def installed() -> Commands:
 
     One that cannot be loaded, or used, is left out and logged: what somebody else installed takes
     no deploys down. Of several that have one name ours is kept; if none is ours, none is.
+
+    Raises PackageHidden if Python takes somebody else's folder `commands` for ours.
     """
+    require_own("commands")
     usable: dict[str, list[tuple[EntryPoint, Extension]]] = {}
     broken: dict[str, str] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
@@ -121,7 +125,16 @@ def installed() -> Commands:
 
 
 def _is_ours(point: EntryPoint) -> bool:
-    return point.value.partition(":")[0].partition(".")[0] == "commands"
+    return _top_level(point) == "commands" and _distribution(point) in ("", DISTRIBUTION)
+
+
+def _top_level(point: EntryPoint) -> str:
+    return point.value.partition(":")[0].partition(".")[0]
+
+
+def _distribution(point: EntryPoint) -> str:
+    """The name of the distribution that the entry point came with; empty if it is not known."""
+    return point.dist.name if point.dist is not None else ""
 
 
 def _check(extension: Extension) -> None:
@@ -161,16 +174,25 @@ def _derives(found: Any, base: type) -> bool:
 
 
 def _loaded(point: EntryPoint) -> Extension:
+    top_level, distribution = _top_level(point), _distribution(point)
+    if top_level in OWN and not _is_ours(point):
+        raise ExtensionError(
+            name=point.name,
+            reason=f"{point.value} of {distribution} is in a package `{top_level}`, which is the"
+            " name of one of Baton's own: it must be renamed there",
+        )
     try:
         extension = point.load()
     except (
         Exception,
         SystemExit,
     ) as error:  # it is somebody else's code: whatever goes wrong, say whose
-        raise ExtensionError(
-            name=point.name,
-            reason=f"{point.value} does not load ({type(error).__name__}: {error})",
-        ) from error
+        reason = f"{point.value} does not load ({type(error).__name__}: {error})"
+        if others := other_distributions(top_level) if _is_ours(point) else []:
+            names = ", ".join(others)
+            reason += f": {names} installs a package `{top_level}` over it: uninstall {names}, and"
+            reason += " install Baton again"
+        raise ExtensionError(name=point.name, reason=reason) from error
     if not isinstance(extension, Extension):
         raise ExtensionError(name=point.name, reason=f"{point.value} is not a baton.Extension")
     _check(extension)
