@@ -1,0 +1,22 @@
+"""What is said of the database, which is not changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.doctor.database import database
+from bot.doctor.finding import Mark
+
+
+async def test_database(tmp_path: Path) -> None:
+    """A file that is not there is not made; one that is empty is noted."""
+    file = tmp_path / "baton.db"
+    assert (await database(f"sqlite:///{file}")).mark is Mark.NOTE
+    assert not file.exists()
+    file.touch()
+    assert "is empty" in (await database(f"sqlite:///{file}")).text
+    assert (await database("mysql://x/y")).mark is Mark.FAIL
+    below = await database(f"sqlite:///{tmp_path}/new/folder/baton.db")
+    assert (below.mark, (tmp_path / "new").exists()) == (Mark.NOTE, False)
+    nowhere = await database(f"sqlite:///{file}/nosuch/baton.db")
+    assert (nowhere.mark, "baton.db is no folder" in nowhere.text) == (Mark.FAIL, True)

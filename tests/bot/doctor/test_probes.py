@@ -1,0 +1,27 @@
+"""Probes that alerts.toml leaves to agents."""
+
+from __future__ import annotations
+
+from alerts.checks.settings import ProbeTable
+from baton.messages import Facts
+from bot.doctor.probes import probes
+
+
+def test_probes_that_agents_do() -> None:
+    """Each that cannot be done is a FAIL of its own: nobody there, an old agent, no such check."""
+
+    def found(checks: tuple[str, ...] | None, host: str = "web-1") -> list[str]:
+        named = [
+            ProbeTable(name="disk", host=host, command="disk"),
+            ProbeTable(name="shop", host=host, url="http://127.0.0.1/"),
+            ProbeTable(name="own", url="http://127.0.0.1/"),
+        ]
+        facts = Facts(host="web-1", environment="prod", checks=checks)
+        return [str(one) for one in probes(named, {"web-1": facts})]
+
+    assert found(("disk",)) == ["ok    probes     2 that agents do"]
+    (wrong,) = found(("load",))
+    assert "disk: on web-1 its agent knows no check disk: it knows load" in wrong
+    assert all("runs no probes  Fix: bring it up to date." in line for line in found(None))
+    assert "no agent called web-2 was heard. Did you mean web-1?" in found(("disk",), "web-2")[0]
+    assert probes([], {}) == []

@@ -1,0 +1,42 @@
+"""The rules of baton.toml, compared with what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from baton.agent.service import Service
+from tests.bot.doctor.report import told
+from tests.support.slack_server import SlackServer
+
+
+async def test_rules_that_fit_nothing_are_warnings(
+    amqp_url: str, agent: Service, tmp_path: Path
+) -> None:
+    """A lock on an environment that nobody is in, a command, a group: each is a line of its own,
+    and not all is well; an environment that is open is named."""
+    file = tmp_path / "baton.toml"
+    file.write_text(
+        "[environments.production]\nprotected = true\n"
+        '[[allow]]\nwho = ["@nobody"]\ncommands = ["deplyo", "jobs"]\n'
+        'environments = ["production"]\n'
+    )
+    async with SlackServer() as slack:
+        environ = {
+            "BATON_BUS_URL": amqp_url,
+            "BATON_DATABASE_URL": f"sqlite:///{tmp_path / 'baton.db'}",
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_API_URL": slack.url,
+        }
+        code, text = await told(file, **environ)
+        assert code == 0, text
+        for line in (
+            "warn  rules      [environments.production]: no server is in it (there are: prod).",
+            "warn  rules      [[allow]] rule 1: unknown command deplyo. Did you mean deploy?",
+            "warn  rules      [[allow]] rule 1: no server is in environment production",
+            "warn  rules      [[allow]] rule 1: user group @nobody is not found in Slack.",
+            "warn  rules      prod is closed: no rule names it",
+        ):
+            assert line in text, text
+        assert "unknown command jobs" not in text, "what the bot answers itself is a command"
+        assert text.splitlines()[-1].startswith("5 warnings: ")
