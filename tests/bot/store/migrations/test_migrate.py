@@ -1,0 +1,130 @@
+"""The tables are brought up, by one process at a time; what is not ours is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import sys
+from asyncio.subprocess import create_subprocess_exec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from bot.store import DatabaseTooNew, NotOurs, Store
+from bot.store.database.open import open_database
+from bot.store.migrations.migrate import FOLDER, bring_up, known_revisions
+from bot.store.tables import metadata
+from tests.bot.store.build import asked, deploy
+
+
+async def test_the_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
+    """After the last step there is no difference left; and a second time there is nothing to do."""
+    database = open_database(url)
+    try:
+        await bring_up(database)
+        await bring_up(database)
+
+        def differences(connection: Connection) -> list[object]:
+            context = MigrationContext.configure(connection, opts={"compare_type": _differs})
+            return list(compare_metadata(context, metadata))
+
+        assert await database.read(differences) == []
+    finally:
+        await database.close()
+
+
+def _differs(
+    context: MigrationContext, _is: object, _meant: object, found: Any, wanted: Any
+) -> bool:
+    """As the database spells them. (Alembic's own comparison does not see our types' collation.)"""
+    names = [str(kind.compile(dialect=context.dialect)) for kind in (found, wanted)]
+    return names[0].replace("DOUBLE PRECISION", "FLOAT") != names[1]
+
+
+def test_the_steps_are_numbered_as_they_follow_each_other() -> None:
+    """The numbers of the files are the revisions that Alembic sees, in its order."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    steps = ScriptDirectory.from_config(config).walk_revisions()
+    assert [step.revision for step in steps] == known_revisions()[::-1]
+
+
+async def test_many_bots_may_start_at_once(url: str) -> None:
+    """On an empty database one of them makes the tables, and all of them work."""
+    stores = await asyncio.gather(*(Store.open(url) for _ in range(6)))
+    try:
+        for store in stores:
+            await asked(store, deploy("web-1"))
+        assert len(await stores[0].ledger.recent()) == 6
+    finally:
+        await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_stores_of_one_process_may_be_opened_at_once(tmp_path: Path) -> None:
+    """Alembic knows one database at a time: several files of one process wait for each other."""
+    urls = [f"sqlite:///{tmp_path}/{number}.db" for number in range(6)]
+    stores = await asyncio.gather(*map(Store.open, urls))
+    for store in stores:
+        await store.ping()
+        await store.close()
+
+
+async def test_many_processes_may_start_at_once(url: str) -> None:
+    """The same holds for processes."""
+    code = (
+        "import asyncio, sys; from bot.store import Store\n"
+        "async def main():\n"
+        "    store = await Store.open(sys.argv[1])\n"
+        "    await store.ping()\n"
+        "    await store.close()\n"
+        "asyncio.run(main())\n"
+    )
+    children = [await create_subprocess_exec(sys.executable, "-c", code, url) for _ in range(3)]
+    assert [await child.wait() for child in children] == [0, 0, 0]
+
+
+async def test_a_database_of_a_newer_baton_is_left_alone(url: str) -> None:
+    """What a later version made is refused, naming both versions; nothing in it is changed."""
+    await (await Store.open(url)).close()
+    database = open_database(url)
+
+    def newer(connection: Connection) -> None:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    try:
+        await database.write(newer)
+        with pytest.raises(DatabaseTooNew, match=rf"9999.*{known_revisions()[-1]}") as caught:
+            await Store.open(url)
+        assert caught.value.permanent
+    finally:
+        await database.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("CREATE TABLE customers (id)", "tables of another program"),
+        ("CREATE TABLE alembic_version (version_num)", "which Alembic keeps"),
+    ],
+)
+async def test_a_file_of_another_program_stays_as_it_is(
+    tmp_path: Path, statement: str, reason: str
+) -> None:
+    """Our tables are not made beside theirs."""
+    file = tmp_path / "theirs.db"
+    with contextlib.closing(sqlite3.connect(file)) as theirs:
+        theirs.execute(statement)
+        if "alembic" in statement:
+            theirs.execute("INSERT INTO alembic_version VALUES ('1975ea83b712')")
+        theirs.commit()
+        before = theirs.execute("SELECT name FROM sqlite_master").fetchall()
+        with pytest.raises(NotOurs, match=reason):
+            await Store.open(f"sqlite:///{file}")
+        assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == before

@@ -1,0 +1,65 @@
+"""What an older or a newer Baton, which may share the database, reads and writes by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from bot.store.leases import LEASE
+from bot.store.tables import metadata
+
+TABLES = {
+    "alert_asks": "number data",
+    "alert_channels": "key data",
+    "alert_episodes": "fingerprint number started ended data",
+    "alert_groups": "key data",
+    "alert_posts": "key subject at data revision told wanted shown",
+    "alert_readings": "bot number problem",
+    "alert_sight": "key data",
+    "alert_silences": "key until data",
+    "alert_watches": "key data",
+    "audit": (
+        "number time person_id person_name front channel thread place_name words verdict reason "
+        "job environment key"
+    ),
+    "firings": "schedule nominal at verdict reason job count until outcome ended person",
+    "jobs": (
+        "id key command arguments title environment app person_id person_name front channel thread "
+        "place_name asked closed canceller_id canceller_name told revision under hidden broadcast "
+        "deadline timeout sent waits_until"
+    ),
+    "leases": "name holder until",
+    "outbox": "number id job host exchange key type attempt message mandatory deadline",
+    "output": "job host attempt ends lines sequence time level step text",
+    "posts": "key job front channel thread ref status digest at",
+    "runs": (
+        "job host attempt request deadline timeout state text step percent sequence sent started "
+        "finished facts late ends_at lines size"
+    ),
+    "schedules": (
+        "id key words timing person_id person_name person_standing front channel thread place_name "
+        "created status note nominal due waiting runs failures outcome tally day revision"
+    ),
+    "servers": "host facts heard interval leaving",
+}
+
+
+def test_tables_and_columns_keep_their_names() -> None:
+    """Code may call them otherwise; two versions of the bot must understand each other's rows."""
+    there = {
+        name: " ".join(column.name for column in table.columns)
+        for name, table in metadata.tables.items()
+    }
+    assert there == TABLES
+
+
+def test_bots_of_two_versions_exclude_each_other() -> None:
+    """They compete for one lease, so it has one name for ever."""
+    assert LEASE == "desk"
+
+
+def test_whoever_asks_for_the_tables_gets_all_of_them() -> None:
+    """Doctor and Alembic open no store, and import nothing else that would bring tables along."""
+    code = "from bot.store.migrations.migrate import metadata; print(*sorted(metadata.tables))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.split() == sorted(TABLES)
