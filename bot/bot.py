@@ -23,11 +23,13 @@ from baton.exchanges import DISCOVER, INPUT
 from baton.extensions import Commands
 from baton.messages import Discover, Heartbeat, Pong, new_id, now
 from bot.alerting import Found, Keeper, Monitor, Probing, Showing
-from bot.alerting.command import AlertsCommand, AlertsHandler
+from bot.alerting.commands.command import AlertsCommand, AlertsHandler
 from bot.alerting.intake import Reception
 from bot.alerting.reloading import Reloading
 from bot.app.assemble import MoreBuiltins, assemble_dispatch
 from bot.content import FileContent
+from bot.dispatch.policy import Policy
+from bot.dispatch.rate import Pace
 from bot.findings import Finding, Lately, Unheard
 from bot.fronts.protocol import Front
 from bot.ingest.identity import Identity
@@ -35,10 +37,8 @@ from bot.ingest.rejections import Refused
 from bot.ingest.updates import Hearing, UpdateHooks
 from bot.leader import SECONDS, Leader
 from bot.outbox.relay import Sender
-from bot.policy import Policy
 from bot.posts.queue import Delivery
 from bot.posts.reconciler import Teller
-from bot.rate import Pace
 from bot.schedules.schedule import Heed
 from bot.schedules.schedule import Observation as Scheduled
 from bot.servers.registry import Roster

@@ -12,12 +12,12 @@ from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.messages import Person
 from baton.messages import now as time_now
-from bot.asking import Denied, Planner
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.context import CommandContext, Invocation
+from bot.dispatch.people import Directories
+from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import AuditEntry, Job, NewJob
-from bot.people import Directories
 from bot.schedules.change import Change
 from bot.schedules.decisions import Step, begun, not_begun, paused
 from bot.schedules.posts import day_job, day_of, notice_job

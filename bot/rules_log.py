@@ -9,8 +9,8 @@ import structlog
 
 from baton.errors import BatonError
 from baton.messages import Facts
-from bot.policy import Policy
-from bot.policy_review import Scene, by_environment, review
+from bot.dispatch.policy import Policy
+from bot.dispatch.policy_review import Scene, by_environment, review
 from bot.servers.registry import Roster
 
 log = structlog.get_logger(__name__)

@@ -20,9 +20,9 @@ from bot.alerting.ourselves import watch as watch_ourselves
 from bot.app.assemble import commands_of
 from bot.bot import Bot
 from bot.collector import relieve
+from bot.dispatch.rate import Pace
 from bot.fronts.slack import SlackChat, Tokens
 from bot.jobs import Place
-from bot.rate import Pace
 from bot.rules_log import RulesLog
 from bot.settings import BotSettings
 from bot.store import Store

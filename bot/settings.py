@@ -13,8 +13,8 @@ from pydantic_settings import SettingsConfigDict
 from baton.errors import SettingsError
 from baton.fields import Name
 from baton.settings import BusSettings, FileSettings, Table, load
-from bot.policy import EnvironmentTable, Policy, Rule
-from bot.rate import LimitsTable
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
+from bot.dispatch.rate import LimitsTable
 
 SLACK_API = "https://slack.com/api/"
 

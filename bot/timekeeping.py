@@ -17,8 +17,8 @@ from baton.errors import BatonError
 from baton.text.calendar import UnknownZone
 from baton.waiting import wait_at_most
 from bot.alarm import Alarm
+from bot.dispatch.people import Directories, Profile
 from bot.firing import ScheduleFirer, changed, jobs_of, left_behind
-from bot.people import Directories, Profile
 from bot.schedules.change import Change
 from bot.schedules.decisions import Step, decide, ended, not_begun, set_aside
 from bot.schedules.posts import NOTICE, day_of

@@ -16,7 +16,7 @@ from baton.errors import SettingsError
 from baton.extensions import installed
 from baton.server import Server
 from baton.settings import load
-from bot.policy import EnvironmentTable
+from bot.dispatch.policy import EnvironmentTable
 from bot.settings import SLACK_API, BotSettings, complete, load_bot
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

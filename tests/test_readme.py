@@ -9,7 +9,7 @@ from pathlib import Path
 from baton.messages import State
 from baton.server import Server
 from baton.testing import Kit
-from bot.policy import Rule
+from bot.dispatch.policy import Rule
 from commands.deploy.settings import DeploySettings
 
 ROOT = Path(__file__).parent.parent

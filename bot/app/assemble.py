@@ -11,19 +11,19 @@ from typing import Any
 from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.messages import now
-from bot.alerting.command import ALERTS, AlertsCommand, AlertsHandler
-from bot.asking import Planner
-from bot.authorizer import Authorizer
+from bot.alerting.commands.command import ALERTS, AlertsCommand, AlertsHandler
 from bot.builtins.registry import BUILTINS, builtins
-from bot.desk import Desk
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, Handler
+from bot.dispatch.dispatcher import Desk
+from bot.dispatch.people import Directories
+from bot.dispatch.planner import Planner
+from bot.dispatch.policy import Policy
+from bot.dispatch.rate import Pace
 from bot.firing import ScheduleFirer
-from bot.people import Directories
-from bot.policy import Policy
-from bot.rate import Pace
-from bot.right_of_way import RightOfWay
-from bot.scheduling import ScheduleCommand, ScheduleHandler
+from bot.priority import RightOfWay
+from bot.scheduler.command import ScheduleCommand, ScheduleHandler
 from bot.servers.registry import Roster
 from bot.store import Store
 from bot.timekeeping import Timekeeper

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from baton.command import Command, Known
-from bot.authorizer import Authorizer
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
+from bot.dispatch.policy import Asked
 from bot.dispatch.reply import Reply
-from bot.policy import Asked
 from bot.servers.inventory import SomeServers
 
 

@@ -8,13 +8,13 @@ from pydantic import Field
 
 from baton.outcome import Answer
 from baton.text.printable import printable
-from bot.authorizer import Authorizer
 from bot.dispatch.audit_log import AuditLog, shortened
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand
 from bot.dispatch.context import CommandContext
+from bot.dispatch.policy import is_private
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry
-from bot.policy import is_private
 
 WIDEST = 80
 """Characters of what was typed that are shown in a table."""

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from bot.authorizer import Authorizer
+from bot.builtins.lookup import JobId, find_job
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.reply import Reply
-from bot.house import JobId, find_job
 from bot.jobs import Cancelled, Job, all_ended
 from bot.store.jobs.ledger import Ledger
 

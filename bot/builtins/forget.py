@@ -13,12 +13,12 @@ from baton.errors import UsageError
 from baton.fields import Host
 from baton.messages import now
 from baton.text.words import did_you_mean
-from bot.authorizer import Authorizer
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand
 from bot.dispatch.context import CommandContext
+from bot.dispatch.policy import Asked
 from bot.dispatch.reply import Reply
-from bot.policy import Asked
 from bot.store.servers import Servers
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 
 from baton.fields import Name, Positional
 from baton.outcome import Answer
-from bot.authorizer import Authorizer
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply

@@ -12,12 +12,12 @@ from baton.fields import Host
 from baton.outcome import Answer, brief
 from baton.text.printable import printable
 from baton.text.words import did_you_mean
-from bot.authorizer import Authorizer
+from bot.builtins.lookup import JobId, find_job
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
-from bot.house import JobId, find_job
 from bot.jobs import Job, RunRecord
 from bot.store.jobs.ledger import Ledger
 from bot.store.output_text import whole_output

@@ -9,7 +9,6 @@ from typing import Any
 from baton.command import Known, Reach
 from baton.consumer import Extension
 from baton.extensions import Commands
-from bot.authorizer import Authorizer
 from bot.builtins.answers import AnswerHandler
 from bot.builtins.audit import Audit, AuditHandler
 from bot.builtins.cancel import Cancel, CancelHandler
@@ -18,6 +17,7 @@ from bot.builtins.help import Help, HelpHandler
 from bot.builtins.jobs import Jobs, JobsHandler
 from bot.builtins.log import Log, LogHandler
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, BuiltinCommand
 from bot.store import Store
 

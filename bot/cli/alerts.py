@@ -31,7 +31,7 @@ def check(file: FileArgument) -> None:
     """Check an alerts.toml. Say whether a bot can go by it, or what is wrong in which line."""
     set_up_logs(LogLevel.ERROR)
     from alerts import load_alerts
-    from bot.alerting.changing import summary
+    from bot.alerting.commands.reload import summary
 
     typer.echo(f"{file} is valid: {summary(load_alerts(file))}.")
 

@@ -23,12 +23,12 @@ from bot.demo.app import REFS, make_repository
 from bot.demo.breaking import Demo, DemoHandler
 from bot.demo.servers import ENVIRONMENT, NAMES, Servers
 from bot.dispatch.builtin import Builtin
+from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.fronts.terminal.chat import TerminalChat
 from bot.fronts.terminal.front import PLACE, TerminalFront
 from bot.fronts.terminal.lines import Line, line
 from bot.fronts.terminal.people import TerminalDirectory
 from bot.fronts.terminal.plain import PlainScreen, can_edit, talk
-from bot.policy import EnvironmentTable, Policy
 from bot.store import Store
 from bot.watched import watched
 

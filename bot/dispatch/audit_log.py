@@ -7,9 +7,9 @@ from collections import Counter
 import structlog
 
 from bot.dispatch.context import Invocation
+from bot.dispatch.policy import Refusal
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Job
-from bot.policy import Refusal
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.audit import Audit
 

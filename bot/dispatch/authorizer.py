@@ -10,9 +10,9 @@ from baton.errors import BatonError
 from baton.extensions import Commands
 from baton.messages import Person
 from bot.dispatch.context import CommandContext
+from bot.dispatch.policy import Asked, Kept, Policy, Refusal
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import AuditEntry, Job, Place
-from bot.policy import Asked, Kept, Policy, Refusal
 
 Judge = Callable[[frozenset[str]], Refusal | None]
 

@@ -18,17 +18,17 @@ from baton.errors import ExtensionError, UsageError
 from baton.extensions import Commands
 from baton.messages import Person, now
 from baton.text.words import without_stop
-from bot.asking import Denied, Planner
-from bot.authorizer import Authorizer, once
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer, once
 from bot.dispatch.builtin import Handler
 from bot.dispatch.context import CommandContext, Invocation
+from bot.dispatch.names import LOOK_BACK, Names
+from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.protocol import GroupLookup
+from bot.dispatch.rate import Pace
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Job, NewJob, Place
-from bot.names import LOOK_BACK, Names
-from bot.rate import Pace
-from bot.right_of_way import RightOfWay
+from bot.priority import RightOfWay
 from bot.servers.registry import Roster
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger

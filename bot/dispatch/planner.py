@@ -12,10 +12,10 @@ from baton.command import Command, Known, Reach, Seen
 from baton.errors import UsageError
 from baton.exchanges import INPUT, command_key, host_key
 from baton.messages import Request, new_id
-from bot.authorizer import Authorizer
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext, Invocation
+from bot.dispatch.policy import Refusal, asked_by
 from bot.jobs import Job, NewJob, RunRecord, Sending
-from bot.policy import Refusal, asked_by
 from bot.servers.inventory import chosen
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from baton.messages import Facts
 from baton.outcome import named
 from baton.text.words import did_you_mean
-from bot.policy import EVERYBODY, Policy, is_user
+from bot.dispatch.policy import EVERYBODY, Policy, is_user
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from baton.errors import BatonError
 from baton.messages import Facts
+from bot.dispatch.policy import Policy
+from bot.dispatch.policy_review import Scene, by_environment, review
 from bot.doctor.finding import Finding, note, ok, warn
 from bot.fronts.slack.listeners.people import SlackDirectory
 from bot.fronts.slack.web_api.calls import SlackApi
-from bot.policy import Policy
-from bot.policy_review import Scene, by_environment, review
 from bot.settings import SlackTable
 
 

@@ -20,7 +20,7 @@ from baton.messages import now
 from baton.outcome import duration
 from baton.waiting import wait_at_most
 from bot.jobs import Sending
-from bot.right_of_way import RightOfWay
+from bot.priority import RightOfWay
 from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable

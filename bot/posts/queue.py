@@ -20,7 +20,7 @@ from bot.posts import delays
 from bot.posts.backlog import Backlog
 from bot.posts.pending import Budget, Slot, choose
 from bot.posts.sender import CLAIM, SETTLES, Courier, Whole, nothing
-from bot.right_of_way import RightOfWay
+from bot.priority import RightOfWay
 from bot.store import PostRow
 from bot.store.posts import Posts
 

@@ -23,7 +23,7 @@ from bot.jobs import Job, RunRecord, Tail
 from bot.posts import grouping
 from bot.posts.queue import Delivery
 from bot.posts.render import wanted
-from bot.right_of_way import RightOfWay
+from bot.priority import RightOfWay
 from bot.schedules import posts as board
 from bot.servers.registry import Roster
 from bot.servers.sight import ServerVisibility

@@ -15,15 +15,15 @@ from baton.extensions import Commands
 from baton.messages import new_id
 from baton.text.calendar import UnknownZone
 from baton.text.words import did_you_mean, joined
-from bot.asking import Denied, Planner
-from bot.authorizer import Authorizer
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand
 from bot.dispatch.context import CommandContext
+from bot.dispatch.people import Directories
+from bot.dispatch.planner import Denied, Planner
+from bot.dispatch.policy import Asked, Kept, Refusal, asked_by
 from bot.dispatch.reply import Reply
 from bot.firing import ScheduleFirer, jobs_of, schedulable
-from bot.people import Directories
-from bot.policy import Asked, Kept, Refusal, asked_by
 from bot.scheduler import describe
 from bot.schedules.change import Change
 from bot.schedules.decisions import paused, planned, resumed

@@ -9,10 +9,10 @@ import pytest
 
 from alerts import AlertContent
 from bot.bot import Bot
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.reply import Reply
 from bot.fronts.slack.blocks.alerts import alert_buttons
 from bot.fronts.terminal.lines import answer_lines, text_of
-from bot.policy import EnvironmentTable, Policy, Rule
 from tests.alerting.world import (
     CHANNEL,
     SILENT,

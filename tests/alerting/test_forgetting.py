@@ -8,7 +8,7 @@ import pytest
 
 from alerts import AlertContent, Sample
 from alerts.checks.settings import ProbeTable
-from bot.policy import EnvironmentTable, Policy
+from bot.dispatch.policy import EnvironmentTable, Policy
 from tests.alerting.world import (
     SILENT,
     WAIT,

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 import bot.alerting.reloading
 from alerts import load_alerts
 from bot.bot import Bot
+from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.doctor.bot import alerts_file
 from bot.doctor.finding import Mark
-from bot.policy import EnvironmentTable, Policy
 from bot.store import Store
 from tests.alerting.world import CHANNEL, Watchers, quick
 from tests.bot.world import Stage

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-import bot.alerting.changing
+import bot.alerting.commands.reload
 import bot.alerting.recording
 from alerts import Sample, load_alerts
 from alerts.replay import Gap, Sighting, salvaged, written
 from alerts.trial import TrialFailed, trial
 from baton.messages import now
+from bot.alerting.commands.trial_process import tried
 from bot.alerting.recording import append, recordings
-from bot.alerting.trying import tried
 from bot.bot import Bot
 from tests.alerting.world import CHANNEL, SILENT, WAIT, Watchers, quick, says
 from tests.alerts.harness import START, thing
@@ -130,7 +130,7 @@ async def test_one_replay_at_a_time_and_not_for_ever(
     world = Recorder(stage, tmp_path)
     made = await world.bot()
     append(world.folder / "2026-11-24.jsonl", [Gap(START)])
-    monkeypatch.setattr(bot.alerting.changing, "PATIENCE", 0.01)
+    monkeypatch.setattr(bot.alerting.commands.reload, "PATIENCE", 0.01)
     first = asyncio.create_task(stage.ask(made, "/alerts replay 2026-11-24"))
     reloading = made.reloading
     assert reloading is not None

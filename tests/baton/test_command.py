@@ -21,7 +21,7 @@ from baton.fields import Host, Name, Positional, Ref, fields_of
 from baton.messages import State
 from baton.outcome import RunReport, counted, duration, named
 from baton.text.durations import leading
-from bot.alerting.command import ALERTS
+from bot.alerting.commands.command import ALERTS
 from bot.app.assemble import ANSWERED_HERE
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from baton.extensions import Commands
 from baton.messages import Person
 from bot.app.assemble import assemble_dispatch
+from bot.dispatch.policy import Policy
 from bot.dispatch.protocol import GroupLookup
+from bot.dispatch.rate import Pace
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
-from bot.policy import Policy
-from bot.rate import Pace
 from bot.store import Store
 from tests.bot.build import ANN, OPS
 from tests.bot.world import COMMANDS, beat, no_groups

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-import bot.right_of_way
-from bot.right_of_way import RightOfWay
+import bot.priority
+from bot.priority import RightOfWay
 from tests.support.wait import until
 
 
@@ -58,7 +58,7 @@ async def test_an_ask_that_fails_lets_go() -> None:
 
 async def test_an_ask_that_takes_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes minutes, such as a replay, slows nothing down meanwhile."""
-    monkeypatch.setattr(bot.right_of_way, "YOUNG", 0.0)
+    monkeypatch.setattr(bot.priority, "YOUNG", 0.0)
     way = RightOfWay()
     with way.taken():
         given = asyncio.create_task(way.given())

@@ -34,9 +34,9 @@ from baton.messages import (
 )
 from bot.app.assemble import commands_of
 from bot.bot import Bot
+from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
 from bot.jobs import Place
-from bot.policy import Policy
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from commands.servers import Servers

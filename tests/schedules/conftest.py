@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.policy import Policy
+from bot.dispatch.policy import Policy
 from bot.store import Store
 from tests.bot.conftest import database, store, template
 from tests.schedules.office import Office

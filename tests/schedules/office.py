@@ -9,10 +9,10 @@ from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.messages import Person, Pong, Standing
 from bot.app.assemble import assemble_dispatch, commands_of
+from bot.dispatch.people import Profile
+from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
 from bot.jobs import Place
-from bot.people import Profile
-from bot.policy import Policy
 from bot.schedules.schedule import Firing, Heed, Observation, Schedule
 from bot.store import Store
 from bot.store.database.clock import DatabaseClock
@@ -41,7 +41,7 @@ class Clock:
 
 
 class People:
-    """Who is in the chat. Keeps bot.people.Directory."""
+    """Who is in the chat. Keeps bot.dispatch.people.Directory."""
 
     def __init__(self) -> None:
         self.groups: dict[str, frozenset[str]] = {}

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from baton.messages import Person
+from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.jobs import Place
-from bot.policy import EnvironmentTable, Policy
-from bot.scheduling import ScheduleCommand
+from bot.scheduler.command import ScheduleCommand
 from tests.bot.build import OPS
 from tests.schedules.office import T0, Make, Office
 

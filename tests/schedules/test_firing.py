@@ -8,7 +8,7 @@ import pytest
 
 from baton.extensions import Commands
 from baton.messages import State
-from bot.policy import EnvironmentTable, Policy, Rule
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.schedules.decisions import outcome_of
 from bot.schedules.posts import DAY, NOTICE
 from bot.schedules.schedule import Heed

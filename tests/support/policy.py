@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.policy import Policy, Rule
+from bot.dispatch.policy import Policy, Rule
 
 OPEN = Policy([Rule(who=("*",))])
 """Every member may do and read everything everywhere."""

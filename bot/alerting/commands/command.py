@@ -23,14 +23,14 @@ from baton.messages import new_id
 from baton.outcome import Answer, duration, named
 from baton.text.words import channels, did_you_mean
 from bot.alerting.asks import Acknowledge, Try
-from bot.alerting.changing import reload, replay
-from bot.alerting.forgetting import forget
+from bot.alerting.commands.context import Action, AlertsContext, titles
+from bot.alerting.commands.forget import forget
+from bot.alerting.commands.reload import reload, replay
+from bot.alerting.commands.silence import silence, silences, unsilence
 from bot.alerting.keeper import Keeper
 from bot.alerting.reloading import Reloading
-from bot.alerting.silencing import silence, silences, unsilence
-from bot.alerting.visit import Action, AlertsContext, titles
-from bot.authorizer import Authorizer
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply

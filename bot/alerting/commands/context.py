@@ -15,11 +15,11 @@ from baton.text.words import did_you_mean, plain
 from bot.alerting.asks import Wish
 from bot.alerting.keeper import Keeper
 from bot.alerting.reloading import Reloading
-from bot.authorizer import Authorizer
 from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
+from bot.dispatch.policy import Asked
 from bot.dispatch.reply import Reply
-from bot.policy import Asked
 from bot.store.alerts.alerts import Alerts
 
 

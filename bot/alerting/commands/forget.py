@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from alerts.checks.checks import CHECKIN, PROBE
 from baton.errors import UsageError
 from bot.alerting.asks import Forget
-from bot.alerting.visit import AlertsContext
+from bot.alerting.commands.context import AlertsContext
 from bot.dispatch.reply import Reply
 
 

@@ -11,10 +11,10 @@ from alerts.settings import read_alerts, text_of
 from alerts.trial import Spoken, Trial
 from baton.errors import BatonError, UsageError
 from baton.outcome import Answer, named
+from bot.alerting.commands.context import AlertsContext
+from bot.alerting.commands.trial_process import tried
 from bot.alerting.recording import recording
 from bot.alerting.reloading import Heard, Reloading
-from bot.alerting.trying import tried
-from bot.alerting.visit import AlertsContext
 from bot.dispatch.reply import Reply
 from bot.store.errors import DatabaseUnavailable
 

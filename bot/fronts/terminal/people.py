@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tzlocal import get_localzone_name
 
-from bot.people import Profile
+from bot.dispatch.people import Profile
 
 
 class TerminalDirectory:
-    """The one person at a terminal. Keeps bot.people.Directory."""
+    """The one person at a terminal. Keeps bot.dispatch.people.Directory."""
 
     async def groups_of(self, user: str) -> frozenset[str]:
         """A terminal has no groups."""

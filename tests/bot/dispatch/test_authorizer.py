@@ -13,11 +13,11 @@ from baton.extensions import Commands
 from baton.fields import Host, Positional
 from baton.messages import Person, now
 from bot.dispatch.context import Invocation
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
+from bot.dispatch.rate import LimitsTable, Pace
 from bot.dispatch.reply import Reply
 from bot.fronts.errors import FrontError
 from bot.jobs import Place
-from bot.policy import EnvironmentTable, Policy, Rule
-from bot.rate import LimitsTable, Pace
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS, update
 from tests.bot.counter import Counter
@@ -243,7 +243,7 @@ async def test_too_many_requests_are_refused_and_counted(store: Store) -> None:
 
 def test_the_people_whose_pace_is_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asked longest ago is forgotten."""
-    monkeypatch.setattr("bot.rate.MOST", 3)
+    monkeypatch.setattr("bot.dispatch.rate.MOST", 3)
     pace = Pace(LimitsTable(), lambda: 0.0)
     for number in range(10):
         pace.take(_ask(str(number)))

@@ -11,11 +11,11 @@ from baton.errors import ExtensionError
 from baton.messages import Person, State, new_id, now
 from bot.app.assemble import ANSWERED_HERE
 from bot.builtins.cancel import CancelHandler
-from bot.desk import Desk
 from bot.dispatch.context import Invocation
+from bot.dispatch.dispatcher import Desk
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.fronts.errors import FrontError
-from bot.policy import EnvironmentTable, Policy, Rule
-from bot.right_of_way import RightOfWay
+from bot.priority import RightOfWay
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS, update
 from tests.bot.counter import Counter

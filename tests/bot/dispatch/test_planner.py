@@ -5,8 +5,8 @@ import pytest
 from baton.command import Command
 from baton.errors import UsageError
 from baton.messages import Request
-from bot.asking import plan
 from bot.dispatch.context import Invocation
+from bot.dispatch.planner import plan
 from bot.jobs import NewJob
 from tests.bot.build import ANN, OPS, T0, Hail, Ship, after, server
 

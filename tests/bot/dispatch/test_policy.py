@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from baton.command import Command
 from baton.fields import Host
 from baton.messages import Person
+from bot.dispatch.policy import Asked, EnvironmentTable, Kept, Policy, Rule, asked_by
 from bot.jobs import Place
-from bot.policy import Asked, EnvironmentTable, Kept, Policy, Rule, asked_by
 from tests.bot.build import Hail, Ship
 
 SHIP = Ship(app="shop", environment="prod")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.policy import EnvironmentTable, Policy, Rule
-from bot.policy_review import Scene, review
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
+from bot.dispatch.policy_review import Scene, review
 from bot.rules_log import RulesLog
 from tests.bot.world import beat
 from tests.support.servers import registry

@@ -13,8 +13,8 @@ from baton.api import API, enveloped
 from baton.channel import Envelope
 from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
 from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
-from bot.asking import plan
 from bot.dispatch.context import Invocation
+from bot.dispatch.planner import plan
 from bot.findings import Findings, Unheard
 from bot.ingest.identity import Identity
 from bot.ingest.updates import Hearing, UpdateHooks

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from baton.messages import Facts, Heartbeat, State, now
-from bot.asking import plan
 from bot.dispatch.context import Invocation
+from bot.dispatch.planner import plan
 from bot.jobs import AuditEntry, Sending
 from bot.outbox.relay import Sender
 from bot.store.jobs.outbox import NOBODY_THERE

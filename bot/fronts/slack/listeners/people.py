@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baton.errors import BatonError
+from bot.dispatch.people import Profile
 from bot.fronts.errors import FrontError, Unpostable
 from bot.fronts.slack.listeners.admission import WorkspaceUser, standing_of
 from bot.fronts.slack.listeners.payloads import mapping_in, text_in
@@ -16,7 +17,6 @@ from bot.fronts.slack.tasks import BackgroundTasks
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.identity import BotIdentity
 from bot.fronts.slack.web_api.lookup import CachedLookup
-from bot.people import Profile
 
 GROUPS_MAX_AGE = 60.0
 """Seconds that a list of groups is good for."""
@@ -60,7 +60,7 @@ class UserGroups:
 
 class SlackDirectory:
     """The people of a workspace, and their user groups by id (`S012`) and by handle (`deployers`).
-    Keeps bot.people.Directory.
+    Keeps bot.dispatch.people.Directory.
 
     Slack is asked in the background: who is not answered in time tries again, and finds what came
     meanwhile.

@@ -10,11 +10,11 @@ import yaml
 
 from baton.command import Command
 from baton.extensions import installed
-from bot.alerting.command import AlertsCommand
+from bot.alerting.commands.command import AlertsCommand
 from bot.fronts.slack.listeners.app import slash_names
 from bot.fronts.slack.listeners.names import SLASH_COMMANDS
 from bot.fronts.slack.web_api import scopes
-from bot.scheduling import ScheduleCommand
+from bot.scheduler.command import ScheduleCommand
 
 ROOT = Path(__file__).parents[4]
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.fronts.slack import SlackChat, Tokens
-from bot.policy import EnvironmentTable, Policy, Rule
 from bot.store import Store
 from tests.bot.counter import Counter
 from tests.support.slack_server import ServerError, SlackServer

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule, is_private
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.listeners.people import GROUPS_TIMEOUT
-from bot.policy import EnvironmentTable, Policy, Rule, is_private
 from bot.store import Store
 from tests.bot.counter import Counter
 from tests.support.slack_server import Person, SlackServer, Slow

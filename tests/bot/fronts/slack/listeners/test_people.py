@@ -10,6 +10,7 @@ import pytest
 from baton.messages import State
 from baton.outcome import Answer
 from bot.content import JobContent, Post
+from bot.dispatch.people import Profile
 from bot.dispatch.reply import Reply
 from bot.fronts.slack import SlackChat
 from bot.fronts.slack.listeners import people
@@ -23,7 +24,6 @@ from bot.fronts.slack.listeners.people import (
 )
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.jobs import Place
-from bot.people import Profile
 from bot.schedules.posts import buttons
 from tests.bot.fronts.slack.desk import FakeDesk
 from tests.support.slack_server import Hang, RateLimited, ServerError, SlackServer, Slow

@@ -1,0 +1,1 @@
+"""/alerts: what people ask about alerts, and have done."""
