@@ -185,7 +185,7 @@ class AuditEntry:
     job: str = ""
     environment: str = ""
     key: str = ""
-    """The front end's own id of the ask, as in bot.asking.Ask."""
+    """The front end's own id of the ask, as in bot.dispatch.context.Invocation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,10 @@ into the database, and from there to a front end.
 
 seeing.py   what servers say -> what was seen   keeper.py   drives the engine, while this bot leads
 intake.py   what others tell                    notifier.py database -> posts
-monitor.py  the same over the bus; letters.py   command.py  /alerts; asks.py  what people want done
+monitor.py  the same over the bus               asks.py     what people want done
 findings.py what we find wrong; ourselves.py    about ourselves: our clock, our tokens
 probing.py  what the bot has looked at; agents.py  ... by agents
-
-/alerts: command.py looks, visit.py is who asks, silencing.py and preview.py, forgetting.py,
-changing.py (other settings: reloading.py reads them, recording.py and trying.py say what they would
-have told)
+commands    /alerts: what people ask, and have done
 """
 
 from bot.alerting.findings import Found
