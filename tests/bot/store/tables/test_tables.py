@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 from bot.store.leases import LEASE
 from bot.store.tables import metadata
 
@@ -56,10 +53,3 @@ def test_tables_and_columns_keep_their_names() -> None:
 def test_bots_of_two_versions_exclude_each_other() -> None:
     """They compete for one lease, so it has one name for ever."""
     assert LEASE == "desk"
-
-
-def test_whoever_asks_for_the_tables_gets_all_of_them() -> None:
-    """Doctor and Alembic open no store, and import nothing else that would bring tables along."""
-    code = "from bot.store.migrations.migrate import metadata; print(*sorted(metadata.tables))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    assert done.stdout.split() == sorted(TABLES)
