@@ -29,7 +29,7 @@ from bench.peers.model import INBOX, PREFETCH, Result
 from bot.app.assemble import assemble_dispatch, commands_of
 from bot.collector import relieve
 from bot.findings import Unheard
-from bot.ingest.identity import Identity
+from bot.ingest.sender_verification import Identity
 from bot.ingest.updates import Hearing
 from bot.jobs import Place
 from bot.outbox.relay import Sender

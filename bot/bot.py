@@ -32,8 +32,8 @@ from bot.dispatch.policy import Policy
 from bot.dispatch.rate import Pace
 from bot.findings import Finding, Lately, Unheard
 from bot.fronts.protocol import Front
-from bot.ingest.identity import Identity
 from bot.ingest.rejections import Refused
+from bot.ingest.sender_verification import Identity
 from bot.ingest.updates import Hearing, UpdateHooks
 from bot.leader import SECONDS, Leader
 from bot.outbox.relay import Sender

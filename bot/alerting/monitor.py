@@ -24,9 +24,9 @@ from baton.text.printable import printable
 from bot.findings import Findings, Unheard
 from bot.ingest.bus import SENDER, letter
 from bot.ingest.errors import BadInput
-from bot.ingest.identity import Identity, forged
 from bot.ingest.model import Intake
 from bot.ingest.rejections import Refused
+from bot.ingest.sender_verification import Identity, forged
 from bot.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)

@@ -22,7 +22,7 @@ from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, heard
 from baton.messages import Heartbeat, Message, Pong, Update, decode, now
 from baton.text.printable import printable
 from bot.findings import Findings
-from bot.ingest.identity import Identity, forged, unasked
+from bot.ingest.sender_verification import Identity, forged, unasked
 from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable

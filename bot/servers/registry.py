@@ -13,9 +13,9 @@ from baton.command import Known, Seen
 from baton.errors import BatonError
 from baton.messages import Heartbeat, now
 from bot.findings import Findings
+from bot.servers.heartbeat_history import SKEW, Trace, moved, ours, skewed, twins
 from bot.servers.inventory import Heard, seen
 from bot.servers.sight import ServerVisibility
-from bot.servers.traces import SKEW, Trace, moved, ours, skewed, twins
 
 SETTLED = 5.0
 """Seconds after our link came up in which heartbeats may have waited on the bus."""

@@ -14,10 +14,10 @@ from baton.api import API, enveloped
 from baton.bus.connect import connect
 from baton.channel import Channel
 from baton.exchanges import DEAD, DEAD_QUEUE, OUTPUT
-from bot.ingest.identity import Identity
+from bot.ingest.sender_verification import Identity
 from bot.ingest.updates import Hearing
 from bot.store import Store
-from tests.bot.ingest.test_identity import Told
+from tests.bot.ingest.test_sender_verification import Told
 from tests.bot.world import beat
 from tests.support.broker import Broker
 from tests.support.servers import NoHooks, registry

@@ -18,10 +18,10 @@ from baton.messages import Facts, Heartbeat, Message, Pong, Probed, State, Updat
 from bot.alerting.intake import Reception
 from bot.alerting.monitor import Monitor
 from bot.findings import Finding
-from bot.ingest.identity import Identity
 from bot.ingest.rejections import Refused
+from bot.ingest.sender_verification import Identity
+from bot.servers.heartbeat_history import SKEW, TOLD
 from bot.servers.registry import SETTLED, Roster
-from bot.servers.traces import SKEW, TOLD
 from tests.bot.build import Hail, Ship, after
 from tests.bot.ingest.test_updates import Ear
 from tests.bot.servers.test_registry import Clock

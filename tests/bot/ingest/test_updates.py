@@ -16,7 +16,7 @@ from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, Upda
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan
 from bot.findings import Findings, Unheard
-from bot.ingest.identity import Identity
+from bot.ingest.sender_verification import Identity
 from bot.ingest.updates import Hearing, UpdateHooks
 from bot.jobs import AuditEntry
 from tests.bot.build import ANN, OPS, Hail, Ship, server, update
