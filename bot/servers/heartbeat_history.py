@@ -7,17 +7,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from alerts import Severity
 from baton.messages import Heartbeat
-from baton.outcome import duration
-from bot.findings import Finding
+from bot.servers.anomalies import SKEW, TOLD, off
 
-SKEW = 30.0
-"""Seconds by which a clock may be off before it is told."""
-TOLD = 900.0
-"""Seconds for which what was noticed is shown, unless it is noticed again."""
-FEW = 3
-"""With fewer servers than this nobody can say whose clock is off."""
 LIVES = 4
 
 Life = tuple[datetime, str]
@@ -72,64 +64,6 @@ class Trace:
         if abs(self.skew) > SKEW:
             found.append(f"clock {off(self.skew)}")
         return tuple(found)
-
-
-def off(skew: float) -> str:
-    """`5 min 2 s ahead`."""
-    return f"{duration(abs(skew))} {'ahead' if skew > 0 else 'behind'}"
-
-
-def _against(skew: float) -> str:
-    return f"{off(skew)} of" if skew > 0 else off(skew)
-
-
-def twins(host: str, environment: str) -> Finding:
-    """That two agents call themselves `host`."""
-    text = (
-        f"Two agents call themselves {host}. Requests go to one of them, and it may not be the "
-        "server that you mean. Stop one, or give it another name (`fqdn` under [server] of its "
-        "agent.toml, or BATON_FQDN)."
-    )
-    return Finding("twins", text, {"host": host, "env": environment}, Severity.CRITICAL, TOLD)
-
-
-def skewed(host: str, environment: str, skew: float) -> Finding:
-    """That the clock of a server is off."""
-    text = (
-        f"The clock of {host} is {_against(skew)} this bot's. Times in its logs are wrong; set "
-        "it by NTP (`timedatectl`)."
-    )
-    return Finding("clock", text, {"host": host, "env": environment}, lasts=TOLD)
-
-
-def ours(skews: list[float]) -> Finding | None:
-    """That it is the clock of this bot which is off, if that of most servers differs from it."""
-    wrong = [skew for skew in skews if abs(skew) > SKEW]
-    if len(skews) < FEW or 2 * len(wrong) <= len(skews):
-        return None
-    middle = sorted(wrong)[len(wrong) // 2]
-    text = (
-        f"The clock of this bot is {_against(-middle)} those of {len(wrong)} of {len(skews)} "
-        "servers: it is probably wrong. Set it by NTP (`timedatectl`)."
-    )
-    return Finding("clock", text, {"host": "the bot"}, lasts=TOLD)
-
-
-def moved(host: str, old: str, new: str, *, believed: bool) -> Finding:
-    """That a server says it is in another environment."""
-    if believed:
-        text = (
-            f"{host} has moved from {old} to {new}: its agent says so, by its own account. Rules "
-            f"for {new} hold for it from now on."
-        )
-    else:
-        text = (
-            f"{host} is in {old}, and something that calls itself {host} says it is in {new}. It "
-            f"is not believed. If you moved the server, say `/baton forget {host}`; if not, find "
-            "out who says so."
-        )
-    severity = Severity.WARNING if believed else Severity.CRITICAL
-    return Finding("moved", text, {"host": host, "env": old}, severity, TOLD)
 
 
 def _life(beat: Heartbeat) -> Life | None:

@@ -13,7 +13,8 @@ from baton.command import Known, Seen
 from baton.errors import BatonError
 from baton.messages import Heartbeat, now
 from bot.findings import Findings
-from bot.servers.heartbeat_history import SKEW, Trace, moved, ours, skewed, twins
+from bot.servers.anomalies import SKEW, moved, ours, skewed, twins
+from bot.servers.heartbeat_history import Trace
 from bot.servers.inventory import Heard, seen
 from bot.servers.sight import ServerVisibility
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing_extensions import override
 
 from baton.messages import Heartbeat, Pong, now
-from bot.findings import Findings, Unheard
+from bot.findings import Finding, Findings, Unheard
 from bot.ingest.updates import UpdateHooks
 from bot.servers.registry import Roster
 
@@ -16,6 +16,21 @@ from bot.servers.registry import Roster
 def registry(clock: Callable[[], datetime] = now, findings: Findings | None = None) -> Roster:
     """A registry of servers alone; what it finds odd goes to `findings`, or to the log."""
     return Roster(findings or Unheard(), lambda host: (), lambda: None, clock)
+
+
+class Told(Findings):
+    """Keeps the findings that people would be told of."""
+
+    def __init__(self) -> None:
+        self.all: list[Finding] = []
+
+    @override
+    def found(self, finding: Finding) -> None:
+        self.all.append(finding)
+
+    @property
+    def names(self) -> list[str]:
+        return [finding.name for finding in self.all]
 
 
 class NoHooks(UpdateHooks):

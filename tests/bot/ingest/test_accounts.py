@@ -17,10 +17,9 @@ from baton.exchanges import DEAD, DEAD_QUEUE, OUTPUT
 from bot.ingest.sender_verification import Identity
 from bot.ingest.updates import Hearing
 from bot.store import Store
-from tests.bot.ingest.test_sender_verification import Told
 from tests.bot.world import beat
 from tests.support.broker import Broker
-from tests.support.servers import NoHooks, registry
+from tests.support.servers import NoHooks, Told, registry
 from tests.support.wait import until
 
 
