@@ -64,6 +64,7 @@ class Bench:
             self._roster,
             wake=lambda job: None,
             forgotten=self._roster.forget,
+            rescheduled=lambda: None,
         ).dispatcher
 
     async def ask(self, words: str = "touch prod --host web-0.example.net") -> str:

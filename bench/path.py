@@ -93,6 +93,7 @@ async def baton(url: str) -> AsyncIterator[Ask]:
                 roster,
                 wake=lambda job: sender.wake(),
                 forgotten=roster.forget,
+                rescheduled=lambda: None,
             ).dispatcher
             await until(lambda: any(one.facts.host == fqdn for one in roster.servers()), 20)
 

@@ -19,6 +19,7 @@ from baton.messages import Facts, Heartbeat, Person, new_id, now
 from bench import harness
 from bench.harness import Options, median, ms, percentile
 from bot.app.assemble import assemble_dispatch, commands_of
+from bot.app.periodic import PeriodicTask, PeriodicTasks
 from bot.jobs import AuditEntry, Place
 from bot.schedules.decisions import planned
 from bot.schedules.parser import Timing
@@ -27,6 +28,7 @@ from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule
 from bot.store import Store
 from bot.store.schedules import firings
+from bot.timekeeping import POLL_INTERVAL
 from tests.support.policy import OPEN
 from tests.support.servers import registry
 from tests.support.wait import until
@@ -36,6 +38,11 @@ OPS = Place("bench", "C_OPS")
 PERIOD = 3600
 LATE, IDLE, SHARED = 1.0, 1.0, 60.0
 """Targets: p99 in seconds, % of a processor, seconds for all at once."""
+
+
+def failed(task: str, error: Exception) -> None:
+    """No task here fails for good."""
+    raise error
 
 
 class Bench:
@@ -49,7 +56,13 @@ class Bench:
         roster.hear(Heartbeat(facts=facts, interval=15.0))
         commands = commands_of(installed())
         made = assemble_dispatch(
-            store, commands, OPEN, roster, wake=self._began, forgotten=roster.forget
+            store,
+            commands,
+            OPEN,
+            roster,
+            wake=self._began,
+            forgotten=roster.forget,
+            rescheduled=lambda: None,
         )
         self.keeper = made.scheduler
 
@@ -89,12 +102,13 @@ class Bench:
     @contextlib.asynccontextmanager
     async def keeping(self) -> AsyncIterator[None]:
         """While its timekeeper works."""
-        task = asyncio.create_task(self.keeper.run())
+        tasks = PeriodicTasks(failed)
+        tasks.start()
+        tasks.add(PeriodicTask("schedules", self.keeper.round, POLL_INTERVAL))
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            await tasks.stop()
 
 
 @contextlib.asynccontextmanager

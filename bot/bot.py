@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -16,17 +16,18 @@ import structlog
 from typing_extensions import override
 
 from alerts import AlertSettings, Steady
-from baton.api import API
+from alerts.checks.settings import ProbeTable
 from baton.channel import Channel, Link
-from baton.errors import BatonError, UsageError
-from baton.exchanges import DISCOVER, INPUT
+from baton.errors import UsageError
 from baton.extensions import Commands
-from baton.messages import Discover, Heartbeat, Pong, new_id, now
-from bot.alerting import Found, Keeper, Monitor, Probing, Showing
+from baton.messages import Heartbeat, Pong, new_id, now
+from bot import timekeeping
+from bot.alerting import Found, Keeper, Monitor, Showing, keeper, probing, recording, reloading
 from bot.alerting.commands.command import AlertsCommand, AlertsHandler
 from bot.alerting.intake import Reception
-from bot.alerting.reloading import Reloading
+from bot.app import upkeep
 from bot.app.assemble import MoreBuiltins, assemble_dispatch
+from bot.app.periodic import PeriodicTask, PeriodicTasks
 from bot.content import FileContent
 from bot.dispatch.policy import Policy
 from bot.dispatch.rate import Pace
@@ -43,18 +44,10 @@ from bot.schedules.schedule import Heed
 from bot.schedules.schedule import Observation as Scheduled
 from bot.servers.registry import Roster
 from bot.store import Store
-from bot.store.errors import DatabaseUnavailable
 from bot.store.leases import LEASE
 from bot.store.output_text import whole_output
 
 log = structlog.get_logger(__name__)
-
-POLL = 0.5
-"""Seconds between two looks at what other bots wrote into the same database, and at the clock."""
-LOOK = 1.0
-"""Seconds between two looks for servers that other bots heard."""
-PRUNE = 3600.0
-"""Seconds between two clearings of what is older than is kept."""
 
 
 class Bot(UpdateHooks):
@@ -85,16 +78,18 @@ class Bot(UpdateHooks):
         self.roster = Roster(self, self.lately.about, lambda: channel.refusal, clock)
         self._commands = commands
         self._clock = clock
-        self._retention = retention
         self._lease = lease
         self._deliveries: dict[str, Delivery] = {}
+        self.periodic = PeriodicTasks(self._failed)
+        """What it does again and again."""
         self._dispatching = assemble_dispatch(
             store,
             commands,
             policy,
             self.roster,
             wake=self._news,
-            forgotten=self._forgotten,
+            forgotten=lambda host, at: self.upkeep.forget(host, at),
+            rescheduled=partial(self.periodic.wake, "schedules"),
             source=self.name,
             clock=clock,
             pace=pace,
@@ -108,21 +103,39 @@ class Bot(UpdateHooks):
         self._way = way = self._dispatching.priority
         self.teller = Teller(store, commands, self.roster, self._deliveries, way)
         self.sender = Sender(
-            store, channel, self.teller.touch, self.roster, poll=POLL, way=way, clock=clock
+            store,
+            channel,
+            self.teller.touch,
+            self.roster,
+            poll=upkeep.POLL_INTERVAL,
+            way=way,
+            clock=clock,
         )
         self.identity = Identity(required=identity_required)
         self.hearing = Hearing(
             store, channel, self.roster, self.teller.touch, self.identity, self, self, clock
         )
+        self.upkeep = upkeep.Upkeep(
+            store,
+            channel,
+            self.roster,
+            self.identity,
+            self.teller,
+            name=self.name,
+            retention=retention,
+            clock=clock,
+        )
         self.leader = Leader(store.leases, self.name, self._begin, self._end, seconds=lease)
         self.keeper: Keeper | None = None
-        self.reloading: Reloading | None = None
+        self.reloading: reloading.Reloading | None = None
         """Who reads the settings of alerts again, if they are from a file."""
         self.findings: Found | Unheard = Unheard()
         """Makes alerts of what we find wrong ourselves, once alerts are kept."""
         self.refused = Refused(self)
         """Keeps count of what others sent and was refused."""
         self._monitor: Monitor | None = None
+        self._probing: probing.Probing | None = None
+        self._led: list[str] = []
         self._always: list[asyncio.Task[None]] = []
         self._leading: list[asyncio.Task[None]] = []
         self._listening: asyncio.Task[None] | None = None
@@ -160,6 +173,7 @@ class Bot(UpdateHooks):
             Showing(self.store.alerts, self.store.posts, self._deliveries, front),
             (LEASE, self.name),
             {"the message bus": self._hears, **eyes},
+            partial(self.periodic.wake, "alerts"),
             steady=steady,
             clock=self._clock,
         )
@@ -167,7 +181,7 @@ class Bot(UpdateHooks):
         self.teller.closed = self.keeper.ended
         self.timekeeper.heed = self._scheduled
         if file is not None:
-            self.reloading = Reloading(self.keeper, file, self.store, self.name)
+            self.reloading = reloading.Reloading(self.keeper, file, self.store, self.name)
         self._dispatching.handlers[AlertsCommand.name] = AlertsHandler(
             self.keeper,
             self.reloading,
@@ -199,14 +213,24 @@ class Bot(UpdateHooks):
         """Begin. Nothing waits for the bus or for leadership: asks are taken at once."""
         self.channel.on_link(self._link_changed)
         self.roster.link_changed(self.channel.link)
-        await self._fill_roster()
+        await self.upkeep.fill_roster()
+        self.periodic.start()
+        self.periodic.add(
+            PeriodicTask(
+                "following other bots",
+                lambda: self.upkeep.follow(leading=self.leader.leading),
+                upkeep.FOLLOW_INTERVAL,
+                first=upkeep.FOLLOW_INTERVAL,
+            )
+        )
+        if (reloader := self.reloading) is not None:
+            self.periodic.add(
+                PeriodicTask("reloading alerts", reloader.follow, reloading.FOLLOW_INTERVAL)
+            )
         self._always = [
             self._task(self.leader.run(), "leadership"),
-            self._task(self._follow(), "following"),
             self._task(self._refused(), "the link to RabbitMQ"),
         ]
-        if self.reloading is not None:
-            self._always.append(self._task(self.reloading.follow(), "reloading"))
 
     async def failed(self) -> NoReturn:
         """Wait until a part of the bot ends by an error of ours, and raise that error.
@@ -220,40 +244,86 @@ class Bot(UpdateHooks):
     async def stop(self) -> None:
         """Stop working; what is under way is taken up by the next bot."""
         await _stopped(self._always)
+        await self.periodic.stop()
         await self.findings.close()
 
     async def _begin(self) -> None:
-        await self._fill_roster()
+        await self.upkeep.fill_roster()
         self._deliver_to(self._fronts)
         # not awaited: the lease must be renewed however long the bus takes to answer
         listening = self._listening = self._task(self.hearing.start(), "hearing")
         self._leading = [
             self._task(self.sender.run(), "sending"),
             self._task(self.teller.run(), "telling"),
-            self._task(self.timekeeper.run(), "keeping time"),
-            self._task(self._look_around(), "looking around"),
-            self._task(self._discover(listening), "discovery"),
-            self._task(self._prune(), "pruning"),
         ]
+        self._lead(
+            PeriodicTask(
+                "schedules",
+                self.timekeeper.round,
+                timekeeping.POLL_INTERVAL,
+                retry=timekeeping.RETRY_DELAY,
+            ),
+            PeriodicTask("looking around", self.upkeep.look_around, upkeep.POLL_INTERVAL),
+            PeriodicTask(
+                "discovery", partial(self.upkeep.discover, listening), upkeep.FOLLOW_INTERVAL
+            ),
+            PeriodicTask("pruning", self.upkeep.prune, upkeep.PRUNE_INTERVAL),
+        )
         if self.keeper is not None:
             self._keep_watch(self.keeper)
 
-    def _keep_watch(self, keeper: Keeper) -> None:
-        probing = Probing(keeper, self.channel, self.roster, self.name, self._clock)
-        keeper.reloaded = probing.reload
-        reception = Reception(keeper, {})
-        monitor = self._monitor = Monitor(
-            self.channel, reception, probing.answered, self.refused, self.identity, self
+    def _lead(self, *tasks: PeriodicTask) -> None:
+        """Run `tasks` for as long as this bot leads."""
+        self._led += [task.name for task in tasks]
+        self.periodic.add(*tasks)
+
+    def _keep_watch(self, alerts: Keeper) -> None:
+        prober = self._probing = probing.Probing(
+            alerts, self.channel, self.roster, self.name, self._clock
         )
-        hears = self._monitoring = self._task(monitor.start(), "hearing of alerts")
+        alerts.reloaded = self._schedule_probes
+        reception = Reception(alerts, {})
+        monitor = self._monitor = Monitor(
+            self.channel, reception, prober.answered, self.refused, self.identity, self
+        )
+        self._monitoring = self._task(monitor.start(), "hearing of alerts")
+        alerts.begin()
+        self._lead(
+            PeriodicTask(
+                "alerts",
+                alerts.round,
+                keeper.LOOK_INTERVAL,
+                rest=keeper.ROUND_INTERVAL,
+                retry=keeper.RETRY_DELAY,
+                vital=True,
+            ),
+            PeriodicTask("recording", alerts.recording.write, recording.WRITE_INTERVAL),
+        )
+        self._led.append("probing")
+        self._schedule_probes()
 
-        async def probe() -> None:
-            await asyncio.wait([hears])  # or an answer would come to nobody
-            await probing.run()
+    def _schedule_probes(self) -> None:
+        """Have each probe of the settings of now looked at, if this bot leads."""
+        if self.leader.leading and self.keeper is not None:
+            probes = self.keeper.settings.probe
+            self.periodic.replace(
+                "probing",
+                [
+                    PeriodicTask(
+                        "probing",
+                        partial(self._probe, probe),
+                        probe.every,
+                        jitter=min(probe.every, probing.SPREAD),
+                    )
+                    for probe in probes
+                ],
+            )
 
-        self._leading.append(self._task(keeper.run(), "alerting"))
-        self._leading.append(self._task(keeper.recording.run(), "recording"))
-        self._leading.append(self._task(probe(), "probing"))
+    async def _probe(self, probe: ProbeTable) -> float:
+        assert self._monitoring is not None
+        assert self._probing is not None
+        await asyncio.wait([self._monitoring])  # or an answer would come to nobody
+        return await self._probing.look(probe)
 
     async def _end(self) -> None:
         if starting := [task for task in (self._listening, self._monitoring) if task is not None]:
@@ -261,6 +331,11 @@ class Bot(UpdateHooks):
         await self.hearing.stop()
         if self._monitor is not None:
             await self._monitor.stop()
+        await self.periodic.remove(*self._led)
+        self._led.clear()
+        if self.keeper is not None:
+            self.keeper.end()
+            await self.keeper.recording.close()
         await _stopped(self._leading)
         for delivery in self._deliveries.values():
             await delivery.close()
@@ -313,9 +388,12 @@ class Bot(UpdateHooks):
 
     def _part_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.critical("a part of the bot failed", part=task.get_name(), exc_info=error)
-            self._failure = self._failure or error
-            self._has_failed.set()
+            self._failed(task.get_name(), error)
+
+    def _failed(self, part: str, error: BaseException) -> None:
+        log.critical("a part of the bot failed", part=part, exc_info=error)
+        self._failure = self._failure or error
+        self._has_failed.set()
 
     def _news(self, job: str) -> None:
         """Somebody asked, here: if another bot leads it sees so in the database."""
@@ -333,69 +411,6 @@ class Bot(UpdateHooks):
         """Raises BusRefused if the bus never took us: that needs somebody who grants the rights.
         Later we stay, and say so in chat and on /readyz."""
         raise await self.channel.refused(float("inf"))
-
-    async def _follow(self) -> None:
-        """While another bot leads, know the servers that it hears, and always those that people
-        have forgotten: they may have asked another bot."""
-        done: dict[str, datetime] = {}
-        while True:
-            await asyncio.sleep(LOOK)
-            if not self.leader.leading:
-                await self._fill_roster()
-            with contextlib.suppress(DatabaseUnavailable):
-                forgotten = await self.store.servers.forgotten()
-                for host, at in forgotten.items():
-                    if done.get(host) != at:  # once: what is heard later is heard anew
-                        self._forgotten(host, at)
-                done = forgotten
-
-    async def _look_around(self) -> None:
-        """What time alone changes, and what other bots wrote."""
-        while True:
-            try:
-                self.teller.look()
-                self.teller.compare(await self.store.ledger.untold())
-                await self._close_overdue()
-            except DatabaseUnavailable as error:
-                log.warning("cannot look around", error=str(error))
-            await asyncio.sleep(POLL)
-
-    async def _close_overdue(self) -> None:
-        at = self._clock()
-        due = await self.store.ledger.next_deadline()
-        if due is not None and due <= at:
-            for job in await self.store.ledger.overdue(at, self.roster.seeing_since):
-                self.teller.touch(job)
-
-    async def _fill_roster(self) -> None:
-        with contextlib.suppress(DatabaseUnavailable):
-            self.roster.fill(await self.store.servers.all())
-
-    def _forgotten(self, host: str, at: datetime) -> None:
-        self.roster.forget(host, at)
-        self.identity.forget(host)
-
-    async def _discover(self, listening: asyncio.Task[None]) -> None:
-        """Ask every agent for a heartbeat, once: the database may know nothing yet, or too
-        little. Not before the answers can be heard."""
-        await asyncio.wait([listening])
-        while True:
-            await self.channel.wait_up()
-            try:
-                await API(self.channel).publish(INPUT, DISCOVER, Discover(source=self.name))
-            except BatonError as error:
-                log.warning("not asked who is there", error=str(error))
-                await asyncio.sleep(LOOK)
-            else:
-                return
-
-    async def _prune(self) -> None:
-        while True:
-            try:
-                await self.store.prune(self._clock() - self._retention)
-            except DatabaseUnavailable as error:
-                log.warning("old jobs not cleared", error=str(error))
-            await asyncio.sleep(PRUNE)
 
 
 async def _stopped(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
 import structlog
@@ -15,9 +14,9 @@ from bot.servers.registry import Roster
 
 log = structlog.get_logger(__name__)
 
-SETTLE = 20.0
+FIRST_INTERVAL = 20.0
 """Seconds after the start in which every agent that runs has been heard."""
-AGAIN = 600.0
+LOOK_INTERVAL = 600.0
 """Seconds between two looks at what has come meanwhile."""
 
 
@@ -38,14 +37,12 @@ class RulesLog:
         self._groups = groups
         self._said: set[str] = set()
 
-    async def run(self) -> None:
-        """Look now and then, until cancelled."""
-        wait = SETTLE
-        while True:
-            await asyncio.sleep(wait)
-            if self._roster.servers():
-                await self.look()
-                wait = AGAIN
+    async def round(self) -> float | None:
+        """Look, if servers were heard; if not, sooner again."""
+        if not self._roster.servers():
+            return FIRST_INTERVAL
+        await self.look()
+        return None
 
     async def look(self) -> None:
         """Say what was not said before."""

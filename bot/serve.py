@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -16,8 +17,10 @@ from alerts import load_alerts
 from baton.bus.connect import connect
 from baton.channel import Link
 from baton.extensions import installed
-from bot.alerting.ourselves import watch as watch_ourselves
+from bot import rules_log
+from bot.alerting import ourselves
 from bot.app.assemble import commands_of
+from bot.app.periodic import PeriodicTask
 from bot.bot import Bot
 from bot.collector import relieve
 from bot.dispatch.rate import Pace
@@ -93,10 +96,19 @@ async def serve(settings: BotSettings) -> None:
             stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN)
         rules = RulesLog(settings.policy, bot.roster, commands, chat.people.groups)
-        saying = asyncio.create_task(rules.run(), name="rules log")
-        stack.callback(saying.cancel)
-        looking = asyncio.create_task(watch_ourselves(chat, "Slack", bot), name="ourselves")
-        stack.callback(looking.cancel)
+        bot.periodic.add(
+            PeriodicTask(
+                "rules log",
+                rules.round,
+                rules_log.LOOK_INTERVAL,
+                first=rules_log.FIRST_INTERVAL,
+            ),
+            PeriodicTask(
+                "our clock and tokens",
+                partial(ourselves.look, chat, "Slack", bot),
+                ourselves.LOOK_INTERVAL,
+            ),
+        )
         relieve()
         await watched(bot, stopped.wait())
 

@@ -1,12 +1,11 @@
 """Timekeeping: while this bot leads, what is due is fired, and what became of it is noted.
 
-It wakes for the first schedule that is due, when schedules change here, and once in a while to see
+A round comes when the first schedule is due, when schedules change here, and once in a while to see
 what other bots changed: however many schedules there are.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,8 +14,6 @@ import structlog
 
 from baton.errors import BatonError
 from baton.text.calendar import UnknownZone
-from baton.waiting import wait_at_most
-from bot.alarm import Alarm
 from bot.dispatch.people import Directories, Profile
 from bot.firing import ScheduleFirer, changed, jobs_of, left_behind
 from bot.schedules.change import Change
@@ -29,9 +26,10 @@ from bot.store.schedules.schedules import Schedules
 
 log = structlog.get_logger(__name__)
 
-POLL = 1.0
+POLL_INTERVAL = 1.0
 """Seconds between two looks at what other bots, and the servers, have done."""
-RETRY_AFTER = 0.5
+RETRY_DELAY = 0.5
+"""Seconds after which a round that the database failed is tried again."""
 BATCH = 200
 """Schedules that are fired in one transaction."""
 
@@ -63,29 +61,6 @@ class Timekeeper:
         self._firer = firer
         self._people = people
         self._news = news
-        self._some = asyncio.Event()
-
-    def wake(self) -> None:
-        """Schedules have changed, or it is time."""
-        self._some.set()
-
-    async def run(self) -> None:
-        """Keep time, until cancelled."""
-        alarm = Alarm(self.wake)
-        alarm.start()
-        try:
-            while True:
-                self._some.clear()
-                try:
-                    wait = await self.round()
-                except DatabaseUnavailable as error:
-                    log.warning("schedules wait for the database", error=str(error))
-                    wait = RETRY_AFTER
-                if wait is not None and wait < POLL:
-                    alarm.set(wait)
-                await wait_at_most(POLL, self._some.wait())
-        finally:
-            alarm.stop()
 
     async def round(self) -> float | None:
         """Note what has ended and fire what is due; seconds until something is due next, None if

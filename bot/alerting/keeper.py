@@ -7,7 +7,7 @@ whoever takes over goes on from there, and nothing is said that is not in the da
 
 from __future__ import annotations
 
-import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +19,6 @@ from alerts.observation import Observation
 from alerts.replay import Gap, Sighting
 from baton.errors import UsageError
 from baton.messages import Heartbeat, Pong, now
-from baton.waiting import wait_at_most
 from bot.alerting import asks
 from bot.alerting.asks import Ask, Seen, done, read
 from bot.alerting.notifier import Showing
@@ -32,13 +31,14 @@ from bot.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
-EVERY = 0.1
+ROUND_INTERVAL = 0.1
 """Seconds between two rounds at least: what comes meanwhile is decided together."""
-LOOK = 0.5
-"""Seconds between two looks at our own links."""
+LOOK_INTERVAL = 0.5
+"""Seconds between two looks at our own links: a round comes after that at the latest."""
 STALL = 5.0
 """Seconds for which a round may be late. After that we stood still, and heard nothing."""
-RETRY_AFTER = 0.5
+RETRY_DELAY = 0.5
+"""Seconds after which a round that the database failed is tried again."""
 FRESH = 60.0
 """Seconds after which an answer says no more that its server is alive: it waited on the bus."""
 LOG_EVERY = 60.0
@@ -52,7 +52,7 @@ STARTING, STALLED, DATABASE = "the bot, which starts", "the bot, which stood sti
 
 class Keeper:
     """Keeps `settings`. `eyes` are our links by name, each with whether we see by it; `lease` names
-    the lease that this bot leads by, and its holder."""
+    the lease that this bot leads by, and its holder; `wake` has a round come soon."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Keeper:
         showing: Showing,
         lease: tuple[str, str],
         eyes: Mapping[str, Callable[[], bool]],
+        wake: Callable[[], None],
         *,
         steady: Steady | None = None,
         clock: Callable[[], datetime] = now,
@@ -88,19 +89,39 @@ class Keeper:
         self._unwritten = Changes()
         self._done: list[int] = []
         self._seen: deque[Observation] = deque(maxlen=MOST_WAITING)
-        self._some = asyncio.Event()
+        self._wake = wake
+        self._due = 0.0
         self._stale = True
         self._logged: dict[tuple[str, str, str], float] = {}
 
-    async def run(self) -> None:
-        """Keep watch, until cancelled or another bot leads."""
+    def begin(self) -> None:
+        """This bot leads: the next round reads from the database how it stands."""
         self._unwritten, self._done, self._stale = Changes(), [], True
         self.showing.forget()
-        try:
+
+    def end(self) -> None:
+        """Another bot leads."""
+        self.engine = None
+
+    async def round(self) -> float:
+        """Decide, write and show what there is; the seconds until something is due by itself, and
+        infinity once another bot leads. Raises DatabaseUnavailable."""
+        if self.engine is None:
             self.engine = await self._restored()
-            await self._watch(self.engine)
-        finally:
+            self._due = self._steady.now()
+        engine, at = self.engine, self._steady.now()
+        if at > self._due + STALL:
+            log.warning("the bot stood still", seconds=round(at - self._due, 1))
+            engine.blind(STALLED, self._due)
+            engine.seeing(STALLED, at)
+            self.recording.add(Gap(at))
+        self._due = at + ROUND_INTERVAL + LOOK_INTERVAL
+        if not await self._round(engine, at):
             self.engine = None
+            return math.inf
+        pause = min(engine.wake_at() - self._steady.now(), LOOK_INTERVAL)
+        self._due = at + max(pause, ROUND_INTERVAL)
+        return pause
 
     def heard(self, message: Heartbeat) -> None:
         """A server has sent a heartbeat."""
@@ -131,7 +152,7 @@ class Keeper:
         self.settings = settings
         if self.engine is not None:
             self.engine.reload(settings, self._steady.now())
-        self._some.set()
+        self._wake()
         self.reloaded()
         log.info("alerts go by other settings", channels=settings.channels)
 
@@ -152,58 +173,35 @@ class Keeper:
     async def want(self, ask: Ask) -> None:
         """Have it done by the bot that leads, soon. Raises DatabaseUnavailable."""
         await self._alerts.ask(ask.model_dump(mode="json"))
-        self._some.set()
+        self._wake()
 
     def observe(self, seen: Observation) -> None:
         """Something was seen."""
         self._seen.append(seen)
-        self._some.set()
+        self._wake()
 
     def settled(self, subject: str) -> bool:
         """The posts about `subject` show what is wanted; whether they are about alerts."""
         if not self.showing.wants(subject):
             return False
         self._stale = True
-        self._some.set()
+        self._wake()
         return True
 
     async def _restored(self) -> Engine:
-        while True:
-            try:
-                rows = await self._alerts.load()
-            except DatabaseUnavailable as error:
-                log.warning("alerts wait for the database", error=str(error))
-                await asyncio.sleep(RETRY_AFTER)
-                continue
-            at = self._steady.now()
-            engine = Engine.restore(self.settings, rows, at, self._steady.skew())
-            self._sees = {}
-            engine.blind(STARTING, at)
-            self._look(engine, at)
-            engine.seeing(STARTING, at)
-            self.recording.add(Gap(at))
-            log.info("alerts are watched", watched=len(rows.watches), firing=len(rows.episodes))
-            return engine
-
-    async def _watch(self, engine: Engine) -> None:
-        due = self._steady.now()
-        while True:
-            self._some.clear()
-            at = self._steady.now()
-            if at > due + STALL:
-                log.warning("the bot stood still", seconds=round(at - due, 1))
-                engine.blind(STALLED, due)
-                engine.seeing(STALLED, at)
-                self.recording.add(Gap(at))
-            if not await self._round(engine, at):
-                return
-            await asyncio.sleep(EVERY)
-            pause = min(max(engine.wake_at() - self._steady.now(), 0.0), LOOK)
-            due = at + EVERY + pause
-            await wait_at_most(pause, self._some.wait())
+        rows = await self._alerts.load()
+        at = self._steady.now()
+        engine = Engine.restore(self.settings, rows, at, self._steady.skew())
+        self._sees = {}
+        engine.blind(STARTING, at)
+        self._look(engine, at)
+        engine.seeing(STARTING, at)
+        self.recording.add(Gap(at))
+        log.info("alerts are watched", watched=len(rows.watches), firing=len(rows.episodes))
+        return engine
 
     async def _round(self, engine: Engine, at: float) -> bool:
-        """Decide, write, show; whether this bot still leads."""
+        """Whether this bot still leads."""
         self._look(engine, at)
         while self._seen:
             self._observe(engine, self._seen.popleft())
@@ -218,14 +216,13 @@ class Keeper:
                 self._stale = self._stale or bool(changes.bulletins)
             if self._stale:
                 self._stale = not await self._shown()
-        except DatabaseUnavailable as error:
-            log.warning("alerts wait for the database", error=str(error))
+        except DatabaseUnavailable:
             self._stale = True
             self._see(engine, DATABASE, False, at)
-            await asyncio.sleep(RETRY_AFTER)
-        else:
-            self._see(engine, DATABASE, True, self._steady.now())
-        self.rounds += 1
+            raise
+        finally:
+            self.rounds += 1
+        self._see(engine, DATABASE, True, self._steady.now())
         return True
 
     async def _do_asked(self, engine: Engine) -> None:

@@ -5,19 +5,14 @@ Looked at once in a while; the alert ends by itself once it is not seen again.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Protocol
-
-import structlog
 
 from alerts import Severity
 from baton.outcome import duration
 from bot.findings import Finding, Findings
 
-log = structlog.get_logger(__name__)
-
-EVERY = 60.0
+LOOK_INTERVAL = 60.0
 """Seconds between two looks."""
 LASTS = 300.0
 """Seconds after which it is over, unless it is seen again."""
@@ -56,12 +51,7 @@ def wrong(chat: Mirror, name: str) -> Iterator[Finding]:
         yield Finding("strangers", text, {"chat": name}, Severity.CRITICAL, LASTS)
 
 
-async def watch(chat: Mirror, name: str, findings: Findings) -> None:
-    """Look once in a while, until cancelled."""
-    while True:
-        try:
-            for finding in wrong(chat, name):
-                findings.found(finding)
-        except Exception:
-            log.exception("what the chat knows of us cannot be looked at")
-        await asyncio.sleep(EVERY)
+async def look(chat: Mirror, name: str, findings: Findings) -> None:
+    """Have people told of what the chat that is called `name` shows to be wrong."""
+    for finding in wrong(chat, name):
+        findings.found(finding)

@@ -4,7 +4,6 @@ agents look where alerts.toml says so."""
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -26,7 +25,7 @@ log = structlog.get_logger(__name__)
 TOGETHER = 50
 """Probes of our own at once, at most."""
 SPREAD = 5.0
-"""Seconds over which the first looks are spread."""
+"""Seconds over which the first looks are spread, at most: not all of them at once."""
 
 
 class Probing:
@@ -44,49 +43,29 @@ class Probing:
         self._keeper = keeper
         self._agents = Agents(channel, roster, source, clock)
         self._reaching = Reaching()
-        self._others = asyncio.Event()
         self._free = asyncio.Semaphore(TOGETHER)
-
-    def reload(self) -> None:
-        """The settings are others."""
-        self._others.set()
 
     def answered(self, said: Probed) -> None:
         """An agent has looked; whatever it found, it is alive."""
         self._agents.answered(said)
         self._keeper.observe(Sign(said.host, said.environment, self._keeper.now()))
 
-    async def run(self) -> None:
-        """Probe, until cancelled."""
-        while True:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._repeat(probe), name=f"probe {probe.name}")
-                    for probe in self._keeper.settings.probe
-                ]
-                await self._others.wait()
-                self._others.clear()
-                for task in tasks:
-                    task.cancel()
-
-    async def _repeat(self, probe: ProbeTable) -> None:
-        # not all of them at once
-        await asyncio.sleep(random.uniform(0, min(probe.every, SPREAD)))
-        while True:
-            begun = time.monotonic()
-            try:
-                if probe.host is None:
-                    async with self._free:
-                        self._tell(probe, await self._reaching.look(probe.look))
-                else:
-                    self._tell(probe, self._agents.owed(probe.name, probe.host))
-                    found = await self._agents.look(probe.name, probe.host, probe.look)
-                    self._tell(probe, found)
-            except Exception as error:
-                # one that fails in a way of its own must not end all others
-                log.exception("a probe failed", probe=probe.name)
-                self._tell(probe, Found(True, f"the probe itself failed: {type(error).__name__}"))
-            await asyncio.sleep(max(probe.every - (time.monotonic() - begun), 0.0))
+    async def look(self, probe: ProbeTable) -> float:
+        """See to `probe` once; the seconds after which it is due again."""
+        begun = time.monotonic()
+        try:
+            if probe.host is None:
+                async with self._free:
+                    self._tell(probe, await self._reaching.look(probe.look))
+            else:
+                self._tell(probe, self._agents.owed(probe.name, probe.host))
+                found = await self._agents.look(probe.name, probe.host, probe.look)
+                self._tell(probe, found)
+        except Exception as error:
+            # one that fails in a way of its own must not end all others
+            log.exception("a probe failed", probe=probe.name)
+            self._tell(probe, Found(True, f"the probe itself failed: {type(error).__name__}"))
+        return max(probe.every - (time.monotonic() - begun), 0.0)
 
     def _tell(self, probe: ProbeTable, found: Found | None) -> None:
         if found is not None:

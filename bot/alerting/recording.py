@@ -22,7 +22,7 @@ from baton.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 
-EVERY = 1.0
+WRITE_INTERVAL = 1.0
 """Seconds between two writings: kill -9 loses what was seen in the last one."""
 LAST_WITHIN = 5.0
 """Seconds to write what is left when it ends."""
@@ -51,17 +51,13 @@ class Recording:
             self._lost += len(self._waiting) == MOST_WAITING
             self._waiting.append(seen)
 
-    async def run(self) -> None:
-        """Write what comes, until cancelled."""
-        try:
-            while True:
-                await asyncio.sleep(EVERY)
-                await self._flush()
-        finally:
-            if not await wait_at_most(LAST_WITHIN, self._flush()):
-                log.warning("what was seen last is not recorded: its disk takes too long")
+    async def close(self) -> None:
+        """Write what is left, unless the disk takes too long."""
+        if not await wait_at_most(LAST_WITHIN, self.write()):
+            log.warning("what was seen last is not recorded: its disk takes too long")
 
-    async def _flush(self) -> None:
+    async def write(self) -> None:
+        """Write what has come since the last time."""
         while True:
             if self._writing is not None:
                 await asyncio.shield(self._writing)

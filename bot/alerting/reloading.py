@@ -18,12 +18,11 @@ from alerts.settings import read_alerts, text_of
 from baton.errors import SettingsError
 from bot.alerting.keeper import Keeper
 from bot.store import Store
-from bot.store.errors import DatabaseUnavailable
 from bot.store.leases import LEASE
 
 log = structlog.get_logger(__name__)
 
-EVERY = 1.0
+FOLLOW_INTERVAL = 1.0
 """Seconds between two looks whether anybody asked for it."""
 ANSWERED_WITHIN = 2.0
 """Seconds for which the bot that leads is waited for."""
@@ -51,6 +50,7 @@ class Reloading:
         self._keeper = keeper
         self._store = store
         self._answered = 0
+        self._follows = False
 
     def again(self) -> AlertSettings:
         """Go by what the file says now. Raises SettingsError; then all stays as it was."""
@@ -89,18 +89,12 @@ class Reloading:
         return Heard(said, leader)
 
     async def follow(self) -> None:
-        """Read ours whenever another bot was asked to, until cancelled."""
+        """Read ours if another bot was asked to since the last time. Raises DatabaseUnavailable."""
         readings = self._store.readings
-        first = True
-        while True:
-            try:
-                number = await readings.last()
-                if number > self._answered:
-                    # at the start the file has just been read
-                    problem = "" if first else self.tried()
-                    await readings.say(self.name, number, problem)
-                    self._answered = number
-                first = False
-            except DatabaseUnavailable as error:
-                log.warning("cannot see whether alerts are to be read again", error=str(error))
-            await asyncio.sleep(EVERY)
+        number = await readings.last()
+        if number > self._answered:
+            # at the start the file has just been read
+            problem = self.tried() if self._follows else ""
+            await readings.say(self.name, number, problem)
+            self._answered = number
+        self._follows = True

@@ -1,1 +1,5 @@
-"""The bot as a whole: the one place that wires it, and what runs it."""
+"""The bot, put together: the one place that wires its parts, and what it does again and again.
+
+assemble.py  the one place that wires
+periodic.py  the table of recurring work   upkeep.py  what such a round does for the bot itself
+"""

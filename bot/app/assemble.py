@@ -62,6 +62,7 @@ def assemble_dispatch(
     *,
     wake: Callable[[str], None],
     forgotten: Callable[[str, datetime], None],
+    rescheduled: Callable[[], None],
     source: str = "bot",
     clock: Callable[[], datetime] = now,
     pace: Pace | None = None,
@@ -70,7 +71,8 @@ def assemble_dispatch(
     """Wire who takes what people ask, and who asks by schedules.
 
     `wake` is called with the id of a job that has news, `forgotten` with a server that somebody had
-    forgotten, and the moment. `more` returns what the bot answers itself beside ANSWERED_HERE.
+    forgotten, and the moment, `rescheduled` when schedules have changed. `more` returns what the
+    bot answers itself beside ANSWERED_HERE.
     """
     audit, people, priority = AuditLog(store.audit), Directories(), RightOfWay()
     authorizer = Authorizer(policy, commands)
@@ -99,7 +101,7 @@ def assemble_dispatch(
                 authorizer,
                 audit,
                 people,
-                rescheduled=scheduler.wake,
+                rescheduled=rescheduled,
                 news=wake,
             ),
         ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from baton.outcome import duration
-from bot.web.vitals import LinkSeen, Vitals
+from bot.web.vitals import LinkSeen, TaskSeen, Vitals
 
 CLOCK_MOST = 5.0
 """Seconds by which our clock may differ from the chat's."""
@@ -33,7 +33,14 @@ def parts(vitals: Vitals) -> list[Part]:
     found = [_bus(vitals)]
     if vitals.chat is not None:
         found.append(_chat(vitals.chat, vitals))
-    return [*found, _database(vitals), _leadership(vitals), _posts(vitals), _findings(vitals)]
+    return [
+        *found,
+        _database(vitals),
+        _leadership(vitals),
+        _posts(vitals),
+        _tasks(vitals),
+        _findings(vitals),
+    ]
 
 
 def _bus(vitals: Vitals) -> Part:
@@ -106,3 +113,20 @@ def _findings(vitals: Vitals) -> Part:
     shown = [f"{text[:SAID]}…" if len(text) > SAID else text for text in vitals.findings[:SHOWN]]
     more = f" And {count - SHOWN} more: see the log." if count > SHOWN else ""
     return Part("findings", True, " ".join(shown) + more, {"count": count})
+
+
+def _tasks(vitals: Vitals) -> Part:
+    """What makes a task fail is a part of its own that is not well, or a fault of ours: other bots
+    would have it too, so that this one stays ready."""
+    numbers = {
+        f"{task.name.replace(' ', '_')}_succeeded_seconds_ago": task.seconds
+        for task in vitals.tasks
+        if task.seconds is not None
+    }
+    failing = [_failure(task) for task in vitals.tasks if task.error]
+    return Part("tasks", True, "; ".join(failing) or "all recurring tasks succeed", numbers)
+
+
+def _failure(task: TaskSeen) -> str:
+    last = "never" if task.seconds is None else f"{duration(task.seconds)} ago"
+    return f"{task.name} fails: {task.error} (last success: {last})"

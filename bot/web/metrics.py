@@ -60,6 +60,7 @@ class Metrics:
         yield from self._counters()
         yield from self._alerts()
         yield from _gauges(self._vitals)
+        yield from _tasks(self._vitals)
 
     def _alerts(self) -> Iterator[Metric]:
         """What fires, in the bot that keeps watch; of the others it is absent."""
@@ -163,3 +164,20 @@ def _gauges(vitals: Vitals) -> Iterator[Metric]:
     for name, what, value in found:
         if value is not None:
             yield GaugeMetricFamily(name, what, value=value)
+
+
+def _tasks(vitals: Vitals) -> Iterator[Metric]:
+    success = GaugeMetricFamily(
+        "baton_task_last_success_seconds",
+        "How long ago each recurring task last succeeded; absent until it has.",
+        labels=("task",),
+    )
+    failures = CounterMetricFamily(
+        "baton_task_failures", "How often each recurring task failed.", labels=("task",)
+    )
+    for task in vitals.tasks:
+        if task.seconds is not None:
+            success.add_metric((task.name,), task.seconds)
+        failures.add_metric((task.name,), task.failures)
+    yield success
+    yield failures

@@ -65,6 +65,37 @@ class LinkSeen:
     reason: str = ""
 
 
+class Task(Protocol):
+    """Something that the bot does again and again. A moment is on the monotonic clock."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def succeeded(self) -> float | None:
+        """When it last did; None if it has not yet."""
+
+    @property
+    def error(self) -> str:
+        """Why it fails; empty if it does not."""
+
+    @property
+    def failures(self) -> int:
+        """How often it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSeen:
+    """A recurring task: for how many seconds it has not succeeded (None: not yet), why it fails
+    now, and how often it failed."""
+
+    name: str
+    seconds: float | None
+    error: str = ""
+    failures: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """One look at the bot. Ages are in seconds.
@@ -74,7 +105,8 @@ class Vitals:
     waits are posts, of which only the bot that leads has any. `strangers` are connections with our
     tokens that no bot of ours holds; `clock_ahead` is by how much our clock is ahead of the chat's;
     `lacking` says which queues RabbitMQ refuses us, and that we do without. `findings` are what
-    this bot found wrong lately with others or itself, in words, the newest first.
+    this bot found wrong lately with others or itself, in words, the newest first. `tasks` are those
+    that recur.
     """
 
     bus: LinkSeen
@@ -90,6 +122,7 @@ class Vitals:
     clock_ahead: float | None = None
     lacking: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    tasks: tuple[TaskSeen, ...] = ()
 
 
 class Watch:
@@ -135,6 +168,7 @@ class Watch:
             clock_ahead=self.chat.clock_ahead if self.chat else None,
             lacking=tuple(str(why) for why in self.bot.channel.lacking.values()),
             findings=tuple(printable(one.text) for one in self.bot.lately.all()),
+            tasks=tuple(_task(one, now) for one in self.bot.periodic.statuses),
         )
 
     async def _depths(self) -> tuple[Depths | None, str]:
@@ -150,3 +184,8 @@ class Watch:
     def _seen(linked: Linked, now: float) -> LinkSeen:
         seconds = max(now - linked.link_since, 0.0)
         return LinkSeen(linked.link is Link.UP, seconds, linked.link_reason)
+
+
+def _task(task: Task, now: float) -> TaskSeen:
+    seconds = None if task.succeeded is None else max(now - task.succeeded, 0.0)
+    return TaskSeen(task.name, seconds, task.error, task.failures)

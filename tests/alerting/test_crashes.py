@@ -17,7 +17,7 @@ from bot.bot import Bot
 from bot.store import Store
 from tests.alerting.world import SILENT, WAIT, Clock, none_waits, quick, says, settings
 from tests.bot.fake_front import FakeFront
-from tests.bot.world import COMMANDS, Agent, Doom, Doomed, Lives
+from tests.bot.world import COMMANDS, Agent, Doom, Doomed, Lives, kill
 from tests.support.policy import OPEN
 from tests.support.wait import until
 
@@ -61,6 +61,7 @@ class Life:
         self.doom.came.set()
         self._bus.leave(self.channel)
         self.channel.turn(Link.DOWN, "killed")
+        kill(self.bot)
         await self._lives.end(self)
         await self.store._database.close()
 

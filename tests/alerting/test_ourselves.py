@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from alerts import AlertContent
-from bot.alerting import ourselves
-from bot.alerting.ourselves import LASTS, watch, wrong
+from bot.alerting.ourselves import LASTS, look, wrong
+from bot.app.periodic import PeriodicTask
 from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage
 from tests.support.wait import until
@@ -19,7 +18,6 @@ from tests.support.wait import until
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(ourselves, "EVERY", 0.01)
     with quick(monkeypatch):
         yield
 
@@ -46,7 +44,7 @@ async def test_the_alert_ends_once_the_clock_is_set(stage: Stage) -> None:
     world = Watchers(stage)
     made = await world.bot()
     slack = Slack(-3600.0)
-    looking = asyncio.create_task(watch(slack, "Slack", made))
+    made.periodic.add(PeriodicTask("ourselves", partial(look, slack, "Slack", made), 0.01))
     assert made.keeper is not None
     keeper = made.keeper
     await until(lambda: keeper.engine is not None and bool(keeper.engine.firing()))
@@ -58,6 +56,3 @@ async def test_the_alert_ends_once_the_clock_is_set(stage: Stage) -> None:
     slack.clock_ahead = 0.0
     await world.pass_time(made, LASTS)
     await until(says(stage.front, "resolved"))
-    looking.cancel()
-    with suppress(asyncio.CancelledError):
-        await looking

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,12 +9,13 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-import bot.alerting.recording
 from alerts import CheckIn
 from alerts.replay import salvaged
 from alerts.settings import RecordingTable
 from baton.errors import UsageError
 from bot.alerting.recording import Recording, append, recording, recordings
+from bot.app.periodic import PeriodicTask, PeriodicTasks
+from tests.support.periodic import unfailing
 from tests.support.wait import until
 
 AT = 1_800_000_000.0
@@ -32,20 +32,16 @@ class Writer:
         self.table: RecordingTable | None = RecordingTable(folder=folder, keep=keep)
         self.time = datetime.fromtimestamp(AT, UTC)
         self.recording = Recording(lambda: self.table, lambda: self.time)
+        self.tasks = PeriodicTasks(unfailing)
 
     async def __aenter__(self) -> Recording:
-        self.task = asyncio.create_task(self.recording.run())
+        self.tasks.start()
+        self.tasks.add(PeriodicTask("recording", self.recording.write, 0.01))
         return self.recording
 
     async def __aexit__(self, *_: object) -> None:
-        self.task.cancel()
-        await asyncio.wait([self.task])
-        assert self.task.cancelled()
-
-
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bot.alerting.recording, "EVERY", 0.01)
+        await self.tasks.stop()
+        await self.recording.close()
 
 
 def held(folder: Path) -> list[object]:

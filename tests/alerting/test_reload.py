@@ -22,7 +22,7 @@ from tests.support.wait import until
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bot.alerting.reloading, "EVERY", 0.02)
+    monkeypatch.setattr(bot.alerting.reloading, "FOLLOW_INTERVAL", 0.02)
     with quick(monkeypatch):
         yield
 

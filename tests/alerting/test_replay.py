@@ -25,7 +25,7 @@ from tests.support.wait import until
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bot.alerting.recording, "EVERY", 0.01)
+    monkeypatch.setattr(bot.alerting.recording, "WRITE_INTERVAL", 0.01)
     with quick(monkeypatch):
         yield
 

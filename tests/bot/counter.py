@@ -40,6 +40,7 @@ class Counter:
             roster,
             wake=self.woken.append,
             forgotten=roster.forget,
+            rescheduled=lambda: None,
             pace=pace,
         )
         self.desk, self.handlers = made.dispatcher, made.handlers

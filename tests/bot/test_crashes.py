@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-import bot.bot
+import bot.app.upkeep
 import bot.posts.queue
 import bot.posts.reconciler
 import bot.posts.sender
@@ -33,6 +33,7 @@ from tests.bot.world import (
     DoomedChannel,
     Lives,
     beat,
+    kill,
     no_groups,
 )
 from tests.support.policy import OPEN
@@ -45,7 +46,7 @@ AT_ONCE = 8
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bot.bot, "POLL", 0.05)
+    monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.05)
     monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.01)
     monkeypatch.setattr(bot.posts.queue, "LAST_CALLS", 0.5)
     monkeypatch.setattr(bot.posts.reconciler, "EVERY", 0.01)
@@ -83,6 +84,7 @@ class Life:
         self.doom.came.set()
         self._bus.leave(self.channel)
         self.channel.turn(Link.DOWN, "killed")
+        kill(self.bot)
         await self._lives.end(self)
         await self.store._database.close()
 

@@ -257,6 +257,13 @@ def _unless_crash(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> N
         loop.default_exception_handler(context)
 
 
+def kill(bot: Bot) -> None:
+    """End the timers of `bot`: a dead process has none. Its tasks are its life's."""
+    scheduler = bot.periodic._scheduler
+    if scheduler.running:
+        scheduler.shutdown(wait=False)
+
+
 @contextmanager
 def away(store: Store, *, writes_only: bool = False) -> Iterator[None]:
     """The database of `store` cannot be used in here."""

@@ -90,6 +90,7 @@ class Office:
             self._roster,
             wake=self.woken.append,
             forgotten=self._roster.forget,
+            rescheduled=lambda: None,
             clock=self.clock,
         )
         made.people.add("slack", self.people)

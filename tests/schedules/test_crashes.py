@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 from collections.abc import Iterator
@@ -14,10 +13,13 @@ import pytest
 from sqlalchemy import event
 
 from baton.messages import now
+from bot.app.periodic import PeriodicTask, PeriodicTasks
 from bot.schedules.schedule import Firing, Schedule
 from bot.store import Store
 from bot.store.database.sqlite import Sqlite
+from bot.timekeeping import POLL_INTERVAL
 from tests.schedules.office import Clock, Office
+from tests.support.periodic import unfailing
 from tests.support.wait import until
 
 SEEDS = int(os.environ.get("SEEDS", "200"))
@@ -181,13 +183,14 @@ async def test_three_bots_on_postgresql(postgres_url: str) -> None:
         store = await Store.open(postgres_url)
         offices.append(Office(store, clock=Apart(apart)))
     first = offices[0]
-    tasks = [asyncio.create_task(office.keeper.run()) for office in offices]
+    tasks = PeriodicTasks(unfailing)
+    tasks.start()
+    for number, office in enumerate(offices):
+        tasks.add(PeriodicTask(f"schedules of bot {number}", office.keeper.round, POLL_INTERVAL))
     try:
         made = [await first.scheduled("hail prod every 10s overlap allow") for _ in range(30)]
         await until(lambda: _fired(first, made, 2), every=0.2)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await tasks.stop()
         firings = [firing for one in made for firing in await first.history(one)]
         assert {firing.verdict for firing in firings} == {"started"}
         jobs = [job.key for job in await first.store.ledger.recent(1000)]
@@ -199,9 +202,7 @@ async def test_three_bots_on_postgresql(postgres_url: str) -> None:
         assert late[0] >= 0
         assert late[-1] < 10
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await tasks.stop()
         for office in offices:
             await office.store.close()
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-import bot.bot
+import bot.app.upkeep
 import bot.posts.reconciler
 import bot.servers.registry
 from baton.exchanges import INPUT, agent_queue, host_key
@@ -192,7 +192,7 @@ async def test_a_job_of_another_front_end_waits_for_a_bot_that_has_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is neither lost nor read again and again."""
-    monkeypatch.setattr(bot.bot, "POLL", 0.02)
+    monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.02)
     a_bot, *_ = await ready(stage, waits=False)
     job = await stage.job(a_bot, "hail prod", place=Place("terminal", "terminal"))
 
@@ -279,7 +279,7 @@ async def test_what_nobody_took_up_in_time_is_closed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An agent that is connected and deaf: the ledger itself ends its run, and says why."""
-    monkeypatch.setattr(bot.bot, "POLL", 0.02)
+    monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.02)
     later = timedelta()
     a_bot = await stage.bot(clock=lambda: now() + later)
     channel = stage.channel()

@@ -22,7 +22,7 @@ from bot.jobs import Place
 from bot.store import Depths, Store
 from bot.store.errors import DatabaseUnavailable
 from bot.web.health import LATE, Part, parts
-from bot.web.vitals import LinkSeen, Vitals
+from bot.web.vitals import LinkSeen, TaskSeen, Vitals
 from tests.bot.web.conftest import Opened, Site
 from tests.bot.world import Agent, no_groups
 from tests.support.wait import until
@@ -122,7 +122,7 @@ async def test_ready(opened: Opened) -> None:
     assert answer.json()["ready"] is True
     assert answer.json()["bot"] == site.bot.name
     found = answer.json()["parts"]
-    assert [*found] == ["bus", "slack", "database", "leadership", "posts", "findings"]
+    assert [*found] == ["bus", "slack", "database", "leadership", "posts", "tasks", "findings"]
     assert "it last sent something" in found["slack"]["words"]
     assert found["slack"]["heard_seconds_ago"] > 0
     assert found["database"]["answered_seconds"] < 10
@@ -162,7 +162,42 @@ def test_what_is_well() -> None:
     values = {name: getattr(WELL, name) for name in WELL.__slots__}
     still = Vitals(**{**values, "leading": False, "waiting": 1, "oldest_waiting": LATE - 1})
     assert all(part.well for part in parts(still))
-    assert f"the oldest for {duration(LATE - 1)}" in parts(still)[-2].words
+    assert f"the oldest for {duration(LATE - 1)}" in parts(still)[-3].words
+
+
+def test_a_task_that_fails_is_shown() -> None:
+    """With its reason and its last success; this bot stays ready, as others would fail alike."""
+    tasks = (
+        TaskSeen("pruning", 7200.0, "its disk is full", 3),
+        TaskSeen("looking around", 0.2),
+        TaskSeen("discovery", None, "KeyError", 1),
+    )
+    part = parts(replace(WELL, tasks=tasks))[-2]
+    assert (part.name, part.well) == ("tasks", True)
+    assert part.words == (
+        "pruning fails: its disk is full (last success: 2 h ago); "
+        "discovery fails: KeyError (last success: never)"
+    )
+    assert part.numbers == {
+        "pruning_succeeded_seconds_ago": 7200.0,
+        "looking_around_succeeded_seconds_ago": 0.2,
+    }
+
+
+async def test_the_last_success_of_each_task_is_shown(site: Site) -> None:
+    """On /readyz and in the metrics, by the name of the task."""
+
+    async def pruned() -> dict[str, float] | None:
+        found = await metrics(site)
+        return found if "baton_task_last_success_seconds pruning" in found else None
+
+    found = await until(pruned)
+    assert found is not None
+    assert found["baton_task_last_success_seconds pruning"] >= 0
+    assert found["baton_task_failures_total pruning"] == 0
+    tasks = (await site.client.get("/readyz")).json()["parts"]["tasks"]
+    assert tasks["words"] == "all recurring tasks succeed"
+    assert tasks["pruning_succeeded_seconds_ago"] >= 0
 
 
 async def test_not_ready(opened: Opened) -> None:
