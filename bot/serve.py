@@ -125,7 +125,7 @@ def _listening(settings: BotSettings) -> Web | None:
 def _answer(web: Web, bot: Bot, chat: SlackChat, senders: Mapping[str, SecretStr]) -> None:
     from bot.alerting.intake import Reception
     from bot.web.app import build
-    from bot.web.entrance import Entrance
+    from bot.web.ingest import Entrance
     from bot.web.vitals import Watch
 
     reception = None if bot.keeper is None else Reception(bot.keeper, senders)

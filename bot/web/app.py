@@ -10,10 +10,10 @@ from starlette.requests import ClientDisconnect
 
 from baton.server import baton_version
 from bot.ingest.errors import BadInput, Rejected
-from bot.web.entrance import Entrance
+from bot.web.errors import Refusal
 from bot.web.health import parts
+from bot.web.ingest import Entrance
 from bot.web.metrics import Metrics
-from bot.web.refusals import Refusal
 from bot.web.vitals import Watch
 
 _WORDS = {

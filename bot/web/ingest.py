@@ -27,15 +27,8 @@ from bot.ingest.model import CheckIn, Intake, Phase, Received, phase_of
 from bot.ingest.payload import LARGEST, Batch, inflated, parsed
 from bot.ingest.rejections import NOBODY, Refused
 from bot.ratelimit import Bucket
-from bot.web.door import Door, Pace
-from bot.web.refusals import (
-    NoKey,
-    NoSuchCheckIn,
-    NotNow,
-    NotSigned,
-    TooLarge,
-    TooSlow,
-)
+from bot.web.errors import NoKey, NoSuchCheckIn, NotNow, NotSigned, TooLarge, TooSlow
+from bot.web.tokens import Door, Pace
 
 log = structlog.get_logger(__name__)
 

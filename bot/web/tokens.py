@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.ratelimit import Bucket
-from bot.web.refusals import TooMany
+from bot.web.errors import TooMany
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from bot.findings import Finding
 from bot.ingest.rejections import LASTS
 from bot.store import Store
 from bot.web.app import build
-from bot.web.entrance import Entrance
+from bot.web.ingest import Entrance
 from bot.web.vitals import Watch
 from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage, away

@@ -17,9 +17,9 @@ from bot.ingest.model import CheckIn, Event, Keys, Pushed, Received
 from bot.ingest.rejections import Refused
 from bot.store import Store
 from bot.web.app import build
-from bot.web.door import Pace
-from bot.web.entrance import CHECKINS, PUSHES, Entrance
+from bot.web.ingest import CHECKINS, PUSHES, Entrance
 from bot.web.server import Patient, Web
+from bot.web.tokens import Pace
 from bot.web.vitals import Chat, Watch
 from tests.bot.conftest import database as database
 from tests.bot.conftest import store as store

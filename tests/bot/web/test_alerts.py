@@ -12,7 +12,7 @@ import pytest
 from alerts import Labels
 from alerts.labels import spelled
 from bot.ingest.model import Pushed
-from bot.web.door import Pace
+from bot.web.tokens import Pace
 from tests.bot.web.conftest import NOW, Away, Opened, Site
 
 LABELS = {"alertname": "DiskFull", "host": "web-1", "env": "prod"}

@@ -8,8 +8,8 @@ import gzip
 import pytest
 
 from bot.ingest.model import CheckIn, Keys, Phase
-from bot.web.door import Pace
-from bot.web.entrance import MOST_TEXT
+from bot.web.ingest import MOST_TEXT
+from bot.web.tokens import Pace
 from tests.bot.web.conftest import NOW, Away, Opened, Site
 from tests.support.wait import until
 
