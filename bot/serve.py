@@ -33,7 +33,7 @@ from bot.store.leases import STRANGERS
 from bot.watched import watched
 
 if TYPE_CHECKING:
-    from bot.web.server import Web
+    from bot.web.server import WebServer
 
 SWITCH = 0.0005
 """Seconds for which a thread of the database may keep the interpreter from the one that answers."""
@@ -113,23 +113,23 @@ async def serve(settings: BotSettings) -> None:
         await watched(bot, stopped.wait())
 
 
-def _listening(settings: BotSettings) -> Web | None:
+def _listening(settings: BotSettings) -> WebServer | None:
     """The web server's socket, if it is wanted; what serves it is loaded only then."""
     if not settings.web.enabled:
         return None
-    from bot.web.server import Web
+    from bot.web.server import WebServer
 
-    return Web.listen(settings.web.address, settings.web.port)
+    return WebServer.listen(settings.web.address, settings.web.port)
 
 
-def _answer(web: Web, bot: Bot, chat: SlackChat, senders: Mapping[str, SecretStr]) -> None:
+def _answer(web: WebServer, bot: Bot, chat: SlackChat, senders: Mapping[str, SecretStr]) -> None:
     from bot.alerting.intake import Reception
     from bot.web.app import build
-    from bot.web.ingest import Entrance
+    from bot.web.ingest import IngestRoutes
     from bot.web.vitals import Watch
 
     reception = None if bot.keeper is None else Reception(bot.keeper, senders)
-    entrance = None if reception is None else Entrance(reception, bot.refused)
+    entrance = None if reception is None else IngestRoutes(reception, bot.refused)
     web.serve(build(Watch(bot, chat), entrance))
 
 

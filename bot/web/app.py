@@ -10,9 +10,9 @@ from starlette.requests import ClientDisconnect
 
 from baton.server import baton_version
 from bot.ingest.errors import BadInput, Rejected
-from bot.web.errors import Refusal
+from bot.web.errors import HttpError
 from bot.web.health import parts
-from bot.web.ingest import Entrance
+from bot.web.ingest import IngestRoutes
 from bot.web.metrics import Metrics
 from bot.web.vitals import Watch
 
@@ -22,8 +22,8 @@ _WORDS = {
 }
 
 
-def build(watch: Watch, entrance: Entrance | None = None) -> FastAPI:
-    """The app of what `watch` looks at; without an `entrance` it takes nothing in."""
+def build(watch: Watch, ingest: IngestRoutes | None = None) -> FastAPI:
+    """The app of what `watch` looks at; without `ingest` it takes nothing in."""
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -32,9 +32,9 @@ def build(watch: Watch, entrance: Entrance | None = None) -> FastAPI:
         # the paths of check-ins are secret
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    _Showing(watch).open(app)
-    if entrance is not None:
-        entrance.open(app)
+    _StatusRoutes(watch).add_to(app)
+    if ingest is not None:
+        ingest.add_to(app)
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(HTTPException, _refused_by_the_framework)
     app.add_exception_handler(ClientDisconnect, _gone)
@@ -42,14 +42,14 @@ def build(watch: Watch, entrance: Entrance | None = None) -> FastAPI:
     return app
 
 
-class _Showing:
+class _StatusRoutes:
     """How the bot is, for machines that watch it."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._metrics = Metrics(watch)
 
-    def open(self, app: FastAPI) -> None:
+    def add_to(self, app: FastAPI) -> None:
         for path, endpoint in (
             ("/healthz", self.health),
             ("/readyz", self.readiness),
@@ -88,7 +88,7 @@ async def _rejected(request: Request, error: Exception) -> Response:
     content = {"error": str(error)}
     if isinstance(error, BadInput):
         content["field"] = error.field
-    if not isinstance(error, Refusal):
+    if not isinstance(error, HttpError):
         return JSONResponse(content, 400)
     return JSONResponse(content, error.status, headers=dict(error.headers))
 

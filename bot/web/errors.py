@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from typing_extensions import override
+
 from bot.ingest.errors import Rejected
 
 
-class Refusal(Rejected):
+class HttpError(Rejected):
     """{reason}"""
 
     status: ClassVar[int] = 400
@@ -19,7 +21,7 @@ class Refusal(Rejected):
         return {}
 
 
-class NoKey(Refusal):
+class Unauthorized(HttpError):
     """No token that is known here was sent, as `Authorization: Bearer TOKEN`, as `?token=TOKEN` or
     as the password of basic authentication."""
 
@@ -27,12 +29,12 @@ class NoKey(Refusal):
     kind = "unknown_token"
 
     @property
+    @override
     def headers(self) -> Mapping[str, str]:
-        """Keeps Refusal.headers."""
         return {"WWW-Authenticate": "Bearer"}
 
 
-class NotSigned(Refusal):
+class BadSignature(HttpError):
     """The path names no sender that is known here, or the body is not signed with its token (the
     secret of the webhook)."""
 
@@ -40,38 +42,38 @@ class NotSigned(Refusal):
     kind = "unknown_token"
 
 
-class NoSuchCheckIn(Refusal):
+class UnknownCheckIn(HttpError):
     """There is no check-in with this token."""
 
     status = 401
     kind = "unknown_token"
 
     @property
+    @override
     def headers(self) -> Mapping[str, str]:
-        """Keeps Refusal.headers."""
         return {"WWW-Authenticate": "Bearer"}
 
 
-class TooSlow(Refusal):
+class RequestTimeout(HttpError):
     """The body did not come within {seconds} s."""
 
     status = 408
     kind = "too_slow"
 
     @property
+    @override
     def headers(self) -> Mapping[str, str]:
-        """Keeps Refusal.headers."""
         return {"Connection": "close"}
 
 
-class TooLarge(Refusal):
+class ContentTooLarge(HttpError):
     """The body may have {most} bytes at most."""
 
     status = 413
     kind = "too_large"
 
 
-class TooMany(Refusal):
+class TooManyRequests(HttpError):
     """Too many requests with this token. Send the next one in {seconds} s."""
 
     status = 429
@@ -79,12 +81,12 @@ class TooMany(Refusal):
     permanent = False
 
     @property
+    @override
     def headers(self) -> Mapping[str, str]:
-        """Keeps Refusal.headers."""
         return {"Retry-After": str(self.facts["seconds"])}
 
 
-class NotNow(Refusal):
+class ServiceUnavailable(HttpError):
     """It cannot be taken for the moment. Send it again."""
 
     status = 503
@@ -92,6 +94,6 @@ class NotNow(Refusal):
     permanent = False
 
     @property
+    @override
     def headers(self) -> Mapping[str, str]:
-        """Keeps Refusal.headers."""
         return {"Retry-After": "5"}

@@ -27,36 +27,43 @@ from bot.ingest.model import CheckIn, Intake, Phase, Received, phase_of
 from bot.ingest.payload import LARGEST, Batch, inflated, parsed
 from bot.ingest.rejections import NOBODY, Refused
 from bot.ratelimit import Bucket
-from bot.web.errors import NoKey, NoSuchCheckIn, NotNow, NotSigned, TooLarge, TooSlow
-from bot.web.tokens import Door, Pace
+from bot.web.errors import (
+    BadSignature,
+    ContentTooLarge,
+    RequestTimeout,
+    ServiceUnavailable,
+    Unauthorized,
+    UnknownCheckIn,
+)
+from bot.web.tokens import RateLimit, TokenAuth
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-CHECKINS = Pace(rate=1.0, burst=20.0)
+CHECKINS = RateLimit(rate=1.0, burst=20.0)
 """How often a check-in may be made: work that starts and ends at once makes two."""
-PUSHES = Pace(rate=50.0, burst=1000.0)
+PUSHES = RateLimit(rate=50.0, burst=1000.0)
 """How often a sender may push: Alertmanager sends each of its groups by itself, in a storm all of
 them at once, and what it is told not to send is lost."""
-BODY_WITHIN = 10.0
+BODY_TIMEOUT = 10.0
 """Seconds in which the whole body must come."""
-MOST_TEXT = 10_000
+MAX_TEXT = 10_000
 """Bytes of a check-in's body that are kept: its end, where the error stands."""
-MOST_DRAINED = 20_000_000
+MAX_DRAINED = 20_000_000
 """Bytes of a check-in's body that are waited for."""
-UNSIGNED = 10
+MAX_UNSIGNED = 10
 """Bodies at a time that are read before it is known whose they are."""
-AT_ONCE = 50_000
+INLINE_LIMIT = 50_000
 """Bytes of a body that are read where we are; of more another thread is, so that whoever asks
 something else is answered meanwhile."""
-TOGETHER = 500
+BATCH_SIZE = 500
 """Alerts of a body that are read at once: who asks something else is answered in between."""
-REASONS = 10
+MAX_REASONS = 10
 """Refusals that an answer lists."""
 
 
-class Entrance:
+class IngestRoutes:
     """Hands what comes in to `intake`, and what is refused to `refused`."""
 
     def __init__(
@@ -64,56 +71,56 @@ class Entrance:
         intake: Intake,
         refused: Refused | None = None,
         *,
-        checkins: Pace = CHECKINS,
-        pushes: Pace = PUSHES,
-        body_within: float = BODY_WITHIN,
+        checkins: RateLimit = CHECKINS,
+        pushes: RateLimit = PUSHES,
+        body_within: float = BODY_TIMEOUT,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.refused = refused or Refused(clock=clock, monotonic=monotonic)
         self._intake = intake
-        self._checkins = Door(checkins)
-        self._senders = Door(pushes)
+        self._checkins = TokenAuth(checkins)
+        self._senders = TokenAuth(pushes)
         self._body_within = body_within
         self._clock = clock
         self._monotonic = monotonic
-        self._unsigned = asyncio.Semaphore(UNSIGNED)
+        self._unsigned = asyncio.Semaphore(MAX_UNSIGNED)
         # whoever knocks with wrong tokens must not fill the log
         self._knocks = Bucket.full(0.1, 5.0, monotonic())
 
-    def open(self, app: FastAPI) -> None:
+    def add_to(self, app: FastAPI) -> None:
         """Add the routes to `app`, each with a slash at its end too."""
         # The second of them is where Prometheus sends to if it is told that we are an Alertmanager.
         for paths, endpoint, methods in (
             (
                 ("/checkin/{token}", "/checkin/{token}/{phase}"),
-                self.check_in,
+                self.receive_check_in,
                 ["GET", "HEAD", "POST"],
             ),
-            (("/alerts", "/api/v2/alerts"), self.push, ["POST", "PUT"]),
-            (("/events",), self.tell, ["POST"]),
-            (("/github/{sender}",), self.deliver, ["POST"]),
+            (("/alerts", "/api/v2/alerts"), self.receive_alerts, ["POST", "PUT"]),
+            (("/events",), self.receive_events, ["POST"]),
+            (("/github/{sender}",), self.receive_github, ["POST"]),
         ):
             for path in paths:
                 app.add_api_route(path, endpoint, methods=methods)
                 app.add_api_route(f"{path}/", endpoint, methods=methods)
 
-    async def check_in(self, request: Request) -> Response:
+    async def receive_check_in(self, request: Request) -> Response:
         """A sign of life: it counts, whatever its body."""
         token = request.path_params["token"]
         name = self._checkins.owner(token, self._intake.keys.checkins, self._monotonic())
         if name is None:
             self._knocked(request)
-            raise NoSuchCheckIn()
+            raise UnknownCheckIn()
         with self._refusing(f"checkin/{name}"):
             self._checkins.admit(name, self._monotonic())
             phase = _phase(request)
             text = await self._end_of_body(request) or request.query_params.get("msg", "")
-            said = printable(text[-MOST_TEXT:], lines=True).strip()
+            said = printable(text[-MAX_TEXT:], lines=True).strip()
             await self._store([CheckIn(name, phase, self._clock(), said)])
         return PlainTextResponse("OK\n")
 
-    async def push(self, request: Request) -> Response:
+    async def receive_alerts(self, request: Request) -> Response:
         """Alerts, as Alertmanager, Grafana and others send them."""
         sender = self._sender(request)
         with self._refusing(sender):
@@ -123,7 +130,7 @@ class Entrance:
             await self._store(batch.taken)
         return self._answer(sender, batch)
 
-    async def tell(self, request: Request) -> Response:
+    async def receive_events(self, request: Request) -> Response:
         """CloudEvents."""
         sender = self._sender(request)
         with self._refusing(sender):
@@ -134,20 +141,20 @@ class Entrance:
             await self._store(batch.taken)
         return self._answer(sender, batch)
 
-    async def deliver(self, request: Request) -> Response:
+    async def receive_github(self, request: Request) -> Response:
         """A webhook of GitHub, which signs with the token of the sender that the path names."""
         sender = request.path_params["sender"]
         token = self._intake.keys.senders.get(sender, "")
         if not token or "x-hub-signature-256" not in request.headers:
             self._knocked(request)
-            raise NotSigned()
+            raise BadSignature()
         if self._unsigned.locked():
-            raise NotNow()
+            raise ServiceUnavailable()
         async with self._unsigned:
             body = await self._body(request)
         if not signed(body, token, request.headers["x-hub-signature-256"]):
             self._knocked(request)
-            raise NotSigned()
+            raise BadSignature()
         with self._refusing(sender):
             self._senders.owner(token, self._intake.keys.senders, self._monotonic())
             self._senders.admit(sender, self._monotonic())
@@ -158,16 +165,16 @@ class Entrance:
         return self._answer(sender, found)
 
     async def _store(self, received: Sequence[Received]) -> None:
-        """Return once all of it is stored. Raises NotNow, and BadInput."""
+        """Return once all of it is stored. Raises ServiceUnavailable, and BadInput."""
         try:
-            for begin in range(0, len(received), TOGETHER):
-                some = self._intake.observations(received[begin : begin + TOGETHER])
+            for begin in range(0, len(received), BATCH_SIZE):
+                some = self._intake.observations(received[begin : begin + BATCH_SIZE])
                 await self._intake.store(some)
         except Rejected:
             raise
         except BatonError as error:
             log.warning("not taken", reason=str(error))
-            raise NotNow() from error
+            raise ServiceUnavailable() from error
 
     def _answer(self, sender: str, batch: Batch[T]) -> Response:
         """What was taken, and what was not: an error only if nothing was."""
@@ -177,7 +184,8 @@ class Entrance:
             return JSONResponse(content)
         content["refused"] = len(batch.refused)
         content["reasons"] = [
-            {"field": one.field, "error": printable(str(one))} for one in batch.refused[:REASONS]
+            {"field": one.field, "error": printable(str(one))}
+            for one in batch.refused[:MAX_REASONS]
         ]
         if batch.taken:
             return JSONResponse(content)
@@ -190,7 +198,7 @@ class Entrance:
         sender = self._senders.owner(_token(request), senders, self._monotonic())
         if sender is None:
             self._knocked(request)
-            raise NoKey()
+            raise Unauthorized()
         return sender
 
     @contextmanager
@@ -198,7 +206,7 @@ class Entrance:
         """What is refused in here is counted as the sender's."""
         try:
             yield
-        except NotNow as refusal:  # who sent it is told to send it again
+        except ServiceUnavailable as refusal:  # who sent it is told to send it again
             self.refused.count(sender, refusal)
             raise
         except Rejected as refusal:
@@ -210,14 +218,14 @@ class Entrance:
             async with asyncio.timeout(self._body_within):
                 body = await _whole(request)
         except TimeoutError:
-            raise TooSlow(seconds=f"{self._body_within:g}") from None
+            raise RequestTimeout(seconds=f"{self._body_within:g}") from None
         return inflated(body, request.headers.get("content-encoding", ""))
 
     async def _end_of_body(self, request: Request) -> str:
         """The end of the body, as far as it comes in time: the rest is thrown away."""
         encoding = request.headers.get("content-encoding", "")
         # of what is compressed the end alone is of no use
-        most = LARGEST if encoding else MOST_TEXT
+        most = LARGEST if encoding else MAX_TEXT
         end = bytearray()
         came = 0
         try:
@@ -226,7 +234,7 @@ class Entrance:
                     came += len(piece)
                     end += piece[-most:]
                     del end[:-most]
-                    if came > MOST_DRAINED:
+                    if came > MAX_DRAINED:
                         break
         except (TimeoutError, ClientDisconnect):
             log.info("the body of a check-in did not come whole", came=came)
@@ -235,10 +243,10 @@ class Entrance:
         except BadInput:
             return f"{came} bytes that cannot be read (content-encoding: {encoding[:40]})"
         charset = charset_of(request.headers.get("content-type", ""))
-        return decoded(body[-MOST_TEXT:], charset)
+        return decoded(body[-MAX_TEXT:], charset)
 
     def _knocked(self, request: Request) -> None:
-        self.refused.count(NOBODY, NoKey())
+        self.refused.count(NOBODY, Unauthorized())
         now = self._monotonic()
         if self._knocks.wait(now) <= 0:
             self._knocks.take(now)
@@ -267,12 +275,12 @@ async def _whole(request: Request) -> bytes:
     """The body, of which no more is read than may be: the framework's own limit answers without
     words. uvicorn throws away what still comes."""
     if int(request.headers.get("content-length", 0)) > LARGEST:
-        raise TooLarge(most=LARGEST)
+        raise ContentTooLarge(most=LARGEST)
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > LARGEST:
-            raise TooLarge(most=LARGEST)
+            raise ContentTooLarge(most=LARGEST)
     return bytes(body)
 
 
@@ -285,4 +293,4 @@ def _phase(request: Request) -> Phase:
 
 async def _aside(body: bytes, read: Callable[[], T]) -> T:
     """What `read` makes of `body`."""
-    return await asyncio.to_thread(read) if len(body) > AT_ONCE else read()
+    return await asyncio.to_thread(read) if len(body) > INLINE_LIMIT else read()

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from baton.errors import BatonError
@@ -20,16 +21,16 @@ from baton.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 
-HEAD_WITHIN = 10.0
+HEAD_TIMEOUT = 10.0
 """Seconds in which the head of a request must come."""
 KEEP_ALIVE = 330
 """Seconds for which a connection may be idle between two requests: longer than clients keep one
 (Go's and with it Alertmanager's keep it for 5 min), or one may close it while the other sends."""
-MOST_CONNECTIONS = 200
+MAX_CONNECTIONS = 200
 """Beyond, those that have been idle for the longest make room."""
-LARGEST_HEAD = 16_384
+MAX_HEAD = 16_384
 """Bytes of a request's head, at most."""
-STOP_WITHIN = 3
+STOP_TIMEOUT = 3
 """Seconds to answer what was asked before we stop."""
 
 
@@ -40,7 +41,7 @@ class CannotListen(BatonError):
     permanent = True
 
 
-class Unambiguous:
+class OneBodyLength:
     """Refuses a request that says in two ways where its body ends, and hangs up: a proxy before us
     may have believed the other one, and take the rest for a request of somebody else's.
 
@@ -61,12 +62,12 @@ class Unambiguous:
             await self._app(scope, receive, send)
 
 
-class Patient(H11Protocol):
+class HeadTimeoutProtocol(H11Protocol):
     """uvicorn's protocol, with an end to its patience, as it would wait for a head for ever; with
     room for whoever comes, while others only sit there; and without its access log, as paths and
     queries hold tokens."""
 
-    head_within = HEAD_WITHIN
+    head_timeout = HEAD_TIMEOUT
     _over: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -76,28 +77,32 @@ class Patient(H11Protocol):
         self._since = self.loop.time()
         self._idle = self.conn.their_state
 
+    @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keeps H11Protocol.connection_made."""
-        if len(self.connections) >= MOST_CONNECTIONS - 1:
-            idle = [one for one in self.connections if isinstance(one, Patient) and one._waiting()]
+        if len(self.connections) >= MAX_CONNECTIONS - 1:
+            idle = [
+                one
+                for one in self.connections
+                if isinstance(one, HeadTimeoutProtocol) and one._waiting()
+            ]
             if idle:
                 min(idle, key=lambda one: one._since).transport.close()
         super().connection_made(transport)
         self._mind()
 
+    @override
     def data_received(self, data: bytes) -> None:
-        """Keeps H11Protocol.data_received."""
         super().data_received(data)
         self._mind()
 
+    @override
     def on_response_complete(self) -> None:
-        """Keeps H11Protocol.on_response_complete."""
         self._since = self.loop.time()
         super().on_response_complete()
         self._mind()
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """Keeps H11Protocol.connection_lost."""
         self._calm()
         super().connection_lost(exc)
 
@@ -114,7 +119,7 @@ class Patient(H11Protocol):
         if not self._waiting() or self._between():
             self._calm()
         elif self._over is None:
-            self._over = self.loop.call_later(self.head_within, self._close)
+            self._over = self.loop.call_later(self.head_timeout, self._close)
 
     def _calm(self) -> None:
         if self._over is not None:
@@ -145,7 +150,7 @@ class _Server(uvicorn.Server):
             await wait_at_most(1.0, self.ending.wait())
 
 
-class Web:
+class WebServer:
     """A socket on which an app can be served. `url` is where it is."""
 
     def __init__(self, listening: socket.socket) -> None:
@@ -158,7 +163,7 @@ class Web:
         )
 
     @classmethod
-    def listen(cls, address: str, port: int) -> Web:
+    def listen(cls, address: str, port: int) -> WebServer:
         """Listen already, so that nothing else need start if that is not to be had; port 0 is any
         that is free. Raises CannotListen."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -168,20 +173,20 @@ class Web:
             reason = error.strerror or str(error)
             raise CannotListen(address=address, port=port, reason=reason) from error
 
-    def serve(self, app: FastAPI, protocol: type[H11Protocol] = Patient) -> None:
+    def serve(self, app: FastAPI, protocol: type[H11Protocol] = HeadTimeoutProtocol) -> None:
         """Answer with `app` from now on."""
         config = uvicorn.Config(
-            Unambiguous(app),
+            OneBodyLength(app),
             http=protocol,
             ws="none",
             lifespan="off",
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=MOST_CONNECTIONS,
-            h11_max_incomplete_event_size=LARGEST_HEAD,
+            limit_concurrency=MAX_CONNECTIONS,
+            h11_max_incomplete_event_size=MAX_HEAD,
             timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=STOP_WITHIN,
+            timeout_graceful_shutdown=STOP_TIMEOUT,
             workers=1,
         )
         self._server = _Server(config)

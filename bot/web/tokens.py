@@ -1,4 +1,4 @@
-"""The door: whose token it is, and whether they may come in so often."""
+"""Whose token it is, and whether they may come in so often."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.ratelimit import Bucket
-from bot.web.errors import TooMany
+from bot.web.errors import TooManyRequests
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RateLimit:
     """How much one token may send: `rate` a second, `burst` at once."""
 
     rate: float
     burst: float
 
 
-class Door:
-    """Knows tokens by `pace` each. What is wrong is not remembered, so that guessing costs no
-    memory.
+class TokenAuth:
+    """Knows tokens, each of which may send as much as `limit` says. What is wrong is not
+    remembered, so that guessing costs no memory.
 
     How long a look-up takes says nothing of the tokens that are known: they are found by a digest
     under a key that nobody else has, and then compared in constant time.
     """
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, limit: RateLimit) -> None:
+        self._pace = limit
         self._secret = secrets.token_bytes(32)
         self._tokens: Mapping[str, str] = {}
         self._names: dict[bytes, str] = {}
@@ -49,11 +49,11 @@ class Door:
         return name
 
     def admit(self, name: str, now: float) -> None:
-        """Let in whoever `owner` has named. Raises TooMany if they come too often."""
+        """Let in whoever `owner` has named. Raises TooManyRequests if they come too often."""
         bucket = self._buckets[name]
         wait = bucket.wait(now)
         if wait > 0:
-            raise TooMany(seconds=math.ceil(wait))
+            raise TooManyRequests(seconds=math.ceil(wait))
         bucket.take(now)
 
     def _learn(self, tokens: Mapping[str, str], now: float) -> None:

@@ -16,7 +16,7 @@ from bot.findings import Finding
 from bot.ingest.rejections import LASTS
 from bot.store import Store
 from bot.web.app import build
-from bot.web.ingest import Entrance
+from bot.web.ingest import IngestRoutes
 from bot.web.vitals import Watch
 from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage, away
@@ -45,7 +45,7 @@ async def made(world: Watchers) -> Bot:
 async def client(made: Bot) -> AsyncIterator[httpx.AsyncClient]:
     assert made.keeper is not None
     reception = Reception(made.keeper, {"prometheus": SecretStr("p-secret")})
-    transport = httpx.ASGITransport(build(Watch(made), Entrance(reception, made.refused)))
+    transport = httpx.ASGITransport(build(Watch(made), IngestRoutes(reception, made.refused)))
     headers = {"Authorization": "Bearer p-secret"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://bot", headers=headers

@@ -17,9 +17,9 @@ from bot.ingest.model import CheckIn, Event, Keys, Pushed, Received
 from bot.ingest.rejections import Refused
 from bot.store import Store
 from bot.web.app import build
-from bot.web.ingest import CHECKINS, PUSHES, Entrance
-from bot.web.server import Patient, Web
-from bot.web.tokens import Pace
+from bot.web.ingest import CHECKINS, PUSHES, IngestRoutes
+from bot.web.server import HeadTimeoutProtocol, WebServer
+from bot.web.tokens import RateLimit
 from bot.web.vitals import Chat, Watch
 from tests.bot.conftest import database as database
 from tests.bot.conftest import store as store
@@ -85,7 +85,7 @@ class Site:
 
     def __init__(
         self,
-        web: Web,
+        web: WebServer,
         client: httpx.AsyncClient,
         intake: FakeIntake,
         bot: Bot,
@@ -114,18 +114,18 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
 
         async def open_site(
             *,
-            checkins: Pace = CHECKINS,
-            pushes: Pace = PUSHES,
+            checkins: RateLimit = CHECKINS,
+            pushes: RateLimit = PUSHES,
             body_within: float = 10.0,
-            head_within: float = 10.0,
+            head_timeout: float = 10.0,
             monotonic: Callable[[], float] | None = None,
             chat: Chat | None = None,
             shut: bool = False,
         ) -> Site:
-            class Hasty(Patient):
+            class Hasty(HeadTimeoutProtocol):
                 pass
 
-            Hasty.head_within = head_within
+            Hasty.head_timeout = head_timeout
             channel = MemoryChannel("memory://web", on=MemoryBus("web"))
             stack.push_async_callback(channel.close)
             bot = Bot(store, channel, COMMANDS, OPEN, name="web")
@@ -135,7 +135,7 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             more = {} if monotonic is None else {"monotonic": monotonic}
             findings = Findings()
             bot.refused = Refused(findings, clock=lambda: NOW)
-            entrance = Entrance(
+            entrance = IngestRoutes(
                 intake,
                 bot.refused,
                 checkins=checkins,
@@ -144,7 +144,7 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
                 clock=lambda: NOW,
                 **more,
             )
-            web = Web.listen("127.0.0.1", 0)
+            web = WebServer.listen("127.0.0.1", 0)
             web.serve(build(Watch(bot, chat, **more), None if shut else entrance), Hasty)
             stack.push_async_callback(web.stop)
             client = httpx.AsyncClient(base_url=web.url, trust_env=False, timeout=60)

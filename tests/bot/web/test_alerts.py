@@ -12,7 +12,7 @@ import pytest
 from alerts import Labels
 from alerts.labels import spelled
 from bot.ingest.model import Pushed
-from bot.web.tokens import Pace
+from bot.web.tokens import RateLimit
 from tests.bot.web.conftest import NOW, Away, Opened, Site
 
 LABELS = {"alertname": "DiskFull", "host": "web-1", "env": "prod"}
@@ -142,7 +142,7 @@ async def test_a_token_beyond_ascii(site: Site) -> None:
 
 async def test_a_flood(opened: Opened) -> None:
     """429 for the one who floods, and for nobody else."""
-    site = await opened(pushes=Pace(rate=2, burst=10), monotonic=lambda: 5.0)
+    site = await opened(pushes=RateLimit(rate=2, burst=10), monotonic=lambda: 5.0)
     answers = [await site.push(json=[]) for _ in range(12)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 2
     assert answers[-1].headers["Retry-After"] == "1"

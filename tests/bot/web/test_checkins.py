@@ -8,8 +8,8 @@ import gzip
 import pytest
 
 from bot.ingest.model import CheckIn, Keys, Phase
-from bot.web.ingest import MOST_TEXT
-from bot.web.tokens import Pace
+from bot.web.ingest import MAX_TEXT
+from bot.web.tokens import RateLimit
 from tests.bot.web.conftest import NOW, Away, Opened, Site
 from tests.support.wait import until
 
@@ -97,7 +97,7 @@ async def test_a_body_of_any_size_is_a_sign_of_life(site: Site) -> None:
     answer = await site.client.post("/checkin/b-token/fail", content=body)
     assert answer.status_code == 200
     (checkin,) = site.intake.checkins
-    assert (checkin.phase, len(checkin.text)) == (Phase.FAILED, MOST_TEXT)
+    assert (checkin.phase, len(checkin.text)) == (Phase.FAILED, MAX_TEXT)
     assert checkin.text.endswith("disk full")
 
 
@@ -166,7 +166,7 @@ async def test_knocking_does_not_fill_the_log(
 async def test_a_flood_is_limited_for_each_token(opened: Opened) -> None:
     """429 says when the next one is taken; other tokens do not suffer, and time heals."""
     time = [0.0]
-    site = await opened(checkins=Pace(rate=0.1, burst=3), monotonic=lambda: time[0])
+    site = await opened(checkins=RateLimit(rate=0.1, burst=3), monotonic=lambda: time[0])
     answers = [await site.client.get("/checkin/b-token") for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
     assert answers[-1].headers["Retry-After"] == "10"
@@ -179,7 +179,7 @@ async def test_a_flood_is_limited_for_each_token(opened: Opened) -> None:
 
 async def test_tokens_may_change(opened: Opened) -> None:
     """New tokens count from the next request on; a name that stays has used up what it has."""
-    site = await opened(checkins=Pace(rate=0.001, burst=1), monotonic=lambda: 0.0)
+    site = await opened(checkins=RateLimit(rate=0.001, burst=1), monotonic=lambda: 0.0)
     assert (await site.client.get("/checkin/b-token")).status_code == 200
     site.intake.keys = Keys(checkins={"backup": "b-new", "mail": "m-token", "empty": ""})
     assert (await site.client.get("/checkin/r-token")).status_code == 401

@@ -17,7 +17,7 @@ import pytest
 
 from bot.ingest.payload import LARGEST
 from bot.settings import load_bot
-from bot.web.server import KEEP_ALIVE, MOST_CONNECTIONS, CannotListen, Web
+from bot.web.server import KEEP_ALIVE, MAX_CONNECTIONS, CannotListen, WebServer
 from tests.bot.web.conftest import Opened, Site
 from tests.support.ports import free_port, listening
 from tests.support.slack_server import SlackServer
@@ -78,7 +78,7 @@ async def test_much_more_than_the_largest(site: Site) -> None:
 
 async def test_a_large_body_without_end(opened: Opened) -> None:
     """Who was told that it is too much, and goes on sending, is cut off in time."""
-    site = await opened(head_within=0.1)
+    site = await opened(head_timeout=0.1)
     reader, writer = await connected(site)
     writer.write(HEAD + b"Content-Length: 20000000\r\n\r\n")
     assert b"413" in await reader.readline()
@@ -96,7 +96,7 @@ async def test_a_large_body_without_end(opened: Opened) -> None:
 async def test_a_head_that_does_not_come(opened: Opened) -> None:
     """A connection that says nothing, or a letter now and then, is closed; so is one that was used
     before."""
-    site = await opened(head_within=0.1)
+    site = await opened(head_timeout=0.1)
     silent = await connected(site)
     slow = await connected(site)
     slow[1].write(b"GET /heal")
@@ -121,7 +121,7 @@ async def test_a_body_that_does_not_come(opened: Opened) -> None:
 
 async def test_an_answer_that_takes_long_is_waited_for(opened: Opened) -> None:
     """Impatience is for heads: what was asked whole is answered however long that takes."""
-    site = await opened(head_within=0.05, body_within=5)
+    site = await opened(head_timeout=0.05, body_within=5)
     reader, writer = await connected(site)
     writer.write(HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n[")
     loop = asyncio.get_running_loop()
@@ -140,8 +140,8 @@ async def test_a_head_that_is_too_large(site: Site) -> None:
 
 async def test_who_only_sits_there_makes_room(opened: Opened) -> None:
     """However many connections say nothing: whoever asks is answered, and the oldest goes."""
-    site = await opened(head_within=60)
-    idle = [await connected(site) for _ in range(MOST_CONNECTIONS + 20)]
+    site = await opened(head_timeout=60)
+    idle = [await connected(site) for _ in range(MAX_CONNECTIONS + 20)]
     for _ in range(5):
         async with httpx.AsyncClient(base_url=site.web.url, trust_env=False) as client:
             assert (await client.get("/healthz")).status_code == 200
@@ -157,10 +157,10 @@ async def test_too_many_at_work(opened: Opened) -> None:
     """Who comes while all others are at work is sent away with 503, and there is room again
     afterwards."""
     site = await opened(body_within=60)
-    busy = [await connected(site) for _ in range(MOST_CONNECTIONS)]
+    busy = [await connected(site) for _ in range(MAX_CONNECTIONS)]
     for _, writer in busy:
         writer.write(HEAD + b"Content-Length: 10\r\n\r\n[")
-    await until(lambda: site.web.busy >= MOST_CONNECTIONS - 1)
+    await until(lambda: site.web.busy >= MAX_CONNECTIONS - 1)
     answer = await site.client.get("/healthz")
     assert answer.status_code == 503
     for _, writer in busy:
@@ -176,7 +176,7 @@ async def test_an_idle_connection_is_kept(opened: Opened) -> None:
     """As long as clients keep theirs: between two requests there is no hurry, though there is with
     each head and each body."""
     assert KEEP_ALIVE > 300
-    site = await opened(head_within=0.1)
+    site = await opened(head_timeout=0.1)
     reader, writer = await connected(site)
     loop = asyncio.get_running_loop()
     for _ in range(3):
@@ -217,20 +217,20 @@ def test_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(CannotListen, match=rf"127\.0\.0\.1:{port}.*in use.*BATON_WEB_PORT"):
-            Web.listen("127.0.0.1", port)
+            WebServer.listen("127.0.0.1", port)
 
 
 def test_an_address_that_is_none() -> None:
     """So does the error about one that is not ours, or no address at all."""
     for address in ("192.0.2.1", "no such host", "::ffff:300.0.0.1"):
         with pytest.raises(CannotListen, match="cannot listen on"):
-            Web.listen(address, 0)
+            WebServer.listen(address, 0)
 
 
 async def test_ipv6() -> None:
     """Its URL can be used as it is."""
     try:
-        web = Web.listen("::1", 0)
+        web = WebServer.listen("::1", 0)
     except CannotListen:
         pytest.skip("this machine has no IPv6")
     assert web.url == f"http://[::1]:{web.port}"
