@@ -8,7 +8,7 @@ PYTHON = python3
 PREPARE = PYTHON='$(PYTHON)' sh .ci/venv </dev/null
 # Much of a test is waiting. Each of the two has a RabbitMQ and a PostgreSQL of its own.
 TWO = -n 2 --dist worksteal
-SOURCES = $$(ls -d baton commands bot alerts tests bench 2>/dev/null)
+SOURCES = $$(ls -d baton commands bot alerts tests bench examples/extension 2>/dev/null)
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20

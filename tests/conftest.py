@@ -39,7 +39,7 @@ SLOW_FILES = re.compile(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is quick, and of that what is tried with inputs that a machine makes up."""
     for item in items:
-        name = item.path.relative_to(Path(__file__).parent).as_posix()
+        name = os.path.relpath(item.path, Path(__file__).parent)
         slow = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         parameters = getattr(getattr(item, "callspec", None), "id", "")
         slow |= {kind for kind in ("rabbitmq", "postgresql") if kind in parameters}

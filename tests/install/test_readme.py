@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,6 +58,18 @@ class Installation:
         self.folder.mkdir()
         process = await asyncio.create_subprocess_exec(
             "sh", "-c", line, cwd=ROOT, env=self.environment(), stdout=PIPE, stderr=STDOUT
+        )
+        said, _ = await process.communicate()
+        assert process.returncode == 0, said.decode()[-3000:]
+
+    async def add_extension(self) -> None:
+        """Install examples/extension beside Baton, and run its tests, as its author would."""
+        copy = self.folder / "acme-disk"
+        await asyncio.to_thread(shutil.copytree, ROOT / "examples" / "extension", copy)
+        constraints = shlex.quote(str(ROOT / "constraints.txt"))
+        line = f"python -m pip install -q -c {constraints} '.[test]' && python -m pytest -q"
+        process = await asyncio.create_subprocess_exec(
+            "sh", "-c", line, cwd=copy, env=self.environment(), stdout=PIPE, stderr=STDOUT
         )
         said, _ = await process.communicate()
         assert process.returncode == 0, said.decode()[-3000:]
@@ -120,6 +133,9 @@ async def test_by_the_lines_of_readme(broker: Broker, tmp_path: Path) -> None:
     for package in ("slack_bolt", "sqlalchemy", "fastapi", "re2"):
         assert not (site / package).exists()
 
+    await agent.add_extension()
+    await bot.add_extension()
+
     for_agent = {"BATON_BUS_URL": users[f"agent.{SERVER}"], "BATON_FQDN": SERVER}
     for_agent |= {"BATON_STATE": str(agent.folder / "state")}
     await _configure_agent(agent)
@@ -156,6 +172,7 @@ async def test_by_the_lines_of_readme(broker: Broker, tmp_path: Path) -> None:
             for line, end in (
                 ("/ping prod", "1 of 1 answered"),
                 ("/deploy shop prod", "on 1 of 1"),
+                ("/baton disk prod", "of / is used"),
             ):
                 await ann.slash(line, channel="C_OPS")
                 await slack.until(
