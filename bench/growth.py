@@ -107,7 +107,7 @@ class Bench:
             database.execute("UPDATE jobs SET told = 1 WHERE closed IS NOT NULL AND told = 0")
 
     async def look_around(self) -> None:
-        """As `bot.bot` and `bot.outbox.relay` do."""
+        """As `bot.app.bot` and `bot.outbox.relay` do."""
         await self.store.ledger.outbox(500)
         await self.store.ledger.untold()
         await self.store.ledger.overdue(now(), now())

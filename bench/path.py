@@ -27,7 +27,7 @@ from bench.harness import Options, interleaved, median, ms, percentile, rabbit
 from bench.peers.agent import Touch, TouchConsumer
 from bench.peers.model import INBOX, PREFETCH, Result
 from bot.app.assemble import assemble_dispatch, commands_of
-from bot.collector import relieve
+from bot.app.garbage import relieve
 from bot.findings import Unheard
 from bot.ingest.sender_verification import Identity
 from bot.ingest.updates import Hearing

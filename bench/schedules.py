@@ -21,6 +21,7 @@ from bench.harness import Options, median, ms, percentile
 from bot.app.assemble import assemble_dispatch, commands_of
 from bot.app.periodic import PeriodicTask, PeriodicTasks
 from bot.jobs import AuditEntry, Place
+from bot.scheduler.scheduler import POLL_INTERVAL
 from bot.schedules.decisions import planned
 from bot.schedules.parser import Timing
 from bot.schedules.recurrence import Every, When
@@ -28,7 +29,6 @@ from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule
 from bot.store import Store
 from bot.store.schedules import firings
-from bot.timekeeping import POLL_INTERVAL
 from tests.support.policy import OPEN
 from tests.support.servers import registry
 from tests.support.wait import until

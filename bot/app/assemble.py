@@ -21,12 +21,12 @@ from bot.dispatch.people import Directories
 from bot.dispatch.planner import Planner
 from bot.dispatch.policy import Policy
 from bot.dispatch.rate import Pace
-from bot.firing import ScheduleFirer
 from bot.priority import RightOfWay
 from bot.scheduler.command import ScheduleCommand, ScheduleHandler
+from bot.scheduler.firing import ScheduleFirer
+from bot.scheduler.scheduler import Timekeeper
 from bot.servers.registry import Roster
 from bot.store import Store
-from bot.timekeeping import Timekeeper
 
 ANSWERED_HERE = (*BUILTINS, Extension(ScheduleCommand), ALERTS)
 """The words of everything that the bot answers itself."""

@@ -21,7 +21,6 @@ from baton.channel import Channel, Link
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.messages import Heartbeat, Pong, new_id, now
-from bot import timekeeping
 from bot.alerting import Found, Keeper, Monitor, Showing, keeper, probing, recording, reloading
 from bot.alerting.commands.command import AlertsCommand, AlertsHandler
 from bot.alerting.intake import Reception
@@ -40,6 +39,7 @@ from bot.leader import SECONDS, Leader
 from bot.outbox.relay import Sender
 from bot.posts.queue import Delivery
 from bot.posts.reconciler import Teller
+from bot.scheduler import scheduler
 from bot.schedules.schedule import Heed
 from bot.schedules.schedule import Observation as Scheduled
 from bot.servers.registry import Roster
@@ -260,8 +260,8 @@ class Bot(UpdateHooks):
             PeriodicTask(
                 "schedules",
                 self.timekeeper.round,
-                timekeeping.POLL_INTERVAL,
-                retry=timekeeping.RETRY_DELAY,
+                scheduler.POLL_INTERVAL,
+                retry=scheduler.RETRY_DELAY,
             ),
             PeriodicTask("looking around", self.upkeep.look_around, upkeep.POLL_INTERVAL),
             PeriodicTask(

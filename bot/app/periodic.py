@@ -7,7 +7,7 @@ at its time, or after `retry` seconds. `statuses` shows when each last succeeded
 
 APScheduler goes by the steady clock here: a clock of the machine that is set back, by an hour or by
 years, delays no round. When a schedule of people is due is decided by its own table in the database
-(bot.timekeeping): here it only has a row that looks.
+(bot.scheduler.scheduler): here it only has a row that looks.
 
 What is no row, and why:
 - sending (bot.sending), telling (bot.telling) and the posts of a channel (bot.delivery) wait for

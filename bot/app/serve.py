@@ -17,20 +17,20 @@ from alerts import load_alerts
 from baton.bus.connect import connect
 from baton.channel import Link
 from baton.extensions import installed
-from bot import rules_log
 from bot.alerting import ourselves
+from bot.app import rules_log
 from bot.app.assemble import commands_of
+from bot.app.bot import Bot
+from bot.app.garbage import relieve
 from bot.app.periodic import PeriodicTask
-from bot.bot import Bot
-from bot.collector import relieve
+from bot.app.rules_log import RulesLog
+from bot.app.supervise import watched
 from bot.dispatch.rate import Pace
 from bot.fronts.slack import SlackChat, Tokens
 from bot.jobs import Place
-from bot.rules_log import RulesLog
 from bot.settings import BotSettings
 from bot.store import Store
 from bot.store.leases import STRANGERS
-from bot.watched import watched
 
 if TYPE_CHECKING:
     from bot.web.server import WebServer
@@ -126,7 +126,7 @@ def _answer(web: WebServer, bot: Bot, chat: SlackChat, senders: Mapping[str, Sec
     from bot.alerting.intake import Reception
     from bot.web.app import build
     from bot.web.ingest import IngestRoutes
-    from bot.web.vitals import Watch
+    from bot.web.status import Watch
 
     reception = None if bot.keeper is None else Reception(bot.keeper, senders)
     entrance = None if reception is None else IngestRoutes(reception, bot.refused)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from bot.bot import Bot
+from bot.app.bot import Bot
 
 T = TypeVar("T")
 

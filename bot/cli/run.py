@@ -36,7 +36,7 @@ def bot(
     """Run the bot of a team. Slack is on one side of it, the bus on the other."""
     need_extra("bot")
     set_up_logs(log_level, log_format)
-    from bot.serve import serve
+    from bot.app.serve import serve
     from bot.settings import complete, load_bot
 
     _warn_of_misspelt_variables()

@@ -18,7 +18,8 @@ from baton.consumer import Extension
 from baton.errors import BatonError
 from baton.extensions import installed
 from bot.app.assemble import commands_of
-from bot.bot import Bot
+from bot.app.bot import Bot
+from bot.app.supervise import watched
 from bot.demo.app import REFS, make_repository
 from bot.demo.breaking import Demo, DemoHandler
 from bot.demo.servers import ENVIRONMENT, NAMES, Servers
@@ -30,7 +31,6 @@ from bot.fronts.terminal.lines import Line, line
 from bot.fronts.terminal.people import TerminalDirectory
 from bot.fronts.terminal.plain import PlainScreen, can_edit, talk
 from bot.store import Store
-from bot.watched import watched
 
 BUS = "memory://demo"
 WATCHED = AlertSettings(channel=PLACE.channel, group_wait=1.0, group_interval=5.0)

@@ -23,8 +23,8 @@ from bot.dispatch.people import Directories
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.policy import Asked, Kept, Refusal, asked_by
 from bot.dispatch.reply import Reply
-from bot.firing import ScheduleFirer, jobs_of, schedulable
 from bot.scheduler import describe
+from bot.scheduler.firing import ScheduleFirer, jobs_of, schedulable
 from bot.schedules.change import Change
 from bot.schedules.decisions import paused, planned, resumed
 from bot.schedules.hints import instead

@@ -15,7 +15,7 @@ import structlog
 from baton.errors import BatonError
 from baton.text.calendar import UnknownZone
 from bot.dispatch.people import Directories, Profile
-from bot.firing import ScheduleFirer, changed, jobs_of, left_behind
+from bot.scheduler.firing import ScheduleFirer, changed, jobs_of, left_behind
 from bot.schedules.change import Change
 from bot.schedules.decisions import Step, decide, ended, not_begun, set_aside
 from bot.schedules.posts import NOTICE, day_of

@@ -14,7 +14,7 @@ from bot.web.errors import HttpError
 from bot.web.health import parts
 from bot.web.ingest import IngestRoutes
 from bot.web.metrics import Metrics
-from bot.web.vitals import Watch
+from bot.web.status import Watch
 
 _WORDS = {
     404: "There is nothing at this address.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from baton.outcome import duration
-from bot.web.vitals import LinkSeen, TaskSeen, Vitals
+from bot.web.status import LinkSeen, TaskSeen, Vitals
 
 CLOCK_MOST = 5.0
 """Seconds by which our clock may differ from the chat's."""

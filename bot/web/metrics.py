@@ -19,7 +19,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from alerts import Severity
 from baton.messages import Heartbeat, Pong, State, Update
 from baton.server import baton_version
-from bot.web.vitals import Vitals, Watch
+from bot.web.status import Vitals, Watch
 
 VERDICTS = ("allowed", "refused", "undecided", "answered", "unusable", "limited")
 HEARD = (Update.type, Pong.type, Heartbeat.type)

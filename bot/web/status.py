@@ -10,7 +10,7 @@ from typing import Protocol
 
 from baton.channel import Link
 from baton.text.printable import printable
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.store import Depths
 from bot.store.errors import DatabaseUnavailable
 

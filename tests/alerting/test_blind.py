@@ -9,7 +9,7 @@ import pytest
 
 from alerts import AlertContent
 from baton.messages import State
-from bot.bot import Bot
+from bot.app.bot import Bot
 from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, none_waits, quick, says
 from tests.bot.build import Hail, Ship
 from tests.bot.world import Stage, away

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from alerts import AlertContent
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.reply import Reply
 from bot.fronts.slack.blocks.alerts import alert_buttons

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from baton.channel import Link
 from baton.memory import MemoryBus, MemoryChannel
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.store import Store
 from tests.alerting.world import SILENT, WAIT, Clock, none_waits, quick, says, settings
 from tests.bot.fake_front import FakeFront

@@ -11,13 +11,13 @@ from pydantic import SecretStr
 
 from alerts import AlertContent
 from bot.alerting.intake import EVENT_LASTS, Reception
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.findings import Finding
 from bot.ingest.rejections import LASTS
 from bot.store import Store
 from bot.web.app import build
 from bot.web.ingest import IngestRoutes
-from bot.web.vitals import Watch
+from bot.web.status import Watch
 from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage, away
 from tests.support.wait import until

@@ -15,7 +15,7 @@ from alerts.notify.dispatch import Dispatcher
 from baton.messages import Person
 from bot.alerting import asks
 from bot.alerting.asks import Seen
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.store import Store
 from bot.store.tables.alerts import watches
 from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 import bot.alerting.keeper
 from alerts import AlertContent
 from baton.messages import State, now
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.schedules.schedule import Heed, Observation, Verdict
 from bot.store import Store
 from tests.alerting.world import (

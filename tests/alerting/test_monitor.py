@@ -13,7 +13,7 @@ from alerts import AlertContent
 from baton.channel import Channel, Delivery, Envelope
 from baton.exchanges import DEAD_QUEUE, MONITOR_QUEUE, OUTPUT
 from baton.messages import Pong, now
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.dead import resent
 from bot.findings import Unheard
 from bot.store import Store

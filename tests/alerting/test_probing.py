@@ -16,7 +16,7 @@ from baton.agent.settings import AgentSettings, ProbesTable
 from baton.memory import MemoryChannel
 from baton.messages import Heartbeat, Look
 from baton.server import Server
-from bot.bot import Bot
+from bot.app.bot import Bot
 from commands.probes import Looking
 from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage

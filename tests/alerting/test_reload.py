@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 import bot.alerting.reloading
 from alerts import load_alerts
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.doctor.bot import alerts_file
 from bot.doctor.finding import Mark

@@ -16,7 +16,7 @@ from alerts.trial import TrialFailed, trial
 from baton.messages import now
 from bot.alerting.commands.trial_process import tried
 from bot.alerting.recording import append, recordings
-from bot.bot import Bot
+from bot.app.bot import Bot
 from tests.alerting.world import CHANNEL, SILENT, WAIT, Watchers, quick, says
 from tests.alerts.harness import START, thing
 from tests.bot.world import Stage

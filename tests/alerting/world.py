@@ -15,7 +15,7 @@ import bot.posts.reconciler
 import bot.posts.sender
 from alerts import AlertContent, AlertSettings, Steady
 from baton.messages import Heartbeat
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.store import Store
 from tests.bot.fake_front import FakeFront, Message
 from tests.bot.world import Agent, Stage

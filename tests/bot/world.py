@@ -33,7 +33,7 @@ from baton.messages import (
     now,
 )
 from bot.app.assemble import commands_of
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
 from bot.jobs import Place

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.shop import make_shop
+from tests.stories.shop import make_shop
 from tests.support.broker import Broker
 from tests.support.guard import Guarded
 from tests.support.slack_server import SlackServer

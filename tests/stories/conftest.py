@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.world import World
+from tests.stories.world import World
 from tests.support.broker import Broker
 
 

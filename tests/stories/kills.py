@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from tests.e2e.world import World
+from tests.stories.world import World
 from tests.support.slack_server.args import Args
 from tests.support.slack_server.faults import Work, abort
 

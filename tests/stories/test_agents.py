@@ -8,8 +8,8 @@ from pathlib import Path
 
 import aio_pika
 
-from tests.e2e.together import together
-from tests.e2e.world import World, cards_of, key_of
+from tests.stories.together import together
+from tests.stories.world import World, cards_of, key_of
 from tests.support.broker import Broker
 from tests.support.wait import until
 

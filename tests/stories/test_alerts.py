@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from bot.posts.delays import LATE
-from tests.e2e.kills import killed_twice
-from tests.e2e.ledger import Ledger
-from tests.e2e.together import together_in
-from tests.e2e.watch import CHANNELS, ON_CALL, OTHER, WatchedWorld, of
-from tests.e2e.world import CHANNEL, Asker
+from tests.stories.kills import killed_twice
+from tests.stories.ledger import Ledger
+from tests.stories.together import together_in
+from tests.stories.watch import CHANNELS, ON_CALL, OTHER, WatchedWorld, of
+from tests.stories.world import CHANNEL, Asker
 from tests.support.broker import Broker
 from tests.support.postgres import Postgres
 from tests.support.slack_server import LostRequest, LostResponse, Message, RateLimited

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.ledger import Ledger
-from tests.e2e.watch import WatchedWorld
-from tests.e2e.world import CHANNEL
+from tests.stories.ledger import Ledger
+from tests.stories.watch import WatchedWorld
+from tests.stories.world import CHANNEL
 from tests.support.broker import Broker
 from tests.support.postgres import Postgres
 from tests.support.wait import until

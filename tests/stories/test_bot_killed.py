@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.kills import killed_twice
-from tests.e2e.ledger import locked
-from tests.e2e.together import Case, together
-from tests.e2e.world import World
+from tests.stories.kills import killed_twice
+from tests.stories.ledger import locked
+from tests.stories.together import Case, together
+from tests.stories.world import World
 from tests.support.broker import Broker
 from tests.support.relay import Relay
 from tests.support.slack_server.args import Args

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.world import World, cards_of
+from tests.stories.world import World, cards_of
 from tests.support.wait import until
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.together import together
-from tests.e2e.world import World, cards_of, head_of
+from tests.stories.together import together
+from tests.stories.world import World, cards_of, head_of
 from tests.support.broker import Broker
 
 SERVERS = ("web-1", "web-2", "web-3")

@@ -7,8 +7,8 @@ import asyncio
 import time
 from pathlib import Path
 
-from tests.e2e.ledger import locked
-from tests.e2e.world import World, cards_of
+from tests.stories.ledger import locked
+from tests.stories.world import World, cards_of
 from tests.support.broker import Broker
 from tests.support.wait import until
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.world import World
+from tests.stories.world import World
 from tests.support.broker import Broker
 
 POLICY = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.world import CHANNEL, World, key_of
+from tests.stories.world import CHANNEL, World, key_of
 from tests.support.slack_server import Message
 from tests.support.wait import until
 

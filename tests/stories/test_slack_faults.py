@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
 
-from tests.e2e.together import together
-from tests.e2e.world import World, cards_of
+from tests.stories.together import together
+from tests.stories.world import World, cards_of
 from tests.support.broker import Broker
 from tests.support.slack_server import (
     Fails,

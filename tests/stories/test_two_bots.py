@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.ledger import Ledger
-from tests.e2e.world import World
+from tests.stories.ledger import Ledger
+from tests.stories.world import World
 from tests.support.broker import Broker
 from tests.support.postgres import Postgres
 from tests.support.wait import until

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from tests.e2e.world import World
+from tests.stories.world import World
 from tests.support.broker import Broker
 
 W = TypeVar("W", bound=World)

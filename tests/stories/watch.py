@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.e2e.ledger import Ledger
-from tests.e2e.world import CHANNEL, World, key_of
+from tests.stories.ledger import Ledger
+from tests.stories.world import CHANNEL, World, key_of
 from tests.support.broker import Broker
 from tests.support.ports import free_port
 from tests.support.slack_server import Message

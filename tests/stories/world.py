@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.e2e.ledger import Ledger
-from tests.e2e.processes import Process
-from tests.e2e.shop import make_shop
+from tests.stories.ledger import Ledger
+from tests.stories.processes import Process
+from tests.stories.shop import make_shop
 from tests.support.accounts import Accounts
 from tests.support.broker import Broker
 from tests.support.policy import OPEN_TOML

@@ -12,7 +12,7 @@ from baton.channel import Channel
 from baton.errors import QueueMismatch
 from baton.exchanges import BOT_QUEUE, Queue
 from baton.messages import State
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.content import JobContent
 from bot.store import Store
 from tests.bot.build import OPS

@@ -18,7 +18,7 @@ import bot.posts.sender
 from baton.channel import Link
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Pong, Request, State, now
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.jobs import Place
 from bot.posts.render import wanted
 from bot.servers.sight import ServerVisibility

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bot.app.rules_log import RulesLog
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.policy_review import Scene, review
-from bot.rules_log import RulesLog
 from tests.bot.world import beat
 from tests.support.servers import registry
 

@@ -11,7 +11,7 @@ import bot.servers.registry
 from baton.exchanges import INPUT, agent_queue, host_key
 from baton.messages import State, now
 from baton.outcome import Outcome
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.content import JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import Job, Place
 from bot.posts.render import wanted

@@ -13,7 +13,7 @@ from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.jobs import Place
 from bot.scheduler.command import ScheduleCommand
 from tests.bot.build import OPS
-from tests.schedules.office import T0, Make, Office
+from tests.bot.scheduler.office import T0, Make, Office
 
 BEN = Person(id="U_BEN", name="ben")
 SHUT = Policy(environments={"prod": EnvironmentTable(protected=True)})

@@ -14,11 +14,11 @@ from sqlalchemy import event
 
 from baton.messages import now
 from bot.app.periodic import PeriodicTask, PeriodicTasks
+from bot.scheduler.scheduler import POLL_INTERVAL
 from bot.schedules.schedule import Firing, Schedule
 from bot.store import Store
 from bot.store.database.sqlite import Sqlite
-from bot.timekeeping import POLL_INTERVAL
-from tests.schedules.office import Clock, Office
+from tests.bot.scheduler.office import Clock, Office
 from tests.support.periodic import unfailing
 from tests.support.wait import until
 

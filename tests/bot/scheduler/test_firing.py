@@ -13,7 +13,7 @@ from bot.schedules.decisions import outcome_of
 from bot.schedules.posts import DAY, NOTICE
 from bot.schedules.schedule import Heed
 from tests.bot.build import ANN, OPS, run
-from tests.schedules.office import T0, Make, Office
+from tests.bot.scheduler.office import T0, Make, Office
 
 ONLY_GROUP = Policy(
     [Rule(who=("S_OPS",), environments=("prod",))], {"prod": EnvironmentTable(protected=True)}

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, text, update
 
-from bot import timekeeping
+from bot.scheduler import scheduler
 from bot.schedules import decisions
 from bot.schedules.change import Change
 from bot.schedules.posts import NOTICE
 from bot.schedules.schedule import Heed, Observation, Schedule
 from bot.store.tables.jobs import outbox
 from bot.store.tables.schedules import schedules
-from tests.schedules.office import Make, Office
-from tests.schedules.test_firing import shown
+from tests.bot.scheduler.office import Make, Office
+from tests.bot.scheduler.test_firing import shown
 
 
 async def _rewritten(it: Office, schedule: Schedule, **values: Any) -> None:
@@ -86,7 +86,7 @@ async def test_a_fault_of_ours_is_not_repeated_to_say_so(
             raise ZeroDivisionError("a fault of ours")
         return decisions.decide(schedule, *rest)
 
-    monkeypatch.setattr(timekeeping, "decide", decide)
+    monkeypatch.setattr(scheduler, "decide", decide)
     await it.passes(45)
     now = await it.now(bad)
     assert (now.status, now.due) == ("paused", None)

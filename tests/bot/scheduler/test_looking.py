@@ -9,7 +9,7 @@ from sqlalchemy import Connection, event
 
 from bot.store import Store
 from bot.store.database.sqlite import Sqlite
-from tests.schedules.office import Make
+from tests.bot.scheduler.office import Make
 
 
 async def test_every_look_is_by_an_index(store: Store, office: Make) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from baton.errors import UsageError
 from bot.schedules.hints import instead
 from bot.schedules.parser import timing
-from tests.schedules.office import T0
+from tests.bot.scheduler.office import T0
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from alerts.observation import Observation, Sign
 from baton.errors import BatonError
 from baton.memory import MemoryBus, MemoryChannel
-from bot.bot import Bot
+from bot.app.bot import Bot
 from bot.findings import Finding
 from bot.ingest.model import CheckIn, Event, Keys, Pushed, Received
 from bot.ingest.rejections import Refused
@@ -19,8 +19,8 @@ from bot.store import Store
 from bot.web.app import build
 from bot.web.ingest import CHECKINS, PUSHES, IngestRoutes
 from bot.web.server import HeadTimeoutProtocol, WebServer
+from bot.web.status import Chat, Watch
 from bot.web.tokens import RateLimit
-from bot.web.vitals import Chat, Watch
 from tests.bot.conftest import database as database
 from tests.bot.conftest import store as store
 from tests.bot.conftest import template as template

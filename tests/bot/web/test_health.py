@@ -22,7 +22,7 @@ from bot.jobs import Place
 from bot.store import Depths, Store
 from bot.store.errors import DatabaseUnavailable
 from bot.web.health import LATE, Part, parts
-from bot.web.vitals import LinkSeen, TaskSeen, Vitals
+from bot.web.status import LinkSeen, TaskSeen, Vitals
 from tests.bot.web.conftest import Opened, Site
 from tests.bot.world import Agent, no_groups
 from tests.support.wait import until
@@ -244,7 +244,7 @@ async def test_a_database_that_hangs(
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr("bot.web.vitals.ANSWERS_WITHIN", 0.05)
+    monkeypatch.setattr("bot.web.status.ANSWERS_WITHIN", 0.05)
     monkeypatch.setattr(store.ledger, "depths", hang)
     site = await opened()
     answer = await site.client.get("/readyz")
