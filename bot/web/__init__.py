@@ -3,9 +3,9 @@ FastAPI, Starlette, uvicorn and prometheus-client.
 
     server        Web: the socket, and uvicorn on it
     app           the routes, and how errors are answered
-    vitals        how the bot is at this moment
-    health        vitals -> ready or not, in words
-    metrics       vitals and counters -> Prometheus
+    status        how the bot is at this moment
+    health        status -> ready or not, in words
+    metrics       status and counters -> Prometheus
     ingest        what comes in: read, checked, handed on
     tokens        whose a token is, and how much each may send
     errors        what is answered instead

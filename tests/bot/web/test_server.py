@@ -349,7 +349,7 @@ async def test_nothing_starts_if_the_port_is_taken(tmp_path: Path) -> None:
 async def test_what_is_not_wanted_is_not_loaded(tmp_path: Path) -> None:
     """With `enabled = false` nothing listens, and neither FastAPI nor the rest costs memory."""
     program = (
-        "import sys, json, bot.serve, bot.settings, bot.ingest.model, bot.web.errors\n"
+        "import sys, json, bot.app.serve, bot.settings, bot.ingest.model, bot.web.errors\n"
         "print(json.dumps([n for n in ('fastapi', 'starlette', 'uvicorn', 'prometheus_client')"
         " if n in sys.modules]))"
     )
