@@ -1,4 +1,4 @@
-"""WHEN TO SPEAK UNASKED: observations -> samples -> episodes -> groups -> bulletins. Pure.
+"""WHEN TO SPEAK UNASKED: observations -> samples -> episodes -> groups -> notifications. Pure.
 
 Nothing here reads a clock, sleeps, or talks to anybody: time comes in as seconds (see clock.py),
 what was seen comes in through `Engine.observe`, and `Engine.tick` says what to write down and what
@@ -12,25 +12,25 @@ from alerts.episodes import Episode
 from alerts.labels import Labels
 from alerts.labels.matchers import Matchers
 from alerts.mute.silences import Silence
-from alerts.notify.notification import AlertContent, Bulletin
-from alerts.observation import Beat, CheckIn, Sample, Severity, Sign
+from alerts.notify.notification import AlertContent, Notification
+from alerts.observation import CheckIn, HeartbeatSeen, LivenessSeen, Sample, Severity
 from alerts.settings import AlertSettings, load_alerts
 
 __all__ = [
     "AlertContent",
     "AlertSettings",
-    "Beat",
-    "Bulletin",
     "Changes",
     "CheckIn",
     "Engine",
     "Episode",
+    "HeartbeatSeen",
     "Labels",
+    "LivenessSeen",
     "Matchers",
+    "Notification",
     "Rows",
     "Sample",
     "Severity",
-    "Sign",
     "Silence",
     "Steady",
     "load_alerts",

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from alerts.checks.check_state import WatchRow
-from alerts.checks.visibility import SightRow
+from alerts.checks.check_state import CheckRow
+from alerts.checks.visibility import VisibilityRow
 from alerts.episodes import Episode
 from alerts.mute.silences import Silence
 from alerts.notify.groups import GroupRow
-from alerts.notify.notification import Bulletin
+from alerts.notify.notification import Notification
 from alerts.notify.rate_limit import ChannelRow
 
 R = TypeVar("R")
@@ -21,15 +21,15 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a restart needs: every watch, the open episodes, the last group of every key, the
+    """What a restart needs: every check, the open episodes, the last group of every key, the
     silences that are not over, the channels, and how well we see."""
 
-    watches: tuple[WatchRow, ...] = ()
+    checks: tuple[CheckRow, ...] = ()
     episodes: tuple[Episode, ...] = ()
     groups: tuple[GroupRow, ...] = ()
     silences: tuple[Silence, ...] = ()
     channels: tuple[ChannelRow, ...] = ()
-    sight: SightRow = field(default_factory=SightRow)
+    visibility: VisibilityRow = field(default_factory=VisibilityRow)
 
 
 @dataclass(slots=True)
@@ -40,42 +40,43 @@ class Changes:
     fails, keep it and put what comes later on top: `merged`.
     """
 
-    watches: dict[str, WatchRow] = field(default_factory=dict)
+    checks: dict[str, CheckRow] = field(default_factory=dict)
     episodes: dict[tuple[str, int], Episode] = field(default_factory=dict)
     groups: dict[str, GroupRow] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
     channels: dict[str, ChannelRow] = field(default_factory=dict)
-    sight: SightRow | None = None
-    bulletins: dict[str, Bulletin] = field(default_factory=dict)
+    visibility: VisibilityRow | None = None
+    notifications: dict[str, Notification] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(
-            self.watches
+            self.checks
             or self.episodes
             or self.groups
             or self.silences
             or self.channels
-            or self.sight
-            or self.bulletins
+            or self.visibility
+            or self.notifications
         )
 
     def merged(self, later: Changes) -> Changes:
         """Both in one: of each row and post the later one stays."""
         return Changes(
-            self.watches | later.watches,
+            self.checks | later.checks,
             self.episodes | later.episodes,
             self.groups | later.groups,
             self.silences | later.silences,
             self.channels | later.channels,
-            later.sight or self.sight,
-            self.bulletins | later.bulletins,
+            later.visibility or self.visibility,
+            self.notifications | later.notifications,
         )
 
 
 def dump(row: object) -> dict[str, Any]:
-    """A row or a post as JSON has it."""
+    """A row or a post as JSON has it. A field that was renamed keeps, as its alias, the name that
+    rows and recordings of older versions have."""
     kind: type[Any] = type(row)
-    found: dict[str, Any] = _adapter(kind).dump_python(row, mode="json")
+    found: dict[str, Any] = _adapter(kind).dump_python(row, mode="json", by_alias=True)
     return found
 
 
@@ -88,26 +89,26 @@ def load(kind: type[R], data: object) -> R:
 
 def applied(rows: Rows, changes: Iterable[Changes]) -> Rows:
     """The rows after `changes`: what a database that took them holds."""
-    watches = {row.fingerprint: row for row in rows.watches}
+    checks = {row.fingerprint: row for row in rows.checks}
     episodes = {(one.fingerprint, one.number): one for one in rows.episodes}
     groups = {row.key: row for row in rows.groups}
     silences = {one.id: one for one in rows.silences}
     channels = {row.channel: row for row in rows.channels}
-    sight = rows.sight
+    visibility = rows.visibility
     for change in changes:
-        watches |= change.watches
+        checks |= change.checks
         episodes |= change.episodes
         groups |= change.groups
         silences |= change.silences
         channels |= change.channels
-        sight = change.sight or sight
+        visibility = change.visibility or visibility
     return Rows(
-        tuple(watches.values()),
+        tuple(checks.values()),
         tuple(episode for episode in episodes.values() if episode.firing),
         tuple(groups.values()),
         tuple(silences.values()),
         tuple(channels.values()),
-        sight,
+        visibility,
     )
 
 

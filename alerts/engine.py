@@ -1,12 +1,12 @@
 """Engine: the whole, composed. What was seen goes in; what to write down and to show comes out.
 
-Use: `observe` whatever is seen, tell `blind` and `seeing` about our own links, pass on what people
-do, and call `tick` when `wake_at` has come or anything was put in, though not more often than a few
-times a second: a tick costs as much as the groups that have changed are large.
+Use: `observe` whatever is seen, say of our own links when one is lost and restored, pass on what
+people do, and call `tick` when `wake_at` has come or anything was put in, though not more often
+than a few times a second: a tick costs as much as the groups that have changed are large.
 
-After a restart: `restore` from the rows, then `blind("starting")`, and `seeing("starting")` once
-the links are up, so that nobody is called dead for what could not be heard meanwhile. The same goes
-for a loop that stood still.
+After a restart: `restore` from the rows, then `link_lost("starting")`, and
+`link_restored("starting")` once the links are up, so that nobody is called dead for what could not
+be heard meanwhile. The same goes for a loop that stood still.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from alerts.changes import Changes, Rows
-from alerts.checks.check_state import Watch
-from alerts.checks.checks import Watching
-from alerts.checks.visibility import Sight, SightRow
+from alerts.checks.check_state import CheckState
+from alerts.checks.checks import Checks
+from alerts.checks.visibility import Visibility, VisibilityRow
 from alerts.episodes import Episode
 from alerts.faults import Faults
 from alerts.labels.matchers import Matchers
 from alerts.mute.muting import Muting
 from alerts.mute.silences import Silence
 from alerts.notify.dispatch import Dispatcher
-from alerts.observation import Beat, CheckIn, Observation, Sample, Severity, Sign
+from alerts.observation import CheckIn, HeartbeatSeen, LivenessSeen, Observation, Sample, Severity
 from alerts.settings import AlertSettings
 from baton.errors import UsageError
 from baton.outcome import duration
 from baton.text.durations import LONGEST
 
-SWEEP_EVERY = 3600.0
+SWEEP_INTERVAL = 3600.0
 """Seconds between two looks for what can be forgotten."""
-SKEW = 1.0
+MAX_SKEW = 1.0
 """Seconds by which the clock on the wall must have moved against the steady one to be set."""
 
 
@@ -52,12 +52,14 @@ class Engine:
         self._sweep_at = -math.inf
         self.faults = Faults()
         """What failed of one thing, rule or post, while the others went on."""
-        self.checks = Watching(settings, self._judge, self.faults)
+        self.checks = Checks(settings, self._judge, self.faults)
         self.muting = Muting(settings, self._open, self.faults)
         self.dispatcher = Dispatcher(
             settings, self._open, self.muting.muted, self._put, self.faults
         )
-        self._sight = Sight(SightRow(), settings.blind.after, settings.group_interval)
+        self._visibility = Visibility(
+            VisibilityRow(), settings.blind.after, settings.group_interval
+        )
 
     @classmethod
     def restore(cls, settings: AlertSettings, rows: Rows, now: float, skew: float = 0.0) -> Engine:
@@ -67,9 +69,9 @@ class Engine:
         engine = cls(settings)
         engine._clock_moved(skew, now)
         engine._open.update((episode.fingerprint, episode) for episode in rows.episodes)
-        engine.checks.restore(rows.watches, now)
+        engine.checks.restore(rows.checks, now)
         engine.muting.silences.update((one.id, one.set_back(now)) for one in rows.silences)
-        engine._sight.restore(rows.sight)
+        engine._visibility.restore(rows.visibility)
         engine.dispatcher.restore(rows.groups, rows.channels, now)
         engine.reload(settings, now)
         return engine
@@ -82,55 +84,58 @@ class Engine:
     @property
     def blind_since(self) -> float | None:
         """Since when nothing moves; None while we see."""
-        return self._sight.row.since if self._sight.blind else None
+        return self._visibility.row.since if self._visibility.blind else None
 
     def reload(self, settings: AlertSettings, at: float) -> None:
         """Go by other settings from now on; what fires is routed and muted anew."""
         self._settings = settings
-        self._sight.after, self._sight.again = settings.blind.after, settings.group_interval
+        self._visibility.after, self._visibility.again = (
+            settings.blind.after,
+            settings.group_interval,
+        )
         self.dispatcher.reload(settings)
         for fingerprint in self.checks.reload(settings):
             with self.faults.apart("what is no longer watched"):
                 self.forget(fingerprint, at, "it is no longer watched")
-        self.checks.expect(at)
+        self.checks.expect_check_ins(at)
         for touched in self.muting.reload(settings, at):
             self._remuted(touched, at, anew=False)
         for episode in list(self._open.values()):
             with self.faults.apart(f"the routes of {episode.title}"):
-                self.dispatcher.moved(episode, at)
+                self.dispatcher.reroute(episode, at)
         self._board_stale = True
 
     def observe(self, seen: Observation) -> None:
         """Something was seen. Raises UsageError if it is a check-in that the settings do not
         name."""
-        if self._sight.blind:
+        if self._visibility.blind:
             # what somebody told is told once, so it must not be lost; a result comes again
             if isinstance(seen, CheckIn):
-                self.checks.named(seen)
+                self.checks.require_check_in(seen)
                 self._held[seen.name] = seen
-            elif isinstance(seen, Sample) and seen.told:
+            elif isinstance(seen, Sample) and seen.decided:
                 before = self._held.get(seen.labels.fingerprint)
                 if before is None or not seen.dated or before.at <= seen.at:
                     self._held[seen.labels.fingerprint] = seen
         elif isinstance(seen, Sample):
-            self.checks.sampled(seen)
-        elif isinstance(seen, Beat):
-            self.checks.beaten(seen)
-        elif isinstance(seen, Sign):
-            self.checks.alive(seen)
+            self.checks.on_sample(seen)
+        elif isinstance(seen, HeartbeatSeen):
+            self.checks.on_heartbeat(seen)
+        elif isinstance(seen, LivenessSeen):
+            self.checks.on_liveness(seen)
         else:
-            self.checks.checked_in(seen)
+            self.checks.on_check_in(seen)
 
-    def blind(self, what: str, at: float) -> None:
+    def link_lost(self, what: str, at: float) -> None:
         """`what` ("the message bus") is gone: until it is back nothing moves."""
-        self._sight.lose(what, at)
+        self._visibility.lose(what, at)
 
-    def seeing(self, what: str, at: float) -> None:
+    def link_restored(self, what: str, at: float) -> None:
         """`what` is back. Silence counts again from now on."""
-        since = self._sight.row.since
-        if since is None or not self._sight.regain(what, at):
+        since = self._visibility.row.since
+        if since is None or not self._visibility.regain(what, at):
             return
-        self.checks.regained(at, since)
+        self.checks.visibility_restored(at, since)
         self.dispatcher.hold(at)
         held, self._held = self._held, {}
         for seen in held.values():
@@ -181,7 +186,7 @@ class Engine:
         row = self.checks.forget(fingerprint)
         if row is None:
             return
-        self._changes.watches[fingerprint] = row
+        self._changes.checks[fingerprint] = row
         if fingerprint in self._open:
             self._resolve(self._open[fingerprint], at, note)
 
@@ -195,7 +200,7 @@ class Engine:
             return [self._open[fingerprint] for fingerprint in members]
         return [one for one in self._open.values() if what and one.fingerprint.startswith(what)]
 
-    def meant(self, matchers: Matchers) -> list[Episode]:
+    def matched_by(self, matchers: Matchers) -> list[Episode]:
         """The firing episodes that a silence with these matchers would mute."""
         return [one for one in self._open.values() if matchers.matches(one.labels, one.severity)]
 
@@ -212,44 +217,44 @@ class Engine:
 
         `skew` is what to add to steady seconds to show the time of the clock on the wall.
         """
-        teller = self.dispatcher.teller
-        if abs(skew - teller.skew) > SKEW:
+        renderer = self.dispatcher.renderer
+        if abs(skew - renderer.skew) > MAX_SKEW:
             self._clock_moved(skew, now)
-        if not self._sight.blind:
+        if not self._visibility.blind:
             self.checks.pass_time(now)
             if now >= self._sweep_at:
-                self._sweep_at = now + SWEEP_EVERY
+                self._sweep_at = now + SWEEP_INTERVAL
                 for fingerprint in self.checks.forgettable(now):
                     self.forget(fingerprint, now, "")
         for touched in self.muting.pass_time(now):
             self._remuted(touched, now)
-        groups, bulletins = self.dispatcher.tick(now, self._sight.blind)
+        groups, notifications = self.dispatcher.tick(now, self._visibility.blind)
         changes, self._changes = self._changes, Changes()
-        changes.groups, changes.bulletins = groups, bulletins
+        changes.groups, changes.notifications = groups, notifications
         self._tell_blindness(changes, now)
-        changes.channels = self.dispatcher.spent()
-        changes.watches |= self.checks.saved(now)
+        changes.channels = self.dispatcher.take_channel_rows()
+        changes.checks |= self.checks.take_changed_rows(now)
         if groups or self._board_stale:
             self._board_stale = False
             for channel in self._settings.board:
                 with self.faults.apart(f"the board in {channel}"):
-                    board = teller.board(channel, self.dispatcher.told_in(channel))
-                    changes.bulletins[board.key] = board
+                    board = renderer.board(channel, self.dispatcher.notified_in(channel))
+                    changes.notifications[board.key] = board
         return changes
 
     def _tell_blindness(self, changes: Changes, now: float) -> None:
-        changes.sight, shown, fresh = self._sight.tick(
+        changes.visibility, shown, fresh = self._visibility.tick(
             now, self._settings.channels, lambda channel: self._opens(channel, now)
         )
         for channel in fresh:
             self.dispatcher.spend(channel, now)
         for channel in shown:
-            notice = self.dispatcher.teller.blindness(self._sight.row, channel)
-            changes.bulletins[notice.key] = notice
+            notice = self.dispatcher.renderer.blind_notice(self._visibility.row, channel)
+            changes.notifications[notice.key] = notice
 
     def _clock_moved(self, skew: float, at: float) -> None:
         """The clock on the wall was set: what goes by it, such as cron, is due at another time."""
-        self.dispatcher.teller.skew = skew
+        self.dispatcher.renderer.skew = skew
         self.checks.clock_moved(skew, at)
         for touched in self.muting.clock_moved(skew, at):
             self._remuted(touched, at)
@@ -258,29 +263,29 @@ class Engine:
         """When `tick` must be called next at the latest; minus infinity for at once."""
         if self._changes or self._board_stale or self.dispatcher.stale:
             return -math.inf
-        sight = self._sight.wake_at(
+        blindness = self._visibility.wake_at(
             self._settings.channels, lambda one: self._opens(one, -math.inf)
         )
-        times = [self.muting.next_change(), sight]
-        if not self._sight.blind:
+        times = [self.muting.next_change(), blindness]
+        if not self._visibility.blind:
             times += [self.checks.wake_at(), self.dispatcher.wake_at(), self._sweep_at]
         return min(times)
 
     def rows(self) -> Rows:
         """All that a restart needs, as of now."""
-        groups, channels = self.dispatcher.written()
+        groups, channels = self.dispatcher.rows()
         return Rows(
-            self.checks.written(),
+            self.checks.rows(),
             tuple(self._open.values()),
             groups,
             tuple(self.muting.silences.values()),
             channels,
-            self._sight.row,
+            self._visibility.row,
         )
 
     def _judge(
         self,
-        watch: Watch,
+        check: CheckState,
         at: float,
         text: str,
         severity: Severity | None,
@@ -291,31 +296,31 @@ class Engine:
         expired: bool = False,
     ) -> None:
         """Open, change or resolve the episode of a thing, as its state wants it."""
-        episode = self._open.get(watch.labels.fingerprint)
+        episode = self._open.get(check.labels.fingerprint)
         links = seen.links if seen is not None else ()
-        if not (watch.down or watch.flapping):
+        if not (check.down or check.flapping):
             if episode is not None:
                 over = seen.over if seen is not None else None
                 self._resolve(episode, at, note, self._moment(over, at), expired=expired)
         elif episode is None:
             began = self._moment(seen.began if seen is not None else None, at)
             fresh = Episode(
-                watch.labels,
-                watch.number + 1,
+                check.labels,
+                check.number + 1,
                 began,
                 severity or Severity.WARNING,
                 text,
-                watch.flapping,
+                check.flapping,
                 changed=at,
                 called=called,
                 links=links,
                 opened=at,
             )
-            self._begin(watch, fresh, at)
+            self._begin(check, fresh, at)
         else:
-            known = severity if severity is not None and watch.bad else episode.severity
-            called = called if watch.bad and severity is not None else episode.called
-            after = episode.seen(known, text, watch.flapping, at, called, links)
+            known = severity if severity is not None and check.bad else episode.severity
+            called = called if check.bad and severity is not None else episode.called
+            after = episode.seen(known, text, check.flapping, at, called, links)
             if after is not episode:
                 self._change(episode, after, at)
 
@@ -327,11 +332,11 @@ class Engine:
         steady = wall - self.checks.skew
         return steady if at - LONGEST < steady < at else at
 
-    def _begin(self, watch: Watch, episode: Episode, at: float) -> None:
-        watch.number = episode.number
-        self.checks.moved[watch.labels.fingerprint] = None
+    def _begin(self, check: CheckState, episode: Episode, at: float) -> None:
+        check.number = episode.number
+        self.checks.changed[check.labels.fingerprint] = None
         self._put(episode)
-        touched = self.muting.opened(episode, at)
+        touched = self.muting.on_opened(episode, at)
         self.dispatcher.join(episode)
         verb = "flaps" if episode.flapping else "began"
         reason = f": {episode.text}" if episode.text else ""
@@ -346,9 +351,9 @@ class Engine:
             text = "flaps" if after.flapping else "no longer flaps, and is down"
             self.dispatcher.note(after.fingerprint, at, f"{title} {text}")
         if after.severity is not before.severity:
-            for touched in self.muting.opened(after, at):
+            for touched in self.muting.on_opened(after, at):
                 self._remuted(touched, at)
-            self.dispatcher.moved(after, at)
+            self.dispatcher.reroute(after, at)
             self.dispatcher.note(after.fingerprint, at, f"{title} is now {after.severity}")
         self.dispatcher.touch(after.fingerprint)
 
@@ -369,8 +374,8 @@ class Engine:
         reason = f": {note}" if note else ""
         text = f"{after.title} {after.word} after {lasted}{reason}"
         self.dispatcher.note(after.fingerprint, at, text)
-        self.dispatcher.left(after)
-        for touched in self.muting.closed(episode.fingerprint, at):
+        self.dispatcher.leave(after)
+        for touched in self.muting.on_closed(episode.fingerprint, at):
             self._remuted(touched, at)
 
     def _put(self, episode: Episode) -> None:
@@ -380,7 +385,7 @@ class Engine:
 
     def _silenced(self, silence: Silence, at: float) -> None:
         self._changes.silences[silence.id] = silence
-        for touched in self.muting.put(silence, at):
+        for touched in self.muting.add_silence(silence, at):
             self._remuted(touched, at)
 
     def _remuted(self, fingerprint: str, at: float, *, anew: bool = True) -> None:
@@ -392,11 +397,11 @@ class Engine:
             self.dispatcher.note(fingerprint, at, f"{episode.title} is no longer muted")
             silenced = fingerprint in self.muting.unsilenced
             self.muting.unsilenced.discard(fingerprint)
-            self.dispatcher.unmuted(fingerprint, at, remind=silenced)
+            self.dispatcher.unmute(fingerprint, at, remind=silenced)
         elif anew:
             self.dispatcher.note(fingerprint, at, f"{episode.title}: {muted.why}")
         else:
             self.dispatcher.touch(fingerprint)
 
     def _opens(self, channel: str, now: float) -> float:
-        return self.dispatcher.budget(channel).opens(now, self._settings.storm.most)
+        return self.dispatcher.budget(channel).opens_at(now, self._settings.storm.most)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.checks import flapping
-from alerts.checks.check_state import Watch
+from alerts.checks.check_state import CheckState
 from alerts.checks.checks import CHECKIN
 from alerts.checks.heartbeats import phi
 from alerts.engine import Engine
@@ -11,7 +11,7 @@ from alerts.episodes import Episode
 from alerts.labels.matchers import Matchers
 from alerts.mute.muting import Muting
 from alerts.notify.groups import is_news
-from alerts.notify.routes import dropped, routed
+from alerts.notify.routes import dropping_route, routes_of
 from baton.errors import UsageError
 from baton.outcome import duration
 from baton.text.words import did_you_mean
@@ -26,16 +26,16 @@ def called(engine: Engine, name: str) -> list[str]:
 
     Raises UsageError if there is nothing such: then nothing was ever heard of it.
     """
-    watches = engine.checks.watches
-    found = [key for key in watches if name and key.startswith(name)]
+    states = engine.checks.states
+    found = [key for key in states if name and key.startswith(name)]
     if not found:
         found = [
             key
-            for key, watch in watches.items()
-            if name in (watch.labels.title(), *(value for _, value in watch.labels.pairs))
+            for key, check in states.items()
+            if name in (check.labels.title(), *(value for _, value in check.labels.pairs))
         ]
     if not found:
-        values = {value for watch in watches.values() for _, value in watch.labels.pairs}
+        values = {value for check in states.values() for _, value in check.labels.pairs}
         raise UsageError(
             f"Nothing is watched that is called “{name}”, or whose id begins so: of such a thing "
             f"nothing was ever heard.{did_you_mean(name, values)}"
@@ -46,12 +46,12 @@ def called(engine: Engine, name: str) -> list[str]:
 def meant(engine: Engine, matchers: Matchers) -> list[str]:
     """The fingerprints of what is watched and `matchers` mean, what fires first. Raises UsageError
     if there is nothing such."""
-    watches = engine.checks.watches
+    states = engine.checks.states
     severities = {one.fingerprint: one.severity for one in engine.firing()}
     found = [
         key
-        for key, watch in watches.items()
-        if matchers.matches(watch.labels, severities.get(key, ""))
+        for key, check in states.items()
+        if matchers.matches(check.labels, severities.get(key, ""))
     ]
     if not found:
         raise UsageError(
@@ -62,8 +62,8 @@ def meant(engine: Engine, matchers: Matchers) -> list[str]:
 
 def _firing_first(engine: Engine, found: list[str]) -> list[str]:
     firing = {one.fingerprint for one in engine.firing()}
-    watches = engine.checks.watches
-    return sorted(found, key=lambda key: (key not in firing, watches[key].labels.pairs))
+    states = engine.checks.states
+    return sorted(found, key=lambda key: (key not in firing, states[key].labels.pairs))
 
 
 def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
@@ -72,17 +72,17 @@ def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
 
     Raises UsageError if nothing such, or more than one such thing, is watched.
     """
-    watches = engine.checks.watches
-    found = [key for key in watches if fingerprint and key.startswith(fingerprint)]
+    states = engine.checks.states
+    found = [key for key in states if fingerprint and key.startswith(fingerprint)]
     if len(found) != 1:
         what = "Nothing" if not found else f"More than one thing ({len(found)})"
         raise UsageError(f"{what} is watched whose id begins with “{fingerprint}”.")
-    watch = watches[found[0]]
+    check = states[found[0]]
     episode = next((one for one in engine.firing() if one.fingerprint == found[0]), None)
-    lines = [f"{watch.labels.title()} ({found[0]}), watched by {watch.source or 'those who tell'}"]
-    lines += [f"labels: {watch.labels}"]
-    lines += _samples(watch, now)
-    lines += _state(engine, watch, now)
+    lines = [f"{check.labels.title()} ({found[0]}), watched by {check.source or 'those who tell'}"]
+    lines += [f"labels: {check.labels}"]
+    lines += _samples(check, now)
+    lines += _state(engine, check, now)
     if episode is None:
         lines.append("it does not fire, so nothing is told")
     else:
@@ -94,55 +94,55 @@ def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _samples(watch: Watch, now: float) -> list[str]:
+def _samples(check: CheckState, now: float) -> list[str]:
     return [
         f"{duration(now - at)} ago: {'bad' if bad else 'good'}" + (f": {text}" if text else "")
-        for at, bad, text in watch.recent
+        for at, bad, text in check.recent
     ]
 
 
-def _state(engine: Engine, watch: Watch, now: float) -> list[str]:
+def _state(engine: Engine, check: CheckState, now: float) -> list[str]:
     settings = engine.settings
     lines = [
-        f"last result: {'bad' if watch.bad else 'good'}; "
-        f"it counts as {'down' if watch.down else 'up'}"
+        f"last result: {'bad' if check.bad else 'good'}; "
+        f"it counts as {'down' if check.down else 'up'}"
     ]
-    limits = settings.limits()
-    limit = limits.get(watch.source, limits[""])
-    if watch.run:
-        needed = limit.up_after if watch.down else limit.down_after
-        lines.append(f"{watch.run} of the {needed} results in a row that would change that")
-    bits, _ = flapping.aged(watch.bits, watch.changes, now, settings.flapping.window)
+    limits = settings.thresholds_by_source()
+    limit = limits.get(check.source, limits[""])
+    if check.run:
+        needed = limit.up_after if check.down else limit.down_after
+        lines.append(f"{check.run} of the {needed} results in a row that would change that")
+    bits, _ = flapping.aged(check.bits, check.changes, now, settings.flapping.window)
     flaps, value = settings.flapping, flapping.value(bits)
     rule = f"begins above {flaps.high:g} %, ends at {flaps.low:g} %"
-    lines.append(f"flapping: {'yes' if watch.flapping else 'no'} (value {value:.1f} %, {rule})")
-    if watch.rhythm is not None:
-        lines += _heartbeat(engine, watch, now)
-    elif watch.source.startswith(CHECKIN):
-        due = "it is late" if watch.bad else f"late in {duration(watch.due - now)}"
-        since = f"{duration(now - watch.heard)} ago"
-        heard = f"awaited since {since}, never heard" if watch.awaited else f"last check-in {since}"
+    lines.append(f"flapping: {'yes' if check.flapping else 'no'} (value {value:.1f} %, {rule})")
+    if check.rhythm is not None:
+        lines += _heartbeat(engine, check, now)
+    elif check.source.startswith(CHECKIN):
+        due = "it is late" if check.bad else f"late in {duration(check.due - now)}"
+        since = f"{duration(now - check.heard)} ago"
+        heard = f"awaited since {since}, never heard" if check.awaited else f"last check-in {since}"
         lines.append(f"{heard}; {due}")
     return lines
 
 
-def _heartbeat(engine: Engine, watch: Watch, now: float) -> list[str]:
-    table, rhythm = engine.settings.heartbeats, watch.rhythm
+def _heartbeat(engine: Engine, check: CheckState, now: float) -> list[str]:
+    table, rhythm = engine.settings.heartbeats, check.rhythm
     assert rhythm is not None
-    silent = now - watch.heard
+    silent = now - check.heard
     line = f"last heartbeat {duration(silent)} ago, one is due every {duration(rhythm.interval)}"
     if rhythm.gaps:
         last = ", ".join(duration(gap) for gap in rhythm.gaps[-GAPS_SHOWN:])
         line += f"; the last came after {last}"
     normal = rhythm.normal(table.least_deviation, table.pause)
-    if watch.leaving:
+    if check.leaving:
         return [line, f"its agent was stopped: it may stay away for {duration(table.stopped)}"]
     if normal is None:
-        allowed = duration(watch.allowance(table))
+        allowed = duration(check.allowance(table))
         count = len(rhythm.gaps)
         known = "1 interval is" if count == 1 else f"{count} intervals are"
         return [line, f"only {known} known, so it may be silent for {allowed}"]
-    allowed = duration(watch.allowance(table))
+    allowed = duration(check.allowance(table))
     sure = f"phi is {phi(silent, *normal):.1f}; it means dead from {table.threshold:g}"
     return [line, f"{sure}, which is after {allowed} of silence"]
 
@@ -163,7 +163,7 @@ def _muting(muting: Muting, episode: Episode, now: float) -> list[str]:
     if muted is not None:
         left = "" if muted.until is None else f", for {duration(muted.until - now)} more"
         lines.append(f"not told: {muted.why}{left}")
-    found = muting.inhibitor.inhibitor(episode.fingerprint)
+    found = muting.inhibitor.inhibited_by(episode.fingerprint)
     if found is not None:
         lines.append(f"the rule: {found[1]}")
     return lines
@@ -173,12 +173,12 @@ def _groups(engine: Engine, episode: Episode, now: float) -> list[str]:
     settings = engine.settings
     lines = [
         f"route {str(route.matchers) or 'for everything else'} leads to {route.channel}"
-        for route in routed(settings.routes, settings.default_route, episode)
+        for route in routes_of(settings.routes, settings.default_route, episode)
     ]
-    drop = dropped(settings.routes, settings.default_route, episode)
+    drop = dropping_route(settings.routes, settings.default_route, episode)
     if drop is not None:
         lines.append(f"route {drop.matchers} drops it: nobody is told")
-    for group in engine.dispatcher.of(episode.fingerprint):
+    for group in engine.dispatcher.groups_of(episode.fingerprint):
         post = f"post {group.id} in {group.channel}"
         if group.storm:
             post += " (a storm: the channel had too many messages)"

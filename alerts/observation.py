@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from alerts.labels import Labels
 from alerts.links import Link
@@ -29,7 +32,7 @@ _RANKS = {Severity.CRITICAL: 3, Severity.WARNING: 2, Severity.INFO: 1}
 class Sample:
     """One observation of one watched thing.
 
-    `told`: somebody else decided (an alert that was pushed, an error that was reported), so it
+    `decided`: somebody else decided (an alert that was pushed, an error that was reported), so it
     counts at once; otherwise it is one result of many and the thresholds of `source` decide
     (`probe/NAME` has those of that probe). `ends` is when what was told is over unless it is told
     again; without it, only the opposite ends it. `dated`: `at` is when it happened, and it may be
@@ -48,7 +51,7 @@ class Sample:
     text: str = ""
     severity: Severity = Severity.WARNING
     source: str = ""
-    told: bool = False
+    decided: Annotated[bool, Field(alias="told")] = False
     ends: float | None = None
     dated: bool = False
     began: float | None = None
@@ -58,7 +61,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class HeartbeatSeen:
     """A heartbeat of a server. The next one follows within `interval` seconds, more or less;
     `leaving`: its agent was stopped by people."""
 
@@ -70,7 +73,7 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class LivenessSeen:
     """A server has said something else than a heartbeat, such as a pong: it is alive."""
 
     host: str
@@ -88,4 +91,4 @@ class CheckIn:
     text: str = ""
 
 
-Observation = Sample | Beat | Sign | CheckIn
+Observation = Sample | HeartbeatSeen | LivenessSeen | CheckIn

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from alerts.changes import dump, load
 from alerts.engine import Engine
-from alerts.notify.notification import Bulletin
-from alerts.observation import Beat, CheckIn, Observation, Sample, Sign
+from alerts.notify.notification import Notification
+from alerts.observation import CheckIn, HeartbeatSeen, LivenessSeen, Observation, Sample
 from alerts.settings import AlertSettings
 from baton.errors import UsageError
 
@@ -37,8 +37,8 @@ Recorded = Observation | Sighting | Gap
 
 _SEEN: Mapping[str, type[Observation]] = {
     "sample": Sample,
-    "beat": Beat,
-    "sign": Sign,
+    "beat": HeartbeatSeen,
+    "sign": LivenessSeen,
     "checkin": CheckIn,
 }
 _KINDS: Mapping[str, type[Recorded]] = {**_SEEN, "sight": Sighting, "gap": Gap}
@@ -51,14 +51,14 @@ class Said:
     """A message that people would have been disturbed by, and when (steady seconds)."""
 
     at: float
-    bulletin: Bulletin
+    notification: Notification
 
     @property
     def line(self) -> str:
         """In a line: channel, state, and what it says."""
-        content = self.bulletin.content
+        content = self.notification.content
         mention = f" {content.mention}" if content.mention else ""
-        return f"{self.bulletin.channel}: {content.state}: {content.title}{mention}"
+        return f"{self.notification.channel}: {content.state}: {content.title}{mention}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,14 @@ def replay(
     now = recorded[0].at if recorded else 0.0
     for seen in recorded:
         if isinstance(seen, Gap):
-            engine.blind(_UNWATCHED, now)
-            engine.seeing(_UNWATCHED, seen.at)
+            engine.link_lost(_UNWATCHED, now)
+            engine.link_restored(_UNWATCHED, seen.at)
             now = seen.at
             continue
         said += _passed(engine, now, seen.at, known)
         now = seen.at
         if isinstance(seen, Sighting):
-            (engine.seeing if seen.sees else engine.blind)(seen.what, seen.at)
+            (engine.link_restored if seen.sees else engine.link_lost)(seen.what, seen.at)
         elif not isinstance(seen, CheckIn) or seen.name in names:
             engine.observe(seen)
     return said + _passed(engine, now, now + after, known)
@@ -184,8 +184,8 @@ def _passed(engine: Engine, now: float, until: float, known: set[str]) -> list[S
     said = []
     while (wake := engine.wake_at()) <= until:
         now = max(now, wake)
-        for key, bulletin in engine.tick(now).bulletins.items():
-            if key not in known and bulletin.message:
-                said.append(Said(now, bulletin))
+        for key, notification in engine.tick(now).notifications.items():
+            if key not in known and notification.is_message:
+                said.append(Said(now, notification))
             known.add(key)
     return said

@@ -56,7 +56,7 @@ def read_alerts(text: str, file: str) -> AlertSettings:
 
 def _check_channels(settings: AlertSettings, text: str, file: str) -> None:
     """Raises SettingsError, with the line, if a channel is not named by its id."""
-    for key, channel in settings.named:
+    for key, channel in settings.named_channels:
         if not _CHANNEL_ID.fullmatch(channel):
             line = line_of(text, key)
             raise SettingsError(

@@ -98,10 +98,10 @@ def _spoken(said: Sequence[Said]) -> tuple[Spoken, ...]:
     return tuple(
         Spoken(
             one.at,
-            one.bulletin.channel,
-            one.bulletin.content.state,
-            one.bulletin.content.title,
-            one.bulletin.content.mention,
+            one.notification.channel,
+            one.notification.content.state,
+            one.notification.content.title,
+            one.notification.content.mention,
         )
         for one in said
     )

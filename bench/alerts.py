@@ -13,7 +13,7 @@ import time
 import tracemalloc
 from itertools import cycle, islice
 
-from alerts import Beat, Engine, Labels, Sample
+from alerts import Engine, HeartbeatSeen, Labels, Sample
 from alerts.settings import parse_alerts
 from bench.harness import Options, median, run, table, verdict
 
@@ -59,7 +59,7 @@ def beat(count: int, beats: int) -> float:
     begun = time.process_time()
     for number, host in enumerate(islice(cycle(hosts), beats)):
         at = START + 15 * number / count
-        decider.observe(Beat(host, "prod", 15.0, at))
+        decider.observe(HeartbeatSeen(host, "prod", 15.0, at))
         if number % 1000 == 0:
             decider.tick(at)
     return time.process_time() - begun
@@ -78,7 +78,7 @@ def memory(count: int) -> tuple[float, float]:
             for number in range(count):
                 host, at = f"web-{number}.example.net", START + 15.0 * turn
                 if servers:
-                    decider.observe(Beat(host, "prod", 15.0, at))
+                    decider.observe(HeartbeatSeen(host, "prod", 15.0, at))
                 else:
                     labels = Labels.of(alertname="http", env="prod", host=host, app="shop")
                     decider.observe(Sample(labels, turn in (3, 7), at, source="probe/shop"))

@@ -1,4 +1,4 @@
-"""Watch: what is kept of one watched thing, small, for there may be ten thousands of them."""
+"""Check state: what is kept of one watched thing, small, for there may be ten thousands of them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 from alerts.checks import flapping
 from alerts.checks.heartbeats import Rhythm
-from alerts.checks.recent_results import Recent, Result
+from alerts.checks.recent_results import RecentResults, Result
 from alerts.checks.settings import FlappingTable, HeartbeatTable
 from alerts.checks.threshold import Thresholds, step
 from alerts.labels import Labels
 from alerts.observation import Sample
 
-KNOWN = 32
+MAX_KNOWN_IDS = 32
 """Ids of what was pushed that are remembered of one thing."""
-LONGEST_REPEAT = 7 * 86400.0
-SAVE_EVERY = 300.0
+MAX_REPEAT = 7 * 86400.0
+SAVE_INTERVAL = 300.0
 """Seconds between two savings of what changes with everything that is heard: rhythm and results."""
 
 
 @dataclass(frozen=True, slots=True)
-class WatchRow:
-    """A watch, as it is written down: plain values, times in steady seconds. A `forgotten` one
-    keeps only its number, so that the next episode does not bear an old one's name."""
+class CheckRow:
+    """The state of a check, as it is written down: plain values, times in steady seconds. A
+    `forgotten` one keeps only its number, so that no later episode bears an old one's name."""
 
     fingerprint: str
     labels: tuple[tuple[str, str], ...] = ()
@@ -49,7 +49,7 @@ class WatchRow:
     known: tuple[str, ...] = ()
 
 
-class Watch:
+class CheckState:
     """The state of one thing: hard and soft, its recent changes, and until when it must be heard.
 
     `due` is when its silence begins to mean something; infinite if it never does. `wake` is when
@@ -92,16 +92,16 @@ class Watch:
         self.changes: tuple[float, ...] = ()
         self.heard, self.due, self.saved = 0.0, math.inf, -math.inf
         self.rhythm: Rhythm | None = None
-        self.recent = Recent()
+        self.recent = RecentResults()
         self.began = self.over = self.repeat = 0.0
         self.known: tuple[str, ...] = ()
 
     @property
-    def quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether all is well with it and nothing is waited for."""
         return not (self.bad or self.down or self.flapping) and self.due == math.inf
 
-    def take(
+    def add_result(
         self, bad: bool, at: float, limits: Thresholds, flaps: FlappingTable, text: str = ""
     ) -> bool:
         """One more result, at `at`; whether anything in it changed that is worth writing down."""
@@ -122,16 +122,18 @@ class Watch:
         self.bits, self.changes = flapping.aged(self.bits, self.changes, now, flaps.window)
         if self.bits or before:
             percent = flapping.value(self.bits)
-            self.flapping = flapping.judged(before, percent, flaps.high, flaps.low)
+            self.flapping = flapping.is_flapping(before, percent, flaps.high, flaps.low)
         return self.flapping is not before
 
-    def wake(self, flaps: FlappingTable) -> float:
+    def wake_at(self, flaps: FlappingTable) -> float:
         """When to look at it next, if nothing is heard of it."""
         if self.flapping and self.changes:
             return min(self.due, self.changes[-1] + flaps.window)
         return self.due
 
-    def beat(self, interval: float, at: float, leaving: bool, table: HeartbeatTable) -> None:
+    def record_heartbeat(
+        self, interval: float, at: float, leaving: bool, table: HeartbeatTable
+    ) -> None:
         """A heartbeat was heard. What ended a silence that was suspected, or that we could not
         hear, is no interval to learn from."""
         rhythm = self.rhythm
@@ -148,7 +150,7 @@ class Watch:
             return math.inf
         return self.rhythm.allowance(table.threshold, table.least_deviation, table.pause)
 
-    def old_news(self, seen: Sample) -> bool:
+    def is_old_news(self, seen: Sample) -> bool:
         """Whether what is pushed says nothing that is not known: it came before, or tells of a time
         that is over, as the other one of a pair of Alertmanagers may."""
         if seen.id and seen.id in self.known:
@@ -159,24 +161,24 @@ class Watch:
         last = max(self.began, self.over)
         return not self.down and last > 0 and seen.began is not None and seen.began <= last
 
-    def pushed(self, seen: Sample, wall: float) -> None:
+    def record_push(self, seen: Sample, wall: float) -> None:
         """Keep what tells old news of new. `wall` is the time now in Unix seconds: nothing has
         begun or ended later, whatever clocks of others say."""
         if seen.id:
-            self.known = (*self.known, seen.id)[-KNOWN:]
+            self.known = (*self.known, seen.id)[-MAX_KNOWN_IDS:]
         began = min(seen.began or 0.0, wall)
         if not seen.bad:
             self.over = min(seen.over or 0.0, wall) if self.down else self.over
         elif self.down:
             self.began = max(self.began, began)
-            self.repeat = max(self.repeat, min(seen.at - self.heard, LONGEST_REPEAT))
+            self.repeat = max(self.repeat, min(seen.at - self.heard, MAX_REPEAT))
         else:
             self.began, self.over, self.repeat = began, 0.0, 0.0
 
-    def row(self) -> WatchRow:
+    def row(self) -> CheckRow:
         """As it is written down."""
         rhythm = self.rhythm
-        return WatchRow(
+        return CheckRow(
             fingerprint=self.labels.fingerprint,
             labels=self.labels.pairs,
             source=self.source,
@@ -201,16 +203,16 @@ class Watch:
         )
 
     @classmethod
-    def of(cls, row: WatchRow) -> Watch:
-        """The watch that `row` is of."""
-        watch = cls(Labels.of(row.labels), row.source, row.number)
-        watch.bad, watch.down, watch.run = row.bad, row.down, row.run
-        watch.bits, watch.changes, watch.flapping = row.bits, tuple(row.changes), row.flapping
-        watch.heard, watch.leaving, watch.awaited = row.heard, row.leaving, row.awaited
-        watch.recent = Recent(row.recent)
-        watch.began, watch.over, watch.repeat = row.began, row.over, row.repeat
-        watch.known = tuple(row.known)
-        watch.due = math.inf if row.due is None else row.due
+    def of(cls, row: CheckRow) -> CheckState:
+        """The state that `row` is of."""
+        state = cls(Labels.of(row.labels), row.source, row.number)
+        state.bad, state.down, state.run = row.bad, row.down, row.run
+        state.bits, state.changes, state.flapping = row.bits, tuple(row.changes), row.flapping
+        state.heard, state.leaving, state.awaited = row.heard, row.leaving, row.awaited
+        state.recent = RecentResults(row.recent)
+        state.began, state.over, state.repeat = row.began, row.over, row.repeat
+        state.known = tuple(row.known)
+        state.due = math.inf if row.due is None else row.due
         if row.interval:
-            watch.rhythm = Rhythm(row.interval, row.gaps)
-        return watch
+            state.rhythm = Rhythm(row.interval, row.gaps)
+        return state

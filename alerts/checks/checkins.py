@@ -9,7 +9,7 @@ from __future__ import annotations
 from alerts.cron import last_time, next_time
 
 
-def due(
+def late_at(
     heard: float,
     grace: float,
     *,

@@ -43,6 +43,6 @@ def value(bits: int) -> float:
     return sum(weight for place, weight in enumerate(_WEIGHTS) if bits >> place & 1) / RESULTS
 
 
-def judged(flapping: bool, percent: float, high: float, low: float) -> bool:
+def is_flapping(flapping: bool, percent: float, high: float, low: float) -> bool:
     """Whether it flaps now, given whether it did."""
     return percent > (low if flapping else high)

@@ -17,11 +17,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from statistics import NormalDist
 
-WINDOW = 100
+MAX_GAPS = 100
 """Intervals that are remembered."""
-FEW = 10
+MIN_GAPS = 10
 """With fewer than so many, a fixed number of missed heartbeats decides."""
-MISSED = 3.0
+MAX_MISSED = 3.0
 """That number: the same as in the bot's list of servers."""
 
 
@@ -64,14 +64,14 @@ class Rhythm:
         speak."""
         if gap < self.interval / 2:
             return
-        if len(self._gaps) < WINDOW:
+        if len(self._gaps) < MAX_GAPS:
             self._gaps.append(gap)
             gap = self._gaps[-1]
         else:
             old = self._gaps[self._place]
             self._gaps[self._place] = gap
             gap = self._gaps[self._place]
-            self._place = (self._place + 1) % WINDOW
+            self._place = (self._place + 1) % MAX_GAPS
             self._total -= old
             self._squares -= old * old
         self._total += gap
@@ -81,7 +81,7 @@ class Rhythm:
         """Mean and deviation to judge by, in seconds; None while too few intervals are known.
         Both arguments are parts of the interval that the server promised."""
         count = len(self._gaps)
-        if count < FEW:
+        if count < MIN_GAPS:
             return None
         mean = self._total / count
         variance = max(self._squares / count - mean * mean, 0.0)
@@ -92,6 +92,6 @@ class Rhythm:
         """The seconds of silence after which phi reaches `threshold`."""
         known = self.normal(least_deviation, pause)
         if known is None:
-            return MISSED * self.interval
+            return MAX_MISSED * self.interval
         mean, deviation = known
         return mean + deviations(threshold) * deviation

@@ -1,4 +1,4 @@
-"""Recent: the last results of one watched thing, small, for there may be ten thousands of them."""
+"""The last results of one check, kept small, for there may be ten thousands of checks."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator
 
-KEPT = 8
+MAX_RESULTS = 8
 """Results that are remembered."""
-WORDS = 120
+MAX_TEXT = 120
 """Characters of each that are."""
 
 Result = tuple[float, bool, str]
 """When it was (steady seconds), whether it was bad, and what was said."""
 
 
-class Recent:
+class RecentResults:
     """The last results, each in 16 bytes and its words, which are shared with all that say the
     same."""
 
@@ -34,14 +34,14 @@ class Recent:
         # no time that we are told is negative: the sign says whether it was bad
         at = -at if bad else at
         if text:
-            text = sys.intern(text[:WORDS])
-        if len(self._times) < KEPT:
+            text = sys.intern(text[:MAX_TEXT])
+        if len(self._times) < MAX_RESULTS:
             self._times.append(at)
             self._texts.append(text)
         else:
             place = self._place
             self._times[place], self._texts[place] = at, text
-            self._place = (place + 1) % KEPT
+            self._place = (place + 1) % MAX_RESULTS
 
     def __iter__(self) -> Iterator[Result]:
         """The results, oldest first."""

@@ -81,8 +81,8 @@ class PushedTable(Table):
     expires: Seconds = 86400.0
 
 
-class Watched(Table):
-    """What all named things that are watched have."""
+class LabelledTable(Table):
+    """What check-ins and probes have in common: a name, and the labels of its alert."""
 
     name: Name
     env: str = ""
@@ -99,12 +99,12 @@ class Watched(Table):
         _ = self.identity
         return self
 
-    def labelled(self, alertname: str, **more: str) -> Labels:
+    def alert_labels(self, alertname: str, **more: str) -> Labels:
         """Its identity: its name, its environment and its own labels."""
         return Labels.of({**self.labels, ALERTNAME: alertname, "env": self.env, **more})
 
 
-class CheckInTable(Watched):
+class CheckInTable(LabelledTable):
     """`[[checkin]]`: must be heard from `every` so often, or by `cron`, `grace` allowed."""
 
     token: SecretStr = SecretStr("")
@@ -122,10 +122,10 @@ class CheckInTable(Watched):
     @property
     def identity(self) -> Labels:
         """The labels of its alert."""
-        return self.labelled("late", checkin=self.name)
+        return self.alert_labels("late", checkin=self.name)
 
 
-class ProbeTable(Watched):
+class ProbeTable(LabelledTable):
     """`[[probe]]`: one of `url`, `tcp` (HOST:PORT) and `command` (a check of the agent of `host`),
     looked at `every` so often by the bot, or by the agent of `host`."""
 
@@ -182,7 +182,7 @@ class ProbeTable(Watched):
     @property
     def identity(self) -> Labels:
         """The labels of its alert."""
-        return self.labelled(self.kind, probe=self.name, host=self.host or "")
+        return self.alert_labels(self.kind, probe=self.name, host=self.host or "")
 
 
 class CheckSettings(Table):
@@ -205,7 +205,7 @@ class CheckSettings(Table):
             raise ValueError(f"tables of different names ({', '.join(twice)} is there twice)")
         return things
 
-    def limits(self) -> dict[str, Thresholds]:
+    def thresholds_by_source(self) -> dict[str, Thresholds]:
         """The thresholds of each probe, by the `source` of its samples; the default is under the
         empty name."""
         default = self.thresholds

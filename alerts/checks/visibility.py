@@ -12,11 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Annotated
+
+from pydantic import Field
 
 
 @dataclass(frozen=True, slots=True)
-class SightRow:
-    """What of us is gone (`gone`, in words), since when, and until when it was; `told` are the
+class VisibilityRow:
+    """What of us is gone (`gone`, in words), since when, and until when it was; `notified` are the
     channels that heard of it. `number` counts the times that a channel was told; `lost` is all
     that was gone since then, back or not."""
 
@@ -24,23 +27,23 @@ class SightRow:
     gone: tuple[str, ...] = ()
     since: float | None = None
     until: float | None = None
-    told: tuple[str, ...] = ()
+    notified: Annotated[tuple[str, ...], Field(alias="told")] = ()
     lost: tuple[str, ...] = ()
 
 
-class Sight:
+class Visibility:
     """Whether we see. `after` seconds of blindness are worth a word; the post about one is used
     again within `again` seconds."""
 
-    def __init__(self, row: SightRow, after: float, again: float) -> None:
+    def __init__(self, row: VisibilityRow, after: float, again: float) -> None:
         self.row = row
         self.after, self.again = after, again
         self._moved = False
 
-    def restore(self, row: SightRow) -> None:
+    def restore(self, row: VisibilityRow) -> None:
         """Go on where the row says it was."""
         self.row = row
-        self._moved = bool(row.told)
+        self._moved = bool(row.notified)
 
     @property
     def blind(self) -> bool:
@@ -55,11 +58,11 @@ class Sight:
         gone = (*row.gone, what)
         lost = tuple(dict.fromkeys((*row.lost, what)))
         if row.gone:
-            self.row = SightRow(row.number, gone, row.since, None, row.told, lost)
-        elif row.told and row.until is not None and at < row.until + self.again:
-            self.row = SightRow(row.number, gone, at, None, row.told, lost)
+            self.row = VisibilityRow(row.number, gone, row.since, None, row.notified, lost)
+        elif row.notified and row.until is not None and at < row.until + self.again:
+            self.row = VisibilityRow(row.number, gone, at, None, row.notified, lost)
         else:
-            self.row = SightRow(row.number + 1, gone, at, lost=(what,))
+            self.row = VisibilityRow(row.number + 1, gone, at, lost=(what,))
         self._moved = True
 
     def regain(self, what: str, at: float) -> bool:
@@ -80,21 +83,21 @@ class Sight:
         if not self.blind or self.row.since is None:
             return math.inf
         worth = self.row.since + self.after
-        untold = [channel for channel in channels if channel not in self.row.told]
+        untold = [channel for channel in channels if channel not in self.row.notified]
         return min((max(worth, opens(channel)) for channel in untold), default=math.inf)
 
     def tick(
         self, now: float, channels: tuple[str, ...], opens: Callable[[str], float]
-    ) -> tuple[SightRow | None, list[str], list[str]]:
+    ) -> tuple[VisibilityRow | None, list[str], list[str]]:
         """What to write down, the channels in whose posts it is to be shown, and those of them in
         which that is a message."""
         fresh: list[str] = []
         row = self.row
         if self.blind and row.since is not None and now >= row.since + self.after:
-            fresh = [one for one in channels if one not in row.told and opens(one) <= now]
-            self.row = row = replace(row, told=(*row.told, *fresh))
+            fresh = [one for one in channels if one not in row.notified and opens(one) <= now]
+            self.row = row = replace(row, notified=(*row.notified, *fresh))
         if not (self._moved or fresh):
             return None, [], []
-        shown = list(row.told) if self._moved else fresh
+        shown = list(row.notified) if self._moved else fresh
         self._moved = False
         return row, shown, fresh

@@ -74,7 +74,7 @@ class Inhibitor:
                     del self._targets[key]
         return touched - {fingerprint}
 
-    def inhibitor(self, fingerprint: str) -> tuple[str, InhibitRule] | None:
+    def inhibited_by(self, fingerprint: str) -> tuple[str, InhibitRule] | None:
         """The fingerprint of one that mutes this alert, and by which rule."""
         for key in self._keys.get(fingerprint, ()):
             if fingerprint not in self._targets.get(key, ()):

@@ -20,7 +20,7 @@ class Muted:
 
     why: str
     until: float | None = None
-    asked: bool = False
+    silenced: bool = False
 
 
 class Muting:
@@ -50,17 +50,17 @@ class Muting:
             self.inhibitor.opened(episode)
         return self._judge_all(now)
 
-    def opened(self, episode: Episode, now: float) -> set[str]:
+    def on_opened(self, episode: Episode, now: float) -> set[str]:
         """It fires, or does so with another severity; those that are muted otherwise for it."""
         touched = self.inhibitor.opened(episode)
         return self._judge({episode.fingerprint, *touched}, now)
 
-    def closed(self, fingerprint: str, now: float) -> set[str]:
+    def on_closed(self, fingerprint: str, now: float) -> set[str]:
         """It fires no more; the fingerprints of those that are muted otherwise for it."""
         self.muted.pop(fingerprint, None)
         return self._judge(self.inhibitor.closed(fingerprint), now)
 
-    def put(self, silence: Silence, now: float) -> set[str]:
+    def add_silence(self, silence: Silence, now: float) -> set[str]:
         """A silence, new or changed; the fingerprints of those that are muted otherwise for it."""
         self.silences[silence.id] = silence
         return self._judge_all(now)
@@ -110,7 +110,7 @@ class Muting:
             if muted != self.muted.get(fingerprint):
                 touched.add(fingerprint)
                 if muted is None:
-                    if self.muted.pop(fingerprint).asked:
+                    if self.muted.pop(fingerprint).silenced:
                         self.unsilenced.add(fingerprint)
                 else:
                     self.muted[fingerprint] = muted
@@ -121,11 +121,11 @@ class Muting:
         for silence in self.silences.values():
             if silence.active(now) and silence.matchers.matches(episode.labels, episode.severity):
                 why = f"silenced by {silence.by}: {silence.reason}"
-                return Muted(why, silence.until, asked=True)
+                return Muted(why, silence.until, silenced=True)
         for window, until in self._open_windows:
             if now < until and window.matchers.matches(episode.labels, episode.severity):
                 return Muted(f"maintenance: {window.reason}", until)
-        found = self.inhibitor.inhibitor(episode.fingerprint)
+        found = self.inhibitor.inhibited_by(episode.fingerprint)
         if found is None:
             return None
         source = self._open.get(found[0])

@@ -10,10 +10,10 @@ from alerts.episodes import Episode
 from alerts.faults import Faults
 from alerts.labels import Labels
 from alerts.mute.muting import Muted
-from alerts.notify.groups import Group, GroupRow, Member, is_news
-from alerts.notify.notification import Bulletin, Teller, hashed
-from alerts.notify.rate_limit import Budget, ChannelRow
-from alerts.notify.routes import Route, routed
+from alerts.notify.groups import AlertGroup, GroupMember, GroupRow, is_news
+from alerts.notify.notification import Notification, NotificationRenderer, channel_hash
+from alerts.notify.rate_limit import ChannelRow, MessageBudget
+from alerts.notify.routes import Route, routes_of
 from alerts.notify.settings import NotifySettings
 from alerts.observation import Severity
 from alerts.timers import Timers
@@ -34,14 +34,14 @@ class Dispatcher:
     ) -> None:
         self._faults = faults
         self._episodes, self._muted, self._update = episodes, muted, update
-        self.teller = Teller(episodes, muted)
-        self.groups: dict[str, Group] = {}
+        self.renderer = NotificationRenderer(episodes, muted)
+        self.groups: dict[str, AlertGroup] = {}
         self._of: dict[str, list[str]] = {}
         self._numbers: dict[str, int] = {}
-        self._budgets: dict[str, Budget] = {}
+        self._budgets: dict[str, MessageBudget] = {}
         self._timers = Timers()
         self._dirty: dict[str, None] = {}
-        self._bulletins: dict[str, Bulletin] = {}
+        self._notifications: dict[str, Notification] = {}
         self._rows: dict[str, GroupRow] = {}
         self._channels: dict[str, ChannelRow] = {}
         self.reload(settings)
@@ -57,13 +57,13 @@ class Dispatcher:
         """Go on where the rows say it was; nothing was said later than `now`."""
         for row in channels:
             said = ChannelRow(row.channel, tuple(min(at, now) for at in row.sent))
-            self._budgets[row.channel] = Budget(said, self._settings.storm.within)
+            self._budgets[row.channel] = MessageBudget(said, self._settings.storm.within)
         for known in groups:
             self._numbers[known.key] = known.number
             if known.closed:
                 continue
             with self._faults.apart(f"the row of the post {known.key}"):
-                group = Group.of(known)
+                group = AlertGroup.of(known)
                 group.set_back(now)
                 for fingerprint in [key for key in group.members if key not in self._episodes]:
                     del group.members[fingerprint]
@@ -72,33 +72,36 @@ class Dispatcher:
                     self._of.setdefault(fingerprint, []).append(known.key)
                 self._dirty[known.key] = None
 
-    def of(self, fingerprint: str) -> list[Group]:
+    def groups_of(self, fingerprint: str) -> list[AlertGroup]:
         """The groups that hold an alert."""
         return [self.groups[key] for key in self._of.get(fingerprint, ())]
 
     def join(self, episode: Episode) -> None:
         """Put an alert into the groups of its routes, where it is not yet."""
-        held = {group.members[episode.fingerprint].home for group in self.of(episode.fingerprint)}
-        for route in routed(self._routes, self._default, episode):
+        held = {
+            group.members[episode.fingerprint].home for group in self.groups_of(episode.fingerprint)
+        }
+        for route in routes_of(self._routes, self._default, episode):
             key, labels = route.group(episode.labels)
             if key in held:
                 continue
             held.add(key)
             group = self.groups.get(key) or self._new(key, labels, route, episode.started)
-            self._enter(group, Member(episode.fingerprint, key, route.mention))
+            self._enter(group, GroupMember(episode.fingerprint, key, route.mention))
 
-    def left(self, episode: Episode) -> None:
+    def leave(self, episode: Episode) -> None:
         """An alert has resolved."""
         for key in self._of.pop(episode.fingerprint, ()):
-            self.groups[key].left(episode)
+            self.groups[key].leave(episode)
             self._dirty[key] = None
 
-    def moved(self, episode: Episode, at: float) -> None:
+    def reroute(self, episode: Episode, at: float) -> None:
         """The settings have changed: leave groups that no route leads to, and enter others."""
         homes = {
-            route.group(episode.labels)[0] for route in routed(self._routes, self._default, episode)
+            route.group(episode.labels)[0]
+            for route in routes_of(self._routes, self._default, episode)
         }
-        for group in self.of(episode.fingerprint):
+        for group in self.groups_of(episode.fingerprint):
             if group.members[episode.fingerprint].home not in homes:
                 self._of[episode.fingerprint].remove(group.key)
                 del group.members[episode.fingerprint]
@@ -116,12 +119,12 @@ class Dispatcher:
         """Its posts are made anew."""
         self._dirty.update(dict.fromkeys(self._of.get(fingerprint, ())))
 
-    def unmuted(self, fingerprint: str, now: float, *, remind: bool = False) -> None:
+    def unmute(self, fingerprint: str, now: float, *, remind: bool = False) -> None:
         """It may be told again: not before it had the time to resolve as what muted it did. Who was
         told of it before hears soon that it still fires, not only when that is due anyway."""
-        for group in self.of(fingerprint):
+        for group in self.groups_of(fingerprint):
             self._dirty[group.key] = None
-            if remind and group.posted and group.members[fingerprint].said:
+            if remind and group.posted and group.members[fingerprint].notified:
                 soon = now + group.wait - group.repeat
                 group.last_message = min(group.last_message, soon)
             others = (key for key in group.members if key != fingerprint)
@@ -138,18 +141,18 @@ class Dispatcher:
                 group.flush_at = now + group.wait
                 self._timers.set(group.key, group.flush_at)
 
-    def budget(self, channel: str) -> Budget:
+    def budget(self, channel: str) -> MessageBudget:
         """How much a channel has been spoken to."""
         found = self._budgets.get(channel)
         if found is None:
-            found = Budget(ChannelRow(channel), self._settings.storm.within)
+            found = MessageBudget(ChannelRow(channel), self._settings.storm.within)
             self._budgets[channel] = found
         return found
 
     def spend(self, channel: str, now: float) -> None:
         """A message is said in `channel`."""
         budget = self.budget(channel)
-        budget.take(now)
+        budget.record(now)
         self._channels[channel] = budget.row
 
     @property
@@ -161,7 +164,7 @@ class Dispatcher:
         """When `tick` has something to say next."""
         return self._timers.next()
 
-    def tick(self, now: float, blind: bool) -> tuple[dict[str, GroupRow], dict[str, Bulletin]]:
+    def tick(self, now: float, blind: bool) -> tuple[dict[str, GroupRow], dict[str, Notification]]:
         """What to write down and what to show. While we are blind nothing is said, but the posts
         that are there still show who took what on."""
         for key in list(self._dirty):
@@ -177,21 +180,21 @@ class Dispatcher:
             for key in dict.fromkeys((*due, *self._dirty)):
                 self._plan(key, now)
         self._render()
-        rows, bulletins = self._rows, self._bulletins
-        self._rows, self._bulletins = {}, {}
-        return rows, bulletins
+        rows, notifications = self._rows, self._notifications
+        self._rows, self._notifications = {}, {}
+        return rows, notifications
 
-    def spent(self) -> dict[str, ChannelRow]:
+    def take_channel_rows(self) -> dict[str, ChannelRow]:
         """The channels in which something was said since this was asked last."""
         channels, self._channels = self._channels, {}
         return channels
 
-    def told_in(self, channel: str) -> list[str]:
+    def notified_in(self, channel: str) -> list[str]:
         """The fingerprints of what fires and was told in `channel`."""
         groups = (group for group in self.groups.values() if group.channel == channel)
         return list(dict.fromkeys(key for group in groups if group.posted for key in group.members))
 
-    def written(self) -> tuple[tuple[GroupRow, ...], tuple[ChannelRow, ...]]:
+    def rows(self) -> tuple[tuple[GroupRow, ...], tuple[ChannelRow, ...]]:
         """All rows of open groups and of channels, as of now."""
         groups = tuple(group.row() for group in self.groups.values())
         return groups, tuple(budget.row for budget in self._budgets.values())
@@ -214,26 +217,26 @@ class Dispatcher:
                 self._rows[key] = group.row()
         self._dirty.clear()
 
-    def _show(self, group: Group) -> None:
+    def _show(self, group: AlertGroup) -> None:
         for fingerprint, member in group.members.items():
             member.shown = member.shown or fingerprint not in self._muted
-        for bulletin in self.teller.group(group):
-            self._bulletins[bulletin.key] = bulletin
+        for notification in self.renderer.group(group):
+            self._notifications[notification.key] = notification
 
-    def _new(self, key: str, labels: Labels, route: Route, opened: float) -> Group:
+    def _new(self, key: str, labels: Labels, route: Route, opened: float) -> AlertGroup:
         number = self._numbers[key] = self._numbers.get(key, 0) + 1
-        group = Group(
+        group = AlertGroup(
             key, number, route.channel, labels, route.wait, route.interval, route.repeat, opened
         )
         self.groups[key] = group
         return group
 
-    def _enter(self, group: Group, member: Member) -> None:
+    def _enter(self, group: AlertGroup, member: GroupMember) -> None:
         group.members[member.fingerprint] = member
         self._of.setdefault(member.fingerprint, []).append(group.key)
         self._dirty[group.key] = None
 
-    def _schedule(self, group: Group, now: float) -> None:
+    def _schedule(self, group: AlertGroup, now: float) -> None:
         """Find out when it must be flushed next, if it has not happened to be due already."""
         if not group.members:
             group.flush_at = max(now, group.flushed + group.interval) if group.posted else now
@@ -249,12 +252,12 @@ class Dispatcher:
                 group.flush_at = group.flushed + group.interval
             if group.repeatable(self._episodes, self._muted):
                 group.flush_at = min(group.flush_at, group.last_message + group.repeat)
-            opens = self.budget(group.channel).opens(now, self._most(group))
+            opens = self.budget(group.channel).opens_at(now, self._most(group))
             group.flush_at = max(group.flush_at, opens)
         if group.flush_at < math.inf:
             self._timers.set(group.key, group.flush_at)
 
-    def _flush(self, group: Group, now: float) -> None:
+    def _flush(self, group: AlertGroup, now: float) -> None:
         if not group.members:
             self._close(group)
         elif not group.posted:
@@ -262,12 +265,12 @@ class Dispatcher:
         else:
             self._again(group, now)
 
-    def _first(self, group: Group, now: float) -> None:
+    def _first(self, group: AlertGroup, now: float) -> None:
         told = [key for key in group.members if key not in self._muted]
         if not told:
             group.flush_at = math.inf
             return
-        opens = self.budget(group.channel).opens(now, self._most(group))
+        opens = self.budget(group.channel).opens_at(now, self._most(group))
         if opens > now and group.storm:
             group.flush_at = opens
         elif opens > now:
@@ -277,14 +280,14 @@ class Dispatcher:
             group.opened = min(self._episodes[key].started for key in told)
             group.mention = self._tell(group, told, now)
 
-    def _again(self, group: Group, now: float) -> None:
+    def _again(self, group: AlertGroup, now: float) -> None:
         news = [member.fingerprint for member in group.news(self._episodes, self._muted)]
         going_on = group.repeatable(self._episodes, self._muted)
         due = bool(going_on) and group.last_message + group.repeat <= now
         ready = bool(news) and group.flushed + group.interval <= now
         if not (due or ready):
             return
-        opens = self.budget(group.channel).opens(now, self._most(group))
+        opens = self.budget(group.channel).opens_at(now, self._most(group))
         if opens > now:
             return
         told = news if ready else going_on
@@ -292,12 +295,12 @@ class Dispatcher:
         group.messages += 1
         group.flushed = now
         mention = self._tell(group, told, now)
-        bulletin = self.teller.said(group, title, told, mention)
-        self._bulletins[bulletin.key] = bulletin
+        notification = self.renderer.thread_message(group, title, told, mention)
+        self._notifications[notification.key] = notification
         if not ready:
             group.note(now, f"said again: {len(told)} still firing")
 
-    def _tell(self, group: Group, told: list[str], now: float) -> str:
+    def _tell(self, group: AlertGroup, told: list[str], now: float) -> str:
         """Note that these members are told; the people on call to be named for it."""
         self.spend(group.channel, now)
         group.last_message = now
@@ -305,7 +308,7 @@ class Dispatcher:
         for fingerprint in told:
             member, episode = group.members[fingerprint], self._episodes[fingerprint]
             if is_news(member, episode):
-                member.said, member.rank = episode.word, episode.severity.rank
+                member.notified, member.rank = episode.word, episode.severity.rank
             wanted = member.mention and episode.severity is Severity.CRITICAL
             if wanted and not episode.acknowledged_by and member.mention not in episode.mentioned:
                 mentions.append(member.mention)
@@ -317,9 +320,9 @@ class Dispatcher:
         word = "Flapping" if len(flapping) == len(told) else "Also firing"
         return f"{word}: {named([self._episodes[key].title for key in told], 3)}"
 
-    def _fold(self, group: Group, now: float) -> None:
+    def _fold(self, group: AlertGroup, now: float) -> None:
         """Too much is said in this channel: this group is told in the storm's post instead."""
-        key = hashed(f"storm in {group.channel}")
+        key = channel_hash(f"storm in {group.channel}")
         storm = self.groups.get(key)
         if storm is None:
             within = self._settings.storm.within
@@ -339,7 +342,7 @@ class Dispatcher:
             storm.flush_at = now
             self._timers.set(key, now)
 
-    def _close(self, group: Group) -> None:
+    def _close(self, group: AlertGroup) -> None:
         if group.posted and group.key in self._dirty:
             self._show(group)
         del self.groups[group.key]
@@ -347,12 +350,12 @@ class Dispatcher:
         self._dirty.pop(group.key, None)
         self._rows[group.key] = group.row(closed=True)
 
-    def _most(self, group: Group) -> int:
+    def _most(self, group: AlertGroup) -> int:
         """The last message that a channel may get is kept for the storm's."""
         return self._settings.storm.most - (0 if group.storm else 1)
 
-    def _worst_first(self, keys: Iterable[str]) -> list[Group]:
-        def badness(group: Group) -> tuple[int, float, str]:
+    def _worst_first(self, keys: Iterable[str]) -> list[AlertGroup]:
+        def badness(group: AlertGroup) -> tuple[int, float, str]:
             ranks = (
                 self._episodes[key].severity.rank for key in group.members if key not in self._muted
             )

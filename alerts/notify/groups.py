@@ -1,4 +1,4 @@
-"""Group: the alerts that share a post.
+"""Alert group: the alerts that share a post.
 
 Source: Alertmanager's aggregation groups. A group is told `wait` seconds after its first alert;
 what joins it later is told with the next flush, `interval` seconds after the last one; what goes on
@@ -12,24 +12,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
 
 from alerts.episodes import Episode
 from alerts.labels import Labels
 from alerts.mute.muting import Muted
 
-ENDED_MOST, HISTORY_MOST = 20, 30
+MAX_ENDED, MAX_HISTORY = 20, 30
 
 
 @dataclass(slots=True)
-class Member:
+class GroupMember:
     """An alert in a group. `home` is the key of the group that it belongs to by its route, which
-    is another one in a storm; `said` the last state that was told of it, and `rank` how severe it
-    was then; `shown` whether it was ever seen in the post."""
+    is another one in a storm; `notified` the last state that people were notified of, and `rank`
+    how severe it was then; `shown` whether it was ever seen in the post."""
 
     fingerprint: str
     home: str
     mention: str = ""
-    said: str = ""
+    notified: Annotated[str, Field(alias="said")] = ""
     rank: int = 0
     shown: bool = False
 
@@ -53,7 +56,7 @@ class GroupRow:
     messages: int = 0
     posted: bool = False
     mention: str = ""
-    members: tuple[Member, ...] = ()
+    members: tuple[GroupMember, ...] = ()
     ended: tuple[Episode, ...] = ()
     ended_more: int = 0
     history: tuple[tuple[float, str], ...] = ()
@@ -62,7 +65,7 @@ class GroupRow:
 
 
 @dataclass(slots=True)
-class Group:
+class AlertGroup:
     """A group that is open. `key` and `number` name its post; times in steady seconds."""
 
     key: str
@@ -80,7 +83,7 @@ class Group:
     messages: int = 0
     posted: bool = False
     mention: str = ""
-    members: dict[str, Member] = field(default_factory=dict)
+    members: dict[str, GroupMember] = field(default_factory=dict)
     ended: list[Episode] = field(default_factory=list)
     ended_more: int = 0
     history: list[tuple[float, str]] = field(default_factory=list)
@@ -108,21 +111,23 @@ class Group:
     def note(self, at: float, text: str) -> None:
         """A line of its history; only the last ones are kept."""
         self.history.append((at, text))
-        if len(self.history) > HISTORY_MOST:
+        if len(self.history) > MAX_HISTORY:
             del self.history[0]
             self.history_more += 1
 
-    def left(self, episode: Episode) -> None:
+    def leave(self, episode: Episode) -> None:
         """A member has resolved: it stays in sight if it ever was."""
         member = self.members.pop(episode.fingerprint)
         if not (self.posted and member.shown):
             return
         self.ended.append(episode)
-        if len(self.ended) > ENDED_MOST:
+        if len(self.ended) > MAX_ENDED:
             del self.ended[0]
             self.ended_more += 1
 
-    def news(self, episodes: Mapping[str, Episode], muted: Mapping[str, Muted]) -> list[Member]:
+    def news(
+        self, episodes: Mapping[str, Episode], muted: Mapping[str, Muted]
+    ) -> list[GroupMember]:
         """The members that must be told: new, worse, begun to flap, or ended to while down."""
         return [
             member
@@ -159,7 +164,9 @@ class Group:
             posted=self.posted,
             mention=self.mention,
             members=tuple(
-                Member(one.fingerprint, one.home, one.mention, one.said, one.rank, one.shown)
+                GroupMember(
+                    one.fingerprint, one.home, one.mention, one.notified, one.rank, one.shown
+                )
                 for one in self.members.values()
             ),
             ended=tuple(self.ended),
@@ -169,7 +176,7 @@ class Group:
         )
 
     @classmethod
-    def of(cls, row: GroupRow) -> Group:
+    def of(cls, row: GroupRow) -> AlertGroup:
         """The group that `row` is of."""
         return cls(
             row.key,
@@ -188,8 +195,8 @@ class Group:
             row.posted,
             row.mention,
             {
-                one.fingerprint: Member(
-                    one.fingerprint, one.home, one.mention, one.said, one.rank, one.shown
+                one.fingerprint: GroupMember(
+                    one.fingerprint, one.home, one.mention, one.notified, one.rank, one.shown
                 )
                 for one in row.members
             },
@@ -200,9 +207,9 @@ class Group:
         )
 
 
-def is_news(member: Member, episode: Episode) -> bool:
+def is_news(member: GroupMember, episode: Episode) -> bool:
     """Whether what is now is not what was told last. What somebody took on is no news."""
     word = episode.word
     if word == "acknowledged":
         return False
-    return word != member.said or episode.severity.rank > member.rank
+    return word != member.notified or episode.severity.rank > member.rank

@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 
-from alerts.checks.visibility import SightRow
+from alerts.checks.visibility import VisibilityRow
 from alerts.episodes import Episode
 from alerts.links import Link
 from alerts.mute.muting import Muted
-from alerts.notify.groups import Group
+from alerts.notify.groups import AlertGroup
 from alerts.observation import Severity
 from baton.outcome import duration, named
 
-ROWS_MOST = 20
+MAX_ROWS = 20
 """Alerts shown one by one in a post; of the rest it says how many there are."""
 ACKNOWLEDGE, SILENCE, WHY = "acknowledge", "silence", "why"
 """The actions of the buttons. The value of each is `GROUP/NUMBER`."""
 _ORDER = {"firing": 0, "flapping": 1, "acknowledged": 2, "resolved": 3, "expired": 4}
 
-Row = tuple[str, str, str]
+AlertRow = tuple[str, str, str]
 """What it is about, its state and severity in words, and what is known of it."""
-Button = tuple[str, str, str]
+AlertButton = tuple[str, str, str]
 """Action, label, value."""
 
 
@@ -45,16 +45,16 @@ class AlertContent:
     title: str
     state: str
     severity: Severity | None = None
-    rows: tuple[Row, ...] = ()
+    rows: tuple[AlertRow, ...] = ()
     lines: tuple[str, ...] = ()
-    buttons: tuple[Button, ...] = ()
+    buttons: tuple[AlertButton, ...] = ()
     mention: str = ""
     footer: str = ""
     links: tuple[tuple[Link, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Bulletin:
+class Notification:
     """A post that is wanted in `channel`. `key` names it for ever: the same key with other content
     is an edit. `parent` is the key of the post whose thread it goes to; `broadcast` shows it in
     the channel too. `closing`: it is expected to stay as it is."""
@@ -67,7 +67,7 @@ class Bulletin:
     closing: bool = False
 
     @property
-    def message(self) -> bool:
+    def is_message(self) -> bool:
         """Whether people are disturbed when it is first shown; they are not by a board."""
         return self.broadcast or not (self.parent or self.pinned)
 
@@ -77,16 +77,16 @@ class Bulletin:
         return self.key.startswith("board/")
 
 
-class Teller:
+class NotificationRenderer:
     """Makes the posts. `skew` is added to steady seconds to show the time of the wall clock."""
 
     def __init__(self, episodes: Mapping[str, Episode], muted: Mapping[str, Muted]) -> None:
         self._episodes, self._muted = episodes, muted
         self.skew = 0.0
 
-    def group(self, group: Group) -> list[Bulletin]:
+    def group(self, group: AlertGroup) -> list[Notification]:
         """The post of a group that was told, and the history in its thread."""
-        main = Bulletin(
+        main = Notification(
             f"alert/{group.id}", group.channel, self._main(group), closing=not group.members
         )
         history = [f"{self.time(at, group.shown)} {text}" for at, text in group.history]
@@ -95,13 +95,15 @@ class Teller:
         thread = AlertContent(f"History of {main.content.title}", "", lines=tuple(history))
         return [
             main,
-            Bulletin(f"{main.key}/history", group.channel, thread, parent=main.key),
+            Notification(f"{main.key}/history", group.channel, thread, parent=main.key),
         ]
 
-    def said(self, group: Group, title: str, told: Sequence[str], mention: str) -> Bulletin:
+    def thread_message(
+        self, group: AlertGroup, title: str, told: Sequence[str], mention: str
+    ) -> Notification:
         """A message in the thread of a group, shown in the channel too."""
         episodes = self._worst_first(self._episodes[fingerprint] for fingerprint in told)
-        rows = tuple(self._row(episode, group.shown) for episode in episodes[:ROWS_MOST])
+        rows = tuple(self._row(episode, group.shown) for episode in episodes[:MAX_ROWS])
         content = AlertContent(
             title,
             _state(episodes),
@@ -113,9 +115,9 @@ class Teller:
             links=_links(episodes),
         )
         parent = f"alert/{group.id}"
-        return Bulletin(f"{parent}/{group.messages}", group.channel, content, parent, True)
+        return Notification(f"{parent}/{group.messages}", group.channel, content, parent, True)
 
-    def board(self, channel: str, fingerprints: Iterable[str]) -> Bulletin:
+    def board(self, channel: str, fingerprints: Iterable[str]) -> Notification:
         """The post that always shows what is wrong now."""
         firing = [self._episodes[key] for key in fingerprints if key not in self._muted]
         hidden = sum(key in self._muted for key in self._episodes)
@@ -127,13 +129,13 @@ class Teller:
             _wrong(len(episodes)),
             _state(episodes),
             _severity(episodes),
-            tuple(self._row(episode, None) for episode in episodes[:ROWS_MOST]),
+            tuple(self._row(episode, None) for episode in episodes[:MAX_ROWS]),
             lines,
             links=_links(episodes),
         )
-        return Bulletin(f"board/{hashed(channel)}", channel, content)
+        return Notification(f"board/{channel_hash(channel)}", channel, content)
 
-    def blindness(self, row: SightRow, channel: str) -> Bulletin:
+    def blind_notice(self, row: VisibilityRow, channel: str) -> Notification:
         """The post which says that we cannot see, or could not."""
         since = row.since or 0.0
         if row.gone:
@@ -152,8 +154,8 @@ class Teller:
                     f"From {self.time(since, since)} to {self.time(until, since)}; it sees again.",
                 ),
             )
-        key = f"blind/{hashed(channel)}/{row.number}"
-        return Bulletin(key, channel, content, closing=not row.gone)
+        key = f"blind/{channel_hash(channel)}/{row.number}"
+        return Notification(key, channel, content, closing=not row.gone)
 
     def time(self, at: float, beside: float | None) -> str:
         """A moment: with its date if that is not the day of `beside`."""
@@ -163,7 +165,7 @@ class Teller:
             return f"{moment:%H:%M:%S} UTC"
         return f"{moment:%Y-%m-%d %H:%M} UTC"
 
-    def _main(self, group: Group) -> AlertContent:
+    def _main(self, group: AlertGroup) -> AlertContent:
         firing = [self._episodes[key] for key, member in group.members.items() if member.shown]
         episodes = [*self._worst_first(firing), *reversed(group.ended)]
         lines = [self._summary(group, firing)]
@@ -178,14 +180,14 @@ class Teller:
             self._title(group, episodes),
             _state(firing or group.ended),
             _severity(episodes),
-            tuple(self._row(episode, group.shown) for episode in episodes[:ROWS_MOST]),
+            tuple(self._row(episode, group.shown) for episode in episodes[:MAX_ROWS]),
             tuple(lines),
             _buttons(group, firing) if firing else (),
             group.mention if firing else "",
             links=_links(episodes),
         )
 
-    def _title(self, group: Group, episodes: Sequence[Episode]) -> str:
+    def _title(self, group: AlertGroup, episodes: Sequence[Episode]) -> str:
         count = len(episodes) + group.ended_more
         if group.storm:
             return f"Alert storm: {count} more alerts"
@@ -193,7 +195,7 @@ class Teller:
             return episodes[0].title
         return f"{group.labels.title()}: {count} alerts"
 
-    def _summary(self, group: Group, firing: Sequence[Episode]) -> str:
+    def _summary(self, group: AlertGroup, firing: Sequence[Episode]) -> str:
         ended = len(group.ended) + group.ended_more
         if not firing:
             last = max((one.ended for one in group.ended if one.ended is not None), default=None)
@@ -206,7 +208,7 @@ class Teller:
             words.append(f"taken on by {named(who)}")
         return ", ".join([*words, f"{ended} resolved"] if ended else words)
 
-    def _row(self, episode: Episode, beside: float | None) -> Row:
+    def _row(self, episode: Episode, beside: float | None) -> AlertRow:
         state = f"{episode.word}, {episode.severity}"
         known = [_unended(episode.text)] if episode.text else []
         if episode.ended is not None:
@@ -237,7 +239,7 @@ def _unended(text: str) -> str:
     return text if text.endswith("..") else text.removesuffix(".")
 
 
-def hashed(channel: str) -> str:
+def channel_hash(channel: str) -> str:
     """A channel's name, as it is used in keys."""
     return blake2b(channel.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
@@ -258,15 +260,15 @@ def _wrong(count: int) -> str:
 
 
 def _more(count: int) -> tuple[str, ...]:
-    return (f"and {count - ROWS_MOST} more",) if count > ROWS_MOST else ()
+    return (f"and {count - MAX_ROWS} more",) if count > MAX_ROWS else ()
 
 
-def _buttons(group: Group, firing: Iterable[Episode]) -> tuple[Button, ...]:
+def _buttons(group: AlertGroup, firing: Iterable[Episode]) -> tuple[AlertButton, ...]:
     taken = all(one.acknowledged_by for one in firing)
     acknowledge = () if taken else ((ACKNOWLEDGE, "Acknowledge", group.id),)
     return (*acknowledge, (SILENCE, "Silence…", group.id), (WHY, "Why", group.id))
 
 
 def _links(episodes: Sequence[Episode]) -> tuple[tuple[Link, ...], ...]:
-    shown = [one.links for one in episodes[:ROWS_MOST]]
+    shown = [one.links for one in episodes[:MAX_ROWS]]
     return tuple(shown) if any(shown) else ()

@@ -16,19 +16,19 @@ class ChannelRow:
     sent: tuple[float, ...] = ()
 
 
-class Budget:
+class MessageBudget:
     """The messages of one channel. Edits and quiet posts in threads are not counted."""
 
     def __init__(self, row: ChannelRow, within: float) -> None:
         self.row = row
         self._within = within
 
-    def opens(self, now: float, most: int) -> float:
+    def opens_at(self, now: float, most: int) -> float:
         """When there is room for one more message under `most`: at once, or in the future."""
         recent = [at for at in self.row.sent if at > now - self._within]
         return now if len(recent) < most else recent[-most] + self._within
 
-    def take(self, now: float) -> None:
+    def record(self, now: float) -> None:
         """A message is said."""
         recent = [at for at in self.row.sent if at > now - self._within]
         self.row = ChannelRow(self.row.channel, (*recent, now))

@@ -30,7 +30,7 @@ class Route:
     interval: float
     repeat: float
     mention: str = ""
-    go_on: bool = False
+    continues: bool = False
     drop: bool = False
 
     def group(self, labels: Labels) -> tuple[str, Labels]:
@@ -41,7 +41,7 @@ class Route:
         return blake2b(named.encode(errors="surrogatepass"), digest_size=8).hexdigest(), shared
 
 
-def routed(routes: Sequence[Route], default: Route, episode: Episode) -> list[Route]:
+def routes_of(routes: Sequence[Route], default: Route, episode: Episode) -> list[Route]:
     """The routes that `episode` takes: the first that means it, those after it while they say to
     go on, and `default` if there is none. None at all if the first that means it drops it."""
     taken: list[Route] = []
@@ -50,14 +50,14 @@ def routed(routes: Sequence[Route], default: Route, episode: Episode) -> list[Ro
             if route.drop:
                 return taken
             taken.append(route)
-            if not route.go_on:
+            if not route.continues:
                 break
     return taken or [default]
 
 
-def dropped(routes: Sequence[Route], default: Route, episode: Episode) -> Route | None:
+def dropping_route(routes: Sequence[Route], default: Route, episode: Episode) -> Route | None:
     """The route by which nobody is told of `episode`; None if somebody is."""
-    if routed(routes, default, episode):
+    if routes_of(routes, default, episode):
         return None
     meant = (one for one in routes if one.matchers.matches(episode.labels, episode.severity))
     return next(meant, None)

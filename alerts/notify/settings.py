@@ -26,7 +26,7 @@ class StormTable(Table):
     within: Seconds = 60.0
 
 
-class Waits(Table):
+class RouteOptions(Table):
     """What a route may set for itself, and the whole file for all routes."""
 
     group_by: tuple[GroupedBy, ...] | None = None
@@ -36,25 +36,25 @@ class Waits(Table):
     mention: str | None = None
 
 
-class RouteTable(Waits):
+class RouteTable(RouteOptions):
     """`[[route]]`: alerts that `match` go to `channel`, and with `continue` to later routes too;
     with `drop` nobody is told of them."""
 
     match: Matchers = Matchers()
     channel: str | None = Field(default=None, min_length=1)
     drop: bool = False
-    go_on: bool = Field(default=False, alias="continue")
+    continues: bool = Field(default=False, alias="continue")
 
     @model_validator(mode="after")
     def _somewhere_or_nowhere(self) -> Self:
-        if self.drop and (self.channel or self.go_on):
+        if self.drop and (self.channel or self.continues):
             raise ValueError("either drop = true, or a channel and continue")
         if self.drop and not self.match.parts:
             raise ValueError("a match, for drop = true without one drops every alert")
         return self
 
 
-class NotifySettings(Waits):
+class NotifySettings(RouteOptions):
     """The part of alerts.toml by which channels hear of alerts. `channel` hears what no route
     takes; `board` lists the channels that keep a post of what is wrong now."""
 
@@ -85,7 +85,7 @@ class NotifySettings(Waits):
         return tuple(dict.fromkeys(named))
 
     @property
-    def named(self) -> Iterator[tuple[str, str]]:
+    def named_channels(self) -> Iterator[tuple[str, str]]:
         """Every channel that is named, with its key."""
         yield "channel", self.channel
         yield from ((f"board.{at}", channel) for at, channel in enumerate(self.board))
@@ -94,7 +94,7 @@ class NotifySettings(Waits):
                 yield f"route.{at}.channel", table.channel
 
     @property
-    def everywhere(self) -> tuple[str, ...]:
+    def all_channels(self) -> tuple[str, ...]:
         """Every channel in which something is shown."""
         return tuple(dict.fromkeys((*self.channels, *self.board)))
 
@@ -107,6 +107,6 @@ class NotifySettings(Waits):
             table.group_interval or self.group_interval,
             table.repeat_interval or self.repeat_interval,
             self.mention if table.mention is None else table.mention,
-            table.go_on,
+            table.continues,
             table.drop,
         )

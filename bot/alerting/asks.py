@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from alerts import AlertContent, Bulletin, Changes, Engine, Matchers, replay
+from alerts import AlertContent, Changes, Engine, Matchers, Notification, replay
 from alerts.observation import Observation
 
 
@@ -105,6 +105,6 @@ def done(engine: Engine, ask: Wish) -> Changes:
         content = AlertContent(
             f"{ask.by} tries whether alerts can be told here: they can", "resolved"
         )
-        test = Bulletin(f"test/{ask.key}", ask.channel, content, closing=True)
-        return Changes(bulletins={test.key: test})
+        test = Notification(f"test/{ask.key}", ask.channel, content, closing=True)
+        return Changes(notifications={test.key: test})
     return Changes()

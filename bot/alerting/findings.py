@@ -53,7 +53,7 @@ class Found:
             finding.text[:SAID],
             finding.severity,
             source=f"baton/{finding.name}",
-            told=True,
+            decided=True,
             ends=at + finding.lasts,
         )
         if which not in self._telling:

@@ -112,8 +112,8 @@ class Keeper:
         engine, at = self.engine, self._steady.now()
         if at > self._due + STALL:
             log.warning("the bot stood still", seconds=round(at - self._due, 1))
-            engine.blind(STALLED, self._due)
-            engine.seeing(STALLED, at)
+            engine.link_lost(STALLED, self._due)
+            engine.link_restored(STALLED, at)
             self.recording.add(Gap(at))
         self._due = at + ROUND_INTERVAL + LOOK_INTERVAL
         if not await self._round(engine, at):
@@ -193,11 +193,11 @@ class Keeper:
         at = self._steady.now()
         engine = Engine.restore(self.settings, rows, at, self._steady.skew())
         self._sees = {}
-        engine.blind(STARTING, at)
+        engine.link_lost(STARTING, at)
         self._look(engine, at)
-        engine.seeing(STARTING, at)
+        engine.link_restored(STARTING, at)
         self.recording.add(Gap(at))
-        log.info("alerts are watched", watched=len(rows.watches), firing=len(rows.episodes))
+        log.info("alerts are watched", watched=len(rows.checks), firing=len(rows.episodes))
         return engine
 
     async def _round(self, engine: Engine, at: float) -> bool:
@@ -213,7 +213,7 @@ class Keeper:
                     log.warning("another bot leads: alerts are not written")
                     return False
                 self._unwritten, self._done = Changes(), []
-                self._stale = self._stale or bool(changes.bulletins)
+                self._stale = self._stale or bool(changes.notifications)
             if self._stale:
                 self._stale = not await self._shown()
         except DatabaseUnavailable:
@@ -314,7 +314,7 @@ class Keeper:
             self._see(engine, what, found, at)
 
     def _see(self, engine: Engine, what: str, sees: bool, at: float) -> None:
-        (engine.seeing if sees else engine.blind)(what, at)
+        (engine.link_restored if sees else engine.link_lost)(what, at)
         if self._sees.get(what) is not sees:
             self._sees[what] = sees
             self.recording.add(Sighting(what, sees, at))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from alerts.notify.notification import Bulletin
+from alerts.notify.notification import Notification
 from bot.content import Post
 from bot.jobs import Place, Subject
 from bot.posts.queue import Delivery
@@ -78,14 +78,14 @@ class Showing:
         return delivery.want(about, posts, rows)
 
 
-def _post(bulletin: Bulletin, wait: Wait | None) -> Post:
+def _post(notification: Notification, wait: Wait | None) -> Post:
     return Post(
-        bulletin.key,
-        bulletin.content,
-        bulletin.parent,
-        bulletin.broadcast,
-        bulletin.closing,
-        bulletin.pinned,
+        notification.key,
+        notification.content,
+        notification.parent,
+        notification.broadcast,
+        notification.closing,
+        notification.pinned,
         wanted=wait.since.timestamp() if wait else 0.0,
         updates=wait.updates if wait else 0,
     )

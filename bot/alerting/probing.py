@@ -10,7 +10,7 @@ from datetime import datetime
 
 import structlog
 
-from alerts import Sample, Sign
+from alerts import LivenessSeen, Sample
 from alerts.checks.settings import ProbeTable
 from baton.agent.probing import Found
 from baton.channel import Channel
@@ -48,7 +48,7 @@ class Probing:
     def answered(self, said: Probed) -> None:
         """An agent has looked; whatever it found, it is alive."""
         self._agents.answered(said)
-        self._keeper.observe(Sign(said.host, said.environment, self._keeper.now()))
+        self._keeper.observe(LivenessSeen(said.host, said.environment, self._keeper.now()))
 
     async def look(self, probe: ProbeTable) -> float:
         """See to `probe` once; the seconds after which it is due again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.labels import ALERTNAME, Labels, spelled
-from alerts.observation import Beat, Sample, Severity, Sign
+from alerts.observation import HeartbeatSeen, LivenessSeen, Sample, Severity
 from baton.messages import Heartbeat, Pong, State
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import Observation as Scheduled
@@ -19,15 +19,15 @@ _BAD = frozenset({State.FAILED, State.LOST, State.UNROUTABLE, State.EXPIRED, Sta
 _GOOD = frozenset({State.SUCCEEDED})
 
 
-def beat(message: Heartbeat, at: float) -> Beat:
+def beat(message: Heartbeat, at: float) -> HeartbeatSeen:
     """A heartbeat that came at `at`: clocks of servers may be wrong."""
     facts = message.facts
-    return Beat(facts.host, facts.environment, message.interval, at, message.leaving)
+    return HeartbeatSeen(facts.host, facts.environment, message.interval, at, message.leaving)
 
 
-def sign(message: Pong, at: float) -> Sign:
+def sign(message: Pong, at: float) -> LivenessSeen:
     """An answer that came at `at`."""
-    return Sign(message.facts.host, message.facts.environment, at)
+    return LivenessSeen(message.facts.host, message.facts.environment, at)
 
 
 def scheduled(seen: Scheduled, environment: str, at: float) -> Sample:
@@ -36,7 +36,7 @@ def scheduled(seen: Scheduled, environment: str, at: float) -> Sample:
     labels = Labels.of(spelled(names))
     text = seen.text[:SAID]
     return Sample(
-        labels, not seen.good, at, text, Severity.WARNING, f"schedule/{seen.schedule}", told=True
+        labels, not seen.good, at, text, Severity.WARNING, f"schedule/{seen.schedule}", decided=True
     )
 
 
@@ -65,7 +65,7 @@ def results(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:
                 text,
                 Severity.WARNING,
                 source=LEDGER,
-                told=True,
+                decided=True,
                 dated=True,
             )
         )

@@ -90,7 +90,7 @@ async def serve(settings: BotSettings) -> None:
         stack.push_async_callback(bot.stop)
         await bot.start()
         if alerts is not None:
-            chat.channels.closed(alerts.everywhere)  # the log is to have it, even if nobody asks
+            chat.channels.closed(alerts.all_channels)  # the log is to have it, even if nobody asks
         if web is not None:
             _answer(web, bot, chat, settings.web.senders)
             stack.push_async_callback(web.stop)

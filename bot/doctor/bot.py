@@ -55,7 +55,7 @@ async def examine_bot(
         found, alerts = alerts_file(settings.alerts.file)
         yield found
     if not any(key.startswith("slack") for key, _ in missing):
-        for finding in await slack(settings.slack, alerts.everywhere if alerts else ()):
+        for finding in await slack(settings.slack, alerts.all_channels if alerts else ()):
             yield finding
     url = settings.database.url.get_secret_value()
     tables = await database(url)

@@ -67,7 +67,7 @@ async def test_who_takes_it_on_stands_in_the_post(stage: Stage) -> None:
     await none_waits(stage.store)
     assert [one.label for one in alert_buttons(post(world))] == ["Silence…", "Why"]
     assert post(world).lines == ("1 acknowledged",)
-    (watch,) = (await stage.store.alerts.load()).watches
+    (watch,) = (await stage.store.alerts.load()).checks
     reply = await stage.ask(made, f"/alerts ack {watch.fingerprint}")
     assert reply.text == "ann took that on already."
 
@@ -137,7 +137,7 @@ async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
     ((name, matchers, *_),) = reply.answer.rows
     assert matchers == "alertname=silent env=prod host=web-1"
     assert (await stage.ask(made, f"/alerts unsilence {name}")).ok
-    (watch,) = (await stage.store.alerts.load()).watches
+    (watch,) = (await stage.store.alerts.load()).checks
     typed = await stage.ask(made, f"/alerts silence {watch.fingerprint[:8]}")
     assert typed.form == asked_for
     await until(lambda: "silenced" not in post(world).rows[0][2])
@@ -252,7 +252,7 @@ async def test_why(stage: Stage) -> None:
     assert f"leads to {CHANNEL}" in text
     await world.agent(made, "web-1")
     await until(says(stage.front, "resolved"))
-    (watch,) = (await stage.store.alerts.load()).watches
+    (watch,) = (await stage.store.alerts.load()).checks
     text = (await stage.ask(made, f"/alerts why {watch.fingerprint[:8]}")).text
     assert "it does not fire, so nothing is told" in text
 
@@ -352,7 +352,7 @@ async def test_who_may_not_change_what_is_told(stage: Stage) -> None:
     world = Watchers(stage)
     made = await firing(world, policy=Policy())
     for words in ("ack {}", "silence host=web-1 for 1h because x"):
-        (watch,) = (await stage.store.alerts.load()).watches
+        (watch,) = (await stage.store.alerts.load()).checks
         reply = await stage.ask(made, "/alerts " + words.format(watch.fingerprint))
         assert not reply.ok
         assert reply.text.startswith(f"Not allowed: /alerts {words.split()[0]} in prod.")
@@ -370,7 +370,7 @@ async def test_alerts_of_a_protected_environment_are_read_by_whom_a_rule_lets(st
     world = Watchers(stage)
     policy = Policy((), {"prod": EnvironmentTable(protected=True)})
     made = await firing(world, policy=policy)
-    (watch,) = (await stage.store.alerts.load()).watches
+    (watch,) = (await stage.store.alerts.load()).checks
     for words in ("", " history"):
         reply = await stage.ask(made, f"/alerts{words}")
         told = f"{reply.text}{reply.answer.summary if reply.answer else ''}"

@@ -40,7 +40,7 @@ async def test_a_server_that_is_gone_for_good(stage: Stage) -> None:
     await world.pass_time(made, SILENT)
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
-    (row,) = (await stage.store.alerts.load()).watches
+    (row,) = (await stage.store.alerts.load()).checks
     reply = await stage.ask(made, f"/alerts forget {row.fingerprint[:8]}")
     assert reply.text.startswith("Forgotten: silent web-1 in prod."), reply.text
     await until(says(stage.front, "resolved"))
@@ -77,7 +77,7 @@ async def test_only_what_fires_and_by_whom_it_may_be(stage: Stage) -> None:
     world = Watchers(stage)
     made = await world.bot(policy=Policy((), {"prod": EnvironmentTable(protected=True)}))
     await world.agent(made, "web-1")
-    (row,) = (await stage.store.alerts.load()).watches
+    (row,) = (await stage.store.alerts.load()).checks
     for told in ("Nothing that fires is called", "prod"):
         reply = await stage.ask(made, f"/alerts forget {row.fingerprint}")
         assert not reply.ok

@@ -180,7 +180,7 @@ async def test_a_late_check_in_is_an_alert(
     """Once it was heard it must be heard again; that its work has begun is not enough."""
     assert (await client.post("/checkin/c-secret")).status_code == 200
     await world.round(made)
-    await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.rows().watches)
+    await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.rows().checks)
     await world.pass_time(made, 3600 + 200)
     assert (await client.post("/checkin/c-secret/start")).status_code == 200
     await world.pass_time(made, 101)
@@ -249,7 +249,7 @@ async def test_an_event_that_is_delivered_again_opens_nothing_anew(
     assert episode.severity == "warning"
     assert episode.text == "(unknown status “broken”: taken as firing)"
     assert episode.links == (("Source", "https://backup/3"),)
-    rows = (await stage.store.alerts.load()).watches
+    rows = (await stage.store.alerts.load()).checks
     assert [len(row.known) for row in rows if row.source.startswith("event/")] == [3]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from alerts import Beat, Labels, Sample
+from alerts import HeartbeatSeen, Labels, Sample
 from alerts.notify.dispatch import Dispatcher
 from baton.messages import Person
 from bot.alerting import asks
@@ -32,7 +32,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def sample(host: str, at: float) -> Sample:
     labels = Labels.of(alertname="x", host=host)
-    return Sample(labels, True, at, told=True, source="push/am")
+    return Sample(labels, True, at, decided=True, source="push/am")
 
 
 async def test_what_cannot_be_taken_of_what_was_seen_costs_the_rest_nothing(stage: Stage) -> None:
@@ -41,7 +41,7 @@ async def test_what_cannot_be_taken_of_what_was_seen_costs_the_rest_nothing(stag
     made = await world.bot()
     keeper = made.keeper
     assert keeper is not None
-    keeper.observe(Beat("web-1", "x" * 300, 15.0, keeper.now()))
+    keeper.observe(HeartbeatSeen("web-1", "x" * 300, 15.0, keeper.now()))
     keeper.observe(object())  # type: ignore[arg-type]
     good = asks.seen([sample("a", keeper.now()), sample("b", keeper.now())], keeper.now())
     torn = Seen(by="", at=keeper.now(), lines=(good.lines[0], "{", good.lines[1]))
@@ -99,7 +99,7 @@ async def test_a_row_that_cannot_be_read_is_set_aside(stage: Stage) -> None:
     spoilt = Labels.of(alertname="x", host="a").fingerprint
     await _spoil(stage.store, spoilt)
     rows = await stage.store.alerts.load()
-    assert [row.labels for row in rows.watches] == [(("alertname", "x"), ("host", "b"))]
+    assert [row.labels for row in rows.checks] == [(("alertname", "x"), ("host", "b"))]
     assert len(rows.episodes) == 2
 
     def data(connection: Connection) -> object:

@@ -302,8 +302,8 @@ async def test_only_the_bot_that_leads_writes(stage: Stage, store: Store) -> Non
     made = await world.bot()
     await world.agent(made, "web-1")
     rows = await store.alerts.load()
-    assert len(rows.watches) == 1
+    assert len(rows.checks) == 1
     changes = made.keeper.engine.tick(0.0)  # type: ignore[union-attr]
-    changes.watches = {row.fingerprint: row for row in rows.watches}
+    changes.checks = {row.fingerprint: row for row in rows.checks}
     stranger = ("desk", "somebody else")
     assert not await store.alerts.write(changes, stranger, now())

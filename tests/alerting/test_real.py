@@ -69,7 +69,7 @@ async def test_one_of_three_agents_is_killed_and_comes_back(
         assert took <= 3 * BEAT + GROUP_WAIT + SLOW
         rows = await store.alerts.load()
         (episode,) = rows.episodes
-        (watch,) = [one for one in rows.watches if one.fingerprint == episode.fingerprint]
+        (watch,) = [one for one in rows.checks if one.fingerprint == episode.fingerprint]
         assert episode.started - watch.heard <= 3 * BEAT + LATE
         (message,) = alerts_in(stage.front)
         assert isinstance(message.content, AlertContent)

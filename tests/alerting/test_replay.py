@@ -10,7 +10,7 @@ import pytest
 
 import bot.alerting.commands.reload
 import bot.alerting.recording
-from alerts import Sample, load_alerts
+from alerts import HeartbeatSeen, Sample, load_alerts
 from alerts.replay import Gap, Sighting, salvaged, written
 from alerts.trial import TrialFailed, trial
 from baton.messages import now
@@ -68,7 +68,9 @@ async def test_what_a_bot_has_seen_tried_by_other_settings(stage: Stage, tmp_pat
     await until(says(stage.front, "firing"))
     await world.agent(made, "web-1")
     await until(says(stage.front, "resolved"))
-    await until(lambda: len([one for one in world.recorded() if type(one).__name__ == "Beat"]) >= 2)
+    await until(
+        lambda: len([one for one in world.recorded() if isinstance(one, HeartbeatSeen)]) >= 2
+    )
 
     same = (await stage.ask(made, "/alerts replay")).answer
     assert same is not None

@@ -33,7 +33,7 @@ async def test_a_thousand_alerts_in_a_minute(stage: Stage) -> None:
         for number in range(1000):
             app = "shop" if number % 2 else "desk"
             labels = Labels.of(alertname="down", env="prod", host=f"web-{number}", app=app)
-            keeper.observe(Sample(labels, bad, keeper.now(), "refused", told=True))
+            keeper.observe(Sample(labels, bad, keeper.now(), "refused", decided=True))
             if number % 50 == 49:
                 await world.pass_time(made, 3)
 

@@ -16,7 +16,17 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from alerts import Beat, Bulletin, Changes, CheckIn, Engine, Labels, Matchers, Rows, Sample
+from alerts import (
+    Changes,
+    CheckIn,
+    Engine,
+    HeartbeatSeen,
+    Labels,
+    Matchers,
+    Notification,
+    Rows,
+    Sample,
+)
 from alerts.changes import applied, dump, load
 from alerts.notify.notification import AlertContent
 from alerts.observation import Severity
@@ -41,10 +51,10 @@ class Message:
     mention: str | None = None
     rows: int | None = None
 
-    def fits(self, bulletin: Bulletin) -> bool:
-        content = bulletin.content
+    def fits(self, notification: Notification) -> bool:
+        content = notification.content
         return (
-            bulletin.channel == self.channel
+            notification.channel == self.channel
             and self.says in text_of(content)
             and self.state in ("", content.state)
             and self.mention in (None, content.mention)
@@ -66,11 +76,11 @@ class World:
     settings: AlertSettings = field(default_factory=lambda: config())
     engine: Engine = field(init=False)
     now: float = 0.0
-    heard: list[tuple[float, Bulletin]] = field(default_factory=list)
+    heard: list[tuple[float, Notification]] = field(default_factory=list)
     """The messages, and when each was first shown."""
-    posts: dict[str, Bulletin] = field(default_factory=dict)
+    posts: dict[str, Notification] = field(default_factory=dict)
     """Every post as it looks now."""
-    edits: list[tuple[float, Bulletin]] = field(default_factory=list)
+    edits: list[tuple[float, Notification]] = field(default_factory=list)
     opened: int = 0
     resolved: int = 0
     skew: float = 0.0
@@ -104,13 +114,13 @@ class World:
         """Live the story, and see that exactly what was wanted was heard."""
         self.live(until)
         open_wants = list(self._wants)
-        for when, bulletin in self.heard:
+        for when, notification in self.heard:
             fitting = [
                 want
                 for want in open_wants
-                if want.first <= when <= want.last and want.message.fits(bulletin)
+                if want.first <= when <= want.last and want.message.fits(notification)
             ]
-            story = f"at {when:.1f} s in {bulletin.channel}: {text_of(bulletin.content)}"
+            story = f"at {when:.1f} s in {notification.channel}: {text_of(notification.content)}"
             assert fitting, f"not wanted: {story}\nopen wants: {open_wants}"
             open_wants.remove(fitting[0])
         assert not open_wants, f"never heard: {open_wants}\nheard: {self.heard}"
@@ -129,14 +139,14 @@ class World:
         """Let the engine say what it wants now, and write it down as a database would."""
         self._latest = max(self._latest, self.now)
         changes = self.engine.tick(START + self.now, self.skew)
-        for bulletin in changes.bulletins.values():
-            if bulletin.key not in self.posts:
-                if bulletin.message:
-                    self.heard.append((self.now, bulletin))
-            elif self.posts[bulletin.key] != bulletin:
-                self.edits.append((self.now, bulletin))
-            assert load(Bulletin, dump(bulletin)) == bulletin
-            self.posts[bulletin.key] = bulletin
+        for notification in changes.notifications.values():
+            if notification.key not in self.posts:
+                if notification.is_message:
+                    self.heard.append((self.now, notification))
+            elif self.posts[notification.key] != notification:
+                self.edits.append((self.now, notification))
+            assert load(Notification, dump(notification)) == notification
+            self.posts[notification.key] = notification
         for key, episode in changes.episodes.items():
             self.opened += key not in self._known
             self.resolved += not episode.firing
@@ -165,18 +175,18 @@ class World:
     def restart(self) -> None:
         """kill -9, and up again from what was written down."""
         written = Rows(
-            tuple(load(type(row), dump(row)) for row in self.rows.watches),
+            tuple(load(type(row), dump(row)) for row in self.rows.checks),
             tuple(load(type(row), dump(row)) for row in self.rows.episodes),
             tuple(load(type(row), dump(row)) for row in self.rows.groups),
             tuple(load(type(row), dump(row)) for row in self.rows.silences),
             tuple(load(type(row), dump(row)) for row in self.rows.channels),
-            load(type(self.rows.sight), dump(self.rows.sight)),
+            load(type(self.rows.visibility), dump(self.rows.visibility)),
         )
         assert written == self.rows
         self.engine = Engine.restore(self.settings, written, START + self.now)
         if self.now >= self._latest:  # else the clock was set back, and times are mended
             again = self.engine.rows()
-            assert set(again.watches) == set(written.watches)
+            assert set(again.checks) == set(written.checks)
             assert again.groups == tuple(row for row in written.groups if not row.closed)
             assert (again.episodes, again.channels) == (written.episodes, written.channels)
 
@@ -228,7 +238,7 @@ def _sample(
 
 def beat(host: str, interval: float = 15.0, leaving: bool = False) -> Callable[[World], object]:
     return lambda world: world.engine.observe(
-        Beat(host, "prod", interval, START + world.now, leaving)
+        HeartbeatSeen(host, "prod", interval, START + world.now, leaving)
     )
 
 
@@ -247,18 +257,18 @@ def silence(matchers: str, seconds: float, by: str = "U_ANN") -> Callable[[World
 
 
 def blind(what: str = "the message bus") -> Callable[[World], object]:
-    return lambda world: world.engine.blind(what, START + world.now)
+    return lambda world: world.engine.link_lost(what, START + world.now)
 
 
 def seeing(what: str = "the message bus") -> Callable[[World], object]:
-    return lambda world: world.engine.seeing(what, START + world.now)
+    return lambda world: world.engine.link_restored(what, START + world.now)
 
 
 def restart(world: World) -> None:
     """As the bot does it: blind until its links are up."""
     world.restart()
-    world.engine.blind("starting", START + world.now)
-    world.engine.seeing("starting", START + world.now)
+    world.engine.link_lost("starting", START + world.now)
+    world.engine.link_restored("starting", START + world.now)
 
 
 def reload(settings: AlertSettings) -> Callable[[World], object]:

@@ -146,13 +146,13 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule()
     def lose_sight(self) -> None:
-        self.world.engine.blind("the message bus", self.now)
+        self.world.engine.link_lost("the message bus", self.now)
         self.blindness += not self.blind
         self.blind = True
 
     @rule()
     def see(self) -> None:
-        self.world.engine.seeing("the message bus", self.now)
+        self.world.engine.link_restored("the message bus", self.now)
         self.blind = False
         self.pass_time(0)
 

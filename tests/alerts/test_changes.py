@@ -22,6 +22,6 @@ def test_changes_that_could_not_be_written_are_kept() -> None:
     second = world.tick()
     both = first.merged(second)
     assert both.episodes[WEB_1.fingerprint, 1].acknowledged_by == "U_ANN"
-    assert both.watches == first.watches
+    assert both.checks == first.checks
     assert not Changes()
     assert both

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.checks.checkins import due
+from alerts.checks.checkins import late_at
 from alerts.cron import last_time, next_time
 
 
@@ -14,5 +14,5 @@ def test_cron_over_the_change_of_clocks() -> None:
     third = next_time("30 2 * * *", second, "Europe/Berlin")
     assert [second - first, third - second] == [86400 - 3600 + 1800, 86400 - 1800]
     assert last_time("30 2 * * *", second, "Europe/Berlin") == second
-    assert due(0.0, 60.0, every=3600.0) == 3660.0
-    assert due(10.0, 60.0, cron="0 * * * *") == 3660.0
+    assert late_at(0.0, 60.0, every=3600.0) == 3660.0
+    assert late_at(10.0, 60.0, cron="0 * * * *") == 3660.0

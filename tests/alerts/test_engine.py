@@ -40,7 +40,7 @@ def test_a_preview_of_what_a_silence_would_mute() -> None:
     world = World()
     for host in ("web-1", "web-2", "db-1"):
         bad(thing(host))(world)
-    meant = world.engine.meant(Matchers.parse('host=~"web-.*"'))
+    meant = world.engine.matched_by(Matchers.parse('host=~"web-.*"'))
     assert [one.labels.get("host") for one in meant] == ["web-1", "web-2"]
 
 
@@ -48,12 +48,14 @@ def test_what_was_told_long_ago_is_forgotten() -> None:
     """A thing that was told once and is well is dropped after a week, and its next episode bears
     the next number."""
     world = World()
-    bad(WEB_1, told=True)(world)
+    bad(WEB_1, decided=True)(world)
     world.live(100)
-    world.at(200, lambda world: world.engine.observe(Sample(WEB_1, False, START + 200, told=True)))
+    world.at(
+        200, lambda world: world.engine.observe(Sample(WEB_1, False, START + 200, decided=True))
+    )
     world.live(9 * 86400)
-    assert world.engine.checks.watches == {}
-    assert [row.forgotten for row in world.rows.watches] == [True]
+    assert world.engine.checks.states == {}
+    assert [row.forgotten for row in world.rows.checks] == [True]
     world.restart()
-    bad(WEB_1, told=True)(world)
+    bad(WEB_1, decided=True)(world)
     assert [one.number for one in world.engine.firing()] == [2]

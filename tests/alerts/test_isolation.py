@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from alerts import Engine, Labels, Rows, Sample
-from alerts.checks.check_state import Watch
-from alerts.notify.groups import Group
-from alerts.notify.notification import Teller
+from alerts.checks.check_state import CheckState
+from alerts.notify.groups import AlertGroup
+from alerts.notify.notification import NotificationRenderer
 from alerts.settings import AlertSettings, parse_alerts
 
 T = 1_800_000_000.0
@@ -25,25 +25,25 @@ def thing(host: str) -> Labels:
 
 def told(engine: Engine, *hosts: str, ends: float | None = None) -> None:
     for host in hosts:
-        engine.observe(Sample(thing(host), True, T, told=True, source="push/am", ends=ends))
+        engine.observe(Sample(thing(host), True, T, decided=True, source="push/am", ends=ends))
 
 
 def titles(engine: Engine, at: float = T) -> list[str]:
-    posts = engine.tick(at).bulletins.values()
+    posts = engine.tick(at).notifications.values()
     return sorted({one.content.title for one in posts if not one.parent})
 
 
 def test_a_post_that_cannot_be_drawn_keeps_back_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(settings())
     told(engine, "a", "b", "c")
-    drawn = Teller.group
+    drawn = NotificationRenderer.group
 
-    def draw(teller: Teller, group: Group) -> object:
+    def draw(teller: NotificationRenderer, group: AlertGroup) -> object:
         if group.labels.get("host") == "b":
             raise OverflowError("no such time")
         return drawn(teller, group)
 
-    monkeypatch.setattr(Teller, "group", draw)
+    monkeypatch.setattr(NotificationRenderer, "group", draw)
     assert titles(engine) == ["x a", "x c"]
     (fault,) = engine.faults.taken()
     assert isinstance(fault.error, OverflowError)
@@ -54,7 +54,7 @@ def test_a_thing_whose_time_has_come_and_fails_holds_up_no_other() -> None:
     engine = Engine(settings())
     told(engine, "a", "b", "c", ends=T + 60)
     engine.tick(T)
-    broken = engine.checks.watches[thing("b").fingerprint]
+    broken = engine.checks.states[thing("b").fingerprint]
     broken.changes = None  # type: ignore[assignment]
     engine.tick(T + 61)
     assert [one.labels.get("host") for one in engine.firing()] == ["b"]
@@ -66,11 +66,11 @@ def test_a_row_that_cannot_be_restored_is_set_aside() -> None:
     told(engine, "a", "b")
     engine.tick(T)
     rows = engine.rows()
-    odd = replace(rows.watches[0], labels=(("not a name", "x"),))
+    odd = replace(rows.checks[0], labels=(("not a name", "x"),))
     group = replace(rows.groups[0], members=None)  # type: ignore[arg-type]
-    rows = Rows((odd, *rows.watches[1:]), rows.episodes, (group, *rows.groups[1:]))
+    rows = Rows((odd, *rows.checks[1:]), rows.episodes, (group, *rows.groups[1:]))
     again = Engine.restore(settings(), rows, T + 1)
-    assert len(again.checks.watches) == 1
+    assert len(again.checks.states) == 1
     assert len(again.dispatcher.groups) >= 1
     assert again.faults.count == 2
     told(again, "c")
@@ -92,9 +92,9 @@ def test_a_check_in_whose_zone_is_gone_leaves_the_others() -> None:
 
 
 def test_a_watch_that_is_restored_is_as_it_was() -> None:
-    watch = Watch(thing("a"), "push/am")
+    watch = CheckState(thing("a"), "push/am")
     watch.began, watch.over, watch.repeat, watch.known = 1.0, 2.0, 3.0, ("a",)
-    again = Watch.of(watch.row())
+    again = CheckState.of(watch.row())
     assert again.row() == watch.row()
 
 
@@ -104,14 +104,14 @@ def test_once_a_silence_is_over_it_is_said_that_it_still_fires() -> None:
     from alerts import Matchers
 
     engine = Engine(parse_alerts('channel = "C1"\ngroup_wait = "30s"\nrepeat_interval = "4h"\n'))
-    engine.observe(Sample(thing("a"), True, T, told=True, source="push/am"))
+    engine.observe(Sample(thing("a"), True, T, decided=True, source="push/am"))
     engine.tick(T)
     engine.tick(T + 30)
     engine.silence(Matchers.parse("host=a"), 600.0, "ann", "disk", T + 60)
     engine.tick(T + 60)
     engine.tick(T + 660)
-    assert not [one for one in engine.tick(T + 680).bulletins.values() if one.broadcast]
-    posts = engine.tick(T + 690).bulletins
+    assert not [one for one in engine.tick(T + 680).notifications.values() if one.broadcast]
+    posts = engine.tick(T + 690).notifications
     (said,) = [one for one in posts.values() if one.broadcast]
     assert said.content.title == "Still firing: 1"
     (history,) = [one for key, one in posts.items() if key.endswith("/history")]

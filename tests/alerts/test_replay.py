@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.observation import Beat, CheckIn, Observation, Sample, Severity
+from alerts.observation import CheckIn, HeartbeatSeen, Observation, Sample, Severity
 from alerts.replay import Gap, Recorded, Sighting, differ, read, replay, salvaged, written
 from baton.errors import UsageError
 from tests.alerts.harness import (
@@ -17,7 +17,7 @@ WEB_1 = thing("web-1")
 
 
 def beats(first: int, last: int) -> list[Recorded]:
-    return [Beat("web-1", "prod", 15.0, START + at) for at in range(first, last, 15)]
+    return [HeartbeatSeen("web-1", "prod", 15.0, START + at) for at in range(first, last, 15)]
 
 
 def titles(recorded: list[Recorded]) -> list[tuple[float, str]]:
@@ -76,7 +76,7 @@ def test_the_same_settings_make_no_difference() -> None:
 RECORDED: list[Observation] = [
     Sample(WEB_1, True, START, "status 502"),
     Sample(thing("web-2"), True, START + 1, severity=Severity.CRITICAL),
-    Beat("web-3", "prod", 15.0, START + 2),
+    HeartbeatSeen("web-3", "prod", 15.0, START + 2),
     CheckIn("backup", START + 3),
     Sample(WEB_1, False, START + 20),
     Sample(WEB_1, True, START + 60),
@@ -90,7 +90,7 @@ def test_replay_says_which_messages_would_differ() -> None:
         '[[route]]\nmatch = "alertname=http severity=critical"\nchannel = "pager"\n',
         group_wait="10s",
     )
-    before = [(said.at - START, said.bulletin.content.title) for said in replay(old, RECORDED)]
+    before = [(said.at - START, said.notification.content.title) for said in replay(old, RECORDED)]
     assert before == [
         (31, "http web-2 in prod"),
         (2 + 45 + 30, "silent web-3 in prod"),

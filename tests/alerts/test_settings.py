@@ -49,20 +49,20 @@ down_after = 5
 def test_a_whole_file() -> None:
     settings = parse_alerts(GOOD)
     first, second = settings.routes
-    assert (first.channel, first.group_by, first.wait, first.go_on) == (
+    assert (first.channel, first.group_by, first.wait, first.continues) == (
         "C_WEB",
         ("env", "host"),
         10,
         True,
     )
-    assert (second.channel, second.group_by, second.go_on) == (
+    assert (second.channel, second.group_by, second.continues) == (
         "C_REST",
         ("env", "alertname"),
         False,
     )
     assert settings.channels == ("C_OPS", "C_WEB", "C_REST")
-    assert settings.limits()["probe/shop"].down_after == 5
-    assert settings.limits()["probe/shop"].up_after == 2
+    assert settings.thresholds_by_source()["probe/shop"].down_after == 5
+    assert settings.thresholds_by_source()["probe/shop"].up_after == 2
     assert settings.probe[0].identity.title() == "http probe=shop in prod"
     assert settings.checkin[0].identity.get("team") == "db"
     assert [str(rule) for rule in settings.rules] == [

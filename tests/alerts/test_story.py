@@ -346,8 +346,8 @@ def test_a_check_in_by_cron() -> None:
 def test_what_was_told_ends() -> None:
     """An alert that was pushed with an end resolves unless it is pushed again."""
     world = World()
-    world.at(0, bad(WEB_1, told=True, ends=300))
-    world.at(200, bad(WEB_1, told=True, ends=500))
+    world.at(0, bad(WEB_1, decided=True, ends=300))
+    world.at(200, bad(WEB_1, decided=True, ends=500))
     world.want(Message("ops", "web-1"), between=(30, 30))
     world.at(499, lambda world: _state(world, "firing"))
     world.run(until=600)
@@ -407,7 +407,7 @@ def test_a_storm_makes_five_messages() -> None:
     assert len([when for when, _ in world.heard if when < 90]) == 5
     for first, _ in world.heard:
         assert sum(first <= when < first + 60 for when, _ in world.heard) <= 5
-    called = [bulletin for _, bulletin in world.heard if bulletin.content.mention]
+    called = [notification for _, notification in world.heard if notification.content.mention]
     assert len(called) == 1
     assert "web-777" in text_of(called[0].content)
     storm = world.post("Alert storm")
@@ -463,10 +463,10 @@ def test_a_blink_is_not_worth_a_word() -> None:
 def test_what_was_told_to_a_blind_engine_is_kept() -> None:
     """Somebody else's word is said once: it counts when we see again."""
     world = World()
-    world.at(0, bad(WEB_1, told=True))
+    world.at(0, bad(WEB_1, decided=True))
     world.want(Message("ops", "web-1"), between=(30, 30))
     world.at(100, blind())
-    world.at(105, good(WEB_1, told=True))
+    world.at(105, good(WEB_1, decided=True))
     world.at(110, seeing())
     world.at(111, lambda world: _state(world, "resolved"))
     world.run(until=600)
@@ -580,8 +580,8 @@ def test_history_is_in_the_thread() -> None:
 def test_what_is_told_once_more_is_not_news() -> None:
     """A failure that is told again after the success that followed it does not fire again."""
     world = World()
-    again = Sample(WEB_1, True, START, told=True, dated=True)
-    world.at(0, bad(WEB_1, told=True, dated=True))
-    world.at(10, good(WEB_1, told=True, dated=True))
+    again = Sample(WEB_1, True, START, decided=True, dated=True)
+    world.at(0, bad(WEB_1, decided=True, dated=True))
+    world.at(10, good(WEB_1, decided=True, dated=True))
     world.at(20, lambda world: world.engine.observe(again))
     world.run(until=600)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from alerts import CheckIn, Engine
-from alerts.checks.checkins import due
+from alerts.checks.checkins import late_at
 from alerts.cron import next_time
 from alerts.settings import parse_alerts
 
@@ -40,12 +40,12 @@ def test_the_hour_that_comes_twice_is_no_false_alarm() -> None:
 )
 def test_grace_holds_before_the_time_too(heard: str, late: str) -> None:
     """A check-in at 03:00 with 30 minutes of grace."""
-    assert due(at(f"2026-11-26T{heard}"), 1800, cron="0 3 * * *") == at(late)
+    assert late_at(at(f"2026-11-26T{heard}"), 1800, cron="0 3 * * *") == at(late)
 
 
 def test_what_comes_late_does_not_count_for_the_next_time() -> None:
     """Every 10 minutes with a grace of an hour: at 00:01 the one of 00:00 has come, no other."""
-    assert due(at("2026-11-26T00:01"), HOUR, cron="*/10 * * * *") == at("2026-11-26T01:10")
+    assert late_at(at("2026-11-26T00:01"), HOUR, cron="*/10 * * * *") == at("2026-11-26T01:10")
 
 
 BACKUP = '[[checkin]]\nname = "backup"\ncron = "0 4 * * *"\ngrace = "30m"\n'

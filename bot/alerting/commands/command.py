@@ -14,7 +14,7 @@ from pydantic import Field
 from alerts import Episode
 from alerts.explain import called, explain, meant
 from alerts.labels.matchers import Matchers, has_operator
-from alerts.notify.routes import dropped
+from alerts.notify.routes import dropping_route
 from baton.command import Known
 from baton.consumer import Extension
 from baton.errors import UsageError
@@ -145,7 +145,7 @@ async def _list(context: AlertsContext, words: Sequence[str]) -> Reply:
     where = f" in {env}" if env else ""
     if context.engine.blind_since is not None:
         where += f" (blind for {duration(context.now - context.engine.blind_since)}: nothing moves)"
-    closed = context.keeper.closed(context.keeper.settings.everywhere)
+    closed = context.keeper.closed(context.keeper.settings.all_channels)
     untold = "".join(f"\nNothing can be told in {one}: {why}" for one, why in closed.items())
     if not firing:
         return await context.answered(Reply(f"No alerts are firing{where}{left}.{untold}"))
@@ -171,7 +171,7 @@ def _note(context: AlertsContext, episode: Episode) -> str:
     if muted is not None:
         return muted.why
     settings = context.engine.settings
-    drop = dropped(settings.routes, settings.default_route, episode)
+    drop = dropping_route(settings.routes, settings.default_route, episode)
     if drop is not None:
         return f"dropped by the route {drop.matchers}"
     return f"acknowledged by {episode.acknowledged_by}" if episode.acknowledged_by else ""
@@ -181,7 +181,7 @@ async def _why(context: AlertsContext, words: Sequence[str]) -> Reply:
     if not words:
         raise UsageError("Which alert? /alerts why ALERT; /alerts shows their ids.")
     names = _named(context, words)
-    watches = context.engine.checks.watches
+    watches = context.engine.checks.states
     of = {name: watches[name].labels.get("env") if name in watches else "" for name in names}
     if unread := await context.unread(set(of.values()) & context.hidden):
         return unread

@@ -119,7 +119,7 @@ class AlertsContext(CommandContext):
             raise UsageError(f"Which alert? /alerts {what} ALERT; /alerts shows their ids.")
         said = self.after(what)
         meant = Matchers.parse(said) if has_operator(said) else None
-        found = self.engine.meant(meant) if meant else self.firing(name)
+        found = self.engine.matched_by(meant) if meant else self.firing(name)
         if not found:
             firing, _ = self.shown(self.engine.firing())
             values = {value for one in firing for _, value in one.labels.pairs}

@@ -19,7 +19,7 @@ async def forget(context: AlertsContext, words: Sequence[str]) -> Reply:
     if len(episodes) > 1:
         raise UsageError(f"{words[0]} means {len(episodes)} alerts: forget them one by one.")
     (episode,) = episodes
-    watch = context.engine.checks.watches[episode.fingerprint]
+    watch = context.engine.checks.states[episode.fingerprint]
     title = episode.title
     if watch.source.startswith((CHECKIN, PROBE)):
         raise UsageError(

@@ -46,7 +46,7 @@ async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
         reason=reason,
         key=context.invocation.key,
     )
-    muted = context.engine.meant(matchers)
+    muted = context.engine.matched_by(matchers)
     now = f"It mutes now: {titles(muted)}." if muted else "Nothing that fires now is muted by it."
     text = f"Silenced for {duration(seconds)}: {matchers}. {now}"
     return await context.wanted(wish, meant, text)

@@ -19,8 +19,8 @@ def preview(engine: Engine, matchers: Matchers, about: Sequence[Episode]) -> Rep
     """What a silence of these matchers would mute, beside what it is `about`, and what is left to
     say: for how long, and why."""
     known = {one.fingerprint for one in about}
-    besides = [one for one in engine.meant(matchers) if one.fingerprint not in known]
-    watches = engine.checks.watches.values()
+    besides = [one for one in engine.matched_by(matchers) if one.fingerprint not in known]
+    watches = engine.checks.states.values()
     watched = sum(matchers.matches(one.labels) for one in watches)
     text = (
         f"{matchers} means {watched} of the {len(watches)} things that are watched.\n"

@@ -23,12 +23,12 @@ from sqlalchemy import (
 )
 
 from alerts.changes import Changes, Rows, dump, load
-from alerts.checks.check_state import WatchRow
-from alerts.checks.visibility import SightRow
+from alerts.checks.check_state import CheckRow
+from alerts.checks.visibility import VisibilityRow
 from alerts.episodes import Episode
 from alerts.mute.silences import Silence
 from alerts.notify.groups import GroupRow
-from alerts.notify.notification import Bulletin
+from alerts.notify.notification import Notification
 from alerts.notify.rate_limit import ChannelRow
 from baton.text.printable import printable
 from bot.store.database.sql import upsert
@@ -76,7 +76,7 @@ class Thread:
 
     subject: str
     since: datetime
-    bulletins: tuple[Bulletin, ...]
+    bulletins: tuple[Notification, ...]
     revisions: Mapping[str, int]
     waits: Mapping[str, Wait]
 
@@ -183,12 +183,12 @@ def _load(connection: Connection) -> Rows:
     firing = select(episodes.c.fingerprint, episodes.c.data).where(episodes.c.ended.is_(None))
     found = connection.execute(firing.order_by(episodes.c.started))
     return Rows(
-        watches=_all(connection, watches, WatchRow),
+        checks=_all(connection, watches, CheckRow),
         episodes=tuple(_readable(Episode, ((row.fingerprint, row.data) for row in found))),
         groups=_all(connection, groups, GroupRow),
         silences=_all(connection, silences, Silence),
         channels=_all(connection, channels, ChannelRow),
-        sight=next(iter(_all(connection, sight, SightRow)), SightRow()),
+        visibility=next(iter(_all(connection, sight, VisibilityRow)), VisibilityRow()),
     )
 
 
@@ -229,10 +229,10 @@ def _readable(kind: type[R], rows: Iterable[tuple[str, object]]) -> Iterator[R]:
 
 def _write(connection: Connection, changes: Changes, at: datetime) -> None:
     for table, rows in (
-        (watches, changes.watches),
+        (watches, changes.checks),
         (groups, changes.groups),
         (channels, changes.channels),
-        (sight, {"sight": changes.sight} if changes.sight else {}),
+        (sight, {"sight": changes.visibility} if changes.visibility else {}),
     ):
         _put(connection, table, [{"key": key, "data": dump(row)} for key, row in rows.items()])
     _put(
@@ -244,7 +244,7 @@ def _write(connection: Connection, changes: Changes, at: datetime) -> None:
         ],
     )
     _put(connection, episodes, [_episode(one) for one in changes.episodes.values()])
-    _want(connection, changes.bulletins.values(), at)
+    _want(connection, changes.notifications.values(), at)
 
 
 def _put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -267,7 +267,7 @@ def _episode(episode: Episode) -> dict[str, Any]:
     }
 
 
-def _want(connection: Connection, wanted: Iterable[Bulletin], at: datetime) -> None:
+def _want(connection: Connection, wanted: Iterable[Notification], at: datetime) -> None:
     rows = [
         {
             "key": one.key,
@@ -309,7 +309,7 @@ def _untold(connection: Connection) -> list[Thread]:
         threads.setdefault(row.subject, []).append(row)
     found = []
     for subject, rows in threads.items():
-        read = tuple(_readable(Bulletin, ((row.key, row.data) for row in rows)))
+        read = tuple(_readable(Notification, ((row.key, row.data) for row in rows)))
         known = {one.key for one in read}
         kept = [row for row in rows if row.key in known]
         if kept:

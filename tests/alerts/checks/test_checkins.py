@@ -40,7 +40,7 @@ def test_why_says_that_it_is_awaited() -> None:
     world = World(config(HOURLY))
     world.at(0, reload(config(HOURLY)))
     world.live(60)
-    (watch,) = world.engine.checks.watches
+    (watch,) = world.engine.checks.states
     said = explain(world.engine, watch, START + 60)
     assert "awaited since 1 min ago, never heard; late in 1 h 4 min" in said
 
@@ -72,5 +72,5 @@ def test_one_with_other_labels_is_another_thing() -> None:
     world.at(100, reload(moved))
     world.at(200, check_in("backup"))
     world.run(200 + LATE - 1)
-    (watch,) = world.engine.checks.watches.values()
+    (watch,) = world.engine.checks.states.values()
     assert watch.labels.get("env") == "prod"

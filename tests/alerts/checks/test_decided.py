@@ -14,16 +14,16 @@ BACK = 30.0
 
 def resolved(world: World) -> None:
     """The end of the alert comes by a bot whose clock is behind."""
-    world.engine.observe(Sample(DB, False, START + world.now - BACK, told=True))
+    world.engine.observe(Sample(DB, False, START + world.now - BACK, decided=True))
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["seeing", "blind"])
 def test_the_end_counts_whatever_clock_it_came_by(away: bool) -> None:
     """What is told last is true: an alert does not go on for ever because two clocks differ."""
     world = World()
-    world.at(0, bad(DB, told=True))
+    world.at(0, bad(DB, decided=True))
     world.want(Message("ops", "db-1", "firing"), between=(30, 30))
-    world.at(41, bad(DB, told=True))
+    world.at(41, bad(DB, decided=True))
     world.at(42, resolved)
     if away:
         world.at(40, blind())
@@ -35,9 +35,9 @@ def test_the_end_counts_whatever_clock_it_came_by(away: bool) -> None:
 def test_the_end_counts_after_the_clock_was_set_back() -> None:
     """Over a restart, too: what is written down then bears times that are still to come."""
     world = World()
-    world.at(0, bad(DB, told=True))
+    world.at(0, bad(DB, decided=True))
     world.want(Message("ops", "db-1", "firing"), between=(30, 30))
     world.at(50, World.tick, restart)
-    world.at(51, lambda world: world.engine.observe(Sample(DB, False, START - 3600, told=True)))
+    world.at(51, lambda world: world.engine.observe(Sample(DB, False, START - 3600, decided=True)))
     world.run(until=600)
     assert world.post("db-1").state == "resolved"

@@ -17,11 +17,11 @@ def test_the_worked_example_of_icinga() -> None:
     for place in range(flapping.RESULTS):
         bits, changes = flapping.record(bits, changes, place in places, float(place))
     assert flapping.value(bits) == 39.1
-    assert flapping.judged(False, 39.1, high=30, low=25)
+    assert flapping.is_flapping(False, 39.1, high=30, low=25)
     for place in range(7):
         bits, changes = flapping.record(bits, changes, False, 20.0 + place)
     assert flapping.value(bits) < 25
-    assert not flapping.judged(True, flapping.value(bits), high=30, low=25)
+    assert not flapping.is_flapping(True, flapping.value(bits), high=30, low=25)
 
 
 def _never() -> tuple[float, ...]:
@@ -29,10 +29,10 @@ def _never() -> tuple[float, ...]:
 
 
 def test_between_the_thresholds_it_stays_as_it_was() -> None:
-    assert flapping.judged(True, 27, 30, 25)
-    assert not flapping.judged(False, 27, 30, 25)
-    assert not flapping.judged(False, 30, 30, 25)
-    assert not flapping.judged(True, 25, 30, 25)
+    assert flapping.is_flapping(True, 27, 30, 25)
+    assert not flapping.is_flapping(False, 27, 30, 25)
+    assert not flapping.is_flapping(False, 30, 30, 25)
+    assert not flapping.is_flapping(True, 25, 30, 25)
 
 
 @given(st.lists(st.booleans(), max_size=60), st.floats(1, 100))

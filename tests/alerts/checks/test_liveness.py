@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 from alerts.checks.heartbeats import Rhythm
 from alerts.labels import Labels
-from alerts.observation import Sign
+from alerts.observation import LivenessSeen
 from alerts.replay import read, written
 from tests.alerts.harness import START, Message, World, beat, blind, seeing
 
 
 def sign(host: str) -> Callable[[World], object]:
-    return lambda world: world.engine.observe(Sign(host, "prod", START + world.now))
+    return lambda world: world.engine.observe(LivenessSeen(host, "prod", START + world.now))
 
 
 def rhythm_of(world: World, host: str) -> Rhythm:
     labels = Labels.of({"alertname": "silent", "env": "prod", "host": host})
-    rhythm = world.engine.checks.watches[labels.fingerprint].rhythm
+    rhythm = world.engine.checks.states[labels.fingerprint].rhythm
     assert rhythm is not None
     return rhythm
 
@@ -75,5 +75,5 @@ def test_what_we_could_not_hear_is_no_rhythm() -> None:
 
 def test_a_sign_is_recorded_like_everything_that_is_seen() -> None:
     """So that it can be decided again."""
-    seen = Sign("web-1", "prod", START)
+    seen = LivenessSeen("web-1", "prod", START)
     assert read(written([seen])) == [seen]

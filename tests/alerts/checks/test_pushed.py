@@ -9,7 +9,7 @@ import pytest
 
 from alerts import CheckIn, Engine, Labels, Sample, Severity
 from alerts.changes import dump, load
-from alerts.notify.notification import AlertContent, Bulletin
+from alerts.notify.notification import AlertContent, Notification
 from alerts.settings import parse_alerts
 
 T = 1_800_000_000.0
@@ -24,14 +24,14 @@ class Story:
         self.settings = parse_alerts(f'channel = "C1"\ngroup_wait = "0s"\n{more}')
         self.engine = Engine(self.settings)
         self.skew = skew
-        self.posts: dict[str, Bulletin] = {}
+        self.posts: dict[str, Notification] = {}
 
     def told(self, at: float, firing: bool, **more: Any) -> None:
         """At `at` (steady seconds after T) it is pushed; times in `more` are seconds after T."""
         for name in ("began", "over", "ends"):
             if name in more:
                 more[name] += T
-        sample = Sample(DISK, firing, T + at, source="push/am", told=True, **more)
+        sample = Sample(DISK, firing, T + at, source="push/am", decided=True, **more)
         sample = load(Sample, dump(sample))
         self.engine.observe(sample)
         self.passes(at)
@@ -39,10 +39,10 @@ class Story:
     def passes(self, at: float) -> None:
         while self.engine.wake_at() <= T + at:
             changes = self.engine.tick(max(self.engine.wake_at(), T), self.skew)
-            self.posts |= changes.bulletins
-        self.posts |= self.engine.tick(T + at, self.skew).bulletins
+            self.posts |= changes.notifications
+        self.posts |= self.engine.tick(T + at, self.skew).notifications
         self.engine = Engine.restore(self.settings, self.engine.rows(), T + at, self.skew)
-        self.posts |= self.engine.tick(T + at, self.skew).bulletins
+        self.posts |= self.engine.tick(T + at, self.skew).notifications
 
     def fires(self) -> bool:
         return bool(self.engine.firing())
@@ -140,7 +140,7 @@ def test_those_who_speak_seldom_are_given_time() -> None:
 def test_an_alert_of_before_the_rule_expires_too() -> None:
     story = Story()
     story.told(0, True)
-    for watch in story.engine.checks.watches.values():
+    for watch in story.engine.checks.states.values():
         watch.due = float("inf")
     story.passes(10)
     story.passes(DAY + 11)
@@ -158,7 +158,7 @@ def test_what_is_delivered_again_says_nothing() -> None:
     assert story.fires()
     for number in range(100):
         story.told(31 + number, True, id=f"more {number}")
-    (row,) = story.engine.rows().watches
+    (row,) = story.engine.rows().checks
     assert len(row.known) == 32
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from alerts import Engine
-from alerts.checks.check_state import SAVE_EVERY
-from alerts.checks.recent_results import KEPT, WORDS, Recent
+from alerts.checks.check_state import SAVE_INTERVAL
+from alerts.checks.recent_results import MAX_RESULTS, MAX_TEXT, RecentResults
 from alerts.explain import explain
 from tests.alerts.harness import START, World, bad, beat, config, good, restart, thing
 
@@ -19,21 +19,25 @@ def why(world: World, about: str = WEB_1.fingerprint) -> list[str]:
 
 def test_only_the_last_are_kept() -> None:
     """In the order in which they came, each with its words, which are cut."""
-    recent = Recent()
+    recent = RecentResults()
     assert list(recent) == []
-    for number in range(KEPT + 3):
-        recent.add(START + number, number % 2 == 0, "x" * 1000 if number == KEPT else f"{number}")
+    for number in range(MAX_RESULTS + 3):
+        recent.add(
+            START + number, number % 2 == 0, "x" * 1000 if number == MAX_RESULTS else f"{number}"
+        )
     found = list(recent)
-    assert [at - START for at, _, _ in found] == list(range(3, KEPT + 3))
-    assert [is_bad for _, is_bad, _ in found] == [number % 2 == 0 for number in range(3, KEPT + 3)]
+    assert [at - START for at, _, _ in found] == list(range(3, MAX_RESULTS + 3))
+    assert [is_bad for _, is_bad, _ in found] == [
+        number % 2 == 0 for number in range(3, MAX_RESULTS + 3)
+    ]
     assert found[0][2] == "3"
-    assert found[KEPT - 3][2] == "x" * WORDS
-    assert list(Recent(found)) == found
+    assert found[MAX_RESULTS - 3][2] == "x" * MAX_TEXT
+    assert list(RecentResults(found)) == found
 
 
 def test_equal_words_are_kept_once() -> None:
     """A thousand servers that say the same cost its memory once."""
-    one, other = Recent(), Recent()
+    one, other = RecentResults(), RecentResults()
     one.add(START, True, "".join(["status ", "502"]))
     other.add(START, True, "".join(["status 5", "02"]))
     assert next(iter(one))[2] is next(iter(other))[2]
@@ -55,10 +59,10 @@ def test_what_is_well_is_written_once_in_a_while() -> None:
     """A good result changes nothing that must be written, but every few minutes it is, so that the
     other bots do not show what is old; not each of them."""
     world = World()
-    world.every(10, good(WEB_1), first=0, last=2 * SAVE_EVERY + 60)
-    world.live(2 * SAVE_EVERY + 65)
-    (row,) = world.rows.watches
-    assert [at - START for at, _, _ in row.recent][-1] == 2 * SAVE_EVERY
+    world.every(10, good(WEB_1), first=0, last=2 * SAVE_INTERVAL + 60)
+    world.live(2 * SAVE_INTERVAL + 65)
+    (row,) = world.rows.checks
+    assert [at - START for at, _, _ in row.recent][-1] == 2 * SAVE_INTERVAL
     engine = Engine.restore(world.settings, world.rows, START + world.now)
     assert "1 min 5 s ago: good" in explain(engine, WEB_1.fingerprint, START + world.now)
 
@@ -78,8 +82,8 @@ def test_of_heartbeats_the_rhythm_tells() -> None:
     assert any("the last came after 15 s, 15 s, 15 s, 15 s" in line for line in said)
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_what_was_told_is_a_result_too(told: bool) -> None:
+@pytest.mark.parametrize("decided", [True, False])
+def test_what_was_told_is_a_result_too(decided: bool) -> None:
     world = World()
-    bad(WEB_1, "disk full", told=told)(world)
+    bad(WEB_1, "disk full", decided=decided)(world)
     assert "0.0 s ago: bad: disk full" in why(world)

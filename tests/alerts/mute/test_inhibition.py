@@ -21,10 +21,10 @@ def test_inhibition() -> None:
         assert inhibitor.opened(Episode(labels, 1, 0.0)) == set()
     assert inhibitor.opened(Episode(source, 1, 0.0)) == {target.fingerprint}
     inhibitor.opened(Episode(other, 1, 0.0))
-    assert inhibitor.inhibitor(target.fingerprint) == (source.fingerprint, rule)
-    assert inhibitor.inhibitor(elsewhere.fingerprint) is None
-    assert inhibitor.inhibitor(source.fingerprint) is None
+    assert inhibitor.inhibited_by(target.fingerprint) == (source.fingerprint, rule)
+    assert inhibitor.inhibited_by(elsewhere.fingerprint) is None
+    assert inhibitor.inhibited_by(source.fingerprint) is None
     assert inhibitor.closed(source.fingerprint) == {target.fingerprint, other.fingerprint}
-    assert inhibitor.inhibitor(target.fingerprint) == (other.fingerprint, rule)
+    assert inhibitor.inhibited_by(target.fingerprint) == (other.fingerprint, rule)
     inhibitor.closed(other.fingerprint)
-    assert inhibitor.inhibitor(target.fingerprint) is None
+    assert inhibitor.inhibited_by(target.fingerprint) is None

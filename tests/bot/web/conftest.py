@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from alerts.observation import Observation, Sign
+from alerts.observation import LivenessSeen, Observation
 from baton.errors import BatonError
 from baton.memory import MemoryBus, MemoryChannel
 from bot.app.bot import Bot
@@ -57,7 +57,7 @@ class FakeIntake:
 
     def observations(self, received: Sequence[Received]) -> list[Observation]:
         self._meant = received
-        return [Sign(host="web-1", env="", at=0.0)] * len(received)
+        return [LivenessSeen(host="web-1", env="", at=0.0)] * len(received)
 
     async def store(self, observations: Sequence[Observation]) -> None:
         if self.fails is not None:

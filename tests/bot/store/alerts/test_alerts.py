@@ -6,21 +6,21 @@ from dataclasses import replace
 
 from alerts import (
     AlertContent,
-    Bulletin,
     Changes,
     Engine,
     Episode,
     Labels,
     Matchers,
+    Notification,
     Rows,
     Sample,
     Silence,
 )
 from alerts.changes import applied, dump, load
-from alerts.checks.check_state import WatchRow
-from alerts.checks.visibility import SightRow
+from alerts.checks.check_state import CheckRow
+from alerts.checks.visibility import VisibilityRow
 from alerts.explain import explain
-from alerts.notify.groups import GroupRow, Member
+from alerts.notify.groups import GroupMember, GroupRow
 from alerts.notify.rate_limit import ChannelRow
 from alerts.settings import parse_alerts
 from bot.schedules.change import Change
@@ -43,20 +43,20 @@ async def leads(store: Store) -> None:
 
 def changes() -> Changes:
     episode = Episode(WEB, 2, AT, text="no heartbeat")
-    group = GroupRow("k", 3, "ops", members=(Member(WEB.fingerprint, "k"),), posted=True)
+    group = GroupRow("k", 3, "ops", members=(GroupMember(WEB.fingerprint, "k"),), posted=True)
     silence = Silence("51", Matchers.parse("env=prod"), AT, AT + 60, "U_ANN", "disk")
     return Changes(
-        {WEB.fingerprint: WatchRow(WEB.fingerprint, WEB.pairs, gaps=(1.5, 2.0), due=AT + 45)},
+        {WEB.fingerprint: CheckRow(WEB.fingerprint, WEB.pairs, gaps=(1.5, 2.0), due=AT + 45)},
         {(WEB.fingerprint, 2): episode},
         {"k": group},
         {"51": silence},
         {"ops": ChannelRow("ops", (AT,))},
-        SightRow(1, ("the bus",), AT),
+        VisibilityRow(1, ("the bus",), AT),
     )
 
 
-def post(key: str, text: str, parent: str = "", *, closing: bool = False) -> Bulletin:
-    return Bulletin(key, "ops", AlertContent(text, "firing"), parent, closing=closing)
+def post(key: str, text: str, parent: str = "", *, closing: bool = False) -> Notification:
+    return Notification(key, "ops", AlertContent(text, "firing"), parent, closing=closing)
 
 
 async def test_what_was_written_is_read_again(store: Store) -> None:
@@ -82,11 +82,11 @@ async def test_a_post_is_told_as_it_was_read_or_stays_untold(store: Store) -> No
     """What changed after it was read is still to be shown, with all that stands in its thread."""
     await leads(store)
     posts = {one.key: one for one in (post("a/1/history", "h", "a/1"), post("a/1", "one"))}
-    assert await store.alerts.write(Changes(bulletins=posts), LEASE, T0)
+    assert await store.alerts.write(Changes(notifications=posts), LEASE, T0)
     (thread,) = await store.alerts.untold()
     assert [one.key for one in thread.bulletins] == ["a/1", "a/1/history"]
     assert thread.since == T0
-    again = Changes(bulletins={"a/1": post("a/1", "two", closing=True)})
+    again = Changes(notifications={"a/1": post("a/1", "two", closing=True)})
     assert await store.alerts.write(again, LEASE, later(9))
     await store.alerts.mark_told(thread.revisions)
     (thread,) = await store.alerts.untold()
@@ -101,7 +101,7 @@ async def test_since_when_a_post_waits(store: Store) -> None:
     await leads(store)
 
     async def wants(text: str, seconds: float) -> None:
-        changed = Changes(bulletins={"a/1": post("a/1", text)})
+        changed = Changes(notifications={"a/1": post("a/1", text)})
         assert await store.alerts.write(changed, LEASE, later(seconds))
 
     for number, text in enumerate(("one", "one", "two")):
@@ -121,7 +121,7 @@ async def test_what_is_over_is_forgotten_after_its_time(store: Store) -> None:
     """Old episodes, silences and posts go; what still fires keeps its post."""
     await leads(store)
     made = changes()
-    made.bulletins = {"a/1": post("a/1", "one", closing=True)}
+    made.notifications = {"a/1": post("a/1", "one", closing=True)}
     assert await store.alerts.write(made, LEASE, T0)
     (thread,) = await store.alerts.untold()
     await store.alerts.mark_told(thread.revisions)
@@ -129,7 +129,7 @@ async def test_what_is_over_is_forgotten_after_its_time(store: Store) -> None:
     assert len((await store.alerts.load()).episodes) == 1
     assert (await store.alerts.load()).silences == ()
     other = {"a/1": post("a/1", "two")}
-    assert await store.alerts.write(Changes(bulletins=other), LEASE, later(7200))
+    assert await store.alerts.write(Changes(notifications=other), LEASE, later(7200))
     (thread,) = await store.alerts.untold()
     assert thread.since == T0
 
@@ -141,14 +141,14 @@ async def test_what_began_years_ago_by_its_source_keeps_no_old_posts(store: Stor
     watchdog = Episode(WEB, 1, ages, opened=AT + 3000)
     made = Changes(
         episodes={(WEB.fingerprint, 1): watchdog},
-        bulletins={"alert/old/1": post("alert/old/1", "old", closing=True)},
+        notifications={"alert/old/1": post("alert/old/1", "old", closing=True)},
     )
     assert await store.alerts.write(made, LEASE, T0)
     (thread,) = await store.alerts.untold()
     await store.alerts.mark_told(thread.revisions)
     await store.alerts.prune(later(2000))
     again = {"alert/old/1": post("alert/old/1", "new")}
-    assert await store.alerts.write(Changes(bulletins=again), LEASE, later(4000))
+    assert await store.alerts.write(Changes(notifications=again), LEASE, later(4000))
     (thread,) = await store.alerts.untold()
     assert thread.since == later(4000)
     assert [one.started for one in (await store.alerts.load()).episodes] == [ages]
@@ -161,25 +161,25 @@ async def test_numbers_are_kept_as_long_as_anything_bears_them(store: Store) -> 
     await leads(store)
     old, new = Episode(WEB, 7, AT, ended=AT + 1), Episode(Labels.of(a="b"), 2, AT, ended=AT + 5000)
     made = Changes(
-        {one.fingerprint: WatchRow(one.fingerprint, number=9, forgotten=True) for one in (old, new)}
-        | {"open": WatchRow("open", source='"forgotten":true')},
+        {one.fingerprint: CheckRow(one.fingerprint, number=9, forgotten=True) for one in (old, new)}
+        | {"open": CheckRow("open", source='"forgotten":true')},
         {(one.fingerprint, one.number): one for one in (old, new)},
         {
             **{key: GroupRow(key, 3, "ops", closed=True) for key in ("told", "untold")},
             "open": GroupRow("open", 1, "ops", labels=(("x", '"closed":true'),)),
         },
-        bulletins={"alert/told/3": post("alert/told/3", "one", closing=True)},
+        notifications={"alert/told/3": post("alert/told/3", "one", closing=True)},
     )
     assert await store.alerts.write(made, LEASE, T0)
     await store.prune(later(3600))
     rows = await store.alerts.load()
-    assert {row.fingerprint for row in rows.watches} == {"open", new.fingerprint}
+    assert {row.fingerprint for row in rows.checks} == {"open", new.fingerprint}
     assert {row.key for row in rows.groups} == {"open", "told"}
     (thread,) = await store.alerts.untold()
     await store.alerts.mark_told(thread.revisions)
     await store.prune(later(7200))
     rows = await store.alerts.load()
-    assert [row.fingerprint for row in rows.watches] == ["open"]
+    assert [row.fingerprint for row in rows.checks] == ["open"]
     assert [row.key for row in rows.groups] == ["open"]
 
 
@@ -192,7 +192,7 @@ async def test_the_last_results_and_since_when_it_is_awaited_are_kept(store: Sto
     for at in range(3):
         engine.observe(Sample(WEB, at > 0, AT + at, "status 502" if at else ""))
     assert await store.alerts.write(engine.tick(AT + 3), LEASE, T0)
-    rows = {row.source: row for row in (await store.alerts.load()).watches}
+    rows = {row.source: row for row in (await store.alerts.load()).checks}
     assert rows[""].recent == (
         (AT, False, ""),
         (AT + 1, True, "status 502"),
@@ -204,7 +204,7 @@ async def test_the_last_results_and_since_when_it_is_awaited_are_kept(store: Sto
     )
     old = dump(rows[""])
     del old["recent"], old["awaited"]
-    assert load(WatchRow, old) == replace(rows[""], recent=())
+    assert load(CheckRow, old) == replace(rows[""], recent=())
 
 
 async def test_what_alerts_are_to_hear_is_written_with_a_firing_or_not_at_all(store: Store) -> None:
