@@ -6,7 +6,7 @@ from baton.errors import BatonError
 
 
 class FrontError(BatonError):
-    """{front} did not take the message: {reason}."""
+    """{front} rejected the message: {reason}."""
 
 
 class Throttled(FrontError):
@@ -18,7 +18,7 @@ class Throttled(FrontError):
 
 
 class Uncertain(FrontError):
-    """{front} did not answer ({reason}): the message may be there or not."""
+    """{front} did not answer ({reason}): it is not known whether the message was posted."""
 
 
 class Unreachable(FrontError):
@@ -32,6 +32,6 @@ class Gone(FrontError):
 
 
 class Unpostable(FrontError):
-    """{front} will not show this here: {reason}. {remedy}"""
+    """{front} does not allow this post here: {reason}. {remedy}"""
 
     permanent = True

@@ -136,7 +136,7 @@ class SlackChat(Linked):
         left = max(deadline - asyncio.get_running_loop().time(), 0)
         cancelled = await self._tasks.drain(left)
         if cancelled:
-            log.warning("people may not have been told", count=cancelled)
+            log.warning("some replies may not have been delivered", count=cancelled)
 
     async def close(self) -> None:
         """End at once; `front` works no more."""
@@ -174,7 +174,7 @@ class SlackChat(Linked):
                 self._bots = await self._others(self.strangers)
         except (BatonError, TimeoutError) as error:
             self._bots = None
-            log.warning("which other bots there are is not known", reason=str(error))
+            log.warning("cannot find out which other bots are running", reason=str(error))
 
     async def _begin_later(self) -> None:
         for failures in itertools.count(1):
@@ -188,7 +188,7 @@ class SlackChat(Linked):
 
     def _failed(self, error: BatonError) -> None:
         self._change(Link.DOWN, str(error))
-        log.warning("slack cannot be reached, trying again", reason=str(error))
+        log.warning("cannot connect to slack, retrying", reason=str(error))
 
     async def _ticket(self) -> str:
         url, self._first_ticket = self._first_ticket, ""

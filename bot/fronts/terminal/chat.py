@@ -21,7 +21,7 @@ from bot.store.jobs.ledger import Ledger
 CHECK_INTERVAL = 0.05
 """Seconds between two looks at whether a job is told."""
 
-TERMINAL_COMMANDS = {"quit": "Leave this chat."}
+TERMINAL_COMMANDS = {"quit": "Exit this chat."}
 """What the terminal does by itself."""
 
 

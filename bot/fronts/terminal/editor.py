@@ -200,9 +200,7 @@ class Editor:
             elif open_jobs:
                 self._question = open_jobs[-1]
             else:
-                self.show(
-                    [line("No job is running. Press Ctrl-D or type /quit to leave.", "quiet")]
-                )
+                self.show([line("No job is running. Press Ctrl-D or type /quit to exit.", "quiet")])
 
         @keys.add("y", filter=asking, eager=True)
         @keys.add("Y", filter=asking, eager=True)

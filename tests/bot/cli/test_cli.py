@@ -189,7 +189,7 @@ async def test_bot_with_tokens_that_slack_does_not_take(amqp_url: str, tmp_path:
             **env,
         )
     assert code == 2
-    assert err.startswith("baton: Slack does not let the bot in: SLACK_BOT_TOKEN")
+    assert err.startswith("baton: Slack rejected the login of the bot: SLACK_BOT_TOKEN")
     assert err.count("\n") == 1
 
 

@@ -123,13 +123,17 @@ def reply_text(reply: Reply) -> str:
     answer = reply.answer
     words = clean(reply.text).strip() or (clean(answer.summary).strip() if answer else "")
     if not words:
-        words = f"Taken as job {reply.job}." if reply.job else ("Done." if reply.ok else "Refused.")
+        words = _started(reply.job) if reply.job else ("Done." if reply.ok else "Refused.")
     if not reply.ok:
         words = _LONG.sub(r"\1…", words)
     parts = [escaped(words, MAX_EPHEMERAL if answer is None else MAX_EPHEMERAL // 4)]
     if answer is not None:
         parts += _answer_parts(answer, bool(reply.text), MAX_EPHEMERAL - len(parts[0]) - 40)
     return "\n".join(parts)
+
+
+def _started(job: str) -> str:
+    return f"Started job {job[:6]}. Progress is in the thread below."
 
 
 def _answer_parts(answer: Answer, said: bool, room: int) -> list[str]:

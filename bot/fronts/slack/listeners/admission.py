@@ -29,7 +29,7 @@ _STRUCK = "~"
 """What stands between two of these is struck out: it was taken back."""
 _SLACKBOT = "USLACKBOT"
 
-TOO_LONG = f"That is too long: a command has at most {MAX_TYPED:,} characters."
+TOO_LONG = f"The command is too long: the limit is {MAX_TYPED:,} characters."
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,8 @@ def _is_struck(text: str) -> bool:
 
 def _hint(us: BotIdentity) -> str:
     return (
-        f"To ask, begin with @{us.name}: “@{us.name} help” shows what can be asked. "
-        "Nothing was done: what is quoted, or said in passing, is no command."
+        f"To run a command, start with @{us.name}: “@{us.name} help” lists the commands. "
+        "Nothing was done: a quoted command, or one in the middle of a sentence, does not run."
     )
 
 
@@ -152,6 +152,6 @@ def _edited(begun: AuditEntry) -> str:
     said = unescaped(begun.words)
     shown = said if len(said) <= 200 else f"{said[:199]}…"
     return (
-        f"This message has already started “{shown}”{job}. To edit it starts nothing and stops "
-        "nothing: for another command, write a new message."
+        f"This message has already started “{shown}”{job}. Editing it does not start or stop "
+        "anything. For another command, write a new message."
     )

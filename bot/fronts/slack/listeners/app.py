@@ -31,7 +31,7 @@ from bot.fronts.slack.web_api.identity import BotIdentity
 
 log = structlog.get_logger(__name__)
 
-UNREADABLE = "This form is of another version of the bot."
+UNREADABLE = "This form belongs to another version of the bot."
 
 
 def slash_names(commands: Iterable[str]) -> list[str]:
@@ -100,7 +100,7 @@ def build(asking: SlackHandlers, identity: BotIdentity, names: Iterable[str]) ->
 async def _on_error(error: Exception, body: Mapping[str, Any]) -> BoltResponse:
     if isinstance(error, BoltUnhandledRequestError):
         return _unhandled(body)
-    log.error("a delivery of slack's was not taken, it will come again", exc_info=error)
+    log.error("a delivery from slack failed, slack will repeat it", exc_info=error)
     return BoltResponse(status=500, body="")
 
 

@@ -32,8 +32,8 @@ REMEMBER_FOR = 900.0
 """Seconds for which a delivery is known again; Slack's last retry comes after some 6 minutes."""
 MAX_REMEMBERED = 5_000
 
-BUSY = "The bot is very busy: your request was not taken. Ask again in a moment."
-STOPPING = "The bot is being restarted: your request was not taken. Ask again in a moment."
+BUSY = "The bot is very busy. Your request was not accepted; try again in a moment."
+STOPPING = "The bot is restarting. Your request was not accepted; try again in a moment."
 
 AckPayload = Mapping[str, Any]
 """What goes back to Slack with the acknowledgement; empty for a bare one."""
@@ -107,7 +107,7 @@ class DeliveryDeduplicator:
                 async with asyncio.timeout(self._wait):
                     await self._turns.acquire()
             except TimeoutError:
-                log.warning("too busy for a delivery", kind=request.type)
+                log.warning("too busy, a delivery was rejected", kind=request.type)
                 return _not_taken(request, BUSY)
         else:
             await self._turns.acquire()

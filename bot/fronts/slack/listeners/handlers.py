@@ -48,13 +48,13 @@ FORM_WINDOW = 3600.0
 """Seconds for which a form that was taken is known."""
 
 STILL_WORKING = (
-    "This takes longer than usual: whether it was taken is not known yet. You will be told here; "
-    "please do not ask again until then."
+    "This takes longer than usual, and it is not known yet whether your request was accepted. "
+    "You will get the answer here; please do not send it again before that."
 )
 
 
 class ReplyNotDelivered(BatonError):
-    """Nobody could be told what became of {key}: Slack is to deliver it again."""
+    """The reply to {key} could not be delivered: Slack is to repeat the delivery."""
 
 
 class SlackHandlers:
@@ -149,7 +149,7 @@ class SlackHandlers:
         work = self._tasks.run(self._reply(self._taken(heard), heard.key))
         reply = await self._within_budget(work)
         if reply is None:
-            log.warning("an ask takes long", key=heard.key, budget=self._budget)
+            log.warning("a request takes long", key=heard.key, budget=self._budget)
             self._tasks.start(self._tell_later(heard, work))
         return reply
 
@@ -185,7 +185,7 @@ class SlackHandlers:
             return Reply(verdict.text, ok=False)
         log.info("nothing was asked", key=heard.key, reason=verdict.why)
         if heard.kind == "command":
-            return Reply("Nothing was done: apps cannot ask.", ok=False)
+            return Reply("Nothing was done: apps cannot run commands.", ok=False)
         return Reply()
 
     async def _click(self, clicked: ButtonPress) -> Reply:
@@ -199,8 +199,8 @@ class SlackHandlers:
             return await self._desk.ask(
                 clicked.value, asker=person, groups=groups, place=place, key=clicked.key
             )
-        log.warning("a button of ours is not known", action=clicked.action)
-        return Reply("This button is of another version of the bot.", ok=False)
+        log.warning("unknown button", action=clicked.action)
+        return Reply("This button belongs to another version of the bot.", ok=False)
 
     async def _route(self, asked: TypedCommand) -> Reply:
         person, place, words = asked.person, asked.place, asked.words.split(maxsplit=1)
@@ -239,14 +239,14 @@ class SlackHandlers:
         try:
             return await work
         except BatonError as error:
-            log.info("an ask was not taken", key=key, reason=str(error))
+            log.info("a request was not accepted", key=key, reason=str(error))
             return Reply(str(error), ok=False)
         except Exception:
             fault = new_id()[:8]
-            log.exception("an ask failed", key=key, fault=fault)
+            log.exception("a request failed", key=key, fault=fault)
             return Reply(
-                f"Baton itself made a mistake (its log knows it as {fault}). Whether your request "
-                "was taken is not known: look in the channel before you ask again.",
+                f"Internal error in Baton (reference {fault} in its log). It is not known "
+                "whether your request was accepted: look in the channel before you try again.",
                 ok=False,
             )
 
@@ -258,7 +258,7 @@ class SlackHandlers:
     def _worded(self, reply: Reply) -> str:
         text = reply_text(replace(reply, text=as_typed(reply.text, self._desk.commands)))
         if reply.answer is not None and is_long(reply.answer.document):
-            text += "\nIt is long: you get it as a file."
+            text += "\nThe output is long: you get it as a file."
         return text
 
 

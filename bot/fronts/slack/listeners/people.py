@@ -36,17 +36,17 @@ _NOBODY = ("user_not_found", "user_not_visible", "users_not_found")
 
 
 class GroupsUnavailable(BatonError):
-    """Slack does not say who is in which user group ({reason}), so nobody can tell whether you may
-    ask this. Nothing was done; ask again in a moment."""
+    """Cannot read the user groups from Slack ({reason}), so your permissions are not known.
+    Nothing was done; try again in a moment."""
 
 
 class UserUnavailable(BatonError):
-    """Slack does not say who {person} is: {reason}."""
+    """Cannot read the user {person} from Slack: {reason}."""
 
 
 class StandingUnavailable(BatonError):
-    """Slack does not say whether you are a member of this workspace or a guest ({reason}), so
-    nobody can tell what you may ask. Nothing was done; ask again in a moment."""
+    """Cannot find out from Slack whether you are a member of this workspace or a guest ({reason}),
+    so your permissions are not known. Nothing was done; try again in a moment."""
 
 
 @dataclass(frozen=True, slots=True)

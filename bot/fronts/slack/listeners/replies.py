@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 RETRY_TIMEOUT = 600.0
 """Seconds for which we go on trying to tell somebody something."""
 
-SENT_AGAIN = "_Sent once more, as Slack did not confirm that you were shown it:_"
+SENT_AGAIN = "_Sent again, because Slack did not confirm the first message:_"
 
 FindPost = Callable[[str], Awaitable[Place | None]]
 """Where a job is shown: its channel, and the thread under its post."""
@@ -57,7 +57,9 @@ class PrivateReplies:
                 wait = error.seconds if isinstance(error, Throttled) else pause
                 late = asyncio.get_running_loop().time() + wait > deadline
                 if error.permanent or late:
-                    log.warning("somebody could not be told", person=person.id, reason=str(error))
+                    log.warning(
+                        "a reply could not be delivered", person=person.id, reason=str(error)
+                    )
                     return False
                 await asyncio.sleep(wait)
             else:
@@ -72,12 +74,12 @@ class PrivateReplies:
             try:
                 await self._calls.change("views.open", trigger_id=trigger, view=shown)
             except Uncertain as error:
-                log.warning("whether a form is shown is not known", reason=str(error))
+                log.warning("it is not known whether a form was shown", reason=str(error))
             except FrontError as error:
                 # a trigger opens one form: if it is used up, our first call has opened it
                 if before and error.facts.get("reason") == "exchanged_trigger_id":
                     return True
-                log.warning("a form could not be shown", reason=str(error))
+                log.warning("cannot show a form", reason=str(error))
                 return False
             else:
                 return True
@@ -94,9 +96,9 @@ class PrivateReplies:
             await self._calls.upload(shown.channel, shown.thread, name, answer.document)
         except FrontError as error:
             reason = cut(escape(str(error)), 500)
-            await self.send(person, place, f"{name} could not be given to you: {reason}")
+            await self.send(person, place, f"{name} could not be sent to you: {reason}")
 
     async def _direct(self, person: Person, answer: Answer) -> Place:
-        words = escape(answer.summary) or "What you asked for:"
+        words = escape(answer.summary) or "The file you requested:"
         said = await self._calls.change("chat.postMessage", channel=person.id, text=words)
         return Place("slack", str(said["channel"]), str(said["ts"]))

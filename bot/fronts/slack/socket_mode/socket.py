@@ -107,7 +107,7 @@ class SocketModeClient:
             await asyncio.wait(self._lanes)
         cancelled = await self._taking.drain(seconds)
         if cancelled:
-            log.warning("deliveries of slack's were given up", count=cancelled)
+            log.warning("deliveries from slack were abandoned", count=cancelled)
         await self._retiring.drain(0)
         await asyncio.gather(*(each.close() for each in list(self._connections)))
         self._changed(Link.DOWN, "closed by us")
@@ -136,7 +136,7 @@ class SocketModeClient:
             try:
                 await self._lane(number)
             except Exception:
-                log.exception("a connection to slack failed in a way that was not foreseen")
+                log.exception("a connection to slack failed with an unexpected error")
                 await asyncio.sleep(MAX_PAUSE[-1])
 
     async def _lane(self, number: int) -> None:
@@ -191,7 +191,7 @@ class SocketModeClient:
                     wait = error.seconds
                 if not self._connections:
                     self._changed(Link.DOWN, reason)
-                log.warning("no connection to slack", lane=number, reason=reason, again_in=wait)
+                log.warning("cannot connect to slack", lane=number, reason=reason, again_in=wait)
                 await asyncio.sleep(jittered(wait))
             else:
                 self._connections.append(made)
@@ -218,13 +218,13 @@ class SocketModeClient:
             return
         if self.strangers:
             log.error(
-                "another program is connected with this app's tokens: Slack gives it a part of "
-                "what people ask; give each Baton an app of its own",
+                "another program uses this app's tokens: Slack sends it a part of the commands; "
+                "use a separate Slack app for each installation",
                 counted=counted,
                 ours=held,
             )
         else:
-            log.info("no other program is connected with this app's tokens any more")
+            log.info("no other program uses this app's tokens any more")
 
     async def _retire(self, connection: Connection) -> None:
         """Close a connection that was replaced, once nothing comes and all answers are sent."""

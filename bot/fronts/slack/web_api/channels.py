@@ -41,12 +41,12 @@ class ChannelAccess:
                 await self._calls.read("conversations.history", channel=channel, limit=1)
             except Unpostable as error:
                 if channel not in self._closed:
-                    log.error("nothing can be told there", channel=channel, reason=str(error))
+                    log.error("cannot post in a channel", channel=channel, reason=str(error))
                 self._closed[channel] = str(error)
             except Throttled:
                 break  # posts may need what Slack takes more than this does
             except FrontError as error:
-                log.info("a channel could not be looked at", channel=channel, reason=str(error))
+                log.info("cannot check a channel", channel=channel, reason=str(error))
             else:
                 self._closed.pop(channel, None)
         return dict(self._closed)

@@ -23,10 +23,10 @@ _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 _PERHAPS_DONE = {"internal_error", "fatal_error", "service_unavailable", "team_added_to_org"}
 _NOT_DONE = {"request_timeout", "accesslimited"}
 _NOT_LET_IN = {
-    "invalid_auth": "it does not know our token",
-    "not_authed": "we sent no token",
-    "token_revoked": "our token was revoked",
-    "token_expired": "our token expired",
+    "invalid_auth": "the token is unknown",
+    "not_authed": "no token was sent",
+    "token_revoked": "the token was revoked",
+    "token_expired": "the token expired",
     "account_inactive": "the app was removed from the workspace",
     "not_allowed_token_type": "this is the wrong kind of token",
     "org_login_required": "the workspace is being moved",
@@ -35,25 +35,25 @@ _BLOCKS = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 _REMEDIES = {
     "channel_not_found": (
         "the bot does not see this channel",
-        "Say `/invite @baton` in the channel, or ask in one where the bot is.",
+        "Type `/invite @baton` in the channel, or use a channel where the bot is a member.",
     ),
-    "not_in_channel": ("the bot is not in this channel", "Say `/invite @baton` in the channel."),
-    "is_archived": ("the channel is archived", "Ask in another channel."),
+    "not_in_channel": ("the bot is not in this channel", "Type `/invite @baton` in the channel."),
+    "is_archived": ("the channel is archived", "Use another channel."),
     "restricted_action": (
         "the workspace does not let the bot post here",
         "A workspace admin can change who may post in the channel.",
     ),
     "restricted_action_read_only_channel": (
         "the channel is read-only",
-        "Ask in another channel, or let the bot post in this one.",
+        "Use another channel, or let the bot post in this one.",
     ),
     "restricted_action_thread_only_channel": (
-        "only threads may be written in this channel",
-        "Ask in another channel.",
+        "only posts in threads are allowed in this channel",
+        "Use another channel.",
     ),
     "no_permission": (
-        "the bot may not do this here",
-        "Say `/invite @baton` in the channel, or let its members pin messages.",
+        "the bot is not allowed to do this here",
+        "Type `/invite @baton` in the channel, or let its members pin messages.",
     ),
     "user_not_in_channel": ("the person is not in the channel", "Join the channel."),
 }

@@ -39,13 +39,13 @@ class BotIdentity:
 
 
 class BadTokens(BatonError):
-    """Slack does not let the bot in: {problem}. {remedy}"""
+    """Slack rejected the login of the bot: {problem}. {remedy}"""
 
     permanent = True
 
 
 class ScopesMissing(BatonError):
-    """The app was not granted {scopes}. Add to it what manifest.yml lists, and install it again."""
+    """The app lacks the scopes {scopes}. Update the app from manifest.yml and reinstall it."""
 
     permanent = True
 

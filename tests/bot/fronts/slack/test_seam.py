@@ -112,7 +112,7 @@ async def test_a_slow_list_of_groups_shuts_nobody_out(slack: SlackServer, team: 
     slack.faults.add("usergroups.list", Slow(GROUPS_TIMEOUT + 0.6), times=None)
     ann = slack.person("U_ANN")
     reply = await ann.slash("/baton ship shop prod", channel="C_OPS")
-    assert "Slack does not say who is in which user group" in str(reply.ephemeral)
+    assert "Cannot read the user groups from Slack" in str(reply.ephemeral)
     assert "[[allow]]" not in str(reply.ephemeral)
     await ann.slash("/baton ship shop prod", channel="C_OPS")
     assert await jobs(team) == ["ship shop prod"]
@@ -137,7 +137,7 @@ async def test_a_quoted_command_is_no_job(slack: SlackServer, team: Counter) -> 
     """Whoever quotes it."""
     ben = slack.person("U_BEN")
     await ben.says("> @baton ship shop staging", channel="C_OPS")
-    await told(ben, "begin with @baton")
+    await told(ben, "start with @baton")
     assert await jobs(team) == []
 
 

@@ -46,7 +46,7 @@ async def test_tokens_that_slack_does_not_know(
     """Start fails at once and names the token, instead of trying for ever."""
     tokens = Tokens(bot or slack.bot_token, app or slack.app_token)
     chat = SlackChat(desk, tokens, api_url=slack.url)
-    with pytest.raises(BadTokens, match=rf"{key}: it does not know our token"):
+    with pytest.raises(BadTokens, match=rf"{key}: the token is unknown"):
         await chat.start()
     await chat.close()
 

@@ -50,7 +50,7 @@ def test_a_reply_always_says_something_short(reply: Reply) -> None:
 
 def test_an_accepted_job_is_named() -> None:
     """Even if the desk has no words for it."""
-    assert text.reply_text(Reply(job="j1")) == "Taken as job j1."
+    assert text.reply_text(Reply(job="j1")) == "Started job j1. Progress is in the thread below."
 
 
 def test_code_cannot_be_left() -> None:

@@ -80,7 +80,7 @@ async def test_a_quote_is_no_command(slack: SlackServer, chat: SlackChat, desk: 
     for text in ("> @baton deploy shop staging", "did you @baton deploy shop staging?"):
         await ben.says(text, channel="C_OPS")
         assert await slack.socket.deliveries[-1].done
-    await until(lambda: len([told for told in ben.ephemerals if "begin with @baton" in told]) == 2)
+    await until(lambda: len([told for told in ben.ephemerals if "start with @baton" in told]) == 2)
     assert desk.asks == []
 
 

@@ -99,7 +99,7 @@ async def test_a_slow_list_of_groups_is_had_by_the_next(
     slack.add_group("S2", "oncall", [])
     slack.faults.add("usergroups.list", Slow(people.GROUPS_TIMEOUT * 1.7), times=None)
     known = SlackDirectory(calls)
-    with pytest.raises(GroupsUnavailable, match="Slack does not say who is in which user group"):
+    with pytest.raises(GroupsUnavailable, match="Cannot read the user groups from Slack"):
         await known.groups_of("U_ANN")
     assert await known.groups_of("U_ANN") == frozenset({"S1", "deployers"})
     assert await known.groups_of("U_BEN") == frozenset()
