@@ -19,9 +19,9 @@ from alerts.observation import Observation
 from bot.alerting.asks import seen
 from bot.alerting.keeper import Keeper
 from bot.ingest.errors import BadInput
-from bot.ingest.model import CheckIn as SignOfLife
-from bot.ingest.model import Event, Keys, Phase, Pushed, Received
-from bot.ingest.payload import fires, text
+from bot.ingest.model import CheckInPing as SignOfLife
+from bot.ingest.model import CloudEvent, Phase, PushedAlert, Received, SenderTokens
+from bot.ingest.payload import as_text, is_firing
 
 TOGETHER = 500
 """Alerts that are written down in one row: others want to write too."""
@@ -37,40 +37,42 @@ _SEVERITIES = {
 
 
 class Reception:
-    """Takes what comes in. Keeps bot.ingest.model.Intake. `senders` are tokens by name."""
+    """Takes what comes in. Keeps bot.ingest.model.AlertSink. `senders` are tokens by name."""
 
     def __init__(self, keeper: Keeper, senders: Mapping[str, SecretStr]) -> None:
         self._keeper = keeper
         self._senders = {name: token.get_secret_value() for name, token in senders.items()}
         self._of: AlertSettings | None = None
-        self._keys = Keys()
+        self._keys = SenderTokens()
 
     @property
-    def keys(self) -> Keys:
-        """Keeps Intake.keys."""
+    def tokens(self) -> SenderTokens:
+        """Keeps AlertSink.tokens."""
         settings = self._keeper.settings
         if settings is not self._of:
             tokens = {table.name: table.token.get_secret_value() for table in settings.checkin}
             checkins = {name: token for name, token in tokens.items() if token}
-            self._of, self._keys = settings, Keys(checkins, self._senders)
+            self._of, self._keys = settings, SenderTokens(checkins, self._senders)
         return self._keys
 
     def observations(self, received: Sequence[Received]) -> list[Observation]:
-        """Keeps Intake.observations. That work has begun says nothing yet: its end counts. An event
-        is an alert by its type, source and subject, over when one says `status: resolved`, or after
-        an hour."""
+        """Keeps AlertSink.observations. That work has begun says nothing yet: its end counts. An
+        event is an alert by its type, source and subject, over when one says `status: resolved`, or
+        after an hour."""
         return [found for one in received if (found := self._observation(one)) is not None]
 
     async def store(self, observations: Sequence[Observation]) -> None:
-        """Keeps Intake.store: they wait for the bot that leads. Raises DatabaseUnavailable."""
+        """Keeps AlertSink.store: they wait for the bot that leads. Raises DatabaseUnavailable."""
         for begin in range(0, len(observations), TOGETHER):
             some = observations[begin : begin + TOGETHER]
             await self._keeper.want(seen(some, self._keeper.now()))
 
     def _observation(self, received: Received) -> Observation | None:
-        if isinstance(received, Pushed):
+        if isinstance(received, PushedAlert):
             return self._alert(received)
-        return self._event(received) if isinstance(received, Event) else self._check_in(received)
+        return (
+            self._event(received) if isinstance(received, CloudEvent) else self._check_in(received)
+        )
 
     def _check_in(self, ping: SignOfLife) -> CheckIn | None:
         if all(table.name != ping.name for table in self._keeper.settings.checkin):
@@ -80,7 +82,7 @@ class Reception:
         last = ping.text.rpartition("\n")[2][:SAID]
         return CheckIn(ping.name, self._keeper.now(), ping.phase is Phase.FAILED, last)
 
-    def _alert(self, alert: Pushed) -> Sample:
+    def _alert(self, alert: PushedAlert) -> Sample:
         ends = None
         if alert.firing and alert.ends is not None:
             # what is left of it, whatever the clock on the wall does meanwhile
@@ -101,15 +103,15 @@ class Reception:
             links=_links(alert),
         )
 
-    def _event(self, event: Event) -> Sample:
+    def _event(self, event: CloudEvent) -> Sample:
         said = {**event.extensions, **_said(event.data)}
         labels = {ALERTNAME: event.type, "source": event.source, "subject": event.subject}
         at = self._keeper.now()
         status = said.get("status")
-        firing = fires(status)
-        words = text(said.get("summary") or said.get("message") or said.get("description"), SAID)
+        firing = is_firing(status)
+        words = as_text(said.get("summary") or said.get("message") or said.get("description"), SAID)
         if firing is None and status not in (None, ""):
-            words = f"{words} (unknown status “{text(status, 40)}”: taken as firing)".strip()
+            words = f"{words} (unknown status “{as_text(status, 40)}”: taken as firing)".strip()
         bad = firing is not False
         return Sample(
             Labels.of(spelled(labels)),
@@ -123,14 +125,14 @@ class Reception:
             began=event.time if bad else None,
             over=None if bad else event.time,
             links=links(
-                (name, text(said.get(key), LONGEST))
+                (name, as_text(said.get(key), LONGEST))
                 for name, key in (("Runbook", "runbook_url"), ("Source", "url"))
             ),
             id=blake2b(repr((event.id, bad)).encode(), digest_size=8).hexdigest(),
         )
 
 
-def _links(alert: Pushed) -> tuple[Link, ...]:
+def _links(alert: PushedAlert) -> tuple[Link, ...]:
     """Where people may look further: what is to be done comes first."""
     notes = alert.annotations
     named = [

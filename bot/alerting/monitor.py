@@ -22,9 +22,9 @@ from baton.exchanges import MONITOR_QUEUE, PROBED_QUEUE, heard
 from baton.messages import Probed, decode
 from baton.text.printable import printable
 from bot.findings import Findings, Unheard
-from bot.ingest.bus import SENDER, letter
+from bot.ingest.bus import SENDER, parse
 from bot.ingest.errors import BadInput
-from bot.ingest.model import Intake
+from bot.ingest.model import AlertSink
 from bot.ingest.rejections import Refused
 from bot.ingest.sender_verification import Identity, forged
 from bot.store.errors import DatabaseUnavailable
@@ -43,7 +43,7 @@ class Monitor:
     def __init__(
         self,
         channel: Channel,
-        intake: Intake,
+        intake: AlertSink,
         probed: Callable[[Probed], None],
         refused: Refused,
         identity: Identity | None = None,
@@ -76,15 +76,15 @@ class Monitor:
 
     async def _letter_came(self, delivery: Delivery) -> None:
         try:
-            told = letter(delivery.key, delivery.envelope, time.time())
-            if told.refused and not told.taken:
-                raise told.refused[0]
-            seen = self._intake.observations(told.taken)
+            told = parse(delivery.key, delivery.envelope, time.time())
+            if told.rejected and not told.accepted:
+                raise told.rejected[0]
+            seen = self._intake.observations(told.accepted)
         except BadInput as error:
             self._refused.add(SENDER, [error])
             await bury(self._channel, delivery, printable(str(error)))
             return
-        self._refused.add(SENDER, told.refused)
+        self._refused.add(SENDER, told.rejected)
         try:
             await self._seen.submit(seen)
         except DatabaseUnavailable:

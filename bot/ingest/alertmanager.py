@@ -1,8 +1,8 @@
-"""What is pushed to `/alerts`, as alerts. Pure.
+"""Parses what is pushed to `/alerts` into alerts. Pure.
 
 A webhook's body of Alertmanager, or of Grafana, is an object with `alerts`; that of Alertmanager's
 own API v2 (`POST /api/v2/alerts`), which Prometheus speaks, is the list of them. One alert alone
-will do too, and so will what the services in services.py send.
+is accepted too, and so is what the services in services.py send.
 
 Each alert is read by itself, as far as it can be understood: one that is odd costs the others
 nothing, for Alertmanager never sends again what was answered with 4xx.
@@ -17,25 +17,26 @@ from typing import Any
 
 from alerts.labels import spelled
 from bot.ingest.errors import BadInput
-from bot.ingest.model import Pushed
-from bot.ingest.payload import Batch, fires, mapping, moment, parsed, text
-from bot.ingest.services import told_by
+from bot.ingest.model import PushedAlert
+from bot.ingest.payload import Batch, as_mapping, as_text, is_firing, parse_json, parse_time
+from bot.ingest.services import parse_service
 
-MOST = 5_000
-"""Alerts that are taken of one body, at most."""
-MOST_ANNOTATIONS = 64
-LONGEST_ANNOTATION = 4_096
-"""Characters of an annotation that are kept."""
+MAX_ALERTS = 5_000
+"""Alerts that are accepted of one body, at most."""
+MAX_ANNOTATIONS = 64
+MAX_ANNOTATION = 4_096
+"""Characters of an annotation that are stored."""
 _LINKS = {"dashboardURL": "Dashboard", "panelURL": "Panel", "silenceURL": "Silence there"}
 """What Grafana links to, beside the source."""
 
 
-def pushed(body: bytes, *, sender: str, now: float) -> Batch[Pushed]:
-    """The alerts in `body`, which came at `now` in Unix seconds.
+def parse_alerts(body: bytes, *, sender: str, now: float) -> Batch[PushedAlert]:
+    """Return the alerts in `body`, which came at `now` in Unix seconds, and why each other is
+    rejected.
 
-    Raises BadInput if there is nothing in it that can be understood.
+    Raises BadInput if nothing in it can be understood.
     """
-    found = parsed(body)
+    found = parse_json(body)
     if isinstance(found, list):
         return _several(found, "", sender, now)
     if not isinstance(found, Mapping):
@@ -47,30 +48,30 @@ def pushed(body: bytes, *, sender: str, now: float) -> Batch[Pushed]:
         left_out = found.get("truncatedAlerts")
         if isinstance(left_out, int) and left_out > 0:
             reason = f"the sender left out {left_out} more alerts (max_alerts in its settings)"
-            batch.refused.append(BadInput("truncatedAlerts", reason))
+            batch.rejected.append(BadInput("truncatedAlerts", reason))
         return batch
     if "labels" in found:
         return Batch([_one(found, "", sender, now)])
-    told = told_by(found, sender, now)
+    told = parse_service(found, sender, now)
     if told is None:
         raise BadInput("alerts", "field required: the list of alerts")
     return Batch(told)
 
 
-def _several(alerts: list[Any], place: str, sender: str, now: float) -> Batch[Pushed]:
-    batch: Batch[Pushed] = Batch()
-    for number, alert in enumerate(alerts[:MOST]):
+def _several(alerts: list[Any], place: str, sender: str, now: float) -> Batch[PushedAlert]:
+    batch: Batch[PushedAlert] = Batch()
+    for number, alert in enumerate(alerts[:MAX_ALERTS]):
         try:
-            batch.taken.append(_one(alert, f"{place}[{number}]", sender, now))
+            batch.accepted.append(_one(alert, f"{place}[{number}]", sender, now))
         except BadInput as error:
-            batch.refused.append(error)
-    if len(alerts) > MOST:
-        reason = f"there are {len(alerts)}, and {MOST} are taken at a time"
-        batch.refused.append(BadInput(place or "body", reason))
+            batch.rejected.append(error)
+    if len(alerts) > MAX_ALERTS:
+        reason = f"there are {len(alerts)}, and {MAX_ALERTS} are taken at a time"
+        batch.rejected.append(BadInput(place or "body", reason))
     return batch
 
 
-def _one(alert: object, place: str, sender: str, now: float) -> Pushed:
+def _one(alert: object, place: str, sender: str, now: float) -> PushedAlert:
     if not isinstance(alert, Mapping):
         raise BadInput(place, "must be an object")
     dot = f"{place}." if place else ""
@@ -80,20 +81,20 @@ def _one(alert: object, place: str, sender: str, now: float) -> Pushed:
     kept = spelled(labels)
     if not kept:
         raise BadInput(f"{dot}labels", "at least one label must be there, and not be empty")
-    ends = moment(alert.get("endsAt"))
-    return Pushed(
+    ends = parse_time(alert.get("endsAt"))
+    return PushedAlert(
         labels=kept,
         firing=_firing(alert.get("status"), ends, f"{dot}status", now),
         at=now,
         sender=sender,
         annotations=_annotations(alert.get("annotations")),
-        starts=moment(alert.get("startsAt")),
+        starts=parse_time(alert.get("startsAt")),
         ends=ends,
-        url=text(alert.get("generatorURL"), LONGEST_ANNOTATION),
+        url=as_text(alert.get("generatorURL"), MAX_ANNOTATION),
         links={
             name: address
             for key, name in _LINKS.items()
-            if (address := text(alert.get(key), LONGEST_ANNOTATION))
+            if (address := as_text(alert.get(key), MAX_ANNOTATION))
         },
     )
 
@@ -103,7 +104,7 @@ def _firing(status: object, ends: float | None, place: str, now: float) -> bool:
         status = status.get("state")
     if status is None or status == "":
         return ends is None or ends > now
-    known = fires(status)
+    known = is_firing(status)
     if known is None:
         raise BadInput(place, "must be 'firing' or 'resolved'")
     return known
@@ -111,7 +112,7 @@ def _firing(status: object, ends: float | None, place: str, now: float) -> bool:
 
 def _annotations(given: object) -> dict[str, str]:
     kept = {}
-    for name, value in [*mapping(given).items()][:MOST_ANNOTATIONS]:
-        if said := text(value, LONGEST_ANNOTATION):
+    for name, value in [*as_mapping(given).items()][:MAX_ANNOTATIONS]:
+        if said := as_text(value, MAX_ANNOTATION):
             kept[name[:256]] = said
     return kept

@@ -19,7 +19,7 @@ class Phase(StrEnum):
 
     STARTED = "started"
     NOTED = "noted"
-    """Something was said along the way: nothing of how it went."""
+    """A note along the way, which does not say how the work went."""
     DONE = "done"
     FAILED = "failed"
 
@@ -38,12 +38,12 @@ PHASES = {
     "error": Phase.FAILED,
     "down": Phase.FAILED,
 }
-"""The words for a phase. An exit code does as well."""
+"""The words for a phase. An exit code is accepted too."""
 _NUMBER = re.compile(r"[-+]?(?:0x[0-9a-f]+|[0-9]+(?:\.[0-9]+)?)")
 
 
-def phase_of(word: str, field: str) -> Phase:
-    """The phase that `word` means: any number but 0 is a failure. Raises BadInput that names
+def parse_phase(word: str, field: str) -> Phase:
+    """Return the phase that `word` means: any number but 0 is a failure. Raises BadInput that names
     `field`."""
     word = word.strip().lower()
     if _NUMBER.fullmatch(word):
@@ -54,8 +54,9 @@ def phase_of(word: str, field: str) -> Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckIn:
-    """A sign of life of the check-in `name`, at `at` in Unix seconds, with what was sent along."""
+class CheckInPing:
+    """A ping of the check-in `name`, at `at` in Unix seconds, with the text that was sent
+    along."""
 
     name: str
     phase: Phase
@@ -64,7 +65,7 @@ class CheckIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Pushed:
+class PushedAlert:
     """An alert that other monitoring decided on, as it is now.
 
     Moments are in Unix seconds. While it is `firing`, `ends` says when it is over unless it is
@@ -85,7 +86,7 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class CloudEvent:
     """A CloudEvent 1.0. `data` is JSON, or bytes where it is neither JSON nor text; `extensions`
     are the attributes that the standard does not know. `time` is in Unix seconds."""
 
@@ -100,24 +101,24 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """The tokens that open the door, by what each is for: the check-in that it is of, or the name
-    of the one who pushes alerts and events."""
+class SenderTokens:
+    """The tokens that are accepted: of each check-in by its name, and of each sender of alerts and
+    events by its name."""
 
     checkins: Mapping[str, str] = field(default_factory=dict, repr=False)
     senders: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-Received = CheckIn | Pushed | Event
+Received = CheckInPing | PushedAlert | CloudEvent
 """What others send."""
 
 
-class Intake(Protocol):
+class AlertSink(Protocol):
     """Takes what others send, in two steps: whoever must wait before it is stored, because the
     database is away, still says when it came."""
 
     @property
-    def keys(self) -> Keys:
+    def tokens(self) -> SenderTokens:
         """Who may send what; another object when that changes."""
 
     def observations(self, received: Sequence[Received]) -> list[Observation]:

@@ -1,6 +1,6 @@
-"""JSON of others, read as far as it can be understood. Pure.
+"""Reads JSON that others wrote, as far as it can be understood. Pure.
 
-What is odd in one place hurts that place only: a byte that is no UTF-8, half a surrogate pair that
+An error in one place costs that place only: a byte that is no UTF-8, half a surrogate pair that
 JavaScript cut off, a line end within a string, a byte order mark.
 """
 
@@ -22,9 +22,9 @@ from bot.ingest.errors import BadInput
 
 T = TypeVar("T")
 
-LARGEST = 1_000_000
+MAX_BODY = 1_000_000
 """Bytes of a body, at most."""
-LATEST = 4_102_444_800.0
+MAX_TIME = 4_102_444_800.0
 """Seconds of Unix time, the year 2100: what is later means never, and every zone can show it."""
 _MOMENT = TypeAdapter(datetime)
 _FIRING = re.compile(
@@ -36,14 +36,14 @@ _RESOLVED = re.compile(r"resolved|ok|up|normal|inactive|closed|recovered|recover
 
 @dataclass(slots=True)
 class Batch(Generic[T]):
-    """What came together: what of it is `taken`, and why each other thing is `refused`."""
+    """What came in one message: what of it is accepted, and why each other thing is rejected."""
 
-    taken: list[T] = field(default_factory=list)
-    refused: list[BadInput] = field(default_factory=list)
+    accepted: list[T] = field(default_factory=list)
+    rejected: list[BadInput] = field(default_factory=list)
 
 
-def parsed(body: bytes) -> Any:
-    """The JSON in `body`, in whichever of the Unicode encodings. Raises BadInput."""
+def parse_json(body: bytes) -> Any:
+    """Return the JSON in `body`, in whichever of the Unicode encodings. Raises BadInput."""
     try:
         decoded = body.decode(json.detect_encoding(body), "replace")
         return json.loads(decoded, strict=False, parse_int=_whole)
@@ -58,8 +58,8 @@ def _whole(digits: str) -> int | str:
     return int(digits) if len(digits) < 100 else digits
 
 
-def inflated(body: bytes, encoding: str) -> bytes:
-    """`body` as it was before it was compressed. Raises BadInput."""
+def decompress(body: bytes, encoding: str) -> bytes:
+    """Return `body` as it was before it was compressed. Raises BadInput."""
     for one in reversed([part.strip().lower() for part in encoding.split(",")]):
         if one in ("", "identity"):
             continue
@@ -74,29 +74,29 @@ def _inflated(body: bytes) -> bytes:
     for bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):
         stream = zlib.decompressobj(bits)
         try:
-            found = stream.decompress(body, LARGEST + 1)
+            found = stream.decompress(body, MAX_BODY + 1)
         except zlib.error:
             continue
-        if len(found) > LARGEST:
-            raise BadInput("body", f"may have {LARGEST} bytes at most, uncompressed")
+        if len(found) > MAX_BODY:
+            raise BadInput("body", f"may have {MAX_BODY} bytes at most, uncompressed")
         return found
     raise BadInput("body", "it is not compressed as its content-encoding says")
 
 
-def mapping(value: object) -> Mapping[str, Any]:
-    """`value` if it is an object; an empty one instead of anything else."""
+def as_mapping(value: object) -> Mapping[str, Any]:
+    """Return `value` if it is an object, or else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
-def text(value: object, most: int) -> str:
-    """`value` as text of at most `most` characters that can be shown and kept, lines and all."""
+def as_text(value: object, most: int) -> str:
+    """Return `value` as printable text of at most `most` characters; lines stay."""
     return printable(written(value)[:most], lines=True).strip()
 
 
-def moment(value: object) -> float | None:
-    """A time of others in Unix seconds; None if there is none, or none that can be read. Go's zero
-    time, in the year 1, stands for none, and so does what is past LATEST; without a zone it is
-    UTC."""
+def parse_time(value: object) -> float | None:
+    """Return a time that others wrote, in Unix seconds; None if there is none, or it cannot be
+    read. Go's zero time, in the year 1, stands for none, and so does what is past MAX_TIME; without
+    a zone it is UTC."""
     if value is None or isinstance(value, bool) or value == "":
         return None
     try:
@@ -106,10 +106,10 @@ def moment(value: object) -> float | None:
     if found.year <= 1:
         return None
     at = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    return max(at, 0.0) if at < LATEST else None
+    return max(at, 0.0) if at < MAX_TIME else None
 
 
-def fires(status: object) -> bool | None:
-    """Whether the word `status` says that something is wrong; None if it says neither."""
+def is_firing(status: object) -> bool | None:
+    """Return whether the word `status` says that something is wrong; None if it says neither."""
     word = written(status).strip().lower()
     return True if _FIRING.fullmatch(word) else False if _RESOLVED.fullmatch(word) else None

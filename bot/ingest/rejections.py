@@ -1,4 +1,4 @@
-"""What is refused at the door is not lost in silence: it is logged, counted, and said once."""
+"""Counts and logs what is rejected of what others send, and has people told of it once."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from bot.ratelimit import Bucket
 log = structlog.get_logger(__name__)
 
 LASTS = 900.0
-"""Seconds after the last refusal at which the alert about a sender ends."""
-NOBODY = "unknown"
+"""Seconds after the last rejection at which the alert about a sender ends."""
+UNKNOWN_SENDER = "unknown"
 """The sender in the metric, where no token says who it is."""
-SAID = 300
+MAX_REASON = 300
 """Characters of a reason that are repeated."""
-LOGGED = (0.2, 20.0)
+LOG_RATE = (0.2, 20.0)
 """Lines a second about one sender, and at once."""
 
 
 @dataclass(slots=True)
 class _Spell:
-    """Rejecteds of one sender that follow each other. Moments are in Unix seconds."""
+    """What was rejected of one sender without a long pause. Moments are in Unix seconds."""
 
     began: float
     last: float
@@ -37,7 +37,7 @@ class _Spell:
 
 
 class Refused:
-    """Keeps count. `findings` has people told, once for each sender that has something refused."""
+    """Counts rejections. `findings` has people told of each sender that has some."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Refused:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
-        """How much was refused, by sender and reason."""
+        """How much was rejected, by sender and reason."""
         self._findings = findings or Unheard()
         self._clock = clock
         self._monotonic = monotonic
@@ -56,17 +56,17 @@ class Refused:
         self._unlogged: Counter[str] = Counter()
 
     def count(self, sender: str, refusal: Rejected) -> None:
-        """Only count it: it is logged elsewhere, and people can do nothing about it."""
+        """Count it only: it is logged elsewhere, and people can do nothing about it."""
         self.counts[sender, refusal.kind] += 1
 
     def add(self, sender: str, refusals: Sequence[Rejected]) -> None:
-        """All this, which `sender` sent together, was refused. `sender` is a name that our own
+        """Count, log and report what was rejected of one message of `sender`, a name that our own
         settings have."""
         if not refusals:
             return
         for refusal in refusals:
             self.counts[sender, refusal.kind] += 1
-        reason = printable(str(refusals[0])[:SAID])
+        reason = printable(str(refusals[0])[:MAX_REASON])
         self._log(sender, len(refusals), reason)
         now = self._clock()
         spell = self._spells.get(sender)
@@ -83,7 +83,7 @@ class Refused:
 
     def _log(self, sender: str, count: int, reason: str) -> None:
         now = self._monotonic()
-        rate, burst = LOGGED
+        rate, burst = LOG_RATE
         lines = self._lines.setdefault(sender, Bucket.full(rate, burst, now))
         if lines.wait(now) > 0:
             self._unlogged[sender] += count

@@ -19,13 +19,13 @@ from starlette.requests import ClientDisconnect
 from baton.errors import BatonError
 from baton.text.charsets import charset_of, decoded
 from baton.text.printable import printable
-from bot.ingest.alertmanager import pushed
-from bot.ingest.cloudevents import events
+from bot.ingest.alertmanager import parse_alerts
+from bot.ingest.cloudevents import parse_request
 from bot.ingest.errors import BadInput, Rejected
-from bot.ingest.github import delivered, signed
-from bot.ingest.model import CheckIn, Intake, Phase, Received, phase_of
-from bot.ingest.payload import LARGEST, Batch, inflated, parsed
-from bot.ingest.rejections import NOBODY, Refused
+from bot.ingest.github import is_signed, parse_delivery
+from bot.ingest.model import AlertSink, CheckInPing, Phase, Received, parse_phase
+from bot.ingest.payload import MAX_BODY, Batch, decompress, parse_json
+from bot.ingest.rejections import UNKNOWN_SENDER, Refused
 from bot.ratelimit import Bucket
 from bot.web.errors import (
     BadSignature,
@@ -68,7 +68,7 @@ class IngestRoutes:
 
     def __init__(
         self,
-        intake: Intake,
+        intake: AlertSink,
         refused: Refused | None = None,
         *,
         checkins: RateLimit = CHECKINS,
@@ -108,7 +108,7 @@ class IngestRoutes:
     async def receive_check_in(self, request: Request) -> Response:
         """A sign of life: it counts, whatever its body."""
         token = request.path_params["token"]
-        name = self._checkins.owner(token, self._intake.keys.checkins, self._monotonic())
+        name = self._checkins.owner(token, self._intake.tokens.checkins, self._monotonic())
         if name is None:
             self._knocked(request)
             raise UnknownCheckIn()
@@ -117,7 +117,7 @@ class IngestRoutes:
             phase = _phase(request)
             text = await self._end_of_body(request) or request.query_params.get("msg", "")
             said = printable(text[-MAX_TEXT:], lines=True).strip()
-            await self._store([CheckIn(name, phase, self._clock(), said)])
+            await self._store([CheckInPing(name, phase, self._clock(), said)])
         return PlainTextResponse("OK\n")
 
     async def receive_alerts(self, request: Request) -> Response:
@@ -126,8 +126,10 @@ class IngestRoutes:
         with self._refusing(sender):
             self._senders.admit(sender, self._monotonic())
             body = await self._body(request)
-            batch = await _aside(body, partial(pushed, body, sender=sender, now=self._clock()))
-            await self._store(batch.taken)
+            batch = await _aside(
+                body, partial(parse_alerts, body, sender=sender, now=self._clock())
+            )
+            await self._store(batch.accepted)
         return self._answer(sender, batch)
 
     async def receive_events(self, request: Request) -> Response:
@@ -137,14 +139,14 @@ class IngestRoutes:
             self._senders.admit(sender, self._monotonic())
             headers = {name.lower(): value for name, value in request.headers.items()}
             body = await self._body(request)
-            batch = await _aside(body, partial(events, headers, body, sender=sender))
-            await self._store(batch.taken)
+            batch = await _aside(body, partial(parse_request, headers, body, sender=sender))
+            await self._store(batch.accepted)
         return self._answer(sender, batch)
 
     async def receive_github(self, request: Request) -> Response:
         """A webhook of GitHub, which signs with the token of the sender that the path names."""
         sender = request.path_params["sender"]
-        token = self._intake.keys.senders.get(sender, "")
+        token = self._intake.tokens.senders.get(sender, "")
         if not token or "x-hub-signature-256" not in request.headers:
             self._knocked(request)
             raise BadSignature()
@@ -152,16 +154,16 @@ class IngestRoutes:
             raise ServiceUnavailable()
         async with self._unsigned:
             body = await self._body(request)
-        if not signed(body, token, request.headers["x-hub-signature-256"]):
+        if not is_signed(body, token, request.headers["x-hub-signature-256"]):
             self._knocked(request)
             raise BadSignature()
         with self._refusing(sender):
-            self._senders.owner(token, self._intake.keys.senders, self._monotonic())
+            self._senders.owner(token, self._intake.tokens.senders, self._monotonic())
             self._senders.admit(sender, self._monotonic())
             event = request.headers.get("x-github-event", "")
-            given = await _aside(body, partial(parsed, body))
-            found = Batch(delivered(event, given, sender=sender, now=self._clock()))
-            await self._store(found.taken)
+            given = await _aside(body, partial(parse_json, body))
+            found = Batch(parse_delivery(event, given, sender=sender, now=self._clock()))
+            await self._store(found.accepted)
         return self._answer(sender, found)
 
     async def _store(self, received: Sequence[Received]) -> None:
@@ -178,23 +180,23 @@ class IngestRoutes:
 
     def _answer(self, sender: str, batch: Batch[T]) -> Response:
         """What was taken, and what was not: an error only if nothing was."""
-        self.refused.add(sender, batch.refused)
-        content: dict[str, object] = {"taken": len(batch.taken)}
-        if not batch.refused:
+        self.refused.add(sender, batch.rejected)
+        content: dict[str, object] = {"taken": len(batch.accepted)}
+        if not batch.rejected:
             return JSONResponse(content)
-        content["refused"] = len(batch.refused)
+        content["refused"] = len(batch.rejected)
         content["reasons"] = [
             {"field": one.field, "error": printable(str(one))}
-            for one in batch.refused[:MAX_REASONS]
+            for one in batch.rejected[:MAX_REASONS]
         ]
-        if batch.taken:
+        if batch.accepted:
             return JSONResponse(content)
-        first = batch.refused[0]
+        first = batch.rejected[0]
         content |= {"error": printable(str(first)), "field": first.field}
         return JSONResponse(content, 400)
 
     def _sender(self, request: Request) -> str:
-        senders = self._intake.keys.senders
+        senders = self._intake.tokens.senders
         sender = self._senders.owner(_token(request), senders, self._monotonic())
         if sender is None:
             self._knocked(request)
@@ -219,13 +221,13 @@ class IngestRoutes:
                 body = await _whole(request)
         except TimeoutError:
             raise RequestTimeout(seconds=f"{self._body_within:g}") from None
-        return inflated(body, request.headers.get("content-encoding", ""))
+        return decompress(body, request.headers.get("content-encoding", ""))
 
     async def _end_of_body(self, request: Request) -> str:
         """The end of the body, as far as it comes in time: the rest is thrown away."""
         encoding = request.headers.get("content-encoding", "")
         # of what is compressed the end alone is of no use
-        most = LARGEST if encoding else MAX_TEXT
+        most = MAX_BODY if encoding else MAX_TEXT
         end = bytearray()
         came = 0
         try:
@@ -239,14 +241,14 @@ class IngestRoutes:
         except (TimeoutError, ClientDisconnect):
             log.info("the body of a check-in did not come whole", came=came)
         try:
-            body = inflated(bytes(end), encoding)
+            body = decompress(bytes(end), encoding)
         except BadInput:
             return f"{came} bytes that cannot be read (content-encoding: {encoding[:40]})"
         charset = charset_of(request.headers.get("content-type", ""))
         return decoded(body[-MAX_TEXT:], charset)
 
     def _knocked(self, request: Request) -> None:
-        self.refused.count(NOBODY, Unauthorized())
+        self.refused.count(UNKNOWN_SENDER, Unauthorized())
         now = self._monotonic()
         if self._knocks.wait(now) <= 0:
             self._knocks.take(now)
@@ -274,13 +276,13 @@ def _token(request: Request) -> str:
 async def _whole(request: Request) -> bytes:
     """The body, of which no more is read than may be: the framework's own limit answers without
     words. uvicorn throws away what still comes."""
-    if int(request.headers.get("content-length", 0)) > LARGEST:
-        raise ContentTooLarge(most=LARGEST)
+    if int(request.headers.get("content-length", 0)) > MAX_BODY:
+        raise ContentTooLarge(most=MAX_BODY)
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > LARGEST:
-            raise ContentTooLarge(most=LARGEST)
+        if len(body) > MAX_BODY:
+            raise ContentTooLarge(most=MAX_BODY)
     return bytes(body)
 
 
@@ -288,7 +290,7 @@ def _phase(request: Request) -> Phase:
     """What the path says, or `?status=`."""
     field = "phase" if "phase" in request.path_params else "status"
     word = request.path_params.get("phase") or request.query_params.get("status") or Phase.DONE
-    return phase_of(word, field)
+    return parse_phase(word, field)
 
 
 async def _aside(body: bytes, read: Callable[[], T]) -> T:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.channel import Envelope
-from bot.ingest.bus import letter
+from bot.ingest.bus import parse
 from bot.ingest.cloudevents import BATCH, STRUCTURED
 from bot.ingest.errors import BadInput
-from bot.ingest.model import CheckIn, Event, Phase
-from bot.ingest.payload import LARGEST
+from bot.ingest.model import CheckInPing, CloudEvent, Phase
+from bot.ingest.payload import MAX_BODY
 
 NOW = 1_800_000_000.0
 EVENT: dict[str, Any] = {
@@ -27,18 +27,18 @@ EVENT: dict[str, Any] = {
     "subject": "db-1",
     "data": {"summary": "no space"},
 }
-AS_KEPT = Event("e1", "/backup", "backup.failed", "bus", None, "db-1", {"summary": "no space"})
+AS_KEPT = CloudEvent("e1", "/backup", "backup.failed", "bus", None, "db-1", {"summary": "no space"})
 
 
-def read(key: str, body: Any, kind: str = "", **headers: str) -> CheckIn | list[Event]:
+def read(key: str, body: Any, kind: str = "", **headers: str) -> CheckInPing | list[CloudEvent]:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    found = letter(key, Envelope(content, content_type=kind, headers=headers), NOW)
-    if found.refused:
-        raise found.refused[0]
-    (first, *_) = found.taken
-    if isinstance(first, CheckIn):
+    found = parse(key, Envelope(content, content_type=kind, headers=headers), NOW)
+    if found.rejected:
+        raise found.rejected[0]
+    (first, *_) = found.accepted
+    if isinstance(first, CheckInPing):
         return first
-    return [one for one in found.taken if isinstance(one, Event)]
+    return [one for one in found.accepted if isinstance(one, CloudEvent)]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_batch(kind: str) -> None:
     """Several at once, in their order."""
     assert read("alert.backup", [EVENT, {**EVENT, "data": None}], kind) == [
         AS_KEPT,
-        Event("e1", "/backup", "backup.failed", "bus", None, "db-1"),
+        CloudEvent("e1", "/backup", "backup.failed", "bus", None, "db-1"),
     ]
 
 
@@ -65,7 +65,7 @@ def test_binary(prefix: str) -> None:
     names = {name: value for name, value in EVENT.items() if name != "data"}
     headers = {prefix + name: value for name, value in {**names, "subject": "9%25"}.items()}
     (event,) = read("alert.backup", EVENT["data"], "application/json", **headers)  # type: ignore[misc]
-    assert isinstance(event, Event)
+    assert isinstance(event, CloudEvent)
     assert (event.type, event.subject, event.data) == ("backup.failed", "9%25", EVENT["data"])
 
 
@@ -84,7 +84,7 @@ def test_binary(prefix: str) -> None:
 )
 def test_a_check_in(key: str, body: Any, phase: str, text: str) -> None:
     """Its key names it, and may say how it went; the body is in words, or a CloudEvent."""
-    assert read(key, body, STRUCTURED) == CheckIn("backup", Phase(phase), NOW, text)
+    assert read(key, body, STRUCTURED) == CheckInPing("backup", Phase(phase), NOW, text)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_check_in(key: str, body: Any, phase: str, text: str) -> None:
         ("alert.x", {"specversion": "0.3"}, "specversion: "),
         ("alert.x", {**EVENT, "id": ""}, "id: "),
         ("alert.x", [EVENT, {}], "[1].specversion: "),
-        ("alert.x", b" " * (LARGEST + 1), "body: may have 1000000 bytes"),
+        ("alert.x", b" " * (MAX_BODY + 1), "body: may have 1000000 bytes"),
         ("checkin", b"", "routing key: must name the check-in"),
         ("checkin.a.maybe", b"", "status: must be one of start"),
         ("checkin.a.b.c", b"", "routing key: must be alert.ANYTHING"),
@@ -117,7 +117,7 @@ def test_binary_without_a_content_type() -> None:
         (b"\xff\0", b"\xff\0"),
     ):
         (event,) = read("alert.x", body, "", **headers)  # type: ignore[misc]
-        assert isinstance(event, Event)
+        assert isinstance(event, CloudEvent)
         assert event.data == data
 
 
@@ -131,11 +131,13 @@ def test_binary_without_a_content_type() -> None:
 def test_what_is_compressed(headers: dict[str, str]) -> None:
     """As kombu does it, or as AMQP has a property for it: what it says is shown, not its bytes."""
     body = zlib.compress(b"12 GB") if "zlib" in headers.values() else gzip.compress(b"12 GB")
-    assert read("checkin.backup", body, **headers) == CheckIn("backup", Phase.DONE, NOW, "12 GB")
+    assert read("checkin.backup", body, **headers) == CheckInPing(
+        "backup", Phase.DONE, NOW, "12 GB"
+    )
     event = zlib.compress(json.dumps(EVENT).encode())
     assert read("alert.x", event, STRUCTURED, **headers) == [AS_KEPT]
     told = read("checkin.backup", b"\x28\xb5\x2f", **{"content-encoding": "zstd"})
-    assert told == CheckIn("backup", Phase.DONE, NOW, "3 bytes that cannot be read")
+    assert told == CheckInPing("backup", Phase.DONE, NOW, "3 bytes that cannot be read")
 
 
 @given(

@@ -13,7 +13,7 @@ from baton.errors import BatonError
 from baton.memory import MemoryBus, MemoryChannel
 from bot.app.bot import Bot
 from bot.findings import Finding
-from bot.ingest.model import CheckIn, Event, Keys, Pushed, Received
+from bot.ingest.model import CheckInPing, CloudEvent, PushedAlert, Received, SenderTokens
 from bot.ingest.rejections import Refused
 from bot.store import Store
 from bot.web.app import build
@@ -31,11 +31,11 @@ from tests.support.wait import until
 NOW = 1_800_000_000.0
 
 
-class FakeIntake:
+class FakeSink:
     """Records what it takes; raises `fails` if that is set."""
 
     def __init__(self) -> None:
-        self.keys = Keys(
+        self.tokens = SenderTokens(
             checkins={"backup": "b-token", "reports": "r-token"},
             senders={"alertmanager": "am-token", "ci": "ci-tökén"},
         )
@@ -44,16 +44,16 @@ class FakeIntake:
         self._meant: Sequence[Received] = ()
 
     @property
-    def checkins(self) -> list[CheckIn]:
-        return [one for one in self._stored if isinstance(one, CheckIn)]
+    def checkins(self) -> list[CheckInPing]:
+        return [one for one in self._stored if isinstance(one, CheckInPing)]
 
     @property
-    def alerts(self) -> list[Pushed]:
-        return [one for one in self._stored if isinstance(one, Pushed)]
+    def alerts(self) -> list[PushedAlert]:
+        return [one for one in self._stored if isinstance(one, PushedAlert)]
 
     @property
-    def events(self) -> list[Event]:
-        return [one for one in self._stored if isinstance(one, Event)]
+    def events(self) -> list[CloudEvent]:
+        return [one for one in self._stored if isinstance(one, CloudEvent)]
 
     def observations(self, received: Sequence[Received]) -> list[Observation]:
         self._meant = received
@@ -87,7 +87,7 @@ class Site:
         self,
         web: WebServer,
         client: httpx.AsyncClient,
-        intake: FakeIntake,
+        intake: FakeSink,
         bot: Bot,
         findings: list[Finding],
     ) -> None:
@@ -131,7 +131,7 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             bot = Bot(store, channel, COMMANDS, OPEN, name="web")
             await bot.start()
             stack.push_async_callback(bot.stop)
-            intake = FakeIntake()
+            intake = FakeSink()
             more = {} if monotonic is None else {"monotonic": monotonic}
             findings = Findings()
             bot.refused = Refused(findings, clock=lambda: NOW)

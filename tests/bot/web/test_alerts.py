@@ -11,7 +11,7 @@ import pytest
 
 from alerts import Labels
 from alerts.labels import spelled
-from bot.ingest.model import Pushed
+from bot.ingest.model import PushedAlert
 from bot.web.tokens import RateLimit
 from tests.bot.web.conftest import NOW, Away, Opened, Site
 
@@ -54,7 +54,7 @@ async def test_the_webhook(site: Site) -> None:
     answer = await site.push(json=webhook(alert(), resolved))
     assert (answer.status_code, answer.json()) == (200, {"taken": 2})
     first, second = site.intake.alerts
-    assert first == Pushed(
+    assert first == PushedAlert(
         labels=LABELS,
         firing=True,
         at=NOW,

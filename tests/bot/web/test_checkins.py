@@ -7,7 +7,7 @@ import gzip
 
 import pytest
 
-from bot.ingest.model import CheckIn, Keys, Phase
+from bot.ingest.model import CheckInPing, Phase, SenderTokens
 from bot.web.ingest import MAX_TEXT
 from bot.web.tokens import RateLimit
 from tests.bot.web.conftest import NOW, Away, Opened, Site
@@ -20,7 +20,7 @@ async def test_any_of_three_methods(site: Site, method: str) -> None:
     answer = await site.client.request(method, "/checkin/b-token")
     assert answer.status_code == 200
     assert answer.text == ("" if method == "HEAD" else "OK\n")
-    assert site.intake.checkins == [CheckIn("backup", Phase.DONE, NOW)]
+    assert site.intake.checkins == [CheckInPing("backup", Phase.DONE, NOW)]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ async def test_tokens_may_change(opened: Opened) -> None:
     """New tokens count from the next request on; a name that stays has used up what it has."""
     site = await opened(checkins=RateLimit(rate=0.001, burst=1), monotonic=lambda: 0.0)
     assert (await site.client.get("/checkin/b-token")).status_code == 200
-    site.intake.keys = Keys(checkins={"backup": "b-new", "mail": "m-token", "empty": ""})
+    site.intake.tokens = SenderTokens(checkins={"backup": "b-new", "mail": "m-token", "empty": ""})
     assert (await site.client.get("/checkin/r-token")).status_code == 401
     assert (await site.client.get("/checkin/b-token")).status_code == 401
     assert (await site.client.get("/checkin/m-token")).status_code == 200

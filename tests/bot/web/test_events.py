@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.ingest.model import Event
+from bot.ingest.model import CloudEvent
 from tests.bot.web.conftest import Site
 
 EVENT: dict[str, Any] = {
@@ -22,7 +22,7 @@ EVENT: dict[str, Any] = {
     "nothing": None,
     "data": {"log": ["a", "b"]},
 }
-AS_KEPT = Event(
+AS_KEPT = CloudEvent(
     id="e1",
     source="/ci/shop",
     type="build.failed",
@@ -59,7 +59,7 @@ async def test_a_batch(site: Site) -> None:
     assert await told(site, BATCH, [EVENT, other]) == (200, {"taken": 2})
     assert site.intake.events == [
         AS_KEPT,
-        Event("e2", "/ci/shop", "build.failed", "alertmanager", data=b"\0\xff"),
+        CloudEvent("e2", "/ci/shop", "build.failed", "alertmanager", data=b"\0\xff"),
     ]
 
 

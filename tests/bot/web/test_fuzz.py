@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from alerts import Labels
 from alerts.labels import spelled
-from bot.ingest.alertmanager import pushed
-from bot.ingest.cloudevents import events
+from bot.ingest.alertmanager import parse_alerts
+from bot.ingest.cloudevents import parse_request
 from bot.ingest.errors import BadInput
-from bot.ingest.github import delivered
-from bot.ingest.model import PHASES, Phase, phase_of
-from bot.ingest.payload import inflated
+from bot.ingest.github import parse_delivery
+from bot.ingest.model import PHASES, Phase, parse_phase
+from bot.ingest.payload import decompress
 from tests.bot.web.conftest import Site
 
 anything = st.recursive(
@@ -99,7 +99,7 @@ def quickly() -> Iterator[None]:
 def test_alerts(body: bytes) -> None:
     """Alerts have labels and moments that can be reckoned with."""
     with quickly():
-        for alert in pushed(body, sender="x", now=0.0).taken:
+        for alert in parse_alerts(body, sender="x", now=0.0).accepted:
             assert Labels.of(alert.labels).pairs
             for at in (alert.starts, alert.ends):
                 assert at is None or datetime.fromtimestamp(at, ZoneInfo("Asia/Tokyo"))
@@ -110,7 +110,7 @@ def test_alerts(body: bytes) -> None:
 def test_events(body: bytes, kind: str, headers: dict[str, str]) -> None:
     """Events have what every CloudEvent must have."""
     with quickly():
-        for event in events({"content-type": kind, **headers}, body, sender="x").taken:
+        for event in parse_request({"content-type": kind, **headers}, body, sender="x").accepted:
             assert event.id
             assert event.source
             assert event.type
@@ -133,7 +133,7 @@ def test_events(body: bytes, kind: str, headers: dict[str, str]) -> None:
 def test_deliveries(event: str, body: Any) -> None:
     """Of GitHub, signed or not."""
     with quickly():
-        for alert in delivered(event, body, sender="x", now=0.0):
+        for alert in parse_delivery(event, body, sender="x", now=0.0):
             assert Labels.of(alert.labels).pairs
 
 
@@ -154,7 +154,7 @@ def test_services(beat: Any, monitor: Any, check: dict[str, Any]) -> None:
     """Whatever Uptime Kuma and Healthchecks may send one day."""
     for body in ({"heartbeat": beat, "monitor": monitor, "msg": monitor}, check):
         with quickly():
-            for alert in pushed(json.dumps(body).encode(), sender="x", now=0.0).taken:
+            for alert in parse_alerts(json.dumps(body).encode(), sender="x", now=0.0).accepted:
                 assert Labels.of(alert.labels).pairs
 
 
@@ -174,7 +174,7 @@ def test_labels(given: dict[str, Any]) -> None:
 def test_phases(word: str) -> None:
     """A number is always understood, for whoever sends one has ended."""
     try:
-        phase = phase_of(word, "phase")
+        phase = parse_phase(word, "phase")
     except BadInput:
         assert not re.fullmatch(r"[-+]?[0-9]+", word.strip())
     else:
@@ -202,9 +202,9 @@ def test_large_bodies(name: str) -> None:
     began = time.thread_time()
     for encoding in ("", "gzip"):
         with suppress(BadInput):
-            pushed(inflated(ODD[name], encoding), sender="x", now=0.0)
+            parse_alerts(decompress(ODD[name], encoding), sender="x", now=0.0)
         with suppress(BadInput):
-            events({"content-type": "application/json"}, ODD[name], sender="x")
+            parse_request({"content-type": "application/json"}, ODD[name], sender="x")
     assert time.thread_time() - began < 2
 
 

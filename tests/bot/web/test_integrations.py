@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.ingest.model import Event, Phase
+from bot.ingest.model import CloudEvent, Phase
 from tests.bot.web.conftest import NOW, Site
 
 PAGE = (Path(__file__).parents[3] / "docs" / "integrations.md").read_text()
@@ -185,7 +185,7 @@ async def test_cloudevents(site: Site) -> None:
     (line,) = blocks("CloudEvents", "sh")
     assert json.loads(await shell(site, line.replace("TOKEN", "am-token"))) == {"taken": 1}
     (event,) = site.intake.events
-    assert isinstance(event, Event)
+    assert isinstance(event, CloudEvent)
     assert (event.type, event.subject) == ("backup.failed", "db-1")
 
 

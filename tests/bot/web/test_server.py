@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.ingest.payload import LARGEST
+from bot.ingest.payload import MAX_BODY
 from bot.settings import load_bot
 from bot.web.server import KEEP_ALIVE, MAX_CONNECTIONS, CannotListen, WebServer
 from tests.bot.web.conftest import Opened, Site
@@ -47,7 +47,7 @@ async def pieces(size: int) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize("path", ["/alerts?token=am-token", "/events?token=am-token"])
 async def test_a_body_of_the_largest_size(site: Site, path: str) -> None:
     """A million bytes are read, and a byte more is not: 413 says how many may be sent."""
-    body = b"[]".ljust(LARGEST)
+    body = b"[]".ljust(MAX_BODY)
     headers = {"Content-Type": "application/cloudevents-batch+json"}
     assert (await site.client.post(path, content=body, headers=headers)).status_code == 200
     answer = await site.client.post(path, content=body + b" ", headers=headers)
@@ -57,7 +57,7 @@ async def test_a_body_of_the_largest_size(site: Site, path: str) -> None:
 
 async def test_a_large_body_in_chunks(site: Site) -> None:
     """Nobody need say beforehand how much it will be: it is counted as it comes."""
-    answer = await site.client.post("/alerts?token=am-token", content=pieces(LARGEST + 1000))
+    answer = await site.client.post("/alerts?token=am-token", content=pieces(MAX_BODY + 1000))
     assert answer.status_code == 413
     assert site.intake.alerts == []
 
