@@ -16,12 +16,12 @@ from bot.builtins.registry import BUILTINS, builtins
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, Handler
-from bot.dispatch.dispatcher import Desk
+from bot.dispatch.dispatcher import CommandDispatcher
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Planner
 from bot.dispatch.policy import Policy
-from bot.dispatch.rate import Pace
-from bot.priority import RightOfWay
+from bot.dispatch.rate import PersonRateLimiter
+from bot.priority import ForegroundPriority
 from bot.scheduler.command import ScheduleCommand, ScheduleHandler
 from bot.scheduler.firing import ScheduleFirer
 from bot.scheduler.scheduler import Timekeeper
@@ -38,14 +38,14 @@ MoreBuiltins = Callable[[AuditLog], Iterable[Builtin[Any]]]
 class Dispatching:
     """Step 1 of the path (asking), wired: by people, and by schedules."""
 
-    dispatcher: Desk
+    dispatcher: CommandDispatcher
     scheduler: Timekeeper
     handlers: dict[str, Handler[Any]]
     """Who answers which command, by its name."""
     authorizer: Authorizer
     audit: AuditLog
     people: Directories
-    priority: RightOfWay
+    priority: ForegroundPriority
 
 
 def commands_of(known: Commands, *more: Extension) -> Commands:
@@ -65,7 +65,7 @@ def assemble_dispatch(
     rescheduled: Callable[[], None],
     source: str = "bot",
     clock: Callable[[], datetime] = now,
-    pace: Pace | None = None,
+    pace: PersonRateLimiter | None = None,
     more: MoreBuiltins = lambda audit: (),
 ) -> Dispatching:
     """Wire who takes what people ask, and who asks by schedules.
@@ -74,7 +74,7 @@ def assemble_dispatch(
     forgotten, and the moment, `rescheduled` when schedules have changed. `more` returns what the
     bot answers itself beside ANSWERED_HERE.
     """
-    audit, people, priority = AuditLog(store.audit), Directories(), RightOfWay()
+    audit, people, priority = AuditLog(store.audit), Directories(), ForegroundPriority()
     authorizer = Authorizer(policy, commands)
     planner = Planner(roster, authorizer, source)
     firer = ScheduleFirer(commands, planner, audit, people, clock)
@@ -109,7 +109,7 @@ def assemble_dispatch(
         *more(audit),
     ]
     handlers = {pair.command.name: pair.handler for pair in pairs}
-    dispatcher = Desk(
+    dispatcher = CommandDispatcher(
         commands,
         handlers,
         planner,

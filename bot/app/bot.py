@@ -29,7 +29,7 @@ from bot.app.assemble import MoreBuiltins, assemble_dispatch
 from bot.app.periodic import PeriodicTask, PeriodicTasks
 from bot.content import FileContent
 from bot.dispatch.policy import Policy
-from bot.dispatch.rate import Pace
+from bot.dispatch.rate import PersonRateLimiter
 from bot.findings import Finding, Lately, Unheard
 from bot.fronts.protocol import Front
 from bot.ingest.rejections import Refused
@@ -66,7 +66,7 @@ class Bot(UpdateHooks):
         lease: float = SECONDS,
         identity_required: bool = False,
         clock: Callable[[], datetime] = now,
-        pace: Pace | None = None,
+        pace: PersonRateLimiter | None = None,
         more: MoreBuiltins = lambda audit: (),
     ) -> None:
         # two bots, or one before and after a restart, may share the name that they were given

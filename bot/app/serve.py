@@ -25,7 +25,7 @@ from bot.app.garbage import relieve
 from bot.app.periodic import PeriodicTask
 from bot.app.rules_log import RulesLog
 from bot.app.supervise import watched
-from bot.dispatch.rate import Pace
+from bot.dispatch.rate import PersonRateLimiter
 from bot.fronts.slack import SlackChat, Tokens
 from bot.jobs import Place
 from bot.settings import BotSettings
@@ -71,7 +71,7 @@ async def serve(settings: BotSettings) -> None:
             settings.policy,
             name=settings.bot.name,
             retention=timedelta(days=settings.bot.retention_days),
-            pace=Pace(settings.limits),
+            pace=PersonRateLimiter(settings.limits),
             identity_required=settings.bus.identity == "required",
         )
         chat = _slack(settings, bot)

@@ -8,7 +8,7 @@ from baton.command import Command, Known
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
-from bot.dispatch.policy import Asked
+from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
 from bot.servers.inventory import SomeServers
 
@@ -38,7 +38,9 @@ class AnswerHandler:
         answer = command.answer(SomeServers(seen, self._known.blind_since))
         await self._audit.write_or_log(context.invocation, "answered", environment=named or "")
         left = 0 if named else len(servers) - len(seen)
-        return Reply(answer=replace(answer, summary=answer.summary + reader.left("server", left)))
+        return Reply(
+            answer=replace(answer, summary=answer.summary + reader.left_out_note("server", left))
+        )
 
     async def _refused(
         self, command: Command, environment: str, context: CommandContext, about: str = ""
@@ -46,7 +48,7 @@ class AnswerHandler:
         """Return why they may not look at `environment`; None if they may. It is recorded as
         `about` an environment."""
         asked = context.invocation
-        request = Asked(command.name, environment, changes=False)
+        request = AccessRequest(command.name, environment, changes=False)
         refusal = await self._authorizer.refusal([request], asked.asker, context.groups)
         if refusal is None:
             return None

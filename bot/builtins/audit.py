@@ -21,7 +21,7 @@ WIDEST = 80
 _PRIVATE = {"privategroup": "private channel", "directmessage": "direct message"}
 
 
-class Audit(BuiltinCommand):
+class AuditCommand(BuiltinCommand):
     """Show the audit log: who ran what, and whether it was allowed."""
 
     name: ClassVar[str] = "audit"
@@ -35,17 +35,19 @@ class AuditHandler:
         self._authorizer = authorizer
         self._audit = audit
 
-    async def handle(self, command: Audit, context: CommandContext) -> Reply:
+    async def handle(self, command: AuditCommand, context: CommandContext) -> Reply:
         """Keeps Handler.handle. What may not be read here is left out, and counted."""
         await self._audit.write(context.invocation, "answered")
         reader = self._authorizer.reader(command.name, context)
         entries = await self._audit.recent(command.last)
         read = [
-            entry for entry in entries if await reader.reads(self._authorizer.audit_record(entry))
+            entry
+            for entry in entries
+            if await reader.may_read(self._authorizer.audit_record(entry))
         ]
         columns = ("when (UTC)", "who", "where", "asked", "verdict")
         rows = tuple(_row(entry) for entry in read)
-        summary = f"The latest requests: {len(rows)}{reader.left('request')}"
+        summary = f"The latest requests: {len(rows)}{reader.left_out_note('request')}"
         return Reply(answer=Answer(summary, columns if rows else (), rows))
 
 

@@ -17,7 +17,7 @@ from bot.jobs import Cancelled, Job, all_ended
 from bot.store.jobs.ledger import Ledger
 
 
-class Cancel(BuiltinCommand):
+class CancelCommand(BuiltinCommand):
     """Cancel a running job on all its servers."""
 
     name: ClassVar[str] = "cancel"
@@ -40,7 +40,7 @@ class CancelHandler:
         self._audit = audit
         self._wake = wake
 
-    async def handle(self, command: Cancel, context: CommandContext) -> Reply:
+    async def handle(self, command: CancelCommand, context: CommandContext) -> Reply:
         """Keeps Handler.handle. Whoever may ask for a job may cancel it, and so may its asker."""
         asked = context.invocation
         job, runs = await find_job(self._ledger, command.job)

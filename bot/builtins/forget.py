@@ -17,12 +17,12 @@ from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand
 from bot.dispatch.context import CommandContext
-from bot.dispatch.policy import Asked
+from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
 from bot.store.servers import Servers
 
 
-class Forget(BuiltinCommand):
+class ForgetCommand(BuiltinCommand):
     """Forget a server that was taken out of service, or that was moved to another environment.
 
     If its agent still runs, the server is known again from its next heartbeat on, as it says then.
@@ -53,7 +53,7 @@ class ForgetHandler:
         self._forgotten = forgotten
         self._clock = clock
 
-    async def handle(self, command: Forget, context: CommandContext) -> Reply:
+    async def handle(self, command: ForgetCommand, context: CommandContext) -> Reply:
         """Keeps Handler.handle. It needs a rule, as what changes servers does: a server that is
         forgotten is deployed to no more."""
         asked, host = context.invocation, command.host
@@ -62,7 +62,7 @@ class ForgetHandler:
             hint = did_you_mean(host, known)
             raise UsageError(f"No server is called {host}.{hint} /servers shows them.")
         environment = known[host].environment
-        request = Asked(command.name, environment, shown="/baton forget")
+        request = AccessRequest(command.name, environment, shown="/baton forget")
         refusal = await self._authorizer.refusal([request], asked.asker, context.groups)
         if refusal is not None:
             return await self._audit.refuse(asked, refusal)

@@ -14,7 +14,7 @@ from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
 
 
-class Help(BuiltinCommand):
+class HelpCommand(BuiltinCommand):
     """List the available commands, or show how one is used."""
 
     name: ClassVar[str] = "help"
@@ -28,7 +28,7 @@ class HelpHandler:
         self._commands = commands
         self._audit = audit
 
-    async def handle(self, command: Help, context: CommandContext) -> Reply:
+    async def handle(self, command: HelpCommand, context: CommandContext) -> Reply:
         """Keeps Handler.handle."""
         if command.command is None:
             await self._audit.write_or_log(context.invocation, "answered")

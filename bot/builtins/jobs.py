@@ -20,7 +20,7 @@ SHOWN = 20
 """Jobs that are shown."""
 
 
-class Jobs(BuiltinCommand):
+class JobsCommand(BuiltinCommand):
     """Show the latest jobs and how they went."""
 
     name: ClassVar[str] = "jobs"
@@ -35,14 +35,14 @@ class JobsHandler:
         self._authorizer = authorizer
         self._audit = audit
 
-    async def handle(self, command: Jobs, context: CommandContext) -> Reply:
+    async def handle(self, command: JobsCommand, context: CommandContext) -> Reply:
         """Keeps Handler.handle. What may not be read here is left out, and counted."""
         where = command.environment
         await self._audit.write(context.invocation, "answered", environment=where or "")
         reader = self._authorizer.reader(command.name, context)
         jobs: list[Job] = []
         for job in await self._ledger.recent(LOOKED_AT, where):
-            if len(jobs) < SHOWN and await reader.reads(self._authorizer.job_record(job)):
+            if len(jobs) < SHOWN and await reader.may_read(self._authorizer.job_record(job)):
                 jobs.append(job)
         found = await self._ledger.jobs([job.id for job in jobs])
         rows = tuple(_row(*found[job.id]) for job in jobs if job.id in found)
@@ -50,7 +50,7 @@ class JobsHandler:
         there = f" in {where}" if where else ""
         if not rows and not reader.left_out:
             return Reply(f"No job was asked for{there} yet.")
-        summary = f"The latest jobs{there}: {len(rows)}{reader.left('job')}"
+        summary = f"The latest jobs{there}: {len(rows)}{reader.left_out_note('job')}"
         return Reply(answer=Answer(summary, columns if rows else (), rows))
 
 

@@ -23,7 +23,7 @@ from bot.store.jobs.ledger import Ledger
 from bot.store.output_text import whole_output
 
 
-class Log(BuiltinCommand):
+class LogCommand(BuiltinCommand):
     """Show the full output of a job."""
 
     name: ClassVar[str] = "log"
@@ -40,7 +40,7 @@ class LogHandler:
         self._authorizer = authorizer
         self._audit = audit
 
-    async def handle(self, command: Log, context: CommandContext) -> Reply:
+    async def handle(self, command: LogCommand, context: CommandContext) -> Reply:
         """Keeps Handler.handle."""
         asked = context.invocation
         job, runs = await find_job(self._ledger, command.job)

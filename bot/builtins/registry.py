@@ -10,24 +10,24 @@ from baton.command import Known, Reach
 from baton.consumer import Extension
 from baton.extensions import Commands
 from bot.builtins.answers import AnswerHandler
-from bot.builtins.audit import Audit, AuditHandler
-from bot.builtins.cancel import Cancel, CancelHandler
-from bot.builtins.forget import Forget, ForgetHandler
-from bot.builtins.help import Help, HelpHandler
-from bot.builtins.jobs import Jobs, JobsHandler
-from bot.builtins.log import Log, LogHandler
+from bot.builtins.audit import AuditCommand, AuditHandler
+from bot.builtins.cancel import CancelCommand, CancelHandler
+from bot.builtins.forget import ForgetCommand, ForgetHandler
+from bot.builtins.help import HelpCommand, HelpHandler
+from bot.builtins.jobs import JobsCommand, JobsHandler
+from bot.builtins.log import LogCommand, LogHandler
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, BuiltinCommand
 from bot.store import Store
 
 BUILTINS = (
-    Extension(Help),
-    Extension(Cancel),
-    Extension(Log),
-    Extension(Jobs),
-    Extension(Audit),
-    Extension(Forget),
+    Extension(HelpCommand),
+    Extension(CancelCommand),
+    Extension(LogCommand),
+    Extension(JobsCommand),
+    Extension(AuditCommand),
+    Extension(ForgetCommand),
 )
 """The words of each, for whoever lists what can be asked."""
 
@@ -51,12 +51,14 @@ def builtins(
     """
     answers = AnswerHandler(known, authorizer, audit)
     return [
-        Builtin(Help, HelpHandler(commands, audit)),
-        Builtin(Cancel, CancelHandler(store.ledger, authorizer, audit, wake)),
-        Builtin(Log, LogHandler(store.ledger, authorizer, audit)),
-        Builtin(Jobs, JobsHandler(store.ledger, authorizer, audit)),
-        Builtin(Audit, AuditHandler(authorizer, audit)),
-        Builtin(Forget, ForgetHandler(known, store.servers, authorizer, audit, forgotten, clock)),
+        Builtin(HelpCommand, HelpHandler(commands, audit)),
+        Builtin(CancelCommand, CancelHandler(store.ledger, authorizer, audit, wake)),
+        Builtin(LogCommand, LogHandler(store.ledger, authorizer, audit)),
+        Builtin(JobsCommand, JobsHandler(store.ledger, authorizer, audit)),
+        Builtin(AuditCommand, AuditHandler(authorizer, audit)),
+        Builtin(
+            ForgetCommand, ForgetHandler(known, store.servers, authorizer, audit, forgotten, clock)
+        ),
         *(
             Builtin(one.command, answers)
             for one in commands.values()

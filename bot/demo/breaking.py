@@ -13,7 +13,7 @@ from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
 
 
-class Demo(BuiltinCommand):
+class DemoCommand(BuiltinCommand):
     """Break a pretend server, as if its power had gone, or mend it."""
 
     name: ClassVar[str] = "demo"
@@ -29,7 +29,7 @@ class DemoHandler:
         self._servers = servers
         self._audit = audit
 
-    async def handle(self, command: Demo, context: CommandContext) -> Reply:
+    async def handle(self, command: DemoCommand, context: CommandContext) -> Reply:
         """Keeps Handler.handle."""
         host = command.host
         if host not in NAMES:

@@ -21,7 +21,7 @@ from bot.app.assemble import commands_of
 from bot.app.bot import Bot
 from bot.app.supervise import watched
 from bot.demo.app import REFS, make_repository
-from bot.demo.breaking import Demo, DemoHandler
+from bot.demo.breaking import DemoCommand, DemoHandler
 from bot.demo.servers import ENVIRONMENT, NAMES, Servers
 from bot.dispatch.builtin import Builtin
 from bot.dispatch.policy import EnvironmentTable, Policy
@@ -90,14 +90,14 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             channel = await connect(BUS, name="baton bot", owner=True)
             stack.push_async_callback(channel.close)
             servers = Servers(folder, BUS, repository, commands)
-            known = commands_of(commands, Extension(Demo))
+            known = commands_of(commands, Extension(DemoCommand))
             policy = Policy(environments={ENVIRONMENT: EnvironmentTable(open=True)})
             bot = Bot(
                 store,
                 channel,
                 known,
                 policy,
-                more=lambda audit: [Builtin(Demo, DemoHandler(servers, audit))],
+                more=lambda audit: [Builtin(DemoCommand, DemoHandler(servers, audit))],
             )
             front = TerminalFront()
             bot.show_in(front)

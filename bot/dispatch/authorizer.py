@@ -10,7 +10,7 @@ from baton.errors import BatonError
 from baton.extensions import Commands
 from baton.messages import Person
 from bot.dispatch.context import CommandContext
-from bot.dispatch.policy import Asked, Kept, Policy, Refusal
+from bot.dispatch.policy import AccessRequest, Policy, Record, Refusal
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import AuditEntry, Job, Place
 
@@ -26,13 +26,13 @@ class Authorizer:
         self._commands = commands
 
     async def refusal(
-        self, asked: Sequence[Asked], person: Person, groups: GroupLookup
+        self, asked: Sequence[AccessRequest], person: Person, groups: GroupLookup
     ) -> Refusal | None:
         """Why `person` may not ask `asked`; None if they may."""
         return await self._judged(lambda known: self.policy.refusal(asked, person, known), groups)
 
     async def hidden(
-        self, kept: Kept, by: str, reader: Person, here: Place, groups: GroupLookup
+        self, kept: Record, by: str, reader: Person, here: Place, groups: GroupLookup
     ) -> Refusal | None:
         """Why `reader`, who asks `here` by the command `by`, may not read `kept`; None if they
         may."""
@@ -45,28 +45,28 @@ class Authorizer:
         asked = context.invocation
         return Reader(self, by, asked.asker, asked.place, context.groups)
 
-    def requests_of(self, job: Job, shown: str = "") -> tuple[Asked, ...]:
+    def requests_of(self, job: Job, shown: str = "") -> tuple[AccessRequest, ...]:
         """Return what `job` asked for, called `shown` in a refusal."""
         known = self._commands.get(job.command)
         changes = known is None or known.command.changes
         return tuple(
-            Asked(job.command, each, job.app, changes, shown)
+            AccessRequest(job.command, each, job.app, changes, shown)
             for each in sorted(job.environment.split(", "))
         )
 
-    def job_record(self, job: Job) -> Kept:
+    def job_record(self, job: Job) -> Record:
         """Return `job` as somebody may want to read it."""
-        return Kept(self.requests_of(job), job.asked_by, job.place)
+        return Record(self.requests_of(job), job.asked_by, job.place)
 
-    def audit_record(self, entry: AuditEntry) -> Kept:
+    def audit_record(self, entry: AuditEntry) -> Record:
         """Return an entry of the audit log as somebody may want to read it. What belongs to no
         environment is about each protected one that its words name."""
         where = set(filter(None, entry.environment.split(", ")))
         if not where:
             words = set(re.findall(r"[\w.-]+", entry.words))
             where = {each for each in words if self.policy.protects(each)}
-        asked = tuple(Asked("audit", each, changes=False) for each in sorted(where))
-        return Kept(asked, entry.person, entry.place)
+        asked = tuple(AccessRequest("audit", each, changes=False) for each in sorted(where))
+        return Record(asked, entry.person, entry.place)
 
     def environments(self, servers: Iterable[Seen]) -> set[str]:
         """Return every environment that is known: of one of `servers`, or named in the settings."""
@@ -101,7 +101,7 @@ class Reader:
         self.left_out = 0
         self._undecided = False
 
-    async def reads(self, kept: Kept) -> bool:
+    async def may_read(self, kept: Record) -> bool:
         """Whether they may read `kept`."""
         hidden = await self._rights.hidden(kept, self._by, self._reader, self._here, self._groups)
         if hidden is not None:
@@ -109,9 +109,9 @@ class Reader:
             self._undecided |= hidden.verdict == "undecided"
         return hidden is None
 
-    async def looks(self, environment: str) -> bool:
+    async def may_look_at(self, environment: str) -> bool:
         """Whether they may look at `environment`."""
-        asked = [Asked(self._by, environment, changes=False)]
+        asked = [AccessRequest(self._by, environment, changes=False)]
         refusal = await self._rights.refusal(asked, self._reader, self._groups)
         self._undecided |= refusal is not None and refusal.verdict == "undecided"
         return refusal is None
@@ -119,10 +119,10 @@ class Reader:
     async def visible(self, servers: Sequence[Seen]) -> list[Seen]:
         """Return those of `servers` that are in environments that they may look at."""
         environments = {seen.facts.environment for seen in servers}
-        looks = {each for each in environments if await self.looks(each)}
+        looks = {each for each in environments if await self.may_look_at(each)}
         return [seen for seen in servers if seen.facts.environment in looks]
 
-    def left(self, what: str, count: int | None = None) -> str:
+    def left_out_note(self, what: str, count: int | None = None) -> str:
         """`; 3 jobs left out: you may not read them`, or nothing."""
         count = self.left_out if count is None else count
         if not count:

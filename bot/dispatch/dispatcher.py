@@ -22,24 +22,24 @@ from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer, once
 from bot.dispatch.builtin import Handler
 from bot.dispatch.context import CommandContext, Invocation
-from bot.dispatch.names import LOOK_BACK, Names
+from bot.dispatch.names import AUDIT_LOOKBACK, NameCache
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.protocol import GroupLookup
-from bot.dispatch.rate import Pace
+from bot.dispatch.rate import PersonRateLimiter
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Job, NewJob, Place
-from bot.priority import RightOfWay
+from bot.priority import ForegroundPriority
 from bot.servers.registry import Roster
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
-MOST_TYPED = 8_000
+MAX_TYPED = 8_000
 """Characters of a request, at most."""
 
 
-class Desk:
+class CommandDispatcher:
     """Takes what people ask. `handlers` answer, by name, what the bot answers itself: each of
     `commands` that no server does must be among them. `wake` is called with the id of a job that
     has news; `pace` is how often each person may ask, if that is limited.
@@ -58,8 +58,8 @@ class Desk:
         roster: Roster,
         *,
         wake: Callable[[str], None],
-        way: RightOfWay,
-        pace: Pace | None = None,
+        way: ForegroundPriority,
+        pace: PersonRateLimiter | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._commands = commands
@@ -73,7 +73,7 @@ class Desk:
         self._way = way
         self._pace = pace
         self._clock = clock
-        self._names = Names()
+        self._names = NameCache()
         self._looked_back = False
         for name, extension in commands.items():
             if extension.command.reach is Reach.HERE and name not in handlers:
@@ -95,25 +95,25 @@ class Desk:
         typed or for a database that is away: the reply says what is wrong and what became of the
         ask.
         """
-        with self._way.taken():
-            asker, place = await self._named(asker, place)
+        with self._way.foreground():
+            asker, place = await self._with_names(asker, place)
             asked = Invocation(_storable(text), asker, place, key, self._clock())
             try:
-                refused = await self._let_in(asked)
+                refused = await self._admit(asked)
                 if refused is not None:
                     return refused
-                return await self._understood(CommandContext(asked, once(groups)))
+                return await self._parse_and_route(CommandContext(asked, once(groups)))
             except UsageError as error:
                 await self._audit.write_or_log(asked, "unusable", error.problem)
-                return Reply(f"{error}{self._blindness(error)}", ok=False)
+                return Reply(f"{error}{self._blindness_note(error)}", ok=False)
             except DatabaseUnavailable as error:
-                return self._not_done(error)
+                return self._nothing_done(error)
 
-    async def _let_in(self, asked: Invocation) -> Reply | None:
+    async def _admit(self, asked: Invocation) -> Reply | None:
         """Return what whoever may ask nothing, or nothing now, is told; None to go on. Raises
         UsageError."""
         if self._pace is not None:
-            for first, count in self._pace.over():
+            for first, count in self._pace.ended_bursts():
                 reason = f"{count} requests were refused: too many"
                 await self._audit.write_or_log(first, "limited", reason)
             held = self._pace.take(asked)
@@ -128,23 +128,23 @@ class Desk:
         if stranger is not None:
             await self._audit.write_or_log(asked, stranger.verdict, stranger.text)
             return Reply(stranger.text, ok=False)
-        if len(asked.text) > MOST_TYPED:
+        if len(asked.text) > MAX_TYPED:
             raise UsageError(
-                f"The request is too long: {len(asked.text)} characters; the limit is {MOST_TYPED}."
+                f"The request is too long: {len(asked.text)} characters; the limit is {MAX_TYPED}."
             )
         return None
 
-    async def _named(self, asker: Person, place: Place) -> tuple[Person, Place]:
+    async def _with_names(self, asker: Person, place: Place) -> tuple[Person, Place]:
         """Return them with the names that they were given before, if they come without."""
         if not (self._looked_back or (asker.name and place.name)):
             self._looked_back = True  # at once: whoever asks meanwhile does not wait
             try:
-                self._names = Names(reversed(await self._audit.recent(LOOK_BACK)))
+                self._names = NameCache(reversed(await self._audit.recent(AUDIT_LOOKBACK)))
             except DatabaseUnavailable:
                 self._looked_back = False
-        return self._names.named(asker, place)
+        return self._names.with_names(asker, place)
 
-    async def begun(self, key: str) -> AuditEntry | None:
+    async def started_by(self, key: str) -> AuditEntry | None:
         """Return what the ask `key` started, if it started anything: it starts nothing more then.
 
         Raises DatabaseUnavailable.
@@ -166,22 +166,22 @@ class Desk:
         try:
             jobs = await self.in_thread(place)
         except DatabaseUnavailable as error:
-            return self._not_done(error)
+            return self._nothing_done(error)
         if not jobs:
             none = "No job of mine is shown in this thread."
-            return await self._unclear(Invocation("cancel", asker, place, key, self._clock()), none)
+            return await self._reject(Invocation("cancel", asker, place, key, self._clock()), none)
         own = [job for job in jobs if job.asked_by.id == asker.id]
         job, *others = own if len(own) == 1 else jobs
         if others:
             names = "; ".join(f"cancel {one.id[:6]} ({one.title})" for one in (job, *others))
             several = f"This thread has {len(jobs)} open jobs. Choose one: {names}."
             asked = Invocation("cancel", asker, place, key, self._clock())
-            return await self._unclear(asked, several)
+            return await self._reject(asked, several)
         return await self.cancel(job.id, asker=asker, groups=groups, place=place, key=key)
 
-    async def _unclear(self, asked: Invocation, problem: str) -> Reply:
+    async def _reject(self, asked: Invocation, problem: str) -> Reply:
         """Tell whoever may ask that it is not clear what was meant."""
-        reply = await self._let_in(asked)
+        reply = await self._admit(asked)
         if reply is None:
             await self._audit.write_or_log(asked, "unusable", problem)
         return reply or Reply(problem, ok=False)
@@ -191,7 +191,7 @@ class Desk:
         newest that is over. Raises DatabaseUnavailable."""
         return await self._ledger.in_thread(place.front, place.channel, place.thread)
 
-    async def _understood(self, context: CommandContext) -> Reply:
+    async def _parse_and_route(self, context: CommandContext) -> Reply:
         """Parse and route. Raises UsageError. A full stop at the end is no word's, if without it
         all is known."""
         text = context.invocation.text
@@ -225,7 +225,7 @@ class Desk:
         self._wake(job.id)
         return Reply(job=job.id)
 
-    def _blindness(self, error: UsageError) -> str:
+    def _blindness_note(self, error: UsageError) -> str:
         """A server may be unknown only because we cannot hear it: then that is said too."""
         since = self._roster.blind_since
         known_servers_decided = error.field in ("environment", "app", "host") and not error.usage
@@ -234,7 +234,7 @@ class Desk:
         because = f" {self._roster.blind_because}" if self._roster.blind_because else ""
         return f"\nThe bot has not seen the message bus since {since:%H:%M:%S} UTC.{because}"
 
-    def _not_done(self, error: DatabaseUnavailable) -> Reply:
+    def _nothing_done(self, error: DatabaseUnavailable) -> Reply:
         log.error("ask not taken", reason=str(error))
         return Reply(f"Nothing was done: {error}", ok=False)
 

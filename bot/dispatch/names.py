@@ -10,22 +10,22 @@ from dataclasses import replace
 from baton.messages import Person
 from bot.jobs import AuditEntry, Place
 
-MOST = 10_000
+MAX_NAMES = 10_000
 """Names that are kept, of people and of channels each."""
-LOOK_BACK = 5_000
+AUDIT_LOOKBACK = 5_000
 """Audit entries that are read for names at the start."""
 
 
-class Names:
+class NameCache:
     """The last name of each person and channel."""
 
     def __init__(self, entries: Iterable[AuditEntry] = ()) -> None:
         self._people: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._channels: OrderedDict[tuple[str, str], str] = OrderedDict()
         for entry in entries:
-            self.named(entry.person, entry.place)
+            self.with_names(entry.person, entry.place)
 
-    def named(self, person: Person, place: Place) -> tuple[Person, Place]:
+    def with_names(self, person: Person, place: Place) -> tuple[Person, Place]:
         """`person` and `place` with the names that they have, or had when they were last named."""
         name = _known(self._people, (place.front, person.id), person.name)
         channel = _known(self._channels, (place.front, place.channel), place.name)
@@ -40,6 +40,6 @@ def _known(names: OrderedDict[tuple[str, str], str], key: tuple[str, str], name:
     if name:
         names[key] = name
         names.move_to_end(key)
-        if len(names) > MOST:
+        if len(names) > MAX_NAMES:
             names.popitem(last=False)
     return name

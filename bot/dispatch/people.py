@@ -17,11 +17,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Somebody. `zone` is the name of their time zone, empty if it is not known; `gone`: they are
-    no longer there; `standing`: who they are to us."""
+    """Somebody. `zone` is the name of their time zone, empty if it is not known; `deactivated`
+    says that they left the chat for good; `standing` who they are to us."""
 
     zone: str = ""
-    gone: bool = False
+    deactivated: bool = False
     name: str = ""
     standing: Standing = "member"
 
@@ -48,7 +48,7 @@ class Directory(Protocol):
         """Who they are."""
 
 
-UNKNOWN = Profile()
+UNKNOWN_PROFILE = Profile()
 
 
 class Directories:
@@ -70,7 +70,7 @@ class Directories:
 
         return look_up
 
-    async def profile(self, front: str, person: str, unknown: Profile = UNKNOWN) -> Profile:
+    async def profile(self, front: str, person: str, unknown: Profile = UNKNOWN_PROFILE) -> Profile:
         """Return who `person` is, as far as their chat tells; `unknown` if it does not."""
         directory = self._by_front.get(front)
         if directory is None:

@@ -14,13 +14,13 @@ from baton.exchanges import INPUT, command_key, host_key
 from baton.messages import Request, new_id
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext, Invocation
-from bot.dispatch.policy import Refusal, asked_by
+from bot.dispatch.policy import Refusal, access_requests
 from bot.jobs import Job, NewJob, RunRecord, Sending
 from bot.servers.inventory import chosen
 
 log = structlog.get_logger(__name__)
 
-SENDABLE = 20.0
+MIN_SEND_WINDOW = 20.0
 """Seconds, at least, for which a request may wait in the outbox: a bot that starts again, or takes
 over from another, still sends it."""
 
@@ -55,11 +55,11 @@ class Planner:
         new = None if named else await self._plan_anywhere(command, context, servers)
         where = named or (new.job.environment if new else "")
         refusal = await self._authorizer.refusal(
-            asked_by(command, where.split(", ")), asked.asker, context.groups
+            access_requests(command, where.split(", ")), asked.asker, context.groups
         )
         if refusal is not None and set(where.split(", ")) <= self._authorizer.environments(servers):
             return Denied(refusal, where)
-        new = new or plan(command, asked, servers, self._source)
+        new = new or plan_job(command, asked, servers, self._source)
         return new if refusal is None else Denied(refusal, where)
 
     async def _plan_anywhere(
@@ -68,7 +68,7 @@ class Planner:
         """Return the job of a command that names no environment. Raises UsageError, which names no
         server or app that the one who asks may not look at."""
         try:
-            return plan(command, context.invocation, servers, self._source)
+            return plan_job(command, context.invocation, servers, self._source)
         except UsageError:
             seen = await self._authorizer.reader(command.name, context).visible(servers)
             if servers and not seen:
@@ -77,7 +77,7 @@ class Planner:
             raise
 
 
-def plan(command: Command, asked: Invocation, servers: Sequence[Seen], source: str) -> NewJob:
+def plan_job(command: Command, asked: Invocation, servers: Sequence[Seen], source: str) -> NewJob:
     """The job that `command` makes for the servers it means.
 
     A change is sent to each server by name, so that a missing one is known at once; what only
@@ -101,7 +101,7 @@ def plan(command: Command, asked: Invocation, servers: Sequence[Seen], source: s
         asked=asked.at,
     )
     deadline = asked.at + timedelta(seconds=command.accept_within)
-    send_by = asked.at + timedelta(seconds=max(command.accept_within, SENDABLE))
+    send_by = asked.at + timedelta(seconds=max(command.accept_within, MIN_SEND_WINDOW))
     if command.reach is Reach.ALL and target.host is None and target.environment is not None:
         request = _request(command, job, target.environment, None, deadline, source)
         key = command_key(command.name, job.environment, target.app)

@@ -57,7 +57,7 @@ def _pattern(text: str) -> str:
 
 
 Who = Annotated[str, AfterValidator(_who)]
-Shaped = Annotated[str, AfterValidator(_pattern)]
+ShellPattern = Annotated[str, AfterValidator(_pattern)]
 
 
 class Rule(Table):
@@ -68,11 +68,11 @@ class Rule(Table):
     """
 
     who: tuple[Who, ...] = Field(min_length=1)
-    commands: tuple[Shaped, ...] = Field(default=("*",), min_length=1)
-    environments: tuple[Shaped, ...] = Field(default=("*",), min_length=1)
-    apps: tuple[Shaped, ...] = Field(default=("*",), min_length=1)
+    commands: tuple[ShellPattern, ...] = Field(default=("*",), min_length=1)
+    environments: tuple[ShellPattern, ...] = Field(default=("*",), min_length=1)
+    apps: tuple[ShellPattern, ...] = Field(default=("*",), min_length=1)
 
-    def covers(self, person: Person, groups: frozenset[str], asked: Asked) -> bool:
+    def covers(self, person: Person, groups: frozenset[str], asked: AccessRequest) -> bool:
         """Whether it allows `person`, who is in `groups`, to ask `asked`."""
         return (
             _matches(self.environments, asked.environment)
@@ -104,7 +104,7 @@ class EnvironmentTable(Table):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AccessRequest:
     """What a rule looks at. `shown` is how it is called in a refusal."""
 
     command: str
@@ -115,11 +115,11 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Record:
     """Something that was asked, which others may want to read: as what it was `asked`, by whom and
     where."""
 
-    asked: tuple[Asked, ...]
+    asked: tuple[AccessRequest, ...]
     owner: Person
     place: Place
 
@@ -136,14 +136,18 @@ class Refusal:
         return self.text
 
 
-def asked_by(command: Command, environments: Collection[str] = ()) -> tuple[Asked, ...]:
+def access_requests(
+    command: Command, environments: Collection[str] = ()
+) -> tuple[AccessRequest, ...]:
     """What `command` asks for; `environments` are those of the servers that it is for, which
     count where it names none itself."""
     target = command.target
     if command.reach is Reach.HERE:
         return ()
     where = environments if target.environment is None else [target.environment]
-    return tuple(Asked(command.name, each, target.app, command.changes) for each in sorted(where))
+    return tuple(
+        AccessRequest(command.name, each, target.app, command.changes) for each in sorted(where)
+    )
 
 
 def is_user(who: str) -> bool:
@@ -174,14 +178,16 @@ class Policy:
             f"({json.dumps(person.id)[1:-1]})."
         )
 
-    def allows(self, asked: Asked, person: Person, groups: frozenset[str] = frozenset()) -> bool:
+    def allows(
+        self, asked: AccessRequest, person: Person, groups: frozenset[str] = frozenset()
+    ) -> bool:
         """Whether `person` may."""
         if person.standing == "member" and self._free(asked):
             return True
         return self._ruled(asked, person, groups)
 
     def refusal(
-        self, asked: Sequence[Asked], person: Person, groups: frozenset[str] = frozenset()
+        self, asked: Sequence[AccessRequest], person: Person, groups: frozenset[str] = frozenset()
     ) -> Refusal | None:
         """Why `person` may not ask all of `asked`; None if they may.
 
@@ -197,7 +203,7 @@ class Policy:
 
     def hidden(
         self,
-        kept: Kept,
+        kept: Record,
         by: str,
         reader: Person,
         here: Place,
@@ -234,17 +240,17 @@ class Policy:
         table = self.environments.get(environment)
         return table is not None and table.protected
 
-    def _free(self, asked: Asked) -> bool:
+    def _free(self, asked: AccessRequest) -> bool:
         """Whether every member may, without a rule."""
         table = self.environments.get(asked.environment)
         if table is None:
             return not asked.changes
         return not table.protected and (table.open or not asked.changes)
 
-    def _ruled(self, asked: Asked, person: Person, groups: frozenset[str]) -> bool:
+    def _ruled(self, asked: AccessRequest, person: Person, groups: frozenset[str]) -> bool:
         return any(rule.covers(person, groups, asked) for rule in self.rules)
 
-    def _missing(self, asked: Asked, person: Person, why: str = "") -> Refusal:
+    def _missing(self, asked: AccessRequest, person: Person, why: str = "") -> Refusal:
         parts = {"who": person.id, "commands": asked.command, "environments": asked.environment}
         if asked.app:
             parts["apps"] = asked.app
@@ -255,7 +261,7 @@ class Policy:
             f"Required rule: [[allow]] {rule}. Ask {self.whom(asked.environment)}."
         )
 
-    def _why(self, asked: Asked, person: Person) -> str:
+    def _why(self, asked: AccessRequest, person: Person) -> str:
         if person.standing != "member":
             return "A guest or somebody of another organization needs a rule for everything."
         if asked.changes:
@@ -274,8 +280,8 @@ def _secluded(place: Place) -> str:
     return "It was asked in a channel that is not known to be public."
 
 
-def _reading(asked: Asked, by: str) -> Asked:
-    return Asked(by, asked.environment, asked.app, changes=False)
+def _reading(asked: AccessRequest, by: str) -> AccessRequest:
+    return AccessRequest(by, asked.environment, asked.app, changes=False)
 
 
 def _matches(patterns: Sequence[str], text: str) -> bool:

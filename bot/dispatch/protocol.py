@@ -29,7 +29,7 @@ class Dispatcher(Protocol):
         """Take `deploy shop prod`. `key` names this ask: the same key again is the same ask, and
         starts nothing new."""
 
-    async def begun(self, key: str) -> AuditEntry | None:
+    async def started_by(self, key: str) -> AuditEntry | None:
         """Return what the ask `key` started, if it started anything. Raises DatabaseUnavailable."""
 
     async def cancel(

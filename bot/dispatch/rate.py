@@ -15,9 +15,9 @@ from baton.settings import Table
 from bot.dispatch.context import Invocation
 from bot.ratelimit import Bucket
 
-MOST = 10_000
+MAX_PEOPLE = 10_000
 """People who are remembered: who asked longest ago is forgotten first."""
-QUIET = 60.0
+BURST_OVER_AFTER = 60.0
 """Seconds without a request after which those that were refused are summed up."""
 
 
@@ -52,7 +52,7 @@ class TooMany:
         )
 
 
-class Pace:
+class PersonRateLimiter:
     """The requests of each person, by `limits`. Times are seconds of `clock`."""
 
     def __init__(self, limits: LimitsTable, clock: Callable[[], float] = monotonic) -> None:
@@ -68,7 +68,7 @@ class Pace:
         if person is None:
             rate, burst = self.limits.requests_per_minute / 60.0, float(self.limits.burst)
             person = self._people[key] = _Person(Bucket.full(rate, burst, now))
-            if len(self._people) > MOST:
+            if len(self._people) > MAX_PEOPLE:
                 self._people.popitem(last=False)
         self._people.move_to_end(key)
         wait = person.bucket.wait(now)
@@ -82,12 +82,12 @@ class Pace:
         person.refused, person.last = person.refused + 1, now
         return TooMany(wait, first)
 
-    def over(self) -> list[tuple[Invocation, int]]:
+    def ended_bursts(self) -> list[tuple[Invocation, int]]:
         """Those whose requests were refused and who have been quiet since: the first request that
         was refused, and how many were. Each is told of once."""
         if not self._refused:
             return []
-        before = self._clock() - QUIET
+        before = self._clock() - BURST_OVER_AFTER
         ended = [key for key, person in self._refused.items() if person.last <= before]
         people = [self._refused.pop(key) for key in ended]
         return [(one.first, one.refused) for one in people if one.first and one.refused > 1]

@@ -20,7 +20,7 @@ from baton.messages import now
 from baton.outcome import duration
 from baton.waiting import wait_at_most
 from bot.jobs import Sending
-from bot.priority import RightOfWay
+from bot.priority import ForegroundPriority
 from bot.servers.registry import Roster
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
@@ -47,7 +47,7 @@ class Sender:
         roster: Roster,
         *,
         poll: float,
-        way: RightOfWay | None = None,
+        way: ForegroundPriority | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
@@ -56,7 +56,7 @@ class Sender:
         self._touched = touched
         self._roster = roster
         self._poll = poll
-        self._way = way or RightOfWay()
+        self._way = way or ForegroundPriority()
         self._clock = clock
         self._some = asyncio.Event()
         self._began = clock()
@@ -69,7 +69,7 @@ class Sender:
         """Send, until cancelled."""
         self._began = self._clock()
         while True:
-            await self._way.given()
+            await self._way.yield_to_foreground()
             self._some.clear()
             try:
                 pause = await self._send_some()

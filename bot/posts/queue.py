@@ -20,7 +20,7 @@ from bot.posts import delays
 from bot.posts.backlog import Backlog
 from bot.posts.pending import Budget, Slot, choose
 from bot.posts.sender import CLAIM, SETTLES, Courier, Whole, nothing
-from bot.priority import RightOfWay
+from bot.priority import ForegroundPriority
 from bot.store import PostRow
 from bot.store.posts import Posts
 
@@ -47,13 +47,13 @@ class Delivery:
         whole: Whole = nothing,
         claim: float = CLAIM,
         settles: float = SETTLES,
-        way: RightOfWay | None = None,
+        way: ForegroundPriority | None = None,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._front = front
         self._settled = settled
-        self._way = way or RightOfWay()
+        self._way = way or ForegroundPriority()
         self._clock = clock
         self._monotonic = monotonic
         self._backlog = Backlog(Budget.of(front.limits, monotonic()))
@@ -177,7 +177,7 @@ class Delivery:
         slots = self._backlog.waiting[channel]
         some = self._some[channel]
         while slots and not self._closing:
-            await self._way.given()
+            await self._way.yield_to_foreground()
             some.clear()
             up = choose(slots.values(), self._backlog.refs, self._backlog.budget, self._monotonic())
             if up.slot is None:

@@ -23,7 +23,7 @@ from bot.jobs import Job, RunRecord, Tail
 from bot.posts import grouping
 from bot.posts.queue import Delivery
 from bot.posts.render import wanted
-from bot.priority import RightOfWay
+from bot.priority import ForegroundPriority
 from bot.schedules import posts as board
 from bot.servers.registry import Roster
 from bot.servers.sight import ServerVisibility
@@ -63,13 +63,13 @@ class Teller:
         commands: Commands,
         roster: Roster,
         deliveries: Mapping[str, Delivery],
-        way: RightOfWay | None = None,
+        way: ForegroundPriority | None = None,
     ) -> None:
         self._store = store
         self._commands = commands
         self._roster = roster
         self._deliveries = deliveries
-        self._way = way or RightOfWay()
+        self._way = way or ForegroundPriority()
         self._sight = ServerVisibility()
         self._touched: dict[str, None] = {}
         self._some = asyncio.Event()
@@ -124,7 +124,7 @@ class Teller:
             begun = time.monotonic()
             jobs, self._touched = list(self._touched), {}
             for start in range(0, len(jobs), TOGETHER):
-                await self._way.given()
+                await self._way.yield_to_foreground()
                 try:
                     await self._tell(jobs[start : start + TOGETHER])
                 except DatabaseUnavailable as error:

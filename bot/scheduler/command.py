@@ -21,7 +21,7 @@ from bot.dispatch.builtin import BuiltinCommand
 from bot.dispatch.context import CommandContext
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Denied, Planner
-from bot.dispatch.policy import Asked, Kept, Refusal, asked_by
+from bot.dispatch.policy import AccessRequest, Record, Refusal, access_requests
 from bot.dispatch.reply import Reply
 from bot.scheduler import describe
 from bot.scheduler.firing import ScheduleFirer, jobs_of, schedulable
@@ -33,7 +33,7 @@ from bot.schedules.scanner import unreadable
 from bot.schedules.schedule import Schedule
 from bot.store import Store
 
-TRIES = 5
+MAX_ATTEMPTS = 5
 """How often a change is tried again that met a firing."""
 
 
@@ -176,8 +176,8 @@ class ScheduleHandler:
             found = [one for one in found if name in (one.place.channel, one.place.name)]
         await self._audit.write(context.invocation, "answered")
         reader = self._authorizer.reader("schedule", context)
-        found = [one for one in found if await reader.reads(self._record(one))]
-        left = reader.left("schedule")
+        found = [one for one in found if await reader.may_read(self._record(one))]
+        left = reader.left_out_note("schedule")
         where = f"in #{name}" if name else "here"
         if name.lower() == "all":
             where = "in all channels"
@@ -204,7 +204,7 @@ class ScheduleHandler:
 
     async def _run(self, context: CommandContext, words: Sequence[str]) -> Reply:
         asked = context.invocation
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             schedule = await self._found(words, "run")
             key = f"schedule/{schedule.id}/run/{asked.key}"
             # looked for once the schedule is read: what is begun after that changes its revision
@@ -285,16 +285,16 @@ class ScheduleHandler:
             raise UsageError(problem)
         return schedule
 
-    def _record(self, schedule: Schedule) -> Kept:
+    def _record(self, schedule: Schedule) -> Record:
         """Return `schedule` as somebody may want to read it."""
         servers = self._known.servers()
         environments = {seen.facts.environment for seen in servers}
         try:
-            requests = asked_by(schedulable(self._commands, schedule.words), environments)
+            requests = access_requests(schedulable(self._commands, schedule.words), environments)
         except UsageError:  # of an older command: as whatever may be anywhere
             everywhere = sorted(self._authorizer.environments(servers))
-            requests = tuple(Asked("schedule", each) for each in everywhere)
-        return Kept(requests, schedule.owner, schedule.place)
+            requests = tuple(AccessRequest("schedule", each) for each in everywhere)
+        return Record(requests, schedule.owner, schedule.place)
 
     async def _readable(
         self, context: CommandContext, words: Sequence[str], what: str
@@ -319,7 +319,7 @@ class ScheduleHandler:
             return None
         command = schedulable(self._commands, schedule.words)
         environments = {seen.facts.environment for seen in self._known.servers()}
-        requests = asked_by(command, environments)
+        requests = access_requests(command, environments)
         return await self._authorizer.refusal(requests, asker, context.groups)
 
     async def _change(
@@ -331,7 +331,7 @@ class ScheduleHandler:
     ) -> tuple[Schedule | None, Reply]:
         """Change the schedule that is named, if they may. Raises UsageError."""
         asked = context.invocation
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             schedule = await self._found(words, what)
             refusal = await self._refusal(context, schedule)
             if refusal is not None:

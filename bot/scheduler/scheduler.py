@@ -124,7 +124,7 @@ class Timekeeper:
         owner = schedule.owner
         unknown = Profile(standing=owner.standing)
         profile = await self._people.profile(schedule.place.front, owner.id, unknown)
-        if profile.gone:
+        if profile.deactivated:
             return await self._left(step, step.start, now)
         # what a guest scheduled is asked by a guest, and whoever became one is one from then on
         owner = owner.model_copy(update={"standing": profile.standing})

@@ -84,7 +84,7 @@ async def test_what_could_not_be_sent_is_no_alert(
 ) -> None:
     """Asked while RabbitMQ is away, and too late when it is back: that says nothing of the servers,
     neither in the job's post nor as an alert. Only that we were blind is told."""
-    monkeypatch.setattr("bot.dispatch.planner.SENDABLE", 0.2)
+    monkeypatch.setattr("bot.dispatch.planner.MIN_SEND_WINDOW", 0.2)
     for command in (Ship, Hail):
         monkeypatch.setattr(command, "accept_within", 0.2)
     world = Links(stage)

@@ -7,7 +7,7 @@ from baton.messages import Person
 from bot.app.assemble import assemble_dispatch
 from bot.dispatch.policy import Policy
 from bot.dispatch.protocol import GroupLookup
-from bot.dispatch.rate import Pace
+from bot.dispatch.rate import PersonRateLimiter
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
 from bot.store import Store
@@ -25,7 +25,7 @@ class Counter:
         store: Store,
         policy: Policy | None = None,
         *,
-        pace: Pace | None = None,
+        pace: PersonRateLimiter | None = None,
         commands: Commands = COMMANDS,
     ) -> None:
         self.store = store

@@ -121,7 +121,7 @@ class AlertsHandler:
             self._audit,
         )
         reader = self._authorizer.reader("alerts", context)
-        hidden = [each for each in {*about.environments, ""} if not await reader.looks(each)]
+        hidden = [each for each in {*about.environments, ""} if not await reader.may_look_at(each)]
         about = replace(about, hidden=frozenset(hidden))
         action = _ACTIONS.get(command.words[0].lower() if command.words else "")
         if action is not None:

@@ -18,7 +18,7 @@ from bot.alerting.reloading import Reloading
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
-from bot.dispatch.policy import Asked
+from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
 from bot.store.alerts.alerts import Alerts
 
@@ -48,7 +48,7 @@ class AlertsContext(CommandContext):
 
     async def unread(self, environments: Iterable[str]) -> Reply | None:
         """Why they may not read of these environments; None if they may. A refusal is kept."""
-        asked = [Asked("alerts", each, changes=False) for each in sorted(environments)]
+        asked = [AccessRequest("alerts", each, changes=False) for each in sorted(environments)]
         refusal = await self.authorizer.refusal(asked, self.invocation.asker, self.groups)
         if refusal is None:
             return None
@@ -87,9 +87,9 @@ class AlertsContext(CommandContext):
         kept."""
         where = sorted(set(environments) - {""})
         shown = " ".join(["/alerts", *plain(self.invocation.text).split()[1:2]])
-        asked = [Asked("alerts", each, shown=shown) for each in where]
+        asked = [AccessRequest("alerts", each, shown=shown) for each in where]
         if not asked:  # what is of no environment every member may
-            asked = [Asked("alerts", "", changes=False, shown=shown)]
+            asked = [AccessRequest("alerts", "", changes=False, shown=shown)]
         refusal = await self.authorizer.refusal(asked, self.invocation.asker, self.groups)
         about = ", ".join(where)
         if refusal is None:

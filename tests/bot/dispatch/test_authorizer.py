@@ -14,7 +14,7 @@ from baton.fields import Host, Positional
 from baton.messages import Person, now
 from bot.dispatch.context import Invocation
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
-from bot.dispatch.rate import LimitsTable, Pace
+from bot.dispatch.rate import LimitsTable, PersonRateLimiter
 from bot.dispatch.reply import Reply
 from bot.fronts.errors import FrontError
 from bot.jobs import Place
@@ -217,7 +217,7 @@ async def test_too_many_requests_are_refused_and_counted(store: Store) -> None:
     """Each person has a burst and a rate; the first refusal is kept, and how many there were."""
     clock = [0.0]
     limits = LimitsTable(requests_per_minute=30, burst=10)
-    counter = Counter(store, pace=Pace(limits, lambda: clock[0]))
+    counter = Counter(store, pace=PersonRateLimiter(limits, lambda: clock[0]))
     for _ in range(10):
         assert (await counter.ask("help")).ok
     replies = [await counter.ask("ship shop prod") for _ in range(25)]
@@ -243,8 +243,8 @@ async def test_too_many_requests_are_refused_and_counted(store: Store) -> None:
 
 def test_the_people_whose_pace_is_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asked longest ago is forgotten."""
-    monkeypatch.setattr("bot.dispatch.rate.MOST", 3)
-    pace = Pace(LimitsTable(), lambda: 0.0)
+    monkeypatch.setattr("bot.dispatch.rate.MAX_PEOPLE", 3)
+    pace = PersonRateLimiter(LimitsTable(), lambda: 0.0)
     for number in range(10):
         pace.take(_ask(str(number)))
     assert len(pace._people) == 3

@@ -12,10 +12,10 @@ from baton.messages import Person, State, new_id, now
 from bot.app.assemble import ANSWERED_HERE
 from bot.builtins.cancel import CancelHandler
 from bot.dispatch.context import Invocation
-from bot.dispatch.dispatcher import Desk
+from bot.dispatch.dispatcher import CommandDispatcher
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.fronts.errors import FrontError
-from bot.priority import RightOfWay
+from bot.priority import ForegroundPriority
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS, update
 from tests.bot.counter import Counter
@@ -60,9 +60,9 @@ async def test_what_a_key_began_is_known(counter: Counter) -> None:
     """By its words; what was refused or only answered began nothing. A cancel in a thread too."""
     for key, text in (("k1", "hail nowhere"), ("k2", "jobs"), ("k3", "ship shop prod")):
         await counter.ask(text, key=key)
-    assert await counter.desk.begun("k1") is None
-    assert await counter.desk.begun("k2") is None
-    begun = await counter.desk.begun("k3")
+    assert await counter.desk.started_by("k1") is None
+    assert await counter.desk.started_by("k2") is None
+    begun = await counter.desk.started_by("k3")
     assert begun is not None
     assert (begun.words, bool(begun.job)) == ("ship shop prod", True)
     posts, job = counter.store.posts, begun.job
@@ -70,7 +70,7 @@ async def test_what_a_key_began_is_known(counter: Counter) -> None:
     await posts.shown(job, "ts-1", "digest", now())
     thread = replace(OPS, thread="ts-1")
     await counter.desk.cancel_in_thread(thread, asker=ANN, groups=no_groups, key="k4")
-    assert await counter.desk.begun("k4") is not None
+    assert await counter.desk.started_by("k4") is not None
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ async def test_what_is_answered_here_has_somebody_who_answers(counter: Counter) 
     assert "servers" in counter.handlers
     del counter.handlers["jobs"]
     with pytest.raises(ExtensionError, match="extension jobs cannot be used"):
-        Desk(
+        CommandDispatcher(
             counter.desk.commands,
             counter.handlers,
             counter.desk._planner,
@@ -288,7 +288,7 @@ async def test_what_is_answered_here_has_somebody_who_answers(counter: Counter) 
             counter.store.ledger,
             counter.roster,
             wake=counter.woken.append,
-            way=RightOfWay(),
+            way=ForegroundPriority(),
         )
 
 

@@ -6,7 +6,7 @@ from baton.command import Command
 from baton.errors import UsageError
 from baton.messages import Request
 from bot.dispatch.context import Invocation
-from bot.dispatch.planner import plan
+from bot.dispatch.planner import plan_job
 from bot.jobs import NewJob
 from tests.bot.build import ANN, OPS, T0, Hail, Ship, after, server
 
@@ -19,7 +19,7 @@ SERVERS = [
 
 
 def planned(command: Command) -> NewJob:
-    return plan(command, Invocation("words", ANN, OPS, "trigger-1", T0), SERVERS, "bot")
+    return plan_job(command, Invocation("words", ANN, OPS, "trigger-1", T0), SERVERS, "bot")
 
 
 def test_a_change_goes_to_each_server_by_name() -> None:
@@ -74,7 +74,7 @@ def test_before_any_agent_was_heard_that_is_said() -> None:
     """An empty list of servers is not the asker's mistake."""
     ask = Invocation("words", ANN, OPS, "trigger-1", T0)
     with pytest.raises(UsageError, match="No agent has been heard yet"):
-        plan(Ship(app="shop", environment="prod"), ask, [], "bot")
+        plan_job(Ship(app="shop", environment="prod"), ask, [], "bot")
 
 
 def test_a_command_that_cannot_say_what_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:

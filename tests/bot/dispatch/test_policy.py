@@ -10,7 +10,14 @@ from pydantic import ValidationError
 from baton.command import Command
 from baton.fields import Host
 from baton.messages import Person
-from bot.dispatch.policy import Asked, EnvironmentTable, Kept, Policy, Rule, asked_by
+from bot.dispatch.policy import (
+    AccessRequest,
+    EnvironmentTable,
+    Policy,
+    Record,
+    Rule,
+    access_requests,
+)
 from bot.jobs import Place
 from tests.bot.build import Hail, Ship
 
@@ -25,7 +32,7 @@ OPS, SECRET = Place("slack", "C_OPS", name="ops"), Place("slack", "C_S", name="p
 
 
 def may(policy: Policy, person: Person, command: Command = SHIP, *groups: str) -> bool:
-    return policy.refusal(asked_by(command), person, frozenset(groups)) is None
+    return policy.refusal(access_requests(command), person, frozenset(groups)) is None
 
 
 def reads(
@@ -37,7 +44,7 @@ def reads(
     here: Place = OPS,
 ) -> bool:
     """Whether `reader`, here, may read ann's job that was asked at a place."""
-    kept = Kept(asked_by(command), ANN, at)
+    kept = Record(access_requests(command), ANN, at)
     return policy.hidden(kept, "log", reader, here, frozenset(groups)) is None
 
 
@@ -57,7 +64,7 @@ def test_an_open_environment_needs_none() -> None:
 def test_a_protected_environment_is_not_even_looked_at_without_a_rule() -> None:
     """The refusal names the missing rule and whom to ask."""
     policy = Policy(environments=PROTECTED)
-    refusal = policy.refusal(asked_by(SHIP), ANN)
+    refusal = policy.refusal(access_requests(SHIP), ANN)
     assert refusal is not None
     assert refusal.text == (
         "Not allowed: /ship shop in prod. What changes servers needs a rule in baton.toml. "
@@ -156,7 +163,7 @@ def test_a_rule_for_apps_covers_commands_without_one() -> None:
 def test_a_rule_for_apps_does_not_let_a_whole_server_be_changed() -> None:
     """What changes a server and names no app is more than a rule narrowed to apps allows."""
     policy = Policy([Rule(who=("U_ANN",), apps=("shop",))])
-    asked = [Asked("reboot", "prod")]
+    asked = [AccessRequest("reboot", "prod")]
     assert policy.refusal(asked, ANN) is not None
     assert Policy([Rule(who=("U_ANN",))]).refusal(asked, ANN) is None
 
@@ -172,8 +179,8 @@ def test_a_command_without_an_environment_is_judged_by_those_of_its_servers() ->
         host: Host
 
     command = Reboot(host="web-1")
-    assert policy.refusal(asked_by(command, {"staging"}), ANN) is None
-    assert policy.refusal(asked_by(command, {"staging", "prod"}), ANN) is not None
+    assert policy.refusal(access_requests(command, {"staging"}), ANN) is None
+    assert policy.refusal(access_requests(command, {"staging", "prod"}), ANN) is not None
 
 
 def test_a_job_of_a_protected_environment_is_read_by_whom_a_rule_lets() -> None:
@@ -245,7 +252,7 @@ def test_nobody_changes_a_server_without_a_rule_that_names_them(
     names a member, one of their groups or everybody; anybody else is named by their id, always."""
     policy = Policy(rules, tables)
     command = Ship(app="shop", environment=environment)
-    if policy.refusal(asked_by(command), person, groups) is not None:
+    if policy.refusal(access_requests(command), person, groups) is not None:
         return
     named = {who for rule in rules for who in rule.who}
     if person.standing != "member":

@@ -14,7 +14,7 @@ from baton.channel import Envelope
 from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
 from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
 from bot.dispatch.context import Invocation
-from bot.dispatch.planner import plan
+from bot.dispatch.planner import plan_job
 from bot.findings import Findings, Unheard
 from bot.ingest.sender_verification import Identity
 from bot.ingest.updates import Hearing, UpdateHooks
@@ -89,7 +89,7 @@ class Ear:
         """The id of a job of `command` that was sent."""
         ask = Invocation("words", ANN, OPS, f"key-{time.monotonic_ns()}", now())
         servers = [server(host, "prod", "shop") for host in hosts]
-        new = plan(command, ask, servers, "bot")
+        new = plan_job(command, ask, servers, "bot")
         entry = AuditEntry(ask.at, ANN, OPS, "words", "allowed", job=new.job.id)
         await self.store.ledger.ask(new, entry)
         at = now()

@@ -10,7 +10,7 @@ import pytest
 
 from baton.messages import Facts, Heartbeat, State, now
 from bot.dispatch.context import Invocation
-from bot.dispatch.planner import plan
+from bot.dispatch.planner import plan_job
 from bot.jobs import AuditEntry, Sending
 from bot.outbox.relay import Sender
 from bot.store.jobs.outbox import NOBODY_THERE
@@ -44,7 +44,7 @@ class Outbox:
         """Put a job in the outbox, whose messages may be sent for `seconds`; its id."""
         self._keys += 1
         ask = Invocation("words", ANN, OPS, f"key-{self._keys}", now())
-        new = plan(command, ask, [server(host, "prod", "shop") for host in HOSTS], "bot")
+        new = plan_job(command, ask, [server(host, "prod", "shop") for host in HOSTS], "bot")
         deadline = ask.at + timedelta(seconds=seconds)
         outbox = tuple(replace(sending, deadline=deadline) for sending in new.outbox)
         entry = AuditEntry(ask.at, ANN, OPS, "words", "allowed", job=new.job.id)

@@ -171,7 +171,7 @@ class SlackHandlers:
         if heard.kind in ("mention", "direct"):
             # an edit of it may be here while it is still at work
             async with self._messages.hold(heard.key):
-                begun = await self._desk.begun(heard.key)
+                begun = await self._desk.started_by(heard.key)
                 return await self._done(heard, admit(heard, self._us, member, begun))
         return await self._done(heard, admit(heard, self._us, member))
 

@@ -80,7 +80,7 @@ class FakeDesk:
     ) -> Reply:
         return await self._taken(Ask("ask", text, asker, place, key), groups)
 
-    async def begun(self, key: str) -> AuditEntry | None:
+    async def started_by(self, key: str) -> AuditEntry | None:
         return self.had.get(key)
 
     async def cancel(

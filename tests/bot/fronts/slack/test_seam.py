@@ -89,7 +89,7 @@ async def test_a_cancel_is_kept_under_its_message(slack: SlackServer, team: Coun
     job = (await team.store.ledger.recent(1))[0].id
     await ann.says(f"@baton cancel {job}", channel="C_OPS", thread_ts=root.ts)
     assert await slack.socket.deliveries[-1].done
-    began = await team.desk.begun(f"slack:C_OPS/{said.ts}")
+    began = await team.desk.started_by(f"slack:C_OPS/{said.ts}")
     assert began is None, "it stopped nothing, so its edit may"
     entry = (await team.store.audit.recent(1))[0]
     assert (entry.verdict, entry.job, entry.key[:11]) == ("allowed", job, "slack:C_OPS")

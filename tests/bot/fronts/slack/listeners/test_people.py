@@ -43,7 +43,7 @@ async def test_a_profile_is_a_zone_and_whether_they_are_here(
     assert slack.calls.counts["users.info"] == 1
     slack.workspace.users["U_ANN"].deleted = True
     clock[0] = USER_MAX_AGE
-    assert await known.profile("U_ANN") == Profile("", gone=True, name="ann")
+    assert await known.profile("U_ANN") == Profile("", deactivated=True, name="ann")
 
 
 async def test_who_is_not_told_of_is_not_gone(slack: SlackServer, calls: SlackApi) -> None:
