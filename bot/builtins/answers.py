@@ -10,7 +10,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
-from bot.servers.inventory import SomeServers
+from bot.servers.inventory import VisibleServers
 
 
 class AnswerHandler:
@@ -35,7 +35,7 @@ class AnswerHandler:
             refused = await self._refused(command, least, context)
             assert refused is not None
             return refused
-        answer = command.answer(SomeServers(seen, self._known.blind_since))
+        answer = command.answer(VisibleServers(seen, self._known.blind_since))
         await self._audit.write_or_log(context.invocation, "answered", environment=named or "")
         left = 0 if named else len(servers) - len(seen)
         return Reply(

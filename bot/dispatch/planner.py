@@ -16,7 +16,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.policy import Refusal, access_requests
 from bot.jobs import Job, NewJob, RunRecord, Sending
-from bot.servers.inventory import chosen
+from bot.servers.inventory import select_servers
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ class Planner:
             seen = await self._authorizer.reader(command.name, context).visible(servers)
             if servers and not seen:
                 raise UsageError("No server that you are allowed to look at is meant.") from None
-            chosen(seen, command.target)
+            select_servers(seen, command.target)
             raise
 
 
@@ -86,7 +86,7 @@ def plan_job(command: Command, asked: Invocation, servers: Sequence[Seen], sourc
     UsageError if no known server is meant.
     """
     target = command.target
-    meant = chosen(servers, target)
+    meant = select_servers(servers, target)
     environments = sorted({server.facts.environment for server in meant})
     job = Job(
         id=new_id(),

@@ -7,56 +7,56 @@ from alerts import Severity
 from baton.outcome import duration
 from bot.findings import Finding
 
-SKEW = 30.0
+MAX_SKEW = 30.0
 """Seconds by which a clock may be off before it is told."""
-TOLD = 900.0
+SHOWN_FOR = 900.0
 """Seconds for which what was noticed is shown, unless it is noticed again."""
-FEW = 3
+MIN_CLOCKS = 3
 """With fewer servers than this nobody can say whose clock is off."""
 
 
-def off(skew: float) -> str:
+def skew_text(skew: float) -> str:
     """`5 min 2 s ahead`."""
     return f"{duration(abs(skew))} {'ahead' if skew > 0 else 'behind'}"
 
 
 def _against(skew: float) -> str:
-    return f"{off(skew)} of" if skew > 0 else off(skew)
+    return f"{skew_text(skew)} of" if skew > 0 else skew_text(skew)
 
 
-def twins(host: str, environment: str) -> Finding:
+def duplicate_agents(host: str, environment: str) -> Finding:
     """That two agents call themselves `host`."""
     text = (
         f"Two agents call themselves {host}. Requests go to one of them, and it may not be the "
         "server that you mean. Stop one, or give it another name (`fqdn` under [server] of its "
         "agent.toml, or BATON_FQDN)."
     )
-    return Finding("twins", text, {"host": host, "env": environment}, Severity.CRITICAL, TOLD)
+    return Finding("twins", text, {"host": host, "env": environment}, Severity.CRITICAL, SHOWN_FOR)
 
 
-def skewed(host: str, environment: str, skew: float) -> Finding:
+def clock_skew(host: str, environment: str, skew: float) -> Finding:
     """That the clock of a server is off."""
     text = (
         f"The clock of {host} is {_against(skew)} this bot's. Times in its logs are wrong; set "
         "it by NTP (`timedatectl`)."
     )
-    return Finding("clock", text, {"host": host, "env": environment}, lasts=TOLD)
+    return Finding("clock", text, {"host": host, "env": environment}, lasts=SHOWN_FOR)
 
 
-def ours(skews: list[float]) -> Finding | None:
+def own_clock_skew(skews: list[float]) -> Finding | None:
     """That it is the clock of this bot which is off, if that of most servers differs from it."""
-    wrong = [skew for skew in skews if abs(skew) > SKEW]
-    if len(skews) < FEW or 2 * len(wrong) <= len(skews):
+    wrong = [skew for skew in skews if abs(skew) > MAX_SKEW]
+    if len(skews) < MIN_CLOCKS or 2 * len(wrong) <= len(skews):
         return None
     middle = sorted(wrong)[len(wrong) // 2]
     text = (
         f"The clock of this bot is {_against(-middle)} those of {len(wrong)} of {len(skews)} "
         "servers: it is probably wrong. Set it by NTP (`timedatectl`)."
     )
-    return Finding("clock", text, {"host": "the bot"}, lasts=TOLD)
+    return Finding("clock", text, {"host": "the bot"}, lasts=SHOWN_FOR)
 
 
-def moved(host: str, old: str, new: str, *, believed: bool) -> Finding:
+def environment_change(host: str, old: str, new: str, *, believed: bool) -> Finding:
     """That a server says it is in another environment."""
     if believed:
         text = (
@@ -70,4 +70,4 @@ def moved(host: str, old: str, new: str, *, believed: bool) -> Finding:
             "out who says so."
         )
     severity = Severity.WARNING if believed else Severity.CRITICAL
-    return Finding("moved", text, {"host": host, "env": old}, severity, TOLD)
+    return Finding("moved", text, {"host": host, "env": old}, severity, SHOWN_FOR)

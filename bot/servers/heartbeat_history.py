@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from baton.messages import Heartbeat
-from bot.servers.anomalies import SKEW, TOLD, off
+from bot.servers.anomalies import MAX_SKEW, SHOWN_FOR, skew_text
 
-LIVES = 4
+MAX_LIVES = 4
 
 Life = tuple[datetime, str]
 
 
 @dataclass(slots=True)
-class Trace:
+class HeartbeatHistory:
     """Of one server. A life of an agent is known by when it started, and its pid."""
 
-    lives: deque[Life] = field(default_factory=lambda: deque(maxlen=LIVES))
+    lives: deque[Life] = field(default_factory=lambda: deque(maxlen=MAX_LIVES))
     offsets: deque[float] = field(default_factory=lambda: deque(maxlen=2))
-    twins: datetime | None = None
-    elsewhere: tuple[str, datetime] | None = None
+    twins_seen: datetime | None = None
+    claimed: tuple[str, datetime] | None = None
     """The environment that it claims to be in and is not believed, and when it said so last."""
 
-    def note(self, beat: Heartbeat, at: datetime, *, again: bool, live: bool) -> bool:
+    def record(self, beat: Heartbeat, at: datetime, *, again: bool, live: bool) -> bool:
         """Take note of a heartbeat heard at `at`; whether it shows that two agents speak.
 
         `again`: it was delivered before, and says nothing of the order. `live`: it did not wait on
@@ -44,7 +44,7 @@ class Trace:
             self.lives.remove(life)
         self.lives.append(life)
         if returned:
-            self.twins = at
+            self.twins_seen = at
         return returned
 
     @property
@@ -57,12 +57,12 @@ class Trace:
     def notes(self, at: datetime) -> tuple[str, ...]:
         """What people should see beside its name."""
         found = []
-        if self.twins is not None and (at - self.twins).total_seconds() < TOLD:
+        if self.twins_seen is not None and (at - self.twins_seen).total_seconds() < SHOWN_FOR:
             found.append("two agents of this name")
-        if self.elsewhere is not None and (at - self.elsewhere[1]).total_seconds() < TOLD:
-            found.append(f"says it is in {self.elsewhere[0]}")
-        if abs(self.skew) > SKEW:
-            found.append(f"clock {off(self.skew)}")
+        if self.claimed is not None and (at - self.claimed[1]).total_seconds() < SHOWN_FOR:
+            found.append(f"says it is in {self.claimed[0]}")
+        if abs(self.skew) > MAX_SKEW:
+            found.append(f"clock {skew_text(self.skew)}")
         return tuple(found)
 
 

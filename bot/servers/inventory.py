@@ -17,15 +17,15 @@ from baton.exchanges import WEEK
 from baton.messages import Facts
 from baton.text.words import did_you_mean
 
-MISSED = 3
+MISSED_HEARTBEATS = 3
 """Heartbeats that may fail to come before a server counts as missing."""
 
-FORGOTTEN = WEEK
+FORGET_AFTER = WEEK
 """Seconds of silence after which a server is no longer meant by anything: its inbox is gone too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class LastHeartbeat:
     """The last heartbeat of a server. `interval` is in seconds; `leaving`: its agent was
     stopped."""
 
@@ -36,26 +36,26 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class SomeServers(Known):
+class VisibleServers(Known):
     """The servers that somebody is allowed to look at."""
 
-    some: Sequence[Seen]
-    since: datetime | None
+    visible: Sequence[Seen]
+    blind_from: datetime | None
 
     @property
     @override
     def blind_since(self) -> datetime | None:
         """Since when nobody is heard; None while we see."""
-        return self.since
+        return self.blind_from
 
     @override
     def servers(self) -> Sequence[Seen]:
         """Those servers, by name."""
-        return self.some
+        return self.visible
 
 
-def seen(
-    heard: Iterable[Heard],
+def known_servers(
+    heard: Iterable[LastHeartbeat],
     now: datetime,
     blind_since: datetime | None,
     saw_from: datetime | None,
@@ -73,13 +73,13 @@ def seen(
         missed = False
         if saw_from is not None:
             listened = (until - max(server.at, saw_from)).total_seconds()
-            missed = listened > MISSED * server.interval
-        if not (missed and silent > FORGOTTEN):
+            missed = listened > MISSED_HEARTBEATS * server.interval
+        if not (missed and silent > FORGET_AFTER):
             servers.append(Seen(server.facts, silent, server.leaving or missed))
     return servers
 
 
-def chosen(servers: Sequence[Seen], target: Target) -> list[Seen]:
+def select_servers(servers: Sequence[Seen], target: Target) -> list[Seen]:
     """The servers that `target` means.
 
     Raises UsageError if none is: it says what is known, and what was most likely meant.

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from baton.exchanges import WEEK
 from baton.messages import Facts, Heartbeat
-from bot.servers.inventory import Heard
+from bot.servers.inventory import LastHeartbeat
 from bot.store.database.sql import AnyRow, upsert
 from bot.store.database.transactions import Database
 from bot.store.tables.servers import servers
@@ -59,10 +59,10 @@ class Servers:
 
         await self._database.write(note)
 
-    async def all(self) -> list[Heard]:
+    async def all(self) -> list[LastHeartbeat]:
         """Every server that was ever heard, and not forgotten since, by host."""
 
-        def read(connection: Connection) -> list[Heard]:
+        def read(connection: Connection) -> list[LastHeartbeat]:
             known = servers.c.interval > FORGOTTEN
             rows = connection.execute(select(servers).where(known).order_by(servers.c.host))
             return [heard for row in rows if (heard := self._heard(row)) is not None]
@@ -90,7 +90,7 @@ class Servers:
 
         return await self._database.read(read)
 
-    def _heard(self, row: AnyRow) -> Heard | None:
+    def _heard(self, row: AnyRow) -> LastHeartbeat | None:
         """The server in `row`. One that cannot be read, of an older Baton, is known again from its
         next heartbeat on, and must not keep the others; it is logged once."""
         try:
@@ -100,4 +100,4 @@ class Servers:
                 self._unreadable.add(row.host)
                 log.warning("a server in the database cannot be read", error=str(error)[:300])
             return None
-        return Heard(facts, row.heard, row.interval, row.leaving)
+        return LastHeartbeat(facts, row.heard, row.interval, row.leaving)

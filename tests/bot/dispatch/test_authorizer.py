@@ -140,7 +140,7 @@ async def test_servers_of_a_protected_environment_are_seen_by_whom_a_rule_lets(
     assert len(table(await counter.ask("servers"))[1]) == 3
     shut = Policy(environments={name: EnvironmentTable(protected=True) for name in ("prod",)})
     alone = Counter(counter.store, shut)
-    alone.roster._heard.pop("web-9")
+    alone.roster._heartbeats.pop("web-9")
     refused = await alone.ask("servers", BEN)
     assert refused.text.startswith("Not allowed: /servers in prod.")
     assert "web-1" not in refused.text

@@ -117,7 +117,7 @@ async def test_that_we_are_blind_is_shown_and_taken_back(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While our own link is gone each open post says so, and no server is said to be silent."""
-    monkeypatch.setattr(bot.servers.registry, "BLINK", 0.1)
+    monkeypatch.setattr(bot.servers.registry, "LINK_LOSS_GRACE", 0.1)
     a_bot, one, two = await ready(stage)
     job = await stage.job(a_bot, "ship shop prod")
     await until(lambda: len(stage.front.shown) == 3)

@@ -10,8 +10,8 @@ import pytest
 from alerts import Severity
 from baton.channel import Link
 from baton.messages import Facts, Heartbeat
-from bot.servers.anomalies import SKEW, TOLD
-from bot.servers.registry import SETTLED, Roster
+from bot.servers.anomalies import MAX_SKEW, SHOWN_FOR
+from bot.servers.registry import LINK_SETTLE_TIME, Roster
 from tests.bot.build import after
 from tests.bot.servers.test_registry import Clock
 from tests.bot.world import beat
@@ -25,7 +25,7 @@ def roster(*, live: bool = False) -> tuple[Roster, Clock, Told]:
     clock, told = Clock(), Told()
     made = registry(clock, told)
     made.link_changed(Link.UP)
-    clock.at(SETTLED + 1 if live else 0)
+    clock.at(LINK_SETTLE_TIME + 1 if live else 0)
     return made, clock, told
 
 
@@ -71,7 +71,7 @@ def test_two_agents_of_one_name_are_told() -> None:
         made.hear(one)
         assert [(each.name, each.severity) for each in told.all] == [("twins", Severity.CRITICAL)]
         assert made.servers()[0].notes == ("two agents of this name",)
-        clock.at(TOLD + 10)
+        clock.at(SHOWN_FOR + 10)
         assert made.servers()[0].notes == (), "one of them was stopped"
 
 
@@ -125,6 +125,6 @@ def test_if_most_clocks_differ_it_is_ours() -> None:
     """A bot whose own clock is off does not call every server wrong."""
     made, clock, told = roster(live=True)
     for host in ("web-1", "web-2", "web-3", "web-4"):
-        made.hear(sent(clock, SKEW + 10, host))
+        made.hear(sent(clock, MAX_SKEW + 10, host))
     assert told.all[-1].about == {"host": "the bot"}
     assert "is 40 s behind those of 4 of 4 servers" in told.all[-1].text

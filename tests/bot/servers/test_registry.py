@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from baton.channel import Link
-from bot.servers.inventory import FORGOTTEN, Heard
-from bot.servers.registry import BLINK, Roster
+from bot.servers.inventory import FORGET_AFTER, LastHeartbeat
+from bot.servers.registry import LINK_LOSS_GRACE, Roster
 from tests.bot.build import T0, after
 from tests.bot.world import beat, facts
 from tests.support.servers import registry
@@ -48,13 +48,13 @@ def test_a_server_that_is_gone_for_good_is_forgotten() -> None:
     not because we could not hear it."""
     roster, clock = seeing()
     roster.hear(beat("web-1"))
-    clock.at(FORGOTTEN)
+    clock.at(FORGET_AFTER)
     assert missing(roster) == ["web-1"]
     roster.link_changed(Link.DOWN)
-    clock.at(FORGOTTEN + 60)
+    clock.at(FORGET_AFTER + 60)
     roster.link_changed(Link.UP)
     assert [seen.facts.host for seen in roster.servers()] == ["web-1"]
-    clock.at(FORGOTTEN + 120)
+    clock.at(FORGET_AFTER + 120)
     assert roster.servers() == []
 
 
@@ -87,9 +87,9 @@ def test_a_link_that_blinks_is_not_worth_a_word() -> None:
     """Every open post would be edited, and back."""
     roster, clock = seeing()
     roster.link_changed(Link.BLOCKED)
-    clock.at(BLINK - 1)
+    clock.at(LINK_LOSS_GRACE - 1)
     assert roster.sight().blind_since is None
-    clock.at(BLINK)
+    clock.at(LINK_LOSS_GRACE)
     assert roster.sight().blind_since == T0
     roster.link_changed(Link.UP)
     assert roster.sight().blind_since is None
@@ -108,6 +108,8 @@ def test_what_was_heard_later_stays() -> None:
     roster, clock = seeing()
     clock.at(100)
     roster.hear(beat("web-1", "prod"))
-    roster.fill([Heard(facts("web-1", "old"), T0, 15.0), Heard(facts("web-2"), T0, 15.0)])
+    roster.fill(
+        [LastHeartbeat(facts("web-1", "old"), T0, 15.0), LastHeartbeat(facts("web-2"), T0, 15.0)]
+    )
     environments = {seen.facts.host: seen.facts.environment for seen in roster.servers()}
     assert environments == {"web-1": "prod", "web-2": "prod"}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from baton.messages import Facts, Heartbeat
-from bot.servers.inventory import Heard
+from bot.servers.inventory import LastHeartbeat
 from bot.store import PostRow, Store
 from tests.bot.store.build import CHANNEL, T0, asked, deploy, later
 
@@ -120,7 +120,7 @@ async def test_the_last_heartbeat_of_each_server_counts(store: Store) -> None:
 
     a, b = await store.servers.all()
 
-    assert a == Heard(beat("a", "2").facts, later(10), 15.0, leaving=False)
+    assert a == LastHeartbeat(beat("a", "2").facts, later(10), 15.0, leaving=False)
     assert b.facts.version == "1"
     await store.servers.heard([beat("b", "1", leaving=True)], later(11))
     assert [server.leaving for server in await store.servers.all()] == [False, True]
