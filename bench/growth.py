@@ -55,7 +55,7 @@ class Bench:
         for number in range(agents):
             host = f"web-{number}.example.net"
             facts = Facts(host=host, environment="prod", apps=("shop",))
-            self._roster.hear(Heartbeat(source=host, facts=facts, interval=3600))
+            self._roster.record(Heartbeat(source=host, facts=facts, interval=3600))
         commands = commands_of(Commands([Extension(Touch, TouchConsumer), ping_extension]))
         self._desk = assemble_dispatch(
             store,

@@ -29,10 +29,10 @@ from bench.peers.model import INBOX, PREFETCH, Result
 from bot.app.assemble import assemble_dispatch, commands_of
 from bot.app.garbage import relieve
 from bot.findings import Unheard
-from bot.ingest.sender_verification import Identity
-from bot.ingest.updates import Hearing
+from bot.ingest.sender_verification import SenderVerifier
+from bot.ingest.updates import UpdateConsumer
 from bot.jobs import Place
-from bot.outbox.relay import Sender
+from bot.outbox.relay import OutboxRelay
 from bot.store import Store
 from tests.support.policy import OPEN
 from tests.support.servers import NoHooks, registry
@@ -77,12 +77,14 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             channel = await stack.enter_async_context(harness.channel(url))
             roster = registry()
             roster.link_changed(channel.link)
-            hearing = Hearing(store, channel, roster, heard, Identity(), Unheard(), NoHooks())
+            hearing = UpdateConsumer(
+                store, channel, roster, heard, SenderVerifier(), Unheard(), NoHooks()
+            )
             await hearing.start()
             stack.push_async_callback(hearing.stop)
             argv = (*harness.program("bench.peers.agent"), url, fqdn, place / "journal.sqlite")
             await stack.enter_async_context(harness.process(*argv))
-            sender = Sender(store, channel, lambda job: None, roster, poll=0.5)
+            sender = OutboxRelay(store, channel, lambda job: None, roster, poll=0.5)
             sending = asyncio.create_task(sender.run())
             stack.callback(sending.cancel)
             commands = commands_of(Commands([Extension(Touch, TouchConsumer)]))

@@ -53,7 +53,7 @@ class Bench:
         self.begun: dict[str, float] = {}
         roster = registry()
         facts = Facts(host="web-1", environment="prod", apps=("shop",))
-        roster.hear(Heartbeat(facts=facts, interval=15.0))
+        roster.record(Heartbeat(facts=facts, interval=15.0))
         commands = commands_of(installed())
         made = assemble_dispatch(
             store,

@@ -20,7 +20,7 @@ from baton.exchanges import INPUT, host_key
 from baton.messages import Look, Probe, Probed, now
 from baton.outcome import duration
 from baton.text.words import did_you_mean
-from bot.servers.registry import Roster
+from bot.servers.registry import ServerRegistry
 from commands.probes import unknown
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class Agents:
     def __init__(
         self,
         channel: Channel,
-        roster: Roster,
+        roster: ServerRegistry,
         source: str,
         clock: Callable[[], datetime] = now,
     ) -> None:

@@ -26,7 +26,7 @@ from bot.ingest.bus import SENDER, parse
 from bot.ingest.errors import BadInput
 from bot.ingest.model import AlertSink
 from bot.ingest.rejections import Refused
-from bot.ingest.sender_verification import Identity, forged
+from bot.ingest.sender_verification import SenderVerifier, forged_sender
 from bot.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
@@ -46,14 +46,14 @@ class Monitor:
         intake: AlertSink,
         probed: Callable[[Probed], None],
         refused: Refused,
-        identity: Identity | None = None,
+        identity: SenderVerifier | None = None,
         findings: Findings | None = None,
     ) -> None:
         self._channel = channel
         self._intake = intake
         self._probed = probed
         self._refused = refused
-        self._identity = identity or Identity()
+        self._identity = identity or SenderVerifier()
         self._findings = findings or Unheard()
         self._seen: Batcher[Sequence[Observation], None] = Batcher(
             self._keep, most=TOGETHER, retry_on=DatabaseUnavailable
@@ -103,7 +103,7 @@ class Monitor:
             return
         user = delivery.envelope.user
         if reason := self._identity.doubt(message, user, delivery.key):
-            self._findings.found(forged(message, user, reason))
+            self._findings.found(forged_sender(message, user, reason))
             log.warning("dead-lettered", reason=reason, key=printable(delivery.key))
             await bury(self._channel, delivery, reason)
             return

@@ -17,7 +17,7 @@ from baton.channel import Channel
 from baton.messages import Probed, now
 from bot.alerting.agents import Agents
 from bot.alerting.keeper import Keeper
-from bot.servers.registry import Roster
+from bot.servers.registry import ServerRegistry
 from commands.probes import Reaching
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ class Probing:
         self,
         keeper: Keeper,
         channel: Channel,
-        roster: Roster,
+        roster: ServerRegistry,
         source: str,
         clock: Callable[[], datetime] = now,
     ) -> None:

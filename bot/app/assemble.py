@@ -25,7 +25,7 @@ from bot.priority import ForegroundPriority
 from bot.scheduler.command import ScheduleCommand, ScheduleHandler
 from bot.scheduler.firing import ScheduleFirer
 from bot.scheduler.scheduler import Timekeeper
-from bot.servers.registry import Roster
+from bot.servers.registry import ServerRegistry
 from bot.store import Store
 
 ANSWERED_HERE = (*BUILTINS, Extension(ScheduleCommand), ALERTS)
@@ -58,7 +58,7 @@ def assemble_dispatch(
     store: Store,
     commands: Commands,
     policy: Policy,
-    roster: Roster,
+    roster: ServerRegistry,
     *,
     wake: Callable[[str], None],
     forgotten: Callable[[str, datetime], None],

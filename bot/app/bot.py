@@ -33,16 +33,16 @@ from bot.dispatch.rate import PersonRateLimiter
 from bot.findings import Finding, Lately, Unheard
 from bot.fronts.protocol import Front
 from bot.ingest.rejections import Refused
-from bot.ingest.sender_verification import Identity
-from bot.ingest.updates import Hearing, UpdateHooks
+from bot.ingest.sender_verification import SenderVerifier
+from bot.ingest.updates import UpdateConsumer, UpdateHooks
 from bot.leader import SECONDS, Leader
-from bot.outbox.relay import Sender
+from bot.outbox.relay import OutboxRelay
 from bot.posts.queue import Delivery
 from bot.posts.reconciler import Teller
 from bot.scheduler import scheduler
 from bot.schedules.schedule import Heed
 from bot.schedules.schedule import Observation as Scheduled
-from bot.servers.registry import Roster
+from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.store.leases import LEASE
 from bot.store.output_text import whole_output
@@ -75,7 +75,7 @@ class Bot(UpdateHooks):
         self.channel = channel
         self.lately = Lately()
         """What was found wrong lately."""
-        self.roster = Roster(self, self.lately.about, lambda: channel.refusal, clock)
+        self.roster = ServerRegistry(self, self.lately.about, lambda: channel.refusal, clock)
         self._commands = commands
         self._clock = clock
         self._lease = lease
@@ -102,7 +102,7 @@ class Bot(UpdateHooks):
         self.timekeeper = self._dispatching.scheduler
         self._way = way = self._dispatching.priority
         self.teller = Teller(store, commands, self.roster, self._deliveries, way)
-        self.sender = Sender(
+        self.sender = OutboxRelay(
             store,
             channel,
             self.teller.touch,
@@ -111,8 +111,8 @@ class Bot(UpdateHooks):
             way=way,
             clock=clock,
         )
-        self.identity = Identity(required=identity_required)
-        self.hearing = Hearing(
+        self.identity = SenderVerifier(required=identity_required)
+        self.hearing = UpdateConsumer(
             store, channel, self.roster, self.teller.touch, self.identity, self, self, clock
         )
         self.upkeep = upkeep.Upkeep(

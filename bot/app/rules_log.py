@@ -10,7 +10,7 @@ from baton.errors import BatonError
 from baton.messages import Facts
 from bot.dispatch.policy import Policy
 from bot.dispatch.policy_review import Scene, by_environment, review
-from bot.servers.registry import Roster
+from bot.servers.registry import ServerRegistry
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ class RulesLog:
     def __init__(
         self,
         policy: Policy,
-        roster: Roster,
+        roster: ServerRegistry,
         commands: Collection[str],
         groups: Callable[[], Awaitable[frozenset[str]]],
     ) -> None:

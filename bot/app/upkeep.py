@@ -12,9 +12,9 @@ from baton.api import API
 from baton.channel import Channel
 from baton.exchanges import DISCOVER, INPUT
 from baton.messages import Discover, now
-from bot.ingest.sender_verification import Identity
+from bot.ingest.sender_verification import SenderVerifier
 from bot.posts.reconciler import Teller
-from bot.servers.registry import Roster
+from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 
@@ -35,8 +35,8 @@ class Upkeep:
         self,
         store: Store,
         channel: Channel,
-        roster: Roster,
-        identity: Identity,
+        roster: ServerRegistry,
+        identity: SenderVerifier,
         teller: Teller,
         *,
         name: str,
@@ -57,7 +57,7 @@ class Upkeep:
     async def fill_roster(self) -> None:
         """Know the servers that the database knows, if it answers."""
         with contextlib.suppress(DatabaseUnavailable):
-            self._roster.fill(await self._store.servers.all())
+            self._roster.load(await self._store.servers.all())
 
     def forget(self, host: str, at: datetime) -> None:
         """People have forgotten the server `host` at that moment."""
@@ -68,7 +68,7 @@ class Upkeep:
         """While another bot leads, know the servers that it hears, and always those that people
         have forgotten: they may have asked another bot."""
         if not leading:
-            self._roster.fill(await self._store.servers.all())
+            self._roster.load(await self._store.servers.all())
         forgotten = await self._store.servers.forgotten()
         for host, at in forgotten.items():
             if self._forgotten.get(host) != at:  # once: what is heard later is heard anew

@@ -29,7 +29,7 @@ from bot.dispatch.rate import PersonRateLimiter
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Job, NewJob, Place
 from bot.priority import ForegroundPriority
-from bot.servers.registry import Roster
+from bot.servers.registry import ServerRegistry
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
 
@@ -55,7 +55,7 @@ class CommandDispatcher:
         authorizer: Authorizer,
         audit: AuditLog,
         ledger: Ledger,
-        roster: Roster,
+        roster: ServerRegistry,
         *,
         wake: Callable[[str], None],
         way: ForegroundPriority,

@@ -1,10 +1,9 @@
-"""Who says this? What a message claims is compared with what the broker has proven. Pure.
+"""Compares the sender that a message names with the account that RabbitMQ has verified. Pure.
 
-An agent that has a broker account of its own is called as its inbox, `agent.HOST`, and RabbitMQ
-refuses a message that names another account as its own (`user_id`). So whoever speaks by such an
-account speaks for that host alone; and of a host that has once proven itself nobody believes
-anything that is not proven. Agents that share an account can prove nothing: they are believed until
-`required` is set.
+An agent that has a RabbitMQ account of its own uses the name of its queue, `agent.HOST`, and
+RabbitMQ refuses a message that names another account as its own (`user_id`). So such an account
+speaks for that host alone, and once a host has proven itself nothing unproven is believed of it.
+Agents that share an account can prove nothing: they are believed until `required` is set.
 """
 
 from __future__ import annotations
@@ -17,37 +16,37 @@ from baton.text.printable import printable
 from bot.findings import Finding
 
 IDENTITY = "identity"
-"""The name of the alert."""
+"""The name of the alert about a forged sender."""
 LASTS = 900.0
-"""Seconds after which it is over, unless somebody does it again."""
+"""Seconds after which the alert ends, unless it happens again."""
 
-Said = Update | Pong | Heartbeat | Probed
+FromServer = Update | Pong | Heartbeat | Probed
 _ACCOUNTS = agent_queue("").name
 
 
-def host_of(message: Said) -> str:
-    """The server that `message` claims to be from."""
+def host_of(message: FromServer) -> str:
+    """Return the server that `message` claims to be from."""
     return message.facts.host if isinstance(message, Pong | Heartbeat) else message.host
 
 
-class Identity:
-    """Judges by the account. With `required`, nothing is believed that is not proven."""
+class SenderVerifier:
+    """Judges messages by their account. With `required`, nothing unproven is believed."""
 
     def __init__(self, *, required: bool = False) -> None:
         self.required = required
         self._proven: set[str] = set()
 
-    def proves(self, message: Said, user: str) -> bool:
-        """Whether `user`, the account that sent `message`, is that of the host that it names."""
+    def proves(self, message: FromServer, user: str) -> bool:
+        """Return whether the account `user`, which sent `message`, is that of the host it names."""
         return user == _ACCOUNTS + host_of(message)
 
     def forget(self, host: str) -> None:
-        """Begin anew with `host`: its agent may share an account from now on."""
+        """Drop that `host` has proven itself: its agent may share an account from now on."""
         self._proven.discard(host)
 
-    def doubt(self, message: Said, user: str, key: str) -> str:
-        """Why `message`, which `user` sent under the routing key `key`, is not believed; empty if
-        it is."""
+    def doubt(self, message: FromServer, user: str, key: str) -> str:
+        """Return why `message`, which the account `user` sent under the routing key `key`, is not
+        believed; empty if it is."""
         host = host_of(message)
         if key.split(".")[:2] != key_of(message).split(".")[:2]:
             return f"a message of {host} came under the key {printable(key[:100])}, not its own"
@@ -64,8 +63,8 @@ class Identity:
         return ""
 
 
-def forged(message: Said, user: str, reason: str) -> Finding:
-    """That somebody claims to be another, for people to look into."""
+def forged_sender(message: FromServer, user: str, reason: str) -> Finding:
+    """Report that a sender claims to be another one."""
     about = {"account": user} if user.startswith(_ACCOUNTS) else {"host": host_of(message)}
     text = (
         f"Not believed: {reason}. Nothing of it is applied; `baton dead list` has it. Look at who "
@@ -76,8 +75,8 @@ def forged(message: Said, user: str, reason: str) -> Finding:
     return Finding(IDENTITY, text, about, Severity.CRITICAL, LASTS, host_of(message), note)
 
 
-def unasked(message: Update | Pong, reason: str) -> Finding:
-    """That a server speaks of work which nobody asked of it."""
+def unrequested_report(message: Update | Pong, reason: str) -> Finding:
+    """Report that a server sent updates about work that nobody requested from it."""
     host = host_of(message)
     what = f"{message.command} " if isinstance(message, Update) else ""
     text = (

@@ -1,7 +1,7 @@
 """Step 5 of the path (telling), its first half: what the servers report goes into the ledger.
 
-A message is acknowledged when the ledger has it; what comes while the database is away waits on
-the bus.
+A message is acknowledged once the ledger has it; what arrives while the database is unavailable
+waits in RabbitMQ.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, heard
 from baton.messages import Heartbeat, Message, Pong, Update, decode, now
 from baton.text.printable import printable
 from bot.findings import Findings
-from bot.ingest.sender_verification import Identity, forged, unasked
-from bot.servers.registry import Roster
+from bot.ingest.sender_verification import SenderVerifier, forged_sender, unrequested_report
+from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 
@@ -34,13 +34,13 @@ M = TypeVar("M", bound=Message)
 PREFETCH = 2000
 
 
-class _Unasked(Exception):
-    """It belongs to no run of ours, for this reason."""
+class _Unrequested(Exception):
+    """The message belongs to no run of ours, for this reason."""
 
 
 class UpdateHooks(Protocol):
-    """Whoever else needs what servers report, beside the ledger: at once, and only what is
-    believed. What a hook raises is logged, and keeps nothing from the ledger."""
+    """What else is called with what servers report, beside the ledger: at once, and only with what
+    is believed. What a hook raises is logged; the message still goes into the ledger."""
 
     def heartbeat_received(self, beat: Heartbeat) -> None:
         """A server has sent a heartbeat."""
@@ -49,55 +49,58 @@ class UpdateHooks(Protocol):
         """A server has answered a ping."""
 
 
-class Hearing:
-    """Consumes the bot's queues. `touched` is called with each job that has news; `findings` has
-    people told of what is not believed, by `identity`; `hooks` are for those who watch servers."""
+class UpdateConsumer:
+    """Consumes the bot's queues of updates and heartbeats.
+
+    `job_changed` is called with each job that an update changes. `verifier` decides what is
+    believed; `findings` notifies people of what is not. `hooks` are called beside the ledger.
+    """
 
     def __init__(
         self,
         store: Store,
         channel: Channel,
-        roster: Roster,
-        touched: Callable[[str], None],
-        identity: Identity,
+        registry: ServerRegistry,
+        job_changed: Callable[[str], None],
+        verifier: SenderVerifier,
         findings: Findings,
         hooks: UpdateHooks,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
         self._channel = channel
-        self._roster = roster
-        self._touched = touched
+        self._registry = registry
+        self._job_changed = job_changed
         self._clock = clock
-        self._identity = identity
+        self._verifier = verifier
         self._findings = findings
         self._hooks = hooks
-        self._news: Batcher[Update | Pong, None] = Batcher(
+        self._updates: Batcher[Update | Pong, None] = Batcher(
             self._apply, most=1000, retry_on=DatabaseUnavailable
         )
-        self._beats: Batcher[Heartbeat, None] = Batcher(self._keep, most=1000)
+        self._heartbeats: Batcher[Heartbeat, None] = Batcher(self._store_heartbeats, most=1000)
         self._queues = QueueConsumer(channel, self._failed)
-        self.heard: Counter[str] = Counter()
-        """How many messages came, by type."""
+        self.received: Counter[str] = Counter()
+        """How many messages were received, by type."""
         self.refused: Counter[str] = Counter()
-        """How many of them were not taken, by why."""
+        """How many of them were dead-lettered, by reason."""
 
     async def start(self) -> None:
-        """Take what comes. Raises BusRefused."""
+        """Begin to consume. Raises BusRefused."""
         for queue, handle in (
-            (BOT_QUEUE, self._news_came),
-            (HEARTBEAT_QUEUE, self._beat_came),
+            (BOT_QUEUE, self._update_came),
+            (HEARTBEAT_QUEUE, self._heartbeat_came),
         ):
             await self._queues.consume(queue, heard(queue), handle, prefetch=PREFETCH)
 
     async def stop(self) -> None:
-        """Take nothing more. What was taken goes into the ledger, or back to the bus if the
-        database is away."""
+        """Stop consuming. What was received goes into the ledger, or back to RabbitMQ if the
+        database is unavailable."""
         await self._queues.stop()
-        await self._news.stop()
-        await self._beats.drained()
+        await self._updates.stop()
+        await self._heartbeats.drained()
 
-    async def _news_came(self, delivery: Delivery) -> None:
+    async def _update_came(self, delivery: Delivery) -> None:
         try:
             message = decode(delivery.envelope.body)
             if not isinstance(message, Update | Pong):
@@ -105,17 +108,17 @@ class Hearing:
         except InvalidMessage as error:
             await self._bury(delivery, "invalid", str(error))
             return
-        self.heard[message.type] += 1
-        if await self._doubted(delivery, message):
+        self.received[message.type] += 1
+        if await self._is_forged(delivery, message):
             return
         if isinstance(message, Pong):
             _call(self._hooks.pong_received, message)
         try:
-            await self._news.submit(message)
+            await self._updates.submit(message)
         except DatabaseUnavailable:
             await delivery.reject(requeue=True)
-        except _Unasked as error:
-            self._findings.found(unasked(message, str(error)))
+        except _Unrequested as error:
+            self._findings.found(unrequested_report(message, str(error)))
             await self._bury(delivery, "unasked", str(error))
         except Exception as error:
             log.error("cannot be applied", message=message.id, exc_info=error)
@@ -124,32 +127,33 @@ class Hearing:
         else:
             await delivery.ack()
 
-    async def _beat_came(self, delivery: Delivery) -> None:
+    async def _heartbeat_came(self, delivery: Delivery) -> None:
         try:
             message = decode(delivery.envelope.body)
             if not isinstance(message, Heartbeat):
-                raise InvalidMessage(reason=f"the roster takes no {message.type}")
+                raise InvalidMessage(reason=f"the server registry takes no {message.type}")
         except InvalidMessage as error:
             await self._bury(delivery, "invalid", str(error))
             return
-        self.heard[message.type] += 1
-        if await self._doubted(delivery, message):
+        self.received[message.type] += 1
+        if await self._is_forged(delivery, message):
             return
-        proven = self._identity.proves(message, delivery.envelope.user)
-        if not self._roster.hear(message, proven=proven, again=delivery.redelivered):
+        proven = self._verifier.proves(message, delivery.envelope.user)
+        if not self._registry.record(message, proven=proven, again=delivery.redelivered):
             await self._bury(delivery, "moved", "it is in another environment than is known")
             return
         _call(self._hooks.heartbeat_received, message)
         await delivery.ack()
-        await self._beats.submit(message)
+        await self._heartbeats.submit(message)
 
-    async def _doubted(self, delivery: Delivery, message: Update | Pong | Heartbeat) -> bool:
-        """Whether `message` is not from the server that it names: then it is buried, and told."""
+    async def _is_forged(self, delivery: Delivery, message: Update | Pong | Heartbeat) -> bool:
+        """Return whether `message` is not from the server that it names. It is then dead-lettered,
+        and people are notified."""
         user = delivery.envelope.user
-        reason = self._identity.doubt(message, user, delivery.key)
+        reason = self._verifier.doubt(message, user, delivery.key)
         if not reason:
             return False
-        self._findings.found(forged(message, user, reason))
+        self._findings.found(forged_sender(message, user, reason))
         await self._bury(delivery, "identity", reason)
         return True
 
@@ -173,22 +177,23 @@ class Hearing:
             # one of them cannot be applied: the others must not suffer for it
             return [result for one in messages for result in await self._apply([one])]
         for job in jobs:
-            self._touched(job)
+            self._job_changed(job)
         return [
-            _Unasked(strange[place]) if place in strange else None for place in range(len(messages))
+            _Unrequested(strange[place]) if place in strange else None
+            for place in range(len(messages))
         ]
 
-    async def _keep(self, beats: Sequence[Heartbeat]) -> Sequence[None]:
+    async def _store_heartbeats(self, beats: Sequence[Heartbeat]) -> Sequence[None]:
         try:
             await self._store.servers.heard(beats, self._clock())
         except DatabaseUnavailable as error:
-            # the next heartbeat follows; the roster in memory has this one
-            log.warning("heartbeats not kept", error=str(error))
+            # the next heartbeat follows, and the registry in memory has this one
+            log.warning("heartbeats not stored", error=str(error))
         return [None] * len(beats)
 
 
 def _call(hook: Callable[[M], None], message: M) -> None:
-    """Call `hook`. What it raises must not keep the message from the ledger."""
+    """Call `hook`, and log what it raises: the message must still go into the ledger."""
     try:
         hook(message)
     except Exception:

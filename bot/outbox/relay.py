@@ -21,30 +21,33 @@ from baton.outcome import duration
 from baton.waiting import wait_at_most
 from bot.jobs import Sending
 from bot.priority import ForegroundPriority
-from bot.servers.registry import Roster
+from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.outbox import NOBODY_THERE
 
 log = structlog.get_logger(__name__)
 
-AT_A_TIME = 100
-"""Messages that await their confirm together."""
-RETRY_AFTER = 0.5
-"""Seconds before what the bus did not confirm is sent again."""
+BATCH_SIZE = 100
+"""Messages whose confirms are awaited together."""
+RETRY_DELAY = 0.5
+"""Seconds before what RabbitMQ did not confirm is sent again."""
 
 
-class Sender:
-    """Sends the outbox. `touched` is called with each job that this changed; `roster` knows since
-    when the bus is away; `poll` is how often, in seconds, the outbox is looked at without being
-    woken: other bots write to it too."""
+class OutboxRelay:
+    """Sends what waits in the outbox.
+
+    `job_changed` is called with each job that this changes. `registry` knows since when the link
+    to RabbitMQ is lost. The outbox is read every `poll` seconds even if `wake` is not called,
+    because other bots write to it too.
+    """
 
     def __init__(
         self,
         store: Store,
         channel: Channel,
-        touched: Callable[[str], None],
-        roster: Roster,
+        job_changed: Callable[[str], None],
+        registry: ServerRegistry,
         *,
         poll: float,
         way: ForegroundPriority | None = None,
@@ -53,35 +56,35 @@ class Sender:
         self._store = store
         self._channel = channel
         self._api = API(channel)
-        self._touched = touched
-        self._roster = roster
+        self._job_changed = job_changed
+        self._registry = registry
         self._poll = poll
         self._way = way or ForegroundPriority()
         self._clock = clock
-        self._some = asyncio.Event()
-        self._began = clock()
+        self._woken = asyncio.Event()
+        self._started = clock()
 
     def wake(self) -> None:
-        """Something was put in the outbox."""
-        self._some.set()
+        """Read the outbox at once: something was put in it."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Send, until cancelled."""
-        self._began = self._clock()
+        self._started = self._clock()
         while True:
             await self._way.yield_to_foreground()
             self._some.clear()
             try:
-                pause = await self._send_some()
+                pause = await self._send_batch()
             except DatabaseUnavailable as error:
                 log.warning("outbox not read", error=str(error))
-                pause = RETRY_AFTER
+                pause = RETRY_DELAY
             if pause:
-                await wait_at_most(pause, self._some.wait())
+                await wait_at_most(pause, self._woken.wait())
 
-    async def _send_some(self) -> float:
-        """Send what waits; returns the seconds until it is worth looking again."""
-        rows = await self._store.ledger.outbox(AT_A_TIME)
+    async def _send_batch(self) -> float:
+        """Send one batch; return the seconds to wait before the next one."""
+        rows = await self._store.ledger.outbox(BATCH_SIZE)
         at = self._clock()
         expired = {row.id: self._why_unsent(row, at) for row in rows if row.deadline < at}
         fresh = {row.id: row for row in rows if row.deadline >= at}
@@ -93,24 +96,25 @@ class Sender:
             unroutable = {name: self._why_nobody(fresh[name]) for name in nowhere}
         if sent or unroutable or expired:
             for job in await self._store.ledger.settle(sent, unroutable, expired, at=at):
-                self._touched(job)
-            return 0.0 if len(sent) + len(unroutable) == len(fresh) and rows else RETRY_AFTER
-        return RETRY_AFTER if rows else self._poll
+                self._job_changed(job)
+            return 0.0 if len(sent) + len(unroutable) == len(fresh) and rows else RETRY_DELAY
+        return RETRY_DELAY if rows else self._poll
 
     def _why_unsent(self, row: Sending, at: datetime) -> str:
-        """Why `row`, whose time to be sent is over, was not: a fault of ours, not of the server."""
+        """Return why `row` was not sent before its deadline: a fault of ours, not of the server."""
         waited_since = row.message.time
-        blind_since = self._roster.blind_since
+        blind_since = self._registry.blind_since
         if blind_since is not None:
             since = max(blind_since, waited_since)
-            return f"not sent: RabbitMQ was away for {_span(since, at)}"
-        if self._began > waited_since:
-            return f"not sent: no bot was running for {_span(waited_since, self._began)}"
-        return f"not sent: RabbitMQ did not confirm it within {_span(waited_since, at)}"
+            return f"not sent: RabbitMQ was away for {_elapsed(since, at)}"
+        if self._started > waited_since:
+            return f"not sent: no bot was running for {_elapsed(waited_since, self._started)}"
+        return f"not sent: RabbitMQ did not confirm it within {_elapsed(waited_since, at)}"
 
     def _why_nobody(self, row: Sending) -> str:
-        """Why no queue takes `row`. An agent that was heard a moment ago is there all the same."""
-        seen = self._roster.find(row.host) if row.host else None
+        """Return why no queue takes `row`. An agent that sent a heartbeat lately is running all the
+        same."""
+        seen = self._registry.find(row.host) if row.host else None
         if seen is None or seen.missing:
             return NOBODY_THERE
         return (
@@ -142,5 +146,5 @@ class Sender:
         return sent, unroutable
 
 
-def _span(begin: datetime, end: datetime) -> str:
+def _elapsed(begin: datetime, end: datetime) -> str:
     return duration((end - begin).total_seconds())

@@ -25,7 +25,7 @@ from bot.posts.queue import Delivery
 from bot.posts.render import wanted
 from bot.priority import ForegroundPriority
 from bot.schedules import posts as board
-from bot.servers.registry import Roster
+from bot.servers.registry import ServerRegistry
 from bot.servers.sight import ServerVisibility
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
@@ -61,7 +61,7 @@ class Teller:
         self,
         store: Store,
         commands: Commands,
-        roster: Roster,
+        roster: ServerRegistry,
         deliveries: Mapping[str, Delivery],
         way: ForegroundPriority | None = None,
     ) -> None:
@@ -94,7 +94,7 @@ class Teller:
 
     def look(self) -> None:
         """Touch all if we see better or worse than before: our own link, or a server."""
-        sight = self._roster.sight()
+        sight = self._roster.visibility()
         if sight != self._sight:
             self._sight = sight
             self.touch_all()

@@ -8,15 +8,15 @@ from baton.outcome import duration
 from bot.findings import Finding
 
 MAX_SKEW = 30.0
-"""Seconds by which a clock may be off before it is told."""
+"""Seconds by which a clock may be off before people are notified."""
 SHOWN_FOR = 900.0
-"""Seconds for which what was noticed is shown, unless it is noticed again."""
+"""Seconds for which an anomaly is shown after it was last noticed."""
 MIN_CLOCKS = 3
-"""With fewer servers than this nobody can say whose clock is off."""
+"""With fewer servers than this it cannot be known whose clock is off."""
 
 
 def skew_text(skew: float) -> str:
-    """`5 min 2 s ahead`."""
+    """Write a skew in seconds for people: `5 min 2 s ahead`."""
     return f"{duration(abs(skew))} {'ahead' if skew > 0 else 'behind'}"
 
 
@@ -25,7 +25,7 @@ def _against(skew: float) -> str:
 
 
 def duplicate_agents(host: str, environment: str) -> Finding:
-    """That two agents call themselves `host`."""
+    """Report that two agents use the name `host`."""
     text = (
         f"Two agents call themselves {host}. Requests go to one of them, and it may not be the "
         "server that you mean. Stop one, or give it another name (`fqdn` under [server] of its "
@@ -35,7 +35,7 @@ def duplicate_agents(host: str, environment: str) -> Finding:
 
 
 def clock_skew(host: str, environment: str, skew: float) -> Finding:
-    """That the clock of a server is off."""
+    """Report that the clock of a server is off by `skew` seconds."""
     text = (
         f"The clock of {host} is {_against(skew)} this bot's. Times in its logs are wrong; set "
         "it by NTP (`timedatectl`)."
@@ -44,7 +44,7 @@ def clock_skew(host: str, environment: str, skew: float) -> Finding:
 
 
 def own_clock_skew(skews: list[float]) -> Finding | None:
-    """That it is the clock of this bot which is off, if that of most servers differs from it."""
+    """Report that the clock of this bot is off, if those of most servers differ from it."""
     wrong = [skew for skew in skews if abs(skew) > MAX_SKEW]
     if len(skews) < MIN_CLOCKS or 2 * len(wrong) <= len(skews):
         return None
@@ -57,7 +57,7 @@ def own_clock_skew(skews: list[float]) -> Finding | None:
 
 
 def environment_change(host: str, old: str, new: str, *, believed: bool) -> Finding:
-    """That a server says it is in another environment."""
+    """Report that a server says it is in another environment than before."""
     if believed:
         text = (
             f"{host} has moved from {old} to {new}: its agent says so, by its own account. Rules "

@@ -1,5 +1,5 @@
-"""What the heartbeats of a server show, beside the last of them: whether two agents speak for it,
-and whether its clock agrees with ours. Pure."""
+"""What the heartbeats of a server show together: whether two agents report as it, and whether its
+clock agrees with ours. Pure."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ Life = tuple[datetime, str]
 
 @dataclass(slots=True)
 class HeartbeatHistory:
-    """Of one server. A life of an agent is known by when it started, and its pid."""
+    """The history of one server. A life of an agent is identified by its start and its pid."""
 
     lives: deque[Life] = field(default_factory=lambda: deque(maxlen=MAX_LIVES))
     offsets: deque[float] = field(default_factory=lambda: deque(maxlen=2))
     twins_seen: datetime | None = None
     claimed: tuple[str, datetime] | None = None
-    """The environment that it claims to be in and is not believed, and when it said so last."""
+    """The environment that it claims to be in without being believed, and when it last did."""
 
     def record(self, beat: Heartbeat, at: datetime, *, again: bool, live: bool) -> bool:
-        """Take note of a heartbeat heard at `at`; whether it shows that two agents speak.
+        """Record a heartbeat that was received at `at`; return whether it shows that two agents
+        report as this server.
 
-        `again`: it was delivered before, and says nothing of the order. `live`: it did not wait on
-        the bus.
+        `again`: it was delivered before, and shows nothing about the order. `live`: it did not
+        wait in RabbitMQ.
         """
         if again:
             return False
@@ -49,13 +50,13 @@ class HeartbeatHistory:
 
     @property
     def skew(self) -> float:
-        """By how many seconds its clock is ahead of ours (below 0: behind), if that can be said; 0
-        if it cannot. A heartbeat may have come late, but never before it was sent."""
+        """The seconds by which its clock is ahead of ours (below 0: behind); 0 while that cannot be
+        known. A heartbeat may arrive late, but never before it was sent."""
         best = max(self.offsets, default=0.0)
         return best if best > 0 or len(self.offsets) == self.offsets.maxlen else 0.0
 
     def notes(self, at: datetime) -> tuple[str, ...]:
-        """What people should see beside its name."""
+        """Return what people should see beside its name."""
         found = []
         if self.twins_seen is not None and (at - self.twins_seen).total_seconds() < SHOWN_FOR:
             found.append("two agents of this name")

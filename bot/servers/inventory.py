@@ -1,6 +1,6 @@
-"""Which servers there are, as their heartbeats told us. Pure.
+"""Which servers there are, by their heartbeats, and which of them somebody means. Pure.
 
-Blind is not down: while our own link to the bus is gone nobody's silence counts.
+Blind is not down: while our own link to RabbitMQ is lost no server's silence counts.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from baton.messages import Facts
 from baton.text.words import did_you_mean
 
 MISSED_HEARTBEATS = 3
-"""Heartbeats that may fail to come before a server counts as missing."""
+"""Heartbeats that may be missed before a server counts as missing."""
 
 FORGET_AFTER = WEEK
-"""Seconds of silence after which a server is no longer meant by anything: its inbox is gone too."""
+"""Seconds of silence after which no request is meant for a server: its queue has expired too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +45,30 @@ class VisibleServers(Known):
     @property
     @override
     def blind_since(self) -> datetime | None:
-        """Since when nobody is heard; None while we see."""
+        """Since when the link to RabbitMQ is lost; None while it is up."""
         return self.blind_from
 
     @override
     def servers(self) -> Sequence[Seen]:
-        """Those servers, by name."""
+        """Return those servers, by name."""
         return self.visible
 
 
 def known_servers(
-    heard: Iterable[LastHeartbeat],
+    heartbeats: Iterable[LastHeartbeat],
     now: datetime,
     blind_since: datetime | None,
     saw_from: datetime | None,
 ) -> list[Seen]:
-    """Each server, and for how long it was not heard.
+    """Return each server, with the seconds since its last heartbeat.
 
-    Only silence while we could hear makes it missing: from `saw_from`, when our link last came up
-    (None: it never did), to `blind_since`, if it is gone again. One that is missing for longer
-    than FORGOTTEN is left out.
+    Only silence while we could receive makes it missing: from `saw_from`, when our link last came
+    up (None: it never did), to `blind_since`, if it is lost again. A server that is missing for
+    longer than FORGET_AFTER is left out.
     """
     until = min(now, blind_since) if blind_since else now
     servers = []
-    for server in sorted(heard, key=lambda server: server.facts.host):
+    for server in sorted(heartbeats, key=lambda server: server.facts.host):
         silent = max((until - server.at).total_seconds(), 0.0)
         missed = False
         if saw_from is not None:
@@ -80,9 +80,9 @@ def known_servers(
 
 
 def select_servers(servers: Sequence[Seen], target: Target) -> list[Seen]:
-    """The servers that `target` means.
+    """Return the servers that `target` means.
 
-    Raises UsageError if none is: it says what is known, and what was most likely meant.
+    Raises UsageError if there are none: it names the known ones, and what was most likely meant.
     """
     here = servers
     if target.environment is not None:
@@ -103,7 +103,7 @@ def select_servers(servers: Sequence[Seen], target: Target) -> list[Seen]:
 
 
 def _one(servers: Sequence[Seen], name: str) -> Seen:
-    """The server called `name`, whole or up to its first dot."""
+    """Return the server called `name`, by its full name or by the part before the first dot."""
     for candidate in servers:
         if candidate.facts.host == name:
             return candidate

@@ -1,4 +1,4 @@
-"""How well the bot sees the servers. Values, without a decision."""
+"""How well the bot sees the servers."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Metrics:
             "Messages that servers sent on the output exchange, by their type.",
             "type",
             HEARD,
-            bot.hearing.heard,
+            bot.hearing.received,
         )
         yield _counter(
             "baton_runs_ended",

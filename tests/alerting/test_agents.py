@@ -58,7 +58,7 @@ class Scene:
 
     def beat(self, leaving: bool = False, **facts: Any) -> None:
         known = Facts(**{"host": HOST, "environment": "prod", "checks": ("disk",), **facts})
-        self.roster.hear(Heartbeat(facts=known, interval=15.0, leaving=leaving))
+        self.roster.record(Heartbeat(facts=known, interval=15.0, leaving=leaving))
 
     def passes(self, seconds: float) -> None:
         self.time += timedelta(seconds=seconds)

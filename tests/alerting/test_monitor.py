@@ -214,9 +214,9 @@ async def test_a_pong_is_a_sign_of_life(stage: Stage) -> None:
     agent = await world.agent(made, "web-1")
 
     async def pong(**changes: Any) -> None:
-        heard = made.hearing.heard[Pong.type]
+        heard = made.hearing.received[Pong.type]
         await agent.say(Pong(job="j", request="r", facts=agent.facts, **changes))
-        await until(lambda: made.hearing.heard[Pong.type] > heard)
+        await until(lambda: made.hearing.received[Pong.type] > heard)
         await world.round(made)
 
     for _ in range(3):

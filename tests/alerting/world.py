@@ -86,9 +86,9 @@ class Watchers:
 
     async def beat(self, made: Bot, agent: Agent) -> None:
         """Return once the heartbeat of `agent` has come."""
-        heard = made.hearing.heard[Heartbeat.type]
+        heard = made.hearing.received[Heartbeat.type]
         await agent.beat()
-        await until(lambda: made.hearing.heard[Heartbeat.type] > heard)
+        await until(lambda: made.hearing.received[Heartbeat.type] > heard)
         await self.round(made)
 
     async def round(self, made: Bot) -> None:

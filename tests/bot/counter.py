@@ -32,7 +32,7 @@ class Counter:
         self.woken: list[str] = []
         roster = self.roster = registry()
         for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
-            roster.hear(beat(host, environment))
+            roster.record(beat(host, environment))
         made = assemble_dispatch(
             store,
             commands,

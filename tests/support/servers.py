@@ -10,12 +10,14 @@ from typing_extensions import override
 from baton.messages import Heartbeat, Pong, now
 from bot.findings import Finding, Findings, Unheard
 from bot.ingest.updates import UpdateHooks
-from bot.servers.registry import Roster
+from bot.servers.registry import ServerRegistry
 
 
-def registry(clock: Callable[[], datetime] = now, findings: Findings | None = None) -> Roster:
+def registry(
+    clock: Callable[[], datetime] = now, findings: Findings | None = None
+) -> ServerRegistry:
     """A registry of servers alone; what it finds odd goes to `findings`, or to the log."""
-    return Roster(findings or Unheard(), lambda host: (), lambda: None, clock)
+    return ServerRegistry(findings or Unheard(), lambda host: (), lambda: None, clock)
 
 
 class Told(Findings):

@@ -77,8 +77,8 @@ def test_what_is_not_known_is_not_compared() -> None:
 async def test_the_log_says_each_once(capsys: pytest.CaptureFixture[str]) -> None:
     """What is wrong is a warning, what is open is said; a group that nobody knows too."""
     roster = registry()
-    roster.hear(beat("web-1"))
-    roster.hear(beat("web-9", "staging"))
+    roster.record(beat("web-1"))
+    roster.record(beat("web-9", "staging"))
     rule = Rule(who=("@nobody",), environments=("prod",))
     policy = Policy([rule], {"staging": EnvironmentTable(open=True)})
 

@@ -14,8 +14,8 @@ from baton.api import API, enveloped
 from baton.bus.connect import connect
 from baton.channel import Channel
 from baton.exchanges import DEAD, DEAD_QUEUE, OUTPUT
-from bot.ingest.sender_verification import Identity
-from bot.ingest.updates import Hearing
+from bot.ingest.sender_verification import SenderVerifier
+from bot.ingest.updates import UpdateConsumer
 from bot.store import Store
 from tests.bot.world import beat
 from tests.support.broker import Broker
@@ -49,8 +49,8 @@ async def test_an_account_speaks_for_its_own_host_and_no_other(
     for channel in (ears, first, second):
         await asyncio.wait_for(channel.wait_up(), 60)
     await ears.declare(DEAD_QUEUE, [(DEAD, "#")])
-    hearing = Hearing(
-        store, ears, roster, lambda job: None, Identity(required=required), told, NoHooks()
+    hearing = UpdateConsumer(
+        store, ears, roster, lambda job: None, SenderVerifier(required=required), told, NoHooks()
     )
     await hearing.start()
     await say(first, "web-1", "prod")
@@ -65,7 +65,7 @@ async def test_an_account_speaks_for_its_own_host_and_no_other(
     assert [seen.facts.environment for seen in roster.servers()] == ["prod"]
     assert told.names == ["identity"]
     await refused(second.url.replace("agent.web-2@", "agent.web-2:agent.web-2@"), "agent.web-1")
-    assert hearing.heard["baton.heartbeat"] == 2
+    assert hearing.received["baton.heartbeat"] == 2
     await hearing.stop()
     for channel in (ears, first, second):
         await channel.close()

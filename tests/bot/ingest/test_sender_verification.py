@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -16,7 +16,7 @@ from baton.messages import Facts, Message, Pong, Probed, State, Update, now
 from bot.alerting.intake import Reception
 from bot.alerting.monitor import Monitor
 from bot.ingest.rejections import Refused
-from bot.ingest.sender_verification import Identity
+from bot.ingest.sender_verification import SenderVerifier
 from tests.bot.build import Hail, Ship
 from tests.bot.ingest.test_updates import Ear
 from tests.bot.world import Stage, beat
@@ -32,7 +32,7 @@ class Court(Ear):
 
     def __init__(self, stage: Stage, *, required: bool = False) -> None:
         self.told = Told()
-        self.identity = Identity(required=required)
+        self.identity = SenderVerifier(required=required)
         super().__init__(stage, self.told, self.identity)
 
     async def say_as(self, account: str, message: Message, key: str = "") -> None:
@@ -256,7 +256,10 @@ async def test_a_forgotten_server_is_forgotten_by_every_bot(court: Court) -> Non
 )
 def test_one_judge_for_all_that_agents_say(message: Any) -> None:
     """By the account, whatever the kind."""
-    judge: Callable[[str], str] = lambda user: Identity().doubt(message, user, key_of(message))  # noqa: E731
+
+    def judge(user: str) -> str:
+        return SenderVerifier().doubt(message, user, key_of(message))
+
     assert judge("agent.web-1") == ""
     assert judge("agent.web-2") == "the account agent.web-2 says that it is web-1"
     assert judge("agent.web-1\u202e").startswith("the account agent.web-1 says"), "printable"

@@ -16,8 +16,8 @@ from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, Upda
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan_job
 from bot.findings import Findings, Unheard
-from bot.ingest.sender_verification import Identity
-from bot.ingest.updates import Hearing, UpdateHooks
+from bot.ingest.sender_verification import SenderVerifier
+from bot.ingest.updates import UpdateConsumer, UpdateHooks
 from bot.jobs import AuditEntry
 from tests.bot.build import ANN, OPS, Hail, Ship, server, update
 from tests.bot.world import Stage, away, beat
@@ -51,11 +51,11 @@ class Ear:
         self,
         stage: Stage,
         findings: Findings | None = None,
-        identity: Identity | None = None,
+        identity: SenderVerifier | None = None,
         hooks: UpdateHooks | None = None,
     ) -> None:
         self.findings = findings or Unheard()
-        self.identity = identity or Identity()
+        self.identity = identity or SenderVerifier()
         self.hooks = hooks or NoHooks()
         self.stage = stage
         self.store = stage.store
@@ -66,9 +66,9 @@ class Ear:
         self.roster = registry(findings=self.findings)
         self.hearing = self.anew()
 
-    def anew(self) -> Hearing:
+    def anew(self) -> UpdateConsumer:
         channel = self.stage.channel()
-        self.hearing = Hearing(
+        self.hearing = UpdateConsumer(
             self.store,
             channel,
             self.roster,
@@ -305,7 +305,7 @@ async def test_a_heartbeat_that_breaks_the_roster_is_buried_once(
     ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is counted, it does not come again, and the next one is heard."""
-    hear, calls = ear.roster.hear, []
+    hear, calls = ear.roster.record, []
 
     def fussy(message: Heartbeat, **options: Any) -> object:
         calls.append(message.facts.host)

@@ -12,7 +12,7 @@ from baton.messages import Facts, Heartbeat, State, now
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan_job
 from bot.jobs import AuditEntry, Sending
-from bot.outbox.relay import Sender
+from bot.outbox.relay import OutboxRelay
 from bot.store.jobs.outbox import NOBODY_THERE
 from tests.bot.build import ANN, OPS, Hail, Ship, server
 from tests.bot.world import Agent, Stage, away
@@ -33,7 +33,9 @@ class Outbox:
         self.roster = registry()
         self.channel.on_link(self.roster.link_changed)
         self.roster.link_changed(self.channel.link)
-        self.sender = Sender(self.store, self.channel, self.touched.append, self.roster, poll=0.05)
+        self.sender = OutboxRelay(
+            self.store, self.channel, self.touched.append, self.roster, poll=0.05
+        )
         self._keys = 0
         self.start()
 
@@ -224,7 +226,7 @@ async def test_a_server_just_heard_is_not_called_gone(outbox: Outbox) -> None:
     """Heard a moment ago and yet without a queue: RabbitMQ lost the binding, not the agent. It
     says so, and when to ask again."""
     facts = Facts(host="web-1", environment="prod")
-    outbox.roster.hear(Heartbeat(facts=facts, interval=15))
+    outbox.roster.record(Heartbeat(facts=facts, interval=15))
     job = await outbox.put(Ship(app="shop", environment="prod"))
     await outbox.become(job, State.UNROUTABLE, State.UNROUTABLE)
     record = await outbox.store.ledger.job(job)

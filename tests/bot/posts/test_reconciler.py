@@ -284,7 +284,7 @@ async def test_what_nobody_took_up_in_time_is_closed(
     a_bot = await stage.bot(clock=lambda: now() + later)
     channel = stage.channel()
     await channel.declare(agent_queue("web-1"), [(INPUT, host_key("web-1"))])
-    a_bot.roster.hear(beat("web-1"))
+    a_bot.roster.record(beat("web-1"))
     job = await stage.job(a_bot, "ship shop prod")
     await until(lambda: row(stage, job, "web-1") == "waiting for its agent")
     later = timedelta(seconds=80)

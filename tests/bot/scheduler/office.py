@@ -75,7 +75,7 @@ class Office:
         store.schedules._clock = DatabaseClock(store.schedules._database, self.clock)
         roster = registry(self.clock)
         for host in HOSTS:
-            roster.hear(beat(host))
+            roster.record(beat(host))
         self._policy, self._roster = policy or OPEN, roster
         self._commands = commands
         self.restarts()

@@ -11,7 +11,7 @@ from alerts import Severity
 from baton.channel import Link
 from baton.messages import Facts, Heartbeat
 from bot.servers.anomalies import MAX_SKEW, SHOWN_FOR
-from bot.servers.registry import LINK_SETTLE_TIME, Roster
+from bot.servers.registry import LINK_SETTLE_TIME, ServerRegistry
 from tests.bot.build import after
 from tests.bot.servers.test_registry import Clock
 from tests.bot.world import beat
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     pass
 
 
-def roster(*, live: bool = False) -> tuple[Roster, Clock, Told]:
+def roster(*, live: bool = False) -> tuple[ServerRegistry, Clock, Told]:
     clock, told = Clock(), Told()
     made = registry(clock, told)
     made.link_changed(Link.UP)
@@ -37,8 +37,8 @@ def life(host: str, started: float, pid: int = 1, **changes: Any) -> Heartbeat:
 def test_a_server_moves_by_its_own_account_and_people_are_told() -> None:
     """Never in silence."""
     made, _, told = roster()
-    assert made.hear(beat("web-1"))
-    assert made.hear(beat("web-1", "staging"), proven=True)
+    assert made.record(beat("web-1"))
+    assert made.record(beat("web-1", "staging"), proven=True)
     assert [seen.facts.environment for seen in made.servers()] == ["staging"]
     assert [(one.name, one.severity) for one in told.all] == [("moved", Severity.WARNING)]
 
@@ -46,14 +46,14 @@ def test_a_server_moves_by_its_own_account_and_people_are_told() -> None:
 def test_a_server_that_people_have_forgotten_comes_back_as_it_says() -> None:
     """So a move that cannot be proven is confirmed."""
     made, clock, told = roster()
-    made.hear(beat("web-1"))
+    made.record(beat("web-1"))
     made.forget("web-1", clock())
     assert made.servers() == []
-    assert made.hear(beat("web-1", "staging"))
+    assert made.record(beat("web-1", "staging"))
     assert [seen.facts.environment for seen in made.servers()] == ["staging"]
     assert told.all == []
     clock.at(60)
-    made.hear(beat("web-1", "staging", time=clock()))
+    made.record(beat("web-1", "staging", time=clock()))
     made.forget("web-1", after(30))
     assert made.servers() != [], "it was heard after that"
 
@@ -65,10 +65,10 @@ def test_two_agents_of_one_name_are_told() -> None:
         (life("web-1", 0), life("web-1", 0, 2)),
     ):
         made, clock, told = roster()
-        made.hear(one)
-        made.hear(other)
+        made.record(one)
+        made.record(other)
         assert told.all == [], "a restart"
-        made.hear(one)
+        made.record(one)
         assert [(each.name, each.severity) for each in told.all] == [("twins", Severity.CRITICAL)]
         assert made.servers()[0].notes == ("two agents of this name",)
         clock.at(SHOWN_FOR + 10)
@@ -79,11 +79,11 @@ def test_restarts_are_no_twins() -> None:
     """Nor is what comes again after a lost connection, or the last word of the one before."""
     made, _, told = roster()
     for number in range(10):
-        made.hear(life("web-1", number, number))
-        made.hear(life("web-1", number, number))
-    made.hear(life("web-1", 8, 8), again=True)
-    made.hear(life("web-1", 8, 8, leaving=True))
-    made.hear(beat("web-1"))
+        made.record(life("web-1", number, number))
+        made.record(life("web-1", number, number))
+    made.record(life("web-1", 8, 8), again=True)
+    made.record(life("web-1", 8, 8, leaving=True))
+    made.record(beat("web-1"))
     assert told.all == []
 
 
@@ -97,12 +97,12 @@ def sent(clock: Clock, skew: float, host: str = "web-1") -> Heartbeat:
 def test_a_clock_that_is_off_is_named(skew: float, note: str) -> None:
     """In the list of servers, and as an alert."""
     made, clock, told = roster(live=True)
-    made.hear(sent(clock, skew))
-    made.hear(sent(clock, skew))
+    made.record(sent(clock, skew))
+    made.record(sent(clock, skew))
     assert made.servers()[0].notes == ((note,) if note else ())
     assert set(told.names) == ({"clock"} if note else set())
-    made.hear(sent(clock, 0))
-    made.hear(sent(clock, 0))
+    made.record(sent(clock, 0))
+    made.record(sent(clock, 0))
     assert made.servers()[0].notes == ()
 
 
@@ -111,12 +111,12 @@ def test_a_heartbeat_that_waited_says_nothing_of_the_clock() -> None:
     made, clock, told = roster(live=True)
     made.link_changed(Link.DOWN)
     made.link_changed(Link.UP)
-    made.hear(sent(clock, -59))
-    made.hear(sent(clock, -45))
+    made.record(sent(clock, -59))
+    made.record(sent(clock, -45))
     clock.at(60)
-    made.hear(sent(clock, -50))
-    made.hear(sent(clock, -1))
-    made.hear(sent(clock, -50), again=True)
+    made.record(sent(clock, -50))
+    made.record(sent(clock, -1))
+    made.record(sent(clock, -50), again=True)
     assert told.all == []
     assert made.servers()[0].notes == ()
 
@@ -125,6 +125,6 @@ def test_if_most_clocks_differ_it_is_ours() -> None:
     """A bot whose own clock is off does not call every server wrong."""
     made, clock, told = roster(live=True)
     for host in ("web-1", "web-2", "web-3", "web-4"):
-        made.hear(sent(clock, MAX_SKEW + 10, host))
+        made.record(sent(clock, MAX_SKEW + 10, host))
     assert told.all[-1].about == {"host": "the bot"}
     assert "is 40 s behind those of 4 of 4 servers" in told.all[-1].text

@@ -290,7 +290,7 @@ async def test_metrics(opened: Opened) -> None:
     agent = Agent(site.bot.channel, "web-1", waits=True)
     await agent.start()
     await agent.beat()
-    await until(lambda: site.bot.hearing.heard[Heartbeat.type] >= 1)
+    await until(lambda: site.bot.hearing.received[Heartbeat.type] >= 1)
     ann, place = Person(id="U_ANN"), Place("slack", "C_OPS")
     for text in ("ship shop prod", "servers", "nonsense"):
         await site.bot.desk.ask(text, asker=ann, groups=no_groups, place=place, key=text)
@@ -338,7 +338,7 @@ async def test_what_is_found_wrong_is_seen_without_alerts_too(opened: Opened) ->
     agent = Agent(site.bot.channel, "web-1")
     await agent.start()
     await agent.beat()
-    await until(lambda: site.bot.hearing.heard[Heartbeat.type] >= 1)
+    await until(lambda: site.bot.hearing.received[Heartbeat.type] >= 1)
     pong = Pong(job="nobody-s", request="r1", facts=Facts(host="web-1", environment="prod"))
     with capture_logs() as logs:
         for _ in range(3):
