@@ -105,22 +105,22 @@ async def test_nor_does_a_heartbeat_or_an_answer_of_another(
     message = beat("web-1") if kind == "heartbeat" else await court.pong(job, "web-1")
     await court.say_as(account, message)
     assert "says that it is web-1" in (await court.buried())[0]
-    assert court.roster.servers() == []
+    assert court.registry.servers() == []
     assert await court.state(job) is State.SENT
 
 
 async def test_a_host_that_has_proven_itself_is_not_believed_without_proof(court: Court) -> None:
     """Nobody with the shared account speaks for it any more, until people forget it."""
     await court.say_as("agent.web-1", beat("web-1"))
-    await until(lambda: court.roster.servers())
+    await until(lambda: court.registry.servers())
     await court.say_as("baton", beat("web-1", "staging"))
     assert "which has the account agent.web-1" in (await court.buried())[0]
     await court.say(beat("web-1", leaving=True))
     assert "a sender that names no account" in (await court.buried())[0]
-    assert [seen.missing for seen in court.roster.servers()] == [False]
+    assert [seen.missing for seen in court.registry.servers()] == [False]
     court.identity.forget("web-1")
     await court.say(beat("web-1", leaving=True))
-    await until(lambda: court.roster.servers()[0].missing)
+    await until(lambda: court.registry.servers()[0].missing)
 
 
 @pytest.mark.parametrize("account", ["baton", "agent.web-2", ""])
@@ -131,9 +131,9 @@ async def test_where_it_is_required_only_proof_counts(strict: Court, account: st
     else:
         await strict.say(beat("web-1"))
     assert "says that it is web-1" in (await strict.buried())[0]
-    assert strict.roster.servers() == []
+    assert strict.registry.servers() == []
     await strict.say_as("agent.web-1", beat("web-1"))
-    await until(lambda: strict.roster.servers())
+    await until(lambda: strict.registry.servers())
 
 
 async def test_agents_that_share_an_account_are_believed_unless_it_is_required(
@@ -142,7 +142,7 @@ async def test_agents_that_share_an_account_are_believed_unless_it_is_required(
     """As before there were accounts for each."""
     await court.say_as("baton", beat("web-1"))
     await court.say(beat("web-2"))
-    await until(lambda: len(court.roster.servers()) == 2)
+    await until(lambda: len(court.registry.servers()) == 2)
     assert court.told.all == []
 
 
@@ -154,7 +154,7 @@ async def test_a_key_of_another_environment_or_kind_is_not_believed(court: Court
     await court.say_as("baton", message, key)
     assert "came under the key" in (await court.buried())[0]
     assert await court.state(job) is State.SENT
-    assert court.roster.servers() == []
+    assert court.registry.servers() == []
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -208,10 +208,10 @@ async def test_an_answer_to_another_request_is_not_applied(court: Court) -> None
 async def test_a_server_does_not_move_on_a_word(court: Court) -> None:
     """It stays where it is, and in the database; people are told, and what to do."""
     await court.say(beat("web-1"))
-    await until(lambda: court.roster.servers())
+    await until(lambda: court.registry.servers())
     await court.say(beat("web-1", "staging"))
     await court.buried()
-    (seen,) = court.roster.servers()
+    (seen,) = court.registry.servers()
     assert (seen.facts.environment, seen.notes) == ("prod", ("says it is in staging",))
     (finding,) = court.told.all
     assert (finding.name, finding.about) == ("moved", {"host": "web-1", "env": "prod"})
@@ -230,7 +230,7 @@ async def test_a_forgotten_server_is_forgotten_by_every_bot(court: Court) -> Non
     async def kept() -> list[str]:
         return [one.facts.host for one in await court.store.servers.all()]
 
-    await until(lambda: len(court.roster.servers()) == 2)
+    await until(lambda: len(court.registry.servers()) == 2)
 
     async def both() -> bool:
         return len(await kept()) == 2

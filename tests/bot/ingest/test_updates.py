@@ -63,7 +63,7 @@ class Ear:
         self.touched: list[str] = []
         self.requests: dict[str, str] = {}
         """What web-1 was sent, by job."""
-        self.roster = registry(findings=self.findings)
+        self.registry = registry(findings=self.findings)
         self.hearing = self.anew()
 
     def anew(self) -> UpdateConsumer:
@@ -71,7 +71,7 @@ class Ear:
         self.hearing = UpdateConsumer(
             self.store,
             channel,
-            self.roster,
+            self.registry,
             self.touched.append,
             self.identity,
             self.findings,
@@ -257,7 +257,7 @@ async def test_a_thousand_pongs_are_written_together(ear: Ear) -> None:
 async def test_heartbeats_are_in_the_roster_and_in_the_database(ear: Ear) -> None:
     """Other bots and the next start know the servers; a server that leaves is known to."""
     await ear.say(beat("web-1"), beat("web-2", "staging"), beat("web-1", leaving=True))
-    await until(lambda: len(ear.roster.servers()) == 2)
+    await until(lambda: len(ear.registry.servers()) == 2)
 
     async def kept() -> dict[str, bool]:
         heard = await ear.store.servers.all()
@@ -265,14 +265,14 @@ async def test_heartbeats_are_in_the_roster_and_in_the_database(ear: Ear) -> Non
         return found if found == {"web-1": True, "web-2": False} else {}
 
     await until(kept)
-    assert [seen.missing for seen in ear.roster.servers()] == [True, False]
+    assert [seen.missing for seen in ear.registry.servers()] == [True, False]
 
 
 async def test_a_heartbeat_does_not_wait_for_the_database(ear: Ear) -> None:
     """The roster in memory has it at once, and the next one follows anyway."""
     with away(ear.store):
         await ear.say(beat("web-1"))
-        await until(lambda: ear.roster.servers())
+        await until(lambda: ear.registry.servers())
 
 
 async def test_an_odd_heartbeat_is_buried(ear: Ear) -> None:
@@ -291,7 +291,7 @@ async def test_a_listener_that_fails_keeps_no_word_from_the_ledger(ear: Ear) -> 
     job = await ear.asked(Hail(environment="prod"), "web-1")
     await ear.say(beat("web-1"), beat("web-2"))
     await ear.say(await ear.pong(job, "web-1"))
-    await until(lambda: len(ear.roster.servers()) == 2)
+    await until(lambda: len(ear.registry.servers()) == 2)
 
     async def ended() -> bool:
         return (await ear.stage.states(job))["web-1"] is State.SUCCEEDED
@@ -301,11 +301,11 @@ async def test_a_listener_that_fails_keeps_no_word_from_the_ledger(ear: Ear) -> 
     assert await ear.mouth.depth(DEAD_QUEUE) == 0
 
 
-async def test_a_heartbeat_that_breaks_the_roster_is_buried_once(
+async def test_a_heartbeat_that_breaks_the_registry_is_buried_once(
     ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is counted, it does not come again, and the next one is heard."""
-    hear, calls = ear.roster.record, []
+    hear, calls = ear.registry.record, []
 
     def fussy(message: Heartbeat, **options: Any) -> object:
         calls.append(message.facts.host)
@@ -313,9 +313,9 @@ async def test_a_heartbeat_that_breaks_the_roster_is_buried_once(
             raise KeyError("a fault")
         return hear(message, **options)
 
-    monkeypatch.setattr(ear.roster, "hear", fussy)
+    monkeypatch.setattr(ear.registry, "record", fussy)
     await ear.say(beat("web-1"), beat("web-2"))
     assert "KeyError" in (await ear.buried())[0]
-    await until(lambda: ear.roster.servers())
+    await until(lambda: ear.registry.servers())
     assert sorted(calls) == ["web-1", "web-2"]
     assert ear.hearing.refused == {"fault": 1}
