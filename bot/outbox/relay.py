@@ -73,7 +73,7 @@ class OutboxRelay:
         self._started = self._clock()
         while True:
             await self._way.yield_to_foreground()
-            self._some.clear()
+            self._woken.clear()
             try:
                 pause = await self._send_batch()
             except DatabaseUnavailable as error:
