@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from typing_extensions import override
+
 from baton.command import Command, Known
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
+from bot.dispatch.builtin import Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
 from bot.servers.inventory import VisibleServers
 
 
-class AnswerHandler:
+class AnswerHandler(Handler[Command]):
     """Answers any command whose reach is HERE by its own `answer`, of what the one who asks may
     look at."""
 
@@ -22,8 +25,8 @@ class AnswerHandler:
         self._authorizer = authorizer
         self._audit = audit
 
+    @override
     async def handle(self, command: Command, context: CommandContext) -> Reply:
-        """Keeps Handler.handle."""
         named = command.target.environment
         if named is not None and (refused := await self._refused(command, named, context, named)):
             return refused

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from baton.outcome import Answer
 from baton.text.printable import printable
 from bot.dispatch.audit_log import AuditLog, shortened
 from bot.dispatch.authorizer import Authorizer
-from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import is_private
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry
 
-WIDEST = 80
+MAX_WIDTH = 80
 """Characters of what was typed that are shown in a table."""
 _PRIVATE = {"privategroup": "private channel", "directmessage": "direct message"}
 
@@ -28,15 +29,16 @@ class AuditCommand(BuiltinCommand):
     last: int = Field(default=30, ge=1, le=1000, description="how many asks, the latest first")
 
 
-class AuditHandler:
+class AuditHandler(Handler[AuditCommand]):
     """Lists the entries of `audit`."""
 
     def __init__(self, authorizer: Authorizer, audit: AuditLog) -> None:
         self._authorizer = authorizer
         self._audit = audit
 
+    @override
     async def handle(self, command: AuditCommand, context: CommandContext) -> Reply:
-        """Keeps Handler.handle. What may not be read here is left out, and counted."""
+        """What may not be read here is left out, and counted."""
         await self._audit.write(context.invocation, "answered")
         reader = self._authorizer.reader(command.name, context)
         entries = await self._audit.recent(command.last)
@@ -56,6 +58,6 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
     where = entry.place.name or entry.place.channel
     if is_private(entry.place):
         where = f"{_PRIVATE.get(entry.place.name, 'channel')} {entry.place.channel}"
-    words = shortened(entry.words, WIDEST)
+    words = shortened(entry.words, MAX_WIDTH)
     when = f"{entry.time:%m-%d %H:%M:%S}"
     return (when, printable(who), printable(where), printable(words), entry.verdict)

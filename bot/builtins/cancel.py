@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from bot.builtins.lookup import JobId, find_job
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
-from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.reply import Reply
 from bot.jobs import Cancelled, Job, all_ended
@@ -25,7 +26,7 @@ class CancelCommand(BuiltinCommand):
     job: JobId = Field(description="the id that its post shows")
 
 
-class CancelHandler:
+class CancelHandler(Handler[CancelCommand]):
     """Cancels jobs of `ledger`. `wake` is called with the id of a job that is cancelled."""
 
     def __init__(
@@ -40,8 +41,9 @@ class CancelHandler:
         self._audit = audit
         self._wake = wake
 
+    @override
     async def handle(self, command: CancelCommand, context: CommandContext) -> Reply:
-        """Keeps Handler.handle. Whoever may ask for a job may cancel it, and so may its asker."""
+        """Whoever may ask for a job may cancel it, and so may its asker."""
         asked = context.invocation
         job, runs = await find_job(self._ledger, command.job)
         own = (job.asked_by.id, job.place.front) == (asked.asker.id, asked.place.front)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from baton.command import Known
 from baton.errors import UsageError
@@ -15,7 +16,7 @@ from baton.messages import now
 from baton.text.words import did_you_mean
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
-from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
@@ -34,7 +35,7 @@ class ForgetCommand(BuiltinCommand):
     host: Host = Field(description="the name that /servers shows")
 
 
-class ForgetHandler:
+class ForgetHandler(Handler[ForgetCommand]):
     """Forgets servers, in the database and, by `forgotten`, with the moment, in this process."""
 
     def __init__(
@@ -53,8 +54,9 @@ class ForgetHandler:
         self._forgotten = forgotten
         self._clock = clock
 
+    @override
     async def handle(self, command: ForgetCommand, context: CommandContext) -> Reply:
-        """Keeps Handler.handle. It needs a rule, as what changes servers does: a server that is
+        """It needs a rule, as what changes servers does: a server that is
         forgotten is deployed to no more."""
         asked, host = context.invocation, command.host
         known = {seen.facts.host: seen.facts for seen in self._known.servers()}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+from typing_extensions import override
+
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.fields import Positional
 from baton.text.words import cited, did_you_mean
 from bot.dispatch.audit_log import AuditLog
-from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
 
@@ -21,15 +23,15 @@ class HelpCommand(BuiltinCommand):
     command: Annotated[str | None, Positional] = None
 
 
-class HelpHandler:
+class HelpHandler(Handler[HelpCommand]):
     """Answers /help from `commands`."""
 
     def __init__(self, commands: Commands, audit: AuditLog) -> None:
         self._commands = commands
         self._audit = audit
 
+    @override
     async def handle(self, command: HelpCommand, context: CommandContext) -> Reply:
-        """Keeps Handler.handle."""
         if command.command is None:
             await self._audit.write_or_log(context.invocation, "answered")
             return Reply(help_text(self._commands))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+from typing_extensions import override
+
 from baton.fields import Name, Positional
 from baton.outcome import Answer
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
-from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
 from bot.jobs import Job, RunRecord
 from bot.store.jobs.ledger import Ledger
 
-LOOKED_AT = 200
+MAX_LOOKED_AT = 200
 """Jobs that are looked through for those that somebody may read."""
-SHOWN = 20
+MAX_SHOWN = 20
 """Jobs that are shown."""
 
 
@@ -27,7 +29,7 @@ class JobsCommand(BuiltinCommand):
     environment: Annotated[Name | None, Positional] = None
 
 
-class JobsHandler:
+class JobsHandler(Handler[JobsCommand]):
     """Lists the jobs of `ledger`."""
 
     def __init__(self, ledger: Ledger, authorizer: Authorizer, audit: AuditLog) -> None:
@@ -35,14 +37,15 @@ class JobsHandler:
         self._authorizer = authorizer
         self._audit = audit
 
+    @override
     async def handle(self, command: JobsCommand, context: CommandContext) -> Reply:
-        """Keeps Handler.handle. What may not be read here is left out, and counted."""
+        """What may not be read here is left out, and counted."""
         where = command.environment
         await self._audit.write(context.invocation, "answered", environment=where or "")
         reader = self._authorizer.reader(command.name, context)
         jobs: list[Job] = []
-        for job in await self._ledger.recent(LOOKED_AT, where):
-            if len(jobs) < SHOWN and await reader.may_read(self._authorizer.job_record(job)):
+        for job in await self._ledger.recent(MAX_LOOKED_AT, where):
+            if len(jobs) < MAX_SHOWN and await reader.may_read(self._authorizer.job_record(job)):
                 jobs.append(job)
         found = await self._ledger.jobs([job.id for job in jobs])
         rows = tuple(_row(*found[job.id]) for job in jobs if job.id in found)

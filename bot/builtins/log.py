@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from baton.errors import UsageError
 from baton.fields import Host
@@ -15,7 +16,7 @@ from baton.text.words import did_you_mean
 from bot.builtins.lookup import JobId, find_job
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
-from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
 from bot.jobs import Job, RunRecord
@@ -32,7 +33,7 @@ class LogCommand(BuiltinCommand):
     host: Host | None = Field(None, description="what this server said only")
 
 
-class LogHandler:
+class LogHandler(Handler[LogCommand]):
     """Shows the output that `ledger` holds."""
 
     def __init__(self, ledger: Ledger, authorizer: Authorizer, audit: AuditLog) -> None:
@@ -40,8 +41,8 @@ class LogHandler:
         self._authorizer = authorizer
         self._audit = audit
 
+    @override
     async def handle(self, command: LogCommand, context: CommandContext) -> Reply:
-        """Keeps Handler.handle."""
         asked = context.invocation
         job, runs = await find_job(self._ledger, command.job)
         record = self._authorizer.job_record(job)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from baton.errors import UsageError
 from baton.fields import Host
 from bot.demo.servers import NAMES, Servers
 from bot.dispatch.audit_log import AuditLog
-from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
 
@@ -22,15 +24,15 @@ class DemoCommand(BuiltinCommand):
     host: Host
 
 
-class DemoHandler:
+class DemoHandler(Handler[DemoCommand]):
     """Breaks and mends `servers`."""
 
     def __init__(self, servers: Servers, audit: AuditLog) -> None:
         self._servers = servers
         self._audit = audit
 
+    @override
     async def handle(self, command: DemoCommand, context: CommandContext) -> Reply:
-        """Keeps Handler.handle."""
         host = command.host
         if host not in NAMES:
             raise UsageError(f"There is no server “{host}”. Known: {', '.join(NAMES)}.")

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from baton.command import Known
 from baton.errors import UsageError
@@ -17,7 +18,7 @@ from baton.text.calendar import UnknownZone
 from baton.text.words import did_you_mean, joined
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
-from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Denied, Planner
@@ -69,7 +70,7 @@ class ScheduleCommand(BuiltinCommand):
         return "/schedule COMMAND WHEN | list | show|history|run|pause|resume|remove ID"
 
 
-class ScheduleHandler:
+class ScheduleHandler(Handler[ScheduleCommand]):
     """Answers /schedule. `rescheduled` is called when schedules have changed, `news` with the id of
     a job that has news."""
 
@@ -99,11 +100,11 @@ class ScheduleHandler:
         self._rescheduled = rescheduled
         self._news = news
 
+    @override
     async def handle(self, command: ScheduleCommand, context: CommandContext) -> Reply:
-        """Keeps Handler.handle."""
         words = command.words
         word = words[0].lower() if words else ""
-        action = _ACTIONS.get(word)
+        action = ACTIONS.get(word)
         if action is not None and not (word in self._commands and any(map(begins, words[1:]))):
             return await action(self, context, words[1:])
         try:
@@ -165,7 +166,7 @@ class ScheduleHandler:
             else:
                 return reading
         known = words[0] in self._commands
-        hint = "" if known else did_you_mean(words[0], [*_ACTIONS, *self._commands])
+        hint = "" if known else did_you_mean(words[0], [*ACTIONS, *self._commands])
         raise fault or unreadable(f"There is no time in it: say when, after the command.{hint}")
 
     async def _list(self, context: CommandContext, words: Sequence[str]) -> Reply:
@@ -346,7 +347,7 @@ class ScheduleHandler:
 
 
 Action = Callable[[ScheduleHandler, CommandContext, Sequence[str]], Awaitable[Reply]]
-_ACTIONS: dict[str, Action] = {
+ACTIONS: dict[str, Action] = {
     "list": ScheduleHandler._list,
     "show": ScheduleHandler._show,
     "history": ScheduleHandler._history,

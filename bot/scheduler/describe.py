@@ -10,7 +10,7 @@ from baton.outcome import Answer
 from bot.schedules.schedule import Firing, Schedule
 from bot.schedules.times import upcoming
 
-SHOWN = 3
+NEXT_SHOWN = 3
 """How many of the next times are shown."""
 
 
@@ -20,7 +20,9 @@ def next_times(schedule: Schedule, now: datetime) -> str:
         return "No time is left."
     zone = schedule.zone
     times = [schedule.nominal]
-    times += islice(upcoming(schedule.timing.when, schedule.nominal, schedule.created), SHOWN - 1)
+    times += islice(
+        upcoming(schedule.timing.when, schedule.nominal, schedule.created), NEXT_SHOWN - 1
+    )
     rules = schedule.timing.rules
     if rules.until is not None:
         times = [at for at in times if at.astimezone(zone).replace(tzinfo=None) <= rules.until]

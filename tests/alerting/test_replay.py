@@ -14,7 +14,7 @@ from alerts import HeartbeatSeen, Sample, load_alerts
 from alerts.replay import Gap, Sighting, salvaged, written
 from alerts.trial import TrialFailed, trial
 from baton.messages import now
-from bot.alerting.commands.trial_process import tried
+from bot.alerting.commands.trial_process import run_trial
 from bot.alerting.recording import append, recordings
 from bot.app.bot import Bot
 from tests.alerting.world import CHANNEL, SILENT, WAIT, Watchers, quick, says
@@ -132,7 +132,7 @@ async def test_one_replay_at_a_time_and_not_for_ever(
     world = Recorder(stage, tmp_path)
     made = await world.bot()
     append(world.folder / "2026-11-24.jsonl", [Gap(START)])
-    monkeypatch.setattr(bot.alerting.commands.reload, "PATIENCE", 0.01)
+    monkeypatch.setattr(bot.alerting.commands.reload, "REPLAY_TIMEOUT", 0.01)
     first = asyncio.create_task(stage.ask(made, "/alerts replay 2026-11-24"))
     reloading = made.reloading
     assert reloading is not None
@@ -155,7 +155,7 @@ async def test_a_trial_as_a_program_says_what_it_says_in_here(tmp_path: Path) ->
         old,
         old.replace("C_OPS", "C_PAGER") + '[[route]]\nmatch = "host=web-1"\nchannel="C_OPS"\n',
     )
-    found = await tried(file, *texts, 60)
+    found = await run_trial(file, *texts, 60)
     files = [tmp_path / name for name in ("old.toml", "new.toml")]
     for path, text in zip(files, texts, strict=True):
         path.write_text(text)
@@ -166,4 +166,4 @@ async def test_a_trial_as_a_program_says_what_it_says_in_here(tmp_path: Path) ->
         "Of 6 records (1 line cannot be read): 4 messages would go, 4 come, 1 stay"
     )
     with pytest.raises(TrialFailed, match="No such file"):
-        await tried(tmp_path / "missing", *texts, 60)
+        await run_trial(tmp_path / "missing", *texts, 60)

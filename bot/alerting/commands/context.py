@@ -22,6 +22,9 @@ from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
 from bot.store.alerts.alerts import Alerts
 
+SHORT_ID = 8
+"""Digits of a fingerprint that people are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class AlertsContext(CommandContext):
@@ -38,7 +41,7 @@ class AlertsContext(CommandContext):
     audit: AuditLog
     hidden: frozenset[str] = frozenset()
 
-    def shown(self, episodes: Sequence[Episode]) -> tuple[list[Episode], str]:
+    def readable(self, episodes: Sequence[Episode]) -> tuple[list[Episode], str]:
         """Those that they may read, and what is said of the others."""
         read = [one for one in episodes if one.labels.get("env") not in self.hidden]
         left = len(episodes) - len(read)
@@ -46,7 +49,7 @@ class AlertsContext(CommandContext):
             return read, ""
         return read, f"; {left} alert{'s' * (left > 1)} left out: you are not allowed to read them"
 
-    async def unread(self, environments: Iterable[str]) -> Reply | None:
+    async def refuse_reading(self, environments: Iterable[str]) -> Reply | None:
         """Why they may not read of these environments; None if they may. A refusal is kept."""
         asked = [AccessRequest("alerts", each, changes=False) for each in sorted(environments)]
         refusal = await self.authorizer.refusal(asked, self.invocation.asker, self.groups)
@@ -56,7 +59,7 @@ class AlertsContext(CommandContext):
         return await self.audit.refuse(self.invocation, refusal, environment=where)
 
     @property
-    def by(self) -> str:
+    def asker(self) -> str:
         """What they are called."""
         return self.invocation.asker.label
 
@@ -65,7 +68,7 @@ class AlertsContext(CommandContext):
         """Steady seconds."""
         return self.keeper.now()
 
-    def after(self, word: str) -> str:
+    def text_after(self, word: str) -> str:
         """What was typed after the first `word`, with the quotes that were typed: matchers have
         quotes of their own."""
         found = re.search(
@@ -82,7 +85,7 @@ class AlertsContext(CommandContext):
         known += [table.env for table in (*settings.checkin, *settings.probe)]
         return known
 
-    async def refused(self, environments: Sequence[str]) -> Reply | None:
+    async def refuse_change(self, environments: Sequence[str]) -> Reply | None:
         """Why they may not have it done in each of these environments; None if they may. Either is
         kept."""
         where = sorted(set(environments) - {""})
@@ -97,31 +100,31 @@ class AlertsContext(CommandContext):
             return None
         return await self.audit.refuse(self.invocation, refusal, environment=about)
 
-    async def wanted(self, wish: Wish, environments: Sequence[str], text: str) -> Reply:
+    async def submit(self, wish: Wish, environments: Sequence[str], text: str) -> Reply:
         """Have it done, if they may in each of these environments."""
-        refusal = await self.refused(environments)
+        refusal = await self.refuse_change(environments)
         if refusal is not None:
             return refusal
         await self.keeper.want(wish)
         return Reply(text)
 
-    async def answered(self, reply: Reply) -> Reply:
+    async def record_answer(self, reply: Reply) -> Reply:
         """They were told this. It is kept."""
         await self.audit.write(self.invocation, "answered")
         return reply
 
-    def found(self, words: Sequence[str], what: str) -> list[Episode]:
+    def find_alerts(self, words: Sequence[str], what: str) -> list[Episode]:
         """What fires and is named: by the group of a button, the beginning of an id, a title, the
         value of a label such as a host's, or matchers. Raises UsageError if nothing is, or if an id
         or a name that is cut short may be of several."""
         name = " ".join(words)
         if not name:
             raise UsageError(f"Which alert? /alerts {what} ALERT; /alerts shows their ids.")
-        said = self.after(what)
+        said = self.text_after(what)
         meant = Matchers.parse(said) if has_operator(said) else None
-        found = self.engine.matched_by(meant) if meant else self.firing(name)
+        found = self.engine.matched_by(meant) if meant else self.firing_called(name)
         if not found:
-            firing, _ = self.shown(self.engine.firing())
+            firing, _ = self.readable(self.engine.firing())
             values = {value for one in firing for _, value in one.labels.pairs}
             raise UsageError(
                 f"Nothing that fires is called {shown(name)}: /alerts shows what does."
@@ -129,20 +132,20 @@ class AlertsContext(CommandContext):
             )
         return found
 
-    def firing(self, name: str) -> list[Episode]:
+    def firing_called(self, name: str) -> list[Episode]:
         """What fires and is called so. Raises UsageError if that may mean several things."""
         by_id = self.engine.find(name)
         if "/" in name and by_id:
             return by_id
-        everything, _ = self.shown(self.engine.firing())
-        exact = [one for one in everything if name in called_so(one)]
+        everything, _ = self.readable(self.engine.firing())
+        exact = [one for one in everything if name in names_of(one)]
         if exact:
             return exact
         if len(by_id) == 1:
             return by_id
-        begun = [(one, value) for one in everything for value in called_so(one)]
+        begun = [(one, value) for one in everything for value in names_of(one)]
         named_so = [(one, value) for one, value in begun if value.startswith(name)]
-        several = {value for _, value in named_so} | {one.fingerprint[:8] for one in by_id}
+        several = {value for _, value in named_so} | {one.fingerprint[:SHORT_ID] for one in by_id}
         if len(several) > 1:
             raise UsageError(
                 f"“{shown(name)}” may be {named(sorted(several), 5)}: name one of these."
@@ -154,7 +157,7 @@ Action = Callable[[AlertsContext, Sequence[str]], Awaitable[Reply]]
 """What a word after /alerts does, with the words after that."""
 
 
-def called_so(episode: Episode) -> list[str]:
+def names_of(episode: Episode) -> list[str]:
     """What an alert may be called: its title, and the values of its labels."""
     return [episode.title, *(value for _, value in episode.labels.pairs)]
 

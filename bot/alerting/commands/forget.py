@@ -15,7 +15,7 @@ from bot.dispatch.reply import Reply
 async def forget(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Have an alert end, and its thing watched no more until it is heard of again. Raises
     UsageError."""
-    episodes = context.found(words, "forget")
+    episodes = context.find_alerts(words, "forget")
     if len(episodes) > 1:
         raise UsageError(f"{words[0]} means {len(episodes)} alerts: forget them one by one.")
     (episode,) = episodes
@@ -26,6 +26,6 @@ async def forget(context: AlertsContext, words: Sequence[str]) -> Reply:
             f"{title} is named in alerts.toml ({watch.source}): take it out there, and say "
             "/alerts reload."
         )
-    wish = Forget(by=context.by, at=context.now, fingerprint=episode.fingerprint)
+    wish = Forget(by=context.asker, at=context.now, fingerprint=episode.fingerprint)
     text = f"Forgotten: {title}. Once it is heard of again it is watched anew."
-    return await context.wanted(wish, [episode.labels.get("env")], text)
+    return await context.submit(wish, [episode.labels.get("env")], text)

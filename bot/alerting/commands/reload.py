@@ -12,22 +12,22 @@ from alerts.trial import Spoken, Trial
 from baton.errors import BatonError, UsageError
 from baton.outcome import Answer, named
 from bot.alerting.commands.context import AlertsContext
-from bot.alerting.commands.trial_process import tried
+from bot.alerting.commands.trial_process import run_trial
 from bot.alerting.recording import recording
 from bot.alerting.reloading import Heard, Reloading
 from bot.dispatch.reply import Reply
 from bot.store.errors import DatabaseUnavailable
 
-PATIENCE = 120.0
+REPLAY_TIMEOUT = 120.0
 """Seconds that a replay may take. Whoever waits for it is told later."""
-SHOWN = 30
+MAX_SHOWN = 30
 """Messages that are shown of those that differ."""
 
 
 async def reload(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Go by what alerts.toml says now, in every bot. Raises UsageError."""
     reloading = _reloading(context)
-    refusal = await context.refused(context.environments)
+    refusal = await context.refuse_change(context.environments)
     if refusal is not None:
         return refusal
     try:
@@ -49,7 +49,7 @@ async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
     table = context.keeper.settings.recording
     if table is None:
         raise UsageError("Nothing is recorded: alerts.toml has no [recording] with a folder.")
-    if unread := await context.unread(context.hidden):
+    if unread := await context.refuse_reading(context.hidden):
         return unread
     file = recording(table.folder, words[0] if words else "")
     if reloading.trying.locked():
@@ -59,7 +59,7 @@ async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
         new = text_of(reloading.file)
         read_alerts(new, str(reloading.file))
         async with reloading.trying:
-            found = await tried(file, reloading.text, new, PATIENCE)
+            found = await run_trial(file, reloading.text, new, REPLAY_TIMEOUT)
     except BatonError as error:
         return Reply(str(error), ok=False)
     same = new == reloading.text
@@ -72,10 +72,10 @@ def answer(found: Trial, file: Path, before: str = "") -> Answer:
         [(one, "no more") for one in found.gone] + [(one, "new") for one in found.new],
         key=lambda pair: (pair[0].at, pair[1]),
     )
-    rows = tuple(_row(one, verdict) for one, verdict in differing[:SHOWN])
+    rows = tuple(_row(one, verdict) for one, verdict in differing[:MAX_SHOWN])
     summary = f"{file.stem}: {before}{found.summary}"
-    if len(differing) > SHOWN:
-        summary += f"; the first {SHOWN}"
+    if len(differing) > MAX_SHOWN:
+        summary += f"; the first {MAX_SHOWN}"
     return Answer(summary, ("at (UTC)", "", "where", "what"), rows)
 
 

@@ -22,24 +22,24 @@ _PARTS = frozenset(("for", "because"))
 
 async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Have it told no more for a while, or say what that would mute. Raises UsageError."""
-    said = context.after("silence")
+    said = context.text_after("silence")
     unsaid = bool(said) and not any(word[0].lower() in _PARTS for word in _WORD.finditer(said))
-    what, seconds, reason = (said, 0.0, "") if unsaid else _quiet(said)
+    what, seconds, reason = (said, 0.0, "") if unsaid else _parse_silence(said)
     matchers = _matchers(context, what)
     if matchers.boundless:
         raise UsageError("That would silence everything: name at least one label's value.")
     if unsaid:
-        if unread := await context.unread(
-            env for env in context.hidden if _may_mean(matchers, env)
+        if unread := await context.refuse_reading(
+            env for env in context.hidden if _may_match(matchers, env)
         ):
             return unread
-        about = [] if has_operator(what) else context.firing(what)
-        return await context.answered(preview(context.engine, matchers, about))
+        about = [] if has_operator(what) else context.firing_called(what)
+        return await context.record_answer(preview(context.engine, matchers, about))
     # an environment that it names counts too if nothing of it was heard yet
     named = {part.value for part in matchers.parts if part.name == "env" and part.op == "="}
-    meant = [env for env in {*context.environments, *named} if _may_mean(matchers, env)]
+    meant = [env for env in {*context.environments, *named} if _may_match(matchers, env)]
     wish = Quiet(
-        by=context.by,
+        by=context.asker,
         at=context.now,
         matchers=str(matchers),
         seconds=seconds,
@@ -49,7 +49,7 @@ async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
     muted = context.engine.matched_by(matchers)
     now = f"It mutes now: {titles(muted)}." if muted else "Nothing that fires now is muted by it."
     text = f"Silenced for {duration(seconds)}: {matchers}. {now}"
-    return await context.wanted(wish, meant, text)
+    return await context.submit(wish, meant, text)
 
 
 async def unsilence(context: AlertsContext, words: Sequence[str]) -> Reply:
@@ -57,9 +57,9 @@ async def unsilence(context: AlertsContext, words: Sequence[str]) -> Reply:
     found = [one for one in context.engine.silences() if words and one.id == words[0]]
     if not found:
         raise UsageError("Which silence? /alerts unsilence ID; /alerts silences shows the ids.")
-    meant = [env for env in context.environments if _may_mean(found[0].matchers, env)]
-    wish = Speak(by=context.by, at=context.now, id=words[0])
-    return await context.wanted(wish, meant, f"No longer silenced: {found[0].matchers}.")
+    meant = [env for env in context.environments if _may_match(found[0].matchers, env)]
+    wish = Speak(by=context.asker, at=context.now, id=words[0])
+    return await context.submit(wish, meant, f"No longer silenced: {found[0].matchers}.")
 
 
 async def silences(context: AlertsContext, words: Sequence[str]) -> Reply:
@@ -72,20 +72,20 @@ async def silences(context: AlertsContext, words: Sequence[str]) -> Reply:
     )
     left = len(active) - len(read)
     if not rows and not left:
-        return await context.answered(Reply("Nothing is silenced."))
+        return await context.record_answer(Reply("Nothing is silenced."))
     columns = ("id", "what", "for", "by", "because")
     summary = "1 silence" if len(rows) == 1 else f"{len(rows)} silences"
     if left:
         summary += f"; {left} left out: you are not allowed to read them"
-    return await context.answered(Reply(answer=Answer(summary, columns, rows)))
+    return await context.record_answer(Reply(answer=Answer(summary, columns, rows)))
 
 
 def _only_of(matchers: Matchers, environments: frozenset[str]) -> bool:
     """Whether they can mean one of these environments."""
-    return any(_may_mean(matchers, env) for env in environments)
+    return any(_may_match(matchers, env) for env in environments)
 
 
-def _quiet(said: str) -> tuple[str, float, str]:
+def _parse_silence(said: str) -> tuple[str, float, str]:
     """Matchers, seconds, reason. Raises UsageError."""
     words = [(word[0].lower(), *word.span()) for word in _WORD.finditer(said)]
     because = next((at for at, word in enumerate(words) if word[0] == "because"), len(words))
@@ -107,13 +107,13 @@ def _quiet(said: str) -> tuple[str, float, str]:
 def _matchers(context: AlertsContext, said: str) -> Matchers:
     """What these words mean: matchers, or the group of a button, or an alert. Raises UsageError."""
     if said and not has_operator(said):
-        if not context.firing(said):
+        if not context.firing_called(said):
             raise UsageError(
                 f"“{shown(said)}” is no matcher, nor does anything fire that is called so: "
                 f"it must be {EXAMPLE}, or an id that /alerts shows.",
                 field="matchers",
             )
-        shared = _shared([one.labels for one in context.found(said.split(), "silence")])
+        shared = _shared([one.labels for one in context.find_alerts(said.split(), "silence")])
         return Matchers(tuple(Matcher(name, "=", value) for name, value in shared))
     return Matchers.parse(said)
 
@@ -123,5 +123,5 @@ def _shared(labels: Sequence[Labels]) -> list[tuple[str, str]]:
     return [pair for pair in labels[0].pairs if all(pair in one.pairs for one in labels)]
 
 
-def _may_mean(matchers: Matchers, env: str) -> bool:
+def _may_match(matchers: Matchers, env: str) -> bool:
     return all(part.matches(env) for part in matchers.parts if part.name == "env")

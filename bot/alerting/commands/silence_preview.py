@@ -11,7 +11,7 @@ from bot.dispatch.reply import Form, Reply
 
 CHOICES = (("1 hour", "1h"), ("4 hours", "4h"), ("1 day", "1d"))
 REASON = "it is being looked at"
-MOST = 10
+MAX_NAMED = 10
 """Alerts that are named."""
 
 
@@ -41,7 +41,7 @@ def _mutes(about: Sequence[Episode], besides: Sequence[Episode]) -> str:
 
 
 def _titles(episodes: Sequence[Episode]) -> str:
-    return named(sorted(one.title for one in episodes), MOST)
+    return named(sorted(one.title for one in episodes), MAX_NAMED)
 
 
 def _typed(part: Matcher) -> str:

@@ -13,7 +13,7 @@ from alerts import trial
 from alerts.changes import load
 
 
-async def tried(file: Path, old: str, new: str, seconds: float) -> trial.Trial:
+async def run_trial(file: Path, old: str, new: str, seconds: float) -> trial.Trial:
     """What comes of the recording in `file` by the texts of two alerts.toml. Raises TrialFailed,
     also after so many seconds: the program is ended then."""
     program = await asyncio.create_subprocess_exec(

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from baton.extensions import installed
-from bot.alerting.commands.command import _ACTIONS as OF_ALERTS
+from bot.alerting.commands.command import ACTIONS as OF_ALERTS
 from bot.app.assemble import commands_of
 from bot.fronts.terminal.suggestions import suggestions
-from bot.scheduler.command import _ACTIONS as OF_SCHEDULES
+from bot.scheduler.command import ACTIONS as OF_SCHEDULES
 
 COMMANDS = commands_of(installed())
 VALUES = {

@@ -1,0 +1,51 @@
+"""`/alerts ack`: somebody takes an alert on, and it is not repeated."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from alerts import Episode
+from baton.outcome import named
+from bot.alerting.asks import Acknowledge
+from bot.alerting.commands.context import AlertsContext, titles
+from bot.dispatch.reply import Reply
+
+ACKNOWLEDGE_TIMEOUT = 1.5
+"""Seconds for which it is waited who acknowledged something."""
+POLL_INTERVAL = 0.1
+
+
+async def acknowledge(context: AlertsContext, words: Sequence[str]) -> Reply:
+    """Acknowledge what is named. Raises UsageError."""
+    episodes = context.find_alerts(words, "ack")
+    what = " ".join(one.fingerprint for one in episodes)
+    wish = Acknowledge(by=context.asker, at=context.now, what=what)
+    known = {one.fingerprint: one for one in episodes}
+    reply = await context.submit(wish, [one.labels.get("env") for one in episodes], "")
+    if not reply.ok:
+        return reply
+    now = await _acknowledged(context, known)
+    others = sorted({one.acknowledged_by for one in now} - {"", context.asker})
+    mine = [one for one in now if one.acknowledged_by in ("", context.asker)]
+    before = [one for one in mine if known[one.fingerprint].acknowledged_by]
+    if not mine:
+        return Reply(f"{named(others)} took that on already.")
+    if len(before) == len(mine) and not others:
+        return Reply(f"{context.asker} took that on already.")
+    besides = f" {named(others)} took on the rest already." if others else ""
+    return Reply(f"You take on {titles(mine)}.{besides}")
+
+
+async def _acknowledged(context: AlertsContext, known: Mapping[str, Episode]) -> list[Episode]:
+    """These episodes once the bot that leads has noted who took them on, or as they are if that
+    takes too long: somebody else may have been a moment earlier."""
+    ended = asyncio.get_running_loop().time() + ACKNOWLEDGE_TIMEOUT
+    while True:
+        engine = await context.keeper.view()
+        firing = {one.fingerprint: one for one in engine.firing()}
+        now = [firing.get(key, one) for key, one in known.items()]
+        taken = all(one.acknowledged_by or one.fingerprint not in firing for one in now)
+        if taken or asyncio.get_running_loop().time() >= ended:
+            return now
+        await asyncio.sleep(POLL_INTERVAL)

@@ -1,0 +1,74 @@
+"""`/alerts` and `/alerts history`: what fires, and what has fired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from alerts import Episode
+from alerts.notify.routes import dropping_route
+from baton.outcome import Answer, duration
+from bot.alerting.commands.context import SHORT_ID, AlertsContext
+from bot.dispatch.reply import Reply
+
+
+async def list_firing(context: AlertsContext, env: str) -> Reply:
+    """Show what fires, in the environment `env` or, if that is empty, everywhere."""
+    if env and (unread := await context.refuse_reading([env])):
+        return unread
+    firing = [one for one in context.engine.firing() if env in ("", one.labels.get("env"))]
+    firing, left = context.readable(firing)
+    where = f" in {env}" if env else ""
+    if context.engine.blind_since is not None:
+        where += f" (blind for {duration(context.now - context.engine.blind_since)}: nothing moves)"
+    closed = context.keeper.closed(context.keeper.settings.all_channels)
+    untold = "".join(f"\nNothing can be told in {one}: {why}" for one, why in closed.items())
+    if not firing:
+        return await context.record_answer(Reply(f"No alerts are firing{where}{left}.{untold}"))
+    rows = tuple(
+        (
+            one.fingerprint[:SHORT_ID],
+            one.title,
+            f"{one.word}, {one.severity}",
+            duration(context.now - one.started),
+            _note(context, one),
+        )
+        for one in firing
+    )
+    columns = ("id", "what", "state", "for", "note")
+    count = "1 alert fires" if len(rows) == 1 else f"{len(rows)} alerts fire"
+    summary = f"{count}{where}{left}{untold}"
+    return await context.record_answer(Reply(answer=Answer(summary, columns, rows)))
+
+
+def _note(context: AlertsContext, episode: Episode) -> str:
+    """Why nobody is told of it, or who acknowledged it."""
+    muted = context.engine.muting.muted.get(episode.fingerprint)
+    if muted is not None:
+        return muted.why
+    settings = context.engine.settings
+    drop = dropping_route(settings.routes, settings.default_route, episode)
+    if drop is not None:
+        return f"dropped by the route {drop.matchers}"
+    return f"acknowledged by {episode.acknowledged_by}" if episode.acknowledged_by else ""
+
+
+async def history(context: AlertsContext, words: Sequence[str]) -> Reply:
+    """Show what has fired, the latest first."""
+    past, left = context.readable(await context.stored.history())
+    if not past and not left:
+        return await context.record_answer(Reply("Nothing has fired yet."))
+    rows = tuple(
+        (
+            f"{datetime.fromtimestamp(one.started, UTC):%m-%d %H:%M}",
+            one.fingerprint[:SHORT_ID],
+            f"{one.title} ({one.number})",
+            one.word if one.ended is None else f"after {duration(one.ended - one.started)}",
+            one.text,
+        )
+        for one in past
+    )
+    columns = ("since (UTC)", "id", "what, and which time", "resolved", "last word")
+    return await context.record_answer(
+        Reply(answer=Answer(f"What fired last{left}", columns, rows))
+    )
