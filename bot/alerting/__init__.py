@@ -9,10 +9,10 @@ probing.py  what the bot has looked at; agents.py  ... by agents
 commands    /alerts: what people ask, and have done
 """
 
-from bot.alerting.findings import Found
-from bot.alerting.keeper import Keeper
-from bot.alerting.monitor import Monitor
+from bot.alerting.consumer import Monitor
+from bot.alerting.finding_alerts import Found
 from bot.alerting.notifier import Showing
-from bot.alerting.probing import Probing
+from bot.alerting.prober import Probing
+from bot.alerting.runner import Keeper
 
 __all__ = ["Found", "Keeper", "Monitor", "Probing", "Showing"]

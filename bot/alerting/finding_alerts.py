@@ -14,8 +14,8 @@ import structlog
 
 from alerts import Labels, Sample
 from alerts.labels import ALERTNAME, spelled
-from bot.alerting.asks import seen
-from bot.alerting.keeper import Keeper
+from bot.alerting.operations import seen
+from bot.alerting.runner import Keeper
 from bot.findings import Finding
 from bot.store.errors import DatabaseUnavailable
 

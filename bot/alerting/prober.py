@@ -15,8 +15,8 @@ from alerts.checks.settings import ProbeTable
 from baton.agent.probing import Found
 from baton.channel import Channel
 from baton.messages import Probed, now
-from bot.alerting.agents import Agents
-from bot.alerting.keeper import Keeper
+from bot.alerting.agent_prober import Agents
+from bot.alerting.runner import Keeper
 from bot.servers.registry import ServerRegistry
 from commands.probes import Reaching
 

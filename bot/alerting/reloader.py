@@ -16,7 +16,7 @@ import structlog
 from alerts import AlertSettings
 from alerts.settings import read_alerts, text_of
 from baton.errors import SettingsError
-from bot.alerting.keeper import Keeper
+from bot.alerting.runner import Keeper
 from bot.store import Store
 from bot.store.leases import LEASE
 

@@ -19,11 +19,11 @@ from alerts.observation import Observation
 from alerts.replay import Gap, Sighting
 from baton.errors import UsageError
 from baton.messages import Heartbeat, Pong, now
-from bot.alerting import asks
-from bot.alerting.asks import Ask, Seen, done, read
+from bot.alerting import operations
 from bot.alerting.notifier import Showing
-from bot.alerting.recording import Recording
-from bot.alerting.seeing import beat, results, scheduled, sign
+from bot.alerting.observations import beat, results, scheduled, sign
+from bot.alerting.operations import Ask, Seen, done, read
+from bot.alerting.recorder import Recording
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import Observation as Scheduled
 from bot.store.alerts.alerts import Alerts
@@ -139,12 +139,12 @@ class Keeper:
         now = self._steady.now()
         ago = (self._clock() - job.closed).total_seconds() if job.closed else 0.0
         if found := results(job, runs, now - max(ago, 0.0)):
-            await self.want(asks.seen(found, now))
+            await self.want(operations.seen(found, now))
 
     def scheduled(self, seen: Sequence[Scheduled], environment: str) -> object:
         """A schedule that only looks has come to something: the ask to take note of it."""
         at = self._steady.now()
-        ask = asks.seen([scheduled(one, environment, at) for one in seen], at)
+        ask = operations.seen([scheduled(one, environment, at) for one in seen], at)
         return ask.model_dump(mode="json")
 
     def reload(self, settings: AlertSettings) -> None:

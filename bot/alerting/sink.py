@@ -16,8 +16,8 @@ from alerts import AlertSettings, CheckIn, Labels, Sample, Severity
 from alerts.labels import ALERTNAME, spelled
 from alerts.links import LONGEST, Link, links
 from alerts.observation import Observation
-from bot.alerting.asks import seen
-from bot.alerting.keeper import Keeper
+from bot.alerting.operations import seen
+from bot.alerting.runner import Keeper
 from bot.ingest.errors import BadInput
 from bot.ingest.model import CheckInPing as SignOfLife
 from bot.ingest.model import CloudEvent, Phase, PushedAlert, Received, SenderTokens

@@ -21,9 +21,9 @@ from baton.channel import Channel, Link
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.messages import Heartbeat, Pong, new_id, now
-from bot.alerting import Found, Keeper, Monitor, Showing, keeper, probing, recording, reloading
+from bot.alerting import Found, Keeper, Monitor, Showing, prober, recorder, reloader, runner
 from bot.alerting.commands.command import AlertsCommand, AlertsHandler
-from bot.alerting.intake import Reception
+from bot.alerting.sink import Reception
 from bot.app import upkeep
 from bot.app.assemble import MoreBuiltins, assemble_dispatch
 from bot.app.periodic import PeriodicTask, PeriodicTasks
@@ -127,14 +127,14 @@ class Bot(UpdateHooks):
         )
         self.leader = Leader(store.leases, self.name, self._begin, self._end, seconds=lease)
         self.keeper: Keeper | None = None
-        self.reloading: reloading.Reloading | None = None
+        self.reloading: reloader.Reloading | None = None
         """Who reads the settings of alerts again, if they are from a file."""
         self.findings: Found | Unheard = Unheard()
         """Makes alerts of what we find wrong ourselves, once alerts are kept."""
         self.refused = Refused(self)
         """Keeps count of what others sent and was refused."""
         self._monitor: Monitor | None = None
-        self._probing: probing.Probing | None = None
+        self._probing: prober.Probing | None = None
         self._led: list[str] = []
         self._always: list[asyncio.Task[None]] = []
         self._leading: list[asyncio.Task[None]] = []
@@ -181,7 +181,7 @@ class Bot(UpdateHooks):
         self.teller.closed = self.keeper.ended
         self.timekeeper.heed = self._scheduled
         if file is not None:
-            self.reloading = reloading.Reloading(self.keeper, file, self.store, self.name)
+            self.reloading = reloader.Reloading(self.keeper, file, self.store, self.name)
         self._dispatching.handlers[AlertsCommand.name] = AlertsHandler(
             self.keeper,
             self.reloading,
@@ -225,7 +225,7 @@ class Bot(UpdateHooks):
         )
         if (reloader := self.reloading) is not None:
             self.periodic.add(
-                PeriodicTask("reloading alerts", reloader.follow, reloading.FOLLOW_INTERVAL)
+                PeriodicTask("reloading alerts", reloader.follow, reloader.FOLLOW_INTERVAL)
             )
         self._always = [
             self._task(self.leader.run(), "leadership"),
@@ -278,7 +278,7 @@ class Bot(UpdateHooks):
         self.periodic.add(*tasks)
 
     def _keep_watch(self, alerts: Keeper) -> None:
-        prober = self._probing = probing.Probing(
+        prober = self._probing = prober.Probing(
             alerts, self.channel, self.roster, self.name, self._clock
         )
         alerts.reloaded = self._schedule_probes
@@ -292,12 +292,12 @@ class Bot(UpdateHooks):
             PeriodicTask(
                 "alerts",
                 alerts.round,
-                keeper.LOOK_INTERVAL,
-                rest=keeper.ROUND_INTERVAL,
-                retry=keeper.RETRY_DELAY,
+                runner.LOOK_INTERVAL,
+                rest=runner.ROUND_INTERVAL,
+                retry=runner.RETRY_DELAY,
                 vital=True,
             ),
-            PeriodicTask("recording", alerts.recording.write, recording.WRITE_INTERVAL),
+            PeriodicTask("recording", alerts.recording.write, recorder.WRITE_INTERVAL),
         )
         self._led.append("probing")
         self._schedule_probes()
@@ -313,7 +313,7 @@ class Bot(UpdateHooks):
                         "probing",
                         partial(self._probe, probe),
                         probe.every,
-                        jitter=min(probe.every, probing.SPREAD),
+                        jitter=min(probe.every, prober.SPREAD),
                     )
                     for probe in probes
                 ],

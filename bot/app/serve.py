@@ -17,7 +17,7 @@ from alerts import load_alerts
 from baton.bus.connect import connect
 from baton.channel import Link
 from baton.extensions import installed
-from bot.alerting import ourselves
+from bot.alerting import self_checks
 from bot.app import rules_log
 from bot.app.assemble import commands_of
 from bot.app.bot import Bot
@@ -105,8 +105,8 @@ async def serve(settings: BotSettings) -> None:
             ),
             PeriodicTask(
                 "our clock and tokens",
-                partial(ourselves.look, chat, "Slack", bot),
-                ourselves.LOOK_INTERVAL,
+                partial(self_checks.look, chat, "Slack", bot),
+                self_checks.LOOK_INTERVAL,
             ),
         )
         relieve()
@@ -123,7 +123,7 @@ def _listening(settings: BotSettings) -> WebServer | None:
 
 
 def _answer(web: WebServer, bot: Bot, chat: SlackChat, senders: Mapping[str, SecretStr]) -> None:
-    from bot.alerting.intake import Reception
+    from bot.alerting.sink import Reception
     from bot.web.app import build
     from bot.web.ingest import IngestRoutes
     from bot.web.status import Watch

@@ -12,9 +12,9 @@ from baton.command import Known
 from baton.errors import UsageError
 from baton.outcome import named
 from baton.text.words import did_you_mean, plain
-from bot.alerting.asks import Wish
-from bot.alerting.keeper import Keeper
-from bot.alerting.reloading import Reloading
+from bot.alerting.operations import Wish
+from bot.alerting.reloader import Reloading
+from bot.alerting.runner import Keeper
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from alerts.checks.checks import CHECKIN, PROBE
 from baton.errors import UsageError
-from bot.alerting.asks import Forget
 from bot.alerting.commands.context import AlertsContext
+from bot.alerting.operations import Forget
 from bot.dispatch.reply import Reply
 
 

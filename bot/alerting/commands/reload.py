@@ -13,8 +13,8 @@ from baton.errors import BatonError, UsageError
 from baton.outcome import Answer, named
 from bot.alerting.commands.context import AlertsContext
 from bot.alerting.commands.trial_process import run_trial
-from bot.alerting.recording import recording
-from bot.alerting.reloading import Heard, Reloading
+from bot.alerting.recorder import recording
+from bot.alerting.reloader import Heard, Reloading
 from bot.dispatch.reply import Reply
 from bot.store.errors import DatabaseUnavailable
 

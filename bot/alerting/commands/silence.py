@@ -10,9 +10,9 @@ from alerts.labels.matchers import EXAMPLE, Matcher, has_operator, shown
 from baton.errors import UsageError
 from baton.outcome import Answer, duration
 from baton.text import durations
-from bot.alerting.asks import Quiet, Speak
 from bot.alerting.commands.context import AlertsContext, titles
 from bot.alerting.commands.silence_preview import preview
+from bot.alerting.operations import Quiet, Speak
 from bot.dispatch.reply import Reply
 
 _WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|[^\s"'])+""", re.DOTALL)

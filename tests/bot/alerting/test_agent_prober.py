@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-import bot.alerting.agents
+import bot.alerting.agent_prober
 from baton.agent.probing import Found
 from baton.channel import Delivery, Link
 from baton.exchanges import INPUT, agent_queue, host_key
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Facts, Heartbeat, Look, Probe, Probed, decode, now
-from bot.alerting.agents import LISTENED, Agents
+from bot.alerting.agent_prober import LISTENED, Agents
 from tests.support.servers import registry
 from tests.support.wait import until
 
@@ -24,7 +24,7 @@ HOST = "web-1"
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bot.alerting.agents, "SLACK", 0.48)
+    monkeypatch.setattr(bot.alerting.agent_prober, "SLACK", 0.48)
 
 
 class Scene:

@@ -10,7 +10,7 @@ import pytest
 from alerts import AlertContent
 from baton.messages import State
 from bot.app.bot import Bot
-from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, none_waits, quick, says
+from tests.bot.alerting.world import SILENT, WAIT, Watchers, alerts_in, none_waits, quick, says
 from tests.bot.build import Hail, Ship
 from tests.bot.world import Stage, away
 from tests.support.wait import until

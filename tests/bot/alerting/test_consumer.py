@@ -17,7 +17,7 @@ from bot.app.bot import Bot
 from bot.dead import resent
 from bot.findings import Unheard
 from bot.store import Store
-from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
+from tests.bot.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage, away
 from tests.support.broker import Broker
 from tests.support.buses import Bus, InMemory, OverRabbit

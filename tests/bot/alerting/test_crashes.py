@@ -15,7 +15,7 @@ from baton.channel import Link
 from baton.memory import MemoryBus, MemoryChannel
 from bot.app.bot import Bot
 from bot.store import Store
-from tests.alerting.world import SILENT, WAIT, Clock, none_waits, quick, says, settings
+from tests.bot.alerting.world import SILENT, WAIT, Clock, none_waits, quick, says, settings
 from tests.bot.fake_front import FakeFront
 from tests.bot.world import COMMANDS, Agent, Doom, Doomed, Lives, kill
 from tests.support.policy import OPEN

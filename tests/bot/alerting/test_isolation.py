@@ -13,12 +13,12 @@ from sqlalchemy import Connection, select, update
 from alerts import HeartbeatSeen, Labels, Sample
 from alerts.notify.dispatch import Dispatcher
 from baton.messages import Person
-from bot.alerting import asks
-from bot.alerting.asks import Seen
+from bot.alerting import operations
+from bot.alerting.operations import Seen
 from bot.app.bot import Bot
 from bot.store import Store
 from bot.store.tables.alerts import watches
-from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
+from tests.bot.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.build import ANN, OPS
 from tests.bot.world import Stage, no_groups
 from tests.support.wait import until
@@ -43,7 +43,7 @@ async def test_what_cannot_be_taken_of_what_was_seen_costs_the_rest_nothing(stag
     assert keeper is not None
     keeper.observe(HeartbeatSeen("web-1", "x" * 300, 15.0, keeper.now()))
     keeper.observe(object())  # type: ignore[arg-type]
-    good = asks.seen([sample("a", keeper.now()), sample("b", keeper.now())], keeper.now())
+    good = operations.seen([sample("a", keeper.now()), sample("b", keeper.now())], keeper.now())
     torn = Seen(by="", at=keeper.now(), lines=(good.lines[0], "{", good.lines[1]))
     await stage.store.alerts.ask({"kind": "nonsense"})
     await keeper.want(torn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from baton.messages import State
-from bot.alerting.seeing import results, scheduled
+from bot.alerting.observations import results, scheduled
 from bot.schedules.schedule import Observation
 from tests.bot.build import T0, job, run
 

@@ -18,7 +18,7 @@ from baton.messages import Heartbeat, Look
 from baton.server import Server
 from bot.app.bot import Bot
 from commands.probes import Looking
-from tests.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
+from tests.bot.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage
 from tests.support.wait import until
 

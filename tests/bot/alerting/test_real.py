@@ -15,7 +15,7 @@ from alerts import AlertContent
 from baton.amqp import AmqpChannel
 from baton.exchanges import PROBED_QUEUE, agent_queue
 from bot.store import Store
-from tests.alerting.world import alerts_in, none_waits, says, settings
+from tests.bot.alerting.world import alerts_in, none_waits, says, settings
 from tests.bot.fake_front import FakeFront
 from tests.bot.world import Stage
 from tests.support.agent import AgentProcess

@@ -13,7 +13,7 @@ from alerts import CheckIn
 from alerts.replay import salvaged
 from alerts.settings import RecordingTable
 from baton.errors import UsageError
-from bot.alerting.recording import Recording, append, recording, recordings
+from bot.alerting.recorder import Recording, append, recording, recordings
 from bot.app.periodic import PeriodicTask, PeriodicTasks
 from tests.support.periodic import unfailing
 from tests.support.wait import until

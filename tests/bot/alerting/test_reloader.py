@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-import bot.alerting.reloading
+import bot.alerting.reloader
 from alerts import load_alerts
 from bot.app.bot import Bot
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.doctor.bot import alerts_file
 from bot.doctor.finding import Mark
 from bot.store import Store
-from tests.alerting.world import CHANNEL, Watchers, quick
+from tests.bot.alerting.world import CHANNEL, Watchers, quick
 from tests.bot.world import Stage
 from tests.support.wait import until
 
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bot.alerting.reloading, "FOLLOW_INTERVAL", 0.02)
+    monkeypatch.setattr(bot.alerting.reloader, "FOLLOW_INTERVAL", 0.02)
     with quick(monkeypatch):
         yield
 
@@ -133,7 +133,7 @@ async def test_one_that_leads_and_does_not_answer_is_named(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asks waits a moment for it, and then reads that it is not known."""
-    monkeypatch.setattr(bot.alerting.reloading, "ANSWERED_WITHIN", 0.1)
+    monkeypatch.setattr(bot.alerting.reloader, "ANSWERED_WITHIN", 0.1)
     world = Reader(stage, tmp_path / "alerts.toml")
     first = await stage.bot()
     await until(lambda: first.leader.leading)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-import bot.alerting.keeper
+import bot.alerting.runner
 from alerts import AlertContent
 from baton.messages import State, now
 from bot.app.bot import Bot
 from bot.schedules.schedule import Heed, Observation, Verdict
 from bot.store import Store
-from tests.alerting.world import (
+from tests.bot.alerting.world import (
     CHANNEL,
     SILENT,
     WAIT,
@@ -125,9 +125,9 @@ async def test_a_bot_that_stood_still_calls_nobody_silent(
     world = Watchers(stage)
     made = await world.bot()
     await world.agent(made, "web-1")
-    monkeypatch.setattr(bot.alerting.keeper, "STALL", 5.0)
+    monkeypatch.setattr(bot.alerting.runner, "STALL", 5.0)
     await world.pass_time(made, 3600)
-    monkeypatch.setattr(bot.alerting.keeper, "STALL", float("inf"))
+    monkeypatch.setattr(bot.alerting.runner, "STALL", float("inf"))
     await world.pass_time(made, WAIT + 1)
     assert alerts_in(stage.front) == []
 

@@ -9,9 +9,9 @@ from functools import partial
 import pytest
 
 from alerts import AlertContent
-from bot.alerting.ourselves import LASTS, look, wrong
+from bot.alerting.self_checks import LASTS, look, wrong
 from bot.app.periodic import PeriodicTask
-from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
+from tests.bot.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage
 from tests.support.wait import until
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from alerts import AlertContent
-from bot.alerting.intake import EVENT_LASTS, Reception
+from bot.alerting.sink import EVENT_LASTS, Reception
 from bot.app.bot import Bot
 from bot.findings import Finding
 from bot.ingest.rejections import LASTS
@@ -18,7 +18,7 @@ from bot.store import Store
 from bot.web.app import build
 from bot.web.ingest import IngestRoutes
 from bot.web.status import Watch
-from tests.alerting.world import WAIT, Watchers, alerts_in, quick, says
+from tests.bot.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage, away
 from tests.support.wait import until
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from alerts import AlertContent, Labels, Sample
-from tests.alerting.world import WAIT, Watchers, alerts_in, none_waits, quick
+from tests.bot.alerting.world import WAIT, Watchers, alerts_in, none_waits, quick
 from tests.bot.world import Stage
 from tests.support.wait import until
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import bot.alerting.keeper
+import bot.alerting.runner
 import bot.app.upkeep
 import bot.posts.queue
 import bot.posts.reconciler
@@ -43,10 +43,10 @@ class Clock:
 @contextmanager
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing waits in real time, and a clock that jumps is no bot that stood still."""
-    monkeypatch.setattr(bot.alerting.keeper, "ROUND_INTERVAL", 0.002)
-    monkeypatch.setattr(bot.alerting.keeper, "LOOK_INTERVAL", 0.01)
-    monkeypatch.setattr(bot.alerting.keeper, "RETRY_DELAY", 0.01)
-    monkeypatch.setattr(bot.alerting.keeper, "STALL", float("inf"))
+    monkeypatch.setattr(bot.alerting.runner, "ROUND_INTERVAL", 0.002)
+    monkeypatch.setattr(bot.alerting.runner, "LOOK_INTERVAL", 0.01)
+    monkeypatch.setattr(bot.alerting.runner, "RETRY_DELAY", 0.01)
+    monkeypatch.setattr(bot.alerting.runner, "STALL", float("inf"))
     monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.05)
     monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.01)
     monkeypatch.setattr(bot.posts.queue, "LAST_CALLS", 0.5)

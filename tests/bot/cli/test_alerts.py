@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alerts import Sample
-from bot.alerting.recording import append
+from bot.alerting.recorder import append
 from tests.alerts.harness import START, thing
 from tests.bot.cli.program import WITHOUT_EXTRA, ran
 

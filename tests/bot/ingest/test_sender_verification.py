@@ -13,8 +13,8 @@ from baton.api import API
 from baton.exchanges import OUTPUT
 from baton.memory import MemoryChannel
 from baton.messages import Facts, Message, Pong, Probed, State, Update, now
-from bot.alerting.intake import Reception
-from bot.alerting.monitor import Monitor
+from bot.alerting.consumer import Monitor
+from bot.alerting.sink import Reception
 from bot.ingest.rejections import Refused
 from bot.ingest.sender_verification import SenderVerifier
 from tests.bot.build import Hail, Ship
@@ -24,7 +24,7 @@ from tests.support.servers import Told
 from tests.support.wait import until
 
 if TYPE_CHECKING:
-    from bot.alerting.keeper import Keeper
+    from bot.alerting.runner import Keeper
 
 
 class Court(Ear):

@@ -13,7 +13,7 @@ from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.reply import Reply
 from bot.fronts.slack.blocks.alerts import alert_buttons
 from bot.fronts.terminal.lines import answer_lines, text_of
-from tests.alerting.world import (
+from tests.bot.alerting.world import (
     CHANNEL,
     SILENT,
     WAIT,

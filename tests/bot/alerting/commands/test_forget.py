@@ -9,7 +9,7 @@ import pytest
 from alerts import AlertContent, Sample
 from alerts.checks.settings import ProbeTable
 from bot.dispatch.policy import EnvironmentTable, Policy
-from tests.alerting.world import (
+from tests.bot.alerting.world import (
     SILENT,
     WAIT,
     Watchers,

@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 
 import bot.alerting.commands.reload
-import bot.alerting.recording
+import bot.alerting.recorder
 from alerts import HeartbeatSeen, Sample, load_alerts
 from alerts.replay import Gap, Sighting, salvaged, written
 from alerts.trial import TrialFailed, trial
 from baton.messages import now
 from bot.alerting.commands.trial_process import run_trial
-from bot.alerting.recording import append, recordings
+from bot.alerting.recorder import append, recordings
 from bot.app.bot import Bot
-from tests.alerting.world import CHANNEL, SILENT, WAIT, Watchers, quick, says
 from tests.alerts.harness import START, thing
+from tests.bot.alerting.world import CHANNEL, SILENT, WAIT, Watchers, quick, says
 from tests.bot.world import Stage
 from tests.support.wait import until
 
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bot.alerting.recording, "WRITE_INTERVAL", 0.01)
+    monkeypatch.setattr(bot.alerting.recorder, "WRITE_INTERVAL", 0.01)
     with quick(monkeypatch):
         yield
 
