@@ -1,12 +1,18 @@
-"""Alerts, the bot's side: what was seen goes to the engine of `alerts`, and what that decides goes
-into the database, and from there to a front end.
+"""Alerts, the bot's side: what was observed goes to the engine of `alerts`, and what that decides
+goes into the database, and from there to a front end.
 
-seeing.py   what servers say -> what was seen   keeper.py   drives the engine, while this bot leads
-intake.py   what others tell                    notifier.py database -> posts
-monitor.py  the same over the bus               asks.py     what people want done
-findings.py what we find wrong; ourselves.py    about ourselves: our clock, our tokens
-probing.py  what the bot has looked at; agents.py  ... by agents
-commands    /alerts: what people ask, and have done
+    runner          drives the engine, while this bot leads
+    observations    what servers, jobs and schedules say -> observations
+    sink            what others send -> observations, stored
+    consumer        the same over the bus, and answers of agents to probes
+    prober          what the bot looks at by itself; agent_prober: by its agents
+    self_checks     our own clock, and who else uses our tokens
+    finding_alerts  what Baton itself finds wrong -> observations
+    operations      what people ask for, stored until it is done
+    reloader        alerts.toml, read again
+    recorder        what the engine was told, in files, for a replay
+    notifier        database -> posts
+    commands        /alerts
 """
 
 from bot.alerting.consumer import Monitor

@@ -223,9 +223,9 @@ class Bot(UpdateHooks):
                 first=upkeep.FOLLOW_INTERVAL,
             )
         )
-        if (reloader := self.reloading) is not None:
+        if (reloads := self.reloading) is not None:
             self.periodic.add(
-                PeriodicTask("reloading alerts", reloader.follow, reloader.FOLLOW_INTERVAL)
+                PeriodicTask("reloading alerts", reloads.follow, reloader.FOLLOW_INTERVAL)
             )
         self._always = [
             self._task(self.leader.run(), "leadership"),
