@@ -278,13 +278,13 @@ class Bot(UpdateHooks):
         self.periodic.add(*tasks)
 
     def _keep_watch(self, alerts: Keeper) -> None:
-        prober = self._probing = prober.Probing(
+        probing = self._probing = prober.Probing(
             alerts, self.channel, self.roster, self.name, self._clock
         )
         alerts.reloaded = self._schedule_probes
         reception = Reception(alerts, {})
         monitor = self._monitor = Monitor(
-            self.channel, reception, prober.answered, self.refused, self.identity, self
+            self.channel, reception, probing.answered, self.refused, self.identity, self
         )
         self._monitoring = self._task(monitor.start(), "hearing of alerts")
         alerts.begin()
