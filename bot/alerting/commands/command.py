@@ -15,7 +15,6 @@ from baton.errors import UsageError
 from baton.fields import Positional
 from baton.messages import new_id
 from baton.text.words import channels, did_you_mean
-from bot.alerting.operations import Try
 from bot.alerting.commands.acknowledge import acknowledge
 from bot.alerting.commands.context import Action, AlertsContext
 from bot.alerting.commands.forget import forget
@@ -23,8 +22,9 @@ from bot.alerting.commands.listing import history, list_firing
 from bot.alerting.commands.reload import reload, replay
 from bot.alerting.commands.silence import silence, silences, unsilence
 from bot.alerting.commands.why import why
-from bot.alerting.runner import Keeper
+from bot.alerting.operations import Try
 from bot.alerting.reloader import Reloading
+from bot.alerting.runner import Keeper
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
