@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from alerts import Episode
 from baton.outcome import named
-from bot.alerting.asks import Acknowledge
 from bot.alerting.commands.context import AlertsContext, titles
+from bot.alerting.operations import Acknowledge
 from bot.dispatch.reply import Reply
 
 ACKNOWLEDGE_TIMEOUT = 1.5
