@@ -6,7 +6,7 @@ to show. The bot's alerting package is its only user.
 """
 
 from alerts.changes import Changes, Rows
-from alerts.clock import Steady
+from alerts.clock import SteadyClock
 from alerts.engine import Engine
 from alerts.episodes import Episode
 from alerts.labels import Labels
@@ -32,6 +32,6 @@ __all__ = [
     "Sample",
     "Severity",
     "Silence",
-    "Steady",
+    "SteadyClock",
     "load_alerts",
 ]

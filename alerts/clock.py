@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 
-class Steady:
+class SteadyClock:
     """Steady seconds. `wall` and `monotonic` give seconds and are only replaced in tests."""
 
     def __init__(

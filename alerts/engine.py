@@ -95,13 +95,13 @@ class Engine:
         )
         self.dispatcher.reload(settings)
         for fingerprint in self.checks.reload(settings):
-            with self.faults.apart("what is no longer watched"):
+            with self.faults.isolate("what is no longer watched"):
                 self.forget(fingerprint, at, "it is no longer watched")
         self.checks.expect_check_ins(at)
         for touched in self.muting.reload(settings, at):
             self._remuted(touched, at, anew=False)
         for episode in list(self._open.values()):
-            with self.faults.apart(f"the routes of {episode.title}"):
+            with self.faults.isolate(f"the routes of {episode.title}"):
                 self.dispatcher.reroute(episode, at)
         self._board_stale = True
 
@@ -139,7 +139,7 @@ class Engine:
         self.dispatcher.hold(at)
         held, self._held = self._held, {}
         for seen in held.values():
-            with self.faults.apart("what was seen while we were blind"):
+            with self.faults.isolate("what was seen while we were blind"):
                 self.observe(seen)
 
     def acknowledge(self, what: str, by: str, at: float) -> list[Episode]:
@@ -160,7 +160,7 @@ class Engine:
         """Do not tell what `matchers` mean, for so many seconds. The same `key`, if there is one,
         is the same silence. Raises UsageError if they mean everything, or nothing is said of
         why."""
-        if matchers.boundless:
+        if matchers.matches_everything:
             raise UsageError("That would silence everything: name at least one label's value.")
         if not reason.strip():
             raise UsageError("A silence needs a reason: ... because the disk is being replaced.")
@@ -237,7 +237,7 @@ class Engine:
         if groups or self._board_stale:
             self._board_stale = False
             for channel in self._settings.board:
-                with self.faults.apart(f"the board in {channel}"):
+                with self.faults.isolate(f"the board in {channel}"):
                     board = renderer.board(channel, self.dispatcher.notified_in(channel))
                     changes.notifications[board.key] = board
         return changes
@@ -320,7 +320,7 @@ class Engine:
         else:
             known = severity if severity is not None and check.bad else episode.severity
             called = called if check.bad and severity is not None else episode.called
-            after = episode.seen(known, text, check.flapping, at, called, links)
+            after = episode.updated(known, text, check.flapping, at, called, links)
             if after is not episode:
                 self._change(episode, after, at)
 
@@ -372,7 +372,7 @@ class Engine:
         self._changes.episodes[episode.fingerprint, episode.number] = after
         lasted = duration((after.ended or at) - after.started)
         reason = f": {note}" if note else ""
-        text = f"{after.title} {after.word} after {lasted}{reason}"
+        text = f"{after.title} {after.state} after {lasted}{reason}"
         self.dispatcher.note(after.fingerprint, at, text)
         self.dispatcher.leave(after)
         for touched in self.muting.on_closed(episode.fingerprint, at):

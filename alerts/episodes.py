@@ -12,7 +12,7 @@ from alerts.labels import Labels
 from alerts.links import Link
 from alerts.observation import Severity
 
-TEXT_EVERY = 60.0
+TEXT_INTERVAL = 60.0
 """Seconds between two changes of a text that says the same thing in other words."""
 
 
@@ -60,7 +60,7 @@ class Episode:
         return self.ended is None
 
     @property
-    def word(self) -> str:
+    def state(self) -> str:
         """Its state, for people."""
         if self.ended is not None:
             return "expired" if self.expired else "resolved"
@@ -68,7 +68,7 @@ class Episode:
             return "acknowledged"
         return "flapping" if self.flapping else "firing"
 
-    def seen(
+    def updated(
         self,
         severity: Severity,
         text: str,
@@ -81,7 +81,7 @@ class Episode:
         was given for: worse than that is news."""
         worse = severity.rank > self.severity.rank
         reworded = bool(text) and text != self.text
-        if reworded and not worse and at < self.changed + TEXT_EVERY:
+        if reworded and not worse and at < self.changed + TEXT_INTERVAL:
             reworded = False
         links = links or self.links
         same = (severity, flapping, called, links) == (

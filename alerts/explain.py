@@ -16,11 +16,11 @@ from baton.errors import UsageError
 from baton.outcome import duration
 from baton.text.words import did_you_mean
 
-GAPS_SHOWN = 5
+GAPS_LISTED = 5
 """Intervals between heartbeats that are shown."""
 
 
-def called(engine: Engine, name: str) -> list[str]:
+def find_by_name(engine: Engine, name: str) -> list[str]:
     """The fingerprints of what is watched and is called `name`: the beginning of a fingerprint, a
     title, or the value of a label, such as a host's. What fires comes first.
 
@@ -43,7 +43,7 @@ def called(engine: Engine, name: str) -> list[str]:
     return _firing_first(engine, found)
 
 
-def meant(engine: Engine, matchers: Matchers) -> list[str]:
+def find_by_matchers(engine: Engine, matchers: Matchers) -> list[str]:
     """The fingerprints of what is watched and `matchers` mean, what fires first. Raises UsageError
     if there is nothing such."""
     states = engine.checks.states
@@ -132,7 +132,7 @@ def _heartbeat(engine: Engine, check: CheckState, now: float) -> list[str]:
     silent = now - check.heard
     line = f"last heartbeat {duration(silent)} ago, one is due every {duration(rhythm.interval)}"
     if rhythm.gaps:
-        last = ", ".join(duration(gap) for gap in rhythm.gaps[-GAPS_SHOWN:])
+        last = ", ".join(duration(gap) for gap in rhythm.gaps[-GAPS_LISTED:])
         line += f"; the last came after {last}"
     normal = rhythm.normal(table.least_deviation, table.pause)
     if check.leaving:
@@ -148,7 +148,7 @@ def _heartbeat(engine: Engine, check: CheckState, now: float) -> list[str]:
 
 
 def _episode(episode: Episode, now: float) -> list[str]:
-    line = f"episode {episode.number}: {episode.word}, {episode.severity}"
+    line = f"episode {episode.number}: {episode.state}, {episode.severity}"
     lines = [f"{line}, for {duration(now - episode.started)}"]
     if episode.acknowledged_by:
         lines.append(f"{episode.acknowledged_by} took it on, so it is not said again")

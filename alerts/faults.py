@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-MOST = 100
+MAX_FAULTS = 100
 """Faults that are kept for whoever logs them; of more only how many there were."""
 
 
@@ -29,18 +29,18 @@ class Faults:
     def add(self, what: str, error: Exception) -> None:
         """This failed."""
         self.count += 1
-        if len(self._kept) < MOST:
+        if len(self._kept) < MAX_FAULTS:
             self._kept.append(Fault(what, error))
 
     @contextmanager
-    def apart(self, what: str) -> Iterator[None]:
+    def isolate(self, what: str) -> Iterator[None]:
         """What fails within is a fault, and ends there."""
         try:
             yield
         except Exception as error:
             self.add(what, error)
 
-    def taken(self) -> list[Fault]:
+    def take(self) -> list[Fault]:
         """Those that were not taken yet."""
         kept, self._kept = self._kept, []
         return kept

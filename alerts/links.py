@@ -7,21 +7,21 @@ from urllib.parse import quote, urlsplit
 
 from baton.text.printable import printable
 
-LONGEST = 1500
+MAX_ADDRESS = 1500
 """Characters of an address. A longer one is left out: cut, it would lead elsewhere."""
-MOST = 5
+MAX_LINKS = 5
 _SAFE = ":/?#[]@!$&'()*+,;=%-._~"
 
 Link = tuple[str, str]
 """What it leads to, in a word or two, and the address."""
 
 
-def links(named: Iterable[tuple[str, str]]) -> tuple[Link, ...]:
+def usable_links(named: Iterable[tuple[str, str]]) -> tuple[Link, ...]:
     """Those of `named` that can be followed, each address once."""
     found: dict[str, str] = {}
     for name, given in named:
         address = _address(given)
-        if address and len(found) < MOST:
+        if address and len(found) < MAX_LINKS:
             found.setdefault(address, name)
     return tuple((name, address) for address, name in found.items())
 
@@ -32,7 +32,7 @@ def _address(given: str) -> str:
     if not given or printable(given) != given or " " in given:
         return ""
     address = quote(given, safe=_SAFE)
-    if len(address) > LONGEST:
+    if len(address) > MAX_ADDRESS:
         return ""
     try:
         parts = urlsplit(address)

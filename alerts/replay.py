@@ -18,7 +18,7 @@ from baton.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class LinkChange:
     """One of our own links, `what`, was lost, or is there (again)."""
 
     what: str
@@ -33,7 +33,7 @@ class Gap:
     at: float
 
 
-Recorded = Observation | Sighting | Gap
+Recorded = Observation | LinkChange | Gap
 
 _SEEN: Mapping[str, type[Observation]] = {
     "sample": Sample,
@@ -41,13 +41,13 @@ _SEEN: Mapping[str, type[Observation]] = {
     "sign": LivenessSeen,
     "checkin": CheckIn,
 }
-_KINDS: Mapping[str, type[Recorded]] = {**_SEEN, "sight": Sighting, "gap": Gap}
+_KINDS: Mapping[str, type[Recorded]] = {**_SEEN, "sight": LinkChange, "gap": Gap}
 _UNWATCHED = "the bot, which was not there"
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReplayedMessage:
     """A message that people would have been disturbed by, and when (steady seconds)."""
 
     at: float
@@ -65,14 +65,14 @@ class Said:
 class Difference:
     """What only the old settings say, what only the new ones say, and how much both do."""
 
-    gone: tuple[Said, ...]
-    new: tuple[Said, ...]
+    gone: tuple[ReplayedMessage, ...]
+    new: tuple[ReplayedMessage, ...]
     same: int
 
 
 def replay(
     settings: AlertSettings, recorded: Sequence[Recorded], after: float = 3600.0
-) -> list[Said]:
+) -> list[ReplayedMessage]:
     """The messages that `recorded`, in the order of time, would have made, up to `after` seconds
     past its end.
 
@@ -80,7 +80,7 @@ def replay(
     the recording. What people did meanwhile, such as a silence, is not in it either.
     """
     engine = Engine(settings)
-    said: list[Said] = []
+    said: list[ReplayedMessage] = []
     known: set[str] = set()
     names = {table.name for table in settings.checkin}
     now = recorded[0].at if recorded else 0.0
@@ -92,14 +92,14 @@ def replay(
             continue
         said += _passed(engine, now, seen.at, known)
         now = seen.at
-        if isinstance(seen, Sighting):
+        if isinstance(seen, LinkChange):
             (engine.link_restored if seen.sees else engine.link_lost)(seen.what, seen.at)
         elif not isinstance(seen, CheckIn) or seen.name in names:
             engine.observe(seen)
     return said + _passed(engine, now, now + after, known)
 
 
-def differ(
+def compare(
     old: AlertSettings,
     new: AlertSettings,
     recorded: Sequence[Recorded],
@@ -124,23 +124,23 @@ def differ(
     return Difference(tuple(gone), tuple(left), len(before) - len(gone))
 
 
-def written(recorded: Iterable[Recorded]) -> Iterator[str]:
+def dump_lines(recorded: Iterable[Recorded]) -> Iterator[str]:
     """A line of JSON for each."""
     names = {kind: name for name, kind in _KINDS.items()}
     for seen in recorded:
         yield json.dumps({"kind": names[type(seen)], **dump(seen)}, separators=(",", ":"))
 
 
-def read(lines: Iterable[str]) -> list[Observation]:
+def load_lines(lines: Iterable[str]) -> list[Observation]:
     """What was seen, as `written` wrote it, in the order of time. Raises UsageError that names the
     line."""
-    recorded, problems = readable(lines)
+    recorded, problems = parse_lines(lines)
     if problems:
         raise UsageError(problems[0])
     return recorded
 
 
-def readable(lines: Iterable[str]) -> tuple[list[Observation], list[str]]:
+def parse_lines(lines: Iterable[str]) -> tuple[list[Observation], list[str]]:
     """What was seen, in the order of time, of the lines that can be read; and of the others what is
     wrong with each."""
     recorded: list[Observation] = []
@@ -156,7 +156,7 @@ def readable(lines: Iterable[str]) -> tuple[list[Observation], list[str]]:
     return sorted(recorded, key=lambda seen: seen.at), problems
 
 
-def salvaged(lines: Iterable[str]) -> tuple[list[Recorded], int]:
+def salvage_lines(lines: Iterable[str]) -> tuple[list[Recorded], int]:
     """What a recording holds, in the order of time, and how many of its lines cannot be read:
     whoever wrote it may have been killed in the middle of one."""
     recorded: list[Recorded] = []
@@ -179,13 +179,13 @@ def _parsed(line: str, kinds: Mapping[str, type[R]]) -> R:
     return load(kinds[data.pop("kind")], data)
 
 
-def _passed(engine: Engine, now: float, until: float, known: set[str]) -> list[Said]:
+def _passed(engine: Engine, now: float, until: float, known: set[str]) -> list[ReplayedMessage]:
     """The messages from `now` up to `until`."""
     said = []
     while (wake := engine.wake_at()) <= until:
         now = max(now, wake)
         for key, notification in engine.tick(now).notifications.items():
             if key not in known and notification.is_message:
-                said.append(Said(now, notification))
+                said.append(ReplayedMessage(now, notification))
             known.add(key)
     return said

@@ -11,7 +11,7 @@ from alerts.checks.settings import CheckSettings
 from alerts.fields import Seconds
 from alerts.mute.settings import MuteSettings
 from alerts.notify.settings import NotifySettings
-from alerts.toml_lines import line_of, parsed
+from alerts.toml_lines import line_of, parse_toml
 from baton.errors import SettingsError
 from baton.settings import Table, validated
 
@@ -43,7 +43,7 @@ class AlertSettings(CheckSettings, MuteSettings, NotifySettings):
 
 def load_alerts(file: Path) -> AlertSettings:
     """The settings in `file`. Raises SettingsError that names the file, the line and the reason."""
-    return read_alerts(text_of(file), str(file))
+    return read_alerts(read_text(file), str(file))
 
 
 def read_alerts(text: str, file: str) -> AlertSettings:
@@ -86,7 +86,7 @@ def _check_tokens(settings: AlertSettings, text: str, file: str) -> None:
             )
 
 
-def text_of(file: Path) -> str:
+def read_text(file: Path) -> str:
     """What `file` says. Raises SettingsError."""
     try:
         return file.read_text()
@@ -102,7 +102,7 @@ def text_of(file: Path) -> str:
 
 def parse_alerts(text: str, file: str = "alerts.toml") -> AlertSettings:
     """The settings that `text` holds. Raises SettingsError, as `load_alerts` does."""
-    table = parsed(text, file)
+    table = parse_toml(text, file)
     try:
         settings: AlertSettings = validated(AlertSettings, table, file=file, key="")
     except SettingsError as error:

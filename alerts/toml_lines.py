@@ -14,7 +14,7 @@ _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"
 _AT = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
-def parsed(text: str, file: str) -> dict[str, Any]:
+def parse_toml(text: str, file: str) -> dict[str, Any]:
     """The tables in `text`. Raises SettingsError that names the line if it is no TOML."""
     try:
         return tomllib.loads(text)

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from alerts.changes import dump
-from alerts.replay import Said, differ, salvaged
+from alerts.replay import ReplayedMessage, compare, salvage_lines
 from alerts.settings import AlertSettings, parse_alerts
 from baton.errors import BatonError
 
 NICE = 10
-MOST_MEMORY = 2 * 2**30
+MAX_MEMORY = 2 * 2**30
 """Bytes that such a program may take: some three million records."""
 
 
@@ -30,7 +30,7 @@ class TrialFailed(BatonError):
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class TrialMessage:
     """A message: when (steady seconds), where, and what it says."""
 
     at: float
@@ -48,8 +48,8 @@ class Trial:
     seen: int
     torn: int
     same: int
-    gone: tuple[Spoken, ...]
-    new: tuple[Spoken, ...]
+    gone: tuple[TrialMessage, ...]
+    new: tuple[TrialMessage, ...]
 
     @property
     def summary(self) -> str:
@@ -66,20 +66,20 @@ def trial(file: Path, old: AlertSettings, new: AlertSettings) -> Trial:
     """Decide the recording in `file` by both. Raises TrialFailed if it cannot be read."""
     try:
         with file.open(errors="replace") as lines:
-            recorded, torn = salvaged(lines)
+            recorded, torn = salvage_lines(lines)
     except OSError as error:
         raise TrialFailed(file=file, reason=error.strerror or str(error)) from None
     if torn and not recorded:
         raise TrialFailed(file=file, reason="it is no recording: none of its lines can be read")
     # a recording that ends is no silence of all servers
-    found = differ(old, new, recorded, after=0.0)
+    found = compare(old, new, recorded, after=0.0)
     return Trial(len(recorded), torn, found.same, _spoken(found.gone), _spoken(found.new))
 
 
 def main(words: Sequence[str]) -> None:
     """What is done by a program of its own. Why it fails, if so, is its last line."""
     os.nice(NICE)
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     old, new = (parse_alerts(text) for text in json.load(sys.stdin))
     try:
         found: dict[str, Any] = dump(trial(Path(words[0]), old, new))
@@ -94,9 +94,9 @@ def _counted(count: int, name: str) -> str:
     return f"{count:,} {name}{'s' * (count != 1)}"
 
 
-def _spoken(said: Sequence[Said]) -> tuple[Spoken, ...]:
+def _spoken(said: Sequence[ReplayedMessage]) -> tuple[TrialMessage, ...]:
     return tuple(
-        Spoken(
+        TrialMessage(
             one.at,
             one.notification.channel,
             one.notification.content.state,

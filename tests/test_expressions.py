@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from alerts.labels.matchers import SHOWN
+from alerts.labels.matchers import MAX_EXCERPT
 from tests.support.quick import INPUT, best_of
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +35,7 @@ TIMES = (1_000, 4_000)
 NOISE = 0.002
 """Seconds that are too few to be compared."""
 LIMITS = {
-    "alerts/labels/matchers.py _FIRST": 2 * SHOWN,
+    "alerts/labels/matchers.py _FIRST": 2 * MAX_EXCERPT,
 }
 """Characters at most that come to those which are given the beginning of a text alone."""
 _LITERALS = (opcodes.LITERAL, opcodes.NOT_LITERAL)

@@ -86,7 +86,7 @@ class Checks:
         """From `at` on every check-in that the settings name is waited for, by its rhythm as they
         have it, whether it was ever heard or not."""
         for name, table in self._checkins.items():
-            with self._faults.apart(f"the check-in {name}"):
+            with self._faults.isolate(f"the check-in {name}"):
                 check = self.states.get(table.identity.fingerprint)
                 if check is None:
                     check = self._new(table.identity, CHECKIN + name, at)
@@ -105,7 +105,7 @@ class Checks:
         for name, table in self._checkins.items():
             check = self.states.get(table.identity.fingerprint)
             if table.cron and check is not None and check.source == CHECKIN + name:
-                with self._faults.apart(f"the check-in {name}"):
+                with self._faults.isolate(f"the check-in {name}"):
                     if not check.bad:
                         self._await(check, at)
 
@@ -124,7 +124,7 @@ class Checks:
             if row.forgotten:
                 self.numbers[row.fingerprint] = row.number
                 continue
-            with self._faults.apart(f"the row of the watched thing {row.fingerprint}"):
+            with self._faults.isolate(f"the row of the watched thing {row.fingerprint}"):
                 check = CheckState.of(row)
                 ahead = check.heard - now
                 if ahead > 0:
@@ -220,7 +220,7 @@ class Checks:
             check = self.states.get(fingerprint)
             if check is None:
                 continue
-            with self._faults.apart(f"{check.labels.title()}, whose time has come"):
+            with self._faults.isolate(f"{check.labels.title()}, whose time has come"):
                 if check.due <= now:
                     self._overdue(check, now)
                 if check.age(now, self._flaps):
@@ -232,7 +232,7 @@ class Checks:
         """We see again, and have not since `since`: what silence was running runs anew."""
         for check in self.states.values():
             if check.due < math.inf:
-                with self._faults.apart(f"{check.labels.title()}, which could not be heard"):
+                with self._faults.isolate(f"{check.labels.title()}, which could not be heard"):
                     check.due = max(check.due, self._grace(check, at, since))
                     self._wait(check)
 

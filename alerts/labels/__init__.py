@@ -24,9 +24,9 @@ SILENT = "silent"
 SCHEDULE = "schedule"
 """The name of the alert about a schedule, and the label that names that."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-LONGEST = 256
+MAX_VALUE = 256
 """Characters of a value; matchers run over it, so it is bounded."""
-MOST = 64
+MAX_LABELS = 64
 """Labels of others that are kept one by one; of what is more there is a digest."""
 _LONGEST_NAME = 64
 _OTHER = re.compile(r"[^A-Za-z0-9_]")
@@ -57,8 +57,8 @@ class Labels:
                 raise ValueError(
                     f"names of labels made of letters, digits and _, at most 64 (not {name!r})"
                 )
-            if len(value) > LONGEST:
-                raise ValueError(f"values of labels of at most {LONGEST} characters ({name})")
+            if len(value) > MAX_VALUE:
+                raise ValueError(f"values of labels of at most {MAX_VALUE} characters ({name})")
         return cls(
             tuple(
                 (sys.intern(name), sys.intern(given[name])) for name in sorted(given) if given[name]
@@ -112,7 +112,7 @@ def fingerprint(pairs: Iterable[tuple[str, str]]) -> str:
     return digest.hexdigest()
 
 
-def spelled(labels: Mapping[str, object]) -> dict[str, str]:
+def sanitize(labels: Mapping[str, object]) -> dict[str, str]:
     """`labels` as others write them, spelled so that `Labels.of` takes them; those that are empty
     are left out.
 
@@ -120,10 +120,10 @@ def spelled(labels: Mapping[str, object]) -> dict[str, str]:
     it. Numbers and booleans are written as in JSON, null is empty. What is too long is cut and ends
     in a digest of the whole, and so does a name that another has already: what differed differs.
     """
-    if len(labels) > MOST:
+    if len(labels) > MAX_LABELS:
         first = {name: labels[name] for name in _FIRST if name in labels}
         others = [item for item in labels.items() if item[0] not in first]
-        kept = MOST - 1 - len(first)
+        kept = MAX_LABELS - 1 - len(first)
         left = others[kept:]
         count = {"labels_left_out": f"{len(left)}~{_digest(repr(left))}"}
         labels = {**first, **dict(others[:kept]), **count}
@@ -138,7 +138,7 @@ def spelled(labels: Mapping[str, object]) -> dict[str, str]:
     return found
 
 
-def label_name(name: str) -> str:
+def sanitize_name(name: str) -> str:
     """`name` of others as it is spelled in our labels."""
     return name if NAME.fullmatch(name) else _name(name)
 
@@ -153,13 +153,13 @@ def _name(name: str) -> str:
 
 
 def _value(value: object) -> str:
-    text = written(value)
-    if len(text) <= LONGEST:
+    text = json_text(value)
+    if len(text) <= MAX_VALUE:
         return printable(text)
-    return f"{printable(text[:LONGEST])[: LONGEST - 9]}~{_digest(text)}"
+    return f"{printable(text[:MAX_VALUE])[: MAX_VALUE - 9]}~{_digest(text)}"
 
 
-def written(value: object) -> str:
+def json_text(value: object) -> str:
     """A value out of JSON as text: numbers and booleans as there, null as nothing."""
     if isinstance(value, str):
         return value

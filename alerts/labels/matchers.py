@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic_core import CoreSchema, core_schema
 
-from alerts.labels import SEVERITY, Labels, label_name
-from alerts.labels.regex import InvalidPattern, Pattern
+from alerts.labels import SEVERITY, Labels, sanitize_name
+from alerts.labels.regex import InvalidRegex, Regex
 from baton.errors import UsageError
 from baton.text.printable import printable
 
@@ -46,11 +46,11 @@ _ESCAPE = re.compile(
     r"\\(?:(?P<plain>[\\\"'`ntr])|x(?P<x>[0-7][0-9a-fA-F])|u(?P<u>[0-9a-fA-F]{4}))"
 )
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
-LONGEST = 8192
+MAX_LENGTH = 8192
 """Characters of several matchers."""
-MOST, MOST_STEPS = 64, 1800
+MAX_MATCHERS, MAX_STEPS = 64, 1800
 """Matchers, and steps of all their expressions: they are tried on everything that is watched."""
-SHOWN = 80
+MAX_EXCERPT = 80
 """Characters of a wrong part that are repeated."""
 EXAMPLE = 'matchers such as env=prod app!=shop host=~"web-.*"'
 
@@ -63,7 +63,7 @@ class Matcher:
     name: str
     op: str
     value: str
-    _pattern: Pattern | None = field(init=False, compare=False, repr=False)
+    _pattern: Regex | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         pattern = _compiled(self) if "~" in self.op else None
@@ -97,8 +97,10 @@ class Matchers:
     @classmethod
     def parse(cls, text: str) -> Matchers:
         """The matchers in `text`. Raises UsageError that names the part that is wrong."""
-        if len(text) > LONGEST:
-            raise UsageError(f"Matchers may have {LONGEST} characters at most.", field="matchers")
+        if len(text) > MAX_LENGTH:
+            raise UsageError(
+                f"Matchers may have {MAX_LENGTH} characters at most.", field="matchers"
+            )
         rest = text.strip()
         if rest.startswith("{") and rest.endswith("}"):
             rest = rest[1:-1]
@@ -108,10 +110,11 @@ class Matchers:
             part, at = _read(rest, at)
             parts.append(part)
             at = _past_blanks(rest, at)
-        if len(parts) > MOST or sum(part.steps for part in parts) > MOST_STEPS:
+        if len(parts) > MAX_MATCHERS or sum(part.steps for part in parts) > MAX_STEPS:
             raise UsageError(
-                f"These are too many matchers, or too large expressions: at most {MOST} matchers, "
-                f"and {MOST_STEPS} steps in all their expressions. Use fewer, or smaller ones.",
+                "These are too many matchers, or too large expressions: at most "
+                f"{MAX_MATCHERS} matchers, and {MAX_STEPS} steps in all their expressions. "
+                "Use fewer, or smaller ones.",
                 field="matchers",
             )
         return cls(tuple(parts))
@@ -129,7 +132,7 @@ class Matchers:
         return True
 
     @property
-    def boundless(self) -> bool:
+    def matches_everything(self) -> bool:
         """Whether an alert without a single label would be meant, and so (nearly) every alert."""
         return all(part.matches("") for part in self.parts)
 
@@ -155,10 +158,10 @@ def _given(value: object) -> Matchers:
         raise ValueError(f"{EXAMPLE}: {error.problem}".rstrip(".")) from None
 
 
-def shown(text: str) -> str:
+def excerpt(text: str) -> str:
     """The beginning of `text`, as it is repeated to whoever wrote it."""
     text = printable(text)
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return text if len(text) <= MAX_EXCERPT else text[: MAX_EXCERPT - 1] + "…"
 
 
 def has_operator(text: str) -> bool:
@@ -185,8 +188,8 @@ def _read(text: str, at: int) -> tuple[Matcher, int]:
             raise _invalid(text, at)
         name, op, value = found.group("name", "op", "value")
     if not _OF_OTHERS.fullmatch(name):
-        raise UsageError(f"“{shown(name)}” is not the name of a label.", field="matchers")
-    return Matcher(label_name(name), op, value), found.end()
+        raise UsageError(f"“{excerpt(name)}” is not the name of a label.", field="matchers")
+    return Matcher(sanitize_name(name), op, value), found.end()
 
 
 def _past_blanks(text: str, at: int) -> int:
@@ -195,9 +198,9 @@ def _past_blanks(text: str, at: int) -> int:
 
 
 def _invalid(text: str, at: int) -> UsageError:
-    seen = text[at : at + 2 * SHOWN]
+    seen = text[at : at + 2 * MAX_EXCERPT]
     found = _FIRST.match(seen)
-    part = shown((found[0] if found else seen).strip())
+    part = excerpt((found[0] if found else seen).strip())
     return UsageError(f"“{part}” is no matcher: it must be {EXAMPLE}.", field="matchers")
 
 
@@ -214,11 +217,11 @@ def _unescaped(match: re.Match[str]) -> str:
     return match[0] if "\ud800" <= character <= "\udfff" else character
 
 
-def _compiled(matcher: Matcher) -> Pattern:
+def _compiled(matcher: Matcher) -> Regex:
     try:
-        return Pattern(matcher.value)
-    except InvalidPattern as error:
-        part = shown(f"{matcher.name}{matcher.op}{matcher.value}")
+        return Regex(matcher.value)
+    except InvalidRegex as error:
+        part = excerpt(f"{matcher.name}{matcher.op}{matcher.value}")
         raise UsageError(
             f"“{part}” is no valid regular expression: {error}.", field="matchers"
         ) from None

@@ -11,7 +11,7 @@ import re
 
 import re2
 
-LONGEST = 4096
+MAX_BYTES = 4096
 """Bytes of an expression, at most."""
 _MEMORY = 1 << 20
 """Bytes that RE2 may take for one expression, its automaton included."""
@@ -24,11 +24,11 @@ _CLASS_STEPS, _CLASS_PLACES = 1500, 40
 _REPEATED = re.compile(r"[*+?{]")
 
 
-class InvalidPattern(ValueError):
+class InvalidRegex(ValueError):
     """Says why an expression cannot be used, in words that go after a colon."""
 
 
-class Pattern:
+class Regex:
     """An expression that must match a whole value, as in Alertmanager.
 
     Raises InvalidPattern if `text` is none, or is too large.
@@ -53,13 +53,13 @@ def _compiled(text: str) -> re2._Regexp:
     try:
         data = text.encode()
     except UnicodeEncodeError:
-        raise InvalidPattern("it holds characters that are not valid Unicode") from None
-    if len(data) > LONGEST:
-        raise InvalidPattern(f"it is longer than {LONGEST} bytes")
+        raise InvalidRegex("it holds characters that are not valid Unicode") from None
+    if len(data) > MAX_BYTES:
+        raise InvalidRegex(f"it is longer than {MAX_BYTES} bytes")
     compiled = _by_re2(data, _options())
     steps: int = compiled.programsize
     if steps > _STEPS and not _harmless(data, steps):
-        raise InvalidPattern(
+        raise InvalidRegex(
             f"it is too large ({steps} steps, at most {_STEPS}): use fewer or shorter repetitions"
         )
     return compiled
@@ -89,7 +89,7 @@ def _by_re2(data: bytes, options: re2.Options) -> re2._Regexp:
     try:
         return re2.compile(data, options)
     except re2.error as error:
-        raise InvalidPattern(_reason(error)) from None
+        raise InvalidRegex(_reason(error)) from None
 
 
 def _reason(error: Exception) -> str:

@@ -93,7 +93,7 @@ class Muting:
         edges = []
         for window in self._windows:
             wall = now + self.skew
-            with self._faults.apart(f"maintenance “{window.reason}”"):
+            with self._faults.isolate(f"maintenance “{window.reason}”"):
                 until, edge = window.until(wall), window.next_change(wall)
                 if until is not None:
                     self._open_windows.append((window, until - self.skew))

@@ -62,7 +62,7 @@ class Dispatcher:
             self._numbers[known.key] = known.number
             if known.closed:
                 continue
-            with self._faults.apart(f"the row of the post {known.key}"):
+            with self._faults.isolate(f"the row of the post {known.key}"):
                 group = AlertGroup.of(known)
                 group.set_back(now)
                 for fingerprint in [key for key in group.members if key not in self._episodes]:
@@ -171,7 +171,7 @@ class Dispatcher:
             self._plan(key, now)
         while not blind and (due := list(self._timers.due(now))):
             for group in self._worst_first(key for key in due if key in self.groups):
-                with self._faults.apart(f"the post {group.id} in {group.channel}"):
+                with self._faults.isolate(f"the post {group.id} in {group.channel}"):
                     if group.flush_at <= now:
                         self._flush(group, now)
                         self._dirty[group.key] = None
@@ -203,7 +203,7 @@ class Dispatcher:
         """Find out when a group that is there must be flushed next."""
         group = self.groups.get(key)
         if group is not None:
-            with self._faults.apart(f"the post {group.id} in {group.channel}"):
+            with self._faults.isolate(f"the post {group.id} in {group.channel}"):
                 self._schedule(group, now)
 
     def _render(self) -> None:
@@ -211,7 +211,7 @@ class Dispatcher:
             group = self.groups.get(key)
             if group is None:
                 continue
-            with self._faults.apart(f"the post {group.id} in {group.channel}"):
+            with self._faults.isolate(f"the post {group.id} in {group.channel}"):
                 if group.posted:
                     self._show(group)
                 self._rows[key] = group.row()
@@ -308,7 +308,7 @@ class Dispatcher:
         for fingerprint in told:
             member, episode = group.members[fingerprint], self._episodes[fingerprint]
             if is_news(member, episode):
-                member.notified, member.rank = episode.word, episode.severity.rank
+                member.notified, member.rank = episode.state, episode.severity.rank
             wanted = member.mention and episode.severity is Severity.CRITICAL
             if wanted and not episode.acknowledged_by and member.mention not in episode.mentioned:
                 mentions.append(member.mention)

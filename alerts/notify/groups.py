@@ -140,7 +140,7 @@ class AlertGroup:
         return [
             fingerprint
             for fingerprint in self.members
-            if fingerprint not in muted and episodes[fingerprint].word == "firing"
+            if fingerprint not in muted and episodes[fingerprint].state == "firing"
         ]
 
     def row(self, closed: bool = False) -> GroupRow:
@@ -209,7 +209,7 @@ class AlertGroup:
 
 def is_news(member: GroupMember, episode: Episode) -> bool:
     """Whether what is now is not what was told last. What somebody took on is no news."""
-    word = episode.word
+    word = episode.state
     if word == "acknowledged":
         return False
     return word != member.notified or episode.severity.rank > member.rank

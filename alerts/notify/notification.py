@@ -201,7 +201,7 @@ class NotificationRenderer:
             last = max((one.ended for one in group.ended if one.ended is not None), default=None)
             after = "" if last is None else f" after {duration(last - group.opened)}"
             return f"{_state(group.ended)}{after}" if group.ended else "told elsewhere from now on"
-        counts = Counter(episode.word for episode in firing)
+        counts = Counter(episode.state for episode in firing)
         words = [f"{counts[word]} {word}" for word in _ORDER if counts[word]]
         who = sorted({one.acknowledged_by for one in firing if one.acknowledged_by})
         if who and len(firing) > 1:  # of a single one its row says it
@@ -209,11 +209,11 @@ class NotificationRenderer:
         return ", ".join([*words, f"{ended} resolved"] if ended else words)
 
     def _row(self, episode: Episode, beside: float | None) -> AlertRow:
-        state = f"{episode.word}, {episode.severity}"
+        state = f"{episode.state}, {episode.severity}"
         known = [_unended(episode.text)] if episode.text else []
         if episode.ended is not None:
             known = [*(f"was: {text}" for text in known), episode.note]
-            state = f"{episode.word} after {duration(episode.ended - episode.started)}"
+            state = f"{episode.state} after {duration(episode.ended - episode.started)}"
         else:
             known.append(f"since {self.time(episode.started, beside)}")
             if episode.acknowledged_by:
@@ -230,7 +230,7 @@ class NotificationRenderer:
     def _worst_first(self, episodes: Iterable[Episode]) -> list[Episode]:
         return sorted(
             episodes,
-            key=lambda one: (_ORDER[one.word], -one.severity.rank, one.started, one.labels.pairs),
+            key=lambda one: (_ORDER[one.state], -one.severity.rank, one.started, one.labels.pairs),
         )
 
 
@@ -245,7 +245,7 @@ def channel_hash(channel: str) -> str:
 
 
 def _state(episodes: Iterable[Episode]) -> str:
-    return min((episode.word for episode in episodes), key=_ORDER.__getitem__, default="resolved")
+    return min((episode.state for episode in episodes), key=_ORDER.__getitem__, default="resolved")
 
 
 def _severity(episodes: Sequence[Episode]) -> Severity | None:

@@ -13,7 +13,7 @@ import contextlib
 import structlog
 
 from alerts import Labels, Sample
-from alerts.labels import ALERTNAME, spelled
+from alerts.labels import ALERTNAME, sanitize
 from bot.alerting.operations import seen
 from bot.alerting.runner import Keeper
 from bot.findings import Finding
@@ -41,7 +41,7 @@ class Found:
     def found(self, finding: Finding) -> None:
         """Keeps Findings.found."""
         at = self._keeper.now()
-        labels = Labels.of(spelled({**finding.about, ALERTNAME: finding.name}))
+        labels = Labels.of(sanitize({**finding.about, ALERTNAME: finding.name}))
         which = labels.fingerprint
         if which not in self._telling and len(self._telling) >= MOST:
             log.warning("a finding is in no alert: there are too many", alert=finding.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alerts.labels import ALERTNAME, Labels, spelled
+from alerts.labels import ALERTNAME, Labels, sanitize
 from alerts.observation import HeartbeatSeen, LivenessSeen, Sample, Severity
 from baton.messages import Heartbeat, Pong, State
 from bot.jobs import Job, RunRecord
@@ -33,7 +33,7 @@ def sign(message: Pong, at: float) -> LivenessSeen:
 def scheduled(seen: Scheduled, environment: str, at: float) -> Sample:
     """What a schedule that only looks, such as a ping, came to: it fires until it is well again."""
     names = {ALERTNAME: "schedule", "env": environment, "schedule": seen.title}
-    labels = Labels.of(spelled(names))
+    labels = Labels.of(sanitize(names))
     text = seen.text[:SAID]
     return Sample(
         labels, not seen.good, at, text, Severity.WARNING, f"schedule/{seen.schedule}", decided=True
@@ -54,7 +54,7 @@ def results(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:
             "app": job.app or "",
             "host": run.host,
         }
-        labels = Labels.of(spelled(names))
+        labels = Labels.of(sanitize(names))
         last = run.text.strip().rpartition("\n")[2][:SAID]
         text = f"{run.state.value}: {last}" if last else run.state.value
         samples.append(

@@ -70,7 +70,7 @@ class Seen(_Ask):
 
     def readable(self) -> tuple[list[Observation], list[str]]:
         """What was seen, in the order of time, and what is wrong with lines that cannot be read."""
-        return replay.readable(self.lines)
+        return replay.parse_lines(self.lines)
 
 
 Wish = Acknowledge | Quiet | Speak | Forget | Try
@@ -80,7 +80,7 @@ _ANY: TypeAdapter[Ask] = TypeAdapter(Annotated[Ask, Field(discriminator="kind")]
 
 def seen(observations: Sequence[Observation], at: float) -> Seen:
     """The ask to take note of these."""
-    return Seen(by="", at=at, lines=tuple(replay.written(observations)))
+    return Seen(by="", at=at, lines=tuple(replay.dump_lines(observations)))
 
 
 def read(data: object) -> Ask:

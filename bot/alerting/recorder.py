@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from alerts.replay import Recorded, written
+from alerts.replay import Recorded, dump_lines
 from alerts.settings import RecordingTable
 from baton.errors import UsageError
 from baton.messages import now
@@ -96,7 +96,7 @@ def append(file: Path, some: Sequence[Recorded]) -> None:
     with os.fdopen(handle, "r+b", buffering=0) as out:
         size = out.seek(0, os.SEEK_END)
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        lines = "".join(f"{line}\n" for line in written(some))
+        lines = "".join(f"{line}\n" for line in dump_lines(some))
         left = memoryview(("\n" if torn else "").encode() + lines.encode())
         while left:
             left = left[out.write(left) :]

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from alerts import AlertSettings
-from alerts.settings import read_alerts, text_of
+from alerts.settings import read_alerts, read_text
 from baton.errors import SettingsError
 from bot.alerting.runner import Keeper
 from bot.store import Store
@@ -43,7 +43,7 @@ class Reloading:
 
     def __init__(self, keeper: Keeper, file: Path, store: Store, name: str) -> None:
         self.file = file
-        self.text = text_of(file)
+        self.text = read_text(file)
         self.name = name
         self.trying = asyncio.Lock()
         """Held by whoever tries what other settings would change: one at a time."""
@@ -54,7 +54,7 @@ class Reloading:
 
     def again(self) -> AlertSettings:
         """Go by what the file says now. Raises SettingsError; then all stays as it was."""
-        text = text_of(self.file)
+        text = read_text(self.file)
         settings = read_alerts(text, str(self.file))
         self._keeper.reload(settings)
         self.text = text

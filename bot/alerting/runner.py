@@ -14,9 +14,9 @@ from datetime import datetime
 
 import structlog
 
-from alerts import AlertSettings, Changes, Engine, Steady
+from alerts import AlertSettings, Changes, Engine, SteadyClock
 from alerts.observation import Observation
-from alerts.replay import Gap, Sighting
+from alerts.replay import Gap, LinkChange
 from baton.errors import UsageError
 from baton.messages import Heartbeat, Pong, now
 from bot.alerting import operations
@@ -63,7 +63,7 @@ class Keeper:
         eyes: Mapping[str, Callable[[], bool]],
         wake: Callable[[], None],
         *,
-        steady: Steady | None = None,
+        steady: SteadyClock | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self.settings = settings
@@ -71,7 +71,7 @@ class Keeper:
         self.showing = showing
         self._alerts = alerts
         self._lease = lease
-        self._steady = steady or Steady()
+        self._steady = steady or SteadyClock()
         self._clock = clock
         self.engine: Engine | None = None
         """What decides, while this bot keeps watch."""
@@ -279,7 +279,7 @@ class Keeper:
             changes = engine.tick(at, self._steady.skew())
         except Exception as error:
             self._failed("alerts cannot be decided", error)
-        for fault in engine.faults.taken():
+        for fault in engine.faults.take():
             self._failed("a part of what is watched failed", fault.error, part=fault.what)
         return changes
 
@@ -317,4 +317,4 @@ class Keeper:
         (engine.link_restored if sees else engine.link_lost)(what, at)
         if self._sees.get(what) is not sees:
             self._sees[what] = sees
-            self.recording.add(Sighting(what, sees, at))
+            self.recording.add(LinkChange(what, sees, at))

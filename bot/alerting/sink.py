@@ -13,8 +13,8 @@ from hashlib import blake2b
 from pydantic import JsonValue, SecretStr
 
 from alerts import AlertSettings, CheckIn, Labels, Sample, Severity
-from alerts.labels import ALERTNAME, spelled
-from alerts.links import LONGEST, Link, links
+from alerts.labels import ALERTNAME, sanitize
+from alerts.links import MAX_ADDRESS, Link, usable_links
 from alerts.observation import Observation
 from bot.alerting.operations import seen
 from bot.alerting.runner import Keeper
@@ -114,7 +114,7 @@ class Reception:
             words = f"{words} (unknown status “{as_text(status, 40)}”: taken as firing)".strip()
         bad = firing is not False
         return Sample(
-            Labels.of(spelled(labels)),
+            Labels.of(sanitize(labels)),
             bad,
             at,
             words,
@@ -124,8 +124,8 @@ class Reception:
             ends=at + EVENT_LASTS,
             began=event.time if bad else None,
             over=None if bad else event.time,
-            links=links(
-                (name, as_text(said.get(key), LONGEST))
+            links=usable_links(
+                (name, as_text(said.get(key), MAX_ADDRESS))
                 for name, key in (("Runbook", "runbook_url"), ("Source", "url"))
             ),
             id=blake2b(repr((event.id, bad)).encode(), digest_size=8).hexdigest(),
@@ -141,7 +141,7 @@ def _links(alert: PushedAlert) -> tuple[Link, ...]:
         ("Source", alert.url),
         *alert.links.items(),
     ]
-    return links(named)
+    return usable_links(named)
 
 
 def _said(data: JsonValue | bytes) -> Mapping[str, JsonValue]:

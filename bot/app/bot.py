@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import structlog
 from typing_extensions import override
 
-from alerts import AlertSettings, Steady
+from alerts import AlertSettings, SteadyClock
 from alerts.checks.settings import ProbeTable
 from baton.channel import Channel, Link
 from baton.errors import UsageError
@@ -162,7 +162,7 @@ class Bot(UpdateHooks):
         front: str,
         eyes: Mapping[str, Callable[[], bool]] = MappingProxyType({}),
         file: Path | None = None,
-        steady: Steady | None = None,
+        steady: SteadyClock | None = None,
     ) -> Keeper:
         """Have alerts kept by `settings` and shown in the front end called `front`, from the start
         of this bot on. `eyes` are links of ours beside the bus, each with whether it is up; `file`

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alerts.labels import spelled
+from alerts.labels import sanitize
 from bot.ingest.errors import BadInput
 from bot.ingest.model import PushedAlert
 from bot.ingest.payload import Batch, as_mapping, as_text, is_firing, parse_json, parse_time
@@ -78,7 +78,7 @@ def _one(alert: object, place: str, sender: str, now: float) -> PushedAlert:
     labels = alert.get("labels")
     if not isinstance(labels, Mapping):
         raise BadInput(f"{dot}labels", "must be an object of names and values")
-    kept = spelled(labels)
+    kept = sanitize(labels)
     if not kept:
         raise BadInput(f"{dot}labels", "at least one label must be there, and not be empty")
     ends = parse_time(alert.get("endsAt"))

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from pydantic import JsonValue
 
-from alerts.labels import written
+from alerts.labels import json_text
 from baton.text.charsets import charset_of, decoded
 from bot.ingest.errors import BadInput
 from bot.ingest.model import CloudEvent
@@ -124,11 +124,11 @@ def _binary(
 def _event(
     found: Mapping[str, Any], data: JsonValue | bytes, place: str, sender: str
 ) -> CloudEvent:
-    version = written(found.get("specversion")).strip()
+    version = json_text(found.get("specversion")).strip()
     if version != "1" and not version.startswith("1."):
         raise BadInput(f"{place}specversion", "must be 1.0")
     extensions = {
-        name[:64]: value if isinstance(value, bool | int) else written(value)[:MAX_ATTRIBUTE]
+        name[:64]: value if isinstance(value, bool | int) else json_text(value)[:MAX_ATTRIBUTE]
         for name, value in [*found.items()][:MAX_ATTRIBUTES]
         if name not in _KNOWN | _DATA and value is not None
     }
@@ -138,7 +138,7 @@ def _event(
         type=_needed(found, "type", place),
         sender=sender,
         time=parse_time(found.get("time")),
-        subject=written(found.get("subject"))[:MAX_ATTRIBUTE],
+        subject=json_text(found.get("subject"))[:MAX_ATTRIBUTE],
         data=data,
         extensions=extensions,
     )
@@ -148,7 +148,7 @@ def _needed(found: Mapping[str, Any], name: str, place: str) -> str:
     value = found.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         raise BadInput(place + name, "must be there, as a string that is not empty")
-    return written(value)[:MAX_ATTRIBUTE]
+    return json_text(value)[:MAX_ATTRIBUTE]
 
 
 def _data(content_type: str, body: bytes) -> JsonValue | bytes:

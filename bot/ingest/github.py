@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from alerts.labels import ALERTNAME, ENV, spelled
+from alerts.labels import ALERTNAME, ENV, sanitize
 from bot.ingest.errors import BadInput
 from bot.ingest.model import PushedAlert
 from bot.ingest.payload import as_mapping, as_text, parse_time
@@ -87,7 +87,7 @@ def _ended(
         return []
     return [
         PushedAlert(
-            spelled(labels),
+            sanitize(labels),
             state in _BAD,
             now,
             sender,

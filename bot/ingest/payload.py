@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from alerts.labels import written
+from alerts.labels import json_text
 from baton.text.printable import printable
 from bot.ingest.errors import BadInput
 
@@ -90,7 +90,7 @@ def as_mapping(value: object) -> Mapping[str, Any]:
 
 def as_text(value: object, most: int) -> str:
     """Return `value` as printable text of at most `most` characters; lines stay."""
-    return printable(written(value)[:most], lines=True).strip()
+    return printable(json_text(value)[:most], lines=True).strip()
 
 
 def parse_time(value: object) -> float | None:
@@ -111,5 +111,5 @@ def parse_time(value: object) -> float | None:
 
 def is_firing(status: object) -> bool | None:
     """Return whether the word `status` says that something is wrong; None if it says neither."""
-    word = written(status).strip().lower()
+    word = json_text(status).strip().lower()
     return True if _FIRING.fullmatch(word) else False if _RESOLVED.fullmatch(word) else None

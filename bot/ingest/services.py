@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alerts.labels import ALERTNAME, HOST, spelled, written
+from alerts.labels import ALERTNAME, HOST, json_text, sanitize
 from bot.ingest.model import PushedAlert
 from bot.ingest.payload import as_mapping, as_text, is_firing, parse_time
 
@@ -37,7 +37,7 @@ def _uptime_kuma(body: Mapping[str, Any], sender: str, now: float) -> list[Pushe
     beat, monitor = as_mapping(body.get("heartbeat")), as_mapping(body.get("monitor"))
     said = as_text(body.get("msg"), MAX_TEXT)
     if not beat:  # a test, or a certificate that ends soon
-        about = spelled({ALERTNAME: "uptime", "message": said})
+        about = sanitize({ALERTNAME: "uptime", "message": said})
         return [
             PushedAlert(
                 about, True, now, sender, annotations={"summary": said}, ends=now + FIRES_FOR
@@ -47,7 +47,7 @@ def _uptime_kuma(body: Mapping[str, Any], sender: str, now: float) -> list[Pushe
         return []
     tags = monitor.get("tags")
     labels: dict[str, object] = {
-        written(tag.get("name")): tag.get("value") or "yes"
+        json_text(tag.get("name")): tag.get("value") or "yes"
         for tag in (tags if isinstance(tags, list) else [])[:32]
         if isinstance(tag, Mapping) and tag.get("name")
     }
@@ -57,7 +57,7 @@ def _uptime_kuma(body: Mapping[str, Any], sender: str, now: float) -> list[Pushe
     address = as_text(monitor.get("url"), MAX_TEXT)
     return [
         PushedAlert(
-            spelled(labels),
+            sanitize(labels),
             beat["status"] == _DOWN,
             now,
             sender,
@@ -73,6 +73,6 @@ def _healthchecks(body: Mapping[str, Any], sender: str, now: float) -> list[Push
     if firing is None:  # new, started, grace, paused
         return []
     name = body.get("name") or body.get("slug") or body.get("unique_key")
-    labels = spelled({ALERTNAME: "healthcheck", "check": name, "tags": body.get("tags")})
+    labels = sanitize({ALERTNAME: "healthcheck", "check": name, "tags": body.get("tags")})
     said = as_text(body.get("desc"), MAX_TEXT) or f"the check is {as_text(body.get('status'), 20)}"
     return [PushedAlert(labels, firing, now, sender, annotations={"summary": said})]

@@ -172,7 +172,7 @@ class AnySequence(RuleBasedStateMachine):
         assert set(firing) == {labels for labels, known in self.model.items() if known.firing}
         for labels, episode in firing.items():
             known = self.model[labels]
-            said = episode.word, episode.severity.rank, episode.number
+            said = episode.state, episode.severity.rank, episode.number
             assert said == (known.word, known.rank, known.episodes), labels.title()
 
     @invariant()

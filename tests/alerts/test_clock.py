@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.clock import Steady
+from alerts.clock import SteadyClock
 from tests.alerts.harness import (
     Message,
     World,
@@ -78,7 +78,7 @@ def test_a_silence_holds_for_as_long_as_was_asked() -> None:
 
 def test_the_steady_clock_does_not_jump() -> None:
     wall, monotonic = [1000.0], [50.0]
-    steady = Steady(lambda: wall[0], lambda: monotonic[0])
+    steady = SteadyClock(lambda: wall[0], lambda: monotonic[0])
     assert steady.now() == 1000
     wall[0] += 3600
     monotonic[0] += 10

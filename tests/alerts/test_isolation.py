@@ -45,7 +45,7 @@ def test_a_post_that_cannot_be_drawn_keeps_back_no_other(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(NotificationRenderer, "group", draw)
     assert titles(engine) == ["x a", "x c"]
-    (fault,) = engine.faults.taken()
+    (fault,) = engine.faults.take()
     assert isinstance(fault.error, OverflowError)
     assert engine.wake_at() > T  # it is not tried again for ever
 
@@ -88,7 +88,7 @@ def test_a_check_in_whose_zone_is_gone_leaves_the_others() -> None:
     engine.tick(T, 3600.0)
     engine.tick(T + 2 * 3600, 3600.0)
     assert [one.labels.get("checkin") for one in engine.firing()] == ["fine"]
-    assert "odd" in engine.faults.taken()[0].what
+    assert "odd" in engine.faults.take()[0].what
 
 
 def test_a_watch_that_is_restored_is_as_it_was() -> None:

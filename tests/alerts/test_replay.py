@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from alerts.observation import CheckIn, HeartbeatSeen, Observation, Sample, Severity
-from alerts.replay import Gap, Recorded, Sighting, differ, read, replay, salvaged, written
+from alerts.replay import (
+    Gap,
+    LinkChange,
+    Recorded,
+    compare,
+    dump_lines,
+    load_lines,
+    replay,
+    salvage_lines,
+)
 from baton.errors import UsageError
 from tests.alerts.harness import (
     START,
@@ -36,13 +45,13 @@ def test_nobody_is_called_silent_while_we_were_blind() -> None:
     """What was seen of our own links is in a recording, and means what it meant."""
     seen: list[Recorded] = [
         *beats(0, 60),
-        Sighting("the message bus", False, START + 60),
-        Sighting("the message bus", True, START + 3600),
+        LinkChange("the message bus", False, START + 60),
+        LinkChange("the message bus", True, START + 3600),
         *beats(3600, 3660),
     ]
     ((_, said),) = titles(seen)
     assert said.startswith("ops: blind: Monitoring is blind since ")
-    without: list[Recorded] = [one for one in seen if not isinstance(one, Sighting)]
+    without: list[Recorded] = [one for one in seen if not isinstance(one, LinkChange)]
     assert "silent web-1" in titles(without)[0][1]
 
 
@@ -50,25 +59,25 @@ def test_a_recording_is_read_back() -> None:
     """All kinds, in the order of time; what a killed writer left of a line is counted, not read."""
     kept: list[Recorded] = [
         Gap(START),
-        Sighting("Slack", False, START + 1),
+        LinkChange("Slack", False, START + 1),
         Sample(WEB_1, True, START + 2, "status 502"),
         *beats(3, 33),
     ]
-    lines = list(written(reversed(kept)))
-    assert salvaged(lines) == (kept, 0)
-    assert salvaged([lines[0][:20], *lines, "", '{"kind": "new", "at": 1}']) == (kept, 2)
+    lines = list(dump_lines(reversed(kept)))
+    assert salvage_lines(lines) == (kept, 0)
+    assert salvage_lines([lines[0][:20], *lines, "", '{"kind": "new", "at": 1}']) == (kept, 2)
 
 
 def test_what_others_tell_is_never_a_sighting() -> None:
     """What is kept for the bot that leads holds only what was seen: nobody makes us blind by it."""
 
     with pytest.raises(UsageError, match="Line 1"):
-        read(written([Sighting("the message bus", False, START)]))
+        load_lines(dump_lines([LinkChange("the message bus", False, START)]))
 
 
 def test_the_same_settings_make_no_difference() -> None:
     recorded = [*beats(0, 60), Gap(START + 3600), Sample(WEB_1, True, START + 3660)]
-    found = differ(config(), config(), recorded)
+    found = compare(config(), config(), recorded)
     assert (found.gone, found.new) == ((), ())
     assert found.same == 2
 
@@ -96,7 +105,7 @@ def test_replay_says_which_messages_would_differ() -> None:
         (2 + 45 + 30, "silent web-3 in prod"),
         (90, "http web-1 in prod"),
     ]
-    found = differ(old, new, RECORDED)
+    found = compare(old, new, RECORDED)
     assert [said.line for said in found.gone] == [
         "ops: firing: http web-2 in prod",
         "ops: firing: http web-1 in prod",
@@ -107,12 +116,12 @@ def test_replay_says_which_messages_would_differ() -> None:
         "ops: firing: Also firing: http web-1 in prod",
     ]
     assert found.same == 1
-    assert differ(old, old, RECORDED).same == 3
+    assert compare(old, old, RECORDED).same == 3
     assert replay(old, []) == []
 
 
 def test_what_is_recorded_is_read_back() -> None:
-    assert read([*written(reversed(RECORDED)), ""]) == RECORDED
+    assert load_lines([*dump_lines(reversed(RECORDED)), ""]) == RECORDED
     for line in ('{"kind": "sample"}', "[]", "nonsense", '{"kind": "x"}'):
         with pytest.raises(UsageError, match="Line 2 is no recorded sample"):
-            read(["", line])
+            load_lines(["", line])

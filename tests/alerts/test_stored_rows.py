@@ -19,7 +19,7 @@ from alerts.notify.groups import GroupRow
 from alerts.notify.notification import Notification
 from alerts.notify.rate_limit import ChannelRow
 from alerts.observation import CheckIn, HeartbeatSeen, LivenessSeen, Sample
-from alerts.replay import Gap, Sighting, salvaged, written
+from alerts.replay import Gap, LinkChange, dump_lines, salvage_lines
 
 EPISODE: dict[str, Any] = {
     "labels": [["alertname", "http"], ["env", "prod"], ["host", "web-1"]],
@@ -172,15 +172,15 @@ def test_fields_that_are_called_otherwise_hold_what_was_stored() -> None:
 
 
 def test_a_recording_is_read_and_written_as_it_was() -> None:
-    recorded, torn = salvaged(RECORDING.splitlines())
+    recorded, torn = salvage_lines(RECORDING.splitlines())
     assert torn == 0
     assert {type(one) for one in recorded} == {
         Sample,
         HeartbeatSeen,
         LivenessSeen,
         CheckIn,
-        Sighting,
+        LinkChange,
         Gap,
     }
     assert [one.decided for one in recorded if isinstance(one, Sample)] == [True]
-    assert list(written(recorded)) == RECORDING.splitlines()
+    assert list(dump_lines(recorded)) == RECORDING.splitlines()

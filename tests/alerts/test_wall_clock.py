@@ -103,4 +103,4 @@ def test_a_window_that_cannot_be_judged_leaves_the_others() -> None:
     one.observe(CheckIn("backup", start, failed=True))
     one.tick(start)
     assert [muted.why for muted in one.muting.muted.values()] == ["maintenance: fine"]
-    assert "odd" in one.faults.taken()[0].what
+    assert "odd" in one.faults.take()[0].what

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from alerts import Engine, Episode, Matchers
-from alerts.labels.matchers import has_operator, shown
+from alerts.labels.matchers import excerpt, has_operator
 from baton.command import Known
 from baton.errors import UsageError
 from baton.outcome import named
@@ -127,7 +127,7 @@ class AlertsContext(CommandContext):
             firing, _ = self.readable(self.engine.firing())
             values = {value for one in firing for _, value in one.labels.pairs}
             raise UsageError(
-                f"Nothing that fires is called {shown(name)}: /alerts shows what does."
+                f"Nothing that fires is called {excerpt(name)}: /alerts shows what does."
                 f"{did_you_mean(name, values)}"
             )
         return found
@@ -148,7 +148,7 @@ class AlertsContext(CommandContext):
         several = {value for _, value in named_so} | {one.fingerprint[:SHORT_ID] for one in by_id}
         if len(several) > 1:
             raise UsageError(
-                f"“{shown(name)}” may be {named(sorted(several), 5)}: name one of these."
+                f"“{excerpt(name)}” may be {named(sorted(several), 5)}: name one of these."
             )
         return list(dict.fromkeys(one for one, _ in named_so))
 

@@ -29,7 +29,7 @@ async def list_firing(context: AlertsContext, env: str) -> Reply:
         (
             one.fingerprint[:SHORT_ID],
             one.title,
-            f"{one.word}, {one.severity}",
+            f"{one.state}, {one.severity}",
             duration(context.now - one.started),
             _note(context, one),
         )
@@ -63,7 +63,7 @@ async def history(context: AlertsContext, words: Sequence[str]) -> Reply:
             f"{datetime.fromtimestamp(one.started, UTC):%m-%d %H:%M}",
             one.fingerprint[:SHORT_ID],
             f"{one.title} ({one.number})",
-            one.word if one.ended is None else f"after {duration(one.ended - one.started)}",
+            one.state if one.ended is None else f"after {duration(one.ended - one.started)}",
             one.text,
         )
         for one in past

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from alerts import AlertSettings
-from alerts.settings import read_alerts, text_of
-from alerts.trial import Spoken, Trial
+from alerts.settings import read_alerts, read_text
+from alerts.trial import Trial, TrialMessage
 from baton.errors import BatonError, UsageError
 from baton.outcome import Answer, named
 from bot.alerting.commands.context import AlertsContext
@@ -56,7 +56,7 @@ async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
         raise UsageError("Another replay is under way: ask again when it is over.")
     await context.audit.write(context.invocation, "answered")
     try:
-        new = text_of(reloading.file)
+        new = read_text(reloading.file)
         read_alerts(new, str(reloading.file))
         async with reloading.trying:
             found = await run_trial(file, reloading.text, new, REPLAY_TIMEOUT)
@@ -97,7 +97,7 @@ def _reloading(context: AlertsContext) -> Reloading:
     return context.reloading
 
 
-def _row(one: Spoken, verdict: str) -> tuple[str, ...]:
+def _row(one: TrialMessage, verdict: str) -> tuple[str, ...]:
     mention = f" {one.mention}" if one.mention else ""
     at = f"{datetime.fromtimestamp(one.at, UTC):%m-%d %H:%M:%S}"
     return (at, verdict, one.channel, f"{one.state}: {one.title}{mention}")

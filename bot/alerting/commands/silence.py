@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from alerts import Labels, Matchers
-from alerts.labels.matchers import EXAMPLE, Matcher, has_operator, shown
+from alerts.labels.matchers import EXAMPLE, Matcher, excerpt, has_operator
 from baton.errors import UsageError
 from baton.outcome import Answer, duration
 from baton.text import durations
@@ -26,7 +26,7 @@ async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
     unsaid = bool(said) and not any(word[0].lower() in _PARTS for word in _WORD.finditer(said))
     what, seconds, reason = (said, 0.0, "") if unsaid else _parse_silence(said)
     matchers = _matchers(context, what)
-    if matchers.boundless:
+    if matchers.matches_everything:
         raise UsageError("That would silence everything: name at least one label's value.")
     if unsaid:
         if unread := await context.refuse_reading(
@@ -109,7 +109,7 @@ def _matchers(context: AlertsContext, said: str) -> Matchers:
     if said and not has_operator(said):
         if not context.firing_called(said):
             raise UsageError(
-                f"“{shown(said)}” is no matcher, nor does anything fire that is called so: "
+                f"“{excerpt(said)}” is no matcher, nor does anything fire that is called so: "
                 f"it must be {EXAMPLE}, or an id that /alerts shows.",
                 field="matchers",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from alerts.explain import called, explain, meant
+from alerts.explain import explain, find_by_matchers, find_by_name
 from alerts.labels.matchers import Matchers, has_operator
 from baton.errors import UsageError
 from baton.outcome import named
@@ -42,5 +42,5 @@ def _named(context: AlertsContext, words: Sequence[str]) -> list[str]:
         return [one.fingerprint for one in context.find_alerts(words, "why")]
     said = context.text_after("why")
     if has_operator(said):
-        return meant(context.engine, Matchers.parse(said))
-    return called(context.engine, " ".join(words))
+        return find_by_matchers(context.engine, Matchers.parse(said))
+    return find_by_name(context.engine, " ".join(words))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from alerts.checks.heartbeats import Rhythm
 from alerts.labels import Labels
 from alerts.observation import LivenessSeen
-from alerts.replay import read, written
+from alerts.replay import dump_lines, load_lines
 from tests.alerts.harness import START, Message, World, beat, blind, seeing
 
 
@@ -76,4 +76,4 @@ def test_what_we_could_not_hear_is_no_rhythm() -> None:
 def test_a_sign_is_recorded_like_everything_that_is_seen() -> None:
     """So that it can be decided again."""
     seen = LivenessSeen("web-1", "prod", START)
-    assert read(written([seen])) == [seen]
+    assert load_lines(dump_lines([seen])) == [seen]

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerts.labels.matchers import Matchers
-from alerts.labels.regex import InvalidPattern, Pattern
+from alerts.labels.regex import InvalidRegex, Regex
 from baton.errors import UsageError
 
 WITHIN = 0.010
@@ -51,7 +51,7 @@ _expressions = st.recursive(
 )
 
 
-def slowest(pattern: Pattern) -> float:
+def slowest(pattern: Regex) -> float:
     """Seconds of the processor for the value that takes the longest, at best of three."""
     worst = 0.0
     for value in VALUES:
@@ -78,8 +78,8 @@ def slowest(pattern: Pattern) -> float:
 @example(".*\\pL\\d.*")
 def test_no_expression_is_slow(text: str) -> None:
     """Whatever is taken returns within 10 ms on 4 KB; whatever is not is refused with a reason."""
-    with contextlib.suppress(InvalidPattern):
-        assert slowest(Pattern(text)) < WITHIN
+    with contextlib.suppress(InvalidRegex):
+        assert slowest(Regex(text)) < WITHIN
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_no_expression_is_slow(text: str) -> None:
 )
 def test_what_would_be_slow_by_its_size_is_refused(text: str) -> None:
     """RE2 takes time in proportion to it: these take 12 to 34 ms on 4 KB."""
-    with pytest.raises(InvalidPattern, match=r"too large|longer than"):
-        Pattern(text)
+    with pytest.raises(InvalidRegex, match=r"too large|longer than"):
+        Regex(text)
 
 
 def test_many_of_them_are_not_slow_either() -> None:
@@ -127,12 +127,12 @@ def test_many_of_them_are_not_slow_either() -> None:
     ],
 )
 def test_the_dialect_is_alertmanagers(text: str, value: str, matches: bool) -> None:
-    assert Pattern(text).matches(value) is matches
+    assert Regex(text).matches(value) is matches
 
 
 def test_nothing_is_written_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     for text in ("(", "[[a", "a{1001}", "(?=x)", "[b-a]", "a" * 5000):
         with pytest.raises(UsageError, match="no valid regular expression"):
             Matchers.parse(f'x=~"{text}"')
-    Pattern("[[:digit:]&&x]*").matches("1" * 4096)
+    Regex("[[:digit:]&&x]*").matches("1" * 4096)
     assert capfd.readouterr() == ("", "")

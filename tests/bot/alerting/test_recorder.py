@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from alerts import CheckIn
-from alerts.replay import salvaged
+from alerts.replay import salvage_lines
 from alerts.settings import RecordingTable
 from baton.errors import UsageError
 from bot.alerting.recorder import Recording, append, recording, recordings
@@ -47,7 +47,7 @@ class Writer:
 def held(folder: Path) -> list[object]:
     found: list[object] = []
     for name in recordings(folder):
-        found += salvaged((folder / name).read_text().splitlines())[0]
+        found += salvage_lines((folder / name).read_text().splitlines())[0]
     return found
 
 
@@ -112,7 +112,7 @@ def test_a_line_that_was_torn_spoils_no_other(tmp_path: Path) -> None:
     append(file, [seen(1)])
     file.write_bytes(file.read_bytes() + b'{"kind":"check')
     append(file, [seen(2)])
-    assert salvaged(file.read_text().splitlines()) == ([seen(1), seen(2)], 1)
+    assert salvage_lines(file.read_text().splitlines()) == ([seen(1), seen(2)], 1)
 
 
 def test_only_a_recording_can_be_named(tmp_path: Path) -> None:

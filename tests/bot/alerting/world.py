@@ -13,7 +13,7 @@ import bot.app.upkeep
 import bot.posts.queue
 import bot.posts.reconciler
 import bot.posts.sender
-from alerts import AlertContent, AlertSettings, Steady
+from alerts import AlertContent, AlertSettings, SteadyClock
 from baton.messages import Heartbeat
 from bot.app.bot import Bot
 from bot.store import Store
@@ -37,7 +37,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
-        self.steady = Steady(lambda: self.now, lambda: self.now)
+        self.steady = SteadyClock(lambda: self.now, lambda: self.now)
 
 
 @contextmanager

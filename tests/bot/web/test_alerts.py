@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from alerts import Labels
-from alerts.labels import spelled
+from alerts.labels import sanitize
 from bot.ingest.model import PushedAlert
 from bot.web.tokens import RateLimit
 from tests.bot.web.conftest import NOW, Away, Opened, Site
@@ -282,17 +282,17 @@ async def test_what_is_compressed(site: Site) -> None:
 
 
 def test_what_differs_stays_different() -> None:
-    """Names that are spelled alike, values that begin alike, labels that are too many: whatever is
+    """Names that are sanitize alike, values that begin alike, labels that are too many: whatever is
     left out, two alerts that differ in it are two."""
-    assert spelled({"a.b": "1", "a-b": "2", "a_b": "3"}) == spelled(
+    assert sanitize({"a.b": "1", "a-b": "2", "a_b": "3"}) == sanitize(
         {"a_b": "3", "a-b": "2", "a.b": "1"}
     )
-    names = spelled({"a.b": "1", "a-b": "2", "a_b": "3"})
+    names = sanitize({"a.b": "1", "a-b": "2", "a_b": "3"})
     assert len(names) == 3
     assert names["a_b"] == "3"
-    long = [spelled({"v": "x" * 300 + end})["v"] for end in "ab"]
+    long = [sanitize({"v": "x" * 300 + end})["v"] for end in "ab"]
     assert long[0] != long[1]
-    many = [spelled({**{f"l{n}": "x" for n in range(500)}, "last": end}) for end in "ab"]
+    many = [sanitize({**{f"l{n}": "x" for n in range(500)}, "last": end}) for end in "ab"]
     assert len(many[0]) <= 64
     assert many[0] != many[1]
     for labels in (names, *many):

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts import Labels
-from alerts.labels import spelled
+from alerts.labels import sanitize
 from bot.ingest.alertmanager import parse_alerts
 from bot.ingest.cloudevents import parse_request
 from bot.ingest.errors import BadInput
@@ -161,12 +161,12 @@ def test_services(beat: Any, monitor: Any, check: dict[str, Any]) -> None:
 @settings(deadline=None, max_examples=150)
 @given(st.dictionaries(st.text(max_size=100), st.text(max_size=400) | anything, max_size=80))
 def test_labels(given: dict[str, Any]) -> None:
-    """Whatever they are called and hold, they are spelled so that they can be kept, and so that
+    """Whatever they are called and hold, they are sanitize so that they can be kept, and so that
     spelling them again changes nothing."""
-    once = spelled(given)
+    once = sanitize(given)
     Labels.of(once)
     assert len(once) <= 64
-    assert spelled(once) == once
+    assert sanitize(once) == once
 
 
 @settings(deadline=None, max_examples=100)

@@ -11,7 +11,7 @@ import pytest
 import bot.alerting.commands.reload
 import bot.alerting.recorder
 from alerts import HeartbeatSeen, Sample, load_alerts
-from alerts.replay import Gap, Sighting, salvaged, written
+from alerts.replay import Gap, LinkChange, dump_lines, salvage_lines
 from alerts.trial import TrialFailed, trial
 from baton.messages import now
 from bot.alerting.commands.trial_process import run_trial
@@ -53,7 +53,7 @@ class Recorder(Watchers):
 
     def recorded(self) -> list[object]:
         (name,) = recordings(self.folder)
-        return list(salvaged((self.folder / name).read_text().splitlines())[0])
+        return list(salvage_lines((self.folder / name).read_text().splitlines())[0])
 
 
 async def test_what_a_bot_has_seen_tried_by_other_settings(stage: Stage, tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ async def test_our_own_links_and_restarts_are_recorded(stage: Stage, tmp_path: P
     await world.watching(made)
     await world.pass_time(made, 5)
     await made.stop()
-    told = [one for one in world.recorded() if isinstance(one, Gap | Sighting)]
+    told = [one for one in world.recorded() if isinstance(one, Gap | LinkChange)]
     assert [one.at for one in told if isinstance(one, Gap)] == [1_800_000_000.0]
-    bus = [one.sees for one in told if isinstance(one, Sighting) and "bus" in one.what]
+    bus = [one.sees for one in told if isinstance(one, LinkChange) and "bus" in one.what]
     assert bus[-2:] == [False, True]
     assert len(bus) <= 4
     await (await world.bot()).stop()
@@ -149,7 +149,7 @@ async def test_a_trial_as_a_program_says_what_it_says_in_here(tmp_path: Path) ->
     file = tmp_path / "x.jsonl"
     seen = [Sample(thing(f"web-{at}"), True, START + at, "status 502") for at in range(5)]
     seen.append(Sample(thing("web-9"), False, START + 100))
-    file.write_text("\n".join([*written(seen), '{"kind":"sam']))
+    file.write_text("\n".join([*dump_lines(seen), '{"kind":"sam']))
     old = 'channel = "C_OPS"\ngroup_by = ["host"]\n[thresholds]\ndown_after = 1\n'
     texts = (
         old,
