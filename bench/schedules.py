@@ -22,7 +22,7 @@ from bot.app.assemble import assemble_dispatch, commands_of
 from bot.app.periodic import PeriodicTask, PeriodicTasks
 from bot.jobs import AuditEntry, Place
 from bot.scheduler.scheduler import POLL_INTERVAL
-from bot.schedules.decisions import planned
+from bot.schedules.decisions import plan_next
 from bot.schedules.parser import Timing
 from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules
@@ -80,7 +80,7 @@ class Bench:
             created = moment.replace(microsecond=0) - timedelta(seconds=PERIOD)
             name = new_id()
             schedule = Schedule(name, name, "ping prod", every, ANN, OPS, created)
-            made.append(planned(schedule, moment - timedelta(seconds=1)))
+            made.append(plan_next(schedule, moment - timedelta(seconds=1)))
         entry = AuditEntry(at, ANN, OPS, "schedule ping prod every 1h", "allowed")
 
         def keep(connection: Connection) -> None:

@@ -26,8 +26,8 @@ from baton.text.printable import printable
 from baton.text.words import joined, plain, split
 from bot.app.assemble import commands_of
 from bot.fronts.slack.listeners.admission import MAX_TYPED
-from bot.schedules.hints import instead
-from bot.schedules.parser import timing
+from bot.schedules.hints import suggest_time
+from bot.schedules.parser import parse_timing
 from bot.settings import load_bot
 from tests.support.quick import quickly
 
@@ -48,10 +48,10 @@ READERS: dict[str, Callable[[str], object]] = {
     "split": split,
     "plain": plain,
     "matchers": Matchers.parse,
-    "times": lambda text: timing(text.split(), NOW, "Europe/Berlin"),
-    "hints": lambda text: instead(text.split()),
-    "length": lambda text: timing(["every", text], NOW, "UTC"),
-    "clock": lambda text: timing(["at", text], NOW, "UTC"),
+    "times": lambda text: parse_timing(text.split(), NOW, "Europe/Berlin"),
+    "hints": lambda text: suggest_time(text.split()),
+    "length": lambda text: parse_timing(["every", text], NOW, "UTC"),
+    "clock": lambda text: parse_timing(["at", text], NOW, "UTC"),
     "durations": durations.parse,
     "cron": _cron,
     "printable": printable,

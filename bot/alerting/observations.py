@@ -8,7 +8,7 @@ from alerts.labels import ALERTNAME, Labels, sanitize
 from alerts.observation import HeartbeatSeen, LivenessSeen, Sample, Severity
 from baton.messages import Heartbeat, Pong, State
 from bot.jobs import Job, RunRecord
-from bot.schedules.schedule import Observation as Scheduled
+from bot.schedules.schedule import ScheduleResult as Scheduled
 
 LEDGER = "the ledger"
 """The source of what jobs came to."""

@@ -25,7 +25,7 @@ from bot.alerting.observations import beat, results, scheduled, sign
 from bot.alerting.operations import Ask, Seen, done, read
 from bot.alerting.recorder import Recording
 from bot.jobs import Job, RunRecord
-from bot.schedules.schedule import Observation as Scheduled
+from bot.schedules.schedule import ScheduleResult as Scheduled
 from bot.store.alerts.alerts import Alerts
 from bot.store.errors import DatabaseUnavailable
 

@@ -40,8 +40,8 @@ from bot.outbox.relay import OutboxRelay
 from bot.posts.queue import Delivery
 from bot.posts.reconciler import Teller
 from bot.scheduler import scheduler
-from bot.schedules.schedule import Heed
-from bot.schedules.schedule import Observation as Scheduled
+from bot.schedules.schedule import ResultHandling
+from bot.schedules.schedule import ScheduleResult as Scheduled
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.store.leases import LEASE
@@ -361,7 +361,7 @@ class Bot(UpdateHooks):
         if self.keeper is None or not self.keeper.settled(subject):
             self.teller.settled(subject)
 
-    def _scheduled(self, seen: Sequence[Scheduled]) -> Heed:
+    def _scheduled(self, seen: Sequence[Scheduled]) -> ResultHandling:
         """What changes servers is an alert by its runs, of what only looks the whole is one. That
         a schedule is refused, or no longer fits, is for its owner: a notice tells them."""
         assert self.keeper is not None
@@ -369,12 +369,12 @@ class Bot(UpdateHooks):
             command = self._commands.parse(seen[0].words)
         except UsageError as error:
             log.warning("a schedule of an older command", schedule=seen[0].title, reason=str(error))
-            return Heed()
+            return ResultHandling()
         ours = [one for one in seen if one.verdict in ("started", "missed")]
         told = len(ours) == len(seen)
         if command.changes or not ours:
-            return Heed(told=told)
-        return Heed(self.keeper.scheduled(ours, command.target.environment or ""), told)
+            return ResultHandling(handled=told)
+        return ResultHandling(self.keeper.scheduled(ours, command.target.environment or ""), told)
 
     def _hears(self) -> bool:
         """Whether what servers say reaches us."""

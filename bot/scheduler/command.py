@@ -27,10 +27,10 @@ from bot.dispatch.reply import Reply
 from bot.scheduler import describe
 from bot.scheduler.firing import ScheduleFirer, jobs_of, schedulable
 from bot.schedules.change import Change
-from bot.schedules.decisions import paused, planned, resumed
-from bot.schedules.hints import instead
-from bot.schedules.parser import Reading, begins, readings
-from bot.schedules.scanner import unreadable
+from bot.schedules.decisions import pause, plan_next, resume
+from bot.schedules.hints import suggest_time
+from bot.schedules.parser import Parse, begins_time, parses
+from bot.schedules.scanner import time_error
 from bot.schedules.schedule import Schedule
 from bot.store import Store
 
@@ -105,12 +105,12 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         words = command.words
         word = words[0].lower() if words else ""
         action = ACTIONS.get(word)
-        if action is not None and not (word in self._commands and any(map(begins, words[1:]))):
+        if action is not None and not (word in self._commands and any(map(begins_time, words[1:]))):
             return await action(self, context, words[1:])
         try:
             return await self._new(context, words)
         except UsageError as error:
-            if meant := instead(words):
+            if meant := suggest_time(words):
                 raise UsageError(
                     error.problem, f"Write the time as: {meant}", error.field
                 ) from None
@@ -125,7 +125,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         new = await self._planner.authorize_and_plan(command, context)
         if isinstance(new, Denied):
             return await self._audit.refuse(asked, new.refusal)
-        schedule = planned(
+        schedule = plan_next(
             Schedule(
                 id=new_id(),
                 key=asked.key,
@@ -138,7 +138,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             now,
         )
         if schedule.nominal is None:
-            raise unreadable("That time never comes.")
+            raise time_error("That time never comes.")
         entry = self._audit.entry(asked, "allowed", environment=new.job.environment)
         kept = await self._schedules.add(schedule, entry)
         self._rescheduled()
@@ -147,15 +147,15 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             text += "\nYour time zone is not known, so these are UTC: name one after the time."
         return Reply(text)
 
-    def _read(self, words: Sequence[str], now: datetime, zone: str) -> Reading:
+    def _read(self, words: Sequence[str], now: datetime, zone: str) -> Parse:
         """Return the way to read `words` in which both the command and the time are right.
 
         Raises UsageError: of several faults the first.
         """
-        if not words or begins(words[0]):
-            raise unreadable("First the command, then when: /schedule ping prod every 5m.")
+        if not words or begins_time(words[0]):
+            raise time_error("First the command, then when: /schedule ping prod every 5m.")
         fault: UsageError | None = None
-        for reading in readings(words, now, zone):
+        for reading in parses(words, now, zone):
             if isinstance(reading, UsageError):
                 fault = fault or reading
                 continue
@@ -167,7 +167,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 return reading
         known = words[0] in self._commands
         hint = "" if known else did_you_mean(words[0], [*ACTIONS, *self._commands])
-        raise fault or unreadable(f"There is no time in it: say when, after the command.{hint}")
+        raise fault or time_error(f"There is no time in it: say when, after the command.{hint}")
 
     async def _list(self, context: CommandContext, words: Sequence[str]) -> Reply:
         place = context.invocation.place
@@ -242,7 +242,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         def turn(schedule: Schedule, _now: datetime) -> Schedule:
             if schedule.status != "active":
                 raise UsageError(f"Schedule {schedule.short} is {schedule.status} already.")
-            return paused(schedule, note)
+            return pause(schedule, note)
 
         after, reply = await self._change(context, words, "pause", turn)
         if after is None:
@@ -254,7 +254,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             if schedule.status != "paused":
                 raise UsageError(f"Schedule {schedule.short} is {schedule.status}, not paused.")
             try:
-                return resumed(schedule, now)
+                return resume(schedule, now)
             except UnknownZone:
                 zone = schedule.timing.when.zone
                 raise UsageError(
@@ -271,7 +271,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
     async def _remove(self, context: CommandContext, words: Sequence[str]) -> Reply:
         def turn(schedule: Schedule, _now: datetime) -> Schedule:
             note = f"by {context.invocation.asker.label}"
-            return replace(paused(schedule, note), status="removed")
+            return replace(pause(schedule, note), status="removed")
 
         after, reply = await self._change(context, words, "remove", turn)
         return Reply(f"Removed: {after.title}.") if after else reply

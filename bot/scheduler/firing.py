@@ -19,7 +19,7 @@ from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import AuditEntry, Job, NewJob
 from bot.schedules.change import Change
-from bot.schedules.decisions import Step, begun, not_begun, paused
+from bot.schedules.decisions import Decision, pause, record_failure_to_start, record_start
 from bot.schedules.posts import day_job, day_of, notice_job
 from bot.schedules.schedule import Schedule, Verdict
 
@@ -29,7 +29,7 @@ class Fired:
     """A firing, ready to be written. `reply` is for who ran it by hand."""
 
     change: Change
-    step: Step
+    step: Decision
     reply: str = ""
 
     @property
@@ -84,25 +84,25 @@ class ScheduleFirer:
             command = schedulable(self._commands, schedule.words)
             new = await self._planner.authorize_and_plan(command, CommandContext(asked, groups))
         except UsageError as error:
-            step = not_begun(schedule, nominal, "failed", error.problem, now)
+            step = record_failure_to_start(schedule, nominal, "failed", error.problem, now)
             entry = self._audit.entry(asked, "unusable", error.problem)
             return Fired(changed(step, now, nominal, audit=(entry,)), step, error.problem)
         if isinstance(new, Denied):
             verdict: Verdict = "refused" if new.refusal.verdict == "refused" else "failed"
             text, where = new.refusal.text, new.environment
-            step = not_begun(schedule, nominal, verdict, text, now)
+            step = record_failure_to_start(schedule, nominal, verdict, text, now)
             entry = self._audit.entry(asked, new.refusal.verdict, text, environment=where)
             return Fired(changed(step, now, nominal, audit=(entry,)), step, text)
         quiet = schedule.timing.rules.quiet and asker is None
         new = replace(new, job=replace(new.job, under=day_of(schedule, nominal), hidden=quiet))
-        step = begun(schedule, nominal, new.job.id, now, by)
+        step = record_start(schedule, nominal, new.job.id, now, by)
         where = new.job.environment
         entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=where)
         return Fired(changed(step, now, nominal, ask=(new, entry), shown=not quiet), step)
 
 
 def changed(
-    step: Step,
+    step: Decision,
     now: datetime,
     nominal: datetime | None,
     *,
@@ -140,7 +140,7 @@ def left_behind(schedules: Sequence[Schedule], now: datetime) -> list[Change]:
     for schedule in schedules:
         person = schedule.owner.label
         there = [one.short for one in schedules if one.place.channel == schedule.place.channel]
-        after = paused(schedule, f"{person} is no longer here")
+        after = pause(schedule, f"{person} is no longer here")
         notice = ""
         if schedule.place.channel not in told:
             told.add(schedule.place.channel)
@@ -148,5 +148,5 @@ def left_behind(schedules: Sequence[Schedule], now: datetime) -> list[Change]:
                 f"{person} is no longer here, so what they scheduled is paused: "
                 f"{', '.join(there)}. Whoever may ask for it may resume it."
             )
-        changes.append(changed(Step(after, notice=notice, good=False), now, None))
+        changes.append(changed(Decision(after, notice=notice, good=False), now, None))
     return changes

@@ -17,9 +17,15 @@ from baton.text.calendar import UnknownZone
 from bot.dispatch.people import Directories, Profile
 from bot.scheduler.firing import ScheduleFirer, changed, jobs_of, left_behind
 from bot.schedules.change import Change
-from bot.schedules.decisions import Step, decide, ended, not_begun, set_aside
+from bot.schedules.decisions import (
+    Decision,
+    decide,
+    pause_broken,
+    record_end,
+    record_failure_to_start,
+)
 from bot.schedules.posts import NOTICE, day_of
-from bot.schedules.schedule import Heed, Observation, Schedule
+from bot.schedules.schedule import ResultHandling, Schedule, ScheduleResult
 from bot.store.errors import DatabaseUnavailable
 from bot.store.schedules.firings import Over
 from bot.store.schedules.schedules import Schedules
@@ -33,12 +39,12 @@ RETRY_DELAY = 0.5
 BATCH = 200
 """Schedules that are fired in one transaction."""
 
-Heeding = Callable[[Sequence[Observation]], Heed]
+Heeding = Callable[[Sequence[ScheduleResult]], ResultHandling]
 
 
-def unheeded(seen: Sequence[Observation]) -> Heed:
+def unheeded(seen: Sequence[ScheduleResult]) -> ResultHandling:
     """Nobody watches over schedules."""
-    return Heed()
+    return ResultHandling()
 
 
 class Timekeeper:
@@ -77,17 +83,17 @@ class Timekeeper:
         first = await self._schedules.next_due()
         return (first - now).total_seconds() if first is not None else None
 
-    def _ended(self, one: Over, now: datetime) -> list[tuple[Change, Step]]:
+    def _ended(self, one: Over, now: datetime) -> list[tuple[Change, Decision]]:
         schedule, firing, _ = one
         try:
             return self._noted(one, now)
         except Exception as error:
-            step = set_aside(schedule, _reason(error, schedule), now, firing)
+            step = pause_broken(schedule, _reason(error, schedule), now, firing)
             return [(changed(step, now, None), step)]
 
-    def _noted(self, one: Over, now: datetime) -> list[tuple[Change, Step]]:
+    def _noted(self, one: Over, now: datetime) -> list[tuple[Change, Decision]]:
         schedule, firing, runs = one
-        step = ended(schedule, firing, runs, now)
+        step = record_end(schedule, firing, runs, now)
         today = day_of(step.schedule, firing.nominal) == day_of(step.schedule, now)
         # what ends after midnight does not rewrite what was counted of the day before
         change = changed(step, now, firing.nominal, shown=step.shown and today)
@@ -97,13 +103,13 @@ class Timekeeper:
 
     async def _fired(
         self, schedule: Schedule, running: str, now: datetime
-    ) -> list[tuple[Change, Step]]:
+    ) -> list[tuple[Change, Decision]]:
         """The firings of a schedule that is due. One that cannot be fired must not keep all
         others, nor come again at once: what failed is not repeated to say so."""
         try:
             step = decide(schedule, now, running)
         except Exception as error:
-            step = set_aside(schedule, _reason(error, schedule), now)
+            step = pause_broken(schedule, _reason(error, schedule), now)
             return [(changed(step, now, None), step)]
         try:
             return await self._decided(step, now)
@@ -111,11 +117,13 @@ class Timekeeper:
             raise
         except Exception as error:
             reason = _reason(error, schedule)
-            failed = not_begun(step.schedule, step.start or now, "failed", reason, now)
+            failed = record_failure_to_start(
+                step.schedule, step.start or now, "failed", reason, now
+            )
             failed = replace(failed, firings=(*step.firings, *failed.firings))
             return [(changed(failed, now, failed.firings[-1].nominal), failed)]
 
-    async def _decided(self, step: Step, now: datetime) -> list[tuple[Change, Step]]:
+    async def _decided(self, step: Decision, now: datetime) -> list[tuple[Change, Decision]]:
         schedule = step.schedule
         if step.start is None:
             nominal = step.firings[-1].nominal if step.firings else None
@@ -133,14 +141,16 @@ class Timekeeper:
         return [(change, replace(made.step, firings=change.firings))]
 
     async def _left(
-        self, step: Step, nominal: datetime, now: datetime
-    ) -> list[tuple[Change, Step]]:
+        self, step: Decision, nominal: datetime, now: datetime
+    ) -> list[tuple[Change, Decision]]:
         """The owner of what is due is gone: all that they scheduled is paused."""
         schedule = step.schedule
         owner = schedule.owner
         log.info("somebody has left, their schedules are paused", person=owner.id)
         theirs = await self._schedules.of_person(schedule.place.front, owner.id)
-        refused = not_begun(schedule, nominal, "refused", f"{owner.label} is no longer here", now)
+        refused = record_failure_to_start(
+            schedule, nominal, "refused", f"{owner.label} is no longer here", now
+        )
         firings = (*step.firings, *refused.firings)
         return [
             (
@@ -150,7 +160,7 @@ class Timekeeper:
             for change in left_behind(theirs, now)
         ]
 
-    async def _write(self, some: Sequence[list[tuple[Change, Step]]]) -> None:
+    async def _write(self, some: Sequence[list[tuple[Change, Decision]]]) -> None:
         pairs = {change.schedule.id: (change, step) for many in some for change, step in many}
         changes = [self._heeded(change, step) for change, step in pairs.values()]
         try:
@@ -176,16 +186,16 @@ class Timekeeper:
             return False
         return done
 
-    def _heeded(self, change: Change, step: Step) -> Change:
+    def _heeded(self, change: Change, step: Decision) -> Change:
         """`change` as it is written: what others watch over they hear of, and they tell of it."""
         seen = list(_seen(step))
         try:
-            heed = self.heed(seen) if seen else Heed()
+            heed = self.heed(seen) if seen else ResultHandling()
         except Exception:
             log.exception("nobody watches over a schedule", schedule=step.schedule.id)
-            heed = Heed()
+            heed = ResultHandling()
         posts = change.posts
-        if heed.told and change.schedule.status != "paused":
+        if heed.handled and change.schedule.status != "paused":
             # that it is paused is more than that it failed: somebody must resume it
             posts = tuple(post for post in posts if post.command != NOTICE)
         return replace(change, posts=posts, heard=heed.keep)
@@ -202,7 +212,7 @@ def _reason(error: Exception, schedule: Schedule) -> str:
     return "a fault of the bot's: see its log"
 
 
-def _seen(step: Step) -> Iterator[Observation]:
+def _seen(step: Decision) -> Iterator[ScheduleResult]:
     """How the firings of `step` went that were to do something, if that says something."""
     if not step.observed:
         return
@@ -214,4 +224,4 @@ def _seen(step: Step) -> Iterator[Observation]:
         text = firing.outcome or f"{firing.verdict}: {firing.reason}"
         good = begun and firing.outcome == "succeeded"
         words, at = schedule.words, firing.nominal
-        yield Observation(schedule.id, schedule.title, words, at, good, text, firing.verdict)
+        yield ScheduleResult(schedule.id, schedule.title, words, at, good, text, firing.verdict)

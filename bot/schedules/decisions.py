@@ -17,15 +17,15 @@ from bot.schedules.times import next_time, upcoming
 ON_TIME = 15.0
 """Seconds by which a firing may be late without having been missed: time for another bot to take
 over."""
-MOST = 500
+MAX_COUNTED = 500
 """Missed times that are counted one by one."""
 
 
-CameTo = Literal["succeeded", "unsuccessful", "missed"]
+Outcome = Literal["succeeded", "unsuccessful", "missed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Decision:
     """What is written next: the schedule as it goes on, and firings. `start` is the time that is
     to be run now; `notice` is said in the channel, `shown` is a job whose result is worth it.
     `observed`: what ended says something of the servers."""
@@ -39,59 +39,63 @@ class Step:
     observed: bool = True
 
 
-def decide(schedule: Schedule, now: datetime, running: str) -> Step:
+def decide(schedule: Schedule, now: datetime, running: str) -> Decision:
     """What is to be done at `now`, while the job `running` (if any) is still under way."""
     if schedule.status != "active":
-        return Step(replace(schedule, due=None))
+        return Decision(replace(schedule, due=None))
     start = None
     if schedule.waiting is not None and not running:
         start, schedule = schedule.waiting, replace(schedule, waiting=None)
     if schedule.nominal is None or schedule.due_at(schedule.nominal) > now:
-        return Step(_onwards(schedule, start, running, now), (), start)
-    due = _due(schedule, schedule.nominal, now)
+        return Decision(_advance(schedule, start, running, now), (), start)
+    due = _find_due_times(schedule, schedule.nominal, now)
     schedule = replace(schedule, nominal=due.after)
     late = (now - schedule.due_at(due.last)).total_seconds()
     if late > max(schedule.timing.rules.catch_up, ON_TIME):
-        missed = _missed(schedule, due, due.last, due.count, now)
-        schedule = _counted(schedule, "missed", due.last, due.count)
+        missed = _missed_firing(schedule, due, due.last, due.count, now)
+        schedule = _count(schedule, "missed", due.last, due.count)
         schedule = replace(schedule, outcome=f"missed: {missed.reason}")
-        return Step(_onwards(schedule, start, running, now), (missed,), start, good=False)
+        return Decision(_advance(schedule, start, running, now), (missed,), start, good=False)
     firings: tuple[Firing, ...] = ()
     if due.before is not None:
-        firings = (_missed(schedule, due, due.before, due.count - 1, now),)
-        schedule = _counted(schedule, "missed", due.before, due.count - 1)
+        firings = (_missed_firing(schedule, due, due.before, due.count - 1, now),)
+        schedule = _count(schedule, "missed", due.before, due.count - 1)
     if start is None and (not running or schedule.timing.rules.overlap == "allow"):
-        return Step(_onwards(schedule, due.last, running, now), firings, due.last)
+        return Decision(_advance(schedule, due.last, running, now), firings, due.last)
     verdict: Verdict = "skipped"
     reason = f"the run before it ({running or 'queued'}) has not ended"
     if schedule.timing.rules.overlap == "queue" and schedule.waiting is None:
         verdict, reason = "queued", f"it waits for the run before it ({running})"
         schedule = replace(schedule, waiting=due.last)
     else:
-        schedule = _counted(schedule, verdict, due.last)
+        schedule = _count(schedule, verdict, due.last)
     firings += (Firing(schedule.id, due.last, now, verdict, reason),)
-    return Step(_onwards(schedule, start, running, now), firings, start)
+    return Decision(_advance(schedule, start, running, now), firings, start)
 
 
-def begun(schedule: Schedule, nominal: datetime, job: str, now: datetime, by: str = "") -> Step:
+def record_start(
+    schedule: Schedule, nominal: datetime, job: str, now: datetime, by: str = ""
+) -> Decision:
     """The firing of `nominal` has become `job`. One that was run by hand, `by` somebody, is not one
     of the `times` of its rules."""
-    schedule = _counted(replace(schedule, runs=schedule.runs + (not by)), "", nominal)
+    schedule = _count(replace(schedule, runs=schedule.runs + (not by)), "", nominal)
     firing = Firing(schedule.id, nominal, now, "started", job=job, by=by)
-    return Step(schedule, (firing,))
+    return Decision(schedule, (firing,))
 
 
-def not_begun(
+def record_failure_to_start(
     schedule: Schedule, nominal: datetime, verdict: Verdict, reason: str, now: datetime
-) -> Step:
+) -> Decision:
     """The firing of `nominal` was refused, or could not be asked."""
-    schedule = _counted(replace(schedule, runs=schedule.runs + 1), verdict, nominal)
-    schedule, notice = _bad(schedule, reason, verdict)
+    schedule = _count(replace(schedule, runs=schedule.runs + 1), verdict, nominal)
+    schedule, notice = _record_failure(schedule, reason, verdict)
     firing = Firing(schedule.id, nominal, now, verdict, reason)
-    return Step(schedule, (firing,), notice=notice, good=False)
+    return Decision(schedule, (firing,), notice=notice, good=False)
 
 
-def ended(schedule: Schedule, firing: Firing, runs: Sequence[RunRecord], now: datetime) -> Step:
+def record_end(
+    schedule: Schedule, firing: Firing, runs: Sequence[RunRecord], now: datetime
+) -> Decision:
     """The job of `firing` is over."""
     came_to, text = outcome_of(runs)
     shown = not schedule.timing.rules.quiet or text != schedule.outcome
@@ -101,11 +105,11 @@ def ended(schedule: Schedule, firing: Firing, runs: Sequence[RunRecord], now: da
     elif came_to == "missed":
         schedule = replace(schedule, outcome=text)
     else:
-        schedule, notice = _bad(schedule, text, "")
-    schedule = _counted(schedule, came_to, firing.nominal)
+        schedule, notice = _record_failure(schedule, text, "")
+    schedule = _count(schedule, came_to, firing.nominal)
     due = now if schedule.waiting is not None and schedule.status == "active" else schedule.due
     firing = replace(firing, outcome=text, ended=now)
-    return Step(
+    return Decision(
         replace(schedule, due=due),
         (firing,),
         notice=notice,
@@ -115,7 +119,7 @@ def ended(schedule: Schedule, firing: Firing, runs: Sequence[RunRecord], now: da
     )
 
 
-def outcome_of(runs: Sequence[RunRecord]) -> tuple[CameTo, str]:
+def outcome_of(runs: Sequence[RunRecord]) -> tuple[Outcome, str]:
     """What a firing came to, and what is said of it: the same words for the same result. One that
     never left the bot was missed: it says nothing of the servers."""
     if not runs:
@@ -131,33 +135,35 @@ def outcome_of(runs: Sequence[RunRecord]) -> tuple[CameTo, str]:
     return ("missed", unsent[0].text) if unsent else ("succeeded", "succeeded")
 
 
-def set_aside(schedule: Schedule, reason: str, now: datetime, firing: Firing | None = None) -> Step:
+def pause_broken(
+    schedule: Schedule, reason: str, now: datetime, firing: Firing | None = None
+) -> Decision:
     """`schedule`, which cannot go on: it is paused, and says why. `firing` is the one that ended
     meanwhile. Nothing here depends on its times or its zone."""
     ended = () if firing is None else (replace(firing, outcome=reason, ended=now),)
     notice = f"{schedule.title} is paused: {reason}. /schedule resume {schedule.short}"
-    return Step(paused(schedule, reason), ended, notice=notice, good=False, observed=False)
+    return Decision(pause(schedule, reason), ended, notice=notice, good=False, observed=False)
 
 
-def paused(schedule: Schedule, note: str) -> Schedule:
+def pause(schedule: Schedule, note: str) -> Schedule:
     """`schedule`, paused, and why. What waits is let go."""
     return replace(schedule, status="paused", note=note, due=None, waiting=None)
 
 
-def resumed(schedule: Schedule, now: datetime) -> Schedule:
+def resume(schedule: Schedule, now: datetime) -> Schedule:
     """`schedule` goes on with its next time after `now`; what was due meanwhile is not made up."""
     schedule = replace(schedule, status="active", note="", failures=0)
-    return planned(schedule, now)
+    return plan_next(schedule, now)
 
 
-def planned(schedule: Schedule, now: datetime) -> Schedule:
+def plan_next(schedule: Schedule, now: datetime) -> Schedule:
     """`schedule` with its first time after `now`."""
     nominal = next_time(schedule.timing.when, now, schedule.created)
-    return _onwards(replace(schedule, nominal=nominal), None, "", now)
+    return _advance(replace(schedule, nominal=nominal), None, "", now)
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
+class _DueTimes:
     """The times that are due: the first, the one before the last, the last, and what comes after.
     `more`: there are more of them than `count`."""
 
@@ -169,20 +175,22 @@ class _Due:
     more: bool
 
 
-def _due(schedule: Schedule, first: datetime, now: datetime) -> _Due:
+def _find_due_times(schedule: Schedule, first: datetime, now: datetime) -> _DueTimes:
     when, anchor = schedule.timing.when, schedule.created
     before, last, count, more = None, first, 1, False
     rest = upcoming(when, first, anchor)
     while (at := next(rest, None)) is not None and schedule.due_at(at) <= now:
         before, last, count = last, at, count + 1
-        if count == MOST and not more:
+        if count == MAX_COUNTED and not more:
             # we were away for long: of what lies far back it is enough to know that it was
             more = True
             rest = upcoming(when, max(last, now - timedelta(hours=1)), anchor)
-    return _Due(first, before, last, count, at, more)
+    return _DueTimes(first, before, last, count, at, more)
 
 
-def _missed(schedule: Schedule, due: _Due, until: datetime, count: int, now: datetime) -> Firing:
+def _missed_firing(
+    schedule: Schedule, due: _DueTimes, until: datetime, count: int, now: datetime
+) -> Firing:
     late = duration((now - due.first).total_seconds())
     if count == 1:
         reason = f"nobody was there to ask it, {late} long"
@@ -192,7 +200,7 @@ def _missed(schedule: Schedule, due: _Due, until: datetime, count: int, now: dat
     return Firing(schedule.id, due.first, now, "missed", reason, count=count, until=until)
 
 
-def _onwards(schedule: Schedule, start: datetime | None, running: str, now: datetime) -> Schedule:
+def _advance(schedule: Schedule, start: datetime | None, running: str, now: datetime) -> Schedule:
     """`schedule` with when to look at it next; it ends if nothing is left."""
     rules, nominal = schedule.timing.rules, schedule.nominal
     taken = schedule.runs + (start is not None) + (schedule.waiting is not None)
@@ -208,7 +216,7 @@ def _onwards(schedule: Schedule, start: datetime | None, running: str, now: date
     return replace(schedule, nominal=nominal, due=due)
 
 
-def _bad(schedule: Schedule, text: str, verdict: str) -> tuple[Schedule, str]:
+def _record_failure(schedule: Schedule, text: str, verdict: str) -> tuple[Schedule, str]:
     """`schedule` after a firing that came to nothing good, and what is said of it: only what is
     new."""
     outcome = f"{verdict}: {text}" if verdict else text
@@ -218,12 +226,12 @@ def _bad(schedule: Schedule, text: str, verdict: str) -> tuple[Schedule, str]:
     most = schedule.timing.rules.pause_after
     if most and failures >= most and schedule.status == "active":
         note = f"{failures} times in a row it came to nothing good; the last: {outcome}"
-        schedule = paused(schedule, note)
+        schedule = pause(schedule, note)
         notice = f"{schedule.title} is paused: {note}. /schedule resume {schedule.short}"
     return schedule, notice
 
 
-def _counted(schedule: Schedule, verdict: str, nominal: datetime, count: int = 1) -> Schedule:
+def _count(schedule: Schedule, verdict: str, nominal: datetime, count: int = 1) -> Schedule:
     """`schedule` with one more of `verdict` on the day of `nominal`."""
     day = f"{nominal.astimezone(schedule.zone):%Y-%m-%d}"
     tally = dict(schedule.tally) if day == schedule.day else {}

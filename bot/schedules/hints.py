@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from baton.errors import UsageError
-from bot.schedules.scanner import clock
+from bot.schedules.scanner import parse_clock
 
 _DAYS = {
     **dict.fromkeys(("sun", "sunday"), 0),
@@ -29,14 +29,14 @@ _STEP = re.compile(r"(\d{1,3})(m|min|mins|minutes|h|hr|hours)")
 _ORDINAL = re.compile(r"([1-9]\d?)(st|nd|rd|th)")
 _EXCEPT = frozenset(("except", "excluding", "but", "not", "without", "unless"))
 """What turns the meaning of the words after it round."""
-_MOST = 60
+_MAX_WORDS = 60
 """Words that are looked at."""
 
 
-def instead(words: Sequence[str]) -> str:
+def suggest_time(words: Sequence[str]) -> str:
     """`cron 0 9 * * 1#1` for `ping prod first monday at 9am`: the time that seems to be meant, as
     it can be written. Empty if none is known, or if it would mean anything else."""
-    low = [word.lower().strip(",") for word in words[:_MOST]]
+    low = [word.lower().strip(",") for word in words[:_MAX_WORDS]]
     time = _time(low)
     if time is None or not _EXCEPT.isdisjoint(low):
         return ""
@@ -113,7 +113,7 @@ def _within(rest: Sequence[str]) -> str:
 
 def _span(first: str, last: str) -> str:
     try:
-        begin, end = clock(first), clock(last)
+        begin, end = parse_clock(first), parse_clock(last)
     except UsageError:
         return ""
     return f"{begin.hour}-{end.hour}" if begin < end else ""
@@ -126,7 +126,7 @@ def _time(low: Sequence[str]) -> tuple[int, int] | None:
     for before, word in zip(("", *low), low, strict=False):
         if before == "at" or ":" in word or word.endswith(("am", "pm")):
             try:
-                found.append(clock(word))
+                found.append(parse_clock(word))
             except UsageError:
                 if before == "at":
                     return None

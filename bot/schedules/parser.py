@@ -18,19 +18,19 @@ from bot.schedules.recurrence import EVERY_DAY, Cron, Every, Once, Recurrence, W
 from bot.schedules.rules import Rules
 from bot.schedules.scanner import (
     Scanner,
-    clock,
-    clocks,
-    day_of,
-    days,
-    duration,
-    moment_of,
     names_days,
-    unreadable,
-    zone,
+    parse_clock,
+    parse_date,
+    take_clocks,
+    take_days,
+    take_duration,
+    take_moment,
+    take_zone,
+    time_error,
 )
 from bot.schedules.times import upcoming
 
-LEAST = 10
+MIN_INTERVAL = 10
 """Seconds of the shortest interval."""
 _BEGINS = ("every", "each", "at", "on", "in", "cron", "today", "tomorrow", "hourly")
 
@@ -48,45 +48,45 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Parse:
     """One way to read the words of a schedule."""
 
     command: tuple[str, ...]
     timing: Timing
 
 
-def readings(words: Sequence[str], now: datetime, zone: str) -> Iterator[Reading | UsageError]:
+def parses(words: Sequence[str], now: datetime, zone: str) -> Iterator[Parse | UsageError]:
     """The ways in which `words` are a command and a time: the longest time first.
 
     Where a time seems to begin and cannot be read it is the error that says why.
     """
     for at, word in enumerate(words):
-        if at and begins(word):
+        if at and begins_time(word):
             try:
-                yield Reading(tuple(words[:at]), timing(words[at:], now, zone))
+                yield Parse(tuple(words[:at]), parse_timing(words[at:], now, zone))
             except UsageError as error:
                 yield error
 
 
-def begins(word: str) -> bool:
+def begins_time(word: str) -> bool:
     """Whether a time may begin with `word`."""
     return word.lower() in _BEGINS or names_days(word)
 
 
-def timing(words: Sequence[str], now: datetime, zone: str) -> Timing:
+def parse_timing(words: Sequence[str], now: datetime, zone: str) -> Timing:
     """`every 5m quiet`, said at `now` by somebody in `zone`. Raises UsageError with examples."""
     left = Scanner(words)
     when = _when(left, now, zone)
     rules = _rules(left)
     if rules.until is not None and real(rules.until, zone_of(when.zone)) <= now:
-        raise unreadable("“until” lies in the past.")
+        raise time_error("“until” lies in the past.")
     if isinstance(when.recurrence, Once):
         if real(when.recurrence.local, zone_of(when.zone)) <= now:
-            raise unreadable("That time lies in the past.")
+            raise time_error("That time lies in the past.")
         if rules.until is not None or rules.times is not None:
-            raise unreadable("What is done once needs no end.")
+            raise time_error("What is done once needs no end.")
     if rules.jitter and rules.jitter >= _shortest_gap(when, now):
-        raise unreadable("The jitter must be shorter than the time from one firing to the next.")
+        raise time_error("The jitter must be shorter than the time from one firing to the next.")
     return Timing(when, rules)
 
 
@@ -100,14 +100,14 @@ def _shortest_gap(when: When, now: datetime) -> float:
 def _when(left: Scanner, now: datetime, own: str) -> When:
     if left.low == "in":
         left.take()
-        at = (now + timedelta(seconds=duration(left))).replace(microsecond=0)
-        return _once_at(at, zone(left) or own)
+        at = (now + timedelta(seconds=take_duration(left))).replace(microsecond=0)
+        return _once_at(at, take_zone(left) or own)
     said = left.low
     recurrence = _recurrence(left)
     if isinstance(recurrence, Once) and left.low in ("today", "tomorrow"):
         said = left.take().lower()
     left.skip("in")
-    named = zone(left) or own
+    named = take_zone(left) or own
     if said in ("today", "tomorrow"):
         assert isinstance(recurrence, Once)
         day = now.astimezone(zone_of(named)).date() + timedelta(days=said == "tomorrow")
@@ -129,53 +129,53 @@ def _recurrence(left: Scanner) -> Recurrence:
         left.take()
         return _every(left)
     if word == "hourly":
-        raise unreadable("“hourly”: write every 1h, or cron 0 * * * * for the full hour.")
+        raise time_error("“hourly”: write every 1h, or cron 0 * * * * for the full hour.")
     if word == "at":
         left.take()
-        times = clocks(left)
+        times = take_clocks(left)
         if left.low in ("today", "tomorrow") and len(times) == 1:
             return Once(local=datetime.combine(date.min, times[0]))
         on = left.low in ("on", "every") and (names_days(left.after) or left.after == "day")
-        return Weekly(days=days(left) if on and left.take() else EVERY_DAY, times=times)
+        return Weekly(days=take_days(left) if on and left.take() else EVERY_DAY, times=times)
     if word == "on":
         left.take()
         if names_days(left.next):
             return _on_days(left)
-        return Once(local=moment_of(left))
+        return Once(local=take_moment(left))
     if word == "cron":
         left.take()
         return _cron(left)
     if word in ("today", "tomorrow"):
         left.take()
         if not left.skip("at"):
-            raise unreadable(f"At what time {word}?")
-        return Once(local=datetime.combine(date.min, clock(left.take())))
+            raise time_error(f"At what time {word}?")
+        return Once(local=datetime.combine(date.min, parse_clock(left.take())))
     if names_days(left.next):
         return _on_days(left)
-    raise unreadable(f"“{left.next}” is not a time.")
+    raise time_error(f"“{left.next}” is not a time.")
 
 
 def _every(left: Scanner) -> Recurrence:
     if left.low in ("day", "week"):
         word = left.take()
         if left.skip("at") and word == "day":
-            return Weekly(days=EVERY_DAY, times=clocks(left))
+            return Weekly(days=EVERY_DAY, times=take_clocks(left))
         hours = "24h" if word == "day" else "7d"
         day = "every day at 09:00" if word == "day" else "mon at 09:00"
-        raise unreadable(f"When, every {word}? Such as {day}; or every {hours}, from now.")
+        raise time_error(f"When, every {word}? Such as {day}; or every {hours}, from now.")
     if names_days(left.next):
         return _on_days(left)
-    seconds = duration(left, LEAST)
+    seconds = take_duration(left, MIN_INTERVAL)
     if left.low == "at":
-        raise unreadable("An interval has no time of day: name days, or use cron.")
+        raise time_error("An interval has no time of day: name days, or use cron.")
     return Every(seconds=seconds)
 
 
 def _on_days(left: Scanner) -> Weekly:
-    chosen = days(left)
+    chosen = take_days(left)
     if not left.skip("at"):
-        raise unreadable("At what time on these days?")
-    return Weekly(days=chosen, times=clocks(left))
+        raise time_error("At what time on these days?")
+    return Weekly(days=chosen, times=take_clocks(left))
 
 
 def _cron(left: Scanner) -> Cron:
@@ -185,7 +185,7 @@ def _cron(left: Scanner) -> Cron:
     expression = " ".join(fields).upper()
     fault = fault_of(expression)
     if fault:
-        raise unreadable(f"“cron {expression}” will not do: {fault}.")
+        raise time_error(f"“cron {expression}” will not do: {fault}.")
     return Cron(expression=expression)
 
 
@@ -195,7 +195,7 @@ def _rules(left: Scanner) -> Rules:
         word = left.next
         name, value = _rule(left)
         if name in found:
-            raise unreadable(f"“{word}” is said twice.")
+            raise time_error(f"“{word}” is said twice.")
         found[name] = value
     return Rules(**found)
 
@@ -210,18 +210,18 @@ def _rule(left: Scanner) -> tuple[str, object]:
         return "overlap", _overlap(value)
     if word in ("catch-up", "catchup"):
         off = value.low in ("0", "0s", "off", "none")
-        return "catch_up", 0 if off and value.take() else duration(value)
+        return "catch_up", 0 if off and value.take() else take_duration(value)
     if word == "jitter":
-        return "jitter", duration(value)
+        return "jitter", take_duration(value)
     if word in ("pause-after", "times"):
         return word.replace("-", "_"), _number(value.take(), typed)
     if word == "until":
         if value.after == "at":
-            return "until", moment_of(value)
-        return "until", last_second(day_of(value.take()))
+            return "until", take_moment(value)
+        return "until", last_second(parse_date(value.take()))
     if _counts(word) and left.skip("times", "time"):
         return "times", _number(word, typed)
-    raise unreadable(
+    raise time_error(
         f"“{typed}” is not understood after the time. There may stand: quiet, overlap "
         "skip|queue|allow, catch-up 1h, jitter 30s, pause-after 3, until 2027-01-05, 10 times."
     )
@@ -230,7 +230,7 @@ def _rule(left: Scanner) -> tuple[str, object]:
 def _overlap(value: Scanner) -> str:
     word = value.take().lower()
     if word not in ("skip", "queue", "allow"):
-        raise unreadable(f"overlap: “{word}” will not do: skip, queue or allow.")
+        raise time_error(f"overlap: “{word}” will not do: skip, queue or allow.")
     if word == "queue":
         value.skip("one")
     return word
@@ -243,5 +243,5 @@ def _counts(text: str) -> bool:
 
 def _number(text: str, rule: str) -> int:
     if not _counts(text) or not 1 <= int(text) <= 1_000_000:
-        raise unreadable(f"{rule}: “{text}” is not a number of times.")
+        raise time_error(f"{rule}: “{text}” is not a number of times.")
     return int(text)

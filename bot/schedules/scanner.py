@@ -30,10 +30,10 @@ _ABBREVIATION = re.compile(r"[A-Z]{2,5}")
 _NO_ZONES = ("quiet", "until", "times")
 """Rules that look like one in capitals."""
 _OFFSET = re.compile(r"(?:utc|gmt)?[+\u2212-]\d{1,2}(?::?\d{2})?")
-LONGEST = 366 * 86_400
+MAX_DURATION = 366 * 86_400
 
 
-def unreadable(problem: str) -> UsageError:
+def time_error(problem: str) -> UsageError:
     """The error that says so, with examples."""
     return UsageError(problem, f"Times are written so: {EXAMPLES}.")
 
@@ -94,29 +94,29 @@ class Scanner:
         return parts
 
 
-def duration(words: Scanner, least: int = 1) -> int:
+def take_duration(words: Scanner, least: int = 1) -> int:
     """`5m`, `5 min`, `1h30m`, `an hour`: in seconds. Raises UsageError."""
     begun = words.next
     try:
         amounts, taken = durations.leading(words.left)
     except BatonError as error:
-        raise unreadable(str(error)) from None
+        raise time_error(str(error)) from None
     words.pass_over(taken)
     if any(unit in ("mo", "y") for _, unit in amounts):
-        raise unreadable("Months and years differ in length: use cron, such as cron 0 9 1 * *.")
+        raise time_error("Months and years differ in length: use cron, such as cron 0 9 1 * *.")
     seconds = durations.seconds_of(amounts)
     if not seconds:
-        raise unreadable(f"“{begun}” is not a length of time." if begun else "How long?")
+        raise time_error(f"“{begun}” is not a length of time." if begun else "How long?")
     if seconds < least:
-        raise unreadable(f"{seconds:g} s is too short: the least is {least} s.")
-    if seconds > LONGEST:
-        raise unreadable("The longest is 366 days.")
+        raise time_error(f"{seconds:g} s is too short: the least is {least} s.")
+    if seconds > MAX_DURATION:
+        raise time_error("The longest is 366 days.")
     if seconds != int(seconds):
-        raise unreadable(f"{seconds:g} s is not a whole number of seconds.")
+        raise time_error(f"{seconds:g} s is not a whole number of seconds.")
     return int(seconds)
 
 
-def clock(text: str, *, seconds: bool = False) -> time:
+def parse_clock(text: str, *, seconds: bool = False) -> time:
     """`09:00`, `9:30`, `9am`, `6:30pm`, `noon`, `midnight`. Raises UsageError, also if it could be
     morning or evening."""
     low = text.lower()
@@ -124,31 +124,31 @@ def clock(text: str, *, seconds: bool = False) -> time:
         return time(12) if low == "noon" else time(0)
     match = _CLOCK.fullmatch(low)
     if match is None:
-        raise unreadable(f"“{text}” is not a time of day.")
+        raise time_error(f"“{text}” is not a time of day.")
     hour, minute, second, half = int(match[1]), int(match[2] or 0), int(match[3] or 0), match[4]
     if match[3] and (half or not seconds):
-        raise unreadable(f"“{text}”: times of day have no seconds.")
+        raise time_error(f"“{text}”: times of day have no seconds.")
     if half is None and match[2] is None:
-        raise unreadable(f"“{text}” could be morning or evening: write {hour:02}:00 or {text}pm.")
+        raise time_error(f"“{text}” could be morning or evening: write {hour:02}:00 or {text}pm.")
     if half is not None:
         if hour == 12 and minute == 0:
-            raise unreadable(f"“{text}” is read as noon and as midnight: write one of these.")
+            raise time_error(f"“{text}” is read as noon and as midnight: write one of these.")
         if not 1 <= hour <= 12:
-            raise unreadable(f"“{text}” is not a time of day.")
+            raise time_error(f"“{text}” is not a time of day.")
         hour = hour % 12 + (12 if half == "pm" else 0)
     if hour > 23 or minute > 59 or second > 59:
-        raise unreadable(f"“{text}” is not a time of day.")
+        raise time_error(f"“{text}” is not a time of day.")
     return time(hour, minute, second)
 
 
-def clocks(words: Scanner) -> tuple[time, ...]:
+def take_clocks(words: Scanner) -> tuple[time, ...]:
     """One time of day or several, in order. Raises UsageError."""
     joined = words.listed()
     if joined and words.low in ("am", "pm"):
         joined[-1] += words.take().lower()
     if not joined:
-        raise unreadable("At what time?")
-    return tuple(sorted({clock(text) for text in joined}))
+        raise time_error("At what time?")
+    return tuple(sorted({parse_clock(text) for text in joined}))
 
 
 def names_days(word: str) -> bool:
@@ -157,7 +157,7 @@ def names_days(word: str) -> bool:
     return first in _DAY or word.lower() in ("weekdays", "weekends", "daily", "weekday", "weekend")
 
 
-def days(words: Scanner) -> tuple[int, ...]:
+def take_days(words: Scanner) -> tuple[int, ...]:
     """`mon,thu`, `mon-fri`, `weekdays`, `daily`. Raises UsageError."""
     found: set[int] = set()
     for part in words.listed():
@@ -176,32 +176,32 @@ def days(words: Scanner) -> tuple[int, ...]:
         else:
             near = nearest(part, _DAY)
             hint = f" Did you mean {near}?" if near else ""
-            raise unreadable(f"“{part}” is not a day of the week.{hint}")
+            raise time_error(f"“{part}” is not a day of the week.{hint}")
     return tuple(sorted(found))
 
 
-def day_of(text: str) -> date:
+def parse_date(text: str) -> date:
     """`2027-01-05`. Raises UsageError: other orders are read in two ways."""
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             return date.fromisoformat(text)
     except ValueError:
-        raise unreadable(f"There is no day {text}.") from None
-    raise unreadable(f"“{text}” is not a date: write year, month and day, as 2027-01-05.")
+        raise time_error(f"There is no day {text}.") from None
+    raise time_error(f"“{text}” is not a date: write year, month and day, as 2027-01-05.")
 
 
-def moment_of(words: Scanner) -> datetime:
+def take_moment(words: Scanner) -> datetime:
     """`2027-01-05 at 07:00`. Raises UsageError."""
-    day = day_of(words.take())
+    day = parse_date(words.take())
     if not words.skip("at"):
-        raise unreadable(f"At what time on {day}?")
+        raise time_error(f"At what time on {day}?")
     parts = words.listed()
     if len(parts) != 1:
-        raise unreadable(f"On {day} at one time.")
-    return datetime.combine(day, clock(parts[0], seconds=True))
+        raise time_error(f"On {day} at one time.")
+    return datetime.combine(day, parse_clock(parts[0], seconds=True))
 
 
-def zone(words: Scanner) -> str | None:
+def take_zone(words: Scanner) -> str | None:
     """The time zone that comes next, if one does. Raises UsageError for a name that is none, or
     several."""
     text = words.next
@@ -209,7 +209,7 @@ def zone(words: Scanner) -> str | None:
         words.take()
         return "UTC" if text.upper() == "Z" else text.upper()
     if _OFFSET.fullmatch(text.lower()):
-        raise unreadable(
+        raise time_error(
             f"“{text}” is no time zone here, for clocks change: name a place, such as "
             "Europe/Berlin, or UTC."
         )
@@ -218,11 +218,11 @@ def zone(words: Scanner) -> str | None:
         if known is None:
             near = nearest(text, zones())
             hint = f" Did you mean {zones()[near]}?" if near else ""
-            raise unreadable(f"There is no time zone {text}.{hint}")
+            raise time_error(f"There is no time zone {text}.{hint}")
         words.take()
         return canonical(known)
     if _ABBREVIATION.fullmatch(text) and words.low not in _NO_ZONES:
-        raise unreadable(
+        raise time_error(
             f"“{text}” may be several time zones, or none: name a place, such as Europe/Kyiv, "
             "or UTC."
         )
@@ -237,7 +237,7 @@ def _place(words: Scanner) -> str | None:
         name = "_".join(words.left[:count]).lower()
         found = {canonical(one) for one in zones() if len(name) > 3 and one.endswith(f"/{name}")}
         if len(found) > 1:
-            raise unreadable(f"“{words.next}” is in several places: {', '.join(sorted(found))}.")
+            raise time_error(f"“{words.next}” is in several places: {', '.join(sorted(found))}.")
         if found:
             words.pass_over(count)
             return found.pop()

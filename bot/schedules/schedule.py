@@ -19,7 +19,7 @@ Verdict = Literal["started", "queued", "skipped", "missed", "refused", "failed"]
 """`queued`: it waits for the one before it. `missed`: nobody was there. `failed`: it could not be
 asked."""
 
-SHORT = 6
+SHORT_ID = 6
 """Characters of an id that people are shown."""
 
 
@@ -55,7 +55,7 @@ class Schedule:
     @property
     def short(self) -> str:
         """Its id, as people are shown it."""
-        return self.id[:SHORT]
+        return self.id[:SHORT_ID]
 
     @property
     def zone(self) -> ZoneInfo:
@@ -106,7 +106,7 @@ class Firing:
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class ScheduleResult:
     """What was seen of a schedule, for whoever watches over it: a scheduled ping that did not run,
     or was not answered, is something to speak of."""
 
@@ -120,9 +120,9 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Heed:
+class ResultHandling:
     """What becomes of observations with whoever watches over schedules: `keep` is written down for
     them with the firing; `told`: it is they who tell what went wrong, so that no notice does."""
 
     keep: object = None
-    told: bool = False
+    handled: bool = False

@@ -6,7 +6,7 @@ import pytest
 
 from baton.messages import State
 from bot.alerting.observations import results, scheduled
-from bot.schedules.schedule import Observation
+from bot.schedules.schedule import ScheduleResult
 from tests.bot.build import T0, job, run
 
 
@@ -47,7 +47,7 @@ def test_the_same_on_the_same_server_is_the_same_alert() -> None:
 
 def test_a_schedule() -> None:
     """A scheduled ping that is not answered fires; the next good one ends it."""
-    seen = Observation("5c4", "ping prod every 5m", "ping prod", T0, False, "2 of 3 answered")
+    seen = ScheduleResult("5c4", "ping prod every 5m", "ping prod", T0, False, "2 of 3 answered")
     sample = scheduled(seen, "prod", 3.0)
     assert (sample.bad, sample.text) == (True, "2 of 3 answered")
     assert sample.labels.get("schedule") == "ping prod every 5m"

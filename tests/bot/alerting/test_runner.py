@@ -11,7 +11,7 @@ import bot.alerting.runner
 from alerts import AlertContent
 from baton.messages import State, now
 from bot.app.bot import Bot
-from bot.schedules.schedule import Heed, Observation, Verdict
+from bot.schedules.schedule import ResultHandling, ScheduleResult, Verdict
 from bot.store import Store
 from tests.bot.alerting.world import (
     CHANNEL,
@@ -209,10 +209,10 @@ async def test_how_a_job_ended_is_not_lost_with_the_bot_that_heard_it(stage: Sta
     await until(says(stage.front, "firing"))
 
 
-def looked(made: Bot, words: str, verdict: Verdict = "started") -> Heed:
+def looked(made: Bot, words: str, verdict: Verdict = "started") -> ResultHandling:
     """What becomes of a firing of `words` that came to nothing good."""
     at = now()
-    seen = Observation("5c4", f"{words} every 5m", words, at, False, "failed", verdict)
+    seen = ScheduleResult("5c4", f"{words} every 5m", words, at, False, "failed", verdict)
     return made.timekeeper.heed([seen])
 
 
@@ -221,9 +221,9 @@ async def test_a_scheduled_look_that_fails_is_an_alert(stage: Stage) -> None:
     changes is, by its runs."""
     world = Watchers(stage)
     made = await world.bot()
-    assert looked(made, "ship shop prod") == Heed(None, told=True)
+    assert looked(made, "ship shop prod") == ResultHandling(None, handled=True)
     heed = looked(made, "hail prod")
-    assert heed.told
+    assert heed.handled
     await stage.store.alerts.ask(heed.keep)
     await world.round(made)
     await world.pass_time(made, WAIT)
@@ -238,8 +238,8 @@ async def test_what_its_owner_must_mend_is_no_alert(stage: Stage) -> None:
     made = await Watchers(stage).bot()
     for words in ("hail prod", "ship shop prod", "nonsense"):
         for verdict in ("refused", "failed"):
-            assert looked(made, words, verdict) == Heed(None, told=False)
-    assert looked(made, "hail prod", "missed").told
+            assert looked(made, words, verdict) == ResultHandling(None, handled=False)
+    assert looked(made, "hail prod", "missed").handled
 
 
 async def test_the_board_shows_what_is_wrong_now(stage: Stage) -> None:

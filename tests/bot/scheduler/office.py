@@ -13,7 +13,7 @@ from bot.dispatch.people import Profile
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
 from bot.jobs import Place
-from bot.schedules.schedule import Firing, Heed, Observation, Schedule
+from bot.schedules.schedule import Firing, ResultHandling, Schedule, ScheduleResult
 from bot.store import Store
 from bot.store.database.clock import DatabaseClock
 from commands.servers import Servers
@@ -69,7 +69,7 @@ class Office:
         self.clock = clock or Clock()
         self.store = store
         self.people = People()
-        self.seen: list[Observation] = []
+        self.seen: list[ScheduleResult] = []
         self.woken: list[str] = []
         self._asks = 0
         store.schedules._clock = DatabaseClock(store.schedules._database, self.clock)
@@ -97,9 +97,9 @@ class Office:
         self.desk, self.keeper, self.authorizer = made.dispatcher, made.scheduler, made.authorizer
         self.keeper.heed = self.heed
 
-    def heed(self, seen: Sequence[Observation]) -> Heed:
+    def heed(self, seen: Sequence[ScheduleResult]) -> ResultHandling:
         self.seen += seen
-        return Heed()
+        return ResultHandling()
 
     async def ask(self, text: str, asker: Person = ANN, place: Place = OPS) -> Reply:
         self._asks += 1

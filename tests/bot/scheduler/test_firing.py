@@ -11,7 +11,7 @@ from baton.messages import State
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.schedules.decisions import outcome_of
 from bot.schedules.posts import DAY, NOTICE
-from bot.schedules.schedule import Heed
+from bot.schedules.schedule import ResultHandling
 from tests.bot.build import ANN, OPS, run
 from tests.bot.scheduler.office import T0, Make, Office
 
@@ -220,7 +220,7 @@ async def test_what_others_tell_is_not_told_by_a_notice(office: Make) -> None:
     """What they are to know is written in the same transaction; that a schedule is paused is said
     all the same, for somebody must resume it."""
     it = office()
-    it.keeper.heed = lambda seen: Heed({"seen": [one.text for one in seen]}, told=True)
+    it.keeper.heed = lambda seen: ResultHandling({"seen": [one.text for one in seen]}, handled=True)
     schedule = await it.scheduled("hail prod every 2m pause-after 2")
     for failures in (1, 2):
         await it.passes(120, 120, answers=False)

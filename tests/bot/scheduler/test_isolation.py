@@ -12,7 +12,7 @@ from bot.scheduler import scheduler
 from bot.schedules import decisions
 from bot.schedules.change import Change
 from bot.schedules.posts import NOTICE
-from bot.schedules.schedule import Heed, Observation, Schedule
+from bot.schedules.schedule import ResultHandling, Schedule, ScheduleResult
 from bot.store.tables.jobs import outbox
 from bot.store.tables.schedules import schedules
 from tests.bot.scheduler.office import Make, Office
@@ -81,7 +81,7 @@ async def test_a_fault_of_ours_is_not_repeated_to_say_so(
     bad = await it.scheduled("hail prod every 10s")
     well = await it.scheduled("hail prod every 20s")
 
-    def decide(schedule: Schedule, *rest: Any) -> decisions.Step:
+    def decide(schedule: Schedule, *rest: Any) -> decisions.Decision:
         if schedule.id == bad.id:
             raise ZeroDivisionError("a fault of ours")
         return decisions.decide(schedule, *rest)
@@ -118,7 +118,7 @@ async def test_who_watches_over_schedules_stops_none(office: Make) -> None:
     """A fault in what takes note of a firing keeps no firing."""
     it = office()
 
-    def heed(seen: Sequence[Observation]) -> Heed:
+    def heed(seen: Sequence[ScheduleResult]) -> ResultHandling:
         raise LookupError("a fault of ours")
 
     it.keeper.heed = heed

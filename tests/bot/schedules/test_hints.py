@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.errors import UsageError
-from bot.schedules.hints import instead
-from bot.schedules.parser import timing
+from bot.schedules.hints import suggest_time
+from bot.schedules.parser import parse_timing
 from tests.bot.scheduler.office import T0
 
 
@@ -51,9 +51,9 @@ from tests.bot.scheduler.office import T0
 )
 def test_what_is_meant_is_named(words: str, meant: str) -> None:
     """And it is a time that can be scheduled."""
-    assert instead(words.split()) == meant
+    assert suggest_time(words.split()) == meant
     if meant:
-        assert timing(meant.split(), T0, "UTC").when
+        assert parse_timing(meant.split(), T0, "UTC").when
     if meant.startswith("cron"):
         next(CronSim(meant.removeprefix("cron "), T0))
 
@@ -72,25 +72,25 @@ def test_what_is_meant_is_named(words: str, meant: str) -> None:
 )
 def test_a_zone_by_the_name_of_its_place(words: str, zone: str) -> None:
     """As people say it."""
-    assert timing(words.split(), T0, "UTC").when.zone == zone
+    assert parse_timing(words.split(), T0, "UTC").when.zone == zone
 
 
 @pytest.mark.parametrize("zone", ["PST", "CEST", "UTC+2", "+02:00", "GMT-5", "+0200"])
 def test_what_is_no_zone_is_known_to_be_meant_as_one(zone: str) -> None:
     """The error says how a zone is written, not which rules there are."""
     with pytest.raises(UsageError, match="name a place, such as Europe/"):
-        timing(["at", "09:00", zone], T0, "UTC")
+        parse_timing(["at", "09:00", zone], T0, "UTC")
 
 
 def test_a_rule_in_capitals_is_no_zone() -> None:
     """QUIET has the look of one."""
-    assert timing(["at", "09:00", "QUIET"], T0, "UTC").rules.quiet
+    assert parse_timing(["at", "09:00", "QUIET"], T0, "UTC").rules.quiet
 
 
 def test_at_nine_tomorrow() -> None:
     """Either way round is the same."""
     words = ("at 9am tomorrow quiet", "tomorrow at 9am quiet")
-    assert len({repr(timing(each.split(), T0, "UTC")) for each in words}) == 1
+    assert len({repr(parse_timing(each.split(), T0, "UTC")) for each in words}) == 1
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_at_nine_tomorrow() -> None:
 def test_a_digit_that_is_no_number_is_an_error_of_who_typed_it(words: str) -> None:
     """Never one of ours."""
     with pytest.raises(UsageError):
-        timing(words.split(), T0, "UTC")
+        parse_timing(words.split(), T0, "UTC")
 
 
 @given(st.text(max_size=200))
 def test_nothing_that_is_typed_is_a_fault_of_ours(text: str) -> None:
     """Any words are a time or an error that says what is wrong."""
     with contextlib.suppress(UsageError):
-        timing(text.split(), T0, "UTC")
-    instead(text.split())
+        parse_timing(text.split(), T0, "UTC")
+    suggest_time(text.split())

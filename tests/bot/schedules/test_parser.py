@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from baton.errors import UsageError
 from baton.text.calendar import last_second
-from bot.schedules.parser import Reading, Timing, readings, timing
+from bot.schedules.parser import Parse, Timing, parse_timing, parses
 from bot.schedules.recurrence import Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.rules import Rules
 from bot.schedules.times import upcoming
@@ -22,7 +22,7 @@ WEEKDAYS = (0, 1, 2, 3, 4)
 
 
 def read(text: str) -> Timing:
-    return timing(text.split(), NOW, KYIV)
+    return parse_timing(text.split(), NOW, KYIV)
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ def test_what_is_unclear_is_an_error_with_examples(text: str, problem: str) -> N
 
 def test_where_the_command_ends() -> None:
     """The longest time is tried first, and what stands before it is the command."""
-    found = list(readings(["ping", "prod", "weekdays", "at", "09:00"], NOW, KYIV))
+    found = list(parses(["ping", "prod", "weekdays", "at", "09:00"], NOW, KYIV))
     assert found == [
-        Reading(("ping", "prod"), read("weekdays at 09:00")),
-        Reading(("ping", "prod", "weekdays"), read("at 09:00")),
+        Parse(("ping", "prod"), read("weekdays at 09:00")),
+        Parse(("ping", "prod", "weekdays"), read("at 09:00")),
     ]
 
 
@@ -169,7 +169,7 @@ def test_what_is_said_of_a_time_is_read_as_the_same(
         rules = rules.model_copy(update={"until": None, "times": None})
     meant = Timing(When(recurrence=recurrence, zone=zone), rules)
     words = meant.words(own)
-    again = timing(words.split(), NOW, own)
+    again = parse_timing(words.split(), NOW, own)
     assert again == meant
     assert again.words(own) == words
 
@@ -186,6 +186,6 @@ def test_in_20m_is_that_moment_where_clocks_go_back() -> None:
     """In the hour that comes twice `in 20m` is 20 minutes away, not 80, and not past."""
     for minute in range(0, 180, 10):
         now = datetime(2026, 10, 24, 23, tzinfo=UTC) + timedelta(minutes=minute)
-        when = timing(["in", "20m"], now, KYIV).when
+        when = parse_timing(["in", "20m"], now, KYIV).when
         (at,) = islice(upcoming(when, now, now), 2)
         assert (at - now).total_seconds() == 1200
