@@ -8,7 +8,7 @@ from alerts.labels import ALERTNAME, Labels, sanitize
 from alerts.observation import HeartbeatSeen, LivenessSeen, Sample, Severity
 from baton.messages import Heartbeat, Pong, State
 from bot.jobs import Job, RunRecord
-from bot.schedules.schedule import ScheduleResult as Scheduled
+from bot.schedules.schedule import ScheduleResult
 
 LEDGER = "the ledger"
 """The source of what jobs came to."""
@@ -30,7 +30,7 @@ def sign(message: Pong, at: float) -> LivenessSeen:
     return LivenessSeen(message.facts.host, message.facts.environment, at)
 
 
-def scheduled(seen: Scheduled, environment: str, at: float) -> Sample:
+def scheduled(seen: ScheduleResult, environment: str, at: float) -> Sample:
     """What a schedule that only looks, such as a ping, came to: it fires until it is well again."""
     names = {ALERTNAME: "schedule", "env": environment, "schedule": seen.title}
     labels = Labels.of(sanitize(names))

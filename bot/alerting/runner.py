@@ -25,7 +25,7 @@ from bot.alerting.observations import beat, results, scheduled, sign
 from bot.alerting.operations import Ask, Seen, done, read
 from bot.alerting.recorder import Recording
 from bot.jobs import Job, RunRecord
-from bot.schedules.schedule import ScheduleResult as Scheduled
+from bot.schedules.schedule import ScheduleResult
 from bot.store.alerts.alerts import Alerts
 from bot.store.errors import DatabaseUnavailable
 
@@ -141,7 +141,7 @@ class Keeper:
         if found := results(job, runs, now - max(ago, 0.0)):
             await self.want(operations.seen(found, now))
 
-    def scheduled(self, seen: Sequence[Scheduled], environment: str) -> object:
+    def scheduled(self, seen: Sequence[ScheduleResult], environment: str) -> object:
         """A schedule that only looks has come to something: the ask to take note of it."""
         at = self._steady.now()
         ask = operations.seen([scheduled(one, environment, at) for one in seen], at)

@@ -40,8 +40,7 @@ from bot.outbox.relay import OutboxRelay
 from bot.posts.queue import Delivery
 from bot.posts.reconciler import Teller
 from bot.scheduler import scheduler
-from bot.schedules.schedule import ResultHandling
-from bot.schedules.schedule import ScheduleResult as Scheduled
+from bot.schedules.schedule import ResultHandling, ScheduleResult
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.store.leases import LEASE
@@ -361,7 +360,7 @@ class Bot(UpdateHooks):
         if self.keeper is None or not self.keeper.settled(subject):
             self.teller.settled(subject)
 
-    def _scheduled(self, seen: Sequence[Scheduled]) -> ResultHandling:
+    def _scheduled(self, seen: Sequence[ScheduleResult]) -> ResultHandling:
         """What changes servers is an alert by its runs, of what only looks the whole is one. That
         a schedule is refused, or no longer fits, is for its owner: a notice tells them."""
         assert self.keeper is not None
