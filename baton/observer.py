@@ -7,6 +7,7 @@ from typing import Protocol
 
 import structlog
 from pydantic import JsonValue
+from typing_extensions import override
 
 from baton.messages import Level, Message, Update
 
@@ -66,9 +67,10 @@ class Observable(ABC):
         self.say("error", text, step="", percent=None, facts=facts)
 
 
-class LogObserver:
+class LogObserver(Observer):
     """Writes what runs say to the log."""
 
+    @override
     def notify(self, message: Message) -> None:
         """Log an update, its raw output at debug level."""
         if isinstance(message, Update):

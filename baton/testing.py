@@ -21,15 +21,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import JsonValue
+from typing_extensions import override
 
 from baton.agent.perform import perform
 from baton.agent.service import set_up_consumers
 from baton.agent.verdicts import Verdict
-from baton.command import Command, Seen
+from baton.command import Command, Known, Seen
 from baton.consumer import Consumer, Extension
 from baton.errors import ExtensionError
 from baton.extensions import Commands
 from baton.messages import Facts, Message, Person, Pong, Request, State, Update, new_id, now
+from baton.observer import Observer
 from baton.outcome import Answer
 from baton.run import Run
 from baton.server import Server
@@ -37,7 +39,7 @@ from baton.server import Server
 SOMEBODY = Person(id="U_TEST", name="somebody")
 
 
-class Asked:
+class Asked(Observer):
     """What became of one ask, from its start to its end."""
 
     def __init__(self, consumer: Consumer[Any], request: Request, command: Command) -> None:
@@ -54,6 +56,7 @@ class Asked:
         )
         self._task = asyncio.create_task(self._perform(consumer), name=command.title())
 
+    @override
     def notify(self, message: Message) -> None:
         """Take note of what the run says."""
         self.messages.append(message)
@@ -181,11 +184,17 @@ class Kit:
         return self.parses(text).answer(_Known(servers, blind_since))
 
 
-class _Known:
+class _Known(Known):
     def __init__(self, servers: Sequence[Seen], blind_since: datetime | None) -> None:
         self._servers = servers
-        self.blind_since = blind_since
+        self._blind_since = blind_since
 
+    @property
+    @override
+    def blind_since(self) -> datetime | None:
+        return self._blind_since
+
+    @override
     def servers(self) -> Sequence[Seen]:
         return self._servers
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from baton.command import Command, Reach
 from baton.consumer import Consumer, Extension
@@ -33,6 +34,7 @@ class Ping(Command):
     environment: Name = Field(description="the environment to ask, such as prod")
     host: Annotated[Host | None, Positional] = Field(None, description="this server only")
 
+    @override
     def outcome(self, runs: Sequence[RunReport]) -> Outcome:
         """`5 of 6 answered, p50 12 ms, max 40 ms; missing: web-6`."""
         if not runs:
@@ -64,6 +66,7 @@ class PingConsumer(Consumer[Ping]):
 
     command: ClassVar[type[Command]] = Ping
 
+    @override
     async def process_message(self, run: Run[Ping]) -> None:
         """Answer with a pong; refuse if another server is meant."""
         if run.command.host not in (None, self.server.fqdn):

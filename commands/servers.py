@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from baton.command import Command, Known, Reach, Seen
 from baton.consumer import Extension
@@ -29,6 +30,7 @@ class Servers(Command):
         None, description="this environment only"
     )
 
+    @override
     def answer(self, known: Known) -> Answer:
         """A table of the servers, the missing ones marked.
 

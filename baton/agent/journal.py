@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import structlog
+from typing_extensions import override
 
 from baton.agent.journal_file import Newer, NotKept, explained, identity, opened
 from baton.batching import Batcher
@@ -83,7 +84,7 @@ class Journal(Protocol):
         """Write what waits, and close."""
 
 
-class SqliteJournal:
+class SqliteJournal(Journal):
     """The journal in a SQLite file, written by a thread of its own.
 
     The file belongs to one process at a time: a second agent by mistake would take the runs of the
@@ -114,8 +115,8 @@ class SqliteJournal:
             await journal._write(lambda db: None)
         return journal
 
+    @override
     async def accept(self, request: Request, final: Message | None = None) -> Entry | None:
-        """Keeps Journal.accept."""
         row = (
             request.id,
             request.attempt,
@@ -125,13 +126,13 @@ class SqliteJournal:
         )
         return await self._insert(row, reported=False, unreadable=Entry(request, None))
 
+    @override
     async def forbid(self, cancel: Cancel) -> Entry | None:
-        """Keeps Journal.forbid."""
         row = (cancel.request, cancel.attempt, self._clock().timestamp(), None, None)
         return await self._insert(row, reported=True, unreadable=Entry(None, None))
 
+    @override
     async def ended(self, request: str, attempt: int, final: Message) -> None:
-        """Keeps Journal.ended."""
         body, key = encode(final), (request, attempt)
 
         def write(db: sqlite3.Connection) -> None:
@@ -145,15 +146,17 @@ class SqliteJournal:
 
         await self._write(write)
 
+    @override
     def reported(self, request: str, attempt: int) -> None:
-        """Keeps Journal.reported: with the next commit, at the latest after STRIKE_AFTER."""
+        """Write it with the next commit, at the latest after STRIKE_AFTER."""
         self._struck.append((request, attempt))
         if self._strike is None and not self._closed:
             loop = asyncio.get_running_loop()
             self._strike = loop.call_later(STRIKE_AFTER, self._strike_now)
 
+    @override
     async def open_entries(self) -> Sequence[Entry]:
-        """Keeps Journal.open_entries. An entry that cannot be read is logged and left out."""
+        """Return the open entries. One that cannot be read is logged and left out."""
 
         def read(db: sqlite3.Connection) -> list[_Row]:
             return db.execute(
@@ -162,8 +165,8 @@ class SqliteJournal:
 
         return [entry for row in await self._write(read) if (entry := _read(row)) is not None]
 
+    @override
     async def close(self) -> None:
-        """Keeps Journal.close."""
         if self._closed:
             return
         if self._strike is not None:
@@ -282,18 +285,18 @@ def _found(db: sqlite3.Connection, key: tuple[str, int]) -> _Row | None:
     return found
 
 
-class MemoryJournal:
+class MemoryJournal(Journal):
     """A journal that forgets with the process: for tests and measurements, never for a server."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, int], Entry] = {}
 
+    @override
     async def accept(self, request: Request, final: Message | None = None) -> Entry | None:
-        """Keeps Journal.accept."""
         return self._remember((request.id, request.attempt), Entry(request, final))
 
+    @override
     async def forbid(self, cancel: Cancel) -> Entry | None:
-        """Keeps Journal.forbid."""
         return self._remember((cancel.request, cancel.attempt), Entry(None, None))
 
     def _remember(self, key: tuple[str, int], entry: Entry) -> Entry | None:
@@ -302,20 +305,23 @@ class MemoryJournal:
             self._entries[key] = entry
         return known
 
+    @override
     async def ended(self, request: str, attempt: int, final: Message) -> None:
-        """Keeps Journal.ended."""
         entry = self._entries[request, attempt]
         self._entries[request, attempt] = Entry(entry.request, final)
 
+    @override
     def reported(self, request: str, attempt: int) -> None:
-        """Keeps Journal.reported."""
+        """Do nothing: no entry is read again."""
 
+    @override
     async def open_entries(self) -> Sequence[Entry]:
-        """Keeps Journal.open_entries: nothing outlives the process."""
+        """Return nothing: no entry outlives the process."""
         return ()
 
+    @override
     async def close(self) -> None:
-        """Keeps Journal.close."""
+        """Do nothing: nothing waits to be written."""
 
 
 def _read(row: _Row) -> Entry | None:

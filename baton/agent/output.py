@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 import structlog
+from typing_extensions import override
 
 from baton.api import enveloped
 from baton.backoff import delay
@@ -18,6 +19,7 @@ from baton.channel import CONFIRM_WITHIN, Channel
 from baton.errors import BatonError, Disconnected
 from baton.exchanges import OUTPUT, output_key
 from baton.messages import Heartbeat, Message, Pong, Probed, Update
+from baton.observer import Observer
 from baton.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
@@ -40,7 +42,7 @@ def _nothing(_: Message) -> None:
     pass
 
 
-class OutputExchange:
+class OutputExchange(Observer):
     """Publishes what observed runs say; `confirmed` is told of each message that the bus has."""
 
     def __init__(self, channel: Channel, confirmed: Confirmed = _nothing) -> None:
@@ -60,6 +62,7 @@ class OutputExchange:
         """Begin to publish."""
         self._task = asyncio.create_task(self._publish_all(), name="output exchange")
 
+    @override
     def notify(self, message: Message) -> None:
         """Queue `message` to be published."""
         if raw := _raw_size(message):

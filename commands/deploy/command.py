@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from baton.command import Command
 from baton.fields import Host, Name, Ref
@@ -33,6 +34,7 @@ class Deploy(Command):
     )
     host: Host | None = Field(None, description="this server only")
 
+    @override
     def outcome(self, runs: Sequence[RunReport]) -> Outcome:
         """`v2 on 3 of 3`, or `2 of 3 succeeded, 1 failed`; and whether their commits differ."""
         live = [run for run in runs if run.state is State.SUCCEEDED]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from baton.command import Command
 from baton.consumer import Consumer, TimeLimit
 from baton.errors import Failed, Refused
@@ -38,10 +40,12 @@ class DeployConsumer(Consumer[Deploy]):
         self._clock = clock
 
     @property
+    @override
     def app_names(self) -> Iterable[str]:
         """Every app that can be deployed here runs here."""
         return self._apps
 
+    @override
     def time_limit(self, run: Run[Deploy]) -> TimeLimit:
         """What the settings of the app say, whatever the request says: they know its steps."""
         settings = self._apps.get(run.command.app)
@@ -50,6 +54,7 @@ class DeployConsumer(Consumer[Deploy]):
         setting = f"timeout of [deploy.{run.command.app}]"
         return TimeLimit(settings.timeout, setting, settings.way_back)
 
+    @override
     async def process_message(self, run: Run[Deploy]) -> None:
         """Deploy what is asked, or raise Refused or Failed with what keeps it from being live."""
         settings = self._settings_of(run.command)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from typing_extensions import override
+
 from baton.agent.address_patterns import Pattern
-from baton.agent.probing import Found
+from baton.agent.probing import Found, Looker
 from baton.agent.settings import AgentSettings, CheckTable
 from baton.messages import Look
 from baton.outcome import named
@@ -14,9 +16,9 @@ from commands.probes.network import Reaching, target
 from commands.probes.programs import checked
 
 
-class Looking:
+class Looking(Looker):
     """Looks from this machine, with the checks of its settings, and at the addresses that they
-    allow. Keeps baton.agent.probing.Looker."""
+    allow."""
 
     def __init__(self, checks: Mapping[str, CheckTable], allow: Iterable[str] = ()) -> None:
         self._checks = checks
@@ -29,12 +31,12 @@ class Looking:
         return cls(settings.checks, settings.probes.allow)
 
     @property
+    @override
     def checks(self) -> Iterable[str]:
-        """Keeps Looker.checks."""
         return self._checks
 
+    @override
     async def look(self, look: Look) -> Found | None:
-        """Keeps Looker.look."""
         if look.check:
             check = self._checks.get(look.check)
             if check is None:
@@ -50,8 +52,9 @@ class Looking:
             return Found(True, not_allowed(look.url or look.tcp))
         return await self._reaching.look(look)
 
+    @override
     async def close(self) -> None:
-        """Keeps Looker.close."""
+        """Do nothing: each probe closes what it opened."""
 
     def allowed(self, look: Look) -> bool:
         """Whether the settings allow that address. Raises ValueError if the URL is none."""
