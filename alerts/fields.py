@@ -23,7 +23,7 @@ def checked_label(name: str) -> str:
 
 def checked_cron(cron: str) -> str:
     """`cron`, if it names a time. Raises ValueError that says what it must be."""
-    fault = calendar.fault_of(cron)
+    fault = calendar.cron_error(cron)
     if fault:
         raise ValueError(f"five fields such as “0 3 * * *” (not “{cron[:80]}”: {fault})")
     return cron

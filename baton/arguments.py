@@ -12,7 +12,7 @@ from baton.fields import FieldSpec, fields_of
 from baton.text.words import cited, did_you_mean, joined, quoted, shortened
 
 
-def spoken(command: BaseModel, *, verbatim: bool = False) -> Iterable[str]:
+def format_arguments(command: BaseModel, *, verbatim: bool = False) -> Iterable[str]:
     """The words that ask for `command`: they are read back as the same command."""
     if verbatim:
         (spec,) = fields_of(type(command))
@@ -55,7 +55,7 @@ def _looks_like_option(text: str, names: Collection[str]) -> bool:
     return text.startswith("-") or ("=" in text and key in names)
 
 
-def assigned(
+def parse_arguments(
     model: type[BaseModel], words: Sequence[str], *, verbatim: bool = False
 ) -> dict[str, object]:
     """The values that `words` give to the fields of `model`. Raises UsageError that names the field
@@ -123,7 +123,7 @@ def _put(values: dict[str, object], spec: FieldSpec, value: str | None) -> None:
         values[spec.name] = value
 
 
-def explained(
+def usage_error(
     model: type[BaseModel], error: ValidationError, values: Mapping[str, object]
 ) -> UsageError:
     """What pydantic found wrong with `values`, in the words of those who typed them."""

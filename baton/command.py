@@ -16,7 +16,7 @@ from typing import ClassVar, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from baton.arguments import assigned, explained, spoken
+from baton.arguments import format_arguments, parse_arguments, usage_error
 from baton.errors import UsageError
 from baton.fields import fields_of
 from baton.messages import Facts
@@ -44,12 +44,12 @@ class Known(Protocol):
     def blind_since(self) -> datetime | None:
         """Since when the bot has no link to the bus, so that it hears nobody; None while it has."""
 
-    def servers(self) -> Sequence[Seen]:
+    def servers(self) -> Sequence[KnownServer]:
         """Every server that was heard, by name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class KnownServer:
     """A server as the bot knows it. `silent` is for how many seconds it has not been heard;
     `missing` whether that is longer than its heartbeats allow. `notes` say what is odd about it, in
     a few words each, such as a clock that is wrong."""
@@ -87,7 +87,7 @@ class Command(BaseModel):
 
     def title(self) -> str:
         """How it is called in a post: `deploy shop prod --ref v2`."""
-        return " ".join([self.name, *spoken(self, verbatim=self.verbatim)])
+        return " ".join([self.name, *format_arguments(self, verbatim=self.verbatim)])
 
     def outcome(self, runs: Sequence[RunReport]) -> Outcome:
         """How the whole reads, from the state of each run: by default `3 of 5 done` and who is
@@ -129,7 +129,7 @@ class Command(BaseModel):
         """
         try:
             parts = split(words) if isinstance(words, str) else words
-            return cls._validated(assigned(cls, parts, verbatim=cls.verbatim))
+            return cls._validated(parse_arguments(cls, parts, verbatim=cls.verbatim))
         except UsageError as error:
             raise UsageError(error.problem, f"Usage: {cls.usage()}", error.field) from None
 
@@ -146,7 +146,7 @@ class Command(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise explained(cls, error, values) from None
+            raise usage_error(cls, error, values) from None
 
 
 def _unwrapped(text: str) -> str:

@@ -26,12 +26,12 @@ class NoSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class TimeLimit:
-    """How long a run may take, in seconds, and the setting that says so, if one does. `way_back` is
+    """How long a run may take, in seconds, and the setting that says so, if one does. `rollback` is
     for how many seconds more it may undo what it did."""
 
     seconds: float
     setting: str = ""
-    way_back: float = 0.0
+    rollback: float = 0.0
 
 
 class Consumer(ABC, Generic[C]):

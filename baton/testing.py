@@ -26,7 +26,7 @@ from typing_extensions import override
 from baton.agent.perform import perform
 from baton.agent.service import set_up_consumers
 from baton.agent.verdicts import Verdict
-from baton.command import Command, Known, Seen
+from baton.command import Command, Known, KnownServer
 from baton.consumer import Consumer, Extension
 from baton.errors import ExtensionError
 from baton.extensions import Commands
@@ -177,7 +177,7 @@ class Kit:
         return Asked(self.consumers[0], request, command)
 
     def answers(
-        self, text: str, servers: Sequence[Seen] = (), *, blind_since: datetime | None = None
+        self, text: str, servers: Sequence[KnownServer] = (), *, blind_since: datetime | None = None
     ) -> Answer:
         """What the bot, knowing `servers` and without a bus since `blind_since`, answers by
         itself."""
@@ -185,7 +185,7 @@ class Kit:
 
 
 class _Known(Known):
-    def __init__(self, servers: Sequence[Seen], blind_since: datetime | None) -> None:
+    def __init__(self, servers: Sequence[KnownServer], blind_since: datetime | None) -> None:
         self._servers = servers
         self._blind_since = blind_since
 
@@ -195,11 +195,11 @@ class _Known(Known):
         return self._blind_since
 
     @override
-    def servers(self) -> Sequence[Seen]:
+    def servers(self) -> Sequence[KnownServer]:
         return self._servers
 
 
-def seen(host: str, environment: str = "prod", *apps: str, silent: float = 0.0) -> Seen:
+def seen(host: str, environment: str = "prod", *apps: str, silent: float = 0.0) -> KnownServer:
     """A server as the bot knows it; after a minute of silence it is missing."""
     facts = Facts(host=host, environment=environment, apps=apps, version="2.0.0")
-    return Seen(facts, silent, missing=silent > 60)
+    return KnownServer(facts, silent, missing=silent > 60)

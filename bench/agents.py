@@ -13,6 +13,8 @@ import random
 import sys
 import time
 
+from typing_extensions import override
+
 from baton import API, Consumer, ConsumerManager, Heartbeat, Server
 from baton.agent.journal import MemoryJournal
 from baton.agent.output import key_of
@@ -58,9 +60,9 @@ class Ends(MemoryJournal):
     count = 0
     total = 0
 
-    def reported(self, request: str, attempt: int) -> None:
-        """Keeps MemoryJournal.reported."""
-        super().reported(request, attempt)
+    @override
+    def mark_reported(self, request: str, attempt: int) -> None:
+        super().mark_reported(request, attempt)
         Ends.count += 1
         if Ends.count % Ends.total == 0:
             print(f"ended {time.time()}", flush=True)

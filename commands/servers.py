@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from typing_extensions import override
 
-from baton.command import Command, Known, Reach, Seen
+from baton.command import Command, Known, KnownServer, Reach
 from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.fields import Name, Positional
@@ -66,7 +66,7 @@ def _blind(known: Known) -> str:
     return f"; we have not seen the message bus since {since:%H:%M:%S} UTC" if since else ""
 
 
-def _summary(servers: Sequence[Seen]) -> str:
+def _summary(servers: Sequence[KnownServer]) -> str:
     missing = [seen.facts.host for seen in servers if seen.missing]
     noted = [f"{seen.facts.host}: {', '.join(seen.notes)}" for seen in servers if seen.notes]
     parts = [f"{len(servers)} server" + ("s" if len(servers) != 1 else "")]
@@ -77,7 +77,7 @@ def _summary(servers: Sequence[Seen]) -> str:
     return ", ".join(parts)
 
 
-def _row(seen: Seen) -> tuple[str, ...]:
+def _row(seen: KnownServer) -> tuple[str, ...]:
     facts = seen.facts
     heard = f"{duration(seen.silent)} ago"
     return (

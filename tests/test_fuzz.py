@@ -37,7 +37,7 @@ COMMANDS = commands_of(installed())
 
 
 def _cron(text: str) -> None:
-    if not calendar.fault_of(text):
+    if not calendar.cron_error(text):
         for clocks in (ZoneInfo("UTC"), ZoneInfo("Europe/Berlin")):
             calendar.next_cron(text, NOW, clocks)
             calendar.last_cron(text, NOW, clocks)

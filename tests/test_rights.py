@@ -135,10 +135,10 @@ async def test_whoever_looks_sees(bot: Channel, accounts: Accounts, tmp_path: Pa
     await asyncio.wait_for(reader.wait_up(), 60)
     async with agent(accounts.agent(HOST), tmp_path) as service:
         await asyncio.wait_for(service.channel.wait_up(), 60)
-        service._beat_soon()
+        service._request_heartbeat()
         looking = asyncio.create_task(agents(reader, HOST))
         while not looking.done():
-            service._beat_soon()
+            service._request_heartbeat()
             await asyncio.wait({looking}, timeout=0.2)
         assert HOST in str(looking.result()[0])
     assert await listed(reader, 10) == []

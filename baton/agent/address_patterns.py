@@ -18,7 +18,7 @@ MUST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class AddressPattern:
     """Addresses that may be reached: those over HTTP with the same `scheme`, or over plain TCP if
     that is empty. Without a `path` any path may be asked for; with one, the path and the query must
     be like it."""
@@ -29,7 +29,7 @@ class Pattern:
     path: str
 
     @classmethod
-    def parse(cls, text: str) -> Pattern:
+    def parse(cls, text: str) -> AddressPattern:
         """The pattern that `text` is. Raises ValueError that says what it must be."""
         found = _PATTERN.fullmatch(text)
         scheme = (found["scheme"] or "") if found else ""
@@ -45,17 +45,17 @@ class Pattern:
         at = str(port or _PORTS.get(scheme, ""))
         if not self.scheme or scheme != self.scheme or not self._at(host, at):
             return False
-        return not self.path or (not _climbs(target) and like(self.path, target))
+        return not self.path or (not _climbs(target) and matches(self.path, target))
 
     def allows_tcp(self, host: str, port: int) -> bool:
         """Whether a connection to that port may be opened."""
         return not self.scheme and self._at(host, str(port))
 
     def _at(self, host: str, port: str) -> bool:
-        return like(self.host, host.strip("[]").lower()) and self.port in ("*", port)
+        return matches(self.host, host.strip("[]").lower()) and self.port in ("*", port)
 
 
-def like(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
     """Whether `text` is `pattern`, in which `*` stands for any characters. It takes time in
     proportion to the text, whatever the pattern."""
     first, *rest = pattern.split("*")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from baton.agent.journal import Entry, Journal
-from baton.agent.verdicts import RESTARTED, closing
+from baton.agent.verdicts import RESTARTED, closing_update
 from baton.errors import JournalUnavailable
 from baton.messages import LAST, Message, Pong, Request, Update
 from baton.server import Server
@@ -16,7 +16,7 @@ from baton.server import Server
 log = structlog.get_logger(__name__)
 
 
-class Finals:
+class FinalReports:
     """Sees to it that every run's final word arrives, also those of an earlier life of this agent.
 
     `tell` passes a message to the observers; `confirmed` is to be told of what the bus has.
@@ -34,7 +34,7 @@ class Finals:
     async def record(self, request: Request, final: Message) -> None:
         """Write `final` in the journal, and report it."""
         try:
-            await self._journal.ended(request.id, request.attempt, final)
+            await self._journal.record_end(request.id, request.attempt, final)
         except JournalUnavailable as error:
             # it is still said; after a crash `interrupted` would be said too, too late to count
             log.error("journal unavailable", error=str(error))
@@ -49,7 +49,7 @@ class Finals:
         """The bus has `message`: if it is a final word, strike it off."""
         if message.id in self._unconfirmed and isinstance(message, Update | Pong):
             self._unconfirmed.discard(message.id)
-            self._journal.reported(message.request, message.attempt)
+            self._journal.mark_reported(message.request, message.attempt)
 
     async def catch_up(self) -> None:
         """Report what an earlier life of this agent left open, once.
@@ -70,5 +70,5 @@ class Finals:
             log.warning(
                 "interrupted by a restart", job=entry.request.job, command=entry.request.command
             )
-            update = closing(entry.request, self._server, RESTARTED, sequence=LAST)
+            update = closing_update(entry.request, self._server, RESTARTED, sequence=LAST)
             await self.record(entry.request, update)

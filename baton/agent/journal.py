@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 from typing_extensions import override
 
-from baton.agent.journal_file import Newer, NotKept, explained, identity, opened
+from baton.agent.journal_file import NewerSchema, WriteLost, file_identity, journal_error, open_file
 from baton.batching import Batcher
 from baton.errors import InvalidMessage, JournalUnavailable
 from baton.exchanges import WEEK
@@ -34,12 +34,12 @@ _Row = tuple[bytes | None, bytes | None]
 
 log = structlog.get_logger(__name__)
 
-KEPT = timedelta(seconds=WEEK)
+RETENTION = timedelta(seconds=WEEK)
 """How long an entry is kept: as long as the inbox of an absent agent, which is how late a message
 can come. What was not reported is kept for longer."""
-PRUNE_EVERY = timedelta(hours=1)
+PRUNE_INTERVAL = timedelta(hours=1)
 
-STRIKE_AFTER = 1.0
+MARK_DELAY = 1.0
 """Within how many seconds it is written that a final word was reported."""
 
 
@@ -67,14 +67,14 @@ class Journal(Protocol):
         Raises JournalUnavailable if it cannot be remembered: then it must not be started.
         """
 
-    async def forbid(self, cancel: Cancel) -> Entry | None:
+    async def record_cancel(self, cancel: Cancel) -> Entry | None:
         """Remember that a request must not be started. None if it had not come yet, else what is
         known of it."""
 
-    async def ended(self, request: str, attempt: int, final: Message) -> None:
+    async def record_end(self, request: str, attempt: int, final: Message) -> None:
         """Remember how a run ended, until it is reported."""
 
-    def reported(self, request: str, attempt: int) -> None:
+    def mark_reported(self, request: str, attempt: int) -> None:
         """The bus has the final word. Written soon: if that is lost, it is said once more."""
 
     async def open_entries(self) -> Sequence[Entry]:
@@ -98,9 +98,9 @@ class SqliteJournal(Journal):
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._batcher: Batcher[_Job, Any] = Batcher(self._commit)
-        self._struck: list[tuple[str, int]] = []
-        self._strike: asyncio.TimerHandle | None = None
-        self._striking: asyncio.Task[None] | None = None
+        self._reported: list[tuple[str, int]] = []
+        self._mark_timer: asyncio.TimerHandle | None = None
+        self._marking: asyncio.Task[None] | None = None
         self._prune_at = 0.0
         self._closed = False
 
@@ -127,12 +127,12 @@ class SqliteJournal(Journal):
         return await self._insert(row, reported=False, unreadable=Entry(request, None))
 
     @override
-    async def forbid(self, cancel: Cancel) -> Entry | None:
+    async def record_cancel(self, cancel: Cancel) -> Entry | None:
         row = (cancel.request, cancel.attempt, self._clock().timestamp(), None, None)
         return await self._insert(row, reported=True, unreadable=Entry(None, None))
 
     @override
-    async def ended(self, request: str, attempt: int, final: Message) -> None:
+    async def record_end(self, request: str, attempt: int, final: Message) -> None:
         body, key = encode(final), (request, attempt)
 
         def write(db: sqlite3.Connection) -> None:
@@ -142,17 +142,17 @@ class SqliteJournal(Journal):
             ).rowcount
             found = _found(db, key)
             if found is None or found[1] is None or (changed and found[1] != body):
-                raise NotKept(f"the end of the run {request} is not in it")
+                raise WriteLost(f"the end of the run {request} is not in it")
 
         await self._write(write)
 
     @override
-    def reported(self, request: str, attempt: int) -> None:
-        """Write it with the next commit, at the latest after STRIKE_AFTER."""
-        self._struck.append((request, attempt))
-        if self._strike is None and not self._closed:
+    def mark_reported(self, request: str, attempt: int) -> None:
+        """Write it with the next commit, at the latest after MARK_DELAY."""
+        self._reported.append((request, attempt))
+        if self._mark_timer is None and not self._closed:
             loop = asyncio.get_running_loop()
-            self._strike = loop.call_later(STRIKE_AFTER, self._strike_now)
+            self._mark_timer = loop.call_later(MARK_DELAY, self._start_marking)
 
     @override
     async def open_entries(self) -> Sequence[Entry]:
@@ -169,8 +169,8 @@ class SqliteJournal(Journal):
     async def close(self) -> None:
         if self._closed:
             return
-        if self._strike is not None:
-            self._strike.cancel()
+        if self._mark_timer is not None:
+            self._mark_timer.cancel()
         with contextlib.suppress(JournalUnavailable):
             await self._write(lambda db: None)  # takes along what is struck off
         self._closed = True
@@ -197,7 +197,7 @@ class SqliteJournal(Journal):
             ).rowcount
             found = _found(db, row[:2])
             if found is None or (new and found != row[3:]):
-                raise NotKept(f"the request {row[0]} was written and is not in it")
+                raise WriteLost(f"the request {row[0]} was written and is not in it")
             return None if new else found
 
         known = await self._write(write)
@@ -209,67 +209,67 @@ class SqliteJournal(Journal):
         result: R = await self._batcher.submit(job)
         return result
 
-    def _strike_now(self) -> None:
-        self._strike = None
-        if self._struck:
-            self._striking = asyncio.create_task(self._strike_off())
+    def _start_marking(self) -> None:
+        self._mark_timer = None
+        if self._reported:
+            self._marking = asyncio.create_task(self._mark_all())
 
-    async def _strike_off(self) -> None:
+    async def _mark_all(self) -> None:
         with contextlib.suppress(JournalUnavailable):  # with the next commit, then
             await self._write(lambda db: None)
 
     async def _commit(self, jobs: Sequence[_Job]) -> Sequence[Any]:
-        struck, self._struck = self._struck, []
+        struck, self._reported = self._reported, []
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._together, jobs, struck
+                self._thread, self._run_jobs, jobs, struck
             )
         except JournalUnavailable:
-            self._struck = struck + self._struck
+            self._reported = struck + self._reported
             raise
 
-    def _together(self, jobs: Sequence[_Job], struck: Sequence[tuple[str, int]]) -> Sequence[Any]:
+    def _run_jobs(self, jobs: Sequence[_Job], struck: Sequence[tuple[str, int]]) -> Sequence[Any]:
         """Do `jobs` and one commit, in the journal's thread. The result of a job that alone cannot
         be done is a JournalUnavailable."""
         try:
-            db = self._connected()
+            db = self._connection_now()
             db.execute("BEGIN IMMEDIATE")
             db.executemany("UPDATE runs SET reported = 1 WHERE request = ? AND attempt = ?", struck)
             self._prune(db)
-            results = [self._done(db, job) for job in jobs]
+            results = [self._run_job(db, job) for job in jobs]
             db.execute("COMMIT")
-        except (sqlite3.Error, OSError, NotKept, Newer) as error:
+        except (sqlite3.Error, OSError, WriteLost, NewerSchema) as error:
             self._disconnect()  # which rolls back; the next use finds out whether it is fixed
-            raise explained(self.path, error) from error
+            raise journal_error(self.path, error) from error
         except BaseException:
             self._disconnect()
             raise
         return results
 
-    def _done(self, db: sqlite3.Connection, job: _Job) -> Any:
+    def _run_job(self, db: sqlite3.Connection, job: _Job) -> Any:
         """What `job` returns. One that the tables refuse has written nothing: SQLite takes a
         statement back that breaks a constraint, and the other jobs of the commit go on."""
         try:
             return job(db)
         except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
-            return explained(self.path, error)
+            return journal_error(self.path, error)
 
     def _prune(self, db: sqlite3.Connection) -> None:
-        """Now and then, forget what is older than KEPT and was reported."""
+        """Now and then, forget what is older than RETENTION and was reported."""
         at = self._clock().timestamp()
         if at >= self._prune_at:
-            limit = at - KEPT.total_seconds()
+            limit = at - RETENTION.total_seconds()
             db.execute("DELETE FROM runs WHERE reported = 1 AND accepted < ?", (limit,))
-            self._prune_at = at + PRUNE_EVERY.total_seconds()
+            self._prune_at = at + PRUNE_INTERVAL.total_seconds()
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connection_now(self) -> sqlite3.Connection:
         """The connection to the file at our path, which somebody may have taken away meanwhile."""
-        if self._connection is not None and identity(self.path) != self._opened:
+        if self._connection is not None and file_identity(self.path) != self._opened:
             log.error("the journal was moved or removed while it was in use", path=str(self.path))
             self._disconnect()
         if self._connection is None:
-            self._connection = opened(self.path)
-            self._opened = identity(self.path)
+            self._connection = open_file(self.path)
+            self._opened = file_identity(self.path)
         return self._connection
 
     def _disconnect(self) -> None:
@@ -296,7 +296,7 @@ class MemoryJournal(Journal):
         return self._remember((request.id, request.attempt), Entry(request, final))
 
     @override
-    async def forbid(self, cancel: Cancel) -> Entry | None:
+    async def record_cancel(self, cancel: Cancel) -> Entry | None:
         return self._remember((cancel.request, cancel.attempt), Entry(None, None))
 
     def _remember(self, key: tuple[str, int], entry: Entry) -> Entry | None:
@@ -306,12 +306,12 @@ class MemoryJournal(Journal):
         return known
 
     @override
-    async def ended(self, request: str, attempt: int, final: Message) -> None:
+    async def record_end(self, request: str, attempt: int, final: Message) -> None:
         entry = self._entries[request, attempt]
         self._entries[request, attempt] = Entry(entry.request, final)
 
     @override
-    def reported(self, request: str, attempt: int) -> None:
+    def mark_reported(self, request: str, attempt: int) -> None:
         """Do nothing: no entry is read again."""
 
     @override

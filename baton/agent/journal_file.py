@@ -30,18 +30,18 @@ PRAGMA user_version = {SCHEMA};
 """
 
 
-class NotKept(Exception):
+class WriteLost(Exception):
     """The file does not hold what was written to it."""
 
 
-class Newer(Exception):
+class NewerSchema(Exception):
     """The file is of a newer Baton."""
 
 
-def opened(path: Path) -> sqlite3.Connection:
+def open_file(path: Path) -> sqlite3.Connection:
     """A connection that has the journal at `path` for itself; the file is made if it is missing.
 
-    Raises sqlite3.Error, OSError, NotKept or Newer: see `explained`.
+    Raises sqlite3.Error, OSError, WriteLost or NewerSchema: see `journal_error`.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     make_private(path)
@@ -58,7 +58,7 @@ def opened(path: Path) -> sqlite3.Connection:
     return db
 
 
-def identity(path: Path) -> tuple[int, int] | None:
+def file_identity(path: Path) -> tuple[int, int] | None:
     """Which file is at `path`; None if there is none."""
     try:
         status = os.stat(path)
@@ -67,7 +67,7 @@ def identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def explained(path: Path, error: Exception) -> JournalUnavailable:
+def journal_error(path: Path, error: Exception) -> JournalUnavailable:
     """What `error` means for the journal at `path`, and what to do about it."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_BUSY:
@@ -76,14 +76,14 @@ def explained(path: Path, error: Exception) -> JournalUnavailable:
             "another process has it open: is another agent running?",
             "Stop the other agent.",
         )
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, NotKept):
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, WriteLost):
         return JournalUnavailable(
             path,
             f"it is damaged: {error}",
             f"Move it and {path.name}-wal away: a new one is made at the next request. Nobody"
             " knows then what was running, so look at the server first.",
         )
-    if isinstance(error, Newer | sqlite3.IntegrityError):
+    if isinstance(error, NewerSchema | sqlite3.IntegrityError):
         return JournalUnavailable(
             path,
             error,
@@ -96,12 +96,12 @@ def explained(path: Path, error: Exception) -> JournalUnavailable:
 
 
 def _check(db: sqlite3.Connection) -> None:
-    """Raises Newer, NotKept or sqlite3.Error if we cannot go by what is in the file."""
+    """Raises NewerSchema, WriteLost or sqlite3.Error if we cannot go by what is in the file."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA:
-        raise Newer(
+        raise NewerSchema(
             f"it was written by a newer Baton: its schema is {version}, and this one knows {SCHEMA}"
         )
     (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise NotKept(found.splitlines()[-1])
+        raise WriteLost(found.splitlines()[-1])

@@ -16,12 +16,19 @@ from typing import Any
 
 import structlog
 
-from baton.agent.final_reports import Finals
+from baton.agent.final_reports import FinalReports
 from baton.agent.journal import Entry, Journal
 from baton.agent.output import OutputExchange
 from baton.agent.perform import perform
-from baton.agent.stillness import Stillness
-from baton.agent.verdicts import CANCELLED_BEFORE, STOPPED, Verdict, closing, lateness, refusal
+from baton.agent.stall_detector import StallDetector
+from baton.agent.verdicts import (
+    CANCELLED_BEFORE,
+    STOPPED,
+    Verdict,
+    closing_update,
+    lateness,
+    refusal,
+)
 from baton.api import bury
 from baton.bus.queue_consumer import QueueConsumer
 from baton.channel import Channel, Delivery
@@ -46,18 +53,18 @@ from baton.server import Server
 log = structlog.get_logger(__name__)
 
 PREFETCH = 200
-MOST_RUNS = 100
+MAX_RUNS = 100
 """Runs at a time on one agent; more are refused at once instead of waiting unseen."""
 
-LAST_WORDS = 5.0
+FLUSH_TIMEOUT = 5.0
 """How long a draining agent waits for its last words to be on the bus, in seconds."""
-STOP_WITHIN = 15.0
+STOP_TIMEOUT = 15.0
 """How long a draining agent waits for cancelled runs to clean up, in seconds; what takes longer is
 found in the journal and reported at the next start."""
-CATCH_UP_EVERY = 5.0
+CATCH_UP_INTERVAL = 5.0
 """How often a journal that cannot be read at the start is tried again, in seconds."""
 
-TOLERATED = 10.0
+MAX_UNREAD = 10.0
 """Seconds for which a request may lie unread here. What was handed out in time is begun at most so
 long after its deadline, and the ledger calls nothing expired before GRACE (15 s) after it."""
 
@@ -65,7 +72,7 @@ Key = tuple[str, int]
 
 
 @dataclass(slots=True)
-class _Active:
+class _ActiveRun:
     """A run that is about to start, or under way: the task that sees to it, and how it was asked
     to end, if it was."""
 
@@ -99,13 +106,13 @@ class ConsumerManager:
         observers: tuple[Observer, ...] = (),
         discover: Callable[[], None] = lambda: None,
         probe: Callable[[Probe], None] | None = None,
-        most_runs: int = MOST_RUNS,
+        most_runs: int = MAX_RUNS,
         clock: Callable[[], datetime] = now,
-        stillness: Stillness | None = None,
+        stalls: StallDetector | None = None,
     ) -> None:
         self.consumers = {consumer.consumer_name: consumer for consumer in consumers}
-        self._finals = Finals(journal, server, self._tell)
-        self.output = OutputExchange(channel, self._finals.confirmed)
+        self._final_reports = FinalReports(journal, server, self._notify)
+        self.output = OutputExchange(channel, self._final_reports.confirmed)
         self._channel = channel
         self._server = server
         self._journal = journal
@@ -114,9 +121,9 @@ class ConsumerManager:
         self._probe = probe
         self._most_runs = most_runs
         self._clock = clock
-        self._stillness = stillness or Stillness()
+        self._stalls = stalls or StallDetector()
         self._put_back: set[Key] = set()
-        self._active: dict[Key, _Active] = {}
+        self._active: dict[Key, _ActiveRun] = {}
         self._inbox = QueueConsumer(channel)
         self._catching_up: asyncio.Task[None] | None = None
         self._draining = False
@@ -134,9 +141,9 @@ class ConsumerManager:
     async def start(self) -> None:
         """Report what the last life of this agent left open, then take what comes."""
         self.output.start()
-        self._stillness.start()
+        self._stalls.start()
         try:
-            await self._finals.catch_up()
+            await self._final_reports.catch_up()
         except JournalUnavailable as error:
             log.error("journal unavailable", error=str(error))
             self._catching_up = asyncio.create_task(self._keep_catching_up(), name="catching up")
@@ -156,16 +163,16 @@ class ConsumerManager:
         for active in list(self._active.values()):
             active.end(STOPPED)
         if late := {active.task for active in self._active.values()}:
-            await asyncio.wait(late, timeout=STOP_WITHIN)
-        self._stillness.stop()
-        await self.output.flush(LAST_WORDS)
+            await asyncio.wait(late, timeout=STOP_TIMEOUT)
+        self._stalls.stop()
+        await self.output.flush(FLUSH_TIMEOUT)
         await self.output.close()
 
     async def _keep_catching_up(self) -> None:
-        while not self._finals.caught_up:
-            await asyncio.sleep(CATCH_UP_EVERY)
+        while not self._final_reports.caught_up:
+            await asyncio.sleep(CATCH_UP_INTERVAL)
             with contextlib.suppress(JournalUnavailable):  # said at the start, and to who asks
-                await self._finals.catch_up()
+                await self._final_reports.catch_up()
 
     async def _received(self, delivery: Delivery) -> None:
         try:
@@ -180,12 +187,12 @@ class ConsumerManager:
             return
         if self._draining:
             await delivery.reject(requeue=True)  # for the next life of this agent
-        elif isinstance(message, Request) and self._lay_unread(delivery, message):
+        elif isinstance(message, Request) and self._is_stale(delivery, message):
             await delivery.reject(requeue=True)  # the bus knows whether it still counts
         elif isinstance(message, Request):
-            await self._take(delivery, message)
+            await self._handle_request(delivery, message)
         elif isinstance(message, Cancel):
-            await self._cancel(delivery, message)
+            await self._handle_cancel(delivery, message)
         else:
             await delivery.ack()
             if isinstance(message, Discover):
@@ -193,30 +200,30 @@ class ConsumerManager:
             elif self._probe is not None:
                 self._probe(message)
 
-    def _lay_unread(self, delivery: Delivery, request: Request) -> bool:
+    def _is_stale(self, delivery: Delivery, request: Request) -> bool:
         """Whether the bus handed it out while this agent stood still, nobody knows how long ago:
         then it is put back, once. The bus has counted its time, and hands it out anew or not."""
-        expires, still = delivery.envelope.expires, self._stillness.seconds
+        expires, still = delivery.envelope.expires, self._stalls.seconds
         if not still:
             self._put_back.clear()
         key = (request.id, request.attempt)
-        if expires is None or still <= min(expires, TOLERATED) or key in self._put_back:
+        if expires is None or still <= min(expires, MAX_UNREAD) or key in self._put_back:
             return False
         log.warning("put back, as it lay unread", job=request.job, stood_still=f"{still:.1f}")
         self._put_back.add(key)
         return True
 
-    async def _take(self, delivery: Delivery, request: Request) -> None:
+    async def _handle_request(self, delivery: Delivery, request: Request) -> None:
         key = (request.id, request.attempt)
         if key in self._active:
             await delivery.ack()
             return
-        run = self._run(request, delivery.envelope.expires)
-        active: _Active | None = None
+        run = self._plan(request, delivery.envelope.expires)
+        active: _ActiveRun | None = None
         if isinstance(run, Run):
             task = asyncio.current_task()
             assert task is not None
-            active = self._active[key] = _Active(run, task)  # it counts from here on
+            active = self._active[key] = _ActiveRun(run, task)  # it counts from here on
         try:
             if await self._accept(request, run if isinstance(run, Verdict) else None):
                 await delivery.ack()
@@ -231,24 +238,24 @@ class ConsumerManager:
     async def _accept(self, request: Request, refused: Verdict | None) -> bool:
         """Write `request` in the journal; whether it is new, was not refused, and must be
         started."""
-        final = None if refused is None else closing(request, self._server, refused)
+        final = None if refused is None else closing_update(request, self._server, refused)
         try:
-            if not self._finals.caught_up:
-                await self._finals.catch_up()
+            if not self._final_reports.caught_up:
+                await self._final_reports.catch_up()
             known = await self._journal.accept(request, final)
         except JournalUnavailable as error:
             log.error("journal unavailable", error=str(error))
-            self._tell(closing(request, self._server, Verdict(State.REFUSED, str(error))))
+            self._notify(closing_update(request, self._server, Verdict(State.REFUSED, str(error))))
             return False
         if known is not None:
-            self._known_already(request, known)
+            self._report_known(request, known)
             return False
         if final is not None:
-            self._finals.report(final)
+            self._final_reports.report(final)
             return False
         return True
 
-    def _run(self, request: Request, expires: float | None) -> Run[Any] | Verdict:
+    def _plan(self, request: Request, expires: float | None) -> Run[Any] | Verdict:
         """The run of `request`, or why there is none. `expires` as in Envelope."""
         late = lateness(request.deadline, expires=expires, at=self._clock())
         refused = refusal(
@@ -274,27 +281,27 @@ class ConsumerManager:
             attributes=consumer.attributes,
         )
 
-    async def _perform(self, active: _Active) -> None:
+    async def _perform(self, active: _ActiveRun) -> None:
         """Have the consumer do it, in this task, and record how it ended."""
         run, active.begun = active.run, True
         consumer = self.consumers[run.request.command]
         limit = consumer.time_limit(run)
-        ends_within = limit.seconds + limit.way_back
+        ends_within = limit.seconds + limit.rollback
         if ends_within != run.request.timeout:
             run.accept(**{ENDS_WITHIN: ends_within})
         elif run.command.changes:
             run.accept()
         final = await perform(consumer, run, asked=lambda: active.asked)
-        await self._finals.record(run.request, final)
+        await self._final_reports.record(run.request, final)
 
-    async def _cancel(self, delivery: Delivery, cancel: Cancel) -> None:
+    async def _handle_cancel(self, delivery: Delivery, cancel: Cancel) -> None:
         if cancel.host != self._server.fqdn:
             log.warning("a cancel for another server", host=cancel.host, job=cancel.job)
             await delivery.ack()
             return
         known: Entry | None = None
         try:
-            known = await self._journal.forbid(cancel)
+            known = await self._journal.record_cancel(cancel)
         except JournalUnavailable as error:
             log.error("journal unavailable", error=str(error))
         active = self._active.get((cancel.request, cancel.attempt))
@@ -302,16 +309,16 @@ class ConsumerManager:
             who = cancel.requester.label
             active.end(Verdict(State.CANCELLED, f"cancelled by {who}"))
         elif known is not None and known.final is not None:
-            self._tell(known.final)  # whoever cancels has not heard it
+            self._notify(known.final)  # whoever cancels has not heard it
         await delivery.ack()
 
-    def _known_already(self, request: Request, known: Entry) -> None:
+    def _report_known(self, request: Request, known: Entry) -> None:
         if known.cancelled:
-            self._tell(closing(request, self._server, CANCELLED_BEFORE))
+            self._notify(closing_update(request, self._server, CANCELLED_BEFORE))
         elif known.final is not None:
-            self._tell(known.final)
+            self._notify(known.final)
 
-    def _tell(self, message: Message) -> None:
+    def _notify(self, message: Message) -> None:
         for observer in self._observers:
             observer.notify(message)
 

@@ -28,7 +28,7 @@ WINDOW = 200
 """Messages that await their confirm at a time. After a failure, and at the start, the first goes
 alone: if no queue takes it, those behind it would overtake it once one does."""
 
-WAITING_MOST = 16_000_000
+MAX_WAITING = 16_000_000
 """Characters of raw output kept while the bus is away; past it the oldest raw output is dropped,
 never a state: what went wrong stands at the end."""
 
@@ -77,7 +77,7 @@ class OutputExchange(Observer):
 
     def _room_for(self, raw: int) -> bool:
         """Make room for so many characters of raw output, if there can be."""
-        while self._raw + raw > WAITING_MOST:
+        while self._raw + raw > MAX_WAITING:
             oldest = next((at for at, one in enumerate(self._waiting) if _raw_size(one)), None)
             if oldest is None:
                 return False
@@ -144,7 +144,7 @@ class OutputExchange(Observer):
                 self._send()
             await asyncio.wait([self._flying[0][1]])
             while self._window and self._flying and self._flying[0][1].done():
-                self._landed(*self._flying.popleft())
+                self._confirm(*self._flying.popleft())
             if self._window:
                 self._window, failures = WINDOW, 0
                 self._send()
@@ -157,7 +157,7 @@ class OutputExchange(Observer):
                 self._none.set()
                 self._say_dropped()
 
-    def _landed(self, message: Message, task: asyncio.Task[bool]) -> None:
+    def _confirm(self, message: Message, task: asyncio.Task[bool]) -> None:
         self._raw -= _raw_size(message)
         if task.result():
             self._confirmed(message)
@@ -170,7 +170,7 @@ class OutputExchange(Observer):
         failed = [(message, task) for message, task in flying if _failure(task)]
         for message, task in flying:
             if not _failure(task):
-                self._landed(message, task)
+                self._confirm(message, task)
         self._waiting.extendleft(message for message, _ in reversed(failed))
         log.warning("not published yet", error=_failure(failed[0][1]), waiting=len(self._waiting))
 

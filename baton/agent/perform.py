@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from baton.agent.verdicts import STOPPED, Verdict, ending
+from baton.agent.verdicts import STOPPED, Verdict, verdict_of
 from baton.consumer import Consumer
 from baton.errors import BatonError
 from baton.messages import Message
@@ -42,7 +42,7 @@ async def perform(
     if error is not None and not isinstance(error, BatonError | asyncio.CancelledError):
         command, job = run.request.command, run.request.job
         log.error("consumer failed", command=command, job=job, exc_info=error)
-    verdict = ending(
+    verdict = verdict_of(
         error,
         asked=ended_by,
         overran=limit.seconds if bound.expired() else None,

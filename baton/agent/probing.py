@@ -23,32 +23,32 @@ from baton.server import Server
 
 log = structlog.get_logger(__name__)
 
-TOGETHER = 20
+MAX_CONCURRENT = 20
 """Probes at a time on one agent; more wait, until their deadline."""
-SAID = 500
+TEXT_LIMIT = 500
 """Characters of what a probe found that are told."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ProbeResult:
     """What a look found: whether it is `bad`, and what there is to say of it."""
 
     bad: bool
     text: str = ""
 
 
-UNSEEN = Found(True, "it could not look: too much hangs on this agent")
+NOT_DONE = ProbeResult(True, "it could not look: too much hangs on this agent")
 """What is said where nothing was seen."""
 
 
-class Looker(Protocol):
+class Prober(Protocol):
     """Looks at things from where it is."""
 
     @property
     def checks(self) -> Iterable[str]:
         """The checks that it knows, by name."""
 
-    async def look(self, look: Look) -> Found | None:
+    async def probe(self, look: Look) -> ProbeResult | None:
         """What is found within `look.timeout` seconds; None if it could not look, which says
         nothing of what it was to look at. When cancelled it ends what it began."""
 
@@ -56,26 +56,26 @@ class Looker(Protocol):
         """Let go of what it holds."""
 
 
-class Prober:
-    """Does the probes that come for `server`, by `looker`."""
+class ProbeConsumer:
+    """Does the probes that come for `server`, by `prober`."""
 
     def __init__(
         self,
         channel: Channel,
         server: Server,
-        looker: Looker,
+        prober: Prober,
     ) -> None:
-        self.looker = looker
+        self.prober = prober
         self._api = API(channel)
         self._server = server
-        self._free = asyncio.Semaphore(TOGETHER)
+        self._free = asyncio.Semaphore(MAX_CONCURRENT)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def take(self, probe: Probe) -> None:
+    def start(self, probe: Probe) -> None:
         """Do it, and say what came of it."""
         within = validity(probe) or 0.0
         until = asyncio.get_running_loop().time() + within
-        task = asyncio.create_task(self._do(probe, until), name=f"probe {probe.id}")
+        task = asyncio.create_task(self._run(probe, until), name=f"probe {probe.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -85,20 +85,20 @@ class Prober:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        await self.looker.close()
+        await self.prober.close()
 
-    async def _do(self, probe: Probe, until: float) -> None:
+    async def _run(self, probe: Probe, until: float) -> None:
         found = self._refused(probe)
         if found is None:
             async with self._free:
-                found = await self._looked(probe, until)
+                found = await self._probe(probe, until)
         said = Probed(
             source=self._server.fqdn,
             probe=probe.id,
             host=self._server.fqdn,
             environment=self._server.environment,
             bad=found is None or found.bad,
-            text=(found or UNSEEN).text[:SAID],
+            text=(found or NOT_DONE).text[:TEXT_LIMIT],
             looked=found is not None,
         )
         try:
@@ -106,21 +106,21 @@ class Prober:
         except BatonError as error:
             log.warning("what a probe found was not sent", probe=probe.id, error=str(error))
 
-    async def _looked(self, probe: Probe, until: float) -> Found | None:
+    async def _probe(self, probe: Probe, until: float) -> ProbeResult | None:
         # the bus hands out none that is late; how long it waited here needs no clock of the wall
         if asyncio.get_running_loop().time() > until:
             log.warning("a probe was not done in time: too many at once", probe=probe.id)
             return None
         try:
-            return await self.looker.look(probe.look)
+            return await self.prober.probe(probe.look)
         except Exception as error:  # whoever asked must hear that it cannot be done
             log.exception("a probe failed", probe=probe.id)
-            return Found(True, f"the probe itself failed: {type(error).__name__}")
+            return ProbeResult(True, f"the probe itself failed: {type(error).__name__}")
 
-    def _refused(self, probe: Probe) -> Found | None:
+    def _refused(self, probe: Probe) -> ProbeResult | None:
         """Why it is not done, if it is not."""
         if probe.host != self._server.fqdn:
-            return Found(True, f"it is for {probe.host}, and this is {self._server.fqdn}")
+            return ProbeResult(True, f"it is for {probe.host}, and this is {self._server.fqdn}")
         if probe.deadline <= probe.time:
-            return Found(True, "it was sent after its deadline")
+            return ProbeResult(True, "it was sent after its deadline")
         return None

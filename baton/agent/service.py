@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from baton.agent.journal import Journal, SqliteJournal
 from baton.agent.manager import ConsumerManager
 from baton.agent.output import key_of
-from baton.agent.probing import Looker, Prober
+from baton.agent.probing import ProbeConsumer, Prober
 from baton.agent.settings import AgentSettings
 from baton.api import API
 from baton.backoff import jittered
@@ -39,7 +39,7 @@ JITTER = 0.2
 step."""
 
 
-REFUSED_MOST = 60.0
+REFUSAL_TIMEOUT = 60.0
 """Seconds for which RabbitMQ may refuse what an agent that was connected needs, before it ends."""
 
 
@@ -56,25 +56,25 @@ class Service:
         heartbeat: float = 15.0,
         drain: float = 30.0,
         most_runs: int = 100,
-        looker: Looker | None = None,
+        prober: Prober | None = None,
     ) -> None:
         self.server = server
         self.channel = channel
-        self.prober = None if looker is None else Prober(channel, server, looker)
+        self.probe_consumer = None if prober is None else ProbeConsumer(channel, server, prober)
         self.manager = ConsumerManager(
             channel,
             server,
             consumers,
             journal,
             observers=(LogObserver(),),
-            discover=self._beat_soon,
-            probe=None if self.prober is None else self.prober.take,
+            discover=self._request_heartbeat,
+            probe=None if self.probe_consumer is None else self.probe_consumer.start,
             most_runs=most_runs,
         )
         self._journal = journal
         self._heartbeat = heartbeat
         self._drain = drain
-        self._beat = asyncio.Event()
+        self._heartbeat_due = asyncio.Event()
         self._stop = asyncio.Event()
 
     @classmethod
@@ -84,9 +84,9 @@ class Service:
         commands: Commands,
         *,
         file: str = "the settings",
-        looker: Looker | None = None,
+        prober: Prober | None = None,
     ) -> Service:
-        """The agent that `settings` describe; `looker` does its probes.
+        """The agent that `settings` describe; `prober` does its probes.
 
         Raises SettingsError before anything is started.
         """
@@ -110,7 +110,7 @@ class Service:
             heartbeat=settings.agent.heartbeat,
             drain=settings.agent.drain,
             most_runs=settings.agent.most_runs,
-            looker=looker,
+            prober=prober,
         )
 
     async def run(self) -> None:
@@ -118,14 +118,14 @@ class Service:
         close.
 
         Raises BusRefused if RabbitMQ refuses this agent what it needs: at the start at once; later
-        once that has stood for REFUSED_MOST seconds and nothing runs.
+        once that has stood for REFUSAL_TIMEOUT seconds and nothing runs.
         """
         self.channel.on_link(self._link_changed)
         beating: asyncio.Task[None] | None = None
         try:
             await self.manager.start()
             # only now: whoever hears of us may ask at once
-            beating = asyncio.create_task(self._keep_beating(), name="heartbeat")
+            beating = asyncio.create_task(self._send_heartbeats(), name="heartbeat")
             log.info(
                 "agent started",
                 server=self.server.fqdn,
@@ -134,22 +134,22 @@ class Service:
                 commands=sorted(self.manager.consumers),
                 bus=self.channel.url,
             )
-            await self._until_over()
+            await self._wait_for_end()
         finally:
             await self.manager.drain(self._drain)
-            if self.prober is not None:
-                await self.prober.close()
+            if self.probe_consumer is not None:
+                await self.probe_consumer.close()
             if beating is not None:
                 beating.cancel()
-            await self._send_beat(leaving=True)
+            await self._send_heartbeat(leaving=True)
             await self.channel.close()
             await self._journal.close()
             log.info("agent stopped", server=self.server.fqdn)
 
-    async def _until_over(self) -> None:
+    async def _wait_for_end(self) -> None:
         """Until `stop()`. Raises BusRefused."""
         stopped = asyncio.create_task(self._stop.wait())
-        refused = asyncio.create_task(self._refused_and_idle())
+        refused = asyncio.create_task(self._wait_refused_and_idle())
         try:
             await asyncio.wait({stopped, refused}, return_when=asyncio.FIRST_COMPLETED)
             if refused.done():
@@ -158,10 +158,10 @@ class Service:
             for each in (stopped, refused):
                 each.cancel()
 
-    async def _refused_and_idle(self) -> BusRefused:
+    async def _wait_refused_and_idle(self) -> BusRefused:
         # what runs is not ended for it: it may yet be mended, and the journal keeps what was said
         while True:
-            refusal = await self.channel.refused(REFUSED_MOST)
+            refusal = await self.channel.refused(REFUSAL_TIMEOUT)
             if self.manager.idle:
                 return refusal
             await asyncio.sleep(1.0)
@@ -177,14 +177,14 @@ class Service:
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 asyncio.get_running_loop().add_signal_handler(number, self.stop)
 
-    async def _keep_beating(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            await self._send_beat()
-            self._beat.clear()
+            await self._send_heartbeat()
+            self._heartbeat_due.clear()
             pause = jittered(self._heartbeat, JITTER)
-            await wait_at_most(pause, self._beat.wait())
+            await wait_at_most(pause, self._heartbeat_due.wait())
 
-    async def _send_beat(self, *, leaving: bool = False) -> None:
+    async def _send_heartbeat(self, *, leaving: bool = False) -> None:
         """Say that we are there. A heartbeat that does not get through is not kept: the next one
         follows."""
         if self.channel.link is not Link.UP:
@@ -193,7 +193,7 @@ class Service:
             source=self.server.fqdn,
             facts=self.server.facts(
                 self.manager.consumers,
-                None if self.prober is None else self.prober.looker.checks,
+                None if self.probe_consumer is None else self.probe_consumer.prober.checks,
             ),
             interval=self._heartbeat,
             leaving=leaving,
@@ -205,14 +205,14 @@ class Service:
         except Exception:  # whatever it was, to be silent for good would look like being down
             log.exception("heartbeat not sent")
 
-    def _beat_soon(self) -> None:
+    def _request_heartbeat(self) -> None:
         # spread over a second, so that a thousand agents do not answer a bot at once
-        asyncio.get_running_loop().call_later(random.random(), self._beat.set)
+        asyncio.get_running_loop().call_later(random.random(), self._heartbeat_due.set)
 
     def _link_changed(self, link: Link) -> None:
         log.info("link to the bus", state=link.value, bus=self.channel.url)
         if link is Link.UP:
-            self._beat_soon()
+            self._request_heartbeat()
 
 
 def set_up_consumers(

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from baton.agent.address_patterns import Pattern
+from baton.agent.address_patterns import AddressPattern
 from baton.bounds import Interval
 from baton.fields import Name
 from baton.settings import BusSettings, FileSettings, ServerTable, Table
@@ -48,7 +48,7 @@ class ProbesTable(Table):
     @classmethod
     def _patterns(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
         for text in allow:
-            Pattern.parse(text)
+            AddressPattern.parse(text)
         return allow
 
 

@@ -75,7 +75,7 @@ def lateness(deadline: datetime, *, expires: float | None, at: datetime) -> str:
     return "it was sent after its deadline" if expires <= 0 else ""
 
 
-def ending(
+def verdict_of(
     error: BaseException | None,
     *,
     asked: Verdict | None = None,
@@ -93,14 +93,14 @@ def ending(
     if asked is not None:
         if error is None or isinstance(error, asyncio.CancelledError | TimeoutError):
             return asked
-        return Verdict(asked.state, f"{asked.text}; while stopping: {_said(error)}")
+        return Verdict(asked.state, f"{asked.text}; while stopping: {_reason(error)}")
     if error is None:
         return Verdict(State.SUCCEEDED)
     state = State.REFUSED if isinstance(error, Refused) else State.FAILED
-    return Verdict(state, _said(error))
+    return Verdict(state, _reason(error))
 
 
-def _said(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, BatonError):
         return str(error)
     if isinstance(error, asyncio.CancelledError):
@@ -110,7 +110,7 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
-def closing(request: Request, server: Server, verdict: Verdict, sequence: int = 1) -> Update:
+def closing_update(request: Request, server: Server, verdict: Verdict, sequence: int = 1) -> Update:
     """The update that ends `request` on `server` without a run of its own."""
     return Update(
         source=server.fqdn,

@@ -127,7 +127,7 @@ def _last(expression: str, found: datetime, until: datetime, clocks: tzinfo) -> 
             found = after
 
 
-def crons(expression: str, after: datetime, clocks: tzinfo) -> Iterator[datetime]:
+def cron_times(expression: str, after: datetime, clocks: tzinfo) -> Iterator[datetime]:
     """All times of `expression` after `after`, in order."""
     at = next_cron(expression, after, clocks)
     while at is not None:
@@ -135,7 +135,7 @@ def crons(expression: str, after: datetime, clocks: tzinfo) -> Iterator[datetime
         at = next_cron(expression, at, clocks)
 
 
-def fault_of(expression: str) -> str:
+def cron_error(expression: str) -> str:
     """What is wrong with a cron expression; empty if nothing is."""
     if len(expression.split()) != 5:
         return "it has five fields: minute, hour, day of the month, month, day of the week"
@@ -152,7 +152,7 @@ def fault_of(expression: str) -> str:
     return ""
 
 
-def real(local: datetime, clocks: tzinfo) -> datetime:
+def to_utc(local: datetime, clocks: tzinfo) -> datetime:
     """`local` of these clocks, in UTC: the first if it comes twice; if it never comes, right after
     the gap."""
     at = local.replace(tzinfo=clocks, fold=0)
@@ -161,7 +161,7 @@ def real(local: datetime, clocks: tzinfo) -> datetime:
     return at.astimezone(UTC)
 
 
-def last_second(day: date) -> datetime:
+def end_of_day(day: date) -> datetime:
     """The end of `day`."""
     return datetime.combine(day, time(23, 59, 59))
 

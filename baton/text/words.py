@@ -35,7 +35,7 @@ _REASON = re.compile(r"\sbecause(?=\s)", re.IGNORECASE)
 _MARKS = ("```", "`", "*", "_", "~")
 _AFTER_NAME = " \t\n:,;.!-\u2013\u2014"
 _STOPS = ".!?\u3002\uff01\uff1f"
-MOST_CITED = 60
+MAX_CITED = 60
 """Characters of a word that are shown when something is wrong with it."""
 _COMPARED = 200_000
 """How many words are compared with one of `n` characters, times n^2: comparing takes as long."""
@@ -204,7 +204,7 @@ def joined(words: Sequence[str]) -> str:
 def shortened(word: str) -> str:
     """`word` as it is shown to people: of a long one the beginning."""
     shown = printable(word)
-    return shown if len(shown) <= MOST_CITED else f"{shown[: MOST_CITED - 1]}…"
+    return shown if len(shown) <= MAX_CITED else f"{shown[: MAX_CITED - 1]}…"
 
 
 def cited(word: str) -> str:
@@ -215,7 +215,7 @@ def cited(word: str) -> str:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of `known` that `word` was most likely meant to be, if any is near enough."""
     word = word.lower()
-    if not word or len(word) > 2 * MOST_CITED:
+    if not word or len(word) > 2 * MAX_CITED:
         return None
     most = _COMPARED // len(word) ** 2
 

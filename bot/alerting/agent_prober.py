@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from baton.agent.probing import SAID, Found
+from baton.agent.probing import TEXT_LIMIT, ProbeResult
 from baton.api import API
 from baton.channel import Channel
 from baton.errors import BatonError, Unroutable
@@ -21,7 +21,7 @@ from baton.messages import Look, Probe, Probed, now
 from baton.outcome import duration
 from baton.text.words import did_you_mean
 from bot.servers.registry import ServerRegistry
-from commands.probes import unknown
+from commands.probes import unknown_check
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Agents:
         if future is not None and not future.done():
             future.set_result(said)
 
-    def owed(self, name: str, host: str) -> Found | None:
+    def owed(self, name: str, host: str) -> ProbeResult | None:
         """What it says of the probe `name` that an answer was due and did not come: bad once the
         agent has been heard since, nothing while it may be gone."""
         due, seen = self._owed.get(name), self._roster.find(host)
@@ -66,9 +66,9 @@ class Agents:
         if seen.silent >= (self._clock() - due).total_seconds():
             return None
         del self._owed[name]
-        return Found(True, "its agent is there, and gave no answer")
+        return ProbeResult(True, "its agent is there, and gave no answer")
 
-    async def look(self, name: str, host: str, look: Look) -> Found | None:
+    async def look(self, name: str, host: str, look: Look) -> ProbeResult | None:
         """What the agent of `host` finds; None if nobody knows."""
         if self._roster.blind_since is not None:
             return None
@@ -79,13 +79,13 @@ class Agents:
             return None
         checks = seen.facts.checks
         if checks is None:
-            version = seen.facts.version or "of an unknown version"
-            return Found(True, f"its agent ({version}) runs no probes: bring it up to date")
+            version = seen.facts.version or "of an unknown_check version"
+            return ProbeResult(True, f"its agent ({version}) runs no probes: bring it up to date")
         if look.check and look.check not in checks:
-            return Found(True, unknown(look.check, checks))
+            return ProbeResult(True, unknown_check(look.check, checks))
         return await self._ask(name, host, look)
 
-    async def _ask(self, name: str, host: str, look: Look) -> Found | None:
+    async def _ask(self, name: str, host: str, look: Look) -> ProbeResult | None:
         within = look.timeout + SLACK
         at = self._clock()
         deadline = at + timedelta(seconds=within)
@@ -103,7 +103,9 @@ class Agents:
             log.debug("a probe was not answered", probe=name, host=host, within=duration(within))
             return None
         except Unroutable:
-            return Found(True, "its agent is heard, and yet no queue takes what is sent to it")
+            return ProbeResult(
+                True, "its agent is heard, and yet no queue takes what is sent to it"
+            )
         except BatonError as error:
             log.warning("an agent was not asked", probe=name, host=host, reason=str(error))
             return None
@@ -113,16 +115,16 @@ class Agents:
         if not said.looked:
             log.warning("an agent could not look", probe=name, host=host, reason=said.text)
             return None
-        return Found(said.bad, said.text[:SAID])
+        return ProbeResult(said.bad, said.text[:TEXT_LIMIT])
 
     def _saw_since(self, at: datetime) -> bool:
         """Whether our own link has been there all the time since then."""
         since = self._roster.seeing_since
         return since is not None and since <= at
 
-    def _never_heard(self, host: str) -> Found | None:
+    def _never_heard(self, host: str) -> ProbeResult | None:
         since = self._roster.seeing_since
         if since is None or (self._clock() - since).total_seconds() < LISTENED:
             return None
         known = [seen.facts.host for seen in self._roster.servers()]
-        return Found(True, f"no agent called {host} is known.{did_you_mean(host, known)}")
+        return ProbeResult(True, f"no agent called {host} is known.{did_you_mean(host, known)}")

@@ -12,13 +12,13 @@ import structlog
 
 from alerts import LivenessSeen, Sample
 from alerts.checks.settings import ProbeTable
-from baton.agent.probing import Found
+from baton.agent.probing import ProbeResult
 from baton.channel import Channel
 from baton.messages import Probed, now
 from bot.alerting.agent_prober import Agents
 from bot.alerting.runner import Keeper
 from bot.servers.registry import ServerRegistry
-from commands.probes import Reaching
+from commands.probes import NetworkProbe
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class Probing:
     ) -> None:
         self._keeper = keeper
         self._agents = Agents(channel, roster, source, clock)
-        self._reaching = Reaching()
+        self._reaching = NetworkProbe()
         self._free = asyncio.Semaphore(TOGETHER)
 
     def answered(self, said: Probed) -> None:
@@ -64,10 +64,10 @@ class Probing:
         except Exception as error:
             # one that fails in a way of its own must not end all others
             log.exception("a probe failed", probe=probe.name)
-            self._tell(probe, Found(True, f"the probe itself failed: {type(error).__name__}"))
+            self._tell(probe, ProbeResult(True, f"the probe itself failed: {type(error).__name__}"))
         return max(probe.every - (time.monotonic() - begun), 0.0)
 
-    def _tell(self, probe: ProbeTable, found: Found | None) -> None:
+    def _tell(self, probe: ProbeTable, found: ProbeResult | None) -> None:
         if found is not None:
             sample = Sample(
                 probe.identity,

@@ -55,17 +55,17 @@ def agent(
     from baton.agent.settings import AGENT_VARIABLES, AgentSettings
     from baton.extensions import installed
     from baton.settings import load
-    from commands.probes import Looking
-    from commands.process.orphans import Orphans
+    from commands.probes import LocalProber
+    from commands.process.orphans import OrphanReaper
 
     _warn_of_misspelt_variables()
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
     file = str(config) if config else "the environment"
 
     async def serve() -> None:
-        Orphans().start()
-        looking = Looking.of(settings)
-        service = await Service.from_settings(settings, installed(), file=file, looker=looking)
+        OrphanReaper().start()
+        looking = LocalProber.of(settings)
+        service = await Service.from_settings(settings, installed(), file=file, prober=looking)
         service.stop_on_signals()
         await service.run()
 

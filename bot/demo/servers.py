@@ -19,7 +19,7 @@ from baton.agent.settings import AgentSettings, AgentTable
 from baton.extensions import Commands
 from baton.memory import MemoryChannel
 from baton.settings import BusSettings
-from commands.probes import Looking
+from commands.probes import LocalProber
 
 ENVIRONMENT = "prod"
 BEAT = 2.0
@@ -133,7 +133,7 @@ class Servers:
     async def _start(self, name: str) -> None:
         given = settings(name, self._disks[name], self._bus, self._repository, self._ports[name])
         service = await Service.from_settings(
-            given, self._commands, file="the demo", looker=Looking.of(given)
+            given, self._commands, file="the demo", prober=LocalProber.of(given)
         )
         self._services[name] = service
         self._tasks[name] = asyncio.create_task(service.run(), name=name)

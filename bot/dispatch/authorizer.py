@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from baton.command import Seen
+from baton.command import KnownServer
 from baton.errors import BatonError
 from baton.extensions import Commands
 from baton.messages import Person
@@ -68,7 +68,7 @@ class Authorizer:
         asked = tuple(AccessRequest("audit", each, changes=False) for each in sorted(where))
         return Record(asked, entry.person, entry.place)
 
-    def environments(self, servers: Iterable[Seen]) -> set[str]:
+    def environments(self, servers: Iterable[KnownServer]) -> set[str]:
         """Return every environment that is known: of one of `servers`, or named in the settings."""
         return {seen.facts.environment for seen in servers} | set(self.policy.environments)
 
@@ -116,7 +116,7 @@ class Reader:
         self._undecided |= refusal is not None and refusal.verdict == "undecided"
         return refusal is None
 
-    async def visible(self, servers: Sequence[Seen]) -> list[Seen]:
+    async def visible(self, servers: Sequence[KnownServer]) -> list[KnownServer]:
         """Return those of `servers` that are in environments that they may look at."""
         environments = {seen.facts.environment for seen in servers}
         looks = {each for each in environments if await self.may_look_at(each)}

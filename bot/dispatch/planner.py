@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from baton.command import Command, Known, Reach, Seen
+from baton.command import Command, Known, KnownServer, Reach
 from baton.errors import UsageError
 from baton.exchanges import INPUT, command_key, host_key
 from baton.messages import Request, new_id
@@ -63,7 +63,7 @@ class Planner:
         return new if refusal is None else Denied(refusal, where)
 
     async def _plan_anywhere(
-        self, command: Command, context: CommandContext, servers: Sequence[Seen]
+        self, command: Command, context: CommandContext, servers: Sequence[KnownServer]
     ) -> NewJob:
         """Return the job of a command that names no environment. Raises UsageError, which names no
         server or app that the one who asks may not look at."""
@@ -77,7 +77,9 @@ class Planner:
             raise
 
 
-def plan_job(command: Command, asked: Invocation, servers: Sequence[Seen], source: str) -> NewJob:
+def plan_job(
+    command: Command, asked: Invocation, servers: Sequence[KnownServer], source: str
+) -> NewJob:
     """The job that `command` makes for the servers it means.
 
     A change is sent to each server by name, so that a missing one is known at once; what only

@@ -8,7 +8,7 @@ from alerts.checks.settings import ProbeTable
 from baton.messages import Facts
 from baton.text.words import did_you_mean
 from bot.doctor.finding import Finding, fail, ok
-from commands.probes import unknown
+from commands.probes import unknown_check
 
 
 def probes(named: Sequence[ProbeTable], heard: Mapping[str, Facts]) -> list[Finding]:
@@ -29,6 +29,6 @@ def _wrong(probe: ProbeTable, host: str, heard: Mapping[str, Facts]) -> Finding 
         text = f"{probe.name}: the agent on {host} runs no probes"
         return fail("probes", text, "bring it up to date.")
     if probe.command and probe.command not in facts.checks:
-        text = f"{probe.name}: on {host} {unknown(probe.command, facts.checks)}"
+        text = f"{probe.name}: on {host} {unknown_check(probe.command, facts.checks)}"
         return fail("probes", text, "name it there, and start the agent again.")
     return None

@@ -9,7 +9,7 @@ from typing import Literal
 
 from baton.messages import State
 from baton.outcome import duration, named
-from baton.text.calendar import real
+from baton.text.calendar import to_utc
 from bot.jobs import RunRecord
 from bot.schedules.schedule import Firing, Schedule, Verdict
 from bot.schedules.times import next_time, upcoming
@@ -206,7 +206,7 @@ def _advance(schedule: Schedule, start: datetime | None, running: str, now: date
     taken = schedule.runs + (start is not None) + (schedule.waiting is not None)
     if rules.times is not None and taken >= rules.times:
         nominal = None
-    if nominal and rules.until is not None and nominal > real(rules.until, schedule.zone):
+    if nominal and rules.until is not None and nominal > to_utc(rules.until, schedule.zone):
         nominal = None
     if schedule.status != "active":
         return replace(schedule, nominal=nominal, due=None)

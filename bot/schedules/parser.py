@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from baton.errors import UsageError
-from baton.text.calendar import fault_of, last_second, real
+from baton.text.calendar import cron_error, end_of_day, to_utc
 from baton.text.calendar import zone as zone_of
 from bot.schedules.recurrence import EVERY_DAY, Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.rules import Rules
@@ -78,10 +78,10 @@ def parse_timing(words: Sequence[str], now: datetime, zone: str) -> Timing:
     left = Scanner(words)
     when = _when(left, now, zone)
     rules = _rules(left)
-    if rules.until is not None and real(rules.until, zone_of(when.zone)) <= now:
+    if rules.until is not None and to_utc(rules.until, zone_of(when.zone)) <= now:
         raise time_error("“until” lies in the past.")
     if isinstance(when.recurrence, Once):
-        if real(when.recurrence.local, zone_of(when.zone)) <= now:
+        if to_utc(when.recurrence.local, zone_of(when.zone)) <= now:
             raise time_error("That time lies in the past.")
         if rules.until is not None or rules.times is not None:
             raise time_error("What is done once needs no end.")
@@ -117,7 +117,7 @@ def _when(left: Scanner, now: datetime, own: str) -> When:
 
 def _once_at(at: datetime, named: str) -> When:
     local = at.astimezone(zone_of(named)).replace(tzinfo=None, fold=0)
-    if real(local, zone_of(named)) == at:
+    if to_utc(local, zone_of(named)) == at:
         return When(recurrence=Once(local=local), zone=named)
     # the clocks there show that time twice, and this is the second
     return When(recurrence=Once(local=at.astimezone(UTC).replace(tzinfo=None)), zone="UTC")
@@ -183,7 +183,7 @@ def _cron(left: Scanner) -> Cron:
     while len(fields) < 5 and left.next:
         fields.append(left.take())
     expression = " ".join(fields).upper()
-    fault = fault_of(expression)
+    fault = cron_error(expression)
     if fault:
         raise time_error(f"“cron {expression}” will not do: {fault}.")
     return Cron(expression=expression)
@@ -218,7 +218,7 @@ def _rule(left: Scanner) -> tuple[str, object]:
     if word == "until":
         if value.after == "at":
             return "until", take_moment(value)
-        return "until", last_second(parse_date(value.take()))
+        return "until", end_of_day(parse_date(value.take()))
     if _counts(word) and left.skip("times", "time"):
         return "times", _number(word, typed)
     raise time_error(

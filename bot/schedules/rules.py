@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from baton.text.calendar import last_second
+from baton.text.calendar import end_of_day
 from bot.schedules.recurrence import moment, span
 
 CATCH_UP = 600
@@ -41,7 +41,7 @@ class Rules(BaseModel):
         if self.pause_after:
             said.append(f"pause-after {self.pause_after}")
         if self.until is not None:
-            whole_day = self.until == last_second(self.until.date())
+            whole_day = self.until == end_of_day(self.until.date())
             said.append(f"until {f'{self.until:%Y-%m-%d}' if whole_day else moment(self.until)}")
         if self.times is not None:
             said.append("1 time" if self.times == 1 else f"{self.times} times")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from functools import lru_cache
 
-from baton.text.calendar import next_cron, real, zone
+from baton.text.calendar import next_cron, to_utc, zone
 from bot.schedules.recurrence import Cron, Every, Once, Weekly, When
 
 
@@ -29,7 +29,7 @@ def next_time(when: When, after: datetime, anchor: datetime) -> datetime | None:
         case Cron(expression=expression):
             return next_cron(expression, after, clocks)
         case Once(local=local):
-            at = real(local, clocks)
+            at = to_utc(local, clocks)
             return at if at > after else None
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from baton.command import Known, Seen, Target
+from baton.command import Known, KnownServer, Target
 from baton.errors import UsageError
 from baton.exchanges import WEEK
 from baton.messages import Facts
@@ -39,7 +39,7 @@ class LastHeartbeat:
 class VisibleServers(Known):
     """The servers that somebody is allowed to look at."""
 
-    visible: Sequence[Seen]
+    visible: Sequence[KnownServer]
     blind_from: datetime | None
 
     @property
@@ -49,7 +49,7 @@ class VisibleServers(Known):
         return self.blind_from
 
     @override
-    def servers(self) -> Sequence[Seen]:
+    def servers(self) -> Sequence[KnownServer]:
         """Return those servers, by name."""
         return self.visible
 
@@ -59,7 +59,7 @@ def known_servers(
     now: datetime,
     blind_since: datetime | None,
     saw_from: datetime | None,
-) -> list[Seen]:
+) -> list[KnownServer]:
     """Return each server, with the seconds since its last heartbeat.
 
     Only silence while we could receive makes it missing: from `saw_from`, when our link last came
@@ -75,11 +75,11 @@ def known_servers(
             listened = (until - max(server.at, saw_from)).total_seconds()
             missed = listened > MISSED_HEARTBEATS * server.interval
         if not (missed and silent > FORGET_AFTER):
-            servers.append(Seen(server.facts, silent, server.leaving or missed))
+            servers.append(KnownServer(server.facts, silent, server.leaving or missed))
     return servers
 
 
-def select_servers(servers: Sequence[Seen], target: Target) -> list[Seen]:
+def select_servers(servers: Sequence[KnownServer], target: Target) -> list[KnownServer]:
     """Return the servers that `target` means.
 
     Raises UsageError if there are none: it names the known ones, and what was most likely meant.
@@ -102,7 +102,7 @@ def select_servers(servers: Sequence[Seen], target: Target) -> list[Seen]:
     return list(running)
 
 
-def _one(servers: Sequence[Seen], name: str) -> Seen:
+def _one(servers: Sequence[KnownServer], name: str) -> KnownServer:
     """Return the server called `name`, by its full name or by the part before the first dot."""
     for candidate in servers:
         if candidate.facts.host == name:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing_extensions import override
 
 from baton.channel import Link
-from baton.command import Known, Seen
+from baton.command import Known, KnownServer
 from baton.errors import BatonError
 from baton.messages import Heartbeat, now
 from bot.findings import Findings
@@ -131,7 +131,7 @@ class ServerRegistry(Known):
         return "" if refusal is None or self.blind_since is None else str(refusal)
 
     @override
-    def servers(self) -> list[Seen]:
+    def servers(self) -> list[KnownServer]:
         """Return every known server, by name."""
         at = self._clock()
         known = known_servers(self._heartbeats.values(), at, self.blind_since, self._saw_since)
@@ -144,7 +144,7 @@ class ServerRegistry(Known):
         history = self._histories.get(host)
         return (*(history.notes(at) if history else ()), *self._notes_of(host))
 
-    def find(self, host: str) -> Seen | None:
+    def find(self, host: str) -> KnownServer | None:
         """Return the server of that full name; None if it never sent a heartbeat, or is silent for
         longer than FORGET_AFTER."""
         last = self._heartbeats.get(host)

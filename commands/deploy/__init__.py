@@ -14,7 +14,7 @@ underway     the lock, and what an interrupted deploy has left
 from baton.consumer import Extension
 from commands.deploy.command import Deploy
 from commands.deploy.consumer import DeployConsumer
-from commands.deploy.settings import AppSettings, DeploySettings, Health, Step
+from commands.deploy.settings import AppSettings, DeploySettings, HealthSettings, StepSettings
 
 extension = Extension(Deploy, DeployConsumer)
 
@@ -23,7 +23,7 @@ __all__ = [
     "Deploy",
     "DeployConsumer",
     "DeploySettings",
-    "Health",
-    "Step",
+    "HealthSettings",
+    "StepSettings",
     "extension",
 ]

@@ -20,7 +20,7 @@ from baton.server import Server
 from baton.text.words import did_you_mean
 from commands.deploy.command import Deploy
 from commands.deploy.deployment import Deployment
-from commands.deploy.lock import Note, only_one
+from commands.deploy.lock import LockNote, deploy_lock
 from commands.deploy.releases import cannot
 from commands.deploy.settings import AppSettings, DeploySettings
 from commands.deploy.source import DEFAULT
@@ -58,7 +58,7 @@ class DeployConsumer(Consumer[Deploy]):
     async def process_message(self, run: Run[Deploy]) -> None:
         """Deploy what is asked, or raise Refused or Failed with what keeps it from being live."""
         settings = self._settings_of(run.command)
-        note = Note(
+        note = LockNote(
             job=run.request.job,
             requester=run.request.requester.label,
             what=" ".join(filter(None, (run.command.app, _named(run.command.ref or settings.ref)))),
@@ -66,7 +66,7 @@ class DeployConsumer(Consumer[Deploy]):
         )
         try:
             settings.path.mkdir(parents=True, exist_ok=True)
-            with only_one(settings.path, note) as underway:
+            with deploy_lock(settings.path, note) as underway:
                 await Deployment(run, settings, underway, self._clock).carry_out()
         except OSError as error:
             raise Failed(cannot(error, settings.path)) from error

@@ -19,7 +19,7 @@ from baton.outcome import named
 from baton.run import Run
 from commands.deploy import health_check, source
 from commands.deploy.command import Deploy
-from commands.deploy.lock import Underway
+from commands.deploy.lock import DeployLock
 from commands.deploy.refs import obeyed
 from commands.deploy.releases import Releases, cannot, commit_in
 from commands.deploy.settings import AppSettings
@@ -40,7 +40,7 @@ class Deployment:
         self,
         run: Run[Deploy],
         settings: AppSettings,
-        underway: Underway,
+        underway: DeployLock,
         clock: Callable[[], datetime],
     ) -> None:
         command = run.command

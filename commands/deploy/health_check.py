@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from commands.deploy.settings import Health, Limit, filled
+from commands.deploy.settings import HealthSettings, Limit, filled
 from commands.deploy.steps import Steps
 
 STEP = "health"
@@ -20,7 +20,7 @@ Probe = Callable[[], Awaitable[str]]
 """What is wrong; empty if nothing is."""
 
 
-async def problem(health: Health, steps: Steps, cwd: Path) -> str:
+async def problem(health: HealthSettings, steps: Steps, cwd: Path) -> str:
     """What is still wrong with the app when its time is up; empty as soon as it is well."""
     values = steps.values
     limit = Limit(health.timeout, "timeout of health")
@@ -62,7 +62,7 @@ async def persistent(
     return found
 
 
-async def answer_problem(health: Health, values: Mapping[str, str]) -> str:
+async def answer_problem(health: HealthSettings, values: Mapping[str, str]) -> str:
     """What is wrong with what the app's address answers, asked once."""
     import httpx  # here, because an agent without such a check need not hold it in memory
 

@@ -11,7 +11,7 @@ from baton.errors import Failed
 from baton.messages import new_id
 from baton.run import Run
 from commands.deploy.command import Deploy
-from commands.deploy.lock import Underway
+from commands.deploy.lock import DeployLock
 from commands.deploy.settings import AppSettings, Limit, filled
 from commands.process.leftovers import Trail, birth
 from commands.process.output_lines import Secrets
@@ -24,7 +24,7 @@ class Steps:
 
     run: Run[Deploy]
     settings: AppSettings
-    underway: Underway
+    underway: DeployLock
     values: dict[str, str]
     total: int
     begun: int = 0

@@ -7,7 +7,7 @@ in chat: alerts.toml does.
     looking   what an agent can look at
 """
 
-from commands.probes.network import Reaching
-from commands.probes.prober import Looking, unknown
+from commands.probes.network import NetworkProbe
+from commands.probes.prober import LocalProber, unknown_check
 
-__all__ = ["Looking", "Reaching", "unknown"]
+__all__ = ["LocalProber", "NetworkProbe", "unknown_check"]

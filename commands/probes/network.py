@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from baton.agent.probing import Found
+from baton.agent.probing import ProbeResult
 from baton.messages import Look
 from baton.outcome import duration
 from baton.text.charsets import decoded
@@ -39,10 +39,10 @@ class Reaching:
         self._names = names or Names()
         self._trusted: ssl.SSLContext | None = None
 
-    async def look(self, look: Look) -> Found | None:
+    async def look(self, look: Look) -> ProbeResult | None:
         """What is found at the address that `look` is at; None if it could not be looked at."""
         wrong = await self.wrong(look)
-        return None if wrong is None else Found(bool(wrong), wrong)
+        return None if wrong is None else ProbeResult(bool(wrong), wrong)
 
     async def wrong(self, look: Look) -> str | None:
         """What is wrong with that address; empty if nothing is, None if nothing was seen of it."""

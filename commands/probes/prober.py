@@ -6,24 +6,24 @@ from collections.abc import Iterable, Mapping
 
 from typing_extensions import override
 
-from baton.agent.address_patterns import Pattern
-from baton.agent.probing import Found, Looker
+from baton.agent.address_patterns import AddressPattern
+from baton.agent.probing import Prober, ProbeResult
 from baton.agent.settings import AgentSettings, CheckTable
 from baton.messages import Look
 from baton.outcome import named
 from baton.text.printable import printable
-from commands.probes.network import Reaching, target
+from commands.probes.network import NetworkProbe, target
 from commands.probes.programs import checked
 
 
-class Looking(Looker):
+class Looking(Prober):
     """Looks from this machine, with the checks of its settings, and at the addresses that they
     allow."""
 
     def __init__(self, checks: Mapping[str, CheckTable], allow: Iterable[str] = ()) -> None:
         self._checks = checks
-        self._allow = [Pattern.parse(text) for text in allow]
-        self._reaching = Reaching()
+        self._allow = [AddressPattern.parse(text) for text in allow]
+        self._reaching = NetworkProbe()
 
     @classmethod
     def of(cls, settings: AgentSettings) -> Looking:
@@ -36,20 +36,20 @@ class Looking(Looker):
         return self._checks
 
     @override
-    async def look(self, look: Look) -> Found | None:
+    async def probe(self, look: Look) -> ProbeResult | None:
         if look.check:
             check = self._checks.get(look.check)
             if check is None:
-                return Found(True, unknown(look.check, self._checks))
+                return ProbeResult(True, unknown(look.check, self._checks))
             return await checked(check, look.timeout)
         if not look.url and not look.tcp:
-            return Found(True, "this agent cannot look at that: is it older than the bot?")
+            return ProbeResult(True, "this agent cannot look at that: is it older than the bot?")
         try:
             allowed = self.allowed(look)
         except ValueError as error:
-            return Found(True, printable(f"invalid URL {look.url}: {error}"))
+            return ProbeResult(True, printable(f"invalid URL {look.url}: {error}"))
         if not allowed:
-            return Found(True, not_allowed(look.url or look.tcp))
+            return ProbeResult(True, not_allowed(look.url or look.tcp))
         return await self._reaching.look(look)
 
     @override

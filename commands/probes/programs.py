@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from baton.agent.probing import Found
+from baton.agent.probing import ProbeResult
 from baton.agent.settings import CheckTable
 from baton.errors import Failed
 from commands.process.program import Ended, Program, execute
@@ -23,7 +23,7 @@ MEASURED = "|"
 """What follows it in a line is for programs that draw curves."""
 
 
-async def checked(check: CheckTable, timeout: float) -> Found:
+async def checked(check: CheckTable, timeout: float) -> ProbeResult:
     """What `check` finds within its own timeout, and at most `timeout` seconds."""
     output, errors = _First(), _First()
     within = min(check.timeout, timeout)
@@ -38,7 +38,7 @@ async def checked(check: CheckTable, timeout: float) -> Found:
     try:
         ended = await execute(program, output.told)
     except Failed as error:
-        return Found(True, str(error))
+        return ProbeResult(True, str(error))
     return found(Ended(ended.code, ended.last or errors.line), output.line or errors.line)
 
 
@@ -54,13 +54,13 @@ class _First:
             self.line = next((line for line in lines.split("\n") if line.strip()), "")
 
 
-def found(ended: Ended, line: str) -> Found:
+def found(ended: Ended, line: str) -> ProbeResult:
     """What the end of a program means that wrote `line` first. Pure."""
     line = line.partition(MEASURED)[0].strip()
     if ended.well:
-        return Found(False, line)
+        return ProbeResult(False, line)
     word = WORDS.get(ended.code, "")
     if not word or not line:
         how = str(Ended(ended.code, line))
-        return Found(True, f"{how} ({word})" if word else how)
-    return Found(True, line if word in line.lower() else f"{word}: {line}")
+        return ProbeResult(True, f"{how} ({word})" if word else how)
+    return ProbeResult(True, line if word in line.lower() else f"{word}: {line}")

@@ -22,7 +22,7 @@ from baton.messages import new_id
 from baton.outcome import duration
 from baton.waiting import wait_at_most
 from commands.process.leftovers import DIRECT, KILLED_WITHIN, MARK, Trail, end
-from commands.process.output_lines import Lines, Secrets
+from commands.process.output_lines import OutputLines, Secrets
 
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """What a program gets of the agent's environment; the rest it gets from its configuration."""
@@ -133,7 +133,7 @@ class _Output(asyncio.Protocol):
     def __init__(
         self, program: Program, tell: Callable[[str], None], beside: _Output | None = None
     ) -> None:
-        self.lines = Lines(program.secrets)
+        self.lines = OutputLines(program.secrets)
         self.beside = beside
         self._tell = tell
         self._patient = program.whole_lines

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
-from baton.command import Command, Reach, Seen
+from baton.command import Command, KnownServer, Reach
 from baton.fields import Host, Name, Positional, Ref
 from baton.messages import Facts, Person, Pong, State, Update
 from bot.jobs import Job, Place, RunRecord
@@ -41,9 +41,9 @@ def after(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
 
 
-def server(host: str, environment: str = "prod", *apps: str, missing: bool = False) -> Seen:
+def server(host: str, environment: str = "prod", *apps: str, missing: bool = False) -> KnownServer:
     """A server that was heard."""
-    return Seen(Facts(host=host, environment=environment, apps=apps), 1.0, missing)
+    return KnownServer(Facts(host=host, environment=environment, apps=apps), 1.0, missing)
 
 
 def job(command: Command | None = None, **changes: Any) -> Job:

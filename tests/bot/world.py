@@ -39,13 +39,13 @@ from bot.dispatch.reply import Reply
 from bot.jobs import Place
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
-from commands.servers import Servers
+from commands.servers import ListServers
 from tests.bot.build import ANN, OPS, Hail, Ship
 from tests.bot.fake_front import Crash, FakeFront
 from tests.support.policy import OPEN
 from tests.support.wait import until
 
-COMMANDS = commands_of(Commands([Extension(Ship), Extension(Hail), Extension(Servers)]))
+COMMANDS = commands_of(Commands([Extension(Ship), Extension(Hail), Extension(ListServers)]))
 
 
 async def no_groups() -> frozenset[str]:

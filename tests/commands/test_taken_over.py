@@ -32,7 +32,7 @@ from baton.messages import (
     now,
 )
 from baton.settings import load
-from commands.probes import Looking
+from commands.probes import LocalProber
 from tests.support.wait import until
 
 FILE = """
@@ -68,7 +68,7 @@ class TakenOver:
         await self.channel.consume(ears, self._hear)
         settings = load(AgentSettings, self.file, AGENT_VARIABLES, {})
         self.agent = await Service.from_settings(
-            settings, installed(), file=str(self.file), looker=Looking.of(settings)
+            settings, installed(), file=str(self.file), prober=LocalProber.of(settings)
         )
         self.running = asyncio.create_task(self.agent.run())
         await until(lambda: self.heard)  # its first heartbeat

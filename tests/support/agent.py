@@ -23,7 +23,7 @@ from baton.extensions import Commands
 from baton.fields import Name, Positional
 from baton.run import Run
 from baton.settings import load
-from commands.probes import Looking
+from commands.probes import LocalProber
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,8 +104,8 @@ async def main(config: Path) -> None:
     """Be the agent."""
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
     commands = Commands([Extension(Work, Worker)])
-    looking = Looking.of(settings)
-    service = await Service.from_settings(settings, commands, file=str(config), looker=looking)
+    looking = LocalProber.of(settings)
+    service = await Service.from_settings(settings, commands, file=str(config), prober=looking)
     service.stop_on_signals()
     await service.run()
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from baton.agent.manager import TOLERATED
-from baton.agent.stillness import AFTER, STILL, Stillness
+from baton.agent.manager import MAX_UNREAD
+from baton.agent.stall_detector import RECOVERY_TIME, STALL_THRESHOLD, StallDetector
 from baton.api import API, enveloped, validity
 from baton.channel import Envelope
 from baton.exchanges import INPUT, agent_queue, host_key
@@ -46,8 +46,8 @@ class Scene:
         return MemoryChannel("memory://test", on=self.bus)
 
     def agent(self) -> Any:
-        stillness = Stillness(self.hands)
-        return agent(self.channel(), [self.worker], clock=self.wall, stillness=stillness)
+        stalls = StallDetector(self.hands)
+        return agent(self.channel(), [self.worker], clock=self.wall, stalls=stalls)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ async def test_what_lay_unread_while_the_agent_stood_still_is_put_back(
             assert (await scene.stage.dead()).id == unread.id
         else:
             assert (await scene.stage.ended(unread)).state is State.SUCCEEDED
-        scene.hands.at += AFTER + 0.1
+        scene.hands.at += RECOVERY_TIME + 0.1
         asked = request()
         await scene.stage.send(asked)
         await scene.stage.ended(asked)
@@ -134,31 +134,31 @@ async def test_without_a_count_of_the_bus_the_clock_decides_and_is_named(scene: 
 
 def test_what_is_tolerated_is_begun_before_the_ledger_calls_it_expired() -> None:
     """A request may lie unread for so long."""
-    assert TOLERATED < GRACE
+    assert MAX_UNREAD < GRACE
 
 
 def test_a_short_delay_is_no_standing_still() -> None:
     """A loop that is busy for a moment refuses nothing."""
     hands = Hands()
-    stillness = Stillness(hands)
-    hands.at += STILL - 0.1
-    assert stillness.seconds == 0
-    hands.at += STILL + 0.1
-    assert stillness.seconds > STILL
-    hands.at += AFTER + 0.1
-    assert stillness.seconds == 0
+    stalls = StallDetector(hands)
+    hands.at += STALL_THRESHOLD - 0.1
+    assert stalls.seconds == 0
+    hands.at += STALL_THRESHOLD + 0.1
+    assert stalls.seconds > STALL_THRESHOLD
+    hands.at += RECOVERY_TIME + 0.1
+    assert stalls.seconds == 0
 
 
 async def test_it_is_noticed_before_what_was_read_late_is_decided() -> None:
     """Whether the clock was looked at in between or not."""
     hands = Hands()
-    stillness = Stillness(hands)
-    stillness.start()
+    stalls = StallDetector(hands)
+    stalls.start()
     hands.at += 30
-    stillness.look()
+    stalls.check()
     await asyncio.sleep(0)
-    assert stillness.seconds == 30
-    stillness.stop()
+    assert stalls.seconds == 30
+    stalls.stop()
 
 
 def test_how_long_a_message_counts() -> None:

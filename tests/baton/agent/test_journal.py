@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from baton.agent.journal import KEPT, SqliteJournal
-from baton.agent.verdicts import STOPPED, Verdict, closing
+from baton.agent.journal import RETENTION, SqliteJournal
+from baton.agent.verdicts import STOPPED, Verdict, closing_update
 from baton.errors import JournalUnavailable
 from baton.messages import Request, State, Update, encode
 from tests.baton.stage import SERVER, Clock, cancel, request
@@ -39,7 +39,7 @@ async def journal(path: Path) -> AsyncIterator[SqliteJournal]:
 
 
 def done(of: Request) -> Update:
-    return closing(of, SERVER, Verdict(State.SUCCEEDED, "done"), sequence=3)
+    return closing_update(of, SERVER, Verdict(State.SUCCEEDED, "done"), sequence=3)
 
 
 async def test_a_request_is_new_once(journal: SqliteJournal) -> None:
@@ -57,8 +57,8 @@ async def test_what_became_of_it_is_known(journal: SqliteJournal) -> None:
     entry = await journal.accept(asked)
     assert entry is not None
     assert (entry.final, entry.cancelled) == (None, False)
-    await journal.ended(asked.id, asked.attempt, end := done(asked))
-    await journal.ended(asked.id, asked.attempt, closing(asked, SERVER, STOPPED))
+    await journal.record_end(asked.id, asked.attempt, end := done(asked))
+    await journal.record_end(asked.id, asked.attempt, closing_update(asked, SERVER, STOPPED))
     entry = await journal.accept(asked)
     assert entry is not None
     assert entry.final == end
@@ -67,7 +67,7 @@ async def test_what_became_of_it_is_known(journal: SqliteJournal) -> None:
 async def test_a_cancel_that_comes_first_leaves_a_tombstone(journal: SqliteJournal) -> None:
     """The request is not new when it comes; nothing is left to report."""
     asked = request()
-    assert await journal.forbid(cancel(asked)) is None
+    assert await journal.record_cancel(cancel(asked)) is None
     entry = await journal.accept(asked)
     assert entry is not None
     assert entry.cancelled
@@ -77,7 +77,7 @@ async def test_a_cancel_that_comes_first_leaves_a_tombstone(journal: SqliteJourn
 async def test_a_cancel_that_comes_later_is_told_what_is_known(journal: SqliteJournal) -> None:
     """It changes nothing in what is written."""
     await journal.accept(asked := request(), end := done(asked))
-    entry = await journal.forbid(cancel(asked))
+    entry = await journal.record_cancel(cancel(asked))
     assert entry is not None
     assert (entry.request, entry.final) == (asked, end)
 
@@ -91,8 +91,8 @@ async def test_what_is_open_is_found_by_the_next_life(path: Path) -> None:
         await journal.accept(asked)
         clock.pass_by(seconds=1)
     for asked in (ended, reported):
-        await journal.ended(asked.id, asked.attempt, done(asked))
-    journal.reported(reported.id, reported.attempt)
+        await journal.record_end(asked.id, asked.attempt, done(asked))
+    journal.mark_reported(reported.id, reported.attempt)
     await journal.close()
     journal = await SqliteJournal.open(path, clock)
     entries = await journal.open_entries()
@@ -109,9 +109,9 @@ async def test_it_forgets_what_is_old_and_reported(path: Path) -> None:
     journal = await SqliteJournal.open(path, clock)
     await journal.accept(old := request(), done(old))
     await journal.accept(unreported := request(), done(unreported))
-    await journal.forbid(cancel(tombstone := request()))
-    journal.reported(old.id, old.attempt)
-    clock.pass_by(seconds=KEPT.total_seconds() - 60)
+    await journal.record_cancel(cancel(tombstone := request()))
+    journal.mark_reported(old.id, old.attempt)
+    clock.pass_by(seconds=RETENTION.total_seconds() - 60)
     await journal.accept(request())
     assert await journal.accept(old) is not None
     clock.pass_by(hours=2)
@@ -276,9 +276,9 @@ async def test_what_is_reported_is_written_soon(
     path: Path, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without another write to go with, a timer sees to it."""
-    monkeypatch.setattr("baton.agent.journal.STRIKE_AFTER", 0.01)
+    monkeypatch.setattr("baton.agent.journal.MARK_DELAY", 0.01)
     await journal.accept(asked := request(), done(asked))
-    journal.reported(asked.id, asked.attempt)
+    journal.mark_reported(asked.id, asked.attempt)
 
     async def struck() -> bool:
         return await journal.open_entries() == []
@@ -291,7 +291,7 @@ async def test_what_is_reported_is_not_forgotten_over_a_failed_commit(
 ) -> None:
     """It goes with the next one that succeeds."""
     await journal.accept(asked := request(), done(asked))
-    journal.reported(asked.id, asked.attempt)
+    journal.mark_reported(asked.id, asked.attempt)
     with pytest.raises(JournalUnavailable, match="no such table"):
         await journal._write(lambda db: db.execute("SELECT * FROM missing"))
     assert await journal.open_entries() == []
@@ -363,7 +363,7 @@ async def test_what_is_new_is_on_disk(path: Path, statements: list[str]) -> None
 async def test_an_end_that_is_not_kept_is_said(journal: SqliteJournal) -> None:
     """To note the end of what is not in the journal is an error, not a success."""
     with pytest.raises(JournalUnavailable, match="is not in it"):
-        await journal.ended("nobody", 1, done(request()))
+        await journal.record_end("nobody", 1, done(request()))
 
 
 async def test_one_that_cannot_be_written_harms_no_other_of_its_commit(

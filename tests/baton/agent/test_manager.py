@@ -371,7 +371,7 @@ async def test_without_a_journal_nothing_is_run(
 ) -> None:
     """Refused, with the reason; once the journal is there again, requests are run, and what an
     earlier life left open is reported first."""
-    monkeypatch.setattr("baton.agent.manager.CATCH_UP_EVERY", 1000.0)
+    monkeypatch.setattr("baton.agent.manager.CATCH_UP_INTERVAL", 1000.0)
     (folder := tmp_path / "state").mkdir()
     left = request()
     journal = await SqliteJournal.open(folder / "j.sqlite")
@@ -452,7 +452,7 @@ async def test_a_final_word_that_did_not_arrive_is_said_by_the_next_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Done while the bus was away, and the agent ended before it came back."""
-    monkeypatch.setattr("baton.agent.manager.LAST_WORDS", 0.05)
+    monkeypatch.setattr("baton.agent.manager.FLUSH_TIMEOUT", 0.05)
     bus, channel, stage = in_memory()
     await stage.listen()
     worker, journal = Worker(), await SqliteJournal.open(tmp_path / "j.sqlite")
@@ -475,7 +475,7 @@ async def test_a_journal_that_comes_late_is_read_without_being_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What an earlier life left open is not reported only when the next request comes."""
-    monkeypatch.setattr("baton.agent.manager.CATCH_UP_EVERY", 0.02)
+    monkeypatch.setattr("baton.agent.manager.CATCH_UP_INTERVAL", 0.02)
     _, channel, stage = in_memory()
     await stage.listen()
     first = await SqliteJournal.open(tmp_path / "j.sqlite")
@@ -513,7 +513,7 @@ class Patient(Worker):
     """Its settings give a run more time than the request does."""
 
     def time_limit(self, run: Run[Work]) -> TimeLimit:
-        return TimeLimit(0.2 if run.command.how == "wait" else 7200.0, "patience", way_back=60.0)
+        return TimeLimit(0.2 if run.command.how == "wait" else 7200.0, "patience", rollback=60.0)
 
 
 async def test_the_servers_own_limit_counts_and_is_told() -> None:

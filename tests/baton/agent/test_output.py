@@ -180,7 +180,7 @@ async def test_raw_output_is_dropped_before_memory_is_full(
 ) -> None:
     """A long outage costs the oldest output, never the last, a state or what a consumer says
     itself; once the bus is back there is room again."""
-    monkeypatch.setattr(module, "WAITING_MOST", 1000)
+    monkeypatch.setattr(module, "MAX_WAITING", 1000)
     scene.bus.down()
     for number in range(1, 101):
         scene.output.notify(update(number, "x" * 100, "log"))

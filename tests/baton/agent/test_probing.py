@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from baton.agent.journal import MemoryJournal
-from baton.agent.probing import TOGETHER, Found
+from baton.agent.probing import MAX_CONCURRENT, ProbeResult
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
 from baton.api import API
@@ -36,7 +36,7 @@ class Eye:
         self.ended = 0
         self.closed = False
 
-    async def look(self, look: Look) -> Found | None:
+    async def probe(self, look: Look) -> ProbeResult | None:
         self.looks.append(look)
         if look.url == "http://busy/":
             return None
@@ -46,7 +46,7 @@ class Eye:
             self.ended += 1
         if look.url == "http://bug/":
             raise RuntimeError("a bug")
-        return Found(True, f"{look.check} is full")
+        return ProbeResult(True, f"{look.check} is full")
 
     async def close(self) -> None:
         self.closed = True
@@ -94,7 +94,7 @@ class Scene:
             [],
             self.journal,
             drain=0.0,
-            looker=self.eye,
+            prober=self.eye,
         )
 
     async def __aenter__(self) -> Scene:
@@ -144,11 +144,11 @@ async def test_only_so_many_at_a_time() -> None:
     """A flood of probes does not take the server; each is answered in the end."""
     async with Scene() as scene:
         scene.eye.release.clear()
-        for _ in range(TOGETHER + 5):
+        for _ in range(MAX_CONCURRENT + 5):
             await scene.asker.ask()
-        await until(lambda: len(scene.eye.looks) == TOGETHER)
+        await until(lambda: len(scene.eye.looks) == MAX_CONCURRENT)
         scene.eye.release.set()
-        await until(lambda: len(scene.asker.heard) == TOGETHER + 5)
+        await until(lambda: len(scene.asker.heard) == MAX_CONCURRENT + 5)
 
 
 async def test_what_was_not_looked_at_says_nothing() -> None:
@@ -160,13 +160,13 @@ async def test_what_was_not_looked_at_says_nothing() -> None:
         assert not scene.asker.heard[0].looked
         assert "too much hangs" in scene.asker.heard[0].text
         scene.eye.release.clear()
-        for _ in range(TOGETHER):
+        for _ in range(MAX_CONCURRENT):
             await scene.asker.ask()
-        await until(lambda: len(scene.eye.looks) == TOGETHER + 1)
+        await until(lambda: len(scene.eye.looks) == MAX_CONCURRENT + 1)
         late = await scene.asker.ask(deadline=now() + timedelta(seconds=0.2))
         await until(lambda: now() > late.deadline)
         scene.eye.release.set()
-        await until(lambda: len(scene.asker.heard) == TOGETHER + 2)
+        await until(lambda: len(scene.asker.heard) == MAX_CONCURRENT + 2)
         unseen = [one.probe for one in scene.asker.heard[1:] if not one.looked]
         assert unseen == [late.id]
 

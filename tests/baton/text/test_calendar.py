@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.text.calendar import UnknownZone, canonical, fault_of, last_cron, next_cron, zone
+from baton.text.calendar import UnknownZone, canonical, cron_error, last_cron, next_cron, zone
 
 BERLIN = zone("Europe/Berlin")
 
@@ -85,4 +85,4 @@ def test_the_last_time_and_the_next_leave_no_other_between(
     "cron", ["² * * * *", "61 * * * *", "0 0 31 2 *", "* *", "1," * 200 + "1 * * * *"]
 )
 def test_a_cron_that_names_no_time_has_a_fault(cron: str) -> None:
-    assert fault_of(cron)
+    assert cron_error(cron)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import bot.alerting.agent_prober
-from baton.agent.probing import Found
+from baton.agent.probing import ProbeResult
 from baton.channel import Delivery, Link
 from baton.exchanges import INPUT, agent_queue, host_key
 from baton.memory import MemoryBus, MemoryChannel
@@ -38,7 +38,7 @@ class Scene:
         self.roster.link_changed(Link.UP)
         self.agents = Agents(self.channel, self.roster, "bot", lambda: self.time)
         self.asked: list[Probe] = []
-        self.finds: Found | None = Found(True, "full")
+        self.finds: ProbeResult | None = ProbeResult(True, "full")
 
     async def listen(self) -> None:
         await self.channel.declare(agent_queue(HOST), [(INPUT, host_key(HOST))])
@@ -52,7 +52,7 @@ class Scene:
         if self.finds is not None:
             self.answer(probe, self.finds)
 
-    def answer(self, probe: Probe, found: Found) -> None:
+    def answer(self, probe: Probe, found: ProbeResult) -> None:
         said = Probed(probe=probe.id, host=HOST, environment="prod", bad=found.bad, text=found.text)
         self.agents.answered(said)
 
@@ -63,10 +63,10 @@ class Scene:
     def passes(self, seconds: float) -> None:
         self.time += timedelta(seconds=seconds)
 
-    async def look(self, host: str = HOST, look: Look = LOOK) -> Found | None:
+    async def look(self, host: str = HOST, look: Look = LOOK) -> ProbeResult | None:
         return await self.agents.look("disk", host, look)
 
-    def owed(self) -> Found | None:
+    def owed(self) -> ProbeResult | None:
         return self.agents.owed("disk", HOST)
 
 
@@ -80,7 +80,7 @@ async def scene() -> Scene:
 async def test_what_an_agent_finds(scene: Scene) -> None:
     """It is asked on its own key, with a deadline, and its word counts."""
     scene.beat()
-    assert await scene.look() == Found(True, "full")
+    assert await scene.look() == ProbeResult(True, "full")
     (probe,) = scene.asked
     assert (probe.host, probe.look) == (HOST, LOOK)
     assert (probe.deadline - scene.time).total_seconds() == pytest.approx(0.5)
@@ -190,9 +190,9 @@ async def test_an_answer_that_comes_too_late_is_of_no_use(scene: Scene) -> None:
     scene.beat()
     scene.finds = None
     assert await scene.look() is None
-    scene.answer(scene.asked[0], Found(True, "old"))
-    scene.finds = Found(False)
-    assert await scene.look() == Found(False)
+    scene.answer(scene.asked[0], ProbeResult(True, "old"))
+    scene.finds = ProbeResult(False)
+    assert await scene.look() == ProbeResult(False)
     scene.passes(1)
     scene.beat()
     assert scene.owed() is None
@@ -225,5 +225,5 @@ async def test_several_at_once(scene: Scene) -> None:
     ]
     await until(lambda: len(scene.asked) == 2)
     for number, probe in enumerate(reversed(scene.asked)):
-        scene.answer(probe, Found(True, f"{number}"))
-    assert await asyncio.gather(*looks) == [Found(True, "1"), Found(True, "0")]
+        scene.answer(probe, ProbeResult(True, f"{number}"))
+    assert await asyncio.gather(*looks) == [ProbeResult(True, "1"), ProbeResult(True, "0")]

@@ -10,14 +10,14 @@ import pytest
 import respx
 
 from baton.agent.journal import MemoryJournal
-from baton.agent.probing import Found, Looker
+from baton.agent.probing import ProbeResult, Prober
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings, ProbesTable
 from baton.memory import MemoryChannel
 from baton.messages import Heartbeat, Look
 from baton.server import Server
 from bot.app.bot import Bot
-from commands.probes import Looking
+from commands.probes import LocalProber
 from tests.bot.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage
 from tests.support.wait import until
@@ -60,10 +60,10 @@ class Eye:
     checks = ("disk",)
 
     def __init__(self) -> None:
-        self.finds = Found(False)
+        self.finds = ProbeResult(False)
         self.looks = 0
 
-    async def look(self, look: Look) -> Found:
+    async def probe(self, look: Look) -> ProbeResult:
         self.looks += 1
         return self.finds
 
@@ -74,7 +74,7 @@ class Eye:
 class Agent:
     """A real agent in this process, which beats when it is told to."""
 
-    def __init__(self, stage: Stage, host: str = "web-1", looker: Looker | None = None) -> None:
+    def __init__(self, stage: Stage, host: str = "web-1", prober: Prober | None = None) -> None:
         self.eye = Eye()
         self.channel: MemoryChannel = stage.channel()
         server = Server("prod", host)
@@ -85,7 +85,7 @@ class Agent:
             MemoryJournal(),
             heartbeat=15.0,
             drain=0.0,
-            looker=looker or self.eye,
+            prober=prober or self.eye,
         )
         self.running = asyncio.create_task(self.service.run())
 
@@ -120,7 +120,7 @@ async def test_an_agent_looks_for_the_bot(
 ) -> None:
     """What its check finds for long enough is said, with its words; no job and no journal has
     it."""
-    agent.eye.finds = Found(True, "critical: 2% free")
+    agent.eye.finds = ProbeResult(True, "critical: 2% free")
     looks = agent.eye.looks
     await until(lambda: agent.eye.looks > looks + 4)
     await world.round(made)
@@ -130,7 +130,7 @@ async def test_an_agent_looks_for_the_bot(
     content: Any = message.content
     assert content.title == "command web-1 probe=disk"
     assert "critical: 2% free" in content.rows[0][2]
-    agent.eye.finds = Found(False, "40% free")
+    agent.eye.finds = ProbeResult(False, "40% free")
     await until(says(stage.front, "resolved"))
     assert await stage.store.ledger.recent(10) == []
 
@@ -171,7 +171,7 @@ async def test_an_agent_reaches_what_its_own_file_allows(
     )
     made = await world.bot()
     settings = AgentSettings(probes=ProbesTable(allow=(SHOP,) if allowed else ()))
-    agent = Agent(stage, looker=Looking.of(settings))
+    agent = Agent(stage, prober=LocalProber.of(settings))
     await until(lambda: made.hearing.received[Heartbeat.type] and shop.call_count > 10)
     await world.round(made)
     await world.pass_time(made, WAIT)

@@ -16,13 +16,13 @@ from bot.jobs import Place
 from bot.schedules.schedule import Firing, ResultHandling, Schedule, ScheduleResult
 from bot.store import Store
 from bot.store.database.clock import DatabaseClock
-from commands.servers import Servers
+from commands.servers import ListServers
 from tests.bot.build import ANN, OPS, Hail, Ship
 from tests.bot.world import beat, facts, no_groups
 from tests.support.policy import OPEN
 from tests.support.servers import registry
 
-COMMANDS = commands_of(Commands([Extension(Ship), Extension(Hail), Extension(Servers)]))
+COMMANDS = commands_of(Commands([Extension(Ship), Extension(Hail), Extension(ListServers)]))
 T0 = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 HOSTS = ("web-1", "web-2")
 

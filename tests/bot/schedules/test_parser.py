@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.errors import UsageError
-from baton.text.calendar import last_second
+from baton.text.calendar import end_of_day
 from bot.schedules.parser import Parse, Timing, parse_timing, parses
 from bot.schedules.recurrence import Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.rules import Rules
@@ -154,7 +154,7 @@ RULES = st.builds(
     catch_up=st.integers(0, 1_000_000),
     jitter=st.integers(0, 5),
     pause_after=st.integers(0, 99),
-    until=st.none() | SECONDS | SECONDS.map(lambda each: last_second(each.date())),
+    until=st.none() | SECONDS | SECONDS.map(lambda each: end_of_day(each.date())),
     times=st.none() | st.integers(1, 99),
     quiet=st.booleans(),
 )

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from cronsim import CronSim
 
-from baton.text.calendar import real
+from baton.text.calendar import to_utc
 from bot.schedules.recurrence import Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.times import next_time, upcoming
 
@@ -103,7 +103,7 @@ def test_the_hour_that_is_skipped() -> None:
         datetime(2027, 3, 29, 0, tzinfo=UTC),
     )
     assert at == datetime(2027, 3, 28, 1, 0, tzinfo=UTC)
-    assert real(datetime.fromisoformat("2027-03-28T03:30"), ZoneInfo("Europe/Kyiv")) == at
+    assert to_utc(datetime.fromisoformat("2027-03-28T03:30"), ZoneInfo("Europe/Kyiv")) == at
 
 
 def test_the_hour_that_comes_twice() -> None:

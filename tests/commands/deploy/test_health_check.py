@@ -12,7 +12,7 @@ import respx
 
 from baton.messages import State
 from commands.deploy.health_check import answer_problem, persistent
-from commands.deploy.settings import Health
+from commands.deploy.settings import HealthSettings
 from tests.commands.conftest import MakeKit
 from tests.support.ports import free_port
 from tests.support.web import answering
@@ -23,11 +23,13 @@ URL = "http://shop.example.com/health"
 async def test_an_answer_is_judged_by_status_and_content(respx_mock: respx.MockRouter) -> None:
     """The status must be the one wanted, and the text must be in the body."""
     asked = respx_mock.get(URL).respond(503, text="starting")
-    assert await answer_problem(Health(url=URL), {}) == "health check answered 503, not 200"
-    assert await answer_problem(Health(url=URL, status=503), {}) == ""
+    assert await answer_problem(HealthSettings(url=URL), {}) == "health check answered 503, not 200"
+    assert await answer_problem(HealthSettings(url=URL, status=503), {}) == ""
     asked.respond(200, text="version abc")
-    assert await answer_problem(Health(url=URL, contains="{commit}"), {"commit": "abc"}) == ""
-    wrong = await answer_problem(Health(url=URL, contains="{commit}"), {"commit": "def"})
+    assert (
+        await answer_problem(HealthSettings(url=URL, contains="{commit}"), {"commit": "abc"}) == ""
+    )
+    wrong = await answer_problem(HealthSettings(url=URL, contains="{commit}"), {"commit": "def"})
     assert wrong == "health check answered 200, without “def” in it"
     assert asked.call_count == 4
 
@@ -35,14 +37,14 @@ async def test_an_answer_is_judged_by_status_and_content(respx_mock: respx.MockR
 async def test_the_address_can_hold_placeholders(respx_mock: respx.MockRouter) -> None:
     """What is asked for can depend on what was deployed."""
     asked = respx_mock.get("http://shop.example.com/shop").respond(200)
-    await answer_problem(Health(url="http://shop.example.com/{app}"), {"app": "shop"})
+    await answer_problem(HealthSettings(url="http://shop.example.com/{app}"), {"app": "shop"})
     assert asked.called
 
 
 async def test_a_redirection_is_an_answer_like_any_other(respx_mock: respx.MockRouter) -> None:
     """A check is not led elsewhere: another address would be no route, and fail the test."""
     respx_mock.get(URL).respond(302, headers={"Location": "http://other.example.com/"})
-    assert await answer_problem(Health(url=URL), {}) == "health check answered 302, not 200"
+    assert await answer_problem(HealthSettings(url=URL), {}) == "health check answered 302, not 200"
 
 
 @pytest.mark.parametrize(
@@ -59,17 +61,20 @@ async def test_whatever_goes_wrong_is_a_problem_in_words(
 ) -> None:
     """What an app can do to a client is said of the app; it never ends the deploy by a fault."""
     respx_mock.get(URL).mock(side_effect=error)
-    assert await answer_problem(Health(url=URL), {}) == f"health check could not be made: {said}"
+    assert (
+        await answer_problem(HealthSettings(url=URL), {})
+        == f"health check could not be made: {said}"
+    )
 
 
 async def test_no_answer_is_told() -> None:
     """Nobody listening, and somebody who does not answer, are both said."""
-    closed = Health(url=f"http://127.0.0.1:{free_port()}/")
+    closed = HealthSettings(url=f"http://127.0.0.1:{free_port()}/")
     assert "could not be made: " in await answer_problem(closed, {})
 
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}/"
-        wrong = await answer_problem(Health(url=url, timeout=0.2), {})
+        wrong = await answer_problem(HealthSettings(url=url, timeout=0.2), {})
     assert wrong == "health check did not answer within 0.2 s"
 
 
@@ -77,7 +82,7 @@ async def test_a_proxy_of_the_agent_is_not_asked(monkeypatch: pytest.MonkeyPatch
     """The app itself is asked, whatever proxy the agent's environment names."""
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     async with answering() as app:
-        assert await answer_problem(Health(url=app.url), {}) == ""
+        assert await answer_problem(HealthSettings(url=app.url), {}) == ""
 
 
 async def test_it_is_asked_until_it_is_well() -> None:

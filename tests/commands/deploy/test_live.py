@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from baton.messages import State
-from commands.deploy.source import Mirror
+from commands.deploy.source import GitMirror
 from tests.commands.conftest import MakeKit, Repository
 from tests.support.wait import until
 
@@ -137,11 +137,11 @@ async def test_a_cancel_that_comes_too_late_ends_nothing(
     deploy has succeeded."""
     reached, go_on = asyncio.Event(), asyncio.Event()
 
-    async def pack(self: Mirror) -> None:
+    async def pack(self: GitMirror) -> None:
         reached.set()
         await go_on.wait()
 
-    monkeypatch.setattr(Mirror, "pack", pack)
+    monkeypatch.setattr(GitMirror, "pack", pack)
     pid = tmp_path / "pid"
     app = (
         f"setsid sh -c 'echo $$ >{pid}; exec sleep 300' & until test -s {pid}; do sleep 0.01; done"

@@ -35,9 +35,9 @@ import asyncio, contextlib, json, os, signal, sys
 from baton.server import Server
 from baton.testing import Kit
 from commands.deploy import extension
-from commands.deploy.lock import Underway
+from commands.deploy.lock import DeployLock
 
-noted = Underway.note
+noted = DeployLock.note
 
 def note(self, **changes):
     with contextlib.suppress(OSError):
@@ -48,7 +48,7 @@ def note(self, **changes):
     noted(self, **changes)
 
 if sys.argv[2]:
-    Underway.note = note
+    DeployLock.note = note
 
 async def main():
     settings = {"shop": json.loads(sys.argv[1])}

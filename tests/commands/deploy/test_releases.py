@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from baton.errors import Failed, Refused
-from commands.deploy.lock import Note, only_one
+from commands.deploy.lock import LockNote, deploy_lock
 from commands.deploy.releases import Releases
 
 WHEN = datetime(2026, 11, 24, 5, 55, 1, tzinfo=UTC)
@@ -220,24 +220,24 @@ def test_a_commit_is_read_only_if_it_is_one(releases: Releases) -> None:
 
 def test_the_lock_names_its_holder_and_is_free_again(tmp_path: Path) -> None:
     """Who holds the lock is told to the next; after it, nothing is left to clean up."""
-    note = Note(job="j1", requester="U_ANN", what="shop v2", since="05:55:01 UTC")
+    note = LockNote(job="j1", requester="U_ANN", what="shop v2", since="05:55:01 UTC")
     with (
-        only_one(tmp_path, note),
+        deploy_lock(tmp_path, note),
         pytest.raises(Refused, match=r"shop v2 \(job j1, asked by U_ANN, since 05:55:01 UTC\)"),
-        only_one(tmp_path, Note()),
+        deploy_lock(tmp_path, LockNote()),
     ):
         pass
-    with only_one(tmp_path, Note()) as underway:
+    with deploy_lock(tmp_path, LockNote()) as underway:
         assert underway.left is None
 
 
 def test_an_interrupted_deploy_leaves_its_note(tmp_path: Path) -> None:
     """What is noted and not struck off is what the next one finds; a torn note is no note."""
-    with only_one(tmp_path, Note(job="j1")) as underway:
+    with deploy_lock(tmp_path, LockNote(job="j1")) as underway:
         underway.note(release="20261124055501-v1", group=7)
-    with only_one(tmp_path, Note(job="j2")) as underway:
-        assert underway.left == Note(job="j1", release="20261124055501-v1", group=7)
+    with deploy_lock(tmp_path, LockNote(job="j2")) as underway:
+        assert underway.left == LockNote(job="j1", release="20261124055501-v1", group=7)
         assert underway.left is not None
     (tmp_path / "deploy.lock").write_text('{"job": "j1", "rel')
-    with only_one(tmp_path, Note()) as underway:
+    with deploy_lock(tmp_path, LockNote()) as underway:
         assert underway.left is None

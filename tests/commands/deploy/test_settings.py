@@ -6,7 +6,7 @@ import pytest
 
 from baton.errors import SettingsError
 from baton.settings import validated
-from commands.deploy.settings import AppSettings, DeploySettings, Limit, Step, filled
+from commands.deploy.settings import AppSettings, DeploySettings, Limit, StepSettings, filled
 
 SHOP: dict[str, Any] = {"path": "/srv/shop", "repository": "https://git.example.com/shop.git"}
 
@@ -30,11 +30,11 @@ def test_a_step_is_a_list_or_a_table() -> None:
         steps=[["make", "build"], {"name": "test", "run": ["make", "test"], "timeout": 60}]
     )
     assert shop.steps == (
-        Step(run=("make", "build")),
-        Step(run=("make", "test"), name="test", timeout=60),
+        StepSettings(run=("make", "build")),
+        StepSettings(run=("make", "test"), name="test", timeout=60),
     )
     assert [step.label for step in shop.steps] == ["make build", "test"]
-    assert len(Step(run=("x" * 99,)).label) == 48
+    assert len(StepSettings(run=("x" * 99,)).label) == 48
 
 
 @pytest.mark.parametrize(

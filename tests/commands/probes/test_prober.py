@@ -20,12 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from baton.agent.address_patterns import like
-from baton.agent.probing import Found
+from baton.agent.address_patterns import matches
+from baton.agent.probing import ProbeResult
 from baton.agent.settings import CheckTable, ProbesTable
 from baton.messages import Look
 from baton.text.printable import printable
-from commands.probes import Looking, Reaching
+from commands.probes import LocalProber, NetworkProbe
 from commands.probes.programs import found
 from commands.probes.resolving import Names
 from commands.process.program import Ended
@@ -47,10 +47,10 @@ ANYWHERE = ("http://*:*", "https://*:*", "*:*")
 
 async def looked(
     checks: dict[str, CheckTable] | None = None, allow: Sequence[str] = ANYWHERE, **look: Any
-) -> Found:
-    looking = Looking(checks or {}, allow)
+) -> ProbeResult:
+    looking = LocalProber(checks or {}, allow)
     try:
-        there = await looking.look(Look(**look))
+        there = await looking.probe(Look(**look))
     finally:
         await looking.close()
     assert there is not None
@@ -132,7 +132,7 @@ async def test_a_dead_resolver_calls_nobody_else_down(
     asked for once."""
     respx_mock.get("http://localhost/").respond(200)
     hanging = Hanging(monkeypatch)
-    reaching = Reaching(Names())
+    reaching = NetworkProbe(Names())
     urls = [f"http://shop-{number}.example.com/" for number in range(40)]
     hang = [asyncio.create_task(reaching.wrong(Look(url=url, timeout=60))) for url in urls * 2]
     await until(lambda: len(hanging.asked) == 40)
@@ -150,12 +150,12 @@ async def test_what_waits_for_a_thread_is_no_result(monkeypatch: pytest.MonkeyPa
     """When more names hang than are looked up at a time, nothing is said of the others; it is tried
     again once there is room."""
     hanging = Hanging(monkeypatch)
-    reaching = Reaching(Names(most=1))
+    reaching = NetworkProbe(Names(most=1))
     first = asyncio.create_task(reaching.look(Look(tcp="a.example.com:1", timeout=60)))
     await until(lambda: hanging.asked)
     assert await reaching.look(Look(tcp="b.example.com:1")) is None
     hanging.over.set()
-    assert await first == Found(
+    assert await first == ProbeResult(
         True, "the name a.example.com cannot be looked up: Temporary failure"
     )
     assert await reaching.look(Look(tcp="b.example.com:1")) is not None
@@ -165,7 +165,7 @@ async def test_each_look_stands_for_itself(respx_mock: respx.MockRouter) -> None
     """No cookies are kept, and each look has a connection of its own: what one look leaves behind
     changes nothing for the next."""
     asked = respx_mock.get(URL).respond(200, headers={"Set-Cookie": "session=1"})
-    reaching = Reaching()
+    reaching = NetworkProbe()
     for _ in range(3):
         assert await reaching.wrong(Look(url=URL)) == ""
     assert asked.call_count == 3
@@ -188,7 +188,7 @@ async def test_a_server_that_drops_idle_connections_is_well() -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        reaching = Reaching()
+        reaching = NetworkProbe()
         for number in range(3):
             assert await reaching.wrong(Look(url=f"http://127.0.0.1:{port}/")) == ""
             assert dropped == number + 1
@@ -233,7 +233,7 @@ async def test_the_body_is_read_as_it_says(
 def test_what_a_pattern_of_urls_allows(pattern: str, yes: list[str], no: list[str]) -> None:
     """Scheme, host, port, and the path if the pattern has one: whatever else a URL may look
     like."""
-    looking = Looking({}, [pattern])
+    looking = LocalProber({}, [pattern])
     for url in yes:
         assert looking.allowed(Look(url=url)), url
     for url in no:
@@ -243,7 +243,7 @@ def test_what_a_pattern_of_urls_allows(pattern: str, yes: list[str], no: list[st
 
 def test_what_a_pattern_of_ports_allows() -> None:
     """HOST:PORT, over TCP only."""
-    looking = Looking({}, ["db-*:5432", "[::1]:*"])
+    looking = LocalProber({}, ["db-*:5432", "[::1]:*"])
     for address in ("db-1:5432", "DB-1:5432", "[::1]:22"):
         assert looking.allowed(Look(tcp=address)), address
     for address in ("db-1:5433", "web-1:5432", "[::2]:22"):
@@ -264,19 +264,19 @@ def test_a_pattern_that_is_none(text: str) -> None:
 @given(st.text("ab*", max_size=12), st.text("ab", max_size=200))
 def test_wildcards_are_what_they_are_elsewhere(pattern: str, text: str) -> None:
     """As the shell has them, in time that grows with the text alone."""
-    assert like(pattern, text) == fnmatchcase(text, pattern)
+    assert matches(pattern, text) == fnmatchcase(text, pattern)
 
 
 async def test_nothing_is_allowed_that_is_not_named(shop: Answering) -> None:
     """Neither is asked nor connected to: the answer says what to add, and where."""
     for kind, address in (("url", shop.url), ("tcp", f"127.0.0.1:{shop.port}")):
         there = await looked(None, (), **{kind: address})
-        assert there == Found(
+        assert there == ProbeResult(
             True,
             f"this agent does not allow {address}: add it to [probes] allow in its agent.toml",
         )
     assert shop.heard == []
-    assert await looked(allow=[shop.url], url=shop.url) == Found(False)
+    assert await looked(allow=[shop.url], url=shop.url) == ProbeResult(False)
 
 
 @pytest.mark.respx(assert_all_called=False)
@@ -284,7 +284,7 @@ async def test_a_redirect_does_not_lead_out(respx_mock: respx.MockRouter) -> Non
     """What is allowed may point elsewhere: nobody goes there."""
     elsewhere = respx_mock.get("http://127.0.0.2/").respond(200)
     respx_mock.get(URL).respond(302, headers={"Location": "http://127.0.0.2/"})
-    assert await looked(allow=[URL], url=URL) == Found(True, "answered 302, not 200")
+    assert await looked(allow=[URL], url=URL) == ProbeResult(True, "answered 302, not 200")
     assert not elsewhere.called
 
 
@@ -336,7 +336,7 @@ async def test_a_certificate_that_nobody_vouches_for(
 def test_what_the_end_of_a_check_means(code: int, line: str, bad: bool, text: str) -> None:
     """0 is well. Otherwise its first line is told, with Nagios' word for the code unless it is in
     there; what is measured is left out."""
-    assert found(Ended(code, "last line"), line) == Found(bad, text)
+    assert found(Ended(code, "last line"), line) == ProbeResult(bad, text)
 
 
 def check(code: str, timeout: float = 20.0) -> dict[str, CheckTable]:
@@ -347,7 +347,7 @@ async def test_a_check_is_run_by_its_name(monkeypatch: pytest.MonkeyPatch) -> No
     """As this agent's settings say, without the secrets of the agent; the first line counts."""
     monkeypatch.setenv("BATON_BUS_URL", "secret")
     code = "import os; print('\\n', os.getenv('BATON_BUS_URL')); print('more'); raise SystemExit(2)"
-    assert await looked(check(code), check="disk") == Found(True, "critical: None")
+    assert await looked(check(code), check="disk") == ProbeResult(True, "critical: None")
 
 
 async def test_a_check_that_takes_too_long_is_ended(tmp_path: Path) -> None:
@@ -356,13 +356,13 @@ async def test_a_check_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     for table, asked in ((0.3, 20.0), (20.0, 0.3)):
         async with asyncio.timeout(10):
             there = await looked(check(slow, table), check="disk", timeout=asked)
-        assert there == Found(True, "it ran longer than 0.3 s and was ended")
+        assert there == ProbeResult(True, "it ran longer than 0.3 s and was ended")
 
 
 async def test_what_cannot_be_looked_at() -> None:
     """A check that is not in the settings is not run; the answer says which there are."""
     there = await looked(check(""), check="dsk")
-    assert there == Found(
+    assert there == ProbeResult(
         True, "its agent knows no check dsk: it knows disk ([checks.dsk] in its settings)"
     )
     assert (await looked()).text.startswith("this agent cannot look at that")
@@ -392,7 +392,7 @@ async def test_a_url_that_cannot_be_read() -> None:
     """Is said so."""
     for url in ("http://[::1/", "http:///x", "https://a\u2603\u0378.example/"):
         assert (await looked(url=url)).text.startswith(f"invalid URL {printable(url)}")
-        assert (await Reaching().wrong(Look(url=url)) or "").startswith("invalid URL")
+        assert (await NetworkProbe().wrong(Look(url=url)) or "").startswith("invalid URL")
 
 
 async def test_what_a_plugin_complains_of_is_not_what_it_found() -> None:
@@ -404,7 +404,7 @@ async def test_what_a_plugin_complains_of_is_not_what_it_found() -> None:
     says = CheckTable(
         command=(sys.executable, "-c", f"{plugin}; print('DISK CRITICAL - 99%|x=1'); sys.exit(2)")
     )
-    assert await looked({"disk": says}, check="disk") == Found(True, "DISK CRITICAL - 99%")
+    assert await looked({"disk": says}, check="disk") == ProbeResult(True, "DISK CRITICAL - 99%")
     silent = CheckTable(command=(sys.executable, "-c", f"{plugin}; sys.exit(2)"))
     assert (await looked({"disk": silent}, check="disk")).text == (
         "critical: perl: warning: Setting locale failed."

@@ -16,11 +16,11 @@ ROOT = Path(__file__).parents[3]
 PLAY = """
 import asyncio, json, subprocess, sys
 from pathlib import Path
-from commands.process.orphans import Orphans, taken_in
+from commands.process.orphans import OrphanReaper, taken_in
 from commands.process.program import Program, execute
 
 async def main():
-    Orphans().start()
+    OrphanReaper().start()
     assert taken_in()
     other = subprocess.Popen(["sh", "-c", "exit 3"], start_new_session=True)
     bystander = subprocess.Popen(["sleep", "300"], start_new_session=True)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.process.output_lines import LINE_LIMIT, MASK, RAW_LIMIT, Lines, Secrets
+from commands.process.output_lines import LINE_LIMIT, MASK, RAW_LIMIT, OutputLines, Secrets
 
 
 def _lines(*pieces: bytes, secrets: Secrets | None = None) -> list[str]:
-    lines = Lines(secrets)
+    lines = OutputLines(secrets)
     return [line for piece in pieces for line in lines.feed(piece)] + lines.finish()
 
 
@@ -49,7 +49,7 @@ def test_how_output_is_cut_into_pieces_does_not_matter(data: bytes, at: int) -> 
 
 def test_a_very_long_line_is_cut_and_says_so() -> None:
     """A line without end neither fills the memory nor the thread."""
-    lines = Lines()
+    lines = OutputLines()
     for _ in range(100):
         assert lines.feed(b"x" * RAW_LIMIT) == []
     (line,) = lines.feed(b"\nshort")
@@ -71,14 +71,14 @@ def test_secrets_are_masked() -> None:
 
 def test_the_last_line_is_kept_for_the_reason() -> None:
     """What was said last, but blank lines, is what explains a failure."""
-    lines = Lines()
+    lines = OutputLines()
     lines.feed(b"first\nfatal: no\n\n  \n")
     assert lines.last == "fatal: no"
 
 
 def test_a_line_without_end_is_given_as_far_as_it_has_come() -> None:
     """Once each: what was given is not given again when more comes, or the end."""
-    lines = Lines()
+    lines = OutputLines()
     assert lines.feed(b"Compiling ...") == []
     assert lines.so_far() == ["Compiling ..."]
     assert lines.so_far() == []
@@ -93,7 +93,7 @@ def test_a_line_without_end_is_given_as_far_as_it_has_come() -> None:
 
 def test_each_state_of_a_bar_is_given() -> None:
     """A return starts the line anew; the last state is given once."""
-    lines = Lines()
+    lines = OutputLines()
     lines.feed(b"10%\r20%")
     assert lines.so_far() == ["20%"]
     lines.feed(b"\r\x1b[2K30%\x1b[")
@@ -119,7 +119,7 @@ def test_each_state_of_a_bar_is_given() -> None:
 )
 def test_half_a_secret_is_not_given(begun: bytes, given: str) -> None:
     """What may be the beginning of a secret, an escape or a character waits for the rest."""
-    lines = Lines(Secrets(["hunter22"]))
+    lines = OutputLines(Secrets(["hunter22"]))
     lines.feed(begun)
     assert lines.so_far() == [given]
 
@@ -127,7 +127,7 @@ def test_half_a_secret_is_not_given(begun: bytes, given: str) -> None:
 @given(st.lists(st.text("hunter2 :/@pw\r", max_size=12), max_size=12))
 def test_no_secret_shows_however_it_comes(pieces: list[str]) -> None:
     """Looked at after each piece, what is given holds neither the secret nor a large part of it."""
-    lines = Lines(Secrets(["hunter22"]))
+    lines = OutputLines(Secrets(["hunter22"]))
     given: list[str] = []
     for piece in pieces:
         given += [*lines.feed(piece.encode()), *lines.so_far()]
@@ -142,7 +142,7 @@ def test_no_secret_shows_however_it_comes(pieces: list[str]) -> None:
 @pytest.mark.parametrize("end", ["\x07", "\x9c", "x", ""])
 def test_no_line_takes_long(sign: str, end: str) -> None:
     """However often it begins what it does not end."""
-    lines = Lines()
+    lines = OutputLines()
     lines.feed((sign * ((RAW_LIMIT - 4) // len(sign.encode())) + end).encode())
     begun = time.process_time()
     lines.so_far()

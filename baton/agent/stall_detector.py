@@ -9,11 +9,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
-EVERY = 0.5
+CHECK_INTERVAL = 0.5
 """Seconds between two looks at the clock."""
-STILL = 3.0
+STALL_THRESHOLD = 3.0
 """Seconds without a look that are no mere delay."""
-AFTER = 2.0
+RECOVERY_TIME = 2.0
 """Seconds after which what lay unread has been read."""
 
 
@@ -23,21 +23,21 @@ def elapsed() -> float:
     return time.clock_gettime(clock)
 
 
-class Stillness:
+class StallDetector:
     """Looks at `clock`, in seconds, again and again; from `start` to `stop`."""
 
     def __init__(self, clock: Callable[[], float] = elapsed) -> None:
         self._clock = clock
         self._looked = clock()
         self._stood = 0.0
-        self._woke = -AFTER
+        self._woke = -RECOVERY_TIME
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def seconds(self) -> float:
         """For how long we stood still until just now; 0 if we did not."""
-        self.look()
-        return self._stood if self._clock() - self._woke <= AFTER else 0.0
+        self.check()
+        return self._stood if self._clock() - self._woke <= RECOVERY_TIME else 0.0
 
     def start(self) -> None:
         """Begin."""
@@ -49,13 +49,13 @@ class Stillness:
         if self._timer is not None:
             self._timer.cancel()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Look at the clock."""
         at = self._clock()
         stood, self._looked = at - self._looked, at
-        if stood > STILL:
+        if stood > STALL_THRESHOLD:
             self._stood, self._woke = stood, at
 
     def _again(self) -> None:
-        self.look()
-        self._timer = asyncio.get_running_loop().call_later(EVERY, self._again)
+        self.check()
+        self._timer = asyncio.get_running_loop().call_later(CHECK_INTERVAL, self._again)
