@@ -18,7 +18,7 @@ from baton.text.words import did_you_mean
 COLUMNS = ("host", "environment", "apps", "last heard", "version")
 
 
-class Servers(Command):
+class ListServers(Command):
     """List servers with their apps, version and last heartbeat."""
 
     name: ClassVar[str] = "servers"
@@ -89,4 +89,4 @@ def _row(seen: KnownServer) -> tuple[str, ...]:
     )
 
 
-extension = Extension(Servers)
+extension = Extension(ListServers)

@@ -52,7 +52,7 @@ class DeployConsumer(Consumer[Deploy]):
         if settings is None:
             return super().time_limit(run)
         setting = f"timeout of [deploy.{run.command.app}]"
-        return TimeLimit(settings.timeout, setting, settings.way_back)
+        return TimeLimit(settings.timeout, setting, settings.rollback_time)
 
     @override
     async def process_message(self, run: Run[Deploy]) -> None:

@@ -58,9 +58,9 @@ class Deployment:
         after = 1 + (settings.restart is not None) + (settings.health is not None)
         total = 1 + len(settings.steps) + after
         self.steps = Steps(run, settings, underway, values, total)
-        self.mirror: source.Mirror | None = None
+        self.mirror: source.GitMirror | None = None
         if settings.repository is not None:
-            self.mirror = source.Mirror(settings.path / "repo", settings.repository, self.steps)
+            self.mirror = source.GitMirror(settings.path / "repo", settings.repository, self.steps)
         self._clock = clock
         self._left = ""
 

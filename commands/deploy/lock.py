@@ -23,7 +23,7 @@ FILE = "deploy.lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class LockNote:
     """A deploy under way. `group` is the process group of the program that runs; `born` tells it
     from a later one of the same id; all that the program has started carries the `mark`. `left` is
     what runs of an earlier deploy and could not be ended."""
@@ -49,10 +49,10 @@ class Note:
         return f"{self.what or 'a deploy'} (job {self.job or 'unknown'}{who}, since {self.since})"
 
 
-class Underway:
+class DeployLock:
     """The deploy that holds the lock."""
 
-    def __init__(self, descriptor: int, note: Note, left: Note | None) -> None:
+    def __init__(self, descriptor: int, note: LockNote, left: LockNote | None) -> None:
         self._descriptor = descriptor
         self._note = note if left is None else replace(note, left=left.left)
         self.left = left
@@ -76,7 +76,7 @@ class Underway:
 
 
 @contextmanager
-def only_one(path: Path, note: Note) -> Iterator[Underway]:
+def deploy_lock(path: Path, note: LockNote) -> Iterator[DeployLock]:
     """Hold the lock of the app in `path`.
 
     Raises Refused, naming the deploy under way, if there is one.
@@ -84,9 +84,9 @@ def only_one(path: Path, note: Note) -> Iterator[Underway]:
     descriptor = os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        underway = Underway(descriptor, note, _read(descriptor))
+        underway = DeployLock(descriptor, note, _read(descriptor))
     except BlockingIOError:
-        other = _read(descriptor) or Note()
+        other = _read(descriptor) or LockNote()
         os.close(descriptor)
         raise Refused(f"One deploy at a time: {other} is under way on this server.") from None
     except BaseException:
@@ -98,10 +98,12 @@ def only_one(path: Path, note: Note) -> Iterator[Underway]:
         underway.close()
 
 
-def _read(descriptor: int) -> Note | None:
+def _read(descriptor: int) -> LockNote | None:
     try:
         held = json.loads(os.pread(descriptor, 65_536, 0))
         left = tuple(Running(**one) for one in held.pop("left", ()))
-        return Note(**{name: held[name] for name in Note.__slots__ if name in held}, left=left)
+        return LockNote(
+            **{name: held[name] for name in LockNote.__slots__ if name in held}, left=left
+        )
     except (ValueError, TypeError, AttributeError):
         return None

@@ -89,7 +89,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Step(_Table):
+class StepSettings(_Table):
     """A program to run in the new release: a list of words, or a table with more to say."""
 
     run: Argv
@@ -116,7 +116,7 @@ class Step(_Table):
         return text if len(text) <= 48 else f"{text[:47]}…"
 
 
-class Health(_Table):
+class HealthSettings(_Table):
     """How to tell that the app is well: by what an address answers, or by a program's exit code.
 
     It is asked every `interval` seconds until it is well, for `timeout` seconds at most.
@@ -152,9 +152,9 @@ class AppSettings(_Table):
     repository: str | None = None
     fetch: Argv | None = None
     ref: Ref = "HEAD"
-    steps: tuple[Step, ...] = ()
+    steps: tuple[StepSettings, ...] = ()
     restart: Argv | None = None
-    health: Health | None = None
+    health: HealthSettings | None = None
     shared: tuple[str, ...] = ()
     keep: int = Field(default=5, ge=1)
     timeout: Annotated[Seconds, Field(le=LONGEST)] = 3600.0
@@ -212,7 +212,7 @@ class AppSettings(_Table):
         return Limit(self.step_timeout, "step_timeout")
 
     @property
-    def way_back(self) -> float:
+    def rollback_time(self) -> float:
         """Seconds that a deploy which failed, or whose time is up, may still take to go back."""
         programs = 2 if self.health is not None and self.health.command else 1
         again = self.step_limit.seconds if self.restart else 0.0

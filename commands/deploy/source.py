@@ -45,7 +45,7 @@ class NoSuchRef(Exception):
     """The repository was read, and has nothing of that name, or too much."""
 
 
-class Mirror:
+class GitMirror:
     """The bare mirror of an app's repository on this server."""
 
     def __init__(self, folder: Path, repository: str, steps: Steps) -> None:

@@ -20,23 +20,23 @@ from baton.messages import Look
 from baton.outcome import duration
 from baton.text.charsets import decoded
 from baton.text.printable import printable
-from commands.probes.resolving import Busy, Names, connected
+from commands.probes.resolving import Busy, NameResolver, connected
 
 if TYPE_CHECKING:
     import httpx
 
-MOST_BODY = 1_000_000
+MAX_BODY = 1_000_000
 """Bytes of an answer that are looked at."""
 DAY = 86_400.0
 _UNKNOWN = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
 
-class Reaching:
+class NetworkProbe:
     """Asks addresses. What goes out over HTTP is made when it is first needed, for an agent without
     such probes need not hold it in memory."""
 
-    def __init__(self, names: Names | None = None) -> None:
-        self._names = names or Names()
+    def __init__(self, names: NameResolver | None = None) -> None:
+        self._names = names or NameResolver()
         self._trusted: ssl.SSLContext | None = None
 
     async def look(self, look: Look) -> ProbeResult | None:
@@ -76,7 +76,7 @@ class Reaching:
         # httpx has no name for what its connections are made by
         pool: Any = transport._pool
         pool._network_backend = _At(addresses, pool._network_backend)
-        # to ask for no compression keeps what comes as small as MOST_BODY says
+        # to ask for no compression keeps what comes as small as MAX_BODY says
         headers = {"Connection": "close", "Accept-Encoding": "identity"}
         client = httpx.AsyncClient(transport=transport, trust_env=False, headers=headers)
         async with client:
@@ -153,7 +153,7 @@ async def _answered(look: Look, by: httpx.AsyncClient, begun: float) -> str:
         ends = _certificate_ends(answer)
         async for piece in answer.aiter_bytes():
             body += piece
-            if len(body) >= MOST_BODY:
+            if len(body) >= MAX_BODY:
                 break
     took = time.monotonic() - begun
     if answer.status_code not in look.status:

@@ -1,4 +1,4 @@
-"""Looking: what an agent can look at for whoever asks."""
+"""The probes that an agent runs: checks of its settings, and addresses that they allow."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from baton.messages import Look
 from baton.outcome import named
 from baton.text.printable import printable
 from commands.probes.network import NetworkProbe, target
-from commands.probes.programs import checked
+from commands.probes.programs import run_check
 
 
-class Looking(Prober):
+class LocalProber(Prober):
     """Looks from this machine, with the checks of its settings, and at the addresses that they
     allow."""
 
@@ -26,7 +26,7 @@ class Looking(Prober):
         self._reaching = NetworkProbe()
 
     @classmethod
-    def of(cls, settings: AgentSettings) -> Looking:
+    def of(cls, settings: AgentSettings) -> LocalProber:
         """Looks as the settings of an agent say."""
         return cls(settings.checks, settings.probes.allow)
 
@@ -40,8 +40,8 @@ class Looking(Prober):
         if look.check:
             check = self._checks.get(look.check)
             if check is None:
-                return ProbeResult(True, unknown(look.check, self._checks))
-            return await checked(check, look.timeout)
+                return ProbeResult(True, unknown_check(look.check, self._checks))
+            return await run_check(check, look.timeout)
         if not look.url and not look.tcp:
             return ProbeResult(True, "this agent cannot look at that: is it older than the bot?")
         try:
@@ -76,7 +76,7 @@ def not_allowed(address: str) -> str:
     )
 
 
-def unknown(check: str, known: Iterable[str]) -> str:
+def unknown_check(check: str, known: Iterable[str]) -> str:
     """That an agent does not know `check`, and what it knows."""
     names = sorted(known)
     there = f"it knows {named(names)}" if names else "it knows none"

@@ -23,7 +23,7 @@ MEASURED = "|"
 """What follows it in a line is for programs that draw curves."""
 
 
-async def checked(check: CheckTable, timeout: float) -> ProbeResult:
+async def run_check(check: CheckTable, timeout: float) -> ProbeResult:
     """What `check` finds within its own timeout, and at most `timeout` seconds."""
     output, errors = _First(), _First()
     within = min(check.timeout, timeout)
@@ -39,7 +39,7 @@ async def checked(check: CheckTable, timeout: float) -> ProbeResult:
         ended = await execute(program, output.told)
     except Failed as error:
         return ProbeResult(True, str(error))
-    return found(Ended(ended.code, ended.last or errors.line), output.line or errors.line)
+    return result_of(Ended(ended.code, ended.last or errors.line), output.line or errors.line)
 
 
 class _First:
@@ -54,7 +54,7 @@ class _First:
             self.line = next((line for line in lines.split("\n") if line.strip()), "")
 
 
-def found(ended: Ended, line: str) -> ProbeResult:
+def result_of(ended: Ended, line: str) -> ProbeResult:
     """What the end of a program means that wrote `line` first. Pure."""
     line = line.partition(MEASURED)[0].strip()
     if ended.well:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-MOST = 64
+MAX_LOOKUPS = 64
 """Names at a time, each in a thread of its own."""
 HEAD_START = 0.25
 """Seconds after which the next address is tried beside the one before (RFC 8305, section 5)."""
@@ -26,10 +26,10 @@ class Busy(Exception):
     """So many look-ups hang that this one was not begun: it says nothing of the name."""
 
 
-class Names:
+class NameResolver:
     """Looks names up: each in a thread of its own, and once for all who ask at a time."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MAX_LOOKUPS) -> None:
         self._most = most
         self._under_way: dict[str, asyncio.Future[Sequence[str]]] = {}
 

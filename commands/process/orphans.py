@@ -25,7 +25,7 @@ a session of its own, and will ask about."""
 log = structlog.get_logger(__name__)
 
 
-class Orphans:
+class OrphanReaper:
     """Takes in orphans from `start` on, for as long as this process lives."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Orphans:
                 os.waitpid(pid, os.WNOHANG)
 
 
-def taken_in() -> bool:
+def is_subreaper() -> bool:
     """Whether this process takes in orphans."""
     found = ctypes.c_int()
     try:

@@ -70,7 +70,7 @@ def _without(login: re.Match[str]) -> str:
     return f"{login['before'] or ''}{MASK}@"
 
 
-class Lines:
+class OutputLines:
     """Puts lines together from pieces of output.
 
     A lone carriage return starts the line anew, as on a terminal, so of a progress bar the last

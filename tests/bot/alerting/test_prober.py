@@ -10,7 +10,7 @@ import pytest
 import respx
 
 from baton.agent.journal import MemoryJournal
-from baton.agent.probing import ProbeResult, Prober
+from baton.agent.probing import Prober, ProbeResult
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings, ProbesTable
 from baton.memory import MemoryChannel

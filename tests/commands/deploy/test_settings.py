@@ -109,7 +109,7 @@ def test_the_limits_of_time_agree() -> None:
     assert _load(timeout=7200, step_timeout=7200).step_limit.seconds == 7200
     assert _load(timeout=60).step_limit == Limit(60, "timeout")
     shop = _load(restart=["a"], health={"url": "http://x", "timeout": 40}, grace=1)
-    assert 900 + 40 < shop.way_back < 1000
+    assert 900 + 40 < shop.rollback_time < 1000
 
 
 def test_each_app_has_a_folder_of_its_own() -> None:

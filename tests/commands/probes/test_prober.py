@@ -26,8 +26,8 @@ from baton.agent.settings import CheckTable, ProbesTable
 from baton.messages import Look
 from baton.text.printable import printable
 from commands.probes import LocalProber, NetworkProbe
-from commands.probes.programs import found
-from commands.probes.resolving import Names
+from commands.probes.programs import result_of
+from commands.probes.resolving import NameResolver
 from commands.process.program import Ended
 from tests.support.ports import free_port
 from tests.support.wait import until
@@ -132,7 +132,7 @@ async def test_a_dead_resolver_calls_nobody_else_down(
     asked for once."""
     respx_mock.get("http://localhost/").respond(200)
     hanging = Hanging(monkeypatch)
-    reaching = NetworkProbe(Names())
+    reaching = NetworkProbe(NameResolver())
     urls = [f"http://shop-{number}.example.com/" for number in range(40)]
     hang = [asyncio.create_task(reaching.wrong(Look(url=url, timeout=60))) for url in urls * 2]
     await until(lambda: len(hanging.asked) == 40)
@@ -150,7 +150,7 @@ async def test_what_waits_for_a_thread_is_no_result(monkeypatch: pytest.MonkeyPa
     """When more names hang than are looked up at a time, nothing is said of the others; it is tried
     again once there is room."""
     hanging = Hanging(monkeypatch)
-    reaching = NetworkProbe(Names(most=1))
+    reaching = NetworkProbe(NameResolver(most=1))
     first = asyncio.create_task(reaching.look(Look(tcp="a.example.com:1", timeout=60)))
     await until(lambda: hanging.asked)
     assert await reaching.look(Look(tcp="b.example.com:1")) is None
@@ -336,7 +336,7 @@ async def test_a_certificate_that_nobody_vouches_for(
 def test_what_the_end_of_a_check_means(code: int, line: str, bad: bool, text: str) -> None:
     """0 is well. Otherwise its first line is told, with Nagios' word for the code unless it is in
     there; what is measured is left out."""
-    assert found(Ended(code, "last line"), line) == ProbeResult(bad, text)
+    assert result_of(Ended(code, "last line"), line) == ProbeResult(bad, text)
 
 
 def check(code: str, timeout: float = 20.0) -> dict[str, CheckTable]:
