@@ -17,8 +17,8 @@ goes into the database, and from there to a front end.
 
 from bot.alerting.consumer import Monitor
 from bot.alerting.finding_alerts import Found
-from bot.alerting.notifier import Showing
+from bot.alerting.notifier import AlertNotifier
 from bot.alerting.prober import Probing
 from bot.alerting.runner import Keeper
 
-__all__ = ["Found", "Keeper", "Monitor", "Probing", "Showing"]
+__all__ = ["AlertNotifier", "Found", "Keeper", "Monitor", "Probing"]

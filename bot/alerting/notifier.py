@@ -1,81 +1,54 @@
-"""From the database to the posts: alerts are shown as jobs are, so they are said once."""
+"""The posts about alerts: what the engine decided is read from the database and shown as jobs are,
+so each is said once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
-import structlog
+from typing_extensions import override
 
 from alerts.notify.notification import Notification
 from bot.content import Post
 from bot.jobs import Place, Subject
-from bot.posts.queue import Delivery
+from bot.posts.source import Desired, PostSource
 from bot.store.alerts.alerts import Alerts, Thread, Wait
-from bot.store.errors import DatabaseUnavailable
-from bot.store.posts import Posts
-
-log = structlog.get_logger(__name__)
 
 
-class Showing:
-    """Keeps the posts in the front end called `front` equal to what the database wants.
+class AlertNotifier(PostSource):
+    """What is to be shown of `alerts` in the front end called `front`."""
 
-    Nothing is remembered here that the database does not hold.
-    """
-
-    def __init__(
-        self, alerts: Alerts, posts: Posts, deliveries: Mapping[str, Delivery], front: str
-    ) -> None:
+    def __init__(self, alerts: Alerts, front: str) -> None:
         self._alerts = alerts
-        self._posts = posts
-        self._deliveries = deliveries
         self._front = front
-        self._wanted: set[str] = set()
 
-    def forget(self) -> None:
-        """Another bot shows from now on."""
-        self._wanted.clear()
+    @override
+    async def unreported(self) -> Mapping[str, int]:
+        untold = await self._alerts.untold()
+        return {thread.subject: sum(thread.revisions.values()) for thread in untold}
 
-    def wants(self, subject: str) -> bool:
-        """Whether this is the subject of posts about alerts."""
-        return subject in self._wanted
+    @override
+    async def read(self, subjects: Sequence[str]) -> Sequence[Desired]:
+        return [self._desired(thread) for thread in await self._alerts.threads(subjects)]
 
-    async def show(self) -> bool:
-        """Have everything shown that is not; whether there is a front end to show it in.
+    @override
+    async def mark_reported(self, shown: Sequence[Desired]) -> Collection[str]:
+        revisions = {key: at for one in shown for key, at in one.revisions.items()}
+        await self._alerts.mark_told(revisions)
+        return [one.subject.id for one in shown if one.finished]
 
-        Raises DatabaseUnavailable.
-        """
-        delivery = self._deliveries.get(self._front)
-        if delivery is None:
-            return False
-        told: dict[str, int] = {}
-        for thread in await self._alerts.untold():
-            try:
-                shown = await self._shown(thread, delivery)
-            except DatabaseUnavailable:
-                raise
-            except Exception:
-                # one post that cannot be shown keeps back no other
-                log.exception("a post about alerts cannot be shown", post=thread.subject)
-                continue
-            if shown:
-                told.update(thread.revisions)
-                if all(one.closing or one.parent for one in thread.bulletins):
-                    self._wanted.discard(thread.subject)
-                    delivery.forget(thread.subject)
-        await self._alerts.mark_told(told)
-        return True
-
-    async def _shown(self, thread: Thread, delivery: Delivery) -> bool:
-        subject = thread.subject
-        self._wanted.add(subject)
-        rows = {}
-        if not delivery.knows(subject):
-            rows = {row.key: row for row in await self._posts.of_job(subject)}
+    def _desired(self, thread: Thread) -> Desired:
         place = Place(self._front, thread.bulletins[0].channel)
-        about = Subject(subject, place, thread.since.timestamp())
-        posts = [_post(one, thread.waits.get(one.key)) for one in thread.bulletins]
-        return delivery.want(about, posts, rows)
+        return Desired(
+            Subject(thread.subject, place, thread.since.timestamp()),
+            thread.revisions,
+            partial(_render, thread),
+            finished=all(one.closing or one.parent for one in thread.bulletins),
+        )
+
+
+async def _render(thread: Thread) -> list[Post]:
+    return [_post(one, thread.waits.get(one.key)) for one in thread.bulletins]
 
 
 def _post(notification: Notification, wait: Wait | None) -> Post:

@@ -20,7 +20,6 @@ from alerts.replay import Gap, LinkChange
 from baton.errors import UsageError
 from baton.messages import Heartbeat, Pong, now
 from bot.alerting import operations
-from bot.alerting.notifier import Showing
 from bot.alerting.observations import beat, results, scheduled, sign
 from bot.alerting.operations import Ask, Seen, done, read
 from bot.alerting.recorder import Recording
@@ -52,13 +51,15 @@ STARTING, STALLED, DATABASE = "the bot, which starts", "the bot, which stood sti
 
 class Keeper:
     """Keeps `settings`. `eyes` are our links by name, each with whether we see by it; `lease` names
-    the lease that this bot leads by, and its holder; `wake` has a round come soon."""
+    the lease that this bot leads by, and its holder; `wake` has a round come soon.
+    `on_news` is called with each post that is wanted, or has something new under it, once that is
+    in the database."""
 
     def __init__(
         self,
         settings: AlertSettings,
         alerts: Alerts,
-        showing: Showing,
+        on_news: Callable[[str], None],
         lease: tuple[str, str],
         eyes: Mapping[str, Callable[[], bool]],
         wake: Callable[[], None],
@@ -68,8 +69,8 @@ class Keeper:
     ) -> None:
         self.settings = settings
         self.eyes = dict(eyes)
-        self.showing = showing
         self._alerts = alerts
+        self._on_news = on_news
         self._lease = lease
         self._steady = steady or SteadyClock()
         self._clock = clock
@@ -91,20 +92,18 @@ class Keeper:
         self._seen: deque[Observation] = deque(maxlen=MOST_WAITING)
         self._wake = wake
         self._due = 0.0
-        self._stale = True
         self._logged: dict[tuple[str, str, str], float] = {}
 
     def begin(self) -> None:
         """This bot leads: the next round reads from the database how it stands."""
-        self._unwritten, self._done, self._stale = Changes(), [], True
-        self.showing.forget()
+        self._unwritten, self._done = Changes(), []
 
     def end(self) -> None:
         """Another bot leads."""
         self.engine = None
 
     async def round(self) -> float:
-        """Decide, write and show what there is; the seconds until something is due by itself, and
+        """Decide and write what there is; the seconds until something is due by itself, and
         infinity once another bot leads. Raises DatabaseUnavailable."""
         if self.engine is None:
             self.engine = await self._restored()
@@ -180,14 +179,6 @@ class Keeper:
         self._seen.append(seen)
         self._wake()
 
-    def settled(self, subject: str) -> bool:
-        """The posts about `subject` show what is wanted; whether they are about alerts."""
-        if not self.showing.wants(subject):
-            return False
-        self._stale = True
-        self._wake()
-        return True
-
     async def _restored(self) -> Engine:
         rows = await self._alerts.load()
         at = self._steady.now()
@@ -213,11 +204,9 @@ class Keeper:
                     log.warning("another bot leads: alerts are not written")
                     return False
                 self._unwritten, self._done = Changes(), []
-                self._stale = self._stale or bool(changes.notifications)
-            if self._stale:
-                self._stale = not await self._shown()
+                for one in changes.notifications.values():
+                    self._on_news(one.parent or one.key)
         except DatabaseUnavailable:
-            self._stale = True
             self._see(engine, DATABASE, False, at)
             raise
         finally:
@@ -282,16 +271,6 @@ class Keeper:
         for fault in engine.faults.take():
             self._failed("a part of what is watched failed", fault.error, part=fault.what)
         return changes
-
-    async def _shown(self) -> bool:
-        """Whether all is shown that is wanted. Raises DatabaseUnavailable."""
-        try:
-            return await self.showing.show()
-        except DatabaseUnavailable:
-            raise
-        except Exception as error:
-            self._failed("alerts cannot be shown", error)
-            return False
 
     def _failed(self, what: str, error: Exception, **about: object) -> None:
         """Something failed that must not end the rest. The same is logged at times only."""

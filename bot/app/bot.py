@@ -21,8 +21,9 @@ from baton.channel import Channel, Link
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.messages import Heartbeat, Pong, new_id, now
-from bot.alerting import Found, Keeper, Monitor, Showing, prober, recorder, reloader, runner
+from bot.alerting import Found, Keeper, Monitor, prober, recorder, reloader, runner
 from bot.alerting.commands.command import AlertsCommand, AlertsHandler
+from bot.alerting.notifier import AlertNotifier
 from bot.alerting.sink import Reception
 from bot.app import upkeep
 from bot.app.assemble import MoreBuiltins, assemble_dispatch
@@ -37,8 +38,10 @@ from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer, UpdateHooks
 from bot.leader import SECONDS, Leader
 from bot.outbox.relay import OutboxRelay
-from bot.posts.queue import Delivery
-from bot.posts.reconciler import Teller
+from bot.posts.jobs import JobPosts
+from bot.posts.queue import PostQueue
+from bot.posts.reconciler import PostReconciler
+from bot.posts.schedules import SchedulePosts
 from bot.scheduler import scheduler
 from bot.schedules.schedule import ResultHandling, ScheduleResult
 from bot.servers.registry import ServerRegistry
@@ -78,7 +81,7 @@ class Bot(UpdateHooks):
         self._commands = commands
         self._clock = clock
         self._lease = lease
-        self._deliveries: dict[str, Delivery] = {}
+        self._deliveries: dict[str, PostQueue] = {}
         self.periodic = PeriodicTasks(self._failed)
         """What it does again and again."""
         self._dispatching = assemble_dispatch(
@@ -100,11 +103,14 @@ class Bot(UpdateHooks):
         self.people = self._dispatching.people
         self.timekeeper = self._dispatching.scheduler
         self._way = way = self._dispatching.priority
-        self.teller = Teller(store, commands, self.roster, self._deliveries, way)
+        self.job_posts = JobPosts(store.ledger, commands, self.roster.visibility)
+        sources = (self.job_posts, SchedulePosts(store.schedules))
+        self.teller = PostReconciler(sources, store.posts, self._deliveries, way)
+        self._tellers = [self.teller]
         self.sender = OutboxRelay(
             store,
             channel,
-            self.teller.touch,
+            self.teller.mark_dirty,
             self.roster,
             poll=upkeep.POLL_INTERVAL,
             way=way,
@@ -112,7 +118,7 @@ class Bot(UpdateHooks):
         )
         self.identity = SenderVerifier(required=identity_required)
         self.hearing = UpdateConsumer(
-            store, channel, self.roster, self.teller.touch, self.identity, self, self, clock
+            store, channel, self.roster, self.teller.mark_dirty, self.identity, self, self, clock
         )
         self.upkeep = upkeep.Upkeep(
             store,
@@ -144,7 +150,7 @@ class Bot(UpdateHooks):
         self._has_failed = asyncio.Event()
 
     @property
-    def deliveries(self) -> Mapping[str, Delivery]:
+    def deliveries(self) -> Mapping[str, PostQueue]:
         """What brings posts to each front end, while this bot leads."""
         return self._deliveries
 
@@ -153,6 +159,8 @@ class Bot(UpdateHooks):
         self._fronts += fronts
         if self.leader.leading:
             self._deliver_to(fronts)
+            for teller in self._tellers:
+                teller.mark_all_dirty()
 
     def alert(
         self,
@@ -166,10 +174,14 @@ class Bot(UpdateHooks):
         """Have alerts kept by `settings` and shown in the front end called `front`, from the start
         of this bot on. `eyes` are links of ours beside the bus, each with whether it is up; `file`
         is where the settings are from, if they can be read again."""
+        notifier = AlertNotifier(self.store.alerts, front)
+        # apart from jobs, so that neither waits for the other
+        teller = PostReconciler((notifier,), self.store.posts, self._deliveries)
+        self._tellers.append(teller)
         self.keeper = Keeper(
             settings,
             self.store.alerts,
-            Showing(self.store.alerts, self.store.posts, self._deliveries, front),
+            teller.mark_dirty,
             (LEASE, self.name),
             {"the message bus": self._hears, **eyes},
             partial(self.periodic.wake, "alerts"),
@@ -177,7 +189,7 @@ class Bot(UpdateHooks):
             clock=self._clock,
         )
         self.findings = Found(self.keeper)
-        self.teller.closed = self.keeper.ended
+        self.job_posts.on_end = self.keeper.ended
         self.timekeeper.heed = self._scheduled
         if file is not None:
             self.reloading = reloader.Reloading(self.keeper, file, self.store, self.name)
@@ -253,7 +265,7 @@ class Bot(UpdateHooks):
         listening = self._listening = self._task(self.hearing.start(), "hearing")
         self._leading = [
             self._task(self.sender.run(), "sending"),
-            self._task(self.teller.run(), "telling"),
+            *(self._task(teller.run(), "telling") for teller in self._tellers),
         ]
         self._lead(
             PeriodicTask(
@@ -339,11 +351,12 @@ class Bot(UpdateHooks):
         for delivery in self._deliveries.values():
             await delivery.close()
         self._deliveries.clear()
-        self.teller.forget()
+        for teller in self._tellers:
+            teller.reset()
 
     def _deliver_to(self, fronts: Iterable[Front]) -> None:
         for front in fronts:
-            self._deliveries[front.name] = Delivery(
+            self._deliveries[front.name] = PostQueue(
                 front,
                 self.store.posts,
                 self._settled,
@@ -357,8 +370,8 @@ class Bot(UpdateHooks):
         return await whole_output(self.store.ledger, file.job, file.hosts)
 
     def _settled(self, subject: str) -> None:
-        if self.keeper is None or not self.keeper.settled(subject):
-            self.teller.settled(subject)
+        for teller in self._tellers:
+            teller.settled(subject)
 
     def _scheduled(self, seen: Sequence[ScheduleResult]) -> ResultHandling:
         """What changes servers is an alert by its runs, of what only looks the whole is one. That
@@ -398,7 +411,7 @@ class Bot(UpdateHooks):
         """Somebody asked, here: if another bot leads it sees so in the database."""
         if self.leader.leading:
             self.sender.wake()
-            self.teller.touch(job)
+            self.teller.mark_dirty(job)
 
     def _link_changed(self, link: Link) -> None:
         log.info("link to the bus", state=link.value, bus=self.channel.url)

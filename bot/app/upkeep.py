@@ -13,7 +13,7 @@ from baton.channel import Channel
 from baton.exchanges import DISCOVER, INPUT
 from baton.messages import Discover, now
 from bot.ingest.sender_verification import SenderVerifier
-from bot.posts.reconciler import Teller
+from bot.posts.reconciler import PostReconciler
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
@@ -37,7 +37,7 @@ class Upkeep:
         channel: Channel,
         roster: ServerRegistry,
         identity: SenderVerifier,
-        teller: Teller,
+        teller: PostReconciler,
         *,
         name: str,
         retention: timedelta,
@@ -77,13 +77,13 @@ class Upkeep:
 
     async def look_around(self) -> None:
         """See what time alone changes, and what other bots wrote."""
-        self._teller.look()
-        self._teller.compare(await self._store.ledger.untold())
+        self._teller.check_visibility()
+        await self._teller.sync_revisions()
         at = self._clock()
         due = await self._store.ledger.next_deadline()
         if due is not None and due <= at:
             for job in await self._store.ledger.overdue(at, self._roster.seeing_since):
-                self._teller.touch(job)
+                self._teller.mark_dirty(job)
 
     async def discover(self, listening: asyncio.Future[None]) -> float:
         """Ask every agent for a heartbeat, once: the database may know nothing yet, or too little.

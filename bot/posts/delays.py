@@ -8,7 +8,7 @@ from alerts import AlertContent
 from baton.outcome import duration
 from bot.content import Post
 from bot.fronts.errors import FrontError, Throttled
-from bot.posts.pending import Slot
+from bot.posts.pending import PendingPost
 from bot.store.errors import DatabaseUnavailable
 
 LATE = 5.0
@@ -35,26 +35,25 @@ def limit(front: str) -> str:
     return f"by {_named(front)}'s limit"
 
 
-def taken_over(slot: Slot, wall: float, now: float) -> None:
-    """Note that a post may have waited before it came to us, for what we do not know: it is `wall`
-    (Unix seconds), and `now` in monotonic ones."""
-    waited = wall - slot.post.wanted if slot.post.wanted else 0.0
-    if waited >= LATE:
-        slot.waiting_since, slot.held_by = now - waited, ""
+def backdate(post: Post, wall: float, now: float) -> float | None:
+    """Since when `post` has waited, in monotonic seconds, if it was late before it came to us: it
+    is `wall` now in Unix seconds, and `now` in monotonic ones."""
+    waited = wall - post.wanted if post.wanted else 0.0
+    return now - waited if waited >= LATE else None
 
 
-def as_told(slot: Slot, now: float, front: str, shut: float) -> Post:
-    """The post of `slot` as it goes out `now` (monotonic seconds): if it is about alerts and late,
+def as_told(one: PendingPost, now: float, front: str, shut: float) -> Post:
+    """The post of `one` as it goes out `now` (monotonic seconds): if it is about alerts and late,
     with a word about that. What only stands in a thread needs none. `front` could not be reached
     before `shut`: that held back even what never met an error of its own."""
-    post, content = slot.post, slot.post.content
-    late = now - slot.waiting_since
+    post, content = one.post, one.post.content
+    late = now - one.waiting_since
     apart = bool(post.parent) and not post.broadcast
     if not isinstance(content, AlertContent) or not post.wanted or apart or late < LATE:
         return post
-    updates = "1 update" if slot.updates == 1 else f"{slot.updates} updates"
-    held_by = slot.held_by
-    if held_by == limit(front) and slot.waiting_since < shut:
+    updates = "1 update" if one.updates == 1 else f"{one.updates} updates"
+    held_by = one.held_by
+    if held_by == limit(front) and one.waiting_since < shut:
         held_by = away(front)
     told = f"held {duration(late)} {held_by}" if held_by else f"told {duration(late)} late"
     return replace(post, content=replace(content, footer=f"{updates} {told}"))

@@ -1,179 +1,267 @@
-"""Which post goes next, and when. Pure: time comes in as a number of seconds.
+"""Posts on their way to a front end: what is desired of each, and what is known of the message
+that shows it. Pure: time comes in as a number of seconds.
 
-A front end limits us: so many new posts in a channel, so many edits for everything together. What
-waits is merged, since each post shows the latest state. Posts of jobs go before what stands in
-threads, and what ends before what is on its way; threads take turns.
+What happens to a post changes it by the method of that name, and by nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.content import Post
-from bot.fronts.protocol import Limits
 from bot.jobs import Place
-from bot.ratelimit import Bucket
+from bot.posts.rate_limits import RateLimits
 
-RESERVE = 0.3
-"""The share of the edits that only posts of jobs with a final state may use; what is on its way
-leaves as much again."""
-FIRST = 1.0
-"""New posts that threads leave to the posts of jobs in a channel."""
-TURN = 3.0
-"""Seconds by which each further post of a job that waits goes behind: threads take turns."""
-
-LEISURE, LEISURE_MOST = 0.5, 30.0
-"""An edit at leisure waits for this share of the post's age, and so many seconds at most."""
+NEVER = float("-inf")
 
 
 @dataclass(slots=True)
-class Slot:
-    """A post on its way: what is wanted, and what is known of the message that shows it.
+class PendingPost:
+    """A post about `subject`, in `place`. Moments are in seconds of the monotonic clock, but
+    `since`.
 
-    `ref` is the front end's own name of the message, `shown` the digest of what it shows (empty
-    while that is not known), and `noted` that the database holds both. `unsure`: it was sent, and
-    nobody knows whether it arrived; if it is not found from `sure_at` on, it did not. `updates`
-    counts what it has to bring, and `held_by` says what keeps it back, if we know. Moments are
-    in seconds of the monotonic clock, but `since`, in Unix seconds: when the front end may have
-    had it first. Until `hold` it is better posted with its end. `faults` counts errors that no
-    front end should raise. `parted`: who asked was told alone how it ended, as it cannot be shown;
-    `tellings` counts the tries that failed. `turn` is how many of its job waited before it, and
-    `made_at` when it was first wanted.
+    What is desired: `post`. `updates` counts what it has to bring, `waiting_since` is for how long
+    it has; until `hold` it is better posted with its end. `turn` is how many of its subject waited
+    before it, `made_at` when it was first desired. `asker` hears alone what cannot be shown.
+
+    What is known of its message: `ref` is the front end's own name of it, `shown` the digest of
+    what it shows (empty while that is not known) since `shown_at`, and `recorded` that the database
+    holds both. `unsure`: it was sent, and nobody knows whether it arrived; if it is not found from
+    `sure_at` on, it did not. `since`, in Unix seconds: when the front end may have had it first.
+
+    What went wrong: `failures` and `faults` (errors that no front end should raise) in a row; it is
+    not tried `not_before`, and `held_by` says why, if we know. `given_up`: it will never be shown.
+    `outcome_told`: the asker was told alone how it ended; `tellings` counts the tries that failed.
     """
 
-    job: str
+    subject: str
     place: Place
     post: Post
     asker: str = ""
+    updates: int = 1
+    waiting_since: float = 0.0
+    hold: float = NEVER
+    turn: int = 0
+    made_at: float = NEVER
     ref: str = ""
     shown: str = ""
-    noted: bool = True
+    shown_at: float = NEVER
+    recorded: bool = True
+    pinned: bool = False
     unsure: bool = False
-    sure_at: float = float("-inf")
+    sure_at: float = NEVER
     since: float = 0.0
-    waiting_since: float = 0.0
-    shown_at: float = float("-inf")
-    not_before: float = float("-inf")
     failures: int = 0
     faults: int = 0
-    given_up: bool = False
-    pinned: bool = False
-    updates: int = 1
+    not_before: float = NEVER
     held_by: str = ""
-    hold: float = float("-inf")
-    parted: bool = False
+    given_up: bool = False
+    outcome_told: bool = False
     tellings: int = 0
-    turn: int = 0
-    made_at: float = float("-inf")
 
     @property
-    def settled(self) -> bool:
-        """Whether the message shows what is wanted, or never will and that was told."""
+    def up_to_date(self) -> bool:
+        """Whether the message shows what is desired, or never will and that was told."""
         if self.given_up:
-            return not self.to_part
+            return not self.owes_outcome
         pinned = self.pinned or not self.post.pinned
-        return self.noted and self.as_wanted and pinned
+        return self.recorded and self.as_desired and pinned
 
     @property
-    def to_part(self) -> bool:
-        """Whether who asked is still to be told alone how it ended."""
+    def owes_outcome(self) -> bool:
+        """Whether the asker is still to be told alone how it ended."""
         owed = self.given_up and self.post.closing and bool(self.asker) and not self.post.parent
-        return owed and not self.parted
+        return owed and not self.outcome_told
 
     @property
-    def apart(self) -> bool:
+    def in_thread(self) -> bool:
         """Whether it stands in a thread, and nowhere else."""
         return bool(self.post.parent) and not self.post.broadcast
 
     @property
-    def as_wanted(self) -> bool:
-        """Whether the message shows what is wanted."""
+    def as_desired(self) -> bool:
+        """Whether the message shows what is desired."""
         return bool(self.ref) and self.shown == self.post.digest
+
+    # what is desired
+
+    def desire(self, post: Post, now: float) -> None:
+        """Show `post` from now on."""
+        if post.digest == self.post.digest and post.closing == self.post.closing:
+            return
+        if self.up_to_date:
+            self.waiting_since = now
+        self.post = post
+        self.updates += 1
+
+    def backdate(self, waiting_since: float) -> None:
+        """It has waited since then, before it came to us, for what we do not know."""
+        self.waiting_since, self.held_by = waiting_since, ""
+
+    def hold_for_end(self, until: float) -> None:
+        """Wait so long for its end, so that both are said at once."""
+        self.hold = until
+
+    # what another bot knew of it
+
+    def resume_shown(self, ref: str, digest: str) -> None:
+        """It stands there as `ref`, and shows what has this `digest`, if that is certain."""
+        self.ref, self.shown, self.unsure = ref, digest, False
+
+    def resume_sending(self, sure_at: float) -> None:
+        """It was sent, or is being sent by somebody else until `sure_at`."""
+        self.unsure, self.sure_at = True, sure_at
+
+    def resume_given_up(self, *, outcome_told: bool) -> None:
+        """It was given up; the asker may have been told how it ended."""
+        self.given_up, self.outcome_told, self.unsure = True, outcome_told, False
+
+    def resume_unsent(self) -> None:
+        """It is certainly not there."""
+        self.unsure = False
+
+    # what becomes of a call
+
+    def claimed(self, *, in_time: bool) -> None:
+        """It is noted as ours to post; if not in time somebody else may have posted it by now."""
+        self.unsure = not in_time
+
+    def sending(self) -> None:
+        """The front end is asked to post it: until it answers nobody knows."""
+        self.unsure = True
+
+    def editing(self) -> None:
+        """The front end is asked to edit it: until it answers nobody knows what it shows."""
+        self.shown = ""
+
+    def sent(self, ref: str, digest: str, now: float, held_by: str) -> None:
+        """Its message is `ref`, and shows what has this `digest`; something else may be desired by
+        now. `held_by` is what will keep that back, if anything does."""
+        self._is_there(ref, digest, now, held_by)
+
+    def found(self, ref: str, digest: str, now: float, held_by: str) -> None:
+        """It was there after all. If what it shows is not known (no `digest`), that is mended at
+        once."""
+        self._is_there(ref, digest, now, held_by)
+        self.shown_at = NEVER
+
+    def _is_there(self, ref: str, digest: str, now: float, held_by: str) -> None:
+        self.ref, self.shown = ref, digest
+        self.unsure, self.recorded = False, False
+        self.shown_at = self.waiting_since = now
+        self.updates, self.held_by = int(not self.as_desired), held_by
+
+    def was_recorded(self) -> None:
+        """The database holds what its message is and shows."""
+        self.recorded = True
+
+    def was_pinned(self) -> None:
+        """Its message is kept in sight, or cannot be."""
+        self.pinned = True
+
+    def succeeded(self) -> None:
+        """A call did what it was to do."""
+        self.failures = self.faults = 0
+
+    # what goes wrong
+
+    def lost(self, sure_at: float) -> None:
+        """The answer to its sending was lost: from `sure_at` on it is there, or never will be."""
+        self.sure_at = sure_at
+
+    def not_sent(self) -> None:
+        """The front end certainly did not take it, and that is noted."""
+        self.unsure = False
+
+    def failed(self) -> None:
+        """A call failed."""
+        self.failures += 1
+
+    def faulted(self) -> None:
+        """A call met a fault of ours."""
+        self.faults += 1
+
+    def wait_until(self, moment: float) -> None:
+        """Try again then."""
+        self.not_before = moment
+
+    def held(self, until: float, by: str) -> None:
+        """It is kept back until then, by what `by` says."""
+        self.not_before, self.held_by = max(self.not_before, until), by
+
+    def deleted(self) -> None:
+        """Somebody deleted its message: it is desired anew."""
+        self.ref = self.shown = ""
+        self.unsure, self.recorded, self.pinned = False, True, False
+
+    def give_up(self) -> None:
+        """It will never be shown."""
+        self.given_up = True
+
+    def told_outcome(self) -> None:
+        """The asker was told alone how it ended."""
+        self.outcome_told = True
+
+    def telling_failed(self) -> None:
+        """The asker could not be told yet."""
+        self.tellings += 1
 
 
 @dataclass(slots=True)
-class Budget:
-    """What a front end lets us do: `posts` in each channel, `edits` altogether, and before `shut`
-    nothing."""
+class PendingPosts:
+    """The posts of one front end: `waiting`, by channel and key, those that do not show yet what is
+    desired; `of_subject` all that are in hand, by subject and key; `refs` the messages of those
+    that are shown, by key. `limits` is what the front end lets us do."""
 
-    limits: Limits
-    edits: Bucket
-    posts: dict[str, Bucket] = field(default_factory=dict)
-    shut: float = float("-inf")
+    limits: RateLimits
+    waiting: dict[str, dict[str, PendingPost]] = field(default_factory=dict)
+    of_subject: dict[str, dict[str, PendingPost]] = field(default_factory=dict)
+    refs: dict[str, str] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, limits: Limits, now: float) -> Budget:
-        """A budget that has not been used."""
-        per_second = limits.edits_per_minute / 60.0
-        return cls(limits, Bucket.full(per_second, limits.edits_per_minute / 4, now))
+    def beside(self, one: PendingPost) -> Mapping[str, PendingPost]:
+        """The posts of the same subject, by key."""
+        return self.of_subject.get(one.subject, {})
 
-    def channel(self, name: str, now: float) -> Bucket:
-        """The posts of one channel."""
-        if name not in self.posts:
-            rate = 1.0 / self.limits.post_every
-            self.posts[name] = Bucket.full(rate, float(self.limits.post_burst), now)
-        return self.posts[name]
+    def thread(self, one: PendingPost) -> str:
+        """Where people asked in a thread all goes there: there are no threads in threads."""
+        return one.place.thread or self.refs.get(one.post.parent, "")
 
+    def shown(self, one: PendingPost) -> None:
+        """What is to stand in the thread of `one` can be posted now."""
+        self.refs[one.post.key] = one.ref
 
-@dataclass(frozen=True, slots=True)
-class Next:
-    """What to do now: `slot`, or nothing for `wait` seconds (None: until something new is
-    wanted)."""
+    def deleted(self, one: PendingPost) -> None:
+        """Somebody deleted the message of `one`: it is desired anew."""
+        self.refs.pop(one.post.key, None)
+        one.deleted()
+        self.waiting[one.place.channel][one.post.key] = one
 
-    slot: Slot | None = None
-    wait: float | None = None
+    def give_up(self, one: PendingPost) -> None:
+        """Neither `one` will be shown nor what can be shown only in its thread."""
+        one.give_up()
+        for other in self.beside(one).values():
+            if other.post.parent == one.post.key and not other.ref:
+                other.give_up()
 
+    def hold_all(self, until: float, by: str) -> None:
+        """The front end cannot be reached: everything waits."""
+        self.limits.shut = max(self.limits.shut, until)
+        self._hold(lambda other: True, until, by)
 
-def choose(slots: Iterable[Slot], refs: dict[str, str], budget: Budget, now: float) -> Next:
-    """The slot of one channel that goes next.
+    def hold_kind(self, one: PendingPost, now: float, until: float, by: str) -> None:
+        """The front end is asked too much: one that was turned away speaks for all of its kind, the
+        new posts in its channel or all edits."""
+        channel = one.place.channel
+        if one.ref:
+            self.limits.edits.drain(now, until)
+            self._hold(lambda other: bool(other.ref), until, by)
+        else:
+            self.limits.channel(channel, now).drain(now, until)
+            self._hold(lambda other: not other.ref and other.place.channel == channel, until, by)
 
-    `refs` are the messages of posts that are shown, by key: a post in a thread waits for its
-    parent.
-    """
-    best: tuple[tuple[int, float], Slot] | None = None
-    soonest: float | None = None
-    behind: set[str] = set()
-    for slot in slots:
-        if slot.settled or (slot.post.parent and slot.post.parent not in refs):
-            continue
-        # a thread has the order of its list, a channel that of what was asked
-        in_turn = not slot.ref and (slot.apart or bool(slot.post.hold_until))
-        in_turn = in_turn and not slot.post.broadcast and not slot.given_up
-        if in_turn and slot.post.parent in behind:
-            continue
-        wait = _wait(slot, budget, now)
-        rank = (_class(slot), slot.waiting_since + TURN * slot.turn)
-        if wait > 0:
-            soonest = wait if soonest is None else min(soonest, wait)
-            if in_turn and (slot.apart or slot.hold > now):
-                behind.add(slot.post.parent)
-        elif best is None or rank < best[0]:
-            best = rank, slot
-    return Next(best[1]) if best is not None else Next(wait=soonest)
-
-
-def _wait(slot: Slot, budget: Budget, now: float) -> float:
-    wait = max(slot.not_before, budget.shut) - now
-    if slot.given_up or slot.as_wanted:
-        return wait
-    if not slot.ref:
-        if not slot.post.closing:
-            wait = max(wait, slot.hold - now)
-        keep = min(FIRST, budget.limits.post_burst - 1.0) if slot.apart else 0.0
-        return max(wait, budget.channel(slot.place.channel, now).wait(now, keep))
-    keep = RESERVE * budget.edits.size * (slot.apart + (not slot.post.closing))
-    if not slot.post.closing:
-        pause = budget.limits.edit_every
-        if slot.post.leisure:
-            pause = max(pause, min(LEISURE * (slot.shown_at - slot.made_at), LEISURE_MOST))
-        wait = max(wait, slot.shown_at + pause - now)
-    return max(wait, budget.edits.wait(now, keep))
-
-
-def _class(slot: Slot) -> int:
-    """Posts of jobs before what stands in threads; of both what is not there yet, then final
-    states."""
-    if not slot.ref:
-        return 2 if slot.apart else 0
-    return 1 + 2 * slot.apart if slot.post.closing else 4 + slot.apart
+    def _hold(self, which: Callable[[PendingPost], bool], until: float, by: str) -> None:
+        for some in self.waiting.values():
+            for other in some.values():
+                if which(other):
+                    other.held(until, by)

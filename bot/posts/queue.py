@@ -1,7 +1,6 @@
 """Step 5 of the path (telling): the posts of a front end stay equal to what is wanted.
 
-What waits is in the backlog; a worker for each channel has the courier bring it, one post at a
-time.
+A worker for each channel has the sender bring what is pending there, one post at a time.
 """
 
 from __future__ import annotations
@@ -11,15 +10,19 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
+from typing_extensions import override
+
 from baton.messages import now
 from baton.waiting import wait_at_most
 from bot.content import FileContent, Post
 from bot.fronts.protocol import Front
 from bot.jobs import Subject
 from bot.posts import delays
-from bot.posts.backlog import Backlog
-from bot.posts.pending import Budget, Slot, choose
-from bot.posts.sender import CLAIM, SETTLES, Courier, Whole, nothing
+from bot.posts.next_post import next_post
+from bot.posts.pending import PendingPost, PendingPosts
+from bot.posts.rate_limits import RateLimits
+from bot.posts.sender import CLAIM, SETTLES, PostSender, Whole, nothing
+from bot.posts.source import PostSink
 from bot.priority import ForegroundPriority
 from bot.store import PostRow
 from bot.store.posts import Posts
@@ -30,12 +33,12 @@ HELD_MOST = 5.0
 """Seconds for which a new post is held back for its end, at most, if clocks disagree."""
 
 
-class Delivery:
-    """Delivers the posts of one front end, channel by channel, one call at a time in each.
+class PostQueue(PostSink):
+    """Shows the posts of one front end, channel by channel, one call at a time in each.
 
-    `settled` is called with the id of a job, or of another subject, all of whose posts are as
-    wanted. `whole` gives what a file is to hold. `claim` and `settles` are in seconds: see CLAIM
-    and SETTLES.
+    `settled` is called with the id of a subject, such as a job, all of whose posts are as desired.
+    `whole` gives what a file is to hold. `claim` and `settles` are in seconds: see CLAIM and
+    SETTLES.
     """
 
     def __init__(
@@ -56,11 +59,11 @@ class Delivery:
         self._way = way or ForegroundPriority()
         self._clock = clock
         self._monotonic = monotonic
-        self._backlog = Backlog(Budget.of(front.limits, monotonic()))
-        self._courier = Courier(
+        self._pending = PendingPosts(RateLimits.of(front.limits, monotonic()))
+        self._sender = PostSender(
             front,
             posts,
-            self._backlog,
+            self._pending,
             whole=whole,
             claim=claim,
             settles=settles,
@@ -71,56 +74,48 @@ class Delivery:
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._closing = False
 
-    def want(self, subject: Subject, posts: Iterable[Post], rows: Mapping[str, PostRow]) -> bool:
-        """Have `posts` about `subject` shown, as they are now; whether they are already.
-
-        `rows` is what the database knows of them.
-        """
-        slots = self._backlog.of_job.setdefault(subject.id, {})
+    @override
+    def submit(self, subject: Subject, posts: Iterable[Post], rows: Mapping[str, PostRow]) -> bool:
+        its = self._pending.of_subject.setdefault(subject.id, {})
         for post in posts:
-            slot = slots.get(post.key)
-            if slot is None:
-                slots[post.key] = self._slot(subject, post, rows.get(post.key), slots)
-            elif slot.post.digest != post.digest or slot.post.closing != post.closing:
-                if slot.settled:
-                    slot.waiting_since = self._monotonic()
-                slot.post = post
-                slot.updates += 1
-        channel = subject.place.channel
-        queue = self._backlog.waiting.setdefault(channel, {})
-        for key, slot in slots.items():
-            if slot.settled:
-                # it may have changed there and back before anybody came to show it
-                queue.pop(key, None)
+            if post.key in its:
+                its[post.key].desire(post, self._monotonic())
             else:
-                queue[key] = slot
-        if queue or channel in self._workers:
+                its[post.key] = self._new(subject, post, rows.get(post.key), its)
+        channel = subject.place.channel
+        waiting = self._pending.waiting.setdefault(channel, {})
+        for key, one in its.items():
+            if one.up_to_date:
+                # it may have changed there and back before anybody came to show it
+                waiting.pop(key, None)
+            else:
+                waiting[key] = one
+        if waiting or channel in self._workers:
             self._work_on(channel)
         else:
-            del self._backlog.waiting[channel]
-        return all(slot.settled for slot in slots.values())
+            del self._pending.waiting[channel]
+        return all(one.up_to_date for one in its.values())
 
-    def knows(self, job: str) -> bool:
-        """Whether the posts of `job` are in hand, so that the database need not be asked for
-        them."""
-        return job in self._backlog.of_job
+    @override
+    def knows(self, subject: str) -> bool:
+        return subject in self._pending.of_subject
 
-    def forget(self, job: str) -> None:
-        """`job` is told: nothing more will be wanted of it."""
-        for key, slot in self._backlog.of_job.pop(job, {}).items():
-            self._backlog.refs.pop(key, None)
-            channel = slot.place.channel
-            if self._backlog.waiting.get(channel, {}).pop(key, None) is not None:
+    @override
+    def discard(self, subject: str) -> None:
+        for key, one in self._pending.of_subject.pop(subject, {}).items():
+            self._pending.refs.pop(key, None)
+            channel = one.place.channel
+            if self._pending.waiting.get(channel, {}).pop(key, None) is not None:
                 self._some[channel].set()
 
     def waiting(self) -> int:
-        """How many posts do not show yet what is wanted."""
-        return sum(len(slots) for slots in self._backlog.waiting.values())
+        """How many posts do not show yet what is desired."""
+        return sum(len(some) for some in self._pending.waiting.values())
 
     def oldest_waiting(self) -> float:
         """For how long the oldest post has been waiting, in seconds."""
-        waiting = self._backlog.waiting.values()
-        since = [slot.waiting_since for slots in waiting for slot in slots.values()]
+        waiting = self._pending.waiting.values()
+        since = [one.waiting_since for some in waiting for one in some.values()]
         return self._monotonic() - min(since) if since else 0.0
 
     async def close(self) -> None:
@@ -137,30 +132,37 @@ class Delivery:
         if late:
             await asyncio.wait(late)
 
-    def _slot(
-        self, subject: Subject, post: Post, row: PostRow | None, others: Mapping[str, Slot]
-    ) -> Slot:
-        slot = Slot(
+    def _new(
+        self,
+        subject: Subject,
+        post: Post,
+        row: PostRow | None,
+        others: Mapping[str, PendingPost],
+    ) -> PendingPost:
+        now = self._monotonic()
+        one = PendingPost(
             subject.id,
             subject.place,
             post,
             asker=subject.asker,
             since=subject.since,
-            waiting_since=self._monotonic(),
-            made_at=self._monotonic(),
+            waiting_since=now,
+            made_at=now,
             updates=post.updates,
             turn=sum(bool(other.post.parent) and not other.ref for other in others.values()),
             held_by=delays.limit(self._front.name),
             given_up=self._never(post) or (post.parent in others and others[post.parent].given_up),
         )
+        wall = self._clock().timestamp()
         if row is not None:
-            self._courier.adopt(slot, row)
+            self._sender.resume(one, row)
         elif self._front.limits.holds:
-            held = min(post.hold_until - self._clock().timestamp(), HELD_MOST)
-            slot.hold = slot.waiting_since + held
+            one.hold_for_end(now + min(post.hold_until - wall, HELD_MOST))
         if row is None or row.digest != post.digest:
-            delays.taken_over(slot, self._clock().timestamp(), self._monotonic())
-        return slot
+            since = delays.backdate(post, wall, now)
+            if since is not None:
+                one.backdate(since)
+        return one
 
     def _never(self, post: Post) -> bool:
         return isinstance(post.content, FileContent) and not self._front.limits.files
@@ -174,22 +176,24 @@ class Delivery:
             )
 
     async def _work(self, channel: str) -> None:
-        slots = self._backlog.waiting[channel]
+        waiting = self._pending.waiting[channel]
         some = self._some[channel]
-        while slots and not self._closing:
+        while waiting and not self._closing:
             await self._way.yield_to_foreground()
             some.clear()
-            up = choose(slots.values(), self._backlog.refs, self._backlog.budget, self._monotonic())
-            if up.slot is None:
+            refs, limits = self._pending.refs, self._pending.limits
+            up = next_post(waiting.values(), refs, limits, self._monotonic())
+            if up.post is None:
                 await wait_at_most(up.wait, some.wait())
                 continue
-            await self._courier.attempt(up.slot)
-            self._sweep(slots)
-        del self._backlog.waiting[channel], self._some[channel], self._workers[channel]
+            await self._sender.send(up.post)
+            self._sweep(waiting)
+        del self._pending.waiting[channel], self._some[channel], self._workers[channel]
 
-    def _sweep(self, slots: dict[str, Slot]) -> None:
-        """Let go of what is settled."""
-        done = [key for key, slot in slots.items() if slot.settled]
-        for job in {slots.pop(key).job for key in done}:
-            if all(slot.settled for slot in self._backlog.of_job.get(job, {}).values()):
-                self._settled(job)
+    def _sweep(self, waiting: dict[str, PendingPost]) -> None:
+        """Let go of what is up to date."""
+        done = [key for key, one in waiting.items() if one.up_to_date]
+        for subject in {waiting.pop(key).subject for key in done}:
+            its = self._pending.of_subject.get(subject, {})
+            if all(one.up_to_date for one in its.values()):
+                self._settled(subject)

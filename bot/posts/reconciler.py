@@ -1,261 +1,217 @@
-"""Step 5 of the path (telling): from the ledger to the posts in the thread.
+"""Step 5 of the path (telling): posts are kept equal to what their sources say.
 
-Each job that has news is read from the ledger, what it must show is derived, and the delivery of
-its front end is told. Nothing is remembered here that the ledger does not hold.
+Each subject that has news is read from the database, what its posts must show is derived, and the
+queue of its front end is given that. Nothing is remembered here that the database does not hold.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import structlog
 
-from baton.command import Command
-from baton.errors import UsageError
-from baton.extensions import Commands
-from bot.content import Post
-from bot.jobs import Job, RunRecord, Tail
-from bot.posts import grouping
-from bot.posts.queue import Delivery
-from bot.posts.render import wanted
+from bot.posts.source import Desired, PostSink, PostSource
 from bot.priority import ForegroundPriority
-from bot.schedules import posts as board
-from bot.servers.registry import ServerRegistry
-from bot.servers.sight import ServerVisibility
-from bot.store import PostRow, Store
+from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
+from bot.store.posts import Posts
 
 log = structlog.get_logger(__name__)
 
-TAIL = 2600
-"""Characters of each server's output that a thread shows; the whole is in the ledger."""
-EVERY, EVERY_MOST, REST = 0.1, 1.0, 3.0
-"""Seconds between two looks at the ledger for news: what comes meanwhile is merged. A look that
-took long, as at a job of a thousand servers, is followed by a rest so many times as long."""
-RETRY_AFTER = 0.5
-TOGETHER = 50
-"""Jobs that are read in one look, at most."""
-
-
-class UnknownCommand(Command):
-    """A command that is no longer installed: its jobs are still shown."""
-
-    name: ClassVar[str] = "?"
+INTERVAL, MAX_INTERVAL, REST = 0.1, 1.0, 3.0
+"""Seconds between two looks for news: what comes meanwhile is merged. A look that took long, as at
+a job of a thousand servers, is followed by a rest so many times as long."""
+RETRY_DELAY = 0.5
+BATCH_SIZE = 50
+"""Subjects that are read in one look, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Rendered:
+    """What was rendered last of a subject."""
+
+    source: PostSource
     revision: int
-    ended: bool
+    awaited: bool
 
 
-class Teller:
-    """Keeps the posts of every open job equal to the ledger."""
+class PostReconciler:
+    """Keeps the posts about the subjects of `sources` equal to what these want. `sinks` are where
+    posts are shown, by the name of the front end; they may come and go."""
 
     def __init__(
         self,
-        store: Store,
-        commands: Commands,
-        roster: ServerRegistry,
-        deliveries: Mapping[str, Delivery],
+        sources: Sequence[PostSource],
+        posts: Posts,
+        sinks: Mapping[str, PostSink],
         way: ForegroundPriority | None = None,
     ) -> None:
-        self._store = store
-        self._commands = commands
-        self._roster = roster
-        self._deliveries = deliveries
+        self._sources = sources
+        self._posts = posts
+        self._sinks = sinks
         self._way = way or ForegroundPriority()
-        self._sight = ServerVisibility()
-        self._touched: dict[str, None] = {}
+        self._dirty: dict[str, None] = {}
         self._some = asyncio.Event()
-        self._open: dict[str, _Told] = {}
+        self._open: dict[str, _Rendered] = {}
         self._waiting: dict[str, set[str]] = {}
-        """Of a job whose post is not there yet, those that are to be shown under it."""
-        self.closed: Callable[[Job, Sequence[RunRecord]], Awaitable[None]] | None = None
-        """Called with each job that changes servers when it has ended, before that is told; now and
-        then once more."""
-        self.ended: Counter[str] = Counter()
-        """How many runs were shown to have ended, by final state."""
+        """Of a subject whose post is not there yet, those that are to be shown under it."""
 
-    def touch(self, job: str) -> None:
-        """`job` has news."""
-        self._touched[job] = None
+    def mark_dirty(self, subject: str) -> None:
+        """`subject` has news."""
+        self._dirty[subject] = None
         self._some.set()
 
-    def touch_all(self) -> None:
+    def mark_all_dirty(self) -> None:
         """All that is on show may have changed."""
-        for job in self._open:
-            self.touch(job)
+        for subject in self._open:
+            self.mark_dirty(subject)
 
-    def look(self) -> None:
-        """Touch all if we see better or worse than before: our own link, or a server."""
-        sight = self._roster.visibility()
-        if sight != self._sight:
-            self._sight = sight
-            self.touch_all()
+    def check_visibility(self) -> None:
+        """Mark all subjects of a source dirty that look different from before."""
+        changed = [source for source in self._sources if source.looks_different()]
+        for subject, rendered in self._open.items():
+            if rendered.source in changed:
+                self.mark_dirty(subject)
 
-    def compare(self, revisions: Mapping[str, int]) -> None:
-        """Touch each job that another bot changed or told; `revisions` are the untold ones, as the
-        ledger has them."""
-        for job, revision in revisions.items():
-            told = self._open.get(job)
-            if told is None or told.revision < revision:
-                self.touch(job)
-        for job in self._open:
-            if job not in revisions:
-                self.touch(job)
+    async def sync_revisions(self) -> None:
+        """Mark each subject dirty that another bot changed or showed. Raises
+        DatabaseUnavailable."""
+        for source in self._sources:
+            revisions = await source.unreported()
+            for subject, revision in revisions.items():
+                rendered = self._open.get(subject)
+                if rendered is None or rendered.revision < revision:
+                    self.mark_dirty(subject)
+            for subject, rendered in self._open.items():
+                if rendered.source is source and subject not in revisions:
+                    self.mark_dirty(subject)
 
-    def forget(self) -> None:
-        """Another bot tells from now on."""
+    def settled(self, subject: str) -> None:
+        """Every post about `subject` shows what is desired."""
+        rendered = self._open.get(subject)
+        if rendered is not None and rendered.awaited:
+            self.mark_dirty(subject)
+        for under in self._waiting.pop(subject, ()):
+            self.mark_dirty(under)
+
+    def reset(self) -> None:
+        """Another bot shows the posts from now on."""
         self._open.clear()
-        self._touched.clear()
+        self._dirty.clear()
         self._waiting.clear()
+        for source in self._sources:
+            source.reset()
 
     async def run(self) -> None:
-        """Tell, until cancelled."""
+        """Reconcile, until cancelled; first what another bot left."""
+        await self._sync_at_start()
         while True:
             await self._some.wait()
             self._some.clear()
             begun = time.monotonic()
-            jobs, self._touched = list(self._touched), {}
-            for start in range(0, len(jobs), TOGETHER):
+            subjects, self._dirty = list(self._dirty), {}
+            for start in range(0, len(subjects), BATCH_SIZE):
                 await self._way.yield_to_foreground()
                 try:
-                    await self._tell(jobs[start : start + TOGETHER])
+                    await self._reconcile(subjects[start : start + BATCH_SIZE])
                 except DatabaseUnavailable as error:
-                    log.warning("ledger not read", error=str(error))
-                    for left in jobs[start:]:
-                        self.touch(left)
-                    await asyncio.sleep(RETRY_AFTER)
+                    log.warning("cannot read what posts must show", error=str(error))
+                    for left in subjects[start:]:
+                        self.mark_dirty(left)
+                    await asyncio.sleep(RETRY_DELAY)
                     break
             took = time.monotonic() - begun
-            await asyncio.sleep(min(max(EVERY, took * REST), EVERY_MOST))
+            await asyncio.sleep(min(max(INTERVAL, took * REST), MAX_INTERVAL))
 
-    def settled(self, job: str) -> None:
-        """Every post of `job` shows what is wanted; if it has ended, it is told."""
-        told = self._open.get(job)
-        if told is None or told.ended:
-            self.touch(job)
-        for under in self._waiting.pop(job, ()):
-            self.touch(under)
+    async def _sync_at_start(self) -> None:
+        while True:
+            try:
+                await self.sync_revisions()
+            except DatabaseUnavailable as error:
+                log.warning("cannot read what posts must show", error=str(error))
+                await asyncio.sleep(RETRY_DELAY)
+            else:
+                return
 
-    async def _tell(self, names: Sequence[str]) -> None:
-        """Have these jobs shown as they are; those that have ended, and are shown so, are told."""
-        found = await self._store.ledger.jobs(names)
-        for gone in set(names) - found.keys():
-            self._close(gone)
-        rows = await self._store.posts.of_jobs(
-            [job.id for job, _ in found.values() if self._new(job)]
-        )
-        over = [
-            (job, runs)
-            for job, runs in found.values()
-            if await self._surely_shown(job, runs, rows.get(job.id, ())) and job.closed is not None
-        ]
-        told = await self._store.ledger.mark_told({job.id: job.revision for job, _ in over})
-        for job, runs in over:
-            if job.id in told:
-                self.ended.update(run.state.value for run in runs)
-                self._close(job.id)
+    async def _reconcile(self, subjects: Sequence[str]) -> None:
+        """Have these shown as they are; of those that are shown so already their sources hear."""
+        found = await self._read(subjects)
+        for missing in set(subjects) - found.keys():
+            self._drop(missing)
+        new = [subject for subject, (_, desired) in found.items() if self._needs_rows(desired)]
+        rows = await self._posts.of_jobs(new)
+        shown: dict[PostSource, list[Desired]] = {source: [] for source in self._sources}
+        for subject, (source, desired) in found.items():
+            if await self._is_shown(source, desired, rows.get(subject, ())) and desired.awaited:
+                shown[source].append(desired)
+        for source, some in shown.items():
+            for subject in await source.mark_reported(some) if some else ():
+                self._drop(subject)
 
-    def _new(self, job: Job) -> bool:
+    async def _read(self, subjects: Sequence[str]) -> dict[str, tuple[PostSource, Desired]]:
+        """What these must show, each with its source. Where that is not known the first that knows
+        the subject is its source."""
+        found: dict[str, tuple[PostSource, Desired]] = {}
+        for source in self._sources:
+            its = [one for one in subjects if one not in found and self._may_be_of(source, one)]
+            for desired in await source.read(its) if its else ():
+                found[desired.subject.id] = source, desired
+        return found
+
+    def _may_be_of(self, source: PostSource, subject: str) -> bool:
+        rendered = self._open.get(subject)
+        return rendered is None or rendered.source is source
+
+    def _needs_rows(self, desired: Desired) -> bool:
         """Whether what the database knows of its posts must be known here."""
-        delivery = self._deliveries.get(job.place.front)
-        return delivery is not None and not delivery.knows(job.id)
+        sink = self._sinks.get(desired.subject.place.front)
+        return sink is not None and not sink.knows(desired.subject.id)
 
-    async def _surely_shown(
-        self, job: Job, runs: Sequence[RunRecord], rows: Iterable[PostRow]
+    async def _is_shown(
+        self, source: PostSource, desired: Desired, rows: Iterable[PostRow]
     ) -> bool:
-        """As `_shown`; a fault of ours leaves this job as it is shown until it changes, and costs
-        the others nothing."""
+        """Have the posts of a subject shown as they are desired; whether they are already. A fault
+        of ours leaves it as it is shown until it changes, and costs the others nothing."""
+        subject = desired.subject
+        self._open[subject.id] = _Rendered(source, desired.revision, desired.awaited)
         try:
-            return await self._shown(job, runs, rows)
+            return await self._submit(desired, rows)
         except DatabaseUnavailable:
             raise
         except Exception:
-            log.exception("a job cannot be shown", job=job.id, command=job.command)
-            self._open[job.id] = _Told(job.revision, False)
+            log.exception("posts cannot be shown", subject=subject.id)
+            self._open[subject.id] = _Rendered(source, desired.revision, awaited=False)
             return False
 
-    async def _shown(self, job: Job, runs: Sequence[RunRecord], rows: Iterable[PostRow]) -> bool:
-        """Have `job` shown as it is; whether it is already."""
-        if job.told or job.hidden:
-            self._close(job.id)
+    async def _submit(self, desired: Desired, rows: Iterable[PostRow]) -> bool:
+        subject = desired.subject
+        sink = self._sinks.get(subject.place.front)
+        if sink is None:
+            # left alone until it changes: a bot that has its front end will show it
             return False
-        await self._note(job, runs)
-        delivery = self._deliveries.get(job.place.front)
-        if delivery is None:
-            # left alone until it changes: a bot that has its front end will tell it
-            return False
-        if job.under:
-            thread = await self._thread_under(job.under)
+        if desired.under:
+            thread = await self._thread_under(desired.under)
             if thread is None:
-                self._waiting.setdefault(job.under, set()).add(job.id)
+                self._waiting.setdefault(desired.under, set()).add(subject.id)
                 return False
-            job = replace(job, place=replace(job.place, thread=thread))
-        posts = await self._wanted(job, runs)
-        return delivery.want(job.subject, posts, {row.key: row for row in rows})
+            subject = replace(subject, place=replace(subject.place, thread=thread))
+        return sink.submit(subject, await desired.render(), {row.key: row for row in rows})
 
-    async def _note(self, job: Job, runs: Sequence[RunRecord]) -> None:
-        """Job `job` is open, or was until now."""
-        before, ended = self._open.get(job.id), job.closed is not None
-        known = before is not None and before.ended
-        if ended and not known and self.closed is not None and self._command(job).changes:
-            try:
-                await self.closed(job, runs)
-            except DatabaseUnavailable:
-                raise
-            except Exception:
-                # it is shown all the same that the job has ended
-                log.exception("the end of a job was not taken note of", job=job.id)
-        self._open[job.id] = _Told(job.revision, ended)
-
-    def _close(self, job: str) -> None:
-        self._open.pop(job, None)
-        for delivery in self._deliveries.values():
-            delivery.forget(job)
-
-    async def _thread_under(self, job: str) -> str | None:
-        """The thread under the post of `job`; None if it is not there yet, empty if it never will
-        be."""
-        row = next((row for row in await self._store.posts.of_job(job) if row.key == job), None)
+    async def _thread_under(self, subject: str) -> str | None:
+        """The thread under the post of `subject`; None if it is not there yet, empty if it never
+        will be."""
+        rows = await self._posts.of_job(subject)
+        row = next((row for row in rows if row.key == subject), None)
         if row is None:
-            return None if await self._store.ledger.job(job) else ""
+            return None if await self._read([subject]) else ""
         if row.status == "given_up":
             return ""
         return row.ref if row.status == "shown" else None
 
-    async def _wanted(self, job: Job, runs: Sequence[RunRecord]) -> tuple[Post, ...]:
-        if job.command in (board.DAY, board.NOTICE):
-            return board.posts(job)
-        command = self._command(job)
-        tails = await self._tails(job, command, runs)
-        try:
-            return wanted(job, command, runs, tails, self._sight)
-        except Exception:
-            # an extension's own words failed: its jobs are shown without them
-            log.exception("a command cannot say how it went", job=job.id, command=job.command)
-            return wanted(job, UnknownCommand(), runs, tails, self._sight)
-
-    async def _tails(
-        self, job: Job, command: Command, runs: Sequence[RunRecord]
-    ) -> Mapping[str, Tail]:
-        if not command.changes or not any(run.sequence for run in runs):
-            return {}  # who was not heard yet has said nothing, and the look is a costly one
-        if not grouping.many(runs):
-            return await self._store.ledger.tails(job.id, TAIL)
-        hosts = grouping.asked_for(runs)
-        return await self._store.ledger.tails(job.id, grouping.TAIL, hosts) if hosts else {}
-
-    def _command(self, job: Job) -> Command:
-        if job.command in self._commands:
-            try:
-                return self._commands[job.command].command.from_arguments(job.arguments)
-            except UsageError as error:
-                log.warning("a job of an older command", job=job.id, reason=error.problem)
-        return UnknownCommand()
+    def _drop(self, subject: str) -> None:
+        self._open.pop(subject, None)
+        for sink in self._sinks.values():
+            sink.discard(subject)

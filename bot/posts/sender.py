@@ -19,8 +19,7 @@ from bot.content import FileContent, Post
 from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
 from bot.fronts.protocol import Front
 from bot.posts import delays, unpostable
-from bot.posts.backlog import Backlog
-from bot.posts.pending import Slot
+from bot.posts.pending import PendingPost, PendingPosts
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
 from bot.store.posts import Posts
@@ -48,15 +47,15 @@ async def nothing(file: FileContent) -> str:
     return ""
 
 
-class Courier:
-    """Makes the calls for the posts in `backlog`, one at a time for each post. `claim` and
-    `settles` are in seconds: see CLAIM and SETTLES."""
+class PostSender:
+    """Makes the calls for `pending` posts, one at a time for each. `claim` and `settles` are in
+    seconds: see CLAIM and SETTLES."""
 
     def __init__(
         self,
         front: Front,
         posts: Posts,
-        backlog: Backlog,
+        pending: PendingPosts,
         *,
         whole: Whole = nothing,
         claim: float = CLAIM,
@@ -67,221 +66,220 @@ class Courier:
         self._front = front
         self._whole = whole
         self._posts = posts
-        self._backlog = backlog
+        self._pending = pending
         self._claim = claim
         self._settles = settles
         self._clock = clock
         self._monotonic = monotonic
 
-    def adopt(self, slot: Slot, row: PostRow) -> None:
+    def resume(self, one: PendingPost, row: PostRow) -> None:
         """Take over what the database says of a post that another bot began."""
         if row.status == "given_up":
-            slot.given_up, slot.parted = True, row.digest == slot.post.digest
-        slot.unsure = row.status == "sending"
-        if slot.unsure:
+            one.resume_given_up(outcome_told=row.digest == one.post.digest)
+        elif row.status == "sending":
             age = (self._clock() - row.at).total_seconds()
-            slot.sure_at = self._monotonic() + min(max(self._claim - age, 0.0), self._claim)
-        if row.ref and row.status == "shown":
-            slot.ref = self._backlog.refs[row.key] = row.ref
+            one.resume_sending(self._monotonic() + min(max(self._claim - age, 0.0), self._claim))
+        elif row.status == "shown" and row.ref:
             # A job's own post can show again what it showed before, and an edit may have been
             # under way when the other bot died; what is in the thread only ever grows.
-            slot.shown = row.digest if slot.post.parent else ""
+            one.resume_shown(row.ref, row.digest if one.post.parent else "")
+            self._pending.shown(one)
+        else:
+            one.resume_unsent()
 
-    async def attempt(self, slot: Slot) -> None:
-        """One call for `slot`; what goes wrong decides when it is tried again."""
+    async def send(self, one: PendingPost) -> None:
+        """One call for `one`; what goes wrong decides when it is tried again."""
         try:
             try:
-                await (self._part(slot) if slot.given_up else self._show(slot))
+                await (self._tell_outcome(one) if one.given_up else self._show(one))
             except (FrontError, DatabaseUnavailable) as error:
-                await self._failed(slot, error)
+                await self._failed(one, error)
             else:
-                slot.failures = slot.faults = 0
+                one.succeeded()
         except Exception:
             # one post that cannot be shown must not keep the channel from all others
-            log.exception("cannot show a post", job=slot.job, key=slot.post.key)
-            slot.faults += 1
-            self._again(slot, _backoff(slot.faults))
-            if slot.faults >= TRIES:
-                await self._give_up(slot)
+            log.exception("cannot show a post", subject=one.subject, key=one.post.key)
+            one.faulted()
+            self._again(one, _backoff(one.faults))
+            if one.faults >= TRIES:
+                await self._give_up(one)
 
-    async def _show(self, slot: Slot) -> None:
-        if slot.noted and not slot.as_wanted:
-            if slot.ref:
-                await self._edit(slot)
-            elif not await self._there_already(slot):
-                if slot.unsure and self._monotonic() < slot.sure_at:
-                    slot.not_before = slot.sure_at
+    async def _show(self, one: PendingPost) -> None:
+        if one.recorded and not one.as_desired:
+            if one.ref:
+                await self._edit(one)
+            elif not await self._there_already(one):
+                if one.unsure and self._monotonic() < one.sure_at:
+                    one.wait_until(one.sure_at)
                     return
-                await self._post(slot)
-        if slot.ref:
-            await self._posts.shown(slot.post.key, slot.ref, slot.shown, self._clock())
-            slot.noted = True
-        if slot.post.pinned and slot.ref and not slot.pinned:
-            await self._pin(slot)
+                await self._post(one)
+        if one.ref:
+            await self._posts.shown(one.post.key, one.ref, one.shown, self._clock())
+            one.was_recorded()
+        if one.post.pinned and one.ref and not one.pinned:
+            await self._pin(one)
 
-    async def _pin(self, slot: Slot) -> None:
+    async def _pin(self, one: PendingPost) -> None:
         try:
-            await self._front.pin(slot.place, slot.ref)
+            await self._front.pin(one.place, one.ref)
         except Unpostable as error:
-            log.warning("shown, but not pinned", channel=slot.place.channel, reason=str(error))
-        slot.pinned = True
+            log.warning("shown, but not pinned", channel=one.place.channel, reason=str(error))
+        one.was_pinned()
 
-    async def _edit(self, slot: Slot) -> None:
-        post = slot.post
-        self._backlog.budget.edits.take(self._monotonic())
-        slot.shown = ""
-        told = self._as_told(slot)
-        await self._front.edit(slot.place, slot.ref, told)
-        self._is_there(slot, slot.ref, post.digest)
+    async def _edit(self, one: PendingPost) -> None:
+        digest = one.post.digest
+        self._pending.limits.edits.take(self._monotonic())
+        one.editing()
+        await self._front.edit(one.place, one.ref, self._with_delay(one))
+        one.sent(one.ref, digest, self._monotonic(), self._limit)
 
-    async def _there_already(self, slot: Slot) -> bool:
+    async def _there_already(self, one: PendingPost) -> bool:
         """Claim the post; whether the front end has it after all, or never will."""
-        thread = self._backlog.thread(slot)
-        if not slot.unsure:
+        thread = self._pending.thread(one)
+        if not one.unsure:
             begun = self._monotonic()
-            there = await self._posts.begin(self._row(slot, thread))
+            there = await self._posts.begin(self._row(one, thread))
             if there is None:
                 # a claim that took too long may have been taken over by now
-                slot.unsure = self._monotonic() - begun > self._claim
-                if not slot.unsure:
+                one.claimed(in_time=self._monotonic() - begun <= self._claim)
+                if not one.unsure:
                     return False
             else:
-                self.adopt(slot, there)
-                if slot.ref or slot.given_up:
+                self.resume(one, there)
+                if one.ref or one.given_up:
                     return True
-        content = slot.post.content
+        content = one.post.content
         file = isinstance(content, FileContent)
-        key = content.name if isinstance(content, FileContent) else slot.post.key
-        found = await self._front.find(slot.place, key, thread=thread, since=slot.since)
+        key = content.name if isinstance(content, FileContent) else one.post.key
+        found = await self._front.find(one.place, key, thread=thread, since=one.since)
         if found is not None:
-            # what a message shows is not known, so the next round edits it, and at once
-            self._is_there(slot, found, slot.post.digest if file else "")
-            slot.shown_at = float("-inf")
+            # what a message shows is not known, so the next round edits it
+            digest = one.post.digest if file else ""
+            one.found(found, digest, self._monotonic(), self._limit)
+            self._pending.shown(one)
         return found is not None
 
-    async def _post(self, slot: Slot) -> None:
-        post = slot.post
+    async def _post(self, one: PendingPost) -> None:
+        post = one.post
         now = self._monotonic()
-        self._backlog.budget.channel(slot.place.channel, now).take(now)
-        slot.unsure = True
+        self._pending.limits.channel(one.place.channel, now).take(now)
+        one.sending()
         try:
-            ref = await self._said(slot, self._backlog.thread(slot))
+            ref = await self._call(one, self._pending.thread(one))
         except Uncertain:
-            slot.sure_at = self._monotonic() + self._settles
+            one.lost(self._monotonic() + self._settles)
             raise
         except FrontError:
             # certainly not there: noted, so that nobody need look for it
             with contextlib.suppress(DatabaseUnavailable):
                 await self._posts.unsent(post.key)
-                slot.unsure = False
+                one.not_sent()
             raise
-        self._is_there(slot, ref, post.digest)
+        one.sent(ref, post.digest, self._monotonic(), self._limit)
+        self._pending.shown(one)
 
-    async def _said(self, slot: Slot, thread: str) -> str:
-        content = slot.post.content
+    async def _call(self, one: PendingPost, thread: str) -> str:
+        content = one.post.content
         if isinstance(content, FileContent):
             text = await self._whole(content)
-            await self._front.hand_over(slot.place, thread, content.name, text)
+            await self._front.hand_over(one.place, thread, content.name, text)
             return content.name
-        return await self._front.post(slot.place, self._as_told(slot), thread=thread)
+        return await self._front.post(one.place, self._with_delay(one), thread=thread)
 
-    def _as_told(self, slot: Slot) -> Post:
-        """What is said: what is wanted, and that it is late if it is."""
-        shut = self._backlog.budget.shut
-        return delays.as_told(slot, self._monotonic(), self._front.name, shut)
+    def _with_delay(self, one: PendingPost) -> Post:
+        """What is desired, with a note that it is late if it is."""
+        shut = self._pending.limits.shut
+        return delays.as_told(one, self._monotonic(), self._front.name, shut)
 
-    def _is_there(self, slot: Slot, ref: str, shown: str) -> None:
-        slot.ref = self._backlog.refs[slot.post.key] = ref
-        slot.shown, slot.unsure, slot.noted = shown, False, False
-        slot.shown_at = slot.waiting_since = self._monotonic()
-        slot.updates, slot.held_by = int(not slot.as_wanted), delays.limit(self._front.name)
+    @property
+    def _limit(self) -> str:
+        """What keeps a post back of which nothing else is known."""
+        return delays.limit(self._front.name)
 
-    def _row(self, slot: Slot, thread: str) -> PostRow:
-        place = slot.place
+    def _row(self, one: PendingPost, thread: str) -> PostRow:
+        place = one.place
         return PostRow(
-            slot.post.key, slot.job, place.front, place.channel, self._clock(), thread=thread
+            one.post.key, one.subject, place.front, place.channel, self._clock(), thread=thread
         )
 
-    async def _failed(self, slot: Slot, error: FrontError | DatabaseUnavailable) -> None:
-        slot.failures += 1
-        pause = _backoff(slot.failures)
+    async def _failed(self, one: PendingPost, error: FrontError | DatabaseUnavailable) -> None:
+        one.failed()
+        pause = _backoff(one.failures)
         if isinstance(error, Gone):
-            await self._gone(slot)
+            await self._gone(one)
             return
         if isinstance(error, Unpostable):
-            await self._refused(slot, str(error))
+            await self._refused(one, str(error))
             return
         if isinstance(error, Throttled):
             pause = error.seconds
         # the same moment for all that wait, so that they stay in their order
-        until = slot.not_before = self._monotonic() + pause
+        until, by = self._monotonic() + pause, delays.by(error)
         if isinstance(error, Throttled):
-            by = delays.limit(self._front.name)
-            self._backlog.hold_kind(slot, self._monotonic(), until, by)
+            self._pending.hold_kind(one, self._monotonic(), until, self._limit)
         elif isinstance(error, Unreachable):
-            self._backlog.budget.shut = max(self._backlog.budget.shut, until)
-            self._backlog.hold(lambda other: True, until, delays.by(error))
-        slot.held_by = delays.by(error)
-        log.warning("not shown yet", job=slot.job, error=str(error), again_in=pause)
+            self._pending.hold_all(until, by)
+        one.held(until, by)
+        log.warning("not shown yet", subject=one.subject, error=str(error), again_in=pause)
 
-    def _again(self, slot: Slot, pause: float) -> None:
-        slot.not_before = self._monotonic() + pause
+    def _again(self, one: PendingPost, pause: float) -> None:
+        one.wait_until(self._monotonic() + pause)
 
-    async def _gone(self, slot: Slot) -> None:
+    async def _gone(self, one: PendingPost) -> None:
         """Somebody deleted the message: post it anew. If a post cannot go into its thread, it is
         the message above it that was deleted."""
-        above = self._backlog.next_to(slot).get(slot.post.parent)
-        lost = slot if slot.ref else above
-        if lost is None or slot.failures >= TRIES or (not slot.ref and slot.place.thread):
-            await self._refused(slot, "the thread that it belongs to is gone.")
+        above = self._pending.beside(one).get(one.post.parent)
+        lost = one if one.ref else above
+        if lost is None or one.failures >= TRIES or (not one.ref and one.place.thread):
+            await self._refused(one, "the thread that it belongs to is gone.")
             return
-        log.info("a message was deleted, posting it anew", job=slot.job, key=lost.post.key)
-        self._backlog.deleted(lost)
+        log.info("a message was deleted, posting it anew", subject=one.subject, key=lost.post.key)
+        self._pending.deleted(lost)
         with contextlib.suppress(DatabaseUnavailable):
             await self._posts.gone(lost.post.key)
 
-    async def _refused(self, slot: Slot, reason: str) -> None:
+    async def _refused(self, one: PendingPost, reason: str) -> None:
         """The front end will not show it: tell the one who asked, then give it up. An alert waits
         for somebody to mend that, for as long as it goes on."""
-        log.error("not shown", job=slot.job, channel=slot.place.channel, reason=reason)
-        if not slot.post.parent and not slot.asker and not slot.post.closing:
-            self._again(slot, OFFER_AGAIN)
+        log.error("not shown", subject=one.subject, channel=one.place.channel, reason=reason)
+        if not one.post.parent and not one.asker and not one.post.closing:
+            self._again(one, OFFER_AGAIN)
             return
-        if not slot.post.parent and slot.asker:
-            told = await self._told_alone(slot, unpostable.refused(slot.job, slot.post, reason))
-            if not told and slot.failures < TRIES:
+        if not one.post.parent and one.asker:
+            told = await self._tell_alone(one, unpostable.refused(one.subject, one.post, reason))
+            if not told and one.failures < TRIES:
                 return
-            slot.parted = told and slot.post.closing
-        await self._give_up(slot)
+            if told and one.post.closing:
+                one.told_outcome()
+        await self._give_up(one)
 
-    async def _part(self, slot: Slot) -> None:
+    async def _tell_outcome(self, one: PendingPost) -> None:
         """What could not be shown has ended: tell the one who asked how."""
-        if await self._told_alone(slot, unpostable.ended(slot.job, slot.post)):
-            slot.parted = True
-            await self._posts.given_up(slot.post.key, slot.post.digest)
+        if await self._tell_alone(one, unpostable.ended(one.subject, one.post)):
+            one.told_outcome()
+            await self._posts.given_up(one.post.key, one.post.digest)
 
-    async def _told_alone(self, slot: Slot, text: str) -> bool:
+    async def _tell_alone(self, one: PendingPost, text: str) -> bool:
         """Tell the one who asked, alone; whether that is over, as it was done or cannot be."""
         try:
-            await self._front.whisper(slot.place, slot.asker, text)
+            await self._front.whisper(one.place, one.asker, text)
         except (Throttled, Unreachable) as error:
-            slot.tellings += 1
-            pause = _backoff(slot.tellings)
-            self._again(slot, max(error.seconds, pause) if isinstance(error, Throttled) else pause)
+            one.telling_failed()
+            pause = _backoff(one.tellings)
+            self._again(one, max(error.seconds, pause) if isinstance(error, Throttled) else pause)
             return False
         except FrontError as error:
-            log.warning("the asker was not told", job=slot.job, reason=str(error))
+            log.warning("the asker was not told", subject=one.subject, reason=str(error))
         return True
 
-    async def _give_up(self, slot: Slot) -> None:
+    async def _give_up(self, one: PendingPost) -> None:
         """Neither it nor what goes into its thread will be shown."""
-        for each in self._backlog.lost_with(slot):
-            each.given_up = True
-        digest = slot.post.digest if slot.parted else ""
+        self._pending.give_up(one)
+        digest = one.post.digest if one.outcome_told else ""
         try:
-            await self._posts.given_up(slot.post.key, digest)
+            await self._posts.given_up(one.post.key, digest)
         except DatabaseUnavailable as error:
-            log.warning("not noted that a post is given up", job=slot.job, reason=str(error))
+            log.warning("not noted that a post is given up", subject=one.subject, reason=str(error))
 
 
 def _backoff(failures: int) -> float:

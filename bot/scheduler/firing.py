@@ -17,10 +17,10 @@ from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.protocol import GroupLookup
-from bot.jobs import AuditEntry, Job, NewJob
+from bot.jobs import AuditEntry, NewJob
 from bot.schedules.change import Change
 from bot.schedules.decisions import Decision, pause, record_failure_to_start, record_start
-from bot.schedules.posts import day_job, day_of, notice_job
+from bot.schedules.posts import SchedulePost, day_of, day_post, notice_post
 from bot.schedules.schedule import Schedule, Verdict
 
 
@@ -113,12 +113,12 @@ def changed(
     """What is written of `step`, with the post of the day of `nominal` and the notice, if there is
     something to say."""
     schedule = step.schedule
-    posts: list[Job] = []
+    posts: list[SchedulePost] = []
     if nominal is not None and shown:
-        posts.append(day_job(schedule, nominal, now))
+        posts.append(day_post(schedule, nominal, now))
     if step.notice:
         mark = f"{schedule.revision}/{now.isoformat()}"
-        posts.append(notice_job(schedule, step.notice, step.good, mark, now))
+        posts.append(notice_post(schedule, step.notice, step.good, mark, now))
     return Change(schedule, step.firings, (ask,) if ask else (), audit=audit, posts=tuple(posts))
 
 

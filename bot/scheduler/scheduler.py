@@ -24,7 +24,7 @@ from bot.schedules.decisions import (
     record_end,
     record_failure_to_start,
 )
-from bot.schedules.posts import NOTICE, day_of
+from bot.schedules.posts import ScheduleNotice, day_of
 from bot.schedules.schedule import ResultHandling, Schedule, ScheduleResult
 from bot.store.errors import DatabaseUnavailable
 from bot.store.schedules.firings import Over
@@ -197,7 +197,7 @@ class Timekeeper:
         posts = change.posts
         if heed.handled and change.schedule.status != "paused":
             # that it is paused is more than that it failed: somebody must resume it
-            posts = tuple(post for post in posts if post.command != NOTICE)
+            posts = tuple(post for post in posts if not isinstance(post, ScheduleNotice))
         return replace(change, posts=posts, heard=heed.keep)
 
 

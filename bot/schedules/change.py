@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.jobs import AuditEntry, Job, NewJob
+from bot.jobs import AuditEntry, NewJob
+from bot.schedules.posts import SchedulePost
 from bot.schedules.schedule import Firing, Schedule
 
 
@@ -13,16 +14,16 @@ class Change:
     """What happens to one schedule, whole or not at all.
 
     `schedule` is as it is to be, with the revision that it was read at: if anybody changed it
-    meanwhile nothing happens. `posts` are jobs without runs; one that is there already shows the
-    new arguments. `reveal` is a hidden job that is to be shown after all, `dismiss` one that is
-    not. `heard` is an ask of alerts: what they are to take note of.
+    meanwhile nothing happens. A post that is there already shows what the new one of `posts` says.
+    `reveal` is a hidden job that is to be shown after all, `dismiss` one that is not. `heard` is an
+    ask of alerts: what they are to take note of.
     """
 
     schedule: Schedule
     firings: tuple[Firing, ...] = ()
     asks: tuple[tuple[NewJob, AuditEntry], ...] = ()
     audit: tuple[AuditEntry, ...] = ()
-    posts: tuple[Job, ...] = ()
+    posts: tuple[SchedulePost, ...] = ()
     reveal: str = ""
     dismiss: str = ""
     heard: object = None

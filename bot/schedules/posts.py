@@ -1,80 +1,119 @@
-"""What is shown of a schedule: a post a day that its results stand under, and notices. Pure.
-
-Both are jobs without a run, so that they are said once by the means by which jobs are.
-"""
+"""What is shown of a schedule: a post a day that its results stand under, and notices. Pure."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 
-from baton.messages import State
+from baton.messages import Person, State
 from bot.content import ASK, Button, JobContent, NoticeContent, Post
-from bot.jobs import Job
+from bot.jobs import Place, Subject
 from bot.schedules.schedule import Schedule
-
-DAY = "schedule.day"
-NOTICE = "schedule.notice"
 
 _COUNTED = ("succeeded", "unsuccessful", "failed", "refused", "missed", "skipped")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """Something that is shown of a schedule of `owner`, which is called `title`. `since` is when it
+    was wanted first, `reported` whether its post shows it, `revision` counts its changes."""
+
+    id: str
+    place: Place
+    owner: Person
+    title: str
+    since: datetime
+    reported: bool = False
+    revision: int = 0
+
+    @property
+    def subject(self) -> Subject:
+        """As its post is about it."""
+        return Subject(self.id, self.place, self.since.timestamp(), self.owner.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleDay(_Shown):
+    """How the day `day` of the schedule with the id `schedule` has gone until now."""
+
+    schedule: str
+    day: str
+    counts: str
+    outcome: str
+    status: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleNotice(_Shown):
+    """A word about a schedule, in the channel."""
+
+    text: str
+    state: State
+
+
+SchedulePost = ScheduleDay | ScheduleNotice
+
+
 def day_of(schedule: Schedule, nominal: datetime) -> str:
     """The id of the post under which what becomes of `nominal` is shown."""
-    day = f"{nominal.astimezone(schedule.zone):%Y-%m-%d}"
-    return hashlib.sha256(f"{schedule.id}/{day}".encode()).hexdigest()[:16]
+    return _id(f"{schedule.id}/{_day(schedule, nominal)}")
 
 
-def day_job(schedule: Schedule, nominal: datetime, now: datetime) -> Job:
-    """The post of the day of `nominal`."""
-    name = day_of(schedule, nominal)
-    day = f"{nominal.astimezone(schedule.zone):%Y-%m-%d}"
-    arguments = {"day": day, **facts(schedule)}
-    return _job(schedule, name, DAY, arguments, now)
-
-
-def facts(schedule: Schedule) -> dict[str, str]:
-    """What the post of a day shows of `schedule`."""
+def day_post(schedule: Schedule, nominal: datetime, now: datetime) -> ScheduleDay:
+    """The day of `nominal`, as it is `now`."""
     counts = [f"{schedule.tally[name]} {name}" for name in _COUNTED if schedule.tally.get(name)]
-    return {
-        "schedule": schedule.id,
-        "title": schedule.title,
-        "counts": ", ".join(counts),
-        "outcome": schedule.outcome,
-        "status": schedule.status,
-        "note": schedule.note,
-    }
-
-
-def notice_job(schedule: Schedule, text: str, good: bool, mark: str, now: datetime) -> Job:
-    """Something said in the channel; the same `mark` is said once."""
-    name = hashlib.sha256(f"{schedule.id}!{mark}".encode()).hexdigest()[:16]
-    arguments = {"text": text, "state": (State.SUCCEEDED if good else State.FAILED).value}
-    return _job(schedule, name, NOTICE, arguments, now)
-
-
-def posts(job: Job) -> tuple[Post, ...]:
-    """What `job` of ours shows."""
-    said = {name: str(value) for name, value in job.arguments.items()}
-    if job.command == NOTICE:
-        return (Post(job.id, NoticeContent(said["text"], State(said["state"])), closing=True),)
-    outcome = said["outcome"]
-    state = State.FAILED if outcome and outcome != "succeeded" else State.SUCCEEDED
-    summary = f"{said['day']}: {said['counts'] or 'no run has ended yet'}"
-    if state is State.FAILED:
-        summary += f"; the last: {outcome}"
-    if said["status"] != "active":
-        summary += f"; it is {said['status']}: {said['note']}"
-    content = JobContent(
-        title=job.title,
-        asked_by=job.asked_by.id,
-        summary=summary,
-        state=state,
-        buttons=buttons(said["schedule"], said["status"]),
-        job=job.id,
-        schedule=said["schedule"][:6],
+    return ScheduleDay(
+        id=day_of(schedule, nominal),
+        place=schedule.place,
+        owner=schedule.owner,
+        title=schedule.title,
+        since=now,
+        schedule=schedule.id,
+        day=_day(schedule, nominal),
+        counts=", ".join(counts),
+        outcome=schedule.outcome,
+        status=schedule.status,
+        note=schedule.note,
     )
-    return (Post(job.id, content, closing=True),)
+
+
+def notice_post(
+    schedule: Schedule, text: str, good: bool, mark: str, now: datetime
+) -> ScheduleNotice:
+    """Something said in the channel; the same `mark` is said once."""
+    return ScheduleNotice(
+        id=_id(f"{schedule.id}!{mark}"),
+        place=schedule.place,
+        owner=schedule.owner,
+        title=schedule.title,
+        since=now,
+        text=text,
+        state=State.SUCCEEDED if good else State.FAILED,
+    )
+
+
+def render(post: SchedulePost) -> Post:
+    """The chat message for `post`."""
+    if isinstance(post, ScheduleNotice):
+        return Post(post.id, NoticeContent(post.text, post.state), closing=True)
+    bad = bool(post.outcome) and post.outcome != "succeeded"
+    summary = f"{post.day}: {post.counts or 'no run has ended yet'}"
+    if bad:
+        summary += f"; the last: {post.outcome}"
+    if post.status != "active":
+        summary += f"; it is {post.status}: {post.note}"
+    content = JobContent(
+        title=post.title,
+        asked_by=post.owner.id,
+        summary=summary,
+        state=State.FAILED if bad else State.SUCCEEDED,
+        buttons=buttons(post.schedule, post.status),
+        job=post.id,
+        schedule=post.schedule[:6],
+    )
+    return Post(post.id, content, closing=True)
 
 
 def buttons(schedule: str, status: str) -> tuple[Button, ...]:
@@ -97,18 +136,9 @@ def buttons(schedule: str, status: str) -> tuple[Button, ...]:
     )
 
 
-def _job(
-    schedule: Schedule, name: str, command: str, arguments: dict[str, str], now: datetime
-) -> Job:
-    return Job(
-        id=name,
-        key=f"schedule/{name}",
-        command=command,
-        arguments=arguments,
-        title=schedule.title,
-        environment="",
-        app=None,
-        asked_by=schedule.owner,
-        place=schedule.place,
-        asked=now,
-    )
+def _day(schedule: Schedule, nominal: datetime) -> str:
+    return f"{nominal.astimezone(schedule.zone):%Y-%m-%d}"
+
+
+def _id(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -102,7 +102,7 @@ class Metrics:
             "Runs by their final state, counted when their thread shows it.",
             "state",
             ENDS,
-            bot.teller.ended,
+            bot.job_posts.ended,
         )
         refused = CounterMetricFamily(
             "baton_refused",

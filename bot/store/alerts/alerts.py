@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Table,
     Text,
@@ -137,6 +139,11 @@ class Alerts:
     async def untold(self) -> list[Thread]:
         """What is not shown yet as it is, the oldest first, with all that stands beside it."""
         return await self._database.read(_untold)
+
+    async def threads(self, subjects: Sequence[str]) -> list[Thread]:
+        """Those of the posts with these keys that there are, shown or not, with all that stands
+        beside them."""
+        return await self._database.read(partial(_threads, subjects=subjects))
 
     async def mark_told(self, revisions: Mapping[str, int]) -> None:
         """These posts are shown, as they were at that revision."""
@@ -301,7 +308,15 @@ def _want(connection: Connection, wanted: Iterable[Notification], at: datetime) 
 
 def _untold(connection: Connection) -> list[Thread]:
     news = select(bulletins.c.subject).where(~bulletins.c.told)
-    statement = select(bulletins).where(bulletins.c.subject.in_(news))
+    return _read(connection, bulletins.c.subject.in_(news))
+
+
+def _threads(connection: Connection, subjects: Sequence[str]) -> list[Thread]:
+    return _read(connection, bulletins.c.subject.in_(subjects))
+
+
+def _read(connection: Connection, which: ColumnElement[bool]) -> list[Thread]:
+    statement = select(bulletins).where(which)
     # what stands under a post comes after it
     apart = bulletins.c.key != bulletins.c.subject
     threads: dict[str, list[Any]] = {}

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, func, select, union_all
 
 from bot.jobs import Job, RunRecord
-from bot.schedules.posts import DAY, NOTICE
 from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.sql import chunks
 from bot.store.jobs.job_changes import OPEN, lock, runs_of_each
 from bot.store.jobs.job_rows import job_of
+from bot.store.jobs.schedule_posts import OF_SCHEDULES
 from bot.store.tables.jobs import jobs, outbox, runs
 from bot.store.tables.posts import posts
 
@@ -29,10 +29,8 @@ class Depths:
     outbox: int
 
 
-_SEVERAL = select(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+_SEVERAL = select(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True)), ~OF_SCHEDULES)
 
-_OWN = jobs.c.command.in_((DAY, NOTICE))
-"""Jobs that nobody asked for: posts about schedules."""
 _PRUNED_AT_ONCE = 200
 _MOST_IN_THREAD = 20
 
@@ -72,7 +70,7 @@ def in_thread(connection: Connection, front: str, channel: str, ref: str) -> lis
     shown = union_all(there.where(posts.c.ref == ref), there.where(posts.c.thread == ref))
     statement = (
         select(jobs)
-        .where(jobs.c.id.in_(shown), ~_OWN)
+        .where(jobs.c.id.in_(shown), ~OF_SCHEDULES)
         .order_by(jobs.c.closed.is_not(None), jobs.c.asked.desc())
         .limit(_MOST_IN_THREAD)
     )
@@ -82,7 +80,7 @@ def in_thread(connection: Connection, front: str, channel: str, ref: str) -> lis
 
 def recent(connection: Connection, limit: int, environment: str | None) -> list[Job]:
     """The last jobs, newest first."""
-    statement = select(jobs).where(~_OWN).order_by(jobs.c.asked.desc()).limit(limit)
+    statement = select(jobs).where(~OF_SCHEDULES).order_by(jobs.c.asked.desc()).limit(limit)
     if environment is not None:
         statement = statement.where(jobs.c.environment == environment)
     return [job_of(row) for row in connection.execute(statement)]
@@ -90,7 +88,9 @@ def recent(connection: Connection, limit: int, environment: str | None) -> list[
 
 def untold(connection: Connection) -> dict[str, int]:
     """The jobs whose posts may not show all yet, oldest first, and their revisions."""
-    statement = select(jobs.c.id, jobs.c.revision).where(~jobs.c.told, ~jobs.c.hidden)
+    statement = select(jobs.c.id, jobs.c.revision).where(
+        ~jobs.c.told, ~jobs.c.hidden, ~OF_SCHEDULES
+    )
     ordered = statement.order_by(jobs.c.asked)
     return {row.id: row.revision for row in connection.execute(ordered)}
 

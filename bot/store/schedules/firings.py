@@ -8,14 +8,14 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection, insert, select, update
 
-from bot.jobs import AuditEntry, Job, NewJob, RunRecord
+from bot.jobs import AuditEntry, RunRecord
 from bot.schedules.change import Change
 from bot.schedules.schedule import Firing, Schedule
 from bot.store.database.sql import AnyRow, chunks, upsert
 from bot.store.errors import StoreError
-from bot.store.jobs import new_jobs
+from bot.store.jobs import new_jobs, schedule_posts
 from bot.store.jobs.job_changes import runs_of
-from bot.store.jobs.job_rows import audit_row, job_row
+from bot.store.jobs.job_rows import audit_row
 from bot.store.schedules.schedule_rows import firing_of, firing_row, schedule_of, schedule_row
 from bot.store.tables.alerts import asks as alert_asks
 from bot.store.tables.jobs import audit, jobs
@@ -135,7 +135,7 @@ def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
     heard = [{"data": change.heard} for change in mine if change.heard is not None]
     if heard:
         connection.execute(insert(alert_asks), heard)
-    _show(connection, [post for change in mine for post in change.posts])
+    schedule_posts.show(connection, [post for change in mine for post in change.posts])
     _reveal(connection, mine)
     return [taken[at] for at in range(len(changes))]
 
@@ -165,23 +165,6 @@ def _fire(connection: Connection, firing: Firing) -> None:
     )
     if connection.execute(fresh.returning(firings.c.schedule)).scalar() is None:
         raise FiredTwice(schedule=firing.schedule, nominal=firing.nominal)
-
-
-def _show(connection: Connection, posts: Sequence[Job]) -> None:
-    rows = {job.id: job_row(NewJob(job, (), ())) for job in posts}
-    for name in sorted(rows):
-        statement = upsert(connection, jobs).values(**rows[name])
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[jobs.c.key],
-                set_={
-                    "arguments": statement.excluded.arguments,
-                    "told": False,
-                    "revision": jobs.c.revision + 1,
-                },
-                where=jobs.c.arguments != statement.excluded.arguments,
-            )
-        )
 
 
 def _reveal(connection: Connection, changes: Sequence[Change]) -> None:

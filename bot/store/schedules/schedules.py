@@ -12,10 +12,12 @@ from sqlalchemy import Connection, Select, delete, exists, select, text
 
 from bot.jobs import AuditEntry
 from bot.schedules.change import Change
+from bot.schedules.posts import SchedulePost
 from bot.schedules.schedule import Firing, Schedule
 from bot.store.database.clock import DatabaseClock
 from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.transactions import Database
+from bot.store.jobs import job_changes, schedule_posts
 from bot.store.schedules import firings
 from bot.store.schedules.firings import Over
 from bot.store.schedules.schedule_rows import firing_of
@@ -135,6 +137,18 @@ class Schedules:
         if not changes:
             return []
         return await self._database.write(partial(firings.commit, changes=changes))
+
+    async def posts(self, ids: Sequence[str]) -> list[SchedulePost]:
+        """Those of the posts with these ids that there are."""
+        return await self._database.read(partial(schedule_posts.several, names=ids))
+
+    async def unreported_posts(self) -> dict[str, int]:
+        """The ids of the posts that may not be shown yet as they are, and the revision of each."""
+        return await self._database.read(schedule_posts.untold)
+
+    async def mark_posts_reported(self, revisions: Mapping[str, int]) -> set[str]:
+        """These posts are shown, as they were at that revision; those that were marked."""
+        return await self._database.write(partial(job_changes.mark_told, revisions=revisions))
 
     async def prune(self, before: datetime) -> None:
         """Forget what fired before `before`, and schedules that were over then."""

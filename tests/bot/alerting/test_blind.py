@@ -111,6 +111,7 @@ async def test_what_could_not_be_sent_is_no_alert(
         await world.pass_time(made, WAIT)
     assert keeper.engine is not None
     assert [one.labels.title() for one in keeper.engine.firing()] == []
+    await none_waits(stage.store)
     (message,) = alerts_in(stage.front)
     assert isinstance(message.content, AlertContent)
     assert message.content.title.startswith("Monitoring was blind")

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 import bot.app.upkeep
+import bot.posts.jobs
 import bot.posts.queue
 import bot.posts.reconciler
 import bot.posts.sender
@@ -49,7 +50,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.05)
     monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.01)
     monkeypatch.setattr(bot.posts.queue, "LAST_CALLS", 0.5)
-    monkeypatch.setattr(bot.posts.reconciler, "EVERY", 0.01)
+    monkeypatch.setattr(bot.posts.reconciler, "INTERVAL", 0.01)
     with capture_logs():  # drawing the traceback of each death takes longer than all the rest
         yield
 
@@ -168,7 +169,7 @@ async def check(life: Life, front: FakeFront, agents: list[Agent]) -> None:
         assert len(agent.started) == 1
     assert not await life.truth.outbox()
     command = COMMANDS[job.command].command.from_arguments(job.arguments)
-    tails = await life.truth.tails(job.id, bot.posts.reconciler.TAIL) if command.changes else {}
+    tails = await life.truth.tails(job.id, bot.posts.jobs.TAIL) if command.changes else {}
     posts = wanted(job, command, runs, tails, ServerVisibility())
     assert sorted(message.key for message in front.shown) == sorted(post.key for post in posts)
     main = front.one(job.id)

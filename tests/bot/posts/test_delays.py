@@ -14,8 +14,8 @@ from bot.content import NoticeContent, Post
 from bot.fronts.errors import Throttled, Unreachable
 from bot.jobs import Place, Subject
 from bot.posts import delays
-from bot.posts.pending import Slot
-from bot.posts.queue import Delivery
+from bot.posts.pending import PendingPost
+from bot.posts.queue import PostQueue
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 from tests.bot.fake_front import FakeFront, Fault
@@ -39,23 +39,26 @@ def post(title: str = "web-1", *, age: float = 0.0, updates: int = 1, pinned: bo
 
 
 @pytest.mark.parametrize(
-    ("slot", "footer"),
+    ("pending", "footer"),
     [
         (
-            Slot("j", PLACE, post(), held_by="by Slack's limit"),
+            PendingPost("j", PLACE, post(), held_by="by Slack's limit"),
             "1 update held 12 s by Slack's limit",
         ),
-        (Slot("j", PLACE, post(), updates=3), "3 updates told 12 s late"),
-        (Slot("j", PLACE, replace(post(), parent="p", broadcast=True)), "1 update told 12 s late"),
-        (Slot("j", PLACE, replace(post(), parent="p")), ""),
-        (Slot("j", PLACE, replace(post(), wanted=0.0)), ""),
-        (Slot("j", PLACE, post(), waiting_since=8.0), ""),
+        (PendingPost("j", PLACE, post(), updates=3), "3 updates told 12 s late"),
+        (
+            PendingPost("j", PLACE, replace(post(), parent="p", broadcast=True)),
+            "1 update told 12 s late",
+        ),
+        (PendingPost("j", PLACE, replace(post(), parent="p")), ""),
+        (PendingPost("j", PLACE, replace(post(), wanted=0.0)), ""),
+        (PendingPost("j", PLACE, post(), waiting_since=8.0), ""),
     ],
 )
-def test_how_it_reads(slot: Slot, footer: str) -> None:
+def test_how_it_reads(pending: PendingPost, footer: str) -> None:
     """For how long, how many, and why if we know; nothing if it is not late, if nobody said since
     when it was wanted, or if it only stands in a thread."""
-    told = delays.as_told(slot, 12.0, "slack", NEVER).content
+    told = delays.as_told(pending, 12.0, "slack", NEVER).content
     assert isinstance(told, AlertContent)
     assert told.footer == footer
 
@@ -63,12 +66,12 @@ def test_how_it_reads(slot: Slot, footer: str) -> None:
 def test_what_is_not_about_alerts_says_nothing() -> None:
     """The posts of jobs show their own times."""
     notice = Post("n", NoticeContent("x", State.FAILED), wanted=1.0)
-    assert delays.as_told(Slot("j", PLACE, notice), 99.0, "slack", NEVER) is notice
+    assert delays.as_told(PendingPost("j", PLACE, notice), 99.0, "slack", NEVER) is notice
 
 
 def test_who_is_to_blame() -> None:
     """A limit, a chat that is away (though it was not asked for this), or our own database."""
-    waited = Slot("j", PLACE, post(), held_by=delays.limit("slack"))
+    waited = PendingPost("j", PLACE, post(), held_by=delays.limit("slack"))
     told = delays.as_told(waited, 12.0, "slack", 9.0).content
     assert isinstance(told, AlertContent)
     assert told.footer == "1 update held 12 s while Slack was away"
@@ -87,13 +90,13 @@ class Desk:
         self.start()
 
     def start(self) -> None:
-        self.delivery = Delivery(
+        self.delivery = PostQueue(
             self.front, self.store.posts, lambda subject: None, claim=2.0, settles=0.005
         )
 
     async def want(self, wanted: Post) -> bool:
         rows = {row.key: row for row in await self.store.posts.of_job(SUBJECT.id)}
-        return self.delivery.want(SUBJECT, [wanted], rows)
+        return self.delivery.submit(SUBJECT, [wanted], rows)
 
     async def shown(self, wanted: Post) -> AlertContent:
         await until(lambda: self.want(wanted), every=0.002)

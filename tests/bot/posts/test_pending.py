@@ -1,214 +1,204 @@
-from __future__ import annotations
+"""What happens to a pending post, and what is known of it then."""
 
-from dataclasses import replace
+from __future__ import annotations
 
 import pytest
 
 from baton.messages import State
 from bot.content import NoticeContent, Post
 from bot.fronts.protocol import Limits
-from bot.posts.pending import Budget, Next, Slot, choose
+from bot.posts.pending import NEVER, PendingPost, PendingPosts
+from bot.posts.rate_limits import RateLimits
 from tests.bot.build import OPS
 
 LIMITS = Limits(post_every=1.0, post_burst=3, edits_per_minute=60, edit_every=2.0)
+BY_LIMIT = "by Slack's limit"
 
 
-def post(key: str, text: str = "now", *, parent: str = "", closing: bool = False) -> Post:
+def post(text: str = "one", key: str = "a", *, parent: str = "", closing: bool = False) -> Post:
     return Post(key, NoticeContent(text, State.RUNNING), parent=parent, closing=closing)
 
 
-def fresh(key: str) -> Slot:
-    return Slot("job", OPS, post(key))
+def pending(key: str = "a", *, parent: str = "", asker: str = "U_ANN") -> PendingPost:
+    return PendingPost("a", OPS, post(key=key, parent=parent), asker=asker)
 
 
-def stale(key: str, *, closing: bool = False, shown_at: float = -100.0, waiting: float = 0) -> Slot:
-    return Slot(
-        "job",
-        OPS,
-        post(key, closing=closing),
-        ref=f"ts-{key}",
-        shown="older",
-        shown_at=shown_at,
-        waiting_since=waiting,
-    )
+def shown(text: str = "one") -> PendingPost:
+    """One whose message shows `text`, and of which the database knows that."""
+    one = pending()
+    one.sending()
+    one.sent("ts-1", post(text).digest, 10.0, BY_LIMIT)
+    one.was_recorded()
+    return one
+
+
+def test_what_was_sent_is_up_to_date_once_it_is_recorded() -> None:
+    """Not before: a bot that dies in between must not post it again."""
+    one = pending()
+    one.sending()
+    assert one.unsure
+    one.sent("ts-1", post().digest, 10.0, BY_LIMIT)
+    assert (one.unsure, one.as_desired, one.up_to_date) == (False, True, False)
+    one.was_recorded()
+    assert one.up_to_date
+    assert (one.updates, one.shown_at) == (0, 10.0)
+
+
+def test_what_is_desired_while_it_is_sent_is_one_update_more() -> None:
+    """It shows what was desired when it was sent, and waits from then on."""
+    one = pending()
+    one.sending()
+    one.desire(post("two"), 9.0)
+    one.sent("ts-1", post("one").digest, 10.0, BY_LIMIT)
+    one.was_recorded()
+    assert not one.up_to_date
+    assert (one.updates, one.waiting_since, one.held_by) == (1, 10.0, BY_LIMIT)
+
+
+def test_several_changes_are_one_edit_that_waits_since_the_first() -> None:
+    """The same content again is no change."""
+    one = shown()
+    one.desire(post("one"), 11.0)
+    assert one.up_to_date
+    one.desire(post("two"), 12.0)
+    one.desire(post("three"), 13.0)
+    assert (one.updates, one.waiting_since, one.post) == (2, 12.0, post("three"))
+
+
+def test_an_edit_whose_answer_is_lost_shows_nobody_knows_what() -> None:
+    """So it is edited again, though the same is desired."""
+    one = shown()
+    one.desire(post("two"), 11.0)
+    one.editing()
+    one.desire(post("one"), 12.0)
+    assert not one.as_desired
+
+
+def test_a_post_whose_answer_is_lost_may_be_there() -> None:
+    """Until it is found, or it is certain that it is not there."""
+    one = pending()
+    one.sending()
+    one.lost(12.0)
+    assert (one.unsure, one.sure_at) == (True, 12.0)
+    one.found("ts-1", "", 11.0, BY_LIMIT)
+    assert (one.unsure, one.ref, one.as_desired, one.shown_at) == (False, "ts-1", False, NEVER)
+
+
+def test_a_claim_that_took_too_long_is_no_claim() -> None:
+    """Somebody else may have posted it by then."""
+    one = pending()
+    one.claimed(in_time=False)
+    assert one.unsure
+    one.claimed(in_time=True)
+    assert not one.unsure
+
+
+def test_what_was_deleted_is_desired_anew() -> None:
+    """And it is pinned again, if it is to be."""
+    one = shown()
+    one.was_pinned()
+    one.deleted()
+    assert (one.ref, one.as_desired, one.pinned, one.recorded) == ("", False, False, True)
+
+
+def test_what_is_held_waits_for_the_longest() -> None:
+    """And says what holds it last."""
+    one = pending()
+    one.held(12.0, BY_LIMIT)
+    one.held(11.0, "while Slack was away")
+    assert (one.not_before, one.held_by) == (12.0, "while Slack was away")
+
+
+def test_who_asked_is_owed_the_end_of_what_was_given_up() -> None:
+    """Only once it has ended, and once."""
+    one = pending()
+    states = []
+    for step in (
+        one.give_up,
+        lambda: one.desire(post("over", closing=True), 11.0),
+        one.told_outcome,
+    ):
+        step()
+        states.append((one.owes_outcome, one.up_to_date))
+    assert states == [(False, True), (True, False), (False, True)]
+
+
+def test_nobody_is_owed_the_end_of_what_nobody_asked_for() -> None:
+    """Nor of what only stands in a thread."""
+    for one in (pending(asker=""), pending("a/web-1", parent="a")):
+        one.post = post("over", one.post.key, parent=one.post.parent, closing=True)
+        one.give_up()
+        assert one.up_to_date
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_what_another_bot_gave_up_stays_so(told: bool) -> None:
+    """The asker hears of its end if they have not yet."""
+    one = pending()
+    one.desire(post("over", closing=True), 11.0)
+    one.resume_given_up(outcome_told=told)
+    assert one.up_to_date is told
+
+
+def test_faults_in_a_row_are_counted_until_a_call_succeeds() -> None:
+    """As failures are."""
+    one = pending()
+    one.faulted()
+    one.failed()
+    one.failed()
+    assert (one.faults, one.failures) == (1, 2)
+    one.succeeded()
+    assert (one.faults, one.failures) == (0, 0)
 
 
 @pytest.fixture
-def budget() -> Budget:
-    return Budget.of(LIMITS, 0.0)
+def posts() -> PendingPosts:
+    """A post that is shown, two in its thread of which one is, and another in the channel."""
+    found = PendingPosts(RateLimits.of(LIMITS, 0.0))
+    top, said, unsaid = pending(), pending("a/web-1", parent="a"), pending("a/web-2", parent="a")
+    for one, ref in ((top, "ts-1"), (said, "ts-2")):
+        one.sent(ref, "", 10.0, BY_LIMIT)
+        found.shown(one)
+    other = PendingPost("b", OPS, post(key="b"))
+    found.of_subject = {
+        "a": {one.post.key: one for one in (top, said, unsaid)},
+        "b": {"b": other},
+    }
+    found.waiting = {OPS.channel: {**found.of_subject["a"], **found.of_subject["b"]}}
+    return found
 
 
-def key_of(up: Next) -> str | None:
-    return up.slot.post.key if up.slot else None
+def not_before(posts: PendingPosts) -> dict[str, float]:
+    return {key: one.not_before for key, one in posts.waiting[OPS.channel].items()}
 
 
-def test_what_is_not_there_yet_goes_first_then_ends_then_the_oldest(budget: Budget) -> None:
-    """A new post before any edit, a final state before one on its way, else who waits longest."""
-    slots = [stale("a", waiting=1), stale("b", waiting=0), stale("c", closing=True, waiting=5)]
-    assert key_of(choose([*slots, fresh("d")], {}, budget, 10.0)) == "d"
-    assert key_of(choose(slots, {}, budget, 10.0)) == "c"
-    assert key_of(choose(slots[:2], {}, budget, 10.0)) == "b"
+def test_what_is_given_up_takes_with_it_what_can_stand_only_in_its_thread(
+    posts: PendingPosts,
+) -> None:
+    """Not what stands there already."""
+    posts.give_up(posts.of_subject["a"]["a"])
+    assert {key for key, one in posts.of_subject["a"].items() if one.given_up} == {"a", "a/web-2"}
 
 
-def threaded(
-    job: str, name: str, *, waiting: float = 0.0, closing: bool = False, turn: int = 0
-) -> Slot:
-    reply = post(f"{job}/{name}", parent=job, closing=closing)
-    return Slot(job, OPS, reply, waiting_since=waiting, turn=turn)
+def test_what_was_deleted_has_no_thread(posts: PendingPosts) -> None:
+    """What is to stand in it waits for the new message."""
+    top, unsaid = posts.of_subject["a"]["a"], posts.of_subject["a"]["a/web-2"]
+    assert posts.thread(unsaid) == "ts-1"
+    posts.deleted(top)
+    assert posts.thread(unsaid) == ""
 
 
-def test_posts_of_jobs_go_before_the_threads_of_others(budget: Budget) -> None:
-    """Who asks now reads it at once, however much other jobs still have to say; a failure said
-    aloud is such a post too."""
-    refs = {"a": "ts-a"}
-    output = threaded("a", "web-1", closing=True)
-    assert key_of(choose([output, fresh("b")], refs, budget, 10.0)) == "b"
-    aloud = Slot("a", OPS, Post("a!", NoticeContent("x", State.FAILED), "a", broadcast=True))
-    aloud.waiting_since = 9.0
-    assert key_of(choose([output, aloud], refs, budget, 10.0)) == "a!"
-    ended = stale("c", closing=True)
-    edited = stale("d", closing=True)
-    edited.post = post("d", parent="a", closing=True)
-    assert key_of(choose([edited, ended], refs, budget, 10.0)) == "c"
+def test_one_that_is_turned_away_speaks_for_its_kind(posts: PendingPosts) -> None:
+    """New posts of its channel, or all edits."""
+    posts.hold_kind(posts.of_subject["b"]["b"], 10.0, 15.0, BY_LIMIT)
+    held = {"a": NEVER, "a/web-1": NEVER, "a/web-2": 15.0, "b": 15.0}
+    assert not_before(posts) == held
+    posts.hold_kind(posts.of_subject["a"]["a"], 10.0, 20.0, BY_LIMIT)
+    assert not_before(posts) == held | {"a": 20.0, "a/web-1": 20.0}
 
 
-def test_threads_leave_a_post_to_those_who_ask(budget: Budget) -> None:
-    """A channel's rate is not used up by output: the next parent goes out at once."""
-    refs = {"a": "ts-a"}
-    shown = 0
-    while choose([threaded("a", "web-1")], refs, budget, 0.0).slot is not None:
-        budget.channel(OPS.channel, 0.0).take(0.0)
-        shown += 1
-    assert shown == 2
-    assert key_of(choose([threaded("a", "web-1"), fresh("b")], refs, budget, 0.0)) == "b"
-
-
-def test_edits_are_left_to_the_ends_of_jobs(budget: Budget) -> None:
-    """When edits run out, first what is on its way waits, then what stands in threads."""
-
-    def kinds() -> list[str]:
-        found = []
-        for thread in (False, True):
-            for closing in (False, True):
-                slot = stale("x", closing=closing)
-                slot.post = post("x", parent="a" if thread else "", closing=closing)
-                if choose([slot], {"a": "ts-a"}, budget, 0.0).slot is not None:
-                    found.append(("thread" if thread else "job") + (" end" if closing else ""))
-        return found
-
-    seen = []
-    while (now := kinds()) != []:
-        if now not in seen:
-            seen.append(now)
-        budget.edits.take(0.0)
-    assert seen == [
-        ["job", "job end", "thread", "thread end"],
-        ["job", "job end", "thread end"],
-        ["job end"],
-    ]
-
-
-def test_threads_of_several_jobs_take_turns(budget: Budget) -> None:
-    """A job with much to say does not make the others wait for all of it, and waits for nobody for
-    ever."""
-    refs = {"a": "ts-a", "b": "ts-b"}
-    slots = [threaded("a", f"web-{number}", turn=number) for number in range(4)]
-    slots += [threaded("b", f"web-{number}", waiting=1.0, turn=number) for number in range(4)]
-    order = []
-    while slots:
-        budget.channel(OPS.channel, 0.0).tokens = 3.0
-        up = choose(slots, refs, budget, 0.0).slot
-        assert up is not None
-        slots.remove(up)
-        order.append(up.job)
-    assert order == ["a", "b"] * 4
-
-
-def test_a_thread_has_the_order_of_its_list(budget: Budget) -> None:
-    """A server whose post is held back for its end holds those after it, not a failure said
-    aloud."""
-    refs = {"a": "ts-a"}
-    slots = [threaded("a", "web-1"), threaded("a", "web-2", closing=True)]
-    slots[0].hold = 12.0
-    up = choose(slots, refs, budget, 10.0)
-    assert up.slot is None
-    assert up.wait == pytest.approx(2.0)
-    aloud = Slot("a", OPS, Post("a!", NoticeContent("x", State.FAILED), "a", broadcast=True))
-    assert key_of(choose([*slots, aloud], refs, budget, 10.0)) == "a!"
-    assert key_of(choose(slots, refs, budget, 12.5)) == "a/web-1"
-
-
-def test_a_thread_waits_for_its_post(budget: Budget) -> None:
-    """Nothing is posted under a message that is not there."""
-    reply = Slot("job", OPS, post("reply", parent="main"))
-    assert choose([reply], {}, budget, 0.0) == Next(wait=None)
-    assert key_of(choose([reply], {"main": "ts-1"}, budget, 0.0)) == "reply"
-
-
-def test_posts_keep_to_the_rate_of_their_channel(budget: Budget) -> None:
-    """Three at once, then one a second."""
-    for _ in range(3):
-        assert choose([fresh("a")], {}, budget, 0.0).slot is not None
-        budget.channel(OPS.channel, 0.0).take(0.0)
-    up = choose([fresh("a")], {}, budget, 0.0)
-    assert up.slot is None
-    assert up.wait == pytest.approx(1.0)
-
-
-def test_the_last_edits_are_kept_for_final_states(budget: Budget) -> None:
-    """When jobs are many, what is on its way waits so that what ended can be said."""
-    while budget.edits.wait(0.0, keep=0.3 * budget.edits.size) <= 0:
-        budget.edits.take(0.0)
-    assert choose([stale("a")], {}, budget, 0.0).slot is None
-    assert key_of(choose([stale("b", closing=True)], {}, budget, 0.0)) == "b"
-
-
-def test_one_busy_post_is_edited_every_so_often(budget: Budget) -> None:
-    """An edit that ends it does not wait."""
-    up = choose([stale("a", shown_at=9.5)], {}, budget, 10.0)
-    assert up.slot is None
-    assert up.wait == pytest.approx(1.5)
-    assert key_of(choose([stale("a", shown_at=9.5, closing=True)], {}, budget, 10.0)) == "a"
-
-
-def test_what_was_asked_first_is_shown_first(budget: Budget) -> None:
-    """One that ends at once waits for one before it that is held back for its end; alerts, which
-    nobody asked for, wait for neither."""
-    first, second, alert = (
-        Slot("job", OPS, Post(name, NoticeContent("x", State.RUNNING), hold_until=hold))
-        for name, hold in (("first", 1e9), ("second", 1e9), ("alert", 0.0))
-    )
-    first.hold, second.hold = 11.5, 11.8
-    second.post = replace(second.post, closing=True)
-    slots = [first, second]
-    up = choose(slots, {}, budget, 10.0)
-    assert up.slot is None
-    assert up.wait == pytest.approx(1.5)
-    assert key_of(choose([*slots, alert], {}, budget, 10.0)) == "alert"
-    assert key_of(choose(slots, {}, budget, 11.6)) == "first"
-    assert key_of(choose(slots[1:], {}, budget, 11.6)) == "second"
-
-
-def test_a_post_of_many_servers_is_edited_a_bounded_number_of_times(budget: Budget) -> None:
-    """However long it takes until a thousand servers have ended: some ten edits, the end at
-    once."""
-    slot = Slot("job", OPS, Post("a", NoticeContent("0", State.RUNNING), leisure=True), made_at=0.0)
-    slot.ref, slot.shown, now, edits = "ts-a", "older", 1.5, 0
-    slot.shown_at = now
-    while now < 180.0:
-        up = choose([slot], {}, budget, now)
-        if up.slot is None:
-            assert up.wait
-            now += up.wait
-        else:
-            slot.shown_at, edits = now, edits + 1
-    assert 8 <= edits <= 14
-    slot.post = post("a", "the end", closing=True)
-    assert choose([slot], {}, budget, now).slot is slot
-
-
-def test_what_shows_what_is_wanted_is_left_alone(budget: Budget) -> None:
-    """Nothing is said twice."""
-    slot = stale("a")
-    slot.shown = slot.post.digest
-    assert choose([slot], {}, budget, 10.0) == Next(wait=None)
+def test_a_front_end_that_cannot_be_reached_holds_everything(posts: PendingPosts) -> None:
+    """Also what comes later."""
+    posts.hold_all(15.0, "while Slack was away")
+    assert set(not_before(posts).values()) == {15.0}
+    assert posts.limits.shut == 15.0

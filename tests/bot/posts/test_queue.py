@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bot.posts.pending
+import bot.posts.next_post
 import bot.posts.queue
 import bot.posts.sender
 from baton.messages import State, now
 from bot.content import FileContent, JobContent, NoticeContent, Post, Row
 from bot.fronts.protocol import Limits
 from bot.jobs import Job, Place, Subject
-from bot.posts.queue import Delivery
+from bot.posts.queue import PostQueue
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
 from bot.store.posts import Posts
@@ -70,13 +70,13 @@ class Desk:
         self.settled: list[str] = []
         self.delivery = self.start()
 
-    def start(self) -> Delivery:
+    def start(self) -> PostQueue:
         posts: Any = self.posts
 
         async def whole(file: FileContent) -> str:
             return f"all of {file.job}"
 
-        self.delivery = Delivery(
+        self.delivery = PostQueue(
             self.front, posts, self.settled.append, whole=whole, claim=self.claim, settles=0.005
         )
         return self.delivery
@@ -93,7 +93,7 @@ class Desk:
         rows: dict[str, PostRow] = {}
         if not self.delivery.knows(job.id):
             rows = {row.key: row for row in await self.store.posts.of_job(job.id)}
-        return self.delivery.want(job.subject, posts, rows)
+        return self.delivery.submit(job.subject, posts, rows)
 
     async def shown(self, *posts: Post, job: Job | None = None) -> None:
         """Return once `posts` are shown."""
@@ -128,7 +128,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.001)
     monkeypatch.setattr(bot.posts.sender, "BACKOFF_MOST", 0.004)
     monkeypatch.setattr(bot.posts.queue, "LAST_CALLS", 0.2)
-    monkeypatch.setattr(bot.posts.pending, "RESERVE", 0.001)
+    monkeypatch.setattr(bot.posts.next_post, "RESERVE", 0.001)
 
 
 @pytest.fixture
@@ -174,15 +174,15 @@ async def test_what_nobody_asked_for_waits_until_it_is_let_in(
     desk.front.faults.extend([Fault.UNPOSTABLE] * 3)
     alert = Subject("alert/1", desk.job.place, desk.job.asked.timestamp())
     firing = Post(alert.id, NoticeContent("firing", State.RUNNING))
-    desk.delivery.want(alert, [firing], {})
+    desk.delivery.submit(alert, [firing], {})
     await until(lambda: desk.front.shown)
     assert desk.front.one(alert.id).content == firing.content
 
     over = replace(alert, id="alert/2")
     desk.front.faults.append(Fault.UNPOSTABLE)
     resolved = Post(over.id, NoticeContent("over", State.SUCCEEDED), closing=True)
-    desk.delivery.want(over, [resolved], {})
-    await until(lambda: desk.delivery.want(over, [resolved], {}))
+    desk.delivery.submit(over, [resolved], {})
+    await until(lambda: desk.delivery.submit(over, [resolved], {}))
     assert [message.key for message in desk.front.shown] == [alert.id]
 
 
@@ -338,14 +338,14 @@ async def test_a_new_post_is_held_for_its_end(store: Store) -> None:
     it goes on, and no clock that is wrong holds it for long."""
     clock = [0.0]
     front = FakeFront(limits=replace(QUICK, holds=True))
-    delivery = Delivery(front, store.posts, lambda job: None, monotonic=lambda: clock[0])
+    delivery = PostQueue(front, store.posts, lambda job: None, monotonic=lambda: clock[0])
 
     def want(name: str, text: str, *, closing: bool = False, hold: float = 1.5) -> None:
         job = job_of(id=name, asked=now(), place=Place("slack", name))
         content = NoticeContent(text, State.RUNNING)
         until_when = now().timestamp() + hold
         post = Post(name, content, closing=closing, hold_until=until_when)
-        delivery.want(job.subject, [post], {})
+        delivery.submit(job.subject, [post], {})
 
     def shown(name: str) -> list[str]:
         return [str(message.content) for message in front.shown if message.key == name]
@@ -422,7 +422,7 @@ async def test_two_bots_one_of_them_stalled_post_once(store: Store) -> None:
     await until(lambda: first.front.calls == ["post"])
     second = Desk(store, first.front)
     second.job = first.job
-    second.delivery = Delivery(first.front, store.posts, lambda job: None, claim=2.0)
+    second.delivery = PostQueue(first.front, store.posts, lambda job: None, claim=2.0)
     await second.want(first.post())
     await until(lambda: first.front.calls == ["post", "find"])
     asked = time.monotonic()
@@ -455,14 +455,14 @@ async def test_many_jobs_share_the_edits_and_what_ends_goes_first(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With Slack's limits and forty jobs at work, the one that ends is shown at once."""
-    monkeypatch.setattr(bot.posts.pending, "RESERVE", 0.3)
+    monkeypatch.setattr(bot.posts.next_post, "RESERVE", 0.3)
     clock = [0.0]
     front = FakeFront(limits=replace(SLACK, post_every=0.001, post_burst=100))
-    delivery = Delivery(front, store.posts, lambda job: None, monotonic=lambda: clock[0])
+    delivery = PostQueue(front, store.posts, lambda job: None, monotonic=lambda: clock[0])
     jobs = [job_of(id=f"many{number}", place=Place("slack", f"C{number}")) for number in range(40)]
 
     def want(job: Job, text: str, closing: bool = False) -> None:
-        delivery.want(
+        delivery.submit(
             job.subject, [Post(job.id, NoticeContent(text, State.RUNNING), closing=closing)], {}
         )
 
@@ -498,7 +498,7 @@ async def test_what_is_wanted_while_others_are_held_is_held_too(desk: Desk, faul
     desk.front.faults.append(fault)
     first, second = (replace(desk.job, id=f"held-{number}") for number in range(2))
     await desk.want(Post(first.id, NoticeContent("x", State.RUNNING)), job=first)
-    await until(lambda: desk.delivery._backlog.of_job[first.id][first.id].failures)
+    await until(lambda: desk.delivery._pending.of_subject[first.id][first.id].failures)
     await desk.want(Post(second.id, NoticeContent("x", State.RUNNING)), job=second)
     await until(lambda: len(desk.front.shown) == 2)
     assert [message.key for message in desk.front.shown] == [first.id, second.id]
@@ -520,12 +520,12 @@ async def test_an_outage_costs_few_calls(store: Store) -> None:
 async def test_what_is_told_is_forgotten(desk: Desk) -> None:
     """Memory does not grow with the jobs that are over."""
     await desk.shown(desk.post(), desk.post("web-1"))
-    desk.delivery.forget(desk.job.id)
+    desk.delivery.discard(desk.job.id)
     await until(lambda: not desk.delivery._workers)
     left = (
-        desk.delivery._backlog.waiting,
-        desk.delivery._backlog.of_job,
-        desk.delivery._backlog.refs,
+        desk.delivery._pending.waiting,
+        desk.delivery._pending.of_subject,
+        desk.delivery._pending.refs,
         desk.delivery._some,
     )
     assert left == ({}, {}, {}, {})

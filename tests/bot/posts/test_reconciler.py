@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 import bot.app.upkeep
-import bot.posts.reconciler
+import bot.posts.jobs
 import bot.servers.registry
 from baton.exchanges import INPUT, agent_queue, host_key
 from baton.messages import State, now
@@ -163,7 +163,7 @@ async def test_what_is_told_is_forgotten(stage: Stage) -> None:
     await until(lambda: not a_bot.teller._open)
     delivery = a_bot._deliveries["slack"]
     await until(lambda: not delivery._workers)
-    assert (delivery._backlog.of_job, delivery._backlog.refs, delivery._backlog.waiting) == (
+    assert (delivery._pending.of_subject, delivery._pending.refs, delivery._pending.waiting) == (
         {},
         {},
         {},
@@ -200,7 +200,7 @@ async def test_a_job_of_another_front_end_waits_for_a_bot_that_has_it(
         return set((await stage.states(job)).values()) == {State.SUCCEEDED}
 
     await until(over)
-    await until(lambda: not a_bot.teller._touched)
+    await until(lambda: not a_bot.teller._dirty)
     reads: list[str] = []
     read = stage.store.ledger.job
 
@@ -214,7 +214,7 @@ async def test_a_job_of_another_front_end_waits_for_a_bot_that_has_it(
     assert reads.count(job) <= 3
     terminal = FakeFront("terminal")
     a_bot.show_in(terminal)
-    a_bot.teller.touch(job)
+    a_bot.teller.mark_dirty(job)
     await stage.told(job)
     assert terminal.one(job)
 
@@ -245,7 +245,7 @@ async def test_a_job_that_cannot_be_shown_stops_nobody(
             raise ZeroDivisionError
         return wanted(job, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bot.posts.reconciler, "wanted", faulty)
+    monkeypatch.setattr(bot.posts.jobs, "wanted", faulty)
     await stage.job(a_bot, "hail prod web-1")
     job = await stage.job(a_bot, "hail prod")
     await stage.told(job)
@@ -258,7 +258,7 @@ async def test_who_is_called_at_the_end_keeps_no_end_from_being_shown(stage: Sta
     async def faulty(*told: object) -> None:
         raise ZeroDivisionError
 
-    a_bot.teller.closed = faulty
+    a_bot.job_posts.on_end = faulty
     job = await stage.job(a_bot, "ship shop prod")
     await stage.told(job)
 

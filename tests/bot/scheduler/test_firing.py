@@ -10,7 +10,7 @@ from baton.extensions import Commands
 from baton.messages import State
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.schedules.decisions import outcome_of
-from bot.schedules.posts import DAY, NOTICE
+from bot.schedules.posts import ScheduleDay, ScheduleNotice
 from bot.schedules.schedule import ResultHandling
 from tests.bot.build import ANN, OPS, run
 from tests.bot.scheduler.office import T0, Make, Office
@@ -20,14 +20,16 @@ ONLY_GROUP = Policy(
 )
 
 
-async def shown(office: Office, command: str) -> list[str]:
-    """The texts of the posts of that kind that are in the ledger."""
-    found = [await office.store.ledger.job(job) for job in dict.fromkeys(office.woken)]
-    return [
-        str(one[0].arguments.get("text") or one[0].arguments.get("counts"))
-        for one in found
-        if one is not None and one[0].command == command
-    ]
+async def days(office: Office) -> list[str]:
+    """What is counted in the posts of days that are in the database."""
+    found = await office.store.schedules.posts([*dict.fromkeys(office.woken)])
+    return [post.counts for post in found if isinstance(post, ScheduleDay)]
+
+
+async def notices(office: Office) -> list[str]:
+    """The notices that are in the database."""
+    found = await office.store.schedules.posts([*dict.fromkeys(office.woken)])
+    return [post.text for post in found if isinstance(post, ScheduleNotice)]
 
 
 async def test_each_time_is_one_job(office: Make) -> None:
@@ -45,7 +47,7 @@ async def test_each_time_is_one_job(office: Make) -> None:
     assert {job.asked_by.id for job in jobs} == {"U_ANN"}
     assert len({job.under for job in jobs}) == 1
     assert [entry.verdict for entry in await it.store.audit.recent(4)] == ["allowed"] * 4
-    assert await shown(it, DAY) == ["3 succeeded"]
+    assert await days(it) == ["3 succeeded"]
     assert [seen.good for seen in it.seen] == [True] * 3
 
 
@@ -147,7 +149,7 @@ async def test_permission_is_asked_at_each_firing(office: Make) -> None:
     assert [firing.verdict for firing in history] == ["started", "refused", "refused", "started"]
     assert "Not allowed: /hail in prod." in history[1].reason
     assert [seen.good for seen in it.seen] == [True, False, False, True]
-    (said,) = await shown(it, NOTICE)
+    (said,) = await notices(it)
     assert "Not allowed: /hail" in said
 
 
@@ -172,7 +174,7 @@ async def test_who_has_left_has_nothing_run(office: Make) -> None:
     assert await it.store.ledger.recent() == []
     (firing,) = await it.history(first)
     assert (firing.verdict, firing.reason) == ("refused", "ann is no longer here")
-    (said,) = await shown(it, NOTICE)
+    (said,) = await notices(it)
     assert first.short in said
     assert second.short in said
 
@@ -194,7 +196,7 @@ async def test_failures_in_a_row_pause_it(office: Make) -> None:
     assert (now.status, now.due) == ("paused", None)
     assert "2 times in a row" in now.note
     assert [seen.good for seen in it.seen] == list(good)
-    assert any("is paused: 2 times in a row" in said for said in await shown(it, NOTICE))
+    assert any("is paused: 2 times in a row" in said for said in await notices(it))
 
 
 async def test_what_never_left_the_bot_is_missed_and_says_nothing_of_the_servers(
@@ -213,7 +215,7 @@ async def test_what_never_left_the_bot_is_missed_and_says_nothing_of_the_servers
     assert (now.status, now.failures, now.outcome) == ("active", 0, reason)
     assert dict(now.tally) == {"missed": 1}
     assert it.seen == []
-    assert await shown(it, NOTICE) == []
+    assert await notices(it) == []
 
 
 async def test_what_others_tell_is_not_told_by_a_notice(office: Make) -> None:
@@ -228,7 +230,7 @@ async def test_what_others_tell_is_not_told_by_a_notice(office: Make) -> None:
         await it.keeper.round()
         kept = [data for _, data in await it.store.alerts.asked()]
         assert kept == [{"seen": ["not done on web-1 (expired), web-2 (expired)"]}] * failures
-        assert len(await shown(it, NOTICE)) == failures - 1
+        assert len(await notices(it)) == failures - 1
     assert (await it.now(schedule)).status == "paused"
 
 
@@ -239,7 +241,7 @@ async def test_what_cannot_be_asked_is_said_once(office: Make) -> None:
     it.restarts(Commands([each for name, each in it.desk.commands.items() if name != "ship"]))
     await it.passes(30)
     assert [firing.verdict for firing in await it.history(schedule)] == ["failed"] * 3
-    (said,) = await shown(it, NOTICE)
+    (said,) = await notices(it)
     assert "There is no command “ship”" in said
 
 

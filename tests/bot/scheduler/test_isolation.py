@@ -11,12 +11,11 @@ from sqlalchemy import Connection, select, text, update
 from bot.scheduler import scheduler
 from bot.schedules import decisions
 from bot.schedules.change import Change
-from bot.schedules.posts import NOTICE
 from bot.schedules.schedule import ResultHandling, Schedule, ScheduleResult
 from bot.store.tables.jobs import outbox
 from bot.store.tables.schedules import schedules
 from tests.bot.scheduler.office import Make, Office
-from tests.bot.scheduler.test_firing import shown
+from tests.bot.scheduler.test_firing import notices
 
 
 async def _rewritten(it: Office, schedule: Schedule, **values: Any) -> None:
@@ -47,7 +46,7 @@ async def test_a_zone_that_is_unknown_pauses_that_schedule_and_says_so(office: M
     now = await it.now(lost)
     assert now.status == "paused"
     assert "time zone Gone/City is unknown" in now.note
-    (said,) = await shown(it, NOTICE)
+    (said,) = await notices(it)
     assert "Gone/City" in said
     assert len(await it.history(well)) == 2
     assert lost.short in str((await it.ask("schedule list")).answer)

@@ -1,0 +1,141 @@
+"""The posts of jobs: what one shows is derived from the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import ClassVar
+
+import structlog
+from typing_extensions import override
+
+from baton.command import Command
+from baton.errors import UsageError
+from baton.extensions import Commands
+from bot.content import Post
+from bot.jobs import Job, RunRecord, Tail
+from bot.posts import grouping
+from bot.posts.render import wanted
+from bot.posts.source import Desired, PostSource
+from bot.servers.sight import ServerVisibility
+from bot.store.errors import DatabaseUnavailable
+from bot.store.jobs.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+
+TAIL = 2600
+"""Characters of each server's output that a thread shows; the whole is in the ledger."""
+
+JobEnded = Callable[[Job, Sequence[RunRecord]], Awaitable[None]]
+
+
+class UnknownCommand(Command):
+    """A command that is no longer installed: its jobs are still shown."""
+
+    name: ClassVar[str] = "?"
+
+
+class JobPosts(PostSource):
+    """The jobs in `ledger`. `visibility` says how well we see the servers now.
+
+    `on_end` is called with each job that changes servers when it has ended, before its posts say
+    so; now and then once more. It may raise DatabaseUnavailable: then the job is read again.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        commands: Commands,
+        visibility: Callable[[], ServerVisibility],
+        on_end: JobEnded | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._commands = commands
+        self._look = visibility
+        self._visibility = ServerVisibility()
+        self.on_end = on_end
+        self._ended: dict[str, Counter[str]] = {}
+        """The jobs that are known to have ended, and how many of their runs in which state."""
+        self.ended: Counter[str] = Counter()
+        """How many runs were shown to have ended, by final state."""
+
+    @override
+    async def unreported(self) -> Mapping[str, int]:
+        return await self._ledger.untold()
+
+    @override
+    async def read(self, subjects: Sequence[str]) -> Sequence[Desired]:
+        found = await self._ledger.jobs(subjects)
+        visible = [(job, runs) for job, runs in found.values() if not (job.told or job.hidden)]
+        for subject in set(subjects) - {job.id for job, _ in visible}:
+            self._ended.pop(subject, None)
+        return [await self._desired(job, runs) for job, runs in visible]
+
+    @override
+    async def mark_reported(self, shown: Sequence[Desired]) -> Collection[str]:
+        told = await self._ledger.mark_told({one.subject.id: one.revision for one in shown})
+        for job in told:
+            self.ended.update(self._ended.pop(job, {}))
+        return told
+
+    @override
+    def looks_different(self) -> bool:
+        before, self._visibility = self._visibility, self._look()
+        return before != self._visibility
+
+    @override
+    def reset(self) -> None:
+        self._ended.clear()
+
+    async def _desired(self, job: Job, runs: Sequence[RunRecord]) -> Desired:
+        over = job.closed is not None
+        if over:
+            await self._note_end(job, runs)
+        return Desired(
+            job.subject,
+            {job.id: job.revision},
+            partial(self._render, job, runs),
+            awaited=over,
+            under=job.under,
+        )
+
+    async def _note_end(self, job: Job, runs: Sequence[RunRecord]) -> None:
+        if job.id not in self._ended and self.on_end is not None:
+            try:
+                if self._command(job).changes:
+                    await self.on_end(job, runs)
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                # it is shown all the same that the job has ended
+                log.exception("the end of a job was not taken note of", job=job.id)
+        self._ended[job.id] = Counter(run.state.value for run in runs)
+
+    async def _render(self, job: Job, runs: Sequence[RunRecord]) -> tuple[Post, ...]:
+        command = self._command(job)
+        tails = await self._tails(job, command, runs)
+        try:
+            return wanted(job, command, runs, tails, self._visibility)
+        except Exception:
+            # an extension's own words failed: its jobs are shown without them
+            log.exception("a command cannot say how it went", job=job.id, command=job.command)
+            return wanted(job, UnknownCommand(), runs, tails, self._visibility)
+
+    async def _tails(
+        self, job: Job, command: Command, runs: Sequence[RunRecord]
+    ) -> Mapping[str, Tail]:
+        if not command.changes or not any(run.sequence for run in runs):
+            return {}  # who was not heard yet has said nothing, and the look is a costly one
+        if not grouping.many(runs):
+            return await self._ledger.tails(job.id, TAIL)
+        hosts = grouping.asked_for(runs)
+        return await self._ledger.tails(job.id, grouping.TAIL, hosts) if hosts else {}
+
+    def _command(self, job: Job) -> Command:
+        if job.command in self._commands:
+            try:
+                return self._commands[job.command].command.from_arguments(job.arguments)
+            except UsageError as error:
+                log.warning("a job of an older command", job=job.id, reason=error.problem)
+        return UnknownCommand()

@@ -1,0 +1,90 @@
+"""Which post goes next, and when. Pure: time comes in as a number of seconds.
+
+A front end limits us: so many new posts in a channel, so many edits for everything together. What
+waits is merged, since each post shows the latest state. Posts of jobs go before what stands in
+threads, and what ends before what is on its way; threads take turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.posts.pending import PendingPost
+from bot.posts.rate_limits import RateLimits
+
+RESERVE = 0.3
+"""The share of the edits that only posts of jobs with a final state may use; what is on its way
+leaves as much again."""
+FIRST = 1.0
+"""New posts that threads leave to the posts of jobs in a channel."""
+TURN = 3.0
+"""Seconds by which each further post of a job that waits goes behind: threads take turns."""
+
+LEISURE, LEISURE_MOST = 0.5, 30.0
+"""An edit at leisure waits for this share of the post's age, and so many seconds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What to do now: bring `post`, or nothing for `wait` seconds (None: until something new is
+    desired)."""
+
+    post: PendingPost | None = None
+    wait: float | None = None
+
+
+def next_post(
+    pending: Iterable[PendingPost], refs: dict[str, str], limits: RateLimits, now: float
+) -> Next:
+    """The post of one channel that goes next.
+
+    `refs` are the messages of posts that are shown, by key: a post in a thread waits for its
+    parent.
+    """
+    best: tuple[tuple[int, float], PendingPost] | None = None
+    soonest: float | None = None
+    behind: set[str] = set()
+    for one in pending:
+        if one.up_to_date or (one.post.parent and one.post.parent not in refs):
+            continue
+        # a thread has the order of its list, a channel that of what was asked
+        in_turn = not one.ref and (one.in_thread or bool(one.post.hold_until))
+        in_turn = in_turn and not one.post.broadcast and not one.given_up
+        if in_turn and one.post.parent in behind:
+            continue
+        wait = _wait(one, limits, now)
+        rank = (_class(one), one.waiting_since + TURN * one.turn)
+        if wait > 0:
+            soonest = wait if soonest is None else min(soonest, wait)
+            if in_turn and (one.in_thread or one.hold > now):
+                behind.add(one.post.parent)
+        elif best is None or rank < best[0]:
+            best = rank, one
+    return Next(best[1]) if best is not None else Next(wait=soonest)
+
+
+def _wait(one: PendingPost, limits: RateLimits, now: float) -> float:
+    wait = max(one.not_before, limits.shut) - now
+    if one.given_up or one.as_desired:
+        return wait
+    if not one.ref:
+        if not one.post.closing:
+            wait = max(wait, one.hold - now)
+        keep = min(FIRST, limits.limits.post_burst - 1.0) if one.in_thread else 0.0
+        return max(wait, limits.channel(one.place.channel, now).wait(now, keep))
+    keep = RESERVE * limits.edits.size * (one.in_thread + (not one.post.closing))
+    if not one.post.closing:
+        pause = limits.limits.edit_every
+        if one.post.leisure:
+            pause = max(pause, min(LEISURE * (one.shown_at - one.made_at), LEISURE_MOST))
+        wait = max(wait, one.shown_at + pause - now)
+    return max(wait, limits.edits.wait(now, keep))
+
+
+def _class(one: PendingPost) -> int:
+    """Posts of jobs before what stands in threads; of both what is not there yet, then final
+    states."""
+    if not one.ref:
+        return 2 if one.in_thread else 0
+    return 1 + 2 * one.in_thread if one.post.closing else 4 + one.in_thread

@@ -1,0 +1,32 @@
+"""How much a front end lets us do. Pure: time comes in as a number of seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.fronts.protocol import Limits
+from bot.ratelimit import Bucket
+
+
+@dataclass(slots=True)
+class RateLimits:
+    """What a front end lets us do: `posts` in each channel, `edits` in all of them together, and
+    before `shut` nothing."""
+
+    limits: Limits
+    edits: Bucket
+    posts: dict[str, Bucket] = field(default_factory=dict)
+    shut: float = float("-inf")
+
+    @classmethod
+    def of(cls, limits: Limits, now: float) -> RateLimits:
+        """Rate limits that have not been used."""
+        per_second = limits.edits_per_minute / 60.0
+        return cls(limits, Bucket.full(per_second, limits.edits_per_minute / 4, now))
+
+    def channel(self, name: str, now: float) -> Bucket:
+        """The posts of one channel."""
+        if name not in self.posts:
+            rate = 1.0 / self.limits.post_every
+            self.posts[name] = Bucket.full(rate, float(self.limits.post_burst), now)
+        return self.posts[name]
