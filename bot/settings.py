@@ -14,7 +14,7 @@ from baton.errors import SettingsError
 from baton.fields import Name
 from baton.settings import BusSettings, FileSettings, Table, load
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
-from bot.dispatch.rate import LimitsTable
+from bot.dispatch.rate_limiter import LimitsTable
 
 SLACK_API = "https://slack.com/api/"
 

@@ -20,7 +20,7 @@ from bot.dispatch.dispatcher import CommandDispatcher
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Planner
 from bot.dispatch.policy import Policy
-from bot.dispatch.rate import PersonRateLimiter
+from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.priority import ForegroundPriority
 from bot.scheduler.command import ScheduleCommand, ScheduleHandler
 from bot.scheduler.firing import ScheduleFirer

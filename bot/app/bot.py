@@ -30,7 +30,7 @@ from bot.app.assemble import MoreBuiltins, assemble_dispatch
 from bot.app.periodic import PeriodicTask, PeriodicTasks
 from bot.content import FileContent
 from bot.dispatch.policy import Policy
-from bot.dispatch.rate import PersonRateLimiter
+from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.findings import Finding, Lately, Unheard
 from bot.fronts.protocol import Front
 from bot.ingest.rejections import Refused

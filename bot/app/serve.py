@@ -25,7 +25,7 @@ from bot.app.garbage import relieve
 from bot.app.periodic import PeriodicTask
 from bot.app.rules_log import RulesLog
 from bot.app.supervise import watched
-from bot.dispatch.rate import PersonRateLimiter
+from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.fronts.slack import SlackChat, Tokens
 from bot.jobs import Place
 from bot.settings import BotSettings

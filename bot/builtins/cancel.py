@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 from typing_extensions import override
 
-from bot.builtins.lookup import JobId, find_job
+from bot.builtins.job_ids import JobId, find_job
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler

@@ -13,7 +13,7 @@ from baton.fields import Host
 from baton.outcome import Answer, brief
 from baton.text.printable import printable
 from baton.text.words import did_you_mean
-from bot.builtins.lookup import JobId, find_job
+from bot.builtins.job_ids import JobId, find_job
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler

@@ -22,10 +22,10 @@ from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer, once
 from bot.dispatch.builtin import Handler
 from bot.dispatch.context import CommandContext, Invocation
-from bot.dispatch.names import AUDIT_LOOKBACK, NameCache
+from bot.dispatch.name_cache import AUDIT_LOOKBACK, NameCache
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.protocol import GroupLookup
-from bot.dispatch.rate import PersonRateLimiter
+from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Job, NewJob, Place
 from bot.priority import ForegroundPriority

@@ -7,7 +7,7 @@ from baton.messages import Person
 from bot.app.assemble import assemble_dispatch
 from bot.dispatch.policy import Policy
 from bot.dispatch.protocol import GroupLookup
-from bot.dispatch.rate import PersonRateLimiter
+from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
 from bot.store import Store

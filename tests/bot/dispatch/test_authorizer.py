@@ -14,7 +14,7 @@ from baton.fields import Host, Positional
 from baton.messages import Person, now
 from bot.dispatch.context import Invocation
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
-from bot.dispatch.rate import LimitsTable, PersonRateLimiter
+from bot.dispatch.rate_limiter import LimitsTable, PersonRateLimiter
 from bot.dispatch.reply import Reply
 from bot.fronts.errors import FrontError
 from bot.jobs import Place
@@ -243,7 +243,7 @@ async def test_too_many_requests_are_refused_and_counted(store: Store) -> None:
 
 def test_the_people_whose_pace_is_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asked longest ago is forgotten."""
-    monkeypatch.setattr("bot.dispatch.rate.MAX_PEOPLE", 3)
+    monkeypatch.setattr("bot.dispatch.rate_limiter.MAX_PEOPLE", 3)
     pace = PersonRateLimiter(LimitsTable(), lambda: 0.0)
     for number in range(10):
         pace.take(_ask(str(number)))
