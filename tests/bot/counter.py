@@ -3,18 +3,54 @@
 from __future__ import annotations
 
 from baton.extensions import Commands
-from baton.messages import Person
+from baton.messages import Person, now
 from bot.app.assemble import assemble_dispatch
-from bot.dispatch.policy import Policy
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.protocol import GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply
+from bot.fronts.errors import FrontError
 from bot.jobs import AuditEntry, Place
-from bot.store import Store
+from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS
 from tests.bot.world import COMMANDS, beat, no_groups
 from tests.support.policy import OPEN
 from tests.support.servers import registry
+
+BEN = Person(id="U_BEN", name="ben")
+GUEST = Person(id="U_GUEST", name="gus", standing="guest")
+SECRET = Place("slack", "C_SECRET", name="privategroup")
+SHUT = Policy(
+    environments={
+        "prod": EnvironmentTable(protected=True, ask="#ops"),
+        "staging": EnvironmentTable(open=True),
+    }
+)
+STAGING = {"staging": EnvironmentTable(open=True)}
+ONLY_ANN = Policy([Rule(who=("U_ANN",), environments=("prod",))], STAGING)
+GUARDED = Policy(
+    [
+        Rule(who=("U_ANN",), commands=("ship", "hail", "servers")),
+        Rule(who=("@readers",), commands=("log", "jobs", "audit", "servers", "alerts")),
+    ],
+    {"prod": EnvironmentTable(protected=True, ask="#ops"), "staging": EnvironmentTable(open=True)},
+)
+
+
+async def readers() -> frozenset[str]:
+    """The groups of somebody who may read."""
+    return frozenset({"readers"})
+
+
+async def broken() -> frozenset[str]:
+    """Groups that cannot be looked up."""
+    raise FrontError(front="Slack", reason="no route")
+
+
+def table(reply: Reply) -> tuple[str, list[tuple[str, ...]]]:
+    """The summary and the rows of what was answered."""
+    assert reply.answer is not None, reply
+    return reply.answer.summary, list(reply.answer.rows)
 
 
 class Counter:
@@ -60,6 +96,12 @@ class Counter:
         return await self.desk.ask(
             text, asker=asker, groups=groups, place=place, key=key or f"key-{self.keys}"
         )
+
+    async def shown(self, job: str, ref: str, thread: str = "") -> None:
+        """The post of `job` is the message `ref`."""
+        row = PostRow(job, job, "slack", OPS.channel, now(), thread=thread)
+        await self.store.posts.begin(row)
+        await self.store.posts.shown(job, ref, "digest", now())
 
     async def audit(self) -> AuditEntry:
         """The last ask that was kept."""

@@ -1,14 +1,24 @@
+"""From a command to a job: which servers are meant, and what is sent to them."""
+
 from __future__ import annotations
+
+from typing import Annotated, ClassVar
 
 import pytest
 
-from baton.command import Command
+from baton.command import Command, Target
+from baton.consumer import Extension
 from baton.errors import UsageError
+from baton.extensions import Commands
+from baton.fields import Host, Positional
 from baton.messages import Request
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan_job
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.jobs import NewJob
+from bot.store import Store
 from tests.bot.build import ANN, OPS, T0, Hail, Ship, after, server
+from tests.bot.counter import BEN, GUARDED, GUEST, Counter
 
 SERVERS = [
     server("web-1.example.com", "prod", "shop"),
@@ -85,3 +95,44 @@ def test_a_command_that_cannot_say_what_it_is_called(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Ship, "title", broken)
     assert planned(Ship(app="shop", environment="prod")).job.title == "ship shop prod"
+
+
+@pytest.fixture
+def guarded(store: Store) -> Counter:
+    """People before a bot where prod is protected."""
+    return Counter(store, GUARDED)
+
+
+async def test_an_unknown_environment_is_said_to_be_unknown(store: Store) -> None:
+    """A typo is a typo, not a missing rule; what is named in the settings is known."""
+    counter = Counter(store, Policy(environments={"old": EnvironmentTable()}))
+    assert "Did you mean prod?" in (await counter.ask("ship shop prdo")).text
+    assert "Required rule" in (await counter.ask("ship shop old")).text
+
+
+class Look(Command):
+    """Look at a server, wherever it is."""
+
+    name: ClassVar[str] = "look"
+    changes: ClassVar[bool] = False
+    host: Annotated[Host, Positional]
+
+    @property
+    def target(self) -> Target:
+        return Target(host=self.host)
+
+
+async def test_a_typo_names_no_server_of_an_environment_that_is_not_theirs(
+    guarded: Counter,
+) -> None:
+    """Who may not look at prod does not learn what it has by asking for what it has not."""
+    guarded = Counter(guarded.store, GUARDED, commands=Commands([Extension(Look)]))
+    told = (await guarded.ask("look web-8", BEN)).text
+    assert "web-9" in told
+    assert "web-1" not in told
+    told = (await guarded.ask("look web-8", GUEST)).text
+    assert "web-" not in told
+    guarded.authorizer.policy = Policy(
+        [Rule(who=("U_BEN",))], {"prod": EnvironmentTable(protected=True)}
+    )
+    assert "web-1" in (await guarded.ask("look web-8", BEN)).text
