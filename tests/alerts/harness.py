@@ -279,6 +279,11 @@ def reload(settings: AlertSettings) -> Callable[[World], object]:
     return act
 
 
+def web_1_is(world: World, state: str) -> None:
+    """The post about web-1 shows this state."""
+    assert world.post("web-1").state == state
+
+
 def text_of(content: AlertContent) -> str:
     rows = (" ".join(row) for row in content.rows)
     return "\n".join([content.title, *rows, *content.lines])

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from alerts.explain import explain
-from tests.alerts.harness import START, Message, World, check_in, config, reload, restart
+from tests.alerts.harness import (
+    START,
+    Message,
+    World,
+    check_in,
+    config,
+    reload,
+    restart,
+    text_of,
+)
 
 HOURLY = '[[checkin]]\nname = "backup"\nevery = "1h"\ngrace = "5m"\n'
 LATE = 3600 + 300
@@ -74,3 +83,42 @@ def test_one_with_other_labels_is_another_thing() -> None:
     world.run(200 + LATE - 1)
     (watch,) = world.engine.checks.states.values()
     assert watch.labels.get("env") == "prod"
+
+
+def test_a_late_check_in() -> None:
+    """A check-in that does not come within its interval and grace is told."""
+    more = """
+        [[checkin]]
+        name = "backup"
+        every = "1h"
+        grace = "10m"
+        severity = "critical"
+        """
+    world = World(config(more))
+    world.at(0, check_in("backup"))
+    world.at(3900, check_in("backup"))
+    world.want(Message("ops", "late", "firing"), between=(8130, 8130))
+    world.at(9000, check_in("backup"))
+    world.at(9100, check_in("backup", failed=True))
+    world.want(Message("ops", "it reported a failure"), between=(9130, 9130))
+    world.run(until=9200)
+
+
+def test_a_check_in_by_cron() -> None:
+    """By cron a check-in is due at the next time that it names, whenever it came."""
+    more = '[[checkin]]\nname = "backup"\ncron = "0 * * * *"\ngrace = "5m"\n'
+    world = World(config(more))
+    world.at(0, check_in("backup"))
+    world.want(Message("ops", "late"), between=(3200 + 300 + 30, 3200 + 300 + 30))
+    world.run(until=6000)
+
+
+def test_a_check_in_that_is_not_watched_any_more() -> None:
+    """A reload without a check-in ends its alert, with a note of why."""
+    more = '[[checkin]]\nname = "backup"\nevery = "1m"\ngrace = "1m"\n'
+    world = World(config(more))
+    world.at(0, check_in("backup"))
+    world.want(Message("ops", "late"), between=(150, 150))
+    world.at(200, reload(config()))
+    world.run(until=1000)
+    assert "it is no longer watched" in text_of(world.post("late"))

@@ -5,7 +5,21 @@ from __future__ import annotations
 import pytest
 
 from alerts import Sample
-from tests.alerts.harness import START, Message, World, bad, blind, restart, seeing, thing
+from tests.alerts.harness import (
+    START,
+    Message,
+    World,
+    bad,
+    blind,
+    good,
+    restart,
+    seeing,
+    text_of,
+    thing,
+    web_1_is,
+)
+
+WEB_1 = thing("web-1")
 
 DB = thing("db-1")
 BACK = 30.0
@@ -41,3 +55,24 @@ def test_the_end_counts_after_the_clock_was_set_back() -> None:
     world.at(51, lambda world: world.engine.observe(Sample(DB, False, START - 3600, decided=True)))
     world.run(until=600)
     assert world.post("db-1").state == "resolved"
+
+
+def test_what_was_told_ends() -> None:
+    """An alert that was pushed with an end resolves unless it is pushed again."""
+    world = World()
+    world.at(0, bad(WEB_1, decided=True, ends=300))
+    world.at(200, bad(WEB_1, decided=True, ends=500))
+    world.want(Message("ops", "web-1"), between=(30, 30))
+    world.at(499, lambda world: web_1_is(world, "firing"))
+    world.run(until=600)
+    assert "it was not told again" in text_of(world.post("web-1"))
+
+
+def test_what_is_told_once_more_is_not_news() -> None:
+    """A failure that is told again after the success that followed it does not fire again."""
+    world = World()
+    again = Sample(WEB_1, True, START, decided=True, dated=True)
+    world.at(0, bad(WEB_1, decided=True, dated=True))
+    world.at(10, good(WEB_1, decided=True, dated=True))
+    world.at(20, lambda world: world.engine.observe(again))
+    world.run(until=600)

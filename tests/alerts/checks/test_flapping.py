@@ -7,6 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.checks import flapping
+from tests.alerts.harness import (
+    Message,
+    World,
+    bad,
+    config,
+    good,
+    thing,
+)
+
+WEB_1 = thing("web-1")
 
 
 def test_the_worked_example_of_icinga() -> None:
@@ -48,3 +58,52 @@ def test_the_history_of_changes_is_the_last_twenty(story: list[bool], window: fl
     assert list(changes) == [float(at) for at in reversed(kept)]
     weights = [0.8 + 0.02 * (19 - (now - at)) for at in kept]
     assert flapping.value(bits) == pytest.approx(100 * sum(weights) / 20)
+
+
+def test_flapping_is_told_once() -> None:
+    """Flapping: one message when it starts, silence, and the true state when it ends."""
+    world = World()
+    for count in range(40):
+        world.at(count * 40, (bad if count % 2 == 0 else good)(WEB_1))
+    world.want(Message("ops", "web-1", "firing"), between=(30, 30))
+    world.want(Message("ops", "Flapping: http web-1", "flapping"), between=(330, 330))
+    world.every(10, good(WEB_1), first=1600, last=2000)
+    world.run(until=5000)
+    assert world.post("web-1").state == "resolved"
+
+
+def test_flapping_from_the_start_is_one_message() -> None:
+    """What flaps before it was ever told is told as flapping, once."""
+    world = World()
+    for count in range(40):
+        world.at(count * 10, (bad if count % 2 == 0 else good)(WEB_1))
+    world.want(Message("ops", "web-1", "flapping"), between=(70, 70))
+    world.every(10, good(WEB_1), first=400, last=1000)
+    world.run(until=5000)
+    assert world.post("web-1").state == "resolved"
+
+
+def test_flapping_that_ends_down() -> None:
+    """The true state is said when flapping ends, and people on call are not called twice for
+    it."""
+    world = World(config(mention="@oncall"))
+    for count in range(40):
+        act = bad(WEB_1, severity="critical") if count % 2 == 0 else good(WEB_1)
+        world.at(count * 40, act)
+    world.want(Message("ops", "web-1", "firing", mention="@oncall"), between=(30, 30))
+    # the third episode is another one, so people are called for it
+    world.want(Message("ops", "Flapping", "flapping", mention="@oncall"), between=(330, 330))
+    world.every(10, bad(WEB_1, severity="critical"), first=1600, last=2000)
+    world.want(Message("ops", "Also firing", "firing", mention=""), between=(1700, 1800))
+    world.run(until=5000)
+
+
+def test_flapping_ends_by_time_alone() -> None:
+    """Changes older than the window do not count, even if nothing more is seen."""
+    world = World(config('[flapping]\nwindow = "10m"'))
+    for count in range(11):
+        world.at(count * 40, (bad if count % 2 == 0 else good)(WEB_1))
+    world.want(Message("ops", "web-1"), between=(30, 30))
+    world.want(Message("ops", "Flapping"), between=(330, 330))
+    world.want(Message("ops", "Also firing"), between=(840, 840))
+    world.run(until=2000)

@@ -9,6 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.checks.heartbeats import Rhythm, deviations, phi
+from tests.alerts.harness import (
+    Message,
+    World,
+    beat,
+    config,
+)
 
 
 def test_phi_is_what_the_paper_says() -> None:
@@ -48,3 +54,25 @@ def test_running_sums_equal_the_window(gaps: list[float]) -> None:
         assert mean == pytest.approx(true)
         spread = math.sqrt(sum((gap - true) ** 2 for gap in window) / len(window))
         assert deviation == pytest.approx(spread, abs=1e-3)
+
+
+def test_a_silent_server_is_told_in_time() -> None:
+    """A killed agent is told within its heartbeat interval x 3 + group_wait."""
+    world = World(config(mention="@oncall"))
+    world.every(15, beat("web-1"), first=0, last=600)
+    world.want(
+        Message("ops", "silent web-1 in prod", "firing", "@oncall"), between=(615, 600 + 45 + 30)
+    )
+    world.at(1000, beat("web-1"))
+    world.every(15, beat("web-1"), first=1015, last=1100)
+    world.run(until=1120)
+    assert world.post("web-1").state == "resolved"
+
+
+def test_a_stopped_agent_has_longer() -> None:
+    """An agent that people stop may stay away for a while before anybody is told."""
+    world = World()
+    world.every(15, beat("web-1"), first=0, last=300)
+    world.at(305, beat("web-1", leaving=True))
+    world.want(Message("ops", "its agent was stopped"), between=(635, 635))
+    world.run(until=2000)

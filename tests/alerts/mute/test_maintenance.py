@@ -6,9 +6,19 @@ from datetime import UTC, datetime
 
 from alerts.explain import explain
 from alerts.mute.silences import Window
-from tests.alerts.harness import START, Message, World, bad, config, good, thing
+from tests.alerts.harness import (
+    START,
+    Message,
+    World,
+    bad,
+    config,
+    good,
+    thing,
+)
 
-WEB_1, WEB_2, DB_1 = thing("web-1"), thing("web-2"), thing("db-1")
+WEB_1 = thing("web-1")
+WEB_2 = thing("web-2")
+DB_1 = thing("db-1")
 
 
 def moment(seconds: float) -> str:
@@ -64,3 +74,20 @@ def test_a_window_that_comes_again_in_its_own_zone() -> None:
         assert window.next_change(opens - 1) == opens
         assert window.until(opens) == window.next_change(opens) == opens + 7200
         assert window.until(opens + 7200) is None
+
+
+def test_maintenance_once_and_again() -> None:
+    """In a maintenance window nothing is told; what still fires at its end is."""
+    more = """
+        [[maintenance]]
+        match = "env=prod"
+        reason = "new disks"
+        cron = "0 * * * *"
+        length = "10m"
+        """
+    world = World(config(more))
+    # the story begins at 15:06:40 UTC; the next full hour is 3200 s into it
+    world.at(3300, bad(WEB_1), bad(WEB_2))
+    world.at(3500, good(WEB_2))
+    world.want(Message("ops", "web-1"), between=(3830, 3830))
+    world.run(until=6000)

@@ -8,7 +8,19 @@ from alerts.explain import explain
 from alerts.labels import Labels
 from alerts.settings import parse_alerts
 from baton.errors import SettingsError
-from tests.alerts.harness import START, Message, World, bad, config, thing
+from tests.alerts.harness import (
+    START,
+    Message,
+    World,
+    acknowledge,
+    bad,
+    config,
+    good,
+    thing,
+)
+
+WEB_1 = thing("web-1")
+WEB_2 = thing("web-2")
 
 DAY = 86400.0
 DISK = Labels.of(alertname="DiskFull", host="db-1")
@@ -36,3 +48,32 @@ def test_a_route_may_lead_nowhere() -> None:
     for wrong in ('channel = "C2"\nmatch = "a=b"\n', "", 'continue = true\nmatch = "a=b"\n'):
         with pytest.raises(SettingsError, match="drop"):
             config(f"[[route]]\ndrop = true\n{wrong}")
+
+
+def test_routes_and_mentions() -> None:
+    """The first route that fits is taken, and later ones if it continues; each calls its people in
+    the first message of a critical episode, and never again."""
+    more = """
+        [[route]]
+        match = "severity=critical"
+        channel = "pager"
+        mention = "@oncall"
+        continue = true
+        [[route]]
+        match = 'host=~"web-.*"'
+        channel = "web"
+        mention = "@web"
+        """
+    world = World(config(more, repeat_interval="1h"))
+    world.at(0, bad(WEB_1, severity="critical"), bad(thing("db-1")), bad(WEB_2))
+    world.want(Message("pager", "web-1", mention="@oncall"), between=(30, 30))
+    world.want(Message("web", "web-1", mention="@web"), between=(30, 30))
+    world.want(Message("web", "web-2", mention=""), between=(30, 30))
+    world.want(Message("ops", "db-1", mention=""), between=(30, 30))
+    world.at(60, acknowledge(thing("db-1")), acknowledge(WEB_2))
+    world.want(Message("pager", "Still firing", mention=""), between=(3630, 3630))
+    world.want(Message("web", "Still firing", mention=""), between=(3630, 3630))
+    world.at(4000, good(WEB_1))
+    world.run(until=5000)
+    for post in world.posts.values():
+        assert post.content.state != "resolved" or not post.content.mention
