@@ -199,6 +199,43 @@ async def test_the_watchdog_brings_a_lost_consumer_back(open_channel: Opener) ->
     await until(lambda: got == ["a"])
 
 
+async def test_looking_leaves_nothing_behind(
+    broker: Broker, amqp_url: str, open_channel: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often the watchdog looks, at a queue that is refused too, the connection does not
+    grow."""
+    looks = 0
+
+    class Counted(session.Session):
+        async def exchanges(self) -> None:
+            nonlocal looks
+            looks += 1
+            await super().exchanges()
+
+    monkeypatch.setattr(channel_module, "Session", Counted)
+    pattern = "^(?!extra$)"
+    await asyncio.to_thread(broker.grant, amqp_url, pattern, pattern, pattern)
+    channel = await open_channel(watch_every=0.001)
+    await inbox_of(channel)
+    extra = Queue("extra", optional=True)
+    await channel.declare(extra)
+    await channel.consume(extra, nobody)
+    assert list(channel.lacking) == ["extra"]
+    assert channel._session is not None
+    underlay: Any = channel._session._incoming.underlay
+
+    async def after(number: int) -> int:
+        await until(lambda: looks > number)
+        return len(underlay._closing._callbacks)
+
+    before = await after(looks + 2)
+    assert await after(looks + 20) <= before + 5
+
+
+async def nobody(_: Delivery) -> None:
+    raise AssertionError("nothing comes")
+
+
 async def test_a_channel_error_is_mended(open_channel: Opener) -> None:
     """When the broker closes an AMQP channel because of an error, everything is put back."""
     channel = await open_channel()
@@ -530,7 +567,11 @@ def test_acknowledgements_are_told_once_and_in_few_frames() -> None:
 
 def test_our_heartbeat_is_used_unless_the_url_names_its_own() -> None:
     """So a dead peer is noticed within half a minute."""
-    assert wire.dialled("amqps://u:p@h/v?cafile=%2Fx") == (
-        "amqps://u:p@h/v?heartbeat=10&cafile=%2Fx"
-    )
-    assert wire.dialled("amqp://h/?heartbeat=3") == "amqp://h/?heartbeat=3"
+    for given, dialled in (
+        (
+            "amqps://u:p%2F%40@h/v%2Fw?cafile=%2Fx",
+            "amqps://u:p%2F%40@h/v%2Fw?cafile=/x&heartbeat=10",
+        ),
+        ("amqp://h/?heartbeat=3", "amqp://h/?heartbeat=3"),
+    ):
+        assert str(wire.dialled(given)) == dialled

@@ -27,7 +27,8 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 # What the client has to say, tracebacks included, is said here, once and with its meaning.
-logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+for _client in ("aio_pika", "aiormq"):
+    logging.getLogger(_client).setLevel(logging.CRITICAL)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 """Between two attempts to connect, in seconds."""
@@ -307,24 +308,14 @@ class AmqpChannel(Linked):
     async def _prepare(self, session: Session) -> None:
         """Put everything in place, what is added meanwhile too; then the link is up."""
         await self._prove_publishes(session)
-        done: dict[Queue, set[tuple[str, str]]] = {}
+        placed: dict[Queue, tuple[tuple[str, str], ...]] = {}
+        while placed != (wanted := {each: tuple(of) for each, of in self._wanted.items()}):
+            for queue in [each for each in wanted if wanted[each] != placed.get(each)]:
+                await self._place(session, queue, wanted[queue])
+            placed = wanted
+        self._session = session  # the first message may be answered before the link is up
         consumed: set[AmqpSubscription] = set()
-        while True:
-            todo = [
-                (queue, more)
-                for queue, wanted in self._wanted.items()
-                if (more := [one for one in wanted if one not in done.get(queue, ())])
-                or queue not in done
-            ]
-            if todo:
-                queue, more = todo[0]
-                await self._place(session, queue, more)
-                done.setdefault(queue, set()).update(more)
-                continue
-            self._session = session  # the first message may be answered before the link is up
-            waiting = [item for item in self._subscriptions if item not in consumed]
-            if not waiting:
-                break
+        while waiting := [each for each in self._subscriptions if each not in consumed]:
             await self._consume(session, waiting[0])
             consumed.add(waiting[0])
         if session.ended.done():

@@ -33,7 +33,7 @@ class _Pending:
 
 
 class Publisher:
-    """Publishes over `connection`.
+    """Publishes over `channel`.
 
     What it sends says that it is from `user`, our account. Tells `blocked` when the broker stops
     taking messages, and when it takes them again.
@@ -41,13 +41,11 @@ class Publisher:
 
     def __init__(
         self,
-        connection: AbstractConnection,
         channel: aiormq.Channel,
         url: str,
         blocked: Callable[[bool], None],
         user: str = "",
     ) -> None:
-        self._connection = connection
         self._channel = channel
         self._url = url
         self._user = user
@@ -161,14 +159,14 @@ class Publisher:
         for pending in self._pending.values():
             if pending.deadline <= now:
                 pending.end()
-        if self._unblock is None and _waits(self._connection):
+        if self._unblock is None and _waits(self._channel.connection):
             self._unblock = asyncio.create_task(self._until_unblocked())
         waiting = (each.deadline for each in self._pending.values() if not each.over.done())
         self._look_by(min([now + LOOK_AFTER, *waiting]))
 
     async def _until_unblocked(self) -> None:
         self._blocked(True)
-        await self._connection.ready()
+        await self._channel.connection.ready()
         self._unblock = None
         self._blocked(False)
 

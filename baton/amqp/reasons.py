@@ -16,6 +16,7 @@ from aiormq.exceptions import (
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     ConnectionNotAllowed,
+    InvalidFrameError,
     ProbableAuthenticationError,
 )
 
@@ -74,11 +75,14 @@ def login(error: Exception, url: str) -> BusRefused | None:
             f"rabbitmqctl change_password {name} PASSWORD.",
         )
     if isinstance(error, ConnectionNotAllowed):
-        return no_vhost(url, why(error))
+        return _no_vhost(url, why(error))
+    if isinstance(error, InvalidFrameError) and "OpenOk" in str(error):
+        # the client does not read what the broker says here
+        return _no_vhost(url, "it does not exist, or this user may not use it")
     return None
 
 
-def no_vhost(url: str, reason: str) -> BusRefused:
+def _no_vhost(url: str, reason: str) -> BusRefused:
     """The broker refuses the virtual host of `url`."""
     name, host = bus_urls.user(url), bus_urls.vhost(url)
     return BusRefused(

@@ -7,36 +7,27 @@ cannot be is refused with 403 if the right is missing, and with 406, of no effec
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Sequence
 
-import aiormq
-from aiormq.abc import AbstractChannel, DeliveredMessage
-from aiormq.exceptions import (
-    ChannelAccessRefused,
-    ChannelClosed,
-    ChannelNotFoundEntity,
-    ChannelPreconditionFailed,
-)
+from aio_pika.abc import AbstractIncomingMessage
+from aiormq.exceptions import ChannelClosed, ChannelNotFoundEntity, ChannelPreconditionFailed
 from pamqp.commands import Basic
+from pamqp.common import FieldValue
 
 from baton.amqp import reasons, wire
+from baton.amqp.connection import ANSWER_WITHIN, Connection, Question, underlay_of
 from baton.errors import BusRefused
 from baton.exchanges import Queue
-
-Scratch = Callable[[], AbstractAsyncContextManager[AbstractChannel]]
-"""Opens an AMQP channel for a question that may close it."""
 
 IMPOSSIBLE = "nothing"
 
 
 class Rights:
-    """What the account of `url` may do, asked over channels of their own, within `timeout` s."""
+    """What the account of `url` may do, asked over `connection`."""
 
-    def __init__(self, scratch: Scratch, url: str, timeout: float) -> None:
-        self._scratch = scratch
+    def __init__(self, connection: Connection, url: str) -> None:
+        self._connection = connection
         self._url = url
-        self._timeout = timeout
 
     async def missing(
         self, queue: Queue, bindings: Sequence[tuple[str, str]], there: bool
@@ -46,76 +37,76 @@ class Rights:
         found = [await self._declare(queue, there)]
         for exchange, key in bindings:
             found.append(await self._bind(queue, exchange, key, there))
-        found.append(await self._consume(queue))
+        found.append(await self.consume(queue))
         return [one for one in found if one is not None]
 
     async def publish(self, exchange: str, key: str) -> BusRefused | None:
         """Why a publish would be refused, if it would."""
-        async with self._scratch() as channel:
-            assert isinstance(channel, aiormq.Channel)
-            await channel.basic_publish(
-                b"",
-                exchange=exchange,
-                routing_key=key,
-                properties=Basic.Properties(expiration=IMPOSSIBLE),
-                wait=False,
+
+        async def ask(channel: Question) -> None:
+            underlay = await underlay_of(channel)
+            properties = Basic.Properties(expiration=IMPOSSIBLE)
+            await underlay.basic_publish(
+                b"", exchange=exchange, routing_key=key, properties=properties, wait=False
             )
             # whichever it is, the broker answers by closing the channel
-            async with asyncio.timeout(self._timeout):
-                try:
-                    await asyncio.shield(channel.closing)
-                except (ChannelAccessRefused, ChannelNotFoundEntity) as error:
-                    return self._refused(error, f"to publish {key} on {exchange}")
-                except ChannelClosed:
-                    return None
-        return None
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await asyncio.shield(underlay.closing)
+
+        return await self._ask(f"to publish {key} on {exchange}", ask, ChannelPreconditionFailed)
+
+    async def consume(self, queue: Queue) -> BusRefused | None:
+        """Why consuming `queue` would be refused, if it would."""
+
+        async def nothing(_: AbstractIncomingMessage) -> None:
+            raise AssertionError("nothing is consumed")
+
+        async def ask(channel: Question) -> None:
+            found = await channel.get_queue(queue.name, ensure=False)
+            arguments: dict[str, FieldValue] = {"x-priority": IMPOSSIBLE}
+            await found.consume(nothing, arguments=arguments, timeout=ANSWER_WITHIN)
+
+        allowed = (ChannelPreconditionFailed, ChannelNotFoundEntity)
+        return await self._ask(f"to consume queue {queue.name}", ask, *allowed)
 
     async def _declare(self, queue: Queue, there: bool) -> BusRefused | None:
         arguments = wire.queue_arguments(queue)
         if not there:
             arguments["x-max-length"] = IMPOSSIBLE
-        try:
-            async with self._scratch() as channel:
-                await channel.queue_declare(
-                    queue.name, durable=True, arguments=arguments, timeout=self._timeout
+
+        async def ask(channel: Question) -> None:
+            try:
+                await channel.declare_queue(
+                    queue.name, durable=True, arguments=arguments, timeout=ANSWER_WITHIN
                 )
-        except ChannelPreconditionFailed as error:
-            return reasons.mismatch(error, self._url, queue.name) if there else None
-        except (ChannelClosed, ValueError) as error:
-            return self._refused(error, f"to declare queue {queue.name}")
-        return None
+            except ChannelPreconditionFailed as error:
+                if there:
+                    raise reasons.mismatch(error, self._url, queue.name) from None
+
+        return await self._ask(f"to declare queue {queue.name}", ask)
 
     async def _bind(self, queue: Queue, exchange: str, key: str, there: bool) -> BusRefused | None:
-        try:
-            async with self._scratch() as channel:
-                ask = channel.queue_bind if there else channel.queue_unbind
-                await ask(queue.name, exchange, routing_key=key, timeout=self._timeout)
-        except ChannelNotFoundEntity:
-            return None  # an exchange that is not there yet: the right to it was asked before that
-        except (ChannelClosed, ValueError) as error:
-            return self._refused(error, f"to bind queue {queue.name} to {key} on {exchange}")
-        return None
+        async def ask(channel: Question) -> None:
+            found = await channel.get_queue(queue.name, ensure=False)
+            await (found.bind if there else found.unbind)(exchange, key, timeout=ANSWER_WITHIN)
 
-    async def _consume(self, queue: Queue) -> BusRefused | None:
-        async def nothing(_: DeliveredMessage) -> None:
-            raise AssertionError("nothing is consumed")
+        # an exchange that is not there yet: the right to it was asked before that
+        what = f"to bind queue {queue.name} to {key} on {exchange}"
+        return await self._ask(what, ask, ChannelNotFoundEntity)
 
+    async def _ask(
+        self, what: str, ask: Callable[[Question], Awaitable[None]], *allowed: type[ChannelClosed]
+    ) -> BusRefused | None:
+        """Why `what` is refused, if `ask` ends so. One of `allowed` says that it is not."""
         try:
-            async with self._scratch() as channel:
-                await channel.basic_consume(
-                    queue.name,
-                    nothing,
-                    arguments={"x-priority": IMPOSSIBLE},
-                    timeout=self._timeout,
-                )
-        except (ChannelPreconditionFailed, ChannelNotFoundEntity):
+            async with self._connection.question() as channel:
+                await ask(channel)
+        except BusRefused as error:
+            return error
+        except allowed:
             return None
         except (ChannelClosed, ValueError) as error:
-            return self._refused(error, f"to consume queue {queue.name}")
+            if (refused := reasons.refusal(error, self._url, what)) is None:
+                raise
+            return refused
         return None
-
-    def _refused(self, error: Exception, what: str) -> BusRefused:
-        found = reasons.refusal(error, self._url, what)
-        if found is None:
-            raise error
-        return found

@@ -7,43 +7,27 @@ reading from those who publish; acknowledgements and the watchdog must not wait 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-import aiormq
-import structlog
-from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import (
     AMQPError,
     ChannelAccessRefused,
     ChannelClosed,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
-    InvalidFrameError,
 )
 from pamqp.commands import Basic
 
 from baton import bus_urls
-from baton.amqp import reading, reasons, wire
-from baton.amqp.gathering import Gathering
+from baton.amqp import reasons, wire
+from baton.amqp.connection import ANSWER_WITHIN, Connection, quietly, underlay_of
 from baton.amqp.publisher import Publisher
 from baton.amqp.rights import Rights
 from baton.amqp.settling import Settler
 from baton.amqp.subscription import AmqpDelivery, AmqpSubscription, delivery
 from baton.errors import Disconnected
 from baton.exchanges import EXCHANGES, Exchange, Queue
-from baton.server import baton_version
-
-log = structlog.get_logger(__name__)
-
-reading.install()
-
-ANSWER_WITHIN = 10.0
-"""How long the broker may take to answer anything, in seconds."""
-
-INFORMATION = "Baton: run your servers from chat"
-"""What the broker shows beside the name of our product."""
 
 Publish = tuple[str, str]
 """An exchange and a routing key."""
@@ -55,17 +39,15 @@ class Session:
     Any fault ends the whole session: one way to mend things is proven more often than several.
     """
 
-    def __init__(
-        self, url: str, incoming: AbstractConnection, outgoing: AbstractConnection, owner: bool
-    ) -> None:
+    def __init__(self, url: str, incoming: Connection, outgoing: Connection, owner: bool) -> None:
         self.url = bus_urls.shown(url)
-        self._user = wire.account(url)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.refused_publish: Publish | None = None
         """What ended the session, if a right to publish is missing."""
         self.without: set[Queue] = set()
         """Optional queues that are refused us."""
-        self.rights = Rights(self._scratch, url, ANSWER_WITHIN)
+        self.rights = Rights(incoming, url)
+        self.broker = incoming.broker
         self._dialled = url
         self._owner = owner
         self._consuming: list[AmqpSubscription] = []
@@ -75,7 +57,7 @@ class Session:
         self._getter: Settler | None = None
         self.publisher: Publisher
         for connection in (incoming, outgoing):
-            connection.closing.add_done_callback(self._lost)
+            connection.underlay.closing.add_done_callback(self._lost)
 
     @classmethod
     async def open(
@@ -86,13 +68,13 @@ class Session:
         Raises BusRefused, what the client library raises, or TimeoutError.
         """
         async with asyncio.timeout(ANSWER_WITHIN):
-            incoming = await _connect(url, name)
+            incoming = await Connection.to(url, name)
             try:
-                outgoing = await _connect(url, f"{name} (publishing)")
-                session = cls(url, incoming, outgoing, owner)
+                outgoing = await Connection.to(url, f"{name} (publishing)")
             except BaseException:
-                await _quietly(incoming.close)
+                await quietly(incoming.close)
                 raise
+        session = cls(url, incoming, outgoing, owner)
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 await session._start(blocked)
@@ -101,13 +83,7 @@ class Session:
             raise
         return session
 
-    @property
-    def broker(self) -> str:
-        """What the broker calls itself, and its version."""
-        said = self._incoming.server_properties
-        return f"{_text(said.get('product'))} {_text(said.get('version'))}"
-
-    async def declare(self, queue: Queue, bindings: Iterable[tuple[str, str]]) -> int:
+    async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]]) -> int:
         """Make sure of a queue and its bindings to (exchange, key); how many consume it.
 
         Raises BusRefused, QueueMismatch if it exists with other settings, Disconnected if an
@@ -115,8 +91,8 @@ class Session:
         """
         what = f"to declare queue {queue.name}"
         try:
-            async with self._scratch() as channel:
-                answer = await channel.queue_declare(
+            async with self._incoming.question() as channel:
+                made = await channel.declare_queue(
                     queue.name,
                     durable=True,
                     arguments=wire.queue_arguments(queue),
@@ -124,18 +100,14 @@ class Session:
                 )
                 for exchange, key in bindings:
                     what = f"to bind queue {queue.name} to {key} on {exchange}"
-                    await channel.queue_bind(
-                        queue.name, exchange, routing_key=key, timeout=ANSWER_WITHIN
-                    )
+                    await made.bind(exchange, key, timeout=ANSWER_WITHIN)
         except ChannelPreconditionFailed as error:
             raise reasons.mismatch(error, self._dialled, queue.name) from None
         except ChannelNotFoundEntity as error:
             raise reasons.not_made(error, self._dialled) from None
         except (AMQPError, ValueError) as error:
-            if (refused := reasons.refusal(error, self._dialled, what)) is None:
-                raise
-            raise refused from None
-        return answer.consumer_count or 0
+            raise self._refusal(error, what) from None
+        return made.declaration_result.consumer_count or 0
 
     async def exchanges(self) -> None:
         """Make sure of the exchanges. Raises BusRefused; Disconnected if one is missing that we may
@@ -154,13 +126,8 @@ class Session:
         self._consuming.append(subscription)
         try:
             await self._consume(subscription)
-        except BaseException as error:
+        except BaseException:
             self._consuming.remove(subscription)
-            what = f"to consume queue {subscription.queue.name}"
-            if isinstance(error, Exception) and (
-                found := reasons.refusal(error, self._dialled, what)
-            ):
-                raise found from None
             raise
 
     def consumers(self, queue: Queue) -> int:
@@ -170,17 +137,24 @@ class Session:
         return sum(each.queue == queue and bool(each.tag) for each in self._consuming)
 
     async def _consume(self, subscription: AmqpSubscription) -> None:
+        queue = subscription.queue
         subscription.tag, subscription.settler = "", None
-        channel = await self._incoming.channel(publisher_confirms=False, timeout=ANSWER_WITHIN)
+        if queue.optional and (refused := await self.rights.consume(queue)) is not None:
+            raise refused  # which is tried again and again: not with a channel that is to last
+        opened = await self._incoming.open(publisher_confirms=False)
+        await opened.set_qos(subscription.prefetch, timeout=ANSWER_WITHIN)
+        channel = await underlay_of(opened)
         channel.on_consumer_cancel_callbacks.add(
-            lambda _: self.fault(f"the broker took away the queue {subscription.queue.name}")
+            lambda _: self.fault(f"the broker took away the queue {queue.name}")
         )
         subscription.settler = Settler(channel)
         self._settlers.append(subscription.settler)
-        await channel.basic_qos(prefetch_count=subscription.prefetch, timeout=ANSWER_WITHIN)
-        answer = await channel.basic_consume(
-            subscription.queue.name, subscription.receive, timeout=ANSWER_WITHIN
-        )
+        try:
+            answer = await channel.basic_consume(
+                queue.name, subscription.receive, timeout=ANSWER_WITHIN
+            )
+        except (ChannelClosed, ValueError) as error:
+            raise self._refusal(error, f"to consume queue {queue.name}") from None
         # not before: a refusal, which closes the channel, ends no session
         channel.closing.add_done_callback(self._lost)
         subscription.tag = answer.consumer_tag or ""
@@ -192,8 +166,8 @@ class Session:
         if await self.depth(queue) is None:
             return None
         if self._getter is None or self._getter.channel.is_closed:
-            channel = await self._incoming.channel(publisher_confirms=False, timeout=ANSWER_WITHIN)
-            self._getter = Settler(channel)
+            opened = await self._incoming.open(publisher_confirms=False)
+            self._getter = Settler(await underlay_of(opened))
             self._settlers.append(self._getter)
         try:
             message = await self._getter.channel.basic_get(queue.name, timeout=ANSWER_WITHIN)
@@ -205,8 +179,12 @@ class Session:
 
     async def depth(self, queue: Queue) -> int | None:
         """How many messages wait in `queue`; None if there is no such queue."""
-        found = await self._look(queue.name)
-        return None if found is None else found[0]
+        try:
+            async with self._incoming.question() as channel:
+                found = await channel.declare_queue(queue.name, passive=True, timeout=ANSWER_WITHIN)
+        except ChannelNotFoundEntity:
+            return None
+        return found.declaration_result.message_count or 0
 
     def forget(self, subscription: AmqpSubscription) -> None:
         """`subscription` is cancelled: the broker need not have it any more."""
@@ -223,31 +201,30 @@ class Session:
         self.fault("closed")
         for settler in self._settlers:
             if not settler.channel.is_closed:
-                await _quietly(settler.flush)
+                await quietly(settler.flush)
         if hasattr(self, "publisher"):
             await self.publisher.close()
-        await asyncio.gather(_quietly(self._incoming.close), _quietly(self._outgoing.close))
+        await asyncio.gather(quietly(self._incoming.close), quietly(self._outgoing.close))
 
     async def _start(self, blocked: Callable[[bool], None]) -> None:
-        channel = await self._outgoing.channel(timeout=ANSWER_WITHIN)
-        assert isinstance(channel, aiormq.Channel)
-        self.publisher = Publisher(self._outgoing, channel, self.url, blocked, self._user)
+        channel = await underlay_of(await self._outgoing.open(on_return_raises=True))
+        self.publisher = Publisher(channel, self.url, blocked, wire.account(self._dialled))
         channel.closing.add_done_callback(self._lost_outgoing)
         await self.exchanges()
 
     async def _is_there(self, exchange: Exchange) -> bool:
         try:
-            async with self._scratch() as channel:
-                await channel.exchange_declare(exchange.name, passive=True, timeout=ANSWER_WITHIN)
+            async with self._incoming.question() as channel:
+                await channel.declare_exchange(exchange.name, passive=True, timeout=ANSWER_WITHIN)
         except ChannelNotFoundEntity:
             return False
         return True
 
     async def _make(self, exchange: Exchange) -> None:
         try:
-            async with self._scratch() as channel:
-                await channel.exchange_declare(
-                    exchange.name, exchange_type=exchange.kind, durable=True, timeout=ANSWER_WITHIN
+            async with self._incoming.question() as channel:
+                await channel.declare_exchange(
+                    exchange.name, exchange.kind, durable=True, timeout=ANSWER_WITHIN
                 )
         except ChannelAccessRefused as error:
             if await self._is_there(exchange):
@@ -259,27 +236,8 @@ class Session:
         except ChannelClosed as error:
             raise self._refusal(error, f"to declare exchange {exchange.name}") from None
 
-    def _refusal(self, error: ChannelClosed, what: str) -> Exception:
+    def _refusal(self, error: Exception, what: str) -> Exception:
         return reasons.refusal(error, self._dialled, what) or error
-
-    async def _look(self, name: str) -> tuple[int, int] | None:
-        """Messages and consumers of a queue, if it exists."""
-        try:
-            async with self._scratch() as channel:
-                answer = await channel.queue_declare(name, passive=True, timeout=ANSWER_WITHIN)
-        except ChannelNotFoundEntity:
-            return None
-        return answer.message_count or 0, answer.consumer_count or 0
-
-    @asynccontextmanager
-    async def _scratch(self) -> AsyncIterator[AbstractChannel]:
-        """An AMQP channel for a question that may close it."""
-        channel = await self._incoming.channel(publisher_confirms=False, timeout=ANSWER_WITHIN)
-        try:
-            yield channel
-        finally:
-            if not channel.is_closed:
-                await _quietly(channel.close)
 
     def _lost(self, closing: asyncio.Future[Any]) -> None:
         error = None if closing.cancelled() else closing.exception()
@@ -291,44 +249,6 @@ class Session:
             if isinstance(error, ChannelAccessRefused) and not self.ended.done():
                 self.refused_publish = reasons.publish(reasons.why(error))
         self._lost(closing)
-
-
-def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "unknown")
-
-
-async def _connect(url: str, name: str) -> AbstractConnection:
-    try:
-        return await aiormq.connect(
-            wire.dialled(url),
-            client_properties={
-                "connection_name": name,
-                "product": "Baton",
-                "version": baton_version(),
-                "information": INFORMATION,
-            },
-            transport_factory=Gathering(),
-        )
-    except InvalidFrameError as error:
-        if "OpenOk" not in str(error):
-            raise
-        # The client does not read what the broker says here.
-        raise reasons.no_vhost(url, "it does not exist, or this user may not use it") from None
-    except AMQPError as error:
-        if (refused := reasons.login(error, url)) is None:
-            raise
-        raise refused from None
-
-
-async def _quietly(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
-    """Do `work` on something that may be broken already; at most for a while."""
-    task = asyncio.create_task(work())
-    _, late = await asyncio.wait({task}, timeout=ANSWER_WITHIN / 2)
-    if late:
-        task.cancel()
-        await asyncio.wait({task})
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.debug("while closing", error=repr(error))
 
 
 async def answered(work: Coroutine[Any, Any, Any], url: str) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from aiormq.abc import DeliveredMessage
 
 from baton.amqp import wire
+from baton.amqp.connection import quietly
 from baton.amqp.settling import Settler
 from baton.channel import Envelope, Handler
 from baton.exchanges import Queue
@@ -81,7 +82,5 @@ class AmqpSubscription:
         self.cancelled = True
         self.forget(self)
         if self.tag and self.settler is not None and not self.settler.channel.is_closed:
-            call = asyncio.ensure_future(self.settler.channel.basic_cancel(self.tag, timeout=5))
-            await asyncio.wait({call})
-            if not call.cancelled():
-                call.exception()  # the connection is gone, and with it the consumer
+            # on a connection that is gone, the consumer is gone with it
+            await quietly(partial(self.settler.channel.basic_cancel, self.tag))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
+from yarl import URL
 
 from baton.channel import Envelope
 from baton.exchanges import Queue
@@ -93,8 +94,7 @@ def account(url: str) -> str:
     return unquote(parts.username or "") if mechanism.lower() == "plain" else ""
 
 
-def dialled(url: str) -> str:
+def dialled(url: str) -> URL:
     """`url` with our heartbeat, unless it names its own."""
-    parts = urlsplit(url)
-    options = {"heartbeat": str(HEARTBEAT), **dict(parse_qsl(parts.query))}
-    return urlunsplit(parts._replace(query=urlencode(options)))
+    found = URL(url)
+    return found if "heartbeat" in found.query else found.update_query(heartbeat=HEARTBEAT)

@@ -58,6 +58,6 @@ async def test_an_agent_needs_no_extra(world: World) -> None:
     await world.ends("succeeded")
     lines = [line for line in agent.process.log.splitlines() if line.startswith("import time:")]
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
-    assert {"baton", "commands", "aiormq"} <= imported
+    assert {"baton", "commands", "aio_pika"} <= imported
     assert not imported & set(EXTRA)
     await until(lambda: agent.live == "v2")
