@@ -1,307 +1,219 @@
+"""The reconciler with sources of the test's own: it knows no kind of subject."""
+
 from __future__ import annotations
 
-import time
-from datetime import timedelta
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
+from typing_extensions import override
 
-import bot.app.upkeep
-import bot.posts.jobs
-import bot.servers.registry
-from baton.exchanges import INPUT, agent_queue, host_key
-from baton.messages import State, now
-from baton.outcome import Outcome
-from bot.app.bot import Bot
-from bot.content import JobContent, NoticeContent, OutputContent, Post
-from bot.jobs import Job, Place
-from bot.posts.render import wanted
-from bot.store import Store
-from tests.bot.build import Hail
-from tests.bot.fake_front import SLACK, FakeFront
-from tests.bot.world import Agent, Stage, away, beat
+import bot.posts.reconciler
+from baton.messages import State
+from bot.content import NoticeContent, Post
+from bot.jobs import Place, Subject
+from bot.posts.reconciler import PostReconciler
+from bot.posts.source import Desired, PostSink, PostSource
+from bot.store import PostRow, Store
+from bot.store.errors import DatabaseUnavailable
 from tests.support.wait import until
 
-
-async def ready(stage: Stage, *, waits: bool = True) -> tuple[Bot, Agent, Agent]:
-    """A bot that leads and knows two agents."""
-    agents = [await stage.agent(host, waits=waits) for host in ("web-1", "web-2")]
-    bot = await stage.bot()
-    await stage.knows(bot, "web-1", "web-2")
-    return bot, agents[0], agents[1]
+CONSOLE, OPS = Place("console", "jobs"), Place("slack", "C_OPS")
 
 
-def main(stage: Stage, job: str) -> JobContent:
-    content = stage.front.one(job).content
-    assert isinstance(content, JobContent)
-    return content
+class Notes(PostSource):
+    """Notes that are to be shown, by id, each with its revision."""
 
+    def __init__(self, place: Place = OPS, under: str = "") -> None:
+        self.place, self.under = place, under
+        self.revisions: dict[str, int] = {}
+        self.reported: dict[str, int] = {}
+        self.reads: list[str] = []
+        self.faulty: set[str] = set()
+        self.away = False
+        self.turned_away = 0
+        self.looks = False
 
-def output(stage: Stage, job: str, host: str) -> OutputContent:
-    content = stage.front.one(f"{job}/{host}").content
-    assert isinstance(content, OutputContent)
-    return content
+    @override
+    async def unreported(self) -> Mapping[str, int]:
+        return {name: at for name, at in self.revisions.items() if self.reported.get(name, 0) < at}
 
+    @override
+    async def read(self, subjects: Sequence[str]) -> Sequence[Desired]:
+        if self.away:
+            self.turned_away += 1
+            raise DatabaseUnavailable(url="db", reason="it is away")
+        self.reads += subjects
+        return [
+            Desired(
+                Subject(name, self.place, 0.0),
+                {name: self.revisions[name]},
+                partial(self._render, name),
+                under=self.under,
+            )
+            for name in subjects
+            if name in self.revisions
+        ]
 
-def row(stage: Stage, job: str, host: str) -> str:
-    """What the job's post says of `host`; nothing while there is no post."""
-    if not any(message.key == job for message in stage.front.shown):
-        return ""
-    return next(row.text for row in main(stage, job).rows if row.host == host)
+    @override
+    async def mark_reported(self, shown: Sequence[Desired]) -> Collection[str]:
+        for one in shown:
+            self.reported[one.subject.id] = one.revision
+        return [one.subject.id for one in shown]
 
+    @override
+    def looks_different(self) -> bool:
+        return self.looks
 
-async def test_a_job_is_shown_from_its_beginning_to_its_end(stage: Stage) -> None:
-    """One post, a thread with each server's output, and the end in all of them."""
-    bot, one, two = await ready(stage)
-    job = await stage.job(bot, "ship shop prod")
-    await until(lambda: len(stage.front.shown) == 3)
-    await until(lambda: main(stage, job).state is State.RUNNING)
-    assert output(stage, job, "web-1").text == "line 1"
-    assert main(stage, job).buttons
-    await one.finish(text="v2 is live")
-    await two.finish(State.FAILED, "health check: 500")
-    await stage.told(job)
-    content = main(stage, job)
-    assert (content.state, content.buttons) == (State.FAILED, ())
-    assert content.summary.startswith("1 of 2 succeeded, 1 failed, after")
-    assert output(stage, job, "web-1").headline.endswith("v2 is live")
-    notice = stage.front.one(f"{job}!")
-    assert notice.broadcast
-    assert isinstance(notice.content, NoticeContent)
-    assert notice.content.text == "ship shop prod: failed on web-2: health check: 500"
-    assert {message.thread for message in stage.front.shown} == {"", stage.front.one(job).ref}
-
-
-async def test_waiting_for_its_agent_is_not_said_for_ever(stage: Stage) -> None:
-    """It changes as soon as the agent has accepted, though it says nothing more."""
-    bot, one, _ = await ready(stage)
-    job = await stage.job(bot, "ship shop prod")
-    await until(lambda: one.requests and stage.front.shown)
-    await until(lambda: row(stage, job, "web-1") != "waiting for its agent")
-    states = {entry.host: entry.state for entry in main(stage, job).rows}
-    assert states["web-1"] in (State.ACCEPTED, State.RUNNING)
-
-
-async def test_a_restart_goes_on_in_the_same_thread(stage: Stage) -> None:
-    """What was open when a bot stopped is shown to its end by the next one."""
-    first, one, two = await ready(stage)
-    job = await stage.job(first, "ship shop prod")
-    await until(lambda: len(stage.front.shown) == 3)
-    await first.stop()
-    await one.finish(text="done meanwhile")
-    await stage.bot()
-    await two.finish()
-    await stage.told(job)
-    assert len(stage.front.shown) == 3
-    assert output(stage, job, "web-1").headline.endswith("done meanwhile")
-    assert main(stage, job).state is State.SUCCEEDED
-
-
-async def test_what_is_asked_of_another_bot_is_told_by_the_leader(
-    stage: Stage, database: str
-) -> None:
-    """Within about a second, though nobody wakes it."""
-    await ready(stage)
-    store = await Store.open(database)
-    follower = await stage.bot(store=store, front=FakeFront())
-    await stage.knows(follower, "web-1", "web-2")
-    asked = time.monotonic()
-    job = await stage.job(follower, "hail prod")
-    await until(lambda: any(message.key == job for message in stage.front.shown))
-    assert time.monotonic() - asked < 10.0
-    assert not follower.leader.leading
-    await follower.stop()
-    await store.close()
-
-
-async def test_that_we_are_blind_is_shown_and_taken_back(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While our own link is gone each open post says so, and no server is said to be silent."""
-    monkeypatch.setattr(bot.servers.registry, "LINK_LOSS_GRACE", 0.1)
-    a_bot, one, two = await ready(stage)
-    job = await stage.job(a_bot, "ship shop prod")
-    await until(lambda: len(stage.front.shown) == 3)
-    stage.bus.down()
-    await until(lambda: "not seen the message bus since" in main(stage, job).hint)
-    stage.bus.up()
-    await until(lambda: main(stage, job).hint == "")
-    await one.finish()
-    await two.finish()
-    await stage.told(job)
-
-
-async def test_a_server_that_falls_silent_is_named_in_the_open_post(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing happens in the ledger, yet people read why nothing goes on."""
-    a_bot = await stage.bot()
-    agent = await stage.agent("web-1", waits=True)
-    await agent.beat(interval=0.2)
-    await stage.knows(a_bot, "web-1")
-    await agent.channel.close()
-    job = await stage.job(a_bot, "ship shop prod")
-    await until(lambda: "has not been heard since" in row(stage, job, "web-1"))
-
-
-async def test_a_server_whose_agent_was_stopped_is_named_so(stage: Stage) -> None:
-    """Stopped by somebody is not the same as silent."""
-    a_bot = await stage.bot()
-    agent = await stage.agent("web-1", waits=True)
-    await agent.beat(leaving=True)
-    await until(lambda: any(seen.missing for seen in a_bot.roster.servers()))
-    await agent.channel.close()
-    job = await stage.job(a_bot, "ship shop prod")
-    await until(lambda: "waiting for its agent, which was stopped at" in row(stage, job, "web-1"))
-
-
-async def test_what_is_told_is_forgotten(stage: Stage) -> None:
-    """Memory does not grow with the jobs that are over."""
-    a_bot, *_ = await ready(stage, waits=False)
-    jobs = [await stage.job(a_bot, text) for text in ["ship shop prod", "hail prod"] * 5]
-    for job in jobs:
-        await stage.told(job)
-    await until(lambda: not a_bot.teller._open)
-    delivery = a_bot._deliveries["slack"]
-    await until(lambda: not delivery._workers)
-    assert (delivery._pending.of_subject, delivery._pending.refs, delivery._pending.waiting) == (
-        {},
-        {},
-        {},
-    )
-    assert await stage.store.ledger.untold() == {}
-
-
-async def test_a_job_that_cannot_be_shown_ends_and_is_told(stage: Stage) -> None:
-    """The servers do their work, the asker is told alone, and nothing is tried for ever."""
-    stage.front.unpostable = True
-    a_bot, one, two = await ready(stage)
-    job = await stage.job(a_bot, "ship shop prod")
-    await until(lambda: stage.front.whispers)
-    await until(lambda: one.requests and two.requests)
-    await one.finish()
-    await two.finish()
-    await stage.told(job)
-    assert stage.front.shown == []
-    first, last = (text for _, text in stage.front.whispers)
-    assert "cannot be shown: slack will not show this here: the bot is not here" in first
-    assert "ship shop prod has ended: succeeded: 2 of 2 done" in last
-    assert f"/baton log {job[:6]}" in last
-
-
-async def test_a_job_of_another_front_end_waits_for_a_bot_that_has_it(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is neither lost nor read again and again."""
-    monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.02)
-    a_bot, *_ = await ready(stage, waits=False)
-    job = await stage.job(a_bot, "hail prod", place=Place("terminal", "terminal"))
-
-    async def over() -> bool:
-        return set((await stage.states(job)).values()) == {State.SUCCEEDED}
-
-    await until(over)
-    await until(lambda: not a_bot.teller._dirty)
-    reads: list[str] = []
-    read = stage.store.ledger.job
-
-    async def counting(name: str) -> object:
-        reads.append(name)
-        return await read(name)
-
-    monkeypatch.setattr(stage.store.ledger, "job", counting)
-    other = await stage.job(a_bot, "hail prod")
-    await stage.told(other)
-    assert reads.count(job) <= 3
-    terminal = FakeFront("terminal")
-    a_bot.show_in(terminal)
-    a_bot.teller.mark_dirty(job)
-    await stage.told(job)
-    assert terminal.one(job)
-
-
-async def test_a_command_that_cannot_say_how_it_went_stops_nobody(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A mistake in an extension costs its own words, not the bot."""
-
-    def broken(self: Hail, runs: object) -> Outcome:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(Hail, "outcome", broken)
-    a_bot, *_ = await ready(stage, waits=False)
-    job = await stage.job(a_bot, "hail prod")
-    await stage.told(job)
-    assert main(stage, job).summary.startswith("2 of 2 done")
-
-
-async def test_a_job_that_cannot_be_shown_stops_nobody(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A fault of ours about one job costs that job its post, not the others theirs."""
-    a_bot, *_ = await ready(stage, waits=False)
-
-    def faulty(job: Job, *others: object) -> tuple[Post, ...]:
-        if job.title == "hail prod web-1":
+    async def _render(self, name: str) -> tuple[Post, ...]:
+        if name in self.faulty:
             raise ZeroDivisionError
-        return wanted(job, *others)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(bot.posts.jobs, "wanted", faulty)
-    await stage.job(a_bot, "hail prod web-1")
-    job = await stage.job(a_bot, "hail prod")
-    await stage.told(job)
+        return (Post(name, NoticeContent(f"{self.revisions[name]}", State.SUCCEEDED)),)
 
 
-async def test_who_is_called_at_the_end_keeps_no_end_from_being_shown(stage: Stage) -> None:
-    """A fault in what takes note of jobs for alerts costs no post."""
-    a_bot, *_ = await ready(stage, waits=False)
+class Page(PostSink):
+    """A place that draws what it shows when it is read, as a web console does."""
 
-    async def faulty(*told: object) -> None:
-        raise ZeroDivisionError
+    @override
+    def submit(self, subject: Subject, posts: Iterable[Post], rows: Mapping[str, PostRow]) -> bool:
+        return True
 
-    a_bot.job_posts.on_end = faulty
-    job = await stage.job(a_bot, "ship shop prod")
-    await stage.told(job)
+    @override
+    def knows(self, subject: str) -> bool:
+        return True
 
-
-async def test_a_ledger_that_is_away_is_waited_for(stage: Stage) -> None:
-    """What happened meanwhile is shown when it is back."""
-    a_bot, one, two = await ready(stage)
-    job = await stage.job(a_bot, "ship shop prod")
-    await until(lambda: len(stage.front.shown) == 3)
-    with away(stage.store):
-        await one.finish()
-        await two.finish()
-    await stage.told(job)
-    assert main(stage, job).state is State.SUCCEEDED
+    @override
+    def discard(self, subject: str) -> None:
+        pass
 
 
-async def test_what_nobody_took_up_in_time_is_closed(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An agent that is connected and deaf: the ledger itself ends its run, and says why."""
-    monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.02)
-    later = timedelta()
-    a_bot = await stage.bot(clock=lambda: now() + later)
-    channel = stage.channel()
-    await channel.declare(agent_queue("web-1"), [(INPUT, host_key("web-1"))])
-    a_bot.roster.record(beat("web-1"))
-    job = await stage.job(a_bot, "ship shop prod")
-    await until(lambda: row(stage, job, "web-1") == "waiting for its agent")
-    later = timedelta(seconds=80)
-    await stage.told(job)
-    assert row(stage, job, "web-1") == "the server did not take it up in time"
-    assert main(stage, job).state is State.EXPIRED
+class Chat(PostSink):
+    """A chat that shows posts when it is told to."""
+
+    def __init__(self) -> None:
+        self.wanted: dict[str, list[Post]] = {}
+        self.threads: dict[str, str] = {}
+        self.shown: dict[str, list[Post]] = {}
+
+    @override
+    def submit(self, subject: Subject, posts: Iterable[Post], rows: Mapping[str, PostRow]) -> bool:
+        self.wanted[subject.id], self.threads[subject.id] = list(posts), subject.place.thread
+        return self.shown.get(subject.id) == self.wanted[subject.id]
+
+    @override
+    def knows(self, subject: str) -> bool:
+        return subject in self.wanted
+
+    @override
+    def discard(self, subject: str) -> None:
+        self.wanted.pop(subject, None)
 
 
-async def test_a_thousand_pongs_cost_a_handful_of_calls(stage: Stage) -> None:
-    """With Slack's limits: one post, a few edits, and the end at once."""
-    stage.front.limits = SLACK
-    hosts = [f"web-{number}" for number in range(1000)]
-    agents = [await stage.agent(host) for host in hosts]
-    a_bot = await stage.bot()
-    await stage.knows(a_bot, *hosts)
-    job = await stage.job(a_bot, "hail prod")
-    await stage.told(job)
-    assert len(stage.front.calls) <= 10
-    assert sum(len(agent.started) for agent in agents) == 1000
-    assert main(stage, job).summary.startswith("1000 of 1000 done")
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bot.posts.reconciler, "INTERVAL", 0.001)
+    monkeypatch.setattr(bot.posts.reconciler, "RETRY_DELAY", 0.001)
+
+
+@asynccontextmanager
+async def running(reconciler: PostReconciler) -> AsyncIterator[None]:
+    task = asyncio.create_task(reconciler.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_what_is_asked_in_a_place_without_posts_counts_as_shown(store: Store) -> None:
+    """A page is drawn when it is read: what was asked there does not stay open for ever."""
+    notes = Notes(CONSOLE)
+    notes.revisions["a"] = 3
+    async with running(PostReconciler([notes], store.posts, {"console": Page()})):
+        await until(lambda: notes.reported == {"a": 3})
+
+
+async def test_a_source_hears_what_is_shown_and_not_before(store: Store) -> None:
+    """Each revision of it."""
+    notes, chat = Notes(), Chat()
+    notes.revisions["a"] = 1
+    reconciler = PostReconciler([notes], store.posts, {"slack": chat})
+    async with running(reconciler):
+        await until(lambda: "a" in chat.wanted)
+        assert notes.reported == {}
+        chat.shown = dict(chat.wanted)
+        reconciler.settled("a")
+        await until(lambda: notes.reported == {"a": 1})
+        assert not chat.knows("a")
+
+
+async def test_each_subject_is_read_from_its_own_source(store: Store) -> None:
+    """Once that is known the others are not asked for it."""
+    jobs, days = Notes(), Notes()
+    days.revisions["a"] = 1
+    chat = Chat()
+    reconciler = PostReconciler([jobs, days], store.posts, {"slack": chat})
+    async with running(reconciler):
+        await until(lambda: "a" in chat.wanted)
+        asked = list(jobs.reads)
+        days.revisions["a"] = 2
+        reconciler.mark_dirty("a")
+        await until(lambda: days.reads.count("a") >= 2)
+        assert jobs.reads == asked
+
+
+async def test_a_subject_that_cannot_be_shown_costs_the_others_nothing(store: Store) -> None:
+    """It is left alone until it changes."""
+    notes, chat = Notes(), Chat()
+    notes.faulty.add("a")
+    notes.revisions |= {"a": 1, "b": 1}
+    reconciler = PostReconciler([notes], store.posts, {"slack": chat})
+    async with running(reconciler):
+        await until(lambda: "b" in chat.wanted)
+        await reconciler.sync_revisions()
+        assert not reconciler._dirty.keys() & {"a"}
+        notes.faulty.clear()
+        notes.revisions["a"] = 2
+        await reconciler.sync_revisions()
+        await until(lambda: "a" in chat.wanted)
+
+
+async def test_a_database_that_is_away_is_waited_for(store: Store) -> None:
+    """Nothing that has news is forgotten meanwhile."""
+    notes, chat = Notes(), Chat()
+    reconciler = PostReconciler([notes], store.posts, {"slack": chat})
+    async with running(reconciler):
+        notes.away = True
+        notes.revisions["a"] = 1
+        reconciler.mark_dirty("a")
+        await until(lambda: notes.turned_away)
+        notes.away = False
+        await until(lambda: "a" in chat.wanted)
+
+
+async def test_what_only_looks_different_is_shown_anew(store: Store) -> None:
+    """Of the sources of which that is so."""
+    seen, calm, chat = Notes(), Notes(), Chat()
+    seen.revisions["a"], calm.revisions["b"] = 1, 1
+    reconciler = PostReconciler([seen, calm], store.posts, {"slack": chat})
+    async with running(reconciler):
+        await until(lambda: {"a", "b"} <= chat.wanted.keys())
+        seen.looks = True
+        reconciler.check_visibility()
+        assert [*reconciler._dirty] == ["a"]
+
+
+async def test_what_stands_under_another_post_waits_for_it(store: Store) -> None:
+    """And goes into the channel if that post never comes."""
+    days, jobs, chat = Notes(), Notes(under="day"), Chat()
+    days.revisions["day"], jobs.revisions["job"] = 1, 1
+    reconciler = PostReconciler([jobs, days], store.posts, {"slack": chat})
+    async with running(reconciler):
+        await until(lambda: "job" in reconciler._waiting.get("day", ()))
+        assert "job" not in chat.wanted
+        del days.revisions["day"]
+        reconciler.settled("day")
+        await until(lambda: chat.threads.get("job") == "")
