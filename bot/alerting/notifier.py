@@ -11,7 +11,7 @@ from typing_extensions import override
 from alerts.notify.notification import Notification
 from bot.content import Post
 from bot.jobs import Place, Subject
-from bot.posts.source import Desired, PostSource
+from bot.posts.post_source import Desired, PostSource
 from bot.store.alerts.alerts import Alerts, Thread, Wait
 
 

@@ -38,10 +38,10 @@ from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer, UpdateHooks
 from bot.leader import SECONDS, Leader
 from bot.outbox.relay import OutboxRelay
-from bot.posts.jobs import JobPosts
+from bot.posts.job_posts import JobPosts
 from bot.posts.queue import PostQueue
 from bot.posts.reconciler import PostReconciler
-from bot.posts.schedules import SchedulePosts
+from bot.posts.schedule_posts import SchedulePosts
 from bot.scheduler import scheduler
 from bot.schedules.schedule import ResultHandling, ScheduleResult
 from bot.servers.registry import ServerRegistry

@@ -16,8 +16,8 @@ from baton.extensions import Commands
 from bot.content import Post
 from bot.jobs import Job, RunRecord, Tail
 from bot.posts import grouping
+from bot.posts.post_source import Desired, PostSource
 from bot.posts.render import wanted
-from bot.posts.source import Desired, PostSource
 from bot.servers.sight import ServerVisibility
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger

@@ -20,9 +20,9 @@ from bot.jobs import Subject
 from bot.posts import delays
 from bot.posts.next_post import next_post
 from bot.posts.pending import PendingPost, PendingPosts
+from bot.posts.post_source import PostSink
 from bot.posts.rate_limits import RateLimits
 from bot.posts.sender import CLAIM, SETTLES, PostSender, Whole, nothing
-from bot.posts.source import PostSink
 from bot.priority import ForegroundPriority
 from bot.store import PostRow
 from bot.store.posts import Posts

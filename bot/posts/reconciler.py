@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.posts.source import Desired, PostSink, PostSource
+from bot.posts.post_source import Desired, PostSink, PostSource
 from bot.priority import ForegroundPriority
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable

@@ -8,7 +8,7 @@ from functools import partial
 from typing_extensions import override
 
 from bot.content import Post
-from bot.posts.source import Desired, PostSource
+from bot.posts.post_source import Desired, PostSource
 from bot.schedules.posts import SchedulePost, render
 from bot.store.schedules.schedules import Schedules
 

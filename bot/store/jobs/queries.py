@@ -13,7 +13,7 @@ from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.sql import chunks
 from bot.store.jobs.job_changes import OPEN, lock, runs_of_each
 from bot.store.jobs.job_rows import job_of
-from bot.store.jobs.schedule_posts import OF_SCHEDULES
+from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
 from bot.store.tables.jobs import jobs, outbox, runs
 from bot.store.tables.posts import posts
 

@@ -13,7 +13,7 @@ from bot.schedules.change import Change
 from bot.schedules.schedule import Firing, Schedule
 from bot.store.database.sql import AnyRow, chunks, upsert
 from bot.store.errors import StoreError
-from bot.store.jobs import new_jobs, schedule_posts
+from bot.store.jobs import new_jobs, schedule_post_rows
 from bot.store.jobs.job_changes import runs_of
 from bot.store.jobs.job_rows import audit_row
 from bot.store.schedules.schedule_rows import firing_of, firing_row, schedule_of, schedule_row
@@ -135,7 +135,7 @@ def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
     heard = [{"data": change.heard} for change in mine if change.heard is not None]
     if heard:
         connection.execute(insert(alert_asks), heard)
-    schedule_posts.show(connection, [post for change in mine for post in change.posts])
+    schedule_post_rows.show(connection, [post for change in mine for post in change.posts])
     _reveal(connection, mine)
     return [taken[at] for at in range(len(changes))]
 

@@ -17,7 +17,7 @@ from bot.schedules.schedule import Firing, Schedule
 from bot.store.database.clock import DatabaseClock
 from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.transactions import Database
-from bot.store.jobs import job_changes, schedule_posts
+from bot.store.jobs import job_changes, schedule_post_rows
 from bot.store.schedules import firings
 from bot.store.schedules.firings import Over
 from bot.store.schedules.schedule_rows import firing_of
@@ -140,11 +140,11 @@ class Schedules:
 
     async def posts(self, ids: Sequence[str]) -> list[SchedulePost]:
         """Those of the posts with these ids that there are."""
-        return await self._database.read(partial(schedule_posts.several, names=ids))
+        return await self._database.read(partial(schedule_post_rows.several, names=ids))
 
     async def unreported_posts(self) -> dict[str, int]:
         """The ids of the posts that may not be shown yet as they are, and the revision of each."""
-        return await self._database.read(schedule_posts.untold)
+        return await self._database.read(schedule_post_rows.untold)
 
     async def mark_posts_reported(self, revisions: Mapping[str, int]) -> set[str]:
         """These posts are shown, as they were at that revision; those that were marked."""

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 import bot.app.upkeep
-import bot.posts.jobs
+import bot.posts.job_posts
 import bot.posts.queue
 import bot.posts.reconciler
 import bot.posts.sender
@@ -169,7 +169,7 @@ async def check(life: Life, front: FakeFront, agents: list[Agent]) -> None:
         assert len(agent.started) == 1
     assert not await life.truth.outbox()
     command = COMMANDS[job.command].command.from_arguments(job.arguments)
-    tails = await life.truth.tails(job.id, bot.posts.jobs.TAIL) if command.changes else {}
+    tails = await life.truth.tails(job.id, bot.posts.job_posts.TAIL) if command.changes else {}
     posts = wanted(job, command, runs, tails, ServerVisibility())
     assert sorted(message.key for message in front.shown) == sorted(post.key for post in posts)
     main = front.one(job.id)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 import bot.app.upkeep
-import bot.posts.jobs
+import bot.posts.job_posts
 import bot.servers.registry
 from baton.exchanges import INPUT, agent_queue, host_key
 from baton.messages import State, now
@@ -245,7 +245,7 @@ async def test_a_job_that_cannot_be_shown_stops_nobody(
             raise ZeroDivisionError
         return wanted(job, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bot.posts.jobs, "wanted", faulty)
+    monkeypatch.setattr(bot.posts.job_posts, "wanted", faulty)
     await stage.job(a_bot, "hail prod web-1")
     job = await stage.job(a_bot, "hail prod")
     await stage.told(job)

@@ -14,8 +14,8 @@ import bot.posts.reconciler
 from baton.messages import State
 from bot.content import NoticeContent, Post
 from bot.jobs import Place, Subject
+from bot.posts.post_source import Desired, PostSink, PostSource
 from bot.posts.reconciler import PostReconciler
-from bot.posts.source import Desired, PostSink, PostSource
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
 from tests.support.wait import until
