@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from hashlib import blake2b
 
 from alerts.changes import Changes, Rows
 from alerts.checks.check_state import CheckState
@@ -157,18 +156,8 @@ class Engine:
     def silence(
         self, matchers: Matchers, seconds: float, by: str, reason: str, at: float, key: str = ""
     ) -> Silence:
-        """Do not tell what `matchers` mean, for so many seconds. The same `key`, if there is one,
-        is the same silence. Raises UsageError if they mean everything, or nothing is said of
-        why."""
-        if matchers.matches_everything:
-            raise UsageError("That would silence everything: name at least one label's value.")
-        if not reason.strip():
-            raise UsageError("A silence needs a reason: ... because the disk is being replaced.")
-        if not seconds > 0:
-            raise UsageError("A silence must last: ... for 2h.")
-        identity = repr((str(matchers), by, key or at))
-        named = blake2b(identity.encode(errors="replace"), digest_size=4)
-        silence = Silence(named.hexdigest(), matchers, at, at + seconds, by, reason.strip())
+        """Silence what `matchers` mean, as Silence.create says. Raises UsageError."""
+        silence = Silence.create(matchers, seconds, by, reason, at, key)
         self._silenced(silence, at)
         return silence
 
@@ -177,7 +166,7 @@ class Engine:
         known = self.muting.silences.get(silence_id)
         if known is None:
             raise UsageError(f"There is no silence {silence_id}.", field="silence")
-        ended = Silence(known.id, known.matchers, known.starts, at, known.by, known.reason)
+        ended = known.expired(at)
         self._silenced(ended, at)
         return ended
 

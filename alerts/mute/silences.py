@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from alerts.cron import last_time, next_time
 from alerts.labels.matchers import Matchers
+from baton.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,27 @@ class Silence:
     until: float
     by: str
     reason: str
+
+    @classmethod
+    def create(
+        cls, matchers: Matchers, seconds: float, by: str, reason: str, at: float, key: str = ""
+    ) -> Silence:
+        """A silence of so many seconds from `at`. The same `key`, if there is one, is the same
+        silence: what was typed or pressed may come twice. Raises UsageError if `matchers` mean
+        everything, or if it has no reason or no end."""
+        if matchers.matches_everything:
+            raise UsageError("That would silence everything: name at least one label's value.")
+        if not reason.strip():
+            raise UsageError("A silence needs a reason: ... because the disk is being replaced.")
+        if not seconds > 0:
+            raise UsageError("A silence must last: ... for 2h.")
+        identity = repr((str(matchers), by, key or at))
+        named = blake2b(identity.encode(errors="replace"), digest_size=4)
+        return cls(named.hexdigest(), matchers, at, at + seconds, by, reason.strip())
+
+    def expired(self, at: float) -> Silence:
+        """As it is once it was ended at `at`."""
+        return replace(self, until=at)
 
     def active(self, now: float) -> bool:
         """Whether it holds."""
