@@ -6,7 +6,6 @@ to show. The bot's alerting package is its only user.
 """
 
 from alerts.changes import Changes, Rows
-from alerts.clock import SteadyClock
 from alerts.engine import Engine
 from alerts.episodes import Episode
 from alerts.labels import Labels
@@ -15,6 +14,7 @@ from alerts.mute.silences import Silence
 from alerts.notify.notification import AlertContent, Notification
 from alerts.observation import CheckIn, HeartbeatSeen, LivenessSeen, Sample, Severity
 from alerts.settings import AlertSettings, load_alerts
+from alerts.steady_clock import SteadyClock
 
 __all__ = [
     "AlertContent",

@@ -8,9 +8,9 @@ from pathlib import Path
 from pydantic import field_validator
 
 from alerts.checks.settings import CheckSettings
-from alerts.fields import Seconds
 from alerts.mute.settings import MuteSettings
 from alerts.notify.settings import NotifySettings
+from alerts.setting_types import Seconds
 from alerts.toml_lines import line_of, parse_toml
 from baton.errors import SettingsError
 from baton.settings import Table, validated

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from alerts.checks.threshold import Thresholds
-from alerts.fields import Cron, LabelName, Seconds, Zone
 from alerts.labels import ALERTNAME, Labels
 from alerts.observation import Severity
+from alerts.setting_types import Cron, LabelName, Seconds, Zone
 from baton.fields import Address, Host, Name
 from baton.messages import Look
 from baton.settings import Table

@@ -8,11 +8,11 @@ from typing import Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from alerts.fields import Cron, LabelName, Seconds, Zone
 from alerts.labels import ALERTNAME, SILENT
 from alerts.labels.matchers import Matchers
 from alerts.mute.inhibition import InhibitRule
 from alerts.mute.silences import Window
+from alerts.setting_types import Cron, LabelName, Seconds, Zone
 from baton.fields import Host, Name
 from baton.settings import Table
 

@@ -7,10 +7,10 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from alerts.fields import Seconds, Wait, checked_label
 from alerts.labels import ALERTNAME
 from alerts.labels.matchers import Matchers
 from alerts.notify.routes import EVERY_LABEL, Route
+from alerts.setting_types import Seconds, Wait, checked_label
 from baton.settings import Table
 
 GroupedBy = Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.clock import SteadyClock
+from alerts.steady_clock import SteadyClock
 from tests.alerts.harness import (
     Message,
     World,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.fields import checked_cron, checked_zone
+from alerts.setting_types import checked_cron, checked_zone
 
 
 @pytest.mark.parametrize("cron", ["", "* * * *", "61 * * * *", "0 0 31 2 *", "0 0 * * * *"])
