@@ -1,8 +1,10 @@
-"""WHEN TO SPEAK UNASKED: observations -> samples -> episodes -> groups -> notifications. Pure.
+"""WHEN TO SPEAK UNASKED: observations -> checks -> episodes -> groups -> notifications. Pure.
 
-Nothing here reads a clock, sleeps, or talks to anybody: time comes in as seconds (see clock.py),
-what was seen comes in through `Engine.observe`, and `Engine.tick` says what to write down and what
-to show. The bot's alerting package is its only user.
+Nothing here reads a clock, sleeps, or talks to anybody: time comes in as seconds (steady_clock.py),
+observations come in through `Engine.observe`, and `Engine.tick` returns what to write down and what
+to show. The stages are folders: `checks/` finds what is down, flapping, late or silent; `mute/`
+knows what nobody is to hear of; `notify/` decides who is notified, when, in which words. The engine
+composes them, `settings` is alerts.toml, and `bot.alerting` runs it all.
 """
 
 from alerts.changes import Changes, Rows

@@ -1,4 +1,4 @@
-"""What was seen: the inputs of the engine. All times are steady seconds (clock.py)."""
+"""What was seen: the inputs of the engine. All times are steady seconds (steady_clock.py)."""
 
 from __future__ import annotations
 
