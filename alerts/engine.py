@@ -23,7 +23,7 @@ from alerts.faults import Faults
 from alerts.labels.matchers import Matchers
 from alerts.mute.muting import Muting
 from alerts.mute.silences import Silence
-from alerts.notify.dispatch import Dispatcher
+from alerts.notify.dispatch import NotificationDispatcher
 from alerts.observation import CheckIn, HeartbeatSeen, LivenessSeen, Observation, Sample, Severity
 from alerts.settings import AlertSettings
 from baton.errors import UsageError
@@ -53,7 +53,7 @@ class Engine:
         """What failed of one thing, rule or post, while the others went on."""
         self.checks = Checks(settings, self._judge, self.faults)
         self.muting = Muting(settings, self._open, self.faults)
-        self.dispatcher = Dispatcher(
+        self.dispatcher = NotificationDispatcher(
             settings, self._open, self.muting.muted, self._put, self.faults
         )
         self._visibility = Visibility(
@@ -127,12 +127,12 @@ class Engine:
 
     def link_lost(self, what: str, at: float) -> None:
         """`what` ("the message bus") is gone: until it is back nothing moves."""
-        self._visibility.lose(what, at)
+        self._visibility.link_lost(what, at)
 
     def link_restored(self, what: str, at: float) -> None:
         """`what` is back. Silence counts again from now on."""
         since = self._visibility.row.since
-        if since is None or not self._visibility.regain(what, at):
+        if since is None or not self._visibility.link_restored(what, at):
             return
         self.checks.visibility_restored(at, since)
         self.dispatcher.hold(at)

@@ -27,7 +27,7 @@ MISSED_REPEATS = 3.0
 pause after which it was told again."""
 FAILED = "failed"
 """What a check-in is called that was not late, and said itself that it failed."""
-FORGET_AFTER = 7 * 86400.0
+FORGET_DELAY = 7 * 86400.0
 """Seconds after which what was told, and is well, is forgotten."""
 
 
@@ -266,7 +266,7 @@ class Checks:
         return [
             fingerprint
             for fingerprint, check in self.states.items()
-            if check.heard < now - FORGET_AFTER
+            if check.heard < now - FORGET_DELAY
             and not check.source.startswith((HEARTBEAT, CHECKIN, PROBE))
             and check.is_idle
         ]

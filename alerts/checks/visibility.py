@@ -50,7 +50,7 @@ class Visibility:
         """Whether anything is gone that we need to see."""
         return bool(self.row.gone)
 
-    def lose(self, what: str, at: float) -> None:
+    def link_lost(self, what: str, at: float) -> None:
         """`what` is gone."""
         row = self.row
         if what in row.gone:
@@ -65,7 +65,7 @@ class Visibility:
             self.row = VisibilityRow(row.number + 1, gone, at, lost=(what,))
         self._moved = True
 
-    def regain(self, what: str, at: float) -> bool:
+    def link_restored(self, what: str, at: float) -> bool:
         """`what` is back; whether that lets us see again."""
         row = self.row
         if what not in row.gone:

@@ -20,7 +20,7 @@ from alerts.timers import Timers
 from baton.outcome import named
 
 
-class Dispatcher:
+class NotificationDispatcher:
     """The open groups. `episodes` and `muted` are the engine's own, by fingerprint; `update` gives
     it an episode that was changed here."""
 
@@ -220,7 +220,7 @@ class Dispatcher:
     def _show(self, group: AlertGroup) -> None:
         for fingerprint, member in group.members.items():
             member.shown = member.shown or fingerprint not in self._muted
-        for notification in self.renderer.group(group):
+        for notification in self.renderer.group_posts(group):
             self._notifications[notification.key] = notification
 
     def _new(self, key: str, labels: Labels, route: Route, opened: float) -> AlertGroup:

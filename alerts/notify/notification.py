@@ -84,7 +84,7 @@ class NotificationRenderer:
         self._episodes, self._muted = episodes, muted
         self.skew = 0.0
 
-    def group(self, group: AlertGroup) -> list[Notification]:
+    def group_posts(self, group: AlertGroup) -> list[Notification]:
         """The post of a group that was told, and the history in its thread."""
         main = Notification(
             f"alert/{group.id}", group.channel, self._main(group), closing=not group.members

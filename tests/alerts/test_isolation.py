@@ -36,14 +36,14 @@ def titles(engine: Engine, at: float = T) -> list[str]:
 def test_a_post_that_cannot_be_drawn_keeps_back_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(settings())
     told(engine, "a", "b", "c")
-    drawn = NotificationRenderer.group
+    drawn = NotificationRenderer.group_posts
 
     def draw(teller: NotificationRenderer, group: AlertGroup) -> object:
         if group.labels.get("host") == "b":
             raise OverflowError("no such time")
         return drawn(teller, group)
 
-    monkeypatch.setattr(NotificationRenderer, "group", draw)
+    monkeypatch.setattr(NotificationRenderer, "group_posts", draw)
     assert titles(engine) == ["x a", "x c"]
     (fault,) = engine.faults.take()
     assert isinstance(fault.error, OverflowError)

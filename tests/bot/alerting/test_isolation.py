@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from alerts import HeartbeatSeen, Labels, Sample
-from alerts.notify.dispatch import Dispatcher
+from alerts.notify.dispatch import NotificationDispatcher
 from baton.messages import Person
 from bot.alerting import operations
 from bot.alerting.operations import Seen
@@ -63,7 +63,7 @@ async def test_a_decision_that_fails_is_tried_again(
     keeper = made.keeper
     assert keeper is not None
     with monkeypatch.context() as broken:
-        broken.setattr(Dispatcher, "tick", _fail)
+        broken.setattr(NotificationDispatcher, "tick", _fail)
         keeper.observe(sample("a", keeper.now()))
         faults = keeper.faults
         await until(lambda: keeper.faults > faults)
