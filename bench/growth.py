@@ -78,7 +78,7 @@ class Bench:
     async def send(self, count: int) -> None:
         """Mark the next `count` messages of the outbox as sent."""
         rows = await self.store.ledger.outbox(count)
-        await self.store.ledger.settle({row.id: row.taken_up_by(now()) for row in rows}, at=now())
+        await self.store.ledger.settle({row.id: row.accept_by(now()) for row in rows}, at=now())
 
     async def finals(self, jobs: Sequence[str]) -> list[Update]:
         """The last word of every run of `jobs`."""
@@ -110,7 +110,7 @@ class Bench:
         """As `bot.app.bot` and `bot.outbox.relay` do."""
         await self.store.ledger.outbox(500)
         await self.store.ledger.untold()
-        await self.store.ledger.overdue(now(), now())
+        await self.store.ledger.close_overdue(now(), now())
 
     async def finish(self, count: int) -> None:
         """`count` jobs more in the history."""
@@ -118,7 +118,7 @@ class Bench:
             some = min(count, 500)
             jobs = await asyncio.gather(*(self.ask() for _ in range(some)))
             await self.send(some)
-            await self.store.ledger.hear(await self.finals(jobs), now())
+            await self.store.ledger.apply_updates(await self.finals(jobs), now())
             count -= some
         self.told()
 
@@ -134,7 +134,7 @@ class Bench:
         finals = iter(await self.finals(jobs))
 
         async def hear() -> None:
-            await self.store.ledger.hear([next(finals)], now())
+            await self.store.ledger.apply_updates([next(finals)], now())
 
         heard = await timed(hear, repeat)
         self.told()
@@ -143,7 +143,7 @@ class Bench:
         ping = await self.ask("ping prod")
         pinged = time.monotonic() - begun
         await self.send(1)
-        await self.store.ledger.hear(await self.finals([ping]), now())
+        await self.store.ledger.apply_updates(await self.finals([ping]), now())
         self.told()
         gc.collect()
         return Figure(asked, heard, looked, pinged, resident())

@@ -127,7 +127,7 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class OutboxMessage:
     """A message in the outbox. `host` is empty for a broadcast; past `deadline` it is not sent."""
 
     id: str
@@ -139,7 +139,7 @@ class Sending:
     mandatory: bool
     deadline: datetime
 
-    def taken_up_by(self, at: datetime) -> datetime:
+    def accept_by(self, at: datetime) -> datetime:
         """By when a server must take it up if it is sent at `at`: as long after that as its command
         allows, however long it waited here."""
         if not isinstance(self.message, Request):
@@ -150,7 +150,7 @@ class Sending:
         """The message as it is sent at `at`."""
         if not isinstance(self.message, Request):
             return self.message
-        return self.message.model_copy(update={"time": at, "deadline": self.taken_up_by(at)})
+        return self.message.model_copy(update={"time": at, "deadline": self.accept_by(at)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class NewJob:
 
     job: Job
     runs: tuple[RunRecord, ...]
-    outbox: tuple[Sending, ...]
+    outbox: tuple[OutboxMessage, ...]
 
 
 @dataclass(frozen=True, slots=True)

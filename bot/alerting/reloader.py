@@ -74,27 +74,27 @@ class Reloading:
 
     async def everywhere(self) -> Heard:
         """Have the other bots read theirs too, once ours was. Raises DatabaseUnavailable."""
-        readings = self._store.readings
-        number = self._answered = await readings.ask()
-        await readings.say(self.name, number)
+        readings = self._store.reloads
+        number = self._answered = await readings.request()
+        await readings.report(self.name, number)
         leader = await self._store.leases.holder(LEASE)
-        said = await readings.said(number)
+        said = await readings.reports(number)
         try:
             async with asyncio.timeout(ANSWERED_WITHIN):
                 while leader and leader not in said:
                     await asyncio.sleep(0.1)
-                    said = await readings.said(number)
+                    said = await readings.reports(number)
         except TimeoutError:
             log.warning("the bot that leads has not read its alerts yet", leader=leader)
         return Heard(said, leader)
 
     async def follow(self) -> None:
         """Read ours if another bot was asked to since the last time. Raises DatabaseUnavailable."""
-        readings = self._store.readings
-        number = await readings.last()
+        readings = self._store.reloads
+        number = await readings.last_request()
         if number > self._answered:
             # at the start the file has just been read
             problem = self.tried() if self._follows else ""
-            await readings.say(self.name, number, problem)
+            await readings.report(self.name, number, problem)
             self._answered = number
         self._follows = True

@@ -20,7 +20,7 @@ from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
-from bot.store.servers import Servers
+from bot.store.servers import StoredServers
 
 
 class ForgetCommand(BuiltinCommand):
@@ -41,7 +41,7 @@ class ForgetHandler(Handler[ForgetCommand]):
     def __init__(
         self,
         known: Known,
-        servers: Servers,
+        servers: StoredServers,
         authorizer: Authorizer,
         audit: AuditLog,
         forgotten: Callable[[str, datetime], None],

@@ -11,7 +11,7 @@ from bot.dispatch.policy import Refusal
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Job
 from bot.store.errors import DatabaseUnavailable
-from bot.store.jobs.audit import Audit
+from bot.store.jobs.audit import AuditEntries
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ class AuditLog:
     """Records what people ask in `stored`. Its methods raise DatabaseUnavailable, but for
     `write_or_log`."""
 
-    def __init__(self, stored: Audit) -> None:
+    def __init__(self, stored: AuditEntries) -> None:
         self._stored = stored
         self.counts: Counter[str] = Counter()
         """How many asks came to this bot, by verdict."""
@@ -66,7 +66,7 @@ class AuditLog:
         between)."""
         where = job.environment if job else environment
         name = job.id if job else ""
-        await self._stored.write(self.entry(asked, verdict, reason, job=name, environment=where))
+        await self._stored.add(self.entry(asked, verdict, reason, job=name, environment=where))
 
     async def refuse(
         self,
@@ -87,7 +87,7 @@ class AuditLog:
         the log has it."""
         entry = self.entry(asked, verdict, reason, environment=environment)
         try:
-            await self._stored.write(entry)
+            await self._stored.add(entry)
         except DatabaseUnavailable as error:
             log.error(
                 "ask not kept",
@@ -99,7 +99,7 @@ class AuditLog:
 
     async def started_by(self, key: str) -> AuditEntry | None:
         """Return the first entry of what the ask `key` started, if it started anything."""
-        return await self._stored.begun_by(key)
+        return await self._stored.first_of(key)
 
     async def recent(self, limit: int) -> list[AuditEntry]:
         """Return the last `limit` entries, the newest first."""

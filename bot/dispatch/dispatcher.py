@@ -221,7 +221,7 @@ class CommandDispatcher:
     async def _start_job(self, new: NewJob, asked: Invocation) -> Reply:
         environment = new.job.environment
         entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=environment)
-        job = await self._ledger.ask(new, entry)
+        job = await self._ledger.start_job(new, entry)
         self._wake(job.id)
         return Reply(job=job.id)
 

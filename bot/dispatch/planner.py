@@ -15,7 +15,7 @@ from baton.messages import Request, new_id
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.policy import Refusal, access_requests
-from bot.jobs import Job, NewJob, RunRecord, Sending
+from bot.jobs import Job, NewJob, OutboxMessage, RunRecord
 from bot.servers.inventory import select_servers
 
 log = structlog.get_logger(__name__)
@@ -107,7 +107,7 @@ def plan_job(
     if command.reach is Reach.ALL and target.host is None and target.environment is not None:
         request = _request(command, job, target.environment, None, deadline, source)
         key = command_key(command.name, job.environment, target.app)
-        sendings = [Sending(request.id, job.id, "", INPUT, key, request, True, send_by)]
+        sendings = [OutboxMessage(request.id, job.id, "", INPUT, key, request, True, send_by)]
         requests = [(server.facts.host, request) for server in meant]
     else:
         requests = [
@@ -115,7 +115,7 @@ def plan_job(
             for facts in (server.facts for server in meant)
         ]
         sendings = [
-            Sending(request.id, job.id, host, INPUT, host_key(host), request, True, send_by)
+            OutboxMessage(request.id, job.id, host, INPUT, host_key(host), request, True, send_by)
             for host, request in requests
         ]
     runs = tuple(

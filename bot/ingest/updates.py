@@ -168,7 +168,7 @@ class UpdateConsumer:
     async def _apply(self, messages: Sequence[Update | Pong]) -> Sequence[Exception | None]:
         strange: dict[int, str] = {}
         try:
-            jobs = await self._store.ledger.hear(messages, self._clock(), strange)
+            jobs = await self._store.ledger.apply_updates(messages, self._clock(), strange)
         except DatabaseUnavailable:
             raise  # the batch is tried again
         except Exception as error:
@@ -185,7 +185,7 @@ class UpdateConsumer:
 
     async def _store_heartbeats(self, beats: Sequence[Heartbeat]) -> Sequence[None]:
         try:
-            await self._store.servers.heard(beats, self._clock())
+            await self._store.servers.record(beats, self._clock())
         except DatabaseUnavailable as error:
             # the next heartbeat follows, and the registry in memory has this one
             log.warning("heartbeats not stored", error=str(error))

@@ -19,12 +19,12 @@ from baton.link import WATCH_EVERY
 from baton.messages import now
 from baton.outcome import duration
 from baton.waiting import wait_at_most
-from bot.jobs import Sending
+from bot.jobs import OutboxMessage
 from bot.priority import ForegroundPriority
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
-from bot.store.jobs.outbox import NOBODY_THERE
+from bot.store.jobs.outbox import NO_AGENT
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ class OutboxRelay:
         unroutable: dict[str, str] = {}
         if fresh and self._channel.link is Link.UP:
             done, nowhere = await self._publish(list(fresh.values()), at)
-            sent = {name: fresh[name].taken_up_by(at) for name in done}
+            sent = {name: fresh[name].accept_by(at) for name in done}
             unroutable = {name: self._why_nobody(fresh[name]) for name in nowhere}
         if sent or unroutable or expired:
             for job in await self._store.ledger.settle(sent, unroutable, expired, at=at):
@@ -100,7 +100,7 @@ class OutboxRelay:
             return 0.0 if len(sent) + len(unroutable) == len(fresh) and rows else RETRY_DELAY
         return RETRY_DELAY if rows else self._poll
 
-    def _why_unsent(self, row: Sending, at: datetime) -> str:
+    def _why_unsent(self, row: OutboxMessage, at: datetime) -> str:
         """Return why `row` was not sent before its deadline: a fault of ours, not of the server."""
         waited_since = row.message.time
         blind_since = self._registry.blind_since
@@ -111,18 +111,20 @@ class OutboxRelay:
             return f"not sent: no bot was running for {_elapsed(waited_since, self._started)}"
         return f"not sent: RabbitMQ did not confirm it within {_elapsed(waited_since, at)}"
 
-    def _why_nobody(self, row: Sending) -> str:
+    def _why_nobody(self, row: OutboxMessage) -> str:
         """Return why no queue takes `row`. An agent that sent a heartbeat lately is running all the
         same."""
         seen = self._registry.find(row.host) if row.host else None
         if seen is None or seen.missing:
-            return NOBODY_THERE
+            return NO_AGENT
         return (
             f"{row.host} was heard {duration(seen.silent)} ago, but RabbitMQ has no queue bound to "
             f"{row.key}: its agent puts that back within {WATCH_EVERY:g} s; ask again then"
         )
 
-    async def _publish(self, rows: Sequence[Sending], at: datetime) -> tuple[list[str], list[str]]:
+    async def _publish(
+        self, rows: Sequence[OutboxMessage], at: datetime
+    ) -> tuple[list[str], list[str]]:
         results = await asyncio.gather(
             *(
                 self._api.publish(row.exchange, row.key, row.stamped(at), mandatory=row.mandatory)

@@ -209,7 +209,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             schedule = await self._found(words, "run")
             key = f"schedule/{schedule.id}/run/{asked.key}"
             # looked for once the schedule is read: what is begun after that changes its revision
-            had = await self._ledger.asked_by(key)
+            had = await self._ledger.job_of_key(key)
             if had is not None:
                 return Reply(job=had.id)
             running = await self._schedules.running(schedule.id)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, literal, select
 
 from baton.messages import now
 from bot.store.alerts.alerts import Alerts
-from bot.store.alerts.reloads import Readings
+from bot.store.alerts.reloads import Reloads
 from bot.store.database.clock import DatabaseClock
 from bot.store.database.open import make_folder, open_database
 from bot.store.database.transactions import Database
@@ -28,21 +28,21 @@ from bot.store.errors import (
     StoreError,
     UnusableUrl,
 )
-from bot.store.jobs.audit import Audit
+from bot.store.jobs.audit import AuditEntries
 from bot.store.jobs.ledger import Ledger
 from bot.store.jobs.outputs import OutputLine
-from bot.store.jobs.queries import Depths, Found
+from bot.store.jobs.queries import Depths, JobWithRuns
 from bot.store.leases import Leases
 from bot.store.migrations.migrate import bring_up
 from bot.store.posts import PostRow, Posts, Status
 from bot.store.schedules.schedules import Schedules
-from bot.store.servers import Servers
+from bot.store.servers import StoredServers
 
 __all__ = [
     "DatabaseTooNew",
     "DatabaseUnavailable",
     "Depths",
-    "Found",
+    "JobWithRuns",
     "NotOurs",
     "OutputLine",
     "PostRow",
@@ -61,11 +61,11 @@ class Store:
         shared_clock = DatabaseClock(database, clock)
         self.ledger = Ledger(database)
         self.posts = Posts(database)
-        self.servers = Servers(database)
-        self.audit = Audit(database)
+        self.servers = StoredServers(database)
+        self.audit = AuditEntries(database)
         self.schedules = Schedules(database, shared_clock)
         self.alerts = Alerts(database)
-        self.readings = Readings(database)
+        self.reloads = Reloads(database)
         self.leases = Leases(database, shared_clock)
 
     @classmethod

@@ -23,14 +23,14 @@ FORGOTTEN = 0.0
 it."""
 
 
-class Servers:
+class StoredServers:
     """The servers in `database`. Every method raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._unreadable: set[str] = set()
 
-    async def heard(self, heartbeats: Sequence[Heartbeat], at: datetime) -> None:
+    async def record(self, heartbeats: Sequence[Heartbeat], at: datetime) -> None:
         """Take note of heartbeats, of which the last of each server counts. What another bot heard
         after `at` stays."""
         last = {beat.facts.host: beat for beat in heartbeats}

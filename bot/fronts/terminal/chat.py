@@ -15,7 +15,7 @@ from bot.dispatch.reply import Reply
 from bot.fronts.terminal.front import PLACE, Screen, TerminalFront
 from bot.fronts.terminal.lines import SHORT_ID, Line, answer_lines, line, lines
 from bot.fronts.terminal.suggestions import Values
-from bot.store import Found
+from bot.store import JobWithRuns
 from bot.store.jobs.ledger import Ledger
 
 CHECK_INTERVAL = 0.05
@@ -126,7 +126,7 @@ class TerminalChat:
         found = await self._found(job)
         return found is not None and found[0].key == key
 
-    async def _found(self, job: str) -> Found | None:
+    async def _found(self, job: str) -> JobWithRuns | None:
         try:
             return await self._ledger.job(job)
         except BatonError as error:

@@ -8,30 +8,30 @@ from bot.store.database.sql import upsert
 from bot.store.database.transactions import Database
 from bot.store.tables.alerts import readings
 
-_ASK = ""
+_REQUEST = ""
 """Stands for a bot's name in the row of the ask itself."""
 
 
-class Readings:
+class Reloads:
     """The asks in `database`, numbered. Every method raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def last(self) -> int:
+    async def last_request(self) -> int:
         """The number of the last ask; 0 if there was none."""
-        statement = select(readings.c.number).where(readings.c.bot == _ASK)
+        statement = select(readings.c.number).where(readings.c.bot == _REQUEST)
 
         def read(connection: Connection) -> int:
             return connection.execute(statement).scalar() or 0
 
         return await self._database.read(read)
 
-    async def ask(self) -> int:
+    async def request(self) -> int:
         """Ask every bot; the number of this ask. What was said of those before is forgotten."""
 
         def ask(connection: Connection) -> int:
-            insert = upsert(connection, readings).values(bot=_ASK, number=1, problem="")
+            insert = upsert(connection, readings).values(bot=_REQUEST, number=1, problem="")
             again = {"number": readings.c.number + 1}
             statement = insert.on_conflict_do_update(index_elements=[readings.c.bot], set_=again)
             number: int = connection.execute(statement.returning(readings.c.number)).scalar_one()
@@ -40,7 +40,7 @@ class Readings:
 
         return await self._database.write(ask)
 
-    async def say(self, bot: str, number: int, problem: str = "") -> None:
+    async def report(self, bot: str, number: int, problem: str = "") -> None:
         """What `bot` has to say of the ask of that `number`: what is wrong with its file, or that
         it goes by it."""
 
@@ -54,9 +54,9 @@ class Readings:
 
         await self._database.write(say)
 
-    async def said(self, number: int) -> dict[str, str]:
+    async def reports(self, number: int) -> dict[str, str]:
         """What was said of that ask or a later one, by bot; empty if it goes by its file."""
-        statement = select(readings).where(readings.c.number >= number, readings.c.bot != _ASK)
+        statement = select(readings).where(readings.c.number >= number, readings.c.bot != _REQUEST)
 
         def read(connection: Connection) -> dict[str, str]:
             return {row.bot: row.problem for row in connection.execute(statement)}

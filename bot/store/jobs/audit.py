@@ -10,7 +10,7 @@ from bot.store.jobs.job_rows import audit_of, audit_row
 from bot.store.tables.jobs import audit
 
 
-class Audit:
+class AuditEntries:
     """The audit entries in `database`. Those of asks that became jobs are written by Ledger.ask.
 
     Every method raises DatabaseUnavailable.
@@ -19,7 +19,7 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def write(self, entry: AuditEntry) -> None:
+    async def add(self, entry: AuditEntry) -> None:
         """Keep `entry`."""
 
         def write(connection: Connection) -> None:
@@ -27,7 +27,7 @@ class Audit:
 
         await self._database.write(write)
 
-    async def begun_by(self, key: str) -> AuditEntry | None:
+    async def first_of(self, key: str) -> AuditEntry | None:
         """The first entry of what the ask `key` began, if it began anything."""
         statement = (
             select(audit)

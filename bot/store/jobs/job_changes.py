@@ -68,7 +68,7 @@ _OVER = and_(
     or_(jobs.c.waits_until.is_(None), jobs.c.waits_until <= bindparam("at", type_=Instant)),
     ~exists(select(1).select_from(runs).where(runs.c.job == jobs.c.id, OPEN)),
 )
-_TOUCH = (
+_MARK_CHANGED = (
     update(jobs)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
     .values(
@@ -78,7 +78,7 @@ _TOUCH = (
     )
 )
 
-_TELL = (
+_MARK_REPORTED = (
     update(jobs)
     .where(jobs.c.id == bindparam("of_id"), jobs.c.revision == bindparam("of_revision"))
     .values(told=True)
@@ -126,16 +126,17 @@ def write_runs(connection: Connection, rows: Sequence[Values]) -> None:
     )
 
 
-def mark_told(connection: Connection, revisions: Mapping[str, int]) -> set[str]:
+def mark_reported(connection: Connection, revisions: Mapping[str, int]) -> set[str]:
     """The posts of these jobs show them as they were at that revision; those that were marked."""
     return {
         id
         for id in sorted(revisions)
-        if connection.execute(_TELL, {"of_id": id, "of_revision": revisions[id]}).rowcount == 1
+        if connection.execute(_MARK_REPORTED, {"of_id": id, "of_revision": revisions[id]}).rowcount
+        == 1
     }
 
 
-def touch(connection: Connection, ids: Iterable[str], at: datetime) -> None:
+def mark_changed(connection: Connection, ids: Iterable[str], at: datetime) -> None:
     """Mark these jobs as changed, and closed at `at` if all their runs have ended."""
     for some in chunks(sorted(set(ids))):
-        connection.execute(_TOUCH, {"ids": some, "at": at})
+        connection.execute(_MARK_CHANGED, {"ids": some, "at": at})

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from baton.messages import Message, Person, Request, State, decode, encode
-from bot.jobs import GRACE, AuditEntry, Job, NewJob, Place, RunRecord, Sending, ends_at
+from bot.jobs import GRACE, AuditEntry, Job, NewJob, OutboxMessage, Place, RunRecord, ends_at
 from bot.store.database.sql import AnyRow
 
 Values = dict[str, Any]
@@ -135,7 +135,7 @@ def _person(id: str, name: str | None) -> Person:
     return Person(id=id[:_LONGEST_ID], name=name or "")
 
 
-def sending_row(sending: Sending) -> Values:
+def outbox_row(sending: OutboxMessage) -> Values:
     """The row of a message that is to be sent."""
     return {
         "id": sending.id,
@@ -151,10 +151,10 @@ def sending_row(sending: Sending) -> Values:
     }
 
 
-def sending_of(row: AnyRow) -> Sending:
+def outbox_message_of(row: AnyRow) -> OutboxMessage:
     """The message that is to be sent, in `row`."""
     message: Message = decode(row.message.encode())
-    return Sending(
+    return OutboxMessage(
         id=row.id,
         job=row.job,
         host=row.host,

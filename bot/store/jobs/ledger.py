@@ -14,13 +14,13 @@ from types import MappingProxyType
 
 from baton.batching import Batcher
 from baton.messages import Person, Pong, Update, now
-from bot.jobs import AuditEntry, Cancelled, Job, NewJob, Sending, Tail
+from bot.jobs import AuditEntry, Cancelled, Job, NewJob, OutboxMessage, Tail
 from bot.store.database.transactions import Database
 from bot.store.errors import StoreError
 from bot.store.jobs import job_changes, new_jobs, outbox, outputs, queries, updates
 from bot.store.jobs.outputs import OutputLine
 
-HEARD_AT_ONCE = 1000
+BATCH_SIZE = 1000
 """Messages in one transaction, at most."""
 
 
@@ -29,35 +29,35 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._asks: Batcher[new_jobs.Ask, Job] = Batcher(self._ask_all)
+        self._starts: Batcher[new_jobs.JobStart, Job] = Batcher(self._start_all)
 
-    async def ask(self, new: NewJob, entry: AuditEntry) -> Job:
+    async def start_job(self, new: NewJob, entry: AuditEntry) -> Job:
         """Begin a job: its row, runs, outbox and audit entry, together with all asks that wait.
 
         If its key is there already nothing is written, and the result is the job that is there.
         """
-        return await self._asks.submit((new, entry))
+        return await self._starts.submit((new, entry))
 
-    async def asked_by(self, key: str) -> Job | None:
+    async def job_of_key(self, key: str) -> Job | None:
         """The job that the ask `key` began, if it began one."""
-        return await self._database.read(partial(new_jobs.asked_by, key=key))
+        return await self._database.read(partial(new_jobs.job_of_key, key=key))
 
-    async def _ask_all(self, asks: Sequence[new_jobs.Ask]) -> Sequence[Job | Exception]:
+    async def _start_all(self, asks: Sequence[new_jobs.JobStart]) -> Sequence[Job | Exception]:
         try:
-            return await self._database.write(partial(new_jobs.ask, asks=asks))
+            return await self._database.write(partial(new_jobs.start_jobs, asks=asks))
         except StoreError:
             raise
         except Exception as error:
             if len(asks) == 1:
                 return [error]
             # One of them cannot be written: the others must not suffer for it.
-            return [result for one in asks for result in await self._ask_all([one])]
+            return [result for one in asks for result in await self._start_all([one])]
 
     async def drained(self) -> None:
         """Return once no ask waits."""
-        await self._asks.drained()
+        await self._starts.drained()
 
-    async def outbox(self, limit: int = 100) -> list[Sending]:
+    async def outbox(self, limit: int = 100) -> list[OutboxMessage]:
         """The messages that are to be sent, oldest first. One that cannot be read, which a Baton of
         another version wrote, is taken out, and its runs say so."""
         found, unreadable = await self._database.read(partial(outbox.waiting, limit=limit))
@@ -91,11 +91,11 @@ class Ledger:
             )
         )
 
-    async def hear(
+    async def apply_updates(
         self,
         messages: Sequence[Update | Pong],
         at: datetime,
-        strange: updates.Strange | None = None,
+        rejected: updates.NotApplied | None = None,
     ) -> set[str]:
         """Apply what servers said, in order; the ids of the jobs in which it changed something.
 
@@ -104,16 +104,16 @@ class Ledger:
         messages each thousand is a transaction.
         """
         changed: set[str] = set()
-        for start in range(0, len(messages), HEARD_AT_ONCE):
-            some = messages[start : start + HEARD_AT_ONCE]
-            work = partial(updates.hear, messages=some, at=at)
+        for start in range(0, len(messages), BATCH_SIZE):
+            some = messages[start : start + BATCH_SIZE]
+            work = partial(updates.apply_updates, messages=some, at=at)
             ids, odd = await self._database.write(work)
             changed |= ids
-            if strange is not None:
-                strange.update((start + place, reason) for place, reason in odd.items())
+            if rejected is not None:
+                rejected.update((start + place, reason) for place, reason in odd.items())
         return changed
 
-    async def overdue(self, at: datetime, seeing_since: datetime | None) -> set[str]:
+    async def close_overdue(self, at: datetime, seeing_since: datetime | None) -> set[str]:
         """Close what is over by `bot.jobs.overdue`; the ids of the jobs that changed."""
         if seeing_since is None:
             return set()
@@ -133,15 +133,15 @@ class Ledger:
         """
         return await self._database.write(partial(outbox.cancel, job=job, person=person, at=at))
 
-    async def job(self, name: str) -> queries.Found | None:
+    async def job(self, name: str) -> queries.JobWithRuns | None:
         """The job of that id and its runs, by host and attempt."""
         return await self._database.read(partial(queries.job, name=name))
 
-    async def jobs(self, names: Sequence[str]) -> dict[str, queries.Found]:
+    async def jobs(self, names: Sequence[str]) -> dict[str, queries.JobWithRuns]:
         """Those of the jobs of these ids that there are, by id, as `job` has them."""
         return await self._database.read(partial(queries.several, names=names))
 
-    async def find(self, prefix: str) -> queries.Found | None:
+    async def find(self, prefix: str) -> queries.JobWithRuns | None:
         """The one job whose id begins with `prefix`, of four characters or more, as people type it;
         None if there is none or several."""
         return await self._database.read(partial(queries.find, prefix=prefix))
@@ -172,7 +172,7 @@ class Ledger:
         that were marked: not those in which something has changed since."""
         if not revisions:
             return set()
-        return await self._database.write(partial(job_changes.mark_told, revisions=revisions))
+        return await self._database.write(partial(job_changes.mark_reported, revisions=revisions))
 
     async def output(self, job: str, host: str | None = None) -> list[OutputLine]:
         """All that the servers of the job said, or one of them, run by run."""

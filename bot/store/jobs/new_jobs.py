@@ -11,10 +11,10 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from bot.jobs import AuditEntry, Job, NewJob
 from bot.store.database.sql import chunks, upsert
-from bot.store.jobs.job_rows import audit_row, job_of, job_row, run_row, sending_row
+from bot.store.jobs.job_rows import audit_row, job_of, job_row, outbox_row, run_row
 from bot.store.tables.jobs import audit, jobs, outbox, runs
 
-Ask = tuple[NewJob, AuditEntry]
+JobStart = tuple[NewJob, AuditEntry]
 
 _RUNS, _OUTBOX, _AUDIT = insert(runs), insert(outbox), insert(audit)
 
@@ -26,12 +26,12 @@ def _begin(dialect: str) -> ReturningInsert[Any]:
     return fresh.returning(jobs.c.key)
 
 
-def ask(connection: Connection, asks: Sequence[Ask]) -> list[Job]:
+def start_jobs(connection: Connection, asks: Sequence[JobStart]) -> list[Job]:
     """Write these asks: job, runs, outbox and audit entry of each.
 
     Of an ask whose key is there already nothing is written; its result is the job that is there.
     """
-    first: dict[str, Ask] = {}
+    first: dict[str, JobStart] = {}
     for new, entry in asks:
         first.setdefault(new.job.key, (new, entry))
     rows = {key: job_row(new) for key, (new, _) in sorted(first.items())}
@@ -41,7 +41,7 @@ def ask(connection: Connection, asks: Sequence[Ask]) -> list[Job]:
     run_rows = [run_row(run) for new, _ in fresh for run in new.runs]
     if run_rows:
         connection.execute(_RUNS, run_rows)
-    sending_rows = [sending_row(sending) for new, _ in fresh for sending in new.outbox]
+    sending_rows = [outbox_row(sending) for new, _ in fresh for sending in new.outbox]
     if sending_rows:
         connection.execute(_OUTBOX, sending_rows)
     if fresh:
@@ -51,7 +51,7 @@ def ask(connection: Connection, asks: Sequence[Ask]) -> list[Job]:
     return [known[new.job.key] for new, _ in asks]
 
 
-def asked_by(connection: Connection, key: str) -> Job | None:
+def job_of_key(connection: Connection, key: str) -> Job | None:
     """The job with this key, if there is one."""
     return _there_already(connection, [key]).get(key)
 

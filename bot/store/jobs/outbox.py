@@ -12,28 +12,28 @@ from sqlalchemy import Connection, bindparam, case, delete, insert, select, upda
 from baton.errors import BatonError
 from baton.exchanges import INPUT, host_key
 from baton.messages import Cancel, Person, Request, State
-from bot.jobs import GRACE, Cancelled, RunRecord, Sending, close, ends_at
+from bot.jobs import GRACE, Cancelled, OutboxMessage, RunRecord, close, ends_at
 from bot.store.database.column_types import Instant
 from bot.store.database.sql import AnyRow, chunks
-from bot.store.jobs.job_changes import OPEN, lock, runs_of, touch, write_runs
-from bot.store.jobs.job_rows import run_row, sending_of, sending_row
+from bot.store.jobs.job_changes import OPEN, lock, mark_changed, runs_of, write_runs
+from bot.store.jobs.job_rows import outbox_message_of, outbox_row, run_row
 from bot.store.tables.jobs import jobs, outbox, runs
 
 log = structlog.get_logger(__name__)
 
-NOBODY_THERE = "no agent listens there any more"
+NO_AGENT = "no agent listens there any more"
 CANCELLED_UNSENT = "cancelled before it was sent"
 NOT_STOPPED = "nobody listens there, so it could not be told to stop"
 
 
-def waiting(connection: Connection, limit: int) -> tuple[list[Sending], dict[str, str]]:
+def waiting(connection: Connection, limit: int) -> tuple[list[OutboxMessage], dict[str, str]]:
     """The messages that are to be sent, oldest first; and by id those that cannot be read, with
     what their runs say then."""
-    found: list[Sending] = []
+    found: list[OutboxMessage] = []
     unreadable: dict[str, str] = {}
     for row in connection.execute(select(outbox).order_by(outbox.c.number).limit(limit)):
         try:
-            found.append(sending_of(row))
+            found.append(outbox_message_of(row))
         except BatonError as error:
             log.error("a message cannot be sent", id=row.id, job=row.job, error=str(error))
             unreadable[row.id] = f"not sent: this bot cannot read the request: {error}"
@@ -62,7 +62,7 @@ def settle(
         ended = [rows[name] for name in ends if ends[name] == (state, text) and name in rows]
         changed |= _closed(connection, ended, state, text, at)
     changed |= _not_stopped(connection, [rows[name] for name in unroutable if name in rows])
-    touch(connection, changed, at)
+    mark_changed(connection, changed, at)
     return changed
 
 
@@ -179,21 +179,21 @@ def cancel(connection: Connection, job: str, person: Person, at: datetime) -> Ca
     write_runs(connection, [run_row(run) for run in changed])
     cancels = [_cancel(run, person) for run in before if not run.state.final]
     if cancels:
-        connection.execute(insert(outbox), [sending_row(sending) for sending in cancels])
+        connection.execute(insert(outbox), [outbox_row(sending) for sending in cancels])
     connection.execute(
         update(jobs)
         .where(jobs.c.id == job)
         .values(canceller_id=person.id, canceller_name=person.name, waits_until=None)
     )
-    touch(connection, [job], at)
+    mark_changed(connection, [job], at)
     return Cancelled(tuple(after))
 
 
-def _cancel(run: RunRecord, person: Person) -> Sending:
+def _cancel(run: RunRecord, person: Person) -> OutboxMessage:
     message = Cancel(
         job=run.job, request=run.request, attempt=run.attempt, host=run.host, requester=person
     )
-    return Sending(
+    return OutboxMessage(
         id=message.id,
         job=run.job,
         host=run.host,

@@ -17,7 +17,7 @@ from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
 from bot.store.tables.jobs import jobs, outbox, runs
 from bot.store.tables.posts import posts
 
-Found = tuple[Job, tuple[RunRecord, ...]]
+JobWithRuns = tuple[Job, tuple[RunRecord, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ _PRUNED_AT_ONCE = 200
 _MOST_IN_THREAD = 20
 
 
-def job(connection: Connection, name: str) -> Found | None:
+def job(connection: Connection, name: str) -> JobWithRuns | None:
     """The job called `name`, and its runs."""
     return several(connection, [name]).get(name)
 
 
-def several(connection: Connection, names: Sequence[str]) -> dict[str, Found]:
+def several(connection: Connection, names: Sequence[str]) -> dict[str, JobWithRuns]:
     """Those of the jobs called `names` that there are, with their runs, by name."""
-    found: dict[str, Found] = {}
+    found: dict[str, JobWithRuns] = {}
     for some in chunks(names):
         # The jobs before their runs: so a revision is never newer than what is shown of them.
         rows = connection.execute(_SEVERAL, {"ids": some}).all()
@@ -51,7 +51,7 @@ def several(connection: Connection, names: Sequence[str]) -> dict[str, Found]:
     return found
 
 
-def find(connection: Connection, prefix: str) -> Found | None:
+def find(connection: Connection, prefix: str) -> JobWithRuns | None:
     """The one job whose id begins with `prefix`, as people type it."""
     begin = prefix_of(prefix)
     if not begin:

@@ -13,21 +13,21 @@ from baton.messages import Pong, State, Update
 from bot.jobs import GRACE, Applied, RunRecord, apply, overdue
 from bot.store.database.column_types import LARGEST
 from bot.store.database.sql import AnyRow, chunks, matching
-from bot.store.jobs.job_changes import OPEN, lock, touch, write_runs
+from bot.store.jobs.job_changes import OPEN, lock, mark_changed, write_runs
 from bot.store.jobs.job_rows import Values, run_of, run_row
 from bot.store.tables.jobs import jobs, output, runs
 
 log = structlog.get_logger(__name__)
 
-Spoken = Update | Pong
+Report = Update | Pong
 RunKey = tuple[str, str, int]
 
-_MOST_ATTEMPTS = 2**31 - 1
-_LONGEST_HOST = 253
+MAX_ATTEMPTS = 2**31 - 1
+MAX_HOST = 253
 
 
 @dataclass(slots=True)
-class _Known:
+class _KnownRun:
     """A run in the course of a transaction, and how much output it has."""
 
     run: RunRecord
@@ -37,7 +37,7 @@ class _Known:
     changed: bool = False
     pieces: list[Values] = field(default_factory=list)
 
-    def take(self, message: Spoken, at: datetime) -> None:
+    def take(self, message: Report, at: datetime) -> None:
         """Apply `message`, heard at `at`."""
         applied = apply(self.run, message, at)
         if applied is None:
@@ -47,7 +47,7 @@ class _Known:
         if applied.output:
             self._keep(applied, message)
 
-    def _keep(self, applied: Applied, message: Spoken) -> None:
+    def _keep(self, applied: Applied, message: Report) -> None:
         self.lines += applied.output.count("\n") + 1
         self.size += len(applied.output)
         self.pieces.append(
@@ -66,17 +66,17 @@ class _Known:
         )
 
 
-Strange = dict[int, str]
+NotApplied = dict[int, str]
 """What was not applied, because nobody asked for it or it is of another run: by its place among the
 messages, with the reason."""
 
 
-def hear(
-    connection: Connection, messages: Sequence[Spoken], at: datetime
-) -> tuple[set[str], Strange]:
+def apply_updates(
+    connection: Connection, messages: Sequence[Report], at: datetime
+) -> tuple[set[str], NotApplied]:
     """Apply `messages` in their order; the ids of the jobs in which they changed something, and
     what was not applied."""
-    strange: Strange = {}
+    strange: NotApplied = {}
     usable = []
     for place, message in enumerate(messages):
         key = _key(message)
@@ -88,7 +88,7 @@ def hear(
         at_hand = known.get(key) or _joined(open_jobs, key, message)
         if at_hand is None:
             strange[place] = "nobody asked it for that"
-        elif reason := _mismatch(at_hand, open_jobs[key[0]], message):
+        elif reason := _mismatch_reason(at_hand, open_jobs[key[0]], message):
             strange[place] = reason
         if at_hand is None or place in strange:
             continue
@@ -97,11 +97,11 @@ def hear(
     changed = [one for one in known.values() if one.changed]
     _write(connection, changed)
     ids = {one.run.job for one in changed}
-    touch(connection, ids, at)
+    mark_changed(connection, ids, at)
     return ids, strange
 
 
-def _mismatch(at_hand: _Known, job: AnyRow, message: Spoken) -> str:
+def _mismatch_reason(at_hand: _KnownRun, job: AnyRow, message: Report) -> str:
     """What shows that `message` is not about the run that it names; empty if nothing does."""
     if not at_hand.new and message.request != at_hand.run.request:
         return "it answers another request than the one that was sent"
@@ -113,13 +113,13 @@ def _mismatch(at_hand: _Known, job: AnyRow, message: Spoken) -> str:
     return ""
 
 
-def _key(message: Spoken) -> RunKey | None:
+def _key(message: Report) -> RunKey | None:
     host = message.facts.host if isinstance(message, Pong) else message.host
     sequence = message.sequence if isinstance(message, Update) else 0
     if (
-        not 0 < len(host) <= _LONGEST_HOST
+        not 0 < len(host) <= MAX_HOST
         or not host.isprintable()
-        or not 0 < message.attempt <= _MOST_ATTEMPTS
+        or not 0 < message.attempt <= MAX_ATTEMPTS
         or sequence > LARGEST
     ):
         log.warning("heard what no agent of ours says", message=message.id, source=message.source)
@@ -127,17 +127,17 @@ def _key(message: Spoken) -> RunKey | None:
     return message.job, host, message.attempt
 
 
-def _read(connection: Connection, keys: Iterable[RunKey]) -> dict[RunKey, _Known]:
+def _read(connection: Connection, keys: Iterable[RunKey]) -> dict[RunKey, _KnownRun]:
     pairs = sorted({(job, host) for job, host, _ in keys})
     if not pairs:
         return {}
-    known: dict[RunKey, _Known] = {}
+    known: dict[RunKey, _KnownRun] = {}
     for row in connection.execute(*matching(connection, (runs.c.job, runs.c.host), pairs)):
-        known[row.job, row.host, row.attempt] = _Known(run_of(row), row.lines, row.size)
+        known[row.job, row.host, row.attempt] = _KnownRun(run_of(row), row.lines, row.size)
     return known
 
 
-def _joined(open_jobs: Mapping[str, AnyRow], key: RunKey, message: Spoken) -> _Known | None:
+def _joined(open_jobs: Mapping[str, AnyRow], key: RunKey, message: Report) -> _KnownRun | None:
     """A broadcast reaches servers that nobody knew of: their runs begin when they speak."""
     job = open_jobs.get(key[0])
     if job is None or not job.broadcast:
@@ -152,10 +152,10 @@ def _joined(open_jobs: Mapping[str, AnyRow], key: RunKey, message: Spoken) -> _K
         state=State.SENT,
         sent=job.sent or job.asked,
     )
-    return _Known(run, new=True)
+    return _KnownRun(run, new=True)
 
 
-def _write(connection: Connection, changed: Sequence[_Known]) -> None:
+def _write(connection: Connection, changed: Sequence[_KnownRun]) -> None:
     rows = [(one, run_row(one.run, one.lines, one.size)) for one in changed]
     new = [row for one, row in rows if one.new]
     if new:
@@ -175,7 +175,7 @@ def close_overdue(connection: Connection, at: datetime, seeing_since: datetime) 
         waited = (jobs.c.closed.is_(None), jobs.c.waits_until <= at)
         found |= set(connection.execute(select(jobs.c.id).where(*waited)).scalars())
     held = lock(connection, found)
-    changed = {name for name, row in held.items() if _waited_out(row, at, seeing_since)}
+    changed = {name for name, row in held.items() if _is_waited_out(row, at, seeing_since)}
     rows = []
     for some in chunks(sorted(held)):
         for row in connection.execute(select(runs).where(runs.c.job.in_(some), *due)):
@@ -185,11 +185,11 @@ def close_overdue(connection: Connection, at: datetime, seeing_since: datetime) 
                 rows.append(run_row(ended, row.lines, row.size))
     write_runs(connection, rows)
     changed |= {row["job"] for row in rows}
-    touch(connection, changed, at)
+    mark_changed(connection, changed, at)
     return changed
 
 
-def _waited_out(job: AnyRow, at: datetime, seeing_since: datetime) -> bool:
+def _is_waited_out(job: AnyRow, at: datetime, seeing_since: datetime) -> bool:
     if job.closed is not None or job.waits_until is None or at < job.waits_until:
         return False
     return at >= seeing_since + timedelta(seconds=GRACE)

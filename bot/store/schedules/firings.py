@@ -128,7 +128,7 @@ def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
     mine = [changes[at] for at in order if taken[at]]
     asks = [ask for change in mine for ask in change.asks]
     if asks:
-        new_jobs.ask(connection, asks)
+        new_jobs.start_jobs(connection, asks)
     entries = [audit_row(entry) for change in mine for entry in change.audit]
     if entries:
         connection.execute(insert(audit), entries)

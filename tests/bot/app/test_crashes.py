@@ -70,7 +70,13 @@ class Life:
         self.truth = self.store.ledger
         doomed: Any = self.store
         doomed.ledger = Doomed(
-            self.store.ledger, self.doom, "ask", "settle", "hear", "cancel", "mark_told"
+            self.store.ledger,
+            self.doom,
+            "start_job",
+            "settle",
+            "apply_updates",
+            "cancel",
+            "mark_told",
         )
         doomed.posts = Doomed(self.store.posts, self.doom, "begin", "shown", "unsent")
         doomed.leases = Doomed(self.store.leases, self.doom)
@@ -187,7 +193,7 @@ async def test_the_bot_dies_between_every_two_steps(
 ) -> None:
     """Whenever it dies, the next one goes on in the same thread; nothing is done or said twice."""
     store = await Store.open(database)
-    await store.servers.heard([beat(host) for host in HOSTS], now())
+    await store.servers.record([beat(host) for host in HOSTS], now())
     await store.close()
     lives = Lives()
 
@@ -205,4 +211,14 @@ async def test_the_bot_dies_between_every_two_steps(
         if not all(deaths):
             break
     assert len(points) >= least
-    assert kinds >= {"ask", "sending", "settle", "hear", "ack", "begin", "post", "shown", "edit"}
+    assert kinds >= {
+        "start_job",
+        "sending",
+        "settle",
+        "apply_updates",
+        "ack",
+        "begin",
+        "post",
+        "shown",
+        "edit",
+    }

@@ -91,9 +91,9 @@ class Ear:
         servers = [server(host, "prod", "shop") for host in hosts]
         new = plan_job(command, ask, servers, "bot")
         entry = AuditEntry(ask.at, ANN, OPS, "words", "allowed", job=new.job.id)
-        await self.store.ledger.ask(new, entry)
+        await self.store.ledger.start_job(new, entry)
         at = now()
-        await self.store.ledger.settle({row.id: row.taken_up_by(at) for row in new.outbox}, at=at)
+        await self.store.ledger.settle({row.id: row.accept_by(at) for row in new.outbox}, at=at)
         self.requests[new.job.id] = new.runs[0].request
         return new.job.id
 
@@ -212,14 +212,14 @@ async def test_a_message_that_breaks_the_ledger_harms_no_other(
 ) -> None:
     """A fault of ours over one message: it is buried, what came with it is applied."""
     job = await ear.asked(Ship(app="shop", environment="prod"), "web-1")
-    hear = ear.store.ledger.hear
+    apply = ear.store.ledger.apply_updates
 
     async def fussy(messages: list[Message], at: object, strange: object) -> set[str]:
         if any(getattr(message, "text", "") == "line 7" for message in messages):
             raise KeyError("a fault")
-        return await hear(messages, at, strange)  # type: ignore[arg-type]
+        return await apply(messages, at, strange)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ear.store.ledger, "hear", fussy)
+    monkeypatch.setattr(ear.store.ledger, "apply_updates", fussy)
     await ear.say(*said(job, 10))
 
     async def the_others() -> bool:
@@ -233,13 +233,13 @@ async def test_a_thousand_pongs_are_written_together(ear: Ear) -> None:
     """A ping of a thousand servers is in the ledger within moments, in few transactions."""
     hosts = [f"web-{number}" for number in range(1000)]
     job = await ear.asked(Hail(environment="prod"), *hosts)
-    hear, calls = ear.store.ledger.hear, []
+    apply, calls = ear.store.ledger.apply_updates, []
 
     async def counting(messages: list[Message], at: object, strange: object) -> set[str]:
         calls.append(len(messages))
-        return await hear(messages, at, strange)  # type: ignore[arg-type]
+        return await apply(messages, at, strange)  # type: ignore[arg-type]
 
-    ear.store.ledger.hear = counting  # type: ignore[method-assign, assignment]
+    ear.store.ledger.apply_updates = counting  # type: ignore[method-assign, assignment]
     pongs = [await ear.pong(job, host) for host in hosts[:1]]
     pongs += [
         pongs[0].model_copy(update={"id": host, "facts": Facts(host=host, environment="prod")})
@@ -305,7 +305,7 @@ async def test_a_heartbeat_that_breaks_the_registry_is_buried_once(
     ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is counted, it does not come again, and the next one is heard."""
-    hear, calls = ear.registry.record, []
+    apply, calls = ear.registry.record, []
 
     def fussy(message: Heartbeat, **options: Any) -> object:
         calls.append(message.facts.host)

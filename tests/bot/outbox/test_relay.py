@@ -11,9 +11,9 @@ import pytest
 from baton.messages import Facts, Heartbeat, State, now
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan_job
-from bot.jobs import AuditEntry, Sending
+from bot.jobs import AuditEntry, OutboxMessage
 from bot.outbox.relay import OutboxRelay
-from bot.store.jobs.outbox import NOBODY_THERE
+from bot.store.jobs.outbox import NO_AGENT
 from tests.bot.build import ANN, OPS, Hail, Ship, server
 from tests.bot.world import Agent, Stage, away
 from tests.support.servers import registry
@@ -50,7 +50,7 @@ class Outbox:
         deadline = ask.at + timedelta(seconds=seconds)
         outbox = tuple(replace(sending, deadline=deadline) for sending in new.outbox)
         entry = AuditEntry(ask.at, ANN, OPS, "words", "allowed", job=new.job.id)
-        await self.store.ledger.ask(replace(new, outbox=outbox), entry)
+        await self.store.ledger.start_job(replace(new, outbox=outbox), entry)
         self.sender.wake()
         return new.job.id
 
@@ -110,7 +110,7 @@ async def test_what_cannot_be_sent_waits(
     """While the bus is away or takes nothing the request waits in the outbox, and then goes."""
     read, looks = outbox.store.ledger.outbox, []
 
-    async def look(limit: int) -> Sequence[Sending]:
+    async def look(limit: int) -> Sequence[OutboxMessage]:
         looks.append(await read(limit))
         return looks[-1]
 
@@ -235,4 +235,4 @@ async def test_a_server_just_heard_is_not_called_gone(outbox: Outbox) -> None:
     assert text["web-1"].startswith("web-1 was heard 0")
     assert "no queue bound to host.web-1" in text["web-1"]
     assert "within 15 s; ask again" in text["web-1"]
-    assert text["web-2"] == NOBODY_THERE
+    assert text["web-2"] == NO_AGENT

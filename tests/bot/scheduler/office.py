@@ -131,12 +131,12 @@ class Office:
         pongs = [
             Pong(job=firing.job, request=request, facts=facts(host)) for host in hosts or HOSTS
         ]
-        await self.store.ledger.hear(pongs, self.clock())
+        await self.store.ledger.apply_updates(pongs, self.clock())
 
     async def sends(self) -> None:
         """What waits in the outbox is sent."""
         rows, at = await self.store.ledger.outbox(), self.clock()
-        await self.store.ledger.settle({row.id: row.taken_up_by(at) for row in rows}, at=at)
+        await self.store.ledger.settle({row.id: row.accept_by(at) for row in rows}, at=at)
 
     async def passes(
         self, seconds: float, every: float = 1.0, answers: bool = True, sends: bool = True

@@ -190,7 +190,7 @@ async def test_failures_in_a_row_pause_it(office: Make) -> None:
         if answered:
             await it.answer((await it.history(schedule))[-1])
         else:
-            await it.store.ledger.overdue(it.clock() + timedelta(seconds=110), T0)
+            await it.store.ledger.close_overdue(it.clock() + timedelta(seconds=110), T0)
         await it.keeper.round()
     now = await it.now(schedule)
     assert (now.status, now.due) == ("paused", None)
@@ -226,7 +226,7 @@ async def test_what_others_tell_is_not_told_by_a_notice(office: Make) -> None:
     schedule = await it.scheduled("hail prod every 2m pause-after 2")
     for failures in (1, 2):
         await it.passes(120, 120, answers=False)
-        await it.store.ledger.overdue(it.clock() + timedelta(seconds=110), T0)
+        await it.store.ledger.close_overdue(it.clock() + timedelta(seconds=110), T0)
         await it.keeper.round()
         kept = [data for _, data in await it.store.alerts.asked()]
         assert kept == [{"seen": ["not done on web-1 (expired), web-2 (expired)"]}] * failures
@@ -254,7 +254,7 @@ async def test_quiet_shows_what_changes(office: Make) -> None:
         if answered:
             await it.answer((await it.history(schedule))[-1])
         else:
-            await it.store.ledger.overdue(it.clock() + timedelta(seconds=110), T0)
+            await it.store.ledger.close_overdue(it.clock() + timedelta(seconds=110), T0)
         await it.keeper.round()
     jobs = [
         found[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 from baton.exchanges import INPUT, command_key, host_key
 from baton.messages import Facts, Person, Pong, Request, State, Update, new_id
-from bot.jobs import AuditEntry, Job, NewJob, Place, RunRecord, Sending
+from bot.jobs import AuditEntry, Job, NewJob, OutboxMessage, Place, RunRecord
 from bot.store import Store
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,7 +31,7 @@ def deploy(*hosts: str, key: str = "", **fields: Any) -> NewJob:
         job,
         tuple(_run(job, host, request) for host, request in zip(hosts, requests, strict=True)),
         tuple(
-            Sending(
+            OutboxMessage(
                 request.id, job.id, host, INPUT, host_key(host), request, True, request.deadline
             )
             for host, request in zip(hosts, requests, strict=True)
@@ -44,21 +44,21 @@ def ping(*hosts: str, key: str = "", **fields: Any) -> NewJob:
     job = _job(key, {"command": "ping", "title": "ping prod", **fields})
     request = _request(job, None)
     topic = command_key("ping", "prod")
-    sending = Sending(request.id, job.id, "", INPUT, topic, request, True, request.deadline)
+    sending = OutboxMessage(request.id, job.id, "", INPUT, topic, request, True, request.deadline)
     return NewJob(job, tuple(_run(job, host, request) for host in hosts), (sending,))
 
 
 async def asked(store: Store, new: NewJob, *, sent: bool = True) -> NewJob:
     """Ask `new`, and have it sent."""
-    await store.ledger.ask(new, entry(new))
+    await store.ledger.start_job(new, entry(new))
     if sent:
         await store.ledger.settle(taken_up(new.outbox, later(1)), at=later(1))
     return new
 
 
-def taken_up(rows: Iterable[Sending], at: datetime) -> dict[str, datetime]:
+def taken_up(rows: Iterable[OutboxMessage], at: datetime) -> dict[str, datetime]:
     """`rows`, sent at `at`: by when each must be taken up."""
-    return {row.id: row.taken_up_by(at) for row in rows}
+    return {row.id: row.accept_by(at) for row in rows}
 
 
 def entry(new: NewJob) -> AuditEntry:

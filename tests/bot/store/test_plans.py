@@ -71,9 +71,11 @@ async def test_nothing_grows_with_what_is_over(tmp_path: Path) -> None:
 async def _everything(store: Store) -> None:
     ledger = store.ledger
     one, two = await asked(store, deploy("web-1", "web-2")), await asked(store, ping())
-    await ledger.hear([update(one, "web-1", 1, State.RUNNING, text="x"), pong(two, "w")], later(2))
+    await ledger.apply_updates(
+        [update(one, "web-1", 1, State.RUNNING, text="x"), pong(two, "w")], later(2)
+    )
     await ledger.next_deadline()
-    await ledger.overdue(later(1000), T0)
+    await ledger.close_overdue(later(1000), T0)
     await ledger.untold()
     await ledger.depths()
     await ledger.mark_told({one.job.id: 1})

@@ -114,15 +114,15 @@ async def test_the_last_heartbeat_of_each_server_counts(store: Store) -> None:
         facts = Facts(host=host, environment="prod", apps=("shop",), version=version)
         return Heartbeat(facts=facts, interval=15.0, leaving=leaving)
 
-    await store.servers.heard([beat("b", "1"), beat("a", "1"), beat("a", "2")], later(10))
-    await store.servers.heard([beat("b", "0")], later(5))
-    await store.servers.heard([], later(6))
+    await store.servers.record([beat("b", "1"), beat("a", "1"), beat("a", "2")], later(10))
+    await store.servers.record([beat("b", "0")], later(5))
+    await store.servers.record([], later(6))
 
     a, b = await store.servers.all()
 
     assert a == LastHeartbeat(beat("a", "2").facts, later(10), 15.0, leaving=False)
     assert b.facts.version == "1"
-    await store.servers.heard([beat("b", "1", leaving=True)], later(11))
+    await store.servers.record([beat("b", "1", leaving=True)], later(11))
     assert [server.leaving for server in await store.servers.all()] == [False, True]
 
 

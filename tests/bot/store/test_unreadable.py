@@ -39,11 +39,11 @@ async def test_a_server(store: Store, facts: str) -> None:
         Heartbeat(facts=Facts(host=host, environment="prod"), interval=15)
         for host in ("web-1", "web-2")
     ]
-    await store.servers.heard(beats, later(0))
+    await store.servers.record(beats, later(0))
     await spoil(store, "UPDATE servers SET facts = :facts WHERE host = 'web-1'", facts=facts)
     for _ in range(2):
         assert [one.facts.host for one in await store.servers.all()] == ["web-2"]
-    await store.servers.heard(beats, later(1))
+    await store.servers.record(beats, later(1))
     assert len(await store.servers.all()) == 2
 
 
@@ -71,7 +71,7 @@ async def test_a_job(store: Store, change: str) -> None:
         whole.job.id,
     }
     assert len(await store.ledger.recent()) == 2
-    await store.ledger.overdue(later(86_400), later(0))
+    await store.ledger.close_overdue(later(86_400), later(0))
     assert (await states(store, whole))["web-1"].final
     assert (await job_of(store, whole)).closed is not None
 

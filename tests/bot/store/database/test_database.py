@@ -78,12 +78,12 @@ async def test_sqlite_locked_by_another_process(tmp_path: Path) -> None:
         new = deploy("web-1")
         began = time.monotonic()
         with pytest.raises(DatabaseUnavailable, match="another process keeps it locked"):
-            await store.ledger.ask(new, entry(new))
+            await store.ledger.start_job(new, entry(new))
         assert PATIENCE * 0.9 < time.monotonic() - began < 3
         assert await store.ledger.recent() == []
 
         await child.communicate(b"")
-        await store.ledger.ask(new, entry(new))
+        await store.ledger.start_job(new, entry(new))
         assert len(await store.ledger.outbox()) == 1
     finally:
         if child.returncode is None:
@@ -106,12 +106,14 @@ async def test_sqlite_on_a_full_disk(tmp_path: Path) -> None:
         await database.write(lambda connection: limit(connection, 1))
         long = [update(new, "web-1", n, State.RUNNING, text="x" * 50_000) for n in range(1, 41)]
         with pytest.raises(DatabaseUnavailable, match="its disk is full"):
-            await store.ledger.hear([*long, update(new, "web-1", 41, State.SUCCEEDED)], later(2))
+            await store.ledger.apply_updates(
+                [*long, update(new, "web-1", 41, State.SUCCEEDED)], later(2)
+            )
         assert await states(store, new) == {"web-1": State.SENT}
         assert await store.ledger.output(new.job.id) == []
 
         await database.write(lambda connection: limit(connection, 1_000_000))
-        await store.ledger.hear(long, later(3))
+        await store.ledger.apply_updates(long, later(3))
         assert await states(store, new) == {"web-1": State.RUNNING}
     finally:
         await store.close()
@@ -134,7 +136,7 @@ async def test_a_transaction_that_fails_half_way_leaves_nothing(url: str) -> Non
             await store._database.write(half)
 
         assert await store.ledger.output(new.job.id) == []
-        await store.ledger.hear([update(new, "web-1", 1, State.SUCCEEDED)], later(2))
+        await store.ledger.apply_updates([update(new, "web-1", 1, State.SUCCEEDED)], later(2))
         assert (await job_of(store, new)).closed == later(2)
     finally:
         await store.close()
@@ -199,14 +201,14 @@ async def test_postgres_goes_and_comes_back(postgres: Postgres, postgres_url: st
         await postgres.kill()
         new = deploy("web-1")
         began = time.monotonic()
-        for call in (store.ping(), store.ledger.ask(new, entry(new)), store.ledger.outbox()):
+        for call in (store.ping(), store.ledger.start_job(new, entry(new)), store.ledger.outbox()):
             with pytest.raises(DatabaseUnavailable):
                 await call
         assert time.monotonic() - began < 10
 
         await postgres.start()
 
-        assert (await store.ledger.ask(new, entry(new))).id == new.job.id
+        assert (await store.ledger.start_job(new, entry(new))).id == new.job.id
         await asyncio.gather(*(store.ping() for _ in range(8)))
     finally:
         await store.close()
@@ -233,7 +235,7 @@ async def test_a_caller_that_gives_up_harms_nobody(url: str) -> None:
     store = await Store.open(url)
     try:
         asks = [deploy("web-1", "web-2") for _ in range(50)]
-        tasks = [asyncio.create_task(store.ledger.ask(new, entry(new))) for new in asks]
+        tasks = [asyncio.create_task(store.ledger.start_job(new, entry(new))) for new in asks]
         readers = [asyncio.create_task(store.ledger.recent()) for _ in range(20)]
         await asyncio.sleep(0)
         await asyncio.wait([*tasks, *readers], timeout=0.002)

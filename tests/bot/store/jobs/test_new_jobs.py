@@ -27,7 +27,7 @@ async def test_what_was_asked_is_read_back_as_it_was(store: Store) -> None:
     """A job, its runs and its messages come out of the database as they went in."""
     new = deploy("web-1", "web-2", title="deploy shop prod --ref v2 ‘x’", app=None)
 
-    result = await store.ledger.ask(new, entry(new))
+    result = await store.ledger.start_job(new, entry(new))
 
     assert result == new.job
     assert await store.ledger.job(new.job.id) == (new.job, new.runs)
@@ -40,9 +40,9 @@ async def test_the_same_key_is_the_same_ask(store: Store, other: Store) -> None:
     first, second, third = (deploy("web-1", key="slack/123") for _ in range(3))
 
     results = await asyncio.gather(
-        store.ledger.ask(first, entry(first)),
-        store.ledger.ask(second, entry(second)),
-        other.ledger.ask(third, entry(third)),
+        store.ledger.start_job(first, entry(first)),
+        store.ledger.start_job(second, entry(second)),
+        other.ledger.start_job(third, entry(third)),
     )
 
     assert len({job.id for job in results}) == 1
@@ -55,7 +55,7 @@ async def test_asks_that_wait_share_a_transaction_and_keep_apart(store: Store) -
     """Of many asks at once each gets its own job."""
     asks = [deploy(f"web-{number}") for number in range(120)]
 
-    jobs = await asyncio.gather(*(store.ledger.ask(new, entry(new)) for new in asks))
+    jobs = await asyncio.gather(*(store.ledger.start_job(new, entry(new)) for new in asks))
 
     assert [job.id for job in jobs] == [new.job.id for new in asks]
     assert {sending.job for sending in await store.ledger.outbox(500)} == {job.id for job in jobs}
@@ -69,7 +69,7 @@ async def test_an_ask_that_cannot_be_written_harms_no_other(store: Store) -> Non
     bad = NewJob(bad.job, (*bad.runs, *bad.runs), bad.outbox)
 
     results = await asyncio.gather(
-        *(store.ledger.ask(new, entry(new)) for new in [*good[:2], bad, *good[2:]]),
+        *(store.ledger.start_job(new, entry(new)) for new in [*good[:2], bad, *good[2:]]),
         return_exceptions=True,
     )
 
@@ -122,7 +122,7 @@ async def test_the_audit_is_searched_by_who_and_where(store: Store) -> None:
     """Entries of a person or an environment, newest first; refusals too."""
     new = await asked(store, deploy("web-1"))
     refusal = AuditEntry(later(5), BEN, CHANNEL, "ping lab", "refused", "no rule", "", "lab")
-    await store.audit.write(refusal)
+    await store.audit.add(refusal)
 
     assert await store.audit.recent() == [refusal, entry(new)]
     assert await store.audit.recent(1) == [refusal]
@@ -139,7 +139,7 @@ async def test_old_jobs_are_cleared_away_and_the_audit_stays(store: Store) -> No
     for one, at in ((old, 10), (new, 100)):
         await store.ledger.settle(taken_up(await store.ledger.outbox(), later(at)), at=later(at))
         message = update(one, "web-1", 1, State.SUCCEEDED, text="done")
-        await store.ledger.hear([message], later(at))
+        await store.ledger.apply_updates([message], later(at))
 
     assert await store.prune(later(50)) == 1
 
@@ -157,8 +157,8 @@ async def test_what_an_ask_began_is_found_by_its_key(store: Store) -> None:
     refused = replace(entry(new), verdict="refused", key="slack:C1/1.0")
     begun = replace(entry(new), key="slack:C1/2.0")
     for each in (refused, begun, replace(begun, words="later")):
-        await store.audit.write(each)
+        await store.audit.add(each)
 
-    assert await store.audit.begun_by("slack:C1/1.0") is None
-    assert await store.audit.begun_by("slack:C1/2.0") == begun
-    assert await store.audit.begun_by("slack:C1/3.0") is None
+    assert await store.audit.first_of("slack:C1/1.0") is None
+    assert await store.audit.first_of("slack:C1/2.0") == begun
+    assert await store.audit.first_of("slack:C1/3.0") is None

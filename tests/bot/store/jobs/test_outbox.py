@@ -8,7 +8,7 @@ from baton.exchanges import INPUT, host_key
 from baton.messages import Cancel, State
 from bot.jobs import GRACE, Cancelled
 from bot.store import Store
-from bot.store.jobs.outbox import CANCELLED_UNSENT, NOBODY_THERE, NOT_STOPPED
+from bot.store.jobs.outbox import CANCELLED_UNSENT, NO_AGENT, NOT_STOPPED
 from tests.bot.store.build import (
     BEN,
     T0,
@@ -29,7 +29,7 @@ LATE = "not sent: RabbitMQ was away for 20 s"
 
 def nobody(*ids: str) -> dict[str, str]:
     """Why no queue takes these messages."""
-    return dict.fromkeys(ids, NOBODY_THERE)
+    return dict.fromkeys(ids, NO_AGENT)
 
 
 async def test_the_outbox_gives_the_oldest_first(store: Store) -> None:
@@ -62,7 +62,7 @@ async def test_each_host_gets_what_became_of_its_own_message(store: Store) -> No
         "web-3": State.EXPIRED,
     }
     lost = await run_of(store, new, "web-2")
-    assert (lost.text, lost.finished) == (NOBODY_THERE, later(1))
+    assert (lost.text, lost.finished) == (NO_AGENT, later(1))
     assert (await run_of(store, new, "web-1")).sent == later(1)
     assert await store.ledger.outbox() == []
     assert (await job_of(store, new)).closed is None
@@ -83,7 +83,7 @@ async def test_settling_twice_changes_nothing(store: Store) -> None:
 async def test_a_broadcast_stands_for_all_its_runs(store: Store) -> None:
     """One message without a host settles every run that is still queued."""
     sent, lost = [await asked(store, ping("web-1", "web-2"), sent=False) for _ in range(2)]
-    await store.ledger.hear([pong(lost, "web-2")], later(0.5))
+    await store.ledger.apply_updates([pong(lost, "web-2")], later(0.5))
 
     await store.ledger.settle(
         taken_up(sent.outbox, later(1)), nobody(lost.outbox[0].id), at=later(1)
@@ -108,8 +108,8 @@ async def test_who_answers_before_we_know_that_it_was_sent_is_not_set_back(store
     """The answer may overtake the broker's confirmation; then the run keeps its state, and its
     latency is never negative."""
     new = await asked(store, deploy("web-1", "web-2"), sent=False)
-    await store.ledger.hear([update(new, "web-1", 1, State.RUNNING)], later(1))
-    await store.ledger.hear([update(new, "web-2", 1, State.SUCCEEDED)], later(1))
+    await store.ledger.apply_updates([update(new, "web-1", 1, State.RUNNING)], later(1))
+    await store.ledger.apply_updates([update(new, "web-2", 1, State.SUCCEEDED)], later(1))
 
     await store.ledger.settle(taken_up(new.outbox, later(3)), at=later(3))
 
@@ -139,7 +139,7 @@ async def test_servers_at_work_are_told_to_stop(store: Store) -> None:
     """Each server that has not ended gets a Cancel of its own run; the run stays open until the
     server has spoken."""
     new = await asked(store, deploy("web-1", "web-2"))
-    await store.ledger.hear([update(new, "web-1", 1, State.SUCCEEDED)], later(2))
+    await store.ledger.apply_updates([update(new, "web-1", 1, State.SUCCEEDED)], later(2))
 
     await store.ledger.cancel(new.job.id, BEN, later(3))
 
@@ -154,7 +154,7 @@ async def test_servers_at_work_are_told_to_stop(store: Store) -> None:
     assert (row.message.request, row.message.requester) == (new.runs[1].request, BEN)
     assert await states(store, new) == {"web-1": State.SUCCEEDED, "web-2": State.SENT}
     await store.ledger.settle(taken_up([row], later(4)), at=later(4))
-    await store.ledger.hear([update(new, "web-2", 1, State.CANCELLED)], later(5))
+    await store.ledger.apply_updates([update(new, "web-2", 1, State.CANCELLED)], later(5))
     assert (await job_of(store, new)).closed == later(5)
 
 
@@ -173,7 +173,7 @@ async def test_cancelling_twice_is_cancelling_once(store: Store) -> None:
     assert len(await store.ledger.outbox()) == 1
     assert await store.ledger.cancel("nothing", BEN, later(3)) is None
     done = await asked(store, deploy("web-1"))
-    await store.ledger.hear([update(done, "web-1", 1, State.FAILED)], later(4))
+    await store.ledger.apply_updates([update(done, "web-1", 1, State.FAILED)], later(4))
     await store.ledger.cancel(done.job.id, BEN, later(5))
     assert (await job_of(store, done)).cancelled_by is None
 
@@ -195,12 +195,12 @@ async def test_what_is_overdue_is_closed_unless_we_are_blind(store: Store, seein
     """Past its time a run is closed as expired or lost, and the ledger knows beforehand when; while
     we cannot hear, nothing is."""
     new = await asked(store, deploy("web-1", "web-2"))
-    await store.ledger.hear([update(new, "web-2", 1, State.RUNNING)], later(10))
+    await store.ledger.apply_updates([update(new, "web-2", 1, State.RUNNING)], later(10))
     first = later(1 + 60 + GRACE)  # it was sent after a second
     assert await store.ledger.next_deadline() == first
-    assert await store.ledger.overdue(later(60), T0) == set()
+    assert await store.ledger.close_overdue(later(60), T0) == set()
 
-    changed = await store.ledger.overdue(first, T0 if seeing else None)
+    changed = await store.ledger.close_overdue(first, T0 if seeing else None)
 
     if not seeing:
         assert changed == set()
@@ -210,7 +210,7 @@ async def test_what_is_overdue_is_closed_unless_we_are_blind(store: Store, seein
     assert await states(store, new) == {"web-1": State.EXPIRED, "web-2": State.RUNNING}
     last = later(10 + 900 + GRACE)
     assert await store.ledger.next_deadline() == last
-    await store.ledger.overdue(last, T0)
+    await store.ledger.close_overdue(last, T0)
     assert await states(store, new) == {"web-1": State.EXPIRED, "web-2": State.LOST}
     assert (await job_of(store, new)).closed == last
     assert await store.ledger.next_deadline() is None
@@ -220,12 +220,12 @@ async def test_a_broadcast_to_servers_unknown_waits_for_them(store: Store) -> No
     """Nobody is expected, so the first answer does not end it; its deadline does, once we have
     been listening for a while."""
     new = await asked(store, ping())
-    await store.ledger.hear([pong(new, "web-1")], later(2))
+    await store.ledger.apply_updates([pong(new, "web-1")], later(2))
     assert (await job_of(store, new)).closed is None
     end = later(1 + 60 + GRACE)
     assert await store.ledger.next_deadline() == end
 
-    assert await store.ledger.overdue(end, later(60 + GRACE)) == set()
-    assert await store.ledger.overdue(later(300), T0) == {new.job.id}
+    assert await store.ledger.close_overdue(end, later(60 + GRACE)) == set()
+    assert await store.ledger.close_overdue(later(300), T0) == {new.job.id}
 
     assert (await job_of(store, new)).closed == later(300)

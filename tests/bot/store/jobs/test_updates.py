@@ -37,14 +37,14 @@ async def test_a_run_follows_its_server(store: Store) -> None:
         update(new, "web-1", 3, State.SUCCEEDED, text="done", facts={"release": "r1"}),
     ]
 
-    assert await store.ledger.hear(words, later(5)) == {new.job.id}
+    assert await store.ledger.apply_updates(words, later(5)) == {new.job.id}
 
     run = await run_of(store, new, "web-1")
     assert (run.state, run.text, run.step, run.percent) == (State.SUCCEEDED, "done", "fetch", 20)
     assert (run.started, run.finished, run.sequence) == (later(5), later(5), 3)
     assert run.facts == {"release": "r1"}
     assert (await job_of(store, new)).closed is None
-    await store.ledger.hear([update(new, "web-2", 1, State.FAILED)], later(6))
+    await store.ledger.apply_updates([update(new, "web-2", 1, State.FAILED)], later(6))
     assert (await job_of(store, new)).closed == later(6)
 
 
@@ -55,10 +55,10 @@ async def test_what_was_heard_before_changes_nothing(store: Store) -> None:
         update(new, "web-1", 1, State.RUNNING, text="a"),
         update(new, "web-1", 2, State.FAILED),
     ]
-    await store.ledger.hear(words, later(5))
+    await store.ledger.apply_updates(words, later(5))
     before = await store.ledger.job(new.job.id)
 
-    assert await store.ledger.hear([*words, *words], later(9)) == set()
+    assert await store.ledger.apply_updates([*words, *words], later(9)) == set()
 
     assert await store.ledger.job(new.job.id) == before
     assert len(await store.ledger.output(new.job.id)) == 1
@@ -67,11 +67,11 @@ async def test_what_was_heard_before_changes_nothing(store: Store) -> None:
 async def test_a_late_word_is_kept_and_shown_again(store: Store) -> None:
     """After the end the state stays; the other end is kept, and the job has to be told anew."""
     new = await asked(store, deploy("web-1"))
-    await store.ledger.overdue(later(500), T0)
+    await store.ledger.close_overdue(later(500), T0)
     job = await job_of(store, new)
     assert await store.ledger.mark_told({job.id: job.revision})
 
-    await store.ledger.hear([update(new, "web-1", 1, State.SUCCEEDED)], later(600))
+    await store.ledger.apply_updates([update(new, "web-1", 1, State.SUCCEEDED)], later(600))
 
     run = await run_of(store, new, "web-1")
     assert (run.state, run.late) == (State.EXPIRED, State.SUCCEEDED)
@@ -82,7 +82,7 @@ async def test_told_is_said_only_of_what_was_shown(store: Store) -> None:
     """A job that changed while its posts were being made stays untold."""
     new = await asked(store, deploy("web-1"))
     seen = await job_of(store, new)
-    await store.ledger.hear([update(new, "web-1", 1, State.SUCCEEDED)], later(5))
+    await store.ledger.apply_updates([update(new, "web-1", 1, State.SUCCEEDED)], later(5))
 
     assert not await store.ledger.mark_told({seen.id: seen.revision})
     job = await job_of(store, new)
@@ -97,7 +97,7 @@ async def test_a_server_that_nobody_knew_joins_a_broadcast(store: Store) -> None
     new = await asked(store, ping("web-1"))
     other = await asked(store, deploy("web-1"))
 
-    changed = await store.ledger.hear(
+    changed = await store.ledger.apply_updates(
         [
             pong(new, "web-7"),
             update(other, "web-7", 1, State.SUCCEEDED),
@@ -130,7 +130,7 @@ async def test_what_belongs_to_no_job_harms_no_other_message(store: Store) -> No
         Pong(job="nothing", request="r", facts=Facts(host="web-1", environment="prod")),
     ]
 
-    assert await store.ledger.hear([*strange, good, *strange], later(2)) == {new.job.id}
+    assert await store.ledger.apply_updates([*strange, good, *strange], later(2)) == {new.job.id}
 
     run = await run_of(store, new, "web-1")
     assert (run.state, run.text) == (State.SUCCEEDED, "done � ?")
@@ -144,7 +144,7 @@ async def test_many_answers_to_many_jobs_at_once(store: Store) -> None:
     for new in jobs:
         words += [update(new, host, 1, State.SUCCEEDED) for host in ("web-1", "web-2")]
 
-    changed = await store.ledger.hear(words, later(2))
+    changed = await store.ledger.apply_updates(words, later(2))
 
     assert changed == {big.job.id, *(new.job.id for new in jobs)}
     for new in (big, *jobs):
@@ -164,13 +164,13 @@ async def test_two_bots_at_one_job_lose_nothing(store: Store, other: Store) -> N
     await asyncio.gather(
         store.ledger.settle(sent, at=later(1)),
         other.ledger.settle(sent, at=later(1)),
-        *(store.ledger.hear([word], later(2)) for word in words),
-        *(other.ledger.hear([word], later(2)) for word in words),
+        *(store.ledger.apply_updates([word], later(2)) for word in words),
+        *(other.ledger.apply_updates([word], later(2)) for word in words),
         store.ledger.cancel(new.job.id, BEN, later(2)),
-        other.ledger.overdue(later(2), T0),
+        other.ledger.close_overdue(later(2), T0),
     )
     await asyncio.gather(
-        *((store, other)[n % 2].ledger.hear([end], later(3)) for n, end in enumerate(ends))
+        *((store, other)[n % 2].ledger.apply_updates([end], later(3)) for n, end in enumerate(ends))
     )
 
     found = await store.ledger.job(new.job.id)
@@ -187,7 +187,9 @@ async def test_output_is_kept_whole_and_its_end_is_cheap(store: Store) -> None:
         update(new, "web-1", n, State.RUNNING, level="log", step="build", text=f"a{n}\nb{n}")
         for n in range(1, 101)
     ]
-    await store.ledger.hear([*words, update(new, "web-2", 1, State.RUNNING, text="x" * 50)], T0)
+    await store.ledger.apply_updates(
+        [*words, update(new, "web-2", 1, State.RUNNING, text="x" * 50)], T0
+    )
 
     pieces = await store.ledger.output(new.job.id, "web-1")
     tails = await store.ledger.tails(new.job.id, 20)
@@ -212,7 +214,7 @@ async def test_the_tail_is_that_of_the_last_attempt(store: Store) -> None:
         update(new, "web-1", 1, State.FAILED, text="first"),
         update(new, "web-1", 1, State.RUNNING, text="second", attempt=2),
     ]
-    await store.ledger.hear(words, later(2))
+    await store.ledger.apply_updates(words, later(2))
 
     assert await store.ledger.tails(new.job.id) == {"web-1": Tail("web-1", 2, "second", 0)}
     assert [piece.text for piece in await store.ledger.output(new.job.id)] == ["first", "second"]
@@ -223,7 +225,7 @@ async def test_the_tail_reads_only_the_end(store: Store) -> None:
     new = await asked(store, deploy("web-1"))
     line = "x" * 79
     for start in range(1, 501, 100):
-        await store.ledger.hear(
+        await store.ledger.apply_updates(
             [
                 update(new, "web-1", n, State.RUNNING, level="log", text="\n".join([line] * 100))
                 for n in range(start, start + 100)
@@ -261,12 +263,12 @@ def test_a_run_has_one_end_whatever_is_heard(
                     await store.ledger.cancel(new.job.id, BEN, later(2))
                 said = [update(new, "web-1", n, s) for n, s, _ in words[start : start + batch]]
                 twice = [m for m, w in zip(said, words[start:], strict=False) if w[2]]
-                await store.ledger.hear([*said, *twice], later(3))
+                await store.ledger.apply_updates([*said, *twice], later(3))
                 run = await run_of(store, new, "web-1")
                 _stays(end, run)
                 end = run if run.state.final else None
                 assert ((await job_of(store, new)).closed is not None) == run.state.final
-            await store.ledger.overdue(now().replace(year=2100), T0)
+            await store.ledger.close_overdue(now().replace(year=2100), T0)
             run = await run_of(store, new, "web-1")
             assert run.state.final
             _stays(end, run)
