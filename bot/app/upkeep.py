@@ -82,7 +82,7 @@ class Upkeep:
         at = self._clock()
         due = await self._store.ledger.next_deadline()
         if due is not None and due <= at:
-            for job in await self._store.ledger.overdue(at, self._roster.seeing_since):
+            for job in await self._store.ledger.close_overdue(at, self._roster.seeing_since):
                 self._teller.mark_dirty(job)
 
     async def discover(self, listening: asyncio.Future[None]) -> float:

@@ -148,7 +148,7 @@ class Schedules:
 
     async def mark_posts_reported(self, revisions: Mapping[str, int]) -> set[str]:
         """These posts are shown, as they were at that revision; those that were marked."""
-        return await self._database.write(partial(job_changes.mark_told, revisions=revisions))
+        return await self._database.write(partial(job_changes.mark_reported, revisions=revisions))
 
     async def prune(self, before: datetime) -> None:
         """Forget what fired before `before`, and schedules that were over then."""

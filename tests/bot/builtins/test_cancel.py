@@ -55,7 +55,7 @@ async def test_a_job_under_way_is_asked_to_stop_once(counter: Counter) -> None:
     """The id's first letters do, with or without #; who asked first is named to the second."""
     job = (await counter.ask("ship shop prod")).job
     rows = await counter.store.ledger.outbox()
-    await counter.store.ledger.settle({row.id: row.taken_up_by(now()) for row in rows}, at=now())
+    await counter.store.ledger.settle({row.id: row.accept_by(now()) for row in rows}, at=now())
     assert (await counter.ask(f"cancel #{job[:6].upper()}")).text == (
         "Asked 2 servers to stop ship shop prod."
     )
@@ -69,7 +69,7 @@ async def test_of_two_who_cancel_at_the_same_moment_one_was_first(counter: Count
     """Both read the job before either cancelled it; the second is told who did."""
     job = (await counter.ask("ship shop prod")).job
     rows = await counter.store.ledger.outbox()
-    await counter.store.ledger.settle({row.id: row.taken_up_by(now()) for row in rows}, at=now())
+    await counter.store.ledger.settle({row.id: row.accept_by(now()) for row in rows}, at=now())
     found = await counter.store.ledger.job(job)
     assert found is not None
     canceller = counter.handlers["cancel"]

@@ -41,7 +41,7 @@ async def test_log_gives_the_whole_output(counter: Counter) -> None:
     said = [
         update(number, text=f"line {number}\nand more", step="build", **run) for number in (1, 2)
     ]
-    await counter.store.ledger.hear(said, now())
+    await counter.store.ledger.apply_updates(said, now())
     reply = await counter.ask(f"log {job[:5]}")
     assert reply.answer is not None
     assert reply.answer.summary == f"ship shop staging, {job}: what its server said, times in UTC"
@@ -65,7 +65,7 @@ async def test_log_gives_the_whole_output(counter: Counter) -> None:
 async def test_the_output_of_a_protected_job_needs_a_rule(guarded: Counter) -> None:
     """Its asker reads it, and whoever a rule lets; others are told the rule. Both are kept."""
     job = (await guarded.ask("ship shop prod")).job
-    await guarded.store.ledger.hear([update(1, text="secret", job=job)], now())
+    await guarded.store.ledger.apply_updates([update(1, text="secret", job=job)], now())
     assert (await guarded.ask(f"log {job}")).answer is not None
     assert (await guarded.ask(f"log {job}", BEN, groups=readers)).answer is not None
     refused = await guarded.ask(f"log {job}", BEN)

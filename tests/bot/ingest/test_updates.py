@@ -305,13 +305,13 @@ async def test_a_heartbeat_that_breaks_the_registry_is_buried_once(
     ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is counted, it does not come again, and the next one is heard."""
-    apply, calls = ear.registry.record, []
+    record, calls = ear.registry.record, []
 
     def fussy(message: Heartbeat, **options: Any) -> object:
         calls.append(message.facts.host)
         if message.facts.host == "web-1":
             raise KeyError("a fault")
-        return hear(message, **options)
+        return record(message, **options)
 
     monkeypatch.setattr(ear.registry, "record", fussy)
     await ear.say(beat("web-1"), beat("web-2"))
