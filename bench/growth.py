@@ -23,8 +23,9 @@ from baton.messages import Facts, Heartbeat, Person, State, Update, new_id, now
 from bench import harness
 from bench.harness import Options, interleaved, median, ms
 from bench.peers.agent import Touch, TouchConsumer
-from bot.app.assemble import assemble_dispatch, commands_of
+from bot.app.dispatching import assemble_dispatch, commands_of
 from bot.jobs import Place
+from bot.schedules.schedule import ResultHandling
 from bot.store import Store
 from commands.ping import extension as ping_extension
 from tests.support.policy import OPEN
@@ -62,9 +63,12 @@ class Bench:
             commands,
             OPEN,
             self._roster,
-            wake=lambda job: None,
-            forgotten=self._roster.forget,
-            rescheduled=lambda: None,
+            keeper=None,
+            reloading=None,
+            job_changed=lambda job: None,
+            server_forgotten=self._roster.forget,
+            schedules_changed=lambda: None,
+            on_result=lambda results: ResultHandling(),
         ).dispatcher
 
     async def ask(self, words: str = "touch prod --host web-0.example.net") -> str:

@@ -26,13 +26,14 @@ from bench import harness
 from bench.harness import Options, interleaved, median, ms, percentile, rabbit
 from bench.peers.agent import Touch, TouchConsumer
 from bench.peers.model import INBOX, PREFETCH, Result
-from bot.app.assemble import assemble_dispatch, commands_of
+from bot.app.dispatching import assemble_dispatch, commands_of
 from bot.app.garbage import relieve
 from bot.findings import Unheard
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
 from bot.jobs import Place
 from bot.outbox.relay import OutboxRelay
+from bot.schedules.schedule import ResultHandling
 from bot.store import Store
 from tests.support.policy import OPEN
 from tests.support.servers import NoHooks, registry
@@ -93,9 +94,12 @@ async def baton(url: str) -> AsyncIterator[Ask]:
                 commands,
                 OPEN,
                 roster,
-                wake=lambda job: sender.wake(),
-                forgotten=roster.forget,
-                rescheduled=lambda: None,
+                keeper=None,
+                reloading=None,
+                job_changed=lambda job: sender.wake(),
+                server_forgotten=roster.forget,
+                schedules_changed=lambda: None,
+                on_result=lambda results: ResultHandling(),
             ).dispatcher
             await until(lambda: any(one.facts.host == fqdn for one in roster.servers()), 20)
 

@@ -18,7 +18,7 @@ from baton.extensions import installed
 from baton.messages import Facts, Heartbeat, Person, new_id, now
 from bench import harness
 from bench.harness import Options, median, ms, percentile
-from bot.app.assemble import assemble_dispatch, commands_of
+from bot.app.dispatching import assemble_dispatch, commands_of
 from bot.app.periodic import PeriodicTask, PeriodicTasks
 from bot.jobs import AuditEntry, Place
 from bot.scheduler.scheduler import POLL_INTERVAL
@@ -26,7 +26,7 @@ from bot.schedules.decisions import plan_next
 from bot.schedules.parser import Timing
 from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules
-from bot.schedules.schedule import Schedule
+from bot.schedules.schedule import ResultHandling, Schedule
 from bot.store import Store
 from bot.store.schedules import firings
 from tests.support.policy import OPEN
@@ -60,9 +60,12 @@ class Bench:
             commands,
             OPEN,
             roster,
-            wake=self._began,
-            forgotten=roster.forget,
-            rescheduled=lambda: None,
+            keeper=None,
+            reloading=None,
+            job_changed=self._began,
+            server_forgotten=roster.forget,
+            schedules_changed=lambda: None,
+            on_result=lambda results: ResultHandling(),
         )
         self.keeper = made.scheduler
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
+from typing_extensions import override
 
 from alerts import Severity
 from baton.text.printable import printable
@@ -81,6 +82,20 @@ class Lately:
         """What is to stand beside the server `host`."""
         notes = (one.note for one in self.all() if one.host == host and one.note)
         return tuple(dict.fromkeys(notes))
+
+
+class FindingReports(Findings):
+    """Remembers what was found `lately`, and hands each finding on to `alerts`."""
+
+    def __init__(self, lately: Lately, alerts: Findings) -> None:
+        self.lately = lately
+        self._alerts = alerts
+
+    @override
+    def found(self, finding: Finding) -> None:
+        """Remember it, and have people told."""
+        self.lately.add(finding)
+        self._alerts.found(finding)
 
 
 class Unheard:

@@ -24,7 +24,7 @@ from baton.settings import load
 from baton.text import calendar, durations
 from baton.text.printable import printable
 from baton.text.words import joined, plain, split
-from bot.app.assemble import commands_of
+from bot.app.dispatching import commands_of
 from bot.fronts.slack.listeners.admission import MAX_TYPED
 from bot.schedules.hints import suggest_time
 from bot.schedules.parser import parse_timing

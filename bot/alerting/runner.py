@@ -53,7 +53,8 @@ class Keeper:
     """Keeps `settings`. `eyes` are our links by name, each with whether we see by it; `lease` names
     the lease that this bot leads by, and its holder; `wake` has a round come soon.
     `on_news` is called with each post that is wanted, or has something new under it, once that is
-    in the database."""
+    in the database; `reloaded` when the settings are others; `unpostable` finds the channels, of
+    those it is given, in which nothing can be posted, and why."""
 
     def __init__(
         self,
@@ -62,8 +63,10 @@ class Keeper:
         on_news: Callable[[str], None],
         lease: tuple[str, str],
         eyes: Mapping[str, Callable[[], bool]],
-        wake: Callable[[], None],
         *,
+        wake: Callable[[], None],
+        reloaded: Callable[[], None],
+        unpostable: Callable[[Sequence[str]], Mapping[str, str]],
         steady: SteadyClock | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
@@ -76,10 +79,7 @@ class Keeper:
         self._clock = clock
         self.engine: Engine | None = None
         """What decides, while this bot keeps watch."""
-        self.reloaded: Callable[[], None] = lambda: None
-        """Called when the settings are others."""
-        self.closed: Callable[[Sequence[str]], Mapping[str, str]] = lambda channels: {}
-        """Finds the channels, of those it is given, in which nothing can be told, and why."""
+        self.unpostable = unpostable
         self.rounds = 0
         """How often it has decided."""
         self.faults = 0
@@ -91,6 +91,7 @@ class Keeper:
         self._done: list[int] = []
         self._seen: deque[Observation] = deque(maxlen=MOST_WAITING)
         self._wake = wake
+        self._reloaded = reloaded
         self._due = 0.0
         self._logged: dict[tuple[str, str, str], float] = {}
 
@@ -152,7 +153,7 @@ class Keeper:
         if self.engine is not None:
             self.engine.reload(settings, self._steady.now())
         self._wake()
-        self.reloaded()
+        self._reloaded()
         log.info("alerts go by other settings", channels=settings.channels)
 
     def now(self) -> float:

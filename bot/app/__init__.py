@@ -1,5 +1,7 @@
-"""The bot, put together: the one place that wires its parts, and what it does again and again.
+"""The bot as a whole: the one place that wires it, what runs it, and what it does again and again.
 
-assemble.py  the one place that wires
-periodic.py  the table of recurring work   upkeep.py  what such a round does for the bot itself
+assemble.py   wires it; dispatching.py, front_ends.py and with_alerts.py are larger pieces of that
+bot.py        starts, stops, leads; parts.py knows which part failed
+periodic.py   runs recurring work; tasks.py is the table of it, upkeep.py and rules_log.py do some
+serve.py      `baton bot`; supervise.py and garbage.py are what a long life needs
 """

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -17,16 +16,16 @@ from alerts import load_alerts
 from baton.bus.connect import connect
 from baton.channel import Link
 from baton.extensions import installed
-from bot.alerting import self_checks
-from bot.app import rules_log
-from bot.app.assemble import commands_of
+from bot.app import tasks
+from bot.app.assemble import assemble, status_reader
 from bot.app.bot import Bot
+from bot.app.dispatching import commands_of
 from bot.app.garbage import relieve
-from bot.app.periodic import PeriodicTask
 from bot.app.rules_log import RulesLog
 from bot.app.supervise import watched
+from bot.app.with_alerts import AlertsWanted
 from bot.dispatch.rate_limiter import PersonRateLimiter
-from bot.fronts.slack import SlackChat, Tokens
+from bot.fronts.slack import SlackChat, SlackFront, Tokens
 from bot.jobs import Place
 from bot.settings import BotSettings
 from bot.store import Store
@@ -64,7 +63,7 @@ async def serve(settings: BotSettings) -> None:
         stack.push_async_callback(store.close)
         channel = await connect(settings.bus.urls, name=f"baton {settings.bot.name}", owner=True)
         stack.push_async_callback(channel.close)
-        bot = Bot(
+        bot = assemble(
             store,
             channel,
             commands,
@@ -73,18 +72,21 @@ async def serve(settings: BotSettings) -> None:
             retention=timedelta(days=settings.bot.retention_days),
             pace=PersonRateLimiter(settings.limits),
             identity_required=settings.bus.identity == "required",
+            alerts=None
+            if alerts is None
+            else AlertsWanted(
+                alerts,
+                front=SlackFront.name,
+                eyes={"Slack": lambda: chat.link is Link.UP},
+                unpostable=lambda channels: chat.channels.closed(channels),
+                file=file,
+            ),
         )
+        if bot.reloading is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, bot.reloading.tried)
         chat = _slack(settings, bot)
-        if file is not None and alerts is not None:
-            eyes = {"Slack": lambda: chat.link is Link.UP}
-            keeper = bot.alert(alerts, front=chat.front.name, eyes=eyes, file=file)
-            keeper.closed = chat.channels.closed
-            reloading = bot.reloading
-            if reloading is not None:
-                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.tried)
         stack.push_async_callback(chat.close)
-        bot.show_in(chat.front)
-        bot.people.add(chat.front.name, chat.people)
+        bot.show_in(chat.front, chat.people)
         # Slack first: with tokens that it does not take, nothing of the bot begins to work.
         await chat.start()
         stack.push_async_callback(bot.stop)
@@ -96,19 +98,7 @@ async def serve(settings: BotSettings) -> None:
             stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN)
         rules = RulesLog(settings.policy, bot.roster, commands, chat.people.groups)
-        bot.periodic.add(
-            PeriodicTask(
-                "rules log",
-                rules.round,
-                rules_log.LOOK_INTERVAL,
-                first=rules_log.FIRST_INTERVAL,
-            ),
-            PeriodicTask(
-                "our clock and tokens",
-                partial(self_checks.look, chat, "Slack", bot),
-                self_checks.LOOK_INTERVAL,
-            ),
-        )
+        bot.periodic.add(*tasks.in_slack(rules, chat, bot.reports))
         relieve()
         await watched(bot, stopped.wait())
 
@@ -126,11 +116,10 @@ def _answer(web: WebServer, bot: Bot, chat: SlackChat, senders: Mapping[str, Sec
     from bot.alerting.sink import Reception
     from bot.web.app import build
     from bot.web.ingest import IngestRoutes
-    from bot.web.status import Watch
 
     reception = None if bot.keeper is None else Reception(bot.keeper, senders)
     entrance = None if reception is None else IngestRoutes(reception, bot.refused)
-    web.serve(build(Watch(bot, chat), entrance))
+    web.serve(build(status_reader(bot, chat, bot.refused), entrance))
 
 
 def _slack(settings: BotSettings, bot: Bot) -> SlackChat:

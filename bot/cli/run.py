@@ -82,7 +82,7 @@ def doctor(config: ConfigOption = None) -> None:
 
 def _builtins() -> list[str]:
     """The names of the commands that a bot answers itself."""
-    from bot.app.assemble import ANSWERED_HERE
+    from bot.app.dispatching import ANSWERED_HERE
 
     return [extension.command.name for extension in ANSWERED_HERE]
 

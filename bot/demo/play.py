@@ -17,9 +17,11 @@ from baton.bus.connect import connect
 from baton.consumer import Extension
 from baton.errors import BatonError
 from baton.extensions import installed
-from bot.app.assemble import commands_of
+from bot.app.assemble import assemble
 from bot.app.bot import Bot
+from bot.app.dispatching import commands_of
 from bot.app.supervise import watched
+from bot.app.with_alerts import AlertsWanted
 from bot.demo.app import REFS, make_repository
 from bot.demo.breaking import DemoCommand, DemoHandler
 from bot.demo.servers import ENVIRONMENT, NAMES, Servers
@@ -92,17 +94,18 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             servers = Servers(folder, BUS, repository, commands)
             known = commands_of(commands, Extension(DemoCommand))
             policy = Policy(environments={ENVIRONMENT: EnvironmentTable(open=True)})
-            bot = Bot(
+            bot = assemble(
                 store,
                 channel,
                 known,
                 policy,
                 more=lambda audit: [Builtin(DemoCommand, DemoHandler(servers, audit))],
+                alerts=AlertsWanted(
+                    WATCHED, TerminalFront.name, eyes={}, unpostable=lambda channels: {}
+                ),
             )
             front = TerminalFront()
-            bot.show_in(front)
-            bot.people.add(front.name, TerminalDirectory())
-            bot.alert(WATCHED, front=front.name)
+            bot.show_in(front, TerminalDirectory())
             stack.push_async_callback(bot.stop)
             await bot.start()
             stack.push_async_callback(servers.stop)

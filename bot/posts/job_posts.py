@@ -48,13 +48,13 @@ class JobPosts(PostSource):
         ledger: Ledger,
         commands: Commands,
         visibility: Callable[[], ServerVisibility],
-        on_end: JobEnded | None = None,
+        on_end: JobEnded,
     ) -> None:
         self._ledger = ledger
         self._commands = commands
         self._look = visibility
         self._visibility = ServerVisibility()
-        self.on_end = on_end
+        self._on_end = on_end
         self._ended: dict[str, Counter[str]] = {}
         """The jobs that are known to have ended, and how many of their runs in which state."""
         self.ended: Counter[str] = Counter()
@@ -101,10 +101,10 @@ class JobPosts(PostSource):
         )
 
     async def _note_end(self, job: Job, runs: Sequence[RunRecord]) -> None:
-        if job.id not in self._ended and self.on_end is not None:
+        if job.id not in self._ended:
             try:
                 if self._command(job).changes:
-                    await self.on_end(job, runs)
+                    await self._on_end(job, runs)
             except DatabaseUnavailable:
                 raise
             except Exception:

@@ -42,11 +42,6 @@ BATCH = 200
 Heeding = Callable[[Sequence[ScheduleResult]], ResultHandling]
 
 
-def unheeded(seen: Sequence[ScheduleResult]) -> ResultHandling:
-    """Nobody watches over schedules."""
-    return ResultHandling()
-
-
 class Timekeeper:
     """Fires what is due of `schedules`. `news` is called with the id of a job that has news. `heed`
     takes how the firings of a schedule went that were to do something, and may be asked twice about
@@ -58,15 +53,15 @@ class Timekeeper:
         firer: ScheduleFirer,
         people: Directories,
         news: Callable[[str], None],
-        heed: Heeding = unheeded,
+        heed: Heeding,
     ) -> None:
-        self.heed = heed
         self.rounds = 0
         """How often it has looked, for those who watch what it costs."""
         self._schedules = schedules
         self._firer = firer
         self._people = people
         self._news = news
+        self._heed = heed
 
     async def round(self) -> float | None:
         """Note what has ended and fire what is due; seconds until something is due next, None if
@@ -190,7 +185,7 @@ class Timekeeper:
         """`change` as it is written: what others watch over they hear of, and they tell of it."""
         seen = list(_seen(step))
         try:
-            heed = self.heed(seen) if seen else ResultHandling()
+            heed = self._heed(seen) if seen else ResultHandling()
         except Exception:
             log.exception("nobody watches over a schedule", schedule=step.schedule.id)
             heed = ResultHandling()

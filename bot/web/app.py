@@ -14,7 +14,7 @@ from bot.web.errors import HttpError
 from bot.web.health import parts
 from bot.web.ingest import IngestRoutes
 from bot.web.metrics import Metrics
-from bot.web.status import Watch
+from bot.web.status import StatusReader
 
 _WORDS = {
     404: "There is nothing at this address.",
@@ -22,7 +22,7 @@ _WORDS = {
 }
 
 
-def build(watch: Watch, ingest: IngestRoutes | None = None) -> FastAPI:
+def build(watch: StatusReader, ingest: IngestRoutes | None = None) -> FastAPI:
     """The app of what `watch` looks at; without `ingest` it takes nothing in."""
     app = FastAPI(
         docs_url=None,
@@ -45,7 +45,7 @@ def build(watch: Watch, ingest: IngestRoutes | None = None) -> FastAPI:
 class _StatusRoutes:
     """How the bot is, for machines that watch it."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: StatusReader) -> None:
         self._watch = watch
         self._metrics = Metrics(watch)
 
@@ -71,7 +71,7 @@ class _StatusRoutes:
             }
             for part in found
         }
-        answer = {"ready": ready, "bot": self._watch.bot.name, "parts": shown}
+        answer = {"ready": ready, "bot": self._watch.name, "parts": shown}
         return _answer(answer, 200 if ready else 503)
 
     async def metrics(self, request: Request) -> Response:

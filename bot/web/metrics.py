@@ -19,7 +19,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from alerts import Severity
 from baton.messages import Heartbeat, Pong, State, Update
 from baton.server import baton_version
-from bot.web.status import Vitals, Watch
+from bot.web.status import StatusReader, Vitals
 
 VERDICTS = ("allowed", "refused", "undecided", "answered", "unusable", "limited")
 HEARD = (Update.type, Pong.type, Heartbeat.type)
@@ -32,7 +32,7 @@ ENDS = tuple(state.value for state in State if state.final)
 class Metrics:
     """The metrics of what `watch` looks at."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: StatusReader) -> None:
         self._watch = watch
         self._vitals: Vitals | None = None
         self._registry = CollectorRegistry()
@@ -64,10 +64,10 @@ class Metrics:
 
     def _alerts(self) -> Iterator[Metric]:
         """What fires, in the bot that keeps watch; of the others it is absent."""
-        keeper = self._watch.bot.keeper
-        if keeper is None or keeper.engine is None:
+        alerts = self._watch.alerts
+        if alerts is None or alerts.engine is None:
             return
-        counts = Counter(episode.severity.value for episode in keeper.engine.firing())
+        counts = Counter(episode.severity.value for episode in alerts.engine.firing())
         family = GaugeMetricFamily(
             "baton_alerts_firing", "Alerts that fire, told or not.", labels=("severity",)
         )
@@ -77,42 +77,42 @@ class Metrics:
         yield GaugeMetricFamily(
             "baton_alerts_blind",
             "1 while a link of the bot's is gone, so that nothing is decided.",
-            value=keeper.engine.blind_since is not None,
+            value=alerts.engine.blind_since is not None,
         )
         yield CounterMetricFamily(
             "baton_alerts_faults",
             "What failed of one thing that is watched, one rule or one post: see the log.",
-            value=keeper.faults,
+            value=alerts.faults,
         )
 
     def _counters(self) -> Iterator[Metric]:
-        bot, chat = self._watch.bot, self._watch.chat
+        counts, chat = self._watch.counts, self._watch.chat
         yield _counter(
-            "baton_asks", "Asks, by what they were told.", "verdict", VERDICTS, bot.audit.counts
+            "baton_asks", "Asks, by what they were told.", "verdict", VERDICTS, counts.asks
         )
         yield _counter(
             "baton_messages_heard",
             "Messages that servers sent on the output exchange, by their type.",
             "type",
             HEARD,
-            bot.hearing.received,
+            counts.heard,
         )
         yield _counter(
             "baton_runs_ended",
             "Runs by their final state, counted when their thread shows it.",
             "state",
             ENDS,
-            bot.job_posts.ended,
+            counts.ended,
         )
         refused = CounterMetricFamily(
             "baton_refused",
             "What others sent over HTTP or the bus and was refused, by sender and reason.",
             labels=("sender", "reason"),
         )
-        counts = Counter({("servers", reason): 0 for reason in SERVERS_REFUSED})
-        counts.update({("servers", why): count for why, count in bot.hearing.refused.items()})
-        counts.update(bot.refused.counts)  # a sender may be called that too
-        for labels, count in sorted(counts.items()):
+        by_sender = Counter({("servers", reason): 0 for reason in SERVERS_REFUSED})
+        by_sender.update({("servers", why): count for why, count in counts.unheard.items()})
+        by_sender.update(counts.refused)  # a sender may be called that too
+        for labels, count in sorted(by_sender.items()):
             refused.add_metric(labels, count)
         yield refused
         if chat is not None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from baton.channel import Link
+from alerts import Engine
+from baton.channel import Channel, Link
 from baton.text.printable import printable
-from bot.app.bot import Bot
+from bot.findings import Lately
 from bot.store import Depths
 from bot.store.errors import DatabaseUnavailable
+from bot.store.jobs.ledger import Ledger
 
 ANSWERS_WITHIN = 3.0
 """Seconds in which the database must answer."""
@@ -125,14 +127,84 @@ class Vitals:
     tasks: tuple[TaskSeen, ...] = ()
 
 
-class Watch:
-    """Looks at `bot`, and at `chat` if there is one."""
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the bot counts while it runs: what it answered, by verdict; the messages of servers, by
+    type; those that were not taken, and what others sent and was refused, by sender and reason; the
+    runs that were shown to have ended, by final state."""
+
+    asks: Mapping[str, int]
+    heard: Mapping[str, int]
+    unheard: Mapping[str, int]
+    refused: Mapping[tuple[str, str], int]
+    ended: Mapping[str, int]
+
+
+class AlertStatus(Protocol):
+    """What is known of the alerts of a bot that has any."""
+
+    @property
+    def engine(self) -> Engine | None:
+        """What decides, in the bot that watches."""
+
+    @property
+    def faults(self) -> int:
+        """How often something failed that concerns one thing."""
+
+
+class Queue(Protocol):
+    """The posts of a front end."""
+
+    def waiting(self) -> int:
+        """How many do not show yet what they should."""
+
+    def oldest_waiting(self) -> float:
+        """For how many seconds the oldest of them has been waiting."""
+
+
+class Leading(Protocol):
+    """Whether this bot leads."""
+
+    @property
+    def leading(self) -> bool:
+        """It does."""
+
+
+class Tasks(Protocol):
+    """What the bot does again and again."""
+
+    @property
+    def statuses(self) -> Sequence[Task]:
+        """How each of it is."""
+
+
+class StatusReader:
+    """Looks at how the bot called `name` is, and at `chat` if it is in one."""
 
     def __init__(
-        self, bot: Bot, chat: Chat | None = None, monotonic: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        channel: Channel,
+        leader: Leading,
+        queues: Mapping[str, Queue],
+        ledger: Ledger,
+        findings: Lately,
+        tasks: Tasks,
+        counts: Counts,
+        alerts: AlertStatus | None,
+        chat: Chat | None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.bot = bot
+        self.name = name
+        self.counts = counts
+        self.alerts = alerts
         self.chat = chat
+        self._channel = channel
+        self._leader = leader
+        self._queues = queues
+        self._ledger = ledger
+        self._findings = findings
+        self._tasks = tasks
         self._monotonic = monotonic
         self._looking = asyncio.Lock()
         self._last: Vitals | None = None
@@ -152,29 +224,29 @@ class Watch:
         now = self._monotonic()
         heard = self.chat.heard if self.chat else None
         return Vitals(
-            bus=self._seen(self.bot.channel, now),
+            bus=self._seen(self._channel, now),
             chat=self._seen(self.chat, now) if self.chat else None,
             quiet=None if heard is None else max(now - heard, 0.0),
             answered=None if depths is None else now - asked,
             database_reason=reason,
             depths=depths,
-            leading=self.bot.leader.leading,
-            waiting=sum(delivery.waiting() for delivery in self.bot.deliveries.values()),
+            leading=self._leader.leading,
+            waiting=sum(queue.waiting() for queue in self._queues.values()),
             oldest_waiting=max(
-                (delivery.oldest_waiting() for delivery in self.bot.deliveries.values()),
+                (queue.oldest_waiting() for queue in self._queues.values()),
                 default=0.0,
             ),
             strangers=self.chat.strangers if self.chat else 0,
             clock_ahead=self.chat.clock_ahead if self.chat else None,
-            lacking=tuple(str(why) for why in self.bot.channel.lacking.values()),
-            findings=tuple(printable(one.text) for one in self.bot.lately.all()),
-            tasks=tuple(_task(one, now) for one in self.bot.periodic.statuses),
+            lacking=tuple(str(why) for why in self._channel.lacking.values()),
+            findings=tuple(printable(one.text) for one in self._findings.all()),
+            tasks=tuple(_task(one, now) for one in self._tasks.statuses),
         )
 
     async def _depths(self) -> tuple[Depths | None, str]:
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
-                return await self.bot.store.ledger.depths(), ""
+                return await self._ledger.depths(), ""
         except DatabaseUnavailable as error:
             return None, str(error.facts["reason"])
         except TimeoutError:

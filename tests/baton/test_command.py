@@ -22,7 +22,7 @@ from baton.messages import State
 from baton.outcome import RunReport, counted, duration, named
 from baton.text.durations import leading
 from bot.alerting.commands.command import ALERTS
-from bot.app.assemble import ANSWERED_HERE
+from bot.app.dispatching import ANSWERED_HERE
 
 
 class Colour(StrEnum):

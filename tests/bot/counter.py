@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from baton.extensions import Commands
 from baton.messages import Person, now
-from bot.app.assemble import assemble_dispatch
+from bot.app.dispatching import assemble_dispatch
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.protocol import GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply
 from bot.fronts.errors import FrontError
 from bot.jobs import AuditEntry, Place
+from bot.schedules.schedule import ResultHandling
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS
 from tests.bot.world import COMMANDS, beat, no_groups
@@ -74,9 +75,12 @@ class Counter:
             commands,
             policy or OPEN,
             roster,
-            wake=self.woken.append,
-            forgotten=roster.forget,
-            rescheduled=lambda: None,
+            keeper=None,
+            reloading=None,
+            job_changed=self.woken.append,
+            server_forgotten=roster.forget,
+            schedules_changed=lambda: None,
+            on_result=lambda results: ResultHandling(),
             pace=pace,
         )
         self.desk, self.handlers = made.dispatcher, made.handlers

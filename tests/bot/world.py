@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from weakref import WeakSet
 
+from alerts import AlertSettings
 from baton.api import API
 from baton.channel import Channel, Delivery, Handler, Subscription
 from baton.consumer import Extension
@@ -32,8 +33,10 @@ from baton.messages import (
     new_id,
     now,
 )
-from bot.app.assemble import commands_of
+from bot.app.assemble import assemble
 from bot.app.bot import Bot
+from bot.app.dispatching import commands_of
+from bot.app.with_alerts import AlertsWanted
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
 from bot.jobs import Place
@@ -283,6 +286,27 @@ def away(store: Store, *, writes_only: bool = False) -> Iterator[None]:
         database.read, database.write = kept
 
 
+def a_bot(
+    store: Store,
+    channel: Any,
+    front: Any = None,
+    *,
+    policy: Policy = OPEN,
+    **options: Any,
+) -> Bot:
+    """A bot that has not started, as all tests have it that want a whole one; `front` is its chat,
+    where nobody knows the people."""
+    bot = assemble(store, channel, COMMANDS, policy, name="bot", **options)
+    if front is not None:
+        bot.show_in(front, None)
+    return bot
+
+
+def wanted(settings: AlertSettings, front: str = "slack", **more: Any) -> AlertsWanted:
+    """Alerts by `settings`, of a bot that has no link but the bus and may post everywhere."""
+    return AlertsWanted(settings, front, **{"eyes": {}, "unpostable": lambda channels: {}, **more})
+
+
 class Stage:
     """A bus, a chat, and whoever is put on it."""
 
@@ -309,22 +333,19 @@ class Stage:
         lease: float = 2.0,
         front: FakeFront | None = None,
         clock: Callable[[], datetime] = now,
-        before: Callable[[Bot], None] = lambda bot: None,
+        alerts: AlertsWanted | None = None,
     ) -> Bot:
-        """A bot that has started, with our chat unless `front` is another; `before` that, what is
-        to be done with it."""
-        bot = Bot(
+        """A bot that has started, with our chat unless `front` is another."""
+        bot = a_bot(
             store or self.store,
             channel or self.channel(),
-            COMMANDS,
-            policy,
-            name="bot",
+            front or self.front,
+            policy=policy,
             lease=lease,
             clock=clock,
+            alerts=alerts,
         )
-        bot.show_in(front or self.front)
         self.bots.append(bot)
-        before(bot)
         await bot.start()
         return bot
 

@@ -21,7 +21,7 @@ async def list_firing(context: AlertsContext, env: str) -> Reply:
     where = f" in {env}" if env else ""
     if context.engine.blind_since is not None:
         where += f" (blind for {duration(context.now - context.engine.blind_since)}: nothing moves)"
-    closed = context.keeper.closed(context.keeper.settings.all_channels)
+    closed = context.keeper.unpostable(context.keeper.settings.all_channels)
     untold = "".join(f"\nNothing can be told in {one}: {why}" for one, why in closed.items())
     if not firing:
         return await context.record_answer(Reply(f"No alerts are firing{where}{left}.{untold}"))

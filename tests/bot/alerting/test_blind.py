@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
 from alerts import AlertContent
 from baton.messages import State
-from bot.app.bot import Bot
+from bot.app.with_alerts import AlertsWanted
 from tests.bot.alerting.world import SILENT, WAIT, Watchers, alerts_in, none_waits, quick, says
 from tests.bot.build import Hail, Ship
 from tests.bot.world import Stage, away
@@ -29,10 +31,10 @@ class Links(Watchers):
 
     slack = True
 
-    def alert(self, made: Bot) -> None:
-        """Keeps Watchers.alert."""
-        eyes = {SLACK: lambda: self.slack}
-        made.alert(self.settings, front=self.front.name, eyes=eyes, steady=self.clock.steady)
+    @override
+    def alerts(self) -> AlertsWanted:
+        """They see Slack too."""
+        return replace(super().alerts(), eyes={SLACK: lambda: self.slack})
 
     @contextmanager
     def without(self, gone: Sequence[str]) -> Iterator[None]:

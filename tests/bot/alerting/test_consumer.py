@@ -14,6 +14,7 @@ from baton.channel import Channel, Delivery, Envelope
 from baton.exchanges import DEAD_QUEUE, MONITOR_QUEUE, OUTPUT
 from baton.messages import Pong, now
 from bot.app.bot import Bot
+from bot.app.with_alerts import WithAlerts
 from bot.dead import resent
 from bot.findings import Unheard
 from bot.store import Store
@@ -53,7 +54,9 @@ async def world(stage: Stage) -> Watchers:
 @pytest.fixture
 async def made(bus: Bus, world: Watchers) -> AsyncIterator[Bot]:
     bot = await world.bot(channel=await bus.open("bot"))
-    await until(lambda: bot._monitoring and bot._monitoring.done())
+    alerts = bot.alerts
+    assert isinstance(alerts, WithAlerts)
+    await until(lambda: alerts._watch and alerts._watch[2].done())
     yield bot
     await bot.stop()
 
@@ -210,7 +213,7 @@ async def test_a_pong_is_a_sign_of_life(stage: Stage) -> None:
     """Who answers a ping is not called silent; an answer that waited on the bus says nothing."""
     world = Watchers(stage)
     made = await world.bot()
-    made.findings = Unheard()  # that nobody asked for these pongs is not the subject here
+    made.reports._alerts = Unheard()  # that nobody asked for these pongs is not the subject here
     agent = await world.agent(made, "web-1")
 
     async def pong(**changes: Any) -> None:

@@ -13,12 +13,10 @@ from structlog.testing import capture_logs
 
 from baton.channel import Link
 from baton.memory import MemoryBus, MemoryChannel
-from bot.app.bot import Bot
 from bot.store import Store
 from tests.bot.alerting.world import SILENT, WAIT, Clock, none_waits, quick, says, settings
 from tests.bot.fake_front import FakeFront
-from tests.bot.world import COMMANDS, Agent, Doom, Doomed, Lives, kill
-from tests.support.policy import OPEN
+from tests.bot.world import Agent, Doom, Doomed, Lives, a_bot, kill, wanted
 from tests.support.wait import until
 
 AT_ONCE = 8
@@ -50,9 +48,10 @@ class Life:
         doomed.ledger = Doomed(self.store.ledger, doom)
         doomed.servers = Doomed(self.store.servers, doom)
         front: Any = Doomed(self._front, doom, "post", "edit", "find")
-        self.bot = Bot(self.store, self.channel, COMMANDS, OPEN, lease=1.0)
-        self.bot.show_in(front)
-        keeper = self.bot.alert(settings(), front=self._front.name, steady=self._clock.steady)
+        alerts = wanted(settings(), self._front.name, steady=self._clock.steady)
+        self.bot = a_bot(self.store, self.channel, front, lease=1.0, alerts=alerts)
+        keeper = self.bot.keeper
+        assert keeper is not None
         with self._lives.of(self):
             await self.bot.start()
         await until(lambda: doom.dead or (keeper.engine and keeper.engine.blind_since is None))

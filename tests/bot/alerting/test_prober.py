@@ -150,7 +150,7 @@ async def test_a_dead_agent_is_one_alert(
 
 async def test_who_answers_is_alive(stage: Stage, world: Watchers, made: Bot, agent: Agent) -> None:
     """Answers to probes keep an agent from being called silent, if its heartbeats are lost."""
-    made.heartbeat_received = lambda beat: None  # type: ignore[method-assign]
+    made.alerts.heartbeat_received = lambda beat: None  # type: ignore[method-assign]
     for _ in range(5):
         looks = agent.eye.looks
         await until(lambda looks=looks: agent.eye.looks > looks + 1)  # type: ignore[misc]

@@ -17,7 +17,7 @@ from baton.exchanges import PROBED_QUEUE, agent_queue
 from bot.store import Store
 from tests.bot.alerting.world import alerts_in, none_waits, says, settings
 from tests.bot.fake_front import FakeFront
-from tests.bot.world import Stage
+from tests.bot.world import Stage, wanted
 from tests.support.agent import AgentProcess
 from tests.support.wait import until
 from tests.support.web import answering
@@ -58,9 +58,7 @@ async def test_one_of_three_agents_is_killed_and_comes_back(
         stage = Stage(store)
         stack.push_async_callback(stage.close)
         rules = settings(group_wait=GROUP_WAIT)
-        made = await stage.bot(
-            channel=channel, before=lambda bot: void(bot.alert(rules, front="slack"))
-        )
+        made = await stage.bot(channel=channel, alerts=wanted(rules))
         await until(lambda: len(made.roster.servers()) == len(HOSTS))
         await agents["web-2"].signal(signal.SIGKILL)
         killed = time.monotonic()
@@ -124,9 +122,7 @@ async def test_agents_look_for_the_bot(
             {"name": "shop", "host": "web-2", "url": shop.url, **often},
         ]
         rules = settings(group_wait=0.2, group_interval=0.2, probe=probe)
-        made = await stage.bot(
-            channel=channel, before=lambda bot: void(bot.alert(rules, front="slack"))
-        )
+        made = await stage.bot(channel=channel, alerts=wanted(rules))
         await until(lambda: len(made.roster.servers()) == len(HOSTS), 30)
         asked = shop.asked
         await until(lambda: shop.asked > asked + 2, 30)
@@ -166,7 +162,3 @@ def posts(front: FakeFront) -> list[Any]:
 def titles(front: FakeFront, state: str) -> list[str]:
     """What is in that state."""
     return sorted(one.content.title for one in posts(front) if one.content.state == state)
-
-
-def void(_: object) -> None:
-    """Nothing is wanted of it."""

@@ -11,12 +11,13 @@ from structlog.testing import capture_logs
 import bot.alerting.reloader
 from alerts import load_alerts
 from bot.app.bot import Bot
+from bot.app.with_alerts import AlertsWanted
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.doctor.bot import alerts_file
 from bot.doctor.finding import Mark
 from bot.store import Store
 from tests.bot.alerting.world import CHANNEL, Watchers, quick
-from tests.bot.world import Stage
+from tests.bot.world import Stage, wanted
 from tests.support.wait import until
 
 
@@ -35,10 +36,10 @@ class Reader(Watchers):
         self.file = file
         file.write_text(f'channel = "{CHANNEL}"\ngroup_wait = "30s"\n')
 
-    def alert(self, made: Bot) -> None:
-        made.alert(
+    def alerts(self) -> AlertsWanted:
+        return wanted(
             load_alerts(self.file),
-            front=self.front.name,
+            self.front.name,
             file=self.file,
             steady=self.clock.steady,
         )
@@ -108,7 +109,7 @@ async def test_every_bot_reads_its_own(stage: Stage, store: Store, tmp_path: Pat
     world = Reader(stage, tmp_path / "leads.toml")
     first = await world.bot()
     other = Reader(stage, tmp_path / "other.toml")
-    second = await stage.bot(before=other.alert)
+    second = await stage.bot(alerts=other.alerts())
     for file in (world.file, other.file):
         file.write_text('channel = "C_NEW"\n')
     reply = await stage.ask(second, "/alerts reload")
@@ -137,7 +138,7 @@ async def test_one_that_leads_and_does_not_answer_is_named(
     world = Reader(stage, tmp_path / "alerts.toml")
     first = await stage.bot()
     await until(lambda: first.leader.leading)
-    second = await stage.bot(before=world.alert)
+    second = await stage.bot(alerts=world.alerts())
     reply = await stage.ask(second, "/alerts reload")
     assert "has not said yet" in reply.text
 

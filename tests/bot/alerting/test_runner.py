@@ -213,7 +213,7 @@ def looked(made: Bot, words: str, verdict: Verdict = "started") -> ResultHandlin
     """What becomes of a firing of `words` that came to nothing good."""
     at = now()
     seen = ScheduleResult("5c4", f"{words} every 5m", words, at, False, "failed", verdict)
-    return made.timekeeper.heed([seen])
+    return made.alerts.schedule_results([seen])
 
 
 async def test_a_scheduled_look_that_fails_is_an_alert(stage: Stage) -> None:

@@ -44,7 +44,7 @@ async def test_the_alert_ends_once_the_clock_is_set(stage: Stage) -> None:
     world = Watchers(stage)
     made = await world.bot()
     slack = Slack(-3600.0)
-    made.periodic.add(PeriodicTask("ourselves", partial(look, slack, "Slack", made), 0.01))
+    made.periodic.add(PeriodicTask("ourselves", partial(look, slack, "Slack", made.reports), 0.01))
     assert made.keeper is not None
     keeper = made.keeper
     await until(lambda: keeper.engine is not None and bool(keeper.engine.firing()))

@@ -11,13 +11,13 @@ from pydantic import SecretStr
 
 from alerts import AlertContent
 from bot.alerting.sink import EVENT_LASTS, Reception
+from bot.app.assemble import status_reader
 from bot.app.bot import Bot
 from bot.findings import Finding
 from bot.ingest.rejections import LASTS
 from bot.store import Store
 from bot.web.app import build
 from bot.web.ingest import IngestRoutes
-from bot.web.status import Watch
 from tests.bot.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage, away
 from tests.support.wait import until
@@ -45,7 +45,9 @@ async def made(world: Watchers) -> Bot:
 async def client(made: Bot) -> AsyncIterator[httpx.AsyncClient]:
     assert made.keeper is not None
     reception = Reception(made.keeper, {"prometheus": SecretStr("p-secret")})
-    transport = httpx.ASGITransport(build(Watch(made), IngestRoutes(reception, made.refused)))
+    transport = httpx.ASGITransport(
+        build(status_reader(made, None, made.refused), IngestRoutes(reception, made.refused))
+    )
     headers = {"Authorization": "Bearer p-secret"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://bot", headers=headers
@@ -164,7 +166,7 @@ async def test_what_was_found_is_not_lost_with_the_bot(
 ) -> None:
     """The latest words of a finding are in the database once the bot has stopped."""
     for number in range(5):
-        made.found(Finding("impostor", f"seen {number} times", {"host": "web-1"}))
+        made.reports.found(Finding("impostor", f"seen {number} times", {"host": "web-1"}))
     await made.stop()
     second = await world.bot()
     await world.round(second)

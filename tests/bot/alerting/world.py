@@ -16,9 +16,10 @@ import bot.posts.sender
 from alerts import AlertContent, AlertSettings, SteadyClock
 from baton.messages import Heartbeat
 from bot.app.bot import Bot
+from bot.app.with_alerts import AlertsWanted
 from bot.store import Store
 from tests.bot.fake_front import FakeFront, Message
-from tests.bot.world import Agent, Stage
+from tests.bot.world import Agent, Stage, wanted
 from tests.support.wait import until
 
 CHANNEL = "C_ALERTS"
@@ -65,13 +66,13 @@ class Watchers:
 
     async def bot(self, **options: Any) -> Bot:
         """A bot that has started and keeps watch."""
-        made = await self.stage.bot(before=self.alert, **options)
+        made = await self.stage.bot(alerts=self.alerts(), **options)
         await self.watching(made)
         return made
 
-    def alert(self, made: Bot) -> None:
-        """Have `made` keep alerts."""
-        made.alert(self.settings, front=self.front.name, steady=self.clock.steady)
+    def alerts(self) -> AlertsWanted:
+        """The alerts of its bots."""
+        return wanted(self.settings, self.front.name, steady=self.clock.steady)
 
     async def watching(self, made: Bot) -> None:
         keeper = made.keeper

@@ -187,7 +187,7 @@ async def test_a_front_end_that_comes_later_is_served(stage: Stage) -> None:
     await stage.knows(bot, "web-1")
     late = FakeFront("late")
     late.faults.append(Fault.UNREACHABLE)
-    bot.show_in(late)
+    bot.show_in(late, None)
     await stage.told(await stage.job(bot, "hail prod", place=replace(OPS, front="late")))
     assert len(late.shown) == 1
 

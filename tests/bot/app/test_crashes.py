@@ -19,7 +19,6 @@ import bot.posts.sender
 from baton.channel import Link
 from baton.memory import MemoryBus, MemoryChannel
 from baton.messages import Pong, Request, State, now
-from bot.app.bot import Bot
 from bot.jobs import Place
 from bot.posts.render import wanted
 from bot.servers.sight import ServerVisibility
@@ -33,11 +32,11 @@ from tests.bot.world import (
     Doomed,
     DoomedChannel,
     Lives,
+    a_bot,
     beat,
     kill,
     no_groups,
 )
-from tests.support.policy import OPEN
 from tests.support.wait import until
 
 HOSTS = ("web-1", "web-2")
@@ -82,8 +81,7 @@ class Life:
         doomed.leases = Doomed(self.store.leases, self.doom)
         channel: Any = DoomedChannel(self.channel, self.doom)
         front: Any = Doomed(self._front, self.doom, "post", "edit", "find")
-        self.bot = Bot(self.store, channel, COMMANDS, OPEN, lease=0.3)
-        self.bot.show_in(front)
+        self.bot = a_bot(self.store, channel, front, lease=0.3)
         with self._lives.of(self):
             await self.bot.start()
 

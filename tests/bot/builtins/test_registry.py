@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from baton.errors import ExtensionError
-from bot.app.assemble import ANSWERED_HERE
+from bot.app.dispatching import ANSWERED_HERE
 from bot.dispatch.dispatcher import CommandDispatcher
 from bot.priority import ForegroundPriority
 from bot.store import Store

@@ -161,7 +161,7 @@ async def test_what_is_told_is_forgotten(stage: Stage) -> None:
     for job in jobs:
         await stage.told(job)
     await until(lambda: not a_bot.teller._open)
-    delivery = a_bot._deliveries["slack"]
+    delivery = a_bot.front_ends.queues["slack"]
     await until(lambda: not delivery._workers)
     assert (delivery._pending.of_subject, delivery._pending.refs, delivery._pending.waiting) == (
         {},
@@ -213,7 +213,7 @@ async def test_a_job_of_another_front_end_waits_for_a_bot_that_has_it(
     await stage.told(other)
     assert reads.count(job) <= 3
     terminal = FakeFront("terminal")
-    a_bot.show_in(terminal)
+    a_bot.show_in(terminal, None)
     a_bot.teller.mark_dirty(job)
     await stage.told(job)
     assert terminal.one(job)
@@ -258,7 +258,7 @@ async def test_who_is_called_at_the_end_keeps_no_end_from_being_shown(stage: Sta
     async def faulty(*told: object) -> None:
         raise ZeroDivisionError
 
-    a_bot.job_posts.on_end = faulty
+    a_bot.job_posts._on_end = faulty
     job = await stage.job(a_bot, "ship shop prod")
     await stage.told(job)
 

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.messages import Person, Pong, Standing
-from bot.app.assemble import assemble_dispatch, commands_of
+from bot.app.dispatching import assemble_dispatch, commands_of
 from bot.dispatch.people import Profile
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
 from bot.jobs import Place
+from bot.scheduler.scheduler import Heeding
 from bot.schedules.schedule import Firing, ResultHandling, Schedule, ScheduleResult
 from bot.store import Store
 from bot.store.database.clock import DatabaseClock
@@ -70,6 +71,8 @@ class Office:
         self.store = store
         self.people = People()
         self.seen: list[ScheduleResult] = []
+        self.heed: Heeding = self._note
+        """What becomes of how firings went."""
         self.woken: list[str] = []
         self._asks = 0
         store.schedules._clock = DatabaseClock(store.schedules._database, self.clock)
@@ -88,16 +91,18 @@ class Office:
             self._commands,
             self._policy,
             self._roster,
-            wake=self.woken.append,
-            forgotten=self._roster.forget,
-            rescheduled=lambda: None,
+            keeper=None,
+            reloading=None,
+            job_changed=self.woken.append,
+            server_forgotten=self._roster.forget,
+            schedules_changed=lambda: None,
+            on_result=lambda seen: self.heed(seen),
             clock=self.clock,
         )
         made.people.add("slack", self.people)
         self.desk, self.keeper, self.authorizer = made.dispatcher, made.scheduler, made.authorizer
-        self.keeper.heed = self.heed
 
-    def heed(self, seen: Sequence[ScheduleResult]) -> ResultHandling:
+    def _note(self, seen: Sequence[ScheduleResult]) -> ResultHandling:
         self.seen += seen
         return ResultHandling()
 

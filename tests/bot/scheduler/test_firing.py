@@ -222,7 +222,7 @@ async def test_what_others_tell_is_not_told_by_a_notice(office: Make) -> None:
     """What they are to know is written in the same transaction; that a schedule is paused is said
     all the same, for somebody must resume it."""
     it = office()
-    it.keeper.heed = lambda seen: ResultHandling({"seen": [one.text for one in seen]}, handled=True)
+    it.heed = lambda seen: ResultHandling({"seen": [one.text for one in seen]}, handled=True)
     schedule = await it.scheduled("hail prod every 2m pause-after 2")
     for failures in (1, 2):
         await it.passes(120, 120, answers=False)

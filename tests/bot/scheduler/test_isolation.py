@@ -120,7 +120,7 @@ async def test_who_watches_over_schedules_stops_none(office: Make) -> None:
     def heed(seen: Sequence[ScheduleResult]) -> ResultHandling:
         raise LookupError("a fault of ours")
 
-    it.keeper.heed = heed
+    it.heed = heed
     schedule = await it.scheduled("hail prod every 10s")
     await it.passes(25)
     assert [firing.outcome for firing in await it.history(schedule)] == ["succeeded"] * 2

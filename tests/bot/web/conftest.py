@@ -11,6 +11,7 @@ import pytest
 from alerts.observation import LivenessSeen, Observation
 from baton.errors import BatonError
 from baton.memory import MemoryBus, MemoryChannel
+from bot.app.assemble import status_reader
 from bot.app.bot import Bot
 from bot.findings import Finding
 from bot.ingest.model import CheckInPing, CloudEvent, PushedAlert, Received, SenderTokens
@@ -19,13 +20,12 @@ from bot.store import Store
 from bot.web.app import build
 from bot.web.ingest import CHECKINS, PUSHES, IngestRoutes
 from bot.web.server import HeadTimeoutProtocol, WebServer
-from bot.web.status import Chat, Watch
+from bot.web.status import Chat
 from bot.web.tokens import RateLimit
 from tests.bot.conftest import database as database
 from tests.bot.conftest import store as store
 from tests.bot.conftest import template as template
-from tests.bot.world import COMMANDS
-from tests.support.policy import OPEN
+from tests.bot.world import a_bot
 from tests.support.wait import until
 
 NOW = 1_800_000_000.0
@@ -89,9 +89,10 @@ class Site:
         client: httpx.AsyncClient,
         intake: FakeSink,
         bot: Bot,
+        refused: Refused,
         findings: list[Finding],
     ) -> None:
-        self.refused = bot.refused
+        self.refused = refused
         self.findings = findings
         self.web = web
         self.client = client
@@ -128,16 +129,16 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             Hasty.head_timeout = head_timeout
             channel = MemoryChannel("memory://web", on=MemoryBus("web"))
             stack.push_async_callback(channel.close)
-            bot = Bot(store, channel, COMMANDS, OPEN, name="web")
+            bot = a_bot(store, channel)
             await bot.start()
             stack.push_async_callback(bot.stop)
             intake = FakeSink()
             more = {} if monotonic is None else {"monotonic": monotonic}
             findings = Findings()
-            bot.refused = Refused(findings, clock=lambda: NOW)
+            refused = Refused(findings, clock=lambda: NOW)
             entrance = IngestRoutes(
                 intake,
-                bot.refused,
+                refused,
                 checkins=checkins,
                 pushes=pushes,
                 body_within=body_within,
@@ -145,11 +146,12 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
                 **more,
             )
             web = WebServer.listen("127.0.0.1", 0)
-            web.serve(build(Watch(bot, chat, **more), None if shut else entrance), Hasty)
+            status = status_reader(bot, chat, refused, **more)
+            web.serve(build(status, None if shut else entrance), Hasty)
             stack.push_async_callback(web.stop)
             client = httpx.AsyncClient(base_url=web.url, trust_env=False, timeout=60)
             await stack.enter_async_context(client)
-            return Site(web, client, intake, bot, findings.found_so_far)
+            return Site(web, client, intake, bot, refused, findings.found_so_far)
 
         yield open_site
 

@@ -324,7 +324,7 @@ async def test_where_nothing_can_be_told(stage: Stage) -> None:
     world = Watchers(stage)
     made = await firing(world)
     assert made.keeper is not None
-    made.keeper.closed = lambda channels: dict.fromkeys(channels, "the bot is not in it.")
+    made.keeper.unpostable = lambda channels: dict.fromkeys(channels, "the bot is not in it.")
     told = f"Nothing can be told in {CHANNEL}: the bot is not in it."
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
@@ -379,9 +379,9 @@ async def test_alerts_of_a_protected_environment_are_read_by_whom_a_rule_lets(st
     for words in ("prod", f"why {watch.fingerprint}", "why web-1", "silence host=web-1"):
         reply = await stage.ask(made, f"/alerts {words}")
         assert reply.text.startswith("Not allowed: /alerts in prod. prod is protected"), words
-    made.authorizer.policy = Policy([Rule(who=("U_ANN",))], policy.environments)
+    made.dispatching.authorizer.policy = Policy([Rule(who=("U_ANN",))], policy.environments)
     assert (await stage.ask(made, "/alerts silence host=web-1 for 1h because disks")).ok
-    made.authorizer.policy = policy
+    made.dispatching.authorizer.policy = policy
     reply = await stage.ask(made, "/alerts silences")
     assert reply.answer is None or not reply.answer.rows
 
@@ -390,7 +390,7 @@ async def test_a_bot_that_does_not_lead_takes_it_to_the_one_that_does(stage: Sta
     """Whichever of two bots is asked, the post says so."""
     world = Watchers(stage)
     await firing(world)
-    other = await stage.bot(before=world.alert)
+    other = await stage.bot(alerts=world.alerts())
     assert other.keeper is not None
     assert (await stage.ask(other, "/alerts")).answer is not None
     reply = await pressed(world, other, "Acknowledge")

@@ -16,10 +16,10 @@ from alerts.trial import TrialFailed, trial
 from baton.messages import now
 from bot.alerting.commands.trial_process import run_trial
 from bot.alerting.recorder import append, recordings
-from bot.app.bot import Bot
+from bot.app.with_alerts import AlertsWanted
 from tests.alerts.harness import START, thing
 from tests.bot.alerting.world import CHANNEL, SILENT, WAIT, Watchers, quick, says
-from tests.bot.world import Stage
+from tests.bot.world import Stage, wanted
 from tests.support.wait import until
 
 
@@ -43,10 +43,10 @@ class Recorder(Watchers):
         head = f'channel = "{channel}"\ngroup_wait = "30s"\n{more}\n'
         self.file.write_text(f'{head}\n[recording]\nfolder = "{self.folder}"\n')
 
-    def alert(self, made: Bot) -> None:
-        made.alert(
+    def alerts(self) -> AlertsWanted:
+        return wanted(
             load_alerts(self.file),
-            front=self.front.name,
+            self.front.name,
             file=self.file,
             steady=self.clock.steady,
         )

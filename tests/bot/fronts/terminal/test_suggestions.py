@@ -8,7 +8,7 @@ import pytest
 
 from baton.extensions import installed
 from bot.alerting.commands.command import ACTIONS as OF_ALERTS
-from bot.app.assemble import commands_of
+from bot.app.dispatching import commands_of
 from bot.fronts.terminal.suggestions import suggestions
 from bot.scheduler.command import ACTIONS as OF_SCHEDULES
 

@@ -1,0 +1,135 @@
+"""Who takes what people ask, and who asks by schedules, wired. bot.app.assemble calls it, and so
+does whoever needs no more of a bot: tests, bench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from baton.consumer import Extension
+from baton.extensions import Commands
+from baton.messages import now
+from bot.alerting import Keeper
+from bot.alerting.commands.command import ALERTS, AlertsCommand, AlertsHandler
+from bot.alerting.reloader import Reloading
+from bot.builtins.registry import BUILTINS, builtins
+from bot.dispatch.audit_log import AuditLog
+from bot.dispatch.authorizer import Authorizer
+from bot.dispatch.builtin import Builtin, Handler
+from bot.dispatch.dispatcher import CommandDispatcher
+from bot.dispatch.people import Directories
+from bot.dispatch.planner import Planner
+from bot.dispatch.policy import Policy
+from bot.dispatch.rate_limiter import PersonRateLimiter
+from bot.priority import ForegroundPriority
+from bot.scheduler.command import ScheduleCommand, ScheduleHandler
+from bot.scheduler.firing import ScheduleFirer
+from bot.scheduler.scheduler import Heeding, Timekeeper
+from bot.servers.registry import ServerRegistry
+from bot.store import Store
+
+ANSWERED_HERE = (*BUILTINS, Extension(ScheduleCommand), ALERTS)
+"""The words of everything that the bot answers itself."""
+
+MoreBuiltins = Callable[[AuditLog], Iterable[Builtin[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatching:
+    """Step 1 of the path (asking), wired: by people, and by schedules."""
+
+    dispatcher: CommandDispatcher
+    scheduler: Timekeeper
+    handlers: dict[str, Handler[Any]]
+    """Who answers which command, by its name."""
+    authorizer: Authorizer
+    audit: AuditLog
+    people: Directories
+
+
+def commands_of(known: Commands, *more: Extension) -> Commands:
+    """Return `known`, what is installed, with everything that the bot answers itself, and `more`
+    of that."""
+    return Commands([*known.values(), *ANSWERED_HERE, *more], known.broken)
+
+
+def assemble_dispatch(
+    store: Store,
+    commands: Commands,
+    policy: Policy,
+    roster: ServerRegistry,
+    *,
+    keeper: Keeper | None,
+    reloading: Reloading | None,
+    job_changed: Callable[[str], None],
+    server_forgotten: Callable[[str, datetime], None],
+    schedules_changed: Callable[[], None],
+    on_result: Heeding,
+    priority: ForegroundPriority | None = None,
+    source: str = "bot",
+    clock: Callable[[], datetime] = now,
+    pace: PersonRateLimiter | None = None,
+    more: MoreBuiltins = lambda audit: (),
+) -> Dispatching:
+    """Wire who takes what people ask, and who asks by schedules.
+
+    `job_changed` is called with the id of a job that has news, `server_forgotten` with a server
+    that somebody had forgotten, and the moment, `schedules_changed` when a schedule is another, and
+    `on_result` with what the firings of a schedule came to. `keeper` and `reloading` are those of
+    the alerts that are asked about, if there are any. `more` returns what the bot answers itself
+    beside ANSWERED_HERE.
+    """
+    audit, people = AuditLog(store.audit), Directories()
+    authorizer = Authorizer(policy, commands)
+    planner = Planner(roster, authorizer, source)
+    firer = ScheduleFirer(commands, planner, audit, people, clock)
+    scheduler = Timekeeper(store.schedules, firer, people, job_changed, on_result)
+    pairs: list[Builtin[Any]] = [
+        *builtins(
+            commands,
+            store,
+            roster,
+            authorizer,
+            audit,
+            wake=job_changed,
+            forgotten=server_forgotten,
+            clock=clock,
+        ),
+        Builtin(
+            ScheduleCommand,
+            ScheduleHandler(
+                commands,
+                store,
+                roster,
+                planner,
+                firer,
+                authorizer,
+                audit,
+                people,
+                rescheduled=schedules_changed,
+                news=job_changed,
+            ),
+        ),
+        Builtin(
+            AlertsCommand,
+            AlertsHandler(keeper, reloading, store.alerts, roster, authorizer, audit),
+        ),
+        *more(audit),
+    ]
+    handlers = {pair.command.name: pair.handler for pair in pairs}
+    dispatcher = CommandDispatcher(
+        commands,
+        handlers,
+        planner,
+        authorizer,
+        audit,
+        store.ledger,
+        roster,
+        wake=job_changed,
+        way=priority or ForegroundPriority(),
+        pace=pace,
+        clock=clock,
+    )
+    return Dispatching(dispatcher, scheduler, handlers, authorizer, audit, people)

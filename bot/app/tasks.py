@@ -1,0 +1,93 @@
+"""The table of recurring work: every row that a bot has, how often it comes, and what becomes of a
+round that is late or fails (bot.app.periodic says what the columns mean)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+
+from alerts.checks.settings import ProbeTable
+from bot.alerting import Keeper, prober, recorder, reloader, runner, self_checks
+from bot.alerting.reloader import Reloading
+from bot.alerting.self_checks import Mirror
+from bot.app import rules_log, upkeep
+from bot.app.periodic import PeriodicTask
+from bot.app.rules_log import RulesLog
+from bot.app.upkeep import Upkeep
+from bot.findings import Findings
+from bot.scheduler import scheduler
+from bot.scheduler.scheduler import Timekeeper
+
+SCHEDULES = "schedules"
+DISCOVERY = "discovery"
+ALERTS = "alerts"
+PROBING = "probing"
+
+LEADING = (SCHEDULES, "looking around", DISCOVERY, "pruning")
+"""What runs while this bot leads."""
+WATCHING = (ALERTS, "recording", PROBING)
+"""What runs while this bot leads, and has alerts."""
+
+
+def always(
+    work: Upkeep, leading: Callable[[], bool], reloading: Reloading | None
+) -> Iterable[PeriodicTask]:
+    """What every bot does, whether it leads or not."""
+    yield PeriodicTask(
+        "following other bots",
+        lambda: work.follow(leading=leading()),
+        upkeep.FOLLOW_INTERVAL,
+        first=upkeep.FOLLOW_INTERVAL,
+    )
+    if reloading is not None:
+        yield PeriodicTask("reloading alerts", reloading.follow, reloader.FOLLOW_INTERVAL)
+
+
+def in_slack(rules: RulesLog, chat: Mirror, findings: Findings) -> Iterable[PeriodicTask]:
+    """What every bot does that is in Slack."""
+    yield PeriodicTask(
+        "rules log",
+        rules.round,
+        rules_log.LOOK_INTERVAL,
+        first=rules_log.FIRST_INTERVAL,
+    )
+    yield PeriodicTask(
+        "our clock and tokens",
+        partial(self_checks.look, chat, "Slack", findings),
+        self_checks.LOOK_INTERVAL,
+    )
+
+
+def while_leading(
+    work: Upkeep, schedules: Timekeeper, listening: asyncio.Task[None]
+) -> Iterable[PeriodicTask]:
+    """What the bot does that leads; `listening` is done when it hears what servers say."""
+    yield PeriodicTask(
+        SCHEDULES, schedules.round, scheduler.POLL_INTERVAL, retry=scheduler.RETRY_DELAY
+    )
+    yield PeriodicTask("looking around", work.look_around, upkeep.POLL_INTERVAL)
+    yield PeriodicTask(DISCOVERY, partial(work.discover, listening), upkeep.FOLLOW_INTERVAL)
+    yield PeriodicTask("pruning", work.prune, upkeep.PRUNE_INTERVAL)
+
+
+def while_watching(alerts: Keeper) -> Iterable[PeriodicTask]:
+    """What the bot does that leads, and has alerts."""
+    yield PeriodicTask(
+        ALERTS,
+        alerts.round,
+        runner.LOOK_INTERVAL,
+        rest=runner.ROUND_INTERVAL,
+        retry=runner.RETRY_DELAY,
+        vital=True,
+    )
+    yield PeriodicTask("recording", alerts.recording.write, recorder.WRITE_INTERVAL)
+
+
+def probes(
+    tables: Iterable[ProbeTable], look: Callable[[ProbeTable], Awaitable[float]]
+) -> Iterable[PeriodicTask]:
+    """Each probe of `tables`, which `look` sees to once."""
+    for table in tables:
+        spread = min(table.every, prober.SPREAD)
+        yield PeriodicTask(PROBING, partial(look, table), table.every, jitter=spread)

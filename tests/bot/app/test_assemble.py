@@ -1,0 +1,94 @@
+"""One place wires a bot: a hook that is forgotten is an error when it is made."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from alerts import AlertSettings
+from bot.alerting import Keeper
+from bot.app.dispatching import assemble_dispatch
+from bot.app.with_alerts import AlertsWanted, NoAlerts, WithAlerts
+from bot.findings import Finding
+from bot.posts.job_posts import JobPosts
+from bot.scheduler.scheduler import Timekeeper
+from bot.schedules.schedule import ResultHandling
+from tests.bot.world import Stage, wanted
+from tests.support.wait import until
+
+
+@pytest.mark.parametrize(
+    ("made", "hooks"),
+    [
+        (
+            assemble_dispatch,
+            {
+                "keeper",
+                "reloading",
+                "job_changed",
+                "server_forgotten",
+                "schedules_changed",
+                "on_result",
+            },
+        ),
+        (JobPosts, {"on_end"}),
+        (Timekeeper, {"news", "heed"}),
+        (Keeper, {"wake", "reloaded", "unpostable", "eyes"}),
+        (AlertsWanted, {"front", "eyes", "unpostable"}),
+    ],
+)
+def test_no_hook_can_be_forgotten(made: Callable[..., Any], hooks: set[str]) -> None:
+    """None has a default: Python refuses whoever leaves one out."""
+    given = inspect.signature(made).parameters
+    assert hooks <= given.keys()
+    assert [name for name in hooks if given[name].default is not inspect.Parameter.empty] == []
+
+
+async def test_a_bot_without_alerts_has_none(stage: Stage) -> None:
+    """Nothing is kept, and what is found wrong is in its log and on /readyz."""
+    bot = await stage.bot()
+    assert isinstance(bot.alerts, NoAlerts)
+    assert (bot.keeper, bot.reloading) == (None, None)
+    assert bot.alerts.schedule_results([]) == ResultHandling()
+    bot.reports.found(Finding("clock", "it is late"))
+    assert [one.text for one in bot.reports.lately.all()] == ["it is late"]
+    assert (await stage.ask(bot, "/alerts")).text.startswith("Nothing is watched")
+
+
+async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
+    """From the table of recurring work, and only then."""
+    bot = await stage.bot(alerts=wanted(AlertSettings(channel="C_OPS")))
+    assert isinstance(bot.alerts, WithAlerts)
+    await until(lambda: bot.keeper and bot.keeper.engine)
+    running = {status.name for status in bot.periodic.statuses}
+    assert running == {
+        "alerts",
+        "discovery",
+        "following other bots",
+        "looking around",
+        "pruning",
+        "recording",
+        "schedules",
+    }
+    await bot.leader._let_go()
+    assert {status.name for status in bot.periodic.statuses} == {"following other bots"}
+    assert bot.keeper is not None
+    assert bot.keeper.engine is None
+
+
+async def test_an_error_of_ours_in_the_watch_fails_the_bot(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What alerts hold in memory is not to be trusted then; a bot started anew reads it again."""
+    bot = await stage.bot(alerts=wanted(AlertSettings(channel="C_OPS")))
+    await until(lambda: bot.keeper and bot.keeper.engine)
+
+    async def fault(*given: object) -> bool:
+        raise ArithmeticError("a fault")
+
+    monkeypatch.setattr(stage.store.alerts, "asked", fault)
+    with pytest.raises(ArithmeticError):
+        await bot.failed()
