@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from baton.agent.manager import ConsumerManager
     from baton.agent.service import Service
-    from baton.api import API
+    from baton.bus.api import API
+    from baton.bus.channel import Channel
     from baton.bus.connect import connect
-    from baton.channel import Channel
+    from baton.bus.messages import Cancel, Facts, Heartbeat, Person, Pong, Request, State, Update
     from baton.command import Command, Reach
     from baton.consumer import Consumer, Extension
     from baton.errors import BatonError, Failed, Refused, UsageError
     from baton.fields import Host, Name, Positional, Ref
-    from baton.messages import Cancel, Facts, Heartbeat, Person, Pong, Request, State, Update
     from baton.observer import Observable, Observer
     from baton.outcome import Answer, Outcome, RunReport
     from baton.run import Run
@@ -58,36 +58,36 @@ __all__ = [
 ]
 
 _HOMES = {
-    "API": "baton.api",
+    "API": "baton.bus.api",
     "Answer": "baton.outcome",
     "BatonError": "baton.errors",
-    "Cancel": "baton.messages",
-    "Channel": "baton.channel",
+    "Cancel": "baton.bus.messages",
+    "Channel": "baton.bus.channel",
     "Command": "baton.command",
     "Consumer": "baton.consumer",
     "ConsumerManager": "baton.agent.manager",
     "Extension": "baton.consumer",
-    "Facts": "baton.messages",
+    "Facts": "baton.bus.messages",
     "Failed": "baton.errors",
-    "Heartbeat": "baton.messages",
+    "Heartbeat": "baton.bus.messages",
     "Host": "baton.fields",
     "Name": "baton.fields",
     "Observable": "baton.observer",
     "Observer": "baton.observer",
     "Outcome": "baton.outcome",
-    "Person": "baton.messages",
-    "Pong": "baton.messages",
+    "Person": "baton.bus.messages",
+    "Pong": "baton.bus.messages",
     "Positional": "baton.fields",
     "Reach": "baton.command",
     "Ref": "baton.fields",
     "Refused": "baton.errors",
-    "Request": "baton.messages",
+    "Request": "baton.bus.messages",
     "Run": "baton.run",
     "RunReport": "baton.outcome",
     "Server": "baton.server",
     "Service": "baton.agent.service",
-    "State": "baton.messages",
-    "Update": "baton.messages",
+    "State": "baton.bus.messages",
+    "Update": "baton.bus.messages",
     "UsageError": "baton.errors",
     "connect": "baton.bus.connect",
 }

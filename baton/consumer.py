@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Generic
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from baton.bus.exchanges import command_key
 from baton.command import Command
-from baton.exchanges import command_key
 from baton.run import C, Run
 from baton.server import Server
 

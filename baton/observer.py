@@ -9,7 +9,7 @@ import structlog
 from pydantic import JsonValue
 from typing_extensions import override
 
-from baton.messages import Level, Message, Update
+from baton.bus.messages import Level, Message, Update
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from baton.messages import State
+from baton.bus.messages import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 
 from pydantic import JsonValue
 
-from baton.bounds import TEXT
+from baton.bus.bounds import TEXT
+from baton.bus.messages import Level, Message, Pong, Request, State, Update
 from baton.command import Command
-from baton.messages import Level, Message, Pong, Request, State, Update
 from baton.observer import Observable, Observer
 from baton.text.excerpt import Excerpt
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from baton.bus.messages import Facts, now
 from baton.errors import SettingsError
 from baton.fields import Host, meaning
-from baton.messages import Facts, now
 from baton.settings import ServerTable, validated
 
 

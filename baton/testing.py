@@ -26,11 +26,11 @@ from typing_extensions import override
 from baton.agent.perform import perform
 from baton.agent.service import set_up_consumers
 from baton.agent.verdicts import Verdict
+from baton.bus.messages import Facts, Message, Person, Pong, Request, State, Update, new_id, now
 from baton.command import Command, Known, KnownServer
 from baton.consumer import Consumer, Extension
 from baton.errors import ExtensionError
 from baton.extensions import Commands
-from baton.messages import Facts, Message, Person, Pong, Request, State, Update, new_id, now
 from baton.observer import Observer
 from baton.outcome import Answer
 from baton.run import Run

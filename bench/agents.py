@@ -18,10 +18,10 @@ from typing_extensions import override
 from baton import API, Consumer, ConsumerManager, Heartbeat, Server
 from baton.agent.journal import MemoryJournal
 from baton.agent.output import key_of
-from baton.amqp import AmqpChannel
-from baton.channel import Channel
+from baton.bus.amqp import AmqpChannel
+from baton.bus.channel import Channel
+from baton.bus.exchanges import OUTPUT
 from baton.errors import Failed
-from baton.exchanges import OUTPUT
 from baton.run import Run
 from bot.cli.logs import LogFormat, LogLevel, set_up_logs
 from commands.deploy.command import Deploy

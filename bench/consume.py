@@ -22,9 +22,9 @@ from typing import Any
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractQueue, HeadersType
 
-from baton.amqp import wire
-from baton.exchanges import OUTPUT, agent_queue
-from baton.messages import Person, Request, encode, new_id, now
+from baton.bus.amqp import wire
+from baton.bus.exchanges import OUTPUT, agent_queue
+from baton.bus.messages import Person, Request, encode, new_id, now
 from bench import harness
 from bench.harness import Options, interleaved, median, rabbit
 from bench.peers.model import INBOX, OUTBOX

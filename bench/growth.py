@@ -17,9 +17,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from baton.bus.messages import Facts, Heartbeat, Person, State, Update, new_id, now
 from baton.consumer import Extension
 from baton.extensions import Commands
-from baton.messages import Facts, Heartbeat, Person, State, Update, new_id, now
 from bench import harness
 from bench.harness import Options, interleaved, median, ms
 from bench.peers.agent import Touch, TouchConsumer

@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
 
+from baton.bus.channel import Channel
 from baton.bus.connect import connect
-from baton.channel import Channel
 from bot.cli.logs import LogFormat, LogLevel, set_up_logs
 from tests.support.broker import Broker
 

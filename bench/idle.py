@@ -15,7 +15,7 @@ from pathlib import Path
 
 import aio_pika
 
-from baton.exchanges import BOT_QUEUE, agent_queue
+from baton.bus.exchanges import BOT_QUEUE, agent_queue
 from bench import harness
 from bench.harness import Options, interleaved, median, ms, rabbit
 from tests.support.ports import free_port

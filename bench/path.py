@@ -19,9 +19,9 @@ from datetime import timedelta
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
 
+from baton.bus.messages import Person, Request, encode, new_id, now
 from baton.consumer import Extension
 from baton.extensions import Commands
-from baton.messages import Person, Request, encode, new_id, now
 from bench import harness
 from bench.harness import Options, interleaved, median, ms, percentile, rabbit
 from bench.peers.agent import Touch, TouchConsumer

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from baton.bus.messages import Facts, Heartbeat, Person, new_id, now
 from baton.extensions import installed
-from baton.messages import Facts, Heartbeat, Person, new_id, now
 from bench import harness
 from bench.harness import Options, median, ms, percentile
 from bot.app.dispatching import assemble_dispatch, commands_of

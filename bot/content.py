@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from alerts import AlertContent
-from baton.messages import State
+from baton.bus.messages import State
 
 FLEET = "*"
 """Stands for all servers of a job where one could be named."""

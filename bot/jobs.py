@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from baton.exchanges import WEEK
-from baton.messages import ENDS_WITHIN, Message, Person, Pong, Request, State, Update
+from baton.bus.exchanges import WEEK
+from baton.bus.messages import ENDS_WITHIN, Message, Person, Pong, Request, State, Update
 from baton.outcome import RunReport
 
 GRACE = 15.0

@@ -9,11 +9,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from typing_extensions import override
 
+from baton.bus.messages import Pong, State
 from baton.command import Command, Reach
 from baton.consumer import Consumer, Extension
 from baton.errors import Refused
 from baton.fields import Host, Name, Positional
-from baton.messages import Pong, State
 from baton.outcome import Outcome, RunReport, brief, named
 from baton.run import Run
 

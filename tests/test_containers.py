@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from baton.agent.settings import AgentSettings
-from baton.messages import State
+from baton.bus.messages import State
 from baton.server import Server
 from baton.settings import load
 from baton.testing import Kit

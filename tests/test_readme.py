@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.dispatch.policy import Rule
 from commands.deploy.settings import DeploySettings
 

@@ -13,11 +13,11 @@ from typing import Any
 import aio_pika
 import pytest
 
-from baton import exchanges
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
+from baton.bus import exchanges
+from baton.bus.messages import TYPES, now
 from baton.extensions import installed
-from baton.messages import TYPES, now
 
 PAGE = (Path(__file__).parents[1] / "docs" / "wire.md").read_text()
 HOST = "web-1.example.com"

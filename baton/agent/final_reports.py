@@ -9,8 +9,8 @@ import structlog
 
 from baton.agent.journal import Entry, Journal
 from baton.agent.verdicts import RESTARTED, closing_update
+from baton.bus.messages import LAST, Message, Pong, Request, Update
 from baton.errors import JournalUnavailable
-from baton.messages import LAST, Message, Pong, Request, Update
 from baton.server import Server
 
 log = structlog.get_logger(__name__)

@@ -22,10 +22,10 @@ import structlog
 from typing_extensions import override
 
 from baton.agent.journal_file import NewerSchema, WriteLost, file_identity, journal_error, open_file
-from baton.batching import Batcher
+from baton.bus.batching import Batcher
+from baton.bus.exchanges import WEEK
+from baton.bus.messages import Cancel, Message, Request, decode, encode, now
 from baton.errors import InvalidMessage, JournalUnavailable
-from baton.exchanges import WEEK
-from baton.messages import Cancel, Message, Request, decode, encode, now
 
 R = TypeVar("R")
 

@@ -29,13 +29,10 @@ from baton.agent.verdicts import (
     lateness,
     refusal,
 )
-from baton.api import bury
-from baton.bus.queue_consumer import QueueConsumer
-from baton.channel import Channel, Delivery
-from baton.consumer import Consumer
-from baton.errors import InvalidMessage, JournalUnavailable, UsageError
-from baton.exchanges import DISCOVER, INPUT, agent_queue, host_key
-from baton.messages import (
+from baton.bus.api import bury
+from baton.bus.channel import Channel, Delivery
+from baton.bus.exchanges import DISCOVER, INPUT, agent_queue, host_key
+from baton.bus.messages import (
     ENDS_WITHIN,
     Cancel,
     Discover,
@@ -46,6 +43,9 @@ from baton.messages import (
     decode,
     now,
 )
+from baton.bus.queue_consumer import QueueConsumer
+from baton.consumer import Consumer
+from baton.errors import InvalidMessage, JournalUnavailable, UsageError
 from baton.observer import Observer
 from baton.run import Run
 from baton.server import Server

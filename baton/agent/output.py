@@ -13,12 +13,12 @@ from collections.abc import Callable
 import structlog
 from typing_extensions import override
 
-from baton.api import enveloped
 from baton.backoff import delay
-from baton.channel import CONFIRM_WITHIN, Channel
+from baton.bus.api import enveloped
+from baton.bus.channel import CONFIRM_WITHIN, Channel
+from baton.bus.exchanges import OUTPUT, output_key
+from baton.bus.messages import Heartbeat, Message, Pong, Probed, Update
 from baton.errors import BatonError, Disconnected
-from baton.exchanges import OUTPUT, output_key
-from baton.messages import Heartbeat, Message, Pong, Probed, Update
 from baton.observer import Observer
 from baton.waiting import wait_at_most
 

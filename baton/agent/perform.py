@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 
 from baton.agent.verdicts import STOPPED, Verdict, verdict_of
+from baton.bus.messages import Message
 from baton.consumer import Consumer
 from baton.errors import BatonError
-from baton.messages import Message
 from baton.run import Run
 
 log = structlog.get_logger(__name__)

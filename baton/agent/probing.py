@@ -14,11 +14,11 @@ from typing import Protocol
 import structlog
 
 from baton.agent.output import key_of
-from baton.api import API, validity
-from baton.channel import Channel
+from baton.bus.api import API, validity
+from baton.bus.channel import Channel
+from baton.bus.exchanges import OUTPUT
+from baton.bus.messages import Look, Probe, Probed
 from baton.errors import BatonError
-from baton.exchanges import OUTPUT
-from baton.messages import Look, Probe, Probed
 from baton.server import Server
 
 log = structlog.get_logger(__name__)

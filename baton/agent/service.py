@@ -17,16 +17,16 @@ from baton.agent.manager import ConsumerManager
 from baton.agent.output import key_of
 from baton.agent.probing import ProbeConsumer, Prober
 from baton.agent.settings import AgentSettings
-from baton.api import API
 from baton.backoff import jittered
+from baton.bus.api import API
+from baton.bus.channel import Channel, Link
 from baton.bus.connect import connect
-from baton.channel import Channel, Link
+from baton.bus.exchanges import OUTPUT
+from baton.bus.messages import Heartbeat
 from baton.consumer import Consumer
 from baton.errors import BatonError, BusRefused, ExtensionError, SettingsError
-from baton.exchanges import OUTPUT
 from baton.extensions import Commands
 from baton.fields import meaning
-from baton.messages import Heartbeat
 from baton.observer import LogObserver
 from baton.server import Server
 from baton.settings import no_such, validated

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from baton.agent.address_patterns import AddressPattern
-from baton.bounds import Interval
+from baton.bus.bounds import Interval
 from baton.fields import Name
 from baton.settings import BusSettings, FileSettings, ServerTable, Table
 

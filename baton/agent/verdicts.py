@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from baton.bus.messages import Request, State, Update
 from baton.errors import BatonError, Refused
-from baton.messages import Request, State, Update
 from baton.outcome import duration
 from baton.server import Server
 

@@ -8,10 +8,10 @@ from hashlib import blake2b
 
 import structlog
 
-from baton.channel import CONFIRM_WITHIN, Channel, Delivery, Envelope, Handler
+from baton.bus.channel import CONFIRM_WITHIN, Channel, Delivery, Envelope, Handler
+from baton.bus.exchanges import DEAD
+from baton.bus.messages import Message, Probe, Request, encode
 from baton.errors import BatonError
-from baton.exchanges import DEAD
-from baton.messages import Message, Probe, Request, encode
 
 log = structlog.get_logger(__name__)
 

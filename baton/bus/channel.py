@@ -1,6 +1,6 @@
 """Channel: what Baton needs of a message bus, and nothing more.
 
-`amqp` keeps this contract over RabbitMQ, `memory` in the process; `tests/test_channel.py` holds
+`amqp` keeps this contract over RabbitMQ, `memory` in the process; `tests/baton/bus/test_channel.py` holds
 both to it. `connect` chooses by the URL.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from baton.bus.exchanges import Queue
+from baton.bus.messages import CONTENT_TYPE
 from baton.errors import BusRefused
-from baton.exchanges import Queue
-from baton.messages import CONTENT_TYPE
 
 CONFIRM_WITHIN = 10.0
 """How long a publish waits for its confirm, in seconds, unless the caller says otherwise."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from baton import bus_urls
-from baton.channel import Channel, Link
+from baton.bus.channel import Channel, Link
 from baton.errors import SettingsError
 
 
@@ -21,9 +20,9 @@ async def connect(
     to make them. Returns at once with a link that may still be down: a broker that is away is
     waited for. Raises SettingsError for a URL that is none of these.
     """
-    pool = bus_urls.cut(urls) if isinstance(urls, str) else list(urls)
+    pool = urls.cut(urls) if isinstance(urls, str) else list(urls)
     try:
-        bus_urls.check(pool)
+        urls.check(pool)
     except ValueError as error:
         raise SettingsError(
             file="BATON_BUS_URL or [bus] url",
@@ -32,10 +31,10 @@ async def connect(
             must=str(error),
         ) from None
     if pool[0].lower().startswith("memory:"):
-        from baton.memory import MemoryChannel
+        from baton.bus.memory.channel import MemoryChannel
 
         return MemoryChannel(pool[0])
-    from baton.amqp import AmqpChannel
+    from baton.bus.amqp import AmqpChannel
 
     return await AmqpChannel.open(pool, name=name, owner=owner)
 

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from baton import bus_urls
+from baton.bus import urls
+from baton.bus.channel import Channel, Delivery, Envelope
 from baton.bus.connect import connect, up
-from baton.channel import Channel, Delivery, Envelope
+from baton.bus.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
+from baton.bus.messages import Cancel, Discover, Probe, Request, decode, now
 from baton.errors import Disconnected, InvalidMessage, Unroutable
-from baton.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
-from baton.messages import Cancel, Discover, Probe, Request, decode, now
 from baton.text.printable import printable
 
 CONNECT_WITHIN = 10.0
@@ -215,7 +215,7 @@ def _again(envelope: Envelope, read: Letter, at: datetime) -> Envelope:
 
 def _account(channel: Channel) -> str:
     """The broker account by which we are connected."""
-    return bus_urls.user(channel.url)
+    return urls.user(channel.url)
 
 
 def exchange_of(envelope: Envelope, key: str) -> str:

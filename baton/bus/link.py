@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import structlog
 
-from baton.channel import Delivery, Handler, Link
+from baton.bus.channel import Delivery, Handler, Link
 from baton.errors import BusRefused
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json, to_json
 
-from baton.bounds import (
+from baton.bus.bounds import (
     LARGEST,
     MOST,
     Arguments,

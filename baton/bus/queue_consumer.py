@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from baton.api import guarded
-from baton.channel import Channel, Handler, Subscription
-from baton.exchanges import Queue
+from baton.bus.api import guarded
+from baton.bus.channel import Channel, Handler, Subscription
+from baton.bus.exchanges import Queue
 
 
 class QueueConsumer:

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from baton.agent.probing import TEXT_LIMIT, ProbeResult
-from baton.api import API
-from baton.channel import Channel
+from baton.bus.api import API
+from baton.bus.channel import Channel
+from baton.bus.exchanges import INPUT, host_key
+from baton.bus.messages import Look, Probe, Probed, now
 from baton.errors import BatonError, Unroutable
-from baton.exchanges import INPUT, host_key
-from baton.messages import Look, Probe, Probed, now
 from baton.outcome import duration
 from baton.text.words import did_you_mean
 from bot.servers.registry import ServerRegistry

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from alerts.observation import Observation
-from baton.api import bury
-from baton.batching import Batcher
+from baton.bus.api import bury
+from baton.bus.batching import Batcher
+from baton.bus.channel import Channel, Delivery
+from baton.bus.exchanges import MONITOR_QUEUE, PROBED_QUEUE, heard
+from baton.bus.messages import Probed, decode
 from baton.bus.queue_consumer import QueueConsumer
-from baton.channel import Channel, Delivery
 from baton.errors import InvalidMessage
-from baton.exchanges import MONITOR_QUEUE, PROBED_QUEUE, heard
-from baton.messages import Probed, decode
 from baton.text.printable import printable
 from bot.findings import Findings, Unheard
 from bot.ingest.bus import SENDER, parse

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from alerts.labels import ALERTNAME, Labels, sanitize
 from alerts.observation import HeartbeatSeen, LivenessSeen, Sample, Severity
-from baton.messages import Heartbeat, Pong, State
+from baton.bus.messages import Heartbeat, Pong, State
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import ScheduleResult
 

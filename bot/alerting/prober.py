@@ -13,8 +13,8 @@ import structlog
 from alerts import LivenessSeen, Sample
 from alerts.checks.settings import ProbeTable
 from baton.agent.probing import ProbeResult
-from baton.channel import Channel
-from baton.messages import Probed, now
+from baton.bus.channel import Channel
+from baton.bus.messages import Probed, now
 from bot.alerting.agent_prober import Agents
 from bot.alerting.runner import Keeper
 from bot.servers.registry import ServerRegistry

@@ -17,8 +17,8 @@ import structlog
 from alerts import AlertSettings, Changes, Engine, SteadyClock
 from alerts.observation import Observation
 from alerts.replay import Gap, LinkChange
+from baton.bus.messages import Heartbeat, Pong, now
 from baton.errors import UsageError
-from baton.messages import Heartbeat, Pong, now
 from bot.alerting import operations
 from bot.alerting.observations import beat, results, scheduled, sign
 from bot.alerting.operations import Ask, Seen, done, read

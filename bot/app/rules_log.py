@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
+from baton.bus.messages import Facts
 from baton.errors import BatonError
-from baton.messages import Facts
 from bot.dispatch.policy import Policy
 from bot.dispatch.policy_review import Scene, by_environment, review
 from bot.servers.registry import ServerRegistry

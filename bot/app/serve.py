@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from alerts import load_alerts
+from baton.bus.channel import Link
 from baton.bus.connect import connect
-from baton.channel import Link
 from baton.extensions import installed
 from bot.app import tasks
 from bot.app.assemble import assemble, status_reader

@@ -8,10 +8,10 @@ import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from baton.api import API
-from baton.channel import Channel
-from baton.exchanges import DISCOVER, INPUT
-from baton.messages import Discover, now
+from baton.bus.api import API
+from baton.bus.channel import Channel
+from baton.bus.exchanges import DISCOVER, INPUT
+from baton.bus.messages import Discover, now
 from bot.ingest.sender_verification import SenderVerifier
 from bot.posts.reconciler import PostReconciler
 from bot.servers.registry import ServerRegistry

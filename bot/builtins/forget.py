@@ -9,10 +9,10 @@ from typing import ClassVar
 from pydantic import Field
 from typing_extensions import override
 
+from baton.bus.messages import now
 from baton.command import Known
 from baton.errors import UsageError
 from baton.fields import Host
-from baton.messages import now
 from baton.text.words import did_you_mean
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer

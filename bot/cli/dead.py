@@ -23,7 +23,7 @@ app = typer.Typer(help="List dead-lettered messages and send them again.", no_ar
 def dead_list(config: ConfigOption = None, most: MostOption = 100) -> None:
     """Show the dead letters, oldest first."""
     set_up_logs(LogLevel.ERROR)
-    from bot.dead import Letter, listed, opened
+    from baton.bus.dead_letters import Letter, listed, opened
 
     async def look() -> list[Letter]:
         async with opened(_bus(config)) as channel:
@@ -52,7 +52,7 @@ def dead_resend(
     if bool(ids) == all_letters:
         raise typer.BadParameter("name the letters by their IDs, or say --all")
     set_up_logs(LogLevel.ERROR)
-    from bot.dead import Letter, Resent, listed, opened, resent, to_agree
+    from baton.bus.dead_letters import Letter, Resent, listed, opened, resent, to_agree
 
     async def orders() -> list[Letter]:
         async with opened(_bus(config)) as channel:

@@ -16,8 +16,8 @@ from typing import Any
 
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings, AgentTable
+from baton.bus.memory.channel import MemoryChannel
 from baton.extensions import Commands
-from baton.memory import MemoryChannel
 from baton.settings import BusSettings
 from commands.probes import LocalProber
 

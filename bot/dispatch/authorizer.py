@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from baton.bus.messages import Person
 from baton.command import KnownServer
 from baton.errors import BatonError
 from baton.extensions import Commands
-from baton.messages import Person
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest, Policy, Record, Refusal
 from bot.dispatch.protocol import GroupLookup

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from baton.messages import Person
+from baton.bus.messages import Person
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import Place
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import structlog
 
+from baton.bus.messages import Person, now
 from baton.command import Command, Reach
 from baton.errors import ExtensionError, UsageError
 from baton.extensions import Commands
-from baton.messages import Person, now
 from baton.text.words import without_stop
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer, once

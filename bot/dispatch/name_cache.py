@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from baton.messages import Person
+from baton.bus.messages import Person
 from bot.jobs import AuditEntry, Place
 
 MAX_NAMES = 10_000

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import structlog
 
+from baton.bus.messages import Standing
 from baton.errors import BatonError
-from baton.messages import Standing
 from baton.text.calendar import UnknownZone, canonical
 from bot.dispatch.protocol import GroupLookup
 

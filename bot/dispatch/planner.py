@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from baton.bus.exchanges import INPUT, command_key, host_key
+from baton.bus.messages import Request, new_id
 from baton.command import Command, Known, KnownServer, Reach
 from baton.errors import UsageError
-from baton.exchanges import INPUT, command_key, host_key
-from baton.messages import Request, new_id
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.policy import Refusal, access_requests

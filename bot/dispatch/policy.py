@@ -21,8 +21,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from baton.bus.messages import Person
 from baton.command import Command, Reach
-from baton.messages import Person
 from baton.settings import Table
 from baton.text.printable import printable
 from bot.jobs import Place

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from baton.bus.messages import Person
 from baton.extensions import Commands
-from baton.messages import Person
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
 

@@ -12,9 +12,9 @@ from typing import Any
 from baton.agent.manager import input_keys
 from baton.agent.service import set_up_consumers
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
+from baton.bus.exchanges import DEAD, INPUT, OUTPUT, agent_queue, output_key
 from baton.consumer import Consumer
 from baton.errors import BatonError
-from baton.exchanges import DEAD, INPUT, OUTPUT, agent_queue, output_key
 from baton.extensions import installed
 from baton.server import Server
 from baton.settings import load

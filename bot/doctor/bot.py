@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 from alerts import AlertSettings, load_alerts
-from baton.errors import BatonError
-from baton.exchanges import (
+from baton.bus.exchanges import (
     BOT_QUEUE,
     DEAD,
     DEAD_BINDINGS,
@@ -20,8 +19,9 @@ from baton.exchanges import (
     heard,
     host_key,
 )
+from baton.bus.messages import Facts
+from baton.errors import BatonError
 from baton.extensions import installed
-from baton.messages import Facts
 from bot.doctor.bus import WAITING, Needs, agents, bus, leftovers, rights
 from bot.doctor.database import database
 from bot.doctor.finding import Finding, Mark, fail, ok

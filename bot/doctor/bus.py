@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from baton import bus_urls
-from baton.api import API
+from baton.bus.api import API
+from baton.bus.channel import BOT_FIRST, Channel, Delivery
 from baton.bus.connect import connect, up
-from baton.channel import BOT_FIRST, Channel, Delivery
+from baton.bus.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTPUT, Queue
+from baton.bus.messages import Discover, Facts, Heartbeat, decode, new_id, now
 from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
-from baton.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTPUT, Queue
-from baton.messages import Discover, Facts, Heartbeat, decode, new_id, now
 from baton.waiting import wait_at_most
 from bot.doctor.finding import Finding, clocks, fail, note, ok, warn
 
@@ -51,7 +50,7 @@ async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, Findin
 
 def _connected(channel: Channel, urls: Sequence[str]) -> Finding:
     text = f"{channel.broker} at {channel.url}"
-    if any(bus_urls.option(url, "no_verify_ssl") == "1" for url in urls):
+    if any(urls.option(url, "no_verify_ssl") == "1" for url in urls):
         return note(
             "bus",
             f"{text}, whose certificate is not checked (no_verify_ssl=1)",

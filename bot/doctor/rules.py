@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from baton.bus.messages import Facts
 from baton.errors import BatonError
-from baton.messages import Facts
 from bot.dispatch.policy import Policy
 from bot.dispatch.policy_review import Scene, by_environment, review
 from bot.doctor.finding import Finding, note, ok, warn

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from baton.bus.messages import now
 from baton.errors import BatonError
-from baton.messages import now
 from bot.doctor.finding import Finding, Mark, fail, note, ok
 from bot.fronts.slack.tasks import BackgroundTasks
 from bot.fronts.slack.web_api.calls import SlackApi

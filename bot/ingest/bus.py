@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from baton.channel import Envelope
+from baton.bus.channel import Envelope
 from baton.text.charsets import charset_of, decoded
 from baton.text.printable import printable
 from bot.ingest.cloudevents import parse_events

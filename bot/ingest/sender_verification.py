@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from alerts import Severity
 from baton.agent.output import key_of
-from baton.exchanges import agent_queue
-from baton.messages import Heartbeat, Pong, Probed, Update
+from baton.bus.exchanges import agent_queue
+from baton.bus.messages import Heartbeat, Pong, Probed, Update
 from baton.text.printable import printable
 from bot.findings import Finding
 

@@ -13,13 +13,13 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from baton.api import bury
-from baton.batching import Batcher
+from baton.bus.api import bury
+from baton.bus.batching import Batcher
+from baton.bus.channel import Channel, Delivery
+from baton.bus.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, heard
+from baton.bus.messages import Heartbeat, Message, Pong, Update, decode, now
 from baton.bus.queue_consumer import QueueConsumer
-from baton.channel import Channel, Delivery
 from baton.errors import InvalidMessage
-from baton.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, heard
-from baton.messages import Heartbeat, Message, Pong, Update, decode, now
 from baton.text.printable import printable
 from bot.findings import Findings
 from bot.ingest.sender_verification import SenderVerifier, forged_sender, unrequested_report

@@ -12,11 +12,11 @@ from datetime import datetime
 
 import structlog
 
-from baton.api import API
-from baton.channel import Channel, Link
+from baton.bus.api import API
+from baton.bus.channel import Channel, Link
+from baton.bus.link import WATCH_EVERY
+from baton.bus.messages import now
 from baton.errors import BatonError, Unroutable
-from baton.link import WATCH_EVERY
-from baton.messages import now
 from baton.outcome import duration
 from baton.waiting import wait_at_most
 from bot.jobs import OutboxMessage

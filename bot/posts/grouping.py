@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from baton.messages import State
+from baton.bus.messages import State
 from baton.outcome import named
 from bot.content import FleetContent, Group
 from bot.jobs import RunRecord, Tail, all_ended

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from baton.messages import now
+from baton.bus.messages import now
 from baton.waiting import wait_at_most
 from bot.content import FileContent, Post
 from bot.fronts.protocol import Front

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from baton.bus.messages import State
 from baton.command import Command, Reach
-from baton.messages import State
 from baton.outcome import duration, named
 from bot.content import (
     CANCEL,

@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 
 from baton.backoff import delay
-from baton.messages import now
+from baton.bus.messages import now
 from bot.content import FileContent, Post
 from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
 from bot.fronts.protocol import Front

@@ -10,10 +10,10 @@ from typing import ClassVar
 from pydantic import Field
 from typing_extensions import override
 
+from baton.bus.messages import new_id
 from baton.command import Known
 from baton.errors import UsageError
 from baton.extensions import Commands
-from baton.messages import new_id
 from baton.text.calendar import UnknownZone
 from baton.text.words import did_you_mean, joined
 from bot.dispatch.audit_log import AuditLog

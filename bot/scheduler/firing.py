@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from baton.bus.messages import Person
+from baton.bus.messages import now as time_now
 from baton.command import Command, Reach
 from baton.errors import UsageError
 from baton.extensions import Commands
-from baton.messages import Person
-from baton.messages import now as time_now
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.people import Directories

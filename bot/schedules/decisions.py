@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from baton.messages import State
+from baton.bus.messages import State
 from baton.outcome import duration, named
 from baton.text.calendar import to_utc
 from bot.jobs import RunRecord

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from baton.messages import Person, State
+from baton.bus.messages import Person, State
 from bot.content import ASK, Button, JobContent, NoticeContent, Post
 from bot.jobs import Place, Subject
 from bot.schedules.schedule import Schedule

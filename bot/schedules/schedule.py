@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from baton.messages import Person
+from baton.bus.messages import Person
 from baton.text.calendar import UnknownZone, zone
 from bot.jobs import Place
 from bot.schedules.parser import Timing

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from baton.messages import Heartbeat
+from baton.bus.messages import Heartbeat
 from bot.servers.anomalies import MAX_SKEW, SHOWN_FOR, skew_text
 
 MAX_LIVES = 4

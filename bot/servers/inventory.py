@@ -11,10 +11,10 @@ from datetime import datetime
 
 from typing_extensions import override
 
+from baton.bus.exchanges import WEEK
+from baton.bus.messages import Facts
 from baton.command import Known, KnownServer, Target
 from baton.errors import UsageError
-from baton.exchanges import WEEK
-from baton.messages import Facts
 from baton.text.words import did_you_mean
 
 MISSED_HEARTBEATS = 3

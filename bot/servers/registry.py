@@ -8,10 +8,10 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from baton.channel import Link
+from baton.bus.channel import Link
+from baton.bus.messages import Heartbeat, now
 from baton.command import Known, KnownServer
 from baton.errors import BatonError
-from baton.messages import Heartbeat, now
 from bot.findings import Findings
 from bot.servers.anomalies import (
     MAX_SKEW,

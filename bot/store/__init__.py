@@ -15,7 +15,7 @@ from typing import Self
 
 from sqlalchemy import Connection, literal, select
 
-from baton.messages import now
+from baton.bus.messages import now
 from bot.store.alerts.alerts import Alerts
 from bot.store.alerts.reloads import Reloads
 from bot.store.database.clock import DatabaseClock

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Update, bindparam, or_, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
-from baton.batching import Batcher
+from baton.bus.batching import Batcher
 from bot.store.database.sql import AnyRow, chunks, upsert
 from bot.store.database.transactions import Database
 from bot.store.errors import StoreError

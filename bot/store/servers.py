@@ -9,8 +9,8 @@ import structlog
 from pydantic import ValidationError
 from sqlalchemy import Connection, delete, select, update
 
-from baton.exchanges import WEEK
-from baton.messages import Facts, Heartbeat
+from baton.bus.exchanges import WEEK
+from baton.bus.messages import Facts, Heartbeat
 from bot.servers.inventory import LastHeartbeat
 from bot.store.database.sql import AnyRow, upsert
 from bot.store.database.transactions import Database

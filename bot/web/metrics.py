@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from alerts import Severity
-from baton.messages import Heartbeat, Pong, State, Update
+from baton.bus.messages import Heartbeat, Pong, State, Update
 from baton.server import baton_version
 from bot.web.status import StatusReader, Vitals
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 from pydantic import Field
 from typing_extensions import override
 
+from baton.bus.messages import State
 from baton.command import Command
 from baton.fields import Host, Name, Ref
-from baton.messages import State
 from baton.outcome import Outcome, RunReport, counted, named
 
 

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
+from baton.bus.messages import now
 from baton.command import Command
 from baton.consumer import Consumer, TimeLimit
 from baton.errors import Failed, Refused
-from baton.messages import now
 from baton.run import Run
 from baton.server import Server
 from baton.text.words import did_you_mean

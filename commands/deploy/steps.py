@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from baton.bus.messages import new_id
 from baton.errors import Failed
-from baton.messages import new_id
 from baton.run import Run
 from commands.deploy.command import Deploy
 from commands.deploy.lock import DeployLock

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from baton.agent.probing import ProbeResult
-from baton.messages import Look
+from baton.bus.messages import Look
 from baton.outcome import duration
 from baton.text.charsets import decoded
 from baton.text.printable import printable

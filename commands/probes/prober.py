@@ -9,7 +9,7 @@ from typing_extensions import override
 from baton.agent.address_patterns import AddressPattern
 from baton.agent.probing import Prober, ProbeResult
 from baton.agent.settings import AgentSettings, CheckTable
-from baton.messages import Look
+from baton.bus.messages import Look
 from baton.outcome import named
 from baton.text.printable import printable
 from commands.probes.network import NetworkProbe, target

@@ -17,8 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from baton.bus.messages import new_id
 from baton.errors import Failed
-from baton.messages import new_id
 from baton.outcome import duration
 from baton.waiting import wait_at_most
 from commands.process.leftovers import DIRECT, KILLED_WITHIN, MARK, Trail, end

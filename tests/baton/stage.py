@@ -12,14 +12,11 @@ from pydantic import Field
 
 from baton.agent.journal import Journal, MemoryJournal
 from baton.agent.manager import ConsumerManager
-from baton.api import API
-from baton.channel import Channel, Delivery, Envelope
-from baton.command import Command
-from baton.consumer import Consumer
-from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, INPUT, OUTPUT, host_key
-from baton.fields import Name, Positional
-from baton.memory import MemoryBus, MemoryChannel
-from baton.messages import (
+from baton.bus.api import API
+from baton.bus.channel import Channel, Delivery, Envelope
+from baton.bus.exchanges import BOT_QUEUE, DEAD_QUEUE, INPUT, OUTPUT, host_key
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.messages import (
     Cancel,
     Message,
     Person,
@@ -31,6 +28,9 @@ from baton.messages import (
     new_id,
     now,
 )
+from baton.command import Command
+from baton.consumer import Consumer
+from baton.fields import Name, Positional
 from baton.run import Run
 from baton.server import Server
 from tests.support.wait import until

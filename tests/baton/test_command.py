@@ -13,12 +13,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
+from baton.bus.messages import State
 from baton.command import Command, Reach, Target
 from baton.consumer import Extension
 from baton.errors import BatonError, ExtensionError, UsageError
 from baton.extensions import Commands, installed
 from baton.fields import Host, Name, Positional, Ref, fields_of
-from baton.messages import State
 from baton.outcome import RunReport, counted, duration, named
 from baton.text.durations import leading
 from bot.alerting.commands.command import ALERTS

@@ -6,11 +6,11 @@ from typing import ClassVar
 import pytest
 from pydantic import BaseModel
 
+from baton.bus.messages import State
 from baton.command import Command
 from baton.consumer import Consumer, Extension
 from baton.errors import ExtensionError, Failed, Refused, SettingsError
 from baton.fields import Name
-from baton.messages import State
 from baton.outcome import Answer
 from baton.run import UPDATE_LIMIT, Run
 from baton.server import Server

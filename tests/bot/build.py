@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
+from baton.bus.messages import Facts, Person, Pong, State, Update
 from baton.command import Command, KnownServer, Reach
 from baton.fields import Host, Name, Positional, Ref
-from baton.messages import Facts, Person, Pong, State, Update
 from bot.jobs import Job, Place, RunRecord
 
 T0 = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

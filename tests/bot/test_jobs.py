@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.messages import Pong, State, Update
+from baton.bus.messages import Pong, State, Update
 from bot.jobs import GRACE, RunRecord, apply, close, ends_at, overdue
 from tests.bot.build import after, pong, run, update
 

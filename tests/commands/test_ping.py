@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from baton.outcome import RunReport
 from baton.server import Server
 from baton.testing import Kit

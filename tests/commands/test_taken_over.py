@@ -13,12 +13,11 @@ import pytest
 
 from baton.agent.service import Service
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
-from baton.api import API
+from baton.bus.api import API
+from baton.bus.channel import Delivery
 from baton.bus.connect import connect
-from baton.channel import Delivery
-from baton.exchanges import INPUT, OUTPUT, Queue, host_key
-from baton.extensions import installed
-from baton.messages import (
+from baton.bus.exchanges import INPUT, OUTPUT, Queue, host_key
+from baton.bus.messages import (
     Look,
     Message,
     Person,
@@ -31,6 +30,7 @@ from baton.messages import (
     new_id,
     now,
 )
+from baton.extensions import installed
 from baton.settings import load
 from commands.probes import LocalProber
 from tests.support.wait import until

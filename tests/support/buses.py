@@ -13,9 +13,9 @@ from typing import Protocol
 import aiormq
 from aiormq.abc import AbstractChannel
 
-from baton.amqp import AmqpChannel
-from baton.channel import Channel
-from baton.memory import MemoryBus, MemoryChannel
+from baton.bus.amqp import AmqpChannel
+from baton.bus.channel import Channel
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from tests.support.broker import Broker
 
 

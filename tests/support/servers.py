@@ -7,7 +7,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from baton.messages import Heartbeat, Pong, now
+from baton.bus.messages import Heartbeat, Pong, now
 from bot.findings import Finding, Findings, Unheard
 from bot.ingest.updates import UpdateHooks
 from bot.servers.registry import ServerRegistry

@@ -17,6 +17,6 @@ publishes one message at a time.
     wire          Baton's values <-> AMQP's; pure
 """
 
-from baton.amqp.channel import AmqpChannel
+from baton.bus.amqp.channel import AmqpChannel
 
 __all__ = ["AmqpChannel"]

@@ -13,15 +13,15 @@ from typing import Any, TypeVar
 import structlog
 from aiormq.exceptions import AMQPError
 
-from baton import bus_urls
-from baton.amqp import reasons
-from baton.amqp.session import Publish, Session, answered
-from baton.amqp.subscription import AmqpDelivery, AmqpSubscription
 from baton.backoff import delay
-from baton.channel import CONFIRM_WITHIN, Envelope, Handler, Link
+from baton.bus import urls
+from baton.bus.amqp import reasons
+from baton.bus.amqp.session import Publish, Session, answered
+from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription
+from baton.bus.channel import CONFIRM_WITHIN, Envelope, Handler, Link
+from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
+from baton.bus.link import WATCH_EVERY, Handlers, Linked
 from baton.errors import Blocked, BusRefused, Disconnected, NotMade, SettingsError
-from baton.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
-from baton.link import WATCH_EVERY, Handlers, Linked
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ FAILURES = (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected)
 
 
 class AmqpChannel(Linked):
-    """A connection to the first of `urls` that answers: see `baton.channel.Channel`.
+    """A connection to the first of `urls` that answers: see `baton.bus.channel.Channel`.
 
     Made by `open`. Everything declared and consumed is put back in place after each reconnect,
     before the link is up again, and proven to be there every `watch_every` seconds.
@@ -68,7 +68,7 @@ class AmqpChannel(Linked):
         owner: bool = False,
     ) -> None:
         super().__init__()
-        self.url = bus_urls.shown(urls[0])
+        self.url = urls.shown(urls[0])
         self._urls = tuple(urls)
         self._name = name
         self._watch_every = watch_every
@@ -273,7 +273,7 @@ class AmqpChannel(Linked):
         session: Session | None = None
         up_since: float | None = None
         fix, refusal, self._awaits_owner = "", None, False
-        shown = bus_urls.shown(url)
+        shown = urls.shown(url)
         try:
             session = await answered(
                 Session.open(url, self._name, self._blocked, owner=self._owner), shown
@@ -373,7 +373,7 @@ class AmqpChannel(Linked):
 def _look_at_tls(url: str) -> None:
     """Say what weakens TLS. Raises SettingsError for a file that cannot be read."""
     for name in ("cafile", "capath", "certfile", "keyfile"):
-        path = bus_urls.option(url, name)
+        path = urls.option(url, name)
         if path is not None and not os.access(path, os.R_OK):
             raise SettingsError(
                 file="BATON_BUS_URL or [bus] url",
@@ -381,9 +381,9 @@ def _look_at_tls(url: str) -> None:
                 problem=f"{path} cannot be read",
                 must="a file (capath: a folder) that this user may read",
             )
-    if bus_urls.option(url, "no_verify_ssl") == "1":
+    if urls.option(url, "no_verify_ssl") == "1":
         log.warning(
             "the certificate of RabbitMQ is not checked (no_verify_ssl=1): whoever is on the way "
             "can read the password and send requests; use ?cafile=/path/to/ca.pem",
-            url=bus_urls.shown(url),
+            url=urls.shown(url),
         )

@@ -23,8 +23,8 @@ from aio_pika.exceptions import AMQPError
 from typing_extensions import override
 from yarl import URL
 
-from baton.amqp import reading, reasons, wire
-from baton.amqp.gathering import Gathering
+from baton.bus.amqp import reading, reasons, wire
+from baton.bus.amqp.write_coalescing import Gathering
 from baton.server import baton_version
 
 log = structlog.get_logger(__name__)

@@ -10,8 +10,8 @@ import aiormq
 from aiormq.abc import AbstractConnection
 from aiormq.exceptions import ChannelInvalidStateError, PublishError
 
-from baton.amqp import reasons, wire
-from baton.channel import Envelope
+from baton.bus.amqp import reasons, wire
+from baton.bus.channel import Envelope
 from baton.errors import Disconnected, Unconfirmed, Unroutable
 
 LOOK_AFTER = 0.2

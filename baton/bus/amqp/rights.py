@@ -14,10 +14,10 @@ from aiormq.exceptions import ChannelClosed, ChannelNotFoundEntity, ChannelPreco
 from pamqp.commands import Basic
 from pamqp.common import FieldValue
 
-from baton.amqp import reasons, wire
-from baton.amqp.connection import ANSWER_WITHIN, Connection, Question, underlay_of
+from baton.bus.amqp import reasons, wire
+from baton.bus.amqp.connection import ANSWER_WITHIN, Connection, Question, underlay_of
+from baton.bus.exchanges import Queue
 from baton.errors import BusRefused
-from baton.exchanges import Queue
 
 IMPOSSIBLE = "nothing"
 

@@ -19,15 +19,15 @@ from aiormq.exceptions import (
 )
 from pamqp.commands import Basic
 
-from baton import bus_urls
-from baton.amqp import reasons, wire
-from baton.amqp.connection import ANSWER_WITHIN, Connection, quietly, underlay_of
-from baton.amqp.publisher import Publisher
-from baton.amqp.rights import Rights
-from baton.amqp.settling import Settler
-from baton.amqp.subscription import AmqpDelivery, AmqpSubscription, delivery
+from baton.bus import urls
+from baton.bus.amqp import reasons, wire
+from baton.bus.amqp.acks import Settler
+from baton.bus.amqp.connection import ANSWER_WITHIN, Connection, quietly, underlay_of
+from baton.bus.amqp.publisher import Publisher
+from baton.bus.amqp.rights import Rights
+from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription, delivery
+from baton.bus.exchanges import EXCHANGES, Exchange, Queue
 from baton.errors import Disconnected
-from baton.exchanges import EXCHANGES, Exchange, Queue
 
 Publish = tuple[str, str]
 """An exchange and a routing key."""
@@ -40,7 +40,7 @@ class Session:
     """
 
     def __init__(self, url: str, incoming: Connection, outgoing: Connection, owner: bool) -> None:
-        self.url = bus_urls.shown(url)
+        self.url = urls.shown(url)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.refused_publish: Publish | None = None
         """What ended the session, if a right to publish is missing."""

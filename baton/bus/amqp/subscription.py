@@ -8,12 +8,12 @@ from functools import partial
 
 from aiormq.abc import DeliveredMessage
 
-from baton.amqp import wire
-from baton.amqp.connection import quietly
-from baton.amqp.settling import Settler
-from baton.channel import Envelope, Handler
-from baton.exchanges import Queue
-from baton.link import Handlers
+from baton.bus.amqp import wire
+from baton.bus.amqp.acks import Settler
+from baton.bus.amqp.connection import quietly
+from baton.bus.channel import Envelope, Handler
+from baton.bus.exchanges import Queue
+from baton.bus.link import Handlers
 
 
 @dataclass(eq=False, slots=True)

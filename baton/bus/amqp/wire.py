@@ -10,8 +10,8 @@ from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
 from yarl import URL
 
-from baton.channel import Envelope
-from baton.exchanges import Queue
+from baton.bus.channel import Envelope
+from baton.bus.exchanges import Queue
 
 HEARTBEAT = 10
 """Seconds. A peer that is gone is noticed after three of them, and one second each."""

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from baton.channel import CONFIRM_WITHIN, Envelope, Handler, Link
+from baton.bus.channel import CONFIRM_WITHIN, Envelope, Handler, Link
+from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
+from baton.bus.link import WATCH_EVERY, Handlers, Linked
+from baton.bus.memory.queues import Exchanges, Holder, MemoryQueue, Message, Timer
 from baton.errors import Blocked, BusRefused, Disconnected, Unconfirmed, Unroutable
-from baton.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
-from baton.link import WATCH_EVERY, Handlers, Linked
-from baton.memory_queues import Exchanges, Holder, MemoryQueue, Message, Timer
 
 
 class MemoryBus:
@@ -139,7 +139,7 @@ class _Subscription:
 
 
 class MemoryChannel(Linked):
-    """A connection to a MemoryBus: see `baton.channel.Channel` for what its methods promise."""
+    """A connection to a MemoryBus: see `baton.bus.channel.Channel` for what its methods promise."""
 
     def __init__(self, url: str, on: MemoryBus | None = None) -> None:
         super().__init__()

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Protocol
 
-from baton.channel import Envelope
+from baton.bus.channel import Envelope
+from baton.bus.exchanges import EXCHANGES, Queue
 from baton.errors import QueueMismatch
-from baton.exchanges import EXCHANGES, Queue
 
 
 class Handle(Protocol):

@@ -9,11 +9,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from typing_extensions import override
 
+from baton.bus.messages import new_id
 from baton.command import Known
 from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.fields import Positional
-from baton.messages import new_id
 from baton.text.words import channels, did_you_mean
 from bot.alerting.commands.acknowledge import acknowledge
 from bot.alerting.commands.context import Action, AlertsContext

@@ -7,9 +7,9 @@ import getpass
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from baton.bus.messages import Person, State, new_id
 from baton.command import Known
 from baton.errors import BatonError
-from baton.messages import Person, State, new_id
 from bot.dispatch.protocol import Dispatcher
 from bot.dispatch.reply import Reply
 from bot.fronts.terminal.front import PLACE, Screen, TerminalFront

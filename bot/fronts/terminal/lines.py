@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from unicodedata import east_asian_width
 
-from baton.messages import State
+from baton.bus.messages import State
 from baton.outcome import Answer
 from baton.text.printable import printable
 

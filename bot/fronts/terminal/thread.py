@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import FLEET, FleetContent, Group, JobContent, OutputContent, Row
 from bot.fronts.terminal.lines import (
     SHORT_ID,

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.jobs import Job, NewJob
 from bot.schedules.posts import ScheduleDay, ScheduleNotice, SchedulePost
 from bot.store.database.sql import AnyRow, chunks, upsert

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection, insert, select
 
-from baton.messages import Pong, State, Update
+from baton.bus.messages import Pong, State, Update
 from bot.jobs import GRACE, Applied, RunRecord, apply, overdue
 from bot.store.database.column_types import LARGEST
 from bot.store.database.sql import AnyRow, chunks, matching

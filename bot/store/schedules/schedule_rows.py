@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baton.messages import Person
+from baton.bus.messages import Person
 from bot.schedules.parser import Timing
 from bot.schedules.recurrence import When
 from bot.schedules.rules import Rules

@@ -11,11 +11,11 @@ import pytest
 
 from baton.agent.manager import MAX_UNREAD
 from baton.agent.stall_detector import RECOVERY_TIME, STALL_THRESHOLD, StallDetector
-from baton.api import API, enveloped, validity
-from baton.channel import Envelope
-from baton.exchanges import INPUT, agent_queue, host_key
-from baton.memory import MemoryBus, MemoryChannel, _Delivery
-from baton.messages import Discover, Look, Probe, State, now
+from baton.bus.api import API, enveloped, validity
+from baton.bus.channel import Envelope
+from baton.bus.exchanges import INPUT, agent_queue, host_key
+from baton.bus.memory.channel import MemoryBus, MemoryChannel, _Delivery
+from baton.bus.messages import Discover, Look, Probe, State, now
 from bot.jobs import GRACE
 from tests.baton.stage import HOST, Clock, Stage, Worker, agent, request
 from tests.support.buses import SimulatedTime

@@ -18,8 +18,8 @@ import pytest
 
 from baton.agent.journal import RETENTION, SqliteJournal
 from baton.agent.verdicts import STOPPED, Verdict, closing_update
+from baton.bus.messages import Request, State, Update, encode
 from baton.errors import JournalUnavailable
-from baton.messages import Request, State, Update, encode
 from tests.baton.stage import SERVER, Clock, cancel, request
 from tests.support.wait import until
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from baton.agent.journal import Entry, MemoryJournal, SqliteJournal
-from baton.channel import Channel
+from baton.bus.channel import Channel
+from baton.bus.exchanges import agent_queue, host_key
+from baton.bus.messages import LAST, Discover, Heartbeat, Pong, Request, State, now
 from baton.consumer import TimeLimit
 from baton.errors import Failed, JournalUnavailable, Refused
-from baton.exchanges import agent_queue, host_key
-from baton.messages import LAST, Discover, Heartbeat, Pong, Request, State, now
 from baton.run import Run
 from baton.server import Server
 from commands.ping import PingConsumer

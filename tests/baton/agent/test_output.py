@@ -10,10 +10,10 @@ import pytest
 
 from baton.agent import output as module
 from baton.agent.output import OutputExchange
-from baton.channel import Envelope
+from baton.bus.channel import Envelope
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.messages import Message, State, Update, decode
 from baton.errors import Blocked, Disconnected, Unconfirmed
-from baton.memory import MemoryBus, MemoryChannel
-from baton.messages import Message, State, Update, decode
 from tests.baton.stage import HOST, Stage
 from tests.support.wait import until
 

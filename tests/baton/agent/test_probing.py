@@ -12,12 +12,12 @@ from baton.agent.journal import MemoryJournal
 from baton.agent.probing import MAX_CONCURRENT, ProbeResult
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
-from baton.api import API
-from baton.channel import Channel, Delivery, Envelope
+from baton.bus.api import API
+from baton.bus.channel import Channel, Delivery, Envelope
+from baton.bus.exchanges import DEAD_QUEUE, INPUT, OUTPUT, PROBED_QUEUE, host_key
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.messages import Look, Probe, Probed, decode, encode, now
 from baton.errors import SettingsError
-from baton.exchanges import DEAD_QUEUE, INPUT, OUTPUT, PROBED_QUEUE, host_key
-from baton.memory import MemoryBus, MemoryChannel
-from baton.messages import Look, Probe, Probed, decode, encode, now
 from baton.settings import load
 from tests.baton.agent.test_service import listening
 from tests.baton.stage import HOST, SERVER, agent, in_memory

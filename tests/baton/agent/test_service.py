@@ -15,14 +15,14 @@ import pytest
 from baton.agent.journal import MemoryJournal
 from baton.agent.service import Service, journal_path, set_up_consumers
 from baton.agent.settings import AgentSettings
-from baton.amqp import AmqpChannel
-from baton.channel import Delivery
+from baton.bus.amqp import AmqpChannel
+from baton.bus.channel import Delivery
+from baton.bus.exchanges import HEARTBEAT_QUEUE, OUTPUT, agent_queue
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.messages import LAST, Discover, Heartbeat, State, decode
 from baton.consumer import Extension
 from baton.errors import ExtensionError, SettingsError
-from baton.exchanges import HEARTBEAT_QUEUE, OUTPUT, agent_queue
 from baton.extensions import Commands
-from baton.memory import MemoryBus, MemoryChannel
-from baton.messages import LAST, Discover, Heartbeat, State, decode
 from tests.baton.stage import HOST, SERVER, Stage, Work, Worker, request
 from tests.support.agent import AgentProcess
 from tests.support.broker import Broker

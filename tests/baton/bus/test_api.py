@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import re
 
-from baton.api import enveloped
-from baton.messages import Discover, Facts, Pong
+from baton.bus.api import enveloped
+from baton.bus.messages import Discover, Facts, Pong
 
 
 def pong(job: str) -> Pong:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from baton import batching
-from baton.batching import Batcher
+from baton.bus import batching
+from baton.bus.batching import Batcher
 from tests.support.wait import until
 
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from baton.bounds import LARGEST, TEXT
+from baton.bus.bounds import LARGEST, TEXT
+from baton.bus.exchanges import agent_queue, host_key
+from baton.bus.messages import TYPES, Facts, Heartbeat, State, Update, decode, encode
 from baton.errors import InvalidMessage
-from baton.exchanges import agent_queue, host_key
-from baton.messages import TYPES, Facts, Heartbeat, State, Update, decode, encode
-from tests.baton.test_messages import messages
+from tests.baton.bus.test_messages import messages
 
 AT = "2026-11-24T09:30:01Z"
 FACTS: dict[str, Any] = {"host": "web-1", "environment": "prod"}

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from baton.bus.channel import Channel, Delivery, Envelope, Link
 from baton.bus.connect import connect
-from baton.channel import Channel, Delivery, Envelope, Link
+from baton.bus.exchanges import DEAD, DEAD_QUEUE, INPUT, OUTPUT, Queue, agent_queue
+from baton.bus.link import WATCH_EVERY
 from baton.errors import (
     Blocked,
     BusRefused,
@@ -19,8 +21,6 @@ from baton.errors import (
     Unconfirmed,
     Unroutable,
 )
-from baton.exchanges import DEAD, DEAD_QUEUE, INPUT, OUTPUT, Queue, agent_queue
-from baton.link import WATCH_EVERY
 from tests.support.broker import Broker
 from tests.support.buses import Bus, InMemory, OverRabbit
 from tests.support.wait import until

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton import exchanges
-from baton.exchanges import command_key, host_key, output_key, word
+from baton.bus import exchanges
+from baton.bus.exchanges import command_key, host_key, output_key, word
 
 
 def test_the_names_of_the_wire() -> None:

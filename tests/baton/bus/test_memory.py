@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
+from baton.bus.channel import Delivery, Envelope, Link
 from baton.bus.connect import connect
-from baton.channel import Delivery, Envelope, Link
+from baton.bus.exchanges import DEAD_QUEUE, INPUT, WEEK, Queue, agent_queue
+from baton.bus.memory.channel import bus
+from baton.bus.memory.queues import matches
 from baton.errors import Disconnected, Unroutable
-from baton.exchanges import DEAD_QUEUE, INPUT, WEEK, Queue, agent_queue
-from baton.memory import bus
-from baton.memory_queues import matches
 from tests.support.buses import InMemory
 from tests.support.wait import until
 

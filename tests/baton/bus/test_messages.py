@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.errors import InvalidMessage, UnknownType
-from baton.messages import (
+from baton.bus.messages import (
     TYPES,
     Cancel,
     Discover,
@@ -30,6 +29,7 @@ from baton.messages import (
     encode,
     new_id,
 )
+from baton.errors import InvalidMessage, UnknownType
 
 AT = datetime(2026, 11, 24, 9, 30, 1, 250000, UTC)
 ENVELOPE: dict[str, Any] = {"id": "m1", "source": "web-1", "time": AT}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from baton.bus.channel import Delivery, Envelope
+from baton.bus.exchanges import DEAD_QUEUE, INPUT, Queue
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.queue_consumer import QueueConsumer
-from baton.channel import Delivery, Envelope
-from baton.exchanges import DEAD_QUEUE, INPUT, Queue
-from baton.memory import MemoryBus, MemoryChannel
 from tests.support.wait import until
 
 WORK, MORE = Queue("work"), Queue("more")

@@ -17,13 +17,13 @@ from pamqp.commands import Basic
 
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
-from baton.api import API
+from baton.bus.api import API
+from baton.bus.channel import Channel, Delivery
 from baton.bus.connect import connect
-from baton.channel import Channel, Delivery
-from baton.exchanges import DEAD_QUEUE, HEARD, INPUT, OUTPUT, agent_queue, heard, host_key
+from baton.bus.dead_letters import listed
+from baton.bus.exchanges import DEAD_QUEUE, HEARD, INPUT, OUTPUT, agent_queue, heard, host_key
+from baton.bus.messages import Message, Person, Pong, Request, decode, new_id, now
 from baton.extensions import installed
-from baton.messages import Message, Person, Pong, Request, decode, new_id, now
-from bot.dead import listed
 from bot.doctor.agent import needs as agents_needs
 from bot.doctor.bot import needs as bots_needs
 from bot.doctor.bus import agents, rights

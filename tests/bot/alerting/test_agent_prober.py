@@ -10,10 +10,10 @@ import pytest
 
 import bot.alerting.agent_prober
 from baton.agent.probing import ProbeResult
-from baton.channel import Delivery, Link
-from baton.exchanges import INPUT, agent_queue, host_key
-from baton.memory import MemoryBus, MemoryChannel
-from baton.messages import Facts, Heartbeat, Look, Probe, Probed, decode, now
+from baton.bus.channel import Delivery, Link
+from baton.bus.exchanges import INPUT, agent_queue, host_key
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.messages import Facts, Heartbeat, Look, Probe, Probed, decode, now
 from bot.alerting.agent_prober import LISTENED, Agents
 from tests.support.servers import registry
 from tests.support.wait import until

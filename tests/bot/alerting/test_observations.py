@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.alerting.observations import results, scheduled
 from bot.schedules.schedule import ScheduleResult
 from tests.bot.build import T0, job, run

@@ -13,8 +13,8 @@ from baton.agent.journal import MemoryJournal
 from baton.agent.probing import Prober, ProbeResult
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings, ProbesTable
-from baton.memory import MemoryChannel
-from baton.messages import Heartbeat, Look
+from baton.bus.memory.channel import MemoryChannel
+from baton.bus.messages import Heartbeat, Look
 from baton.server import Server
 from bot.app.bot import Bot
 from commands.probes import LocalProber

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from alerts import AlertContent
-from baton.amqp import AmqpChannel
-from baton.exchanges import PROBED_QUEUE, agent_queue
+from baton.bus.amqp import AmqpChannel
+from baton.bus.exchanges import PROBED_QUEUE, agent_queue
 from bot.store import Store
 from tests.bot.alerting.world import alerts_in, none_waits, says, settings
 from tests.bot.fake_front import FakeFront

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 import bot.alerting.runner
 from alerts import AlertContent
-from baton.messages import State, now
+from baton.bus.messages import State, now
 from bot.app.bot import Bot
 from bot.schedules.schedule import ResultHandling, ScheduleResult, Verdict
 from bot.store import Store

@@ -14,7 +14,7 @@ import bot.posts.queue
 import bot.posts.reconciler
 import bot.posts.sender
 from alerts import AlertContent, AlertSettings, SteadyClock
-from baton.messages import Heartbeat
+from baton.bus.messages import Heartbeat
 from bot.app.bot import Bot
 from bot.app.with_alerts import AlertsWanted
 from bot.store import Store

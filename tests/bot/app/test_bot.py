@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from baton.amqp import AmqpChannel
-from baton.channel import Channel
+from baton.bus.amqp import AmqpChannel
+from baton.bus.channel import Channel
+from baton.bus.exchanges import BOT_QUEUE, Queue
+from baton.bus.messages import State
 from baton.errors import QueueMismatch
-from baton.exchanges import BOT_QUEUE, Queue
-from baton.messages import State
 from bot.app.bot import Bot
 from bot.content import JobContent
 from bot.store import Store

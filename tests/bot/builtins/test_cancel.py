@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from baton.messages import State, new_id, now
+from baton.bus.messages import State, new_id, now
 from bot.builtins.cancel import CancelHandler
 from bot.dispatch.context import Invocation
 from bot.dispatch.policy import Policy, Rule

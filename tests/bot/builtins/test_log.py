@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from baton.messages import now
+from baton.bus.messages import now
 from bot.store import Store
 from tests.bot.build import update
 from tests.bot.counter import BEN, GUARDED, SECRET, Counter, broken, readers

@@ -7,13 +7,13 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import cast
 
-from baton.api import API
+from baton.bus.api import API
+from baton.bus.channel import Delivery, Envelope
 from baton.bus.connect import connect
-from baton.channel import Delivery, Envelope
-from baton.exchanges import DEAD, HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
-from baton.messages import Heartbeat, Person, Request, encode, now
+from baton.bus.dead_letters import Letter, letter, why_not
+from baton.bus.exchanges import DEAD, HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
+from baton.bus.messages import Heartbeat, Person, Request, encode, now
 from baton.server import Server
-from bot.dead import Letter, letter, why_not
 from tests.bot.cli.program import ran
 from tests.support.wait import until
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from baton.channel import Link
-from baton.messages import Person, now
+from baton.bus.channel import Link
+from baton.bus.messages import Person, now
 from bot.dispatch.reply import Reply
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS

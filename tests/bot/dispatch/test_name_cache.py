@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from baton.messages import Person
+from baton.bus.messages import Person
 from bot.store import Store
 from tests.bot.build import OPS
 from tests.bot.counter import SECRET, Counter

@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar
 
 import pytest
 
+from baton.bus.messages import Request
 from baton.command import Command, Target
 from baton.consumer import Extension
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.fields import Host, Positional
-from baton.messages import Request
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan_job
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from baton.bus.messages import Person
 from baton.command import Command
 from baton.fields import Host
-from baton.messages import Person
 from bot.dispatch.policy import (
     AccessRequest,
     EnvironmentTable,

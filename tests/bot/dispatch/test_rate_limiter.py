@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from baton.messages import Person, now
+from baton.bus.messages import Person, now
 from bot.dispatch.context import Invocation
 from bot.dispatch.rate_limiter import LimitsTable, PersonRateLimiter
 from bot.store import Store

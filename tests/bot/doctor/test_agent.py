@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from baton.agent.service import Service
-from baton.channel import Channel
-from baton.exchanges import agent_queue
+from baton.bus.channel import Channel
+from baton.bus.exchanges import agent_queue
 from tests.bot.doctor.report import line_of, told
 from tests.support.wait import until
 

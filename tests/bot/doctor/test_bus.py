@@ -8,10 +8,10 @@ from datetime import timedelta
 import aiormq
 import pytest
 
-from baton.api import API
+from baton.bus.api import API
 from baton.bus.connect import connect
-from baton.exchanges import DEAD, OUTPUT
-from baton.messages import Discover, Heartbeat, now
+from baton.bus.exchanges import DEAD, OUTPUT
+from baton.bus.messages import Discover, Heartbeat, now
 from baton.server import Server
 from bot.doctor.bot import needs
 from bot.doctor.bus import agents, bus, leftovers, rights

@@ -8,7 +8,7 @@ import pytest
 
 from baton.agent.service import Service
 from baton.bus.connect import connect
-from baton.exchanges import BOT_QUEUE, OUTPUT
+from baton.bus.exchanges import BOT_QUEUE, OUTPUT
 from bot.doctor import is_agents
 from bot.store import Store
 from bot.store.leases import STRANGERS

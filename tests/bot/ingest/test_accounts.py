@@ -10,10 +10,10 @@ from aiormq.exceptions import AMQPError
 from pamqp.commands import Basic
 
 from baton.agent.output import key_of
-from baton.api import API, enveloped
+from baton.bus.api import API, enveloped
+from baton.bus.channel import Channel
 from baton.bus.connect import connect
-from baton.channel import Channel
-from baton.exchanges import DEAD, DEAD_QUEUE, OUTPUT
+from baton.bus.exchanges import DEAD, DEAD_QUEUE, OUTPUT
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
 from bot.store import Store

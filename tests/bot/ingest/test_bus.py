@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.channel import Envelope
+from baton.bus.channel import Envelope
 from bot.ingest.bus import parse
 from bot.ingest.cloudevents import BATCH, STRUCTURED
 from bot.ingest.errors import BadInput

@@ -9,10 +9,10 @@ import pytest
 
 from alerts import Severity
 from baton.agent.output import key_of
-from baton.api import API
-from baton.exchanges import OUTPUT
-from baton.memory import MemoryChannel
-from baton.messages import Facts, Message, Pong, Probed, State, Update, now
+from baton.bus.api import API
+from baton.bus.exchanges import OUTPUT
+from baton.bus.memory.channel import MemoryChannel
+from baton.bus.messages import Facts, Message, Pong, Probed, State, Update, now
 from bot.alerting.consumer import Monitor
 from bot.alerting.sink import Reception
 from bot.ingest.rejections import Refused

@@ -9,10 +9,10 @@ import pytest
 from typing_extensions import override
 
 from baton.agent.output import key_of
-from baton.api import API, enveloped
-from baton.channel import Envelope
-from baton.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
-from baton.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
+from baton.bus.api import API, enveloped
+from baton.bus.channel import Envelope
+from baton.bus.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
+from baton.bus.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan_job
 from bot.findings import Findings, Unheard

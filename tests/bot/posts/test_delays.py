@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from alerts import AlertContent
-from baton.messages import State, now
+from baton.bus.messages import State, now
 from bot.content import NoticeContent, Post
 from bot.fronts.errors import Throttled, Unreachable
 from bot.jobs import Place, Subject

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import FleetContent, Group
 from bot.jobs import RunRecord, Tail
 from bot.posts.grouping import GROUPS, TAIL, asked_for, counts, fleet

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import NoticeContent, Post
 from bot.fronts.protocol import Limits
 from bot.posts.next_post import Next, next_post

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import NoticeContent, Post
 from bot.fronts.protocol import Limits
 from bot.posts.pending import NEVER, PendingPost, PendingPosts

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import bot.posts.next_post
 import bot.posts.queue
 import bot.posts.sender
-from baton.messages import State, now
+from baton.bus.messages import State, now
 from bot.content import FileContent, JobContent, NoticeContent, Post, Row
 from bot.fronts.protocol import Limits
 from bot.jobs import Job, Place, Subject

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import FileContent, FleetContent, JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import RunRecord, Tail
 from bot.posts.render import ROWS_MOST, job_state, wanted

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from baton.messages import Person
+from baton.bus.messages import Person
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.jobs import Place
 from bot.scheduler.command import ScheduleCommand

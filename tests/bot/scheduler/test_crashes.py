@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from baton.messages import now
+from baton.bus.messages import now
 from bot.app.periodic import PeriodicTask, PeriodicTasks
 from bot.scheduler.scheduler import POLL_INTERVAL
 from bot.schedules.schedule import Firing, Schedule

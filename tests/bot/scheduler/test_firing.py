@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from baton.bus.messages import State
 from baton.extensions import Commands
-from baton.messages import State
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.schedules.decisions import outcome_of
 from bot.schedules.posts import ScheduleDay, ScheduleNotice

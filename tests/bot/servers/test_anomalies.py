@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alerts import Severity
-from baton.channel import Link
-from baton.messages import Facts, Heartbeat
+from baton.bus.channel import Link
+from baton.bus.messages import Facts, Heartbeat
 from bot.servers.anomalies import MAX_SKEW, SHOWN_FOR
 from bot.servers.registry import LINK_SETTLE_TIME, ServerRegistry
 from tests.bot.build import after

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from baton.channel import Link
+from baton.bus.channel import Link
 from bot.servers.inventory import FORGET_AFTER, LastHeartbeat
 from bot.servers.registry import LINK_LOSS_GRACE, ServerRegistry
 from tests.bot.build import T0, after

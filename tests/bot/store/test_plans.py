@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.store import Store
 from bot.store.database.sqlite import Sqlite
 from tests.bot.store.build import T0, asked, deploy, later, ping, pong, update

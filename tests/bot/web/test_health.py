@@ -12,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from baton.agent.output import key_of
-from baton.api import API
-from baton.channel import Link
-from baton.exchanges import OUTPUT
-from baton.messages import Facts, Heartbeat, Person, Pong
+from baton.bus.api import API
+from baton.bus.channel import Link
+from baton.bus.exchanges import OUTPUT
+from baton.bus.messages import Facts, Heartbeat, Person, Pong
 from baton.outcome import duration
 from bot.findings import MOST, Finding, Lately
 from bot.jobs import Place

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import respx
 
-from baton.messages import State
+from baton.bus.messages import State
 from baton.server import Server
 from baton.testing import Kit
 from commands.deploy import Deploy, extension

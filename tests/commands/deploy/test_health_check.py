@@ -10,7 +10,7 @@ import httpx
 import pytest
 import respx
 
-from baton.messages import State
+from baton.bus.messages import State
 from commands.deploy.health_check import answer_problem, persistent
 from commands.deploy.settings import HealthSettings
 from tests.commands.conftest import MakeKit

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from commands.deploy.source import GitMirror
 from tests.commands.conftest import MakeKit, Repository
 from tests.support.wait import until

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from tests.commands.conftest import MakeKit, Repository
 from tests.support.wait import until
 

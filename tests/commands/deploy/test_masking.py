@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from commands.deploy.masking import passwords, secret_values
 from commands.process.output_lines import MASK, Secrets
 from tests.commands.conftest import MakeKit

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from commands.deploy.refs import Candidate, candidates, obeyed
 from tests.commands.conftest import MakeKit, Repository
 

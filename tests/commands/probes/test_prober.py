@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from baton.agent.address_patterns import matches
 from baton.agent.probing import ProbeResult
 from baton.agent.settings import CheckTable, ProbesTable
-from baton.messages import Look
+from baton.bus.messages import Look
 from baton.text.printable import printable
 from commands.probes import LocalProber, NetworkProbe
 from commands.probes.programs import result_of

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from baton.bus.messages import State
 from baton.errors import Failed
-from baton.messages import State
 from commands.process import leftovers
 from commands.process.leftovers import MARK, Trail, end, running
 from commands.process.program import Program, execute

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from alerts import AlertContent
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import (
     Button,
     Content,

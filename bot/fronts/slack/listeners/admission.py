@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from baton.bus.messages import Person, Standing
 from baton.errors import BatonError
-from baton.messages import Person, Standing
 from baton.text.words import after_name, tidied, unescaped, unmarked
 from bot.fronts.slack.listeners.payloads import ButtonPress, Interaction, TypedCommand
 from bot.fronts.slack.web_api.identity import BotIdentity

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import structlog
 
+from baton.bus.messages import Person, new_id
 from baton.errors import BatonError
-from baton.messages import Person, new_id
 from baton.outcome import Answer
 from bot.content import ASK, CANCEL
 from bot.dispatch.protocol import Dispatcher, GroupLookup

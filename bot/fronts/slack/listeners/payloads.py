@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from baton.messages import Person
+from baton.bus.messages import Person
 from baton.text.words import BECAUSE
 from bot.fronts.slack.blocks.forms import CHOICE, MAX_METADATA, REASON
 from bot.fronts.slack.blocks.posts import PREFIX

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from baton.backoff import delay, jittered
-from baton.messages import Person
+from baton.bus.messages import Person
 from baton.outcome import Answer
 from bot.dispatch.reply import Form
 from bot.fronts.errors import FrontError, Throttled, Uncertain

@@ -17,7 +17,7 @@ import structlog
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from baton.backoff import delay, jittered
-from baton.channel import Link
+from baton.bus.channel import Link
 from baton.errors import BatonError
 from baton.waiting import wait_at_most
 from bot.fronts.errors import Throttled

@@ -13,7 +13,7 @@ import bot.alerting.recorder
 from alerts import HeartbeatSeen, Sample, load_alerts
 from alerts.replay import Gap, LinkChange, dump_lines, salvage_lines
 from alerts.trial import TrialFailed, trial
-from baton.messages import now
+from baton.bus.messages import now
 from bot.alerting.commands.trial_process import run_trial
 from bot.alerting.recorder import append, recordings
 from bot.app.with_alerts import AlertsWanted

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from baton.bus.messages import Person, now
 from baton.command import Command
 from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.fields import Name
-from baton.messages import Person, now
 from bot.dispatch.protocol import GroupLookup
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place

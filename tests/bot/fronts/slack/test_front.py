@@ -8,7 +8,7 @@ import aiohttp
 import psutil
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import Button, JobContent, NoticeContent, OutputContent, Post, Row
 from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
 from bot.fronts.slack.front import SlackFront

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from baton.channel import Link
+from baton.bus.channel import Link
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.web_api import scopes
 from bot.fronts.slack.web_api.identity import BadTokens, ScopesMissing

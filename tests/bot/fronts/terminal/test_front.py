@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from baton.bus.messages import State
 from baton.errors import Disconnected
-from baton.messages import State
 from bot.content import JobContent, NoticeContent, OutputContent, Post, Row
 from bot.fronts.protocol import Front
 from bot.fronts.terminal.front import PLACE, TerminalFront

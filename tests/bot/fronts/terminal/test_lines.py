@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.messages import State
+from baton.bus.messages import State
 from baton.outcome import Answer
 from bot.fronts.terminal.lines import (
     answer_lines,

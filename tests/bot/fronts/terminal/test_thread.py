@@ -7,7 +7,7 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import FLEET, FleetContent, Group, JobContent, OutputContent, Row
 from bot.fronts.terminal.lines import Line, text_of
 from bot.fronts.terminal.thread import JobThread, live

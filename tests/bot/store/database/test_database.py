@@ -14,7 +14,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import URL, Connection, insert, make_url, text
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.store import DatabaseUnavailable, NotOurs, Store
 from bot.store.database import sqlite
 from bot.store.database.transactions import PATIENCE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.jobs import AuditEntry, NewJob
 from bot.store import Store
 from tests.bot.store.build import (

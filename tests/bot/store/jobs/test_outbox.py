@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from baton.exchanges import INPUT, host_key
-from baton.messages import Cancel, State
+from baton.bus.exchanges import INPUT, host_key
+from baton.bus.messages import Cancel, State
 from bot.jobs import GRACE, Cancelled
 from bot.store import Store
 from bot.store.jobs.outbox import CANCELLED_UNSENT, NO_AGENT, NOT_STOPPED

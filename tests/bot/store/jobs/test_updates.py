@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from baton.messages import Facts, Pong, State, Update, now
+from baton.bus.messages import Facts, Pong, State, Update, now
 from bot.jobs import NewJob, RunRecord, Tail
 from bot.store import Store
 from tests.bot.store.build import (

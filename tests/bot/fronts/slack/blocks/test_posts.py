@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import (
     Button,
     Content,

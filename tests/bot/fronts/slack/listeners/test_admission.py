@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baton.bus.messages import Person, Standing, now
 from baton.errors import BatonError
-from baton.messages import Person, Standing, now
 from bot.fronts.slack.listeners import payloads
 from bot.fronts.slack.listeners.admission import (
     MAX_TYPED,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from baton.bus.messages import State
 from baton.errors import BatonError
-from baton.messages import State
 from baton.outcome import Answer
 from bot.content import Button, JobContent, Post
 from bot.dispatch.reply import Reply

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from baton.messages import State
+from baton.bus.messages import State
 from baton.outcome import Answer
 from bot.content import JobContent, Post
 from bot.dispatch.people import Profile

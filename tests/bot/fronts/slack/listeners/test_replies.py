@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from baton.messages import Person
+from baton.bus.messages import Person
 from bot.dispatch.reply import Form
 from bot.fronts.slack.chat import nowhere
 from bot.fronts.slack.listeners.replies import SENT_AGAIN, PrivateReplies

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from baton.channel import Link
+from baton.bus.channel import Link
 from bot.dispatch.reply import Reply
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.listeners.deliveries import Ack

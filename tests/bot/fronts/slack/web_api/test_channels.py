@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import NoticeContent, Post
 from bot.doctor.finding import Mark
 from bot.doctor.slack import slack as examined

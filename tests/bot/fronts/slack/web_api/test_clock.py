@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import NoticeContent, Post
 from bot.fronts.errors import Uncertain
 from bot.fronts.slack import SlackChat
