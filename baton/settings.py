@@ -27,7 +27,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from baton.bus import urls
+from baton.bus.urls import check_urls, split_urls
 from baton.errors import SettingsError
 from baton.fields import Host, Name, meaning
 from baton.text.words import nearest
@@ -69,13 +69,13 @@ class BusSettings(Table):
     def _one_or_several(cls, value: object) -> object:
         if not isinstance(value, str | list | tuple):
             raise ValueError("a URL such as amqps://user:password@host, or a list of them")
-        return urls.cut(value) if isinstance(value, str) else value
+        return split_urls(value) if isinstance(value, str) else value
 
     @field_validator("url", mode="after")
     @classmethod
     def _readable(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if value:
-            urls.check([url.get_secret_value() for url in value])
+            check_urls([url.get_secret_value() for url in value])
         return value
 
     @property

@@ -1,7 +1,7 @@
 """Channel: what Baton needs of a message bus, and nothing more.
 
-`amqp` keeps this contract over RabbitMQ, `memory` in the process; `tests/baton/bus/test_channel.py` holds
-both to it. `connect` chooses by the URL.
+`amqp` keeps this contract over RabbitMQ, `memory` in the process; tests/baton/bus/test_channel.py
+holds both to it. `connect` chooses by the URL.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from baton.bus.channel import Channel, Link
+from baton.bus.urls import check_urls, split_urls
 from baton.errors import SettingsError
 
 
@@ -20,9 +21,9 @@ async def connect(
     to make them. Returns at once with a link that may still be down: a broker that is away is
     waited for. Raises SettingsError for a URL that is none of these.
     """
-    pool = urls.cut(urls) if isinstance(urls, str) else list(urls)
+    pool = split_urls(urls) if isinstance(urls, str) else list(urls)
     try:
-        urls.check(pool)
+        check_urls(pool)
     except ValueError as error:
         raise SettingsError(
             file="BATON_BUS_URL or [bus] url",

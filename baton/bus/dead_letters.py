@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from baton.bus import urls
 from baton.bus.channel import Channel, Delivery, Envelope
 from baton.bus.connect import connect, up
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
 from baton.bus.messages import Cancel, Discover, Probe, Request, decode, now
+from baton.bus.urls import user_of
 from baton.errors import Disconnected, InvalidMessage, Unroutable
 from baton.text.printable import printable
 
@@ -215,7 +215,7 @@ def _again(envelope: Envelope, read: Letter, at: datetime) -> Envelope:
 
 def _account(channel: Channel) -> str:
     """The broker account by which we are connected."""
-    return urls.user(channel.url)
+    return user_of(channel.url)
 
 
 def exchange_of(envelope: Envelope, key: str) -> str:

@@ -34,7 +34,7 @@ _NEXT = re.compile(r"(?<![,\s])[,\s]+(?=(?:amqps?|memory)://)", re.IGNORECASE)
 _UNREADABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
 
 
-def cut(text: str) -> list[str]:
+def split_urls(text: str) -> list[str]:
     """The URLs in `text`, which stand after each other with commas or blanks between them.
 
     A comma that no new URL follows belongs to the one before it, as in a password.
@@ -42,7 +42,7 @@ def cut(text: str) -> list[str]:
     return [url for url in _NEXT.split(text.strip(", \t\r\n")) if url]
 
 
-def check(urls: Sequence[str]) -> None:
+def check_urls(urls: Sequence[str]) -> None:
     """Raises ValueError, which says what must be given instead, if these are not one or several
     URLs of RabbitMQ, or one of a bus in memory. What it says holds nothing of a URL but its
     scheme."""
@@ -59,7 +59,7 @@ def check(urls: Sequence[str]) -> None:
         _check_amqp(url)
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """`url` without password and options, for logs and errors."""
     try:
         parts = _parts(url)
@@ -69,17 +69,17 @@ def shown(url: str) -> str:
     return urlunsplit((parts.scheme, user.partition(":")[0] + at + address, parts.path, "", ""))
 
 
-def user(url: str) -> str:
+def user_of(url: str) -> str:
     """The user that `url` logs in as."""
     return unquote(urlsplit(url).username or "guest")
 
 
-def vhost(url: str) -> str:
+def vhost_of(url: str) -> str:
     """The virtual host that `url` names."""
     return unquote(urlsplit(url).path[1:]) or "/"
 
 
-def option(url: str, name: str) -> str | None:
+def option_of(url: str, name: str) -> str | None:
     """The value of an option of `url`; None if it is not given."""
     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True)).get(name)
 

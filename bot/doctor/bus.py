@@ -12,6 +12,7 @@ from baton.bus.channel import BOT_FIRST, Channel, Delivery
 from baton.bus.connect import connect, up
 from baton.bus.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTPUT, Queue
 from baton.bus.messages import Discover, Facts, Heartbeat, decode, new_id, now
+from baton.bus.urls import option_of
 from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
 from baton.waiting import wait_at_most
 from bot.doctor.finding import Finding, clocks, fail, note, ok, warn
@@ -50,7 +51,7 @@ async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, Findin
 
 def _connected(channel: Channel, urls: Sequence[str]) -> Finding:
     text = f"{channel.broker} at {channel.url}"
-    if any(urls.option(url, "no_verify_ssl") == "1" for url in urls):
+    if any(option_of(url, "no_verify_ssl") == "1" for url in urls):
         return note(
             "bus",
             f"{text}, whose certificate is not checked (no_verify_ssl=1)",

@@ -9,8 +9,8 @@ publishes one message at a time.
     connection    aio-pika's connection, and its channels
     publisher     confirmed publishes, pipelined; knows whether the broker takes messages
     subscription  a consumer, before and after a reconnect
-    settling      acknowledgements in batches
-    gathering     frames of one turn of the event loop in one write
+    acks          acknowledgements in batches
+    write_coalescing  frames of one turn of the event loop in one write
     rights        what the broker would refuse us
     reasons       what a failure means, and what mends it; pure
     reading       properties that strangers wrote, read without fail

@@ -14,13 +14,13 @@ import structlog
 from aiormq.exceptions import AMQPError
 
 from baton.backoff import delay
-from baton.bus import urls
 from baton.bus.amqp import reasons
 from baton.bus.amqp.session import Publish, Session, answered
 from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription
 from baton.bus.channel import CONFIRM_WITHIN, Envelope, Handler, Link
 from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
 from baton.bus.link import WATCH_EVERY, Handlers, Linked
+from baton.bus.urls import option_of, redacted
 from baton.errors import Blocked, BusRefused, Disconnected, NotMade, SettingsError
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class AmqpChannel(Linked):
         owner: bool = False,
     ) -> None:
         super().__init__()
-        self.url = urls.shown(urls[0])
+        self.url = redacted(urls[0])
         self._urls = tuple(urls)
         self._name = name
         self._watch_every = watch_every
@@ -273,7 +273,7 @@ class AmqpChannel(Linked):
         session: Session | None = None
         up_since: float | None = None
         fix, refusal, self._awaits_owner = "", None, False
-        shown = urls.shown(url)
+        shown = redacted(url)
         try:
             session = await answered(
                 Session.open(url, self._name, self._blocked, owner=self._owner), shown
@@ -373,7 +373,7 @@ class AmqpChannel(Linked):
 def _look_at_tls(url: str) -> None:
     """Say what weakens TLS. Raises SettingsError for a file that cannot be read."""
     for name in ("cafile", "capath", "certfile", "keyfile"):
-        path = urls.option(url, name)
+        path = option_of(url, name)
         if path is not None and not os.access(path, os.R_OK):
             raise SettingsError(
                 file="BATON_BUS_URL or [bus] url",
@@ -381,9 +381,9 @@ def _look_at_tls(url: str) -> None:
                 problem=f"{path} cannot be read",
                 must="a file (capath: a folder) that this user may read",
             )
-    if urls.option(url, "no_verify_ssl") == "1":
+    if option_of(url, "no_verify_ssl") == "1":
         log.warning(
             "the certificate of RabbitMQ is not checked (no_verify_ssl=1): whoever is on the way "
             "can read the password and send requests; use ?cafile=/path/to/ca.pem",
-            url=urls.shown(url),
+            url=redacted(url),
         )

@@ -20,8 +20,8 @@ from aiormq.exceptions import (
     ProbableAuthenticationError,
 )
 
-from baton.bus import urls
 from baton.bus.channel import BOT_FIRST
+from baton.bus.urls import redacted, user_of, vhost_of
 from baton.errors import BatonError, BusRefused, Disconnected, NotMade, QueueMismatch
 
 _CONNECT = re.compile(r"\b(\d+)\]? Connect call failed")
@@ -66,7 +66,7 @@ def fix(error: BaseException, url: str) -> str:
 def login(error: Exception, url: str) -> BusRefused | None:
     """The refusal that `error` is, if a login at `url` ended by it."""
     if isinstance(error, ProbableAuthenticationError | AuthenticationError):
-        name = urls.user(url)
+        name = user_of(url)
         return BusRefused(
             user=name,
             what="to log in",
@@ -84,7 +84,7 @@ def login(error: Exception, url: str) -> BusRefused | None:
 
 def _no_vhost(url: str, reason: str) -> BusRefused:
     """The broker refuses the virtual host of `url`."""
-    name, host = urls.user(url), urls.vhost(url)
+    name, host = user_of(url), vhost_of(url)
     return BusRefused(
         user=name,
         what=f"the virtual host {host}",
@@ -104,7 +104,7 @@ def refusal(error: Exception, url: str, what: str) -> BusRefused | None:
         fixed = "Choose a shorter name."
     else:
         return None
-    return BusRefused(user=urls.user(url), what=what, reason=why(error), fix=fixed)
+    return BusRefused(user=user_of(url), what=what, reason=why(error), fix=fixed)
 
 
 def publish(reason: str) -> tuple[str, str] | None:
@@ -117,14 +117,14 @@ def publish(reason: str) -> tuple[str, str] | None:
 def mismatch(error: ChannelPreconditionFailed, url: str, queue: str) -> QueueMismatch:
     """A queue of that name is there, and is another."""
     return QueueMismatch(
-        user=urls.user(url), what=f"to declare queue {queue}", queue=queue, reason=why(error)
+        user=user_of(url), what=f"to declare queue {queue}", queue=queue, reason=why(error)
     )
 
 
 def not_made(error: ChannelNotFoundEntity, url: str) -> NotMade:
     """Something is not there yet that is not ours to make."""
     return NotMade(
-        url=urls.shown(url),
+        url=redacted(url),
         reason=f"{why(error)}: the bot makes it, when it is connected",
         fix=BOT_FIRST,
     )

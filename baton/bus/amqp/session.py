@@ -19,7 +19,6 @@ from aiormq.exceptions import (
 )
 from pamqp.commands import Basic
 
-from baton.bus import urls
 from baton.bus.amqp import reasons, wire
 from baton.bus.amqp.acks import Settler
 from baton.bus.amqp.connection import ANSWER_WITHIN, Connection, quietly, underlay_of
@@ -27,6 +26,7 @@ from baton.bus.amqp.publisher import Publisher
 from baton.bus.amqp.rights import Rights
 from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription, delivery
 from baton.bus.exchanges import EXCHANGES, Exchange, Queue
+from baton.bus.urls import redacted
 from baton.errors import Disconnected
 
 Publish = tuple[str, str]
@@ -40,7 +40,7 @@ class Session:
     """
 
     def __init__(self, url: str, incoming: Connection, outgoing: Connection, owner: bool) -> None:
-        self.url = urls.shown(url)
+        self.url = redacted(url)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.refused_publish: Publish | None = None
         """What ended the session, if a right to publish is missing."""

@@ -126,7 +126,7 @@ CRASH = """
 import asyncio, os, sys
 from pathlib import Path
 from baton.agent.journal import SqliteJournal
-from baton.messages import decode
+from baton.bus.messages import decode
 
 async def main():
     journal = await SqliteJournal.open(Path(sys.argv[1]))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
-from baton.bus import urls
+from baton.bus.urls import check_urls, redacted, split_urls
 from baton.errors import SettingsError
 from baton.settings import load
 
@@ -35,7 +35,7 @@ def test_what_cannot_be_read_is_refused_and_not_shown(secret: str) -> None:
     assert "%2F" in said
     for part in ("user", secret, "rabbit", "vhost", *secret.split("/")):
         assert part not in said.replace("amqp://USER:PASSWORD@HOST/VHOST", "").split("In a pass")[0]
-    assert urls.shown(url) == "amqp://(this URL cannot be read)"
+    assert redacted(url) == "amqp://(this URL cannot be read)"
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,14 @@ def test_what_cannot_be_read_is_refused_and_not_shown(secret: str) -> None:
 def test_what_is_wrong_is_named(url: str, said: str) -> None:
     """Refused at once, instead of being tried for ever."""
     with pytest.raises(ValueError, match=said) as caught:
-        urls.check([url])
+        check_urls([url])
     assert "secret" not in str(caught.value)
 
 
 def test_a_comma_cuts_only_before_another_url() -> None:
     """A password may hold one; several URLs are a pool, with commas or blanks between them."""
-    assert urls.cut("amqp://u:pa1,ss2@h/") == ["amqp://u:pa1,ss2@h/"]
-    assert urls.cut(" amqp://a/, amqps://u:x,y@b/ amqp://c,") == [
+    assert split_urls("amqp://u:pa1,ss2@h/") == ["amqp://u:pa1,ss2@h/"]
+    assert split_urls(" amqp://a/, amqps://u:x,y@b/ amqp://c,") == [
         "amqp://a/",
         "amqps://u:x,y@b/",
         "amqp://c",
@@ -72,8 +72,8 @@ def test_a_comma_cuts_only_before_another_url() -> None:
 
 def test_urls_are_shown_without_secrets() -> None:
     """Neither password nor options."""
-    assert urls.shown("amqps://u:p%40ss@h:5671/v?cafile=/x") == "amqps://u@h:5671/v"
-    assert urls.shown("amqp://h") == "amqp://h"
+    assert redacted("amqps://u:p%40ss@h:5671/v?cafile=/x") == "amqps://u@h:5671/v"
+    assert redacted("amqp://h") == "amqp://h"
 
 
 @given(st.text(min_size=8, alphabet=st.characters(categories=["L", "N", "P", "S", "Z", "C"])))
@@ -81,10 +81,10 @@ def test_no_password_is_ever_shown(password: str) -> None:
     """Whatever it holds, and whether the URL can be read or not."""
     secret = f"Q{password}Q"
     url = f"amqp://user:{secret}@rabbit/"
-    shown = urls.shown(url)
+    shown = redacted(url)
     assert secret not in shown
     try:
-        urls.check([url])
+        check_urls([url])
         said, expected = "", "amqp://user@rabbit/"
     except ValueError as error:
         said, expected = str(error), "amqp://(this URL cannot be read)"
