@@ -12,8 +12,8 @@ from alerts.checks.threshold import Thresholds
 from alerts.labels import ALERTNAME, Labels
 from alerts.observation import Severity
 from alerts.setting_types import Cron, LabelName, Seconds, Zone
+from baton.bus.messages import Look
 from baton.fields import Address, Host, Name
-from baton.messages import Look
 from baton.settings import Table
 
 _CHECK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from baton.channel import Channel
+from baton.bus.channel import Channel
+from baton.bus.messages import new_id, now
 from baton.extensions import Commands
-from baton.messages import new_id, now
 from bot.alerting import AlertNotifier, Found, Keeper
 from bot.alerting.reloader import Reloading
 from bot.app import tasks, upkeep

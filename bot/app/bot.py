@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import structlog
 
-from baton.channel import Channel, Link
+from baton.bus.channel import Channel, Link
 from bot.alerting import Keeper
 from bot.alerting.reloader import Reloading
 from bot.app import tasks

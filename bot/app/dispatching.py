@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from baton.bus.messages import now
 from baton.consumer import Extension
 from baton.extensions import Commands
-from baton.messages import now
 from bot.alerting import Keeper
 from bot.alerting.commands.command import ALERTS, AlertsCommand, AlertsHandler
 from bot.alerting.reloader import Reloading

@@ -14,10 +14,10 @@ from typing_extensions import override
 
 from alerts import AlertSettings, SteadyClock
 from alerts.checks.settings import ProbeTable
-from baton.channel import Channel
+from baton.bus.channel import Channel
+from baton.bus.messages import Heartbeat, Pong
 from baton.errors import UsageError
 from baton.extensions import Commands
-from baton.messages import Heartbeat, Pong
 from bot.alerting import Found, Keeper, Monitor, Probing
 from bot.alerting.reloader import Reloading
 from bot.alerting.sink import Reception

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from alerts import Engine
-from baton.channel import Channel, Link
+from baton.bus.channel import Channel, Link
 from baton.text.printable import printable
 from bot.findings import Lately
 from bot.store import Depths

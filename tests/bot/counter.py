@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from baton.bus.messages import Person, now
 from baton.extensions import Commands
-from baton.messages import Person, now
 from bot.app.dispatching import assemble_dispatch
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.protocol import GroupLookup

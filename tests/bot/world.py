@@ -12,14 +12,12 @@ from typing import Any
 from weakref import WeakSet
 
 from alerts import AlertSettings
-from baton.api import API
-from baton.channel import Channel, Delivery, Handler, Subscription
-from baton.consumer import Extension
-from baton.exchanges import DISCOVER, INPUT, OUTPUT, Queue, agent_queue, command_key, host_key
-from baton.exchanges import output_key as key_of
-from baton.extensions import Commands
-from baton.memory import MemoryBus, MemoryChannel
-from baton.messages import (
+from baton.bus.api import API
+from baton.bus.channel import Channel, Delivery, Handler, Subscription
+from baton.bus.exchanges import DISCOVER, INPUT, OUTPUT, Queue, agent_queue, command_key, host_key
+from baton.bus.exchanges import output_key as key_of
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.messages import (
     Cancel,
     Discover,
     Facts,
@@ -33,6 +31,8 @@ from baton.messages import (
     new_id,
     now,
 )
+from baton.consumer import Extension
+from baton.extensions import Commands
 from bot.app.assemble import assemble
 from bot.app.bot import Bot
 from bot.app.dispatching import commands_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from baton.messages import Message, Person, Request, State, decode, encode
+from baton.bus.messages import Message, Person, Request, State, decode, encode
 from bot.jobs import GRACE, AuditEntry, Job, NewJob, OutboxMessage, Place, RunRecord, ends_at
 from bot.store.database.sql import AnyRow
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 
-from baton.batching import Batcher
-from baton.messages import Person, Pong, Update, now
+from baton.bus.batching import Batcher
+from baton.bus.messages import Person, Pong, Update, now
 from bot.jobs import AuditEntry, Cancelled, Job, NewJob, OutboxMessage, Tail
 from bot.store.database.transactions import Database
 from bot.store.errors import StoreError

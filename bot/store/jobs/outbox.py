@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
 
+from baton.bus.exchanges import INPUT, host_key
+from baton.bus.messages import Cancel, Person, Request, State
 from baton.errors import BatonError
-from baton.exchanges import INPUT, host_key
-from baton.messages import Cancel, Person, Request, State
 from bot.jobs import GRACE, Cancelled, OutboxMessage, RunRecord, close, ends_at
 from bot.store.database.column_types import Instant
 from bot.store.database.sql import AnyRow, chunks

@@ -10,7 +10,7 @@ import pytest
 from typing_extensions import override
 
 from alerts import AlertContent
-from baton.messages import State
+from baton.bus.messages import State
 from bot.app.with_alerts import AlertsWanted
 from tests.bot.alerting.world import SILENT, WAIT, Watchers, alerts_in, none_waits, quick, says
 from tests.bot.build import Hail, Ship

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from alerts import AlertContent
-from baton.channel import Channel, Delivery, Envelope
-from baton.exchanges import DEAD_QUEUE, MONITOR_QUEUE, OUTPUT
-from baton.messages import Pong, now
+from baton.bus.channel import Channel, Delivery, Envelope
+from baton.bus.dead_letters import resent
+from baton.bus.exchanges import DEAD_QUEUE, MONITOR_QUEUE, OUTPUT
+from baton.bus.messages import Pong, now
 from bot.app.bot import Bot
 from bot.app.with_alerts import WithAlerts
-from bot.dead import resent
 from bot.findings import Unheard
 from bot.store import Store
 from tests.bot.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says

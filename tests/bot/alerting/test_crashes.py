@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from baton.channel import Link
-from baton.memory import MemoryBus, MemoryChannel
+from baton.bus.channel import Link
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from bot.store import Store
 from tests.bot.alerting.world import SILENT, WAIT, Clock, none_waits, quick, says, settings
 from tests.bot.fake_front import FakeFront

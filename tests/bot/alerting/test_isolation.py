@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, update
 
 from alerts import HeartbeatSeen, Labels, Sample
 from alerts.notify.dispatch import NotificationDispatcher
-from baton.messages import Person
+from baton.bus.messages import Person
 from bot.alerting import operations
 from bot.alerting.operations import Seen
 from bot.app.bot import Bot

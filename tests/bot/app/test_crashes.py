@@ -16,9 +16,9 @@ import bot.posts.job_posts
 import bot.posts.queue
 import bot.posts.reconciler
 import bot.posts.sender
-from baton.channel import Link
-from baton.memory import MemoryBus, MemoryChannel
-from baton.messages import Pong, Request, State, now
+from baton.bus.channel import Link
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.messages import Pong, Request, State, now
 from bot.jobs import Place
 from bot.posts.render import wanted
 from bot.servers.sight import ServerVisibility

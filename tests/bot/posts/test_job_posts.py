@@ -8,8 +8,8 @@ import pytest
 import bot.app.upkeep
 import bot.posts.job_posts
 import bot.servers.registry
-from baton.exchanges import INPUT, agent_queue, host_key
-from baton.messages import State, now
+from baton.bus.exchanges import INPUT, agent_queue, host_key
+from baton.bus.messages import State, now
 from baton.outcome import Outcome
 from bot.app.bot import Bot
 from bot.content import JobContent, NoticeContent, OutputContent, Post

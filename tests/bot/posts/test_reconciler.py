@@ -11,7 +11,7 @@ import pytest
 from typing_extensions import override
 
 import bot.posts.reconciler
-from baton.messages import State
+from baton.bus.messages import State
 from bot.content import NoticeContent, Post
 from bot.jobs import Place, Subject
 from bot.posts.post_source import Desired, PostSink, PostSource

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from baton.bus.messages import Person, Pong, Standing
 from baton.consumer import Extension
 from baton.extensions import Commands
-from baton.messages import Person, Pong, Standing
 from bot.app.dispatching import assemble_dispatch, commands_of
 from bot.dispatch.people import Profile
 from bot.dispatch.policy import Policy

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from baton.exchanges import INPUT, command_key, host_key
-from baton.messages import Facts, Person, Pong, Request, State, Update, new_id
+from baton.bus.exchanges import INPUT, command_key, host_key
+from baton.bus.messages import Facts, Person, Pong, Request, State, Update, new_id
 from bot.jobs import AuditEntry, Job, NewJob, OutboxMessage, Place, RunRecord
 from bot.store import Store
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from alerts.observation import LivenessSeen, Observation
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.errors import BatonError
-from baton.memory import MemoryBus, MemoryChannel
 from bot.app.assemble import status_reader
 from bot.app.bot import Bot
 from bot.findings import Finding
