@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from baton.text import calendar
+from baton.timing import calendar
 
 
 def next_time(cron: str, after: float, zone: str = "UTC") -> float:

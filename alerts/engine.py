@@ -28,7 +28,7 @@ from alerts.observation import CheckIn, HeartbeatSeen, LivenessSeen, Observation
 from alerts.settings import AlertSettings
 from baton.errors import UsageError
 from baton.outcome import duration
-from baton.text.durations import LONGEST
+from baton.timing.durations import LONGEST
 
 SWEEP_INTERVAL = 3600.0
 """Seconds between two looks for what can be forgotten."""

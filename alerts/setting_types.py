@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from alerts.labels import NAME
-from baton.text import calendar, durations
+from baton.timing import calendar, durations
 
 
 def _seconds(value: object) -> object:

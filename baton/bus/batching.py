@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from baton.waiting import wait_at_most
+from baton.timing.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 

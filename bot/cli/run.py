@@ -89,7 +89,7 @@ def _builtins() -> list[str]:
 
 def _warn_of_misspelt_variables() -> None:
     """Log the environment variables that nobody reads and that look like one that is read."""
-    from baton.variables import VARIABLES, misspelt
+    from bot.cli.variables import VARIABLES, misspelt
 
     for name, near in misspelt(os.environ, VARIABLES):
         text = f"unknown environment variable {name}: did you mean {near}?"

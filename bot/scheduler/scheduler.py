@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 
 from baton.errors import BatonError
-from baton.text.calendar import UnknownZone
+from baton.timing.calendar import UnknownZone
 from bot.dispatch.people import Directories, Profile
 from bot.scheduler.firing import ScheduleFirer, changed, jobs_of, left_behind
 from bot.schedules.change import Change

@@ -9,7 +9,7 @@ from typing import Literal
 
 from baton.bus.messages import State
 from baton.outcome import duration, named
-from baton.text.calendar import to_utc
+from baton.timing.calendar import to_utc
 from bot.jobs import RunRecord
 from bot.schedules.schedule import Firing, Schedule, Verdict
 from bot.schedules.times import next_time, upcoming

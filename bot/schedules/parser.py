@@ -12,8 +12,8 @@ from itertools import islice, pairwise
 from typing import Any
 
 from baton.errors import UsageError
-from baton.text.calendar import cron_error, end_of_day, to_utc
-from baton.text.calendar import zone as zone_of
+from baton.timing.calendar import cron_error, end_of_day, to_utc
+from baton.timing.calendar import zone as zone_of
 from bot.schedules.recurrence import EVERY_DAY, Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.rules import Rules
 from bot.schedules.scanner import (

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from baton.text.calendar import end_of_day
+from baton.timing.calendar import end_of_day
 from bot.schedules.recurrence import moment, span
 
 CATCH_UP = 600

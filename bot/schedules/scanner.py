@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 
 from baton.errors import BatonError, UsageError
-from baton.text import durations
-from baton.text.calendar import canonical, zones
 from baton.text.words import nearest
+from baton.timing import durations
+from baton.timing.calendar import canonical, zones
 from bot.schedules.recurrence import DAYS, EVERY_DAY, WEEKDAYS, WEEKENDS
 
 EXAMPLES = (

@@ -1,6 +1,6 @@
 """When it is time next. Pure.
 
-Intervals go by UTC; the rest by the clocks of a zone, as baton.text.calendar has them.
+Intervals go by UTC; the rest by the clocks of a zone, as baton.timing.calendar has them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from functools import lru_cache
 
-from baton.text.calendar import next_cron, to_utc, zone
+from baton.timing.calendar import next_cron, to_utc, zone
 from bot.schedules.recurrence import Cron, Every, Once, Weekly, When
 
 

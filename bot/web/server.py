@@ -17,7 +17,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from baton.errors import BatonError
-from baton.waiting import wait_at_most
+from baton.timing.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from baton.bus.messages import new_id
 from baton.errors import Failed
 from baton.outcome import duration
-from baton.waiting import wait_at_most
+from baton.timing.waiting import wait_at_most
 from commands.process.leftovers import DIRECT, KILLED_WITHIN, MARK, Trail, end
 from commands.process.output_lines import OutputLines, Secrets
 

@@ -20,7 +20,7 @@ from baton.errors import BatonError, ExtensionError, UsageError
 from baton.extensions import Commands, installed
 from baton.fields import Host, Name, Positional, Ref, fields_of
 from baton.outcome import RunReport, counted, duration, named
-from baton.text.durations import leading
+from baton.timing.durations import leading
 from bot.alerting.commands.command import ALERTS
 from bot.app.dispatching import ANSWERED_HERE
 

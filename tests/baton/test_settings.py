@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.errors import SettingsError
 from baton.settings import Table, load, validated
-from baton.variables import VARIABLES, misspelt
+from bot.cli.variables import VARIABLES, misspelt
 from bot.settings import BOT_VARIABLES
 
 

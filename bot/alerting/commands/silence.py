@@ -9,7 +9,7 @@ from alerts import Labels, Matchers
 from alerts.labels.matchers import EXAMPLE, Matcher, excerpt, has_operator
 from baton.errors import UsageError
 from baton.outcome import Answer, duration
-from baton.text import durations
+from baton.timing import durations
 from bot.alerting.commands.context import AlertsContext, titles
 from bot.alerting.commands.silence_preview import preview
 from bot.alerting.operations import Quiet, Speak

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from baton.text import durations
+from baton.timing import durations
 
 
 @pytest.mark.parametrize(

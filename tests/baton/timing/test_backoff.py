@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis.strategies import floats, integers
 
-from baton.backoff import delay, jittered
+from baton.timing.backoff import delay, jittered
 
 
 def test_a_pause_doubles_with_each_failure_up_to_the_longest() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.text.calendar import UnknownZone, canonical, cron_error, last_cron, next_cron, zone
+from baton.timing.calendar import UnknownZone, canonical, cron_error, last_cron, next_cron, zone
 
 BERLIN = zone("Europe/Berlin")
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from baton.waiting import wait_at_most
+from baton.timing.waiting import wait_at_most
 
 
 async def test_what_is_done_in_time_is_told() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.errors import UsageError
-from baton.text.calendar import end_of_day
+from baton.timing.calendar import end_of_day
 from bot.schedules.parser import Parse, Timing, parse_timing, parses
 from bot.schedules.recurrence import Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.rules import Rules

@@ -20,7 +20,7 @@ import aiohttp
 import structlog
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from baton.waiting import wait_at_most
+from baton.timing.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 

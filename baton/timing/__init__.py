@@ -1,0 +1,1 @@
+"""Time: how long and when, as people write it, and how to wait."""
