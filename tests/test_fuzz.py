@@ -21,9 +21,9 @@ from baton.agent.settings import AgentSettings
 from baton.errors import BatonError, SettingsError
 from baton.extensions import installed
 from baton.settings import load
-from baton.text import calendar, durations
 from baton.text.printable import printable
 from baton.text.words import joined, plain, split
+from baton.timing import calendar, durations
 from bot.app.dispatching import commands_of
 from bot.fronts.slack.listeners.admission import MAX_TYPED
 from bot.schedules.hints import suggest_time

@@ -13,14 +13,14 @@ from collections.abc import Callable
 import structlog
 from typing_extensions import override
 
-from baton.backoff import delay
 from baton.bus.api import enveloped
 from baton.bus.channel import CONFIRM_WITHIN, Channel
 from baton.bus.exchanges import OUTPUT, output_key
 from baton.bus.messages import Heartbeat, Message, Pong, Probed, Update
 from baton.errors import BatonError, Disconnected
 from baton.observer import Observer
-from baton.waiting import wait_at_most
+from baton.timing.backoff import delay
+from baton.timing.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 

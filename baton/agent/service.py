@@ -17,7 +17,6 @@ from baton.agent.manager import ConsumerManager
 from baton.agent.output import key_of
 from baton.agent.probing import ProbeConsumer, Prober
 from baton.agent.settings import AgentSettings
-from baton.backoff import jittered
 from baton.bus.api import API
 from baton.bus.channel import Channel, Link
 from baton.bus.connect import connect
@@ -30,7 +29,8 @@ from baton.fields import meaning
 from baton.observer import LogObserver
 from baton.server import Server
 from baton.settings import no_such, validated
-from baton.waiting import wait_at_most
+from baton.timing.backoff import jittered
+from baton.timing.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 

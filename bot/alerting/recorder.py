@@ -18,7 +18,7 @@ from alerts.replay import Recorded, dump_lines
 from alerts.settings import RecordingTable
 from baton.bus.messages import now
 from baton.errors import UsageError
-from baton.waiting import wait_at_most
+from baton.timing.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
 

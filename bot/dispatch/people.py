@@ -9,7 +9,7 @@ import structlog
 
 from baton.bus.messages import Standing
 from baton.errors import BatonError
-from baton.text.calendar import UnknownZone, canonical
+from baton.timing.calendar import UnknownZone, canonical
 from bot.dispatch.protocol import GroupLookup
 
 log = structlog.get_logger(__name__)

@@ -14,7 +14,7 @@ from baton.bus.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTP
 from baton.bus.messages import Discover, Facts, Heartbeat, decode, new_id, now
 from baton.bus.urls import option_of
 from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
-from baton.waiting import wait_at_most
+from baton.timing.waiting import wait_at_most
 from bot.doctor.finding import Finding, clocks, fail, note, ok, warn
 
 CONNECT_WITHIN = 5.0

@@ -18,7 +18,7 @@ from baton.bus.link import WATCH_EVERY
 from baton.bus.messages import now
 from baton.errors import BatonError, Unroutable
 from baton.outcome import duration
-from baton.waiting import wait_at_most
+from baton.timing.waiting import wait_at_most
 from bot.jobs import OutboxMessage
 from bot.priority import ForegroundPriority
 from bot.servers.registry import ServerRegistry

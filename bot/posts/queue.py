@@ -13,7 +13,7 @@ from datetime import datetime
 from typing_extensions import override
 
 from baton.bus.messages import now
-from baton.waiting import wait_at_most
+from baton.timing.waiting import wait_at_most
 from bot.content import FileContent, Post
 from bot.fronts.protocol import Front
 from bot.jobs import Subject

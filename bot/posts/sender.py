@@ -13,8 +13,8 @@ from datetime import datetime
 
 import structlog
 
-from baton.backoff import delay
 from baton.bus.messages import now
+from baton.timing.backoff import delay
 from bot.content import FileContent, Post
 from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
 from bot.fronts.protocol import Front

@@ -14,8 +14,8 @@ from baton.bus.messages import new_id
 from baton.command import Known
 from baton.errors import UsageError
 from baton.extensions import Commands
-from baton.text.calendar import UnknownZone
 from baton.text.words import did_you_mean, joined
+from baton.timing.calendar import UnknownZone
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler

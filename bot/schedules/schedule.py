@@ -10,7 +10,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from baton.bus.messages import Person
-from baton.text.calendar import UnknownZone, zone
+from baton.timing.calendar import UnknownZone, zone
 from bot.jobs import Place
 from bot.schedules.parser import Timing
 

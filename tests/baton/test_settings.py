@@ -10,8 +10,6 @@ from pydantic import Field, SecretStr
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.errors import SettingsError
 from baton.settings import Table, load, validated
-from bot.cli.variables import VARIABLES, misspelt
-from bot.settings import BOT_VARIABLES
 
 
 def written(folder: Path, text: str) -> Path:
@@ -162,25 +160,3 @@ def test_secrets_are_not_shown_by_settings_themselves(tmp_path: Path) -> None:
     settings = loaded(written(tmp_path, '[bus]\nurl = "amqp://u:SECRET@h"'))
     assert "SECRET" not in repr(settings)
     assert "SECRET" not in settings.model_dump_json()
-
-
-@pytest.mark.parametrize(
-    ("given", "meant"),
-    [
-        ("BATON_STAT", "BATON_STATE"),
-        ("BATON_BUS_URLS", "BATON_BUS_URL"),
-        ("BATON_ENV", "BATON_ENVIRONMENT"),
-        ("BATON_ALERT_FILE", "BATON_ALERTS_FILE"),
-        ("baton_fqdn", "BATON_FQDN"),
-    ],
-)
-def test_a_misspelt_variable_is_told_from_one_of_others(given: str, meant: str) -> None:
-    """What looks like a variable that is read was meant to be it; all else is not our business."""
-    environ = ("PATH", "BATON_FOO", "BATON_", "BATON_STATE", "BATON_WEB_PORT", given)
-    assert list(misspelt(environ, VARIABLES)) == [(given, meant)]
-
-
-def test_every_variable_is_known() -> None:
-    """Those of the bot and of the log are among those that no misspelling is looked for in."""
-    read = {name for name in {*BOT_VARIABLES, *AGENT_VARIABLES} if name.startswith("BATON_")}
-    assert {*read, "BATON_LOG_LEVEL", "BATON_LOG_FORMAT"} == VARIABLES

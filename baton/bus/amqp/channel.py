@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import structlog
 from aiormq.exceptions import AMQPError
 
-from baton.backoff import delay
 from baton.bus.amqp import reasons
 from baton.bus.amqp.session import Publish, Session, answered
 from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription
@@ -22,6 +21,7 @@ from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
 from baton.bus.link import WATCH_EVERY, Handlers, Linked
 from baton.bus.urls import option_of, redacted
 from baton.errors import Blocked, BusRefused, Disconnected, NotMade, SettingsError
+from baton.timing.backoff import delay
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from baton.backoff import delay, jittered
 from baton.bus.channel import Link
 from baton.bus.link import Linked
 from baton.errors import BatonError
+from baton.timing.backoff import delay, jittered
 from bot.dispatch.protocol import Dispatcher
 from bot.fronts.errors import FrontError
 from bot.fronts.slack.front import SlackFront

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from baton.backoff import delay, jittered
 from baton.bus.messages import Person
 from baton.outcome import Answer
+from baton.timing.backoff import delay, jittered
 from bot.dispatch.reply import Form
 from bot.fronts.errors import FrontError, Throttled, Uncertain
 from bot.fronts.slack.blocks.forms import form_view

@@ -16,10 +16,10 @@ import aiohttp
 import structlog
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from baton.backoff import delay, jittered
 from baton.bus.channel import Link
 from baton.errors import BatonError
-from baton.waiting import wait_at_most
+from baton.timing.backoff import delay, jittered
+from baton.timing.waiting import wait_at_most
 from bot.fronts.errors import Throttled
 from bot.fronts.slack.listeners.deliveries import Ack
 from bot.fronts.slack.socket_mode.connection import Connection
