@@ -12,7 +12,8 @@ from alerts.notify.notification import Notification
 from bot.content import Post
 from bot.jobs import Place, Subject
 from bot.posts.post_source import Desired, PostSource
-from bot.store.alerts.alerts import Alerts, Thread, Wait
+from bot.store.alerts.alert_posts import Thread, Wait
+from bot.store.alerts.alerts import Alerts
 
 
 class AlertNotifier(PostSource):

@@ -29,7 +29,7 @@ from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules
 from bot.schedules.schedule import Schedule
 from bot.store import Store
-from bot.store.alerts.alerts import Wait
+from bot.store.alerts.alert_posts import Wait
 from tests.bot.store.build import ANN, CHANNEL, T0, entry, later, ping
 
 LEASE = ("desk", "bot")

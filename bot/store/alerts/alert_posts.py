@@ -1,0 +1,129 @@
+"""Rows of posts about alerts: what is to be shown, and what is shown already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, select, update
+
+from alerts.changes import dump
+from alerts.notify.notification import Notification
+from bot.store.alerts.engine_rows import readable
+from bot.store.database.sql import upsert
+from bot.store.tables.alerts import bulletins
+from bot.store.tables.posts import posts
+
+_MARK_REPORTED = (
+    update(bulletins)
+    .where(bulletins.c.key == bindparam("of_key"), bulletins.c.revision == bindparam("of_revision"))
+    .values(told=True, shown=bindparam("of_revision"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Since when a post is wanted as it is, and how many updates that is."""
+
+    since: datetime
+    updates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A post about alerts and all that stands under it, in the order in which it was first wanted.
+    `since` is when that was first so; `revisions`, by key, say what was read, and `waits` what is
+    not told yet."""
+
+    subject: str
+    since: datetime
+    bulletins: tuple[Notification, ...]
+    revisions: Mapping[str, int]
+    waits: Mapping[str, Wait]
+
+
+def submit(connection: Connection, wanted: Iterable[Notification], at: datetime) -> None:
+    """Have these notifications shown, as they are at `at`."""
+    rows = [
+        {
+            "key": one.key,
+            "subject": one.parent or one.key,
+            "at": at,
+            "data": dump(one),
+            "revision": 1,
+            "told": False,
+            "wanted": at,
+            "shown": 0,
+        }
+        for one in wanted
+    ]
+    if not rows:
+        return
+    insert = upsert(connection, bulletins)
+    again = {
+        "data": insert.excluded.data,
+        "revision": bulletins.c.revision + 1,
+        "told": insert.excluded.told,
+        "wanted": case((bulletins.c.told, insert.excluded.wanted), else_=bulletins.c.wanted),
+    }
+    # what is wanted as it was before is no update
+    statement = insert.on_conflict_do_update(
+        index_elements=[bulletins.c.key],
+        set_=again,
+        where=bulletins.c.data != insert.excluded.data,
+    )
+    connection.execute(statement, rows)
+
+
+def unreported(connection: Connection) -> list[Thread]:
+    """Return what is not shown yet as it is, the oldest first, with all that stands beside it."""
+    news = select(bulletins.c.subject).where(~bulletins.c.told)
+    return _read(connection, bulletins.c.subject.in_(news))
+
+
+def threads(connection: Connection, subjects: Sequence[str]) -> list[Thread]:
+    """Return those of the posts with these keys that exist, with all that stands beside them."""
+    return _read(connection, bulletins.c.subject.in_(subjects))
+
+
+def _read(connection: Connection, which: ColumnElement[bool]) -> list[Thread]:
+    statement = select(bulletins).where(which)
+    # what stands under a post comes after it
+    apart = bulletins.c.key != bulletins.c.subject
+    by_subject: dict[str, list[Any]] = {}
+    for row in connection.execute(statement.order_by(bulletins.c.at, apart, bulletins.c.key)):
+        by_subject.setdefault(row.subject, []).append(row)
+    found = []
+    for subject, rows in by_subject.items():
+        read = tuple(readable(Notification, ((row.key, row.data) for row in rows)))
+        known = {one.key for one in read}
+        kept = [row for row in rows if row.key in known]
+        if kept:
+            waits = {
+                row.key: Wait(row.wanted, row.revision - row.shown) for row in kept if not row.told
+            }
+            revisions = {row.key: row.revision for row in kept}
+            found.append(Thread(subject, rows[0].at, read, revisions, waits))
+    return found
+
+
+def mark_reported(connection: Connection, revisions: Mapping[str, int]) -> None:
+    """Record that these posts are shown, as they were at that revision."""
+    rows = [{"of_key": key, "of_revision": number} for key, number in revisions.items()]
+    connection.execute(_MARK_REPORTED, rows)
+
+
+def prune(connection: Connection, before: datetime) -> None:
+    """Remove posts from before then that are shown as they are; the board stays."""
+    old = (bulletins.c.at < before, bulletins.c.told, ~bulletins.c.key.like("board/%"))
+    keys = select(bulletins.c.key).where(*old)
+    connection.execute(delete(posts).where(posts.c.key.in_(keys)))
+    connection.execute(delete(bulletins).where(*old))
+
+
+def groups_with_posts(connection: Connection) -> set[str]:
+    """Return the keys of the groups that have posts."""
+    subjects = connection.execute(select(bulletins.c.subject)).scalars()
+    return {subject.split("/")[1] for subject in subjects if subject.count("/") > 1}
