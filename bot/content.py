@@ -40,8 +40,9 @@ class Button:
 @dataclass(frozen=True, slots=True)
 class JobContent:
     """The post of a job, in the channel: who asked what, and how it goes on each server. Or of a
-    day of the `schedule` that is named: its summary says by itself how that went. `under` are the
-    servers whose output stands in its thread, or FLEET for all of them together."""
+    day of the `schedule` that is named: its summary says by itself how that went.
+    `shown_in_thread` are the servers whose output stands in its thread, or FLEET for all of them
+    together."""
 
     title: str
     asked_by: str
@@ -53,7 +54,7 @@ class JobContent:
     job: str = ""
     hint: str = ""
     schedule: str = ""
-    under: tuple[str, ...] = field(default=(), repr=False)
+    shown_in_thread: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +119,17 @@ Content = JobContent | OutputContent | FleetContent | FileContent | NoticeConten
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A chat message that the bot wants: `key` names it for ever, `parent` is the key of the post
-    under whose thread it goes. `broadcast` shows a thread's post in the channel too. `closing`
-    posts carry a final state and go before others when the front end limits us. A `pinned` one is
-    kept in sight. `wanted` is since when it is wanted as it is, in Unix seconds, if somebody is to
-    hear that it came late; `updates` counts what it brings. `hold_until`, in Unix seconds too, is
-    how long a new one may be held back for its end, so that both are said at once. One at its
-    `leisure` is edited less often until it ends, and ever less: many servers make many changes."""
+    """A chat message that the bot must show. `key` names it for ever.
+
+    `parent` is the key of the post in whose thread it stands; `broadcast` shows such a post in the
+    channel too. `closing` posts carry a final state: they go before others when the front end
+    limits us. A `pinned` one is kept in sight.
+
+    `desired_since` is when it became as it is, in Unix seconds, if people are to read that it came
+    late; `updates` counts the changes that it brings. A new post may wait until `hold_until`, in
+    Unix seconds too, for its end, so that both are one message. One with `slow_edits` is edited
+    less often the older it is, until it ends: many servers make many changes.
+    """
 
     key: str
     content: Content
@@ -132,10 +137,10 @@ class Post:
     broadcast: bool = False
     closing: bool = False
     pinned: bool = False
-    wanted: float = 0.0
+    desired_since: float = 0.0
     updates: int = 1
     hold_until: float = 0.0
-    leisure: bool = False
+    slow_edits: bool = False
     digest: str = field(init=False, compare=False, repr=False)
     """Changes exactly when what is shown changes."""
 

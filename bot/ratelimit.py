@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Bucket:
+class TokenBucket:
     """A token bucket: `rate` a second, at most `size` saved up (Turner, "New directions in
     communications", 1986). Before `shut` nothing can be taken."""
 
@@ -17,7 +17,7 @@ class Bucket:
     shut: float = float("-inf")
 
     @classmethod
-    def full(cls, rate: float, size: float, now: float) -> Bucket:
+    def full(cls, rate: float, size: float, now: float) -> TokenBucket:
         """A bucket that has saved up all it can."""
         return cls(rate, size, size, now)
 

@@ -60,6 +60,6 @@ def _post(notification: Notification, wait: Wait | None) -> Post:
         notification.broadcast,
         notification.closing,
         notification.pinned,
-        wanted=wait.since.timestamp() if wait else 0.0,
+        desired_since=wait.since.timestamp() if wait else 0.0,
         updates=wait.updates if wait else 0,
     )

@@ -74,7 +74,7 @@ def assemble(
 
     def posts_settled(subject: str) -> None:
         for reconciler in bot.reconcilers:
-            reconciler.settled(subject)
+            reconciler.posts_up_to_date(subject)
 
     front_ends = FrontEnds(store, posts_settled, claim=lease, way=priority, clock=clock)
     kept = None
@@ -190,7 +190,7 @@ def status_reader(
         heard=bot.hearing.received,
         unheard=bot.hearing.refused,
         refused=refused.counts,
-        ended=bot.job_posts.ended,
+        ended=bot.job_posts.ended_runs,
     )
     return StatusReader(
         bot.name,

@@ -65,7 +65,7 @@ class FrontEnds:
                 front,
                 self._store.posts,
                 self._settled,
-                whole=self._whole,
+                file_text=self._whole,
                 claim=self._claim,
                 way=self._way,
                 clock=self._clock,

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from baton.settings import Table
 from bot.dispatch.context import Invocation
-from bot.ratelimit import Bucket
+from bot.ratelimit import TokenBucket
 
 MAX_PEOPLE = 10_000
 """People who are remembered: who asked longest ago is forgotten first."""
@@ -31,7 +31,7 @@ class LimitsTable(Table):
 
 @dataclass(slots=True)
 class _Person:
-    bucket: Bucket
+    bucket: TokenBucket
     first: Invocation | None = None
     refused: int = 0
     last: float = 0.0
@@ -67,7 +67,7 @@ class PersonRateLimiter:
         person = self._people.get(key)
         if person is None:
             rate, burst = self.limits.requests_per_minute / 60.0, float(self.limits.burst)
-            person = self._people[key] = _Person(Bucket.full(rate, burst, now))
+            person = self._people[key] = _Person(TokenBucket.full(rate, burst, now))
             if len(self._people) > MAX_PEOPLE:
                 self._people.popitem(last=False)
         self._people.move_to_end(key)

@@ -25,7 +25,7 @@ class Unreachable(FrontError):
     """{front} cannot be reached ({reason}): the message was not sent."""
 
 
-class Gone(FrontError):
+class MessageDeleted(FrontError):
     """The message is no longer in {front}: somebody deleted it."""
 
     permanent = True

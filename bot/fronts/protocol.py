@@ -18,7 +18,7 @@ class Limits:
     edits_per_minute: int
     edit_every: float
     """Seconds between two edits of one post, so that a busy job does not eat the budget."""
-    holds: bool = False
+    hold_new_posts: bool = False
     """Whether new posts are held back for their end (see Post), because edits are dear."""
     files: bool = False
     """Whether a thread can have files."""
@@ -45,8 +45,8 @@ class Front(Protocol):
         """The ref of the message that was posted under `key`, or brought the file of that name,
         after `since` (Unix seconds), if there is one."""
 
-    async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
+    async def upload_file(self, place: Place, thread: str, name: str, text: str) -> None:
         """Give people `text` whole, as a file called `name`."""
 
-    async def whisper(self, place: Place, person: str, text: str) -> None:
+    async def send_ephemeral(self, place: Place, person: str, text: str) -> None:
         """Tell `person` alone, by whatever way is open, even where `place` takes no posts."""

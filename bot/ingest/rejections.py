@@ -13,7 +13,7 @@ import structlog
 from baton.text.printable import printable
 from bot.findings import Finding, Findings, Unheard
 from bot.ingest.errors import Rejected
-from bot.ratelimit import Bucket
+from bot.ratelimit import TokenBucket
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ class Refused:
         self._clock = clock
         self._monotonic = monotonic
         self._spells: dict[str, _Spell] = {}
-        self._lines: dict[str, Bucket] = {}
+        self._lines: dict[str, TokenBucket] = {}
         self._unlogged: Counter[str] = Counter()
 
     def count(self, sender: str, refusal: Rejected) -> None:
@@ -84,7 +84,7 @@ class Refused:
     def _log(self, sender: str, count: int, reason: str) -> None:
         now = self._monotonic()
         rate, burst = LOG_RATE
-        lines = self._lines.setdefault(sender, Bucket.full(rate, burst, now))
+        lines = self._lines.setdefault(sender, TokenBucket.full(rate, burst, now))
         if lines.wait(now) > 0:
             self._unlogged[sender] += count
             return

@@ -15,15 +15,15 @@ from baton.outcome import named
 from bot.content import FleetContent, Group
 from bot.jobs import RunRecord, Tail, all_ended
 
-HANDFUL = 5
+MAX_SINGLE_POSTS = 5
 """So many servers may each have a post of their own in the thread."""
-GROUPS = 5
+MAX_FAILURE_GROUPS = 5
 """Kinds of failure that are shown; of the rest it says how many there are."""
-TAIL = 900
+MAX_TAIL = 900
 """Characters of the output shown of a group, at most: the post must hold all groups."""
-REASON = 300
+MAX_REASON = 300
 """Characters of a reason that are shown."""
-NAMED = 8
+MAX_NAMED = 8
 """Servers of a group that are named."""
 
 URGENCY = (
@@ -50,9 +50,9 @@ _VARYING = re.compile(
 )
 
 
-def many(runs: Sequence[RunRecord]) -> bool:
+def too_many_for_single_posts(runs: Sequence[RunRecord]) -> bool:
     """Whether these are too many for a post each."""
-    return len(runs) > HANDFUL
+    return len(runs) > MAX_SINGLE_POSTS
 
 
 def counts(runs: Iterable[RunRecord]) -> str:
@@ -61,32 +61,32 @@ def counts(runs: Iterable[RunRecord]) -> str:
     return ", ".join(f"{states[state]} {state.value}" for state in URGENCY if states[state])
 
 
-def asked_for(runs: Sequence[RunRecord]) -> list[str]:
+def hosts_needed(runs: Sequence[RunRecord]) -> list[str]:
     """The servers whose output is needed for the groups: one of each kind of failure, and once all
     have ended those that succeeded, to compare what they said."""
-    shown = [kind[0].host for kind in _failures(runs)[:GROUPS]]
+    shown = [kind[0].host for kind in _failures(runs)[:MAX_FAILURE_GROUPS]]
     if all_ended(runs):
         shown += [run.host for run in runs if run.state is State.SUCCEEDED]
     return shown
 
 
-def fleet(
+def fleet_content(
     job: str, state: State, runs: Sequence[RunRecord], tails: Mapping[str, Tail]
 ) -> FleetContent | None:
     """The post of what these servers say; None while there is nothing to tell but the counts.
     `state` is how the job stands."""
     kinds = _failures(runs)
     ended = all_ended(runs)
-    groups = [_failed(kind, tails) for kind in kinds[:GROUPS]]
+    groups = [_failed(kind, tails) for kind in kinds[:MAX_FAILURE_GROUPS]]
     if ended:
         groups += _succeeded([run for run in runs if run.state is State.SUCCEEDED], tails)
     if not kinds and not any(group.text for group in groups):
         return None
     rest = ""
-    if left := [run for kind in kinds[GROUPS:] for run in kind]:
-        more = len(kinds) - GROUPS
+    if left := [run for kind in kinds[MAX_FAILURE_GROUPS:] for run in kind]:
+        more = len(kinds) - MAX_FAILURE_GROUPS
         what = "1 more reason" if more == 1 else f"{more} more reasons"
-        rest = f"{what}, on {_servers(len(left))}: {named(_hosts(left), NAMED)}"
+        rest = f"{what}, on {_servers(len(left))}: {named(_hosts(left), MAX_NAMED)}"
     summary = f"{counts(runs)} of {len(runs)}"
     return FleetContent(state, summary, tuple(groups), rest, job)
 
@@ -108,10 +108,10 @@ def _failures(runs: Sequence[RunRecord]) -> list[list[RunRecord]]:
 
 def _failed(kind: Sequence[RunRecord], tails: Mapping[str, Tail]) -> Group:
     first = kind[0]
-    reason = first.text if len(first.text) <= REASON else f"{first.text[: REASON - 1]}…"
+    reason = first.text if len(first.text) <= MAX_REASON else f"{first.text[: MAX_REASON - 1]}…"
     headline = f"{len(kind)} {first.state.value}" + (f": {reason}" if reason else "")
     tail = tails.get(first.host)
-    text = without(tail.text, first.text) if tail else ""
+    text = without_last_line(tail.text, first.text) if tail else ""
     return _group(first.state, headline, kind, tail, text)
 
 
@@ -144,7 +144,7 @@ def _succeeded(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[Gro
 def _group(
     state: State, headline: str, runs: Sequence[RunRecord], tail: Tail | None, text: str
 ) -> Group:
-    servers = named(_hosts(runs), NAMED)
+    servers = named(_hosts(runs), MAX_NAMED)
     if tail is None or not text:
         return Group(state, headline, servers)
     return Group(state, headline, servers, tail.host, text, tail.hidden)
@@ -157,7 +157,7 @@ def _likeness(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> str:
     return "the same last lines" if next(iter(said))[1] else "the same output"
 
 
-def without(text: str, last: str) -> str:
+def without_last_line(text: str, last: str) -> str:
     """`text` without `last`, if that is its last word: it is told as the headline."""
     if last and (text == last or text.endswith(f"\n{last}")):
         return text[: -len(last)].removesuffix("\n")

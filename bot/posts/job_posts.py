@@ -17,14 +17,14 @@ from bot.content import Post
 from bot.jobs import Job, RunRecord, Tail
 from bot.posts import grouping
 from bot.posts.post_source import Desired, PostSource
-from bot.posts.render import wanted
+from bot.posts.render import render_job
 from bot.servers.sight import ServerVisibility
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
-TAIL = 2600
+MAX_TAIL = 2600
 """Characters of each server's output that a thread shows; the whole is in the ledger."""
 
 JobEnded = Callable[[Job, Sequence[RunRecord]], Awaitable[None]]
@@ -57,7 +57,7 @@ class JobPosts(PostSource):
         self._on_end = on_end
         self._ended: dict[str, Counter[str]] = {}
         """The jobs that are known to have ended, and how many of their runs in which state."""
-        self.ended: Counter[str] = Counter()
+        self.ended_runs: Counter[str] = Counter()
         """How many runs were shown to have ended, by final state."""
 
     @override
@@ -76,7 +76,7 @@ class JobPosts(PostSource):
     async def mark_reported(self, shown: Sequence[Desired]) -> Collection[str]:
         told = await self._ledger.mark_told({one.subject.id: one.revision for one in shown})
         for job in told:
-            self.ended.update(self._ended.pop(job, {}))
+            self.ended_runs.update(self._ended.pop(job, {}))
         return told
 
     @override
@@ -116,21 +116,21 @@ class JobPosts(PostSource):
         command = self._command(job)
         tails = await self._tails(job, command, runs)
         try:
-            return wanted(job, command, runs, tails, self._visibility)
+            return render_job(job, command, runs, tails, self._visibility)
         except Exception:
             # an extension's own words failed: its jobs are shown without them
             log.exception("a command cannot say how it went", job=job.id, command=job.command)
-            return wanted(job, UnknownCommand(), runs, tails, self._visibility)
+            return render_job(job, UnknownCommand(), runs, tails, self._visibility)
 
     async def _tails(
         self, job: Job, command: Command, runs: Sequence[RunRecord]
     ) -> Mapping[str, Tail]:
         if not command.changes or not any(run.sequence for run in runs):
             return {}  # who was not heard yet has said nothing, and the look is a costly one
-        if not grouping.many(runs):
-            return await self._ledger.tails(job.id, TAIL)
-        hosts = grouping.asked_for(runs)
-        return await self._ledger.tails(job.id, grouping.TAIL, hosts) if hosts else {}
+        if not grouping.too_many_for_single_posts(runs):
+            return await self._ledger.tails(job.id, MAX_TAIL)
+        hosts = grouping.hosts_needed(runs)
+        return await self._ledger.tails(job.id, grouping.MAX_TAIL, hosts) if hosts else {}
 
     def _command(self, job: Job) -> Command:
         if job.command in self._commands:

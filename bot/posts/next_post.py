@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from bot.posts.pending import PendingPost
 from bot.posts.rate_limits import RateLimits
 
-RESERVE = 0.3
+EDIT_RESERVE = 0.3
 """The share of the edits that only posts of jobs with a final state may use; what is on its way
 leaves as much again."""
-FIRST = 1.0
+POST_RESERVE = 1.0
 """New posts that threads leave to the posts of jobs in a channel."""
-TURN = 3.0
+TURN_DELAY = 3.0
 """Seconds by which each further post of a job that waits goes behind: threads take turns."""
 
-LEISURE, LEISURE_MOST = 0.5, 30.0
+SLOW_EDIT_SHARE, MAX_SLOW_EDIT_PAUSE = 0.5, 30.0
 """An edit at leisure waits for this share of the post's age, and so many seconds at most."""
 
 
@@ -54,7 +54,7 @@ def next_post(
         if in_turn and one.post.parent in behind:
             continue
         wait = _wait(one, limits, now)
-        rank = (_class(one), one.waiting_since + TURN * one.turn)
+        rank = (_class(one), one.waiting_since + TURN_DELAY * one.turn)
         if wait > 0:
             soonest = wait if soonest is None else min(soonest, wait)
             if in_turn and (one.in_thread or one.hold > now):
@@ -71,13 +71,15 @@ def _wait(one: PendingPost, limits: RateLimits, now: float) -> float:
     if not one.ref:
         if not one.post.closing:
             wait = max(wait, one.hold - now)
-        keep = min(FIRST, limits.limits.post_burst - 1.0) if one.in_thread else 0.0
+        keep = min(POST_RESERVE, limits.limits.post_burst - 1.0) if one.in_thread else 0.0
         return max(wait, limits.channel(one.place.channel, now).wait(now, keep))
-    keep = RESERVE * limits.edits.size * (one.in_thread + (not one.post.closing))
+    keep = EDIT_RESERVE * limits.edits.size * (one.in_thread + (not one.post.closing))
     if not one.post.closing:
         pause = limits.limits.edit_every
-        if one.post.leisure:
-            pause = max(pause, min(LEISURE * (one.shown_at - one.made_at), LEISURE_MOST))
+        if one.post.slow_edits:
+            pause = max(
+                pause, min(SLOW_EDIT_SHARE * (one.shown_at - one.made_at), MAX_SLOW_EDIT_PAUSE)
+            )
         wait = max(wait, one.shown_at + pause - now)
     return max(wait, limits.edits.wait(now, keep))
 

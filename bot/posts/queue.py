@@ -22,40 +22,40 @@ from bot.posts.next_post import next_post
 from bot.posts.pending import PendingPost, PendingPosts
 from bot.posts.post_source import PostSink
 from bot.posts.rate_limits import RateLimits
-from bot.posts.sender import CLAIM, SETTLES, PostSender, Whole, nothing
+from bot.posts.sender import CLAIM_TIMEOUT, SETTLE_TIME, FileText, PostSender, no_text
 from bot.priority import ForegroundPriority
 from bot.store import PostRow
 from bot.store.posts import Posts
 
-LAST_CALLS = 3.0
+CLOSE_TIMEOUT = 3.0
 """Seconds that calls under way are given when we stop: what is answered need not be looked for."""
-HELD_MOST = 5.0
+MAX_HOLD = 5.0
 """Seconds for which a new post is held back for its end, at most, if clocks disagree."""
 
 
 class PostQueue(PostSink):
     """Shows the posts of one front end, channel by channel, one call at a time in each.
 
-    `settled` is called with the id of a subject, such as a job, all of whose posts are as desired.
-    `whole` gives what a file is to hold. `claim` and `settles` are in seconds: see CLAIM and
-    SETTLES.
+    `on_up_to_date` is called with the id of a subject all of whose posts are as desired.
+    `file_text` gives what a file is to hold. `claim` and `settle_time` are in seconds: see
+    CLAIM_TIMEOUT and SETTLE_TIME.
     """
 
     def __init__(
         self,
         front: Front,
         posts: Posts,
-        settled: Callable[[str], None],
+        on_up_to_date: Callable[[str], None],
         *,
-        whole: Whole = nothing,
-        claim: float = CLAIM,
-        settles: float = SETTLES,
+        file_text: FileText = no_text,
+        claim: float = CLAIM_TIMEOUT,
+        settle_time: float = SETTLE_TIME,
         way: ForegroundPriority | None = None,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._front = front
-        self._settled = settled
+        self._on_up_to_date = on_up_to_date
         self._way = way or ForegroundPriority()
         self._clock = clock
         self._monotonic = monotonic
@@ -64,9 +64,9 @@ class PostQueue(PostSink):
             front,
             posts,
             self._pending,
-            whole=whole,
+            file_text=file_text,
             claim=claim,
-            settles=settles,
+            settle_time=settle_time,
             clock=clock,
             monotonic=monotonic,
         )
@@ -126,7 +126,7 @@ class PostQueue(PostSink):
         workers = list(self._workers.values())
         if not workers:
             return
-        _, late = await asyncio.wait(workers, timeout=LAST_CALLS)
+        _, late = await asyncio.wait(workers, timeout=CLOSE_TIMEOUT)
         for worker in late:
             worker.cancel()
         if late:
@@ -150,14 +150,14 @@ class PostQueue(PostSink):
             made_at=now,
             updates=post.updates,
             turn=sum(bool(other.post.parent) and not other.ref for other in others.values()),
-            held_by=delays.limit(self._front.name),
+            held_by=delays.by_limit_of(self._front.name),
             given_up=self._never(post) or (post.parent in others and others[post.parent].given_up),
         )
         wall = self._clock().timestamp()
         if row is not None:
             self._sender.resume(one, row)
-        elif self._front.limits.holds:
-            one.hold_for_end(now + min(post.hold_until - wall, HELD_MOST))
+        elif self._front.limits.hold_new_posts:
+            one.hold_for_end(now + min(post.hold_until - wall, MAX_HOLD))
         if row is None or row.digest != post.digest:
             since = delays.backdate(post, wall, now)
             if since is not None:
@@ -196,4 +196,4 @@ class PostQueue(PostSink):
         for subject in {waiting.pop(key).subject for key in done}:
             its = self._pending.of_subject.get(subject, {})
             if all(one.up_to_date for one in its.values()):
-                self._settled(subject)
+                self._on_up_to_date(subject)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.fronts.protocol import Limits
-from bot.ratelimit import Bucket
+from bot.ratelimit import TokenBucket
 
 
 @dataclass(slots=True)
@@ -14,19 +14,19 @@ class RateLimits:
     before `shut` nothing."""
 
     limits: Limits
-    edits: Bucket
-    posts: dict[str, Bucket] = field(default_factory=dict)
+    edits: TokenBucket
+    posts: dict[str, TokenBucket] = field(default_factory=dict)
     shut: float = float("-inf")
 
     @classmethod
     def of(cls, limits: Limits, now: float) -> RateLimits:
         """Rate limits that have not been used."""
         per_second = limits.edits_per_minute / 60.0
-        return cls(limits, Bucket.full(per_second, limits.edits_per_minute / 4, now))
+        return cls(limits, TokenBucket.full(per_second, limits.edits_per_minute / 4, now))
 
-    def channel(self, name: str, now: float) -> Bucket:
+    def channel(self, name: str, now: float) -> TokenBucket:
         """The posts of one channel."""
         if name not in self.posts:
             rate = 1.0 / self.limits.post_every
-            self.posts[name] = Bucket.full(rate, float(self.limits.post_burst), now)
+            self.posts[name] = TokenBucket.full(rate, float(self.limits.post_burst), now)
         return self.posts[name]

@@ -21,7 +21,7 @@ from bot.store.posts import Posts
 
 log = structlog.get_logger(__name__)
 
-INTERVAL, MAX_INTERVAL, REST = 0.1, 1.0, 3.0
+INTERVAL, MAX_INTERVAL, REST_FACTOR = 0.1, 1.0, 3.0
 """Seconds between two looks for news: what comes meanwhile is merged. A look that took long, as at
 a job of a thousand servers, is followed by a rest so many times as long."""
 RETRY_DELAY = 0.5
@@ -89,7 +89,7 @@ class PostReconciler:
                 if rendered.source is source and subject not in revisions:
                     self.mark_dirty(subject)
 
-    def settled(self, subject: str) -> None:
+    def posts_up_to_date(self, subject: str) -> None:
         """Every post about `subject` shows what is desired."""
         rendered = self._open.get(subject)
         if rendered is not None and rendered.awaited:
@@ -124,7 +124,7 @@ class PostReconciler:
                     await asyncio.sleep(RETRY_DELAY)
                     break
             took = time.monotonic() - begun
-            await asyncio.sleep(min(max(INTERVAL, took * REST), MAX_INTERVAL))
+            await asyncio.sleep(min(max(INTERVAL, took * REST_FACTOR), MAX_INTERVAL))
 
     async def _sync_at_start(self) -> None:
         while True:

@@ -29,30 +29,30 @@ from bot.posts import grouping
 from bot.posts.grouping import URGENCY
 from bot.servers.sight import ServerVisibility
 
-ROWS_MOST = 20
+MAX_ROWS = 20
 """Servers shown one by one in a post; of the rest it says how many there are."""
 
-JOB_HELD, OUTPUT_HELD = 1.5, 3.0
+JOB_HOLD, OUTPUT_HOLD = 1.5, 3.0
 """Seconds after the ask for which the post of a job waits for its end, and after its start for
 which that of a server's output does: what is short is said once."""
 
 _BAD = URGENCY[:6]
 
 
-def wanted(
+def render_job(
     job: Job,
     command: Command,
     runs: Sequence[RunRecord],
     tails: Mapping[str, Tail],
-    sight: ServerVisibility,
+    visibility: ServerVisibility,
 ) -> tuple[Post, ...]:
     """Every post that `job` needs now, parents before their threads."""
     ended = all_ended(runs)
-    begun, many = job.asked.timestamp(), grouping.many(runs)
-    held = partial(Post, hold_until=begun + JOB_HELD, closing=ended, leisure=many)
+    begun, many = job.asked.timestamp(), grouping.too_many_for_single_posts(runs)
+    held = partial(Post, hold_until=begun + JOB_HOLD, closing=ended, slow_edits=many)
     thread = _thread(job, runs, tails) if command.changes else []
-    content = _job_content(job, command, runs, sight)
-    content = replace(content, under=tuple(_spoken_for(post) for post in thread))
+    content = _job_content(job, command, runs, visibility)
+    content = replace(content, shown_in_thread=tuple(_server_shown(post) for post in thread))
     posts = [held(job.id, content), *thread]
     bad = [run for run in runs if run.state in _BAD] if command.changes else []
     if bad:
@@ -64,23 +64,23 @@ def wanted(
 def _thread(job: Job, runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[Post]:
     """What the servers say: a post each, or, of many, one for all of them and their whole output as
     a file."""
-    if not grouping.many(runs):
+    if not grouping.too_many_for_single_posts(runs):
         return [
             Post(
                 f"{job.id}/{run.host}",
                 _output(run, tails.get(run.host), job),
                 parent=job.id,
                 closing=run.state.final,
-                hold_until=(run.started or job.asked).timestamp() + OUTPUT_HELD,
+                hold_until=(run.started or job.asked).timestamp() + OUTPUT_HOLD,
             )
-            for run in _speaking(runs, tails)
+            for run in _runs_with_output(runs, tails)
         ]
     ended = all_ended(runs)
     posts = []
-    if content := grouping.fleet(job.id, job_state(runs), runs, tails):
-        hold = job.asked.timestamp() + OUTPUT_HELD
+    if content := grouping.fleet_content(job.id, job_state(runs), runs, tails):
+        hold = job.asked.timestamp() + OUTPUT_HOLD
         key = f"{job.id}/{FLEET}"
-        posts.append(Post(key, content, job.id, closing=ended, hold_until=hold, leisure=True))
+        posts.append(Post(key, content, job.id, closing=ended, hold_until=hold, slow_edits=True))
     if ended and tails:
         hosts = tuple(sorted({run.host for run in runs if run.sequence}))
         whole = FileContent(f"{job.id}-output.txt", job.id, hosts)
@@ -88,11 +88,11 @@ def _thread(job: Job, runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> l
     return posts
 
 
-def _spoken_for(post: Post) -> str:
+def _server_shown(post: Post) -> str:
     return post.content.host if isinstance(post.content, OutputContent) else FLEET
 
 
-def _speaking(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[RunRecord]:
+def _runs_with_output(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[RunRecord]:
     """Those that have said something, and those listed before them that may yet, so that posts
     stand in the order of the list."""
     ordered = sorted(runs, key=lambda run: run.host)
@@ -108,7 +108,7 @@ def job_state(runs: Sequence[RunRecord]) -> State:
 
 
 def _job_content(
-    job: Job, command: Command, runs: Sequence[RunRecord], sight: ServerVisibility
+    job: Job, command: Command, runs: Sequence[RunRecord], visibility: ServerVisibility
 ) -> JobContent:
     reports = [run.report() for run in runs]
     outcome = command.outcome(reports)
@@ -124,17 +124,17 @@ def _job_content(
     lines = list(outcome.lines)
     if command.reach is Reach.EACH:
         ordered = sorted(runs, key=lambda run: run.host)
-        if len(ordered) > ROWS_MOST:
+        if len(ordered) > MAX_ROWS:
             ordered = sorted(ordered, key=lambda run: (URGENCY.index(run.state), run.host))
-            rest = ordered[ROWS_MOST:]
+            rest = ordered[MAX_ROWS:]
             lines.append(f"and {len(rest)} more: {grouping.counts(rest)}")
-        rows = tuple(_row(run, job, sight) for run in ordered[:ROWS_MOST])
+        rows = tuple(_row(run, job, visibility) for run in ordered[:MAX_ROWS])
     hint = ""
-    if sight.blind_since and not ended:
+    if visibility.blind_since and not ended:
         hint = (
-            f"We have not seen the message bus since {_moment(sight.blind_since, job)}: "
+            f"We have not seen the message bus since {_moment(visibility.blind_since, job)}: "
             "this shows what we knew then."
-            + (f" {sight.blind_because}" if sight.blind_because else "")
+            + (f" {visibility.blind_because}" if visibility.blind_because else "")
         )
     unsent = [run for run in runs if run.unsent]
     if ended and unsent:
@@ -156,14 +156,14 @@ def _job_content(
     )
 
 
-def _row(run: RunRecord, job: Job, sight: ServerVisibility) -> Row:
+def _row(run: RunRecord, job: Job, visibility: ServerVisibility) -> Row:
     text = run.text
     if run.state in (State.QUEUED, State.SENT):
         text = "waiting for its agent"
-        if sight.blind_since is None and run.host in sight.left:
-            text += f", which was stopped at {_moment(sight.left[run.host], job)}"
-        elif sight.blind_since is None and run.host in sight.silent:
-            text += f", which has not been heard since {_moment(sight.silent[run.host], job)}"
+        if visibility.blind_since is None and run.host in visibility.left:
+            text += f", which was stopped at {_moment(visibility.left[run.host], job)}"
+        elif visibility.blind_since is None and run.host in visibility.silent:
+            text += f", which has not been heard since {_moment(visibility.silent[run.host], job)}"
     if run.late is not None:
         text = f"{text} (later it said: {run.late.value})".strip()
     percent = run.percent if run.state is State.RUNNING else None
@@ -182,7 +182,7 @@ def _output(run: RunRecord, tail: Tail | None, job: Job) -> OutputContent:
     text = tail.text if tail else ""
     said_last = bool(run.text) and (f"\n{text}").endswith(f"\n{run.text}")
     if run.state.final:
-        headline, text = run.text, grouping.without(text, run.text)
+        headline, text = run.text, grouping.without_last_line(text, run.text)
     else:
         headline = run.step or ("" if said_last else run.text)
     return OutputContent(

@@ -16,7 +16,14 @@ import structlog
 from baton.bus.messages import now
 from baton.timing.backoff import delay
 from bot.content import FileContent, Post
-from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
+from bot.fronts.errors import (
+    FrontError,
+    MessageDeleted,
+    Throttled,
+    Uncertain,
+    Unpostable,
+    Unreachable,
+)
 from bot.fronts.protocol import Front
 from bot.posts import delays, unpostable
 from bot.posts.pending import PendingPost, PendingPosts
@@ -26,30 +33,30 @@ from bot.store.posts import Posts
 
 log = structlog.get_logger(__name__)
 
-BACKOFF, BACKOFF_MOST = 0.5, 10.0
+BACKOFF, MAX_BACKOFF = 0.5, 10.0
 """Seconds before a failed call is tried again: doubled each time, up to the most."""
-SETTLES = 2.0
+SETTLE_TIME = 2.0
 """Seconds after which a message whose posting got no answer is there, or never will be."""
-CLAIM = 6.0
+CLAIM_TIMEOUT = 6.0
 """Seconds within which whoever noted that a post begins must have called the front end."""
-OFFER_AGAIN = 60.0
+OFFER_AGAIN_DELAY = 60.0
 """Seconds after which what nobody asked for, and the front end would not take, is offered again:
 the bot may have been invited meanwhile."""
-TRIES = 5
+MAX_TRIES = 5
 """After so many faults of ours, or threads that vanish, in a row a post is given up."""
 
-Whole = Callable[[FileContent], Awaitable[str]]
+FileText = Callable[[FileContent], Awaitable[str]]
 """What a file is to hold."""
 
 
-async def nothing(file: FileContent) -> str:
+async def no_text(file: FileContent) -> str:
     """Of a front end that has no files nobody asks for one."""
     return ""
 
 
 class PostSender:
-    """Makes the calls for `pending` posts, one at a time for each. `claim` and `settles` are in
-    seconds: see CLAIM and SETTLES."""
+    """Makes the calls for `pending` posts, one at a time for each. `claim` and `settle_time` are in
+    seconds: see CLAIM_TIMEOUT and SETTLE_TIME."""
 
     def __init__(
         self,
@@ -57,18 +64,18 @@ class PostSender:
         posts: Posts,
         pending: PendingPosts,
         *,
-        whole: Whole = nothing,
-        claim: float = CLAIM,
-        settles: float = SETTLES,
+        file_text: FileText = no_text,
+        claim: float = CLAIM_TIMEOUT,
+        settle_time: float = SETTLE_TIME,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._front = front
-        self._whole = whole
+        self._file_text = file_text
         self._posts = posts
         self._pending = pending
         self._claim = claim
-        self._settles = settles
+        self._settle_time = settle_time
         self._clock = clock
         self._monotonic = monotonic
 
@@ -101,7 +108,7 @@ class PostSender:
             log.exception("cannot show a post", subject=one.subject, key=one.post.key)
             one.faulted()
             self._again(one, _backoff(one.faults))
-            if one.faults >= TRIES:
+            if one.faults >= MAX_TRIES:
                 await self._give_up(one)
 
     async def _show(self, one: PendingPost) -> None:
@@ -167,7 +174,7 @@ class PostSender:
         try:
             ref = await self._call(one, self._pending.thread(one))
         except Uncertain:
-            one.lost(self._monotonic() + self._settles)
+            one.lost(self._monotonic() + self._settle_time)
             raise
         except FrontError:
             # certainly not there: noted, so that nobody need look for it
@@ -181,20 +188,20 @@ class PostSender:
     async def _call(self, one: PendingPost, thread: str) -> str:
         content = one.post.content
         if isinstance(content, FileContent):
-            text = await self._whole(content)
-            await self._front.hand_over(one.place, thread, content.name, text)
+            text = await self._file_text(content)
+            await self._front.upload_file(one.place, thread, content.name, text)
             return content.name
         return await self._front.post(one.place, self._with_delay(one), thread=thread)
 
     def _with_delay(self, one: PendingPost) -> Post:
         """What is desired, with a note that it is late if it is."""
         shut = self._pending.limits.shut
-        return delays.as_told(one, self._monotonic(), self._front.name, shut)
+        return delays.with_delay_note(one, self._monotonic(), self._front.name, shut)
 
     @property
     def _limit(self) -> str:
         """What keeps a post back of which nothing else is known."""
-        return delays.limit(self._front.name)
+        return delays.by_limit_of(self._front.name)
 
     def _row(self, one: PendingPost, thread: str) -> PostRow:
         place = one.place
@@ -205,7 +212,7 @@ class PostSender:
     async def _failed(self, one: PendingPost, error: FrontError | DatabaseUnavailable) -> None:
         one.failed()
         pause = _backoff(one.failures)
-        if isinstance(error, Gone):
+        if isinstance(error, MessageDeleted):
             await self._gone(one)
             return
         if isinstance(error, Unpostable):
@@ -214,7 +221,7 @@ class PostSender:
         if isinstance(error, Throttled):
             pause = error.seconds
         # the same moment for all that wait, so that they stay in their order
-        until, by = self._monotonic() + pause, delays.by(error)
+        until, by = self._monotonic() + pause, delays.cause_of(error)
         if isinstance(error, Throttled):
             self._pending.hold_kind(one, self._monotonic(), until, self._limit)
         elif isinstance(error, Unreachable):
@@ -230,7 +237,7 @@ class PostSender:
         the message above it that was deleted."""
         above = self._pending.beside(one).get(one.post.parent)
         lost = one if one.ref else above
-        if lost is None or one.failures >= TRIES or (not one.ref and one.place.thread):
+        if lost is None or one.failures >= MAX_TRIES or (not one.ref and one.place.thread):
             await self._refused(one, "the thread that it belongs to is gone.")
             return
         log.info("a message was deleted, posting it anew", subject=one.subject, key=lost.post.key)
@@ -243,11 +250,13 @@ class PostSender:
         for somebody to mend that, for as long as it goes on."""
         log.error("not shown", subject=one.subject, channel=one.place.channel, reason=reason)
         if not one.post.parent and not one.asker and not one.post.closing:
-            self._again(one, OFFER_AGAIN)
+            self._again(one, OFFER_AGAIN_DELAY)
             return
         if not one.post.parent and one.asker:
-            told = await self._tell_alone(one, unpostable.refused(one.subject, one.post, reason))
-            if not told and one.failures < TRIES:
+            told = await self._tell_alone(
+                one, unpostable.refusal_text(one.subject, one.post, reason)
+            )
+            if not told and one.failures < MAX_TRIES:
                 return
             if told and one.post.closing:
                 one.told_outcome()
@@ -255,14 +264,14 @@ class PostSender:
 
     async def _tell_outcome(self, one: PendingPost) -> None:
         """What could not be shown has ended: tell the one who asked how."""
-        if await self._tell_alone(one, unpostable.ended(one.subject, one.post)):
+        if await self._tell_alone(one, unpostable.outcome_text(one.subject, one.post)):
             one.told_outcome()
             await self._posts.given_up(one.post.key, one.post.digest)
 
     async def _tell_alone(self, one: PendingPost, text: str) -> bool:
         """Tell the one who asked, alone; whether that is over, as it was done or cannot be."""
         try:
-            await self._front.whisper(one.place, one.asker, text)
+            await self._front.send_ephemeral(one.place, one.asker, text)
         except (Throttled, Unreachable) as error:
             one.telling_failed()
             pause = _backoff(one.tellings)
@@ -283,4 +292,4 @@ class PostSender:
 
 
 def _backoff(failures: int) -> float:
-    return delay(failures, BACKOFF, BACKOFF_MOST)
+    return delay(failures, BACKOFF, MAX_BACKOFF)

@@ -8,17 +8,17 @@ SHORT_ID = 6
 """Characters of a job's id that people are shown."""
 
 
-def refused(job: str, post: Post, reason: str) -> str:
+def refusal_text(job: str, post: Post, reason: str) -> str:
     """That `post`, of `job`, cannot be shown, for `reason`; and how the job ended, if it has."""
     if post.closing:
-        return f"Job {job[:SHORT_ID]} cannot be shown: {reason} {ended(job, post)}"
+        return f"Job {job[:SHORT_ID]} cannot be shown: {reason} {outcome_text(job, post)}"
     return (
         f"The progress of job {job[:SHORT_ID]} cannot be shown: {reason} "
         "The job goes on all the same; you will be told here how it ends."
     )
 
 
-def ended(job: str, post: Post) -> str:
+def outcome_text(job: str, post: Post) -> str:
     """How `job`, whose post this is, ended."""
     content = post.content
     if isinstance(content, JobContent):

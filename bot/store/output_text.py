@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from baton.outcome import named
 from bot.store.jobs.ledger import Ledger
 
-MOST = 10_000_000
+MAX_CHARACTERS = 10_000_000
 """Characters of one text: it is held in memory until it was handed over."""
 
 
 async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:
     """What these servers said in `job`, one after the other, a line each with its time in UTC, its
-    server and its step. Past MOST characters it names the servers that are left out.
+    server and its step. Past MAX_CHARACTERS it names the servers that are left out.
 
     Raises DatabaseUnavailable.
     """
@@ -21,7 +21,7 @@ async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:
     size = 0
     left: list[str] = []
     for host in hosts:
-        if size > MOST:
+        if size > MAX_CHARACTERS:
             left.append(host)
             continue
         for line in await ledger.output(job, host):

@@ -26,7 +26,7 @@ from bot.ingest.github import is_signed, parse_delivery
 from bot.ingest.model import AlertSink, CheckInPing, Phase, Received, parse_phase
 from bot.ingest.payload import MAX_BODY, Batch, decompress, parse_json
 from bot.ingest.rejections import UNKNOWN_SENDER, Refused
-from bot.ratelimit import Bucket
+from bot.ratelimit import TokenBucket
 from bot.web.errors import (
     BadSignature,
     ContentTooLarge,
@@ -86,7 +86,7 @@ class IngestRoutes:
         self._monotonic = monotonic
         self._unsigned = asyncio.Semaphore(MAX_UNSIGNED)
         # whoever knocks with wrong tokens must not fill the log
-        self._knocks = Bucket.full(0.1, 5.0, monotonic())
+        self._knocks = TokenBucket.full(0.1, 5.0, monotonic())
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes to `app`, each with a slash at its end too."""

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.ratelimit import Bucket
+from bot.ratelimit import TokenBucket
 from bot.web.errors import TooManyRequests
 
 
@@ -33,7 +33,7 @@ class TokenAuth:
         self._secret = secrets.token_bytes(32)
         self._tokens: Mapping[str, str] = {}
         self._names: dict[bytes, str] = {}
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def owner(self, token: str, tokens: Mapping[str, str], now: float) -> str | None:
         """The name in `tokens` (token by name) that `token` is of; None if it is of none.
@@ -61,7 +61,8 @@ class TokenAuth:
         self._tokens = tokens
         self._names = {self._digest(token): name for name, token in tokens.items()}
         self._buckets = {
-            name: self._buckets.get(name) or Bucket.full(self._pace.rate, self._pace.burst, now)
+            name: self._buckets.get(name)
+            or TokenBucket.full(self._pace.rate, self._pace.burst, now)
             for name in tokens
         }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from bot.content import Content, Post
-from bot.fronts.errors import Gone, Throttled, Uncertain, Unpostable, Unreachable
+from bot.fronts.errors import MessageDeleted, Throttled, Uncertain, Unpostable, Unreachable
 from bot.fronts.protocol import Limits
 from bot.jobs import Place
 
@@ -68,7 +68,7 @@ class FakeFront:
         self.unpostable = False
         self.gate = asyncio.Event()
         self.gate.set()
-        self.held = {"post", "edit", "find", "whisper"}
+        self.held = {"post", "edit", "find", "send_ephemeral"}
         self._count = 0
 
     @property
@@ -95,7 +95,7 @@ class FakeFront:
             if above is not None:
                 assert not above.thread, "there are no threads in threads"
             if thread in self.deleted or above is None:
-                raise Gone(front=self.name)
+                raise MessageDeleted(front=self.name)
         if fault is Fault.DROPPED:
             raise Uncertain(front=self.name, reason="no answer")
         self._count += 1
@@ -109,7 +109,7 @@ class FakeFront:
     async def edit(self, place: Place, ref: str, post: Post) -> None:
         fault = await self._called("edit")
         if ref in self.deleted or ref not in self.messages:
-            raise Gone(front=self.name)
+            raise MessageDeleted(front=self.name)
         message = self.messages[ref]
         assert (message.key, message.channel) == (post.key, place.channel)
         if fault is Fault.DROPPED:
@@ -121,7 +121,7 @@ class FakeFront:
     async def pin(self, place: Place, ref: str) -> None:
         fault = await self._called("pin")
         if ref in self.deleted or ref not in self.messages:
-            raise Gone(front=self.name)
+            raise MessageDeleted(front=self.name)
         if fault is Fault.DROPPED:
             raise Uncertain(front=self.name, reason="no answer")
         self.messages[ref].pinned = True
@@ -138,8 +138,8 @@ class FakeFront:
                 return message.ref
         return key if key in self.files else None
 
-    async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
-        fault = await self._called("hand_over")
+    async def upload_file(self, place: Place, thread: str, name: str, text: str) -> None:
+        fault = await self._called("upload_file")
         assert thread in self.messages, "a file belongs into a thread"
         if fault is Fault.DROPPED:
             raise Uncertain(front=self.name, reason="no answer")
@@ -147,8 +147,8 @@ class FakeFront:
         self.files[name] = text
         self._afterwards(fault)
 
-    async def whisper(self, place: Place, person: str, text: str) -> None:
-        fault = await self._called("whisper")
+    async def send_ephemeral(self, place: Place, person: str, text: str) -> None:
+        fault = await self._called("send_ephemeral")
         if fault is Fault.DROPPED:
             raise Uncertain(front=self.name, reason="no answer")
         self.whispers.append((person, text))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.posts.delays import LATE
+from bot.posts.delays import LATE_AFTER
 from tests.stories.kills import killed_twice
 from tests.stories.ledger import Ledger
 from tests.stories.together import together_in
@@ -128,7 +128,7 @@ async def slack_is_away(world: WatchedWorld) -> None:
     # that we are blind waits in both channels, for longer than what is told in time
     blind = re.compile(r'"not shown yet" job=(blind/\S+)')
     await until(lambda: len(set(blind.findall(world.bots[-1].log))) == len(CHANNELS), every=0.1)
-    await asyncio.sleep(LATE + 0.5)
+    await asyncio.sleep(LATE_AFTER + 0.5)
     await world.slack.up()
     await world.says("Monitoring was blind for", key="blind/")
     late = [call for call in world.slack.calls if "while Slack was away" in str(call.args)]

@@ -20,7 +20,7 @@ from bot.fronts.protocol import Limits
 from bot.fronts.slack.blocks.posts import Block, blocks, fallback, has_plan
 from bot.fronts.slack.blocks.text import MAX_EPHEMERAL, escaped
 from bot.fronts.slack.web_api.calls import SlackApi
-from bot.fronts.slack.web_api.ephemeral import whisper
+from bot.fronts.slack.web_api.ephemeral import send_ephemeral
 from bot.fronts.slack.web_api.errors import BadBlocks, PinnedAlready, ThreadGone
 from bot.jobs import Place
 
@@ -32,7 +32,12 @@ CLOCK_SKEW = 60.0
 PAGE_SIZE = 200
 
 LIMITS = Limits(
-    post_every=1.0, post_burst=3, edits_per_minute=50, edit_every=2.0, holds=True, files=True
+    post_every=1.0,
+    post_burst=3,
+    edits_per_minute=50,
+    edit_every=2.0,
+    hold_new_posts=True,
+    files=True,
 )
 
 
@@ -60,7 +65,7 @@ class SlackFront:
         return str(answer["ts"])
 
     async def edit(self, place: Place, ref: str, post: Post) -> None:
-        """Make the message show `post`. Raises FrontError, Gone if it was deleted."""
+        """Make the message show `post`. Raises FrontError, MessageDeleted if it was deleted."""
         if isinstance(post.content, AlertContent):
             # people are called by the first message only
             post = replace(post, content=replace(post.content, mention=""))
@@ -96,13 +101,13 @@ class SlackFront:
                 return None
             query["cursor"] = cursor
 
-    async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
+    async def upload_file(self, place: Place, thread: str, name: str, text: str) -> None:
         """Upload `text` as a file under the message `thread`. Raises FrontError."""
         await self._calls.upload(place.channel, thread, name, text or "(nothing)\n")
 
-    async def whisper(self, place: Place, person: str, text: str) -> None:
+    async def send_ephemeral(self, place: Place, person: str, text: str) -> None:
         """Tell `person` alone, if need be in a direct message. Raises FrontError."""
-        await whisper(self._calls, place, person, escaped(text, MAX_EPHEMERAL))
+        await send_ephemeral(self._calls, place, person, escaped(text, MAX_EPHEMERAL))
 
     async def _shown(self, method: str, post: Post, **where: Any) -> Mapping[str, Any]:
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": post.key}}

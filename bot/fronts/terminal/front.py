@@ -73,11 +73,11 @@ class TerminalFront:
         """The post, if it was printed here."""
         return key if key in self._shown else None
 
-    async def hand_over(self, place: Place, thread: str, name: str, text: str) -> None:
+    async def upload_file(self, place: Place, thread: str, name: str, text: str) -> None:
         """Print `text` whole."""
         self._show([*lines(f"{name}:", "strong"), *lines(text)])
 
-    async def whisper(self, place: Place, person: str, text: str) -> None:
+    async def send_ephemeral(self, place: Place, person: str, text: str) -> None:
         """Print `text`: whoever sits here is whoever asked here."""
         self._show(lines(text, "warn"))
 

@@ -135,7 +135,7 @@ class JobThread:
     def _ended(self, host: str) -> bool:
         """Whether nothing more is to come of what `host` says."""
         said = self.said.get(host)
-        return host not in self.content.under if said is None else said.ended
+        return host not in self.content.shown_in_thread if said is None else said.ended
 
     def _head(self) -> Line:
         content = self.content
@@ -169,7 +169,9 @@ class JobThread:
 
     def _end_lines(self) -> list[Line]:
         content = self.content
-        if not content.state.final or not all(map(self._ended, {*self.said, *content.under})):
+        if not content.state.final or not all(
+            map(self._ended, {*self.said, *content.shown_in_thread})
+        ):
             return []
         end = (content.state.value, content.summary, *content.lines)
         if end == self._end:

@@ -50,7 +50,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bot.alerting.runner, "STALL", float("inf"))
     monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.05)
     monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.01)
-    monkeypatch.setattr(bot.posts.queue, "LAST_CALLS", 0.5)
+    monkeypatch.setattr(bot.posts.queue, "CLOSE_TIMEOUT", 0.5)
     monkeypatch.setattr(bot.posts.reconciler, "INTERVAL", 0.01)
     yield
 

@@ -20,7 +20,7 @@ from baton.bus.channel import Link
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.messages import Pong, Request, State, now
 from bot.jobs import Place
-from bot.posts.render import wanted
+from bot.posts.render import render_job
 from bot.servers.sight import ServerVisibility
 from bot.store import Store
 from tests.bot.build import ANN
@@ -48,7 +48,7 @@ AT_ONCE = 8
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.05)
     monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.01)
-    monkeypatch.setattr(bot.posts.queue, "LAST_CALLS", 0.5)
+    monkeypatch.setattr(bot.posts.queue, "CLOSE_TIMEOUT", 0.5)
     monkeypatch.setattr(bot.posts.reconciler, "INTERVAL", 0.01)
     with capture_logs():  # drawing the traceback of each death takes longer than all the rest
         yield
@@ -173,8 +173,8 @@ async def check(life: Life, front: FakeFront, agents: list[Agent]) -> None:
         assert len(agent.started) == 1
     assert not await life.truth.outbox()
     command = COMMANDS[job.command].command.from_arguments(job.arguments)
-    tails = await life.truth.tails(job.id, bot.posts.job_posts.TAIL) if command.changes else {}
-    posts = wanted(job, command, runs, tails, ServerVisibility())
+    tails = await life.truth.tails(job.id, bot.posts.job_posts.MAX_TAIL) if command.changes else {}
+    posts = render_job(job, command, runs, tails, ServerVisibility())
     assert sorted(message.key for message in front.shown) == sorted(post.key for post in posts)
     main = front.one(job.id)
     for post in posts:

@@ -33,7 +33,7 @@ def post(title: str = "web-1", *, age: float = 0.0, updates: int = 1, pinned: bo
         "alert/1",
         replace(CONTENT, title=title),
         pinned=pinned,
-        wanted=now().timestamp() - age,
+        desired_since=now().timestamp() - age,
         updates=updates,
     )
 
@@ -51,34 +51,34 @@ def post(title: str = "web-1", *, age: float = 0.0, updates: int = 1, pinned: bo
             "1 update told 12 s late",
         ),
         (PendingPost("j", PLACE, replace(post(), parent="p")), ""),
-        (PendingPost("j", PLACE, replace(post(), wanted=0.0)), ""),
+        (PendingPost("j", PLACE, replace(post(), desired_since=0.0)), ""),
         (PendingPost("j", PLACE, post(), waiting_since=8.0), ""),
     ],
 )
 def test_how_it_reads(pending: PendingPost, footer: str) -> None:
     """For how long, how many, and why if we know; nothing if it is not late, if nobody said since
     when it was wanted, or if it only stands in a thread."""
-    told = delays.as_told(pending, 12.0, "slack", NEVER).content
+    told = delays.with_delay_note(pending, 12.0, "slack", NEVER).content
     assert isinstance(told, AlertContent)
     assert told.footer == footer
 
 
 def test_what_is_not_about_alerts_says_nothing() -> None:
     """The posts of jobs show their own times."""
-    notice = Post("n", NoticeContent("x", State.FAILED), wanted=1.0)
-    assert delays.as_told(PendingPost("j", PLACE, notice), 99.0, "slack", NEVER) is notice
+    notice = Post("n", NoticeContent("x", State.FAILED), desired_since=1.0)
+    assert delays.with_delay_note(PendingPost("j", PLACE, notice), 99.0, "slack", NEVER) is notice
 
 
 def test_who_is_to_blame() -> None:
     """A limit, a chat that is away (though it was not asked for this), or our own database."""
-    waited = PendingPost("j", PLACE, post(), held_by=delays.limit("slack"))
-    told = delays.as_told(waited, 12.0, "slack", 9.0).content
+    waited = PendingPost("j", PLACE, post(), held_by=delays.by_limit_of("slack"))
+    told = delays.with_delay_note(waited, 12.0, "slack", 9.0).content
     assert isinstance(told, AlertContent)
     assert told.footer == "1 update held 12 s while Slack was away"
-    assert delays.by(Throttled("Slack", 3)) == "by Slack's limit"
-    assert delays.by(Unreachable(front="Slack", reason="x")) == "while Slack was away"
+    assert delays.cause_of(Throttled("Slack", 3)) == "by Slack's limit"
+    assert delays.cause_of(Unreachable(front="Slack", reason="x")) == "while Slack was away"
     down = DatabaseUnavailable(url="db", reason="x")
-    assert delays.by(down) == "while our database was away"
+    assert delays.cause_of(down) == "while our database was away"
 
 
 class Desk:
@@ -91,7 +91,7 @@ class Desk:
 
     def start(self) -> None:
         self.delivery = PostQueue(
-            self.front, self.store.posts, lambda subject: None, claim=2.0, settles=0.005
+            self.front, self.store.posts, lambda subject: None, claim=2.0, settle_time=0.005
         )
 
     async def want(self, wanted: Post) -> bool:
@@ -108,7 +108,7 @@ class Desk:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What had to wait is late, and what did not is not, on a busy machine either."""
-    monkeypatch.setattr(delays, "LATE", 0.4)
+    monkeypatch.setattr(delays, "LATE_AFTER", 0.4)
     monkeypatch.setattr("bot.posts.sender.BACKOFF", 0.5)
 
 
@@ -145,7 +145,7 @@ async def test_what_waited_for_another_bot_says_so_too(store: Store) -> None:
 
     await desk.delivery.close()
     desk.start()
-    await desk.shown(replace(post(), wanted=post(age=60).wanted))
+    await desk.shown(replace(post(), desired_since=post(age=60).desired_since))
     assert isinstance(shown := desk.front.one("alert/1").content, AlertContent)
     assert shown.footer == ""
     await desk.delivery.close()

@@ -7,7 +7,7 @@ import pytest
 from baton.bus.messages import State
 from bot.content import FleetContent, Group
 from bot.jobs import RunRecord, Tail
-from bot.posts.grouping import GROUPS, TAIL, asked_for, counts, fleet
+from bot.posts.grouping import MAX_FAILURE_GROUPS, MAX_TAIL, counts, fleet_content, hosts_needed
 from tests.bot.build import after, run
 
 
@@ -17,7 +17,7 @@ def runs_of(count: int, state: State = State.SUCCEEDED, text: str = "live") -> l
 
 def told(runs: list[RunRecord], tails: dict[str, str]) -> FleetContent:
     said = {host: Tail(host, 1, text, 0) for host, text in tails.items()}
-    found = fleet("j0b00001", State.FAILED, runs, said)
+    found = fleet_content("j0b00001", State.FAILED, runs, said)
     assert found is not None
     return found
 
@@ -110,10 +110,12 @@ def test_distinct_failures_are_capped_and_the_rest_is_counted() -> None:
     """However creative the servers are, the post has an end."""
     runs = [run(f"web-{at:03}", State.FAILED, text=f"reason {'x' * at}") for at in range(200)]
     content = told(runs, {})
-    assert len(content.groups) == GROUPS
-    assert content.rest.startswith(f"{200 - GROUPS} more reasons, on {200 - GROUPS} servers: ")
+    assert len(content.groups) == MAX_FAILURE_GROUPS
+    assert content.rest.startswith(
+        f"{200 - MAX_FAILURE_GROUPS} more reasons, on {200 - MAX_FAILURE_GROUPS} servers: "
+    )
     assert content.rest.endswith("and 187 more")
-    assert len(asked_for(runs)) == GROUPS
+    assert len(hosts_needed(runs)) == MAX_FAILURE_GROUPS
 
 
 def test_nothing_is_told_before_there_is_something_to_tell() -> None:
@@ -121,25 +123,25 @@ def test_nothing_is_told_before_there_is_something_to_tell() -> None:
     when all have ended."""
     runs = runs_of(20)
     runs[0] = run(runs[0].host, State.RUNNING)
-    assert fleet("j", State.RUNNING, runs, {}) is None
-    assert asked_for(runs) == []
+    assert fleet_content("j", State.RUNNING, runs, {}) is None
+    assert hosts_needed(runs) == []
     runs[1] = run(runs[1].host, State.FAILED, text="exit code 1")
     assert headlines(told(runs, {})) == ["1 failed: exit code 1"]
-    assert asked_for(runs) == [runs[1].host]
+    assert hosts_needed(runs) == [runs[1].host]
     runs[0] = run(runs[0].host, State.SUCCEEDED)
-    assert len(asked_for(runs)) == 20
+    assert len(hosts_needed(runs)) == 20
 
 
 def test_who_succeeded_without_a_word_needs_no_post() -> None:
     """There is nothing to read."""
-    assert fleet("j", State.SUCCEEDED, runs_of(20), {}) is None
+    assert fleet_content("j", State.SUCCEEDED, runs_of(20), {}) is None
 
 
 def test_only_last_lines_are_not_called_the_output() -> None:
     """What was not compared is not claimed."""
     runs = runs_of(10)
-    tails = {each.host: Tail(each.host, 1, "y" * TAIL, 400) for each in runs}
-    found = fleet("j", State.SUCCEEDED, runs, tails)
+    tails = {each.host: Tail(each.host, 1, "y" * MAX_TAIL, 400) for each in runs}
+    found = fleet_content("j", State.SUCCEEDED, runs, tails)
     assert found is not None
     assert headlines(found) == ["10 succeeded with the same last lines"]
     assert found.groups[0].hidden == 400

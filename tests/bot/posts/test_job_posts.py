@@ -14,7 +14,7 @@ from baton.outcome import Outcome
 from bot.app.bot import Bot
 from bot.content import JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import Job, Place
-from bot.posts.render import wanted
+from bot.posts.render import render_job
 from bot.store import Store
 from tests.bot.build import Hail
 from tests.bot.fake_front import SLACK, FakeFront
@@ -243,9 +243,9 @@ async def test_a_job_that_cannot_be_shown_stops_nobody(
     def faulty(job: Job, *others: object) -> tuple[Post, ...]:
         if job.title == "hail prod web-1":
             raise ZeroDivisionError
-        return wanted(job, *others)  # type: ignore[arg-type]
+        return render_job(job, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bot.posts.job_posts, "wanted", faulty)
+    monkeypatch.setattr(bot.posts.job_posts, "render_job", faulty)
     await stage.job(a_bot, "hail prod web-1")
     job = await stage.job(a_bot, "hail prod")
     await stage.told(job)

@@ -197,7 +197,7 @@ def test_a_post_of_many_servers_is_edited_a_bounded_number_of_times(limits: Rate
     """However long it takes until a thousand servers have ended: some ten edits, the end at
     once."""
     one = PendingPost(
-        "job", OPS, Post("a", NoticeContent("0", State.RUNNING), leisure=True), made_at=0.0
+        "job", OPS, Post("a", NoticeContent("0", State.RUNNING), slow_edits=True), made_at=0.0
     )
     one.ref, one.shown, now, edits = "ts-a", "older", 1.5, 0
     one.shown_at = now

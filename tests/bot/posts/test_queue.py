@@ -77,7 +77,12 @@ class Desk:
             return f"all of {file.job}"
 
         self.delivery = PostQueue(
-            self.front, posts, self.settled.append, whole=whole, claim=self.claim, settles=0.005
+            self.front,
+            posts,
+            self.settled.append,
+            file_text=whole,
+            claim=self.claim,
+            settle_time=0.005,
         )
         return self.delivery
 
@@ -126,9 +131,9 @@ class Desk:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.001)
-    monkeypatch.setattr(bot.posts.sender, "BACKOFF_MOST", 0.004)
-    monkeypatch.setattr(bot.posts.queue, "LAST_CALLS", 0.2)
-    monkeypatch.setattr(bot.posts.next_post, "RESERVE", 0.001)
+    monkeypatch.setattr(bot.posts.sender, "MAX_BACKOFF", 0.004)
+    monkeypatch.setattr(bot.posts.queue, "CLOSE_TIMEOUT", 0.2)
+    monkeypatch.setattr(bot.posts.next_post, "EDIT_RESERVE", 0.001)
 
 
 @pytest.fixture
@@ -170,7 +175,7 @@ async def test_what_nobody_asked_for_waits_until_it_is_let_in(
 ) -> None:
     """An alert that a channel does not take, as the bot was not invited, is shown once it was: for
     as long as it goes on."""
-    monkeypatch.setattr(bot.posts.sender, "OFFER_AGAIN", 0.005)
+    monkeypatch.setattr(bot.posts.sender, "OFFER_AGAIN_DELAY", 0.005)
     desk.front.faults.extend([Fault.UNPOSTABLE] * 3)
     alert = Subject("alert/1", desk.job.place, desk.job.asked.timestamp())
     firing = Post(alert.id, NoticeContent("firing", State.RUNNING))
@@ -298,7 +303,7 @@ async def test_what_cannot_be_shown_is_told_to_the_asker_alone(desk: Desk) -> No
     assert [person for person, _ in desk.front.whispers] == ["U_ANN", "U_ANN"]
     assert "the bot is not here" in desk.front.whispers[0][1]
     assert "ended" in desk.front.whispers[1][1]
-    assert desk.front.calls == ["post", "whisper", "whisper"]
+    assert desk.front.calls == ["post", "send_ephemeral", "send_ephemeral"]
     await until(lambda: not desk.delivery._workers)
     desk.start()
     assert await desk.want(desk.post(text="ended", closing=True), desk.post("web-3"))
@@ -337,7 +342,7 @@ async def test_a_new_post_is_held_for_its_end(store: Store) -> None:
     """Where edits are dear what is short is said once, as it ended; what is longer is shown while
     it goes on, and no clock that is wrong holds it for long."""
     clock = [0.0]
-    front = FakeFront(limits=replace(QUICK, holds=True))
+    front = FakeFront(limits=replace(QUICK, hold_new_posts=True))
     delivery = PostQueue(front, store.posts, lambda job: None, monotonic=lambda: clock[0])
 
     def want(name: str, text: str, *, closing: bool = False, hold: float = 1.5) -> None:
@@ -395,7 +400,7 @@ async def test_where_there_are_no_files_none_is_waited_for(desk: Desk) -> None:
 
 
 async def test_the_word_to_the_asker_is_tried_again(desk: Desk) -> None:
-    """A whisper that is throttled still arrives."""
+    """An ephemeral message that is throttled still arrives."""
     desk.front.unpostable = True
     desk.front.faults.extend([None, Fault.THROTTLED])
     await desk.shown(desk.post())
@@ -455,7 +460,7 @@ async def test_many_jobs_share_the_edits_and_what_ends_goes_first(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With Slack's limits and forty jobs at work, the one that ends is shown at once."""
-    monkeypatch.setattr(bot.posts.next_post, "RESERVE", 0.3)
+    monkeypatch.setattr(bot.posts.next_post, "EDIT_RESERVE", 0.3)
     clock = [0.0]
     front = FakeFront(limits=replace(SLACK, post_every=0.001, post_burst=100))
     delivery = PostQueue(front, store.posts, lambda job: None, monotonic=lambda: clock[0])
@@ -494,7 +499,7 @@ async def test_posts_in_a_channel_keep_their_order(desk: Desk) -> None:
 async def test_what_is_wanted_while_others_are_held_is_held_too(desk: Desk, fault: Fault) -> None:
     """A pause that the chat demands is kept by what comes later, which is not shown before what
     was asked first."""
-    bot.posts.sender.BACKOFF = bot.posts.sender.BACKOFF_MOST = 0.05
+    bot.posts.sender.BACKOFF = bot.posts.sender.MAX_BACKOFF = 0.05
     desk.front.faults.append(fault)
     first, second = (replace(desk.job, id=f"held-{number}") for number in range(2))
     await desk.want(Post(first.id, NoticeContent("x", State.RUNNING)), job=first)
@@ -508,7 +513,7 @@ async def test_what_is_wanted_while_others_are_held_is_held_too(desk: Desk, faul
 async def test_an_outage_costs_few_calls(store: Store) -> None:
     """A chat that cannot be reached is asked for one post, not for all that wait."""
     desk = Desk(store)
-    bot.posts.sender.BACKOFF = bot.posts.sender.BACKOFF_MOST = 0.05
+    bot.posts.sender.BACKOFF = bot.posts.sender.MAX_BACKOFF = 0.05
     desk.front.faults.extend([Fault.UNREACHABLE] * 2)
     for number in range(20):
         job = replace(desk.job, id=f"outage-{number}")

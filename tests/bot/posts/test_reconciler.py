@@ -145,7 +145,7 @@ async def test_a_source_hears_what_is_shown_and_not_before(store: Store) -> None
         await until(lambda: "a" in chat.wanted)
         assert notes.reported == {}
         chat.shown = dict(chat.wanted)
-        reconciler.settled("a")
+        reconciler.posts_up_to_date("a")
         await until(lambda: notes.reported == {"a": 1})
         assert not chat.knows("a")
 
@@ -215,5 +215,5 @@ async def test_what_stands_under_another_post_waits_for_it(store: Store) -> None
         await until(lambda: "job" in reconciler._waiting.get("day", ()))
         assert "job" not in chat.wanted
         del days.revisions["day"]
-        reconciler.settled("day")
+        reconciler.posts_up_to_date("day")
         await until(lambda: chat.threads.get("job") == "")

@@ -7,7 +7,7 @@ import pytest
 from baton.bus.messages import State
 from bot.content import FileContent, FleetContent, JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import RunRecord, Tail
-from bot.posts.render import ROWS_MOST, job_state, wanted
+from bot.posts.render import MAX_ROWS, job_state, render_job
 from bot.servers.sight import ServerVisibility
 from tests.bot.build import ANN, Hail, Ship, after, job, run
 
@@ -16,7 +16,7 @@ SEEING = ServerVisibility()
 
 
 def main(*runs: RunRecord, sight: ServerVisibility = SEEING) -> JobContent:
-    content = wanted(job(), SHIP, runs, {}, sight)[0].content
+    content = render_job(job(), SHIP, runs, {}, sight)[0].content
     assert isinstance(content, JobContent)
     return content
 
@@ -62,7 +62,7 @@ def test_what_was_never_sent_is_said_so_for_ever() -> None:
     channel, and it says what to do."""
     reason = "not sent: RabbitMQ was away for 20 s"
     runs = [run(f"web-{n}", State.EXPIRED, text=reason, finished=after(20)) for n in (2, 1)]
-    posts = wanted(job(), SHIP, runs, {}, SEEING)
+    posts = render_job(job(), SHIP, runs, {}, SEEING)
     content, notice = posts[0].content, posts[-1].content
     assert isinstance(content, JobContent)
     assert content.hint == "Nothing was asked of web-1, web-2: run it again."
@@ -73,12 +73,12 @@ def test_what_was_never_sent_is_said_so_for_ever() -> None:
 def test_failures_are_said_aloud_once() -> None:
     """One notice a job, broadcast to the channel, that grows with the failures."""
     runs = (run("web-1", State.FAILED, text="health check: 500"), run("web-2", State.RUNNING))
-    notice = wanted(job(), SHIP, runs, {}, SEEING)[-1]
+    notice = render_job(job(), SHIP, runs, {}, SEEING)[-1]
     assert notice.broadcast
     assert isinstance(notice.content, NoticeContent)
     assert notice.content.text == "ship shop prod: failed on web-1: health check: 500"
     runs = (runs[0], run("web-2", State.LOST, text="not heard"))
-    again = wanted(job(), SHIP, runs, {}, SEEING)[-1]
+    again = render_job(job(), SHIP, runs, {}, SEEING)[-1]
     assert again.key == notice.key
     assert again.content != notice.content
     assert "2 servers: web-1 (failed), web-2 (lost)" in str(again.content)
@@ -86,14 +86,14 @@ def test_failures_are_said_aloud_once() -> None:
 
 def test_what_was_cancelled_is_no_failure() -> None:
     """Who cancels knows; the channel is not alarmed."""
-    posts = wanted(job(), SHIP, (run("web-1", State.CANCELLED),), {}, SEEING)
+    posts = render_job(job(), SHIP, (run("web-1", State.CANCELLED),), {}, SEEING)
     assert not any(post.broadcast for post in posts)
 
 
 def test_each_servers_output_is_in_the_thread() -> None:
     """A post a server that said something, under the job's post."""
     runs = (run("web-1", State.RUNNING, step="build"), run("web-2", State.SENT))
-    posts = wanted(job(), SHIP, runs, {"web-1": Tail("web-1", 1, "line 9\nline 10", 8)}, SEEING)
+    posts = render_job(job(), SHIP, runs, {"web-1": Tail("web-1", 1, "line 9\nline 10", 8)}, SEEING)
     output = posts[1]
     assert (output.parent, len(posts)) == (posts[0].key, 2)
     assert output.content == OutputContent(
@@ -106,9 +106,9 @@ def test_many_servers_are_summed_up_the_troubled_ones_first() -> None:
     runs = [run(f"web-{number:03}", State.SUCCEEDED) for number in range(100)]
     runs[70] = run("web-070", State.FAILED)
     content = main(*runs)
-    assert len(content.rows) == ROWS_MOST
+    assert len(content.rows) == MAX_ROWS
     assert content.rows[0].host == "web-070"
-    assert content.lines[-1] == f"and {100 - ROWS_MOST} more: {100 - ROWS_MOST} succeeded"
+    assert content.lines[-1] == f"and {100 - MAX_ROWS} more: {100 - MAX_ROWS} succeeded"
 
 
 def thread_of(
@@ -116,7 +116,7 @@ def thread_of(
 ) -> tuple[Post, ...]:
     """What stands in the thread of a job."""
     said = {host: Tail(host, 1, text, 0) for host, text in (tails or {}).items()}
-    return wanted(job(), SHIP, runs, said, SEEING)[1:]
+    return render_job(job(), SHIP, runs, said, SEEING)[1:]
 
 
 def test_thread_posts_stand_in_the_order_of_the_list() -> None:
@@ -173,7 +173,7 @@ def test_up_to_a_handful_each_has_its_post() -> None:
 
 def test_what_is_short_is_held_for_its_end() -> None:
     """A job for a second and a half from the ask, output for three seconds from the start."""
-    main, output = wanted(
+    main, output = render_job(
         job(),
         SHIP,
         (run(state=State.RUNNING, started=after(2)),),
@@ -186,7 +186,9 @@ def test_what_is_short_is_held_for_its_end() -> None:
 
 def test_a_broadcast_shows_its_outcome_not_each_server() -> None:
     """A ping of a thousand servers is one line and the missing."""
-    posts = wanted(job(Hail(environment="prod")), Hail(environment="prod"), (run(),), {}, SEEING)
+    posts = render_job(
+        job(Hail(environment="prod")), Hail(environment="prod"), (run(),), {}, SEEING
+    )
     content = posts[0].content
     assert isinstance(content, JobContent)
     assert (len(posts), content.rows, content.buttons) == (1, (), ())
@@ -202,7 +204,7 @@ def test_a_job_is_as_good_as_its_worst_run() -> None:
 def test_a_cancel_that_was_asked_is_shown() -> None:
     """Nobody presses twice because nothing seemed to happen."""
     record = run("web-1", State.RUNNING, started=after(1))
-    content = wanted(job(cancelled_by=ANN), SHIP, (record,), {}, SEEING)[0].content
+    content = render_job(job(cancelled_by=ANN), SHIP, (record,), {}, SEEING)[0].content
     assert isinstance(content, JobContent)
     assert "ann asked to cancel it" in content.summary
     assert content.buttons == ()
@@ -210,10 +212,10 @@ def test_a_cancel_that_was_asked_is_shown() -> None:
 
 def test_a_post_changes_exactly_when_what_it_shows_changes() -> None:
     """The digest is what decides whether an edit is needed."""
-    one, two = (wanted(job(), SHIP, (run(text=text),), {}, SEEING)[0] for text in ("a", "b"))
-    same = wanted(
+    one, two = (render_job(job(), SHIP, (run(text=text),), {}, SEEING)[0] for text in ("a", "b"))
+    same = render_job(
         job(), SHIP, (run(text="other text that a queued run does not show"),), {}, SEEING
     )
     assert one.digest == two.digest == same[0].digest
-    running = wanted(job(), SHIP, (run(state=State.RUNNING, text="a"),), {}, SEEING)[0]
+    running = render_job(job(), SHIP, (run(state=State.RUNNING, text="a"),), {}, SEEING)[0]
     assert running.digest != one.digest

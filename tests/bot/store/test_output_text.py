@@ -36,7 +36,7 @@ async def test_each_line_says_when_and_where() -> None:
 
 async def test_it_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would not fit into memory is not read; who is left out is named."""
-    monkeypatch.setattr(bot.store.output_text, "MOST", 100)
+    monkeypatch.setattr(bot.store.output_text, "MAX_CHARACTERS", 100)
     ledger = Said()
     text = await whole_output(cast(Any, ledger), "j1", [f"web-{at}" for at in range(1000)])
     assert len(ledger.asked) < 5

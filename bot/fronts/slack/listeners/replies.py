@@ -15,7 +15,7 @@ from bot.fronts.errors import FrontError, Throttled, Uncertain
 from bot.fronts.slack.blocks.forms import form_view
 from bot.fronts.slack.blocks.text import cut, escape, is_long
 from bot.fronts.slack.web_api.calls import SlackApi
-from bot.fronts.slack.web_api.ephemeral import whisper
+from bot.fronts.slack.web_api.ephemeral import send_ephemeral
 from bot.jobs import Place
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ class PrivateReplies:
         failures = 0
         while True:
             try:
-                await whisper(self._calls, place, person.id, text)
+                await send_ephemeral(self._calls, place, person.id, text)
             except FrontError as error:
                 if isinstance(error, Uncertain) and not text.startswith(SENT_AGAIN):
                     # nobody can look whether it is there: so it is said what it is

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bot.fronts.errors import Gone, Unpostable
+from bot.fronts.errors import MessageDeleted, Unpostable
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.jobs import Place
 
 
-async def whisper(calls: SlackApi, place: Place, person: str, text: str) -> None:
+async def send_ephemeral(calls: SlackApi, place: Place, person: str, text: str) -> None:
     """Show `text` (mrkdwn) to `person` alone. Raises FrontError."""
     try:
         await calls.change(
@@ -17,5 +17,5 @@ async def whisper(calls: SlackApi, place: Place, person: str, text: str) -> None
             text=text,
             thread_ts=place.thread or None,
         )
-    except (Unpostable, Gone):
+    except (Unpostable, MessageDeleted):
         await calls.change("chat.postMessage", channel=person, text=text)

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from baton.timing.backoff import delay
-from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
+from bot.fronts.errors import (
+    FrontError,
+    MessageDeleted,
+    Throttled,
+    Uncertain,
+    Unpostable,
+    Unreachable,
+)
 
 NAME = "Slack"
 DEFAULT_WAIT = 5.0
@@ -84,7 +91,7 @@ def explained(
     if status == 429 or code in ("ratelimited", "rate_limited"):
         return Throttled(NAME, _seconds(retry_after, before))
     if code in _GONE:
-        return Gone(front=NAME, reason=code)
+        return MessageDeleted(front=NAME, reason=code)
     if code == "thread_not_found":
         return ThreadGone(front=NAME, reason=code, remedy="")
     if code == "already_pinned":

@@ -10,7 +10,14 @@ import pytest
 
 from baton.bus.messages import State
 from bot.content import Button, JobContent, NoticeContent, OutputContent, Post, Row
-from bot.fronts.errors import FrontError, Gone, Throttled, Uncertain, Unpostable, Unreachable
+from bot.fronts.errors import (
+    FrontError,
+    MessageDeleted,
+    Throttled,
+    Uncertain,
+    Unpostable,
+    Unreachable,
+)
 from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.errors import explained
@@ -131,7 +138,7 @@ async def test_others_cannot_pass_a_message_off_as_ours(
         (Fails("is_archived"), Unpostable),
         (Fails("restricted_action"), Unpostable),
         (Fails("something_new"), Unpostable),
-        (Fails("message_not_found"), Gone),
+        (Fails("message_not_found"), MessageDeleted),
         (Fails("thread_not_found"), Unpostable),
     ],
 )
@@ -209,7 +216,7 @@ async def test_a_deleted_message_is_gone(slack: SlackServer, front: SlackFront) 
     ref = await front.post(OPS, job_post(), thread="")
     channel = slack.channel("C_OPS")
     channel.remove(channel.message(ref))
-    with pytest.raises(Gone):
+    with pytest.raises(MessageDeleted):
         await front.edit(OPS, ref, job_post(percent=90))
     assert await front.find(OPS, "job:j1", thread="", since=0) is None
     assert await front.find(OPS, "job:j1", thread=ref, since=0) is None
@@ -259,7 +266,7 @@ async def test_a_scope_that_was_taken_away_is_named() -> None:
 async def test_a_file_in_the_thread(slack: SlackServer, front: SlackFront) -> None:
     """The whole text, under its name; a lost answer in between is an error like any other."""
     root = await front.post(OPS, job_post(), thread="")
-    await front.hand_over(OPS, root, "j1-web-1.txt", "é" * 10_000)
+    await front.upload_file(OPS, root, "j1-web-1.txt", "é" * 10_000)
     file = slack.files[0]
     assert (file.name, file.thread_ts) == ("j1-web-1.txt", root)
     assert file.content == ("é" * 10_000).encode()
@@ -267,10 +274,10 @@ async def test_a_file_in_the_thread(slack: SlackServer, front: SlackFront) -> No
     assert await front.find(OPS, "j1-web-2.txt", thread=root, since=0) is None
     slack.faults.add("files.completeUploadExternal", LostResponse())
     with pytest.raises(Uncertain):
-        await front.hand_over(OPS, root, "x.txt", "x")
+        await front.upload_file(OPS, root, "x.txt", "x")
     slack.faults.add("upload", ServerError())
     with pytest.raises(FrontError):
-        await front.hand_over(OPS, root, "x.txt", "x")
+        await front.upload_file(OPS, root, "x.txt", "x")
 
 
 async def test_one_session_is_shared(slack: SlackServer, front: SlackFront) -> None:
@@ -286,9 +293,9 @@ async def test_a_whisper_finds_its_way(slack: SlackServer, front: SlackFront) ->
     """In the thread, or, where the bot may not post, in a direct message; never as a mention."""
     ann = slack.person("U_ANN")
     root = await front.post(OPS, job_post(), thread="")
-    await front.whisper(Place("slack", "C_OPS", root), "U_ANN", "psst <!channel>")
+    await front.send_ephemeral(Place("slack", "C_OPS", root), "U_ANN", "psst <!channel>")
     assert slack.channel("C_OPS").ephemerals[0].thread_ts == root
     assert ann.ephemerals == ["psst &lt;!channel&gt;"]
     slack.add_channel("C_NEW", "new", has_bot=False)
-    await front.whisper(Place("slack", "C_NEW"), "U_ANN", "psst")
+    await front.send_ephemeral(Place("slack", "C_NEW"), "U_ANN", "psst")
     assert [message.plain for message in slack.channel("D_ANN").messages] == ["psst"]

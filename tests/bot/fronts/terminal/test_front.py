@@ -80,6 +80,6 @@ async def test_whispers_and_files_are_printed() -> None:
     """Whoever asked sits here, and a file is its text."""
     shown = Shown()
     front = TerminalFront(shown)
-    await front.whisper(PLACE, "U_ANN", "only you")
-    await front.hand_over(PLACE, "", "out.log", "one\ntwo\n")
+    await front.send_ephemeral(PLACE, "U_ANN", "only you")
+    await front.upload_file(PLACE, "", "out.log", "one\ntwo\n")
     assert shown.texts == ["only you", "out.log:", "one", "two"]

@@ -109,7 +109,7 @@ def test_output_that_comes_after_the_end_of_the_job_is_waited_for() -> None:
     """The job's post names those whose output is still to come: its end is printed after them."""
     thread = JobThread(RUNNING)
     thread.job_lines(RUNNING)
-    assert thread.job_lines(dataclasses.replace(ENDED, under=("web-1",))) != []
+    assert thread.job_lines(dataclasses.replace(ENDED, shown_in_thread=("web-1",))) != []
     assert not thread.over
     assert texts(thread.output_lines(output("web-1", "a", end="v2 is live"))) == [
         "  web-1 │ a",
@@ -129,7 +129,9 @@ def test_groups_of_many_servers_are_printed_once() -> None:
         "  ✗ 1 failed: exit code 1  (web-9)",
         "  web-9 │ no space",
     ]
-    assert texts(thread.job_lines(dataclasses.replace(ENDED, rows=(), under=(FLEET,)))) == []
+    assert (
+        texts(thread.job_lines(dataclasses.replace(ENDED, rows=(), shown_in_thread=(FLEET,)))) == []
+    )
     fleet = dataclasses.replace(fleet, state=State.SUCCEEDED, groups=(failed, common))
     assert texts(thread.fleet_lines(fleet)) == [
         "  ✓ 299 succeeded with the same output  (web-1)",

@@ -11,7 +11,7 @@ from baton.bus.messages import State
 from bot.content import NoticeContent, Post
 from bot.doctor.finding import Mark
 from bot.doctor.slack import slack as examined
-from bot.fronts.errors import Gone, Unpostable
+from bot.fronts.errors import MessageDeleted, Unpostable
 from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.tasks import BackgroundTasks
 from bot.fronts.slack.web_api.calls import SlackApi
@@ -98,5 +98,5 @@ async def test_a_message_is_pinned_once(slack: SlackServer, front: SlackFront) -
     channel = slack.channel("C_OPS")
     assert [one.ts for one in channel.pinned] == [ref]
     channel.remove(channel.message(ref))
-    with pytest.raises(Gone):
+    with pytest.raises(MessageDeleted):
         await front.pin(OPS, ref)
