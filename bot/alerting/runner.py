@@ -16,12 +16,15 @@ import structlog
 
 from alerts import AlertSettings, Changes, Engine, SteadyClock
 from alerts.observation import Observation
-from alerts.replay import Gap, LinkChange
+from alerts.replay import Gap
 from baton.bus.messages import Heartbeat, Pong, now
 from baton.errors import UsageError
 from bot.alerting import operations
+from bot.alerting.fault_log import FaultLog
+from bot.alerting.link_watch import LinkWatch
 from bot.alerting.observations import beat, results, scheduled, sign
-from bot.alerting.operations import Ask, Seen, done, read
+from bot.alerting.operations import Ask
+from bot.alerting.pending_operations import PendingOperations
 from bot.alerting.recorder import Recording
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import ScheduleResult
@@ -40,9 +43,6 @@ RETRY_DELAY = 0.5
 """Seconds after which a round that the database failed is tried again."""
 FRESH = 60.0
 """Seconds after which an answer says no more that its server is alive: it waited on the bus."""
-LOG_EVERY = 60.0
-"""Seconds between two lines of the log about the same fault."""
-MOST_LOGGED = 1000
 MOST_WAITING = 100_000
 """Observations that wait at most, while the database is away at the start: the oldest go."""
 
@@ -71,7 +71,6 @@ class Keeper:
         clock: Callable[[], datetime] = now,
     ) -> None:
         self.settings = settings
-        self.eyes = dict(eyes)
         self._alerts = alerts
         self._on_news = on_news
         self._lease = lease
@@ -82,22 +81,26 @@ class Keeper:
         self.unpostable = unpostable
         self.rounds = 0
         """How often it has decided."""
-        self.faults = 0
-        """How often something failed that concerns one thing, while all others went on."""
+        self._faults = FaultLog(self._steady.now)
         self.recording = Recording(lambda: self.settings.recording, clock)
         """Keeps what the engine is told, if that is wanted."""
-        self._sees: dict[str, bool] = {}
+        self._links = LinkWatch(eyes, self.recording, self._faults)
+        self._operations = PendingOperations(alerts, self._observe, self._faults)
         self._unwritten = Changes()
-        self._done: list[int] = []
         self._seen: deque[Observation] = deque(maxlen=MOST_WAITING)
         self._wake = wake
         self._reloaded = reloaded
         self._due = 0.0
-        self._logged: dict[tuple[str, str, str], float] = {}
+
+    @property
+    def faults(self) -> int:
+        """How often something failed that concerns one thing, while all others went on."""
+        return self._faults.count
 
     def begin(self) -> None:
         """This bot leads: the next round reads from the database how it stands."""
-        self._unwritten, self._done = Changes(), []
+        self._unwritten = Changes()
+        self._operations.forget()
 
     def end(self) -> None:
         """Another bot leads."""
@@ -184,9 +187,9 @@ class Keeper:
         rows = await self._alerts.load()
         at = self._steady.now()
         engine = Engine.restore(self.settings, rows, at, self._steady.skew())
-        self._sees = {}
+        self._links.forget()
         engine.link_lost(STARTING, at)
-        self._look(engine, at)
+        self._links.check(engine, at)
         engine.link_restored(STARTING, at)
         self.recording.add(Gap(at))
         log.info("alerts are watched", watched=len(rows.checks), firing=len(rows.episodes))
@@ -194,61 +197,28 @@ class Keeper:
 
     async def _round(self, engine: Engine, at: float) -> bool:
         """Whether this bot still leads."""
-        self._look(engine, at)
+        self._links.check(engine, at)
         while self._seen:
             self._observe(engine, self._seen.popleft())
         try:
-            await self._do_asked(engine)
+            self._unwritten = self._unwritten.merged(await self._operations.apply(engine))
             changes = self._unwritten = self._unwritten.merged(self._decided(engine, at))
-            if changes or self._done:
-                if not await self._alerts.write(changes, self._lease, self._clock(), self._done):
+            done = self._operations.done
+            if changes or done:
+                if not await self._alerts.write(changes, self._lease, self._clock(), done):
                     log.warning("another bot leads: alerts are not written")
                     return False
-                self._unwritten, self._done = Changes(), []
+                self._unwritten = Changes()
+                self._operations.forget()
                 for one in changes.notifications.values():
                     self._on_news(one.parent or one.key)
         except DatabaseUnavailable:
-            self._see(engine, DATABASE, False, at)
+            self._links.report(engine, DATABASE, False, at)
             raise
         finally:
             self.rounds += 1
-        self._see(engine, DATABASE, True, self._steady.now())
+        self._links.report(engine, DATABASE, True, self._steady.now())
         return True
-
-    async def _do_asked(self, engine: Engine) -> None:
-        """Do what people want. It is done with when it is written what came of it."""
-        for number, data in await self._alerts.asked():
-            if number in self._done:
-                continue
-            try:
-                ask = read(data)
-                if isinstance(ask, Seen) and engine.blind_since is not None:
-                    continue  # nothing moves: it waits in the database
-                self._done.append(number)
-                if isinstance(ask, Seen):
-                    for seen in self._readable(ask):
-                        self._observe(engine, seen)
-                else:
-                    self._unwritten = self._unwritten.merged(done(engine, ask))
-            except (UsageError, ValueError) as error:
-                log.warning("what was asked cannot be done", ask=number, reason=str(error))
-                self._over(number)
-            except Exception as error:  # nothing of one ask may end the watch over all
-                self._failed("what was asked cannot be done", error, ask=number)
-                self._over(number)
-
-    def _over(self, number: int) -> None:
-        """An ask could not even be read, nor will it ever be."""
-        if number not in self._done:
-            self._done.append(number)
-
-    def _readable(self, ask: Seen) -> list[Observation]:
-        """What was seen; of lines that cannot be read the others."""
-        seen, problems = ask.readable()
-        for problem in problems:
-            self.faults += 1
-            log.error("a line of what was seen is set aside", reason=problem)
-        return seen
 
     def _observe(self, engine: Engine, seen: Observation) -> None:
         """The engine is told. A fault over one of them must neither end the watch over all nor
@@ -258,7 +228,7 @@ class Keeper:
         except UsageError as error:
             log.warning("what was seen is not known", reason=str(error))
         except Exception as error:
-            self._failed("what was seen cannot be taken", error, seen=repr(seen)[:500])
+            self._faults.add("what was seen cannot be taken", error, seen=repr(seen)[:500])
         else:
             self.recording.add(seen)
 
@@ -268,33 +238,7 @@ class Keeper:
         try:
             changes = engine.tick(at, self._steady.skew())
         except Exception as error:
-            self._failed("alerts cannot be decided", error)
+            self._faults.add("alerts cannot be decided", error)
         for fault in engine.faults.take():
-            self._failed("a part of what is watched failed", fault.error, part=fault.what)
+            self._faults.add("a part of what is watched failed", fault.error, part=fault.what)
         return changes
-
-    def _failed(self, what: str, error: Exception, **about: object) -> None:
-        """Something failed that must not end the rest. The same is logged at times only."""
-        self.faults += 1
-        mark = (what, type(error).__name__, str(about.get("part", "")))
-        at = self._steady.now()
-        if self._logged.get(mark, -LOG_EVERY) + LOG_EVERY <= at:
-            self._logged[mark] = at
-            log.error(what, **about, exc_info=error)
-        if len(self._logged) > MOST_LOGGED:
-            self._logged.clear()
-
-    def _look(self, engine: Engine, at: float) -> None:
-        for what, sees in self.eyes.items():
-            found = False
-            try:
-                found = sees()
-            except Exception as error:
-                self._failed("a link cannot be looked at", error, part=what)
-            self._see(engine, what, found, at)
-
-    def _see(self, engine: Engine, what: str, sees: bool, at: float) -> None:
-        (engine.link_restored if sees else engine.link_lost)(what, at)
-        if self._sees.get(what) is not sees:
-            self._sees[what] = sees
-            self.recording.add(LinkChange(what, sees, at))

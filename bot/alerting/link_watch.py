@@ -1,0 +1,47 @@
+"""Whether our own links are up: while one is down the engine is blind, and calls nothing down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from alerts import Engine
+from alerts.replay import LinkChange
+from bot.alerting.fault_log import FaultLog
+from bot.alerting.recorder import Recording
+
+
+class LinkWatch:
+    """Tells the engine of each of `links`, which say by name whether they are up. What changes is
+    recorded, for a replay."""
+
+    def __init__(
+        self,
+        links: Mapping[str, Callable[[], bool]],
+        recording: Recording,
+        faults: FaultLog,
+    ) -> None:
+        self._links = dict(links)
+        self._recording = recording
+        self._faults = faults
+        self._up: dict[str, bool] = {}
+
+    def forget(self) -> None:
+        """Record each anew: another engine begins."""
+        self._up.clear()
+
+    def check(self, engine: Engine, at: float) -> None:
+        """Tell `engine` of every link, as it is at `at`. One that cannot be looked at is down."""
+        for name, is_up in self._links.items():
+            up = False
+            try:
+                up = is_up()
+            except Exception as error:
+                self._faults.add("a link cannot be looked at", error, part=name)
+            self.report(engine, name, up, at)
+
+    def report(self, engine: Engine, name: str, up: bool, at: float) -> None:
+        """Tell `engine` whether the link `name` is up at `at`."""
+        (engine.link_restored if up else engine.link_lost)(name, at)
+        if self._up.get(name) is not up:
+            self._up[name] = up
+            self._recording.add(LinkChange(name, up, at))
