@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from baton.command import Command
 from baton.consumer import Consumer, Extension
 from baton.errors import BatonError, ExtensionError, UsageError
-from baton.shadowing import DISTRIBUTION, OWN, other_distributions, require_own
+from baton.shadowing import OWN, other_distributions, require_own
 from baton.text.words import cited, did_you_mean, split, unmarked
+from baton.version import DISTRIBUTION
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from baton.bus.messages import Facts, now
 from baton.errors import SettingsError
 from baton.fields import Host, meaning
 from baton.settings import ServerTable, validated
+from baton.version import baton_version
 
 
 @cache
@@ -39,15 +39,6 @@ FACTS_KEYS = {
     "apps": ("apps", "app_names"),
 }
 """Where ohai and facter keep what we need; the first one found counts."""
-
-
-@cache
-def baton_version() -> str:
-    """The installed version of Baton."""
-    try:
-        return version("baton-chatops")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 @dataclass(frozen=True, slots=True)

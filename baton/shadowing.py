@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from baton.errors import PackageHidden
+from baton.version import DISTRIBUTION
 
-DISTRIBUTION = "baton-chatops"
 OWN = ("baton", "bot", "commands", "alerts")
 """The top-level packages of DISTRIBUTION."""
 _HOME = Path(__file__).resolve().parent.parent

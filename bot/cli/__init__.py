@@ -83,7 +83,7 @@ def options(
 @app.command()
 def version() -> None:
     """Say which version this is."""
-    from baton.server import baton_version
+    from baton.version import baton_version
 
     typer.echo(f"baton {baton_version()}")
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from baton.server import baton_version
+from baton.version import baton_version
 from bot.ingest.errors import BadInput, Rejected
 from bot.web.errors import HttpError
 from bot.web.health import parts

@@ -18,7 +18,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from alerts import Severity
 from baton.bus.messages import Heartbeat, Pong, State, Update
-from baton.server import baton_version
+from baton.version import baton_version
 from bot.web.status import StatusReader, Vitals
 
 VERDICTS = ("allowed", "refused", "undecided", "answered", "unusable", "limited")

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from baton.errors import SettingsError
-from baton.server import Server, baton_version, own_name
+from baton.server import Server, own_name
 from baton.settings import ServerTable
+from baton.version import baton_version
 
 
 def discovered(**table: Any) -> Server:

@@ -25,7 +25,7 @@ from yarl import URL
 
 from baton.bus.amqp import reading, reasons, wire
 from baton.bus.amqp.write_coalescing import Gathering
-from baton.server import baton_version
+from baton.version import baton_version
 
 log = structlog.get_logger(__name__)
 

@@ -25,7 +25,7 @@ from baton.bus.channel import Delivery, Envelope, Link
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, Queue, agent_queue
 from baton.bus.urls import redacted
 from baton.errors import Blocked, Disconnected, Unconfirmed, Unroutable
-from baton.server import baton_version
+from baton.version import baton_version
 from tests.support.broker import Broker
 from tests.support.buses import cut_connections
 from tests.support.ports import free_port

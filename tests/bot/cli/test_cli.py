@@ -15,7 +15,7 @@ from pathlib import Path
 import aiormq
 import pytest
 
-from baton.server import baton_version
+from baton.version import baton_version
 from bot.cli import REFUSED
 from bot.cli.extra import EXTRA
 from tests.bot.cli.program import WITHOUT_EXTRA, ran, reads, started
