@@ -1,1 +1,1 @@
-"""The chats that people ask in and that posts are shown in, behind one protocol."""
+"""The chats in which people type commands and read posts, behind one protocol."""

@@ -1,4 +1,4 @@
-"""What can go wrong in a front end."""
+"""The errors that a front end may raise."""
 
 from __future__ import annotations
 

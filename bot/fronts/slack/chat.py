@@ -1,4 +1,4 @@
-"""SlackChat: Slack as a front end of the bot, put together and taken apart."""
+"""SlackChat: Slack as a front end of the bot. Connects its parts, starts and stops them."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ MAX_PAUSE = 30.0
 
 
 async def no_other_bots(strangers: int) -> int:
-    """There is no other bot."""
+    """Say that no other bot is running."""
     return 0
 
 
 async def nowhere(job: str) -> Place | None:
-    """No job is shown anywhere: long documents go to people directly."""
+    """Say that no job has a post: long documents are sent to people directly."""
     return None
 
 
 class SlackChat(Linked):
-    """Listens in Slack and brings what is asked to `desk`; `front` shows posts there.
+    """Receives commands from Slack and passes them to the dispatcher `desk`; `front` shows posts.
 
-    `link` says whether Slack can reach us. Any delivery may come to any of several bots. `where`
-    says in which thread a job is shown, `others` how many bots beside this one there are: whoever
-    else is connected with our tokens is a stranger.
+    `link` says whether Slack can reach this bot. Slack may deliver a command to any of several
+    bots. `where` finds the thread of a job. `others` counts the other bots that use this database:
+    any further connection with our tokens belongs to a stranger.
     """
 
     def __init__(
@@ -90,30 +90,31 @@ class SlackChat(Linked):
 
     @property
     def heard(self) -> float | None:
-        """When Slack last sent something, on the monotonic clock; None while it cannot."""
+        """The time of the last message from Slack, on the monotonic clock; None while
+        disconnected."""
         return self._socket.heard if self._socket else None
 
     @property
     def strangers(self) -> int:
-        """Connections with our tokens that no bot of this ledger holds: Slack gives them a part of
-        what people ask."""
+        """The number of connections with our tokens that belong to no bot of this database.
+        Slack sends them a part of the commands."""
         return self._socket.strangers if self._socket else 0
 
     @property
     def clock_ahead(self) -> float | None:
-        """Seconds by which our clock is ahead of Slack's, negative if it is behind; None before
-        Slack's first answer."""
+        """The seconds by which our clock is ahead of Slack's, negative if it is behind; None
+        before the first response."""
         return self._calls.clock.ahead
 
     @property
     def calls(self) -> Mapping[tuple[str, str], int]:
-        """How many calls of the Web API were made, by method and outcome."""
+        """The number of calls of the Web API, by method and outcome."""
         return self._calls.counted
 
     async def start(self) -> None:
-        """Look at the tokens and begin to listen; if Slack cannot be reached, go on trying.
+        """Check the tokens and start to listen. If Slack cannot be reached, keep trying.
 
-        Raises BadTokens or ScopesMissing if Slack will not have us as we are.
+        Raises BadTokens or ScopesMissing if Slack rejects the app.
         """
         check_kinds(self._tokens)
         try:
@@ -123,7 +124,8 @@ class SlackChat(Linked):
             self._beginning = asyncio.create_task(self._begin_later())
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing more, finish within `seconds` what was taken. `front` goes on working."""
+        """Accept no more commands, and finish those under way within `seconds`. `front`
+        continues to work."""
         deadline = asyncio.get_running_loop().time() + seconds
         if self._intake is not None:
             self._intake.stop()
@@ -139,7 +141,7 @@ class SlackChat(Linked):
             log.warning("some replies may not have been delivered", count=cancelled)
 
     async def close(self) -> None:
-        """End at once; `front` works no more."""
+        """Stop at once. `front` cannot be used after this."""
         await self.drain(0)
         await self.people.close()
         await self._calls.close()

@@ -1,7 +1,7 @@
-"""SlackFront: posts as Slack messages. Step 5 of the path (telling) ends here.
+"""SlackFront: shows posts as Slack messages. Step 5 of the path, telling, ends here.
 
-Each message carries its post's key as metadata, so that one whose answer was lost is found again
-and not posted twice.
+Each message carries the key of its post as metadata. So a message whose response was lost is found
+again, and not posted twice.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 import structlog
+from typing_extensions import override
 
 from alerts import AlertContent
 from bot.content import Post
-from bot.fronts.protocol import Limits
+from bot.fronts.protocol import Front, Limits
 from bot.fronts.slack.blocks.posts import Block, blocks, fallback, has_plan
 from bot.fronts.slack.blocks.text import MAX_EPHEMERAL, escaped
 from bot.fronts.slack.web_api.calls import SlackApi
@@ -41,8 +42,8 @@ LIMITS = Limits(
 )
 
 
-class SlackFront:
-    """Slack, as the bot's posts see it."""
+class SlackFront(Front):
+    """The front end of Slack."""
 
     name = "slack"
     limits = LIMITS
@@ -51,8 +52,9 @@ class SlackFront:
         self._calls = calls
         self._plans = True
 
+    @override
     async def post(self, place: Place, post: Post, *, thread: str) -> str:
-        """Show `post`; the ref is the message's `ts`. Raises FrontError."""
+        """Post `post`. The ref is the `ts` of the message. Raises FrontError."""
         answer = await self._shown(
             "chat.postMessage",
             post,
@@ -64,21 +66,25 @@ class SlackFront:
         )
         return str(answer["ts"])
 
+    @override
     async def edit(self, place: Place, ref: str, post: Post) -> None:
-        """Make the message show `post`. Raises FrontError, MessageDeleted if it was deleted."""
+        """Update the message to show `post`. Raises FrontError, MessageDeleted if it was
+        deleted."""
         if isinstance(post.content, AlertContent):
             # people are called by the first message only
             post = replace(post, content=replace(post.content, mention=""))
         await self._shown("chat.update", post, channel=place.channel, ts=ref)
 
+    @override
     async def pin(self, place: Place, ref: str) -> None:
-        """Pin the message. Raises FrontError, Unpostable if the bot may not."""
+        """Pin the message. Raises FrontError, Unpostable if the bot is not allowed to."""
         with contextlib.suppress(PinnedAlready):
             await self._calls.change("pins.add", channel=place.channel, timestamp=ref)
 
+    @override
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
-        """The message whose metadata names `key`, or that has a file of that name, among those
-        since then. Raises FrontError."""
+        """Find the message since `since` whose metadata name `key`, or which has a file of that
+        name. Raises FrontError."""
         query: dict[str, Any] = {
             "channel": place.channel,
             "oldest": f"{max(self._calls.clock.by_slack(since) - CLOCK_SKEW, 0):.6f}",
@@ -101,12 +107,14 @@ class SlackFront:
                 return None
             query["cursor"] = cursor
 
+    @override
     async def upload_file(self, place: Place, thread: str, name: str, text: str) -> None:
         """Upload `text` as a file under the message `thread`. Raises FrontError."""
         await self._calls.upload(place.channel, thread, name, text or "(nothing)\n")
 
+    @override
     async def send_ephemeral(self, place: Place, person: str, text: str) -> None:
-        """Tell `person` alone, if need be in a direct message. Raises FrontError."""
+        """Show `text` only to `person`, if necessary in a direct message. Raises FrontError."""
         await send_ephemeral(self._calls, place, person, escaped(text, MAX_EPHEMERAL))
 
     async def _shown(self, method: str, post: Post, **where: Any) -> Mapping[str, Any]:
@@ -140,7 +148,8 @@ def _drawn(post: Post, *, plan: bool) -> list[Block]:
 
 
 def _keys(message: Mapping[str, Any]) -> set[str]:
-    """What a message of ours may be looked for by: its post's key, the names of its files."""
+    """Return the keys by which a message of ours can be found: of its post, and the names of its
+    files."""
     if not message.get("bot_id"):
         return set()
     keys = {str(file.get("name")) for file in message.get("files") or []}

@@ -1,4 +1,4 @@
-"""Work in the background: held while it runs, logged if it fails, drained before the end."""
+"""Background work: referenced while it runs, logged if it fails, finished before the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 
 class BackgroundTasks:
-    """The tasks that are under way."""
+    """The tasks that are running."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
@@ -22,23 +22,25 @@ class BackgroundTasks:
         return len(self._running)
 
     async def finish(self, seconds: float) -> None:
-        """Wait up to `seconds` for those under way now, whatever else begins meanwhile."""
+        """Wait up to `seconds` for the tasks that run now. Tasks that start later are not waited
+        for."""
         if self._running:
             await asyncio.wait(set(self._running), timeout=seconds)
 
     def start(self, work: Coroutine[Any, Any, object]) -> None:
-        """Do `work`, which nobody waits for."""
+        """Run `work`; nobody waits for its result."""
         self.run(work).add_done_callback(_logged)
 
     def run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Do `work`, of which the caller wants to hear."""
+        """Run `work`, and return its task for a caller that waits."""
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
     async def drain(self, seconds: float) -> int:
-        """Wait up to `seconds` for all, cancel the rest; returns how many were cancelled."""
+        """Wait up to `seconds` for all tasks, then cancel the rest. Return how many were
+        cancelled."""
         deadline = asyncio.get_running_loop().time() + seconds
         while self._running:
             left = deadline - asyncio.get_running_loop().time()

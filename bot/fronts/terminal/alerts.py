@@ -1,6 +1,7 @@
-"""Alerts on a terminal: what is new in a post. Pure.
+"""Draws alerts on a terminal: the part of a post that is new. Pure.
 
-A post is edited in Slack; a terminal only goes on, so each is compared with what was printed of it.
+A post is edited in Slack, but a terminal only appends lines. So each post is compared with what was
+printed before.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ _STYLES = {
 
 
 def alert_lines(content: AlertContent, before: AlertContent | None = None) -> list[Line]:
-    """What `content` says that `before`, the same post as it was, did not."""
+    """Return the lines for what is new in `content`; `before` is the same post as it was printed
+    last."""
     known = {what: state for what, state, _ in before.rows} if before else {}
     news = [row for row in content.rows if known.get(row[0]) != row[1]]
     changed = before is None or (before.state, before.title) != (content.state, content.title)

@@ -1,4 +1,5 @@
-"""What is typed goes to the desk, and its reply to the screen. Step 1 of the path (asking) here."""
+"""The chat on a terminal: sends typed commands to the dispatcher and shows its replies. Step 1
+of the path, asking."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ TERMINAL_COMMANDS = {"quit": "Exit this chat."}
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """What became of a line: whether it was good, the job that it began, and whether to leave."""
+    """The result of one typed line: whether it succeeded, the job that it started, and whether
+    to exit."""
 
     ok: bool = True
     job: str = ""
@@ -35,7 +37,7 @@ class LineResult:
 
 
 def current_user() -> Person:
-    """Whoever sits at the terminal."""
+    """Return the user who sits at the terminal."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
@@ -48,7 +50,7 @@ async def _no_groups() -> frozenset[str]:
 
 
 class TerminalChat:
-    """A conversation with the desk on one screen. `refs` are versions worth suggesting."""
+    """A conversation with the dispatcher on one screen. `refs` returns the versions to suggest."""
 
     def __init__(
         self,
@@ -72,13 +74,13 @@ class TerminalChat:
 
     @property
     def screen(self) -> Screen:
-        """Where the conversation is shown."""
+        """The screen that shows the conversation."""
         assert self.front.screen is not None
         return self.front.screen
 
     @property
     def values(self) -> Values:
-        """What may be typed for each field."""
+        """The values to suggest for each field."""
         servers = self._known.servers
         return {
             "environment": lambda: sorted({seen.facts.environment for seen in servers()}),
@@ -90,7 +92,7 @@ class TerminalChat:
         }
 
     async def run_line(self, text: str) -> LineResult:
-        """Ask what `text` says, and show what is replied."""
+        """Run the command in `text`, and show the reply."""
         words = text.split(maxsplit=1)
         if words and words[0] == "/baton":
             text = words[1] if len(words) > 1 else "help"
@@ -115,7 +117,8 @@ class TerminalChat:
         self.screen.show(_reply_lines(reply, "cancel"))
 
     async def succeeded(self, job: str) -> bool:
-        """Wait until `job` has ended and all of it was shown; whether it succeeded everywhere."""
+        """Wait until `job` has ended and all of it was shown. Return whether it succeeded on
+        every server."""
         while True:
             found = await self._found(job)
             if found is not None and found[0].told:
@@ -135,7 +138,7 @@ class TerminalChat:
             return None
 
     async def output(self, job: str, host: str) -> Sequence[str]:
-        """Every line that `host` has said in `job`."""
+        """Return every line of output of `host` in `job`."""
         pieces = await self._ledger.output(job, host)
         return [row for piece in pieces for row in piece.text.split("\n")]
 

@@ -1,7 +1,8 @@
-"""The chat with a line editor: history, completion, and the thread growing above the prompt.
+"""The chat with a line editor: history, completion, and the thread above the prompt. The only
+importer of prompt_toolkit.
 
-The only importer of prompt_toolkit. What is under way is drawn between the thread and the prompt,
-and drawn again at each change; what is printed stays in the terminal's own scrollback.
+Running jobs are drawn between the thread and the prompt, and drawn again at each change. Printed
+lines stay in the scrollback of the terminal.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ FRAME_INTERVAL = 0.1
 
 
 class CommandCompleter(Completer):
-    """Completion by bot.fronts.terminal.suggestions."""
+    """Completes commands with the suggestions of bot.fronts.terminal.suggestions."""
 
     def __init__(self, chat: TerminalChat) -> None:
         self._chat = chat
@@ -61,7 +62,7 @@ class CommandCompleter(Completer):
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterable[Completion]:
-        """What may follow what is typed before the cursor."""
+        """Return the completions for the text before the cursor."""
         typed = document.text_before_cursor
         for found in suggestions(
             typed, self._chat.desk.commands, self._chat.values, TERMINAL_COMMANDS
@@ -70,7 +71,7 @@ class CommandCompleter(Completer):
 
 
 class Editor:
-    """The screen of the chat, and what is typed into it."""
+    """The screen of the chat, with its input line."""
 
     def __init__(self, chat: TerminalChat) -> None:
         self._chat = chat
@@ -93,13 +94,13 @@ class Editor:
         )
 
     def show(self, new: Sequence[Line]) -> None:
-        """Print `new` above the prompt, and draw again what is under way."""
+        """Print `new` above the prompt, and redraw the running jobs."""
         self._waiting += new
         if self._drawing is None or self._drawing.done():
             self._drawing = asyncio.create_task(self._draw(), name="terminal")
 
     async def talk(self) -> int:
-        """Take commands until somebody leaves; the exit code."""
+        """Take commands until the user exits. Return the exit code."""
         with patch_stdout(raw=True):
             # before the prompt begins: it asks the terminal where the cursor is, and what was
             # printed above it before the answer came would be scrolled out

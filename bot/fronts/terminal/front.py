@@ -1,4 +1,4 @@
-"""TerminalFront: posts as lines on a terminal. Step 5 of the path (telling) ends here."""
+"""TerminalFront: shows posts as lines on a terminal. Step 5 of the path, telling, ends here."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
+from typing_extensions import override
 
 from alerts import AlertContent
 from baton.errors import BatonError
 from bot.content import FleetContent, JobContent, NoticeContent, OutputContent, Post
-from bot.fronts.protocol import Limits
+from bot.fronts.protocol import Front, Limits
 from bot.fronts.terminal.alerts import alert_lines
 from bot.fronts.terminal.lines import Line, lines, style_of
 from bot.fronts.terminal.thread import JobThread
@@ -28,17 +29,17 @@ ReadOutput = Callable[[str, str], Awaitable[Sequence[str]]]
 
 
 class Screen(Protocol):
-    """Where lines go."""
+    """Something that shows lines."""
 
     def show(self, new: Sequence[Line]) -> None:
-        """Print `new`, and draw again what is under way."""
+        """Print `new`, and redraw the running jobs."""
 
 
-class TerminalFront:
-    """The terminal, as the bot's posts see it. Keeps bot.fronts.protocol.Front.
+class TerminalFront(Front):
+    """The front end of a terminal.
 
-    `whole` is asked for lines that went by faster than posts were edited; without it they are
-    counted.
+    `whole` returns lines that were written faster than posts are edited; without it, such lines are
+    only counted.
     """
 
     name = "terminal"
@@ -53,32 +54,38 @@ class TerminalFront:
 
     @property
     def open(self) -> list[JobThread]:
-        """The threads of jobs that are not over."""
+        """The threads of jobs that have not ended."""
         return [thread for thread in self._threads.values() if not thread.over]
 
+    @override
     async def post(self, place: Place, post: Post, *, thread: str) -> str:
-        """Print what `post` says; its ref is its key."""
+        """Print `post`. Its ref is its key."""
         self._shown.add(post.key)
         await self._print(post)
         return post.key
 
+    @override
     async def edit(self, place: Place, ref: str, post: Post) -> None:
         """Print what is new in `post`."""
         await self._print(post)
 
+    @override
     async def pin(self, place: Place, ref: str) -> None:
-        """Nothing stays in sight on a terminal."""
+        """Do nothing: a terminal has no pinned posts."""
 
+    @override
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
-        """The post, if it was printed here."""
+        """Return the post if it was printed here."""
         return key if key in self._shown else None
 
+    @override
     async def upload_file(self, place: Place, thread: str, name: str, text: str) -> None:
         """Print `text` whole."""
         self._show([*lines(f"{name}:", "strong"), *lines(text)])
 
+    @override
     async def send_ephemeral(self, place: Place, person: str, text: str) -> None:
-        """Print `text`: whoever sits here is whoever asked here."""
+        """Print `text`: the terminal has only one reader."""
         self._show(lines(text, "warn"))
 
     async def _print(self, post: Post) -> None:

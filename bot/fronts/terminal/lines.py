@@ -1,7 +1,7 @@
-"""Text with styles, as values that any screen can draw: lines, bars, tables. Pure.
+"""Lines of styled text, progress bars and tables, as values that any screen can draw. Pure.
 
-A style is a word (`good`, `bad`, `busy`, `quiet`, `strong`) and never carries a meaning alone: what
-it says is said by the text too.
+A style is a word (`good`, `bad`, `busy`, `quiet`, `strong`). It never carries a meaning alone: the
+text says the same.
 """
 
 from __future__ import annotations
@@ -44,47 +44,49 @@ _SIGNS = {
 
 
 def state_of(state: State) -> str:
-    """A state as a sign and its word: `✓ succeeded`."""
+    """Return a state as a sign and a word: `✓ succeeded`."""
     return f"{_SIGNS.get(state, '!')} {state.value}"
 
 
 def style_of(state: State) -> str:
-    """The style of a state's word."""
+    """Return the style for the word of a state."""
     return _STYLES.get(state, "bad")
 
 
 def clean(text: str) -> str:
-    """`text` without anything that would move the cursor, change colours or turn words around."""
+    """Return `text` without characters that move the cursor, change colours or reverse the
+    direction of text."""
     return printable(text.replace("\t", "    "), lines=True)
 
 
 def text_of(line: Line) -> str:
-    """The line without its styles."""
+    """Return the text of a line, without styles."""
     return "".join(text for _, text in line).rstrip()
 
 
 def line(text: str, style: str = "") -> Line:
-    """`text` as a line of one style."""
+    """Return `text` as a line of one style."""
     return ((style, clean(text)),)
 
 
 def lines(text: str, style: str = "") -> list[Line]:
-    """The lines of `text`."""
+    """Return the lines of `text`."""
     return [line(row, style) for row in text.rstrip("\n").split("\n")]
 
 
 def width(text: str) -> int:
-    """Columns that `text` takes: East Asian wide characters take two (Unicode, UAX 11)."""
+    """Return the columns that `text` takes: East Asian wide characters take two (Unicode, UAX
+    11)."""
     return len(text) + sum(east_asian_width(character) in "WF" for character in text)
 
 
 def padded(text: str, columns: int) -> str:
-    """`text` and blanks, `columns` wide or more."""
+    """Return `text` padded with blanks to at least `columns`."""
     return text + " " * max(columns - width(text), 0)
 
 
 def cut(line: Line, columns: int) -> Line:
-    """At most `columns` of `line`, with an ellipsis where something was cut."""
+    """Return at most `columns` of `line`, with an ellipsis where it was cut."""
     if sum(width(text) for _, text in line) <= columns:
         return line
     kept: list[Fragment] = []
@@ -99,8 +101,8 @@ def cut(line: Line, columns: int) -> Line:
 
 
 def wrapped(row: Line, columns: int) -> list[Line]:
-    """`row` in lines of at most `columns`, broken at blanks where there are any, each as far in as
-    the first."""
+    """Return `row` as lines of at most `columns`, broken at blanks where possible and indented
+    like the first."""
     text = "".join(part for _, part in row)
     margin = min(len(text) - len(text.lstrip()), (columns - 1) // 2)
     left = [(style, character) for style, part in row for character in part]
@@ -135,13 +137,13 @@ def _joined(characters: Sequence[Fragment]) -> Line:
 
 
 def bar(percent: int) -> Line:
-    """`━━━━━━━━──────  60 %`."""
+    """Return a progress bar: `━━━━━━━━────── 60 %`."""
     full = round(min(max(percent, 0), 100) * BAR / 100)
     return (("busy", "━" * full), ("quiet", "─" * (BAR - full)), ("", f" {percent:>3} %"))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Line]:
-    """Columns under each other, the heads quiet."""
+    """Return a table with aligned columns and a quiet header."""
     cells = [[clean(cell).replace("\n", " ") for cell in row] for row in [columns, *rows]]
     widths = [max(width(row[at]) for row in cells) for at in range(len(columns))]
     laid = [
@@ -152,7 +154,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Line]:
 
 
 def answer_lines(answer: Answer) -> list[Line]:
-    """An answer of the bot's own, whole."""
+    """Return the lines of a whole answer."""
     shown = lines(answer.summary, "strong") if answer.summary else []
     if answer.rows:
         shown += table(answer.columns, answer.rows)

@@ -1,6 +1,7 @@
-"""The chat without a line editor: for pipes, files and terminals that cannot move their cursor.
+"""The chat without a line editor, for pipes, files and terminals that cannot move the cursor.
 
-Each line is a command. Its thread is printed as plain text; the next line waits until it is over.
+Each line is a command. Its thread is printed as plain text, and the next line waits until the job
+has ended.
 """
 
 from __future__ import annotations
@@ -12,25 +13,29 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, TextIO
 
+from typing_extensions import override
+
 from bot.fronts.terminal.chat import TerminalChat
+from bot.fronts.terminal.front import Screen
 from bot.fronts.terminal.lines import Line, text_of
 
 PROMPT = "> "
 
 
-class PlainScreen:
-    """Prints lines to `output`, without colours. `unread` is set once nobody reads them."""
+class PlainScreen(Screen):
+    """Prints lines to `output`, without colours. `unread` is set when the reader has gone."""
 
     def __init__(self, output: TextIO) -> None:
         self._output = output
         self.unread = asyncio.Event()
 
+    @override
     def show(self, new: Sequence[Line]) -> None:
         """Print `new`."""
         self._write("".join(f"{text_of(line)}\n" for line in new))
 
     def prompt(self) -> None:
-        """Say that a command may be typed."""
+        """Print the prompt."""
         self._write(PROMPT)
 
     def _write(self, text: str) -> None:
@@ -47,11 +52,10 @@ class PlainScreen:
 
 
 async def talk(chat: TerminalChat, screen: PlainScreen, source: int, *, interactive: bool) -> int:
-    """Take commands from the file descriptor `source` until its end; the exit code.
+    """Take commands from the file descriptor `source` until its end. Return the exit code.
 
-    With `interactive` somebody is typing: there is a prompt, and failures do not count. SIGINT
-    cancels the job that is under way, and leaves when there is none. If nobody reads any more what
-    is printed, there is nobody to go on for.
+    With `interactive` there is a prompt, and failures do not change the exit code. SIGINT cancels
+    the running job, or exits if no job runs. The chat ends when nobody reads its output any more.
     """
     screen.show(chat.welcome)
     interrupts = _Interrupts(chat, interactive)
@@ -66,7 +70,7 @@ async def talk(chat: TerminalChat, screen: PlainScreen, source: int, *, interact
 
 
 class _Interrupts:
-    """What SIGINT means, which depends on what is under way."""
+    """Decides what SIGINT does: that depends on whether a job runs."""
 
     def __init__(self, chat: TerminalChat, interactive: bool) -> None:
         self.interactive = interactive
@@ -77,7 +81,8 @@ class _Interrupts:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def one(self) -> None:
-        """SIGINT came. Of a pipe the second one leaves at once, cancelled or not."""
+        """Handle one SIGINT. If input is a pipe, the second SIGINT exits at once, even if the
+        job was not cancelled yet."""
         if not self.job or (self.stopped and not self.interactive):
             self._now.set()
             return
@@ -87,7 +92,7 @@ class _Interrupts:
         task.add_done_callback(self._tasks.discard)
 
     async def leave(self) -> int:
-        """Wait until we are to leave at once; the exit code."""
+        """Wait until the chat must exit at once. Return the exit code."""
         return await _code(self._now, 128 + signal.SIGINT)
 
 
@@ -120,7 +125,7 @@ async def _code(event: asyncio.Event, code: int) -> int:
 
 
 async def _first(*works: Coroutine[Any, Any, int]) -> int:
-    """What the first of `works` to end returns; the others are cancelled."""
+    """Return the result of the first of `works` that ends, and cancel the others."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -132,7 +137,7 @@ async def _first(*works: Coroutine[Any, Any, int]) -> int:
 
 
 async def _lines(source: int) -> AsyncIterator[str]:
-    """The lines that can be read from `source`, until its end."""
+    """Yield the lines that can be read from `source`, until its end."""
     held = b""
     while part := await _read(source):
         *whole, held = (held + part).split(b"\n")
@@ -157,7 +162,7 @@ async def _read(source: int) -> bytes:
 
 
 def can_edit() -> bool:
-    """Whether somebody sits there, at a terminal whose cursor can be moved."""
+    """Return whether input and output are a terminal whose cursor can be moved."""
     return (
         sys.stdin.isatty()
         and sys.stdout.isatty()

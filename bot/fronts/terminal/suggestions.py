@@ -1,4 +1,4 @@
-"""What can be typed next: commands, their options, and values that the bot has heard of. Pure."""
+"""Suggests what to type next: commands, their options, and known values. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Values = Mapping[str, Callable[[], Iterable[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """`text` in place of the last `replaces` characters; `meaning` says what it is."""
+    """A suggestion: `text` replaces the last `replaces` characters; `meaning` explains it."""
 
     text: str
     replaces: int
@@ -24,7 +24,8 @@ class Suggestion:
 def suggestions(
     typed: str, commands: Commands, values: Values, own: Mapping[str, str]
 ) -> list[Suggestion]:
-    """What may follow `typed`. `own` are the terminal's own commands, with what they do."""
+    """Return what may follow `typed`. `own` are the commands of the terminal itself, with their
+    help."""
     if typed[:1].isspace():
         typed = typed.lstrip()
     words = typed.split()
@@ -82,7 +83,7 @@ def _fields(
 
 
 def _placed(words: Sequence[str], options: Mapping[str, FieldSpec]) -> Iterable[str]:
-    """The words that stand in their place: neither options nor their values."""
+    """Yield the positional words: neither options nor their values."""
     value_follows = False
     for word in words:
         if value_follows:

@@ -1,7 +1,8 @@
-"""The thread of a job on a terminal: what is new in a post, and what is under way. Pure.
+"""The thread of a job on a terminal: new lines of a post, and running jobs. Pure.
 
-A post is edited in Slack; a terminal only goes on. So each post is compared with what was printed
-of it before. The end of a server is printed after its output, the end of the job after them all.
+A post is edited in Slack, but a terminal only appends lines. So each post is compared with what was
+printed before. The result of a server is printed after its output, and the result of the job after
+all of them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ BESIDE = "│ "
 
 @dataclass(slots=True)
 class PrintedOutput:
-    """What was printed of one server's output: how many lines, and whether all."""
+    """What was printed of the output of one server: the number of lines, and whether it has
+    ended."""
 
     lines: int = 0
     ended: bool = False
@@ -39,7 +41,7 @@ class PrintedOutput:
 
 @dataclass(slots=True)
 class JobThread:
-    """One job on the terminal."""
+    """The thread of one job on the terminal."""
 
     content: JobContent
     said: dict[str, PrintedOutput] = field(default_factory=dict)
@@ -51,11 +53,11 @@ class JobThread:
 
     @property
     def over(self) -> bool:
-        """Whether its end is printed."""
+        """Whether the result of the job was printed."""
         return bool(self._end)
 
     def job_lines(self, content: JobContent) -> list[Line]:
-        """What is new in the job's own post."""
+        """Return what is new in the post of the job."""
         self.content = content
         new = [] if self._begun else [self._head()]
         self._begun = True
@@ -68,15 +70,16 @@ class JobThread:
         return [*new, *self._end_lines()]
 
     def missed(self, content: OutputContent) -> tuple[int, int]:
-        """The lines of the server's output, from and up to, that `content` no longer holds and that
-        were not printed."""
+        """Return the range of lines (from, up to) that `content` no longer holds and that were
+        not printed."""
         said = self.said.get(content.host) or PrintedOutput()
         return said.lines, max(content.hidden, said.lines)
 
     def output_lines(self, content: OutputContent, between: list[str] | None = None) -> list[Line]:
-        """What is new in the post of a server's output.
+        """Return what is new in the output of a server.
 
-        `between` are the lines that `missed` names; without them it says how many there are.
+        `between` are the lines of the range of `missed`; without them, one line says how many there
+        are.
         """
         said = self.said.setdefault(content.host, PrintedOutput())
         first, hidden = self.missed(content)
@@ -95,8 +98,8 @@ class JobThread:
         return [*shown, *self._end_lines()]
 
     def live(self, columns: int, most: int) -> list[Line]:
-        """How it stands: a line for the job, and a progress bar for each server, in at most `most`
-        lines."""
+        """Return the current state of the job: a line for the job and a progress bar for each
+        server, in at most `most` lines."""
         content = self.content
         head = (
             *_state(content),
@@ -113,7 +116,7 @@ class JobThread:
         return [cut(row, columns) for row in shown]
 
     def fleet_lines(self, content: FleetContent) -> list[Line]:
-        """The groups that are new in the post of what many servers say."""
+        """Return the groups that are new in the post about many servers."""
         shown: list[Line] = []
         for group in content.groups:
             if group in self._groups:
@@ -133,7 +136,7 @@ class JobThread:
         return [*shown, *self._end_lines()]
 
     def _ended(self, host: str) -> bool:
-        """Whether nothing more is to come of what `host` says."""
+        """Return whether no more output of `host` will come."""
         said = self.said.get(host)
         return host not in self.content.shown_in_thread if said is None else said.ended
 
@@ -182,7 +185,7 @@ class JobThread:
 
 
 def _state(content: JobContent) -> Line:
-    """State and id of the job, or of the schedule whose day it is."""
+    """Return the state and the id of the job, or of the schedule of that day."""
     if content.schedule:
         return (
             (style_of(content.state), state_of(content.state)[:1]),
@@ -206,7 +209,7 @@ def _row(row: Row, names: int) -> Line:
 
 
 def live(threads: Iterable[JobThread], columns: int, most: int) -> list[Line]:
-    """How all that is under way stands, in at most `most` lines."""
+    """Return the current state of all running jobs, in at most `most` lines."""
     shown: list[Line] = []
     for thread in threads:
         if len(shown) < most:

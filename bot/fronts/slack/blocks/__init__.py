@@ -1,1 +1,1 @@
-"""What people read in Slack, as Block Kit. Pure."""
+"""Draws posts, forms and replies as Block Kit. Pure."""

@@ -1,4 +1,4 @@
-"""Posts about alerts -> Block Kit. A colour stands beside the words, never in their place. Pure."""
+"""Draws posts about alerts. A colour accompanies the words and never replaces them. Pure."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _LOUD = frozenset({"here", "channel"})
 
 
 def alert_text(content: AlertContent) -> str:
-    """The post in a line, for notifications and screen readers; of a single alert with what is
-    known of it."""
+    """Return the post as one line, for notifications and screen readers; for a single alert with
+    its details."""
     known = content.rows[0][2] if _single(content) else ""
     return f"{_headline(content)}: {known}" if known else _headline(content)
 
@@ -49,8 +49,8 @@ def _headline(content: AlertContent) -> str:
 
 
 def words(text: str, most: int) -> str:
-    """`text` of others in at most `most` characters of one line: nothing in it is a link, a
-    mention, a quote or formatting, and none of it forges a line."""
+    """Return the text of others in at most `most` characters of one line. No link, mention,
+    quote or formatting in it takes effect, and it cannot fake a line of its own."""
     text = printable(text)
     if text.startswith(">"):
         text = f"›{text[1:]}"
@@ -58,7 +58,7 @@ def words(text: str, most: int) -> str:
 
 
 def alert_sections(content: AlertContent) -> list[str]:
-    """The post as mrkdwn, in pieces that fit into a section each."""
+    """Return the post as mrkdwn, in pieces that each fit into a section."""
     head = f"{_SIGNS.get(content.state, '')} *{words(_headline(content), 500)}*".strip()
     called = " ".join(map(mention, content.mention.split()))
     told: tuple[str, ...] = (*content.lines, content.footer)
@@ -78,19 +78,19 @@ def alert_sections(content: AlertContent) -> list[str]:
 
 
 def _linked(links: Iterable[Link]) -> str:
-    """`links` as Slack shows them, their addresses behind their names. Nothing is left out of an
-    address, which would lead elsewhere."""
+    """Return `links` as Slack shows them, by name. An address is never cut: it would lead
+    elsewhere."""
     shown = (f"<{escape(address)}|{words(name, 40)}>" for name, address in links)
     return " · ".join(shown)
 
 
 def _single(content: AlertContent) -> bool:
-    """Whether it is about one alert, which the title names."""
+    """Return whether the post is about one alert, which the title names."""
     return [what for what, _, _ in content.rows] == [content.title]
 
 
 def _of_one(content: AlertContent) -> tuple[list[str], tuple[str, ...]]:
-    """What the headline has not said of its only alert, and the lines that say more than that."""
+    """Return what the headline does not say about its only alert, and further lines."""
     ((_, state, known),) = content.rows
     said = f"{content.state}, {content.severity}"
     parts = [words(state, 100)] if state != said else []
@@ -100,7 +100,7 @@ def _of_one(content: AlertContent) -> tuple[list[str], tuple[str, ...]]:
 
 
 def alert_buttons(content: AlertContent) -> list[Button]:
-    """What can be pressed: each asks what might have been typed."""
+    """Return the buttons; each runs a command that could also be typed."""
     return [
         Button(f"{ASK}.{action}", label, _TYPED[action].format(value))
         for action, label, value in content.buttons
@@ -108,8 +108,8 @@ def alert_buttons(content: AlertContent) -> list[Button]:
 
 
 def mention(name: str) -> str:
-    """Somebody to be called: a member (U...), a user group (S...), @here or @channel, as Slack
-    calls them; other words stay as they are."""
+    """Return the mention of a member (U...), a user group (S...), @here or @channel, as Slack
+    writes it; other words are unchanged."""
     found = _MENTION.fullmatch(name)
     if found is not None:
         return f"<@{found[1]}>" if found[1] else f"<!subteam^{found[2]}>"

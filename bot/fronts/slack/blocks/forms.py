@@ -22,7 +22,8 @@ MAX_ERROR = 1000
 
 
 def form_view(form: Form, place: Place) -> dict[str, Any] | None:
-    """The modal that asks for what `form` leaves open; None if Slack has no room for it."""
+    """Return the modal that asks for the missing values of `form`; None if they do not fit into
+    one."""
     where = [place.channel, place.thread, place.name]
     metadata = json.dumps({"ask": form.ask, "place": where}, ensure_ascii=False)
     if len(metadata) > MAX_METADATA:
@@ -52,7 +53,7 @@ def form_view(form: Form, place: Place) -> dict[str, Any] | None:
 
 
 def error_response(text: str) -> dict[str, Any]:
-    """The answer that leaves the form open, and says why."""
+    """Return the response that keeps the form open and shows `text`."""
     return {"response_action": "errors", "errors": {REASON: cut(text, MAX_ERROR)}}
 
 

@@ -1,9 +1,9 @@
-"""Content -> Block Kit, within Slack's limits (docs.slack.dev/reference/block-kit). Pure.
+"""Draws posts as Block Kit, within Slack's limits (docs.slack.dev/reference/block-kit). Pure.
 
-A job is a `plan` with a `task_card` for each server; workspaces that do not know these blocks get
-lists that say the same. A post begins with its state, as a sign and a word (neither a colour nor a
-sign carries it alone), and the short id of its job. What servers and commands say is plain or rich
-text, never mrkdwn: nothing in it is markup.
+A job is a `plan` with a `task_card` for each server. Workspaces that do not support these blocks
+get lists with the same text. A post starts with its state, as a sign and a word (no meaning is
+carried by a colour or a sign alone), and the short id of its job. Text of servers and commands is
+plain or rich text, never mrkdwn: nothing in it is markup.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ _ODD = "⚠️"
 
 
 def blocks(content: Content, mark: str, *, plan: bool = True) -> list[Block]:
-    """The blocks of a post. `mark` makes the ids of this version of it unlike those before;
-    without `plan`, sections stand in for plan and task cards."""
+    """Return the blocks of a post. `mark` makes the block ids of each version different. Without
+    `plan`, sections replace plan and task cards."""
     if isinstance(content, JobContent):
         return _job(content, mark, plan)
     if isinstance(content, OutputContent):
@@ -91,12 +91,12 @@ def blocks(content: Content, mark: str, *, plan: bool = True) -> list[Block]:
 
 
 def has_plan(content: Content) -> bool:
-    """Whether its blocks need a workspace that knows plans."""
+    """Return whether the blocks need a workspace that supports plans."""
     return isinstance(content, JobContent) and bool(content.rows)
 
 
 def fallback(content: Content) -> str:
-    """The post in a line, for notifications and screen readers."""
+    """Return the post as one line, for notifications and screen readers."""
     return escaped(_trim(_in_a_line(content)), 1000)
 
 
@@ -133,8 +133,8 @@ def bar(percent: int) -> str:
 
 
 def shown_rows(rows: Sequence[Row], most: int = MAX_ROWS) -> tuple[tuple[Row, ...], str]:
-    """The rows to show, in their order, and what is said of the rest. What went wrong is shown
-    first, then what is under way, then what is done."""
+    """Return the rows to show, in their order, and a text about the rest. Failed servers come
+    first, then running ones, then finished ones."""
     if len(rows) <= most:
         return tuple(rows), ""
     urgent = sorted(range(len(rows)), key=lambda at: (_urgency(rows[at].state), at))
@@ -173,7 +173,7 @@ def _job(content: JobContent, mark: str, plan: bool) -> list[Block]:
 
 
 def _headed(content: JobContent) -> str:
-    """State, job, what was asked and by whom. Only what people typed is in it, as code."""
+    """Return state, job, command and person. Only the text that people typed is in it, as code."""
     title, who = code(content.title, 300), person(content.asked_by)
     if content.schedule:
         return f"{_sign(content.state)} {who} scheduled: {title}"

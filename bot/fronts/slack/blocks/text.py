@@ -1,4 +1,4 @@
-"""Words as Slack shows them: escaped, cut to its limits, laid out as a table. Pure."""
+"""Formats text for Slack: escapes it, cuts it to the limits, aligns tables. Pure."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _PERSON = re.compile(r"[UW][A-Z0-9_]+")
 
 
 def clean(text: str) -> str:
-    """`text` without terminal colours and characters that cannot be seen; a line that was rewritten
-    with carriage returns reads as it did in the end."""
+    """Return `text` without terminal colours and invisible characters. A line that was rewritten
+    with carriage returns shows its last state."""
     if "\r" in text:
         lines = text.replace("\r\n", "\n").split("\n")
         text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
@@ -36,18 +36,18 @@ def clean(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """`text` with the three characters replaced that mean something in mrkdwn: nothing in it is a
-    mention or a link (docs.slack.dev, "Formatting message text")."""
+    """Return `text` with the three characters escaped that have a meaning in mrkdwn: no mention
+    or link in it takes effect (docs.slack.dev, "Formatting message text")."""
     return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def cut(text: str, most: int) -> str:
-    """At most `most` characters of `text`, with an ellipsis where something was cut."""
+    """Return at most `most` characters of `text`, with an ellipsis where it was cut."""
     return text if len(text) <= most else text[: max(most - 1, 0)] + "…"
 
 
 def escaped(text: str, most: int) -> str:
-    """`text` escaped and cut to at most `most` characters, never within an escape."""
+    """Return `text` escaped and cut to at most `most` characters, never within an escape."""
     begun = text[: _READ * most]
     whole = escape(begun)
     if len(whole) <= most and begun == text:
@@ -56,7 +56,8 @@ def escaped(text: str, most: int) -> str:
 
 
 def tail(text: str, most: int) -> tuple[str, int]:
-    """The last whole lines of `text` within `most` characters, and how many lines are left out."""
+    """Return the last whole lines of `text` within `most` characters, and how many lines were
+    left out."""
     if len(text) <= most:
         return text, 0
     kept = text[-most:]
@@ -66,23 +67,23 @@ def tail(text: str, most: int) -> tuple[str, int]:
 
 
 def code(text: str, most: int) -> str:
-    """`text` as code within a line, in some `most` characters."""
+    """Return `text` as inline code, in about `most` characters."""
     return "`" + escaped(text, most).replace("`", "'").replace("\n", " ") + "`"
 
 
 def fenced(text: str) -> str:
-    """`text` as a block of code; what would end it is defused."""
+    """Return `text` as a code block; a fence inside it is defused."""
     return "```\n" + escape(text).replace("```", "'''") + "\n```"
 
 
 def person(name: str) -> str:
-    """Somebody, as a mention if `name` is the id of a member."""
+    """Return a person, as a mention if `name` is the id of a member."""
     return f"<@{name}>" if _PERSON.fullmatch(name) else escaped(name, 100)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> str:
-    """Columns under each other in at most `most` characters. Long cells are cut, so that each row
-    shows all its columns; rows that do not fit are counted."""
+    """Return a table with aligned columns in at most `most` characters. Long cells are cut, so
+    that each row shows all its columns; rows that do not fit are counted."""
     lines = [columns, *rows] if columns else list(rows)
     if not lines:
         return ""
@@ -107,7 +108,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> s
 
 
 def _narrowed(widths: Sequence[int]) -> list[int]:
-    """`widths`, the widest of them less wide, so that they fit into a row."""
+    """Return `widths` with the widest reduced, so that they fit into a row."""
     room = MAX_ROW - 2 * (len(widths) - 1)
     left, most = room, room
     for at, width in enumerate(sorted(widths)):
@@ -119,7 +120,7 @@ def _narrowed(widths: Sequence[int]) -> list[int]:
 
 
 def reply_text(reply: Reply) -> str:
-    """What the one who asked reads, in at most EPHEMERAL characters. Never empty."""
+    """Return what the person reads, in at most MAX_EPHEMERAL characters. It is never empty."""
     answer = reply.answer
     words = clean(reply.text).strip() or (clean(answer.summary).strip() if answer else "")
     if not words:
@@ -151,5 +152,5 @@ def _answer_parts(answer: Answer, said: bool, room: int) -> list[str]:
 
 
 def is_long(document: str) -> bool:
-    """Whether a document is given as a file rather than shown."""
+    """Return whether a document is sent as a file rather than shown."""
     return len(document) > _READ * MAX_DOCUMENT or len(escape(document)) > MAX_DOCUMENT

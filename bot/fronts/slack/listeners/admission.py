@@ -34,8 +34,8 @@ TOO_LONG = f"The command is too long: the limit is {MAX_TYPED:,} characters."
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceUser:
-    """What Slack says of somebody. `guest` is a guest of any kind; `stranger`: Slack shows them to
-    nobody of our workspace; `gone`: they are no longer there."""
+    """What Slack says about a user. `guest` is a guest of any kind; `stranger`: Slack shows the
+    user to nobody in our workspace; `gone`: the account is deactivated."""
 
     team: str = ""
     enterprise: str = ""
@@ -49,7 +49,7 @@ class WorkspaceUser:
 
 @dataclass(frozen=True, slots=True)
 class PrivateReply:
-    """Nothing is asked of the desk; `person` alone is told `text`."""
+    """Nothing is run; only `person` reads `text`."""
 
     person: Person
     place: Place
@@ -58,7 +58,7 @@ class PrivateReply:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Nothing is asked, and nobody is told; `why` is for the log."""
+    """Nothing is run and nobody is answered; `why` is for the log."""
 
     why: str
 
@@ -67,15 +67,16 @@ Admission = TypedCommand | ButtonPress | PrivateReply | Ignored
 
 
 def by_an_app(heard: Interaction, us: BotIdentity) -> bool:
-    """Whether it was said by no person: apps ask nothing, or two bots might talk for ever."""
+    """Return whether no person did this. Apps cannot run commands: two bots could answer each
+    other for ever."""
     return heard.app or heard.user in ("", us.user, _SLACKBOT)
 
 
 def standing_of(teams: Iterable[str], member: WorkspaceUser, us: BotIdentity) -> Standing:
-    """Who somebody is to us, of whom a payload says that they are of `teams`.
+    """Return the standing of a user, of whom a payload says that they belong to `teams`.
 
-    All that the payload and Slack's own list say of their team counts: who is of another one
-    anywhere is outside, unless both are of our enterprise.
+    The payload and Slack's own list both count: a user who belongs to another team in either is
+    outside, unless both teams are in our enterprise.
     """
     others = {*teams, member.team} - {us.team, us.enterprise, ""}
     if member.stranger or (others and not (us.enterprise and member.enterprise == us.enterprise)):
@@ -89,8 +90,8 @@ def admit(
     member: WorkspaceUser | BatonError,
     begun: AuditEntry | None = None,
 ) -> Admission:
-    """What is to be made of `heard`. `member` is who did it, or why that cannot be known; `begun`
-    is what the same act has begun before."""
+    """Decide what `heard` asks for. `member` is the user, or the error if the user is not known;
+    `begun` is what the same interaction has started before."""
     if by_an_app(heard, us):
         return Ignored("said by an app")
     if isinstance(member, BatonError):
@@ -116,7 +117,8 @@ def admit(
 
 
 def _said_to_us(heard: Interaction, us: BotIdentity) -> str | None:
-    """The words; None if they are not for us: our name must come first, and no quote."""
+    """Return the words; None if they are not for the bot: its name must come first, and they
+    must not be a quote."""
     text = tidied(heard.text[:_MOST_READ])
     if heard.kind == "command":
         name, _, rest = text.partition(" ")

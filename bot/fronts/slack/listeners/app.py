@@ -1,7 +1,7 @@
-"""The bolt app: which listener takes what Slack sends.
+"""The Bolt app: chooses the listener for what Slack sends.
 
-`process_before_response` makes bolt answer with what the listener returns, when it returns: no
-polling for `ack()` (10 ms each time), and an event is acknowledged only after it is kept.
+With `process_before_response` Bolt answers with the result of the listener when it returns. It does
+not poll for `ack()` (10 ms each time), and an event is acknowledged only after it was stored.
 """
 
 from __future__ import annotations
@@ -35,17 +35,18 @@ UNREADABLE = "This form belongs to another version of the bot."
 
 
 def slash_names(commands: Iterable[str]) -> list[str]:
-    """The slash commands that we listen to: each command's own, and /baton for all."""
+    """Return the slash commands to listen to: one for each command, and /baton for all."""
     return sorted({OWN_COMMAND, *(f"/{name}" for name in commands)})
 
 
 def private(text: str) -> dict[str, str]:
-    """The body of an answer that only the one who asked sees."""
+    """Return the body of a response that only the person who typed the command sees."""
     return {"response_type": "ephemeral", "text": text}
 
 
 def build(asking: SlackHandlers, identity: BotIdentity, names: Iterable[str]) -> AsyncApp:
-    """The app, with a listener for each slash command, our buttons, mentions, and all the rest."""
+    """Return the app, with listeners for each slash command, our buttons, mentions and direct
+    messages."""
     who = AuthorizeResult(
         enterprise_id=None,
         team_id=identity.team,
@@ -105,7 +106,7 @@ async def _on_error(error: Exception, body: Mapping[str, Any]) -> BoltResponse:
 
 
 def _unhandled(body: Mapping[str, Any]) -> BoltResponse:
-    """What nobody listens to is acknowledged all the same: else Slack sends it again and again."""
+    """Acknowledge what no listener handles: otherwise Slack sends it again and again."""
     name = body.get("command")
     if name is None:
         return BoltResponse(status=200, body="")
@@ -114,7 +115,7 @@ def _unhandled(body: Mapping[str, Any]) -> BoltResponse:
 
 
 def _quiet_logger() -> logging.Logger:
-    """bolt warns at length of what `_on_error` deals with."""
+    """Return a logger without Bolt's long warnings about cases that `_on_error` handles."""
     logger = logging.getLogger("bot.fronts.slack.bolt")
     logger.setLevel(logging.ERROR)
     return logger

@@ -1,5 +1,5 @@
-"""What was done a moment ago, and what is at work: a double click is one press, and an edit waits
-for the message that it is of."""
+"""Remembers recent and running interactions: a double click counts once, and an edit waits for
+its message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_KEYS = 5_000
 
 
 class RecentKeys:
-    """Keys, each for `seconds`."""
+    """A set of keys, each remembered for `seconds`."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -21,7 +21,7 @@ class RecentKeys:
         self._until: OrderedDict[str, float] = OrderedDict()
 
     def seen_before(self, key: str) -> bool:
-        """Whether `key` was here within that time; from now on it was."""
+        """Return whether `key` was added within that time, and add it."""
         now = self._clock()
         while self._until and (
             len(self._until) > MAX_KEYS or next(iter(self._until.values())) <= now
@@ -33,19 +33,19 @@ class RecentKeys:
         return False
 
     def discard(self, key: str) -> None:
-        """As if `key` had not been here."""
+        """Forget `key`."""
         self._until.pop(key, None)
 
 
 class KeyedLock:
-    """One at a time for each key."""
+    """A lock for each key."""
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @contextlib.asynccontextmanager
     async def hold(self, key: str) -> AsyncIterator[None]:
-        """Wait until nobody else has the turn of `key`, and have it."""
+        """Wait until the lock of `key` is free, and hold it."""
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = lock, users + 1
         try:

@@ -1,7 +1,7 @@
-"""Between socket and listeners: each delivery is taken once, so many at a time, and answered.
+"""Handles each delivery of Slack once, with a limit on concurrent ones, and answers it.
 
-Slack sends the same thing twice if it is unsure, to any connection of any bot. Within one bot the
-second is answered as the first was; between bots the key of the ask keeps it from being done twice.
+Slack may send the same delivery twice, to any connection of any bot. Within one bot the second one
+gets the same answer. Between bots the key of the request prevents a second start.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Ack = Callable[[str, AckPayload], Awaitable[bool]]
 
 
 class DeliveryDeduplicator:
-    """Takes deliveries, until it is stopped."""
+    """Takes deliveries until it is stopped."""
 
     def __init__(
         self,
@@ -65,13 +65,13 @@ class DeliveryDeduplicator:
         self._stopping = False
 
     def stop(self) -> None:
-        """Take nothing more: commands are told so, events are left for another bot."""
+        """Accept nothing more: commands are answered so, events are left to another bot."""
         self._stopping = True
 
     async def take(self, request: SocketModeRequest, ack: Ack) -> None:
-        """Have `request` dealt with, and acknowledge it once that is done.
+        """Handle `request`, then acknowledge it.
 
-        What could not be kept is not acknowledged, so that Slack delivers it again.
+        A request that could not be stored is not acknowledged, so that Slack delivers it again.
         """
         answer = await self._answer(request)
         if answer is None:
@@ -134,8 +134,8 @@ class DeliveryDeduplicator:
 
 
 def _id(request: SocketModeRequest) -> str:
-    """What names a delivery over all its repetitions: of a message its own name, and that of its
-    edit, since Slack may tell of one under several ids of events."""
+    """Return an id that all repetitions of a delivery share. For a message it is the message's
+    own id and its edit, since Slack may send one message in several events with different ids."""
     payload = request.payload
     event = mapping_in(payload, "event")
     said = mapping_in(event, "message") or event
@@ -146,7 +146,7 @@ def _id(request: SocketModeRequest) -> str:
 
 
 def _not_taken(request: SocketModeRequest, text: str) -> AckPayload | None:
-    """A command has its answer; a click or an event is left to be delivered again."""
+    """Return an answer for a command; a click or an event is left for Slack to deliver again."""
     return private(text) if request.type == "slash_commands" else None
 
 

@@ -1,8 +1,8 @@
-"""Step 1 of the path, asking: what somebody typed or pressed is brought to the desk, and they are
-answered in time.
+"""Step 1 of the path, asking: passes what people typed or pressed to the dispatcher, and answers in
+time.
 
-Slack waits 3 s for an answer. A slash command's own answer needs nothing but the socket, so people
-read what became of their request even while the database is locked or Slack's Web API is down.
+Slack waits 3 s for an answer. The answer to a slash command needs nothing but the socket, so people
+read what happened to their request even while the database is locked or Slack's Web API is down.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ReplyNotDelivered(BatonError):
 
 
 class SlackHandlers:
-    """Brings people's words to the desk, and its replies to people."""
+    """Passes commands to the dispatcher, and its replies to people."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class SlackHandlers:
         self._messages = KeyedLock()
 
     async def command(self, heard: Interaction) -> str:
-        """What is answered to a slash command, as mrkdwn, within the budget; never raises."""
+        """Return the answer to a slash command, as mrkdwn, within the time limit. Never raises."""
         reply = await self._in_time(heard)
         if reply is None:
             return STILL_WORKING
@@ -88,9 +88,9 @@ class SlackHandlers:
         return self._worded(reply)
 
     async def message(self, heard: Interaction) -> None:
-        """Take what was said to us; returns once it is kept, or the person was told.
+        """Handle a message to the bot. Return once it is stored, or the person was answered.
 
-        Raises ReplyNotDelivered if it was not taken and the person could not be told either.
+        Raises ReplyNotDelivered if it was not accepted and the person could not be answered either.
         """
         if by_an_app(heard, self._us):
             return
@@ -105,7 +105,7 @@ class SlackHandlers:
             raise ReplyNotDelivered(key=heard.key)
 
     async def press(self, heard: Interaction) -> None:
-        """Take a pressed button; what there is to say goes to the one who pressed it."""
+        """Handle a pressed button. A reply goes only to the person who pressed it."""
         press = f"{heard.user} {heard.place.channel} {heard.message} {heard.action} {heard.value}"
         if self._pressed.seen_before(press):
             log.info("pressed twice", action=heard.action, person=heard.user)
@@ -124,7 +124,8 @@ class SlackHandlers:
             self._tasks.start(self._telling.send(person, place, self._worded(reply)))
 
     async def form(self, heard: Interaction) -> str:
-        """Take what was said in a form; why it was not taken, or nothing if it was or may be."""
+        """Handle a submitted form. Return the error to show in it, or an empty text if it was
+        accepted or may have been."""
         if self._sent.seen_before(heard.key):
             log.info("a form was sent twice", person=heard.user)
             return ""
@@ -142,7 +143,7 @@ class SlackHandlers:
             await self._telling.send(Person(id=heard.user), heard.place, self._worded(reply))
 
     def answer_lost(self, heard: Interaction, text: str) -> None:
-        """The answer to a slash command did not reach Slack: tell the person in another way."""
+        """The answer to a slash command did not reach Slack: send it in another way."""
         self._tasks.start(self._telling.send(Person(id=heard.user), heard.place, text))
 
     async def _in_time(self, heard: Interaction) -> Reply | None:
@@ -163,7 +164,7 @@ class SlackHandlers:
         await self._telling.send(Person(id=heard.user), heard.place, self._worded(reply))
 
     async def _taken(self, heard: Interaction) -> Reply:
-        """What becomes of it: through the door, and to the desk."""
+        """Decide what an interaction asks for, and run it."""
         try:
             member: WorkspaceUser | BatonError = await self._people.user(heard.user)
         except StandingUnavailable as error:
@@ -189,7 +190,7 @@ class SlackHandlers:
         return Reply()
 
     async def _click(self, clicked: ButtonPress) -> Reply:
-        """What the button asks of the desk."""
+        """Run the command of a button."""
         person, place, groups = clicked.person, clicked.place, self._groups(clicked.person)
         if clicked.action == CANCEL:
             return await self._desk.cancel(

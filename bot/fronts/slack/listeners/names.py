@@ -1,5 +1,5 @@
-"""How commands are typed in Slack: some have a slash command of their own in the app's manifest,
-all the rest is asked of /baton. Pure."""
+"""The names of commands in Slack: some have a slash command of their own in the app's manifest,
+the others are typed after /baton. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ SLASH_COMMANDS = frozenset({"alerts", "deploy", "ping", "schedule", "servers"})
 
 
 def as_typed(text: str, names: Iterable[str]) -> str:
-    """`text` with the commands `names` as they are typed in Slack: `/jobs` is `/baton jobs`."""
+    """Return `text` with the commands `names` as people type them in Slack: `/jobs` becomes
+    `/baton jobs`."""
     rest = sorted(set(names) - SLASH_COMMANDS, key=len, reverse=True)
     if not rest:
         return text

@@ -1,5 +1,5 @@
-"""What Slack sends, as values: who did what, and where. Nothing in a payload is believed to be
-there, or to be of its kind. Pure.
+"""Parses what Slack sends to values: who did what, and where. Every field may be missing or of
+another type. Pure.
 
 docs.slack.dev/interactivity/implementing-slash-commands, .../reference/events/app_mention,
 .../reference/events/message.im, .../reference/interaction-payloads/block_actions-payload,
@@ -31,7 +31,8 @@ Kind = Literal["command", "mention", "direct", "press", "form"]
 
 @dataclass(frozen=True, slots=True)
 class TypedCommand:
-    """Somebody's words. `key` names the ask: the same for every delivery of it."""
+    """The words of a person. `key` identifies the request: it is the same for every delivery of
+    it."""
 
     words: str
     person: Person
@@ -41,8 +42,7 @@ class TypedCommand:
 
 @dataclass(frozen=True, slots=True)
 class ButtonPress:
-    """A button that somebody pressed. `key` names this press; `trigger` opens a form, within
-    3 s."""
+    """A pressed button. `key` identifies this press; `trigger` opens a form, within 3 s."""
 
     action: str
     value: str
@@ -54,11 +54,11 @@ class ButtonPress:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """One act of one person, whatever envelopes it comes in: that is what `key` names.
+    """One act of one person, identified by `key` however often it is delivered.
 
-    `text` is as Slack wrote it. `teams` are the workspaces that the payload says the person is of;
-    `app`: it was no person. A press has an `action` with its `value`, and the `message` that the
-    button is under.
+    `text` is as Slack wrote it. `teams` are the workspaces of the person according to the payload;
+    `app` means that no person did it. A press has an `action` with its `value`, and the `message`
+    above the button.
     """
 
     kind: Kind
@@ -76,7 +76,8 @@ class Interaction:
 
 
 def parse_slash_command(payload: Mapping[str, Any]) -> Interaction | None:
-    """A slash command: `/deploy shop prod` and `/baton deploy shop prod` are the same words."""
+    """Parse a slash command: `/deploy shop prod` and `/baton deploy shop prod` have the same
+    words."""
     name, typed = text_in(payload, "command"), text_in(payload, "text")
     place = Place(
         FRONT,
@@ -99,10 +100,11 @@ def parse_slash_command(payload: Mapping[str, Any]) -> Interaction | None:
 
 
 def parse_message(payload: Mapping[str, Any]) -> Interaction | None:
-    """What was said in a channel with our name in it, or to us alone; new, or edited. The message
-    is the act: its edits, and whatever Slack tells of it again, have the same key.
+    """Parse a message that mentions the bot, or a direct message, new or edited. The message is the
+    act: its edits and repeated deliveries have the same key.
 
-    None for all else: what was deleted, what Slack itself writes, what changed in no word.
+    Return None for anything else: deleted messages, messages of Slack itself, edits that change no
+    word.
     """
     event = mapping_in(payload, "event")
     mention = event.get("type") == "app_mention"
@@ -140,7 +142,7 @@ def parse_message(payload: Mapping[str, Any]) -> Interaction | None:
 
 
 def parse_button_press(payload: Mapping[str, Any]) -> Interaction | None:
-    """A button under one of our posts."""
+    """Parse a press of a button under one of our posts."""
     channel, container = mapping_in(payload, "channel"), mapping_in(payload, "container")
     shown, trigger = mapping_in(payload, "message"), id_in(payload, "trigger_id")
     stamp = id_in(container, "message_ts")
@@ -166,8 +168,8 @@ def parse_button_press(payload: Mapping[str, Any]) -> Interaction | None:
 
 
 def parse_form(payload: Mapping[str, Any]) -> Interaction | None:
-    """A form that somebody sent, as the command that it asks for; None if it is none of ours. The
-    same form is the same act."""
+    """Parse a submitted form to the command that it runs; None if the form is not ours. A
+    repeated delivery of the same form has the same key."""
     user, name, teams = _presser(payload)
     view = mapping_in(payload, "view")
     try:
@@ -198,19 +200,20 @@ def _teams(*ids: str) -> frozenset[str]:
 
 
 def mapping_in(payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The object under `key`; empty if there is none."""
+    """Return the object under `key`; empty if there is none."""
     found = payload.get(key)
     return found if isinstance(found, Mapping) else {}
 
 
 def id_in(payload: Mapping[str, Any], key: str) -> str:
-    """The short text under `key`; empty if there is none, or one that is no id."""
+    """Return the short text under `key`; empty if there is none, or if it is too long for an id."""
     found = text_in(payload, key)
     return found if len(found) <= MAX_ID_LENGTH else ""
 
 
 def text_in(payload: Mapping[str, Any], key: str) -> str:
-    """The text under `key`, as any database takes it; empty if there is none."""
+    """Return the text under `key`, in a form that every database accepts; empty if there is
+    none."""
     found = payload.get(key)
     if not isinstance(found, str):
         return ""

@@ -1,4 +1,4 @@
-"""Who somebody is, in which user groups and time zone, and whether they are still here."""
+"""Knows the users of the workspace: user groups, time zone, and whether the account is active."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import override
+
 from baton.errors import BatonError
-from bot.dispatch.people import Profile
+from bot.dispatch.people import Directory, Profile
 from bot.fronts.errors import FrontError, Unpostable
 from bot.fronts.slack.listeners.admission import WorkspaceUser, standing_of
 from bot.fronts.slack.listeners.payloads import mapping_in, text_in
@@ -51,19 +53,17 @@ class StandingUnavailable(BatonError):
 
 @dataclass(frozen=True, slots=True)
 class UserGroups:
-    """The user groups of a workspace: names (ids and handles) by member, and all names there
-    are."""
+    """The user groups of a workspace: their names (ids and handles) by member, and all names."""
 
     by_user: Mapping[str, frozenset[str]]
     names: frozenset[str]
 
 
-class SlackDirectory:
-    """The people of a workspace, and their user groups by id (`S012`) and by handle (`deployers`).
-    Keeps bot.dispatch.people.Directory.
+class SlackDirectory(Directory):
+    """The users of a workspace, and their user groups by id (`S012`) and by handle (`deployers`).
 
-    Slack is asked in the background: who is not answered in time tries again, and finds what came
-    meanwhile.
+    Slack is asked in the background: a caller that gets no answer in time tries again later and
+    finds it.
     """
 
     def __init__(
@@ -80,19 +80,20 @@ class SlackDirectory:
         """Who we are, once Slack has told: whoever is of another team is outside."""
 
     async def close(self) -> None:
-        """Ask no more."""
+        """Stop asking Slack."""
         await self._tasks.drain(0)
 
+    @override
     async def groups_of(self, user: str) -> frozenset[str]:
-        """Ids and handles of the groups that `user` is in, at most GROUPS_MAX_AGE seconds old; if
+        """Return ids and handles of the groups of `user`, at most GROUPS_MAX_AGE seconds old; if
         Slack is slow, at most GROUPS_MAX_STALE.
 
-        Raises GroupsUnavailable if Slack does not tell.
+        Raises GroupsUnavailable if Slack does not answer.
         """
         return (await self._user_groups()).by_user.get(user, frozenset())
 
     async def groups(self) -> frozenset[str]:
-        """Ids and handles of all groups that there are. Raises GroupsUnavailable."""
+        """Return ids and handles of all groups. Raises GroupsUnavailable."""
         return (await self._user_groups()).names
 
     async def _user_groups(self) -> UserGroups:
@@ -106,17 +107,19 @@ class SlackDirectory:
             raise GroupsUnavailable(reason=f"no answer within {GROUPS_TIMEOUT:g} s") from None
 
     async def user(self, user: str) -> WorkspaceUser:
-        """Who `user` is, at most USER_MAX_AGE seconds old; at most USER_MAX_STALE if Slack is slow.
+        """Return the user, at most USER_MAX_AGE seconds old; if Slack is slow, at most
+        USER_MAX_STALE.
 
-        Raises StandingUnavailable if Slack does not tell.
+        Raises StandingUnavailable if Slack does not answer.
         """
         try:
             return await self._looked_up(user)
         except UserUnavailable as error:
             raise StandingUnavailable(reason=error.facts["reason"]) from error
 
+    @override
     async def profile(self, user: str) -> Profile:
-        """Who `user` is, as `user` knows it. Raises UserUnavailable if Slack does not tell."""
+        """Return the profile of the user. Raises UserUnavailable if Slack does not answer."""
         found = await self._looked_up(user)
         if found.stranger and not found.team:
             raise UserUnavailable(person=user, reason="it knows nobody of that id")
@@ -155,7 +158,7 @@ class SlackDirectory:
 
 
 def user_in(user: Mapping[str, Any]) -> WorkspaceUser:
-    """What a user object of Slack's says (docs.slack.dev/reference/objects/user-object)."""
+    """Parse a user object of Slack (docs.slack.dev/reference/objects/user-object)."""
     return WorkspaceUser(
         team=text_in(user, "team_id"),
         enterprise=text_in(mapping_in(user, "enterprise_user"), "enterprise_id"),
@@ -169,7 +172,7 @@ def user_in(user: Mapping[str, Any]) -> WorkspaceUser:
 
 
 def user_groups_in(listed: Iterable[object]) -> UserGroups:
-    """The groups that Slack lists; what is not like a group is left out."""
+    """Parse the groups that Slack lists; entries that are not a group are left out."""
     by_user: dict[str, set[str]] = {}
     every: set[str] = set()
     for group in listed:

@@ -1,4 +1,4 @@
-"""Telling one person something that could not be told in the answer to Slack itself."""
+"""Sends a person what could not be in the direct answer to Slack."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FindPost = Callable[[str], Awaitable[Place | None]]
 
 
 class PrivateReplies:
-    """Private words and files for the one who asked."""
+    """Sends private messages and files to the person who typed a command."""
 
     def __init__(self, calls: SlackApi, where: FindPost) -> None:
         self._calls = calls
@@ -39,9 +39,9 @@ class PrivateReplies:
     async def send(
         self, person: Person, place: Place, text: str, patience: float = RETRY_TIMEOUT
     ) -> bool:
-        """Show `text` (mrkdwn) to `person` alone, where they asked or else in a direct message.
+        """Show `text` (mrkdwn) only to `person`, in `place` or in a direct message.
 
-        Tries for `patience` seconds; False if it could not be done.
+        Tries for `patience` seconds. Returns False if it failed.
         """
         deadline = asyncio.get_running_loop().time() + patience
         failures = 0
@@ -66,7 +66,7 @@ class PrivateReplies:
                 return True
 
     async def open_form(self, trigger: str, form: Form, place: Place) -> bool:
-        """Show `form` to the one who has just pressed something; False if it cannot be done."""
+        """Open `form` for the person who has just pressed a button. Return False if it failed."""
         shown = form_view(form, place)
         if shown is None:
             return False
@@ -86,7 +86,7 @@ class PrivateReplies:
         return False
 
     async def send_file(self, person: Person, place: Place, answer: Answer, job: str) -> None:
-        """Give a long document as a file: in the job's thread, or else in a direct message."""
+        """Send a long document as a file: in the thread of the job, or in a direct message."""
         assert is_long(answer.document)
         name = f"{job or 'answer'}.txt"
         try:

@@ -1,9 +1,8 @@
-"""One Socket Mode connection, from its ticket to its end; it is replaced, it never reconnects.
+"""One Socket Mode connection, from its ticket to its end. It is replaced, it never reconnects.
 
-The SDK's SocketModeClient reconnects by itself, in ways that lose what it is there for: it closes
-the old connection before the new one is open, goes on for ever with a ticket that has expired, and
-cancels those at work when it is closed. What is left of it without that is a WebSocket, which
-aiohttp watches (`heartbeat`).
+The SocketModeClient of the SDK reconnects by itself, and loses deliveries: it closes the old
+connection before the new one is open, keeps using an expired ticket, and cancels running handlers
+when it closes. Without that, a WebSocket remains, which aiohttp monitors (`heartbeat`).
 
 docs.slack.dev/apis/events-api/using-socket-mode
 """
@@ -31,17 +30,17 @@ CLOSE_TIMEOUT = 1.0
 
 
 class Owner(Protocol):
-    """Who opened a connection, and hears of what happens on it."""
+    """The owner of a connection, which is called when something happens on it."""
 
     def requested(self, connection: Connection, request: SocketModeRequest) -> None:
-        """Slack sent something that wants an acknowledgement."""
+        """Slack sent a request that needs an acknowledgement."""
 
     def ended(self, connection: Connection) -> None:
-        """Nothing more can be sent or heard."""
+        """The connection has ended."""
 
 
 class Connection:
-    """An open connection. `reason` says why it is over, once `over` is set."""
+    """An open connection. `reason` says why it ended, once `over` is set."""
 
     def __init__(self, ws: aiohttp.ClientWebSocketResponse, owner: Owner) -> None:
         self._ws = ws
@@ -66,7 +65,7 @@ class Connection:
         """Connect to `url` and wait for Slack's hello.
 
         Raises aiohttp.ClientError or TimeoutError if there is none, and ConnectionError with
-        Slack's reason if it sent us away.
+        Slack's reason if Slack refused.
         """
         async with asyncio.timeout(HELLO_TIMEOUT):
             ws = await session.ws_connect(url, heartbeat=HEARTBEAT, proxy=proxy, compress=0)
@@ -94,7 +93,7 @@ class Connection:
             raise ConnectionError(f"no hello within {HELLO_TIMEOUT} s")
 
     async def send(self, envelope_id: str, payload: Mapping[str, Any]) -> bool:
-        """Acknowledge an envelope; False if the connection is gone."""
+        """Acknowledge an envelope. Return False if the connection has ended."""
         answer: dict[str, Any] = {"envelope_id": envelope_id}
         if payload:
             answer["payload"] = payload
@@ -107,11 +106,11 @@ class Connection:
         return True
 
     async def hung_up(self, seconds: float) -> None:
-        """Return when the other side has hung up, after `seconds` at the latest."""
+        """Return when the other side has closed the connection, after `seconds` at the latest."""
         await asyncio.wait({self._reader}, timeout=seconds)
 
     async def close(self) -> None:
-        """Close it, without waiting long for the other side."""
+        """Close the connection, with a short wait for the other side."""
         if not await wait_at_most(CLOSE_TIMEOUT, self._ws.close()):
             log.debug("slack did not confirm that a connection was closed")
         self._reader.cancel()
@@ -125,7 +124,7 @@ class Connection:
             self._owner.ended(self)
 
     async def _heard_out(self) -> str:
-        """Read to the end; returns why it ended."""
+        """Read to the end. Return why it ended."""
         try:
             async for frame in self._ws:
                 if frame.type is aiohttp.WSMsgType.TEXT:

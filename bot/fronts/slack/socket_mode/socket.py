@@ -1,8 +1,8 @@
-"""Socket Mode: two connections to Slack, each replaced before it is lost where that can be known.
+"""Socket Mode: keeps two connections to Slack, and replaces each before it is lost where possible.
 
-Slack refreshes a connection every few hours, and one can look alive and deliver nothing. So there
-are two, each with a lane that keeps one open for ever: asked to go, or silent for long, a
-connection is closed only after its successor is open.
+Slack refreshes a connection every few hours, and a connection can look alive and deliver nothing.
+So there are two lanes, each of which keeps one connection open. A connection that Slack wants
+replaced, or that was silent for long, is closed only after its successor is open.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import structlog
 from slack_sdk.socket_mode.request import SocketModeRequest
+from typing_extensions import override
 
 from baton.bus.channel import Link
 from baton.errors import BatonError
@@ -22,7 +23,7 @@ from baton.timing.backoff import delay, jittered
 from baton.timing.waiting import wait_at_most
 from bot.fronts.errors import Throttled
 from bot.fronts.slack.listeners.deliveries import Ack
-from bot.fronts.slack.socket_mode.connection import Connection
+from bot.fronts.slack.socket_mode.connection import Connection, Owner
 from bot.fronts.slack.socket_mode.strangers import ForeignConnections
 from bot.fronts.slack.tasks import BackgroundTasks
 
@@ -51,9 +52,9 @@ REFRESH_REASONS = ("warning", "refresh_requested")
 Take = Callable[[SocketModeRequest, Ack], Coroutine[Any, Any, None]]
 
 
-class SocketModeClient:
-    """The connections. `changed` hears whether at least one is up, and why not; `ours` says how
-    many bots there are beside this one that use the same ledger, None if that is not known."""
+class SocketModeClient(Owner):
+    """The connections. `changed` is called with whether at least one is up, and why not; `ours`
+    returns the number of other bots that use this database, None if it is not known."""
 
     def __init__(
         self,
@@ -86,21 +87,22 @@ class SocketModeClient:
 
     @property
     def at_work(self) -> int:
-        """Deliveries that are not acknowledged yet."""
+        """The number of deliveries that are not acknowledged yet."""
         return len(self._taking)
 
     @property
     def heard(self) -> float | None:
-        """When Slack last sent something, on the monotonic clock; None while not connected."""
+        """The time of the last message from Slack, on the monotonic clock; None while
+        disconnected."""
         return max((each.heard for each in self._connections), default=None)
 
     @property
     def strangers(self) -> int:
-        """Connections that Slack counts of our app and that no bot of ours holds."""
+        """The number of connections that Slack counts for our app and that no bot of ours holds."""
         return self._others.count
 
     async def drain(self, seconds: float) -> None:
-        """Finish what was delivered, within `seconds`, then close."""
+        """Finish the running deliveries within `seconds`, then close."""
         for lane in self._lanes:
             lane.cancel()
         if self._lanes:
@@ -112,8 +114,9 @@ class SocketModeClient:
         await asyncio.gather(*(each.close() for each in list(self._connections)))
         self._changed(Link.DOWN, "closed by us")
 
+    @override
     def requested(self, connection: Connection, request: SocketModeRequest) -> None:
-        """Something was delivered on `connection`, which is the first choice for its answer."""
+        """Handle a delivery. `connection` is preferred for its answer."""
 
         async def ack(envelope_id: str, payload: Mapping[str, Any]) -> bool:
             others = (each for each in list(self._connections) if each is not connection)
@@ -124,8 +127,9 @@ class SocketModeClient:
 
         self._taking.start(self._take(request, ack))
 
+    @override
     def ended(self, connection: Connection) -> None:
-        """`connection` is gone."""
+        """Forget `connection`, which has ended."""
         if connection in self._connections:
             self._connections.remove(connection)
             if not self._connections:
@@ -163,7 +167,7 @@ class SocketModeClient:
                 short_lived = 0
 
     async def _lasted(self, connection: Connection) -> bool:
-        """Wait for its end; True if it still works and waits for a successor."""
+        """Wait until the connection needs a successor or ends. Return whether it still works."""
         quiet = jittered(self._quiet, 0.2)
         while True:
             left = connection.heard + quiet - time.monotonic()
@@ -178,7 +182,7 @@ class SocketModeClient:
             return connection.reason in REFRESH_REASONS
 
     async def _connected(self, number: int) -> Connection:
-        """A new connection, however long it takes."""
+        """Return a new connection, however long it takes."""
         failures = 0
         while True:
             try:
@@ -209,7 +213,7 @@ class SocketModeClient:
             self._opening -= 1
 
     def _counted(self, counted: int) -> None:
-        """Slack counts so many connections of the app: are they all ours?"""
+        """Compare Slack's count of connections with our own."""
         others = self._ours()
         if others is None:
             return
@@ -227,14 +231,14 @@ class SocketModeClient:
             log.info("no other program uses this app's tokens any more")
 
     async def _retire(self, connection: Connection) -> None:
-        """Close a connection that was replaced, once nothing comes and all answers are sent."""
+        """Close a replaced connection, once nothing more arrives and all answers are sent."""
         await connection.hung_up(RETIRE_TIMEOUT)
         await self._taking.finish(ACK_TIMEOUT)
         await connection.close()
 
 
 def _why(error: Exception) -> str:
-    """In words, and without the ticket that is in the URL of a failed handshake."""
+    """Return the error in words, without the ticket, which is in the URL of a failed handshake."""
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return f"Slack refused the connection (HTTP {error.status})"
     return _readable(str(error)) or type(error).__name__

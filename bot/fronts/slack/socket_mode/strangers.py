@@ -1,7 +1,7 @@
-"""Who else is connected with our tokens: Slack gives such a program a part of what people ask.
+"""Counts other programs that use our tokens: Slack sends such a program a part of the commands.
 
-Slack says at each new connection how many the app has. Those of our own bots are known; one that is
-just closing is not, so what was seen is looked at once more before it is said. Pure.
+Slack says at each new connection how many the app has. The connections of our own bots are known.
+One that is just closing is not, so a count is checked again before it is reported. Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ WATCH_INTERVAL = 300.0
 
 
 class ForeignConnections:
-    """Counts connections of the app that no bot of ours holds. Times are monotonic seconds."""
+    """Counts the app's connections that no bot of ours holds. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -22,7 +22,8 @@ class ForeignConnections:
         self._seen = 0.0
 
     def observe(self, counted: int, ours: int, now: float) -> bool:
-        """Slack counted so many, of which `ours` can be our own; whether `count` has changed."""
+        """Compare Slack's count with `ours`, the number that can be our own. Return whether
+        `count` has changed."""
         before, extra = self.count, counted - ours
         if extra <= 0:
             self.count, self._since = 0, None
@@ -34,7 +35,8 @@ class ForeignConnections:
         return self.count != before
 
     def seconds_to_next_check(self, now: float) -> float | None:
-        """Seconds after which a new connection is to be made to look again; None: as ever."""
+        """Return the seconds after which a new connection must be made to check again; None if
+        no check is due."""
         if self._since is None:
             return None
         return self._seen + (WATCH_INTERVAL if self.count else RECHECK_INTERVAL) - now

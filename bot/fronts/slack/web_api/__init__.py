@@ -1,1 +1,1 @@
-"""What we ask of Slack: calls of its Web API, and what their errors mean."""
+"""Calls of Slack's Web API, and the meaning of its errors."""

@@ -1,7 +1,7 @@
-"""Calling Slack's Web API: one session, no retries behind our back, errors that say what is known.
+"""Calls Slack's Web API over one session, without hidden retries. Its errors say what is known.
 
-The SDK's retry handlers are off: they post a second time when only the answer was lost, and keep no
-order. Whoever calls decides by the error whether to wait, to ask or to give up.
+The retry handlers of the SDK are off: they post a second time when only the response was lost, and
+keep no order. The caller decides by the error whether to wait, to ask again or to give up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class SlackApi:
-    """The Web API, called with a bot token over one session that keeps its connections."""
+    """The Web API, called with a bot token over one session with persistent connections."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class SlackApi:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The shared session, opened at the first use."""
+        """The shared session, opened at its first use."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=20, keepalive_timeout=30)
             self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeouts)
@@ -57,7 +57,7 @@ class SlackApi:
 
     @property
     def web(self) -> AsyncWebClient:
-        """The SDK's client on our session."""
+        """The client of the SDK, on our session."""
         if self._web is None:
             self._web = AsyncWebClient(
                 token=self._token,
@@ -68,7 +68,7 @@ class SlackApi:
         return self._web
 
     async def close(self) -> None:
-        """Close the session; nothing may be called after it."""
+        """Close the session. No call is possible after this."""
         if self._session is not None:
             await self._session.close()
 
@@ -81,7 +81,7 @@ class SlackApi:
         return await self._called(method, lambda web: web.api_call(method, json=body))
 
     async def read(self, method: str, **arguments: Any) -> AsyncSlackResponse:
-        """Call a method that only looks. Raises FrontError, and never Uncertain."""
+        """Call a method that only reads. Raises FrontError, but never Uncertain."""
         query = {name: value for name, value in arguments.items() if value is not None}
         try:
             return await self._called(
@@ -91,7 +91,8 @@ class SlackApi:
             raise Unreachable(front=NAME, reason=error.facts["reason"]) from error
 
     async def ticket(self, app_token: str) -> str:
-        """The URL for one Socket Mode connection (apps.connections.open). Raises FrontError."""
+        """Return the URL for one Socket Mode connection (apps.connections.open). Raises
+        FrontError."""
         headers = {"Authorization": f"Bearer {app_token}"}
 
         async def ask(web: AsyncWebClient) -> AsyncSlackResponse:
@@ -100,7 +101,7 @@ class SlackApi:
         return str((await self._called("apps.connections.open", ask))["url"])
 
     async def upload(self, channel: str, thread: str, name: str, text: str) -> None:
-        """Put `text` as a file under a message. Raises FrontError."""
+        """Upload `text` as a file under a message. Raises FrontError."""
 
         async def send(web: AsyncWebClient) -> AsyncSlackResponse:
             return await web.files_upload_v2(

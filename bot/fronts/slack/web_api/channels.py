@@ -1,4 +1,4 @@
-"""Whether the bot is in the channels in which it is to speak unasked."""
+"""Checks that the bot can post in the channels that it notifies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHECK_INTERVAL = 30.0
 
 
 class ChannelAccess:
-    """Looks at channels, through what the bot may read."""
+    """Checks channels with the permissions of the bot."""
 
     def __init__(self, calls: SlackApi, tasks: BackgroundTasks) -> None:
         self._calls = calls
@@ -35,7 +35,8 @@ class ChannelAccess:
         return {one: self._closed[one] for one in channels if one in self._closed}
 
     async def look(self, channels: Sequence[str]) -> Mapping[str, str]:
-        """Ask Slack for those in which nothing can be said. The log has each once."""
+        """Check the channels with Slack now. Return those in which the bot cannot post, with the
+        reason. Each is logged once."""
         for channel in channels:
             try:
                 await self._calls.read("conversations.history", channel=channel, limit=1)

@@ -1,4 +1,4 @@
-"""How far our clock is from Slack's: measured in one place, by every answer of Slack's."""
+"""Measures how far our clock is from Slack's clock, from every response of Slack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_SHIFT = 86_400.0
 
 
 class SlackClock:
-    """Our clock as Slack's answers show it. All times are Unix seconds."""
+    """The difference between our clock and Slack's. All times are Unix seconds."""
 
     def __init__(self) -> None:
         self._least: float | None = None
@@ -19,8 +19,8 @@ class SlackClock:
 
     @property
     def ahead(self) -> float | None:
-        """Seconds by which our clock is ahead of Slack's, negative if it is behind; None before
-        the first answer. It is known to a second, or better."""
+        """The seconds by which our clock is ahead of Slack's, negative if it is behind; None
+        before the first response. The precision is one second or better."""
         if self._least is None:
             return None
         if self._least <= 0 <= self._most:
@@ -28,15 +28,15 @@ class SlackClock:
         return (self._least + self._most) / 2
 
     def by_slack(self, moment: float) -> float:
-        """A `moment` of ours on Slack's clock, or earlier: our clock may have been set since, so
-        the furthest that it was seen ahead counts."""
+        """Return a `moment` of ours on Slack's clock, or an earlier one: our clock may have been
+        set since, so the largest difference counts."""
         return moment - min(max(self._furthest, 0.0), MAX_SHIFT)
 
     def observe(self, date: str, sent: float, received: float) -> None:
-        """An answer with the header Date came, to what was sent then.
+        """Note the Date header of the response to a request that was sent at `sent`.
 
-        Slack's date is cut to the second, and was written between `sent` and `received`: so each
-        answer bounds the difference, and together they bound it better, until the clock is set.
+        Slack's date is cut to the second, and was written between `sent` and `received`. So each
+        response bounds the difference, and several responses bound it better, until a clock is set.
         """
         if not 0 <= received - sent <= MAX_ROUND_TRIP:
             return

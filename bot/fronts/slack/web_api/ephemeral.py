@@ -1,4 +1,4 @@
-"""Words for one person: where they asked, or else in a direct message."""
+"""Sends a message to one person: where they typed the command, or in a direct message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.jobs import Place
 
 
 async def send_ephemeral(calls: SlackApi, place: Place, person: str, text: str) -> None:
-    """Show `text` (mrkdwn) to `person` alone. Raises FrontError."""
+    """Show `text` (mrkdwn) only to `person`. Raises FrontError."""
     try:
         await calls.change(
             "chat.postEphemeral",

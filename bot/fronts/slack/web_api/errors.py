@@ -1,6 +1,6 @@
-"""Slack's error codes -> what a caller can do about them. Pure.
+"""Translates Slack's error codes to errors that say what a caller can do. Pure.
 
-docs.slack.dev/reference/methods/chat.postMessage#errors and its siblings
+docs.slack.dev/reference/methods/chat.postMessage#errors and the same section of other methods
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def explained(
     retry_after: str | None = None,
     before: int = 0,
 ) -> FrontError:
-    """What an answer means that was not `ok`; `retry_after` is the header of that name, and
-    `before` how often Slack asked us to wait for this method just before."""
+    """Return the error for a response that was not `ok`. `retry_after` is the header of that
+    name; `before` is how often Slack limited this method just before."""
     code = str(answer.get("error") or "")
     if status == 429 or code in ("ratelimited", "rate_limited"):
         return Throttled(NAME, _seconds(retry_after, before))

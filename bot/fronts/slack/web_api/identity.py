@@ -1,6 +1,6 @@
-"""Who we are in Slack, and whether the tokens will do: looked at before anything is connected.
+"""Checks the tokens, and finds out who the bot is in Slack, before anything is connected.
 
-The SDK's socket hangs on a token that is not good, and bolt asks who it is only at the first
+The socket of the SDK hangs with an invalid token. Bolt asks for the identity only at the first
 command, which is lost if that fails.
 """
 
@@ -27,8 +27,9 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class BotIdentity:
-    """What auth.test says of us. `scopes` is None if Slack does not say what was granted;
-    `enterprise` is empty unless our workspace is of one; `name` is how the bot is mentioned."""
+    """The identity of the bot, from auth.test. `scopes` is None if Slack does not list the
+    granted scopes; `enterprise` is empty if the workspace belongs to none; `name` is the name to
+    mention the bot by."""
 
     team: str
     user: str
@@ -51,7 +52,7 @@ class ScopesMissing(BatonError):
 
 
 def check_kinds(tokens: Tokens) -> None:
-    """Raises BadTokens if a token is not of the kind that its place needs."""
+    """Check that each token is of the right kind. Raises BadTokens."""
     wanted = (("SLACK_BOT_TOKEN", tokens.bot, "xoxb-"), ("SLACK_APP_TOKEN", tokens.app, "xapp-"))
     for key, token, prefix in wanted:
         if not token:
@@ -67,10 +68,10 @@ def check_kinds(tokens: Tokens) -> None:
 
 
 async def identify(calls: SlackApi) -> BotIdentity:
-    """Ask Slack who we are.
+    """Ask Slack for the identity of the bot.
 
-    Raises BadTokens if it does not know the bot token, ScopesMissing if the token lacks scopes, and
-    another FrontError if Slack cannot be asked.
+    Raises BadTokens if the bot token is unknown, ScopesMissing if it lacks scopes, and another
+    FrontError if Slack cannot be reached.
     """
     try:
         answer = await calls.change("auth.test")
@@ -90,9 +91,9 @@ async def identify(calls: SlackApi) -> BotIdentity:
 
 
 async def first_ticket(calls: SlackApi, app_token: str) -> str:
-    """A URL for the first connection.
+    """Return the URL for the first connection.
 
-    Raises BadTokens if Slack does not take the app token, and a FrontError if it cannot be asked.
+    Raises BadTokens if Slack rejects the app token, and a FrontError if Slack cannot be reached.
     """
     try:
         return await calls.ticket(app_token)
@@ -101,7 +102,7 @@ async def first_ticket(calls: SlackApi, app_token: str) -> str:
 
 
 def _bad(error: FrontError, key: str, page: str) -> BatonError:
-    """`error` as one of a token, if it is about the token."""
+    """Return `error` as BadTokens if its cause is the token, else unchanged."""
     reason = str(error.facts.get("reason", ""))
     about_token = isinstance(error, Unreachable) and "token" in reason
     if not (about_token or error.permanent or "removed from the workspace" in reason):

@@ -1,5 +1,5 @@
-"""One thing that Slack is asked for: by one call at a time, whoever waits, and to its end even if
-nobody waits any more. So an answer that is slower than people's patience is had by the next."""
+"""A cached answer of Slack. Only one call runs at a time, whoever waits for it, and it runs to
+its end even if nobody waits any more. So a slow answer is there for the next caller."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class CachedLookup(Generic[T]):
-    """What `ask` gives, kept. Times are in seconds; `clock` is monotonic."""
+    """Caches the result of `ask`. Times are in seconds; `clock` is monotonic."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class CachedLookup(Generic[T]):
         self._error: FrontError | None = None
 
     async def get(self, *, fresh: float, patience: float, stale: float = 0.0) -> T:
-        """What is known, if it is no older than `fresh`; else what Slack says now. If it does not
-        answer within `patience`, what is known will do while it is no older than `stale`.
+        """Return the cached result if it is no older than `fresh`, else ask Slack. If Slack does
+        not answer within `patience`, return the cached result if it is no older than `stale`.
 
-        Raises FrontError if Slack cannot be asked, TimeoutError if it is not done with it yet.
+        Raises FrontError if the call failed, TimeoutError if it is still running.
         """
         if self._known and self._clock() - self._asked < fresh:
             return self._known[0]

@@ -1,4 +1,5 @@
-"""What we ask of Slack's Web API, and the scopes that it takes: those of manifest.yml.
+"""The methods of Slack's Web API that we call, and the scopes that they need: those of
+manifest.yml.
 
 docs.slack.dev/reference/methods
 """
@@ -44,5 +45,5 @@ OPTIONAL_SCOPES = frozenset({"pins:write"})
 
 
 def missing(granted: Iterable[str]) -> list[str]:
-    """The scopes that the bot cannot do without and was not granted, sorted."""
+    """Return the required scopes that were not granted, sorted."""
     return sorted(SCOPES - OPTIONAL_SCOPES - frozenset(granted))
