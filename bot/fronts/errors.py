@@ -10,7 +10,7 @@ class FrontError(BatonError):
 
 
 class Throttled(FrontError):
-    """{front} asks us to wait {seconds} s."""
+    """{front} limits the rate of requests: wait {seconds} s."""
 
     def __init__(self, front: str, seconds: float) -> None:
         super().__init__(front=front, seconds=seconds)
@@ -26,7 +26,7 @@ class Unreachable(FrontError):
 
 
 class MessageDeleted(FrontError):
-    """The message is no longer in {front}: somebody deleted it."""
+    """The message in {front} was deleted."""
 
     permanent = True
 

@@ -18,7 +18,7 @@ LATE_AFTER = 5.0
 def cause_of(error: FrontError | DatabaseUnavailable) -> str:
     """What holds a post back that met `error`."""
     if isinstance(error, DatabaseUnavailable):
-        return "while our database was away"
+        return "while the database was unavailable"
     front = str(error.facts.get("front", "")) or "the chat"
     if isinstance(error, Throttled):
         return by_limit_of(front)
@@ -27,12 +27,12 @@ def cause_of(error: FrontError | DatabaseUnavailable) -> str:
 
 def while_unreachable(front: str) -> str:
     """How it is said that a front end could not be reached."""
-    return f"while {_named(front)} was away"
+    return f"while {_named(front)} was unreachable"
 
 
 def by_limit_of(front: str) -> str:
     """How it is said that a front end takes no more at once."""
-    return f"by {_named(front)}'s limit"
+    return f"by {_named(front)}'s rate limit"
 
 
 def backdate(post: Post, wall: float, now: float) -> float | None:
@@ -60,7 +60,7 @@ def with_delay_note(one: PendingPost, now: float, front: str, shut: float) -> Po
     held_by = one.held_by
     if held_by == by_limit_of(front) and one.waiting_since < shut:
         held_by = while_unreachable(front)
-    told = f"held {duration(late)} {held_by}" if held_by else f"told {duration(late)} late"
+    told = f"delayed {duration(late)} {held_by}" if held_by else f"posted {duration(late)} late"
     return replace(post, content=replace(content, footer=f"{updates} {told}"))
 
 

@@ -126,7 +126,7 @@ def _succeeded(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[Gro
     most = max(kinds.values(), key=len)
     tail = tails.get(most[0].host)
     if len(most) == 1 < len(runs):
-        headline = f"{len(runs)} succeeded, each with output of its own"
+        headline = f"{len(runs)} succeeded, each with different output"
         return [_group(State.SUCCEEDED, headline, runs, tail, tail.text if tail else "")]
     headline = f"{len(most)} succeeded"
     if tail is None:

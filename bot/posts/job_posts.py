@@ -109,7 +109,7 @@ class JobPosts(PostSource):
                 raise
             except Exception:
                 # it is shown all the same that the job has ended
-                log.exception("the end of a job was not taken note of", job=job.id)
+                log.exception("unexpected error in the hook for ended jobs", job=job.id)
         self._ended[job.id] = Counter(run.state.value for run in runs)
 
     async def _render(self, job: Job, runs: Sequence[RunRecord]) -> tuple[Post, ...]:
@@ -119,7 +119,7 @@ class JobPosts(PostSource):
             return render_job(job, command, runs, tails, self._visibility)
         except Exception:
             # an extension's own words failed: its jobs are shown without them
-            log.exception("a command cannot say how it went", job=job.id, command=job.command)
+            log.exception("a command failed to render its outcome", job=job.id, command=job.command)
             return render_job(job, UnknownCommand(), runs, tails, self._visibility)
 
     async def _tails(
@@ -137,5 +137,9 @@ class JobPosts(PostSource):
             try:
                 return self._commands[job.command].command.from_arguments(job.arguments)
             except UsageError as error:
-                log.warning("a job of an older command", job=job.id, reason=error.problem)
+                log.warning(
+                    "arguments of a job do not fit its command any more",
+                    job=job.id,
+                    reason=error.problem,
+                )
         return UnknownCommand()

@@ -182,7 +182,7 @@ class PostReconciler:
         except DatabaseUnavailable:
             raise
         except Exception:
-            log.exception("posts cannot be shown", subject=subject.id)
+            log.exception("unexpected error while rendering posts", subject=subject.id)
             self._open[subject.id] = _Rendered(source, desired.revision, awaited=False)
             return False
 

@@ -119,7 +119,7 @@ def _job_content(
         if last is not None:
             summary += f", after {duration((last - job.asked).total_seconds())}"
     if job.cancelled_by and not ended:
-        summary += f"; {job.cancelled_by.label} asked to cancel it"
+        summary += f"; cancellation requested by {job.cancelled_by.label}"
     rows: tuple[Row, ...] = ()
     lines = list(outcome.lines)
     if command.reach is Reach.EACH:
@@ -132,14 +132,14 @@ def _job_content(
     hint = ""
     if visibility.blind_since and not ended:
         hint = (
-            f"We have not seen the message bus since {_moment(visibility.blind_since, job)}: "
-            "this shows what we knew then."
+            f"No connection to RabbitMQ since {_moment(visibility.blind_since, job)}: "
+            "this shows the last known state."
             + (f" {visibility.blind_because}" if visibility.blind_because else "")
         )
     unsent = [run for run in runs if run.unsent]
     if ended and unsent:
         where = named(sorted(run.host for run in unsent))
-        hint = f"Nothing was asked of {where}: run it again."
+        hint = f"Nothing was sent to {where}: run it again."
     buttons: tuple[Button, ...] = ()
     if not ended and command.changes and job.cancelled_by is None:
         buttons = (Button(CANCEL, "Cancel", job.id, f"Cancel {job.title}?", danger=True),)
@@ -163,9 +163,9 @@ def _row(run: RunRecord, job: Job, visibility: ServerVisibility) -> Row:
         if visibility.blind_since is None and run.host in visibility.left:
             text += f", which was stopped at {_moment(visibility.left[run.host], job)}"
         elif visibility.blind_since is None and run.host in visibility.silent:
-            text += f", which has not been heard since {_moment(visibility.silent[run.host], job)}"
+            text += f", no heartbeat since {_moment(visibility.silent[run.host], job)}"
     if run.late is not None:
-        text = f"{text} (later it said: {run.late.value})".strip()
+        text = f"{text} (reported later: {run.late.value})".strip()
     percent = run.percent if run.state is State.RUNNING else None
     return Row(run.host, run.state, text, percent)
 

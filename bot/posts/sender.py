@@ -105,7 +105,7 @@ class PostSender:
                 one.succeeded()
         except Exception:
             # one post that cannot be shown must not keep the channel from all others
-            log.exception("cannot show a post", subject=one.subject, key=one.post.key)
+            log.exception("unexpected error while posting", subject=one.subject, key=one.post.key)
             one.faulted()
             self._again(one, _backoff(one.faults))
             if one.faults >= MAX_TRIES:
@@ -130,7 +130,7 @@ class PostSender:
         try:
             await self._front.pin(one.place, one.ref)
         except Unpostable as error:
-            log.warning("shown, but not pinned", channel=one.place.channel, reason=str(error))
+            log.warning("posted, but cannot pin", channel=one.place.channel, reason=str(error))
         one.was_pinned()
 
     async def _edit(self, one: PendingPost) -> None:
@@ -227,7 +227,9 @@ class PostSender:
         elif isinstance(error, Unreachable):
             self._pending.hold_all(until, by)
         one.held(until, by)
-        log.warning("not shown yet", subject=one.subject, error=str(error), again_in=pause)
+        log.warning(
+            "cannot post yet, will retry", subject=one.subject, error=str(error), retry_in=pause
+        )
 
     def _again(self, one: PendingPost, pause: float) -> None:
         one.wait_until(self._monotonic() + pause)
@@ -238,9 +240,9 @@ class PostSender:
         above = self._pending.beside(one).get(one.post.parent)
         lost = one if one.ref else above
         if lost is None or one.failures >= MAX_TRIES or (not one.ref and one.place.thread):
-            await self._refused(one, "the thread that it belongs to is gone.")
+            await self._refused(one, "its thread was deleted.")
             return
-        log.info("a message was deleted, posting it anew", subject=one.subject, key=lost.post.key)
+        log.info("message was deleted, posting it again", subject=one.subject, key=lost.post.key)
         self._pending.deleted(lost)
         with contextlib.suppress(DatabaseUnavailable):
             await self._posts.gone(lost.post.key)
@@ -248,7 +250,7 @@ class PostSender:
     async def _refused(self, one: PendingPost, reason: str) -> None:
         """The front end will not show it: tell the one who asked, then give it up. An alert waits
         for somebody to mend that, for as long as it goes on."""
-        log.error("not shown", subject=one.subject, channel=one.place.channel, reason=reason)
+        log.error("post rejected", subject=one.subject, channel=one.place.channel, reason=reason)
         if not one.post.parent and not one.asker and not one.post.closing:
             self._again(one, OFFER_AGAIN_DELAY)
             return
@@ -278,7 +280,9 @@ class PostSender:
             self._again(one, max(error.seconds, pause) if isinstance(error, Throttled) else pause)
             return False
         except FrontError as error:
-            log.warning("the asker was not told", subject=one.subject, reason=str(error))
+            log.warning(
+                "cannot notify the person who asked", subject=one.subject, reason=str(error)
+            )
         return True
 
     async def _give_up(self, one: PendingPost) -> None:
@@ -288,7 +292,9 @@ class PostSender:
         try:
             await self._posts.given_up(one.post.key, digest)
         except DatabaseUnavailable as error:
-            log.warning("not noted that a post is given up", subject=one.subject, reason=str(error))
+            log.warning(
+                "cannot record that a post is given up", subject=one.subject, reason=str(error)
+            )
 
 
 def _backoff(failures: int) -> float:

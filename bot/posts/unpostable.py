@@ -14,7 +14,7 @@ def refusal_text(job: str, post: Post, reason: str) -> str:
         return f"Job {job[:SHORT_ID]} cannot be shown: {reason} {outcome_text(job, post)}"
     return (
         f"The progress of job {job[:SHORT_ID]} cannot be shown: {reason} "
-        "The job goes on all the same; you will be told here how it ends."
+        "The job is still running; its result will be sent to you here."
     )
 
 
@@ -25,7 +25,7 @@ def outcome_text(job: str, post: Post) -> str:
         if content.schedule:
             return f"{content.title}: {content.summary}"
         return (
-            f"{content.title} has ended: {content.state.value}: {content.summary}. "
+            f"{content.title} finished: {content.state.value}: {content.summary}. "
             f"For the output: /baton log {job[:SHORT_ID]}"
         )
     return content.text if isinstance(content, NoticeContent) else ""

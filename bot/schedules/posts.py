@@ -99,11 +99,11 @@ def render(post: SchedulePost) -> Post:
     if isinstance(post, ScheduleNotice):
         return Post(post.id, NoticeContent(post.text, post.state), closing=True)
     bad = bool(post.outcome) and post.outcome != "succeeded"
-    summary = f"{post.day}: {post.counts or 'no run has ended yet'}"
+    summary = f"{post.day}: {post.counts or 'no run has finished yet'}"
     if bad:
-        summary += f"; the last: {post.outcome}"
+        summary += f"; last run: {post.outcome}"
     if post.status != "active":
-        summary += f"; it is {post.status}: {post.note}"
+        summary += f"; {post.status}: {post.note}"
     content = JobContent(
         title=post.title,
         asked_by=post.owner.id,

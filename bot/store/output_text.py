@@ -30,5 +30,5 @@ async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:
             parts += [f"{head}{row}\n" for row in line.text.splitlines()]
             size += len(line.text) + len(head) * (line.text.count("\n") + 1)
     if left:
-        parts.append(f"Not in this file, as it would be too large: {named(left, 20)}\n")
+        parts.append(f"Left out of this file because of its size: {named(left, 20)}\n")
     return "".join(parts)

@@ -92,7 +92,7 @@ async def nobody_listens(world: World) -> None:
     assert "unroutable on web-1" in world.broadcasts[0].plain
     assert cards_of(post) == {"web-1": "unroutable"}
     for host, words in (
-        ("web-2", "which has not been heard since"),
+        ("web-2", "no heartbeat since"),
         ("web-3", "which was stopped at"),
     ):
         await world.ann.slash(f"/deploy shop prod --host {host}")

@@ -113,10 +113,10 @@ async def calls_that_fail(world: WatchedWorld) -> None:
     await world.watches()
     world.thing.break_it()
     posts = await world.says("firing, critical: tcp")
-    held = [post for post in posts if "1 update held" in post.plain]
+    held = [post for post in posts if "1 update delayed" in post.plain]
     assert held, [post.plain for post in posts]
     assert await world.mended() == posts
-    assert "held" not in held[0].plain
+    assert "delayed" not in held[0].plain
 
 
 async def slack_is_away(world: WatchedWorld) -> None:
@@ -126,12 +126,12 @@ async def slack_is_away(world: WatchedWorld) -> None:
     await world.slack.down()
     world.thing.break_it()
     # that we are blind waits in both channels, for longer than what is told in time
-    blind = re.compile(r'"not shown yet" job=(blind/\S+)')
+    blind = re.compile(r'"cannot post yet, will retry" subject=(blind/\S+)')
     await until(lambda: len(set(blind.findall(world.bots[-1].log))) == len(CHANNELS), every=0.1)
     await asyncio.sleep(LATE_AFTER + 0.5)
     await world.slack.up()
     await world.says("Monitoring was blind for", key="blind/")
-    late = [call for call in world.slack.calls if "while Slack was away" in str(call.args)]
+    late = [call for call in world.slack.calls if "while Slack was unreachable" in str(call.args)]
     told = {call.args["channel"] for call in late if call.method == "chat.postMessage"}
     assert told == set(CHANNELS), "the first that gets through says that it is late"
     posts = await world.says("firing, critical: tcp")

@@ -27,7 +27,7 @@ class UnderWay:
         await world.shows("running")
 
     async def meanwhile(self, world: World) -> None:
-        post = await world.shows("We have not seen the message bus since")
+        post = await world.shows("No connection to RabbitMQ since")
         assert cards_of(post) == dict.fromkeys(SERVERS, "running")
         world.go_on()
         await until(lambda: all(agent.live == "v2" for agent in world.agents.values()))
@@ -64,7 +64,7 @@ class Started:
         reply = await world.ann.slash("/deploy shop prod")
         assert reply.acked_after is not None
         assert reply.acked_after < 3
-        post = await world.shows("We have not seen the message bus since", "waiting for its agent")
+        post = await world.shows("No connection to RabbitMQ since", "waiting for its agent")
         assert cards_of(post) == {"web-1": "queued"}
 
     async def after(self, world: World) -> None:

@@ -42,13 +42,13 @@ def post(title: str = "web-1", *, age: float = 0.0, updates: int = 1, pinned: bo
     ("pending", "footer"),
     [
         (
-            PendingPost("j", PLACE, post(), held_by="by Slack's limit"),
-            "1 update held 12 s by Slack's limit",
+            PendingPost("j", PLACE, post(), held_by="by Slack's rate limit"),
+            "1 update delayed 12 s by Slack's rate limit",
         ),
-        (PendingPost("j", PLACE, post(), updates=3), "3 updates told 12 s late"),
+        (PendingPost("j", PLACE, post(), updates=3), "3 updates posted 12 s late"),
         (
             PendingPost("j", PLACE, replace(post(), parent="p", broadcast=True)),
-            "1 update told 12 s late",
+            "1 update posted 12 s late",
         ),
         (PendingPost("j", PLACE, replace(post(), parent="p")), ""),
         (PendingPost("j", PLACE, replace(post(), desired_since=0.0)), ""),
@@ -74,11 +74,11 @@ def test_who_is_to_blame() -> None:
     waited = PendingPost("j", PLACE, post(), held_by=delays.by_limit_of("slack"))
     told = delays.with_delay_note(waited, 12.0, "slack", 9.0).content
     assert isinstance(told, AlertContent)
-    assert told.footer == "1 update held 12 s while Slack was away"
-    assert delays.cause_of(Throttled("Slack", 3)) == "by Slack's limit"
-    assert delays.cause_of(Unreachable(front="Slack", reason="x")) == "while Slack was away"
+    assert told.footer == "1 update delayed 12 s while Slack was unreachable"
+    assert delays.cause_of(Throttled("Slack", 3)) == "by Slack's rate limit"
+    assert delays.cause_of(Unreachable(front="Slack", reason="x")) == "while Slack was unreachable"
     down = DatabaseUnavailable(url="db", reason="x")
-    assert delays.cause_of(down) == "while our database was away"
+    assert delays.cause_of(down) == "while the database was unavailable"
 
 
 class Desk:
@@ -115,18 +115,21 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize(
     ("fault", "why"),
-    [(Fault.THROTTLED, "by Slack's limit"), (Fault.UNREACHABLE, "while Slack was away")],
+    [
+        (Fault.THROTTLED, "by Slack's rate limit"),
+        (Fault.UNREACHABLE, "while Slack was unreachable"),
+    ],
 )
 async def test_what_was_held_says_so_once(store: Store, fault: Fault, why: str) -> None:
     """The call that gets through says it, for a post and for its edits; the next says nothing."""
     desk = Desk(store)
     desk.front.faults.append(fault)
     content = await desk.shown(post())
-    assert content.footer.startswith("1 update held ")
+    assert content.footer.startswith("1 update delayed ")
     assert content.footer.lower().endswith(why.lower())
     desk.front.faults.append(fault)
     assert not await desk.want(post("two"))
-    assert (await desk.shown(post("three"))).footer.startswith("2 updates held ")
+    assert (await desk.shown(post("three"))).footer.startswith("2 updates delayed ")
     assert (await desk.shown(post("four"))).footer == ""
     await desk.delivery.close()
 
@@ -141,7 +144,7 @@ async def test_what_waited_for_another_bot_says_so_too(store: Store) -> None:
     await _killed(desk)
     desk.start()
     content = await desk.shown(post(age=20, updates=2))
-    assert re.fullmatch(r"2 updates told 2\d s late", content.footer)
+    assert re.fullmatch(r"2 updates posted 2\d s late", content.footer)
 
     await desk.delivery.close()
     desk.start()
@@ -188,5 +191,5 @@ async def test_a_board_that_may_not_be_pinned_is_shown(store: Store) -> None:
     with capture_logs() as logs:
         await desk.shown(post(pinned=True))
         await desk.shown(post("two", pinned=True))
-    assert [one["event"] for one in logs] == ["shown, but not pinned"]
+    assert [one["event"] for one in logs] == ["posted, but cannot pin"]
     await desk.delivery.close()

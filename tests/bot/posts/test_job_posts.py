@@ -122,7 +122,7 @@ async def test_that_we_are_blind_is_shown_and_taken_back(
     job = await stage.job(a_bot, "ship shop prod")
     await until(lambda: len(stage.front.shown) == 3)
     stage.bus.down()
-    await until(lambda: "not seen the message bus since" in main(stage, job).hint)
+    await until(lambda: "No connection to RabbitMQ since" in main(stage, job).hint)
     stage.bus.up()
     await until(lambda: main(stage, job).hint == "")
     await one.finish()
@@ -140,7 +140,7 @@ async def test_a_server_that_falls_silent_is_named_in_the_open_post(
     await stage.knows(a_bot, "web-1")
     await agent.channel.close()
     job = await stage.job(a_bot, "ship shop prod")
-    await until(lambda: "has not been heard since" in row(stage, job, "web-1"))
+    await until(lambda: "no heartbeat since" in row(stage, job, "web-1"))
 
 
 async def test_a_server_whose_agent_was_stopped_is_named_so(stage: Stage) -> None:
@@ -184,7 +184,7 @@ async def test_a_job_that_cannot_be_shown_ends_and_is_told(stage: Stage) -> None
     assert stage.front.shown == []
     first, last = (text for _, text in stage.front.whispers)
     assert "cannot be shown: slack will not show this here: the bot is not here" in first
-    assert "ship shop prod has ended: succeeded: 2 of 2 done" in last
+    assert "ship shop prod finished: succeeded: 2 of 2 done" in last
     assert f"/baton log {job[:6]}" in last
 
 

@@ -12,7 +12,7 @@ from bot.posts.rate_limits import RateLimits
 from tests.bot.build import OPS
 
 LIMITS = Limits(post_every=1.0, post_burst=3, edits_per_minute=60, edit_every=2.0)
-BY_LIMIT = "by Slack's limit"
+BY_LIMIT = "by Slack's rate limit"
 
 
 def post(text: str = "one", key: str = "a", *, parent: str = "", closing: bool = False) -> Post:
@@ -105,8 +105,8 @@ def test_what_is_held_waits_for_the_longest() -> None:
     """And says what holds it last."""
     one = pending()
     one.held(12.0, BY_LIMIT)
-    one.held(11.0, "while Slack was away")
-    assert (one.not_before, one.held_by) == (12.0, "while Slack was away")
+    one.held(11.0, "while Slack was unreachable")
+    assert (one.not_before, one.held_by) == (12.0, "while Slack was unreachable")
 
 
 def test_who_asked_is_owed_the_end_of_what_was_given_up() -> None:
@@ -199,6 +199,6 @@ def test_one_that_is_turned_away_speaks_for_its_kind(posts: PendingPosts) -> Non
 
 def test_a_front_end_that_cannot_be_reached_holds_everything(posts: PendingPosts) -> None:
     """Also what comes later."""
-    posts.hold_all(15.0, "while Slack was away")
+    posts.hold_all(15.0, "while Slack was unreachable")
     assert set(not_before(posts).values()) == {15.0}
     assert posts.limits.shut == 15.0

@@ -53,7 +53,7 @@ def test_blind_is_not_down() -> None:
     """While our own link is gone the post says so, and does not say that servers are silent."""
     sight = ServerVisibility(blind_since=after(0), silent={"web-1": after(-300)})
     content = main(run("web-1", State.SENT), sight=sight)
-    assert "not seen the message bus since 03:00:00 UTC" in content.hint
+    assert "No connection to RabbitMQ since 03:00:00 UTC" in content.hint
     assert "heard" not in content.rows[0].text
 
 
@@ -65,7 +65,7 @@ def test_what_was_never_sent_is_said_so_for_ever() -> None:
     posts = render_job(job(), SHIP, runs, {}, SEEING)
     content, notice = posts[0].content, posts[-1].content
     assert isinstance(content, JobContent)
-    assert content.hint == "Nothing was asked of web-1, web-2: run it again."
+    assert content.hint == "Nothing was sent to web-1, web-2: run it again."
     assert isinstance(notice, NoticeContent)
     assert notice.text == f"ship shop prod: {reason}"
 
@@ -206,7 +206,7 @@ def test_a_cancel_that_was_asked_is_shown() -> None:
     record = run("web-1", State.RUNNING, started=after(1))
     content = render_job(job(cancelled_by=ANN), SHIP, (record,), {}, SEEING)[0].content
     assert isinstance(content, JobContent)
-    assert "ann asked to cancel it" in content.summary
+    assert "cancellation requested by ann" in content.summary
     assert content.buttons == ()
 
 

@@ -40,5 +40,5 @@ async def test_it_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = Said()
     text = await whole_output(cast(Any, ledger), "j1", [f"web-{at}" for at in range(1000)])
     assert len(ledger.asked) < 5
-    assert text.splitlines()[-1].startswith("Not in this file, as it would be too large: web-")
+    assert text.splitlines()[-1].startswith("Left out of this file because of its size: web-")
     assert len(text) < 1000

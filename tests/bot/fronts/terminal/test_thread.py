@@ -154,10 +154,10 @@ def test_servers_that_said_nothing_end_too() -> None:
         "  web-2 ! unroutable: nobody there",
         "! unroutable 7k2m9x  2 of 2 done",
     ]
-    late = Row("web-2", State.UNROUTABLE, "nobody there (later it said: succeeded)")
+    late = Row("web-2", State.UNROUTABLE, "nobody there (reported later: succeeded)")
     again = dataclasses.replace(lost, rows=(lost.rows[0], late))
     assert texts(thread.job_lines(again)) == [
-        "  web-2 ! unroutable: nobody there (later it said: succeeded)"
+        "  web-2 ! unroutable: nobody there (reported later: succeeded)"
     ]
 
 

@@ -65,7 +65,7 @@ def test_a_state_is_a_word(state: State, plan: bool) -> None:
 
 def test_a_day_of_a_schedule_is_no_job() -> None:
     """It names the schedule, and its summary alone says how its day went."""
-    summary = "2026-11-24: no run has ended yet"
+    summary = "2026-11-24: no run has finished yet"
     content = JobContent(
         "ping prod, every 5m", "U_ANN", summary, State.SUCCEEDED, job="a0d55a", schedule="pt514r"
     )
