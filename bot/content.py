@@ -1,4 +1,4 @@
-"""What a post shows, whatever chat it stands in. Values, without a decision."""
+"""What a post shows, in whatever chat. Values, without a decision."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from alerts import AlertContent
 from baton.bus.messages import State
 
 FLEET = "*"
-"""Stands for all servers of a job where one could be named."""
+"""Stands for all servers of a job, where the name of one is expected."""
 CANCEL = "cancel"
 """The action of the button that cancels a job."""
 ASK = "ask"
-"""What actions of buttons begin with whose value is asked, as if it had been typed."""
+"""The prefix of the actions of buttons whose value is run as if it had been typed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How it goes on one server."""
+    """The state of a job on one server."""
 
     host: str
     state: State
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """What may be pressed under a post; `confirm` is asked first."""
+    """A button under a post. `confirm` is the question that has to be answered first, if any."""
 
     action: str
     label: str
@@ -39,10 +39,12 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class JobContent:
-    """The post of a job, in the channel: who asked what, and how it goes on each server. Or of a
-    day of the `schedule` that is named: its summary says by itself how that went.
+    """The post of a job in the channel: who ran what, and its state on each server; or the post of
+    a day of `schedule`, whose summary says everything.
+
     `shown_in_thread` are the servers whose output stands in its thread, or FLEET for all of them
-    together."""
+    together.
+    """
 
     title: str
     asked_by: str
@@ -59,8 +61,8 @@ class JobContent:
 
 @dataclass(frozen=True, slots=True)
 class OutputContent:
-    """A post in the thread: what one server says. `text` is the end of its output, without the
-    headline if that was its last word; `hidden` counts the lines before it that are not shown."""
+    """A post in the thread: the output of one server. `text` is the end of it, without the headline
+    if that was its last line; `hidden` counts the lines before it that are not shown."""
 
     host: str
     state: State
@@ -72,9 +74,9 @@ class OutputContent:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Servers of which the same is to be told: the headline says what and of how many, `servers`
-    names them. `text` is the end of what `host`, one of them, said; `hidden` counts the lines
-    before it that are not shown."""
+    """Servers with the same result: the headline says which and on how many, `servers` names them.
+    `text` is the end of the output of one of them, `host`; `hidden` counts the lines before it that
+    are not shown."""
 
     state: State
     headline: str
@@ -86,7 +88,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class FleetContent:
-    """A post in the thread of a job of many servers: what they say, in groups, failures first.
+    """A post in the thread of a job of many servers: their results in groups, failures first.
     `rest` says what is not shown."""
 
     state: State
@@ -107,7 +109,7 @@ class FileContent:
 
 @dataclass(frozen=True, slots=True)
 class NoticeContent:
-    """A short word of its own, such as a failure of `job` said aloud in the channel."""
+    """A post of one sentence, such as a failure of `job` that the whole channel reads."""
 
     text: str
     state: State
@@ -142,7 +144,7 @@ class Post:
     hold_until: float = 0.0
     slow_edits: bool = False
     digest: str = field(init=False, compare=False, repr=False)
-    """Changes exactly when what is shown changes."""
+    """Changes exactly when the content changes."""
 
     def __post_init__(self) -> None:
         shown = repr(self.content).encode(errors="surrogatepass")

@@ -1,5 +1,5 @@
-"""The posts about alerts: what the engine decided is read from the database and shown as jobs are,
-so each is said once."""
+"""The source of posts about alerts: what the engine decided is read from the database and posted as
+jobs are, so that each alert is posted once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.store.alerts.alerts import Alerts
 
 
 class AlertNotifier(PostSource):
-    """What is to be shown of `alerts` in the front end called `front`."""
+    """Reads the posts about alerts, which are shown in the front end called `front`."""
 
     def __init__(self, alerts: Alerts, front: str) -> None:
         self._alerts = alerts

@@ -1,4 +1,4 @@
-"""The protocol of front ends: what the bot needs of a chat. Slack and the terminal keep it."""
+"""The protocol of front ends: what the bot needs of a chat. Slack and the terminal implement it."""
 
 from __future__ import annotations
 
@@ -11,42 +11,44 @@ from bot.jobs import Place
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How fast a front end may be used. Posts: to one channel; edits: in all channels together."""
+    """How fast a front end may be used: in each channel a new post every `post_every` seconds, and
+    `post_burst` at once; edits in all channels together."""
 
     post_every: float
     post_burst: int
     edits_per_minute: int
     edit_every: float
-    """Seconds between two edits of one post, so that a busy job does not eat the budget."""
+    """Seconds between two edits of one post, so that a busy job does not use up all edits."""
     hold_new_posts: bool = False
-    """Whether new posts are held back for their end (see Post), because edits are dear."""
+    """Whether new posts wait for their end for a moment (see Post), because edits are few."""
     files: bool = False
-    """Whether a thread can have files."""
+    """Whether files can be uploaded to a thread."""
 
 
 class Front(Protocol):
-    """A chat that posts can be shown in. Every method may raise the errors of bot.fronts.errors,
-    and no others."""
+    """A chat that can show posts. Every method may raise the errors of bot.fronts.errors, and no
+    others."""
 
     name: str
     limits: Limits
 
     async def post(self, place: Place, post: Post, *, thread: str) -> str:
-        """Show `post` in `place`, under the message `thread` if one is named; returns the
-        message's ref."""
+        """Post a message that shows `post` in `place`, in the thread of the message `thread` if one
+        is given; return the message's ref, which is the chat's own name of it."""
 
     async def edit(self, place: Place, ref: str, post: Post) -> None:
-        """Make the message `ref` show `post`."""
+        """Edit the message `ref` so that it shows `post`."""
 
     async def pin(self, place: Place, ref: str) -> None:
-        """Keep the message `ref` in sight; it may be so already."""
+        """Pin the message `ref`, unless it is pinned already."""
 
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
-        """The ref of the message that was posted under `key`, or brought the file of that name,
-        after `since` (Unix seconds), if there is one."""
+        """Return the ref of the message that was posted under `key`, or with the file of that name,
+        after `since` (Unix seconds); None if there is none."""
 
     async def upload_file(self, place: Place, thread: str, name: str, text: str) -> None:
-        """Give people `text` whole, as a file called `name`."""
+        """Upload `text` as a file called `name`."""
 
     async def send_ephemeral(self, place: Place, person: str, text: str) -> None:
-        """Tell `person` alone, by whatever way is open, even where `place` takes no posts."""
+        """Send `text` to `person` alone, in whatever way is possible, even if `place` takes no
+        posts."""

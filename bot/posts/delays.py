@@ -1,4 +1,4 @@
-"""What came late says so: how long it was held, and by what. Pure."""
+"""Alerts that are posted late say so: how late, and why. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bot.posts.pending import PendingPost
 from bot.store.errors import DatabaseUnavailable
 
 LATE_AFTER = 5.0
-"""Seconds after which what is told is late."""
+"""Seconds after which a post counts as late."""
 
 
 def cause_of(error: FrontError | DatabaseUnavailable) -> str:
-    """What holds a post back that met `error`."""
+    """Return why a post is delayed whose call failed with `error`."""
     if isinstance(error, DatabaseUnavailable):
         return "while the database was unavailable"
     front = str(error.facts.get("front", "")) or "the chat"
@@ -26,26 +26,29 @@ def cause_of(error: FrontError | DatabaseUnavailable) -> str:
 
 
 def while_unreachable(front: str) -> str:
-    """How it is said that a front end could not be reached."""
+    """Return the words for a front end that could not be reached."""
     return f"while {_named(front)} was unreachable"
 
 
 def by_limit_of(front: str) -> str:
-    """How it is said that a front end takes no more at once."""
+    """Return the words for a front end that limits the rate of requests."""
     return f"by {_named(front)}'s rate limit"
 
 
 def backdate(post: Post, wall: float, now: float) -> float | None:
-    """Since when `post` has waited, in monotonic seconds, if it was late before it came to us: it
-    is `wall` now in Unix seconds, and `now` in monotonic ones."""
+    """Return since when `post` has waited, in monotonic seconds, if it was late before this bot got
+    it; else None. The time is `wall` in Unix seconds and `now` in monotonic ones."""
     waited = wall - post.desired_since if post.desired_since else 0.0
     return now - waited if waited >= LATE_AFTER else None
 
 
 def with_delay_note(one: PendingPost, now: float, front: str, shut: float) -> Post:
-    """The post of `one` as it goes out `now` (monotonic seconds): if it is about alerts and late,
-    with a word about that. What only stands in a thread needs none. `front` could not be reached
-    before `shut`: that held back even what never met an error of its own."""
+    """Return the post of `one` as it is sent at `now` (monotonic seconds): with a note if it is
+    about alerts and late.
+
+    A post that stands only in a thread needs no note. `front` could not be reached before `shut`,
+    which delayed even the posts whose calls never failed.
+    """
     post, content = one.post, one.post.content
     late = now - one.waiting_since
     apart = bool(post.parent) and not post.broadcast

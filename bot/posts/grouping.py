@@ -1,7 +1,7 @@
-"""What many servers say, in a bounded number of groups, however many they are. Pure.
+"""The results of many servers as a few groups, however many servers there are. Pure.
 
-Failures are alike if they ended in the same state for the same reason; successes if they said the
-same. A server's own name, times, ids and long numbers do not count as a difference.
+Failures are alike if they ended in the same state for the same reason, successes if their output is
+the same. A server's own name, times, ids and long numbers do not count as a difference.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from bot.content import FleetContent, Group
 from bot.jobs import RunRecord, Tail, all_ended
 
 MAX_SINGLE_POSTS = 5
-"""So many servers may each have a post of their own in the thread."""
+"""Up to so many servers have a post each in the thread."""
 MAX_FAILURE_GROUPS = 5
-"""Kinds of failure that are shown; of the rest it says how many there are."""
+"""Kinds of failure that are shown; the rest are counted."""
 MAX_TAIL = 900
-"""Characters of the output shown of a group, at most: the post must hold all groups."""
+"""Characters of output that are shown for a group, at most: all groups must fit into the post."""
 MAX_REASON = 300
-"""Characters of a reason that are shown."""
+"""Characters of a reason that are shown, at most."""
 MAX_NAMED = 8
-"""Servers of a group that are named."""
+"""Servers of a group that are named, at most."""
 
 URGENCY = (
     State.FAILED,
@@ -40,7 +40,7 @@ URGENCY = (
     State.QUEUED,
     State.SUCCEEDED,
 )
-"""What needs attention first."""
+"""The states in the order in which they need attention."""
 
 _VARYING = re.compile(
     r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?"  # times of the day
@@ -51,19 +51,19 @@ _VARYING = re.compile(
 
 
 def too_many_for_single_posts(runs: Sequence[RunRecord]) -> bool:
-    """Whether these are too many for a post each."""
+    """Return whether these are too many for a post each."""
     return len(runs) > MAX_SINGLE_POSTS
 
 
 def counts(runs: Iterable[RunRecord]) -> str:
-    """`3 failed, 297 succeeded`: what needs attention first."""
+    """Return the number of runs in each state, such as `3 failed, 297 succeeded`."""
     states = Counter(run.state for run in runs)
     return ", ".join(f"{states[state]} {state.value}" for state in URGENCY if states[state])
 
 
 def hosts_needed(runs: Sequence[RunRecord]) -> list[str]:
-    """The servers whose output is needed for the groups: one of each kind of failure, and once all
-    have ended those that succeeded, to compare what they said."""
+    """Return the servers whose output is needed for the groups: one of each kind of failure, and
+    once all have ended those that succeeded, to compare their output."""
     shown = [kind[0].host for kind in _failures(runs)[:MAX_FAILURE_GROUPS]]
     if all_ended(runs):
         shown += [run.host for run in runs if run.state is State.SUCCEEDED]
@@ -73,8 +73,8 @@ def hosts_needed(runs: Sequence[RunRecord]) -> list[str]:
 def fleet_content(
     job: str, state: State, runs: Sequence[RunRecord], tails: Mapping[str, Tail]
 ) -> FleetContent | None:
-    """The post of what these servers say; None while there is nothing to tell but the counts.
-    `state` is how the job stands."""
+    """Return the post of what these servers report; None while there is nothing beside the counts.
+    `state` is the state of the job."""
     kinds = _failures(runs)
     ended = all_ended(runs)
     groups = [_failed(kind, tails) for kind in kinds[:MAX_FAILURE_GROUPS]]
@@ -92,8 +92,8 @@ def fleet_content(
 
 
 def _failures(runs: Sequence[RunRecord]) -> list[list[RunRecord]]:
-    """The runs that ended badly by kind, the most urgent kinds first and of those the largest; in
-    each the one first that ended first, so that the post does not change needlessly."""
+    """Return the runs that failed by kind: the most urgent kinds first, of those the largest. In
+    each kind the run that ended first is the first, so that the post does not change needlessly."""
     kinds: dict[tuple[State, str], list[RunRecord]] = {}
     for run in runs:
         if run.state.final and run.state is not State.SUCCEEDED:
@@ -116,7 +116,7 @@ def _failed(kind: Sequence[RunRecord], tails: Mapping[str, Tail]) -> Group:
 
 
 def _succeeded(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[Group]:
-    """Those that succeeded: most of them said the same, and who said something else is named."""
+    """Return the groups of those that succeeded: those with the most frequent output, and others."""
     if not runs:
         return []
     kinds: dict[str, list[RunRecord]] = {}
@@ -158,7 +158,7 @@ def _likeness(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> str:
 
 
 def without_last_line(text: str, last: str) -> str:
-    """`text` without `last`, if that is its last word: it is told as the headline."""
+    """Return `text` without `last`, if that is its last line: it is shown as the headline."""
     if last and (text == last or text.endswith(f"\n{last}")):
         return text[: -len(last)].removesuffix("\n")
     return text
@@ -173,7 +173,7 @@ def _servers(count: int) -> str:
 
 
 def _alike(text: str, host: str) -> str:
-    """What is left of `text` if what differs from server to server by nature is taken out."""
+    """Return `text` without what differs from server to server by nature."""
     return _VARYING.sub("#", _nameless(text, host))
 
 

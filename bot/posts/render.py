@@ -1,4 +1,4 @@
-"""What a job looks like: from the ledger to the posts that are wanted. Pure.
+"""From a job in the ledger to the posts that show it. Pure.
 
 Posts are derived, never remembered: whatever happened to them, the ledger says what they must show.
 """
@@ -30,11 +30,11 @@ from bot.posts.grouping import URGENCY
 from bot.servers.sight import ServerVisibility
 
 MAX_ROWS = 20
-"""Servers shown one by one in a post; of the rest it says how many there are."""
+"""Servers that are listed in a post; the rest are counted."""
 
 JOB_HOLD, OUTPUT_HOLD = 1.5, 3.0
-"""Seconds after the ask for which the post of a job waits for its end, and after its start for
-which that of a server's output does: what is short is said once."""
+"""Seconds for which the post of a job waits for its end, from the request on, and the post of a
+server's output, from its start on: a short job is one message, and no edit."""
 
 _BAD = URGENCY[:6]
 
@@ -46,7 +46,7 @@ def render_job(
     tails: Mapping[str, Tail],
     visibility: ServerVisibility,
 ) -> tuple[Post, ...]:
-    """Every post that `job` needs now, parents before their threads."""
+    """Return every post that `job` needs now, parents before their threads."""
     ended = all_ended(runs)
     begun, many = job.asked.timestamp(), grouping.too_many_for_single_posts(runs)
     held = partial(Post, hold_until=begun + JOB_HOLD, closing=ended, slow_edits=many)
@@ -62,8 +62,8 @@ def render_job(
 
 
 def _thread(job: Job, runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[Post]:
-    """What the servers say: a post each, or, of many, one for all of them and their whole output as
-    a file."""
+    """Return the posts of what the servers report: one for each, or for many servers one for all
+    of them and their whole output as a file."""
     if not grouping.too_many_for_single_posts(runs):
         return [
             Post(
@@ -93,15 +93,15 @@ def _server_shown(post: Post) -> str:
 
 
 def _runs_with_output(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[RunRecord]:
-    """Those that have said something, and those listed before them that may yet, so that posts
-    stand in the order of the list."""
+    """Return the runs with output, and those listed before them that may have some yet, so that
+    posts stand in the order of the list."""
     ordered = sorted(runs, key=lambda run: run.host)
     last = max((at for at, run in enumerate(ordered) if tails.get(run.host)), default=-1)
     return [run for run in ordered[: last + 1] if tails.get(run.host) or not run.state.final]
 
 
 def job_state(runs: Sequence[RunRecord]) -> State:
-    """How a job stands as a whole: running while anything runs, else the worst end of its runs."""
+    """Return the state of a job: running while one of its runs is, else the worst final state."""
     if not all_ended(runs):
         return State.RUNNING if any(run.started for run in runs) else State.SENT
     return min((run.state for run in runs), key=URGENCY.index, default=State.SUCCEEDED)
@@ -129,17 +129,6 @@ def _job_content(
             rest = ordered[MAX_ROWS:]
             lines.append(f"and {len(rest)} more: {grouping.counts(rest)}")
         rows = tuple(_row(run, job, visibility) for run in ordered[:MAX_ROWS])
-    hint = ""
-    if visibility.blind_since and not ended:
-        hint = (
-            f"No connection to RabbitMQ since {_moment(visibility.blind_since, job)}: "
-            "this shows the last known state."
-            + (f" {visibility.blind_because}" if visibility.blind_because else "")
-        )
-    unsent = [run for run in runs if run.unsent]
-    if ended and unsent:
-        where = named(sorted(run.host for run in unsent))
-        hint = f"Nothing was sent to {where}: run it again."
     buttons: tuple[Button, ...] = ()
     if not ended and command.changes and job.cancelled_by is None:
         buttons = (Button(CANCEL, "Cancel", job.id, f"Cancel {job.title}?", danger=True),)
@@ -152,8 +141,21 @@ def _job_content(
         lines=tuple(lines),
         buttons=buttons,
         job=job.id,
-        hint=hint,
+        hint=_hint(job, runs, visibility),
     )
+
+
+def _hint(job: Job, runs: Sequence[RunRecord], visibility: ServerVisibility) -> str:
+    """Return what limits the truth of the post: that the bot is blind, or that a request never left
+    it."""
+    if not all_ended(runs):
+        if visibility.blind_since is None:
+            return ""
+        since = _moment(visibility.blind_since, job)
+        hint = f"No connection to RabbitMQ since {since}: this shows the last known state."
+        return f"{hint} {visibility.blind_because}".strip()
+    unsent = sorted(run.host for run in runs if run.unsent)
+    return f"Nothing was sent to {named(unsent)}: run it again." if unsent else ""
 
 
 def _row(run: RunRecord, job: Job, visibility: ServerVisibility) -> Row:
@@ -171,14 +173,14 @@ def _row(run: RunRecord, job: Job, visibility: ServerVisibility) -> Row:
 
 
 def _moment(moment: datetime, job: Job) -> str:
-    """A time of the day; with its date if that is not the day of the ask."""
+    """Return a time of the day; with its date if that is not the day of the request."""
     same_day = moment.date() == job.asked.date()
     return f"{moment:%H:%M:%S} UTC" if same_day else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _output(run: RunRecord, tail: Tail | None, job: Job) -> OutputContent:
-    """What the headline says is not said again below it. While it runs that is the step: a last
-    line that stood there would be missing below."""
+    """Return the post of one server's output. The headline is not repeated below it: while the run
+    is under way it is the step, since the last line would be missing in the output."""
     text = tail.text if tail else ""
     said_last = bool(run.text) and (f"\n{text}").endswith(f"\n{run.text}")
     if run.state.final:

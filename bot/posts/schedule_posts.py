@@ -1,4 +1,4 @@
-"""The posts of schedules: one a day that results stand under, and notices."""
+"""The source of posts about schedules: one a day, with the results in its thread, and notices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.store.schedules.schedules import Schedules
 
 
 class SchedulePosts(PostSource):
-    """What is to be shown of `schedules`."""
+    """Reads the posts about `schedules`."""
 
     def __init__(self, schedules: Schedules) -> None:
         self._schedules = schedules

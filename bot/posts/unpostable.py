@@ -1,25 +1,25 @@
-"""What somebody reads alone whose job cannot be shown where they asked for it. Pure."""
+"""The private message to a person whose job cannot be posted in their channel. Pure."""
 
 from __future__ import annotations
 
 from bot.content import JobContent, NoticeContent, Post
 
 SHORT_ID = 6
-"""Characters of a job's id that people are shown."""
+"""Characters of a job's id that people see."""
 
 
 def refusal_text(job: str, post: Post, reason: str) -> str:
-    """That `post`, of `job`, cannot be shown, for `reason`; and how the job ended, if it has."""
+    """Return why `post` of `job` cannot be posted, and the result of the job if it has ended."""
     if post.closing:
-        return f"Job {job[:SHORT_ID]} cannot be shown: {reason} {outcome_text(job, post)}"
+        return f"Job {job[:SHORT_ID]} cannot be posted: {reason} {outcome_text(job, post)}"
     return (
-        f"The progress of job {job[:SHORT_ID]} cannot be shown: {reason} "
+        f"The progress of job {job[:SHORT_ID]} cannot be posted: {reason} "
         "The job is still running; its result will be sent to you here."
     )
 
 
 def outcome_text(job: str, post: Post) -> str:
-    """How `job`, whose post this is, ended."""
+    """Return the result of `job`, whose post this is."""
     content = post.content
     if isinstance(content, JobContent):
         if content.schedule:

@@ -9,9 +9,13 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class ServerVisibility:
-    """How well we see: since when our own link is gone, if it is; since when servers are silent,
-    and when those whose agents were stopped said so. `blind_because` is why it does not come back
-    by itself."""
+    """Which servers the bot cannot see now.
+
+    `blind_since` is when the bot's own connection to RabbitMQ was lost, if it is lost, and
+    `blind_because` why it does not come back by itself. `silent` are the servers without a
+    heartbeat, by host, with the time of the last one; `left` those whose agents reported that they
+    were stopped, with the time.
+    """
 
     blind_since: datetime | None = None
     silent: Mapping[str, datetime] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""All that the servers of a job said, as one text."""
+"""The whole output of a job, as one text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from baton.outcome import named
 from bot.store.jobs.ledger import Ledger
 
 MAX_CHARACTERS = 10_000_000
-"""Characters of one text: it is held in memory until it was handed over."""
+"""Characters of one text, at most: it is held in memory until it is uploaded."""
 
 
 async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:

@@ -183,7 +183,7 @@ async def test_a_job_that_cannot_be_shown_ends_and_is_told(stage: Stage) -> None
     await stage.told(job)
     assert stage.front.shown == []
     first, last = (text for _, text in stage.front.whispers)
-    assert "cannot be shown: slack will not show this here: the bot is not here" in first
+    assert "cannot be posted: slack does not allow this post here: the bot is not here" in first
     assert "ship shop prod finished: succeeded: 2 of 2 done" in last
     assert f"/baton log {job[:6]}" in last
 
