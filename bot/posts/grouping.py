@@ -116,7 +116,7 @@ def _failed(kind: Sequence[RunRecord], tails: Mapping[str, Tail]) -> Group:
 
 
 def _succeeded(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> list[Group]:
-    """Return the groups of those that succeeded: those with the most frequent output, and others."""
+    """Return the groups of those that succeeded: first those with the most frequent output."""
     if not runs:
         return []
     kinds: dict[str, list[RunRecord]] = {}

@@ -1,4 +1,4 @@
-"""The posts of jobs: what one shows is derived from the ledger."""
+"""The source of posts about jobs, which are derived from the ledger."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from bot.store.jobs.ledger import Ledger
 log = structlog.get_logger(__name__)
 
 MAX_TAIL = 2600
-"""Characters of each server's output that a thread shows; the whole is in the ledger."""
+"""Characters of each server's output that a thread shows, at most; the ledger holds all."""
 
 JobEnded = Callable[[Job, Sequence[RunRecord]], Awaitable[None]]
 
 
 class UnknownCommand(Command):
-    """A command that is no longer installed: its jobs are still shown."""
+    """Stands for a command that is not installed any more: its jobs are still shown."""
 
     name: ClassVar[str] = "?"
 
 
 class JobPosts(PostSource):
-    """The jobs in `ledger`. `visibility` says how well we see the servers now.
+    """Reads the jobs in `ledger`. `visibility` returns which servers the bot cannot see now.
 
     `on_end` is called with each job that changes servers when it has ended, before its posts say
-    so; now and then once more. It may raise DatabaseUnavailable: then the job is read again.
+    so; in rare cases twice. It may raise DatabaseUnavailable: then the job is read again.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class JobPosts(PostSource):
         self._visibility = ServerVisibility()
         self._on_end = on_end
         self._ended: dict[str, Counter[str]] = {}
-        """The jobs that are known to have ended, and how many of their runs in which state."""
+        """The jobs that have ended but are not reported yet: the number of runs in each state."""
         self.ended_runs: Counter[str] = Counter()
-        """How many runs were shown to have ended, by final state."""
+        """How many runs are reported to have ended, by final state."""
 
     @override
     async def unreported(self) -> Mapping[str, int]:

@@ -14,20 +14,20 @@ from bot.posts.pending import PendingPost
 from bot.posts.rate_limits import RateLimits
 
 EDIT_RESERVE = 0.3
-"""The share of the edits that only posts of jobs with a final state may use; what is on its way
-leaves as much again."""
+"""The share of the edits that is kept for posts of jobs with a final state; posts of jobs under way
+leave as much again to others."""
 POST_RESERVE = 1.0
-"""New posts that threads leave to the posts of jobs in a channel."""
+"""New posts in a channel that are kept for the posts of jobs: threads may not use them."""
 TURN_DELAY = 3.0
-"""Seconds by which each further post of a job that waits goes behind: threads take turns."""
+"""Seconds that each further waiting post of a job counts as younger, so that threads take turns."""
 
 SLOW_EDIT_SHARE, MAX_SLOW_EDIT_PAUSE = 0.5, 30.0
-"""An edit at leisure waits for this share of the post's age, and so many seconds at most."""
+"""A slow edit waits for this share of the post's age, and MAX_SLOW_EDIT_PAUSE seconds at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What to do now: bring `post`, or nothing for `wait` seconds (None: until something new is
+    """What to do now: send `post`, or nothing for `wait` seconds (None: until something new is
     desired)."""
 
     post: PendingPost | None = None
@@ -37,7 +37,7 @@ class Next:
 def next_post(
     pending: Iterable[PendingPost], refs: dict[str, str], limits: RateLimits, now: float
 ) -> Next:
-    """The post of one channel that goes next.
+    """Return the post of one channel that is sent next.
 
     `refs` are the messages of posts that are shown, by key: a post in a thread waits for its
     parent.
@@ -85,8 +85,8 @@ def _wait(one: PendingPost, limits: RateLimits, now: float) -> float:
 
 
 def _class(one: PendingPost) -> int:
-    """Posts of jobs before what stands in threads; of both what is not there yet, then final
-    states."""
+    """Return the class of `one`: posts of jobs before those in threads; among both new ones first,
+    then those with a final state."""
     if not one.ref:
         return 2 if one.in_thread else 0
     return 1 + 2 * one.in_thread if one.post.closing else 4 + one.in_thread

@@ -1,7 +1,7 @@
-"""Posts on their way to a front end: what is desired of each, and what is known of the message
-that shows it. Pure: time comes in as a number of seconds.
+"""Posts on their way to a front end: what each must show, and what is known of its message. Pure:
+time comes in as a number of seconds.
 
-What happens to a post changes it by the method of that name, and by nothing else.
+Each thing that can happen to a post is a method; nothing else changes its state.
 """
 
 from __future__ import annotations
@@ -18,21 +18,23 @@ NEVER = float("-inf")
 
 @dataclass(slots=True)
 class PendingPost:
-    """A post about `subject`, in `place`. Moments are in seconds of the monotonic clock, but
+    """A post about `subject`, in `place`. Times are in seconds of the monotonic clock, except
     `since`.
 
-    What is desired: `post`. `updates` counts what it has to bring, `waiting_since` is for how long
-    it has; until `hold` it is better posted with its end. `turn` is how many of its subject waited
-    before it, `made_at` when it was first desired. `asker` hears alone what cannot be shown.
+    What is desired: `post`. `updates` counts the changes since the last message, `waiting_since` is
+    when the first of them came. Until `hold` a new post waits for its end. `turn` is how many posts
+    of the subject waited when this one was made, at `made_at`. What cannot be posted is sent to
+    `asker` alone.
 
     What is known of its message: `ref` is the front end's own name of it, `shown` the digest of
-    what it shows (empty while that is not known) since `shown_at`, and `recorded` that the database
-    holds both. `unsure`: it was sent, and nobody knows whether it arrived; if it is not found from
-    `sure_at` on, it did not. `since`, in Unix seconds: when the front end may have had it first.
+    what it shows since `shown_at` (empty if that is not known). `recorded`: the database holds
+    both. `unsure`: it was sent, and nobody knows whether it arrived; if it is not found from
+    `sure_at` on, it did not. `since`, in Unix seconds, is when the front end may have had it first.
 
-    What went wrong: `failures` and `faults` (errors that no front end should raise) in a row; it is
-    not tried `not_before`, and `held_by` says why, if we know. `given_up`: it will never be shown.
-    `outcome_told`: the asker was told alone how it ended; `tellings` counts the tries that failed.
+    What went wrong: the number of `failures`, and of `faults` (errors that no front end should
+    raise), in a row. It waits until `not_before`, and `held_by` is the reason, if it is known.
+    `given_up`: it will never be posted. `outcome_told`: the asker was sent the result; `tellings`
+    counts the calls for that which failed.
     """
 
     subject: str
@@ -62,7 +64,7 @@ class PendingPost:
 
     @property
     def up_to_date(self) -> bool:
-        """Whether the message shows what is desired, or never will and that was told."""
+        """Whether the message shows what is desired, or never will and the asker knows that."""
         if self.given_up:
             return not self.owes_outcome
         pinned = self.pinned or not self.post.pinned
@@ -70,13 +72,13 @@ class PendingPost:
 
     @property
     def owes_outcome(self) -> bool:
-        """Whether the asker is still to be told alone how it ended."""
+        """Whether the asker has yet to be sent the result of what could not be posted."""
         owed = self.given_up and self.post.closing and bool(self.asker) and not self.post.parent
         return owed and not self.outcome_told
 
     @property
     def in_thread(self) -> bool:
-        """Whether it stands in a thread, and nowhere else."""
+        """Whether it stands in a thread and not in the channel."""
         return bool(self.post.parent) and not self.post.broadcast
 
     @property
@@ -87,7 +89,7 @@ class PendingPost:
     # what is desired
 
     def desire(self, post: Post, now: float) -> None:
-        """Show `post` from now on."""
+        """Have it show `post` from now on."""
         if post.digest == self.post.digest and post.closing == self.post.closing:
             return
         if self.up_to_date:
@@ -96,53 +98,54 @@ class PendingPost:
         self.updates += 1
 
     def backdate(self, waiting_since: float) -> None:
-        """It has waited since then, before it came to us, for what we do not know."""
+        """Take note that it has waited since then, before this bot got it, for unknown reasons."""
         self.waiting_since, self.held_by = waiting_since, ""
 
     def hold_for_end(self, until: float) -> None:
-        """Wait so long for its end, so that both are said at once."""
+        """Let it wait for its end until then, so that both are one message."""
         self.hold = until
 
     # what another bot knew of it
 
     def resume_shown(self, ref: str, digest: str) -> None:
-        """It stands there as `ref`, and shows what has this `digest`, if that is certain."""
+        """Another bot posted it as `ref`; `digest` is that of what it shows, if that is certain."""
         self.ref, self.shown, self.unsure = ref, digest, False
 
     def resume_sending(self, sure_at: float) -> None:
-        """It was sent, or is being sent by somebody else until `sure_at`."""
+        """Another bot sent it, or may still send it until `sure_at`."""
         self.unsure, self.sure_at = True, sure_at
 
     def resume_given_up(self, *, outcome_told: bool) -> None:
-        """It was given up; the asker may have been told how it ended."""
+        """Another bot gave it up, and may have sent the result to the asker."""
         self.given_up, self.outcome_told, self.unsure = True, outcome_told, False
 
     def resume_unsent(self) -> None:
-        """It is certainly not there."""
+        """Another bot recorded that it is not in the chat."""
         self.unsure = False
 
     # what becomes of a call
 
     def claimed(self, *, in_time: bool) -> None:
-        """It is noted as ours to post; if not in time somebody else may have posted it by now."""
+        """The database holds our claim to post it. If that was not in time, another bot may have
+        posted it by now."""
         self.unsure = not in_time
 
     def sending(self) -> None:
-        """The front end is asked to post it: until it answers nobody knows."""
+        """The front end is called to post it: until it answers nobody knows whether it is there."""
         self.unsure = True
 
     def editing(self) -> None:
-        """The front end is asked to edit it: until it answers nobody knows what it shows."""
+        """The front end is called to edit it: until it answers nobody knows what it shows."""
         self.shown = ""
 
     def sent(self, ref: str, digest: str, now: float, held_by: str) -> None:
-        """Its message is `ref`, and shows what has this `digest`; something else may be desired by
-        now. `held_by` is what will keep that back, if anything does."""
+        """Its message is `ref`, and shows the content with this `digest`. If something else is
+        desired by now, `held_by` is why that waits."""
         self._is_there(ref, digest, now, held_by)
 
     def found(self, ref: str, digest: str, now: float, held_by: str) -> None:
-        """It was there after all. If what it shows is not known (no `digest`), that is mended at
-        once."""
+        """It was in the chat after all. If what it shows is not known (no `digest`), it is edited
+        at once."""
         self._is_there(ref, digest, now, held_by)
         self.shown_at = NEVER
 
@@ -153,25 +156,25 @@ class PendingPost:
         self.updates, self.held_by = int(not self.as_desired), held_by
 
     def was_recorded(self) -> None:
-        """The database holds what its message is and shows."""
+        """The database holds its ref and what it shows."""
         self.recorded = True
 
     def was_pinned(self) -> None:
-        """Its message is kept in sight, or cannot be."""
+        """Its message is pinned, or cannot be."""
         self.pinned = True
 
     def succeeded(self) -> None:
-        """A call did what it was to do."""
+        """A call succeeded."""
         self.failures = self.faults = 0
 
     # what goes wrong
 
     def lost(self, sure_at: float) -> None:
-        """The answer to its sending was lost: from `sure_at` on it is there, or never will be."""
+        """The answer of the call was lost: from `sure_at` on it is there, or never will be."""
         self.sure_at = sure_at
 
     def not_sent(self) -> None:
-        """The front end certainly did not take it, and that is noted."""
+        """The front end certainly does not have it, and the database holds that."""
         self.unsure = False
 
     def failed(self) -> None:
@@ -179,40 +182,43 @@ class PendingPost:
         self.failures += 1
 
     def faulted(self) -> None:
-        """A call met a fault of ours."""
+        """A call failed with an unexpected error."""
         self.faults += 1
 
     def wait_until(self, moment: float) -> None:
-        """Try again then."""
+        """Let it wait until then."""
         self.not_before = moment
 
     def held(self, until: float, by: str) -> None:
-        """It is kept back until then, by what `by` says."""
+        """It is delayed until then, for the reason `by`."""
         self.not_before, self.held_by = max(self.not_before, until), by
 
     def deleted(self) -> None:
-        """Somebody deleted its message: it is desired anew."""
+        """Somebody deleted its message: it has to be posted again."""
         self.ref = self.shown = ""
         self.unsure, self.recorded, self.pinned = False, True, False
 
     def give_up(self) -> None:
-        """It will never be shown."""
+        """It will never be posted."""
         self.given_up = True
 
     def told_outcome(self) -> None:
-        """The asker was told alone how it ended."""
+        """The asker was sent the result."""
         self.outcome_told = True
 
     def telling_failed(self) -> None:
-        """The asker could not be told yet."""
+        """The result could not be sent to the asker yet."""
         self.tellings += 1
 
 
 @dataclass(slots=True)
 class PendingPosts:
-    """The posts of one front end: `waiting`, by channel and key, those that do not show yet what is
-    desired; `of_subject` all that are in hand, by subject and key; `refs` the messages of those
-    that are shown, by key. `limits` is what the front end lets us do."""
+    """The posts of one front end.
+
+    `waiting` are those that do not show yet what is desired, by channel and key; `of_subject` all
+    that are known, by subject and key; `refs` the messages of those that are shown, by key.
+    `limits` is what the front end allows.
+    """
 
     limits: RateLimits
     waiting: dict[str, dict[str, PendingPost]] = field(default_factory=dict)
@@ -220,38 +226,39 @@ class PendingPosts:
     refs: dict[str, str] = field(default_factory=dict)
 
     def beside(self, one: PendingPost) -> Mapping[str, PendingPost]:
-        """The posts of the same subject, by key."""
+        """Return the posts of the same subject, by key."""
         return self.of_subject.get(one.subject, {})
 
     def thread(self, one: PendingPost) -> str:
-        """Where people asked in a thread all goes there: there are no threads in threads."""
+        """Return the thread that `one` goes to. What was asked in a thread stays in that thread:
+        there are no threads in threads."""
         return one.place.thread or self.refs.get(one.post.parent, "")
 
     def shown(self, one: PendingPost) -> None:
-        """What is to stand in the thread of `one` can be posted now."""
+        """Take note of the message of `one`: posts in its thread can follow."""
         self.refs[one.post.key] = one.ref
 
     def deleted(self, one: PendingPost) -> None:
-        """Somebody deleted the message of `one`: it is desired anew."""
+        """Somebody deleted the message of `one`: it has to be posted again."""
         self.refs.pop(one.post.key, None)
         one.deleted()
         self.waiting[one.place.channel][one.post.key] = one
 
     def give_up(self, one: PendingPost) -> None:
-        """Neither `one` will be shown nor what can be shown only in its thread."""
+        """Give up `one`, and the posts that can stand only in its thread."""
         one.give_up()
         for other in self.beside(one).values():
             if other.post.parent == one.post.key and not other.ref:
                 other.give_up()
 
     def hold_all(self, until: float, by: str) -> None:
-        """The front end cannot be reached: everything waits."""
+        """Delay everything: the front end cannot be reached."""
         self.limits.shut = max(self.limits.shut, until)
         self._hold(lambda other: True, until, by)
 
     def hold_kind(self, one: PendingPost, now: float, until: float, by: str) -> None:
-        """The front end is asked too much: one that was turned away speaks for all of its kind, the
-        new posts in its channel or all edits."""
+        """Delay all posts like `one`, which met the front end's rate limit: all new posts in its
+        channel, or all edits."""
         channel = one.place.channel
         if one.ref:
             self.limits.edits.drain(now, until)

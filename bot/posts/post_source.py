@@ -1,5 +1,5 @@
-"""What posts are about. A source knows which of its subjects have news, what the posts of each must
-show now, and is told once they show it."""
+"""What posts are about: a source knows which of its subjects have changed, and what the posts of
+each must show, and it is told once they show it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Desired:
 
     `render` makes the posts, parents before their threads. `revisions` are those of the rows that
     it was read from, by key. `awaited`: the source is to be told once the posts show this.
-    `finished`: nothing more will be wanted of the subject then. `under` is the subject under whose
+    `finished`: its posts do not change any more then. `under` is the subject under whose
     post these are shown, if they have none of their own in the channel.
     """
 
@@ -33,7 +33,7 @@ class Desired:
 
     @property
     def revision(self) -> int:
-        """Grows with each change of the subject."""
+        """A number that grows with each change of the subject."""
         return sum(self.revisions.values())
 
 
@@ -41,35 +41,39 @@ class PostSource(Protocol):
     """A kind of subject that has posts. Every coroutine may raise DatabaseUnavailable."""
 
     async def unreported(self) -> Mapping[str, int]:
-        """The subjects whose posts may not show yet what they must, and the revision of each."""
+        """Return the subjects whose posts may not show yet what they must, each with its
+        revision."""
 
     async def read(self, subjects: Sequence[str]) -> Sequence[Desired]:
-        """What each of these must show now. One that is missing in the answer is not of this
-        source, or nothing is to be shown of it any more."""
+        """Return what each of these must show now. A subject that is missing in the answer does not
+        belong to this source, or has nothing to be shown any more."""
 
     async def mark_reported(self, shown: Sequence[Desired]) -> Collection[str]:
-        """Note that posts show these, all of which were awaited; the subjects of which nothing more
-        will be wanted."""
+        """Record that the posts show these, all of which were awaited. Return the subjects that are
+        finished: their posts do not change any more."""
 
     def looks_different(self) -> bool:
-        """Whether all subjects may look different from before, though none of them has changed."""
+        """Return whether all subjects may look different from before, though none has changed."""
         return False
 
     def reset(self) -> None:
-        """Another bot shows the posts from now on."""
+        """Forget what is kept between two calls: another bot leads from now on."""
         return
 
 
 class PostSink(Protocol):
-    """Where posts are shown: the queue of a front end. A place that draws what it shows at the
-    moment when it is read needs no posts: all of it counts as shown."""
+    """Where posts are shown: the queue of a front end.
+
+    A place whose pages are drawn when they are read needs no posts: its `submit` returns True, so
+    all that is asked there counts as shown.
+    """
 
     def submit(self, subject: Subject, posts: Iterable[Post], rows: Mapping[str, PostRow]) -> bool:
-        """Have `posts` about `subject` shown, as they are now; whether they are already. `rows` is
-        what the database knows of them."""
+        """Have `posts` about `subject` shown as they are now; return whether they are already.
+        `rows` are those of the posts that are in the database, by key."""
 
     def knows(self, subject: str) -> bool:
-        """Whether `rows` are not needed for the posts of `subject`."""
+        """Return whether the posts of `subject` are known here, so that `submit` needs no rows."""
 
     def discard(self, subject: str) -> None:
-        """Nothing more will be wanted of `subject`."""
+        """Forget the posts of `subject`: nothing more will be submitted."""

@@ -1,6 +1,6 @@
-"""Step 5 of the path (telling): the posts of a front end stay equal to what is wanted.
+"""Step 5 of the path (telling): the posts of a front end become what is desired.
 
-A worker for each channel has the sender bring what is pending there, one post at a time.
+A worker for each channel has the sender post what is pending there, one post at a time.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from bot.store import PostRow
 from bot.store.posts import Posts
 
 CLOSE_TIMEOUT = 3.0
-"""Seconds that calls under way are given when we stop: what is answered need not be looked for."""
+"""Seconds that calls under way have when the bot stops: a post whose call was answered need not be
+searched for."""
 MAX_HOLD = 5.0
-"""Seconds for which a new post is held back for its end, at most, if clocks disagree."""
+"""Seconds for which a new post waits for its end, at most: clocks may disagree."""
 
 
 class PostQueue(PostSink):
@@ -109,17 +110,17 @@ class PostQueue(PostSink):
                 self._some[channel].set()
 
     def waiting(self) -> int:
-        """How many posts do not show yet what is desired."""
+        """Return how many posts do not show yet what is desired."""
         return sum(len(some) for some in self._pending.waiting.values())
 
     def oldest_waiting(self) -> float:
-        """For how long the oldest post has been waiting, in seconds."""
+        """Return for how many seconds the oldest post has been waiting."""
         waiting = self._pending.waiting.values()
         since = [one.waiting_since for some in waiting for one in some.values()]
         return self._monotonic() - min(since) if since else 0.0
 
     async def close(self) -> None:
-        """Stop. Calls under way are given a moment; what is not shown is shown by the next bot."""
+        """Stop. Calls under way have CLOSE_TIMEOUT; the next bot posts what is left."""
         self._closing = True
         for some in self._some.values():
             some.set()
@@ -191,7 +192,7 @@ class PostQueue(PostSink):
         del self._pending.waiting[channel], self._some[channel], self._workers[channel]
 
     def _sweep(self, waiting: dict[str, PendingPost]) -> None:
-        """Let go of what is up to date."""
+        """Drop what is up to date, and report the subjects that are."""
         done = [key for key, one in waiting.items() if one.up_to_date]
         for subject in {waiting.pop(key).subject for key in done}:
             its = self._pending.of_subject.get(subject, {})

@@ -1,4 +1,4 @@
-"""How much a front end lets us do. Pure: time comes in as a number of seconds."""
+"""How much a front end allows. Pure: time comes in as a number of seconds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from bot.ratelimit import TokenBucket
 
 @dataclass(slots=True)
 class RateLimits:
-    """What a front end lets us do: `posts` in each channel, `edits` in all of them together, and
-    before `shut` nothing."""
+    """What a front end allows: new `posts` in each channel, `edits` in all of them together, and
+    nothing before `shut`."""
 
     limits: Limits
     edits: TokenBucket
@@ -20,12 +20,12 @@ class RateLimits:
 
     @classmethod
     def of(cls, limits: Limits, now: float) -> RateLimits:
-        """Rate limits that have not been used."""
+        """Return rate limits of which nothing is used."""
         per_second = limits.edits_per_minute / 60.0
         return cls(limits, TokenBucket.full(per_second, limits.edits_per_minute / 4, now))
 
     def channel(self, name: str, now: float) -> TokenBucket:
-        """The posts of one channel."""
+        """Return the bucket of new posts in one channel."""
         if name not in self.posts:
             rate = 1.0 / self.limits.post_every
             self.posts[name] = TokenBucket.full(rate, float(self.limits.post_burst), now)

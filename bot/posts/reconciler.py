@@ -1,7 +1,7 @@
-"""Step 5 of the path (telling): posts are kept equal to what their sources say.
+"""Step 5 of the path (telling): the posts are kept equal to what their sources say.
 
-Each subject that has news is read from the database, what its posts must show is derived, and the
-queue of its front end is given that. Nothing is remembered here that the database does not hold.
+Each subject that has changed is read from the database, its posts are rendered and submitted to the
+queue of its front end. Nothing is remembered here that is not in the database.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from bot.store.posts import Posts
 log = structlog.get_logger(__name__)
 
 INTERVAL, MAX_INTERVAL, REST_FACTOR = 0.1, 1.0, 3.0
-"""Seconds between two looks for news: what comes meanwhile is merged. A look that took long, as at
-a job of a thousand servers, is followed by a rest so many times as long."""
+"""Seconds between two rounds: changes meanwhile are merged. A round that took long, as for a job of
+a thousand servers, is followed by a pause of REST_FACTOR times its duration, up to
+MAX_INTERVAL."""
 RETRY_DELAY = 0.5
 BATCH_SIZE = 50
-"""Subjects that are read in one look, at most."""
+"""Subjects that are read at once, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """What was rendered last of a subject."""
+    """What was rendered last for a subject."""
 
     source: PostSource
     revision: int
@@ -39,7 +40,7 @@ class _Rendered:
 
 
 class PostReconciler:
-    """Keeps the posts about the subjects of `sources` equal to what these want. `sinks` are where
+    """Keeps the posts about the subjects of `sources` equal to what these desire. `sinks` are where
     posts are shown, by the name of the front end; they may come and go."""
 
     def __init__(
@@ -57,27 +58,27 @@ class PostReconciler:
         self._some = asyncio.Event()
         self._open: dict[str, _Rendered] = {}
         self._waiting: dict[str, set[str]] = {}
-        """Of a subject whose post is not there yet, those that are to be shown under it."""
+        """For each subject without a post yet: the subjects to be shown in its thread."""
 
     def mark_dirty(self, subject: str) -> None:
-        """`subject` has news."""
+        """Have the posts of `subject` rendered again: it has changed."""
         self._dirty[subject] = None
         self._some.set()
 
     def mark_all_dirty(self) -> None:
-        """All that is on show may have changed."""
+        """Have the posts of every open subject rendered again."""
         for subject in self._open:
             self.mark_dirty(subject)
 
     def check_visibility(self) -> None:
-        """Mark all subjects of a source dirty that look different from before."""
+        """Mark all subjects dirty of each source whose subjects look different now."""
         changed = [source for source in self._sources if source.looks_different()]
         for subject, rendered in self._open.items():
             if rendered.source in changed:
                 self.mark_dirty(subject)
 
     async def sync_revisions(self) -> None:
-        """Mark each subject dirty that another bot changed or showed. Raises
+        """Mark each subject dirty that another bot has changed or reported. Raises
         DatabaseUnavailable."""
         for source in self._sources:
             revisions = await source.unreported()
@@ -90,7 +91,7 @@ class PostReconciler:
                     self.mark_dirty(subject)
 
     def posts_up_to_date(self, subject: str) -> None:
-        """Every post about `subject` shows what is desired."""
+        """Take note that every post about `subject` shows what is desired."""
         rendered = self._open.get(subject)
         if rendered is not None and rendered.awaited:
             self.mark_dirty(subject)
@@ -98,7 +99,7 @@ class PostReconciler:
             self.mark_dirty(under)
 
     def reset(self) -> None:
-        """Another bot shows the posts from now on."""
+        """Forget everything: another bot leads from now on."""
         self._open.clear()
         self._dirty.clear()
         self._waiting.clear()
@@ -106,7 +107,7 @@ class PostReconciler:
             source.reset()
 
     async def run(self) -> None:
-        """Reconcile, until cancelled; first what another bot left."""
+        """Reconcile until cancelled, beginning with what another bot has left."""
         await self._sync_at_start()
         while True:
             await self._some.wait()
@@ -118,7 +119,7 @@ class PostReconciler:
                 try:
                     await self._reconcile(subjects[start : start + BATCH_SIZE])
                 except DatabaseUnavailable as error:
-                    log.warning("cannot read what posts must show", error=str(error))
+                    log.warning("cannot read from the database, will retry", error=str(error))
                     for left in subjects[start:]:
                         self.mark_dirty(left)
                     await asyncio.sleep(RETRY_DELAY)
@@ -131,13 +132,13 @@ class PostReconciler:
             try:
                 await self.sync_revisions()
             except DatabaseUnavailable as error:
-                log.warning("cannot read what posts must show", error=str(error))
+                log.warning("cannot read from the database, will retry", error=str(error))
                 await asyncio.sleep(RETRY_DELAY)
             else:
                 return
 
     async def _reconcile(self, subjects: Sequence[str]) -> None:
-        """Have these shown as they are; of those that are shown so already their sources hear."""
+        """Submit the posts of these, and report to the sources those that are shown already."""
         found = await self._read(subjects)
         for missing in set(subjects) - found.keys():
             self._drop(missing)
@@ -152,8 +153,8 @@ class PostReconciler:
                 self._drop(subject)
 
     async def _read(self, subjects: Sequence[str]) -> dict[str, tuple[PostSource, Desired]]:
-        """What these must show, each with its source. Where that is not known the first that knows
-        the subject is its source."""
+        """Return what these must show, each with its source. If that is not known yet, it is the
+        first that knows the subject."""
         found: dict[str, tuple[PostSource, Desired]] = {}
         for source in self._sources:
             its = [one for one in subjects if one not in found and self._may_be_of(source, one)]
@@ -166,15 +167,15 @@ class PostReconciler:
         return rendered is None or rendered.source is source
 
     def _needs_rows(self, desired: Desired) -> bool:
-        """Whether what the database knows of its posts must be known here."""
+        """Return whether the sink needs the rows of its posts from the database."""
         sink = self._sinks.get(desired.subject.place.front)
         return sink is not None and not sink.knows(desired.subject.id)
 
     async def _is_shown(
         self, source: PostSource, desired: Desired, rows: Iterable[PostRow]
     ) -> bool:
-        """Have the posts of a subject shown as they are desired; whether they are already. A fault
-        of ours leaves it as it is shown until it changes, and costs the others nothing."""
+        """Submit the posts of a subject; return whether they are shown already. An unexpected error
+        leaves them as they are until the subject changes, and does not stop the others."""
         subject = desired.subject
         self._open[subject.id] = _Rendered(source, desired.revision, desired.awaited)
         try:
@@ -190,7 +191,7 @@ class PostReconciler:
         subject = desired.subject
         sink = self._sinks.get(subject.place.front)
         if sink is None:
-            # left alone until it changes: a bot that has its front end will show it
+            # left alone until it changes: a bot with that front end will post it
             return False
         if desired.under:
             thread = await self._thread_under(desired.under)
@@ -201,8 +202,8 @@ class PostReconciler:
         return sink.submit(subject, await desired.render(), {row.key: row for row in rows})
 
     async def _thread_under(self, subject: str) -> str | None:
-        """The thread under the post of `subject`; None if it is not there yet, empty if it never
-        will be."""
+        """Return the thread under the post of `subject`: None if there is none yet, an empty string
+        if there never will be one."""
         rows = await self._posts.of_job(subject)
         row = next((row for row in rows if row.key == subject), None)
         if row is None:

@@ -1,7 +1,7 @@
-"""Step 5 of the path (telling), its last step: one post is brought to its front end.
+"""The last part of step 5 of the path (telling): the calls of a front end, one post at a time.
 
-Said once, over crashes and lost answers: a post is noted in the database before the front end is
-asked, and one of which nobody knows is looked for before it is posted again.
+A post appears once, whatever crashes and whatever answers are lost: it is recorded in the database
+before the front end is called, and searched for in the chat before it is posted again.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from bot.store.posts import Posts
 log = structlog.get_logger(__name__)
 
 BACKOFF, MAX_BACKOFF = 0.5, 10.0
-"""Seconds before a failed call is tried again: doubled each time, up to the most."""
+"""Seconds before a failed call is tried again: doubled each time, up to the maximum."""
 SETTLE_TIME = 2.0
-"""Seconds after which a message whose posting got no answer is there, or never will be."""
+"""Seconds after which a message whose call got no answer is there, or never will be."""
 CLAIM_TIMEOUT = 6.0
-"""Seconds within which whoever noted that a post begins must have called the front end."""
+"""Seconds within which the bot that has recorded a post must have called the front end."""
 OFFER_AGAIN_DELAY = 60.0
-"""Seconds after which what nobody asked for, and the front end would not take, is offered again:
-the bot may have been invited meanwhile."""
+"""Seconds after which an alert that the front end rejected is posted again: somebody may have
+invited the bot to the channel meanwhile."""
 MAX_TRIES = 5
-"""After so many faults of ours, or threads that vanish, in a row a post is given up."""
+"""Unexpected errors, or deleted threads, in a row after which a post is given up."""
 
 FileText = Callable[[FileContent], Awaitable[str]]
-"""What a file is to hold."""
+"""Returns the content of a file."""
 
 
 async def no_text(file: FileContent) -> str:
-    """Of a front end that has no files nobody asks for one."""
+    """Return nothing: for front ends without files."""
     return ""
 
 
 class PostSender:
-    """Makes the calls for `pending` posts, one at a time for each. `claim` and `settle_time` are in
-    seconds: see CLAIM_TIMEOUT and SETTLE_TIME."""
+    """Makes the calls for `pending` posts, one at a time for each. `file_text` returns the content
+    of a file. `claim` and `settle_time` are in seconds: see CLAIM_TIMEOUT and SETTLE_TIME."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class PostSender:
         self._monotonic = monotonic
 
     def resume(self, one: PendingPost, row: PostRow) -> None:
-        """Take over what the database says of a post that another bot began."""
+        """Take over what the database says of a post that another bot has begun."""
         if row.status == "given_up":
             one.resume_given_up(outcome_told=row.digest == one.post.digest)
         elif row.status == "sending":
@@ -95,7 +95,7 @@ class PostSender:
             one.resume_unsent()
 
     async def send(self, one: PendingPost) -> None:
-        """One call for `one`; what goes wrong decides when it is tried again."""
+        """Make the next call for `one`. If it fails, the error decides when it is tried again."""
         try:
             try:
                 await (self._tell_outcome(one) if one.given_up else self._show(one))
@@ -141,7 +141,7 @@ class PostSender:
         one.sent(one.ref, digest, self._monotonic(), self._limit)
 
     async def _there_already(self, one: PendingPost) -> bool:
-        """Claim the post; whether the front end has it after all, or never will."""
+        """Claim the post; return whether the front end has it after all, or never will."""
         thread = self._pending.thread(one)
         if not one.unsure:
             begun = self._monotonic()
@@ -194,13 +194,13 @@ class PostSender:
         return await self._front.post(one.place, self._with_delay(one), thread=thread)
 
     def _with_delay(self, one: PendingPost) -> Post:
-        """What is desired, with a note that it is late if it is."""
+        """Return the post that is desired, with a note if it is late."""
         shut = self._pending.limits.shut
         return delays.with_delay_note(one, self._monotonic(), self._front.name, shut)
 
     @property
     def _limit(self) -> str:
-        """What keeps a post back of which nothing else is known."""
+        """Why a post is delayed if nothing else is known."""
         return delays.by_limit_of(self._front.name)
 
     def _row(self, one: PendingPost, thread: str) -> PostRow:
@@ -235,8 +235,8 @@ class PostSender:
         one.wait_until(self._monotonic() + pause)
 
     async def _gone(self, one: PendingPost) -> None:
-        """Somebody deleted the message: post it anew. If a post cannot go into its thread, it is
-        the message above it that was deleted."""
+        """Post a message again that somebody deleted. If a post cannot go into its thread, the
+        message above it was deleted."""
         above = self._pending.beside(one).get(one.post.parent)
         lost = one if one.ref else above
         if lost is None or one.failures >= MAX_TRIES or (not one.ref and one.place.thread):
@@ -248,8 +248,8 @@ class PostSender:
             await self._posts.gone(lost.post.key)
 
     async def _refused(self, one: PendingPost, reason: str) -> None:
-        """The front end will not show it: tell the one who asked, then give it up. An alert waits
-        for somebody to mend that, for as long as it goes on."""
+        """Give up a post that the front end rejected, and notify the person who asked. An alert is
+        not given up while it fires: somebody may fix the channel."""
         log.error("post rejected", subject=one.subject, channel=one.place.channel, reason=reason)
         if not one.post.parent and not one.asker and not one.post.closing:
             self._again(one, OFFER_AGAIN_DELAY)
@@ -265,13 +265,13 @@ class PostSender:
         await self._give_up(one)
 
     async def _tell_outcome(self, one: PendingPost) -> None:
-        """What could not be shown has ended: tell the one who asked how."""
+        """Send the result of what could not be posted to the person who asked."""
         if await self._tell_alone(one, unpostable.outcome_text(one.subject, one.post)):
             one.told_outcome()
             await self._posts.given_up(one.post.key, one.post.digest)
 
     async def _tell_alone(self, one: PendingPost, text: str) -> bool:
-        """Tell the one who asked, alone; whether that is over, as it was done or cannot be."""
+        """Send `text` to the person who asked; return False if that has to be tried again."""
         try:
             await self._front.send_ephemeral(one.place, one.asker, text)
         except (Throttled, Unreachable) as error:
@@ -286,7 +286,7 @@ class PostSender:
         return True
 
     async def _give_up(self, one: PendingPost) -> None:
-        """Neither it nor what goes into its thread will be shown."""
+        """Give up a post, and those in its thread."""
         self._pending.give_up(one)
         digest = one.post.digest if one.outcome_told else ""
         try:

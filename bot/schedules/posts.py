@@ -1,4 +1,4 @@
-"""What is shown of a schedule: a post a day that its results stand under, and notices. Pure."""
+"""The posts of a schedule: one a day, with the results in its thread, and notices. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _COUNTED = ("succeeded", "unsuccessful", "failed", "refused", "missed", "skipped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown:
-    """Something that is shown of a schedule of `owner`, which is called `title`. `since` is when it
-    was wanted first, `reported` whether its post shows it, `revision` counts its changes."""
+    """A post about a schedule of `owner`, which is called `title`. `since` is when it was made,
+    `reported` whether the chat shows it as it is, and `revision` counts its changes."""
 
     id: str
     place: Place
@@ -29,13 +29,13 @@ class _Shown:
 
     @property
     def subject(self) -> Subject:
-        """As its post is about it."""
+        """The subject of its post."""
         return Subject(self.id, self.place, self.since.timestamp(), self.owner.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleDay(_Shown):
-    """How the day `day` of the schedule with the id `schedule` has gone until now."""
+    """The results of the schedule with the id `schedule` on `day` (YYYY-MM-DD), until now."""
 
     schedule: str
     day: str
@@ -47,7 +47,7 @@ class ScheduleDay(_Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleNotice(_Shown):
-    """A word about a schedule, in the channel."""
+    """A message about a schedule, in the channel."""
 
     text: str
     state: State
@@ -57,12 +57,12 @@ SchedulePost = ScheduleDay | ScheduleNotice
 
 
 def day_of(schedule: Schedule, nominal: datetime) -> str:
-    """The id of the post under which what becomes of `nominal` is shown."""
+    """Return the id of the post in whose thread the result of `nominal` is shown."""
     return _id(f"{schedule.id}/{_day(schedule, nominal)}")
 
 
 def day_post(schedule: Schedule, nominal: datetime, now: datetime) -> ScheduleDay:
-    """The day of `nominal`, as it is `now`."""
+    """Return the post of the day of `nominal`, as it is `now`."""
     counts = [f"{schedule.tally[name]} {name}" for name in _COUNTED if schedule.tally.get(name)]
     return ScheduleDay(
         id=day_of(schedule, nominal),
@@ -82,7 +82,7 @@ def day_post(schedule: Schedule, nominal: datetime, now: datetime) -> ScheduleDa
 def notice_post(
     schedule: Schedule, text: str, good: bool, mark: str, now: datetime
 ) -> ScheduleNotice:
-    """Something said in the channel; the same `mark` is said once."""
+    """Return a notice for the channel; the same `mark` is posted once."""
     return ScheduleNotice(
         id=_id(f"{schedule.id}!{mark}"),
         place=schedule.place,
@@ -95,7 +95,7 @@ def notice_post(
 
 
 def render(post: SchedulePost) -> Post:
-    """The chat message for `post`."""
+    """Return the chat message for `post`."""
     if isinstance(post, ScheduleNotice):
         return Post(post.id, NoticeContent(post.text, post.state), closing=True)
     bad = bool(post.outcome) and post.outcome != "succeeded"
@@ -117,7 +117,7 @@ def render(post: SchedulePost) -> Post:
 
 
 def buttons(schedule: str, status: str) -> tuple[Button, ...]:
-    """What can be pressed for a schedule."""
+    """Return the buttons of the post of a schedule."""
     if status in ("ended", "removed"):
         return (Button(f"{ASK}.history", "History", f"schedule history {schedule}"),)
     paused = status == "paused"

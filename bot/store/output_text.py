@@ -12,8 +12,8 @@ MAX_CHARACTERS = 10_000_000
 
 
 async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:
-    """What these servers said in `job`, one after the other, a line each with its time in UTC, its
-    server and its step. Past MAX_CHARACTERS it names the servers that are left out.
+    """Return the output of these servers in `job`, one server after the other, each line with its
+    time in UTC, its server and its step. Past MAX_CHARACTERS the other servers are only named.
 
     Raises DatabaseUnavailable.
     """

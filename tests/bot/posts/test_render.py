@@ -46,7 +46,7 @@ def test_a_job_that_ended_cannot_be_cancelled_and_says_how_long_it_took() -> Non
 def test_a_silent_server_is_named_at_once() -> None:
     """The asker reads in the first post that nobody may be there."""
     content = main(run("web-1", State.SENT), sight=ServerVisibility(silent={"web-1": after(-300)}))
-    assert "not been heard since 02:55:00 UTC" in content.rows[0].text
+    assert "no heartbeat since 02:55:00 UTC" in content.rows[0].text
 
 
 def test_blind_is_not_down() -> None:
