@@ -25,13 +25,13 @@ from commands.probes import unknown_check
 
 log = structlog.get_logger(__name__)
 
-SLACK = 5.0
+TRANSIT_TIME = 5.0
 """Seconds for the way there and back, beside what a look may take."""
-LISTENED = 60.0
+SETTLING_TIME = 60.0
 """Seconds after which whoever is there must have been heard: all are asked at the start."""
 
 
-class Agents:
+class AgentProber:
     """Has agents look. `roster` says who is there, `source` who asks."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Agents:
         if future is not None and not future.done():
             future.set_result(said)
 
-    def owed(self, name: str, host: str) -> ProbeResult | None:
+    def overdue_answer(self, name: str, host: str) -> ProbeResult | None:
         """What it says of the probe `name` that an answer was due and did not come: bad once the
         agent has been heard since, nothing while it may be gone."""
         due, seen = self._owed.get(name), self._roster.find(host)
@@ -86,7 +86,7 @@ class Agents:
         return await self._ask(name, host, look)
 
     async def _ask(self, name: str, host: str, look: Look) -> ProbeResult | None:
-        within = look.timeout + SLACK
+        within = look.timeout + TRANSIT_TIME
         at = self._clock()
         deadline = at + timedelta(seconds=within)
         probe = Probe(source=self._source, host=host, look=look, deadline=deadline)
@@ -124,7 +124,7 @@ class Agents:
 
     def _never_heard(self, host: str) -> ProbeResult | None:
         since = self._roster.seeing_since
-        if since is None or (self._clock() - since).total_seconds() < LISTENED:
+        if since is None or (self._clock() - since).total_seconds() < SETTLING_TIME:
             return None
         known = [seen.facts.host for seen in self._roster.servers()]
         return ProbeResult(True, f"no agent called {host} is known.{did_you_mean(host, known)}")

@@ -32,7 +32,7 @@ from bot.store.errors import DatabaseUnavailable
 log = structlog.get_logger(__name__)
 
 PREFETCH = 500
-TOGETHER = 100
+BATCH_SIZE = 100
 """Letters that are written down in one transaction, at most."""
 
 
@@ -56,7 +56,7 @@ class Monitor:
         self._identity = identity or SenderVerifier()
         self._findings = findings or Unheard()
         self._seen: Batcher[Sequence[Observation], None] = Batcher(
-            self._keep, most=TOGETHER, retry_on=DatabaseUnavailable
+            self._keep, most=BATCH_SIZE, retry_on=DatabaseUnavailable
         )
         self._queues = QueueConsumer(channel)
 

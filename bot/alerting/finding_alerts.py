@@ -14,25 +14,25 @@ import structlog
 
 from alerts import Labels, Sample
 from alerts.labels import ALERTNAME, sanitize
-from bot.alerting.operations import seen
+from bot.alerting.operations import record_observations
 from bot.alerting.runner import Keeper
 from bot.findings import Finding
 from bot.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
-AGAIN = 60.0
+REPEAT_INTERVAL = 60.0
 """Seconds between two times that the same finding is written down."""
-MOST = 100
+MAX_FINDINGS = 100
 """Different findings that are under way at a time: more are in the log only."""
-SAID = 500
+MAX_TEXT = 500
 """Characters of a text that are shown."""
 
 
 class Found:
     """Takes findings, and has `keeper` make alerts of them. Keeps bot.findings.Findings."""
 
-    def __init__(self, keeper: Keeper, *, again: float = AGAIN) -> None:
+    def __init__(self, keeper: Keeper, *, again: float = REPEAT_INTERVAL) -> None:
         self._keeper = keeper
         self._again = again
         self._latest: dict[str, Sample] = {}
@@ -43,14 +43,14 @@ class Found:
         at = self._keeper.now()
         labels = Labels.of(sanitize({**finding.about, ALERTNAME: finding.name}))
         which = labels.fingerprint
-        if which not in self._telling and len(self._telling) >= MOST:
+        if which not in self._telling and len(self._telling) >= MAX_FINDINGS:
             log.warning("a finding is in no alert: there are too many", alert=finding.name)
             return
         self._latest[which] = Sample(
             labels,
             True,
             at,
-            finding.text[:SAID],
+            finding.text[:MAX_TEXT],
             finding.severity,
             source=f"baton/{finding.name}",
             decided=True,
@@ -69,7 +69,9 @@ class Found:
         self._telling.clear()
         if self._latest:
             with contextlib.suppress(DatabaseUnavailable):
-                await self._keeper.want(seen([*self._latest.values()], self._keeper.now()))
+                await self._keeper.want(
+                    record_observations([*self._latest.values()], self._keeper.now())
+                )
             self._latest.clear()
 
     async def _tell(self, which: str) -> None:
@@ -77,7 +79,7 @@ class Found:
         try:
             while (sample := self._latest.get(which)) is not None:
                 try:
-                    await self._keeper.want(seen([sample], self._keeper.now()))
+                    await self._keeper.want(record_observations([sample], self._keeper.now()))
                 except DatabaseUnavailable as error:
                     log.warning("a finding waits for the database", error=str(error))
                 else:

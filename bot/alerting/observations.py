@@ -12,35 +12,35 @@ from bot.schedules.schedule import ScheduleResult
 
 LEDGER = "the ledger"
 """The source of what jobs came to."""
-SAID = 500
+MAX_TEXT = 500
 """Characters of a run's last words that an alert repeats."""
 
 _BAD = frozenset({State.FAILED, State.LOST, State.UNROUTABLE, State.EXPIRED, State.INTERRUPTED})
 _GOOD = frozenset({State.SUCCEEDED})
 
 
-def beat(message: Heartbeat, at: float) -> HeartbeatSeen:
+def heartbeat_seen(message: Heartbeat, at: float) -> HeartbeatSeen:
     """A heartbeat that came at `at`: clocks of servers may be wrong."""
     facts = message.facts
     return HeartbeatSeen(facts.host, facts.environment, message.interval, at, message.leaving)
 
 
-def sign(message: Pong, at: float) -> LivenessSeen:
+def liveness_seen(message: Pong, at: float) -> LivenessSeen:
     """An answer that came at `at`."""
     return LivenessSeen(message.facts.host, message.facts.environment, at)
 
 
-def scheduled(seen: ScheduleResult, environment: str, at: float) -> Sample:
+def schedule_sample(seen: ScheduleResult, environment: str, at: float) -> Sample:
     """What a schedule that only looks, such as a ping, came to: it fires until it is well again."""
     names = {ALERTNAME: "schedule", "env": environment, "schedule": seen.title}
     labels = Labels.of(sanitize(names))
-    text = seen.text[:SAID]
+    text = seen.text[:MAX_TEXT]
     return Sample(
         labels, not seen.good, at, text, Severity.WARNING, f"schedule/{seen.schedule}", decided=True
     )
 
 
-def results(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:
+def job_samples(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:
     """What a job that changes servers came to on each: a failure fires until the same succeeds
     there. What was refused or cancelled says nothing of the server, nor does what was never
     sent."""
@@ -55,7 +55,7 @@ def results(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:
             "host": run.host,
         }
         labels = Labels.of(sanitize(names))
-        last = run.text.strip().rpartition("\n")[2][:SAID]
+        last = run.text.strip().rpartition("\n")[2][:MAX_TEXT]
         text = f"{run.state.value}: {last}" if last else run.state.value
         samples.append(
             Sample(

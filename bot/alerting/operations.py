@@ -12,7 +12,7 @@ from alerts import AlertContent, Changes, Engine, Matchers, Notification, replay
 from alerts.observation import Observation
 
 
-class _Ask(BaseModel):
+class _Operation(BaseModel):
     """`by` is how the one who asks is called, `at` when they did (steady seconds)."""
 
     model_config = ConfigDict(frozen=True)
@@ -21,7 +21,7 @@ class _Ask(BaseModel):
     at: float
 
 
-class Acknowledge(_Ask):
+class Acknowledge(_Operation):
     """Take on what `what` names: a group (KEY/NUMBER), or the beginnings of fingerprints, with
     spaces between them."""
 
@@ -29,7 +29,7 @@ class Acknowledge(_Ask):
     what: str
 
 
-class Quiet(_Ask):
+class CreateSilence(_Operation):
     """Do not tell what `matchers` mean, for so many `seconds`. `key` names what was typed or
     pressed, which may come twice."""
 
@@ -40,21 +40,21 @@ class Quiet(_Ask):
     key: str = ""
 
 
-class Speak(_Ask):
+class ExpireSilence(_Operation):
     """End the silence of that `id`."""
 
     kind: Literal["unsilence"] = "unsilence"
     id: str
 
 
-class Forget(_Ask):
+class ForgetAlert(_Operation):
     """Watch this no more: what fires of it ends."""
 
     kind: Literal["forget"] = "forget"
     fingerprint: str
 
 
-class Try(_Ask):
+class SendTestNotification(_Operation):
     """Say something in `channel`, to see that it can be done; `key` names the post."""
 
     kind: Literal["test"] = "test"
@@ -62,7 +62,7 @@ class Try(_Ask):
     key: str
 
 
-class Seen(_Ask):
+class RecordObservations(_Operation):
     """What somebody has told us was seen, in `lines`, as recordings have it."""
 
     kind: Literal["seen"] = "seen"
@@ -73,33 +73,35 @@ class Seen(_Ask):
         return replay.parse_lines(self.lines)
 
 
-Wish = Acknowledge | Quiet | Speak | Forget | Try
-Ask = Wish | Seen
-_ANY: TypeAdapter[Ask] = TypeAdapter(Annotated[Ask, Field(discriminator="kind")])
+Operation = Acknowledge | CreateSilence | ExpireSilence | ForgetAlert | SendTestNotification
+StoredOperation = Operation | RecordObservations
+_ANY: TypeAdapter[StoredOperation] = TypeAdapter(
+    Annotated[StoredOperation, Field(discriminator="kind")]
+)
 
 
-def seen(observations: Sequence[Observation], at: float) -> Seen:
+def record_observations(observations: Sequence[Observation], at: float) -> RecordObservations:
     """The ask to take note of these."""
-    return Seen(by="", at=at, lines=tuple(replay.dump_lines(observations)))
+    return RecordObservations(by="", at=at, lines=tuple(replay.dump_lines(observations)))
 
 
-def read(data: object) -> Ask:
+def parse_operation(data: object) -> StoredOperation:
     """The ask that was written down. Raises pydantic's ValidationError."""
     return _ANY.validate_python(data)
 
 
-def done(engine: Engine, ask: Wish) -> Changes:
+def apply(engine: Engine, ask: Operation) -> Changes:
     """Do it; what to write down beyond what the engine will say. Raises UsageError if it cannot be
     done any more."""
     if isinstance(ask, Acknowledge):
         for what in ask.what.split():
             engine.acknowledge(what, ask.by, ask.at)
-    elif isinstance(ask, Quiet):
+    elif isinstance(ask, CreateSilence):
         meant = Matchers.parse(ask.matchers)
         engine.silence(meant, ask.seconds, ask.by, ask.reason, ask.at, ask.key)
-    elif isinstance(ask, Speak):
+    elif isinstance(ask, ExpireSilence):
         engine.unsilence(ask.id, ask.at)
-    elif isinstance(ask, Forget):
+    elif isinstance(ask, ForgetAlert):
         engine.forget(ask.fingerprint, ask.at, f"forgotten by {ask.by}")
     else:
         content = AlertContent(

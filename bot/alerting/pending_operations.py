@@ -10,7 +10,7 @@ from alerts import Changes, Engine
 from alerts.observation import Observation
 from baton.errors import UsageError
 from bot.alerting.fault_log import FaultLog
-from bot.alerting.operations import Seen, done, read
+from bot.alerting.operations import RecordObservations, apply, parse_operation
 from bot.store.alerts.alerts import Alerts
 
 log = structlog.get_logger(__name__)
@@ -45,15 +45,15 @@ class PendingOperations:
             if number in self._done:
                 continue
             try:
-                operation = read(data)
-                if isinstance(operation, Seen) and engine.blind_since is not None:
+                operation = parse_operation(data)
+                if isinstance(operation, RecordObservations) and engine.blind_since is not None:
                     continue  # nothing moves: it waits in the database
                 self._done.append(number)
-                if isinstance(operation, Seen):
+                if isinstance(operation, RecordObservations):
                     for seen in self._readable(operation):
                         self._observe(engine, seen)
                 else:
-                    changes = changes.merged(done(engine, operation))
+                    changes = changes.merged(apply(engine, operation))
             except (UsageError, ValueError) as error:
                 log.warning("what was asked cannot be done", ask=number, reason=str(error))
                 self._over(number)
@@ -67,7 +67,7 @@ class PendingOperations:
         if number not in self._done:
             self._done.append(number)
 
-    def _readable(self, operation: Seen) -> list[Observation]:
+    def _readable(self, operation: RecordObservations) -> list[Observation]:
         """What was observed; of lines that cannot be read the others."""
         seen, problems = operation.readable()
         for problem in problems:

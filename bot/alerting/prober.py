@@ -15,14 +15,14 @@ from alerts.checks.settings import ProbeTable
 from baton.agent.probing import ProbeResult
 from baton.bus.channel import Channel
 from baton.bus.messages import Probed, now
-from bot.alerting.agent_prober import Agents
+from bot.alerting.agent_prober import AgentProber
 from bot.alerting.runner import Keeper
 from bot.servers.registry import ServerRegistry
 from commands.probes import NetworkProbe
 
 log = structlog.get_logger(__name__)
 
-TOGETHER = 50
+MAX_AT_ONCE = 50
 """Probes of our own at once, at most."""
 SPREAD = 5.0
 """Seconds over which the first looks are spread, at most: not all of them at once."""
@@ -41,9 +41,9 @@ class Probing:
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._keeper = keeper
-        self._agents = Agents(channel, roster, source, clock)
+        self._agents = AgentProber(channel, roster, source, clock)
         self._reaching = NetworkProbe()
-        self._free = asyncio.Semaphore(TOGETHER)
+        self._free = asyncio.Semaphore(MAX_AT_ONCE)
 
     def answered(self, said: Probed) -> None:
         """An agent has looked; whatever it found, it is alive."""
@@ -58,7 +58,7 @@ class Probing:
                 async with self._free:
                     self._tell(probe, await self._reaching.look(probe.look))
             else:
-                self._tell(probe, self._agents.owed(probe.name, probe.host))
+                self._tell(probe, self._agents.overdue_answer(probe.name, probe.host))
                 found = await self._agents.look(probe.name, probe.host, probe.look)
                 self._tell(probe, found)
         except Exception as error:

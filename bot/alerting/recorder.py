@@ -24,9 +24,9 @@ log = structlog.get_logger(__name__)
 
 WRITE_INTERVAL = 1.0
 """Seconds between two writings: kill -9 loses what was seen in the last one."""
-LAST_WITHIN = 5.0
+CLOSE_TIMEOUT = 5.0
 """Seconds to write what is left when it ends."""
-MOST_WAITING = 100_000
+MAX_WAITING = 100_000
 """Lines that wait at most for a slow disk: of more the oldest are lost."""
 SUFFIX = ".jsonl"
 
@@ -39,7 +39,7 @@ class Recording:
     ) -> None:
         self._table = table
         self._clock = clock
-        self._waiting: deque[Recorded] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[Recorded] = deque(maxlen=MAX_WAITING)
         self._lost = 0
         self._failing = False
         self._writing: asyncio.Task[None] | None = None
@@ -48,12 +48,12 @@ class Recording:
     def add(self, seen: Recorded) -> None:
         """This was seen."""
         if self._table() is not None:
-            self._lost += len(self._waiting) == MOST_WAITING
+            self._lost += len(self._waiting) == MAX_WAITING
             self._waiting.append(seen)
 
     async def close(self) -> None:
         """Write what is left, unless the disk takes too long."""
-        if not await wait_at_most(LAST_WITHIN, self.write()):
+        if not await wait_at_most(CLOSE_TIMEOUT, self.write()):
             log.warning("what was seen last is not recorded: its disk takes too long")
 
     async def write(self) -> None:
@@ -75,7 +75,7 @@ class Recording:
             append(table.folder / f"{today}{SUFFIX}", some)
             if self._day != (table.folder, today):
                 self._day = table.folder, today
-                clear(table.folder, today - timedelta(seconds=table.keep))
+                remove_before(table.folder, today - timedelta(seconds=table.keep))
         except (OSError, ValueError, TypeError) as error:
             self._lost += len(some)
             if not self._failing:
@@ -102,22 +102,22 @@ def append(file: Path, some: Sequence[Recorded]) -> None:
             left = left[out.write(left) :]
 
 
-def clear(folder: Path, before: date) -> None:
+def remove_before(folder: Path, before: date) -> None:
     """Remove the recordings of the days before that one. Raises OSError."""
     for name, day in _days(folder):
         if day < before:
             (folder / name).unlink(missing_ok=True)
 
 
-def recordings(folder: Path) -> list[str]:
+def list_recordings(folder: Path) -> list[str]:
     """The names of the recordings there are, the oldest first."""
     return sorted(name for name, _ in _days(folder))
 
 
-def recording(folder: Path, name: str = "") -> Path:
+def find_recording(folder: Path, name: str = "") -> Path:
     """The recording that is called so, the newest without a name. Raises UsageError that says which
     there are: nothing else in the file system can be named."""
-    there = recordings(folder)
+    there = list_recordings(folder)
     if not there:
         raise UsageError(f"Nothing is recorded in {folder} on this machine yet.")
     wanted = name.removesuffix(SUFFIX) + SUFFIX if name else there[-1]

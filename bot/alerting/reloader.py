@@ -24,12 +24,12 @@ log = structlog.get_logger(__name__)
 
 FOLLOW_INTERVAL = 1.0
 """Seconds between two looks whether anybody asked for it."""
-ANSWERED_WITHIN = 2.0
+ANSWER_TIMEOUT = 2.0
 """Seconds for which the bot that leads is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReloadResults:
     """What the bots said: of each what is wrong with its file, or nothing. `leader` is which of
     them leads, empty if none does; it may not be among them yet."""
 
@@ -45,14 +45,14 @@ class Reloading:
         self.file = file
         self.text = read_text(file)
         self.name = name
-        self.trying = asyncio.Lock()
+        self.trial_lock = asyncio.Lock()
         """Held by whoever tries what other settings would change: one at a time."""
         self._keeper = keeper
         self._store = store
         self._answered = 0
         self._follows = False
 
-    def again(self) -> AlertSettings:
+    def reload(self) -> AlertSettings:
         """Go by what the file says now. Raises SettingsError; then all stays as it was."""
         text = read_text(self.file)
         settings = read_alerts(text, str(self.file))
@@ -60,10 +60,10 @@ class Reloading:
         self.text = text
         return settings
 
-    def tried(self) -> str:
+    def reload_or_log(self) -> str:
         """Go by what the file says now; what is wrong with it, if all stays as it was."""
         try:
-            self.again()
+            self.reload()
         except SettingsError as error:
             log.error("alerts stay as they were", reason=str(error))
             return str(error)
@@ -72,7 +72,7 @@ class Reloading:
             return f"a fault of the bot's ({type(error).__name__}): see its log"
         return ""
 
-    async def everywhere(self) -> Heard:
+    async def reload_all_bots(self) -> ReloadResults:
         """Have the other bots read theirs too, once ours was. Raises DatabaseUnavailable."""
         readings = self._store.reloads
         number = self._answered = await readings.request()
@@ -80,13 +80,13 @@ class Reloading:
         leader = await self._store.leases.holder(LEASE)
         said = await readings.reports(number)
         try:
-            async with asyncio.timeout(ANSWERED_WITHIN):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
                 while leader and leader not in said:
                     await asyncio.sleep(0.1)
                     said = await readings.reports(number)
         except TimeoutError:
             log.warning("the bot that leads has not read its alerts yet", leader=leader)
-        return Heard(said, leader)
+        return ReloadResults(said, leader)
 
     async def follow(self) -> None:
         """Read ours if another bot was asked to since the last time. Raises DatabaseUnavailable."""
@@ -94,7 +94,7 @@ class Reloading:
         number = await readings.last_request()
         if number > self._answered:
             # at the start the file has just been read
-            problem = self.tried() if self._follows else ""
+            problem = self.reload_or_log() if self._follows else ""
             await readings.report(self.name, number, problem)
             self._answered = number
         self._follows = True

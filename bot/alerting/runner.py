@@ -22,8 +22,8 @@ from baton.errors import UsageError
 from bot.alerting import operations
 from bot.alerting.fault_log import FaultLog
 from bot.alerting.link_watch import LinkWatch
-from bot.alerting.observations import beat, results, scheduled, sign
-from bot.alerting.operations import Ask
+from bot.alerting.observations import heartbeat_seen, job_samples, liveness_seen, schedule_sample
+from bot.alerting.operations import StoredOperation
 from bot.alerting.pending_operations import PendingOperations
 from bot.alerting.recorder import Recording
 from bot.jobs import Job, RunRecord
@@ -37,13 +37,13 @@ ROUND_INTERVAL = 0.1
 """Seconds between two rounds at least: what comes meanwhile is decided together."""
 LOOK_INTERVAL = 0.5
 """Seconds between two looks at our own links: a round comes after that at the latest."""
-STALL = 5.0
+STALL_TIMEOUT = 5.0
 """Seconds for which a round may be late. After that we stood still, and heard nothing."""
 RETRY_DELAY = 0.5
 """Seconds after which a round that the database failed is tried again."""
-FRESH = 60.0
+MAX_PONG_AGE = 60.0
 """Seconds after which an answer says no more that its server is alive: it waited on the bus."""
-MOST_WAITING = 100_000
+MAX_WAITING = 100_000
 """Observations that wait at most, while the database is away at the start: the oldest go."""
 
 STARTING, STALLED, DATABASE = "the bot, which starts", "the bot, which stood still", "the database"
@@ -87,7 +87,7 @@ class Keeper:
         self._links = LinkWatch(eyes, self.recording, self._faults)
         self._operations = PendingOperations(alerts, self._observe, self._faults)
         self._unwritten = Changes()
-        self._seen: deque[Observation] = deque(maxlen=MOST_WAITING)
+        self._seen: deque[Observation] = deque(maxlen=MAX_WAITING)
         self._wake = wake
         self._reloaded = reloaded
         self._due = 0.0
@@ -113,7 +113,7 @@ class Keeper:
             self.engine = await self._restored()
             self._due = self._steady.now()
         engine, at = self.engine, self._steady.now()
-        if at > self._due + STALL:
+        if at > self._due + STALL_TIMEOUT:
             log.warning("the bot stood still", seconds=round(at - self._due, 1))
             engine.link_lost(STALLED, self._due)
             engine.link_restored(STALLED, at)
@@ -128,26 +128,28 @@ class Keeper:
 
     def heard(self, message: Heartbeat) -> None:
         """A server has sent a heartbeat."""
-        self.observe(beat(message, self._steady.now()))
+        self.observe(heartbeat_seen(message, self._steady.now()))
 
     def answered(self, message: Pong) -> None:
         """A server has answered a ping."""
         age = (self._clock() - message.time).total_seconds()
-        if age < FRESH:
-            self.observe(sign(message, self._steady.now()))
+        if age < MAX_PONG_AGE:
+            self.observe(liveness_seen(message, self._steady.now()))
 
     async def ended(self, job: Job, runs: Sequence[RunRecord]) -> None:
         """A job that changes servers has ended. Once this returns it is not forgotten, whichever
         bot dies. Raises DatabaseUnavailable."""
         now = self._steady.now()
         ago = (self._clock() - job.closed).total_seconds() if job.closed else 0.0
-        if found := results(job, runs, now - max(ago, 0.0)):
-            await self.want(operations.seen(found, now))
+        if found := job_samples(job, runs, now - max(ago, 0.0)):
+            await self.want(operations.record_observations(found, now))
 
     def scheduled(self, seen: Sequence[ScheduleResult], environment: str) -> object:
         """A schedule that only looks has come to something: the ask to take note of it."""
         at = self._steady.now()
-        ask = operations.seen([scheduled(one, environment, at) for one in seen], at)
+        ask = operations.record_observations(
+            [schedule_sample(one, environment, at) for one in seen], at
+        )
         return ask.model_dump(mode="json")
 
     def reload(self, settings: AlertSettings) -> None:
@@ -173,7 +175,7 @@ class Keeper:
         rows = await self._alerts.load()
         return Engine.restore(self.settings, rows, self.now(), self._steady.skew())
 
-    async def want(self, ask: Ask) -> None:
+    async def want(self, ask: StoredOperation) -> None:
         """Have it done by the bot that leads, soon. Raises DatabaseUnavailable."""
         await self._alerts.ask(ask.model_dump(mode="json"))
         self._wake()

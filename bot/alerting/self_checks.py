@@ -14,13 +14,13 @@ from bot.findings import Finding, Findings
 
 LOOK_INTERVAL = 60.0
 """Seconds between two looks."""
-LASTS = 300.0
+FINDING_LASTS = 300.0
 """Seconds after which it is over, unless it is seen again."""
-CLOCK_MOST = 30.0
+MAX_CLOCK_SKEW = 30.0
 """Seconds by which our clock may be off: as for those of servers."""
 
 
-class Mirror(Protocol):
+class ChatView(Protocol):
     """What a chat knows of us."""
 
     @property
@@ -32,26 +32,26 @@ class Mirror(Protocol):
         """How many connections with our tokens are no bot's of ours."""
 
 
-def wrong(chat: Mirror, name: str) -> Iterator[Finding]:
+def find_problems(chat: ChatView, name: str) -> Iterator[Finding]:
     """What the chat that is called `name` shows to be wrong."""
     ahead = chat.clock_ahead
-    if ahead is not None and abs(ahead) > CLOCK_MOST:
+    if ahead is not None and abs(ahead) > MAX_CLOCK_SKEW:
         text = (
             f"The clock of this bot is {duration(abs(ahead))} "
             f"{'ahead of' if ahead > 0 else 'behind'} {name}'s. Schedules run at the wrong time, "
             "and servers may call requests expired: set it by NTP (`timedatectl`)."
         )
-        yield Finding("clock", text, {"host": "the bot"}, Severity.CRITICAL, LASTS)
+        yield Finding("clock", text, {"host": "the bot"}, Severity.CRITICAL, FINDING_LASTS)
     if chat.strangers > 0:
         text = (
             f"{chat.strangers} connections to {name} with our tokens are of no bot that uses this "
             f"database: {name} gives that program a part of what people ask. Stop it, or make new "
             "tokens."
         )
-        yield Finding("strangers", text, {"chat": name}, Severity.CRITICAL, LASTS)
+        yield Finding("strangers", text, {"chat": name}, Severity.CRITICAL, FINDING_LASTS)
 
 
-async def look(chat: Mirror, name: str, findings: Findings) -> None:
+async def look(chat: ChatView, name: str, findings: Findings) -> None:
     """Have people told of what the chat that is called `name` shows to be wrong."""
-    for finding in wrong(chat, name):
+    for finding in find_problems(chat, name):
         findings.found(finding)

@@ -16,18 +16,18 @@ from alerts import AlertSettings, CheckIn, Labels, Sample, Severity
 from alerts.labels import ALERTNAME, sanitize
 from alerts.links import MAX_ADDRESS, Link, usable_links
 from alerts.observation import Observation
-from bot.alerting.operations import seen
+from bot.alerting.operations import record_observations
 from bot.alerting.runner import Keeper
 from bot.ingest.errors import BadInput
 from bot.ingest.model import CheckInPing as SignOfLife
 from bot.ingest.model import CloudEvent, Phase, PushedAlert, Received, SenderTokens
 from bot.ingest.payload import as_text, is_firing
 
-TOGETHER = 500
+BATCH_SIZE = 500
 """Alerts that are written down in one row: others want to write too."""
 EVENT_LASTS = 3600.0
 """Seconds after which the alert of an event is over, unless the event comes again."""
-SAID = 500
+MAX_TEXT = 500
 """Characters of a text that are shown."""
 _SEVERITIES = {
     **{severity.value: severity for severity in Severity},
@@ -63,9 +63,9 @@ class Reception:
 
     async def store(self, observations: Sequence[Observation]) -> None:
         """Keeps AlertSink.store: they wait for the bot that leads. Raises DatabaseUnavailable."""
-        for begin in range(0, len(observations), TOGETHER):
-            some = observations[begin : begin + TOGETHER]
-            await self._keeper.want(seen(some, self._keeper.now()))
+        for begin in range(0, len(observations), BATCH_SIZE):
+            some = observations[begin : begin + BATCH_SIZE]
+            await self._keeper.want(record_observations(some, self._keeper.now()))
 
     def _observation(self, received: Received) -> Observation | None:
         if isinstance(received, PushedAlert):
@@ -79,7 +79,7 @@ class Reception:
             raise BadInput("name", f"there is no check-in called {ping.name}")
         if ping.phase in (Phase.STARTED, Phase.NOTED):
             return None
-        last = ping.text.rpartition("\n")[2][:SAID]
+        last = ping.text.rpartition("\n")[2][:MAX_TEXT]
         return CheckIn(ping.name, self._keeper.now(), ping.phase is Phase.FAILED, last)
 
     def _alert(self, alert: PushedAlert) -> Sample:
@@ -93,7 +93,7 @@ class Reception:
             Labels.of(alert.labels),
             alert.firing,
             self._keeper.now(),
-            said[:SAID],
+            said[:MAX_TEXT],
             _severity(alert.labels.get("severity")),
             source=f"push/{alert.sender}",
             decided=True,
@@ -109,7 +109,9 @@ class Reception:
         at = self._keeper.now()
         status = said.get("status")
         firing = is_firing(status)
-        words = as_text(said.get("summary") or said.get("message") or said.get("description"), SAID)
+        words = as_text(
+            said.get("summary") or said.get("message") or said.get("description"), MAX_TEXT
+        )
         if firing is None and status not in (None, ""):
             words = f"{words} (unknown status “{as_text(status, 40)}”: taken as firing)".strip()
         bad = firing is not False
@@ -147,7 +149,7 @@ def _links(alert: PushedAlert) -> tuple[Link, ...]:
 def _said(data: JsonValue | bytes) -> Mapping[str, JsonValue]:
     """What the data of an event say by name; a text is their summary."""
     if isinstance(data, bytes):
-        data = data[: 4 * SAID].decode(errors="replace")
+        data = data[: 4 * MAX_TEXT].decode(errors="replace")
     if isinstance(data, str):
         return {"summary": data}
     return data if isinstance(data, Mapping) else {}

@@ -83,7 +83,9 @@ async def serve(settings: BotSettings) -> None:
             ),
         )
         if bot.reloading is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, bot.reloading.tried)
+            asyncio.get_running_loop().add_signal_handler(
+                signal.SIGHUP, bot.reloading.reload_or_log
+            )
         chat = _slack(settings, bot)
         stack.push_async_callback(chat.close)
         bot.show_in(chat.front, chat.people)

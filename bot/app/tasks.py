@@ -10,7 +10,7 @@ from functools import partial
 from alerts.checks.settings import ProbeTable
 from bot.alerting import Keeper, prober, recorder, reloader, runner, self_checks
 from bot.alerting.reloader import Reloading
-from bot.alerting.self_checks import Mirror
+from bot.alerting.self_checks import ChatView
 from bot.app import rules_log, upkeep
 from bot.app.periodic import PeriodicTask
 from bot.app.rules_log import RulesLog
@@ -44,7 +44,7 @@ def always(
         yield PeriodicTask("reloading alerts", reloading.follow, reloader.FOLLOW_INTERVAL)
 
 
-def in_slack(rules: RulesLog, chat: Mirror, findings: Findings) -> Iterable[PeriodicTask]:
+def in_slack(rules: RulesLog, chat: ChatView, findings: Findings) -> Iterable[PeriodicTask]:
     """What every bot does that is in Slack."""
     yield PeriodicTask(
         "rules log",

@@ -14,7 +14,7 @@ from pathlib import Path
 from baton.agent.settings import AgentSettings
 from baton.errors import BatonError
 from baton.extensions import installed
-from bot.doctor.finding import Finding, Mark, fail
+from bot.doctor.finding import CheckResult, Mark, fail
 from bot.settings import BotSettings
 
 
@@ -41,7 +41,7 @@ async def examine(
 
 def _checks(
     file: Path | None, environ: Mapping[str, str], builtins: Callable[[], Iterable[str]]
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[CheckResult]:
     if is_agents(file, environ):
         from bot.doctor.agent import examine_agent
 

@@ -19,10 +19,12 @@ from baton.extensions import installed
 from baton.server import Server
 from baton.settings import load
 from bot.doctor.bus import WAITING, Needs, agents, bus, rights
-from bot.doctor.finding import Finding, fail, ok
+from bot.doctor.finding import CheckResult, fail, ok
 
 
-async def examine_agent(file: Path | None, environ: Mapping[str, str]) -> AsyncIterator[Finding]:
+async def examine_agent(
+    file: Path | None, environ: Mapping[str, str]
+) -> AsyncIterator[CheckResult]:
     """Each check of the agent that `file` describes, as it is done."""
     name = str(file) if file else "the environment"
     try:
@@ -70,7 +72,7 @@ def needs(server: Server, consumers: Iterable[Consumer[Any]]) -> Needs:
     return Needs("the agent", [inbox], [*says, (DEAD, "doctor")])
 
 
-def writable(what: str, folder: Path) -> Finding:
+def writable(what: str, folder: Path) -> CheckResult:
     """Whether files can be made in `folder`, or it can be made itself."""
     there = folder
     while not there.exists() and there != there.parent:
@@ -88,7 +90,7 @@ def writable(what: str, folder: Path) -> Finding:
     return ok(what, f"{folder} can be written" + ("" if there == folder else ", once it is made"))
 
 
-def program(name: str, fix: str = "") -> Finding:
+def program(name: str, fix: str = "") -> CheckResult:
     """Whether a program is installed."""
     found = shutil.which(name)
     if found is None:

@@ -24,7 +24,7 @@ from baton.errors import BatonError
 from baton.extensions import installed
 from bot.doctor.bus import WAITING, Needs, agents, bus, leftovers, rights
 from bot.doctor.database import database
-from bot.doctor.finding import Finding, Mark, fail, ok
+from bot.doctor.finding import CheckResult, Mark, fail, ok
 from bot.doctor.probes import probes
 from bot.doctor.rules import rules
 from bot.doctor.slack import slack, strangers
@@ -33,7 +33,7 @@ from bot.settings import load_bot
 
 async def examine_bot(
     file: Path | None, environ: Mapping[str, str], builtins: Iterable[str] = ()
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[CheckResult]:
     """Each check of the bot that `file` describes, as it is done. `builtins` are the names of the
     commands that a bot answers itself."""
     name = str(file) if file else "the environment"
@@ -96,7 +96,7 @@ def needs(alerts: bool) -> Needs:
     )
 
 
-def alerts_file(file: Path) -> tuple[Finding, AlertSettings | None]:
+def alerts_file(file: Path) -> tuple[CheckResult, AlertSettings | None]:
     """Whether the bot can go by this alerts.toml, and what it says."""
     try:
         found = load_alerts(file)

@@ -15,20 +15,20 @@ from baton.bus.messages import Discover, Facts, Heartbeat, decode, new_id, now
 from baton.bus.urls import option_of
 from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
 from baton.timing.waiting import wait_at_most
-from bot.doctor.finding import Finding, clocks, fail, note, ok, warn
+from bot.doctor.finding import CheckResult, clocks, fail, note, ok, warn
 
-CONNECT_WITHIN = 5.0
-HEARD_WITHIN = 20.0
+CONNECT_TIMEOUT = 5.0
+HEARTBEAT_TIMEOUT = 20.0
 """Seconds to wait for a first heartbeat: more than the interval of an agent's."""
-WAITING = note("wait", f"for heartbeats of agents, {HEARD_WITHIN:g} s at most")
-QUIET = 2.0
+WAITING = note("wait", f"for heartbeats of agents, {HEARTBEAT_TIMEOUT:g} s at most")
+QUIET_TIME = 2.0
 """Seconds without a new agent after which we wait for no more."""
-CLOCK_MOST = 2.0
+MAX_CLOCK_SKEW = 2.0
 """Seconds by which an agent's clock may differ."""
 
 
 @asynccontextmanager
-async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, Finding]]:
+async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, CheckResult]]:
     """The bus at `urls`, if it answers, and what is to be said of it."""
     try:
         channel = await connect(urls, name="baton doctor")
@@ -36,7 +36,7 @@ async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, Findin
         yield None, fail("bus", error)
         return
     try:
-        if await up(channel, CONNECT_WITHIN):
+        if await up(channel, CONNECT_TIMEOUT):
             yield channel, _connected(channel, urls)
         elif channel.refusal is not None:
             yield None, fail("bus", channel.refusal)
@@ -49,7 +49,7 @@ async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, Findin
         await channel.close()
 
 
-def _connected(channel: Channel, urls: Sequence[str]) -> Finding:
+def _connected(channel: Channel, urls: Sequence[str]) -> CheckResult:
     text = f"{channel.broker} at {channel.url}"
     if any(option_of(url, "no_verify_ssl") == "1" for url in urls):
         return note(
@@ -70,10 +70,10 @@ class Needs:
     publishes: Sequence[tuple[str, str]] = ()
 
 
-async def rights(channel: Channel, needs: Needs) -> list[Finding]:
+async def rights(channel: Channel, needs: Needs) -> list[CheckResult]:
     """Whether this account may do what it must, and how much waits in each queue. Nothing is made
     that is not there, and nothing is published."""
-    found: list[Finding] = []
+    found: list[CheckResult] = []
     refused: list[BusRefused] = []
     for queue, bindings in needs.queues:
         missing = await channel.missing_rights(queue, bindings)
@@ -104,9 +104,9 @@ def _mismatched(refused: Iterable[BusRefused]) -> bool:
     return any(isinstance(one, QueueMismatch) for one in refused)
 
 
-async def leftovers(channel: Channel) -> list[Finding]:
+async def leftovers(channel: Channel) -> list[CheckResult]:
     """What lies in the queue of dead letters, and in queues of earlier versions."""
-    found: list[Finding] = []
+    found: list[CheckResult] = []
     dead = await channel.depth(DEAD_QUEUE)
     if dead:
         found.append(
@@ -125,9 +125,9 @@ async def leftovers(channel: Channel) -> list[Finding]:
 async def agents(
     channel: Channel,
     this: str = "",
-    heard_within: float = HEARD_WITHIN,
+    heard_within: float = HEARTBEAT_TIMEOUT,
     facts: dict[str, Facts] | None = None,
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Who sends heartbeats, and whether their clocks agree with ours. `this` is a server that
     should be among them; `facts` is filled with what each says, by its name. That nobody runs yet
     is no failure: whoever sets Baton up looks before the start."""
@@ -178,10 +178,10 @@ async def _until_quiet(some: asyncio.Event, within: float) -> None:
         some.clear()
         if not await wait_at_most(wait, some.wait()):
             return
-        wait = QUIET
+        wait = QUIET_TIME
 
 
-def _agents_found(heard: dict[str, float], this: str, within: float) -> list[Finding]:
+def _agents_found(heard: dict[str, float], this: str, within: float) -> list[CheckResult]:
     start = "start it: baton agent --config FILE."
     if not heard:
         who = f"{this} did not respond" if this else "no agent responded"
@@ -193,5 +193,5 @@ def _agents_found(heard: dict[str, float], this: str, within: float) -> list[Fin
         found.append(warn("agents", f"{this}, this server, is not among them", start))
     others = {name: skew for name, skew in heard.items() if name != this}
     if others or not this:
-        found.append(clocks(others, CLOCK_MOST))
+        found.append(clocks(others, MAX_CLOCK_SKEW))
     return found

@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 
 from baton.errors import BatonError
-from bot.doctor.finding import Finding, fail, note, ok
+from bot.doctor.finding import CheckResult, fail, note, ok
 from bot.store.database.open import open_database
 from bot.store.database.transactions import shown
 from bot.store.migrations.migrate import Foreign, current, known_revisions
 
 
-async def database(url: str) -> Finding:
+async def database(url: str) -> CheckResult:
     """Whether it answers, and which version of the tables it holds. A file is not made."""
     try:
         opened = open_database(url)
@@ -45,7 +45,7 @@ async def database(url: str) -> Finding:
     return ok("database", f"{name} is at version {found}")
 
 
-def _unmade(file: Path, name: str) -> Finding | None:
+def _unmade(file: Path, name: str) -> CheckResult | None:
     """Whether the bot can make the file, if it is not there yet."""
     if file.exists():
         return None

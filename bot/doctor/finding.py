@@ -20,7 +20,7 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What was looked at, what was found, and how to fix it if need be."""
 
     mark: Mark
@@ -34,27 +34,27 @@ class Finding:
         return f"{self.mark.value:<4}  {what:<9}  {text}{f'  Fix: {fix}' if fix else ''}"
 
 
-def ok(what: str, text: str) -> Finding:
+def ok(what: str, text: str) -> CheckResult:
     """It is as it should be."""
-    return Finding(Mark.OK, what, text)
+    return CheckResult(Mark.OK, what, text)
 
 
-def note(what: str, text: str, fix: str = "") -> Finding:
+def note(what: str, text: str, fix: str = "") -> CheckResult:
     """It works, and yet should be known."""
-    return Finding(Mark.NOTE, what, text, fix)
+    return CheckResult(Mark.NOTE, what, text, fix)
 
 
-def warn(what: str, text: str, fix: str = "") -> Finding:
+def warn(what: str, text: str, fix: str = "") -> CheckResult:
     """It works, and most likely not as it was meant."""
-    return Finding(Mark.WARN, what, text, fix)
+    return CheckResult(Mark.WARN, what, text, fix)
 
 
-def fail(what: str, error: BatonError | str, fix: str = "") -> Finding:
+def fail(what: str, error: BatonError | str, fix: str = "") -> CheckResult:
     """It does not work. Our own errors say themselves what to do."""
-    return Finding(Mark.FAIL, what, str(error), fix)
+    return CheckResult(Mark.FAIL, what, str(error), fix)
 
 
-def clocks(skews: Mapping[str, float], most: float) -> Finding:
+def clocks(skews: Mapping[str, float], most: float) -> CheckResult:
     """Whether our clock agrees with others': `skews` are seconds that theirs are ahead of ours."""
     if not skews:
         return note("clock", "nobody was there to compare it with")

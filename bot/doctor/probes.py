@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from alerts.checks.settings import ProbeTable
 from baton.bus.messages import Facts
 from baton.text.words import did_you_mean
-from bot.doctor.finding import Finding, fail, ok
+from bot.doctor.finding import CheckResult, fail, ok
 from commands.probes import unknown_check
 
 
-def probes(named: Sequence[ProbeTable], heard: Mapping[str, Facts]) -> list[Finding]:
+def probes(named: Sequence[ProbeTable], heard: Mapping[str, Facts]) -> list[CheckResult]:
     """What is wrong with each that is `named` for a server, given who was heard."""
     theirs = [(probe, probe.host) for probe in named if probe.host is not None]
     found = [wrong for probe, host in theirs if (wrong := _wrong(probe, host, heard)) is not None]
@@ -20,7 +20,7 @@ def probes(named: Sequence[ProbeTable], heard: Mapping[str, Facts]) -> list[Find
     return found
 
 
-def _wrong(probe: ProbeTable, host: str, heard: Mapping[str, Facts]) -> Finding | None:
+def _wrong(probe: ProbeTable, host: str, heard: Mapping[str, Facts]) -> CheckResult | None:
     facts = heard.get(host)
     if facts is None:
         text = f"{probe.name}: no agent called {host} was heard.{did_you_mean(host, heard)}"

@@ -8,7 +8,7 @@ from baton.bus.messages import Facts
 from baton.errors import BatonError
 from bot.dispatch.policy import Policy
 from bot.dispatch.policy_review import Scene, by_environment, review
-from bot.doctor.finding import Finding, note, ok, warn
+from bot.doctor.finding import CheckResult, note, ok, warn
 from bot.fronts.slack.listeners.people import SlackDirectory
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.settings import SlackTable
@@ -16,11 +16,11 @@ from bot.settings import SlackTable
 
 async def rules(
     policy: Policy, commands: Iterable[str], facts: Iterable[Facts], slack: SlackTable | None
-) -> list[Finding]:
+) -> list[CheckResult]:
     """What is to be said about `policy`, given the names of all commands and the servers that were
     heard. User groups are looked up if there is a `slack` to ask."""
     scene = Scene([*commands], by_environment(facts))
-    found: list[Finding] = []
+    found: list[CheckResult] = []
     if slack is not None and policy.with_every_group():
         groups, problem = await _groups(slack)
         scene = Scene(scene.commands, scene.environments, groups)

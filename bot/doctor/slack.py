@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from baton.bus.messages import now
 from baton.errors import BatonError
-from bot.doctor.finding import Finding, Mark, fail, note, ok
+from bot.doctor.finding import CheckResult, Mark, fail, note, ok
 from bot.fronts.slack.tasks import BackgroundTasks
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.channels import ChannelAccess
@@ -23,11 +23,11 @@ from bot.store.database.clock import DatabaseClock
 from bot.store.database.open import open_database
 from bot.store.leases import STRANGERS, Leases
 
-CLOCK_MOST = 5.0
+MAX_CLOCK_SKEW = 5.0
 """Seconds by which our clock may differ from Slack's."""
 
 
-async def slack(settings: SlackTable, channels: Sequence[str] = ()) -> list[Finding]:
+async def slack(settings: SlackTable, channels: Sequence[str] = ()) -> list[CheckResult]:
     """What Slack says of us, and whether we can speak in these channels."""
     tokens = Tokens(settings.bot_token.get_secret_value(), settings.app_token.get_secret_value())
     try:
@@ -44,7 +44,7 @@ async def slack(settings: SlackTable, channels: Sequence[str] = ()) -> list[Find
         await calls.close()
 
 
-async def _bot_token(calls: SlackApi) -> list[Finding]:
+async def _bot_token(calls: SlackApi) -> list[CheckResult]:
     try:
         identity = await identify(calls)
     except ScopesMissing as error:
@@ -64,14 +64,14 @@ async def _bot_token(calls: SlackApi) -> list[Finding]:
     return found
 
 
-async def _channels(calls: SlackApi, channels: Sequence[str]) -> list[Finding]:
+async def _channels(calls: SlackApi, channels: Sequence[str]) -> list[CheckResult]:
     closed = await ChannelAccess(calls, BackgroundTasks()).look(channels)
     if not closed:
         return [ok("channels", f"alerts can be told in {', '.join(channels)}")]
     return [fail("channels", f"{channel}: {reason}") for channel, reason in closed.items()]
 
 
-async def _app_token(calls: SlackApi, token: str) -> Finding:
+async def _app_token(calls: SlackApi, token: str) -> CheckResult:
     # Only the ticket: on a connection of ours Slack would deliver what people ask the bot.
     try:
         await first_ticket(calls, token)
@@ -80,15 +80,15 @@ async def _app_token(calls: SlackApi, token: str) -> Finding:
     return ok("socket", "Slack takes the app token and gives out Socket Mode connections")
 
 
-def clock(ahead: float) -> Finding:
+def clock(ahead: float) -> CheckResult:
     """What is to be said of our clock, which is so many seconds ahead of Slack's."""
-    if abs(ahead) <= CLOCK_MOST:
-        return ok("clock", f"within {CLOCK_MOST:g} s of Slack's")
+    if abs(ahead) <= MAX_CLOCK_SKEW:
+        return ok("clock", f"within {MAX_CLOCK_SKEW:g} s of Slack's")
     text = f"our clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} Slack's"
     return fail("clock", text, "set it by NTP (Debian: apt install systemd-timesyncd).")
 
 
-async def strangers(url: str) -> list[Finding]:
+async def strangers(url: str) -> list[CheckResult]:
     """Whether a bot that uses the database at `url` knows of connections with its tokens that are
     no bot's of its own. Looking ourselves would take what people ask at that moment."""
     try:

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from baton.outcome import duration
 from bot.web.status import LinkSeen, TaskSeen, Vitals
 
-CLOCK_MOST = 5.0
+MAX_CLOCK_SKEW = 5.0
 """Seconds by which our clock may differ from the chat's."""
-SHOWN = 3
+MAX_FINDINGS = 3
 """Findings that are shown."""
-SAID = 300
+MAX_TEXT = 300
 """Characters of each."""
-LATE = 60.0
+MAX_POST_DELAY = 60.0
 """Seconds that a post may wait before people miss it. Slack's own limits hold it back for less."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartHealth:
     """A part of the bot: whether it is `well`, in words and in numbers (seconds, by name)."""
 
     name: str
@@ -28,7 +28,7 @@ class Part:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-def parts(vitals: Vitals) -> list[Part]:
+def parts(vitals: Vitals) -> list[PartHealth]:
     """Every part that matters: if one is not well the bot is not ready."""
     found = [_bus(vitals)]
     if vitals.chat is not None:
@@ -43,27 +43,27 @@ def parts(vitals: Vitals) -> list[Part]:
     ]
 
 
-def _bus(vitals: Vitals) -> Part:
+def _bus(vitals: Vitals) -> PartHealth:
     """To do without a queue that is only for alerts is no illness, and must be known."""
     part = _link("bus", vitals.bus)
     words = ". ".join(
         [part.words, *(f"Alerts from the bus do not work: {one}" for one in vitals.lacking)]
     )
-    return Part(part.name, part.well, words, part.numbers)
+    return PartHealth(part.name, part.well, words, part.numbers)
 
 
-def _link(name: str, seen: LinkSeen) -> Part:
+def _link(name: str, seen: LinkSeen) -> PartHealth:
     for_so_long = f"for {duration(seen.seconds)}"
     words = f"connected {for_so_long}" if seen.up else f"not connected {for_so_long}: {seen.reason}"
-    return Part(name, seen.up, words, {"since_seconds": seen.seconds})
+    return PartHealth(name, seen.up, words, {"since_seconds": seen.seconds})
 
 
-def _chat(seen: LinkSeen, vitals: Vitals) -> Part:
+def _chat(seen: LinkSeen, vitals: Vitals) -> PartHealth:
     part = _link("slack", seen)
     words, numbers, ahead = [part.words], {**part.numbers}, vitals.clock_ahead
     if ahead is not None:
         numbers["clock_ahead_seconds"] = ahead
-        if abs(ahead) >= CLOCK_MOST:
+        if abs(ahead) >= MAX_CLOCK_SKEW:
             words.append(f"our clock is {clock_words(ahead)} Slack's")
     if seen.up and vitals.quiet is not None:
         words.append(f"it last sent something {duration(vitals.quiet)} ago")
@@ -74,7 +74,7 @@ def _chat(seen: LinkSeen, vitals: Vitals) -> Part:
             "ask: give each Baton an app of its own"
         )
         numbers["strange_connections"] = vitals.strangers
-    return Part("slack", seen.up and not vitals.strangers, "; ".join(words), numbers)
+    return PartHealth("slack", seen.up and not vitals.strangers, "; ".join(words), numbers)
 
 
 def clock_words(ahead: float) -> str:
@@ -82,40 +82,43 @@ def clock_words(ahead: float) -> str:
     return f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'}"
 
 
-def _database(vitals: Vitals) -> Part:
+def _database(vitals: Vitals) -> PartHealth:
     if vitals.answered is None:
-        return Part("database", False, f"it cannot be used: {vitals.database_reason}")
+        return PartHealth("database", False, f"it cannot be used: {vitals.database_reason}")
     words = f"it answered within {max(vitals.answered * 1000, 1):.0f} ms"
-    return Part("database", True, words, {"answered_seconds": vitals.answered})
+    return PartHealth("database", True, words, {"answered_seconds": vitals.answered})
 
 
-def _leadership(vitals: Vitals) -> Part:
+def _leadership(vitals: Vitals) -> PartHealth:
     """Not to lead is no illness: another bot does, or will when its time has come."""
     if vitals.leading:
-        return Part("leadership", True, "this bot leads: it sends, hears and tells")
-    return Part("leadership", True, "this bot does not lead: it takes asks, and stands by")
+        return PartHealth("leadership", True, "this bot leads: it sends, hears and tells")
+    return PartHealth("leadership", True, "this bot does not lead: it takes asks, and stands by")
 
 
-def _posts(vitals: Vitals) -> Part:
+def _posts(vitals: Vitals) -> PartHealth:
     oldest = {"oldest_waiting_seconds": vitals.oldest_waiting}
     if not vitals.waiting:
-        return Part("posts", True, "none is waiting to be shown", oldest)
+        return PartHealth("posts", True, "none is waiting to be shown", oldest)
     count = "1 post is" if vitals.waiting == 1 else f"{vitals.waiting} posts are"
     words = f"{count} waiting to be shown, the oldest for {duration(vitals.oldest_waiting)}"
-    return Part("posts", vitals.oldest_waiting < LATE, words, oldest)
+    return PartHealth("posts", vitals.oldest_waiting < MAX_POST_DELAY, words, oldest)
 
 
-def _findings(vitals: Vitals) -> Part:
+def _findings(vitals: Vitals) -> PartHealth:
     """What is wrong with others is no illness of this bot, and must be known without alerts too."""
     count = len(vitals.findings)
     if not count:
-        return Part("findings", True, "this bot found nothing wrong lately", {"count": 0})
-    shown = [f"{text[:SAID]}…" if len(text) > SAID else text for text in vitals.findings[:SHOWN]]
-    more = f" And {count - SHOWN} more: see the log." if count > SHOWN else ""
-    return Part("findings", True, " ".join(shown) + more, {"count": count})
+        return PartHealth("findings", True, "this bot found nothing wrong lately", {"count": 0})
+    shown = [
+        f"{text[:MAX_TEXT]}…" if len(text) > MAX_TEXT else text
+        for text in vitals.findings[:MAX_FINDINGS]
+    ]
+    more = f" And {count - MAX_FINDINGS} more: see the log." if count > MAX_FINDINGS else ""
+    return PartHealth("findings", True, " ".join(shown) + more, {"count": count})
 
 
-def _tasks(vitals: Vitals) -> Part:
+def _tasks(vitals: Vitals) -> PartHealth:
     """What makes a task fail is a part of its own that is not well, or a fault of ours: other bots
     would have it too, so that this one stays ready."""
     numbers = {
@@ -124,7 +127,7 @@ def _tasks(vitals: Vitals) -> Part:
         if task.seconds is not None
     }
     failing = [_failure(task) for task in vitals.tasks if task.error]
-    return Part("tasks", True, "; ".join(failing) or "all recurring tasks succeed", numbers)
+    return PartHealth("tasks", True, "; ".join(failing) or "all recurring tasks succeed", numbers)
 
 
 def _failure(task: TaskSeen) -> str:

@@ -22,7 +22,7 @@ from bot.alerting.commands.listing import history, list_firing
 from bot.alerting.commands.reload import reload, replay
 from bot.alerting.commands.silence import silence, silences, unsilence
 from bot.alerting.commands.why import why
-from bot.alerting.operations import Try
+from bot.alerting.operations import SendTestNotification
 from bot.alerting.reloader import Reloading
 from bot.alerting.runner import Keeper
 from bot.dispatch.audit_log import AuditLog
@@ -133,7 +133,7 @@ async def _test(context: AlertsContext, words: Sequence[str]) -> Reply:
     if meant and channel not in known:
         problem = f"No route leads to {channel}, but to {', '.join(known)}."
         raise UsageError(f"{problem} Without a name it is told where you ask.")
-    wish = Try(by=context.asker, at=context.now, channel=channel, key=new_id())
+    wish = SendTestNotification(by=context.asker, at=context.now, channel=channel, key=new_id())
     return await context.submit(wish, [], f"It is told in {channel} within seconds, if it can be.")
 
 

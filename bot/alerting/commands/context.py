@@ -12,7 +12,7 @@ from baton.command import Known
 from baton.errors import UsageError
 from baton.outcome import named
 from baton.text.words import did_you_mean, plain
-from bot.alerting.operations import Wish
+from bot.alerting.operations import Operation
 from bot.alerting.reloader import Reloading
 from bot.alerting.runner import Keeper
 from bot.dispatch.audit_log import AuditLog
@@ -100,7 +100,7 @@ class AlertsContext(CommandContext):
             return None
         return await self.audit.refuse(self.invocation, refusal, environment=about)
 
-    async def submit(self, wish: Wish, environments: Sequence[str], text: str) -> Reply:
+    async def submit(self, wish: Operation, environments: Sequence[str], text: str) -> Reply:
         """Have it done, if they may in each of these environments."""
         refusal = await self.refuse_change(environments)
         if refusal is not None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from alerts.checks.checks import CHECKIN, PROBE
 from baton.errors import UsageError
 from bot.alerting.commands.context import AlertsContext
-from bot.alerting.operations import Forget
+from bot.alerting.operations import ForgetAlert
 from bot.dispatch.reply import Reply
 
 
@@ -26,6 +26,6 @@ async def forget(context: AlertsContext, words: Sequence[str]) -> Reply:
             f"{title} is named in alerts.toml ({watch.source}): take it out there, and say "
             "/alerts reload."
         )
-    wish = Forget(by=context.asker, at=context.now, fingerprint=episode.fingerprint)
+    wish = ForgetAlert(by=context.asker, at=context.now, fingerprint=episode.fingerprint)
     text = f"Forgotten: {title}. Once it is heard of again it is watched anew."
     return await context.submit(wish, [episode.labels.get("env")], text)

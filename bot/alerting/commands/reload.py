@@ -13,8 +13,8 @@ from baton.errors import BatonError, UsageError
 from baton.outcome import Answer, named
 from bot.alerting.commands.context import AlertsContext
 from bot.alerting.commands.trial_process import run_trial
-from bot.alerting.recorder import recording
-from bot.alerting.reloader import Heard, Reloading
+from bot.alerting.recorder import find_recording
+from bot.alerting.reloader import Reloading, ReloadResults
 from bot.dispatch.reply import Reply
 from bot.store.errors import DatabaseUnavailable
 
@@ -31,12 +31,12 @@ async def reload(context: AlertsContext, words: Sequence[str]) -> Reply:
     if refusal is not None:
         return refusal
     try:
-        settings = reloading.again()
+        settings = reloading.reload()
     except BatonError as error:
         return Reply(f"{error} All stays as it was.", ok=False)
     said = f"From now on this goes by {reloading.file}: {summary(settings)}."
     try:
-        heard = await reloading.everywhere()
+        heard = await reloading.reload_all_bots()
     except DatabaseUnavailable as error:
         return Reply(f"{said} The other bots were not told: {error}", ok=False)
     problems = [problem for problem in heard.problems.values() if problem]
@@ -51,14 +51,14 @@ async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
         raise UsageError("Nothing is recorded: alerts.toml has no [recording] with a folder.")
     if unread := await context.refuse_reading(context.hidden):
         return unread
-    file = recording(table.folder, words[0] if words else "")
-    if reloading.trying.locked():
+    file = find_recording(table.folder, words[0] if words else "")
+    if reloading.trial_lock.locked():
         raise UsageError("Another replay is under way: ask again when it is over.")
     await context.audit.write(context.invocation, "answered")
     try:
         new = read_text(reloading.file)
         read_alerts(new, str(reloading.file))
-        async with reloading.trying:
+        async with reloading.trial_lock:
             found = await run_trial(file, reloading.text, new, REPLAY_TIMEOUT)
     except BatonError as error:
         return Reply(str(error), ok=False)
@@ -103,7 +103,7 @@ def _row(one: TrialMessage, verdict: str) -> tuple[str, ...]:
     return (at, verdict, one.channel, f"{one.state}: {one.title}{mention}")
 
 
-def _others(heard: Heard, name: str) -> str:
+def _others(heard: ReloadResults, name: str) -> str:
     """What the bots beside the one called `name` say."""
     if not heard.leader:
         return "No bot leads just now: the next one that does will go by its own."

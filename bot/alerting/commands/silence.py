@@ -12,7 +12,7 @@ from baton.outcome import Answer, duration
 from baton.timing import durations
 from bot.alerting.commands.context import AlertsContext, titles
 from bot.alerting.commands.silence_preview import preview
-from bot.alerting.operations import Quiet, Speak
+from bot.alerting.operations import CreateSilence, ExpireSilence
 from bot.dispatch.reply import Reply
 
 _WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|[^\s"'])+""", re.DOTALL)
@@ -38,7 +38,7 @@ async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
     # an environment that it names counts too if nothing of it was heard yet
     named = {part.value for part in matchers.parts if part.name == "env" and part.op == "="}
     meant = [env for env in {*context.environments, *named} if _may_match(matchers, env)]
-    wish = Quiet(
+    wish = CreateSilence(
         by=context.asker,
         at=context.now,
         matchers=str(matchers),
@@ -58,7 +58,7 @@ async def unsilence(context: AlertsContext, words: Sequence[str]) -> Reply:
     if not found:
         raise UsageError("Which silence? /alerts unsilence ID; /alerts silences shows the ids.")
     meant = [env for env in context.environments if _may_match(found[0].matchers, env)]
-    wish = Speak(by=context.asker, at=context.now, id=words[0])
+    wish = ExpireSilence(by=context.asker, at=context.now, id=words[0])
     return await context.submit(wish, meant, f"No longer silenced: {found[0].matchers}.")
 
 

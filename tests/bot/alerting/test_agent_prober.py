@@ -14,7 +14,7 @@ from baton.bus.channel import Delivery, Link
 from baton.bus.exchanges import INPUT, agent_queue, host_key
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.messages import Facts, Heartbeat, Look, Probe, Probed, decode, now
-from bot.alerting.agent_prober import LISTENED, Agents
+from bot.alerting.agent_prober import SETTLING_TIME, AgentProber
 from tests.support.servers import registry
 from tests.support.wait import until
 
@@ -24,7 +24,7 @@ HOST = "web-1"
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bot.alerting.agent_prober, "SLACK", 0.48)
+    monkeypatch.setattr(bot.alerting.agent_prober, "TRANSIT_TIME", 0.48)
 
 
 class Scene:
@@ -36,7 +36,7 @@ class Scene:
         self.channel = MemoryChannel("memory://test", on=self.bus)
         self.roster = registry(lambda: self.time)
         self.roster.link_changed(Link.UP)
-        self.agents = Agents(self.channel, self.roster, "bot", lambda: self.time)
+        self.agents = AgentProber(self.channel, self.roster, "bot", lambda: self.time)
         self.asked: list[Probe] = []
         self.finds: ProbeResult | None = ProbeResult(True, "full")
 
@@ -67,7 +67,7 @@ class Scene:
         return await self.agents.look("disk", host, look)
 
     def owed(self) -> ProbeResult | None:
-        return self.agents.owed("disk", HOST)
+        return self.agents.overdue_answer("disk", HOST)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ async def test_a_name_that_nobody_has(scene: Scene) -> None:
     """Whoever is there is heard within a minute: a probe for somebody else is bad, and says so."""
     scene.beat()
     assert await scene.look("web-11") is None
-    scene.passes(LISTENED)
+    scene.passes(SETTLING_TIME)
     scene.beat()
     found = await scene.look("web-11")
     assert found is not None

@@ -14,7 +14,7 @@ from alerts import HeartbeatSeen, Labels, Sample
 from alerts.notify.dispatch import NotificationDispatcher
 from baton.bus.messages import Person
 from bot.alerting import operations
-from bot.alerting.operations import Seen
+from bot.alerting.operations import RecordObservations
 from bot.app.bot import Bot
 from bot.store import Store
 from bot.store.tables.alerts import watches
@@ -43,8 +43,10 @@ async def test_what_cannot_be_taken_of_what_was_seen_costs_the_rest_nothing(stag
     assert keeper is not None
     keeper.observe(HeartbeatSeen("web-1", "x" * 300, 15.0, keeper.now()))
     keeper.observe(object())  # type: ignore[arg-type]
-    good = operations.seen([sample("a", keeper.now()), sample("b", keeper.now())], keeper.now())
-    torn = Seen(by="", at=keeper.now(), lines=(good.lines[0], "{", good.lines[1]))
+    good = operations.record_observations(
+        [sample("a", keeper.now()), sample("b", keeper.now())], keeper.now()
+    )
+    torn = RecordObservations(by="", at=keeper.now(), lines=(good.lines[0], "{", good.lines[1]))
     await stage.store.alerts.ask({"kind": "nonsense"})
     await keeper.want(torn)
     await world.round(made)

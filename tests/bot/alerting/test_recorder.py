@@ -13,7 +13,7 @@ from alerts import CheckIn
 from alerts.replay import salvage_lines
 from alerts.settings import RecordingTable
 from baton.errors import UsageError
-from bot.alerting.recorder import Recording, append, recording, recordings
+from bot.alerting.recorder import Recording, append, find_recording, list_recordings
 from bot.app.periodic import PeriodicTask, PeriodicTasks
 from tests.support.periodic import unfailing
 from tests.support.wait import until
@@ -46,7 +46,7 @@ class Writer:
 
 def held(folder: Path) -> list[object]:
     found: list[object] = []
-    for name in recordings(folder):
+    for name in list_recordings(folder):
         found += salvage_lines((folder / name).read_text().splitlines())[0]
     return found
 
@@ -58,7 +58,7 @@ async def test_what_is_seen_is_in_the_file_soon_and_when_it_ends(tmp_path: Path)
         await until(lambda: held(folder) == [seen(1)])
         writer.add(seen(2))
     assert held(folder) == [seen(1), seen(2)]
-    assert os.stat(folder / recordings(folder)[0]).st_mode & 0o007 == 0
+    assert os.stat(folder / list_recordings(folder)[0]).st_mode & 0o007 == 0
 
 
 async def test_nothing_is_written_unless_it_is_wanted(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ async def test_a_file_a_day_and_old_ones_go(tmp_path: Path) -> None:
             made.time = datetime.fromtimestamp(AT, UTC) + timedelta(days=day)
             writer.add(seen(day))
             await until(lambda: seen(day) in held(tmp_path))  # noqa: B023
-    assert recordings(tmp_path) == ["2027-01-16.jsonl", "2027-01-17.jsonl", "2027-01-18.jsonl"]
+    assert list_recordings(tmp_path) == ["2027-01-16.jsonl", "2027-01-17.jsonl", "2027-01-18.jsonl"]
     assert all((tmp_path / name).exists() for name in others)
 
 
@@ -118,13 +118,13 @@ def test_a_line_that_was_torn_spoils_no_other(tmp_path: Path) -> None:
 def test_only_a_recording_can_be_named(tmp_path: Path) -> None:
     """The newest without a name; one that is not there, or not ours, is refused with what is."""
     with pytest.raises(UsageError, match="Nothing is recorded"):
-        recording(tmp_path / "missing")
+        find_recording(tmp_path / "missing")
     for name in ("2026-11-23.jsonl", "2026-11-24.jsonl"):
         append(tmp_path / name, [seen()])
     (tmp_path / "secret").write_text("")
-    assert recording(tmp_path).name == "2026-11-24.jsonl"
-    assert recording(tmp_path, "2026-11-23").name == "2026-11-23.jsonl"
-    assert recording(tmp_path, "2026-11-23.jsonl").name == "2026-11-23.jsonl"
+    assert find_recording(tmp_path).name == "2026-11-24.jsonl"
+    assert find_recording(tmp_path, "2026-11-23").name == "2026-11-23.jsonl"
+    assert find_recording(tmp_path, "2026-11-23.jsonl").name == "2026-11-23.jsonl"
     for name in ("secret", "../2026-11-23", "/etc/passwd", "2026-11-22", ".", "a/b"):
         with pytest.raises(UsageError, match="there is 2026-11-23, 2026-11-24"):
-            recording(tmp_path, name)
+            find_recording(tmp_path, name)

@@ -63,13 +63,13 @@ async def test_read_again(stage: Stage, tmp_path: Path) -> None:
     assert reloading is not None
     world.file.write_text(BAD)
     with capture_logs() as logs:
-        assert reloading.tried() != ""
+        assert reloading.reload_or_log() != ""
     (entry,) = [one for one in logs if one["log_level"] == "error"]
     assert entry["event"] == "alerts stay as they were"
     assert f"{world.file}, line 4" in entry["reason"]
     assert channel_of(made) == CHANNEL
     world.file.write_text('channel = "C_NEW"\n')
-    assert reloading.tried() == ""
+    assert reloading.reload_or_log() == ""
     assert channel_of(made) == "C_NEW"
 
 
@@ -134,7 +134,7 @@ async def test_one_that_leads_and_does_not_answer_is_named(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asks waits a moment for it, and then reads that it is not known."""
-    monkeypatch.setattr(bot.alerting.reloader, "ANSWERED_WITHIN", 0.1)
+    monkeypatch.setattr(bot.alerting.reloader, "ANSWER_TIMEOUT", 0.1)
     world = Reader(stage, tmp_path / "alerts.toml")
     first = await stage.bot()
     await until(lambda: first.leader.leading)

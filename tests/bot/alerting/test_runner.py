@@ -125,9 +125,9 @@ async def test_a_bot_that_stood_still_calls_nobody_silent(
     world = Watchers(stage)
     made = await world.bot()
     await world.agent(made, "web-1")
-    monkeypatch.setattr(bot.alerting.runner, "STALL", 5.0)
+    monkeypatch.setattr(bot.alerting.runner, "STALL_TIMEOUT", 5.0)
     await world.pass_time(made, 3600)
-    monkeypatch.setattr(bot.alerting.runner, "STALL", float("inf"))
+    monkeypatch.setattr(bot.alerting.runner, "STALL_TIMEOUT", float("inf"))
     await world.pass_time(made, WAIT + 1)
     assert alerts_in(stage.front) == []
 

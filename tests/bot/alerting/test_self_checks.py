@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from alerts import AlertContent
-from bot.alerting.self_checks import LASTS, look, wrong
+from bot.alerting.self_checks import FINDING_LASTS, find_problems, look
 from bot.app.periodic import PeriodicTask
 from tests.bot.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage
@@ -30,13 +30,13 @@ class Slack:
 
 @pytest.mark.parametrize("ahead", [None, 0.0, 29.0, -29.0])
 def test_a_clock_that_is_right_or_not_known_is_no_finding(ahead: float | None) -> None:
-    assert list(wrong(Slack(ahead), "Slack")) == []
+    assert list(find_problems(Slack(ahead), "Slack")) == []
 
 
 def test_it_says_whose_clock_is_off_and_which_way() -> None:
-    (finding,) = wrong(Slack(-7200.0), "Slack")
+    (finding,) = find_problems(Slack(-7200.0), "Slack")
     assert finding.text.startswith("The clock of this bot is 2 h behind Slack's.")
-    (finding,) = wrong(Slack(0.0, strangers=2), "Slack")
+    (finding,) = find_problems(Slack(0.0, strangers=2), "Slack")
     assert finding.text.startswith("2 connections to Slack with our tokens")
 
 
@@ -54,5 +54,5 @@ async def test_the_alert_ends_once_the_clock_is_set(stage: Stage) -> None:
     assert isinstance(message.content, AlertContent)
     assert message.content.title == "clock the bot"
     slack.clock_ahead = 0.0
-    await world.pass_time(made, LASTS)
+    await world.pass_time(made, FINDING_LASTS)
     await until(says(stage.front, "resolved"))

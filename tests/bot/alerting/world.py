@@ -47,7 +47,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bot.alerting.runner, "ROUND_INTERVAL", 0.002)
     monkeypatch.setattr(bot.alerting.runner, "LOOK_INTERVAL", 0.01)
     monkeypatch.setattr(bot.alerting.runner, "RETRY_DELAY", 0.01)
-    monkeypatch.setattr(bot.alerting.runner, "STALL", float("inf"))
+    monkeypatch.setattr(bot.alerting.runner, "STALL_TIMEOUT", float("inf"))
     monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.05)
     monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.01)
     monkeypatch.setattr(bot.posts.queue, "CLOSE_TIMEOUT", 0.5)

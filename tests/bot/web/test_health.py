@@ -21,7 +21,7 @@ from bot.findings import MOST, Finding, Lately
 from bot.jobs import Place
 from bot.store import Depths, Store
 from bot.store.errors import DatabaseUnavailable
-from bot.web.health import LATE, Part, parts
+from bot.web.health import MAX_POST_DELAY, PartHealth, parts
 from bot.web.status import LinkSeen, TaskSeen, Vitals
 from tests.bot.web.conftest import Opened, Site
 from tests.bot.world import Agent, no_groups
@@ -74,7 +74,7 @@ def test_strangers_with_our_tokens_are_not_well() -> None:
     assert part.numbers["strange_connections"] == 2
 
 
-def slack_part(vitals: Vitals) -> Part:
+def slack_part(vitals: Vitals) -> PartHealth:
     """What is said of Slack."""
     return next(part for part in parts(vitals) if part.name == "slack")
 
@@ -144,7 +144,7 @@ async def test_ready(opened: Opened) -> None:
             "it cannot be used: its disk is full",
         ),
         (
-            {"waiting": 2, "oldest_waiting": LATE},
+            {"waiting": 2, "oldest_waiting": MAX_POST_DELAY},
             "posts",
             "2 posts are waiting to be shown, the oldest for 1 min",
         ),
@@ -160,9 +160,11 @@ def test_what_is_not_well(ill: dict[str, object], part: str, words: str) -> None
 def test_what_is_well() -> None:
     """To stand by is no illness, nor is a post that Slack's limits hold back for a while."""
     values = {name: getattr(WELL, name) for name in WELL.__slots__}
-    still = Vitals(**{**values, "leading": False, "waiting": 1, "oldest_waiting": LATE - 1})
+    still = Vitals(
+        **{**values, "leading": False, "waiting": 1, "oldest_waiting": MAX_POST_DELAY - 1}
+    )
     assert all(part.well for part in parts(still))
-    assert f"the oldest for {duration(LATE - 1)}" in parts(still)[-3].words
+    assert f"the oldest for {duration(MAX_POST_DELAY - 1)}" in parts(still)[-3].words
 
 
 def test_a_task_that_fails_is_shown() -> None:

@@ -15,7 +15,7 @@ from alerts.replay import Gap, LinkChange, dump_lines, salvage_lines
 from alerts.trial import TrialFailed, trial
 from baton.bus.messages import now
 from bot.alerting.commands.trial_process import run_trial
-from bot.alerting.recorder import append, recordings
+from bot.alerting.recorder import append, list_recordings
 from bot.app.with_alerts import AlertsWanted
 from tests.alerts.harness import START, thing
 from tests.bot.alerting.world import CHANNEL, SILENT, WAIT, Watchers, quick, says
@@ -52,7 +52,7 @@ class Recorder(Watchers):
         )
 
     def recorded(self) -> list[object]:
-        (name,) = recordings(self.folder)
+        (name,) = list_recordings(self.folder)
         return list(salvage_lines((self.folder / name).read_text().splitlines())[0])
 
 
@@ -136,12 +136,12 @@ async def test_one_replay_at_a_time_and_not_for_ever(
     first = asyncio.create_task(stage.ask(made, "/alerts replay 2026-11-24"))
     reloading = made.reloading
     assert reloading is not None
-    await until(reloading.trying.locked)
+    await until(reloading.trial_lock.locked)
     assert "Another replay" in (await stage.ask(made, "/alerts replay 2026-11-24")).text
     reply = await first
     assert not reply.ok
     assert "takes longer than 0.01 s" in reply.text
-    assert not reloading.trying.locked()
+    assert not reloading.trial_lock.locked()
 
 
 async def test_a_trial_as_a_program_says_what_it_says_in_here(tmp_path: Path) -> None:
