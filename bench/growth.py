@@ -113,7 +113,7 @@ class Bench:
     async def look_around(self) -> None:
         """As `bot.app.bot` and `bot.outbox.relay` do."""
         await self.store.ledger.outbox(500)
-        await self.store.ledger.untold()
+        await self.store.ledger.unreported()
         await self.store.ledger.close_overdue(now(), now())
 
     async def finish(self, count: int) -> None:

@@ -96,7 +96,7 @@ class Bench:
         """Seconds by which each firing was late."""
         fired = [
             firing
-            for schedule in await self.store.schedules.listed("bench")
+            for schedule in await self.store.schedules.in_channel("bench")
             for firing in await self.store.schedules.history(schedule.id)
             if firing.job in self.begun
         ]

@@ -61,7 +61,7 @@ class Job:
     asked: datetime
     closed: datetime | None = None
     cancelled_by: Person | None = None
-    told: bool = False
+    reported: bool = False
     """Whether every post of it shows how it ended."""
     revision: int = 0
     """Counts what changed in it or its runs, so that `told` is said only of what was shown."""
@@ -215,7 +215,7 @@ def apply(run: RunRecord, message: Update | Pong, at: datetime) -> Applied | Non
     update whose sequence is not past the last one applied was heard before.
     """
     if isinstance(message, Pong):
-        return _answered(run, message, at)
+        return _apply_pong(run, message, at)
     if message.sequence <= run.sequence:
         return None
     run = replace(run, sequence=message.sequence)
@@ -226,7 +226,7 @@ def apply(run: RunRecord, message: Update | Pong, at: datetime) -> Applied | Non
         return Applied(run, output, message.level, message.step)
     run = replace(
         run,
-        state=_forward(run.state, message.state),
+        state=_advance(run.state, message.state),
         started=run.started or at,
         percent=message.percent if message.percent is not None else run.percent,
         step=message.step or run.step,
@@ -237,7 +237,7 @@ def apply(run: RunRecord, message: Update | Pong, at: datetime) -> Applied | Non
     return Applied(run, output, message.level, message.step)
 
 
-def _answered(run: RunRecord, pong: Pong, at: datetime) -> Applied | None:
+def _apply_pong(run: RunRecord, pong: Pong, at: datetime) -> Applied | None:
     facts = pong.facts.model_dump(mode="json")
     if not run.state.final:
         ended = replace(
@@ -249,7 +249,7 @@ def _answered(run: RunRecord, pong: Pong, at: datetime) -> Applied | None:
     return Applied(replace(run, late=State.SUCCEEDED, facts=facts))
 
 
-def _forward(old: State, new: State) -> State:
+def _advance(old: State, new: State) -> State:
     if new.final:
         return new
     return new if _ORDER.get(new, 0) >= _ORDER[old] else old
@@ -269,10 +269,10 @@ def ends_at(run: RunRecord) -> datetime | None:
         return None
     if run.state in (State.QUEUED, State.SENT):
         return run.deadline + timedelta(seconds=GRACE)
-    return (run.started or run.deadline) + timedelta(seconds=_limit(run) + GRACE)
+    return (run.started or run.deadline) + timedelta(seconds=_time_limit(run) + GRACE)
 
 
-def _limit(run: RunRecord) -> float:
+def _time_limit(run: RunRecord) -> float:
     """Seconds that `run` may take: what its server says that it gives it, else what was asked."""
     said = run.facts.get(ENDS_WITHIN)
     if isinstance(said, int | float) and 0 < said <= WEEK:
@@ -280,7 +280,7 @@ def _limit(run: RunRecord) -> float:
     return run.timeout
 
 
-def overdue(run: RunRecord, now: datetime, seeing_since: datetime | None) -> RunRecord:
+def close_if_overdue(run: RunRecord, now: datetime, seeing_since: datetime | None) -> RunRecord:
     """`run` as it is at `now`: closed as `expired` or `lost` if its time is over.
 
     `seeing_since` is when our own link to the bus came up: what was said while we were blind

@@ -12,7 +12,7 @@ from alerts.notify.notification import Notification
 from bot.content import Post
 from bot.jobs import Place, Subject
 from bot.posts.post_source import Desired, PostSource
-from bot.store.alerts.alert_posts import Thread, Wait
+from bot.store.alerts.alert_posts import AlertThread, Wait
 from bot.store.alerts.alerts import Alerts
 
 
@@ -25,7 +25,7 @@ class AlertNotifier(PostSource):
 
     @override
     async def unreported(self) -> Mapping[str, int]:
-        untold = await self._alerts.untold()
+        untold = await self._alerts.unreported()
         return {thread.subject: sum(thread.revisions.values()) for thread in untold}
 
     @override
@@ -35,21 +35,21 @@ class AlertNotifier(PostSource):
     @override
     async def mark_reported(self, shown: Sequence[Desired]) -> Collection[str]:
         revisions = {key: at for one in shown for key, at in one.revisions.items()}
-        await self._alerts.mark_told(revisions)
+        await self._alerts.mark_reported(revisions)
         return [one.subject.id for one in shown if one.finished]
 
-    def _desired(self, thread: Thread) -> Desired:
-        place = Place(self._front, thread.bulletins[0].channel)
+    def _desired(self, thread: AlertThread) -> Desired:
+        place = Place(self._front, thread.notifications[0].channel)
         return Desired(
             Subject(thread.subject, place, thread.since.timestamp()),
             thread.revisions,
             partial(_render, thread),
-            finished=all(one.closing or one.parent for one in thread.bulletins),
+            finished=all(one.closing or one.parent for one in thread.notifications),
         )
 
 
-async def _render(thread: Thread) -> list[Post]:
-    return [_post(one, thread.waits.get(one.key)) for one in thread.bulletins]
+async def _render(thread: AlertThread) -> list[Post]:
+    return [_post(one, thread.waits.get(one.key)) for one in thread.notifications]
 
 
 def _post(notification: Notification, wait: Wait | None) -> Post:

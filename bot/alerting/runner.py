@@ -177,7 +177,7 @@ class Keeper:
 
     async def want(self, ask: StoredOperation) -> None:
         """Have it done by the bot that leads, soon. Raises DatabaseUnavailable."""
-        await self._alerts.ask(ask.model_dump(mode="json"))
+        await self._alerts.add_operation(ask.model_dump(mode="json"))
         self._wake()
 
     def observe(self, seen: Observation) -> None:

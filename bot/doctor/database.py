@@ -9,8 +9,8 @@ from pathlib import Path
 from baton.errors import BatonError
 from bot.doctor.finding import CheckResult, fail, note, ok
 from bot.store.database.open import open_database
-from bot.store.database.transactions import shown
-from bot.store.migrations.migrate import Foreign, current, known_revisions
+from bot.store.database.transactions import without_password
+from bot.store.migrations.migrate import ForeignTables, current_revision, known_revisions
 
 
 async def database(url: str) -> CheckResult:
@@ -19,14 +19,14 @@ async def database(url: str) -> CheckResult:
         opened = open_database(url)
     except BatonError as error:
         return fail("database", error)
-    name, known = shown(opened.url), known_revisions()
+    name, known = without_password(opened.url), known_revisions()
     if opened.url.get_backend_name() == "sqlite":
         unmade = await asyncio.to_thread(_unmade, Path(str(opened.url.database)), name)
         if unmade is not None:
             return unmade
     try:
-        found = await opened.read(current)
-    except Foreign as error:
+        found = await opened.read(current_revision)
+    except ForeignTables as error:
         return fail("database", f"{name}: {error}", "name another one in [database] url.")
     except BatonError as error:
         return fail("database", error, "start it, or correct [database] url (BATON_DATABASE_URL).")

@@ -62,19 +62,19 @@ class JobPosts(PostSource):
 
     @override
     async def unreported(self) -> Mapping[str, int]:
-        return await self._ledger.untold()
+        return await self._ledger.unreported()
 
     @override
     async def read(self, subjects: Sequence[str]) -> Sequence[Desired]:
         found = await self._ledger.jobs(subjects)
-        visible = [(job, runs) for job, runs in found.values() if not (job.told or job.hidden)]
+        visible = [(job, runs) for job, runs in found.values() if not (job.reported or job.hidden)]
         for subject in set(subjects) - {job.id for job, _ in visible}:
             self._ended.pop(subject, None)
         return [await self._desired(job, runs) for job, runs in visible]
 
     @override
     async def mark_reported(self, shown: Sequence[Desired]) -> Collection[str]:
-        told = await self._ledger.mark_told({one.subject.id: one.revision for one in shown})
+        told = await self._ledger.mark_reported({one.subject.id: one.revision for one in shown})
         for job in told:
             self.ended_runs.update(self._ended.pop(job, {}))
         return told

@@ -121,7 +121,7 @@ class PostSender:
                     return
                 await self._post(one)
         if one.ref:
-            await self._posts.shown(one.post.key, one.ref, one.shown, self._clock())
+            await self._posts.mark_shown(one.post.key, one.ref, one.shown, self._clock())
             one.was_recorded()
         if one.post.pinned and one.ref and not one.pinned:
             await self._pin(one)
@@ -145,7 +145,7 @@ class PostSender:
         thread = self._pending.thread(one)
         if not one.unsure:
             begun = self._monotonic()
-            there = await self._posts.begin(self._row(one, thread))
+            there = await self._posts.claim(self._row(one, thread))
             if there is None:
                 # a claim that took too long may have been taken over by now
                 one.claimed(in_time=self._monotonic() - begun <= self._claim)
@@ -179,7 +179,7 @@ class PostSender:
         except FrontError:
             # certainly not there: noted, so that nobody need look for it
             with contextlib.suppress(DatabaseUnavailable):
-                await self._posts.unsent(post.key)
+                await self._posts.mark_waiting(post.key)
                 one.not_sent()
             raise
         one.sent(ref, post.digest, self._monotonic(), self._limit)
@@ -245,7 +245,7 @@ class PostSender:
         log.info("message was deleted, posting it again", subject=one.subject, key=lost.post.key)
         self._pending.deleted(lost)
         with contextlib.suppress(DatabaseUnavailable):
-            await self._posts.gone(lost.post.key)
+            await self._posts.mark_deleted(lost.post.key)
 
     async def _refused(self, one: PendingPost, reason: str) -> None:
         """Give up a post that the front end rejected, and notify the person who asked. An alert is
@@ -268,7 +268,7 @@ class PostSender:
         """Send the result of what could not be posted to the person who asked."""
         if await self._tell_alone(one, unpostable.outcome_text(one.subject, one.post)):
             one.told_outcome()
-            await self._posts.given_up(one.post.key, one.post.digest)
+            await self._posts.mark_given_up(one.post.key, one.post.digest)
 
     async def _tell_alone(self, one: PendingPost, text: str) -> bool:
         """Send `text` to the person who asked; return False if that has to be tried again."""
@@ -290,7 +290,7 @@ class PostSender:
         self._pending.give_up(one)
         digest = one.post.digest if one.outcome_told else ""
         try:
-            await self._posts.given_up(one.post.key, digest)
+            await self._posts.mark_given_up(one.post.key, digest)
         except DatabaseUnavailable as error:
             log.warning(
                 "cannot record that a post is given up", subject=one.subject, reason=str(error)

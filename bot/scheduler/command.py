@@ -172,7 +172,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
     async def _list(self, context: CommandContext, words: Sequence[str]) -> Reply:
         place = context.invocation.place
         name = words[0].lstrip("#") if words else ""
-        found = await self._schedules.listed(place.front, "" if name else place.channel)
+        found = await self._schedules.in_channel(place.front, "" if name else place.channel)
         if name and name.lower() != "all":
             found = [one for one in found if name in (one.place.channel, one.place.name)]
         await self._audit.write(context.invocation, "answered")
@@ -224,7 +224,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 return Reply(made.reply, ok=False)
             (done,) = await self._schedules.commit([made.change])
             if done:
-                begun = made.change.asks[0][0].job
+                begun = made.change.jobs[0][0].job
                 # under the key of what was typed, so that the same message does not run it again
                 await self._audit.write(asked, "allowed", job=begun)
                 for job in jobs_of(made.change):

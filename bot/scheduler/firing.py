@@ -40,7 +40,7 @@ class Fired:
 
 def jobs_of(change: Change) -> list[str]:
     """The jobs that have news once `change` is made."""
-    asked = [new.job.id for new, _ in change.asks]
+    asked = [new.job.id for new, _ in change.jobs]
     return [*asked, *(post.id for post in change.posts), *filter(None, [change.reveal])]
 
 

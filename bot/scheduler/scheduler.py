@@ -27,7 +27,7 @@ from bot.schedules.decisions import (
 from bot.schedules.posts import ScheduleNotice, day_of
 from bot.schedules.schedule import ResultHandling, Schedule, ScheduleResult
 from bot.store.errors import DatabaseUnavailable
-from bot.store.schedules.firings import Over
+from bot.store.schedules.firings import EndedFiring
 from bot.store.schedules.schedules import Schedules
 
 log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class Timekeeper:
         self.rounds += 1
         while True:
             now = await self._schedules.now()
-            over = await self._schedules.over(BATCH)
+            over = await self._schedules.ended(BATCH)
             await self._write([self._ended(one, now) for one in over])
             due = await self._schedules.due(now, BATCH)
             await self._write([await self._fired(one, running, now) for one, running in due])
@@ -78,7 +78,7 @@ class Timekeeper:
         first = await self._schedules.next_due()
         return (first - now).total_seconds() if first is not None else None
 
-    def _ended(self, one: Over, now: datetime) -> list[tuple[Change, Decision]]:
+    def _ended(self, one: EndedFiring, now: datetime) -> list[tuple[Change, Decision]]:
         schedule, firing, _ = one
         try:
             return self._noted(one, now)
@@ -86,7 +86,7 @@ class Timekeeper:
             step = pause_broken(schedule, _reason(error, schedule), now, firing)
             return [(changed(step, now, None), step)]
 
-    def _noted(self, one: Over, now: datetime) -> list[tuple[Change, Decision]]:
+    def _noted(self, one: EndedFiring, now: datetime) -> list[tuple[Change, Decision]]:
         schedule, firing, runs = one
         step = record_end(schedule, firing, runs, now)
         today = day_of(step.schedule, firing.nominal) == day_of(step.schedule, now)
@@ -142,7 +142,7 @@ class Timekeeper:
         schedule = step.schedule
         owner = schedule.owner
         log.info("somebody has left, their schedules are paused", person=owner.id)
-        theirs = await self._schedules.of_person(schedule.place.front, owner.id)
+        theirs = await self._schedules.active_of(schedule.place.front, owner.id)
         refused = record_failure_to_start(
             schedule, nominal, "refused", f"{owner.label} is no longer here", now
         )
@@ -177,7 +177,7 @@ class Timekeeper:
             raise
         except Exception as error:
             reason = _reason(error, change.schedule)
-            await self._schedules.set_aside({change.schedule.id: reason})
+            await self._schedules.pause_unreadable({change.schedule.id: reason})
             return False
         return done
 
@@ -193,7 +193,7 @@ class Timekeeper:
         if heed.handled and change.schedule.status != "paused":
             # that it is paused is more than that it failed: somebody must resume it
             posts = tuple(post for post in posts if not isinstance(post, ScheduleNotice))
-        return replace(change, posts=posts, heard=heed.keep)
+        return replace(change, posts=posts, operation=heed.operation)
 
 
 def _reason(error: Exception, schedule: Schedule) -> str:

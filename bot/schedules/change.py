@@ -21,9 +21,9 @@ class Change:
 
     schedule: Schedule
     firings: tuple[Firing, ...] = ()
-    asks: tuple[tuple[NewJob, AuditEntry], ...] = ()
+    jobs: tuple[tuple[NewJob, AuditEntry], ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     posts: tuple[SchedulePost, ...] = ()
     reveal: str = ""
     dismiss: str = ""
-    heard: object = None
+    operation: object = None

@@ -124,5 +124,5 @@ class ResultHandling:
     """What becomes of observations with whoever watches over schedules: `keep` is written down for
     them with the firing; `told`: it is they who tell what went wrong, so that no notice does."""
 
-    keep: object = None
+    operation: object = None
     handled: bool = False

@@ -33,7 +33,7 @@ from bot.store.jobs.ledger import Ledger
 from bot.store.jobs.outputs import OutputLine
 from bot.store.jobs.queries import Depths, JobWithRuns
 from bot.store.leases import Leases
-from bot.store.migrations.migrate import bring_up
+from bot.store.migrations.migrate import upgrade
 from bot.store.posts import PostRow, Posts, Status
 from bot.store.schedules.schedules import Schedules
 from bot.store.servers import StoredServers
@@ -79,7 +79,7 @@ class Store:
         if database.url.get_backend_name() == "sqlite":
             await asyncio.to_thread(make_folder, database.url)
         try:
-            await bring_up(database)
+            await upgrade(database)
         except BaseException:
             await database.close()
             raise

@@ -91,7 +91,7 @@ class Posts:
             found[row.job].append(row)
         return found
 
-    async def begin(self, row: PostRow) -> PostRow | None:
+    async def claim(self, row: PostRow) -> PostRow | None:
         """Claim the post `row.key` as `sending`, before the chat is called.
 
         None: it is ours to post. Otherwise the row that is there already: one that is `sending` may
@@ -99,20 +99,20 @@ class Posts:
         """
         return await self._writes.submit(row)
 
-    async def shown(self, key: str, ref: str, digest: str, at: datetime) -> None:
+    async def mark_shown(self, key: str, ref: str, digest: str, at: datetime) -> None:
         """The chat shows the post as `ref`."""
         values = {"new_status": "shown", "new_ref": ref, "new_digest": digest, "new_at": at}
         await self._writes.submit(_Change(key, _SHOWN, values))
 
-    async def unsent(self, key: str) -> None:
+    async def mark_waiting(self, key: str) -> None:
         """The chat certainly did not take the post: it waits, and `begin` may claim it again."""
         await self._writes.submit(_Change(key, _STATUS, {"new_status": "waiting"}))
 
-    async def gone(self, key: str) -> None:
+    async def mark_deleted(self, key: str) -> None:
         """Somebody deleted the post."""
         await self._writes.submit(_Change(key, _STATUS, {"new_status": "gone"}))
 
-    async def given_up(self, key: str, digest: str = "") -> None:
+    async def mark_given_up(self, key: str, digest: str = "") -> None:
         """The chat will never take the post. `digest`, if one is named, is that of the end that the
         one who asked was told alone."""
         values = {"new_status": "given_up", "new_digest": digest}

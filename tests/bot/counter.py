@@ -104,8 +104,8 @@ class Counter:
     async def shown(self, job: str, ref: str, thread: str = "") -> None:
         """The post of `job` is the message `ref`."""
         row = PostRow(job, job, "slack", OPS.channel, now(), thread=thread)
-        await self.store.posts.begin(row)
-        await self.store.posts.shown(job, ref, "digest", now())
+        await self.store.posts.claim(row)
+        await self.store.posts.mark_shown(job, ref, "digest", now())
 
     async def audit(self) -> AuditEntry:
         """The last ask that was kept."""

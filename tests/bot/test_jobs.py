@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.bus.messages import Pong, State, Update
-from bot.jobs import GRACE, RunRecord, apply, close, ends_at, overdue
+from bot.jobs import GRACE, RunRecord, apply, close, close_if_overdue, ends_at
 from tests.bot.build import after, pong, run, update
 
 messages = st.lists(
@@ -81,8 +81,8 @@ def test_no_run_stays_open_for_ever(record: RunRecord, end: State, text: str) ->
     """Past its deadline and some grace, the ledger itself closes what is left, and says why."""
     limit = ends_at(record)
     assert limit is not None
-    assert not overdue(record, limit - (after(1) - after(0)), after(0)).state.final
-    closed = overdue(record, limit, after(0))
+    assert not close_if_overdue(record, limit - (after(1) - after(0)), after(0)).state.final
+    closed = close_if_overdue(record, limit, after(0))
     assert closed.state is end
     assert text in closed.text
 
@@ -121,11 +121,11 @@ def test_blind_is_not_lost() -> None:
     """While our own link is gone, and a little after it came back, no run is given up."""
     record = run(state=State.SENT)
     late = after(500)
-    assert not overdue(record, late, None).state.final
-    assert not overdue(record, late, after(499)).state.final
+    assert not close_if_overdue(record, late, None).state.final
+    assert not close_if_overdue(record, late, after(499)).state.final
     sent = replace(record, sent=after(0))
-    given_up = overdue(sent, late, after(499 - GRACE))
+    given_up = close_if_overdue(sent, late, after(499 - GRACE))
     assert given_up.state is State.EXPIRED
     assert given_up.text.endswith("had no link to RabbitMQ until 03:08:04 UTC")
-    seen = overdue(sent, late, after(-10))
+    seen = close_if_overdue(sent, late, after(-10))
     assert (seen.state, seen.text) == (State.EXPIRED, "the server did not take it up in time")

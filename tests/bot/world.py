@@ -369,7 +369,7 @@ class Stage:
 
         async def is_told() -> bool:
             found = await self.store.ledger.job(job)
-            return found is not None and found[0].told
+            return found is not None and found[0].reported
 
         await until(is_told)
 

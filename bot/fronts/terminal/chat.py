@@ -121,7 +121,7 @@ class TerminalChat:
         every server."""
         while True:
             found = await self._found(job)
-            if found is not None and found[0].told:
+            if found is not None and found[0].reported:
                 return all(run.state is State.SUCCEEDED for run in found[1])
             await asyncio.sleep(CHECK_INTERVAL)
 

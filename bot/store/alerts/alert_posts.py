@@ -13,12 +13,14 @@ from alerts.changes import dump
 from alerts.notify.notification import Notification
 from bot.store.alerts.engine_rows import readable
 from bot.store.database.sql import upsert
-from bot.store.tables.alerts import bulletins
+from bot.store.tables.alerts import alert_posts
 from bot.store.tables.posts import posts
 
 _MARK_REPORTED = (
-    update(bulletins)
-    .where(bulletins.c.key == bindparam("of_key"), bulletins.c.revision == bindparam("of_revision"))
+    update(alert_posts)
+    .where(
+        alert_posts.c.key == bindparam("of_key"), alert_posts.c.revision == bindparam("of_revision")
+    )
     .values(told=True, shown=bindparam("of_revision"))
 )
 
@@ -32,14 +34,14 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Thread:
+class AlertThread:
     """A post about alerts and all that stands under it, in the order in which it was first wanted.
     `since` is when that was first so; `revisions`, by key, say what was read, and `waits` what is
     not told yet."""
 
     subject: str
     since: datetime
-    bulletins: tuple[Notification, ...]
+    notifications: tuple[Notification, ...]
     revisions: Mapping[str, int]
     waits: Mapping[str, Wait]
 
@@ -61,39 +63,39 @@ def submit(connection: Connection, wanted: Iterable[Notification], at: datetime)
     ]
     if not rows:
         return
-    insert = upsert(connection, bulletins)
+    insert = upsert(connection, alert_posts)
     again = {
         "data": insert.excluded.data,
-        "revision": bulletins.c.revision + 1,
+        "revision": alert_posts.c.revision + 1,
         "told": insert.excluded.told,
-        "wanted": case((bulletins.c.told, insert.excluded.wanted), else_=bulletins.c.wanted),
+        "wanted": case((alert_posts.c.told, insert.excluded.wanted), else_=alert_posts.c.wanted),
     }
     # what is wanted as it was before is no update
     statement = insert.on_conflict_do_update(
-        index_elements=[bulletins.c.key],
+        index_elements=[alert_posts.c.key],
         set_=again,
-        where=bulletins.c.data != insert.excluded.data,
+        where=alert_posts.c.data != insert.excluded.data,
     )
     connection.execute(statement, rows)
 
 
-def unreported(connection: Connection) -> list[Thread]:
+def unreported(connection: Connection) -> list[AlertThread]:
     """Return what is not shown yet as it is, the oldest first, with all that stands beside it."""
-    news = select(bulletins.c.subject).where(~bulletins.c.told)
-    return _read(connection, bulletins.c.subject.in_(news))
+    news = select(alert_posts.c.subject).where(~alert_posts.c.told)
+    return _read(connection, alert_posts.c.subject.in_(news))
 
 
-def threads(connection: Connection, subjects: Sequence[str]) -> list[Thread]:
+def threads(connection: Connection, subjects: Sequence[str]) -> list[AlertThread]:
     """Return those of the posts with these keys that exist, with all that stands beside them."""
-    return _read(connection, bulletins.c.subject.in_(subjects))
+    return _read(connection, alert_posts.c.subject.in_(subjects))
 
 
-def _read(connection: Connection, which: ColumnElement[bool]) -> list[Thread]:
-    statement = select(bulletins).where(which)
+def _read(connection: Connection, which: ColumnElement[bool]) -> list[AlertThread]:
+    statement = select(alert_posts).where(which)
     # what stands under a post comes after it
-    apart = bulletins.c.key != bulletins.c.subject
+    apart = alert_posts.c.key != alert_posts.c.subject
     by_subject: dict[str, list[Any]] = {}
-    for row in connection.execute(statement.order_by(bulletins.c.at, apart, bulletins.c.key)):
+    for row in connection.execute(statement.order_by(alert_posts.c.at, apart, alert_posts.c.key)):
         by_subject.setdefault(row.subject, []).append(row)
     found = []
     for subject, rows in by_subject.items():
@@ -105,7 +107,7 @@ def _read(connection: Connection, which: ColumnElement[bool]) -> list[Thread]:
                 row.key: Wait(row.wanted, row.revision - row.shown) for row in kept if not row.told
             }
             revisions = {row.key: row.revision for row in kept}
-            found.append(Thread(subject, rows[0].at, read, revisions, waits))
+            found.append(AlertThread(subject, rows[0].at, read, revisions, waits))
     return found
 
 
@@ -117,13 +119,13 @@ def mark_reported(connection: Connection, revisions: Mapping[str, int]) -> None:
 
 def prune(connection: Connection, before: datetime) -> None:
     """Remove posts from before then that are shown as they are; the board stays."""
-    old = (bulletins.c.at < before, bulletins.c.told, ~bulletins.c.key.like("board/%"))
-    keys = select(bulletins.c.key).where(*old)
+    old = (alert_posts.c.at < before, alert_posts.c.told, ~alert_posts.c.key.like("board/%"))
+    keys = select(alert_posts.c.key).where(*old)
     connection.execute(delete(posts).where(posts.c.key.in_(keys)))
-    connection.execute(delete(bulletins).where(*old))
+    connection.execute(delete(alert_posts).where(*old))
 
 
 def groups_with_posts(connection: Connection) -> set[str]:
     """Return the keys of the groups that have posts."""
-    subjects = connection.execute(select(bulletins.c.subject)).scalars()
+    subjects = connection.execute(select(alert_posts.c.subject)).scalars()
     return {subject.split("/")[1] for subject in subjects if subject.count("/") > 1}

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, delete, insert, select
 from alerts.changes import Changes, Rows
 from alerts.episodes import Episode
 from bot.store.alerts import alert_posts, engine_rows
-from bot.store.alerts.alert_posts import Thread
+from bot.store.alerts.alert_posts import AlertThread
 from bot.store.database.transactions import Database
-from bot.store.tables.alerts import asks, episodes, silences
+from bot.store.tables.alerts import episodes, operations, silences
 from bot.store.tables.leases import leases
 
-MOST_ASKS = 1000
+MAX_OPERATIONS = 1000
 """Asks that are read at once."""
 
 
@@ -53,38 +53,38 @@ class Alerts:
             engine_rows.write(connection, changes)
             alert_posts.submit(connection, changes.notifications.values(), at)
             if done:
-                connection.execute(delete(asks).where(asks.c.number.in_(done)))
+                connection.execute(delete(operations).where(operations.c.number.in_(done)))
             return True
 
         return await self._database.write(write)
 
-    async def ask(self, data: object) -> None:
+    async def add_operation(self, data: object) -> None:
         """Keep what somebody wants, until it is done."""
 
         def keep(connection: Connection) -> None:
-            connection.execute(insert(asks).values(data=data))
+            connection.execute(insert(operations).values(data=data))
 
         await self._database.write(keep)
 
-    async def asked(self) -> list[tuple[int, object]]:
+    async def operations(self) -> list[tuple[int, object]]:
         """What is to be done, the oldest first, each with its number."""
-        statement = select(asks).order_by(asks.c.number).limit(MOST_ASKS)
+        statement = select(operations).order_by(operations.c.number).limit(MAX_OPERATIONS)
 
         def read(connection: Connection) -> list[tuple[int, object]]:
             return [(row.number, row.data) for row in connection.execute(statement)]
 
         return await self._database.read(read)
 
-    async def untold(self) -> list[Thread]:
+    async def unreported(self) -> list[AlertThread]:
         """What is not shown yet as it is, the oldest first, with all that stands beside it."""
         return await self._database.read(alert_posts.unreported)
 
-    async def threads(self, subjects: Sequence[str]) -> list[Thread]:
+    async def threads(self, subjects: Sequence[str]) -> list[AlertThread]:
         """Those of the posts with these keys that there are, shown or not, with all that stands
         beside them."""
         return await self._database.read(partial(alert_posts.threads, subjects=subjects))
 
-    async def mark_told(self, revisions: Mapping[str, int]) -> None:
+    async def mark_reported(self, revisions: Mapping[str, int]) -> None:
         """These posts are shown, as they were at that revision."""
         if revisions:
             work = partial(alert_posts.mark_reported, revisions=revisions)

@@ -19,7 +19,7 @@ from alerts.notify.groups import GroupRow
 from alerts.notify.rate_limit import ChannelRow
 from baton.text.printable import printable
 from bot.store.database.sql import upsert
-from bot.store.tables.alerts import channels, episodes, groups, sight, silences, watches
+from bot.store.tables.alerts import channels, checks, episodes, groups, silences, visibility
 
 log = structlog.get_logger(__name__)
 
@@ -31,12 +31,12 @@ def read_all(connection: Connection) -> Rows:
     firing = select(episodes.c.fingerprint, episodes.c.data).where(episodes.c.ended.is_(None))
     found = connection.execute(firing.order_by(episodes.c.started))
     return Rows(
-        checks=_all(connection, watches, CheckRow),
+        checks=_all(connection, checks, CheckRow),
         episodes=tuple(readable(Episode, ((row.fingerprint, row.data) for row in found))),
         groups=_all(connection, groups, GroupRow),
         silences=_all(connection, silences, Silence),
         channels=_all(connection, channels, ChannelRow),
-        visibility=next(iter(_all(connection, sight, VisibilityRow)), VisibilityRow()),
+        visibility=next(iter(_all(connection, visibility, VisibilityRow)), VisibilityRow()),
     )
 
 
@@ -56,10 +56,10 @@ def readable(kind: type[R], rows: Iterable[tuple[str, object]]) -> Iterator[R]:
 def write(connection: Connection, changes: Changes) -> None:
     """Write what the engine changed of its state."""
     for table, rows in (
-        (watches, changes.checks),
+        (checks, changes.checks),
         (groups, changes.groups),
         (channels, changes.channels),
-        (sight, {"sight": changes.visibility} if changes.visibility else {}),
+        (visibility, {"sight": changes.visibility} if changes.visibility else {}),
     ):
         _put(connection, table, [{"key": key, "data": dump(row)} for key, row in rows.items()])
     _put(
@@ -100,7 +100,7 @@ def drop_unused_numbers(connection: Connection, posted: Iterable[str]) -> None:
     happened = set(connection.execute(select(episodes.c.fingerprint).distinct()).scalars())
     for table, over, used in (
         (groups, "closed", set(posted)),
-        (watches, "forgotten", happened),
+        (checks, "forgotten", happened),
     ):
         rows = connection.execute(
             select(table.c.key, table.c.data).where(

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, select
 
 from bot.store.database.sql import upsert
 from bot.store.database.transactions import Database
-from bot.store.tables.alerts import readings
+from bot.store.tables.alerts import reloads
 
 _REQUEST = ""
 """Stands for a bot's name in the row of the ask itself."""
@@ -20,7 +20,7 @@ class Reloads:
 
     async def last_request(self) -> int:
         """The number of the last ask; 0 if there was none."""
-        statement = select(readings.c.number).where(readings.c.bot == _REQUEST)
+        statement = select(reloads.c.number).where(reloads.c.bot == _REQUEST)
 
         def read(connection: Connection) -> int:
             return connection.execute(statement).scalar() or 0
@@ -31,11 +31,11 @@ class Reloads:
         """Ask every bot; the number of this ask. What was said of those before is forgotten."""
 
         def ask(connection: Connection) -> int:
-            insert = upsert(connection, readings).values(bot=_REQUEST, number=1, problem="")
-            again = {"number": readings.c.number + 1}
-            statement = insert.on_conflict_do_update(index_elements=[readings.c.bot], set_=again)
-            number: int = connection.execute(statement.returning(readings.c.number)).scalar_one()
-            connection.execute(delete(readings).where(readings.c.number < number))
+            insert = upsert(connection, reloads).values(bot=_REQUEST, number=1, problem="")
+            again = {"number": reloads.c.number + 1}
+            statement = insert.on_conflict_do_update(index_elements=[reloads.c.bot], set_=again)
+            number: int = connection.execute(statement.returning(reloads.c.number)).scalar_one()
+            connection.execute(delete(reloads).where(reloads.c.number < number))
             return number
 
         return await self._database.write(ask)
@@ -45,18 +45,18 @@ class Reloads:
         it goes by it."""
 
         def say(connection: Connection) -> None:
-            insert = upsert(connection, readings)
+            insert = upsert(connection, reloads)
             insert = insert.values(bot=bot, number=number, problem=problem)
             later = {"number": insert.excluded.number, "problem": insert.excluded.problem}
             connection.execute(
-                insert.on_conflict_do_update(index_elements=[readings.c.bot], set_=later)
+                insert.on_conflict_do_update(index_elements=[reloads.c.bot], set_=later)
             )
 
         await self._database.write(say)
 
     async def reports(self, number: int) -> dict[str, str]:
         """What was said of that ask or a later one, by bot; empty if it goes by its file."""
-        statement = select(readings).where(readings.c.number >= number, readings.c.bot != _REQUEST)
+        statement = select(reloads).where(reloads.c.number >= number, reloads.c.bot != _REQUEST)
 
         def read(connection: Connection) -> dict[str, str]:
             return {row.bot: row.problem for row in connection.execute(statement)}

@@ -8,7 +8,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.store.database.sqlite import Sqlite
-from bot.store.database.transactions import Database, shown
+from bot.store.database.transactions import Database, without_password
 from bot.store.errors import UnusableUrl
 
 
@@ -22,7 +22,7 @@ def open_database(url: str) -> Database:
     match parsed.get_backend_name():
         case "sqlite":
             if not parsed.database or parsed.database == ":memory:":
-                raise UnusableUrl(url=shown(parsed), reason="it names no file")
+                raise UnusableUrl(url=without_password(parsed), reason="it names no file")
             return Sqlite(parsed.set(drivername="sqlite"))
         case "postgresql" | "postgres":
             # not loaded for nothing: SQLAlchemy's asyncio layer takes 6 MB
@@ -30,7 +30,7 @@ def open_database(url: str) -> Database:
 
             return Postgres(parsed.set(drivername="postgresql+asyncpg"))
         case other:
-            raise UnusableUrl(url=shown(parsed), reason=f"{other} is not supported")
+            raise UnusableUrl(url=without_password(parsed), reason=f"{other} is not supported")
 
 
 def make_folder(url: URL) -> None:
@@ -40,4 +40,4 @@ def make_folder(url: URL) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         reason = f"its folder {folder} cannot be made ({error.strerror})"
-        raise UnusableUrl(url=shown(url), reason=reason) from None
+        raise UnusableUrl(url=without_password(url), reason=reason) from None

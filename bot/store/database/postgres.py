@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from typing_extensions import override
 
-from bot.store.database.transactions import PATIENCE, Database, Work, unavailable
+from bot.store.database.transactions import LOCK_TIMEOUT, Database, Work, unavailable_error
 
 T = TypeVar("T")
 
@@ -29,14 +29,14 @@ class Postgres(Database):
             hide_parameters=True,
             pool_size=_CONNECTIONS,
             max_overflow=0,
-            pool_timeout=PATIENCE,
+            pool_timeout=LOCK_TIMEOUT,
             pool_pre_ping=True,
             connect_args={
-                "timeout": PATIENCE,
+                "timeout": LOCK_TIMEOUT,
                 "command_timeout": 10.0,
                 "server_settings": {
                     "application_name": "baton",
-                    "lock_timeout": f"{round(PATIENCE * 1000)}ms",
+                    "lock_timeout": f"{round(LOCK_TIMEOUT * 1000)}ms",
                     "idle_in_transaction_session_timeout": "30s",
                 },
             },
@@ -59,7 +59,7 @@ class Postgres(Database):
                 if tries < _TRIES and _met(error):
                     tries += 1
                     continue
-                known = unavailable(self.url, error)
+                known = unavailable_error(self.url, error)
                 if known is None:
                     raise
                 raise known from error

@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from typing_extensions import override
 
 from baton.private_file import make_private
-from bot.store.database.transactions import PATIENCE, Database, Work, unavailable
+from bot.store.database.transactions import LOCK_TIMEOUT, Database, Work, unavailable_error
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Sqlite(Database):
         try:
             return await asyncio.get_running_loop().run_in_executor(executor, transaction)
         except Exception as error:
-            known = unavailable(self.url, error)
+            known = unavailable_error(self.url, error)
             if known is None:
                 raise
             raise known from error
@@ -83,7 +83,7 @@ def engine(url: URL, connections: int, begin: str) -> Engine:
         # The driver's own BEGIN comes too late for schema changes and reads: we say it ourselves.
         connection.isolation_level = None
         make_private(Path(url.database or ""))
-        for pragma in (f"busy_timeout = {round(PATIENCE * 1000)}", *_PRAGMAS):
+        for pragma in (f"busy_timeout = {round(LOCK_TIMEOUT * 1000)}", *_PRAGMAS):
             _set(connection, pragma)
 
     @event.listens_for(made, "begin")
@@ -96,7 +96,7 @@ def engine(url: URL, connections: int, begin: str) -> Engine:
 def _set(connection: sqlite3.Connection, pragma: str) -> None:
     """Set it, also while others open the same new file: for the lock that the first change of the
     journal needs SQLite does not always wait, whatever the timeout is."""
-    until = time.monotonic() + PATIENCE / 2
+    until = time.monotonic() + LOCK_TIMEOUT / 2
     while True:
         try:
             connection.execute(f"PRAGMA {pragma}").close()

@@ -20,7 +20,7 @@ from bot.store.errors import DatabaseUnavailable
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 
-PATIENCE = 2.0
+LOCK_TIMEOUT = 2.0
 """Seconds to wait for a lock or a connection: a person who asks is answered within 3."""
 
 NOT_A_DATABASE = ("file is not a database", "database disk image is malformed")
@@ -44,12 +44,12 @@ class Database(Protocol):
         """Finish what is under way, and let go of every connection."""
 
 
-def shown(url: URL) -> str:
+def without_password(url: URL) -> str:
     """`url` as people may see it: without the password."""
     return url.render_as_string(hide_password=True)
 
 
-def unavailable(url: URL, error: Exception) -> DatabaseUnavailable | None:
+def unavailable_error(url: URL, error: Exception) -> DatabaseUnavailable | None:
     """What `error` of a driver means to callers; None if it is a fault of ours, to be raised as it
     is."""
     if isinstance(error, Conflict | BadData):
@@ -62,12 +62,12 @@ def unavailable(url: URL, error: Exception) -> DatabaseUnavailable | None:
     reason = _reason(error)
     if url.password:
         reason = reason.replace(str(url.password), "***")
-    return DatabaseUnavailable(url=shown(url), reason=reason)
+    return DatabaseUnavailable(url=without_password(url), reason=reason)
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, PoolExhausted):
-        return f"all connections are in use (waited {PATIENCE:g} s)"
+        return f"all connections are in use (waited {LOCK_TIMEOUT:g} s)"
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
     cause: BaseException = error
@@ -78,7 +78,7 @@ def _reason(error: Exception) -> str:
 
 
 _EXPLAINED = {
-    "database is locked": f"another process keeps it locked (waited {PATIENCE:g} s)",
+    "database is locked": f"another process keeps it locked (waited {LOCK_TIMEOUT:g} s)",
     "database or disk is full": "its disk is full; free some space",
     "attempt to write a readonly database": "it may not be written; correct its permissions",
     "unable to open database file": "its file cannot be opened; check its path and permissions",

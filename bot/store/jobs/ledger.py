@@ -158,16 +158,16 @@ class Ledger:
             partial(queries.recent, limit=limit, environment=environment)
         )
 
-    async def untold(self) -> dict[str, int]:
+    async def unreported(self) -> dict[str, int]:
         """The ids of the jobs whose posts may not show yet how they ended, oldest first, and the
         revision that each is at."""
-        return await self._database.read(queries.untold)
+        return await self._database.read(queries.unreported)
 
     async def depths(self) -> queries.Depths:
         """How much is open; it costs the same however much is over."""
         return await self._database.read(queries.depths)
 
-    async def mark_told(self, revisions: Mapping[str, int]) -> set[str]:
+    async def mark_reported(self, revisions: Mapping[str, int]) -> set[str]:
         """Every post of these jobs shows its job as it was at that revision (Job.revision); those
         that were marked: not those in which something has changed since."""
         if not revisions:

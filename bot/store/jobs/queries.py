@@ -86,7 +86,7 @@ def recent(connection: Connection, limit: int, environment: str | None) -> list[
     return [job_of(row) for row in connection.execute(statement)]
 
 
-def untold(connection: Connection) -> dict[str, int]:
+def unreported(connection: Connection) -> dict[str, int]:
     """The jobs whose posts may not show all yet, oldest first, and their revisions."""
     statement = select(jobs.c.id, jobs.c.revision).where(
         ~jobs.c.told, ~jobs.c.hidden, ~OF_SCHEDULES

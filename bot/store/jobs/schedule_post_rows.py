@@ -64,7 +64,7 @@ def post_of(row: AnyRow) -> SchedulePost:
         "owner": job.asked_by,
         "title": job.title,
         "since": job.asked,
-        "reported": job.told,
+        "reported": job.reported,
         "revision": job.revision,
     }
     if job.command == DAY:
@@ -83,7 +83,7 @@ def several(connection: Connection, names: Sequence[str]) -> list[SchedulePost]:
     return found
 
 
-def untold(connection: Connection) -> dict[str, int]:
+def unreported(connection: Connection) -> dict[str, int]:
     """The posts that may not be shown yet as they are, and their revisions."""
     statement = select(jobs.c.id, jobs.c.revision).where(~jobs.c.told, OF_SCHEDULES)
     return {row.id: row.revision for row in connection.execute(statement.order_by(jobs.c.asked))}

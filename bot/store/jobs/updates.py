@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection, insert, select
 
 from baton.bus.messages import Pong, State, Update
-from bot.jobs import GRACE, Applied, RunRecord, apply, overdue
+from bot.jobs import GRACE, Applied, RunRecord, apply, close_if_overdue
 from bot.store.database.column_types import LARGEST
 from bot.store.database.sql import AnyRow, chunks, matching
 from bot.store.jobs.job_changes import OPEN, lock, mark_changed, write_runs
@@ -180,7 +180,7 @@ def close_overdue(connection: Connection, at: datetime, seeing_since: datetime) 
     for some in chunks(sorted(held)):
         for row in connection.execute(select(runs).where(runs.c.job.in_(some), *due)):
             run = run_of(row)
-            ended = overdue(run, at, seeing_since)
+            ended = close_if_overdue(run, at, seeing_since)
             if ended is not run:
                 rows.append(run_row(ended, row.lines, row.size))
     write_runs(connection, rows)

@@ -9,13 +9,13 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection, inspect, text
 
-from bot.store.database.transactions import NOT_A_DATABASE, Database, shown
+from bot.store.database.transactions import NOT_A_DATABASE, Database, without_password
 from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, NotOurs
 from bot.store.tables import metadata
 
 log = structlog.get_logger(__name__)
 
-FOLDER = Path(__file__).parent
+SCRIPTS = Path(__file__).parent
 _LOCK = 0x6261746F6E
 """The name of our advisory lock in PostgreSQL: `baton`."""
 _ALEMBIC = threading.Lock()
@@ -24,10 +24,10 @@ _ALEMBIC = threading.Lock()
 
 def known_revisions() -> list[str]:
     """The numbers of the steps that this version has, in order."""
-    return sorted(path.name.partition("_")[0] for path in FOLDER.glob("versions/[0-9]*.py"))
+    return sorted(path.name.partition("_")[0] for path in SCRIPTS.glob("versions/[0-9]*.py"))
 
 
-async def bring_up(database: Database) -> None:
+async def upgrade(database: Database) -> None:
     """Make the tables of `database` those of this version.
 
     Raises DatabaseTooNew, having changed nothing, if a newer version made them, and NotOurs if they
@@ -35,26 +35,28 @@ async def bring_up(database: Database) -> None:
     """
     revisions = known_revisions()
     try:
-        found = await database.read(current)
+        found = await database.read(current_revision)
     except DatabaseUnavailable as error:
         if error.facts["reason"] in NOT_A_DATABASE:
-            raise NotOurs(url=shown(database.url), reason=error.facts["reason"]) from error
+            raise NotOurs(
+                url=without_password(database.url), reason=error.facts["reason"]
+            ) from error
         raise
-    except Foreign as error:
-        raise NotOurs(url=shown(database.url), reason=str(error)) from None
+    except ForeignTables as error:
+        raise NotOurs(url=without_password(database.url), reason=str(error)) from None
     if found == revisions[-1]:
         return
     if found is None or found in revisions:
         found = await database.write(_upgrade)
     if found not in revisions:
-        raise DatabaseTooNew(url=shown(database.url), found=found, known=revisions[-1])
+        raise DatabaseTooNew(url=without_password(database.url), found=found, known=revisions[-1])
 
 
-class Foreign(Exception):
+class ForeignTables(Exception):
     """The tables are those of another program."""
 
 
-def current(connection: Connection) -> str | None:
+def current_revision(connection: Connection) -> str | None:
     """The number of the last step that was done; None on an empty database. Raises Foreign."""
     tables = inspect(connection).get_table_names()
     if "alembic_version" not in tables:
@@ -62,11 +64,11 @@ def current(connection: Connection) -> str | None:
         alone = connection.dialect.name == "sqlite"
         theirs = sorted(tables if alone else {*tables} & {*metadata.tables})
         if theirs:
-            raise Foreign(f"it holds tables of another program ({', '.join(theirs[:5])})")
+            raise ForeignTables(f"it holds tables of another program ({', '.join(theirs[:5])})")
         return None
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if found is not None and not (found.isdecimal() and len(found) == len(known_revisions()[0])):
-        raise Foreign("it holds tables of another program, which Alembic keeps")
+        raise ForeignTables("it holds tables of another program, which Alembic keeps")
     return found
 
 
@@ -74,7 +76,7 @@ def _upgrade(connection: Connection) -> str | None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _LOCK})
     revisions = known_revisions()
-    found = current(connection)
+    found = current_revision(connection)
     if found is not None and (found not in revisions or found == revisions[-1]):
         return found  # whoever held the lock before us was quicker
     # Alembic is loaded only when there is something to do: it costs 10 MB.
@@ -82,7 +84,7 @@ def _upgrade(connection: Connection) -> str | None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
     with _ALEMBIC if connection.dialect.name == "sqlite" else nullcontext():
         command.upgrade(config, "head")

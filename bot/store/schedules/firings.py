@@ -17,13 +17,13 @@ from bot.store.jobs import new_jobs, schedule_post_rows
 from bot.store.jobs.job_changes import runs_of
 from bot.store.jobs.job_rows import audit_row
 from bot.store.schedules.schedule_rows import firing_of, firing_row, schedule_of, schedule_row
-from bot.store.tables.alerts import asks as alert_asks
+from bot.store.tables.alerts import operations as alert_asks
 from bot.store.tables.jobs import audit, jobs
 from bot.store.tables.schedules import DUE, UNDER_WAY, firings, schedules
 
 log = structlog.get_logger(__name__)
 
-Over = tuple[Schedule, Firing, tuple[RunRecord, ...]]
+EndedFiring = tuple[Schedule, Firing, tuple[RunRecord, ...]]
 
 
 class FiredTwice(StoreError):
@@ -69,7 +69,7 @@ def readable(rows: Iterable[AnyRow]) -> tuple[dict[str, Schedule], dict[str, str
     return whole, unreadable
 
 
-def set_aside(connection: Connection, reasons: Mapping[str, str], at: datetime) -> None:
+def pause_unreadable(connection: Connection, reasons: Mapping[str, str], at: datetime) -> None:
     """Pause schedules that cannot be read or written, and end what is open of them."""
     for name, reason in reasons.items():
         values = {"status": "paused", "note": reason, "due": None, "waiting": None}
@@ -92,7 +92,7 @@ def running(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def over(connection: Connection, limit: int) -> tuple[list[Over], dict[str, str]]:
+def ended(connection: Connection, limit: int) -> tuple[list[EndedFiring], dict[str, str]]:
     """The firings whose jobs have ended, the first of each schedule, and those of schedules that
     cannot be read, with the reason. A job that is gone has ended with nothing to say."""
     statement = (
@@ -126,13 +126,13 @@ def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
     order = sorted(range(len(changes)), key=lambda at: changes[at].schedule.id)
     taken = {at: _take(connection, changes[at]) for at in order}
     mine = [changes[at] for at in order if taken[at]]
-    asks = [ask for change in mine for ask in change.asks]
+    asks = [ask for change in mine for ask in change.jobs]
     if asks:
         new_jobs.start_jobs(connection, asks)
     entries = [audit_row(entry) for change in mine for entry in change.audit]
     if entries:
         connection.execute(insert(audit), entries)
-    heard = [{"data": change.heard} for change in mine if change.heard is not None]
+    heard = [{"data": change.operation} for change in mine if change.operation is not None]
     if heard:
         connection.execute(insert(alert_asks), heard)
     schedule_post_rows.show(connection, [post for change in mine for post in change.posts])

@@ -19,7 +19,7 @@ from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.transactions import Database
 from bot.store.jobs import job_changes, schedule_post_rows
 from bot.store.schedules import firings
-from bot.store.schedules.firings import Over
+from bot.store.schedules.firings import EndedFiring
 from bot.store.schedules.schedule_rows import firing_of
 from bot.store.tables import schedules as tables
 
@@ -50,12 +50,12 @@ class Schedules:
         found = await self._found(select(tables.schedules).where(*named).limit(2))
         return found[0] if len(found) == 1 else None
 
-    async def one(self, name: str) -> Schedule | None:
+    async def get(self, name: str) -> Schedule | None:
         """The schedule of that id, removed or not."""
         found = await self._found(select(tables.schedules).where(tables.schedules.c.id == name))
         return found[0] if found else None
 
-    async def listed(self, front: str, channel: str = "") -> list[Schedule]:
+    async def in_channel(self, front: str, channel: str = "") -> list[Schedule]:
         """The schedules of a channel, or of all, that were not removed, oldest first."""
         statement = select(tables.schedules).where(tables.schedules.c.front == front)
         if channel:
@@ -63,7 +63,7 @@ class Schedules:
         statement = statement.where(tables.schedules.c.status != "removed")
         return await self._found(statement.order_by(tables.schedules.c.created))
 
-    async def of_person(self, front: str, person: str) -> list[Schedule]:
+    async def active_of(self, front: str, person: str) -> list[Schedule]:
         """The schedules of somebody that are at work."""
         whose = (tables.schedules.c.front == front, tables.schedules.c.person_id == person)
         return await self._found(
@@ -96,7 +96,7 @@ class Schedules:
         """The schedules that are due at `at`, the longest due first, each with its job that is
         still under way, if there is one."""
         found, unreadable = await self._database.read(partial(firings.due, at=at, limit=limit))
-        await self.set_aside(unreadable)
+        await self.pause_unreadable(unreadable)
         return found
 
     async def running(self, schedule: str) -> str:
@@ -107,18 +107,18 @@ class Schedules:
 
         return await self._database.read(read)
 
-    async def over(self, limit: int = 200) -> list[Over]:
+    async def ended(self, limit: int = 200) -> list[EndedFiring]:
         """The firings whose jobs have ended, of which that is not noted yet, one a schedule; with
         the runs of each."""
-        found, unreadable = await self._database.read(partial(firings.over, limit=limit))
-        await self.set_aside(unreadable)
+        found, unreadable = await self._database.read(partial(firings.ended, limit=limit))
+        await self.pause_unreadable(unreadable)
         return found
 
-    async def set_aside(self, reasons: Mapping[str, str]) -> None:
+    async def pause_unreadable(self, reasons: Mapping[str, str]) -> None:
         """Pause the schedules of these ids, each for its reason, without reading them: nobody is to
         come by them again."""
         if reasons:
-            work = partial(firings.set_aside, reasons=reasons, at=await self.now())
+            work = partial(firings.pause_unreadable, reasons=reasons, at=await self.now())
             await self._database.write(work)
 
     async def history(self, schedule: str, limit: int = 20) -> list[Firing]:
@@ -144,7 +144,7 @@ class Schedules:
 
     async def unreported_posts(self) -> dict[str, int]:
         """The ids of the posts that may not be shown yet as they are, and the revision of each."""
-        return await self._database.read(schedule_post_rows.untold)
+        return await self._database.read(schedule_post_rows.unreported)
 
     async def mark_posts_reported(self, revisions: Mapping[str, int]) -> set[str]:
         """These posts are shown, as they were at that revision; those that were marked."""

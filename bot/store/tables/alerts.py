@@ -26,20 +26,20 @@ def _kept(name: str, *columns: Column[Any]) -> Table:
     )
 
 
-watches = _kept("alert_watches")
+checks = _kept("alert_watches")
 groups = _kept("alert_groups")
 silences = _kept("alert_silences", Column("until", Instant, nullable=False))
 channels = _kept("alert_channels")
-sight = _kept("alert_sight")
+visibility = _kept("alert_sight")
 
-asks = Table(
+operations = Table(
     "alert_asks",
     metadata,
     Column("number", Counter, primary_key=True, autoincrement=True),
     Column("data", Json, nullable=False),
 )
 
-readings = Table(
+reloads = Table(
     "alert_readings",
     metadata,
     Column("bot", Key, primary_key=True),
@@ -60,7 +60,7 @@ episodes = Table(
     Index("alert_episodes_started", "started"),
 )
 
-bulletins = Table(
+alert_posts = Table(
     "alert_posts",
     metadata,
     Column("key", Key, primary_key=True),

@@ -104,7 +104,7 @@ async def test_an_event_is_an_alert(
     assert "no space left" in message.content.rows[0][2]
     await tell(mouth, "alert.backup", event(data={"status": "resolved"}))
     await until(says(stage.front, "resolved"))
-    assert await stage.store.alerts.asked() == []
+    assert await stage.store.alerts.operations() == []
 
 
 async def test_a_check_in(stage: Stage, world: Watchers, made: Bot, mouth: Channel) -> None:

@@ -42,8 +42,8 @@ class Life:
         self.store = await Store.open(self._url)
         doomed: Any = self.store
         self.truth = self.store.alerts
-        doomed.alerts = Doomed(self.store.alerts, doom, "write", "mark_told")
-        doomed.posts = Doomed(self.store.posts, doom, "begin", "shown", "unsent")
+        doomed.alerts = Doomed(self.store.alerts, doom, "write", "mark_reported")
+        doomed.posts = Doomed(self.store.posts, doom, "claim", "mark_shown", "mark_waiting")
         doomed.leases = Doomed(self.store.leases, doom)
         doomed.ledger = Doomed(self.store.ledger, doom)
         doomed.servers = Doomed(self.store.servers, doom)
@@ -74,7 +74,7 @@ class Life:
             self._clock.now += 2.0
             if agent is not None:
                 await agent.beat()
-            return says(self._front, state)() and not await self.truth.untold()
+            return says(self._front, state)() and not await self.truth.unreported()
 
         await until(shown, 60, every=0.05)
 
@@ -150,4 +150,4 @@ async def test_the_bot_dies_between_every_two_steps(database: str, tmp_path: Pat
             break
     assert len(points) >= 20
     kinds = {step.split()[1] for step in points}
-    assert kinds >= {"write", "begin", "post", "shown", "edit", "mark_told"}
+    assert kinds >= {"write", "claim", "post", "mark_shown", "edit", "mark_reported"}

@@ -17,7 +17,7 @@ from bot.alerting import operations
 from bot.alerting.operations import RecordObservations
 from bot.app.bot import Bot
 from bot.store import Store
-from bot.store.tables.alerts import watches
+from bot.store.tables.alerts import checks
 from tests.bot.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.build import ANN, OPS
 from tests.bot.world import Stage, no_groups
@@ -52,7 +52,7 @@ async def test_what_cannot_be_taken_of_what_was_seen_costs_the_rest_nothing(stag
     await world.round(made)
     assert keeper.engine is not None
     assert [one.labels.get("host") for one in keeper.engine.firing()] == ["a", "b"]
-    assert await stage.store.alerts.asked() == []
+    assert await stage.store.alerts.operations() == []
     assert keeper.faults >= 3
 
 
@@ -81,7 +81,7 @@ def _fail(*given: Any) -> None:
 async def _spoil(store: Store, fingerprint: str) -> None:
     def spoil(connection: Connection) -> None:
         row = {"fingerprint": 5, "labels": "no"}
-        connection.execute(update(watches).where(watches.c.key == fingerprint).values(data=row))
+        connection.execute(update(checks).where(checks.c.key == fingerprint).values(data=row))
 
     await store.alerts._database.write(spoil)
 
@@ -105,7 +105,7 @@ async def test_a_row_that_cannot_be_read_is_set_aside(stage: Stage) -> None:
     assert len(rows.episodes) == 2
 
     def data(connection: Connection) -> object:
-        return connection.execute(select(watches.c.data).where(watches.c.key == spoilt)).scalar()
+        return connection.execute(select(checks.c.data).where(checks.c.key == spoilt)).scalar()
 
     assert await stage.store.alerts._database.read(data) == {"fingerprint": 5, "labels": "no"}
 

@@ -224,7 +224,7 @@ async def test_a_scheduled_look_that_fails_is_an_alert(stage: Stage) -> None:
     assert looked(made, "ship shop prod") == ResultHandling(None, handled=True)
     heed = looked(made, "hail prod")
     assert heed.handled
-    await stage.store.alerts.ask(heed.keep)
+    await stage.store.alerts.add_operation(heed.operation)
     await world.round(made)
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
@@ -286,10 +286,10 @@ async def test_what_cannot_be_read_is_done_with(stage: Stage) -> None:
     world = Watchers(stage)
     made = await world.bot()
     with capture_logs() as logs:
-        await stage.store.alerts.ask({"kind": "of tomorrow"})
+        await stage.store.alerts.add_operation({"kind": "of tomorrow"})
 
         async def gone() -> bool:
-            return not await stage.store.alerts.asked()
+            return not await stage.store.alerts.operations()
 
         await until(gone)
         await world.round(made)

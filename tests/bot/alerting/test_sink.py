@@ -108,13 +108,13 @@ async def test_what_came_in_is_not_lost_with_the_bot(
     await world.round(made)
     await push(client, webhook("firing", host="db-1"))
     await made.stop()
-    assert len(await stage.store.alerts.asked()) == 1
+    assert len(await stage.store.alerts.operations()) == 1
     stage.bus.up()
     second = await world.bot()
     await world.round(second)
     await world.pass_time(second, WAIT + 1)
     await until(says(stage.front, "firing"))
-    assert await stage.store.alerts.asked() == []
+    assert await stage.store.alerts.operations() == []
 
 
 async def test_without_the_database_the_sender_is_told_to_come_again(

@@ -128,6 +128,6 @@ async def none_waits(store: Store) -> None:
     """Return once everything that is wanted is shown."""
 
     async def all_told() -> bool:
-        return not await store.alerts.untold()
+        return not await store.alerts.unreported()
 
     await until(all_told)

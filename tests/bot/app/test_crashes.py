@@ -75,9 +75,9 @@ class Life:
             "settle",
             "apply_updates",
             "cancel",
-            "mark_told",
+            "mark_reported",
         )
-        doomed.posts = Doomed(self.store.posts, self.doom, "begin", "shown", "unsent")
+        doomed.posts = Doomed(self.store.posts, self.doom, "claim", "mark_shown", "mark_waiting")
         doomed.leases = Doomed(self.store.leases, self.doom)
         channel: Any = DoomedChannel(self.channel, self.doom)
         front: Any = Doomed(self._front, self.doom, "post", "edit", "find")
@@ -115,7 +115,7 @@ class Slow(Agent):
 
 async def told(life: Life) -> bool:
     jobs = await life.truth.recent()
-    return bool(jobs) and jobs[0].told
+    return bool(jobs) and jobs[0].reported
 
 
 async def scenario(lives: Lives, text: str, url: str, at: int) -> list[str]:
@@ -215,8 +215,8 @@ async def test_the_bot_dies_between_every_two_steps(
         "settle",
         "apply_updates",
         "ack",
-        "begin",
+        "claim",
         "post",
-        "shown",
+        "mark_shown",
         "edit",
     }

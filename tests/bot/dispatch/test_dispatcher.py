@@ -49,8 +49,8 @@ async def test_what_a_key_began_is_known(counter: Counter) -> None:
     assert begun is not None
     assert (begun.words, bool(begun.job)) == ("ship shop prod", True)
     posts, job = counter.store.posts, begun.job
-    await posts.begin(PostRow(job, job, "slack", OPS.channel, now()))
-    await posts.shown(job, "ts-1", "digest", now())
+    await posts.claim(PostRow(job, job, "slack", OPS.channel, now()))
+    await posts.mark_shown(job, "ts-1", "digest", now())
     thread = replace(OPS, thread="ts-1")
     await counter.desk.cancel_in_thread(thread, asker=ANN, groups=no_groups, key="k4")
     assert await counter.desk.started_by("k4") is not None
@@ -172,8 +172,8 @@ async def test_cancel_in_a_thread_means_the_job_that_is_shown_there(counter: Cou
     ask = {"asker": ANN, "groups": no_groups}
     reply = await counter.desk.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
     assert (reply.ok, reply.text) == (False, "No job of mine is shown in this thread.")
-    await counter.store.posts.begin(PostRow(job, job, "slack", OPS.channel, now()))
-    await counter.store.posts.shown(job, "ts-1", "digest", now())
+    await counter.store.posts.claim(PostRow(job, job, "slack", OPS.channel, now()))
+    await counter.store.posts.mark_shown(job, "ts-1", "digest", now())
     with away(counter.store):
         reply = await counter.desk.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
         assert reply.text.startswith("Nothing was done")

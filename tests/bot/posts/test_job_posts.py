@@ -168,7 +168,7 @@ async def test_what_is_told_is_forgotten(stage: Stage) -> None:
         {},
         {},
     )
-    assert await stage.store.ledger.untold() == {}
+    assert await stage.store.ledger.unreported() == {}
 
 
 async def test_a_job_that_cannot_be_shown_ends_and_is_told(stage: Stage) -> None:

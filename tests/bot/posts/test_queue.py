@@ -27,7 +27,7 @@ from tests.bot.fake_front import QUICK, SLACK, FakeFront, Fault
 from tests.support.wait import until
 
 numbers = itertools.count(1)
-METHODS = ("begin", "shown", "unsent", "gone", "given_up")
+METHODS = ("claim", "mark_shown", "mark_waiting", "mark_deleted", "mark_given_up")
 
 
 class FlakyPosts:

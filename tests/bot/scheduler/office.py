@@ -121,7 +121,7 @@ class Office:
 
     async def now(self, schedule: Schedule) -> Schedule:
         """`schedule` as it is now, removed or not."""
-        found = await self.store.schedules.one(schedule.id)
+        found = await self.store.schedules.get(schedule.id)
         assert found is not None
         return found
 
@@ -157,7 +157,7 @@ class Office:
                 await self.keeper.round()
 
     async def answer_all(self) -> None:
-        for schedule in await self.store.schedules.listed("slack"):
+        for schedule in await self.store.schedules.in_channel("slack"):
             for firing in await self.store.schedules.history(schedule.id, 3):
                 if firing.job and firing.ended is None:
                     await self.answer(firing)

@@ -24,7 +24,7 @@ async def test_the_next_times_are_shown_and_nothing_is_asked(office: Make) -> No
     it = office()
     reply = await it.ask("schedule hail prod weekdays at 9am")
     assert reply.ok
-    schedule = (await it.store.schedules.listed("slack"))[0]
+    schedule = (await it.store.schedules.in_channel("slack"))[0]
     assert reply.text == (
         f"Schedule {schedule.short}: hail prod, weekdays at 09:00 Europe/Kyiv.\n"
         "Next: Wed 2026-11-25 09:00, Thu 2026-11-26 09:00, Fri 2026-11-27 09:00 (Europe/Kyiv)"
@@ -74,7 +74,7 @@ async def test_what_is_wrong_saves_nothing(office: Make, words: str, problem: st
     reply = await it.ask(f"schedule {words}")
     assert not reply.ok
     assert problem in reply.text
-    assert await it.store.schedules.listed("slack") == []
+    assert await it.store.schedules.in_channel("slack") == []
     assert (await it.store.audit.recent(1))[0].verdict == "unusable"
 
 
@@ -86,7 +86,7 @@ async def test_the_same_ask_twice_is_one_schedule(office: Make) -> None:
             "schedule hail prod every 5m", asker=BEN, groups=_none, place=OPS, key="same"
         )
         assert reply.ok
-    assert len(await it.store.schedules.listed("slack")) == 1
+    assert len(await it.store.schedules.in_channel("slack")) == 1
 
 
 async def test_pause_with_a_reason_and_resume(office: Make) -> None:
@@ -195,7 +195,7 @@ async def test_what_was_asked_in_a_thread_is_shown_in_the_channel(office: Make) 
     """A schedule outlives the thread that it was made in."""
     it = office()
     await it.ask("schedule hail prod every 10s", place=replace(OPS, thread="1.5"))
-    assert (await it.store.schedules.listed("slack"))[0].place == OPS
+    assert (await it.store.schedules.in_channel("slack"))[0].place == OPS
 
 
 def test_its_words_are_read_back() -> None:

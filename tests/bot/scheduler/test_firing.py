@@ -139,7 +139,7 @@ async def test_permission_is_asked_at_each_firing(office: Make) -> None:
         key="k",
     )
     assert reply.ok, reply.text
-    (schedule,) = await it.store.schedules.listed("slack")
+    (schedule,) = await it.store.schedules.in_channel("slack")
     await it.passes(10)
     it.people.groups.clear()
     await it.passes(20)
@@ -159,7 +159,7 @@ async def test_who_may_not_ask_saves_nothing(office: Make) -> None:
     reply = await it.ask("schedule hail prod every 10s")
     assert not reply.ok
     assert "Required rule: " in reply.text
-    assert await it.store.schedules.listed("slack") == []
+    assert await it.store.schedules.in_channel("slack") == []
 
 
 async def test_who_has_left_has_nothing_run(office: Make) -> None:
@@ -228,7 +228,7 @@ async def test_what_others_tell_is_not_told_by_a_notice(office: Make) -> None:
         await it.passes(120, 120, answers=False)
         await it.store.ledger.close_overdue(it.clock() + timedelta(seconds=110), T0)
         await it.keeper.round()
-        kept = [data for _, data in await it.store.alerts.asked()]
+        kept = [data for _, data in await it.store.alerts.operations()]
         assert kept == [{"seen": ["not done on web-1 (expired), web-2 (expired)"]}] * failures
         assert len(await notices(it)) == failures - 1
     assert (await it.now(schedule)).status == "paused"
@@ -262,8 +262,8 @@ async def test_quiet_shows_what_changes(office: Make) -> None:
         if (found := await it.store.ledger.job(firing.job)) is not None
     ]
     assert [job.hidden for job in jobs] == [False, True, False, True, False]
-    assert set(await it.store.ledger.untold()) >= {job.id for job in jobs if not job.hidden}
-    assert all(job.told for job in jobs if job.hidden)
+    assert set(await it.store.ledger.unreported()) >= {job.id for job in jobs if not job.hidden}
+    assert all(job.reported for job in jobs if job.hidden)
 
 
 async def test_it_ends(office: Make) -> None:

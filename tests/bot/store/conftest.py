@@ -11,7 +11,7 @@ import bot.store.database.postgres
 import bot.store.database.sqlite
 from bot.store import Store
 
-PATIENT = 30.0
+LONG_TIMEOUT = 30.0
 """Seconds to wait for a lock: nobody here tries again, and a machine may stand still a while."""
 
 
@@ -28,7 +28,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def store(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
     """The store in that database."""
     for kind in (bot.store.database.postgres, bot.store.database.sqlite):
-        monkeypatch.setattr(kind, "PATIENCE", PATIENT)
+        monkeypatch.setattr(kind, "LOCK_TIMEOUT", LONG_TIMEOUT)
     opened = await Store.open(url)
     yield opened
     await opened.close()

@@ -18,7 +18,7 @@ def post(key: str, job: str = "j1", **fields: str) -> PostRow:
 
 async def test_a_post_is_claimed_once(store: Store, other: Store) -> None:
     """Of two who begin one post one may make it; the other sees that it may be there."""
-    claims = await asyncio.gather(store.posts.begin(post("k")), other.posts.begin(post("k")))
+    claims = await asyncio.gather(store.posts.claim(post("k")), other.posts.claim(post("k")))
 
     assert sorted(claim is None for claim in claims) == [False, True]
     assert await store.posts.of_job("j1") == [post("k")]
@@ -30,11 +30,11 @@ async def test_many_posts_are_written_together_each_in_its_order(store: Store) -
     keys = [f"k{number}" for number in range(600)]
     bad = replace(post("bad"), at=cast(Any, "no time"))
     results = await asyncio.gather(
-        *(store.posts.begin(post(key)) for key in keys),
-        store.posts.begin(bad),
-        *(store.posts.begin(post(key)) for key in keys),
-        *(store.posts.shown(key, f"ts-{key}", "d", later(5)) for key in keys),
-        store.posts.begin(post("k7")),
+        *(store.posts.claim(post(key)) for key in keys),
+        store.posts.claim(bad),
+        *(store.posts.claim(post(key)) for key in keys),
+        *(store.posts.mark_shown(key, f"ts-{key}", "d", later(5)) for key in keys),
+        store.posts.claim(post("k7")),
         return_exceptions=True,
     )
 
@@ -53,30 +53,30 @@ async def test_many_posts_are_written_together_each_in_its_order(store: Store) -
 async def test_what_became_of_a_post(store: Store) -> None:
     """A post is being sent, waits, or ends as shown, gone or given up."""
     for key in ("shown", "gone", "given_up", "sending", "waiting"):
-        assert await store.posts.begin(post(key)) is None
-    await store.posts.shown("shown", "17.1", "d1", later(5))
-    await store.posts.gone("gone")
-    await store.posts.given_up("given_up")
-    await store.posts.unsent("waiting")
+        assert await store.posts.claim(post(key)) is None
+    await store.posts.mark_shown("shown", "17.1", "d1", later(5))
+    await store.posts.mark_deleted("gone")
+    await store.posts.mark_given_up("given_up")
+    await store.posts.mark_waiting("waiting")
 
     rows = {row.key: row for row in await store.posts.of_job("j1")}
 
     assert {row.key: row.status for row in rows.values()} == {key: key for key in rows}
     shown = rows["shown"]
     assert (shown.ref, shown.digest, shown.at) == ("17.1", "d1", later(5))
-    assert await store.posts.begin(post("shown")) == shown
+    assert await store.posts.claim(post("shown")) == shown
 
 
 async def test_what_was_certainly_not_posted_may_be_begun_again(store: Store) -> None:
     """A post that the chat did not take, or that somebody deleted, is claimed anew."""
     for key in ("waiting", "gone"):
-        await store.posts.begin(post(key))
-    await store.posts.shown("gone", "17.1", "d1", later(5))
-    await store.posts.unsent("waiting")
-    await store.posts.gone("gone")
+        await store.posts.claim(post(key))
+    await store.posts.mark_shown("gone", "17.1", "d1", later(5))
+    await store.posts.mark_waiting("waiting")
+    await store.posts.mark_deleted("gone")
 
     for key in ("waiting", "gone"):
-        assert await store.posts.begin(post(key)) is None
+        assert await store.posts.claim(post(key)) is None
     assert [(row.status, row.ref) for row in await store.posts.of_job("j1")] == [
         ("sending", "")
     ] * 2
@@ -88,8 +88,8 @@ async def test_a_thread_leads_to_its_job(store: Store) -> None:
     old, new = [await asked(store, deploy("web-1", asked=later(n)), sent=False) for n in range(2)]
     for number, job in enumerate((old.job, new.job)):
         key = f"{job.id}/job"
-        await store.posts.begin(post(key, job.id, thread="10.0"))
-        await store.posts.shown(key, f"11.{number}", "d", T0)
+        await store.posts.claim(post(key, job.id, thread="10.0"))
+        await store.posts.mark_shown(key, f"11.{number}", "d", T0)
 
     def found(ref: str, channel: str = CHANNEL.channel) -> asyncio.Task[list[str]]:
         async def look() -> list[str]:

@@ -125,7 +125,7 @@ async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
         "To silence it: /alerts silence alertname=silent env=prod host=web-1 for 1h "
         "because it is being looked at"
     )
-    assert await stage.store.alerts.asked() == []
+    assert await stage.store.alerts.operations() == []
     assert reply.form is not None
     asked_for = reply.form
     reply = await stage.ask(made, f"{asked_for.ask} for 4h because {asked_for.reason}")
@@ -160,7 +160,7 @@ async def test_what_a_silence_would_mute_besides(stage: Stage) -> None:
     again = await stage.ask(made, reply.form.ask)
     assert again.form == reply.form
     assert reply.text.startswith('note="a \\"b\\"" what="it\'s {x}" means 0 of the 3')
-    assert await stage.store.alerts.asked() == []
+    assert await stage.store.alerts.operations() == []
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ async def test_what_will_not_do_is_explained(stage: Stage, words: str, told: str
     reply = await stage.ask(made, f"/alerts {words}")
     assert not reply.ok
     assert told in reply.text
-    assert await stage.store.alerts.asked() == []
+    assert await stage.store.alerts.operations() == []
 
 
 async def test_why(stage: Stage) -> None:
@@ -359,7 +359,7 @@ async def test_who_may_not_change_what_is_told(stage: Stage) -> None:
         assert 'commands = ["alerts"]' in reply.text
     unheard = await stage.ask(made, "/alerts silence env=new for 1h because x")
     assert unheard.text.startswith("Not allowed: /alerts silence in new.")
-    assert await stage.store.alerts.asked() == []
+    assert await stage.store.alerts.operations() == []
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
     assert len(answer.rows) == 1

@@ -83,4 +83,4 @@ async def test_only_what_fires_and_by_whom_it_may_be(stage: Stage) -> None:
         assert not reply.ok
         assert told in reply.text
         await world.pass_time(made, SILENT)
-    assert await stage.store.alerts.asked() == []
+    assert await stage.store.alerts.operations() == []

@@ -83,16 +83,16 @@ async def test_a_post_is_told_as_it_was_read_or_stays_untold(store: Store) -> No
     await leads(store)
     posts = {one.key: one for one in (post("a/1/history", "h", "a/1"), post("a/1", "one"))}
     assert await store.alerts.write(Changes(notifications=posts), LEASE, T0)
-    (thread,) = await store.alerts.untold()
-    assert [one.key for one in thread.bulletins] == ["a/1", "a/1/history"]
+    (thread,) = await store.alerts.unreported()
+    assert [one.key for one in thread.notifications] == ["a/1", "a/1/history"]
     assert thread.since == T0
     again = Changes(notifications={"a/1": post("a/1", "two", closing=True)})
     assert await store.alerts.write(again, LEASE, later(9))
-    await store.alerts.mark_told(thread.revisions)
-    (thread,) = await store.alerts.untold()
-    assert [one.content.title for one in thread.bulletins] == ["two", "h"]
-    await store.alerts.mark_told(thread.revisions)
-    assert await store.alerts.untold() == []
+    await store.alerts.mark_reported(thread.revisions)
+    (thread,) = await store.alerts.unreported()
+    assert [one.content.title for one in thread.notifications] == ["two", "h"]
+    await store.alerts.mark_reported(thread.revisions)
+    assert await store.alerts.unreported() == []
 
 
 async def test_since_when_a_post_waits(store: Store) -> None:
@@ -106,14 +106,14 @@ async def test_since_when_a_post_waits(store: Store) -> None:
 
     for number, text in enumerate(("one", "one", "two")):
         await wants(text, number)
-    (thread,) = await store.alerts.untold()
+    (thread,) = await store.alerts.unreported()
     assert thread.waits == {"a/1": Wait(T0, 2)}
-    await store.alerts.mark_told(thread.revisions)
+    await store.alerts.mark_reported(thread.revisions)
     await wants("two", 60)
-    assert await store.alerts.untold() == []
+    assert await store.alerts.unreported() == []
     for seconds in (70, 71, 72):
         await wants(f"at {seconds}", seconds)
-    (thread,) = await store.alerts.untold()
+    (thread,) = await store.alerts.unreported()
     assert thread.waits == {"a/1": Wait(later(70), 3)}
 
 
@@ -123,14 +123,14 @@ async def test_what_is_over_is_forgotten_after_its_time(store: Store) -> None:
     made = changes()
     made.notifications = {"a/1": post("a/1", "one", closing=True)}
     assert await store.alerts.write(made, LEASE, T0)
-    (thread,) = await store.alerts.untold()
-    await store.alerts.mark_told(thread.revisions)
+    (thread,) = await store.alerts.unreported()
+    await store.alerts.mark_reported(thread.revisions)
     await store.prune(later(3600))
     assert len((await store.alerts.load()).episodes) == 1
     assert (await store.alerts.load()).silences == ()
     other = {"a/1": post("a/1", "two")}
     assert await store.alerts.write(Changes(notifications=other), LEASE, later(7200))
-    (thread,) = await store.alerts.untold()
+    (thread,) = await store.alerts.unreported()
     assert thread.since == T0
 
 
@@ -144,12 +144,12 @@ async def test_what_began_years_ago_by_its_source_keeps_no_old_posts(store: Stor
         notifications={"alert/old/1": post("alert/old/1", "old", closing=True)},
     )
     assert await store.alerts.write(made, LEASE, T0)
-    (thread,) = await store.alerts.untold()
-    await store.alerts.mark_told(thread.revisions)
+    (thread,) = await store.alerts.unreported()
+    await store.alerts.mark_reported(thread.revisions)
     await store.alerts.prune(later(2000))
     again = {"alert/old/1": post("alert/old/1", "new")}
     assert await store.alerts.write(Changes(notifications=again), LEASE, later(4000))
-    (thread,) = await store.alerts.untold()
+    (thread,) = await store.alerts.unreported()
     assert thread.since == later(4000)
     assert [one.started for one in (await store.alerts.load()).episodes] == [ages]
 
@@ -175,8 +175,8 @@ async def test_numbers_are_kept_as_long_as_anything_bears_them(store: Store) -> 
     rows = await store.alerts.load()
     assert {row.fingerprint for row in rows.checks} == {"open", new.fingerprint}
     assert {row.key for row in rows.groups} == {"open", "told"}
-    (thread,) = await store.alerts.untold()
-    await store.alerts.mark_told(thread.revisions)
+    (thread,) = await store.alerts.unreported()
+    await store.alerts.mark_reported(thread.revisions)
     await store.prune(later(7200))
     rows = await store.alerts.load()
     assert [row.fingerprint for row in rows.checks] == ["open"]
@@ -212,7 +212,7 @@ async def test_what_alerts_are_to_hear_is_written_with_a_firing_or_not_at_all(st
     timing = Timing(When(recurrence=Every(seconds=60)), Rules())
     made = Schedule("5c4", "k", "hail prod", timing, ANN, CHANNEL, T0)
     there = await store.schedules.add(made, entry(ping("web-1")))
-    change = Change(there, heard={"kind": "seen"})
+    change = Change(there, operation={"kind": "seen"})
     assert await store.schedules.commit([change]) == [True]
     assert await store.schedules.commit([change]) == [False]
-    assert [data for _, data in await store.alerts.asked()] == [{"kind": "seen"}]
+    assert [data for _, data in await store.alerts.operations()] == [{"kind": "seen"}]

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, insert, make_url, text
 from baton.bus.messages import State
 from bot.store import DatabaseUnavailable, NotOurs, Store
 from bot.store.database import sqlite
-from bot.store.database.transactions import PATIENCE
+from bot.store.database.transactions import LOCK_TIMEOUT
 from bot.store.tables.jobs import output
 from tests.bot.store.build import T0, asked, deploy, entry, job_of, later, states, update
 from tests.support.postgres import Postgres
@@ -79,7 +79,7 @@ async def test_sqlite_locked_by_another_process(tmp_path: Path) -> None:
         began = time.monotonic()
         with pytest.raises(DatabaseUnavailable, match="another process keeps it locked"):
             await store.ledger.start_job(new, entry(new))
-        assert PATIENCE * 0.9 < time.monotonic() - began < 3
+        assert LOCK_TIMEOUT * 0.9 < time.monotonic() - began < 3
         assert await store.ledger.recent() == []
 
         await child.communicate(b"")

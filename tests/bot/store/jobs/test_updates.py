@@ -69,13 +69,13 @@ async def test_a_late_word_is_kept_and_shown_again(store: Store) -> None:
     new = await asked(store, deploy("web-1"))
     await store.ledger.close_overdue(later(500), T0)
     job = await job_of(store, new)
-    assert await store.ledger.mark_told({job.id: job.revision})
+    assert await store.ledger.mark_reported({job.id: job.revision})
 
     await store.ledger.apply_updates([update(new, "web-1", 1, State.SUCCEEDED)], later(600))
 
     run = await run_of(store, new, "web-1")
     assert (run.state, run.late) == (State.EXPIRED, State.SUCCEEDED)
-    assert job.id in await store.ledger.untold()
+    assert job.id in await store.ledger.unreported()
 
 
 async def test_told_is_said_only_of_what_was_shown(store: Store) -> None:
@@ -84,12 +84,12 @@ async def test_told_is_said_only_of_what_was_shown(store: Store) -> None:
     seen = await job_of(store, new)
     await store.ledger.apply_updates([update(new, "web-1", 1, State.SUCCEEDED)], later(5))
 
-    assert not await store.ledger.mark_told({seen.id: seen.revision})
+    assert not await store.ledger.mark_reported({seen.id: seen.revision})
     job = await job_of(store, new)
-    assert await store.ledger.untold() == {job.id: job.revision}
-    assert await store.ledger.mark_told({job.id: job.revision})
-    assert await store.ledger.untold() == {}
-    assert (await job_of(store, new)).told
+    assert await store.ledger.unreported() == {job.id: job.revision}
+    assert await store.ledger.mark_reported({job.id: job.revision})
+    assert await store.ledger.unreported() == {}
+    assert (await job_of(store, new)).reported
 
 
 async def test_a_server_that_nobody_knew_joins_a_broadcast(store: Store) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 
 from bot.store import DatabaseTooNew, NotOurs, Store
 from bot.store.database.open import open_database
-from bot.store.migrations.migrate import FOLDER, bring_up, known_revisions
+from bot.store.migrations.migrate import SCRIPTS, known_revisions, upgrade
 from bot.store.tables import metadata
 from tests.bot.store.build import asked, deploy
 
@@ -28,8 +28,8 @@ async def test_the_migrations_make_the_tables_that_the_code_uses(url: str) -> No
     """After the last step there is no difference left; and a second time there is nothing to do."""
     database = open_database(url)
     try:
-        await bring_up(database)
-        await bring_up(database)
+        await upgrade(database)
+        await upgrade(database)
 
         def differences(connection: Connection) -> list[object]:
             context = MigrationContext.configure(connection, opts={"compare_type": _differs})
@@ -51,7 +51,7 @@ def _differs(
 def test_the_steps_are_numbered_as_they_follow_each_other() -> None:
     """The numbers of the files are the revisions that Alembic sees, in its order."""
     config = Config()
-    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("script_location", str(SCRIPTS))
     steps = ScriptDirectory.from_config(config).walk_revisions()
     assert [step.revision for step in steps] == known_revisions()[::-1]
 
