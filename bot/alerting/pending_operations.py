@@ -41,7 +41,7 @@ class PendingOperations:
         """Apply each that is new; what is to be written of it besides what the engine will say.
         One that fails costs the others nothing. Raises DatabaseUnavailable."""
         changes = Changes()
-        for number, data in await self._alerts.asked():
+        for number, data in await self._alerts.operations():
             if number in self._done:
                 continue
             try:
