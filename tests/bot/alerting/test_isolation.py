@@ -47,7 +47,7 @@ async def test_what_cannot_be_taken_of_what_was_seen_costs_the_rest_nothing(stag
         [sample("a", keeper.now()), sample("b", keeper.now())], keeper.now()
     )
     torn = RecordObservations(by="", at=keeper.now(), lines=(good.lines[0], "{", good.lines[1]))
-    await stage.store.alerts.ask({"kind": "nonsense"})
+    await stage.store.alerts.add_operation({"kind": "nonsense"})
     await keeper.want(torn)
     await world.round(made)
     assert keeper.engine is not None
