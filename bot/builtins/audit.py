@@ -26,7 +26,9 @@ class AuditCommand(BuiltinCommand):
     """Show the audit log: who ran what, and whether it was allowed."""
 
     name: ClassVar[str] = "audit"
-    last: int = Field(default=30, ge=1, le=1000, description="how many asks, the latest first")
+    last: int = Field(
+        default=30, ge=1, le=1000, description="number of requests to show, newest first"
+    )
 
 
 class AuditHandler(Handler[AuditCommand]):
@@ -47,7 +49,7 @@ class AuditHandler(Handler[AuditCommand]):
             for entry in entries
             if await reader.may_read(self._authorizer.audit_record(entry))
         ]
-        columns = ("when (UTC)", "who", "where", "asked", "verdict")
+        columns = ("when (UTC)", "who", "where", "request", "verdict")
         rows = tuple(_row(entry) for entry in read)
         summary = f"The latest requests: {len(rows)}{reader.left_out_note('request')}"
         return Reply(answer=Answer(summary, columns if rows else (), rows))

@@ -23,7 +23,7 @@ class CancelCommand(BuiltinCommand):
 
     name: ClassVar[str] = "cancel"
     example: ClassVar[str] = "/cancel 7k2m"
-    job: JobId = Field(description="the id that its post shows")
+    job: JobId = Field(description="the job ID shown in its post")
 
 
 class CancelHandler(Handler[CancelCommand]):
@@ -55,7 +55,7 @@ class CancelHandler(Handler[CancelCommand]):
                 return Reply(refusal.text, ok=False, job=job.id)
         await self._audit.write(asked, "allowed", job=job)
         if job.closed is not None or all_ended(runs):
-            return Reply(f"{job.title} has ended already: nothing runs.", job=job.id)
+            return Reply(f"{job.title} has already ended; nothing is running.", job=job.id)
         return await self.stop(job, asked)
 
     async def stop(self, job: Job, asked: Invocation) -> Reply:
@@ -64,8 +64,8 @@ class CancelHandler(Handler[CancelCommand]):
         self._wake(job.id)
         still = sum(not run.state.final for run in done.runs)
         if not still:
-            return Reply(f"{job.title} is cancelled: nothing of it had begun.", job=job.id)
+            return Reply(f"{job.title} is cancelled. No server had started it.", job=job.id)
         if done.before is not None:
-            return Reply(f"{done.before.label} asked to stop {job.title} already.", job=job.id)
+            return Reply(f"{done.before.label} already asked to stop {job.title}.", job=job.id)
         servers = "1 server" if still == 1 else f"{still} servers"
         return Reply(f"Asked {servers} to stop {job.title}.", job=job.id)

@@ -32,7 +32,7 @@ class ForgetCommand(BuiltinCommand):
     name: ClassVar[str] = "forget"
     example: ClassVar[str] = "/baton forget web-9"
     changes: ClassVar[bool] = True
-    host: Host = Field(description="the name that /servers shows")
+    host: Host = Field(description="the server name shown by /servers")
 
 
 class ForgetHandler(Handler[ForgetCommand]):
@@ -62,7 +62,7 @@ class ForgetHandler(Handler[ForgetCommand]):
         known = {seen.facts.host: seen.facts for seen in self._known.servers()}
         if host not in known:
             hint = did_you_mean(host, known)
-            raise UsageError(f"No server is called {host}.{hint} /servers shows them.")
+            raise UsageError(f"Unknown server “{host}”.{hint} See /servers.")
         environment = known[host].environment
         request = AccessRequest(command.name, environment, shown="/baton forget")
         refusal = await self._authorizer.refusal([request], asked.asker, context.groups)
@@ -73,6 +73,6 @@ class ForgetHandler(Handler[ForgetCommand]):
         await self._servers.forget(host, at)
         self._forgotten(host, at)
         return Reply(
-            f"Forgotten: {host} in {environment}. If its agent still runs, it is back with "
+            f"Forgotten: {host} in {environment}. If its agent still runs, it returns with "
             "its next heartbeat."
         )

@@ -15,7 +15,7 @@ def _job_id(text: str) -> str:
     name = text.removeprefix("#").lower()
     if not 4 <= len(name) <= 32 or not name.isascii() or not name.isalnum():
         raise ValueError(
-            "it must be the id that a job's post shows, or its first letters: four or more"
+            "it must be the ID shown in the job's post, or at least its first 4 characters"
         )
     return name
 
@@ -28,5 +28,5 @@ async def find_job(ledger: Ledger, prefix: str) -> tuple[Job, tuple[RunRecord, .
     """Return the only job whose id begins with `prefix`, and its runs. Raises UsageError."""
     found = await ledger.find(prefix)
     if found is None:
-        raise UsageError(f"There is no job {prefix}, or more than one: /jobs shows the latest.")
+        raise UsageError(f"No job, or more than one, matches “{prefix}”. See /jobs.")
     return found

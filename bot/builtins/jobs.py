@@ -49,10 +49,10 @@ class JobsHandler(Handler[JobsCommand]):
                 jobs.append(job)
         found = await self._ledger.jobs([job.id for job in jobs])
         rows = tuple(_row(*found[job.id]) for job in jobs if job.id in found)
-        columns = ("job", "asked (UTC)", "what", "who", "how it went")
+        columns = ("job", "started (UTC)", "command", "by", "result")
         there = f" in {where}" if where else ""
         if not rows and not reader.left_out:
-            return Reply(f"No job was asked for{there} yet.")
+            return Reply(f"No jobs{there} yet.")
         summary = f"The latest jobs{there}: {len(rows)}{reader.left_out_note('job')}"
         return Reply(answer=Answer(summary, columns if rows else (), rows))
 

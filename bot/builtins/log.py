@@ -29,8 +29,8 @@ class LogCommand(BuiltinCommand):
 
     name: ClassVar[str] = "log"
     example: ClassVar[str] = "/log 7k2m --host web-1"
-    job: JobId = Field(description="the id that its post shows")
-    host: Host | None = Field(None, description="what this server said only")
+    job: JobId = Field(description="the job ID shown in its post")
+    host: Host | None = Field(None, description="only the output of this server")
 
 
 class LogHandler(Handler[LogCommand]):
@@ -59,7 +59,7 @@ class LogHandler(Handler[LogCommand]):
         if not text:
             return Reply(answer=_ends(job, [run for run in runs if run.host in hosts]), job=job.id)
         servers = command.host or ("its server" if len(hosts) == 1 else f"its {len(hosts)} servers")
-        summary = f"{job.title}, {job.id}: what {servers} said, times in UTC"
+        summary = f"{job.title}, {job.id}: output of {servers}, times in UTC"
         return Reply(answer=Answer(summary, document=text), job=job.id)
 
 
@@ -71,7 +71,7 @@ def _ends(job: Job, runs: Sequence[RunRecord]) -> Answer:
         seconds = run.report().seconds
         took = "" if seconds is None else brief(seconds)
         rows.append((run.host, run.state.value, took, printable(run.text)))
-    return Answer(summary, ("server", "state", "after", "last words") if rows else (), tuple(rows))
+    return Answer(summary, ("server", "state", "after", "message") if rows else (), tuple(rows))
 
 
 def _one_of(host: str, hosts: Sequence[str], job: Job) -> str:

@@ -35,12 +35,12 @@ class DemoHandler(Handler[DemoCommand]):
     async def handle(self, command: DemoCommand, context: CommandContext) -> Reply:
         host = command.host
         if host not in NAMES:
-            raise UsageError(f"There is no server “{host}”. Known: {', '.join(NAMES)}.")
+            raise UsageError(f"Unknown server “{host}”. Servers: {', '.join(NAMES)}.")
         await self._audit.write(context.invocation, "answered")
         if command.action == "mend":
             done = await self._servers.mend(host)
             return Reply(f"{host} is {'starting' if done else 'not broken'}.", ok=done)
         done = await self._servers.break_down(host)
         if not done:
-            return Reply(f"{host} is broken already: /demo mend {host}.", ok=False)
+            return Reply(f"{host} is already broken: /demo mend {host}.", ok=False)
         return Reply(f"{host} is broken: wait for the alert, then /demo mend {host}.")

@@ -90,7 +90,7 @@ class AuditLog:
             await self._stored.add(entry)
         except DatabaseUnavailable as error:
             log.error(
-                "ask not kept",
+                "request not recorded",
                 person=asked.asker.id,
                 words=asked.text,
                 verdict=verdict,

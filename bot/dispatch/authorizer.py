@@ -80,7 +80,7 @@ class Authorizer:
             known = await groups()
         except BatonError as error:
             return Refusal(
-                "It cannot be known now whether you are allowed to do this: your user groups could "
+                "Your permissions cannot be checked now: your user groups could "
                 f"not be looked up. Nothing was done. Try again in a minute. Reason: {error}",
                 "undecided",
             )

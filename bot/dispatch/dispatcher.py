@@ -168,7 +168,7 @@ class CommandDispatcher:
         except DatabaseUnavailable as error:
             return self._nothing_done(error)
         if not jobs:
-            none = "No job of mine is shown in this thread."
+            none = "There is no job in this thread."
             return await self._reject(Invocation("cancel", asker, place, key, self._clock()), none)
         own = [job for job in jobs if job.asked_by.id == asker.id]
         job, *others = own if len(own) == 1 else jobs
@@ -232,10 +232,10 @@ class CommandDispatcher:
         if since is None or not known_servers_decided:
             return ""
         because = f" {self._roster.blind_because}" if self._roster.blind_because else ""
-        return f"\nThe bot has not seen the message bus since {since:%H:%M:%S} UTC.{because}"
+        return f"\nThe bot has had no connection to RabbitMQ since {since:%H:%M:%S} UTC.{because}"
 
     def _nothing_done(self, error: DatabaseUnavailable) -> Reply:
-        log.error("ask not taken", reason=str(error))
+        log.error("request not carried out", reason=str(error))
         return Reply(f"Nothing was done: {error}", ok=False)
 
 

@@ -78,5 +78,5 @@ class Directories:
         try:
             return await directory.profile(person)
         except BatonError as error:
-            log.warning("somebody is not known", person=person, reason=str(error))
+            log.warning("a person could not be looked up", person=person, reason=str(error))
             return unknown

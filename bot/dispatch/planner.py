@@ -72,7 +72,7 @@ class Planner:
         except UsageError:
             seen = await self._authorizer.reader(command.name, context).visible(servers)
             if servers and not seen:
-                raise UsageError("No server that you are allowed to look at is meant.") from None
+                raise UsageError("No server that you are allowed to see matches.") from None
             select_servers(seen, command.target)
             raise
 
@@ -130,7 +130,7 @@ def _title(command: Command) -> str:
     try:
         return str(command.title())
     except Exception:
-        log.exception("a command cannot say what it is called", command=command.name)
+        log.exception("the title of a command failed", command=command.name)
         target = command.target
         parts = (command.name, target.app, target.environment, target.host)
         return " ".join(part for part in parts if part)

@@ -52,7 +52,7 @@ def _who(text: str) -> str:
 def _pattern(text: str) -> str:
     """A shell pattern, or a name; what is empty or cannot be seen would match nothing."""
     if not text.strip() or printable(text) != text:
-        raise ValueError("names or shell patterns such as prod-*, without what cannot be seen")
+        raise ValueError("names or shell patterns such as prod-*, without invisible characters")
     return text
 
 
@@ -263,9 +263,9 @@ class Policy:
 
     def _why(self, asked: AccessRequest, person: Person) -> str:
         if person.standing != "member":
-            return "A guest or somebody of another organization needs a rule for everything."
+            return "Guests and people of other organizations need a rule for everything."
         if asked.changes:
-            return "What changes servers needs a rule in baton.toml."
+            return "A change to servers needs a rule in baton.toml."
         return f"{asked.environment} is protected: looking at it needs a rule in baton.toml."
 
     def whom(self, environment: str) -> str:
@@ -276,8 +276,8 @@ class Policy:
 
 def _secluded(place: Place) -> str:
     if place.name:
-        return "It was asked in a private channel."
-    return "It was asked in a channel that is not known to be public."
+        return "It was requested in a private channel."
+    return "It was requested in a channel that is not known to be public."
 
 
 def _reading(asked: AccessRequest, by: str) -> AccessRequest:

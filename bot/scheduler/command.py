@@ -42,17 +42,17 @@ class ScheduleCommand(BuiltinCommand):
     """Run a command on a schedule, or once later: first the command, then when.
 
     Times: every 5m, every 2 hours, at 09:00, weekdays at 9am, mon,thu at 18:30,
-    on 2027-01-05 at 07:00, in 20m, cron 0 9 * * 1-5. They go by your own time zone unless one is
-    named after the time, such as Europe/Kyiv. After that may stand:
+    on 2027-01-05 at 07:00, in 20m, cron 0 9 * * 1-5. They are in your own time zone unless one
+    is written after them, such as Europe/Kyiv. Options, after the time:
 
       quiet                       show results only when they change
-      overlap skip|queue|allow    when the run before has not ended (skip)
-      catch-up 1h                 run once what was missed for less than that (10m)
-      jitter 30s                  run up to that much later, so that not all is run at once
+      overlap skip|queue|allow    if the previous run has not ended (skip)
+      catch-up 1h                 run once what was missed by less than that (10m)
+      jitter 30s                  start up to that much later, to spread the load
       pause-after 3               pause after so many failures in a row
       until 2027-01-05, 10 times  when it ends
 
-    And of what is scheduled: list [CHANNEL|all], show ID, history ID, run ID (now),
+    For existing schedules: list [CHANNEL|all], show ID, history ID, run ID (now),
     pause ID because ..., resume ID, remove ID.
     """
 
@@ -144,7 +144,10 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         self._rescheduled()
         text = f"Schedule {kept.short}: {kept.title}.\n{describe.next_times(kept, now)}"
         if not zone and kept.timing.when.zone == "UTC":
-            text += "\nYour time zone is not known, so these are UTC: name one after the time."
+            text += (
+                "\nYour time zone is not known, so these times are UTC. To use another, write it "
+                "after the time."
+            )
         return Reply(text)
 
     def _read(self, words: Sequence[str], now: datetime, zone: str) -> Parse:
@@ -153,7 +156,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         Raises UsageError: of several faults the first.
         """
         if not words or begins_time(words[0]):
-            raise time_error("First the command, then when: /schedule ping prod every 5m.")
+            raise time_error("Write the command first, then when: /schedule ping prod every 5m.")
         fault: UsageError | None = None
         for reading in parses(words, now, zone):
             if isinstance(reading, UsageError):
@@ -167,7 +170,9 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 return reading
         known = words[0] in self._commands
         hint = "" if known else did_you_mean(words[0], [*ACTIONS, *self._commands])
-        raise fault or time_error(f"There is no time in it: say when, after the command.{hint}")
+        raise fault or time_error(
+            f"Missing schedule time, such as “every 5m”, after the command.{hint}"
+        )
 
     async def _list(self, context: CommandContext, words: Sequence[str]) -> Reply:
         place = context.invocation.place
@@ -184,7 +189,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             where = "in all channels"
         if not found:
             return Reply(
-                f"Nothing is scheduled {where}{left}. Such as /schedule ping prod every 5m."
+                f"Nothing is scheduled {where}{left}. Example: /schedule ping prod every 5m"
             )
         return Reply(answer=describe.listing(found, where, left))
 
@@ -200,7 +205,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             return refused
         past = await self._schedules.history(schedule.id)
         if not past:
-            return Reply(f"Schedule {schedule.short} ({schedule.title}) has not fired yet.")
+            return Reply(f"Schedule {schedule.short} ({schedule.title}) has not run yet.")
         return Reply(answer=describe.history(schedule, past))
 
     async def _run(self, context: CommandContext, words: Sequence[str]) -> Reply:
@@ -214,7 +219,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 return Reply(job=had.id)
             running = await self._schedules.running(schedule.id)
             if running and schedule.timing.rules.overlap != "allow":
-                return Reply(f"Its run before ({running[:6]}) has not ended.", ok=False)
+                return Reply(f"The previous run ({running[:6]}) has not ended.", ok=False)
             now = await self._schedules.now()
             by, groups = asked.asker, context.groups
             made = await self._firer.fire(schedule, now, now, asker=by, groups=groups, key=key)
@@ -230,7 +235,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 for job in jobs_of(made.change):
                     self._news(job)
                 return Reply(job=begun.id)
-        return Reply("It is being fired just now: ask once more.", ok=False)
+        return Reply("It is being started just now: try again.", ok=False)
 
     async def _pause(self, context: CommandContext, words: Sequence[str]) -> Reply:
         rest = list(words[1:])
@@ -241,13 +246,13 @@ class ScheduleHandler(Handler[ScheduleCommand]):
 
         def turn(schedule: Schedule, _now: datetime) -> Schedule:
             if schedule.status != "active":
-                raise UsageError(f"Schedule {schedule.short} is {schedule.status} already.")
+                raise UsageError(f"Schedule {schedule.short} is already {schedule.status}.")
             return pause(schedule, note)
 
         after, reply = await self._change(context, words, "pause", turn)
         if after is None:
             return reply
-        return Reply(f"Paused: {after.title}. /schedule resume {after.short} lets it go on.")
+        return Reply(f"Paused: {after.title}. To resume it: /schedule resume {after.short}")
 
     async def _resume(self, context: CommandContext, words: Sequence[str]) -> Reply:
         def turn(schedule: Schedule, now: datetime) -> Schedule:
@@ -259,14 +264,14 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 zone = schedule.timing.when.zone
                 raise UsageError(
                     f"The time zone {zone} is unknown on the bot's machine: install its package "
-                    "tzdata, or make the schedule anew in another zone."
+                    "tzdata, or create the schedule again in another zone."
                 ) from None
 
         after, reply = await self._change(context, words, "resume", turn)
         if after is None:
             return reply
         now = await self._schedules.now()
-        return Reply(f"It goes on: {after.title}.\n{describe.next_times(after, now)}")
+        return Reply(f"Resumed: {after.title}.\n{describe.next_times(after, now)}")
 
     async def _remove(self, context: CommandContext, words: Sequence[str]) -> Reply:
         def turn(schedule: Schedule, _now: datetime) -> Schedule:
@@ -282,7 +287,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             raise UsageError(f"Which schedule? /schedule {what} ID; /schedule list shows the ids.")
         schedule = await self._schedules.find(words[0])
         if schedule is None:
-            problem = f"There is no schedule {words[0]}, or more than one: /schedule list."
+            problem = f"No schedule, or more than one, matches “{words[0]}”. See /schedule list."
             raise UsageError(problem)
         return schedule
 
@@ -343,7 +348,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             if done:
                 self._rescheduled()
                 return after, Reply()
-        return None, Reply("It is being fired again and again just now: ask once more.", ok=False)
+        return None, Reply("It is being started again and again just now: try again.", ok=False)
 
 
 Action = Callable[[ScheduleHandler, CommandContext, Sequence[str]], Awaitable[Reply]]

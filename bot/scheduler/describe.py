@@ -17,7 +17,7 @@ NEXT_SHOWN = 3
 def next_times(schedule: Schedule, now: datetime) -> str:
     """Return `Next: Tue 2026-11-24 09:00, ...`, on the schedule's clocks."""
     if schedule.nominal is None:
-        return "No time is left."
+        return "It will not run again."
     zone = schedule.zone
     times = [schedule.nominal]
     times += islice(
@@ -29,7 +29,7 @@ def next_times(schedule: Schedule, now: datetime) -> str:
     if rules.times is not None:
         times = times[: rules.times - schedule.runs]
     if not times:
-        return "No time is left."
+        return "It will not run again."
     shown = [f"{at.astimezone(zone):%a} {schedule.local(at)}" for at in times]
     return f"Next: {', '.join(shown)} ({zone.key})"
 
@@ -38,15 +38,15 @@ def summary(schedule: Schedule, now: datetime) -> str:
     """Return what there is to say of one schedule, a line each."""
     lines = [
         f"Schedule {schedule.short}: {schedule.title}",
-        f"of {schedule.owner.label}, in {schedule.place.name or schedule.place.channel}, "
+        f"by {schedule.owner.label}, in {schedule.place.name or schedule.place.channel}, "
         f"since {schedule.local(schedule.created)}; {schedule.runs} runs",
     ]
     if schedule.status != "active":
-        lines.append(f"It is {schedule.status}: {schedule.note}")
+        lines.append(f"Status: {schedule.status} ({schedule.note})")
     else:
         lines.append(next_times(schedule, now))
     if schedule.outcome:
-        lines.append(f"The last: {schedule.outcome}")
+        lines.append(f"Last run: {schedule.outcome}")
     return "\n".join(lines)
 
 
@@ -63,20 +63,20 @@ def listing(schedules: Sequence[Schedule], where: str, left: str) -> Answer:
         )
         for one in schedules
     )
-    columns = ("id", "what and when", "who", "where", "next", "the last")
+    columns = ("id", "command and time", "by", "channel", "next", "last result")
     return Answer(f"{len(rows)} scheduled {where}{left}", columns, rows)
 
 
 def history(schedule: Schedule, past: Sequence[Firing]) -> Answer:
     """Return a table of the firings of `schedule`."""
     rows = tuple(_past_row(schedule, firing) for firing in past)
-    columns = ("when", "what became of it", "job", "why")
+    columns = ("when", "result", "job", "reason")
     return Answer(f"{schedule.short}: {schedule.title}", columns, rows)
 
 
 def _past_row(schedule: Schedule, firing: Firing) -> tuple[str, ...]:
     verdict = f"{firing.verdict} x {firing.count}" if firing.count > 1 else str(firing.verdict)
     if firing.verdict == "started":
-        verdict = firing.outcome or "under way"
+        verdict = firing.outcome or "running"
     why = firing.reason or (f"run by {firing.by}" if firing.by else "")
     return (schedule.local(firing.nominal), verdict, firing.job[:6], why)

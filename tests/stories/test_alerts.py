@@ -38,7 +38,7 @@ async def taken_on(world: WatchedWorld) -> None:
     with pytest.raises(LookupError, match="no button"):
         await world.ann.clicks(posts[0], "ask.acknowledge")
     reply = await world.ann.slash("/alerts ack tcp")
-    await world.slack.until(lambda: "ben took that on already" in (reply.ephemeral or ""))
+    await world.slack.until(lambda: "ben already acknowledged that" in (reply.ephemeral or ""))
     await world.all_told()
     for post in posts:
         assert ON_CALL not in post.plain

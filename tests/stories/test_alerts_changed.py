@@ -69,13 +69,13 @@ async def test_two_bots_read_it_again(
         assert "firing: tcp probe=shop in prod" in said
         for times in (1, 2, 3, 4):  # Slack delivers in turn: both bots are asked
             said = await world.told("/alerts reload")
-            assert f"told in {CHANNEL}" in said, said
+            assert f"notifications go to {CHANNEL}" in said, said
             await world.logged("alerts go by other settings", times=times)
 
         world.write('channel = "C_OPS"', 'channel = "#ops"')
         said = await world.told("/alerts reload")
         assert "alerts.toml, line 2" in said
-        assert "All stays as it was." in said
+        assert "The settings in force have not changed." in said
         for bot in world.bots:
             os.kill(bot.pid, signal.SIGHUP)
         await world.logged("alerts stay as they were")

@@ -30,11 +30,11 @@ async def acknowledge(context: AlertsContext, words: Sequence[str]) -> Reply:
     mine = [one for one in now if one.acknowledged_by in ("", context.asker)]
     before = [one for one in mine if known[one.fingerprint].acknowledged_by]
     if not mine:
-        return Reply(f"{named(others)} took that on already.")
+        return Reply(f"{named(others)} already acknowledged that.")
     if len(before) == len(mine) and not others:
-        return Reply(f"{context.asker} took that on already.")
-    besides = f" {named(others)} took on the rest already." if others else ""
-    return Reply(f"You take on {titles(mine)}.{besides}")
+        return Reply(f"{context.asker} already acknowledged that.")
+    besides = f" {named(others)} already acknowledged the rest." if others else ""
+    return Reply(f"Acknowledged: {titles(mine)}.{besides}")
 
 
 async def _acknowledged(context: AlertsContext, known: Mapping[str, Episode]) -> list[Episode]:

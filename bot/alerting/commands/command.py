@@ -36,19 +36,19 @@ from bot.store.alerts.alerts import Alerts
 class AlertsCommand(BuiltinCommand):
     """List, explain, acknowledge and silence alerts.
 
-    /alerts [ENV]                                what fires
-    /alerts why ALERT                            samples, rules, silences: also why nothing was said
-    /alerts ack ALERT                            acknowledge: it is not said again
-    /alerts forget ALERT                         end it: what it is about is gone for good
+    /alerts [ENV]                                list what is firing
+    /alerts why ALERT                            samples, rules, silences; why nobody was notified
+    /alerts ack ALERT                            acknowledge: stop repeat notifications
+    /alerts forget ALERT                         end it: its target is gone for good
     /alerts silence MATCHERS for 2h because ...  such as env=prod host=~"web-.*"
     /alerts silence MATCHERS, silence ALERT      what that would mute
     /alerts silences, /alerts unsilence ID, /alerts history
-    /alerts test [CHANNEL]                       whether alerts can be told there
-    /alerts replay [DAY]                         what alerts.toml, as it is now, would have told
-    /alerts reload                               go by alerts.toml as it is now
+    /alerts test [CHANNEL]                       send a test notification there
+    /alerts replay [DAY]                         what alerts.toml, as it is now, would have sent
+    /alerts reload                               use alerts.toml as it is now
 
     ALERT is the id that /alerts shows, or its first digits; or a name, such as a server's, or its
-    beginning; or MATCHERS. After why it need not fire.
+    beginning; or MATCHERS. `why` also takes alerts that are not firing.
     """
 
     name: ClassVar[str] = "alerts"
@@ -93,7 +93,7 @@ class AlertsHandler(Handler[AlertsCommand]):
     async def handle(self, command: AlertsCommand, context: CommandContext) -> Reply:
         if self._keeper is None:
             await self._audit.write(context.invocation, "answered")
-            return Reply("Nothing is watched: this bot was given no alerts.toml.", ok=False)
+            return Reply("Alerting is off: this bot has no alerts.toml.", ok=False)
         about = AlertsContext(
             context.invocation,
             context.groups,
@@ -131,10 +131,10 @@ async def _test(context: AlertsContext, words: Sequence[str]) -> Reply:
     channel = meant[0] if meant else context.invocation.place.channel
     known = context.keeper.settings.channels
     if meant and channel not in known:
-        problem = f"No route leads to {channel}, but to {', '.join(known)}."
-        raise UsageError(f"{problem} Without a name it is told where you ask.")
+        problem = f"No route notifies {channel}. Routes notify: {', '.join(known)}."
+        raise UsageError(f"{problem} Without a name the test goes to this channel.")
     wish = SendTestNotification(by=context.asker, at=context.now, channel=channel, key=new_id())
-    return await context.submit(wish, [], f"It is told in {channel} within seconds, if it can be.")
+    return await context.submit(wish, [], f"A test notification goes to {channel} within seconds.")
 
 
 ACTIONS: Mapping[str, Action] = {

@@ -127,7 +127,7 @@ class AlertsContext(CommandContext):
             firing, _ = self.readable(self.engine.firing())
             values = {value for one in firing for _, value in one.labels.pairs}
             raise UsageError(
-                f"Nothing that fires is called {excerpt(name)}: /alerts shows what does."
+                f"No firing alert is called {excerpt(name)}. See /alerts."
                 f"{did_you_mean(name, values)}"
             )
         return found
@@ -148,7 +148,7 @@ class AlertsContext(CommandContext):
         several = {value for _, value in named_so} | {one.fingerprint[:SHORT_ID] for one in by_id}
         if len(several) > 1:
             raise UsageError(
-                f"“{excerpt(name)}” may be {named(sorted(several), 5)}: name one of these."
+                f"“{excerpt(name)}” matches several: {named(sorted(several), 5)}. Name one of them."
             )
         return list(dict.fromkeys(one for one, _ in named_so))
 

@@ -17,15 +17,15 @@ async def forget(context: AlertsContext, words: Sequence[str]) -> Reply:
     UsageError."""
     episodes = context.find_alerts(words, "forget")
     if len(episodes) > 1:
-        raise UsageError(f"{words[0]} means {len(episodes)} alerts: forget them one by one.")
+        raise UsageError(f"{words[0]} matches {len(episodes)} alerts: forget them one by one.")
     (episode,) = episodes
     watch = context.engine.checks.states[episode.fingerprint]
     title = episode.title
     if watch.source.startswith((CHECKIN, PROBE)):
         raise UsageError(
-            f"{title} is named in alerts.toml ({watch.source}): take it out there, and say "
+            f"{title} is configured in alerts.toml ({watch.source}): remove it there, then run "
             "/alerts reload."
         )
     wish = ForgetAlert(by=context.asker, at=context.now, fingerprint=episode.fingerprint)
-    text = f"Forgotten: {title}. Once it is heard of again it is watched anew."
+    text = f"Forgotten: {title}. It is monitored again once it reports again."
     return await context.submit(wish, [episode.labels.get("env")], text)

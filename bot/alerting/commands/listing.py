@@ -20,9 +20,13 @@ async def list_firing(context: AlertsContext, env: str) -> Reply:
     firing, left = context.readable(firing)
     where = f" in {env}" if env else ""
     if context.engine.blind_since is not None:
-        where += f" (blind for {duration(context.now - context.engine.blind_since)}: nothing moves)"
+        where += (
+            f" (blind for {duration(context.now - context.engine.blind_since)}: states are frozen)"
+        )
     closed = context.keeper.unpostable(context.keeper.settings.all_channels)
-    untold = "".join(f"\nNothing can be told in {one}: {why}" for one, why in closed.items())
+    untold = "".join(
+        f"\nNotifications cannot be sent to {one}: {why}" for one, why in closed.items()
+    )
     if not firing:
         return await context.record_answer(Reply(f"No alerts are firing{where}{left}.{untold}"))
     rows = tuple(
@@ -35,8 +39,8 @@ async def list_firing(context: AlertsContext, env: str) -> Reply:
         )
         for one in firing
     )
-    columns = ("id", "what", "state", "for", "note")
-    count = "1 alert fires" if len(rows) == 1 else f"{len(rows)} alerts fire"
+    columns = ("id", "alert", "state", "for", "note")
+    count = "1 alert is firing" if len(rows) == 1 else f"{len(rows)} alerts are firing"
     summary = f"{count}{where}{left}{untold}"
     return await context.record_answer(Reply(answer=Answer(summary, columns, rows)))
 
@@ -57,7 +61,7 @@ async def history(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Show what has fired, the latest first."""
     past, left = context.readable(await context.stored.history())
     if not past and not left:
-        return await context.record_answer(Reply("Nothing has fired yet."))
+        return await context.record_answer(Reply("No alert has fired yet."))
     rows = tuple(
         (
             f"{datetime.fromtimestamp(one.started, UTC):%m-%d %H:%M}",
@@ -68,7 +72,5 @@ async def history(context: AlertsContext, words: Sequence[str]) -> Reply:
         )
         for one in past
     )
-    columns = ("since (UTC)", "id", "what, and which time", "resolved", "last word")
-    return await context.record_answer(
-        Reply(answer=Answer(f"What fired last{left}", columns, rows))
-    )
+    columns = ("since (UTC)", "id", "alert (occurrence)", "resolved", "message")
+    return await context.record_answer(Reply(answer=Answer(f"Latest alerts{left}", columns, rows)))

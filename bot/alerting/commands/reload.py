@@ -33,12 +33,12 @@ async def reload(context: AlertsContext, words: Sequence[str]) -> Reply:
     try:
         settings = reloading.reload()
     except BatonError as error:
-        return Reply(f"{error} All stays as it was.", ok=False)
-    said = f"From now on this goes by {reloading.file}: {summary(settings)}."
+        return Reply(f"{error} The settings in force have not changed.", ok=False)
+    said = f"Reloaded {reloading.file}: {summary(settings)}."
     try:
         heard = await reloading.reload_all_bots()
     except DatabaseUnavailable as error:
-        return Reply(f"{said} The other bots were not told: {error}", ok=False)
+        return Reply(f"{said} The other bots were not notified: {error}", ok=False)
     problems = [problem for problem in heard.problems.values() if problem]
     return Reply(f"{said} {_others(heard, reloading.name)}".strip(), ok=not problems)
 
@@ -53,7 +53,7 @@ async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
         return unread
     file = find_recording(table.folder, words[0] if words else "")
     if reloading.trial_lock.locked():
-        raise UsageError("Another replay is under way: ask again when it is over.")
+        raise UsageError("Another replay is running: try again when it is over.")
     await context.audit.write(context.invocation, "answered")
     try:
         new = read_text(reloading.file)
@@ -63,13 +63,13 @@ async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
     except BatonError as error:
         return Reply(str(error), ok=False)
     same = new == reloading.text
-    return Reply(answer=answer(found, file, "alerts.toml is as it was read: " if same else ""))
+    return Reply(answer=answer(found, file, "alerts.toml has not changed: " if same else ""))
 
 
 def answer(found: Trial, file: Path, before: str = "") -> Answer:
     """What is told of `found`, which was found in `file`."""
     differing = sorted(
-        [(one, "no more") for one in found.gone] + [(one, "new") for one in found.new],
+        [(one, "removed") for one in found.gone] + [(one, "new") for one in found.new],
         key=lambda pair: (pair[0].at, pair[1]),
     )
     rows = tuple(_row(one, verdict) for one, verdict in differing[:MAX_SHOWN])
@@ -88,12 +88,12 @@ def summary(settings: AlertSettings) -> str:
         (len(settings.maintenance), "maintenance window"),
     ]
     parts = [f"{count} {name}{'s' * (count > 1)}" for count, name in counts if count]
-    return ", ".join([f"told in {named(settings.channels)}", *parts])
+    return ", ".join([f"notifications go to {named(settings.channels)}", *parts])
 
 
 def _reloading(context: AlertsContext) -> Reloading:
     if context.reloading is None:
-        raise UsageError("This bot was given no alerts.toml: what it watches cannot be changed.")
+        raise UsageError("This bot has no alerts.toml.")
     return context.reloading
 
 
@@ -106,12 +106,14 @@ def _row(one: TrialMessage, verdict: str) -> tuple[str, ...]:
 def _others(heard: ReloadResults, name: str) -> str:
     """What the bots beside the one called `name` say."""
     if not heard.leader:
-        return "No bot leads just now: the next one that does will go by its own."
+        return "There is no leader now: the next one will use its own file."
     if heard.leader not in heard.problems:
-        return "The bot that leads has not said yet that it does so too: its log will."
+        return "The leader has not confirmed yet: see its log."
     others = {bot: problem for bot, problem in heard.problems.items() if bot != name}
-    refused = [f"{bot} refuses its own: {problem}" for bot, problem in others.items() if problem]
+    refused = [
+        f"{bot} rejected its own file: {problem}" for bot, problem in others.items() if problem
+    ]
     if refused:
-        lead = "the one that leads" if heard.problems[heard.leader] else "not the one that leads"
-        return f"But {'; '.join(refused)} All stays as it was there ({lead})."
-    return "So do the other bots." if others else ""
+        lead = "the leader" if heard.problems[heard.leader] else "not the leader"
+        return f"But {'; '.join(refused)} The settings in force there ({lead}) have not changed."
+    return "The other bots reloaded too." if others else ""

@@ -47,7 +47,7 @@ async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
         key=context.invocation.key,
     )
     muted = context.engine.matched_by(matchers)
-    now = f"It mutes now: {titles(muted)}." if muted else "Nothing that fires now is muted by it."
+    now = f"Muted now: {titles(muted)}." if muted else "It mutes no firing alert."
     text = f"Silenced for {duration(seconds)}: {matchers}. {now}"
     return await context.submit(wish, meant, text)
 
@@ -100,7 +100,7 @@ def _parse_silence(said: str) -> tuple[str, float, str]:
         raise UsageError(f"After “for” must come {error}.", field="for") from None
     reason = " ".join(said[rest:].split()).strip("\"'")
     if not reason or not seconds:
-        raise UsageError("A silence needs a reason, and must last.")
+        raise UsageError("A silence needs a reason and a duration.")
     return said[:before].strip(), seconds, reason
 
 
@@ -109,8 +109,8 @@ def _matchers(context: AlertsContext, said: str) -> Matchers:
     if said and not has_operator(said):
         if not context.firing_called(said):
             raise UsageError(
-                f"“{excerpt(said)}” is no matcher, nor does anything fire that is called so: "
-                f"it must be {EXAMPLE}, or an id that /alerts shows.",
+                f"“{excerpt(said)}” is neither a matcher nor the name of a firing alert: "
+                f"use {EXAMPLE}, or an ID from /alerts.",
                 field="matchers",
             )
         shared = _shared([one.labels for one in context.find_alerts(said.split(), "silence")])

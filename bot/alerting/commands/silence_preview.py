@@ -23,7 +23,7 @@ def preview(engine: Engine, matchers: Matchers, about: Sequence[Episode]) -> Rep
     watches = engine.checks.states.values()
     watched = sum(matchers.matches(one.labels) for one in watches)
     text = (
-        f"{matchers} means {watched} of the {len(watches)} things that are watched.\n"
+        f"{matchers} matches {watched} of {len(watches)} monitored targets.\n"
         f"{_mutes(about, besides)}"
     )
     ask = " ".join(["alerts silence", *map(_typed, matchers.parts)])
@@ -33,11 +33,11 @@ def preview(engine: Engine, matchers: Matchers, about: Sequence[Episode]) -> Rep
 
 def _mutes(about: Sequence[Episode], besides: Sequence[Episode]) -> str:
     if about:
-        more = f"besides {_titles(besides)}" if besides else "nothing else that fires now"
+        more = f"besides {_titles(besides)}" if besides else "no other firing alert"
         return f"A silence would mute {_titles(about)}, and {more}."
     if besides:
-        return f"A silence would mute of what fires now: {_titles(besides)}."
-    return "No alert that fires now would be muted."
+        return f"A silence would mute these firing alerts: {_titles(besides)}."
+    return "No firing alert would be muted."
 
 
 def _titles(episodes: Sequence[Episode]) -> str:

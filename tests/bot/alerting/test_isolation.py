@@ -128,5 +128,5 @@ async def test_two_who_take_it_on_at_once_are_told_who_did(stage: Stage) -> None
         )
     )
     told = sorted(reply.text for reply in replies)
-    assert told[0] == "You take on x a."
-    assert "took that on already" in told[1]
+    assert told[0] == "Acknowledged: x a."
+    assert "already acknowledged that" in told[1]

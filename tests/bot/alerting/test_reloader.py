@@ -82,12 +82,12 @@ async def test_whoever_asks_hears_what_came_of_it(stage: Stage, tmp_path: Path) 
     reply = await stage.ask(made, "/alerts reload")
     assert not reply.ok
     assert f"{world.file}, line 4" in reply.text
-    assert "All stays as it was." in reply.text
+    assert "The settings in force have not changed." in reply.text
     assert channel_of(made) == CHANNEL
     world.file.write_text('channel = "C_NEW"\n[[checkin]]\nname = "backup"\nevery = "1h"\n')
     reply = await stage.ask(made, "/alerts reload")
     assert reply.ok
-    assert reply.text == (f"From now on this goes by {world.file}: told in C_NEW, 1 check-in.")
+    assert reply.text == (f"Reloaded {world.file}: notifications go to C_NEW, 1 check-in.")
     assert channel_of(made) == "C_NEW"
 
 
@@ -113,7 +113,7 @@ async def test_every_bot_reads_its_own(stage: Stage, store: Store, tmp_path: Pat
     for file in (world.file, other.file):
         file.write_text('channel = "C_NEW"\n')
     reply = await stage.ask(second, "/alerts reload")
-    assert reply.text.endswith("So do the other bots.")
+    assert reply.text.endswith("The other bots reloaded too.")
     assert reply.ok
     assert channel_of(first) == channel_of(second) == "C_NEW"
     world.file.write_text(BAD)
@@ -121,7 +121,7 @@ async def test_every_bot_reads_its_own(stage: Stage, store: Store, tmp_path: Pat
     reply = await stage.ask(second, "/alerts reload")
     assert not reply.ok
     assert f"{world.file}, line 4" in reply.text
-    assert "(the one that leads)" in reply.text
+    assert "(the leader)" in reply.text
     assert (channel_of(first), channel_of(second)) == ("C_NEW", "C_NEWER")
     # and one that is asked and leads does not wait for the others, who hear of it all the same
     for file in (world.file, other.file):
@@ -140,7 +140,7 @@ async def test_one_that_leads_and_does_not_answer_is_named(
     await until(lambda: first.leader.leading)
     second = await stage.bot(alerts=world.alerts())
     reply = await stage.ask(second, "/alerts reload")
-    assert "has not said yet" in reply.text
+    assert "has not confirmed yet" in reply.text
 
 
 async def test_without_a_file(stage: Stage) -> None:

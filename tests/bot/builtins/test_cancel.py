@@ -43,12 +43,14 @@ async def test_a_job_of_which_nothing_was_sent_is_cancelled_at_once(counter: Cou
     """Its requests are withdrawn; a second cancel finds it ended."""
     job = (await counter.ask("ship shop prod")).job
     reply = await counter.ask(f"cancel {job}")
-    assert reply.text == "ship shop prod is cancelled: nothing of it had begun."
+    assert reply.text == "ship shop prod is cancelled. No server had started it."
     assert counter.woken == [job, job]
     found = await counter.store.ledger.job(job)
     assert found is not None
     assert {run.state for run in found[1]} == {State.CANCELLED}
-    assert (await counter.ask(f"cancel {job}")).text.endswith("has ended already: nothing runs.")
+    assert (await counter.ask(f"cancel {job}")).text.endswith(
+        "has already ended; nothing is running."
+    )
 
 
 async def test_a_job_under_way_is_asked_to_stop_once(counter: Counter) -> None:
@@ -60,7 +62,7 @@ async def test_a_job_under_way_is_asked_to_stop_once(counter: Counter) -> None:
         "Asked 2 servers to stop ship shop prod."
     )
     assert (await counter.ask(f"cancel {job}", BEN)).text == (
-        "ann asked to stop ship shop prod already."
+        "ann already asked to stop ship shop prod."
     )
     assert len(await counter.store.ledger.outbox()) == 2
 

@@ -21,5 +21,5 @@ async def test_a_server_that_is_not_known_is_not_dropped(store: Store) -> None:
     """The names that are near are said."""
     reply = await Counter(store).ask("forget web-11")
     assert not reply.ok
-    assert reply.text.startswith("No server is called web-11.")
-    assert "/servers shows them" in reply.text
+    assert reply.text.startswith("Unknown server “web-11”.")
+    assert "See /servers" in reply.text

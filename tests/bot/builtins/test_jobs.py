@@ -24,7 +24,7 @@ async def test_jobs_and_audit_show_the_latest(counter: Counter) -> None:
     job = (await counter.ask("ship shop prod")).job
     await counter.ask("hail staging", BEN)
     await counter.ask("ship shop nowhere")
-    assert (await counter.ask("jobs nowhere")).text == "No job was asked for in nowhere yet."
+    assert (await counter.ask("jobs nowhere")).text == "No jobs in nowhere yet."
     jobs = (await counter.ask("jobs prod")).answer
     assert jobs is not None
     assert [(row[0], row[2], row[3], row[4]) for row in jobs.rows] == [

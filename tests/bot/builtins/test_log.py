@@ -44,7 +44,7 @@ async def test_log_gives_the_whole_output(counter: Counter) -> None:
     await counter.store.ledger.apply_updates(said, now())
     reply = await counter.ask(f"log {job[:5]}")
     assert reply.answer is not None
-    assert reply.answer.summary == f"ship shop staging, {job}: what its server said, times in UTC"
+    assert reply.answer.summary == f"ship shop staging, {job}: output of its server, times in UTC"
     lines = reply.answer.document.splitlines()
     assert [line[9:] for line in lines] == [
         "web-9 [build] line 1",
@@ -55,7 +55,7 @@ async def test_log_gives_the_whole_output(counter: Counter) -> None:
     assert (await counter.audit()).job == job
     one = (await counter.ask(f"log {job} --host web-9")).answer
     assert one is not None
-    assert one.summary == f"ship shop staging, {job}: what web-9 said, times in UTC"
+    assert one.summary == f"ship shop staging, {job}: output of web-9, times in UTC"
     assert one.document == reply.answer.document
     other = await counter.ask(f"log {job} --host web-8")
     assert not other.ok
@@ -79,7 +79,7 @@ async def test_the_output_of_a_protected_job_needs_a_rule(guarded: Counter) -> N
     entry = await guarded.audit()
     assert (entry.verdict, entry.job) == ("refused", job)
     unknown = await guarded.ask(f"log {job}", BEN, groups=broken)
-    assert unknown.text.startswith("It cannot be known now")
+    assert unknown.text.startswith("Your permissions cannot be checked now")
     assert (await guarded.audit()).verdict == "undecided"
 
 
@@ -88,7 +88,7 @@ async def test_a_private_job_is_not_read_from_elsewhere(guarded: Counter) -> Non
     job = (await guarded.ask("ship shop staging --ref hush", place=SECRET)).job
     refused = await guarded.ask(f"log {job}", BEN)
     assert refused.text.startswith(
-        "Not allowed: /log shop in staging. It was asked in a private channel."
+        "Not allowed: /log shop in staging. It was requested in a private channel."
     )
     assert "hush" not in refused.text
     assert (await guarded.ask(f"log {job}", BEN, place=SECRET)).ok

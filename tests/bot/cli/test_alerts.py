@@ -17,7 +17,7 @@ async def test_check(tmp_path: Path) -> None:
     file = tmp_path / "alerts.toml"
     file.write_text(OLD)
     code, out, _ = await ran("alerts", "check", str(file))
-    assert (code, out) == (0, f"{file} is valid: told in C_OPS.\n")
+    assert (code, out) == (0, f"{file} is valid: notifications go to C_OPS.\n")
     file.write_text(OLD.replace("= 1", '= "x"'))
     code, _, err = await ran("alerts", "check", str(file))
     assert code == 2

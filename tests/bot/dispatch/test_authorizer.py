@@ -66,7 +66,7 @@ async def test_groups_that_cannot_be_looked_up_refuse_and_say_so(store: Store) -
     rules = [Rule(who=("@oncall",), environments=("prod",))]
     reply = await Counter(store, Policy(rules)).ask("ship shop prod", groups=broken)
     assert not reply.ok
-    assert reply.text.startswith("It cannot be known now whether you are allowed to do this")
+    assert reply.text.startswith("Your permissions cannot be checked now")
     assert "Try again in a minute." in reply.text
     assert "no route" in reply.text
     assert "rule:" not in reply.text

@@ -68,9 +68,9 @@ async def test_what_a_key_began_is_known(counter: Counter) -> None:
         ("ship shpo prod", "No server of prod runs “shpo”. Did you mean shop?"),
         ("ship shop prod --host web-7", "No such server there: “web-7”."),
         ("cancel", "JOB is missing."),
-        ("cancel ../x", "it must be the id that a job's post shows"),
-        ("cancel 0000", "There is no job 0000"),
-        ("log zzzz", "There is no job zzzz"),
+        ("cancel ../x", "it must be the ID shown in the job's post"),
+        ("cancel 0000", "No job, or more than one, matches “0000”"),
+        ("log zzzz", "No job, or more than one, matches “zzzz”"),
         ("help nothing", "There is no command “nothing”."),
         ("audit --last 0", "--last: “0” will not do"),
     ],
@@ -92,8 +92,8 @@ async def test_bad_input_gets_one_message_and_begins_nothing(
 async def test_a_server_may_be_unknown_because_the_bot_is_blind(counter: Counter) -> None:
     """Who names a server that we never heard reads that we cannot hear; who mistypes does not."""
     counter.roster.link_changed(Link.DOWN)
-    assert "not seen the message bus since" in (await counter.ask("ship shop prdo")).text
-    assert "message bus" not in (await counter.ask("ship shop")).text
+    assert "no connection to RabbitMQ since" in (await counter.ask("ship shop prdo")).text
+    assert "RabbitMQ" not in (await counter.ask("ship shop")).text
 
 
 async def test_what_is_allowed_becomes_a_job(counter: Counter) -> None:
@@ -171,7 +171,7 @@ async def test_cancel_in_a_thread_means_the_job_that_is_shown_there(counter: Cou
     thread = replace(OPS, thread="ts-1")
     ask = {"asker": ANN, "groups": no_groups}
     reply = await counter.desk.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
-    assert (reply.ok, reply.text) == (False, "No job of mine is shown in this thread.")
+    assert (reply.ok, reply.text) == (False, "There is no job in this thread.")
     await counter.store.posts.claim(PostRow(job, job, "slack", OPS.channel, now()))
     await counter.store.posts.mark_shown(job, "ts-1", "digest", now())
     with away(counter.store):

@@ -67,7 +67,7 @@ def test_a_protected_environment_is_not_even_looked_at_without_a_rule() -> None:
     refusal = policy.refusal(access_requests(SHIP), ANN)
     assert refusal is not None
     assert refusal.text == (
-        "Not allowed: /ship shop in prod. What changes servers needs a rule in baton.toml. "
+        "Not allowed: /ship shop in prod. A change to servers needs a rule in baton.toml. "
         'Required rule: [[allow]] who = ["U_ANN"], commands = ["ship"], environments = ["prod"], '
         'apps = ["shop"]. Ask #ops.'
     )

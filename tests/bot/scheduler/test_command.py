@@ -31,7 +31,7 @@ async def test_the_next_times_are_shown_and_nothing_is_asked(office: Make) -> No
     )
     it.people.zone = ""
     reply = await it.ask("schedule hail prod at 09:00")
-    assert "Your time zone is not known, so these are UTC" in reply.text
+    assert "Your time zone is not known, so these times are UTC" in reply.text
 
 
 async def test_options_of_the_command_stay_with_it(office: Make) -> None:
@@ -52,10 +52,13 @@ async def test_of_two_readings_the_one_that_makes_sense(office: Make) -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("", "First the command, then when"),
-        ("lst", "There is no time in it: say when, after the command. Did you mean list?"),
-        ("hail prod", "There is no time in it"),
-        ("every 5m hail prod", "First the command, then when"),
+        ("", "Write the command first, then when"),
+        (
+            "lst",
+            "Missing schedule time, such as “every 5m”, after the command. Did you mean list?",
+        ),
+        ("hail prod", "Missing schedule time"),
+        ("every 5m hail prod", "Write the command first, then when"),
         ("hail prod every 5", "5 of what?"),
         ("hail prod at 9", "could be morning or evening"),
         ("hial prod every 5m", "There is no command “hial”. Did you mean hail?"),
@@ -64,8 +67,8 @@ async def test_of_two_readings_the_one_that_makes_sense(office: Make) -> None:
         ("servers every 5m", "is answered by the bot itself"),
         ("schedule hail prod every 5m", "is answered by the bot itself"),
         ("pause", "Which schedule? /schedule pause ID"),
-        ("show 0000", "There is no schedule 0000"),
-        ("resume ../x", "There is no schedule ../x"),
+        ("show 0000", "No schedule, or more than one, matches “0000”"),
+        ("resume ../x", "No schedule, or more than one, matches “../x”"),
     ],
 )
 async def test_what_is_wrong_saves_nothing(office: Make, words: str, problem: str) -> None:
@@ -97,11 +100,11 @@ async def test_pause_with_a_reason_and_resume(office: Make) -> None:
     await it.passes(600, 60)
     assert await it.history(schedule) == []
     shown = await it.ask(f"schedule show {schedule.short}")
-    assert "It is paused: ann: the disk is full" in shown.text
+    assert "Status: paused (ann: the disk is full)" in shown.text
     again = await it.ask(f"schedule pause {schedule.short}")
-    assert "is paused already" in again.text
+    assert "is already paused" in again.text
     reply = await it.ask(f"schedule resume {schedule.short}")
-    assert reply.text.startswith("It goes on: hail prod, every 1m")
+    assert reply.text.startswith("Resumed: hail prod, every 1m")
     await it.passes(60)
     (firing,) = await it.history(schedule)
     assert firing.nominal == T0 + timedelta(minutes=11)

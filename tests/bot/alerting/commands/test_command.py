@@ -61,7 +61,7 @@ async def test_who_takes_it_on_stands_in_the_post(stage: Stage) -> None:
     world = Watchers(stage)
     made = await firing(world)
     reply = await pressed(world, made, "Acknowledge")
-    assert reply.text == "You take on silent web-1 in prod."
+    assert reply.text == "Acknowledged: silent web-1 in prod."
     await until(says(stage.front, "acknowledged"))
     assert "taken on by ann" in post(world).rows[0][2]
     await none_waits(stage.store)
@@ -69,7 +69,7 @@ async def test_who_takes_it_on_stands_in_the_post(stage: Stage) -> None:
     assert post(world).lines == ("1 acknowledged",)
     (watch,) = (await stage.store.alerts.load()).checks
     reply = await stage.ask(made, f"/alerts ack {watch.fingerprint}")
-    assert reply.text == "ann took that on already."
+    assert reply.text == "ann already acknowledged that."
 
 
 async def test_it_is_taken_on_by_any_name_of_it(stage: Stage) -> None:
@@ -81,9 +81,9 @@ async def test_it_is_taken_on_by_any_name_of_it(stage: Stage) -> None:
         await world.agent(made, host)
     await world.pass_time(made, SILENT)
     reply = await stage.ask(made, "/alerts ack web")
-    assert "“web” may be web-1.example.com, web-2.example.com" in reply.text
+    assert "“web” matches several: web-1.example.com, web-2.example.com" in reply.text
     reply = await stage.ask(made, "/alerts ack web-2")
-    assert reply.text == "You take on silent web-2.example.com in prod."
+    assert reply.text == "Acknowledged: silent web-2.example.com in prod."
     reply = await stage.ask(made, "/alerts ack host=~web-[12].example.com")
     assert "silent web-1.example.com in prod" in reply.text
     keeper = made.keeper
@@ -95,7 +95,7 @@ async def test_it_is_taken_on_by_any_name_of_it(stage: Stage) -> None:
 
     await until(taken)
     reply = await stage.ask(made, "/alerts ack web-3")
-    assert "Nothing that fires is called web-3" in reply.text
+    assert "No firing alert is called web-3" in reply.text
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
     made = await firing(world)
     reply = await pressed(world, made, "Silence…")
     assert reply.text == (
-        "alertname=silent env=prod host=web-1 means 1 of the 1 things that are watched.\n"
-        "A silence would mute silent web-1 in prod, and nothing else that fires now.\n"
+        "alertname=silent env=prod host=web-1 matches 1 of 1 monitored targets.\n"
+        "A silence would mute silent web-1 in prod, and no other firing alert.\n"
         "To silence it: /alerts silence alertname=silent env=prod host=web-1 for 1h "
         "because it is being looked at"
     )
@@ -130,7 +130,7 @@ async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:
     asked_for = reply.form
     reply = await stage.ask(made, f"{asked_for.ask} for 4h because {asked_for.reason}")
     assert reply.text.startswith("Silenced for 4 h: "), reply.text
-    assert "It mutes now: silent web-1 in prod." in reply.text
+    assert "Muted now: silent web-1 in prod." in reply.text
     await until(lambda: "silenced by ann" in post(world).rows[0][2])
     reply = await stage.ask(made, "/alerts silences")
     assert reply.answer is not None
@@ -153,13 +153,13 @@ async def test_what_a_silence_would_mute_besides(stage: Stage) -> None:
         await world.agent(made, host)
     await world.pass_time(made, SILENT)
     reply = await stage.ask(made, "/alerts silence env=prod host=~web-.*")
-    assert "2 of the 3 things that are watched" in reply.text
-    assert "of what fires now: silent web-1 in prod, silent web-2 in prod." in reply.text
+    assert "2 of 3 monitored targets" in reply.text
+    assert "these firing alerts: silent web-1 in prod, silent web-2 in prod." in reply.text
     reply = await stage.ask(made, """/alerts silence 'note=a "b"' "what=it's {x}" """)
     assert reply.form is not None
     again = await stage.ask(made, reply.form.ask)
     assert again.form == reply.form
-    assert reply.text.startswith('note="a \\"b\\"" what="it\'s {x}" means 0 of the 3')
+    assert reply.text.startswith('note="a \\"b\\"" what="it\'s {x}" matches 0 of 3')
     assert await stage.store.alerts.operations() == []
 
 
@@ -201,7 +201,7 @@ async def test_an_expression_that_is_none_is_refused_at_once(stage: Stage) -> No
     made = await world.bot()
     nasty = "(" + "|".join(["."] * 25) + ")*!"
     reply = await stage.ask(made, f'/alerts silence alertname=~"{nasty}"')
-    assert "means 0 of the 0 things" in reply.text
+    assert "matches 0 of 0 monitored targets" in reply.text
     reply = await stage.ask(made, '/alerts why alertname=~"("')
     assert "no valid regular expression: missing )" in reply.text
     reply = await stage.ask(made, '/alerts why env=staging "\t,"')
@@ -224,13 +224,13 @@ async def test_a_silence_by_matchers(stage: Stage) -> None:
         ("silence env=prod for 2h", "a reason"),
         ("silence env=prod for ever because x", "a length of time such as"),
         ("silence host!=x for 2h because x", "everything"),
-        ("silence env for 2h because x", "no matcher"),
-        ("ack 000000", "Nothing that fires is called 000000"),
+        ("silence env for 2h because x", "neither a matcher nor"),
+        ("ack 000000", "No firing alert is called 000000"),
         ("why", "Which alert?"),
         ("why 000000", "Nothing is watched"),
-        ("why 0123456789abcdef/1", "Nothing that fires is called"),
+        ("why 0123456789abcdef/1", "No firing alert is called"),
         ("unsilence 12", "Which silence?"),
-        ("test C_NOWHERE", "No route leads to C_NOWHERE"),
+        ("test C_NOWHERE", "No route notifies C_NOWHERE"),
     ],
 )
 async def test_what_will_not_do_is_explained(stage: Stage, words: str, told: str) -> None:
@@ -290,7 +290,7 @@ async def test_what_is_muted_is_explained_by_its_name(stage: Stage) -> None:
     assert "not told: silenced by ann: new disks, for 1 h 58 min more" in text
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
-    assert answer.summary == "2 alerts fire"
+    assert answer.summary == "2 alerts are firing"
     assert {row[1]: row[-1] for row in answer.rows} == {
         "silent web-1 in prod": "",
         "silent web-2 in prod": "silenced by ann: new disks",
@@ -307,7 +307,7 @@ async def test_what_fires_and_what_fired(stage: Stage) -> None:
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
     assert [row[1:3] for row in answer.rows] == [("silent web-1 in prod", "firing, critical")]
-    assert answer.summary == "1 alert fires"
+    assert answer.summary == "1 alert is firing"
     await world.beat(made, await stage.agent("web-9", "staging"))
     assert (await stage.ask(made, "/alerts staging")).text == "No alerts are firing in staging."
     wrong = await stage.ask(made, "/alerts histroy")
@@ -325,10 +325,10 @@ async def test_where_nothing_can_be_told(stage: Stage) -> None:
     made = await firing(world)
     assert made.keeper is not None
     made.keeper.unpostable = lambda channels: dict.fromkeys(channels, "the bot is not in it.")
-    told = f"Nothing can be told in {CHANNEL}: the bot is not in it."
+    told = f"Notifications cannot be sent to {CHANNEL}: the bot is not in it."
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
-    assert answer.summary == f"1 alert fires\n{told}"
+    assert answer.summary == f"1 alert is firing\n{told}"
     await world.beat(made, await stage.agent("web-9", "staging"))
     assert (
         await stage.ask(made, "/alerts staging")
@@ -343,7 +343,7 @@ async def test_a_test_is_told_where_it_is_asked(stage: Stage) -> None:
     await until(lambda: [one.channel for one in alerts_in(stage.front)] == [CHANNEL])
     for word in (f"<#{CHANNEL}|ops>", f"<#{CHANNEL}|>", f"#{CHANNEL}"):
         reply = await stage.ask(made, f"/alerts test {word}")
-        assert reply.text.startswith(f"It is told in {CHANNEL} within"), word
+        assert reply.text.startswith(f"A test notification goes to {CHANNEL} within"), word
     await until(lambda: [one.channel for one in alerts_in(stage.front)] == [CHANNEL] * 4)
 
 

@@ -69,7 +69,7 @@ async def test_what_alerts_toml_names_is_taken_out_there(stage: Stage) -> None:
     await world.round(made)
     reply = await stage.ask(made, f"/alerts forget {PROBE.identity.fingerprint}")
     assert not reply.ok
-    assert "take it out there" in reply.text
+    assert "remove it there" in reply.text
 
 
 async def test_only_what_fires_and_by_whom_it_may_be(stage: Stage) -> None:
@@ -78,7 +78,7 @@ async def test_only_what_fires_and_by_whom_it_may_be(stage: Stage) -> None:
     made = await world.bot(policy=Policy((), {"prod": EnvironmentTable(protected=True)}))
     await world.agent(made, "web-1")
     (row,) = (await stage.store.alerts.load()).checks
-    for told in ("Nothing that fires is called", "prod"):
+    for told in ("No firing alert is called", "prod"):
         reply = await stage.ask(made, f"/alerts forget {row.fingerprint}")
         assert not reply.ok
         assert told in reply.text

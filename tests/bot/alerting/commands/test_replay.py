@@ -74,7 +74,7 @@ async def test_what_a_bot_has_seen_tried_by_other_settings(stage: Stage, tmp_pat
 
     same = (await stage.ask(made, "/alerts replay")).answer
     assert same is not None
-    assert same.summary.startswith(f"{now():%Y-%m-%d}: alerts.toml is as it was read: Of ")
+    assert same.summary.startswith(f"{now():%Y-%m-%d}: alerts.toml has not changed: Of ")
     assert same.summary.endswith("no message would differ: 1 message either way")
     world.write("", channel="C_OTHER")
     found = (await stage.ask(made, f"/alerts replay {now():%Y-%m-%d}")).answer
@@ -82,7 +82,7 @@ async def test_what_a_bot_has_seen_tried_by_other_settings(stage: Stage, tmp_pat
     assert "1 message would go, 1 come, 0 stay" in found.summary
     assert [row[1:] for row in found.rows] == [
         ("new", "C_OTHER", "firing: silent web-1 in prod"),
-        ("no more", CHANNEL, "firing: silent web-1 in prod"),
+        ("removed", CHANNEL, "firing: silent web-1 in prod"),
     ]
     world.write("nonsense = 1")
     reply = await stage.ask(made, "/alerts replay")

@@ -65,7 +65,7 @@ async def test_groups_that_slack_does_not_tell_let_nobody_in_and_miss_no_rule(
     slack.faults.add("usergroups.list", ServerError(), times=None)
     ann = slack.person("U_ANN")
     told = str((await ann.slash("/baton ship shop prod", channel="C_OPS")).ephemeral)
-    assert told.startswith("It cannot be known now whether you are allowed")
+    assert told.startswith("Your permissions cannot be checked now")
     assert "rule:" not in told
     assert (await counter.store.audit.recent(1))[0].verdict == "undecided"
     slack.faults.clear()

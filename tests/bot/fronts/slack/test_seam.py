@@ -83,7 +83,7 @@ async def test_a_cancel_is_kept_under_its_message(slack: SlackServer, team: Coun
     ann = slack.person("U_ANN")
     root = await ann.says("an incident", channel="C_OPS")
     said = await ann.says("@baton cancel", channel="C_OPS", thread_ts=root.ts)
-    await told(ann, "No job of mine is shown in this thread")
+    await told(ann, "There is no job in this thread")
     await ann.says("@baton ship shop staging", channel="C_OPS", thread_ts=root.ts)
     assert await slack.socket.deliveries[-1].done
     job = (await team.store.ledger.recent(1))[0].id
