@@ -27,8 +27,8 @@ from bench.harness import Options, interleaved, median, ms, percentile, rabbit
 from bench.peers.agent import Touch, TouchConsumer
 from bench.peers.model import INBOX, PREFETCH, Result
 from bot.app.dispatching import assemble_dispatch, commands_of
-from bot.app.garbage import relieve
-from bot.findings import Unheard
+from bot.app.garbage import tune_garbage_collector
+from bot.findings import LoggedFindings
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
 from bot.jobs import Place
@@ -79,7 +79,7 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             roster = registry()
             roster.link_changed(channel.link)
             hearing = UpdateConsumer(
-                store, channel, roster, heard, SenderVerifier(), Unheard(), NoHooks()
+                store, channel, roster, heard, SenderVerifier(), LoggedFindings(), NoHooks()
             )
             await hearing.start()
             stack.push_async_callback(hearing.stop)
@@ -94,8 +94,8 @@ async def baton(url: str) -> AsyncIterator[Ask]:
                 commands,
                 OPEN,
                 roster,
-                keeper=None,
-                reloading=None,
+                alert_runner=None,
+                alert_reloader=None,
                 job_changed=lambda job: sender.wake(),
                 server_forgotten=roster.forget,
                 schedules_changed=lambda: None,
@@ -203,7 +203,7 @@ async def timed(ask: Ask) -> float:
 async def main(options: Options) -> None:
     """Measure and print."""
     alone, together = options.size(200, 10), options.size(3000, 40)
-    relieve()  # as a bot does
+    tune_garbage_collector()  # as a bot does
     async with rabbit(options) as url:
         found = await interleaved(
             {

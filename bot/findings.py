@@ -20,11 +20,11 @@ from baton.text.printable import printable
 
 log = structlog.get_logger(__name__)
 
-LASTS = 3600.0
+FINDING_LIFETIME = 3600.0
 """Seconds after which a finding is over, unless it is found again."""
-AGAIN = 60.0
+LOG_INTERVAL = 60.0
 """Seconds between two log lines of the same."""
-MOST = 100
+MAX_FINDINGS = 100
 """Different findings that are remembered."""
 
 
@@ -41,7 +41,7 @@ class Finding:
     text: str
     about: Mapping[str, str] = field(default_factory=dict)
     severity: Severity = Severity.WARNING
-    lasts: float = LASTS
+    lasts: float = FINDING_LIFETIME
     host: str = ""
     note: str = ""
 
@@ -58,7 +58,7 @@ class Findings(Protocol):
         """Have people told of it."""
 
 
-class Lately:
+class RecentFindings:
     """What was found lately and is not over, for whoever looks: the newest MOST."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -68,7 +68,7 @@ class Lately:
     def add(self, finding: Finding) -> None:
         """Remember it."""
         self._found.pop(finding.key, None)
-        while len(self._found) >= MOST:
+        while len(self._found) >= MAX_FINDINGS:
             del self._found[next(iter(self._found))]
         self._found[finding.key] = finding, self._monotonic()
 
@@ -87,18 +87,18 @@ class Lately:
 class FindingReports(Findings):
     """Remembers what was found `lately`, and hands each finding on to `alerts`."""
 
-    def __init__(self, lately: Lately, alerts: Findings) -> None:
-        self.lately = lately
+    def __init__(self, lately: RecentFindings, alerts: Findings) -> None:
+        self.recent = lately
         self._alerts = alerts
 
     @override
     def found(self, finding: Finding) -> None:
         """Remember it, and have people told."""
-        self.lately.add(finding)
+        self.recent.add(finding)
         self._alerts.found(finding)
 
 
-class Unheard:
+class LoggedFindings:
     """Takes findings where no alerts are kept: the log must do. The same is logged once every AGAIN
     seconds at most."""
 
@@ -109,9 +109,9 @@ class Unheard:
     def found(self, finding: Finding) -> None:
         """Keeps Findings.found."""
         at = self._monotonic()
-        if at - self._said.get(finding.key, float("-inf")) < AGAIN:
+        if at - self._said.get(finding.key, float("-inf")) < LOG_INTERVAL:
             return
-        while len(self._said) >= MOST:
+        while len(self._said) >= MAX_FINDINGS:
             del self._said[next(iter(self._said))]
         self._said[finding.key] = at
         log.error(

@@ -17,7 +17,7 @@ from bot.store.leases import LEASE, Leases
 
 log = structlog.get_logger(__name__)
 
-SECONDS = 6.0
+LEASE_SECONDS = 6.0
 """How long a lease holds without being renewed."""
 
 
@@ -35,7 +35,7 @@ class Leader:
         begin: Callable[[], Awaitable[None]],
         end: Callable[[], Awaitable[None]],
         *,
-        seconds: float = SECONDS,
+        seconds: float = LEASE_SECONDS,
     ) -> None:
         self._leases = leases
         self._holder = holder

@@ -31,7 +31,7 @@ BOT_VARIABLES = {
 }
 """Environment variables, and the key that each overrides."""
 
-_MUST = (
+_REQUIRED = (
     ("bus", "url", "a URL such as amqps://user:password@host (or set BATON_BUS_URL)"),
     ("slack", "bot_token", "the token that begins with xoxb- (or set SLACK_BOT_TOKEN)"),
     ("slack", "app_token", "the token that begins with xapp- (or set SLACK_APP_TOKEN)"),
@@ -130,7 +130,7 @@ class BotSettings(FileSettings):
         """The keys without a value that have no default, each with what it must be."""
         return [
             (f"{table}.{key}", must)
-            for table, key, must in _MUST
+            for table, key, must in _REQUIRED
             if not getattr(getattr(self, table), key)
         ]
 

@@ -21,7 +21,7 @@ from baton.bus.messages import Probed, decode
 from baton.bus.queue_consumer import QueueConsumer
 from baton.errors import InvalidMessage
 from baton.text.printable import printable
-from bot.findings import Findings, Unheard
+from bot.findings import Findings, LoggedFindings
 from bot.ingest.bus import SENDER, parse
 from bot.ingest.errors import BadInput
 from bot.ingest.model import AlertSink
@@ -54,7 +54,7 @@ class Monitor:
         self._probed = probed
         self._refused = refused
         self._identity = identity or SenderVerifier()
-        self._findings = findings or Unheard()
+        self._findings = findings or LoggedFindings()
         self._seen: Batcher[Sequence[Observation], None] = Batcher(
             self._keep, most=BATCH_SIZE, retry_on=DatabaseUnavailable
         )

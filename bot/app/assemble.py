@@ -25,14 +25,14 @@ from bot.app.front_ends import FrontEnds
 from bot.app.parts import Parts
 from bot.app.periodic import PeriodicTasks
 from bot.app.upkeep import Upkeep
-from bot.app.with_alerts import AlertsWanted, KeptAlerts, NoAlerts, WithAlerts
+from bot.app.with_alerts import AlertParts, AlertsConfig, NoAlerts, WithAlerts
 from bot.dispatch.policy import Policy
 from bot.dispatch.rate_limiter import PersonRateLimiter
-from bot.findings import FindingReports, Lately, Unheard
+from bot.findings import FindingReports, LoggedFindings, RecentFindings
 from bot.ingest.rejections import Refused
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
-from bot.leader import SECONDS
+from bot.leader import LEASE_SECONDS
 from bot.outbox.relay import OutboxRelay
 from bot.posts.job_posts import JobPosts
 from bot.posts.reconciler import PostReconciler
@@ -54,12 +54,12 @@ def assemble(
     *,
     name: str = "",
     retention: timedelta = RETENTION,
-    lease: float = SECONDS,
+    lease: float = LEASE_SECONDS,
     identity_required: bool = False,
     clock: Callable[[], datetime] = now,
     pace: PersonRateLimiter | None = None,
     more: MoreBuiltins = lambda audit: (),
-    alerts: AlertsWanted | None = None,
+    alerts: AlertsConfig | None = None,
 ) -> Bot:
     """Return a bot that has not started.
 
@@ -77,99 +77,87 @@ def assemble(
             reconciler.posts_up_to_date(subject)
 
     front_ends = FrontEnds(store, posts_settled, claim=lease, way=priority, clock=clock)
-    kept = None
-    if alerts is not None:
-        notifier = AlertNotifier(store.alerts, alerts.front)
-        alert_posts = PostReconciler((notifier,), store.posts, front_ends.queues)
-        keeper = Keeper(
-            alerts.settings,
-            store.alerts,
-            alert_posts.mark_dirty,
-            (LEASE, name),
-            {"the message bus": lambda: bot.hears(), **alerts.eyes},
-            wake=partial(periodic.wake, tasks.ALERTS),
-            reloaded=lambda: watching.schedule_probes(),
-            unpostable=alerts.unpostable,
-            steady=alerts.steady,
-            clock=clock,
-        )
-        kept = KeptAlerts(
-            keeper,
-            alert_posts,
-            Found(keeper),
-            None if alerts.file is None else Reloading(keeper, alerts.file, store, name),
-        )
-    reports = FindingReports(Lately(), Unheard() if kept is None else kept.findings)
-    roster = ServerRegistry(reports, reports.lately.about, lambda: channel.refusal, clock)
-    identity, refused = SenderVerifier(required=identity_required), Refused(reports)
-    watching = (
-        NoAlerts()
-        if kept is None
-        else WithAlerts(
-            kept,
+    alert_parts = alerts and _alert_parts(
+        alerts,
+        store,
+        front_ends,
+        name,
+        hears_servers=lambda: bot.hears_servers(),
+        wake=partial(periodic.wake, tasks.ALERTS),
+        reloaded=lambda: alerting.schedule_probes(),
+        clock=clock,
+    )
+    findings = FindingReports(
+        RecentFindings(), alert_parts.findings if alert_parts else LoggedFindings()
+    )
+    servers = ServerRegistry(findings, findings.recent.about, lambda: channel.refusal, clock)
+    verifier, rejections = SenderVerifier(required=identity_required), Refused(findings)
+    alerting: NoAlerts | WithAlerts = NoAlerts()
+    if alert_parts:
+        alerting = WithAlerts(
+            alert_parts,
             commands,
             channel=channel,
-            roster=roster,
-            refused=refused,
-            identity=identity,
-            reports=reports,
+            servers=servers,
+            rejections=rejections,
+            verifier=verifier,
+            findings=findings,
             parts=parts,
             periodic=periodic,
             name=name,
             clock=clock,
         )
-    )
     dispatching = assemble_dispatch(
         store,
         commands,
         policy,
-        roster,
-        keeper=watching.keeper,
-        reloading=watching.reloading,
+        servers,
+        alert_runner=alerting.runner,
+        alert_reloader=alerting.reloader,
         job_changed=lambda job: bot.job_changed(job),
-        server_forgotten=lambda host, at: work.forget(host, at),
+        server_forgotten=lambda host, at: rounds.forget_server(host, at),
         schedules_changed=partial(periodic.wake, tasks.SCHEDULES),
-        on_result=watching.schedule_results,
+        on_result=alerting.schedule_results,
         priority=priority,
         source=name,
         clock=clock,
         pace=pace,
         more=more,
     )
-    job_posts = JobPosts(store.ledger, commands, roster.visibility, watching.job_ended)
+    job_posts = JobPosts(store.ledger, commands, servers.visibility, alerting.job_ended)
     sources = (job_posts, SchedulePosts(store.schedules))
-    teller = PostReconciler(sources, store.posts, front_ends.queues, priority)
-    sender = OutboxRelay(
+    reconciler = PostReconciler(sources, store.posts, front_ends.queues, priority)
+    relay = OutboxRelay(
         store,
         channel,
-        teller.mark_dirty,
-        roster,
+        reconciler.mark_dirty,
+        servers,
         poll=upkeep.POLL_INTERVAL,
         way=priority,
         clock=clock,
     )
-    hearing = UpdateConsumer(
-        store, channel, roster, teller.mark_dirty, identity, reports, watching, clock
+    updates = UpdateConsumer(
+        store, channel, servers, reconciler.mark_dirty, verifier, findings, alerting, clock
     )
-    work = Upkeep(
-        store, channel, roster, identity, teller, name=name, retention=retention, clock=clock
+    rounds = Upkeep(
+        store, channel, servers, verifier, reconciler, name=name, retention=retention, clock=clock
     )
     bot = Bot(
         name=name,
         store=store,
         channel=channel,
-        roster=roster,
-        identity=identity,
+        servers=servers,
+        verifier=verifier,
         dispatching=dispatching,
         job_posts=job_posts,
-        teller=teller,
-        sender=sender,
-        hearing=hearing,
+        reconciler=reconciler,
+        relay=relay,
+        updates=updates,
         front_ends=front_ends,
-        alerts=watching,
-        reports=reports,
-        refused=refused,
-        upkeep=work,
+        alerts=alerting,
+        findings=findings,
+        rejections=rejections,
+        upkeep=rounds,
         periodic=periodic,
         parts=parts,
         lease=lease,
@@ -177,20 +165,49 @@ def assemble(
     return bot
 
 
+def _alert_parts(
+    alerts: AlertsConfig,
+    store: Store,
+    front_ends: FrontEnds,
+    name: str,
+    *,
+    hears_servers: Callable[[], bool],
+    wake: Callable[[], None],
+    reloaded: Callable[[], None],
+    clock: Callable[[], datetime],
+) -> AlertParts:
+    notifier = AlertNotifier(store.alerts, alerts.front)
+    posts = PostReconciler((notifier,), store.posts, front_ends.queues)
+    runner = Keeper(
+        alerts.settings,
+        store.alerts,
+        posts.mark_dirty,
+        (LEASE, name),
+        {"the message bus": hears_servers, **alerts.links},
+        wake=wake,
+        reloaded=reloaded,
+        unpostable=alerts.unpostable,
+        steady=alerts.steady,
+        clock=clock,
+    )
+    reloader = None if alerts.file is None else Reloading(runner, alerts.file, store, name)
+    return AlertParts(runner, posts, Found(runner), reloader)
+
+
 def status_reader(
     bot: Bot,
     chat: Chat | None,
-    refused: Refused,
+    rejections: Refused,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> StatusReader:
-    """Return what looks at how `bot` is, and at the link of `chat` if it is in one; `refused` has
-    counted what came over HTTP and the bus and was not taken."""
+    """Return what reads how `bot` is, and the link of `chat` if it is in one. `rejections` counts
+    what others sent over HTTP or the bus and was refused."""
     counts = Counts(
         asks=bot.dispatching.audit.counts,
-        heard=bot.hearing.received,
-        unheard=bot.hearing.refused,
-        refused=refused.counts,
-        ended=bot.job_posts.ended_runs,
+        received=bot.updates.received,
+        not_taken=bot.updates.refused,
+        rejected=rejections.counts,
+        runs_ended=bot.job_posts.ended_runs,
     )
     return StatusReader(
         bot.name,
@@ -198,10 +215,10 @@ def status_reader(
         bot.leader,
         bot.front_ends.queues,
         bot.store.ledger,
-        bot.reports.lately,
+        bot.findings.recent,
         bot.periodic,
         counts,
-        bot.keeper,
+        bot.alert_runner,
         chat,
         monotonic,
     )

@@ -14,7 +14,7 @@ from bot.alerting.reloader import Reloading
 from bot.app import tasks
 from bot.app.dispatching import Dispatching
 from bot.app.front_ends import FrontEnds
-from bot.app.parts import Parts, stopped
+from bot.app.parts import Parts, cancel_all
 from bot.app.periodic import PeriodicTasks
 from bot.app.upkeep import Upkeep
 from bot.app.with_alerts import NoAlerts, WithAlerts
@@ -42,17 +42,17 @@ class Bot:
     name: str
     store: Store
     channel: Channel
-    roster: ServerRegistry
-    identity: SenderVerifier
+    servers: ServerRegistry
+    verifier: SenderVerifier
     dispatching: Dispatching
     job_posts: JobPosts
-    teller: PostReconciler
-    sender: OutboxRelay
-    hearing: UpdateConsumer
+    reconciler: PostReconciler
+    relay: OutboxRelay
+    updates: UpdateConsumer
     front_ends: FrontEnds
     alerts: WithAlerts | NoAlerts
-    reports: FindingReports
-    refused: Refused
+    findings: FindingReports
+    rejections: Refused
     upkeep: Upkeep
     periodic: PeriodicTasks
     parts: Parts
@@ -60,26 +60,26 @@ class Bot:
     leader: Leader = field(init=False)
 
     def __post_init__(self) -> None:
-        self.desk = self.dispatching.dispatcher
-        self.timekeeper = self.dispatching.scheduler
+        self.dispatcher = self.dispatching.dispatcher
+        self.scheduler = self.dispatching.scheduler
         self.leader = Leader(
             self.store.leases, self.name, self._begin, self._end, seconds=self.lease
         )
         # apart, so that neither jobs nor alerts wait for the other
-        self.reconcilers = (self.teller, *self.alerts.reconcilers)
+        self.reconcilers = (self.reconciler, *self.alerts.reconcilers)
         self._always: list[asyncio.Task[None]] = []
         self._leading: list[asyncio.Task[None]] = []
         self._listening: asyncio.Task[None] | None = None
 
     @property
-    def keeper(self) -> Keeper | None:
+    def alert_runner(self) -> Keeper | None:
         """Who keeps alerts, if this bot has any."""
-        return self.alerts.keeper
+        return self.alerts.runner
 
     @property
-    def reloading(self) -> Reloading | None:
+    def alert_reloader(self) -> Reloading | None:
         """Who reads the settings of alerts again, if they are from a file."""
-        return self.alerts.reloading
+        return self.alerts.reloader
 
     def show_in(self, front: Front, people: Directory | None) -> None:
         """Show posts in `front`, each that belongs there; `people` knows who is there, if anybody
@@ -94,15 +94,15 @@ class Bot:
     async def start(self) -> None:
         """Begin. Nothing waits for the bus or for leadership: asks are taken at once."""
         self.channel.on_link(self._link_changed)
-        self.roster.link_changed(self.channel.link)
-        await self.upkeep.fill_roster()
+        self.servers.link_changed(self.channel.link)
+        await self.upkeep.load_servers()
         self.periodic.start()
         self.periodic.add(
-            *tasks.always(self.upkeep, lambda: self.leader.leading, self.alerts.reloading)
+            *tasks.always(self.upkeep, lambda: self.leader.leading, self.alerts.reloader)
         )
         self._always = [
             self.parts.start(self.leader.run(), "leadership"),
-            self.parts.start(self._refused(), "the link to RabbitMQ"),
+            self.parts.start(self._until_refused(), "the link to RabbitMQ"),
         ]
 
     async def failed(self) -> NoReturn:
@@ -114,51 +114,51 @@ class Bot:
 
     async def stop(self) -> None:
         """Stop working; what is under way is taken up by the next bot."""
-        await stopped(self._always)
+        await cancel_all(self._always)
         await self.periodic.stop()
         await self.alerts.close()
 
     def job_changed(self, job: str) -> None:
         """Somebody asked, here: if another bot leads it sees so in the database."""
         if self.leader.leading:
-            self.sender.wake()
-            self.teller.mark_dirty(job)
+            self.relay.wake()
+            self.reconciler.mark_dirty(job)
 
     async def _begin(self) -> None:
-        await self.upkeep.fill_roster()
+        await self.upkeep.load_servers()
         self.front_ends.open()
         # not awaited: the lease must be renewed however long the bus takes to answer
-        listening = self._listening = self.parts.start(self.hearing.start(), "hearing")
+        listening = self._listening = self.parts.start(self.updates.start(), "hearing")
         self._leading = [
-            self.parts.start(self.sender.run(), "sending"),
+            self.parts.start(self.relay.run(), "sending"),
             *(self.parts.start(one.run(), "telling") for one in self.reconcilers),
         ]
-        self.periodic.add(*tasks.while_leading(self.upkeep, self.timekeeper, listening))
+        self.periodic.add(*tasks.while_leading(self.upkeep, self.scheduler, listening))
         self.alerts.begin()
 
     async def _end(self) -> None:
         if self._listening is not None:
             await asyncio.wait([self._listening])
-        await self.hearing.stop()
+        await self.updates.stop()
         await self.alerts.end()
         await self.periodic.remove(*tasks.LEADING)
-        await stopped(self._leading)
+        await cancel_all(self._leading)
         await self.front_ends.close()
         for reconciler in self.reconcilers:
             reconciler.reset()
 
-    def hears(self) -> bool:
+    def hears_servers(self) -> bool:
         """Return whether what servers say reaches us."""
         listening = self._listening
         return self.channel.link is Link.UP and listening is not None and listening.done()
 
     def _link_changed(self, link: Link) -> None:
         log.info("link to the bus", state=link.value, bus=self.channel.url)
-        self.roster.link_changed(link)
+        self.servers.link_changed(link)
         if link is Link.UP:
-            self.sender.wake()
+            self.relay.wake()
 
-    async def _refused(self) -> None:
+    async def _until_refused(self) -> None:
         """Raises BusRefused if the bus never took us: that needs somebody who grants the rights.
         Later we stay, and say so in chat and on /readyz."""
         raise await self.channel.refused(float("inf"))

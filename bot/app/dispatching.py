@@ -26,7 +26,7 @@ from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.priority import ForegroundPriority
 from bot.scheduler.command import ScheduleCommand, ScheduleHandler
 from bot.scheduler.firing import ScheduleFirer
-from bot.scheduler.scheduler import Heeding, Timekeeper
+from bot.scheduler.scheduler import ResultHook, Scheduler
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 
@@ -41,7 +41,7 @@ class Dispatching:
     """Step 1 of the path (asking), wired: by people, and by schedules."""
 
     dispatcher: CommandDispatcher
-    scheduler: Timekeeper
+    scheduler: Scheduler
     handlers: dict[str, Handler[Any]]
     """Who answers which command, by its name."""
     authorizer: Authorizer
@@ -59,14 +59,14 @@ def assemble_dispatch(
     store: Store,
     commands: Commands,
     policy: Policy,
-    roster: ServerRegistry,
+    servers: ServerRegistry,
     *,
-    keeper: Keeper | None,
-    reloading: Reloading | None,
+    alert_runner: Keeper | None,
+    alert_reloader: Reloading | None,
     job_changed: Callable[[str], None],
     server_forgotten: Callable[[str, datetime], None],
     schedules_changed: Callable[[], None],
-    on_result: Heeding,
+    on_result: ResultHook,
     priority: ForegroundPriority | None = None,
     source: str = "bot",
     clock: Callable[[], datetime] = now,
@@ -77,20 +77,20 @@ def assemble_dispatch(
 
     `job_changed` is called with the id of a job that has news, `server_forgotten` with a server
     that somebody had forgotten, and the moment, `schedules_changed` when a schedule is another, and
-    `on_result` with what the firings of a schedule came to. `keeper` and `reloading` are those of
-    the alerts that are asked about, if there are any. `more` returns what the bot answers itself
-    beside ANSWERED_HERE.
+    `on_result` with what the firings of a schedule came to. `alert_runner` and `alert_reloader` are
+    those of the alerts that people ask about, if this bot has any. `more` returns what the bot
+    answers itself beside ANSWERED_HERE.
     """
     audit, people = AuditLog(store.audit), Directories()
     authorizer = Authorizer(policy, commands)
-    planner = Planner(roster, authorizer, source)
+    planner = Planner(servers, authorizer, source)
     firer = ScheduleFirer(commands, planner, audit, people, clock)
-    scheduler = Timekeeper(store.schedules, firer, people, job_changed, on_result)
+    scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
     pairs: list[Builtin[Any]] = [
         *builtins(
             commands,
             store,
-            roster,
+            servers,
             authorizer,
             audit,
             wake=job_changed,
@@ -102,7 +102,7 @@ def assemble_dispatch(
             ScheduleHandler(
                 commands,
                 store,
-                roster,
+                servers,
                 planner,
                 firer,
                 authorizer,
@@ -114,7 +114,7 @@ def assemble_dispatch(
         ),
         Builtin(
             AlertsCommand,
-            AlertsHandler(keeper, reloading, store.alerts, roster, authorizer, audit),
+            AlertsHandler(alert_runner, alert_reloader, store.alerts, servers, authorizer, audit),
         ),
         *more(audit),
     ]
@@ -126,7 +126,7 @@ def assemble_dispatch(
         authorizer,
         audit,
         store.ledger,
-        roster,
+        servers,
         wake=job_changed,
         way=priority or ForegroundPriority(),
         pace=pace,

@@ -9,7 +9,7 @@ THRESHOLDS = (5_000, 20, 20)
 circles among objects that stay."""
 
 
-def relieve() -> None:
+def tune_garbage_collector() -> None:
     """Have the collector leave alone what is there now, and look less often."""
     gc.collect()
     gc.freeze()

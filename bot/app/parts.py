@@ -41,7 +41,7 @@ class Parts:
             self.fail(task.get_name(), error)
 
 
-async def stopped(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
     """Cancel `tasks`, and return when all are over."""
     for task in tasks:
         task.cancel()

@@ -21,32 +21,32 @@ LOOK_INTERVAL = 600.0
 
 
 class RulesLog:
-    """Compares `policy` with the servers of `roster`, the `commands` there are, and the user
+    """Compares `policy` with `servers`, the `commands` there are, and the user
     `groups` that the chat knows (raises BatonError if it does not tell)."""
 
     def __init__(
         self,
         policy: Policy,
-        roster: ServerRegistry,
+        servers: ServerRegistry,
         commands: Collection[str],
         groups: Callable[[], Awaitable[frozenset[str]]],
     ) -> None:
         self._policy = policy
-        self._roster = roster
+        self._servers = servers
         self._commands = commands
         self._groups = groups
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     async def round(self) -> float | None:
         """Look, if servers were heard; if not, sooner again."""
-        if not self._roster.servers():
+        if not self._servers.servers():
             return FIRST_INTERVAL
-        await self.look()
+        await self.log_new_remarks()
         return None
 
-    async def look(self) -> None:
+    async def log_new_remarks(self) -> None:
         """Say what was not said before."""
-        facts: list[Facts] = [seen.facts for seen in self._roster.servers()]
+        facts: list[Facts] = [seen.facts for seen in self._servers.servers()]
         groups = None
         if self._policy.with_every_group():
             try:
@@ -54,8 +54,8 @@ class RulesLog:
             except BatonError as error:
                 log.warning("user groups of rules not checked", reason=str(error))
         for remark in review(self._policy, Scene(self._commands, by_environment(facts), groups)):
-            if remark.text in self._said:
+            if remark.text in self._logged:
                 continue
-            self._said.add(remark.text)
+            self._logged.add(remark.text)
             say = log.warning if remark.wrong else log.info
             say("rules of baton.toml", found=remark.text, fix=remark.fix)

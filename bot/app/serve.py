@@ -20,10 +20,10 @@ from bot.app import tasks
 from bot.app.assemble import assemble, status_reader
 from bot.app.bot import Bot
 from bot.app.dispatching import commands_of
-from bot.app.garbage import relieve
+from bot.app.garbage import tune_garbage_collector
 from bot.app.rules_log import RulesLog
-from bot.app.supervise import watched
-from bot.app.with_alerts import AlertsWanted
+from bot.app.supervise import run_while_healthy
+from bot.app.with_alerts import AlertsConfig
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.fronts.slack import SlackChat, SlackFront, Tokens
 from bot.jobs import Place
@@ -34,11 +34,11 @@ from bot.store.leases import STRANGERS
 if TYPE_CHECKING:
     from bot.web.server import WebServer
 
-SWITCH = 0.0005
+SWITCH_INTERVAL = 0.0005
 """Seconds for which a thread of the database may keep the interpreter from the one that answers."""
-SEEN = 60.0
+PRESENCE_SECONDS = 60.0
 """Seconds for which a bot that said so is held to be there."""
-DRAIN = 10.0
+DRAIN_TIMEOUT = 10.0
 """Seconds to answer those who asked before the bot stops."""
 
 
@@ -48,7 +48,7 @@ async def serve(settings: BotSettings) -> None:
     Raises what keeps it from starting; then nothing of it has started. Raises too what makes it
     fail later, for a supervisor to start it anew.
     """
-    sys.setswitchinterval(SWITCH)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     file = settings.alerts.file
     alerts = None if file is None else load_alerts(file)
     stopped = asyncio.Event()
@@ -56,7 +56,7 @@ async def serve(settings: BotSettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     commands = commands_of(installed())
     async with contextlib.AsyncExitStack() as stack:
-        web = _listening(settings)
+        web = _listen(settings)
         if web is not None:
             stack.callback(web.close)
         store = await Store.open(settings.database.url.get_secret_value())
@@ -74,19 +74,19 @@ async def serve(settings: BotSettings) -> None:
             identity_required=settings.bus.identity == "required",
             alerts=None
             if alerts is None
-            else AlertsWanted(
+            else AlertsConfig(
                 alerts,
                 front=SlackFront.name,
-                eyes={"Slack": lambda: chat.link is Link.UP},
+                links={"Slack": lambda: chat.link is Link.UP},
                 unpostable=lambda channels: chat.channels.closed(channels),
                 file=file,
             ),
         )
-        if bot.reloading is not None:
+        if bot.alert_reloader is not None:
             asyncio.get_running_loop().add_signal_handler(
-                signal.SIGHUP, bot.reloading.reload_or_log
+                signal.SIGHUP, bot.alert_reloader.reload_or_log
             )
-        chat = _slack(settings, bot)
+        chat = _slack_chat(settings, bot)
         stack.push_async_callback(chat.close)
         bot.show_in(chat.front, chat.people)
         # Slack first: with tokens that it does not take, nothing of the bot begins to work.
@@ -96,16 +96,16 @@ async def serve(settings: BotSettings) -> None:
         if alerts is not None:
             chat.channels.closed(alerts.all_channels)  # the log is to have it, even if nobody asks
         if web is not None:
-            _answer(web, bot, chat, settings.web.senders)
+            _serve_web(web, bot, chat, settings.web.senders)
             stack.push_async_callback(web.stop)
-        stack.push_async_callback(chat.drain, DRAIN)
-        rules = RulesLog(settings.policy, bot.roster, commands, chat.people.groups)
-        bot.periodic.add(*tasks.in_slack(rules, chat, bot.reports))
-        relieve()
-        await watched(bot, stopped.wait())
+        stack.push_async_callback(chat.drain, DRAIN_TIMEOUT)
+        rules = RulesLog(settings.policy, bot.servers, commands, chat.people.groups)
+        bot.periodic.add(*tasks.in_slack(rules, chat, bot.findings))
+        tune_garbage_collector()
+        await run_while_healthy(bot, stopped.wait())
 
 
-def _listening(settings: BotSettings) -> WebServer | None:
+def _listen(settings: BotSettings) -> WebServer | None:
     """The web server's socket, if it is wanted; what serves it is loaded only then."""
     if not settings.web.enabled:
         return None
@@ -114,17 +114,17 @@ def _listening(settings: BotSettings) -> WebServer | None:
     return WebServer.listen(settings.web.address, settings.web.port)
 
 
-def _answer(web: WebServer, bot: Bot, chat: SlackChat, senders: Mapping[str, SecretStr]) -> None:
+def _serve_web(web: WebServer, bot: Bot, chat: SlackChat, senders: Mapping[str, SecretStr]) -> None:
     from bot.alerting.sink import Reception
     from bot.web.app import build
     from bot.web.ingest import IngestRoutes
 
-    reception = None if bot.keeper is None else Reception(bot.keeper, senders)
-    entrance = None if reception is None else IngestRoutes(reception, bot.refused)
-    web.serve(build(status_reader(bot, chat, bot.refused), entrance))
+    reception = None if bot.alert_runner is None else Reception(bot.alert_runner, senders)
+    entrance = None if reception is None else IngestRoutes(reception, bot.rejections)
+    web.serve(build(status_reader(bot, chat, bot.rejections), entrance))
 
 
-def _slack(settings: BotSettings, bot: Bot) -> SlackChat:
+def _slack_chat(settings: BotSettings, bot: Bot) -> SlackChat:
     async def where(job: str) -> Place | None:
         for row in await bot.store.posts.of_job(job):
             if row.key == job and row.ref:
@@ -134,10 +134,12 @@ def _slack(settings: BotSettings, bot: Bot) -> SlackChat:
     async def others(strangers: int) -> int:
         leases, name = bot.store.leases, bot.name
         if strangers:
-            await leases.take(STRANGERS, str(strangers), SEEN)
-        return await leases.present("slack", name, SEEN)
+            await leases.take(STRANGERS, str(strangers), PRESENCE_SECONDS)
+        return await leases.present("slack", name, PRESENCE_SECONDS)
 
     tokens = Tokens(
         settings.slack.bot_token.get_secret_value(), settings.slack.app_token.get_secret_value()
     )
-    return SlackChat(bot.desk, tokens, api_url=settings.slack.api_url, where=where, others=others)
+    return SlackChat(
+        bot.dispatcher, tokens, api_url=settings.slack.api_url, where=where, others=others
+    )

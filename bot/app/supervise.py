@@ -11,7 +11,7 @@ from bot.app.bot import Bot
 T = TypeVar("T")
 
 
-async def watched(bot: Bot, work: Coroutine[Any, Any, T]) -> T:
+async def run_while_healthy(bot: Bot, work: Coroutine[Any, Any, T]) -> T:
     """What `work` returns. If a part of the bot fails meanwhile, `work` is cancelled and that
     error raised."""
     task = asyncio.ensure_future(work)

@@ -17,7 +17,7 @@ from bot.app.rules_log import RulesLog
 from bot.app.upkeep import Upkeep
 from bot.findings import Findings
 from bot.scheduler import scheduler
-from bot.scheduler.scheduler import Timekeeper
+from bot.scheduler.scheduler import Scheduler
 
 SCHEDULES = "schedules"
 DISCOVERY = "discovery"
@@ -36,7 +36,7 @@ def always(
     """What every bot does, whether it leads or not."""
     yield PeriodicTask(
         "following other bots",
-        lambda: work.follow(leading=leading()),
+        lambda: work.follow_other_bots(leading=leading()),
         upkeep.FOLLOW_INTERVAL,
         first=upkeep.FOLLOW_INTERVAL,
     )
@@ -60,13 +60,13 @@ def in_slack(rules: RulesLog, chat: ChatView, findings: Findings) -> Iterable[Pe
 
 
 def while_leading(
-    work: Upkeep, schedules: Timekeeper, listening: asyncio.Task[None]
+    work: Upkeep, schedules: Scheduler, listening: asyncio.Task[None]
 ) -> Iterable[PeriodicTask]:
     """What the bot does that leads; `listening` is done when it hears what servers say."""
     yield PeriodicTask(
         SCHEDULES, schedules.round, scheduler.POLL_INTERVAL, retry=scheduler.RETRY_DELAY
     )
-    yield PeriodicTask("looking around", work.look_around, upkeep.POLL_INTERVAL)
+    yield PeriodicTask("looking around", work.sync_posts, upkeep.POLL_INTERVAL)
     yield PeriodicTask(DISCOVERY, partial(work.discover, listening), upkeep.FOLLOW_INTERVAL)
     yield PeriodicTask("pruning", work.prune, upkeep.PRUNE_INTERVAL)
 

@@ -27,17 +27,17 @@ PRUNE_INTERVAL = 3600.0
 
 
 class Upkeep:
-    """Keeps `roster`, `identity` and `teller` equal to what the database and the clock say. `name`
-    is this bot's; what is older than `retention` is cleared away. Every round raises
-    DatabaseUnavailable."""
+    """Keeps what this bot knows of `servers`, whom `verifier` believes and the posts that
+    `reconciler` shows equal to what the database and the clock say. `name` is this bot's; what is
+    older than `retention` is deleted. Every round raises DatabaseUnavailable."""
 
     def __init__(
         self,
         store: Store,
         channel: Channel,
-        roster: ServerRegistry,
-        identity: SenderVerifier,
-        teller: PostReconciler,
+        servers: ServerRegistry,
+        verifier: SenderVerifier,
+        reconciler: PostReconciler,
         *,
         name: str,
         retention: timedelta,
@@ -46,44 +46,44 @@ class Upkeep:
         self._store = store
         self._channel = channel
         self._api = API(channel)
-        self._roster = roster
-        self._identity = identity
-        self._teller = teller
+        self._servers = servers
+        self._verifier = verifier
+        self._reconciler = reconciler
         self._name = name
         self._retention = retention
         self._clock = clock
         self._forgotten: dict[str, datetime] = {}
 
-    async def fill_roster(self) -> None:
+    async def load_servers(self) -> None:
         """Know the servers that the database knows, if it answers."""
         with contextlib.suppress(DatabaseUnavailable):
-            self._roster.load(await self._store.servers.all())
+            self._servers.load(await self._store.servers.all())
 
-    def forget(self, host: str, at: datetime) -> None:
+    def forget_server(self, host: str, at: datetime) -> None:
         """People have forgotten the server `host` at that moment."""
-        self._roster.forget(host, at)
-        self._identity.forget(host)
+        self._servers.forget(host, at)
+        self._verifier.forget(host)
 
-    async def follow(self, *, leading: bool) -> None:
+    async def follow_other_bots(self, *, leading: bool) -> None:
         """While another bot leads, know the servers that it hears, and always those that people
         have forgotten: they may have asked another bot."""
         if not leading:
-            self._roster.load(await self._store.servers.all())
+            self._servers.load(await self._store.servers.all())
         forgotten = await self._store.servers.forgotten()
         for host, at in forgotten.items():
             if self._forgotten.get(host) != at:  # once: what is heard later is heard anew
-                self.forget(host, at)
+                self.forget_server(host, at)
         self._forgotten = forgotten
 
-    async def look_around(self) -> None:
+    async def sync_posts(self) -> None:
         """See what time alone changes, and what other bots wrote."""
-        self._teller.check_visibility()
-        await self._teller.sync_revisions()
+        self._reconciler.check_visibility()
+        await self._reconciler.sync_revisions()
         at = self._clock()
         due = await self._store.ledger.next_deadline()
         if due is not None and due <= at:
-            for job in await self._store.ledger.close_overdue(at, self._roster.seeing_since):
-                self._teller.mark_dirty(job)
+            for job in await self._store.ledger.close_overdue(at, self._servers.seeing_since):
+                self._reconciler.mark_dirty(job)
 
     async def discover(self, listening: asyncio.Future[None]) -> float:
         """Ask every agent for a heartbeat, once: the database may know nothing yet, or too little.

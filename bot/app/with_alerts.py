@@ -37,38 +37,38 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class AlertsWanted:
+class AlertsConfig:
     """The alerts that a bot is to have: by which settings, and shown in which front end.
 
-    `eyes` are links of ours beside the bus, each with whether it is up: while one is not, nothing
+    `links` are links of ours beside the bus, each with whether it is up: while one is not, nothing
     is decided. `unpostable` finds the channels, of those it is given, in which nothing can be
     posted, each with the reason. `file` is where the settings are from, if they can be read again.
     """
 
     settings: AlertSettings
     front: str
-    eyes: Mapping[str, Callable[[], bool]]
+    links: Mapping[str, Callable[[], bool]]
     unpostable: Callable[[Sequence[str]], Mapping[str, str]]
     file: Path | None = None
     steady: SteadyClock | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAlerts:
+class AlertParts:
     """Who keeps alerts, who posts them, who makes alerts of what we find wrong ourselves, and who
     reads their settings again (if these are from a file)."""
 
-    keeper: Keeper
+    runner: Keeper
     posts: PostReconciler
     findings: Found
-    reloading: Reloading | None
+    reloader: Reloading | None
 
 
 class NoAlerts(UpdateHooks):
     """A bot without alerts: nothing is watched, and the log must do for what is found wrong."""
 
-    keeper: None = None
-    reloading: None = None
+    runner: None = None
+    reloader: None = None
     reconcilers: tuple[PostReconciler, ...] = ()
 
     @override
@@ -100,33 +100,33 @@ class NoAlerts(UpdateHooks):
 
 
 class WithAlerts(UpdateHooks):
-    """A bot with alerts: `keeper` is told what was seen, and is run while this bot leads."""
+    """A bot with alerts: `runner` is told what was seen, and is run while this bot leads."""
 
     def __init__(
         self,
-        kept: KeptAlerts,
+        made_of: AlertParts,
         commands: Commands,
         *,
         channel: Channel,
-        roster: ServerRegistry,
-        refused: Refused,
-        identity: SenderVerifier,
-        reports: Findings,
+        servers: ServerRegistry,
+        rejections: Refused,
+        verifier: SenderVerifier,
+        findings: Findings,
         parts: Parts,
         periodic: PeriodicTasks,
         name: str,
         clock: Callable[[], datetime],
     ) -> None:
-        self.keeper = kept.keeper
-        self.reloading = kept.reloading
-        self.reconcilers = (kept.posts,)
-        self._findings = kept.findings
+        self.runner = made_of.runner
+        self.reloader = made_of.reloader
+        self.reconcilers = (made_of.posts,)
+        self._alert_findings = made_of.findings
         self._commands = commands
         self._channel = channel
-        self._roster = roster
-        self._refused = refused
-        self._identity = identity
-        self._reports = reports
+        self._servers = servers
+        self._rejections = rejections
+        self._verifier = verifier
+        self._findings = findings
         self._parts = parts
         self._periodic = periodic
         self._name = name
@@ -136,23 +136,23 @@ class WithAlerts(UpdateHooks):
     @override
     def heartbeat_received(self, beat: Heartbeat) -> None:
         """A server is alive."""
-        self.keeper.heard(beat)
+        self.runner.heard(beat)
 
     @override
     def pong_received(self, pong: Pong) -> None:
         """A server is alive."""
-        self.keeper.answered(pong)
+        self.runner.answered(pong)
 
     async def job_ended(self, job: Job, runs: Sequence[RunRecord]) -> None:
         """A job that changes servers has ended: what failed is an alert. Raises
         DatabaseUnavailable."""
-        await self.keeper.ended(job, runs)
+        await self.runner.ended(job, runs)
 
     def schedule_results(self, results: Sequence[ScheduleResult]) -> ResultHandling:
         """Return what is to be written down of the firings of a schedule.
 
         What changes servers is an alert by its runs, of what only looks the whole is one. That a
-        schedule is refused, or no longer fits, is for its owner: a notice tells them.
+        schedule is rejections, or no longer fits, is for its owner: a notice tells them.
         """
         try:
             command = self._commands.parse(results[0].words)
@@ -165,24 +165,24 @@ class WithAlerts(UpdateHooks):
         if command.changes or not ours:
             return ResultHandling(handled=handled)
         return ResultHandling(
-            self.keeper.scheduled(ours, command.target.environment or ""), handled
+            self.runner.scheduled(ours, command.target.environment or ""), handled
         )
 
     def begin(self) -> None:
         """This bot leads: it watches from now on."""
-        probing = Probing(self.keeper, self._channel, self._roster, self._name, self._clock)
+        probing = Probing(self.runner, self._channel, self._servers, self._name, self._clock)
         monitor = Monitor(
             self._channel,
-            Reception(self.keeper, {}),
+            Reception(self.runner, {}),
             probing.answered,
-            self._refused,
-            self._identity,
-            self._reports,
+            self._rejections,
+            self._verifier,
+            self._findings,
         )
         listening = self._parts.start(monitor.start(), "hearing of alerts")
         self._watch = probing, monitor, listening
-        self.keeper.begin()
-        self._periodic.add(*tasks.while_watching(self.keeper))
+        self.runner.begin()
+        self._periodic.add(*tasks.while_watching(self.runner))
         self.schedule_probes()
 
     async def end(self) -> None:
@@ -193,17 +193,17 @@ class WithAlerts(UpdateHooks):
             await monitor.stop()
             self._watch = None
         await self._periodic.remove(*tasks.WATCHING)
-        self.keeper.end()
-        await self.keeper.recording.close()
+        self.runner.end()
+        await self.runner.recording.close()
 
     async def close(self) -> None:
         """Write down what was found."""
-        await self._findings.close()
+        await self._alert_findings.close()
 
     def schedule_probes(self) -> None:
         """Have each probe looked at as the settings of now say, if this bot leads."""
         if self._watch is not None:
-            rows = tasks.probes(self.keeper.settings.probe, self._probe)
+            rows = tasks.probes(self.runner.settings.probe, self._probe)
             self._periodic.replace(tasks.PROBING, rows)
 
     async def _probe(self, probe: ProbeTable) -> float:

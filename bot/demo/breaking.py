@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from baton.errors import UsageError
 from baton.fields import Host
-from bot.demo.servers import NAMES, Servers
+from bot.demo.servers import NAMES, PretendServers
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
@@ -27,7 +27,7 @@ class DemoCommand(BuiltinCommand):
 class DemoHandler(Handler[DemoCommand]):
     """Breaks and mends `servers`."""
 
-    def __init__(self, servers: Servers, audit: AuditLog) -> None:
+    def __init__(self, servers: PretendServers, audit: AuditLog) -> None:
         self._servers = servers
         self._audit = audit
 

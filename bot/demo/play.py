@@ -20,11 +20,11 @@ from baton.extensions import installed
 from bot.app.assemble import assemble
 from bot.app.bot import Bot
 from bot.app.dispatching import commands_of
-from bot.app.supervise import watched
-from bot.app.with_alerts import AlertsWanted
+from bot.app.supervise import run_while_healthy
+from bot.app.with_alerts import AlertsConfig
 from bot.demo.app import REFS, make_repository
 from bot.demo.breaking import DemoCommand, DemoHandler
-from bot.demo.servers import ENVIRONMENT, NAMES, Servers
+from bot.demo.servers import ENVIRONMENT, NAMES, PretendServers
 from bot.dispatch.builtin import Builtin
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.fronts.terminal.chat import TerminalChat
@@ -35,9 +35,9 @@ from bot.fronts.terminal.plain import PlainScreen, can_edit, talk
 from bot.store import Store
 
 BUS = "memory://demo"
-WATCHED = AlertSettings(channel=PLACE.channel, group_wait=1.0, group_interval=5.0)
+ALERTS = AlertSettings(channel=PLACE.channel, group_wait=1.0, group_interval=5.0)
 """Three heartbeats that do not come are an alert; who is dead is seen within seconds here."""
-HEARD_WITHIN = 10.0
+DISCOVERY_TIMEOUT = 10.0
 """Seconds within which every server must have been heard."""
 
 _TRY = (
@@ -55,13 +55,13 @@ class DemoFailed(BatonError):
 
 async def play() -> int:
     """Play the demo on this terminal; the exit code."""
-    async with playing() as (bot, front):
+    async with demo_running() as (bot, front):
         editing = can_edit()
         chat = TerminalChat(
-            bot.desk,
+            bot.dispatcher,
             front,
             bot.store.ledger,
-            bot.roster,
+            bot.servers,
             welcome=_welcome(editing),
             refs=lambda: REFS,
         )
@@ -69,18 +69,18 @@ async def play() -> int:
             from bot.fronts.terminal.editor import Editor
 
             front.screen = editor = Editor(chat)
-            return await watched(bot, editor.talk())
+            return await run_while_healthy(bot, editor.talk())
         front.screen = screen = PlainScreen(sys.stdout)
         front.whole = chat.output
         interactive = sys.stdin.isatty() and sys.stdout.isatty()
         if not interactive:
             chat.welcome = ()
         talking = talk(chat, screen, sys.stdin.fileno(), interactive=interactive)
-        return await watched(bot, talking)
+        return await run_while_healthy(bot, talking)
 
 
 @asynccontextmanager
-async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
+async def demo_running() -> AsyncIterator[tuple[Bot, TerminalFront]]:
     """The demo at work, and nothing left of it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="baton-demo-"))
     try:
@@ -91,7 +91,7 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             stack.push_async_callback(store.close)
             channel = await connect(BUS, name="baton bot", owner=True)
             stack.push_async_callback(channel.close)
-            servers = Servers(folder, BUS, repository, commands)
+            servers = PretendServers(folder, BUS, repository, commands)
             known = commands_of(commands, Extension(DemoCommand))
             policy = Policy(environments={ENVIRONMENT: EnvironmentTable(open=True)})
             bot = assemble(
@@ -100,8 +100,8 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
                 known,
                 policy,
                 more=lambda audit: [Builtin(DemoCommand, DemoHandler(servers, audit))],
-                alerts=AlertsWanted(
-                    WATCHED, TerminalFront.name, eyes={}, unpostable=lambda channels: {}
+                alerts=AlertsConfig(
+                    ALERTS, TerminalFront.name, links={}, unpostable=lambda channels: {}
                 ),
             )
             front = TerminalFront()
@@ -110,17 +110,17 @@ async def playing() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             await bot.start()
             stack.push_async_callback(servers.stop)
             await servers.start()
-            await _all_heard(bot)
+            await _wait_for_servers(bot)
             yield bot, front
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _all_heard(bot: Bot) -> None:
-    end = time.monotonic() + HEARD_WITHIN
-    while (heard := len(bot.roster.servers())) < len(NAMES):
+async def _wait_for_servers(bot: Bot) -> None:
+    end = time.monotonic() + DISCOVERY_TIMEOUT
+    while (heard := len(bot.servers.servers())) < len(NAMES):
         if time.monotonic() > end:
-            reason = f"{heard} of {len(NAMES)} servers were heard within {HEARD_WITHIN:g} s"
+            reason = f"{heard} of {len(NAMES)} servers were heard within {DISCOVERY_TIMEOUT:g} s"
             raise DemoFailed(reason=reason)
         await asyncio.sleep(0.02)
 

@@ -22,7 +22,7 @@ from baton.settings import BusSettings
 from commands.probes import LocalProber
 
 ENVIRONMENT = "prod"
-BEAT = 2.0
+HEARTBEAT_INTERVAL = 2.0
 """Seconds between two heartbeats."""
 NAMES = {"web-1": ("shop",), "web-2": ("shop",), "web-3": ("billing", "shop")}
 """The servers, and the apps that each deploys."""
@@ -52,7 +52,7 @@ def settings(name: str, disk: Disk, bus: str, repository: Path, ports: dict[str,
         {
             "bus": BusSettings.model_validate({"url": bus}),
             "server": {"environment": ENVIRONMENT, "fqdn": name},
-            "agent": AgentTable(state=disk.folder, heartbeat=BEAT, drain=0.0),
+            "agent": AgentTable(state=disk.folder, heartbeat=HEARTBEAT_INTERVAL, drain=0.0),
             "deploy": {app: _app(app, name, disk, repository, port) for app, port in ports.items()},
         }
     )
@@ -82,7 +82,7 @@ def _app(app: str, name: str, disk: Disk, repository: Path, port: int) -> dict[s
     }
 
 
-class Servers:
+class PretendServers:
     """All of them, at work until `stop`."""
 
     def __init__(self, folder: Path, bus: str, repository: Path, commands: Commands) -> None:

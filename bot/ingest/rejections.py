@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 from baton.text.printable import printable
-from bot.findings import Finding, Findings, Unheard
+from bot.findings import Finding, Findings, LoggedFindings
 from bot.ingest.errors import Rejected
 from bot.ratelimit import TokenBucket
 
@@ -48,7 +48,7 @@ class Refused:
     ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         """How much was rejected, by sender and reason."""
-        self._findings = findings or Unheard()
+        self._findings = findings or LoggedFindings()
         self._clock = clock
         self._monotonic = monotonic
         self._spells: dict[str, _Spell] = {}

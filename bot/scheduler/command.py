@@ -25,7 +25,7 @@ from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.policy import AccessRequest, Record, Refusal, access_requests
 from bot.dispatch.reply import Reply
 from bot.scheduler import describe
-from bot.scheduler.firing import ScheduleFirer, jobs_of, schedulable
+from bot.scheduler.firing import ScheduleFirer, jobs_of, parse_schedulable
 from bot.schedules.change import Change
 from bot.schedules.decisions import pause, plan_next, resume
 from bot.schedules.hints import suggest_time
@@ -121,7 +121,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         zone = (await self._people.profile(asked.place.front, asked.asker.id)).zone
         now = await self._schedules.now()
         reading = self._read(words, now, zone or "UTC")
-        command = schedulable(self._commands, joined(reading.command))
+        command = parse_schedulable(self._commands, joined(reading.command))
         new = await self._planner.authorize_and_plan(command, context)
         if isinstance(new, Denied):
             return await self._audit.refuse(asked, new.refusal)
@@ -296,7 +296,9 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         servers = self._known.servers()
         environments = {seen.facts.environment for seen in servers}
         try:
-            requests = access_requests(schedulable(self._commands, schedule.words), environments)
+            requests = access_requests(
+                parse_schedulable(self._commands, schedule.words), environments
+            )
         except UsageError:  # of an older command: as whatever may be anywhere
             everywhere = sorted(self._authorizer.environments(servers))
             requests = tuple(AccessRequest("schedule", each) for each in everywhere)
@@ -323,7 +325,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         asker = context.invocation.asker
         if asker.id == schedule.owner.id:
             return None
-        command = schedulable(self._commands, schedule.words)
+        command = parse_schedulable(self._commands, schedule.words)
         environments = {seen.facts.environment for seen in self._known.servers()}
         requests = access_requests(command, environments)
         return await self._authorizer.refusal(requests, asker, context.groups)

@@ -81,27 +81,27 @@ class ScheduleFirer:
         asked = Invocation(schedule.words, person, schedule.place, key, self._clock())
         by = person.label if asker else ""
         try:
-            command = schedulable(self._commands, schedule.words)
+            command = parse_schedulable(self._commands, schedule.words)
             new = await self._planner.authorize_and_plan(command, CommandContext(asked, groups))
         except UsageError as error:
             step = record_failure_to_start(schedule, nominal, "failed", error.problem, now)
             entry = self._audit.entry(asked, "unusable", error.problem)
-            return Fired(changed(step, now, nominal, audit=(entry,)), step, error.problem)
+            return Fired(build_change(step, now, nominal, audit=(entry,)), step, error.problem)
         if isinstance(new, Denied):
             verdict: Verdict = "refused" if new.refusal.verdict == "refused" else "failed"
             text, where = new.refusal.text, new.environment
             step = record_failure_to_start(schedule, nominal, verdict, text, now)
             entry = self._audit.entry(asked, new.refusal.verdict, text, environment=where)
-            return Fired(changed(step, now, nominal, audit=(entry,)), step, text)
+            return Fired(build_change(step, now, nominal, audit=(entry,)), step, text)
         quiet = schedule.timing.rules.quiet and asker is None
         new = replace(new, job=replace(new.job, under=day_of(schedule, nominal), hidden=quiet))
         step = record_start(schedule, nominal, new.job.id, now, by)
         where = new.job.environment
         entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=where)
-        return Fired(changed(step, now, nominal, ask=(new, entry), shown=not quiet), step)
+        return Fired(build_change(step, now, nominal, ask=(new, entry), shown=not quiet), step)
 
 
-def changed(
+def build_change(
     step: Decision,
     now: datetime,
     nominal: datetime | None,
@@ -122,7 +122,7 @@ def changed(
     return Change(schedule, step.firings, (ask,) if ask else (), audit=audit, posts=tuple(posts))
 
 
-def schedulable(commands: Commands, words: str) -> Command:
+def parse_schedulable(commands: Commands, words: str) -> Command:
     """Return the command that `words` ask for. Raises UsageError, also for one that no server
     does."""
     command = commands.parse(words)
@@ -133,7 +133,7 @@ def schedulable(commands: Commands, words: str) -> Command:
     return command
 
 
-def left_behind(schedules: Sequence[Schedule], now: datetime) -> list[Change]:
+def pause_all_of(schedules: Sequence[Schedule], now: datetime) -> list[Change]:
     """The schedules of somebody who is gone, paused; each channel is told once."""
     changes = []
     told: set[str] = set()
@@ -148,5 +148,5 @@ def left_behind(schedules: Sequence[Schedule], now: datetime) -> list[Change]:
                 f"{person} is no longer here, so what they scheduled is paused: "
                 f"{', '.join(there)}. Whoever may ask for it may resume it."
             )
-        changes.append(changed(Decision(after, notice=notice, good=False), now, None))
+        changes.append(build_change(Decision(after, notice=notice, good=False), now, None))
     return changes

@@ -15,7 +15,7 @@ import structlog
 from baton.errors import BatonError
 from baton.timing.calendar import UnknownZone
 from bot.dispatch.people import Directories, Profile
-from bot.scheduler.firing import ScheduleFirer, changed, jobs_of, left_behind
+from bot.scheduler.firing import ScheduleFirer, build_change, jobs_of, pause_all_of
 from bot.schedules.change import Change
 from bot.schedules.decisions import (
     Decision,
@@ -36,32 +36,35 @@ POLL_INTERVAL = 1.0
 """Seconds between two looks at what other bots, and the servers, have done."""
 RETRY_DELAY = 0.5
 """Seconds after which a round that the database failed is tried again."""
-BATCH = 200
+BATCH_SIZE = 200
 """Schedules that are fired in one transaction."""
 
-Heeding = Callable[[Sequence[ScheduleResult]], ResultHandling]
+ResultHook = Callable[[Sequence[ScheduleResult]], ResultHandling]
 
 
-class Timekeeper:
-    """Fires what is due of `schedules`. `news` is called with the id of a job that has news. `heed`
-    takes how the firings of a schedule went that were to do something, and may be asked twice about
-    the same."""
+class Scheduler:
+    """Fires what is due of `schedules`.
+
+    `job_changed` is called with the id of a job that has news. `on_result` is called with how the
+    firings of a schedule went that were to do something, maybe twice for the same; it returns what
+    is written down of that.
+    """
 
     def __init__(
         self,
         schedules: Schedules,
         firer: ScheduleFirer,
         people: Directories,
-        news: Callable[[str], None],
-        heed: Heeding,
+        job_changed: Callable[[str], None],
+        on_result: ResultHook,
     ) -> None:
         self.rounds = 0
         """How often it has looked, for those who watch what it costs."""
         self._schedules = schedules
         self._firer = firer
         self._people = people
-        self._news = news
-        self._heed = heed
+        self._job_changed = job_changed
+        self._on_result = on_result
 
     async def round(self) -> float | None:
         """Note what has ended and fire what is due; seconds until something is due next, None if
@@ -69,34 +72,34 @@ class Timekeeper:
         self.rounds += 1
         while True:
             now = await self._schedules.now()
-            over = await self._schedules.ended(BATCH)
-            await self._write([self._ended(one, now) for one in over])
-            due = await self._schedules.due(now, BATCH)
-            await self._write([await self._fired(one, running, now) for one, running in due])
-            if len(over) < BATCH and len(due) < BATCH:
+            over = await self._schedules.ended(BATCH_SIZE)
+            await self._write([self._finish(one, now) for one in over])
+            due = await self._schedules.due(now, BATCH_SIZE)
+            await self._write([await self._fire_due(one, running, now) for one, running in due])
+            if len(over) < BATCH_SIZE and len(due) < BATCH_SIZE:
                 break
         first = await self._schedules.next_due()
         return (first - now).total_seconds() if first is not None else None
 
-    def _ended(self, one: EndedFiring, now: datetime) -> list[tuple[Change, Decision]]:
+    def _finish(self, one: EndedFiring, now: datetime) -> list[tuple[Change, Decision]]:
         schedule, firing, _ = one
         try:
-            return self._noted(one, now)
+            return self._record_end(one, now)
         except Exception as error:
             step = pause_broken(schedule, _reason(error, schedule), now, firing)
-            return [(changed(step, now, None), step)]
+            return [(build_change(step, now, None), step)]
 
-    def _noted(self, one: EndedFiring, now: datetime) -> list[tuple[Change, Decision]]:
+    def _record_end(self, one: EndedFiring, now: datetime) -> list[tuple[Change, Decision]]:
         schedule, firing, runs = one
         step = record_end(schedule, firing, runs, now)
         today = day_of(step.schedule, firing.nominal) == day_of(step.schedule, now)
         # what ends after midnight does not rewrite what was counted of the day before
-        change = changed(step, now, firing.nominal, shown=step.shown and today)
+        change = build_change(step, now, firing.nominal, shown=step.shown and today)
         if step.shown:
             return [(replace(change, reveal=firing.job), step)]
         return [(replace(change, dismiss=firing.job), step)]
 
-    async def _fired(
+    async def _fire_due(
         self, schedule: Schedule, running: str, now: datetime
     ) -> list[tuple[Change, Decision]]:
         """The firings of a schedule that is due. One that cannot be fired must not keep all
@@ -105,9 +108,9 @@ class Timekeeper:
             step = decide(schedule, now, running)
         except Exception as error:
             step = pause_broken(schedule, _reason(error, schedule), now)
-            return [(changed(step, now, None), step)]
+            return [(build_change(step, now, None), step)]
         try:
-            return await self._decided(step, now)
+            return await self._fire_decided(step, now)
         except DatabaseUnavailable:
             raise
         except Exception as error:
@@ -116,26 +119,26 @@ class Timekeeper:
                 step.schedule, step.start or now, "failed", reason, now
             )
             failed = replace(failed, firings=(*step.firings, *failed.firings))
-            return [(changed(failed, now, failed.firings[-1].nominal), failed)]
+            return [(build_change(failed, now, failed.firings[-1].nominal), failed)]
 
-    async def _decided(self, step: Decision, now: datetime) -> list[tuple[Change, Decision]]:
+    async def _fire_decided(self, step: Decision, now: datetime) -> list[tuple[Change, Decision]]:
         schedule = step.schedule
         if step.start is None:
             nominal = step.firings[-1].nominal if step.firings else None
             shown = not schedule.timing.rules.quiet
-            return [(changed(step, now, nominal, shown=shown), step)]
+            return [(build_change(step, now, nominal, shown=shown), step)]
         owner = schedule.owner
         unknown = Profile(standing=owner.standing)
         profile = await self._people.profile(schedule.place.front, owner.id, unknown)
         if profile.deactivated:
-            return await self._left(step, step.start, now)
+            return await self._pause_all_of_owner(step, step.start, now)
         # what a guest scheduled is asked by a guest, and whoever became one is one from then on
         owner = owner.model_copy(update={"standing": profile.standing})
         made = await self._firer.fire(replace(schedule, owner=owner), step.start, now)
         change = replace(made.change, firings=(*step.firings, *made.change.firings))
         return [(change, replace(made.step, firings=change.firings))]
 
-    async def _left(
+    async def _pause_all_of_owner(
         self, step: Decision, nominal: datetime, now: datetime
     ) -> list[tuple[Change, Decision]]:
         """The owner of what is due is gone: all that they scheduled is paused."""
@@ -152,24 +155,24 @@ class Timekeeper:
                 replace(change, firings=firings if change.schedule.id == schedule.id else ()),
                 replace(refused, firings=firings if change.schedule.id == schedule.id else ()),
             )
-            for change in left_behind(theirs, now)
+            for change in pause_all_of(theirs, now)
         ]
 
     async def _write(self, some: Sequence[list[tuple[Change, Decision]]]) -> None:
         pairs = {change.schedule.id: (change, step) for many in some for change, step in many}
-        changes = [self._heeded(change, step) for change, step in pairs.values()]
+        changes = [self._with_handling(change, step) for change, step in pairs.values()]
         try:
             done = await self._schedules.commit(changes)
         except DatabaseUnavailable:
             raise
         except Exception:
             # one of them cannot be written: the others must not suffer for it
-            done = [await self._written(change) for change in changes]
+            done = [await self._write_one(change) for change in changes]
         for change, mine in zip(changes, done, strict=True):
             for job in jobs_of(change) if mine else ():
-                self._news(job)
+                self._job_changed(job)
 
-    async def _written(self, change: Change) -> bool:
+    async def _write_one(self, change: Change) -> bool:
         """Make one change; a schedule whose change cannot be written is paused."""
         try:
             (done,) = await self._schedules.commit([change])
@@ -181,19 +184,19 @@ class Timekeeper:
             return False
         return done
 
-    def _heeded(self, change: Change, step: Decision) -> Change:
+    def _with_handling(self, change: Change, step: Decision) -> Change:
         """`change` as it is written: what others watch over they hear of, and they tell of it."""
-        seen = list(_seen(step))
+        results = list(_results_of(step))
         try:
-            heed = self._heed(seen) if seen else ResultHandling()
+            handling = self._on_result(results) if results else ResultHandling()
         except Exception:
             log.exception("nobody watches over a schedule", schedule=step.schedule.id)
-            heed = ResultHandling()
+            handling = ResultHandling()
         posts = change.posts
-        if heed.handled and change.schedule.status != "paused":
+        if handling.handled and change.schedule.status != "paused":
             # that it is paused is more than that it failed: somebody must resume it
             posts = tuple(post for post in posts if not isinstance(post, ScheduleNotice))
-        return replace(change, posts=posts, operation=heed.operation)
+        return replace(change, posts=posts, operation=handling.operation)
 
 
 def _reason(error: Exception, schedule: Schedule) -> str:
@@ -207,7 +210,7 @@ def _reason(error: Exception, schedule: Schedule) -> str:
     return "a fault of the bot's: see its log"
 
 
-def _seen(step: Decision) -> Iterator[ScheduleResult]:
+def _results_of(step: Decision) -> Iterator[ScheduleResult]:
     """How the firings of `step` went that were to do something, if that says something."""
     if not step.observed:
         return

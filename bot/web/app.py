@@ -61,7 +61,7 @@ class _StatusRoutes:
         return _answer({"alive": True, "version": baton_version()})
 
     async def readiness(self, request: Request) -> Response:
-        found = parts(await self._watch.look())
+        found = parts(await self._watch.read())
         ready = all(part.well for part in found)
         shown = {
             part.name: {

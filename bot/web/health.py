@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from baton.outcome import duration
-from bot.web.status import LinkSeen, TaskSeen, Vitals
+from bot.web.status import BotStatus, LinkStatus, TaskHealth
 
 MAX_CLOCK_SKEW = 5.0
 """Seconds by which our clock may differ from the chat's."""
@@ -28,7 +28,7 @@ class PartHealth:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-def parts(vitals: Vitals) -> list[PartHealth]:
+def parts(vitals: BotStatus) -> list[PartHealth]:
     """Every part that matters: if one is not well the bot is not ready."""
     found = [_bus(vitals)]
     if vitals.chat is not None:
@@ -43,7 +43,7 @@ def parts(vitals: Vitals) -> list[PartHealth]:
     ]
 
 
-def _bus(vitals: Vitals) -> PartHealth:
+def _bus(vitals: BotStatus) -> PartHealth:
     """To do without a queue that is only for alerts is no illness, and must be known."""
     part = _link("bus", vitals.bus)
     words = ". ".join(
@@ -52,13 +52,13 @@ def _bus(vitals: Vitals) -> PartHealth:
     return PartHealth(part.name, part.well, words, part.numbers)
 
 
-def _link(name: str, seen: LinkSeen) -> PartHealth:
+def _link(name: str, seen: LinkStatus) -> PartHealth:
     for_so_long = f"for {duration(seen.seconds)}"
     words = f"connected {for_so_long}" if seen.up else f"not connected {for_so_long}: {seen.reason}"
     return PartHealth(name, seen.up, words, {"since_seconds": seen.seconds})
 
 
-def _chat(seen: LinkSeen, vitals: Vitals) -> PartHealth:
+def _chat(seen: LinkStatus, vitals: BotStatus) -> PartHealth:
     part = _link("slack", seen)
     words, numbers, ahead = [part.words], {**part.numbers}, vitals.clock_ahead
     if ahead is not None:
@@ -82,21 +82,21 @@ def clock_words(ahead: float) -> str:
     return f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'}"
 
 
-def _database(vitals: Vitals) -> PartHealth:
+def _database(vitals: BotStatus) -> PartHealth:
     if vitals.answered is None:
         return PartHealth("database", False, f"it cannot be used: {vitals.database_reason}")
     words = f"it answered within {max(vitals.answered * 1000, 1):.0f} ms"
     return PartHealth("database", True, words, {"answered_seconds": vitals.answered})
 
 
-def _leadership(vitals: Vitals) -> PartHealth:
+def _leadership(vitals: BotStatus) -> PartHealth:
     """Not to lead is no illness: another bot does, or will when its time has come."""
     if vitals.leading:
         return PartHealth("leadership", True, "this bot leads: it sends, hears and tells")
     return PartHealth("leadership", True, "this bot does not lead: it takes asks, and stands by")
 
 
-def _posts(vitals: Vitals) -> PartHealth:
+def _posts(vitals: BotStatus) -> PartHealth:
     oldest = {"oldest_waiting_seconds": vitals.oldest_waiting}
     if not vitals.waiting:
         return PartHealth("posts", True, "none is waiting to be shown", oldest)
@@ -105,7 +105,7 @@ def _posts(vitals: Vitals) -> PartHealth:
     return PartHealth("posts", vitals.oldest_waiting < MAX_POST_DELAY, words, oldest)
 
 
-def _findings(vitals: Vitals) -> PartHealth:
+def _findings(vitals: BotStatus) -> PartHealth:
     """What is wrong with others is no illness of this bot, and must be known without alerts too."""
     count = len(vitals.findings)
     if not count:
@@ -118,7 +118,7 @@ def _findings(vitals: Vitals) -> PartHealth:
     return PartHealth("findings", True, " ".join(shown) + more, {"count": count})
 
 
-def _tasks(vitals: Vitals) -> PartHealth:
+def _tasks(vitals: BotStatus) -> PartHealth:
     """What makes a task fail is a part of its own that is not well, or a fault of ours: other bots
     would have it too, so that this one stays ready."""
     numbers = {
@@ -130,6 +130,6 @@ def _tasks(vitals: Vitals) -> PartHealth:
     return PartHealth("tasks", True, "; ".join(failing) or "all recurring tasks succeed", numbers)
 
 
-def _failure(task: TaskSeen) -> str:
+def _failure(task: TaskHealth) -> str:
     last = "never" if task.seconds is None else f"{duration(task.seconds)} ago"
     return f"{task.name} fails: {task.error} (last success: {last})"

@@ -19,7 +19,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from alerts import Severity
 from baton.bus.messages import Heartbeat, Pong, State, Update
 from baton.version import baton_version
-from bot.web.status import StatusReader, Vitals
+from bot.web.status import BotStatus, StatusReader
 
 VERDICTS = ("allowed", "refused", "undecided", "answered", "unusable", "limited")
 HEARD = (Update.type, Pong.type, Heartbeat.type)
@@ -33,15 +33,15 @@ class Metrics:
     """The metrics of what `watch` looks at."""
 
     def __init__(self, watch: StatusReader) -> None:
-        self._watch = watch
-        self._vitals: Vitals | None = None
+        self._reader = watch
+        self._status: BotStatus | None = None
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._registry.register(self)
 
     async def scraped(self, accept: str) -> tuple[bytes, str]:
         """The metrics in the format that the header Accept asks for, and its content type."""
-        self._vitals = await self._watch.look()
+        self._status = await self._reader.read()
         # not `choose_encoder`, which stumbles over versions that are no numbers
         if "application/openmetrics-text" in accept:
             text: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
@@ -50,7 +50,7 @@ class Metrics:
 
     def collect(self) -> Iterable[Metric]:
         """Called by the registry: what was last seen."""
-        if self._vitals is None:
+        if self._status is None:
             return
         yield InfoMetricFamily(
             "baton_build",
@@ -59,12 +59,12 @@ class Metrics:
         )
         yield from self._counters()
         yield from self._alerts()
-        yield from _gauges(self._vitals)
-        yield from _tasks(self._vitals)
+        yield from _gauges(self._status)
+        yield from _tasks(self._status)
 
     def _alerts(self) -> Iterator[Metric]:
         """What fires, in the bot that keeps watch; of the others it is absent."""
-        alerts = self._watch.alerts
+        alerts = self._reader.alerts
         if alerts is None or alerts.engine is None:
             return
         counts = Counter(episode.severity.value for episode in alerts.engine.firing())
@@ -86,7 +86,7 @@ class Metrics:
         )
 
     def _counters(self) -> Iterator[Metric]:
-        counts, chat = self._watch.counts, self._watch.chat
+        counts, chat = self._reader.counts, self._reader.chat
         yield _counter(
             "baton_asks", "Asks, by what they were told.", "verdict", VERDICTS, counts.asks
         )
@@ -95,14 +95,14 @@ class Metrics:
             "Messages that servers sent on the output exchange, by their type.",
             "type",
             HEARD,
-            counts.heard,
+            counts.received,
         )
         yield _counter(
             "baton_runs_ended",
             "Runs by their final state, counted when their thread shows it.",
             "state",
             ENDS,
-            counts.ended,
+            counts.runs_ended,
         )
         refused = CounterMetricFamily(
             "baton_refused",
@@ -110,8 +110,8 @@ class Metrics:
             labels=("sender", "reason"),
         )
         by_sender = Counter({("servers", reason): 0 for reason in SERVERS_REFUSED})
-        by_sender.update({("servers", why): count for why, count in counts.unheard.items()})
-        by_sender.update(counts.refused)  # a sender may be called that too
+        by_sender.update({("servers", why): count for why, count in counts.not_taken.items()})
+        by_sender.update(counts.rejected)  # a sender may be called that too
         for labels, count in sorted(by_sender.items()):
             refused.add_metric(labels, count)
         yield refused
@@ -136,7 +136,7 @@ def _counter(
     return family
 
 
-def _gauges(vitals: Vitals) -> Iterator[Metric]:
+def _gauges(vitals: BotStatus) -> Iterator[Metric]:
     found: list[tuple[str, str, float | None]] = [
         ("baton_bus_up", "1 while the bus takes and brings messages.", vitals.bus.up),
         ("baton_database_up", "1 if the database answered.", vitals.answered is not None),
@@ -166,7 +166,7 @@ def _gauges(vitals: Vitals) -> Iterator[Metric]:
             yield GaugeMetricFamily(name, what, value=value)
 
 
-def _tasks(vitals: Vitals) -> Iterator[Metric]:
+def _tasks(vitals: BotStatus) -> Iterator[Metric]:
     success = GaugeMetricFamily(
         "baton_task_last_success_seconds",
         "How long ago each recurring task last succeeded; absent until it has.",

@@ -11,18 +11,18 @@ from typing import Protocol
 from alerts import Engine
 from baton.bus.channel import Channel, Link
 from baton.text.printable import printable
-from bot.findings import Lately
+from bot.findings import RecentFindings
 from bot.store import Depths
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
 
-ANSWERS_WITHIN = 3.0
+DATABASE_TIMEOUT = 3.0
 """Seconds in which the database must answer."""
-FRESH = 1.0
+CACHE_TTL = 1.0
 """Seconds for which one look serves all who ask: to be watched costs the database little."""
 
 
-class Linked(Protocol):
+class HasLink(Protocol):
     """Something with a link: the bus, or Slack. Moments are on the monotonic clock."""
 
     @property
@@ -38,7 +38,7 @@ class Linked(Protocol):
         """Since when it has been so."""
 
 
-class Chat(Linked, Protocol):
+class Chat(HasLink, Protocol):
     """The front end in which a team talks to the bot."""
 
     @property
@@ -59,7 +59,7 @@ class Chat(Linked, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LinkSeen:
+class LinkStatus:
     """A link: whether it is up, for how many seconds, and why not."""
 
     up: bool
@@ -88,7 +88,7 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TaskSeen:
+class TaskHealth:
     """A recurring task: for how many seconds it has not succeeded (None: not yet), why it fails
     now, and how often it failed."""
 
@@ -99,7 +99,7 @@ class TaskSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class BotStatus:
     """One look at the bot. Ages are in seconds.
 
     `answered` is how long the database took, and `depths` what it holds: None if it did not answer,
@@ -111,8 +111,8 @@ class Vitals:
     that recur.
     """
 
-    bus: LinkSeen
-    chat: LinkSeen | None
+    bus: LinkStatus
+    chat: LinkStatus | None
     quiet: float | None
     answered: float | None
     database_reason: str
@@ -124,7 +124,7 @@ class Vitals:
     clock_ahead: float | None = None
     lacking: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
-    tasks: tuple[TaskSeen, ...] = ()
+    tasks: tuple[TaskHealth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +134,10 @@ class Counts:
     runs that were shown to have ended, by final state."""
 
     asks: Mapping[str, int]
-    heard: Mapping[str, int]
-    unheard: Mapping[str, int]
-    refused: Mapping[tuple[str, str], int]
-    ended: Mapping[str, int]
+    received: Mapping[str, int]
+    not_taken: Mapping[str, int]
+    rejected: Mapping[tuple[str, str], int]
+    runs_ended: Mapping[str, int]
 
 
 class AlertStatus(Protocol):
@@ -152,7 +152,7 @@ class AlertStatus(Protocol):
         """How often something failed that concerns one thing."""
 
 
-class Queue(Protocol):
+class WaitingPosts(Protocol):
     """The posts of a front end."""
 
     def waiting(self) -> int:
@@ -186,9 +186,9 @@ class StatusReader:
         name: str,
         channel: Channel,
         leader: Leading,
-        queues: Mapping[str, Queue],
+        queues: Mapping[str, WaitingPosts],
         ledger: Ledger,
-        findings: Lately,
+        findings: RecentFindings,
         tasks: Tasks,
         counts: Counts,
         alerts: AlertStatus | None,
@@ -206,26 +206,26 @@ class StatusReader:
         self._findings = findings
         self._tasks = tasks
         self._monotonic = monotonic
-        self._looking = asyncio.Lock()
-        self._last: Vitals | None = None
-        self._looked = float("-inf")
+        self._reading = asyncio.Lock()
+        self._last: BotStatus | None = None
+        self._read_at = float("-inf")
 
-    async def look(self) -> Vitals:
+    async def read(self) -> BotStatus:
         """How the bot is, or was less than FRESH seconds ago."""
-        async with self._looking:
-            if self._last is None or self._monotonic() - self._looked >= FRESH:
-                self._last = await self._look()
-                self._looked = self._monotonic()
+        async with self._reading:
+            if self._last is None or self._monotonic() - self._read_at >= CACHE_TTL:
+                self._last = await self._read()
+                self._read_at = self._monotonic()
             return self._last
 
-    async def _look(self) -> Vitals:
+    async def _read(self) -> BotStatus:
         asked = self._monotonic()
         depths, reason = await self._depths()
         now = self._monotonic()
         heard = self.chat.heard if self.chat else None
-        return Vitals(
-            bus=self._seen(self._channel, now),
-            chat=self._seen(self.chat, now) if self.chat else None,
+        return BotStatus(
+            bus=self._link_status(self._channel, now),
+            chat=self._link_status(self.chat, now) if self.chat else None,
             quiet=None if heard is None else max(now - heard, 0.0),
             answered=None if depths is None else now - asked,
             database_reason=reason,
@@ -240,24 +240,24 @@ class StatusReader:
             clock_ahead=self.chat.clock_ahead if self.chat else None,
             lacking=tuple(str(why) for why in self._channel.lacking.values()),
             findings=tuple(printable(one.text) for one in self._findings.all()),
-            tasks=tuple(_task(one, now) for one in self._tasks.statuses),
+            tasks=tuple(_task_health(one, now) for one in self._tasks.statuses),
         )
 
     async def _depths(self) -> tuple[Depths | None, str]:
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN):
+            async with asyncio.timeout(DATABASE_TIMEOUT):
                 return await self._ledger.depths(), ""
         except DatabaseUnavailable as error:
             return None, str(error.facts["reason"])
         except TimeoutError:
-            return None, f"it did not answer within {ANSWERS_WITHIN:g} s"
+            return None, f"it did not answer within {DATABASE_TIMEOUT:g} s"
 
     @staticmethod
-    def _seen(linked: Linked, now: float) -> LinkSeen:
+    def _link_status(linked: HasLink, now: float) -> LinkStatus:
         seconds = max(now - linked.link_since, 0.0)
-        return LinkSeen(linked.link is Link.UP, seconds, linked.link_reason)
+        return LinkStatus(linked.link is Link.UP, seconds, linked.link_reason)
 
 
-def _task(task: Task, now: float) -> TaskSeen:
+def _task_health(task: Task, now: float) -> TaskHealth:
     seconds = None if task.succeeded is None else max(now - task.succeeded, 0.0)
-    return TaskSeen(task.name, seconds, task.error, task.failures)
+    return TaskHealth(task.name, seconds, task.error, task.failures)

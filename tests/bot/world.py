@@ -36,7 +36,7 @@ from baton.extensions import Commands
 from bot.app.assemble import assemble
 from bot.app.bot import Bot
 from bot.app.dispatching import commands_of
-from bot.app.with_alerts import AlertsWanted
+from bot.app.with_alerts import AlertsConfig
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
 from bot.jobs import Place
@@ -302,9 +302,9 @@ def a_bot(
     return bot
 
 
-def wanted(settings: AlertSettings, front: str = "slack", **more: Any) -> AlertsWanted:
+def wanted(settings: AlertSettings, front: str = "slack", **more: Any) -> AlertsConfig:
     """Alerts by `settings`, of a bot that has no link but the bus and may post everywhere."""
-    return AlertsWanted(settings, front, **{"eyes": {}, "unpostable": lambda channels: {}, **more})
+    return AlertsConfig(settings, front, **{"links": {}, "unpostable": lambda channels: {}, **more})
 
 
 class Stage:
@@ -333,7 +333,7 @@ class Stage:
         lease: float = 2.0,
         front: FakeFront | None = None,
         clock: Callable[[], datetime] = now,
-        alerts: AlertsWanted | None = None,
+        alerts: AlertsConfig | None = None,
     ) -> Bot:
         """A bot that has started, with our chat unless `front` is another."""
         bot = a_bot(
@@ -351,10 +351,10 @@ class Stage:
 
     async def knows(self, bot: Bot, *hosts: str) -> None:
         """Return once `bot` has heard `hosts`."""
-        await until(lambda: {*hosts} <= {seen.facts.host for seen in bot.roster.servers()})
+        await until(lambda: {*hosts} <= {seen.facts.host for seen in bot.servers.servers()})
 
     async def ask(self, bot: Bot, text: str, *, place: Place = OPS, key: str = "") -> Reply:
-        return await bot.desk.ask(
+        return await bot.dispatcher.ask(
             text, asker=ANN, groups=no_groups, place=place, key=key or new_id()
         )
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing_extensions import override
 
 from baton.bus.messages import Heartbeat, Pong, now
-from bot.findings import Finding, Findings, Unheard
+from bot.findings import Finding, Findings, LoggedFindings
 from bot.ingest.updates import UpdateHooks
 from bot.servers.registry import ServerRegistry
 
@@ -17,7 +17,7 @@ def registry(
     clock: Callable[[], datetime] = now, findings: Findings | None = None
 ) -> ServerRegistry:
     """A registry of servers alone; what it finds odd goes to `findings`, or to the log."""
-    return ServerRegistry(findings or Unheard(), lambda host: (), lambda: None, clock)
+    return ServerRegistry(findings or LoggedFindings(), lambda host: (), lambda: None, clock)
 
 
 class Told(Findings):

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from alerts import AlertContent
 from baton.bus.messages import State
-from bot.app.with_alerts import AlertsWanted
+from bot.app.with_alerts import AlertsConfig
 from tests.bot.alerting.world import SILENT, WAIT, Watchers, alerts_in, none_waits, quick, says
 from tests.bot.build import Hail, Ship
 from tests.bot.world import Stage, away
@@ -32,9 +32,9 @@ class Links(Watchers):
     slack = True
 
     @override
-    def alerts(self) -> AlertsWanted:
+    def alerts(self) -> AlertsConfig:
         """They see Slack too."""
-        return replace(super().alerts(), eyes={SLACK: lambda: self.slack})
+        return replace(super().alerts(), links={SLACK: lambda: self.slack})
 
     @contextmanager
     def without(self, gone: Sequence[str]) -> Iterator[None]:
@@ -60,7 +60,7 @@ async def test_nobody_is_called_down(stage: Stage, gone: Sequence[str]) -> None:
     made = await world.bot()
     await world.agent(made, "web-1")
     with world.without(gone):
-        keeper = made.keeper
+        keeper = made.alert_runner
         assert keeper is not None
         await until(lambda: keeper.engine is not None and keeper.engine.blind_since is not None)
         await world.pass_time(made, SILENT + WAIT)
@@ -93,7 +93,7 @@ async def test_what_could_not_be_sent_is_no_alert(
     made = await world.bot()
     agent = await world.agent(made, "web-1")
     with world.without((BUS,)):
-        keeper = made.keeper
+        keeper = made.alert_runner
         assert keeper is not None
         await until(lambda: keeper.engine is not None and keeper.engine.blind_since is not None)
         job = await stage.job(made, words)

@@ -16,7 +16,7 @@ from baton.bus.exchanges import DEAD_QUEUE, MONITOR_QUEUE, OUTPUT
 from baton.bus.messages import Pong, now
 from bot.app.bot import Bot
 from bot.app.with_alerts import WithAlerts
-from bot.findings import Unheard
+from bot.findings import LoggedFindings
 from bot.store import Store
 from tests.bot.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage, away
@@ -95,7 +95,9 @@ async def test_an_event_is_an_alert(
 ) -> None:
     """A CloudEvent fires by its type, source and subject, until one says that it is resolved."""
     await tell(mouth, "alert.backup", event())
-    await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.firing())
+    await until(
+        lambda: made.alert_runner and made.alert_runner.engine and made.alert_runner.engine.firing()
+    )
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
     (message,) = alerts_in(stage.front)
@@ -110,7 +112,9 @@ async def test_an_event_is_an_alert(
 async def test_a_check_in(stage: Stage, world: Watchers, made: Bot, mouth: Channel) -> None:
     """It is named by its key; that it failed is an alert, until it comes well again."""
     await tell(mouth, "checkin.backup.fail", b"rsync: no space", TEXT)
-    await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.firing())
+    await until(
+        lambda: made.alert_runner and made.alert_runner.engine and made.alert_runner.engine.firing()
+    )
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
     (message,) = alerts_in(stage.front)
@@ -138,7 +142,9 @@ async def test_what_cannot_be_taken_is_a_dead_letter(
     assert reason in letter.envelope.headers["baton-reason"]
     await letter.ack()
     await tell(mouth, "alert.backup", event())
-    await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.firing())
+    await until(
+        lambda: made.alert_runner and made.alert_runner.engine and made.alert_runner.engine.firing()
+    )
 
 
 async def test_one_bad_event_costs_the_others_nothing(made: Bot, mouth: Channel) -> None:
@@ -148,12 +154,12 @@ async def test_one_bad_event_costs_the_others_nothing(made: Bot, mouth: Channel)
     await tell(mouth, "alert.x", both)
 
     def firing() -> set[str]:
-        engine = made.keeper.engine if made.keeper else None
+        engine = made.alert_runner.engine if made.alert_runner else None
         return {one.labels.title() for one in engine.firing()} if engine else set()
 
     await until(lambda: len(firing()) == 2)
     assert firing() == {"backup.failed source=/backup subject=db-1", "refused sender=bus"}
-    assert made.refused.counts == {("bus", "invalid"): 1}
+    assert made.rejections.counts == {("bus", "invalid"): 1}
     assert not await mouth.depth(DEAD_QUEUE)
 
 
@@ -161,12 +167,14 @@ async def test_a_dead_letter_can_be_sent_again(world: Watchers, made: Bot, mouth
     """Once the check-in is in the settings, what came before that is not lost."""
     await tell(mouth, "checkin.other.fail", b"x", TEXT)
     await until(lambda: mouth.depth(DEAD_QUEUE))
-    assert made.keeper is not None
+    assert made.alert_runner is not None
     other = world.settings.checkin[0].model_copy(update={"name": "other"})
-    made.keeper.reload(world.settings.model_copy(update={"checkin": (other,)}))
+    made.alert_runner.reload(world.settings.model_copy(update={"checkin": (other,)}))
     (sent,) = (await resent(mouth, (), 10)).done
     assert sent.key == "checkin.other.fail"
-    await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.firing())
+    await until(
+        lambda: made.alert_runner and made.alert_runner.engine and made.alert_runner.engine.firing()
+    )
     assert not await mouth.depth(DEAD_QUEUE)
 
 
@@ -187,7 +195,7 @@ async def test_it_is_taken_when_it_is_kept(
     second = await world.bot(channel=await bus.open("bot"))
 
     def both_fire() -> bool:
-        engine = second.keeper.engine if second.keeper else None
+        engine = second.alert_runner.engine if second.alert_runner else None
         return engine is not None and len(engine.firing()) == 2
 
     await until(both_fire)
@@ -202,7 +210,7 @@ async def test_in_the_order_in_which_it_was_told(made: Bot, mouth: Channel) -> N
     await tell(mouth, "alert.x", event(subject="last"))
 
     def firing() -> list[str]:
-        engine = made.keeper.engine if made.keeper else None
+        engine = made.alert_runner.engine if made.alert_runner else None
         return [one.labels.get("subject") for one in engine.firing()] if engine else []
 
     await until(lambda: "last" in firing())
@@ -213,13 +221,15 @@ async def test_a_pong_is_a_sign_of_life(stage: Stage) -> None:
     """Who answers a ping is not called silent; an answer that waited on the bus says nothing."""
     world = Watchers(stage)
     made = await world.bot()
-    made.reports._alerts = Unheard()  # that nobody asked for these pongs is not the subject here
+    made.findings._alerts = (
+        LoggedFindings()
+    )  # that nobody asked for these pongs is not the subject here
     agent = await world.agent(made, "web-1")
 
     async def pong(**changes: Any) -> None:
-        heard = made.hearing.received[Pong.type]
+        heard = made.updates.received[Pong.type]
         await agent.say(Pong(job="j", request="r", facts=agent.facts, **changes))
-        await until(lambda: made.hearing.received[Pong.type] > heard)
+        await until(lambda: made.updates.received[Pong.type] > heard)
         await world.round(made)
 
     for _ in range(3):

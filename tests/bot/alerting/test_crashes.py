@@ -50,7 +50,7 @@ class Life:
         front: Any = Doomed(self._front, doom, "post", "edit", "find")
         alerts = wanted(settings(), self._front.name, steady=self._clock.steady)
         self.bot = a_bot(self.store, self.channel, front, lease=1.0, alerts=alerts)
-        keeper = self.bot.keeper
+        keeper = self.bot.alert_runner
         assert keeper is not None
         with self._lives.of(self):
             await self.bot.start()
@@ -80,7 +80,7 @@ class Life:
 
     async def passes(self, seconds: float) -> None:
         self._clock.now += seconds
-        keeper = self.bot.keeper
+        keeper = self.bot.alert_runner
         assert keeper is not None
         rounds = keeper.rounds
         await until(lambda: self.doom.dead or keeper.rounds >= rounds + 2)
@@ -99,7 +99,7 @@ async def scenario(lives: Lives, url: str, at: int) -> list[str]:
     life = Life(lives, url, front, clock, bus)
     await life.start(Doom(at))
     silent = await agent()
-    await until(lambda: life.doom.dead or len(life.bot.roster.servers()) == 1)
+    await until(lambda: life.doom.dead or len(life.bot.servers.servers()) == 1)
     await life.passes(0)
     await silent.channel.close()
     for seconds in (SILENT, WAIT):

@@ -39,7 +39,7 @@ async def test_what_cannot_be_taken_of_what_was_seen_costs_the_rest_nothing(stag
     """An observation that nobody foresaw, and a line of an ask that cannot be read."""
     world = Watchers(stage)
     made = await world.bot()
-    keeper = made.keeper
+    keeper = made.alert_runner
     assert keeper is not None
     keeper.observe(HeartbeatSeen("web-1", "x" * 300, 15.0, keeper.now()))
     keeper.observe(object())  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ async def test_a_decision_that_fails_is_tried_again(
     """The keeper goes on, and tells once it can."""
     world = Watchers(stage)
     made = await world.bot()
-    keeper = made.keeper
+    keeper = made.alert_runner
     assert keeper is not None
     with monkeypatch.context() as broken:
         broken.setattr(NotificationDispatcher, "tick", _fail)
@@ -91,7 +91,7 @@ async def test_a_row_that_cannot_be_read_is_set_aside(stage: Stage) -> None:
     leaves the row as it is."""
     world = Watchers(stage)
     made = await world.bot()
-    keeper = made.keeper
+    keeper = made.alert_runner
     assert keeper is not None
     for host in ("a", "b"):
         keeper.observe(sample(host, keeper.now()))
@@ -114,14 +114,14 @@ async def test_two_who_take_it_on_at_once_are_told_who_did(stage: Stage) -> None
     """Both press at the same moment: one takes it on, the other reads who did."""
     world = Watchers(stage)
     made: Bot = await world.bot()
-    keeper = made.keeper
+    keeper = made.alert_runner
     assert keeper is not None
     keeper.observe(sample("a", keeper.now()))
     await world.round(made)
     await world.pass_time(made, WAIT)
     replies = await asyncio.gather(
         *(
-            made.desk.ask(
+            made.dispatcher.ask(
                 "/alerts ack a", asker=who, groups=no_groups, place=OPS, key=f"key {who.id}"
             )
             for who in (ANN, Person(id="U_BEN", name="ben"))

@@ -110,7 +110,7 @@ async def made(world: Watchers) -> Bot:
 @pytest.fixture
 async def agent(world: Watchers, made: Bot) -> AsyncIterator[Agent]:
     agent = Agent(world.stage)
-    await until(lambda: made.hearing.received[Heartbeat.type] and agent.eye.looks)
+    await until(lambda: made.updates.received[Heartbeat.type] and agent.eye.looks)
     yield agent
     await agent.die()
 
@@ -172,7 +172,7 @@ async def test_an_agent_reaches_what_its_own_file_allows(
     made = await world.bot()
     settings = AgentSettings(probes=ProbesTable(allow=(SHOP,) if allowed else ()))
     agent = Agent(stage, prober=LocalProber.of(settings))
-    await until(lambda: made.hearing.received[Heartbeat.type] and shop.call_count > 10)
+    await until(lambda: made.updates.received[Heartbeat.type] and shop.call_count > 10)
     await world.round(made)
     await world.pass_time(made, WAIT)
     if allowed:

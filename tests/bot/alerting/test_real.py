@@ -59,7 +59,7 @@ async def test_one_of_three_agents_is_killed_and_comes_back(
         stack.push_async_callback(stage.close)
         rules = settings(group_wait=GROUP_WAIT)
         made = await stage.bot(channel=channel, alerts=wanted(rules))
-        await until(lambda: len(made.roster.servers()) == len(HOSTS))
+        await until(lambda: len(made.servers.servers()) == len(HOSTS))
         await agents["web-2"].signal(signal.SIGKILL)
         killed = time.monotonic()
         await until(says(stage.front, "firing"))
@@ -123,7 +123,7 @@ async def test_agents_look_for_the_bot(
         ]
         rules = settings(group_wait=0.2, group_interval=0.2, probe=probe)
         made = await stage.bot(channel=channel, alerts=wanted(rules))
-        await until(lambda: len(made.roster.servers()) == len(HOSTS), 30)
+        await until(lambda: len(made.servers.servers()) == len(HOSTS), 30)
         asked = shop.asked
         await until(lambda: shop.asked > asked + 2, 30)
         assert alerts_in(stage.front) == []

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 import bot.alerting.reloader
 from alerts import load_alerts
 from bot.app.bot import Bot
-from bot.app.with_alerts import AlertsWanted
+from bot.app.with_alerts import AlertsConfig
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.doctor.bot import alerts_file
 from bot.doctor.finding import Mark
@@ -36,7 +36,7 @@ class Reader(Watchers):
         self.file = file
         file.write_text(f'channel = "{CHANNEL}"\ngroup_wait = "30s"\n')
 
-    def alerts(self) -> AlertsWanted:
+    def alerts(self) -> AlertsConfig:
         return wanted(
             load_alerts(self.file),
             self.front.name,
@@ -46,10 +46,10 @@ class Reader(Watchers):
 
 
 def channel_of(made: Bot) -> str:
-    assert made.keeper is not None
-    if made.keeper.engine is not None:
-        assert made.keeper.engine.settings is made.keeper.settings
-    return made.keeper.settings.channel
+    assert made.alert_runner is not None
+    if made.alert_runner.engine is not None:
+        assert made.alert_runner.engine.settings is made.alert_runner.settings
+    return made.alert_runner.settings.channel
 
 
 BAD = 'channel = "C_NEW"\n\n[flapping]\nhigh = "often"\n'
@@ -59,7 +59,7 @@ async def test_read_again(stage: Stage, tmp_path: Path) -> None:
     """A good file is gone by at once; of a bad one the log says file, line and reason."""
     world = Reader(stage, tmp_path / "alerts.toml")
     made = await world.bot()
-    reloading = made.reloading
+    reloading = made.alert_reloader
     assert reloading is not None
     world.file.write_text(BAD)
     with capture_logs() as logs:

@@ -273,8 +273,8 @@ async def test_other_settings_are_gone_by_at_once(stage: Stage) -> None:
     await world.pass_time(made, SILENT)
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
-    assert made.keeper is not None
-    made.keeper.reload(settings(channel="C_OTHER"))
+    assert made.alert_runner is not None
+    made.alert_runner.reload(settings(channel="C_OTHER"))
     await world.round(made)
     await world.pass_time(made, WAIT)
     await until(lambda: len(alerts_in(stage.front)) == 2)
@@ -303,7 +303,7 @@ async def test_only_the_bot_that_leads_writes(stage: Stage, store: Store) -> Non
     await world.agent(made, "web-1")
     rows = await store.alerts.load()
     assert len(rows.checks) == 1
-    changes = made.keeper.engine.tick(0.0)  # type: ignore[union-attr]
+    changes = made.alert_runner.engine.tick(0.0)  # type: ignore[union-attr]
     changes.checks = {row.fingerprint: row for row in rows.checks}
     stranger = ("desk", "somebody else")
     assert not await store.alerts.write(changes, stranger, now())

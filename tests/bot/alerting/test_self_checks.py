@@ -44,9 +44,9 @@ async def test_the_alert_ends_once_the_clock_is_set(stage: Stage) -> None:
     world = Watchers(stage)
     made = await world.bot()
     slack = Slack(-3600.0)
-    made.periodic.add(PeriodicTask("ourselves", partial(look, slack, "Slack", made.reports), 0.01))
-    assert made.keeper is not None
-    keeper = made.keeper
+    made.periodic.add(PeriodicTask("ourselves", partial(look, slack, "Slack", made.findings), 0.01))
+    assert made.alert_runner is not None
+    keeper = made.alert_runner
     await until(lambda: keeper.engine is not None and bool(keeper.engine.firing()))
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))

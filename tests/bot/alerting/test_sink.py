@@ -43,10 +43,10 @@ async def made(world: Watchers) -> Bot:
 
 @pytest.fixture
 async def client(made: Bot) -> AsyncIterator[httpx.AsyncClient]:
-    assert made.keeper is not None
-    reception = Reception(made.keeper, {"prometheus": SecretStr("p-secret")})
+    assert made.alert_runner is not None
+    reception = Reception(made.alert_runner, {"prometheus": SecretStr("p-secret")})
     transport = httpx.ASGITransport(
-        build(status_reader(made, None, made.refused), IngestRoutes(reception, made.refused))
+        build(status_reader(made, None, made.rejections), IngestRoutes(reception, made.rejections))
     )
     headers = {"Authorization": "Bearer p-secret"}
     async with httpx.AsyncClient(
@@ -135,9 +135,9 @@ async def test_odd_labels_lose_nobody(
     odd["alerts"] += json.loads(webhook("firing", host="db-2"))["alerts"]
     await push(client, json.dumps(odd))
     await world.round(made)
-    assert made.keeper is not None
-    assert made.keeper.engine is not None
-    firing = made.keeper.engine.firing()
+    assert made.alert_runner is not None
+    assert made.alert_runner.engine is not None
+    firing = made.alert_runner.engine.firing()
     assert [one.labels.get("host") for one in firing] == ["db-1", "db-2"]
     assert firing[0].labels.get("service_name") == "a"
 
@@ -149,7 +149,9 @@ async def test_what_is_refused_is_said_in_the_channel(
     body = json.dumps([{"labels": {}}, {"labels": {"alertname": "DiskFull"}, "status": "maybe"}])
     for _ in range(3):
         assert (await client.post("/alerts", content=body)).status_code == 400
-    await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.firing())
+    await until(
+        lambda: made.alert_runner and made.alert_runner.engine and made.alert_runner.engine.firing()
+    )
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
     (message,) = alerts_in(stage.front)
@@ -166,13 +168,13 @@ async def test_what_was_found_is_not_lost_with_the_bot(
 ) -> None:
     """The latest words of a finding are in the database once the bot has stopped."""
     for number in range(5):
-        made.reports.found(Finding("impostor", f"seen {number} times", {"host": "web-1"}))
+        made.findings.found(Finding("impostor", f"seen {number} times", {"host": "web-1"}))
     await made.stop()
     second = await world.bot()
     await world.round(second)
-    assert second.keeper is not None
-    assert second.keeper.engine is not None
-    (episode,) = second.keeper.engine.firing()
+    assert second.alert_runner is not None
+    assert second.alert_runner.engine is not None
+    (episode,) = second.alert_runner.engine.firing()
     assert (episode.labels.title(), episode.text) == ("impostor web-1", "seen 4 times")
 
 
@@ -182,7 +184,13 @@ async def test_a_late_check_in_is_an_alert(
     """Once it was heard it must be heard again; that its work has begun is not enough."""
     assert (await client.post("/checkin/c-secret")).status_code == 200
     await world.round(made)
-    await until(lambda: made.keeper and made.keeper.engine and made.keeper.engine.rows().checks)
+    await until(
+        lambda: (
+            made.alert_runner
+            and made.alert_runner.engine
+            and made.alert_runner.engine.rows().checks
+        )
+    )
     await world.pass_time(made, 3600 + 200)
     assert (await client.post("/checkin/c-secret/start")).status_code == 200
     await world.pass_time(made, 101)
@@ -241,7 +249,7 @@ async def test_an_event_that_is_delivered_again_opens_nothing_anew(
     await tell(client, id="2", data={"status": "RESOLVED"})
     await tell(client, id="1", data={"status": "FIRING"})
     await world.round(made)
-    keeper = made.keeper
+    keeper = made.alert_runner
     assert keeper is not None
     assert keeper.engine is not None
     assert keeper.engine.firing() == []
@@ -270,9 +278,9 @@ async def test_an_alert_links_to_where_people_look(
     }
     await push(client, json.dumps({"version": "4", "status": "firing", "alerts": [alert]}))
     await world.round(made)
-    assert made.keeper is not None
-    assert made.keeper.engine is not None
-    (episode,) = made.keeper.engine.firing()
+    assert made.alert_runner is not None
+    assert made.alert_runner.engine is not None
+    (episode,) = made.alert_runner.engine.firing()
     assert episode.started == 1_577_836_800.0
     assert episode.severity == "critical"
     assert episode.links == (

@@ -26,7 +26,7 @@ async def test_a_thousand_alerts_in_a_minute(stage: Stage) -> None:
     route = {"match": "app=shop", "channel": OTHER, "group_by": ["host"]}
     world = Watchers(stage, group_by=["host"], route=[route])
     made = await world.bot()
-    keeper = made.keeper
+    keeper = made.alert_runner
     assert keeper is not None
 
     async def tell(bad: bool) -> None:

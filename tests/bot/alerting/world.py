@@ -16,7 +16,7 @@ import bot.posts.sender
 from alerts import AlertContent, AlertSettings, SteadyClock
 from baton.bus.messages import Heartbeat
 from bot.app.bot import Bot
-from bot.app.with_alerts import AlertsWanted
+from bot.app.with_alerts import AlertsConfig
 from bot.store import Store
 from tests.bot.fake_front import FakeFront, Message
 from tests.bot.world import Agent, Stage, wanted
@@ -70,12 +70,12 @@ class Watchers:
         await self.watching(made)
         return made
 
-    def alerts(self) -> AlertsWanted:
+    def alerts(self) -> AlertsConfig:
         """The alerts of its bots."""
         return wanted(self.settings, self.front.name, steady=self.clock.steady)
 
     async def watching(self, made: Bot) -> None:
-        keeper = made.keeper
+        keeper = made.alert_runner
         assert keeper is not None
         await until(lambda: keeper.engine is not None and keeper.engine.blind_since is None)
 
@@ -87,14 +87,14 @@ class Watchers:
 
     async def beat(self, made: Bot, agent: Agent) -> None:
         """Return once the heartbeat of `agent` has come."""
-        heard = made.hearing.received[Heartbeat.type]
+        heard = made.updates.received[Heartbeat.type]
         await agent.beat()
-        await until(lambda: made.hearing.received[Heartbeat.type] > heard)
+        await until(lambda: made.updates.received[Heartbeat.type] > heard)
         await self.round(made)
 
     async def round(self, made: Bot) -> None:
         """Return once all that was seen is decided, at the time of now."""
-        keeper = made.keeper
+        keeper = made.alert_runner
         assert keeper is not None
         rounds = keeper.rounds
         await until(lambda: keeper.rounds >= rounds + 2)

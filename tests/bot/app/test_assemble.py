@@ -11,10 +11,10 @@ import pytest
 from alerts import AlertSettings
 from bot.alerting import Keeper
 from bot.app.dispatching import assemble_dispatch
-from bot.app.with_alerts import AlertsWanted, NoAlerts, WithAlerts
+from bot.app.with_alerts import AlertsConfig, NoAlerts, WithAlerts
 from bot.findings import Finding
 from bot.posts.job_posts import JobPosts
-from bot.scheduler.scheduler import Timekeeper
+from bot.scheduler.scheduler import Scheduler
 from bot.schedules.schedule import ResultHandling
 from tests.bot.world import Stage, wanted
 from tests.support.wait import until
@@ -26,8 +26,8 @@ from tests.support.wait import until
         (
             assemble_dispatch,
             {
-                "keeper",
-                "reloading",
+                "alert_runner",
+                "alert_reloader",
                 "job_changed",
                 "server_forgotten",
                 "schedules_changed",
@@ -35,9 +35,9 @@ from tests.support.wait import until
             },
         ),
         (JobPosts, {"on_end"}),
-        (Timekeeper, {"news", "heed"}),
+        (Scheduler, {"job_changed", "on_result"}),
         (Keeper, {"wake", "reloaded", "unpostable", "eyes"}),
-        (AlertsWanted, {"front", "eyes", "unpostable"}),
+        (AlertsConfig, {"front", "links", "unpostable"}),
     ],
 )
 def test_no_hook_can_be_forgotten(made: Callable[..., Any], hooks: set[str]) -> None:
@@ -51,10 +51,10 @@ async def test_a_bot_without_alerts_has_none(stage: Stage) -> None:
     """Nothing is kept, and what is found wrong is in its log and on /readyz."""
     bot = await stage.bot()
     assert isinstance(bot.alerts, NoAlerts)
-    assert (bot.keeper, bot.reloading) == (None, None)
+    assert (bot.alert_runner, bot.alert_reloader) == (None, None)
     assert bot.alerts.schedule_results([]) == ResultHandling()
-    bot.reports.found(Finding("clock", "it is late"))
-    assert [one.text for one in bot.reports.lately.all()] == ["it is late"]
+    bot.findings.found(Finding("clock", "it is late"))
+    assert [one.text for one in bot.findings.recent.all()] == ["it is late"]
     assert (await stage.ask(bot, "/alerts")).text.startswith("Nothing is watched")
 
 
@@ -62,7 +62,7 @@ async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
     """From the table of recurring work, and only then."""
     bot = await stage.bot(alerts=wanted(AlertSettings(channel="C_OPS")))
     assert isinstance(bot.alerts, WithAlerts)
-    await until(lambda: bot.keeper and bot.keeper.engine)
+    await until(lambda: bot.alert_runner and bot.alert_runner.engine)
     running = {status.name for status in bot.periodic.statuses}
     assert running == {
         "alerts",
@@ -75,8 +75,8 @@ async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
     }
     await bot.leader._let_go()
     assert {status.name for status in bot.periodic.statuses} == {"following other bots"}
-    assert bot.keeper is not None
-    assert bot.keeper.engine is None
+    assert bot.alert_runner is not None
+    assert bot.alert_runner.engine is None
 
 
 async def test_an_error_of_ours_in_the_watch_fails_the_bot(
@@ -84,7 +84,7 @@ async def test_an_error_of_ours_in_the_watch_fails_the_bot(
 ) -> None:
     """What alerts hold in memory is not to be trusted then; a bot started anew reads it again."""
     bot = await stage.bot(alerts=wanted(AlertSettings(channel="C_OPS")))
-    await until(lambda: bot.keeper and bot.keeper.engine)
+    await until(lambda: bot.alert_runner and bot.alert_runner.engine)
 
     async def fault(*given: object) -> bool:
         raise ArithmeticError("a fault")

@@ -121,7 +121,7 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(
     await asyncio.wait_for(link.wait_up(), 60)
     agent = Agent(link, "web-1")
     await agent.start()
-    await until(lambda: bot.roster.servers())
+    await until(lambda: bot.servers.servers())
     await stage.told(await stage.job(bot, "ship shop prod"))
     await bot.stop()
     for each in (channel, link):
@@ -204,5 +204,5 @@ async def test_a_bot_whose_database_is_away_at_the_start_gets_its_servers_later(
     await agent.channel.close()
     with away(stage.store):
         second = await stage.bot(lease=0.5)
-        assert second.roster.servers() == []
+        assert second.servers.servers() == []
     await stage.knows(second, "web-1")

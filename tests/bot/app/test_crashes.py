@@ -133,7 +133,7 @@ async def scenario(lives: Lives, text: str, url: str, at: int) -> list[str]:
     ask = {"asker": ANN, "groups": no_groups, "place": PLACE, "key": "trigger-1"}
     replied = False
     try:
-        replied = (await life.bot.desk.ask(text, **ask)).ok  # type: ignore[arg-type]
+        replied = (await life.bot.dispatcher.ask(text, **ask)).ok  # type: ignore[arg-type]
     except Crash:
         assert life.doom.dead
 
@@ -152,7 +152,7 @@ async def scenario(lives: Lives, text: str, url: str, at: int) -> list[str]:
         await life.start()
         if not replied:
             # Slack had no answer, so it delivers the same ask again
-            assert (await life.bot.desk.ask(text, **ask)).ok  # type: ignore[arg-type]
+            assert (await life.bot.dispatcher.ask(text, **ask)).ok  # type: ignore[arg-type]
         if not finished:
             await until(lambda: slow.requests)
             await slow.finish()

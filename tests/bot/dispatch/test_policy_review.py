@@ -87,7 +87,7 @@ async def test_the_log_says_each_once(capsys: pytest.CaptureFixture[str]) -> Non
 
     rules = RulesLog(policy, roster, COMMANDS, groups)
     for _ in range(2):
-        await rules.look()
+        await rules.log_new_remarks()
     said = capsys.readouterr().out
     assert said.count("user group @nobody is not found in Slack") == 1
     assert said.count("staging is open") == 1

@@ -15,7 +15,7 @@ from baton.bus.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
 from baton.bus.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan_job
-from bot.findings import Findings, Unheard
+from bot.findings import Findings, LoggedFindings
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer, UpdateHooks
 from bot.jobs import AuditEntry
@@ -54,7 +54,7 @@ class Ear:
         identity: SenderVerifier | None = None,
         hooks: UpdateHooks | None = None,
     ) -> None:
-        self.findings = findings or Unheard()
+        self.findings = findings or LoggedFindings()
         self.identity = identity or SenderVerifier()
         self.hooks = hooks or NoHooks()
         self.stage = stage

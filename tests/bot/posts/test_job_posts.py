@@ -148,7 +148,7 @@ async def test_a_server_whose_agent_was_stopped_is_named_so(stage: Stage) -> Non
     a_bot = await stage.bot()
     agent = await stage.agent("web-1", waits=True)
     await agent.beat(leaving=True)
-    await until(lambda: any(seen.missing for seen in a_bot.roster.servers()))
+    await until(lambda: any(seen.missing for seen in a_bot.servers.servers()))
     await agent.channel.close()
     job = await stage.job(a_bot, "ship shop prod")
     await until(lambda: "waiting for its agent, which was stopped at" in row(stage, job, "web-1"))
@@ -160,7 +160,7 @@ async def test_what_is_told_is_forgotten(stage: Stage) -> None:
     jobs = [await stage.job(a_bot, text) for text in ["ship shop prod", "hail prod"] * 5]
     for job in jobs:
         await stage.told(job)
-    await until(lambda: not a_bot.teller._open)
+    await until(lambda: not a_bot.reconciler._open)
     delivery = a_bot.front_ends.queues["slack"]
     await until(lambda: not delivery._workers)
     assert (delivery._pending.of_subject, delivery._pending.refs, delivery._pending.waiting) == (
@@ -200,7 +200,7 @@ async def test_a_job_of_another_front_end_waits_for_a_bot_that_has_it(
         return set((await stage.states(job)).values()) == {State.SUCCEEDED}
 
     await until(over)
-    await until(lambda: not a_bot.teller._dirty)
+    await until(lambda: not a_bot.reconciler._dirty)
     reads: list[str] = []
     read = stage.store.ledger.job
 
@@ -214,7 +214,7 @@ async def test_a_job_of_another_front_end_waits_for_a_bot_that_has_it(
     assert reads.count(job) <= 3
     terminal = FakeFront("terminal")
     a_bot.show_in(terminal, None)
-    a_bot.teller.mark_dirty(job)
+    a_bot.reconciler.mark_dirty(job)
     await stage.told(job)
     assert terminal.one(job)
 
@@ -284,7 +284,7 @@ async def test_what_nobody_took_up_in_time_is_closed(
     a_bot = await stage.bot(clock=lambda: now() + later)
     channel = stage.channel()
     await channel.declare(agent_queue("web-1"), [(INPUT, host_key("web-1"))])
-    a_bot.roster.record(beat("web-1"))
+    a_bot.servers.record(beat("web-1"))
     job = await stage.job(a_bot, "ship shop prod")
     await until(lambda: row(stage, job, "web-1") == "waiting for its agent")
     later = timedelta(seconds=80)

@@ -13,7 +13,7 @@ from bot.dispatch.people import Profile
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
 from bot.jobs import Place
-from bot.scheduler.scheduler import Heeding
+from bot.scheduler.scheduler import ResultHook
 from bot.schedules.schedule import Firing, ResultHandling, Schedule, ScheduleResult
 from bot.store import Store
 from bot.store.database.clock import DatabaseClock
@@ -71,7 +71,7 @@ class Office:
         self.store = store
         self.people = People()
         self.seen: list[ScheduleResult] = []
-        self.heed: Heeding = self._note
+        self.heed: ResultHook = self._note
         """What becomes of how firings went."""
         self.woken: list[str] = []
         self._asks = 0
@@ -91,8 +91,8 @@ class Office:
             self._commands,
             self._policy,
             self._roster,
-            keeper=None,
-            reloading=None,
+            alert_runner=None,
+            alert_reloader=None,
             job_changed=self.woken.append,
             server_forgotten=self._roster.forget,
             schedules_changed=lambda: None,

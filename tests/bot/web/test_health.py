@@ -17,19 +17,19 @@ from baton.bus.channel import Link
 from baton.bus.exchanges import OUTPUT
 from baton.bus.messages import Facts, Heartbeat, Person, Pong
 from baton.outcome import duration
-from bot.findings import MOST, Finding, Lately
+from bot.findings import MAX_FINDINGS, Finding, RecentFindings
 from bot.jobs import Place
 from bot.store import Depths, Store
 from bot.store.errors import DatabaseUnavailable
 from bot.web.health import MAX_POST_DELAY, PartHealth, parts
-from bot.web.status import LinkSeen, TaskSeen, Vitals
+from bot.web.status import BotStatus, LinkStatus, TaskHealth
 from tests.bot.web.conftest import Opened, Site
 from tests.bot.world import Agent, no_groups
 from tests.support.wait import until
 
-WELL = Vitals(
-    bus=LinkSeen(True, 100.0),
-    chat=LinkSeen(True, 50.0),
+WELL = BotStatus(
+    bus=LinkStatus(True, 100.0),
+    chat=LinkStatus(True, 50.0),
     quiet=3.0,
     answered=0.0021,
     database_reason="",
@@ -74,7 +74,7 @@ def test_strangers_with_our_tokens_are_not_well() -> None:
     assert part.numbers["strange_connections"] == 2
 
 
-def slack_part(vitals: Vitals) -> PartHealth:
+def slack_part(vitals: BotStatus) -> PartHealth:
     """What is said of Slack."""
     return next(part for part in parts(vitals) if part.name == "slack")
 
@@ -132,9 +132,9 @@ async def test_ready(opened: Opened) -> None:
 @pytest.mark.parametrize(
     ("ill", "part", "words"),
     [
-        ({"bus": LinkSeen(False, 20.0, "refused")}, "bus", "not connected for 20 s: refused"),
+        ({"bus": LinkStatus(False, 20.0, "refused")}, "bus", "not connected for 20 s: refused"),
         (
-            {"chat": LinkSeen(False, 3600.0, "no DNS"), "quiet": None},
+            {"chat": LinkStatus(False, 3600.0, "no DNS"), "quiet": None},
             "slack",
             "not connected for 1 h: no DNS",
         ),
@@ -153,14 +153,14 @@ async def test_ready(opened: Opened) -> None:
 def test_what_is_not_well(ill: dict[str, object], part: str, words: str) -> None:
     """Any part that matters makes the bot not ready, and says why."""
     values = {name: getattr(WELL, name) for name in WELL.__slots__}
-    found = parts(Vitals(**{**values, **ill}))
+    found = parts(BotStatus(**{**values, **ill}))
     assert [(each.name, each.words) for each in found if not each.well] == [(part, words)]
 
 
 def test_what_is_well() -> None:
     """To stand by is no illness, nor is a post that Slack's limits hold back for a while."""
     values = {name: getattr(WELL, name) for name in WELL.__slots__}
-    still = Vitals(
+    still = BotStatus(
         **{**values, "leading": False, "waiting": 1, "oldest_waiting": MAX_POST_DELAY - 1}
     )
     assert all(part.well for part in parts(still))
@@ -170,9 +170,9 @@ def test_what_is_well() -> None:
 def test_a_task_that_fails_is_shown() -> None:
     """With its reason and its last success; this bot stays ready, as others would fail alike."""
     tasks = (
-        TaskSeen("pruning", 7200.0, "its disk is full", 3),
-        TaskSeen("looking around", 0.2),
-        TaskSeen("discovery", None, "KeyError", 1),
+        TaskHealth("pruning", 7200.0, "its disk is full", 3),
+        TaskHealth("looking around", 0.2),
+        TaskHealth("discovery", None, "KeyError", 1),
     )
     part = parts(replace(WELL, tasks=tasks))[-2]
     assert (part.name, part.well) == ("tasks", True)
@@ -246,7 +246,7 @@ async def test_a_database_that_hangs(
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr("bot.web.status.ANSWERS_WITHIN", 0.05)
+    monkeypatch.setattr("bot.web.status.DATABASE_TIMEOUT", 0.05)
     monkeypatch.setattr(store.ledger, "depths", hang)
     site = await opened()
     answer = await site.client.get("/readyz")
@@ -292,10 +292,10 @@ async def test_metrics(opened: Opened) -> None:
     agent = Agent(site.bot.channel, "web-1", waits=True)
     await agent.start()
     await agent.beat()
-    await until(lambda: site.bot.hearing.received[Heartbeat.type] >= 1)
+    await until(lambda: site.bot.updates.received[Heartbeat.type] >= 1)
     ann, place = Person(id="U_ANN"), Place("slack", "C_OPS")
     for text in ("ship shop prod", "servers", "nonsense"):
-        await site.bot.desk.ask(text, asker=ann, groups=no_groups, place=place, key=text)
+        await site.bot.dispatcher.ask(text, asker=ann, groups=no_groups, place=place, key=text)
     await until(lambda: agent.requests)
     time.now += 1
     after = await metrics(site)
@@ -340,12 +340,12 @@ async def test_what_is_found_wrong_is_seen_without_alerts_too(opened: Opened) ->
     agent = Agent(site.bot.channel, "web-1")
     await agent.start()
     await agent.beat()
-    await until(lambda: site.bot.hearing.received[Heartbeat.type] >= 1)
+    await until(lambda: site.bot.updates.received[Heartbeat.type] >= 1)
     pong = Pong(job="nobody-s", request="r1", facts=Facts(host="web-1", environment="prod"))
     with capture_logs() as logs:
         for _ in range(3):
             await API(site.bot.channel).publish(OUTPUT, key_of(pong), pong)
-        await until(lambda: site.bot.hearing.refused["unasked"] >= 3)
+        await until(lambda: site.bot.updates.refused["unasked"] >= 3)
     (line,) = [line for line in logs if line.get("found") == "unasked"]
     assert line["log_level"] == "error"
     assert "somebody else may give it orders" in line["event"]
@@ -358,7 +358,9 @@ async def test_what_is_found_wrong_is_seen_without_alerts_too(opened: Opened) ->
     assert part["count"] == 1
     assert (await metrics(site))["baton_refused_total unasked servers"] == 3
     ann, place = Person(id="U_ANN"), Place("slack", "C_OPS")
-    reply = await site.bot.desk.ask("servers", asker=ann, groups=no_groups, place=place, key="look")
+    reply = await site.bot.dispatcher.ask(
+        "servers", asker=ann, groups=no_groups, place=place, key="look"
+    )
     assert reply.answer is not None
     assert "reports on what nobody asked" in reply.answer.rows[0][-1]
 
@@ -366,16 +368,16 @@ async def test_what_is_found_wrong_is_seen_without_alerts_too(opened: Opened) ->
 def test_findings_end_and_are_bounded() -> None:
     """What is not found again is over when its time has passed; of very many the newest stay."""
     time = Time()
-    lately = Lately(time)
+    lately = RecentFindings(time)
     lately.add(Finding("clock", "off", {"host": "web-1"}, lasts=60, host="web-1", note="off"))
     assert lately.about("web-1") == ("off",)
     assert lately.about("web-2") == ()
     time.now += 61
     assert lately.all() == []
-    for number in range(2 * MOST):
+    for number in range(2 * MAX_FINDINGS):
         lately.add(Finding("identity", "no", {"host": str(number)}))
     assert [one.about["host"] for one in lately.all()] == [
-        str(number) for number in range(2 * MOST - 1, MOST - 1, -1)
+        str(number) for number in range(2 * MAX_FINDINGS - 1, MAX_FINDINGS - 1, -1)
     ]
     found = parts(replace(WELL, findings=tuple("x" * 1000 for _ in range(9))))[-1]
     assert found.well

@@ -86,7 +86,7 @@ async def test_it_is_taken_on_by_any_name_of_it(stage: Stage) -> None:
     assert reply.text == "Acknowledged: silent web-2.example.com in prod."
     reply = await stage.ask(made, "/alerts ack host=~web-[12].example.com")
     assert "silent web-1.example.com in prod" in reply.text
-    keeper = made.keeper
+    keeper = made.alert_runner
     assert keeper is not None
 
     def taken() -> bool:
@@ -185,7 +185,7 @@ async def test_a_silence_means_what_alerts_toml_would_mean(
     reply = await stage.ask(made, f"/alerts silence {typed} because the disk is full")
     assert reply.ok, reply.text
     assert matchers in reply.text
-    keeper = made.keeper
+    keeper = made.alert_runner
     assert keeper is not None
     await until(lambda: keeper.engine is not None and bool(keeper.engine.silences()))
     assert keeper.engine is not None
@@ -323,8 +323,8 @@ async def test_where_nothing_can_be_told(stage: Stage) -> None:
     """A channel that the bot was not invited to: /alerts says so, whether anything fires or not."""
     world = Watchers(stage)
     made = await firing(world)
-    assert made.keeper is not None
-    made.keeper.unpostable = lambda channels: dict.fromkeys(channels, "the bot is not in it.")
+    assert made.alert_runner is not None
+    made.alert_runner.unpostable = lambda channels: dict.fromkeys(channels, "the bot is not in it.")
     told = f"Notifications cannot be sent to {CHANNEL}: the bot is not in it."
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
@@ -391,7 +391,7 @@ async def test_a_bot_that_does_not_lead_takes_it_to_the_one_that_does(stage: Sta
     world = Watchers(stage)
     await firing(world)
     other = await stage.bot(alerts=world.alerts())
-    assert other.keeper is not None
+    assert other.alert_runner is not None
     assert (await stage.ask(other, "/alerts")).answer is not None
     reply = await pressed(world, other, "Acknowledge")
     assert reply.ok

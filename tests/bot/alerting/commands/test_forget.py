@@ -63,7 +63,7 @@ async def test_what_alerts_toml_names_is_taken_out_there(stage: Stage) -> None:
     """Or it would be back at once, or never be missed again."""
     world = Watchers(stage, probe=[PROBE], thresholds={"down_after": 1})
     made = await world.bot()
-    keeper = made.keeper
+    keeper = made.alert_runner
     assert keeper is not None
     keeper.observe(Sample(PROBE.identity, True, keeper.now(), "refused", source=PROBE.source))
     await world.round(made)

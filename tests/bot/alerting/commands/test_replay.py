@@ -16,7 +16,7 @@ from alerts.trial import TrialFailed, trial
 from baton.bus.messages import now
 from bot.alerting.commands.trial_process import run_trial
 from bot.alerting.recorder import append, list_recordings
-from bot.app.with_alerts import AlertsWanted
+from bot.app.with_alerts import AlertsConfig
 from tests.alerts.harness import START, thing
 from tests.bot.alerting.world import CHANNEL, SILENT, WAIT, Watchers, quick, says
 from tests.bot.world import Stage, wanted
@@ -43,7 +43,7 @@ class Recorder(Watchers):
         head = f'channel = "{channel}"\ngroup_wait = "30s"\n{more}\n'
         self.file.write_text(f'{head}\n[recording]\nfolder = "{self.folder}"\n')
 
-    def alerts(self) -> AlertsWanted:
+    def alerts(self) -> AlertsConfig:
         return wanted(
             load_alerts(self.file),
             self.front.name,
@@ -134,7 +134,7 @@ async def test_one_replay_at_a_time_and_not_for_ever(
     append(world.folder / "2026-11-24.jsonl", [Gap(START)])
     monkeypatch.setattr(bot.alerting.commands.reload, "REPLAY_TIMEOUT", 0.01)
     first = asyncio.create_task(stage.ask(made, "/alerts replay 2026-11-24"))
-    reloading = made.reloading
+    reloading = made.alert_reloader
     assert reloading is not None
     await until(reloading.trial_lock.locked)
     assert "Another replay" in (await stage.ask(made, "/alerts replay 2026-11-24")).text
