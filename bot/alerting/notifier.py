@@ -25,8 +25,8 @@ class AlertNotifier(PostSource):
 
     @override
     async def unreported(self) -> Mapping[str, int]:
-        untold = await self._alerts.unreported()
-        return {thread.subject: sum(thread.revisions.values()) for thread in untold}
+        threads = await self._alerts.unreported()
+        return {thread.subject: sum(thread.revisions.values()) for thread in threads}
 
     @override
     async def read(self, subjects: Sequence[str]) -> Sequence[Desired]:

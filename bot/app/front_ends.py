@@ -67,7 +67,7 @@ class FrontEnds:
                 self._settled,
                 file_text=self._whole,
                 claim=self._claim,
-                way=self._way,
+                priority=self._way,
                 clock=self._clock,
             )
 

@@ -63,8 +63,8 @@ def with_delay_note(one: PendingPost, now: float, front: str, shut: float) -> Po
     held_by = one.held_by
     if held_by == by_limit_of(front) and one.waiting_since < shut:
         held_by = while_unreachable(front)
-    told = f"delayed {duration(late)} {held_by}" if held_by else f"posted {duration(late)} late"
-    return replace(post, content=replace(content, footer=f"{updates} {told}"))
+    note = f"delayed {duration(late)} {held_by}" if held_by else f"posted {duration(late)} late"
+    return replace(post, content=replace(content, footer=f"{updates} {note}"))
 
 
 def _named(front: str) -> str:

@@ -74,10 +74,10 @@ class JobPosts(PostSource):
 
     @override
     async def mark_reported(self, shown: Sequence[Desired]) -> Collection[str]:
-        told = await self._ledger.mark_reported({one.subject.id: one.revision for one in shown})
-        for job in told:
+        reported = await self._ledger.mark_reported({one.subject.id: one.revision for one in shown})
+        for job in reported:
             self.ended_runs.update(self._ended.pop(job, {}))
-        return told
+        return reported
 
     @override
     def looks_different(self) -> bool:

@@ -51,13 +51,13 @@ class PostQueue(PostSink):
         file_text: FileText = no_text,
         claim: float = CLAIM_TIMEOUT,
         settle_time: float = SETTLE_TIME,
-        way: ForegroundPriority | None = None,
+        priority: ForegroundPriority | None = None,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._front = front
         self._on_up_to_date = on_up_to_date
-        self._way = way or ForegroundPriority()
+        self._priority = priority or ForegroundPriority()
         self._clock = clock
         self._monotonic = monotonic
         self._pending = PendingPosts(RateLimits.of(front.limits, monotonic()))
@@ -180,7 +180,7 @@ class PostQueue(PostSink):
         waiting = self._pending.waiting[channel]
         some = self._some[channel]
         while waiting and not self._closing:
-            await self._way.yield_to_foreground()
+            await self._priority.yield_to_foreground()
             some.clear()
             refs, limits = self._pending.refs, self._pending.limits
             up = next_post(waiting.values(), refs, limits, self._monotonic())

@@ -48,12 +48,12 @@ class PostReconciler:
         sources: Sequence[PostSource],
         posts: Posts,
         sinks: Mapping[str, PostSink],
-        way: ForegroundPriority | None = None,
+        priority: ForegroundPriority | None = None,
     ) -> None:
         self._sources = sources
         self._posts = posts
         self._sinks = sinks
-        self._way = way or ForegroundPriority()
+        self._priority = priority or ForegroundPriority()
         self._dirty: dict[str, None] = {}
         self._some = asyncio.Event()
         self._open: dict[str, _Rendered] = {}
@@ -115,7 +115,7 @@ class PostReconciler:
             begun = time.monotonic()
             subjects, self._dirty = list(self._dirty), {}
             for start in range(0, len(subjects), BATCH_SIZE):
-                await self._way.yield_to_foreground()
+                await self._priority.yield_to_foreground()
                 try:
                     await self._reconcile(subjects[start : start + BATCH_SIZE])
                 except DatabaseUnavailable as error:

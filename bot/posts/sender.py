@@ -98,7 +98,7 @@ class PostSender:
         """Make the next call for `one`. If it fails, the error decides when it is tried again."""
         try:
             try:
-                await (self._tell_outcome(one) if one.given_up else self._show(one))
+                await (self._send_outcome(one) if one.given_up else self._show(one))
             except (FrontError, DatabaseUnavailable) as error:
                 await self._failed(one, error)
             else:
@@ -255,22 +255,22 @@ class PostSender:
             self._again(one, OFFER_AGAIN_DELAY)
             return
         if not one.post.parent and one.asker:
-            told = await self._tell_alone(
+            sent = await self._send_alone(
                 one, unpostable.refusal_text(one.subject, one.post, reason)
             )
-            if not told and one.failures < MAX_TRIES:
+            if not sent and one.failures < MAX_TRIES:
                 return
-            if told and one.post.closing:
+            if sent and one.post.closing:
                 one.told_outcome()
         await self._give_up(one)
 
-    async def _tell_outcome(self, one: PendingPost) -> None:
+    async def _send_outcome(self, one: PendingPost) -> None:
         """Send the result of what could not be posted to the person who asked."""
-        if await self._tell_alone(one, unpostable.outcome_text(one.subject, one.post)):
+        if await self._send_alone(one, unpostable.outcome_text(one.subject, one.post)):
             one.told_outcome()
             await self._posts.mark_given_up(one.post.key, one.post.digest)
 
-    async def _tell_alone(self, one: PendingPost, text: str) -> bool:
+    async def _send_alone(self, one: PendingPost, text: str) -> bool:
         """Send `text` to the person who asked; return False if that has to be tried again."""
         try:
             await self._front.send_ephemeral(one.place, one.asker, text)
