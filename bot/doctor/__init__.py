@@ -1,8 +1,8 @@
-"""`baton doctor`: is everything as it must be? A line for each check, and what fixes it.
+"""`baton doctor`: checks a configuration and the services it uses, one line a check.
 
-finding   what a check found; pure
-bot       the checks of a bot: settings, slack, database, bus, agents
-agent     the checks of an agent: settings, folders, programs, bus, whether it is heard
+finding   the result of a check; pure
+bot       the checks of a bot: settings, alerts, slack, database, bus, agents, probes, rules
+agent     the checks of an agent: settings, folders, programs, bus, its own heartbeat
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ async def examine(
     tell: Callable[[str], object],
     builtins: Callable[[], Iterable[str]],
 ) -> int:
-    """Tell each finding as it comes; 1 if a check failed, else 0. `builtins` names the commands
-    that a bot answers itself: it is called for a bot only, an agent may lack what they import."""
+    """Print each result with `tell` as it comes; return 1 if a check failed, else 0. `builtins`
+    returns the names of the commands that a bot answers itself. It is called for a bot only: an
+    agent may lack what they import."""
     failed = warned = 0
     try:
         async for finding in _checks(file, environ, builtins):
@@ -56,14 +57,12 @@ def _last(failed: int, warned: int) -> str:
     if failed:
         checks = f"{failed} check{'s' * (failed > 1)} failed"
         return f"{checks}, {warnings}." if warned else f"{checks}."
-    return (
-        f"{warnings}: look at each line that begins with warn." if warned else "All checks passed."
-    )
+    return f"{warnings}: see each line that begins with warn." if warned else "All checks passed."
 
 
 def is_agents(file: Path | None, environ: Mapping[str, str]) -> bool:
-    """Whether the settings are those of an agent: they have a table that only an agent's can have,
-    and none that only a bot's can; if neither, whether the variables tell of a server.
+    """Return whether the settings are those of an agent: they have a table that only an agent's can
+    have, and none that only a bot's can; if neither, whether the environment names a server.
 
     Raises ExtensionError.
     """

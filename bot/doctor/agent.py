@@ -1,4 +1,4 @@
-"""Checks of an agent, on its own server."""
+"""The checks of an agent, on its own server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bot.doctor.finding import CheckResult, fail, ok
 async def examine_agent(
     file: Path | None, environ: Mapping[str, str]
 ) -> AsyncIterator[CheckResult]:
-    """Each check of the agent that `file` describes, as it is done."""
+    """Yield the result of each check of the agent that `file` configures."""
     name = str(file) if file else "the environment"
     try:
         settings = load(AgentSettings, file, AGENT_VARIABLES, environ)
@@ -35,17 +35,19 @@ async def examine_agent(
         yield fail("settings", error)
         return
     for name, reason in installed().broken.items():
-        yield fail("extension", f"{name} is left out: {reason}", "repair or uninstall it.")
+        yield fail("extension", f"{name} was not loaded: {reason}", "repair or uninstall it.")
     does = ", ".join(sorted(consumer.consumer_name for consumer in consumers))
     apps = ", ".join(server.app_names) or "no apps"
-    yield ok("settings", f"{name}: {server.fqdn} in {server.environment} runs {apps}; does {does}")
+    yield ok(
+        "settings", f"{name}: {server.fqdn} in {server.environment} runs {apps}; commands: {does}"
+    )
     yield writable("journal", settings.agent.state)
     for app, table in (settings.commands.get("deploy") or {}).items():
         yield writable(f"{app}", Path(table["path"]))
         if "repository" in table:
             yield program("git")
     for check in settings.checks.values():
-        yield program(check.command[0], "install it, or give its whole path in [checks].")
+        yield program(check.command[0], "install it, or set its full path in [checks].")
     checks = ", ".join(sorted(settings.checks)) or "none"
     reach = ", ".join(settings.probes.allow) or "none"
     yield ok("probes", f"checks: {checks}; allowed addresses: {reach}")
@@ -63,7 +65,7 @@ async def examine_agent(
 
 
 def needs(server: Server, consumers: Iterable[Consumer[Any]]) -> Needs:
-    """What the agent of `server` needs of RabbitMQ."""
+    """Return the permissions that the agent of `server` needs."""
     inbox = agent_queue(server.fqdn), [(INPUT, key) for key in input_keys(server, consumers)]
     says = [
         (OUTPUT, output_key(kind, server.environment, "doctor"))
@@ -73,7 +75,7 @@ def needs(server: Server, consumers: Iterable[Consumer[Any]]) -> Needs:
 
 
 def writable(what: str, folder: Path) -> CheckResult:
-    """Whether files can be made in `folder`, or it can be made itself."""
+    """Check whether files can be created in `folder`, or the folder itself can."""
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
@@ -84,15 +86,15 @@ def writable(what: str, folder: Path) -> CheckResult:
         who = f"user {os.geteuid()}"
         return fail(
             what,
-            f"{folder}: nothing can be written in {there} ({error.strerror})",
-            f"make it a folder that {who}, whom the agent runs as, may write to.",
+            f"{folder}: cannot write to {there} ({error.strerror})",
+            f"make it writable for {who}, which the agent runs as.",
         )
-    return ok(what, f"{folder} can be written" + ("" if there == folder else ", once it is made"))
+    return ok(what, f"{folder} is writable" if there == folder else f"{folder} can be created")
 
 
 def program(name: str, fix: str = "") -> CheckResult:
-    """Whether a program is installed."""
+    """Check whether a program is installed."""
     found = shutil.which(name)
     if found is None:
-        return fail(name, "it was not found", fix or f"install it (Debian: apt install {name}).")
+        return fail(name, "not found", fix or f"install it (Debian: apt install {name}).")
     return ok(name, found)

@@ -1,4 +1,4 @@
-"""Checks of a bot."""
+"""The checks of a bot."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from bot.settings import load_bot
 async def examine_bot(
     file: Path | None, environ: Mapping[str, str], builtins: Iterable[str] = ()
 ) -> AsyncIterator[CheckResult]:
-    """Each check of the bot that `file` describes, as it is done. `builtins` are the names of the
-    commands that a bot answers itself."""
+    """Yield the result of each check of the bot that `file` configures. `builtins` are the names of
+    the commands that a bot answers itself."""
     name = str(file) if file else "the environment"
     try:
         settings = load_bot(file, environ)
@@ -44,10 +44,10 @@ async def examine_bot(
         yield fail("settings", error)
         return
     for left_out, reason in commands.broken.items():
-        yield fail("extension", f"{left_out} is left out: {reason}", "repair or uninstall it.")
+        yield fail("extension", f"{left_out} was not loaded: {reason}", "repair or uninstall it.")
     missing = settings.missing()
     for key, must in missing:
-        yield fail("settings", f"{name}: {key} is not set", f"give it {must}.")
+        yield fail("settings", f"{name}: {key} is not set", f"set it to {must}.")
     if not missing:
         yield ok("settings", f"{name}; commands: {', '.join(sorted(commands))}")
     alerts: AlertSettings | None = None
@@ -85,7 +85,7 @@ async def examine_bot(
 
 
 def needs(alerts: bool) -> Needs:
-    """What a bot needs of RabbitMQ, with or without alerts."""
+    """Return the permissions that a bot needs, with or without alerts."""
     queues = [BOT_QUEUE, HEARTBEAT_QUEUE]
     if alerts:
         queues += [MONITOR_QUEUE, PROBED_QUEUE]
@@ -97,9 +97,9 @@ def needs(alerts: bool) -> Needs:
 
 
 def alerts_file(file: Path) -> tuple[CheckResult, AlertSettings | None]:
-    """Whether the bot can go by this alerts.toml, and what it says."""
+    """Check whether this alerts.toml is valid; return what it says, too."""
     try:
         found = load_alerts(file)
     except BatonError as error:
         return fail("alerts", error), None
-    return ok("alerts", f"{file}; told in {', '.join(found.channels)}"), found
+    return ok("alerts", f"{file} is valid; notifications go to {', '.join(found.channels)}"), found

@@ -22,14 +22,14 @@ HEARTBEAT_TIMEOUT = 20.0
 """Seconds to wait for a first heartbeat: more than the interval of an agent's."""
 WAITING = note("wait", f"for heartbeats of agents, {HEARTBEAT_TIMEOUT:g} s at most")
 QUIET_TIME = 2.0
-"""Seconds without a new agent after which we wait for no more."""
+"""Seconds without a new agent after which the check stops waiting."""
 MAX_CLOCK_SKEW = 2.0
 """Seconds by which an agent's clock may differ."""
 
 
 @asynccontextmanager
 async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, CheckResult]]:
-    """The bus at `urls`, if it answers, and what is to be said of it."""
+    """Yield the channel to the bus at `urls` (None if it does not answer), and the result."""
     try:
         channel = await connect(urls, name="baton doctor")
     except BatonError as error:
@@ -54,7 +54,7 @@ def _connected(channel: Channel, urls: Sequence[str]) -> CheckResult:
     if any(option_of(url, "no_verify_ssl") == "1" for url in urls):
         return note(
             "bus",
-            f"{text}, whose certificate is not checked (no_verify_ssl=1)",
+            f"{text}; its certificate is not verified (no_verify_ssl=1)",
             "use ?cafile=/path/to/ca.pem instead.",
         )
     return ok("bus", text)
@@ -62,8 +62,8 @@ def _connected(channel: Channel, urls: Sequence[str]) -> CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What an account must be able to do: use queues, each with its bindings (exchange, key), and
-    publish, each to an exchange under a key. `who` makes the queues."""
+    """The permissions that an account needs: for queues, each with its bindings (exchange, key),
+    and for publishing to an exchange under a key. `who` creates the queues."""
 
     who: str
     queues: Sequence[tuple[Queue, Sequence[tuple[str, str]]]] = ()
@@ -71,8 +71,8 @@ class Needs:
 
 
 async def rights(channel: Channel, needs: Needs) -> list[CheckResult]:
-    """Whether this account may do what it must, and how much waits in each queue. Nothing is made
-    that is not there, and nothing is published."""
+    """Check the permissions of this account, and how many messages wait in each queue. Nothing is
+    created and nothing is published."""
     found: list[CheckResult] = []
     refused: list[BusRefused] = []
     for queue, bindings in needs.queues:
@@ -82,17 +82,21 @@ async def rights(channel: Channel, needs: Needs) -> list[CheckResult]:
         if missing:
             found.append(fail("rights", missing[0]))
         elif depth is None:
-            found.append(note("queue", f"{queue.name} is not there yet", f"{needs.who} makes it."))
+            found.append(
+                note("queue", f"{queue.name} does not exist yet", f"{needs.who} creates it.")
+            )
         else:
-            found.append(ok("queue", f"{queue.name}: {depth} waiting"))
+            found.append(ok("queue", f"{queue.name}: messages waiting: {depth}"))
     without = [finding for finding in found if finding.what == "rights"]
     if needs.queues and len(without) == len(needs.queues) and not _mismatched(refused):
-        # whoever looks with an account of their own has none of them, and need not
+        # an administrator who checks with an account of their own has none of them, and need not
         text = (
-            f"this account may use no queue of {needs.who}'s: it can look, and {needs.who} cannot "
-            f"work with it ({refused[0].facts['reason']})"
+            f"this account has no permission for any queue of {needs.who}: it is enough for these "
+            f"checks, and {needs.who} cannot run with it ({refused[0].facts['reason']})"
         )
-        return [note("rights", text, f"README.md, “RabbitMQ”, has the rights of {needs.who}.")]
+        return [
+            note("rights", text, f"README.md, “RabbitMQ”, lists the permissions of {needs.who}.")
+        ]
     for exchange, key in needs.publishes:
         error = await channel.may_not_publish(exchange, key)
         if error is not None:
@@ -105,19 +109,21 @@ def _mismatched(refused: Iterable[BusRefused]) -> bool:
 
 
 async def leftovers(channel: Channel) -> list[CheckResult]:
-    """What lies in the queue of dead letters, and in queues of earlier versions."""
+    """Check for dead letters, and for queues of earlier versions."""
     found: list[CheckResult] = []
     dead = await channel.depth(DEAD_QUEUE)
     if dead:
         found.append(
             note(
-                "queue", f"dead: {dead} waiting that could not be processed", "see baton dead list."
+                "queue",
+                f"dead: {dead} message{'s' * (dead > 1)} could not be processed",
+                "see baton dead list.",
             )
         )
     for name in FORMER_QUEUES:
         depth = await channel.depth(Queue(name))
         if depth is not None:
-            text = f"{name}: of an earlier version, nobody takes from it ({depth} waiting)"
+            text = f"{name}: a queue of an earlier version; nothing consumes it (messages: {depth})"
             found.append(note("queue", text, f"delete it: rabbitmqctl delete_queue {name}."))
     return found
 
@@ -128,9 +134,9 @@ async def agents(
     heard_within: float = HEARTBEAT_TIMEOUT,
     facts: dict[str, Facts] | None = None,
 ) -> list[CheckResult]:
-    """Who sends heartbeats, and whether their clocks agree with ours. `this` is a server that
-    should be among them; `facts` is filled with what each says, by its name. That nobody runs yet
-    is no failure: whoever sets Baton up looks before the start."""
+    """Check which agents send heartbeats, and whether their clocks agree with ours. `this` is a
+    server that should be among them; `facts` is filled with what each says, by its name. That none
+    runs yet is a warning and no failure: people run doctor before the first start."""
     heard: dict[str, float] = {}
     facts = {} if facts is None else facts
     some = asyncio.Event()
@@ -150,8 +156,8 @@ async def agents(
     queue = Queue(f"bot.doctor.{new_id()}", expires=60.0, ttl=60.0, dead_letter="", optional=True)
     await channel.declare(queue, [(OUTPUT, "heartbeat.#")])
     if queue.name in channel.lacking:
-        text = "this account may not listen to heartbeats, and an agent's need not"
-        return [note("agents", text, "/servers in chat says whom the bot hears.")]
+        text = "this account has no permission to receive heartbeats, and an agent's needs none"
+        return [note("agents", text, "/servers in chat lists the servers that the bot hears.")]
     subscription = await channel.consume(queue, take)
     try:
         await _ask_who_is_there(channel)
@@ -163,7 +169,7 @@ async def agents(
 
 async def _ask_who_is_there(channel: Channel) -> None:
     if await channel.may_not_publish(INPUT, DISCOVER) is not None:
-        return  # they beat by themselves, too
+        return  # they send heartbeats by themselves, too
     try:
         await API(channel).publish(
             INPUT, DISCOVER, Discover(source="doctor"), mandatory=True, timeout=5.0
@@ -188,9 +194,9 @@ def _agents_found(heard: dict[str, float], this: str, within: float) -> list[Che
         return [warn("agents", f"{who} within {within:g} s: not running yet?", start)]
     names = sorted(heard)
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    found = [ok("agents", f"{len(names)} heard: {shown}")]
+    found = [ok("agents", f"{len(names)} responded: {shown}")]
     if this and this not in heard:
-        found.append(warn("agents", f"{this}, this server, is not among them", start))
+        found.append(warn("agents", f"{this} (this server) is not among them", start))
     others = {name: skew for name, skew in heard.items() if name != this}
     if others or not this:
         found.append(clocks(others, MAX_CLOCK_SKEW))

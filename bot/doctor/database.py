@@ -1,4 +1,4 @@
-"""Checks of the database. Nothing is changed in it: only a bot brings it up to its version."""
+"""The checks of the database. Nothing in it is changed: only a bot upgrades it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.store.migrations.migrate import ForeignTables, current_revision, known_
 
 
 async def database(url: str) -> CheckResult:
-    """Whether it answers, and which version of the tables it holds. A file is not made."""
+    """Check whether it answers, and the version of its tables. No file is created."""
     try:
         opened = open_database(url)
     except BatonError as error:
@@ -27,33 +27,33 @@ async def database(url: str) -> CheckResult:
     try:
         found = await opened.read(current_revision)
     except ForeignTables as error:
-        return fail("database", f"{name}: {error}", "name another one in [database] url.")
+        return fail("database", f"{name}: {error}", "set another one in [database] url.")
     except BatonError as error:
         return fail("database", error, "start it, or correct [database] url (BATON_DATABASE_URL).")
     finally:
         await opened.close()
     if found is None:
-        return note("database", f"{name} is empty: the bot makes its tables when it starts")
+        return note("database", f"{name} is empty: the bot creates its tables when it starts")
     if found not in known:
         return fail(
             "database",
-            f"{name} is at version {found}, and this Baton knows {known[-1]}",
-            "install the Baton that wrote it, or a newer one.",
+            f"{name} is at version {found}; this Baton knows versions up to {known[-1]}",
+            "install the version of Baton that wrote it, or a newer one.",
         )
     if found != known[-1]:
-        return note("database", f"{name} is at version {found}: the bot brings it to {known[-1]}")
+        return note("database", f"{name} is at version {found}: the bot upgrades it to {known[-1]}")
     return ok("database", f"{name} is at version {found}")
 
 
 def _unmade(file: Path, name: str) -> CheckResult | None:
-    """Whether the bot can make the file, if it is not there yet."""
+    """Check whether the bot can create the file; None if it exists."""
     if file.exists():
         return None
     folder = file.absolute().parent
     while not folder.exists() and folder != folder.parent:
-        folder = folder.parent  # the bot makes those below it
+        folder = folder.parent  # the bot creates those below it
     if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
-        return note("database", f"{name} is not there yet: the bot makes it when it starts")
-    reason = f"nothing can be written in {folder}" if folder.is_dir() else f"{folder} is no folder"
-    fix = f"make it a folder that user {os.geteuid()}, whom the bot runs as, may write to."
-    return fail("database", f"{name} cannot be made: {reason}", fix)
+        return note("database", f"{name} does not exist yet: the bot creates it when it starts")
+    reason = f"cannot write to {folder}" if folder.is_dir() else f"{folder} is not a folder"
+    fix = f"make it a folder that user {os.geteuid()}, which the bot runs as, may write to."
+    return fail("database", f"{name} cannot be created: {reason}", fix)

@@ -1,4 +1,4 @@
-"""What a check found, in a line. Pure."""
+"""The result of a check, in one line. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from baton.text.printable import printable
 
 
 class Mark(StrEnum):
-    """`NOTE` is worth knowing, `WARN` is most likely not what was meant, `FAIL` must be fixed."""
+    """`NOTE` is worth knowing, `WARN` is probably not what was intended, `FAIL` must be fixed."""
 
     OK = "ok"
     NOTE = "note"
@@ -21,7 +21,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What was looked at, what was found, and how to fix it if need be."""
+    """What was checked, the result, and how to fix it."""
 
     mark: Mark
     what: str
@@ -35,35 +35,35 @@ class CheckResult:
 
 
 def ok(what: str, text: str) -> CheckResult:
-    """It is as it should be."""
+    """Return a result that is as it should be."""
     return CheckResult(Mark.OK, what, text)
 
 
 def note(what: str, text: str, fix: str = "") -> CheckResult:
-    """It works, and yet should be known."""
+    """Return a result that works and is worth knowing."""
     return CheckResult(Mark.NOTE, what, text, fix)
 
 
 def warn(what: str, text: str, fix: str = "") -> CheckResult:
-    """It works, and most likely not as it was meant."""
+    """Return a result that works, and probably not as intended."""
     return CheckResult(Mark.WARN, what, text, fix)
 
 
 def fail(what: str, error: BatonError | str, fix: str = "") -> CheckResult:
-    """It does not work. Our own errors say themselves what to do."""
+    """Return a failure. Our own errors say themselves what to do."""
     return CheckResult(Mark.FAIL, what, str(error), fix)
 
 
 def clocks(skews: Mapping[str, float], most: float) -> CheckResult:
-    """Whether our clock agrees with others': `skews` are seconds that theirs are ahead of ours."""
+    """Compare our clock with others': `skews` are seconds that theirs are ahead of ours."""
     if not skews:
-        return note("clock", "nobody was there to compare it with")
+        return note("clock", "no other clock responded to compare with")
     name, worst = max(skews.items(), key=lambda item: abs(item[1]))
     if abs(worst) <= most:
         return ok("clock", f"within {max(abs(worst), 0.1):.1f} s of {', '.join(sorted(skews))}")
     way = "ahead of" if worst > 0 else "behind"
     return fail(
         "clock",
-        f"{name} is {abs(worst):.0f} s {way} this machine: what is sent may expire too early",
+        f"{name} is {abs(worst):.0f} s {way} this machine: requests may expire too early",
         "set both clocks by NTP (Debian: apt install systemd-timesyncd).",
     )

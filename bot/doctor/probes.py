@@ -1,4 +1,4 @@
-"""Whether agents can do the probes that alerts.toml leaves to them. Pure."""
+"""Checks whether agents can do the probes that alerts.toml leaves to them. Pure."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from commands.probes import unknown_check
 
 
 def probes(named: Sequence[ProbeTable], heard: Mapping[str, Facts]) -> list[CheckResult]:
-    """What is wrong with each that is `named` for a server, given who was heard."""
+    """Return what is wrong with each probe in `named` that is for a server, given who responded."""
     theirs = [(probe, probe.host) for probe in named if probe.host is not None]
     found = [wrong for probe, host in theirs if (wrong := _wrong(probe, host, heard)) is not None]
     if theirs and not found:
-        found.append(ok("probes", f"{len(theirs)} that agents do"))
+        found.append(ok("probes", f"agents can do all {len(theirs)} of theirs"))
     return found
 
 
 def _wrong(probe: ProbeTable, host: str, heard: Mapping[str, Facts]) -> CheckResult | None:
     facts = heard.get(host)
     if facts is None:
-        text = f"{probe.name}: no agent called {host} was heard.{did_you_mean(host, heard)}"
+        text = f"{probe.name}: no agent called {host} responded.{did_you_mean(host, heard)}"
         return fail("probes", text, "start it, or correct its name in alerts.toml.")
     if facts.checks is None:
-        text = f"{probe.name}: the agent on {host} runs no probes"
-        return fail("probes", text, "bring it up to date.")
+        text = f"{probe.name}: the agent on {host} is too old to run probes"
+        return fail("probes", text, "upgrade it.")
     if probe.command and probe.command not in facts.checks:
         text = f"{probe.name}: on {host} {unknown_check(probe.command, facts.checks)}"
-        return fail("probes", text, "name it there, and start the agent again.")
+        return fail("probes", text, "add it there, and restart the agent.")
     return None

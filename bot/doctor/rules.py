@@ -1,4 +1,4 @@
-"""Checks of who may do what: the rules of baton.toml, compared with what there is."""
+"""The checks of the rules of baton.toml: who may do what, compared with what exists."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bot.settings import SlackTable
 async def rules(
     policy: Policy, commands: Iterable[str], facts: Iterable[Facts], slack: SlackTable | None
 ) -> list[CheckResult]:
-    """What is to be said about `policy`, given the names of all commands and the servers that were
-    heard. User groups are looked up if there is a `slack` to ask."""
+    """Check `policy`, given the names of all commands and the servers that responded. User groups
+    are looked up if there is a `slack` to ask."""
     scene = Scene([*commands], by_environment(facts))
     found: list[CheckResult] = []
     if slack is not None and policy.with_every_group():
@@ -32,7 +32,7 @@ async def rules(
     ]
     if not scene.environments:
         found.append(
-            note("rules", "no server was heard, so environments and apps were not compared")
+            note("rules", "no server responded, so environments and apps were not checked")
         )
     return found or [ok("rules", f"{len(policy.rules)}, for {', '.join(scene.environments)}")]
 

@@ -1,4 +1,4 @@
-"""Checks of Slack: the tokens, what they may do, and Socket Mode."""
+"""The checks of Slack: tokens, scopes, channels and Socket Mode."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_CLOCK_SKEW = 5.0
 
 
 async def slack(settings: SlackTable, channels: Sequence[str] = ()) -> list[CheckResult]:
-    """What Slack says of us, and whether we can speak in these channels."""
+    """Check the tokens with Slack, and whether the bot can post in these channels."""
     tokens = Tokens(settings.bot_token.get_secret_value(), settings.app_token.get_secret_value())
     try:
         check_kinds(tokens)
@@ -48,14 +48,14 @@ async def _bot_token(calls: SlackApi) -> list[CheckResult]:
     try:
         identity = await identify(calls)
     except ScopesMissing as error:
-        return [ok("tokens", "Slack takes the bot token"), fail("scopes", error)]
+        return [ok("tokens", "Slack accepts the bot token"), fail("scopes", error)]
     except BatonError as error:
         return [fail("tokens", error)]
-    found = [ok("tokens", f"Slack takes the bot token: {identity.user} in {identity.team}")]
+    found = [ok("tokens", f"Slack accepts the bot token: {identity.user} in {identity.team}")]
     if identity.scopes is not None:
         lacking = sorted(OPTIONAL_SCOPES - identity.scopes)
         if lacking:
-            text = f"{', '.join(lacking)} is not granted: boards are shown, and not pinned"
+            text = f"{', '.join(lacking)} is not granted: boards are posted, but not pinned"
             found.append(note("scopes", text, "install the app again with manifest.yml."))
         else:
             found.append(ok("scopes", f"all {len(SCOPES)} that manifest.yml asks for"))
@@ -67,7 +67,7 @@ async def _bot_token(calls: SlackApi) -> list[CheckResult]:
 async def _channels(calls: SlackApi, channels: Sequence[str]) -> list[CheckResult]:
     closed = await ChannelAccess(calls, BackgroundTasks()).look(channels)
     if not closed:
-        return [ok("channels", f"alerts can be told in {', '.join(channels)}")]
+        return [ok("channels", f"the bot can post alerts in {', '.join(channels)}")]
     return [fail("channels", f"{channel}: {reason}") for channel, reason in closed.items()]
 
 
@@ -77,11 +77,11 @@ async def _app_token(calls: SlackApi, token: str) -> CheckResult:
         await first_ticket(calls, token)
     except BatonError as error:
         return fail("socket", error)
-    return ok("socket", "Slack takes the app token and gives out Socket Mode connections")
+    return ok("socket", "Slack accepts the app token and offers Socket Mode connections")
 
 
 def clock(ahead: float) -> CheckResult:
-    """What is to be said of our clock, which is so many seconds ahead of Slack's."""
+    """Check our clock, which is so many seconds ahead of Slack's."""
     if abs(ahead) <= MAX_CLOCK_SKEW:
         return ok("clock", f"within {MAX_CLOCK_SKEW:g} s of Slack's")
     text = f"our clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} Slack's"
@@ -89,12 +89,12 @@ def clock(ahead: float) -> CheckResult:
 
 
 async def strangers(url: str) -> list[CheckResult]:
-    """Whether a bot that uses the database at `url` knows of connections with its tokens that are
-    no bot's of its own. Looking ourselves would take what people ask at that moment."""
+    """Check whether a bot that uses the database at `url` has seen connections with its tokens that
+    belong to no bot of this database. A connection of our own would take requests of people."""
     try:
         database = open_database(url)
     except BatonError:
-        return []  # what is wrong with it is said by the checks of the database
+        return []  # the checks of the database say what is wrong with it
     try:
         count = await Leases(database, DatabaseClock(database, now)).holder(STRANGERS)
     except BatonError:
@@ -104,8 +104,8 @@ async def strangers(url: str) -> list[CheckResult]:
     if not count:
         return []
     text = (
-        f"{count} connections with these tokens are no bot's of this database: Slack gives that "
-        "program a part of what people ask"
+        f"{count} connections with these tokens belong to no bot of this database: Slack sends "
+        "another program a part of people's requests"
     )
     fix = "give each Baton a Slack app of its own, or stop the other program."
     return [fail("tokens", text, fix)]

@@ -27,15 +27,15 @@ async def test_agents_file(amqp_url: str, agent: Service, tmp_path: Path) -> Non
     await until(lambda: _depth(agent.channel))
     code, text = await told(file)
     assert code == 0, text
-    assert "web-1 in prod runs shop; does deploy, ping" in line_of(text, "settings")
+    assert "web-1 in prod runs shop; commands: deploy, ping" in line_of(text, "settings")
     for what in ("journal", "shop", "git", "sh", "bus", "queue", "agents"):
         assert line_of(text, what).startswith("ok"), text
     assert "checks: disk; allowed addresses: db-1:5432" in line_of(text, "probes")
     file.write_text(file.read_text().replace("web-1", "web-2").replace('["sh"', '["no-plugin"'))
     code, text = await told(file)
     assert code == 1
-    assert "no-plugin  it was not found  Fix: install it, or give its whole path" in text
-    assert "web-2, this server, is not among them  Fix: start it" in text
+    assert "no-plugin  not found  Fix: install it, or set its full path" in text
+    assert "web-2 (this server) is not among them  Fix: start it" in text
 
 
 async def _depth(channel: Channel) -> bool:

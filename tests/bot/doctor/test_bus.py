@@ -61,7 +61,7 @@ async def test_dead_letters_are_noted(amqp_url: str) -> None:
     (found,) = await until(lambda: leftovers(channel))
     await channel.close()
     assert found.mark is Mark.NOTE
-    assert "dead: 1 waiting that could not be processed" in found.text
+    assert "dead: 1 message could not be processed" in found.text
     assert found.fix == "see baton dead list."
 
 
@@ -83,7 +83,7 @@ async def test_a_missing_right_is_told_apart_from_a_missing_queue(
     assert [finding.what for finding in failed] == ["rights"]
     assert "refuses user nearly to declare queue bot.monitor: ACCESS_REFUSED" in failed[0].text
     assert {finding.mark for finding in found if finding not in failed} == {Mark.NOTE}
-    assert "bot is not there yet" in str(found[0])
+    assert "bot does not exist yet" in str(found[0])
 
 
 async def test_a_right_to_publish_that_is_missing(broker: Broker, amqp_url: str) -> None:

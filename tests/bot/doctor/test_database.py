@@ -19,4 +19,4 @@ async def test_database(tmp_path: Path) -> None:
     below = await database(f"sqlite:///{tmp_path}/new/folder/baton.db")
     assert (below.mark, (tmp_path / "new").exists()) == (Mark.NOTE, False)
     nowhere = await database(f"sqlite:///{file}/nosuch/baton.db")
-    assert (nowhere.mark, "baton.db is no folder" in nowhere.text) == (Mark.FAIL, True)
+    assert (nowhere.mark, "baton.db is not a folder" in nowhere.text) == (Mark.FAIL, True)

@@ -41,7 +41,7 @@ async def test_all_is_well(amqp_url: str, agent: Service, tmp_path: Path) -> Non
     for what in ("settings", "tokens", "scopes", "clock", "socket", "database", "bus", "queue"):
         assert line_of(text, what).startswith("ok"), text
     assert "RabbitMQ 3." in line_of(text, "bus") or "RabbitMQ 4." in line_of(text, "bus")
-    assert line_of(text, "agents") == "ok    agents     1 heard: web-1"
+    assert line_of(text, "agents") == "ok    agents     1 responded: web-1"
     assert "baton@" in text
     assert "of-the-tests" not in text
 
@@ -58,7 +58,7 @@ async def test_everything_is_wrong(tmp_path: Path) -> None:
     assert "slack.app_token is not set  Fix: " in text
     assert line_of(text, "bus").startswith("FAIL")
     assert "Fix: start RabbitMQ" in line_of(text, "bus")
-    assert "is no folder  Fix: make it" in line_of(text, "database")
+    assert "is not a folder  Fix: make it" in line_of(text, "database")
     assert text.endswith("4 checks failed.")
     assert "secret" not in text
     assert ledger.parent.is_file()
@@ -81,7 +81,7 @@ async def test_others_with_our_tokens(tmp_path: Path) -> None:
         )
         assert slack.socket.opened == 0
     assert code == 1
-    assert "2 connections with these tokens are no bot's of this database" in text
+    assert "2 connections with these tokens belong to no bot of this database" in text
     assert line_of(text, "clock").startswith("FAIL")
     assert "our clock is 180 s ahead of Slack's" in text
 

@@ -19,9 +19,9 @@ def test_probes_that_agents_do() -> None:
         facts = Facts(host="web-1", environment="prod", checks=checks)
         return [str(one) for one in probes(named, {"web-1": facts})]
 
-    assert found(("disk",)) == ["ok    probes     2 that agents do"]
+    assert found(("disk",)) == ["ok    probes     agents can do all 2 of theirs"]
     (wrong,) = found(("load",))
     assert "disk: on web-1 its agent knows no check disk: it knows load" in wrong
-    assert all("runs no probes  Fix: bring it up to date." in line for line in found(None))
-    assert "no agent called web-2 was heard. Did you mean web-1?" in found(("disk",), "web-2")[0]
+    assert all("is too old to run probes  Fix: upgrade it." in line for line in found(None))
+    assert "no agent called web-2 responded. Did you mean web-1?" in found(("disk",), "web-2")[0]
     assert probes([], {}) == []
