@@ -91,9 +91,9 @@ def _option(word: str, options: Mapping[str, FieldSpec]) -> tuple[FieldSpec | No
     if name not in options:
         known = [spec.option for spec in options.values() if not spec.positional]
         hint = did_you_mean(f"--{key}", known)
-        raise UsageError(f"There is no option {shortened(f'--{key}')}.{hint}", field=name)
+        raise UsageError(f"Unknown option {shortened(f'--{key}')}.{hint}", field=name)
     if has_value and not value:
-        raise UsageError(f"{options[name].label} is given no value.", field=name)
+        raise UsageError(f"{options[name].label} needs a value.", field=name)
     return options[name], (value if has_value else None)
 
 
@@ -109,7 +109,7 @@ def _place(places: Sequence[FieldSpec], values: Mapping[str, object], word: str)
     for spec in places:
         if spec.many or spec.name not in values:
             return spec
-    raise UsageError(f"{cited(word)} is one word too many.")
+    raise UsageError(f"Unexpected argument {cited(word)}.")
 
 
 def _put(values: dict[str, object], spec: FieldSpec, value: str | None) -> None:
@@ -139,9 +139,9 @@ def usage_error(
     if spec.choices:
         hint = did_you_mean(str(given), spec.choices)
         must = f"it must be one of {', '.join(spec.choices)}"
-        return UsageError(f"{spec.label}: {shown} will not do: {must}.{hint}", field=name)
+        return UsageError(f"{spec.label}: invalid value {shown}: {must}.{hint}", field=name)
     if first["type"] == "value_error":
         must = str(first["ctx"]["error"])
     else:
         must = f"it must be {spec.meant}" if spec.meant else first["msg"].lower()
-    return UsageError(f"{spec.label}: {shown} will not do: {must}.", field=name)
+    return UsageError(f"{spec.label}: invalid value {shown}: {must}.", field=name)

@@ -65,17 +65,17 @@ class Commands(Mapping[str, Extension]):
             usage = self._usage_of(text.partition(" ")[0])
             raise UsageError(error.problem, usage, error.field) from None
         if not words:
-            raise UsageError("Nothing was asked.", f"Known are {', '.join(sorted(self))}.")
+            raise UsageError("No command was given.", f"Commands: {', '.join(sorted(self))}.")
         name = words[0].removeprefix("/").lower()
         if name not in self and name in self.broken:
             raise UsageError(
-                f"{cited(name)} is installed and cannot be used here: {self.broken[name]}. "
+                f"{cited(name)} is installed but cannot be used here: {self.broken[name]}. "
                 "Nothing was done."
             )
         if name not in self:
             hint = did_you_mean(name, self)
             raise UsageError(
-                f"There is no command {cited(name)}.{hint}", f"Known are {', '.join(sorted(self))}."
+                f"Unknown command {cited(name)}.{hint}", f"Commands: {', '.join(sorted(self))}."
             )
         try:
             return self[name].command.from_words(words[1:])
@@ -83,7 +83,7 @@ class Commands(Mapping[str, Extension]):
             raise
         except Exception as error:
             # somebody else's code: a check of a field, a usage line
-            log.exception("a command cannot read its words", command=name)
+            log.exception("a command failed to read its arguments", command=name)
             raise UsageError(
                 f"The command {cited(name)} itself failed ({type(error).__name__}). Nothing was "
                 "done: tell whoever maintains it."
@@ -121,7 +121,7 @@ def installed() -> Commands:
         for point, _ in (one for one in found if one is not chosen):
             broken[point.name] = f"{point.value}: another extension has a command {name} too"
     for name, reason in broken.items():
-        log.error("an extension is left out", extension=name, reason=reason)
+        log.error("an extension is not loaded", extension=name, reason=reason)
     return Commands(kept, broken)
 
 
@@ -150,7 +150,7 @@ def _check(extension: Extension) -> None:
         reason = "its command is not a class derived from baton.Command"
     elif not isinstance(name, str) or not _NAME.fullmatch(name):
         shown = str(name)[:64]
-        reason = f"{shown!r} is no name of a command: letters, digits, - and _, 64 at most"
+        reason = f"{shown!r} is not a valid command name: letters, digits, - and _, 64 at most"
     elif consumer is not None and not _derives(consumer, Consumer):
         reason = "its consumer is not a class derived from baton.Consumer"
     elif not _derives(settings, BaseModel):
@@ -167,7 +167,7 @@ def _unsayable(command: type[Command]) -> str:
         said: list[Any] = [command.usage(), command.summary(), command.help(), command.example]
     except Exception as error:  # its author may have written these anew
         return f"its help cannot be made ({type(error).__name__}: {error})"
-    return "" if all(isinstance(text, str) for text in said) else "its help is no text"
+    return "" if all(isinstance(text, str) for text in said) else "its help is not text"
 
 
 def _derives(found: Any, base: type) -> bool:

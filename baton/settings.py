@@ -210,14 +210,14 @@ def _explained(
 def _shown(model: type[BaseModel], path: Sequence[str], given: object) -> str:
     """That what was given will not do, without showing a secret."""
     if not isinstance(given, str | int | float):
-        return "it will not do"
+        return "invalid value"
     annotation: Any = model
     for part in path:
         inner = _model_in(annotation)
         if inner is not None and part in inner.model_fields:
             annotation = inner.model_fields[part].annotation
     secret = "://" in str(given) or _holds_secret(annotation)
-    return "its value will not do" if secret else f"{given!r} will not do"
+    return "invalid value" if secret else f"invalid value {given!r}"
 
 
 def _holds_secret(annotation: Any) -> bool:

@@ -107,7 +107,7 @@ def test_defaults() -> None:
     [
         ('[slack]\nbot_tokn = "x"', ["slack.bot_tokn", "did you mean bot_token?"]),
         ('[slak]\nbot_token = "x"', ["slak", "did you mean slack?"]),
-        ("[bot]\nretention_days = 0", ["bot.retention_days", "0 will not do", "greater than"]),
+        ("[bot]\nretention_days = 0", ["bot.retention_days", "invalid value 0", "greater than"]),
         ('[[allow]]\nwho = []\ncommands = ["*"]', ["[[allow]] rule 1: who"]),
         ('[[allow]]\nwho = ["*"]\napp = ["*"]', ["[[allow]] rule 1: app", "did you mean apps?"]),
         (

@@ -156,7 +156,7 @@ async def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
     )
     assert demo.code == 1
     for told in (
-        "There is no command “deplyo”. Did you mean deploy?",
+        "Unknown command “deplyo”. Did you mean deploy?",
         "Did you mean prod?",
         "APP is missing.",
         "there is no branch, tag or commit nowhere",
@@ -368,7 +368,7 @@ async def test_dumb_terminal(tmp_path: Path, say: Callable[[Terminal], None]) ->
     async with terminal(tmp_path, "dumb") as it:
         await it.sees("Ctrl-D leaves.")
         it.type("/nothing\n")
-        await it.sees("There is no command “nothing”")
+        await it.sees("Unknown command “nothing”")
         it.type("/ping prod\n")
         await it.sees("3 of 3 answered")
         say(it)

@@ -165,7 +165,7 @@ def split(text: str) -> list[str]:
             word.append(character)
     if quote:
         where = cited(text[opened:])
-        raise UsageError(f"A quote is opened and not closed. It begins at {where}.")
+        raise UsageError(f"A quote is not closed. It begins at {where}.")
     return words if word is None else [*words, "".join(word)]
 
 

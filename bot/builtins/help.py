@@ -38,7 +38,7 @@ class HelpHandler(Handler[HelpCommand]):
         name = command.command.removeprefix("/")
         if name not in self._commands:
             hint = did_you_mean(name, self._commands)
-            raise UsageError(f"There is no command {cited(name)}.{hint}")
+            raise UsageError(f"Unknown command {cited(name)}.{hint}")
         await self._audit.write_or_log(context.invocation, "answered")
         return Reply(self._commands[name].command.help())
 

@@ -35,14 +35,13 @@ def test_what_is_asked_is_found_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "Nothing was asked.\nKnown are work."),
-        ("wrok prod", "There is no command “wrok”. Did you mean work?\nKnown are work."),
-        ("xyz", "There is no command “xyz”.\nKnown are work."),
+        ("", "No command was given.\nCommands: work."),
+        ("wrok prod", "Unknown command “wrok”. Did you mean work?\nCommands: work."),
+        ("xyz", "Unknown command “xyz”.\nCommands: work."),
         ("work", "ENVIRONMENT is missing.\nUsage: /work ENVIRONMENT [HOW]"),
         (
             'work "prod',
-            'A quote is opened and not closed. It begins at “"prod”.\n'
-            "Usage: /work ENVIRONMENT [HOW]",
+            'A quote is not closed. It begins at “"prod”.\nUsage: /work ENVIRONMENT [HOW]',
         ),
     ],
 )
@@ -82,7 +81,7 @@ def test_an_extension_that_is_broken(
     found = installed()
     assert list(found) == ["ping"]
     assert said in found.broken["theirs"]
-    with pytest.raises(UsageError, match="theirs” is installed and cannot be used here"):
+    with pytest.raises(UsageError, match="theirs” is installed but cannot be used here"):
         found.parse("theirs prod")
 
 
@@ -97,7 +96,7 @@ class _Named(Work):
 @pytest.mark.parametrize(
     ("extension", "said"),
     [
-        (Extension(_Named, Worker), "'Disk Usage' is no name of a command"),
+        (Extension(_Named, Worker), "'Disk Usage' is not a valid command name"),
         (Extension(Work, _Loose), "its settings_type is not a class derived from"),
         (Extension(Work, Work), "its consumer is not a class"),  # type: ignore[arg-type]
         (Extension(Worker), "its command is not a class"),  # type: ignore[arg-type]

@@ -53,7 +53,7 @@ def test_the_table_counts_more_than_the_facts(tmp_path: Path) -> None:
         (None, "agent.toml: server.facts_file: {file} cannot be read"),
         ("{", "agent.toml: server.facts_file: {file} cannot be read"),
         ("[]", "agent.toml: server.facts_file: {file} holds no object"),
-        ('{"environment": "a b"}', "{file}: server.environment: 'a b' will not do"),
+        ('{"environment": "a b"}', "{file}: server.environment: invalid value 'a b'"),
     ],
 )
 def test_wrong_facts(tmp_path: Path, content: str | None, said: str) -> None:

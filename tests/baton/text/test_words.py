@@ -85,7 +85,7 @@ def test_words_are_split_as_in_a_shell_and_nothing_else_of_a_shell_happens(
 @pytest.mark.parametrize("text", ["'", '"a', "say “hello", "'" + "x" * 5000])
 def test_an_open_quote_is_said(text: str) -> None:
     """A quote that is never closed is the user's mistake and is named, in a line."""
-    with pytest.raises(UsageError, match="quote is opened") as raised:
+    with pytest.raises(UsageError, match="quote is not closed") as raised:
         split(text)
     assert len(str(raised.value)) < 200
 

@@ -59,11 +59,11 @@ async def test_what_a_key_began_is_known(counter: Counter) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "Nothing was asked."),
-        ("shipp shop prod", "There is no command “shipp”. Did you mean ship?"),
+        ("", "No command was given."),
+        ("shipp shop prod", "Unknown command “shipp”. Did you mean ship?"),
         ("ship shop", "ENVIRONMENT is missing."),
-        ("ship shop prod now", "“now” is one word too many."),
-        ("ship ../etc prod", "APP: “../etc” will not do"),
+        ("ship shop prod now", "Unexpected argument “now”."),
+        ("ship ../etc prod", "APP: invalid value “../etc”"),
         ("ship shop prdo", "Did you mean prod?"),
         ("ship shpo prod", "No server of prod runs “shpo”. Did you mean shop?"),
         ("ship shop prod --host web-7", "No such server there: “web-7”."),
@@ -71,8 +71,8 @@ async def test_what_a_key_began_is_known(counter: Counter) -> None:
         ("cancel ../x", "it must be the ID shown in the job's post"),
         ("cancel 0000", "No job, or more than one, matches “0000”"),
         ("log zzzz", "No job, or more than one, matches “zzzz”"),
-        ("help nothing", "There is no command “nothing”."),
-        ("audit --last 0", "--last: “0” will not do"),
+        ("help nothing", "Unknown command “nothing”."),
+        ("audit --last 0", "--last: invalid value “0”"),
     ],
 )
 async def test_bad_input_gets_one_message_and_begins_nothing(

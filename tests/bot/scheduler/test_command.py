@@ -61,7 +61,7 @@ async def test_of_two_readings_the_one_that_makes_sense(office: Make) -> None:
         ("every 5m hail prod", "Write the command first, then when"),
         ("hail prod every 5", "5 of what?"),
         ("hail prod at 9", "could be morning or evening"),
-        ("hial prod every 5m", "There is no command “hial”. Did you mean hail?"),
+        ("hial prod every 5m", "Unknown command “hial”. Did you mean hail?"),
         ("hail every 5m", "ENVIRONMENT is missing."),
         ("hail prdo every 5m", "Did you mean prod?"),
         ("servers every 5m", "is answered by the bot itself"),

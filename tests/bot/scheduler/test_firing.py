@@ -242,7 +242,7 @@ async def test_what_cannot_be_asked_is_said_once(office: Make) -> None:
     await it.passes(30)
     assert [firing.verdict for firing in await it.history(schedule)] == ["failed"] * 3
     (said,) = await notices(it)
-    assert "There is no command “ship”" in said
+    assert "Unknown command “ship”" in said
 
 
 async def test_quiet_shows_what_changes(office: Make) -> None:

@@ -15,7 +15,7 @@ from tests.support.wait import until
 
 def refusing(text: str) -> Reply:
     """A desk that takes nothing."""
-    return Reply("There is no command “depoly”.", ok=False)
+    return Reply("Unknown command “depoly”.", ok=False)
 
 
 async def test_an_edited_mention_is_not_done_again(
