@@ -13,7 +13,7 @@ from bot.content import Post
 from bot.jobs import Place, Subject
 from bot.posts.post_source import Desired, PostSource
 from bot.store.alerts.alert_posts import AlertThread, Wait
-from bot.store.alerts.alerts import Alerts
+from bot.store.alerts.alert_store import Alerts
 
 
 class AlertNotifier(PostSource):

@@ -11,7 +11,7 @@ from alerts.observation import Observation
 from baton.errors import UsageError
 from bot.alerting.fault_log import FaultLog
 from bot.alerting.operations import RecordObservations, apply, parse_operation
-from bot.store.alerts.alerts import Alerts
+from bot.store.alerts.alert_store import Alerts
 
 log = structlog.get_logger(__name__)
 

@@ -28,7 +28,7 @@ from bot.alerting.pending_operations import PendingOperations
 from bot.alerting.recorder import Recording
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import ScheduleResult
-from bot.store.alerts.alerts import Alerts
+from bot.store.alerts.alert_store import Alerts
 from bot.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)

@@ -20,7 +20,7 @@ from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
-from bot.store.servers import StoredServers
+from bot.store.server_store import StoredServers
 
 
 class ForgetCommand(BuiltinCommand):

@@ -11,7 +11,7 @@ from bot.dispatch.policy import Refusal
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Job
 from bot.store.errors import DatabaseUnavailable
-from bot.store.jobs.audit import AuditEntries
+from bot.store.jobs.audit_entries import AuditEntries
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from bot.fronts.slack.web_api.identity import (
 )
 from bot.fronts.slack.web_api.scopes import OPTIONAL_SCOPES, SCOPES
 from bot.settings import SlackTable
-from bot.store.database.clock import DatabaseClock
+from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.open import open_database
 from bot.store.leases import STRANGERS, Leases
 

@@ -25,7 +25,7 @@ from bot.posts.rate_limits import RateLimits
 from bot.posts.sender import CLAIM_TIMEOUT, SETTLE_TIME, FileText, PostSender, no_text
 from bot.priority import ForegroundPriority
 from bot.store import PostRow
-from bot.store.posts import Posts
+from bot.store.post_store import Posts
 
 CLOSE_TIMEOUT = 3.0
 """Seconds that calls under way have when the bot stops: a post whose call was answered need not be

@@ -17,7 +17,7 @@ from bot.posts.post_source import Desired, PostSink, PostSource
 from bot.priority import ForegroundPriority
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
-from bot.store.posts import Posts
+from bot.store.post_store import Posts
 
 log = structlog.get_logger(__name__)
 

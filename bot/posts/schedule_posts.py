@@ -10,7 +10,7 @@ from typing_extensions import override
 from bot.content import Post
 from bot.posts.post_source import Desired, PostSource
 from bot.schedules.posts import SchedulePost, render
-from bot.store.schedules.schedules import Schedules
+from bot.store.schedules.schedule_store import Schedules
 
 
 class SchedulePosts(PostSource):

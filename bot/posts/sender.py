@@ -29,7 +29,7 @@ from bot.posts import delays, unpostable
 from bot.posts.pending import PendingPost, PendingPosts
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
-from bot.store.posts import Posts
+from bot.store.post_store import Posts
 
 log = structlog.get_logger(__name__)
 

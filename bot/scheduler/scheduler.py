@@ -28,7 +28,7 @@ from bot.schedules.posts import ScheduleNotice, day_of
 from bot.schedules.schedule import ResultHandling, Schedule, ScheduleResult
 from bot.store.errors import DatabaseUnavailable
 from bot.store.schedules.firings import EndedFiring
-from bot.store.schedules.schedules import Schedules
+from bot.store.schedules.schedule_store import Schedules
 
 log = structlog.get_logger(__name__)
 

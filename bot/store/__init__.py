@@ -16,9 +16,9 @@ from typing import Self
 from sqlalchemy import Connection, literal, select
 
 from baton.bus.messages import now
-from bot.store.alerts.alerts import Alerts
+from bot.store.alerts.alert_store import Alerts
 from bot.store.alerts.reloads import Reloads
-from bot.store.database.clock import DatabaseClock
+from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.open import make_folder, open_database
 from bot.store.database.transactions import Database
 from bot.store.errors import (
@@ -28,15 +28,15 @@ from bot.store.errors import (
     StoreError,
     UnusableUrl,
 )
-from bot.store.jobs.audit import AuditEntries
+from bot.store.jobs.audit_entries import AuditEntries
 from bot.store.jobs.ledger import Ledger
 from bot.store.jobs.outputs import OutputLine
 from bot.store.jobs.queries import Depths, JobWithRuns
 from bot.store.leases import Leases
 from bot.store.migrations.migrate import upgrade
-from bot.store.posts import PostRow, Posts, Status
-from bot.store.schedules.schedules import Schedules
-from bot.store.servers import StoredServers
+from bot.store.post_store import PostRow, Posts, Status
+from bot.store.schedules.schedule_store import Schedules
+from bot.store.server_store import StoredServers
 
 __all__ = [
     "DatabaseTooNew",

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from bot.store.database.clock import DatabaseClock
+from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.sql import upsert
 from bot.store.database.transactions import Database
-from bot.store.tables.leases import leases
+from bot.store.tables.lease_table import leases
 
 LEASE = "desk"
 """Held by the bot that leads. Bots of two versions exclude each other by it, so its name stays."""

@@ -18,7 +18,7 @@ from baton.bus.batching import Batcher
 from bot.store.database.sql import AnyRow, chunks, upsert
 from bot.store.database.transactions import Database
 from bot.store.errors import StoreError
-from bot.store.tables.posts import posts
+from bot.store.tables.post_table import posts
 
 Status = Literal["waiting", "sending", "shown", "gone", "given_up"]
 """`waiting`: certainly not in the chat. `sending`: the chat was called, and may have it. `gone`:

@@ -14,7 +14,7 @@ from baton.bus.messages import Facts, Heartbeat
 from bot.servers.inventory import LastHeartbeat
 from bot.store.database.sql import AnyRow, upsert
 from bot.store.database.transactions import Database
-from bot.store.tables.servers import servers
+from bot.store.tables.server_table import servers
 
 log = structlog.get_logger(__name__)
 

@@ -30,7 +30,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
-from bot.store.alerts.alerts import Alerts
+from bot.store.alerts.alert_store import Alerts
 
 
 class AlertsCommand(BuiltinCommand):

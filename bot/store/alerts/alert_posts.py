@@ -13,8 +13,8 @@ from alerts.changes import dump
 from alerts.notify.notification import Notification
 from bot.store.alerts.engine_rows import readable
 from bot.store.database.sql import upsert
-from bot.store.tables.alerts import alert_posts
-from bot.store.tables.posts import posts
+from bot.store.tables.alert_tables import alert_posts
+from bot.store.tables.post_table import posts
 
 _MARK_REPORTED = (
     update(alert_posts)

@@ -14,8 +14,8 @@ from alerts.episodes import Episode
 from bot.store.alerts import alert_posts, engine_rows
 from bot.store.alerts.alert_posts import AlertThread
 from bot.store.database.transactions import Database
-from bot.store.tables.alerts import episodes, operations, silences
-from bot.store.tables.leases import leases
+from bot.store.tables.alert_tables import episodes, operations, silences
+from bot.store.tables.lease_table import leases
 
 MAX_OPERATIONS = 1000
 """Asks that are read at once."""

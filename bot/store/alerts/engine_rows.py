@@ -19,7 +19,7 @@ from alerts.notify.groups import GroupRow
 from alerts.notify.rate_limit import ChannelRow
 from baton.text.printable import printable
 from bot.store.database.sql import upsert
-from bot.store.tables.alerts import channels, checks, episodes, groups, silences, visibility
+from bot.store.tables.alert_tables import channels, checks, episodes, groups, silences, visibility
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, select
 
 from bot.store.database.sql import upsert
 from bot.store.database.transactions import Database
-from bot.store.tables.alerts import reloads
+from bot.store.tables.alert_tables import reloads
 
 _REQUEST = ""
 """Stands for a bot's name in the row of the ask itself."""

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select
 from bot.jobs import AuditEntry
 from bot.store.database.transactions import Database
 from bot.store.jobs.job_rows import audit_of, audit_row
-from bot.store.tables.jobs import audit
+from bot.store.tables.job_tables import audit
 
 
 class AuditEntries:

@@ -27,7 +27,7 @@ from bot.jobs import RunRecord
 from bot.store.database.column_types import Instant
 from bot.store.database.sql import AnyRow, chunks
 from bot.store.jobs.job_rows import Values, run_of
-from bot.store.tables.jobs import jobs, runs
+from bot.store.tables.job_tables import jobs, runs
 
 _FIXED = ("job", "host", "attempt", "request", "deadline", "timeout")
 _CHANGING = tuple(column.name for column in runs.columns if column.name not in _FIXED)

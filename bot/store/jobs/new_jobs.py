@@ -12,7 +12,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from bot.jobs import AuditEntry, Job, NewJob
 from bot.store.database.sql import chunks, upsert
 from bot.store.jobs.job_rows import audit_row, job_of, job_row, outbox_row, run_row
-from bot.store.tables.jobs import audit, jobs, outbox, runs
+from bot.store.tables.job_tables import audit, jobs, outbox, runs
 
 JobStart = tuple[NewJob, AuditEntry]
 

@@ -17,7 +17,7 @@ from bot.store.database.column_types import Instant
 from bot.store.database.sql import AnyRow, chunks
 from bot.store.jobs.job_changes import OPEN, lock, mark_changed, runs_of, write_runs
 from bot.store.jobs.job_rows import outbox_message_of, outbox_row, run_row
-from bot.store.tables.jobs import jobs, outbox, runs
+from bot.store.tables.job_tables import jobs, outbox, runs
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, exists, select
 
 from bot.jobs import Tail
 from bot.store.database.sql import AnyRow, chunks
-from bot.store.tables.jobs import output, runs
+from bot.store.tables.job_tables import output, runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from bot.store.database.sql import chunks
 from bot.store.jobs.job_changes import OPEN, lock, runs_of_each
 from bot.store.jobs.job_rows import job_of
 from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
-from bot.store.tables.jobs import jobs, outbox, runs
-from bot.store.tables.posts import posts
+from bot.store.tables.job_tables import jobs, outbox, runs
+from bot.store.tables.post_table import posts
 
 JobWithRuns = tuple[Job, tuple[RunRecord, ...]]
 

@@ -12,7 +12,7 @@ from bot.jobs import Job, NewJob
 from bot.schedules.posts import ScheduleDay, ScheduleNotice, SchedulePost
 from bot.store.database.sql import AnyRow, chunks, upsert
 from bot.store.jobs.job_rows import Values, job_of, job_row
-from bot.store.tables.jobs import jobs
+from bot.store.tables.job_tables import jobs
 
 DAY, NOTICE = "schedule.day", "schedule.notice"
 """What stands in their rows where those of jobs have a command."""

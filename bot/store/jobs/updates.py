@@ -15,7 +15,7 @@ from bot.store.database.column_types import LARGEST
 from bot.store.database.sql import AnyRow, chunks, matching
 from bot.store.jobs.job_changes import OPEN, lock, mark_changed, write_runs
 from bot.store.jobs.job_rows import Values, run_of, run_row
-from bot.store.tables.jobs import jobs, output, runs
+from bot.store.tables.job_tables import jobs, output, runs
 
 log = structlog.get_logger(__name__)
 

@@ -17,9 +17,9 @@ from bot.store.jobs import new_jobs, schedule_post_rows
 from bot.store.jobs.job_changes import runs_of
 from bot.store.jobs.job_rows import audit_row
 from bot.store.schedules.schedule_rows import firing_of, firing_row, schedule_of, schedule_row
-from bot.store.tables.alerts import operations as alert_asks
-from bot.store.tables.jobs import audit, jobs
-from bot.store.tables.schedules import DUE, UNDER_WAY, firings, schedules
+from bot.store.tables.alert_tables import operations as alert_asks
+from bot.store.tables.job_tables import audit, jobs
+from bot.store.tables.schedule_tables import DUE, UNDER_WAY, firings, schedules
 
 log = structlog.get_logger(__name__)
 

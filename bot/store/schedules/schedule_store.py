@@ -14,14 +14,14 @@ from bot.jobs import AuditEntry
 from bot.schedules.change import Change
 from bot.schedules.posts import SchedulePost
 from bot.schedules.schedule import Firing, Schedule
-from bot.store.database.clock import DatabaseClock
+from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.transactions import Database
 from bot.store.jobs import job_changes, schedule_post_rows
 from bot.store.schedules import firings
 from bot.store.schedules.firings import EndedFiring
 from bot.store.schedules.schedule_rows import firing_of
-from bot.store.tables import schedules as tables
+from bot.store.tables import schedule_tables as tables
 
 
 class Schedules:

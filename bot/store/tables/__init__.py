@@ -6,7 +6,14 @@ change here needs a migration beside it; a test holds the two equal.
 
 from __future__ import annotations
 
-from bot.store.tables import alerts, jobs, leases, posts, schedules, servers
+from bot.store.tables import (
+    alert_tables,
+    job_tables,
+    lease_table,
+    post_table,
+    schedule_tables,
+    server_table,
+)
 from bot.store.tables.schema import metadata
 
 __all__ = ["alerts", "jobs", "leases", "metadata", "posts", "schedules", "servers"]

@@ -17,7 +17,7 @@ from bot.alerting import operations
 from bot.alerting.operations import RecordObservations
 from bot.app.bot import Bot
 from bot.store import Store
-from bot.store.tables.alerts import checks
+from bot.store.tables.alert_tables import checks
 from tests.bot.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.build import ANN, OPS
 from tests.bot.world import Stage, no_groups

@@ -21,7 +21,7 @@ from bot.jobs import Job, Place, Subject
 from bot.posts.queue import PostQueue
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
-from bot.store.posts import Posts
+from bot.store.post_store import Posts
 from tests.bot.build import job as job_of
 from tests.bot.fake_front import QUICK, SLACK, FakeFront, Fault
 from tests.support.wait import until

@@ -16,7 +16,7 @@ from bot.jobs import Place
 from bot.scheduler.scheduler import ResultHook
 from bot.schedules.schedule import Firing, ResultHandling, Schedule, ScheduleResult
 from bot.store import Store
-from bot.store.database.clock import DatabaseClock
+from bot.store.database.database_clock import DatabaseClock
 from commands.servers import ListServers
 from tests.bot.build import ANN, OPS, Hail, Ship
 from tests.bot.world import beat, facts, no_groups

@@ -12,8 +12,8 @@ from bot.scheduler import scheduler
 from bot.schedules import decisions
 from bot.schedules.change import Change
 from bot.schedules.schedule import ResultHandling, Schedule, ScheduleResult
-from bot.store.tables.jobs import outbox
-from bot.store.tables.schedules import schedules
+from bot.store.tables.job_tables import outbox
+from bot.store.tables.schedule_tables import schedules
 from tests.bot.scheduler.office import Make, Office
 from tests.bot.scheduler.test_firing import notices
 

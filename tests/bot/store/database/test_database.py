@@ -18,7 +18,7 @@ from baton.bus.messages import State
 from bot.store import DatabaseUnavailable, NotOurs, Store
 from bot.store.database import sqlite
 from bot.store.database.transactions import LOCK_TIMEOUT
-from bot.store.tables.jobs import output
+from bot.store.tables.job_tables import output
 from tests.bot.store.build import T0, asked, deploy, entry, job_of, later, states, update
 from tests.support.postgres import Postgres
 from tests.support.wait import until

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from baton.bus.messages import now
-from bot.store.database.clock import DatabaseClock
+from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.open import open_database
 from tests.bot.store.build import T0
 
