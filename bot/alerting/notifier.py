@@ -13,13 +13,13 @@ from bot.content import Post
 from bot.jobs import Place, Subject
 from bot.posts.post_source import Desired, PostSource
 from bot.store.alerts.alert_posts import AlertThread, Wait
-from bot.store.alerts.alert_store import Alerts
+from bot.store.alerts.alert_store import AlertStore
 
 
 class AlertNotifier(PostSource):
     """Reads the posts about alerts, which are shown in the front end called `front`."""
 
-    def __init__(self, alerts: Alerts, front: str) -> None:
+    def __init__(self, alerts: AlertStore, front: str) -> None:
         self._alerts = alerts
         self._front = front
 

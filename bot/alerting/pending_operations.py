@@ -11,7 +11,7 @@ from alerts.observation import Observation
 from baton.errors import UsageError
 from bot.alerting.fault_log import FaultLog
 from bot.alerting.operations import RecordObservations, apply, parse_operation
-from bot.store.alerts.alert_store import Alerts
+from bot.store.alerts.alert_store import AlertStore
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +20,7 @@ class PendingOperations:
     """Applies what is stored in `alerts`. Observations among it go to `observe`."""
 
     def __init__(
-        self, alerts: Alerts, observe: Callable[[Engine, Observation], None], faults: FaultLog
+        self, alerts: AlertStore, observe: Callable[[Engine, Observation], None], faults: FaultLog
     ) -> None:
         self._alerts = alerts
         self._observe = observe

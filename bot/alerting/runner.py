@@ -28,7 +28,7 @@ from bot.alerting.pending_operations import PendingOperations
 from bot.alerting.recorder import Recording
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import ScheduleResult
-from bot.store.alerts.alert_store import Alerts
+from bot.store.alerts.alert_store import AlertStore
 from bot.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class Keeper:
     def __init__(
         self,
         settings: AlertSettings,
-        alerts: Alerts,
+        alerts: AlertStore,
         on_news: Callable[[str], None],
         lease: tuple[str, str],
         eyes: Mapping[str, Callable[[], bool]],

@@ -20,7 +20,7 @@ from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
-from bot.store.server_store import StoredServers
+from bot.store.server_store import ServerStore
 
 
 class ForgetCommand(BuiltinCommand):
@@ -41,7 +41,7 @@ class ForgetHandler(Handler[ForgetCommand]):
     def __init__(
         self,
         known: Known,
-        servers: StoredServers,
+        servers: ServerStore,
         authorizer: Authorizer,
         audit: AuditLog,
         forgotten: Callable[[str, datetime], None],

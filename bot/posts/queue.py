@@ -25,7 +25,7 @@ from bot.posts.rate_limits import RateLimits
 from bot.posts.sender import CLAIM_TIMEOUT, SETTLE_TIME, FileText, PostSender, no_text
 from bot.priority import ForegroundPriority
 from bot.store import PostRow
-from bot.store.post_store import Posts
+from bot.store.post_store import PostStore
 
 CLOSE_TIMEOUT = 3.0
 """Seconds that calls under way have when the bot stops: a post whose call was answered need not be
@@ -45,7 +45,7 @@ class PostQueue(PostSink):
     def __init__(
         self,
         front: Front,
-        posts: Posts,
+        posts: PostStore,
         on_up_to_date: Callable[[str], None],
         *,
         file_text: FileText = no_text,

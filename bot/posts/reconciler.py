@@ -17,7 +17,7 @@ from bot.posts.post_source import Desired, PostSink, PostSource
 from bot.priority import ForegroundPriority
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
-from bot.store.post_store import Posts
+from bot.store.post_store import PostStore
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class PostReconciler:
     def __init__(
         self,
         sources: Sequence[PostSource],
-        posts: Posts,
+        posts: PostStore,
         sinks: Mapping[str, PostSink],
         priority: ForegroundPriority | None = None,
     ) -> None:

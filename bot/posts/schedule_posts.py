@@ -10,13 +10,13 @@ from typing_extensions import override
 from bot.content import Post
 from bot.posts.post_source import Desired, PostSource
 from bot.schedules.posts import SchedulePost, render
-from bot.store.schedules.schedule_store import Schedules
+from bot.store.schedules.schedule_store import ScheduleStore
 
 
 class SchedulePosts(PostSource):
     """Reads the posts about `schedules`."""
 
-    def __init__(self, schedules: Schedules) -> None:
+    def __init__(self, schedules: ScheduleStore) -> None:
         self._schedules = schedules
 
     @override

@@ -29,7 +29,7 @@ from bot.posts import delays, unpostable
 from bot.posts.pending import PendingPost, PendingPosts
 from bot.store import PostRow
 from bot.store.errors import DatabaseUnavailable
-from bot.store.post_store import Posts
+from bot.store.post_store import PostStore
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class PostSender:
     def __init__(
         self,
         front: Front,
-        posts: Posts,
+        posts: PostStore,
         pending: PendingPosts,
         *,
         file_text: FileText = no_text,

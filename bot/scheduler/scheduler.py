@@ -28,7 +28,7 @@ from bot.schedules.posts import ScheduleNotice, day_of
 from bot.schedules.schedule import ResultHandling, Schedule, ScheduleResult
 from bot.store.errors import DatabaseUnavailable
 from bot.store.schedules.firings import EndedFiring
-from bot.store.schedules.schedule_store import Schedules
+from bot.store.schedules.schedule_store import ScheduleStore
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ class Scheduler:
 
     def __init__(
         self,
-        schedules: Schedules,
+        schedules: ScheduleStore,
         firer: ScheduleFirer,
         people: Directories,
         job_changed: Callable[[str], None],

@@ -16,7 +16,7 @@ from typing import Self
 from sqlalchemy import Connection, literal, select
 
 from baton.bus.messages import now
-from bot.store.alerts.alert_store import Alerts
+from bot.store.alerts.alert_store import AlertStore
 from bot.store.alerts.reloads import Reloads
 from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.open import make_folder, open_database
@@ -34,9 +34,9 @@ from bot.store.jobs.outputs import OutputLine
 from bot.store.jobs.queries import Depths, JobWithRuns
 from bot.store.leases import Leases
 from bot.store.migrations.migrate import upgrade
-from bot.store.post_store import PostRow, Posts, Status
-from bot.store.schedules.schedule_store import Schedules
-from bot.store.server_store import StoredServers
+from bot.store.post_store import PostRow, PostStore, Status
+from bot.store.schedules.schedule_store import ScheduleStore
+from bot.store.server_store import ServerStore
 
 __all__ = [
     "DatabaseTooNew",
@@ -60,11 +60,11 @@ class Store:
         self._database = database
         shared_clock = DatabaseClock(database, clock)
         self.ledger = Ledger(database)
-        self.posts = Posts(database)
-        self.servers = StoredServers(database)
+        self.posts = PostStore(database)
+        self.servers = ServerStore(database)
         self.audit = AuditEntries(database)
-        self.schedules = Schedules(database, shared_clock)
-        self.alerts = Alerts(database)
+        self.schedules = ScheduleStore(database, shared_clock)
+        self.alerts = AlertStore(database)
         self.reloads = Reloads(database)
         self.leases = Leases(database, shared_clock)
 

@@ -65,7 +65,7 @@ _GIVEN_UP = _changing("status", "digest")
 _SHOWN = _changing("status", "ref", "digest", "at")
 
 
-class Posts:
+class PostStore:
     """The posts in `database`. Every method raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:

@@ -23,7 +23,7 @@ FORGOTTEN = 0.0
 it."""
 
 
-class StoredServers:
+class ServerStore:
     """The servers in `database`. Every method raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:

@@ -30,7 +30,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
-from bot.store.alerts.alert_store import Alerts
+from bot.store.alerts.alert_store import AlertStore
 
 
 class AlertsCommand(BuiltinCommand):
@@ -77,7 +77,7 @@ class AlertsHandler(Handler[AlertsCommand]):
         self,
         keeper: Keeper | None,
         reloading: Reloading | None,
-        stored: Alerts,
+        stored: AlertStore,
         known: Known,
         authorizer: Authorizer,
         audit: AuditLog,

@@ -20,7 +20,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
-from bot.store.alerts.alert_store import Alerts
+from bot.store.alerts.alert_store import AlertStore
 
 SHORT_ID = 8
 """Digits of a fingerprint that people are shown."""
@@ -35,7 +35,7 @@ class AlertsContext(CommandContext):
     engine: Engine
     keeper: Keeper
     reloading: Reloading | None
-    stored: Alerts
+    stored: AlertStore
     known: Known
     authorizer: Authorizer
     audit: AuditLog

@@ -21,7 +21,7 @@ MAX_OPERATIONS = 1000
 """Asks that are read at once."""
 
 
-class Alerts:
+class AlertStore:
     """The alerts in `database`. Every method raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:

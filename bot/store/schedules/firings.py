@@ -17,7 +17,7 @@ from bot.store.jobs import new_jobs, schedule_post_rows
 from bot.store.jobs.job_changes import runs_of
 from bot.store.jobs.job_rows import audit_row
 from bot.store.schedules.schedule_rows import firing_of, firing_row, schedule_of, schedule_row
-from bot.store.tables.alert_tables import operations as alert_asks
+from bot.store.tables.alert_tables import operations
 from bot.store.tables.job_tables import audit, jobs
 from bot.store.tables.schedule_tables import DUE, UNDER_WAY, firings, schedules
 
@@ -134,7 +134,7 @@ def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
         connection.execute(insert(audit), entries)
     heard = [{"data": change.operation} for change in mine if change.operation is not None]
     if heard:
-        connection.execute(insert(alert_asks), heard)
+        connection.execute(insert(operations), heard)
     schedule_post_rows.show(connection, [post for change in mine for post in change.posts])
     _reveal(connection, mine)
     return [taken[at] for at in range(len(changes))]

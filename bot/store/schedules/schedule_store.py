@@ -24,7 +24,7 @@ from bot.store.schedules.schedule_rows import firing_of
 from bot.store.tables import schedule_tables as tables
 
 
-class Schedules:
+class ScheduleStore:
     """The schedules in `database`. Every method raises DatabaseUnavailable."""
 
     def __init__(self, database: Database, clock: DatabaseClock) -> None:

@@ -16,4 +16,12 @@ from bot.store.tables import (
 )
 from bot.store.tables.schema import metadata
 
-__all__ = ["alerts", "jobs", "leases", "metadata", "posts", "schedules", "servers"]
+__all__ = [
+    "alert_tables",
+    "job_tables",
+    "lease_table",
+    "metadata",
+    "post_table",
+    "schedule_tables",
+    "server_table",
+]

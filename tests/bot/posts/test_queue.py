@@ -21,7 +21,7 @@ from bot.jobs import Job, Place, Subject
 from bot.posts.queue import PostQueue
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
-from bot.store.post_store import Posts
+from bot.store.post_store import PostStore
 from tests.bot.build import job as job_of
 from tests.bot.fake_front import QUICK, SLACK, FakeFront, Fault
 from tests.support.wait import until
@@ -34,7 +34,7 @@ class FlakyPosts:
     """The posts of a store; while `away` is not empty each call takes one: does it fail before it
     is done, or after?"""
 
-    def __init__(self, posts: Posts) -> None:
+    def __init__(self, posts: PostStore) -> None:
         self._posts = posts
         self.away: list[str] = []
         self.slow: Callable[[], Any] | None = None
