@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.store.tables.jobs import jobs
 from sqlalchemy import Connection, select, update
 
 from baton.bus.messages import State
 from bot.schedules.posts import ScheduleDay, ScheduleNotice
 from bot.store import Store
 from bot.store.jobs import schedule_post_rows
+from bot.store.tables.job_tables import jobs
 from tests.bot.build import ANN, OPS, T0
 from tests.bot.store.build import asked, deploy
 
