@@ -94,8 +94,8 @@ class Engine:
         )
         self.dispatcher.reload(settings)
         for fingerprint in self.checks.reload(settings):
-            with self.faults.isolate("what is no longer watched"):
-                self.forget(fingerprint, at, "it is no longer watched")
+            with self.faults.isolate("a check that was removed from alerts.toml"):
+                self.forget(fingerprint, at, "it is no longer monitored")
         self.checks.expect_check_ins(at)
         for touched in self.muting.reload(settings, at):
             self._remuted(touched, at, anew=False)
@@ -138,7 +138,7 @@ class Engine:
         self.dispatcher.hold(at)
         held, self._held = self._held, {}
         for seen in held.values():
-            with self.faults.isolate("what was seen while we were blind"):
+            with self.faults.isolate("an observation that came while monitoring was blind"):
                 self.observe(seen)
 
     def acknowledge(self, what: str, by: str, at: float) -> list[Episode]:
@@ -150,7 +150,7 @@ class Engine:
                 taken.append(after)
                 self._put(after)
                 title = after.title
-                self.dispatcher.note(after.fingerprint, at, f"{by} takes on {title}")
+                self.dispatcher.note(after.fingerprint, at, f"{by} acknowledged {title}")
         return taken
 
     def silence(
@@ -337,7 +337,7 @@ class Engine:
         self._put(after)
         title = after.title
         if after.flapping is not before.flapping:
-            text = "flaps" if after.flapping else "no longer flaps, and is down"
+            text = "flaps" if after.flapping else "no longer flaps and is down"
             self.dispatcher.note(after.fingerprint, at, f"{title} {text}")
         if after.severity is not before.severity:
             for touched in self.muting.on_opened(after, at):

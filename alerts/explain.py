@@ -37,8 +37,8 @@ def find_by_name(engine: Engine, name: str) -> list[str]:
     if not found:
         values = {value for check in states.values() for _, value in check.labels.pairs}
         raise UsageError(
-            f"Nothing is watched that is called “{name}”, or whose id begins so: of such a thing "
-            f"nothing was ever heard.{did_you_mean(name, values)}"
+            f"Nothing that is monitored is called “{name}” or has an ID that begins with "
+            f"it.{did_you_mean(name, values)}"
         )
     return _firing_first(engine, found)
 
@@ -54,9 +54,7 @@ def find_by_matchers(engine: Engine, matchers: Matchers) -> list[str]:
         if matchers.matches(check.labels, severities.get(key, ""))
     ]
     if not found:
-        raise UsageError(
-            f"Nothing that is watched is meant by {matchers}: nothing such was ever heard of."
-        )
+        raise UsageError(f"{matchers} matches nothing that is monitored.")
     return _firing_first(engine, found)
 
 
@@ -75,22 +73,24 @@ def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
     states = engine.checks.states
     found = [key for key in states if fingerprint and key.startswith(fingerprint)]
     if len(found) != 1:
-        what = "Nothing" if not found else f"More than one thing ({len(found)})"
-        raise UsageError(f"{what} is watched whose id begins with “{fingerprint}”.")
+        what = f"More than one check ({len(found)})" if found else "No check"
+        raise UsageError(f"{what} has an ID that begins with “{fingerprint}”.")
     check = states[found[0]]
     episode = next((one for one in engine.firing() if one.fingerprint == found[0]), None)
-    lines = [f"{check.labels.title()} ({found[0]}), watched by {check.source or 'those who tell'}"]
+    lines = [f"{check.labels.title()} ({found[0]}), reported by {check.source or 'others'}"]
     lines += [f"labels: {check.labels}"]
     lines += _samples(check, now)
     lines += _state(engine, check, now)
     if episode is None:
-        lines.append("it does not fire, so nothing is told")
+        lines.append("it is not firing, so nobody is notified")
     else:
         lines += _episode(episode, now)
         lines += _muting(engine.muting, episode, now)
         lines += _groups(engine, episode, now)
     if engine.blind_since is not None:
-        lines.append(f"we are blind for {duration(now - engine.blind_since)}: nothing moves")
+        lines.append(
+            f"monitoring is blind for {duration(now - engine.blind_since)}: no state changes"
+        )
     return tuple(lines)
 
 
@@ -111,17 +111,21 @@ def _state(engine: Engine, check: CheckState, now: float) -> list[str]:
     limit = limits.get(check.source, limits[""])
     if check.run:
         needed = limit.up_after if check.down else limit.down_after
-        lines.append(f"{check.run} of the {needed} results in a row that would change that")
+        lines.append(f"{check.run} of {needed} consecutive results that would change that")
     bits, _ = flapping.aged(check.bits, check.changes, now, settings.flapping.window)
     flaps, value = settings.flapping, flapping.value(bits)
-    rule = f"begins above {flaps.high:g} %, ends at {flaps.low:g} %"
+    rule = f"starts above {flaps.high:g} %, ends at {flaps.low:g} %"
     lines.append(f"flapping: {'yes' if check.flapping else 'no'} (value {value:.1f} %, {rule})")
     if check.rhythm is not None:
         lines += _heartbeat(engine, check, now)
     elif check.source.startswith(CHECKIN):
         due = "it is late" if check.bad else f"late in {duration(check.due - now)}"
         since = f"{duration(now - check.heard)} ago"
-        heard = f"awaited since {since}, never heard" if check.awaited else f"last check-in {since}"
+        heard = (
+            f"no check-in yet, expected since {since}"
+            if check.awaited
+            else f"last check-in {since}"
+        )
         lines.append(f"{heard}; {due}")
     return lines
 
@@ -130,30 +134,36 @@ def _heartbeat(engine: Engine, check: CheckState, now: float) -> list[str]:
     table, rhythm = engine.settings.heartbeats, check.rhythm
     assert rhythm is not None
     silent = now - check.heard
-    line = f"last heartbeat {duration(silent)} ago, one is due every {duration(rhythm.interval)}"
+    line = f"last heartbeat {duration(silent)} ago, expected every {duration(rhythm.interval)}"
     if rhythm.gaps:
         last = ", ".join(duration(gap) for gap in rhythm.gaps[-GAPS_LISTED:])
-        line += f"; the last came after {last}"
+        line += f"; the last intervals were {last}"
     normal = rhythm.normal(table.least_deviation, table.pause)
     if check.leaving:
-        return [line, f"its agent was stopped: it may stay away for {duration(table.stopped)}"]
+        back = duration(table.stopped)
+        return [line, f"its agent was stopped: it counts as down if it is not back after {back}"]
     if normal is None:
         allowed = duration(check.allowance(table))
         count = len(rhythm.gaps)
         known = "1 interval is" if count == 1 else f"{count} intervals are"
-        return [line, f"only {known} known, so it may be silent for {allowed}"]
+        return [
+            line,
+            f"only {known} known, so it counts as down after {allowed} without a heartbeat",
+        ]
     allowed = duration(check.allowance(table))
-    sure = f"phi is {phi(silent, *normal):.1f}; it means dead from {table.threshold:g}"
-    return [line, f"{sure}, which is after {allowed} of silence"]
+    sure = f"phi is {phi(silent, *normal):.1f}; it counts as down from {table.threshold:g}"
+    return [line, f"{sure}, which is {allowed} without a heartbeat"]
 
 
 def _episode(episode: Episode, now: float) -> list[str]:
     line = f"episode {episode.number}: {episode.state}, {episode.severity}"
     lines = [f"{line}, for {duration(now - episode.started)}"]
     if episode.acknowledged_by:
-        lines.append(f"{episode.acknowledged_by} took it on, so it is not said again")
+        lines.append(
+            f"acknowledged by {episode.acknowledged_by}, so notifications are not repeated"
+        )
     if episode.flapping:
-        lines.append("it flaps, so its ups and downs are not told")
+        lines.append("it is flapping, so its changes between up and down send no notifications")
     return lines
 
 
@@ -162,33 +172,33 @@ def _muting(muting: Muting, episode: Episode, now: float) -> list[str]:
     lines = []
     if muted is not None:
         left = "" if muted.until is None else f", for {duration(muted.until - now)} more"
-        lines.append(f"not told: {muted.why}{left}")
+        lines.append(f"not notified: {muted.why}{left}")
     found = muting.inhibitor.inhibited_by(episode.fingerprint)
     if found is not None:
-        lines.append(f"the rule: {found[1]}")
+        lines.append(f"inhibit rule: {found[1]}")
     return lines
 
 
 def _groups(engine: Engine, episode: Episode, now: float) -> list[str]:
     settings = engine.settings
     lines = [
-        f"route {str(route.matchers) or 'for everything else'} leads to {route.channel}"
+        f"route {str(route.matchers) or 'for everything else'} sends it to {route.channel}"
         for route in routes_of(settings.routes, settings.default_route, episode)
     ]
     drop = dropping_route(settings.routes, settings.default_route, episode)
     if drop is not None:
-        lines.append(f"route {drop.matchers} drops it: nobody is told")
+        lines.append(f"route {drop.matchers} drops it: nobody is notified")
     for group in engine.dispatcher.groups_of(episode.fingerprint):
         post = f"post {group.id} in {group.channel}"
         if group.storm:
             post += " (a storm: the channel had too many messages)"
         if not group.posted:
-            wait = "is not told yet"
+            wait = "is not sent yet"
             if now < group.flush_at < float("inf"):
-                wait += f": it will be in {duration(group.flush_at - now)}"
+                wait += f", but in {duration(group.flush_at - now)}"
         else:
-            wait = f"was told {duration(now - group.flushed)} ago"
+            wait = f"last sent a message {duration(now - group.flushed)} ago"
             if is_news(group.members[episode.fingerprint], episode):
-                wait += f"; this is told with the next message, in {duration(group.flush_at - now)}"
+                wait += f"; this comes with the next message, in {duration(group.flush_at - now)}"
         lines.append(f"{post} {wait}")
     return lines

@@ -42,7 +42,7 @@ _SEEN: Mapping[str, type[Observation]] = {
     "checkin": CheckIn,
 }
 _KINDS: Mapping[str, type[Recorded]] = {**_SEEN, "sight": LinkChange, "gap": Gap}
-_UNWATCHED = "the bot, which was not there"
+_UNWATCHED = "the bot, which was not running"
 R = TypeVar("R")
 
 
@@ -152,7 +152,7 @@ def parse_lines(lines: Iterable[str]) -> tuple[list[Observation], list[str]]:
             recorded.append(_parsed(line, _SEEN))
         except _UNREADABLE as error:
             reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-            problems.append(f"Line {number} is no recorded sample: {reason}.")
+            problems.append(f"Line {number} is not a recorded observation: {reason}.")
     return sorted(recorded, key=lambda seen: seen.at), problems
 
 

@@ -62,8 +62,8 @@ def _check_channels(settings: AlertSettings, text: str, file: str) -> None:
             raise SettingsError(
                 file=f"{file}, line {line}" if line else file,
                 key=key,
-                problem=f"“{channel}” is not the id of a channel",
-                must="an id such as C0123ABCD: Slack shows it under the details of the channel",
+                problem=f"“{channel}” is not a channel ID",
+                must="an ID such as C0123ABCD: Slack shows it in the channel's details",
             )
 
 
@@ -80,7 +80,7 @@ def _check_tokens(settings: AlertSettings, text: str, file: str) -> None:
             raise SettingsError(
                 file=f"{file}, line {line}",
                 key=key,
-                problem=f"{table.name} has the token of "
+                problem=f"{table.name} has the same token as "
                 f"{settings.checkin[first].name} (line {other})",
                 must="a token of its own, such as: openssl rand -hex 16",
             )

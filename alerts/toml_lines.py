@@ -29,7 +29,7 @@ def parse_toml(text: str, file: str) -> dict[str, Any]:
             must="TOML: key = value, [tables]",
         ) from None
     except (ValueError, RecursionError) as error:  # a number that is too long; lists in lists
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise SettingsError(
             file=file,
             key="the file itself",

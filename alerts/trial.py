@@ -26,7 +26,7 @@ MAX_MEMORY = 2 * 2**30
 
 
 class TrialFailed(BatonError):
-    """The recording {file} was not decided again: {reason}."""
+    """Cannot replay the recording {file}: {reason}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,9 @@ class Trial:
         of = f"Of {_counted(self.seen, 'record')}{torn}"
         if not (self.gone or self.new):
             return f"{of} no message would differ: {_counted(self.same, 'message')} either way"
-        gone, new = len(self.gone), len(self.new)
-        return f"{of}: {_counted(gone, 'message')} would go, {new} come, {self.same} stay"
+        gone = _counted(len(self.gone), "message")
+        rest = f"{len(self.new)} would be new, {self.same} would stay"
+        return f"{of}: {gone} would no longer be sent, {rest}"
 
 
 def trial(file: Path, old: AlertSettings, new: AlertSettings) -> Trial:
@@ -70,7 +71,7 @@ def trial(file: Path, old: AlertSettings, new: AlertSettings) -> Trial:
     except OSError as error:
         raise TrialFailed(file=file, reason=error.strerror or str(error)) from None
     if torn and not recorded:
-        raise TrialFailed(file=file, reason="it is no recording: none of its lines can be read")
+        raise TrialFailed(file=file, reason="it is not a recording: none of its lines can be read")
     # a recording that ends is no silence of all servers
     found = compare(old, new, recorded, after=0.0)
     return Trial(len(recorded), torn, found.same, _spoken(found.gone), _spoken(found.new))
@@ -86,7 +87,7 @@ def main(words: Sequence[str]) -> None:
     except TrialFailed as error:
         sys.exit(str(error.facts["reason"]))
     except MemoryError:
-        sys.exit("it takes too much memory: baton alerts replay has no such limit")
+        sys.exit("it needs too much memory: run baton alerts replay, which has no such limit")
     json.dump(found, sys.stdout)
 
 

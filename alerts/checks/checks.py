@@ -315,21 +315,21 @@ class Checks:
         check.due = math.inf
         self.changed[check.labels.fingerprint] = None
         if check.rhythm is not None:
-            text = f"no heartbeat for {heard}, one is due every {duration(check.rhythm.interval)}"
+            text = f"no heartbeat for {heard}, expected every {duration(check.rhythm.interval)}"
             if check.leaving:
-                text = f"its agent was stopped {heard} ago and has not come back"
+                text = f"its agent was stopped {heard} ago and has not started again"
             severity = self._settings.heartbeats.severity
             self._result(check, True, now, AT_ONCE, text, severity)
         elif check.source.startswith(CHECKIN):
             table = self._checkins[check.source.removeprefix(CHECKIN)]
-            text = f"nothing heard for {heard}"
+            text = f"no check-in for {heard}"
             if check.awaited:
-                text = f"never heard from since it was set up, {heard} ago"
+                text = f"no check-in since it was configured {heard} ago"
             self._result(check, True, now, AT_ONCE, text, table.severity)
         else:
-            note, pushed = "it was not told again", check.source.startswith(PUSH)
+            note, pushed = "it was not reported again", check.source.startswith(PUSH)
             if pushed:
-                note = f"not heard of since {_shown(check.heard + self.skew)}"
+                note = f"not reported since {_shown(check.heard + self.skew)}"
             # should they say after all that it goes on, it does
             check.began = check.over = 0.0
             self._result(check, False, now, AT_ONCE, "", Severity.INFO, note, expired=pushed)

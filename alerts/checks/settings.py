@@ -22,7 +22,7 @@ _CHECK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 def _check(value: object) -> object:
     if not isinstance(value, str) or not _CHECK.fullmatch(value):
         raise ValueError(
-            "the name of a check such as disk; what is run is in the settings of its agent, under "
+            "the name of a check such as disk; its program is configured on the agent, under "
             "[checks.disk]"
         )
     return value
@@ -57,7 +57,7 @@ class FlappingTable(Table):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.low > self.high:
-            raise ValueError("a high that is at least the low")
+            raise ValueError("a high that is not below low")
         return self
 
 
@@ -152,7 +152,7 @@ class ProbeTable(LabelledTable):
         if sum(map(bool, (self.url, self.tcp, self.command))) != 1:
             raise ValueError("one of url, tcp and command")
         if self.command and self.host is None:
-            raise ValueError("a probe with a host, for the bot itself runs no commands")
+            raise ValueError("a probe with a host, because the bot itself runs no commands")
         return self._labelled()
 
     @property
@@ -202,7 +202,7 @@ class CheckSettings(Table):
         names = [thing.name for thing in things]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"tables of different names ({', '.join(twice)} is there twice)")
+            raise ValueError(f"tables with different names ({', '.join(twice)} is used twice)")
         return things
 
     def thresholds_by_source(self) -> dict[str, Thresholds]:

@@ -99,7 +99,7 @@ class Matchers:
         """The matchers in `text`. Raises UsageError that names the part that is wrong."""
         if len(text) > MAX_LENGTH:
             raise UsageError(
-                f"Matchers may have {MAX_LENGTH} characters at most.", field="matchers"
+                f"Matchers may have at most {MAX_LENGTH} characters.", field="matchers"
             )
         rest = text.strip()
         if rest.startswith("{") and rest.endswith("}"):
@@ -112,7 +112,7 @@ class Matchers:
             at = _past_blanks(rest, at)
         if len(parts) > MAX_MATCHERS or sum(part.steps for part in parts) > MAX_STEPS:
             raise UsageError(
-                "These are too many matchers, or too large expressions: at most "
+                "Too many matchers, or expressions that are too large: at most "
                 f"{MAX_MATCHERS} matchers, and {MAX_STEPS} steps in all their expressions. "
                 "Use fewer, or smaller ones.",
                 field="matchers",
@@ -188,7 +188,7 @@ def _read(text: str, at: int) -> tuple[Matcher, int]:
             raise _invalid(text, at)
         name, op, value = found.group("name", "op", "value")
     if not _OF_OTHERS.fullmatch(name):
-        raise UsageError(f"“{excerpt(name)}” is not the name of a label.", field="matchers")
+        raise UsageError(f"Invalid label name “{excerpt(name)}”.", field="matchers")
     return Matcher(sanitize_name(name), op, value), found.end()
 
 
@@ -201,7 +201,7 @@ def _invalid(text: str, at: int) -> UsageError:
     seen = text[at : at + 2 * MAX_EXCERPT]
     found = _FIRST.match(seen)
     part = excerpt((found[0] if found else seen).strip())
-    return UsageError(f"“{part}” is no matcher: it must be {EXAMPLE}.", field="matchers")
+    return UsageError(f"Invalid matcher “{part}”: expected {EXAMPLE}.", field="matchers")
 
 
 def _unquoted(text: str) -> str:
@@ -223,5 +223,5 @@ def _compiled(matcher: Matcher) -> Regex:
     except InvalidRegex as error:
         part = excerpt(f"{matcher.name}{matcher.op}{matcher.value}")
         raise UsageError(
-            f"“{part}” is no valid regular expression: {error}.", field="matchers"
+            f"Invalid regular expression “{part}”: {error}.", field="matchers"
         ) from None

@@ -53,7 +53,7 @@ def _compiled(text: str) -> re2._Regexp:
     try:
         data = text.encode()
     except UnicodeEncodeError:
-        raise InvalidRegex("it holds characters that are not valid Unicode") from None
+        raise InvalidRegex("it contains invalid Unicode") from None
     if len(data) > MAX_BYTES:
         raise InvalidRegex(f"it is longer than {MAX_BYTES} bytes")
     compiled = _by_re2(data, _options())

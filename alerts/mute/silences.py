@@ -34,11 +34,11 @@ class Silence:
         silence: what was typed or pressed may come twice. Raises UsageError if `matchers` mean
         everything, or if it has no reason or no end."""
         if matchers.matches_everything:
-            raise UsageError("That would silence everything: name at least one label's value.")
+            raise UsageError("This would silence every alert: give at least one label value.")
         if not reason.strip():
             raise UsageError("A silence needs a reason: ... because the disk is being replaced.")
         if not seconds > 0:
-            raise UsageError("A silence must last: ... for 2h.")
+            raise UsageError("A silence needs a duration: ... for 2h.")
         identity = repr((str(matchers), by, key or at))
         named = blake2b(identity.encode(errors="replace"), digest_size=4)
         return cls(named.hexdigest(), matchers, at, at + seconds, by, reason.strip())

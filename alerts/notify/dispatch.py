@@ -105,7 +105,7 @@ class NotificationDispatcher:
             if group.members[episode.fingerprint].home not in homes:
                 self._of[episode.fingerprint].remove(group.key)
                 del group.members[episode.fingerprint]
-                group.note(at, f"{episode.title} is told elsewhere from now on")
+                group.note(at, f"{episode.title} now goes to another post or channel")
                 self._dirty[group.key] = None
         self.join(episode)
 
@@ -298,7 +298,7 @@ class NotificationDispatcher:
         notification = self.renderer.thread_message(group, title, told, mention)
         self._notifications[notification.key] = notification
         if not ready:
-            group.note(now, f"said again: {len(told)} still firing")
+            group.note(now, f"repeated: {len(told)} still firing")
 
     def _tell(self, group: AlertGroup, told: list[str], now: float) -> str:
         """Note that these members are told; the people on call to be named for it."""

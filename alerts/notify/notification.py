@@ -91,7 +91,7 @@ class NotificationRenderer:
         )
         history = [f"{self.time(at, group.shown)} {text}" for at, text in group.history]
         if group.history_more:
-            history.insert(0, f"{group.history_more} earlier lines are left out")
+            history.insert(0, f"{group.history_more} earlier lines are omitted")
         thread = AlertContent(f"History of {main.content.title}", "", lines=tuple(history))
         return [
             main,
@@ -142,7 +142,10 @@ class NotificationRenderer:
             content = AlertContent(
                 f"Monitoring is blind since {self.time(since, since)}",
                 "blind",
-                lines=(f"Gone: {named(row.gone)}.", "Nobody is called down while we cannot see."),
+                lines=(
+                    f"Not available: {named(row.gone)}.",
+                    "No server is reported as down until monitoring sees again.",
+                ),
             )
         else:
             until = row.until or since
@@ -150,8 +153,8 @@ class NotificationRenderer:
                 f"Monitoring was blind for {duration(until - since)}",
                 "resolved",
                 lines=(
-                    *((f"What was gone: {named(row.lost)}.",) if row.lost else ()),
-                    f"From {self.time(since, since)} to {self.time(until, since)}; it sees again.",
+                    *((f"It had lost: {named(row.lost)}.",) if row.lost else ()),
+                    f"From {self.time(since, since)} to {self.time(until, since)}.",
                 ),
             )
         key = f"blind/{channel_hash(channel)}/{row.number}"
@@ -200,12 +203,16 @@ class NotificationRenderer:
         if not firing:
             last = max((one.ended for one in group.ended if one.ended is not None), default=None)
             after = "" if last is None else f" after {duration(last - group.opened)}"
-            return f"{_state(group.ended)}{after}" if group.ended else "told elsewhere from now on"
+            return (
+                f"{_state(group.ended)}{after}"
+                if group.ended
+                else "moved to another post or channel"
+            )
         counts = Counter(episode.state for episode in firing)
         words = [f"{counts[word]} {word}" for word in _ORDER if counts[word]]
         who = sorted({one.acknowledged_by for one in firing if one.acknowledged_by})
         if who and len(firing) > 1:  # of a single one its row says it
-            words.append(f"taken on by {named(who)}")
+            words.append(f"acknowledged by {named(who)}")
         return ", ".join([*words, f"{ended} resolved"] if ended else words)
 
     def _row(self, episode: Episode, beside: float | None) -> AlertRow:
@@ -217,7 +224,7 @@ class NotificationRenderer:
         else:
             known.append(f"since {self.time(episode.started, beside)}")
             if episode.acknowledged_by:
-                known.append(f"taken on by {episode.acknowledged_by}")
+                known.append(f"acknowledged by {episode.acknowledged_by}")
             muted = self._muted.get(episode.fingerprint)
             if muted is not None:
                 known.append(self._mute(muted, beside))
@@ -255,8 +262,8 @@ def _severity(episodes: Sequence[Episode]) -> Severity | None:
 
 def _wrong(count: int) -> str:
     if count == 1:
-        return "1 thing is wrong now"
-    return f"{count} things are wrong now" if count else "nothing is wrong now"
+        return "1 active alert"
+    return f"{count} active alerts" if count else "No active alerts"
 
 
 def _more(count: int) -> tuple[str, ...]:

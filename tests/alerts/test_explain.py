@@ -34,19 +34,19 @@ def test_why_it_is_told() -> None:
     world.live(10)
     said = why(world)
     assert "10 s ago: good\n10 s ago: bad: status 502\n5.0 s ago: bad: status 503\n" in said
-    assert "2 of the 3 results in a row that would change that" in said
-    assert "flapping: no (value 5.8 %, begins above 30 %, ends at 25 %)" in said
-    assert "it does not fire, so nothing is told" in said
+    assert "2 of 3 consecutive results that would change that" in said
+    assert "flapping: no (value 5.8 %, starts above 30 %, ends at 25 %)" in said
+    assert "it is not firing, so nobody is notified" in said
     bad(WEB_1)(world)
     world.live(20)
-    assert "is not told yet: it will be in 20 s" in why(world)
+    assert "is not sent yet, but in 20 s" in why(world)
     world.live(100)
     acknowledge(WEB_1)(world)
     said = why(world)
     assert "episode 1: acknowledged, warning, for 1 min 30 s" in said
-    assert "U_ANN took it on, so it is not said again" in said
-    assert "route for everything else leads to ops" in said
-    assert "in ops was told 1 min ago" in said
+    assert "acknowledged by U_ANN, so notifications are not repeated" in said
+    assert "route for everything else sends it to ops" in said
+    assert "in ops last sent a message 1 min ago" in said
 
 
 def test_why_nothing_is_said() -> None:
@@ -55,17 +55,17 @@ def test_why_nothing_is_said() -> None:
     silence("host=web-1", 600)(world)
     bad(WEB_1)(world)
     world.live(60)
-    assert "not told: silenced by U_ANN: disk, for 9 min more" in why(world)
+    assert "not notified: silenced by U_ANN: disk, for 9 min more" in why(world)
     app = thing("web-2", app="shop")
     bad(thing("web-2", name="silent"))(world)
     bad(app)(world)
     world.live(100)
     said = why(world, app.fingerprint)
-    assert "not told: muted by silent web-2 in prod" in said
-    assert 'the rule: alertname=silent mutes app=~".+" with the same env, host' in said
+    assert "not notified: muted by silent web-2 in prod" in said
+    assert 'inhibit rule: alertname=silent mutes app=~".+" with the same env, host' in said
     blind()(world)
     world.live(160)
-    assert "we are blind for 1 min: nothing moves" in why(world)
+    assert "monitoring is blind for 1 min: no state changes" in why(world)
 
 
 def test_why_a_server_is_not_dead_yet() -> None:
@@ -74,12 +74,14 @@ def test_why_a_server_is_not_dead_yet() -> None:
     for heard, known in ((0, "0 intervals are"), (15, "1 interval is"), (30, "2 intervals are")):
         world.at(heard, beat("web-1"))
         world.live(heard + 1)
-        assert f"only {known} known, so it may be silent for 45 s" in why(world, key)
+        assert f"only {known} known, so it counts as down after 45 s without a heartbeat" in why(
+            world, key
+        )
     world.every(15, beat("web-1"), first=45, last=300)
     world.live(310)
     said = why(world, key)
-    assert "last heartbeat 10 s ago, one is due every 15 s" in said
-    assert "it means dead from 8, which is after 38 s of silence" in said
+    assert "last heartbeat 10 s ago, expected every 15 s" in said
+    assert "it counts as down from 8, which is 38 s without a heartbeat" in said
     for about in ("", "nothing"):
-        with pytest.raises(UsageError, match="is watched whose id begins"):
+        with pytest.raises(UsageError, match="has an ID that begins"):
             why(world, about)

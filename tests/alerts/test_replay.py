@@ -123,5 +123,5 @@ def test_replay_says_which_messages_would_differ() -> None:
 def test_what_is_recorded_is_read_back() -> None:
     assert load_lines([*dump_lines(reversed(RECORDED)), ""]) == RECORDED
     for line in ('{"kind": "sample"}', "[]", "nonsense", '{"kind": "x"}'):
-        with pytest.raises(UsageError, match="Line 2 is no recorded sample"):
+        with pytest.raises(UsageError, match="Line 2 is not a recorded observation"):
             load_lines(["", line])

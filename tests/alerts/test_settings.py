@@ -83,14 +83,14 @@ def test_a_whole_file() -> None:
         (
             'channel = "ops"\n[flapping]\nhigh = 10\nlow = 20\n',
             2,
-            "a high that is at least the low",
+            "a high that is not below low",
         ),
         ('channel = "ops"\ngroup_wait = "soon"\n', 2, "a length of time such as 30s"),
         (
             'channel = "ops"\n[[route]]\nchannel = "a"\ngroup_by = [\n  "env",\n  "host",\n]\n'
             '[[route]]\n# a comment\nmatch = "env>prod"\nchannel = "b"\n',
             10,
-            "“env>prod” is no matcher",
+            "Invalid matcher “env>prod”",
         ),
         ('channel = "ops"\n[[route]]\nchanel = "a"\n', 3, "did you mean channel?"),
         ('channel = "ops"\n[[route]]\ncontinues = true\n', 3, "one of channel, continue,"),
@@ -99,7 +99,7 @@ def test_a_whole_file() -> None:
         (
             'channel = "ops"\n' + 2 * '[[probe]]\nname = "a"\ntcp = "h:1"\n',
             2,
-            "a is there twice",
+            "a is used twice",
         ),
         ('channel = "ops"\n[[probe]]\nname = "a"\ncommand = "x"\n', 2, "a probe with a host"),
         ('channel = "ops"\n[[probe]]\nname = "a"\ncommand = ["x"]\n', 4, "the name of a check"),
@@ -141,7 +141,7 @@ def test_a_channel_is_named_by_its_id(text: str, line: int, name: str, tmp_path:
         load_alerts(file)
     said = str(caught.value)
     assert said.startswith(f"{file}, line {line}: ")
-    assert f"“{name}” is not the id of a channel" in said
+    assert f"“{name}” is not a channel ID" in said
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_two_check_ins_with_one_token_are_refused_with_both_lines() -> None:
         'channel = "C1"\n\n[[checkin]]\nname = "backup"\ntoken = "t"\nevery = "1d"\n\n'
         '[[checkin]]\nname = "db"\ntoken = "t"\nevery = "1d"\n'
     )
-    with pytest.raises(SettingsError, match=r"line 10.*db has the token of backup \(line 5\)"):
+    with pytest.raises(SettingsError, match=r"line 10.*db has the same token as backup \(line 5\)"):
         parse_alerts(text)
     parse_alerts(text.replace('token = "t"\n', ""))  # heard over the bus only
 

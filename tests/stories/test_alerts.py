@@ -34,7 +34,7 @@ async def taken_on(world: WatchedWorld) -> None:
     reply = await world.ben.clicks(posts[1], "ask.acknowledge")
     again = await world.slack.redeliver(reply.delivery)
     assert await again.done
-    await world.says("acknowledged, critical: tcp", "taken on by ben")
+    await world.says("acknowledged, critical: tcp", "acknowledged by ben")
     with pytest.raises(LookupError, match="no button"):
         await world.ann.clicks(posts[0], "ask.acknowledge")
     reply = await world.ann.slash("/alerts ack tcp")
@@ -43,10 +43,10 @@ async def taken_on(world: WatchedWorld) -> None:
     for post in posts:
         assert ON_CALL not in post.plain
         (history,) = world.slack.channel(post.channel).thread(post.ts)
-        assert history.plain.count("takes on") == 1
+        assert history.plain.count("ben acknowledged") == 1
     assert await world.mended() == posts
     (board,) = world.posted("board/", CHANNEL)
-    assert "nothing" in board.plain
+    assert "No active alerts" in board.plain
 
 
 async def silenced(world: WatchedWorld) -> None:
@@ -80,10 +80,10 @@ async def the_board(world: WatchedWorld) -> None:
     (board,) = world.posted("board/", CHANNEL)
     await world.slack.until(lambda: channel.pinned == [board])
     world.thing.break_it()
-    await world.says("1 thing is wrong now", key="board/", channels=(CHANNEL,))
+    await world.says("1 active alert", key="board/", channels=(CHANNEL,))
     channel.remove(board)
     await world.mended()
-    (board,) = await world.says("nothing is wrong now", key="board/", channels=(CHANNEL,))
+    (board,) = await world.says("No active alerts", key="board/", channels=(CHANNEL,))
     assert channel.pinned == [board]
 
 
@@ -97,7 +97,7 @@ async def dies_with_the_pin(world: WatchedWorld) -> None:
         await until(lambda: len(world.bots) == 3)
     await world.sees()
     world.thing.break_it()
-    await world.says("1 thing is wrong now", key="board/", channels=(CHANNEL,))
+    await world.says("1 active alert", key="board/", channels=(CHANNEL,))
     await world.mended()
     assert channel.pinned == world.posted("board/", CHANNEL)
 
@@ -199,7 +199,7 @@ async def test_two_bots_on_one_database(
         leader.kill()
         await world.slack.until(lambda: len(world.slack.socket.connections) == 2)
         await world.ben.clicks(posts[0], "ask.acknowledge")
-        await world.says("taken on by ben")
+        await world.says("acknowledged by ben")
         assert await world.mended() == posts
 
 
@@ -210,4 +210,4 @@ async def _asks_both(world: WatchedWorld, post: Message) -> None:
         asker = Asker(world.slack.person(f"U_ASKER{number}"))
         reply = await asker.clicks(post, "ask.why")
         found = await world.slack.until(lambda r=reply: r.ephemeral, 10)  # type: ignore[misc]
-        assert f"leads to {OTHER}" in str(found)
+        assert f"sends it to {OTHER}" in str(found)

@@ -22,7 +22,7 @@ def test_one_that_was_never_heard_is_late() -> None:
     """Its interval and grace after it was first set up, and resolved when it is heard at last."""
     world = World(config())
     world.at(100, reload(config(HOURLY)))
-    world.want(Message("ops", "never heard from since it was set up, 1 h 5 min ago"), (4030, 4031))
+    world.want(Message("ops", "no check-in since it was configured 1 h 5 min ago"), (4030, 4031))
     world.at(5000, check_in("backup"))
     world.run(6000)
     assert world.post("backup").state == "resolved"
@@ -34,7 +34,7 @@ def test_that_moment_outlives_restarts() -> None:
     world.at(0, reload(config(HOURLY)))
     for at in range(600, LATE, 600):
         world.at(at, restart)
-    world.want(Message("ops", "never heard from since it was set up, 1 h 5 min ago"), (3930, 3931))
+    world.want(Message("ops", "no check-in since it was configured 1 h 5 min ago"), (3930, 3931))
     world.run(5000)
 
 
@@ -51,7 +51,7 @@ def test_why_says_that_it_is_awaited() -> None:
     world.live(60)
     (watch,) = world.engine.checks.states
     said = explain(world.engine, watch, START + 60)
-    assert "awaited since 1 min ago, never heard; late in 1 h 4 min" in said
+    assert "no check-in yet, expected since 1 min ago; late in 1 h 4 min" in said
 
 
 def test_another_rhythm_counts_from_when_it_was_set() -> None:
@@ -60,7 +60,7 @@ def test_another_rhythm_counts_from_when_it_was_set() -> None:
     world.at(0, check_in("backup"))
     world.at(20_000, reload(config(HOURLY)))
     late = 20_000 + LATE + 30
-    world.want(Message("ops", "nothing heard for"), (late, late + 1))
+    world.want(Message("ops", "no check-in for"), (late, late + 1))
     world.run(late + 60)
 
 
@@ -69,7 +69,7 @@ def test_a_reload_that_changes_nothing_moves_nothing() -> None:
     world.at(0, check_in("backup"))
     for at in range(100, 3600, 100):
         world.at(at, reload(config(HOURLY)))
-    world.want(Message("ops", "nothing heard for"), (LATE + 30, LATE + 31))
+    world.want(Message("ops", "no check-in for"), (LATE + 30, LATE + 31))
     world.run(LATE + 60)
 
 
@@ -121,4 +121,4 @@ def test_a_check_in_that_is_not_watched_any_more() -> None:
     world.want(Message("ops", "late"), between=(150, 150))
     world.at(200, reload(config()))
     world.run(until=1000)
-    assert "it is no longer watched" in text_of(world.post("late"))
+    assert "it is no longer monitored" in text_of(world.post("late"))

@@ -65,7 +65,7 @@ def test_what_was_told_ends() -> None:
     world.want(Message("ops", "web-1"), between=(30, 30))
     world.at(499, lambda world: web_1_is(world, "firing"))
     world.run(until=600)
-    assert "it was not told again" in text_of(world.post("web-1"))
+    assert "it was not reported again" in text_of(world.post("web-1"))
 
 
 def test_what_is_told_once_more_is_not_news() -> None:

@@ -121,7 +121,7 @@ def test_what_is_not_said_again_expires() -> None:
     story.passes(DAY + 1)
     assert not story.fires()
     assert story.post.state == "expired"
-    assert "not heard of since 2027-01-15 08:00 UTC" in story.post.rows[0][2]
+    assert "not reported since 2027-01-15 08:00 UTC" in story.post.rows[0][2]
     story.told(2 * DAY, True, began=-5)
     assert story.fires()  # it went on all the while
 

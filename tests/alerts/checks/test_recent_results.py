@@ -76,10 +76,10 @@ def test_of_heartbeats_the_rhythm_tells() -> None:
     world.live(185)
     said = why(world, thing("web-1", name="silent").fingerprint)
     assert [line for line in said if "ago: " in line] == [
-        "1 min 20 s ago: bad: no heartbeat for 45 s, one is due every 15 s",
+        "1 min 20 s ago: bad: no heartbeat for 45 s, expected every 15 s",
         "5.0 s ago: good",
     ]
-    assert any("the last came after 15 s, 15 s, 15 s, 15 s" in line for line in said)
+    assert any("the last intervals were 15 s, 15 s, 15 s, 15 s" in line for line in said)
 
 
 @pytest.mark.parametrize("decided", [True, False])

@@ -47,7 +47,7 @@ def test_a_window_that_comes_once() -> None:
 
     def says_why(world: World) -> None:
         said = explain(world.engine, WEB_2.fingerprint, START + world.now)
-        assert "not told: maintenance: new disks, for 5 min more" in said
+        assert "not notified: maintenance: new disks, for 5 min more" in said
 
     world.at(700, says_why)
     world.at(900, good(WEB_1))

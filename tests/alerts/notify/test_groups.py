@@ -80,7 +80,7 @@ def test_acknowledged_is_not_said_again() -> None:
     world.at(60, acknowledge(WEB_1))
     world.run(until=100_000)
     assert world.post("web-1").state == "acknowledged"
-    assert "taken on by U_ANN" in text_of(world.post("web-1"))
+    assert "acknowledged by U_ANN" in text_of(world.post("web-1"))
 
 
 def test_a_new_trigger_is_a_new_episode() -> None:

@@ -25,10 +25,10 @@ def test_the_board_shows_what_is_wrong_now() -> None:
     world.at(0, bad(WEB_1), bad(WEB_2))
     world.want(Message("ops", "web-1"), between=(30, 30))
     world.want(Message("ops", "web-2"), between=(30, 30))
-    world.at(40, lambda world: world.post("2 things are wrong now"))
+    world.at(40, lambda world: world.post("2 active alerts"))
     world.at(50, good(WEB_1))
     world.run(until=100)
-    assert "web-2" in text_of(world.post("1 thing is wrong now"))
+    assert "web-2" in text_of(world.post("1 active alert"))
 
 
 def test_history_is_in_the_thread() -> None:
@@ -43,6 +43,6 @@ def test_history_is_in_the_thread() -> None:
     assert not history.broadcast
     assert [line.split(" UTC ")[1] for line in history.content.lines] == [
         "http web-1 in prod began: status 502",
-        "U_ANN takes on http web-1 in prod",
+        "U_ANN acknowledged http web-1 in prod",
         "http web-1 in prod resolved after 1 min 40 s",
     ]

@@ -44,7 +44,7 @@ def test_a_route_may_lead_nowhere() -> None:
     world.run(until=60)
     assert len(world.engine.firing()) == 2
     lines = explain(world.engine, dog.fingerprint, START + world.now)
-    assert "route host=dog drops it: nobody is told" in lines
+    assert "route host=dog drops it: nobody is notified" in lines
     for wrong in ('channel = "C2"\nmatch = "a=b"\n', "", 'continue = true\nmatch = "a=b"\n'):
         with pytest.raises(SettingsError, match="drop"):
             config(f"[[route]]\ndrop = true\n{wrong}")

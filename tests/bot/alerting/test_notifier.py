@@ -127,10 +127,10 @@ def test_links_stand_under_what_they_are_about() -> None:
 
 
 def test_an_alert_that_was_not_heard_of_again_is_no_good_news() -> None:
-    rows = (("DiskFull", "expired after 2 days", "not heard of since 2026-11-24 08:00 UTC"),)
+    rows = (("DiskFull", "expired after 2 days", "not reported since 2026-11-24 08:00 UTC"),)
     content = AlertContent("DiskFull", "expired", Severity.CRITICAL, rows)
     assert words(content).startswith("⚪ *expired: DiskFull*")
-    assert fallback(content).endswith("not heard of since 2026-11-24 08:00 UTC")
+    assert fallback(content).endswith("not reported since 2026-11-24 08:00 UTC")
 
 
 def test_the_history_bears_the_name_of_what_it_is_of() -> None:

@@ -254,14 +254,14 @@ async def test_the_board_shows_what_is_wrong_now(stage: Stage) -> None:
         return shown.content.title
 
     await until(lambda: len(alerts_in(stage.front)) == 1)
-    assert board() == "nothing is wrong now"
+    assert board() == "No active alerts"
     agent = await world.agent(made, "web-1")
     await agent.channel.close()
     await world.pass_time(made, SILENT)
     await world.pass_time(made, WAIT)
-    await until(lambda: board() == "1 thing is wrong now")
+    await until(lambda: board() == "1 active alert")
     await world.agent(made, "web-1")
-    await until(lambda: board() == "nothing is wrong now")
+    await until(lambda: board() == "No active alerts")
 
 
 async def test_other_settings_are_gone_by_at_once(stage: Stage) -> None:

@@ -36,7 +36,7 @@ async def test_replay(tmp_path: Path) -> None:
     assert out.splitlines() == [
         "+ 2025-06-15 15:07:10 C_PAGER firing: http web-1 in prod",
         "- 2025-06-15 15:07:10 C_OPS firing: http web-1 in prod",
-        "Of 2 records: 1 message would go, 1 come, 0 stay.",
+        "Of 2 records: 1 message would no longer be sent, 1 would be new, 0 would stay.",
     ]
     code, out, _ = await ran(*words, str(old))
     assert (code, out) == (0, "Of 2 records no message would differ: 1 message either way.\n")
@@ -46,7 +46,7 @@ async def test_replay(tmp_path: Path) -> None:
     assert "No such file" in err
     code, _, err = await ran("alerts", "replay", str(old), "--old", str(old), "--new", str(new))
     assert code == 2
-    assert "it is no recording" in err
+    assert "it is not a recording" in err
 
 
 async def test_they_come_with_the_bot() -> None:

@@ -63,7 +63,7 @@ async def test_who_takes_it_on_stands_in_the_post(stage: Stage) -> None:
     reply = await pressed(world, made, "Acknowledge")
     assert reply.text == "Acknowledged: silent web-1 in prod."
     await until(says(stage.front, "acknowledged"))
-    assert "taken on by ann" in post(world).rows[0][2]
+    assert "acknowledged by ann" in post(world).rows[0][2]
     await none_waits(stage.store)
     assert [one.label for one in alert_buttons(post(world))] == ["Silence…", "Why"]
     assert post(world).lines == ("1 acknowledged",)
@@ -203,9 +203,9 @@ async def test_an_expression_that_is_none_is_refused_at_once(stage: Stage) -> No
     reply = await stage.ask(made, f'/alerts silence alertname=~"{nasty}"')
     assert "matches 0 of 0 monitored targets" in reply.text
     reply = await stage.ask(made, '/alerts why alertname=~"("')
-    assert "no valid regular expression: missing )" in reply.text
+    assert ": missing )" in reply.text
     reply = await stage.ask(made, '/alerts why env=staging "\t,"')
-    assert "is no matcher" in reply.text
+    assert "Invalid matcher" in reply.text
 
 
 async def test_a_silence_by_matchers(stage: Stage) -> None:
@@ -227,7 +227,7 @@ async def test_a_silence_by_matchers(stage: Stage) -> None:
         ("silence env for 2h because x", "neither a matcher nor"),
         ("ack 000000", "No firing alert is called 000000"),
         ("why", "Which alert?"),
-        ("why 000000", "Nothing is watched"),
+        ("why 000000", "Nothing that is monitored"),
         ("why 0123456789abcdef/1", "No firing alert is called"),
         ("unsilence 12", "Which silence?"),
         ("test C_NOWHERE", "No route notifies C_NOWHERE"),
@@ -249,12 +249,12 @@ async def test_why(stage: Stage) -> None:
     made = await firing(world)
     text = (await pressed(world, made, "Why")).text
     assert "episode 1: firing, critical" in text
-    assert f"leads to {CHANNEL}" in text
+    assert f"sends it to {CHANNEL}" in text
     await world.agent(made, "web-1")
     await until(says(stage.front, "resolved"))
     (watch,) = (await stage.store.alerts.load()).checks
     text = (await stage.ask(made, f"/alerts why {watch.fingerprint[:8]}")).text
-    assert "it does not fire, so nothing is told" in text
+    assert "it is not firing, so nobody is notified" in text
 
 
 async def test_why_something_never_fired(stage: Stage) -> None:
@@ -266,11 +266,11 @@ async def test_why_something_never_fired(stage: Stage) -> None:
     for words in ("web-2", "silent web-2 in prod", "host=web-2", 'host=~"web-(2|9)" env=prod'):
         text = (await stage.ask(made, f"/alerts why {words}")).text
         assert text.startswith("silent web-2 in prod ("), words
-        assert "it does not fire, so nothing is told" in text
+        assert "it is not firing, so nobody is notified" in text
     text = (await stage.ask(made, "/alerts why env=prod")).text
     assert text.count("last heartbeat") == 3
     assert "and silent web-4 in prod (" in text
-    for words, told in (("web-22", "Did you mean web-2?"), ("host=db-1", "meant by host=db-1")):
+    for words, told in (("web-22", "Did you mean web-2?"), ("host=db-1", "matches nothing")):
         reply = await stage.ask(made, f"/alerts why {words}")
         assert not reply.ok
         assert told in reply.text
@@ -287,7 +287,7 @@ async def test_what_is_muted_is_explained_by_its_name(stage: Stage) -> None:
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
     text = (await stage.ask(made, "/alerts why web-2")).text
-    assert "not told: silenced by ann: new disks, for 1 h 58 min more" in text
+    assert "not notified: silenced by ann: new disks, for 1 h 58 min more" in text
     answer = (await stage.ask(made, "/alerts")).answer
     assert answer is not None
     assert answer.summary == "2 alerts are firing"

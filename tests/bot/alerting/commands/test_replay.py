@@ -79,7 +79,7 @@ async def test_what_a_bot_has_seen_tried_by_other_settings(stage: Stage, tmp_pat
     world.write("", channel="C_OTHER")
     found = (await stage.ask(made, f"/alerts replay {now():%Y-%m-%d}")).answer
     assert found is not None
-    assert "1 message would go, 1 come, 0 stay" in found.summary
+    assert "1 message would no longer be sent, 1 would be new, 0 would stay" in found.summary
     assert [row[1:] for row in found.rows] == [
         ("new", "C_OTHER", "firing: silent web-1 in prod"),
         ("removed", CHANNEL, "firing: silent web-1 in prod"),
@@ -163,7 +163,8 @@ async def test_a_trial_as_a_program_says_what_it_says_in_here(tmp_path: Path) ->
     assert (found.seen, found.torn, found.same) == (6, 1, 1)
     assert {one.channel for one in found.new} == {"C_PAGER"}
     assert found.summary == (
-        "Of 6 records (1 line cannot be read): 4 messages would go, 4 come, 1 stay"
+        "Of 6 records (1 line cannot be read): 4 messages would no longer be sent, "
+        "4 would be new, 1 would stay"
     )
     with pytest.raises(TrialFailed, match="No such file"):
         await run_trial(tmp_path / "missing", *texts, 60)
