@@ -24,6 +24,7 @@ from bot.dispatch.planner import Planner
 from bot.dispatch.policy import Policy
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.priority import ForegroundPriority
+from bot.scheduler.access import ScheduleAccess
 from bot.scheduler.command import ScheduleCommand, ScheduleHandler
 from bot.scheduler.firing import ScheduleFirer
 from bot.scheduler.scheduler import ResultHook, Scheduler
@@ -102,7 +103,7 @@ def assemble_dispatch(
             ScheduleHandler(
                 commands,
                 store,
-                servers,
+                ScheduleAccess(commands, store.schedules, servers, authorizer, audit),
                 planner,
                 firer,
                 authorizer,
@@ -128,8 +129,8 @@ def assemble_dispatch(
         store.ledger,
         servers,
         wake=job_changed,
-        way=priority or ForegroundPriority(),
-        pace=pace,
+        priority=priority or ForegroundPriority(),
+        limiter=pace,
         clock=clock,
     )
     return Dispatching(dispatcher, scheduler, handlers, authorizer, audit, people)

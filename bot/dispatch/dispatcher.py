@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from typing_extensions import override
 
 from baton.bus.messages import Person, now
 from baton.command import Command, Reach
@@ -24,7 +25,7 @@ from bot.dispatch.builtin import Handler
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.name_cache import AUDIT_LOOKBACK, NameCache
 from bot.dispatch.planner import Denied, Planner
-from bot.dispatch.protocol import GroupLookup
+from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Job, NewJob, Place
@@ -39,10 +40,10 @@ MAX_TYPED = 8_000
 """Characters of a request, at most."""
 
 
-class CommandDispatcher:
+class CommandDispatcher(Dispatcher):
     """Takes what people ask. `handlers` answer, by name, what the bot answers itself: each of
     `commands` that no server does must be among them. `wake` is called with the id of a job that
-    has news; `pace` is how often each person may ask, if that is limited.
+    has news; `limiter` says how often each person may ask, if that is limited.
 
     Raises ExtensionError if a command has nobody to answer it.
     """
@@ -58,8 +59,8 @@ class CommandDispatcher:
         roster: ServerRegistry,
         *,
         wake: Callable[[str], None],
-        way: ForegroundPriority,
-        pace: PersonRateLimiter | None = None,
+        priority: ForegroundPriority,
+        limiter: PersonRateLimiter | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._commands = commands
@@ -70,8 +71,8 @@ class CommandDispatcher:
         self._ledger = ledger
         self._roster = roster
         self._wake = wake
-        self._way = way
-        self._pace = pace
+        self._priority = priority
+        self._limiter = limiter
         self._clock = clock
         self._names = NameCache()
         self._looked_back = False
@@ -81,10 +82,12 @@ class CommandDispatcher:
                 raise ExtensionError(name=name, reason=reason)
 
     @property
+    @override
     def commands(self) -> Commands:
         """What can be asked."""
         return self._commands
 
+    @override
     async def ask(
         self, text: str, *, asker: Person, groups: GroupLookup, place: Place, key: str
     ) -> Reply:
@@ -95,7 +98,7 @@ class CommandDispatcher:
         typed or for a database that is away: the reply says what is wrong and what became of the
         ask.
         """
-        with self._way.foreground():
+        with self._priority.foreground():
             asker, place = await self._with_names(asker, place)
             asked = Invocation(_storable(text), asker, place, key, self._clock())
             try:
@@ -112,13 +115,13 @@ class CommandDispatcher:
     async def _admit(self, asked: Invocation) -> Reply | None:
         """Return what whoever may ask nothing, or nothing now, is told; None to go on. Raises
         UsageError."""
-        if self._pace is not None:
-            for first, count in self._pace.ended_bursts():
+        if self._limiter is not None:
+            for first, count in self._limiter.ended_bursts():
                 reason = f"{count} requests were refused: too many"
                 await self._audit.write_or_log(first, "limited", reason)
-            held = self._pace.take(asked)
+            held = self._limiter.take(asked)
             if held is not None:
-                text = held.text(self._pace.limits)
+                text = held.text(self._limiter.limits)
                 if held.first:
                     await self._audit.write_or_log(asked, "limited", text)
                 else:
@@ -144,6 +147,7 @@ class CommandDispatcher:
                 self._looked_back = False
         return self._names.with_names(asker, place)
 
+    @override
     async def started_by(self, key: str) -> AuditEntry | None:
         """Return what the ask `key` started, if it started anything: it starts nothing more then.
 
@@ -151,6 +155,7 @@ class CommandDispatcher:
         """
         return await self._audit.started_by(key)
 
+    @override
     async def cancel(
         self, job: str, *, asker: Person, groups: GroupLookup, place: Place, key: str = ""
     ) -> Reply:
@@ -158,6 +163,7 @@ class CommandDispatcher:
         key = key or f"cancel/{job}"
         return await self.ask(f"cancel {job}", asker=asker, groups=groups, place=place, key=key)
 
+    @override
     async def cancel_in_thread(
         self, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
     ) -> Reply:

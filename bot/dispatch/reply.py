@@ -10,9 +10,9 @@ from baton.outcome import Answer
 @dataclass(frozen=True, slots=True)
 class Form:
     """What the one who asked has yet to say: one of `choices` (each a label and a word), and, in
-    words of their own, a `reason`, which stands there until they say another. The desk is then
-    asked `ask`, followed by `for` the choice, `because` of the reason. `text` says what will come
-    of it."""
+    words of their own, a `reason`, which stands there until they say another. The dispatcher is
+    then asked `ask`, followed by `for` the choice, `because` of the reason. `text` says what will
+    come of it."""
 
     title: str
     text: str

@@ -11,7 +11,6 @@ from pydantic import Field
 from typing_extensions import override
 
 from baton.bus.messages import new_id
-from baton.command import Known
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.text.words import did_you_mean, joined
@@ -22,9 +21,9 @@ from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Denied, Planner
-from bot.dispatch.policy import AccessRequest, Record, Refusal, access_requests
 from bot.dispatch.reply import Reply
 from bot.scheduler import describe
+from bot.scheduler.access import ScheduleAccess
 from bot.scheduler.firing import ScheduleFirer, jobs_of, parse_schedulable
 from bot.schedules.change import Change
 from bot.schedules.decisions import pause, plan_next, resume
@@ -78,7 +77,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         self,
         commands: Commands,
         store: Store,
-        known: Known,
+        access: ScheduleAccess,
         planner: Planner,
         firer: ScheduleFirer,
         authorizer: Authorizer,
@@ -91,7 +90,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         self._commands = commands
         self._schedules = store.schedules
         self._ledger = store.ledger
-        self._known = known
+        self._access = access
         self._planner = planner
         self._firer = firer
         self._authorizer = authorizer
@@ -182,7 +181,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             found = [one for one in found if name in (one.place.channel, one.place.name)]
         await self._audit.write(context.invocation, "answered")
         reader = self._authorizer.reader("schedule", context)
-        found = [one for one in found if await reader.may_read(self._record(one))]
+        found = [one for one in found if await reader.may_read(self._access.record(one))]
         left = reader.left_out_note("schedule")
         where = f"in #{name}" if name else "here"
         if name.lower() == "all":
@@ -194,13 +193,13 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         return Reply(answer=describe.listing(found, where, left))
 
     async def _show(self, context: CommandContext, words: Sequence[str]) -> Reply:
-        schedule, refused = await self._readable(context, words, "show")
+        schedule, refused = await self._access.find_readable(context, words, "show")
         if refused is not None:
             return refused
         return Reply(describe.summary(schedule, await self._schedules.now()))
 
     async def _history(self, context: CommandContext, words: Sequence[str]) -> Reply:
-        schedule, refused = await self._readable(context, words, "history")
+        schedule, refused = await self._access.find_readable(context, words, "history")
         if refused is not None:
             return refused
         past = await self._schedules.history(schedule.id)
@@ -211,7 +210,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
     async def _run(self, context: CommandContext, words: Sequence[str]) -> Reply:
         asked = context.invocation
         for _ in range(MAX_ATTEMPTS):
-            schedule = await self._found(words, "run")
+            schedule = await self._access.find(words, "run")
             key = f"schedule/{schedule.id}/run/{asked.key}"
             # looked for once the schedule is read: what is begun after that changes its revision
             had = await self._ledger.job_of_key(key)
@@ -281,55 +280,6 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         after, reply = await self._change(context, words, "remove", turn)
         return Reply(f"Removed: {after.title}.") if after else reply
 
-    async def _found(self, words: Sequence[str], what: str) -> Schedule:
-        """Return the schedule that is named first. Raises UsageError."""
-        if not words:
-            raise UsageError(f"Which schedule? /schedule {what} ID; /schedule list shows the ids.")
-        schedule = await self._schedules.find(words[0])
-        if schedule is None:
-            problem = f"No schedule, or more than one, matches “{words[0]}”. See /schedule list."
-            raise UsageError(problem)
-        return schedule
-
-    def _record(self, schedule: Schedule) -> Record:
-        """Return `schedule` as somebody may want to read it."""
-        servers = self._known.servers()
-        environments = {seen.facts.environment for seen in servers}
-        try:
-            requests = access_requests(
-                parse_schedulable(self._commands, schedule.words), environments
-            )
-        except UsageError:  # of an older command: as whatever may be anywhere
-            everywhere = sorted(self._authorizer.environments(servers))
-            requests = tuple(AccessRequest("schedule", each) for each in everywhere)
-        return Record(requests, schedule.owner, schedule.place)
-
-    async def _readable(
-        self, context: CommandContext, words: Sequence[str], what: str
-    ) -> tuple[Schedule, Reply | None]:
-        """Return the schedule that is named first, and why they may not read it. Raises
-        UsageError."""
-        asked = context.invocation
-        schedule = await self._found(words, what)
-        hidden = await self._authorizer.hidden(
-            self._record(schedule), "schedule", asked.asker, asked.place, context.groups
-        )
-        if hidden is not None:
-            return schedule, await self._audit.refuse(asked, hidden)
-        await self._audit.write(asked, "answered")
-        return schedule, None
-
-    async def _refusal(self, context: CommandContext, schedule: Schedule) -> Refusal | None:
-        """Return why the one who asks may not change `schedule`: its owner may, and who may ask for
-        what it asks."""
-        asker = context.invocation.asker
-        if asker.id == schedule.owner.id:
-            return None
-        command = parse_schedulable(self._commands, schedule.words)
-        environments = {seen.facts.environment for seen in self._known.servers()}
-        requests = access_requests(command, environments)
-        return await self._authorizer.refusal(requests, asker, context.groups)
-
     async def _change(
         self,
         context: CommandContext,
@@ -340,8 +290,8 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         """Change the schedule that is named, if they may. Raises UsageError."""
         asked = context.invocation
         for _ in range(MAX_ATTEMPTS):
-            schedule = await self._found(words, what)
-            refusal = await self._refusal(context, schedule)
+            schedule = await self._access.find(words, what)
+            refusal = await self._access.refusal(context, schedule)
             if refusal is not None:
                 return None, await self._audit.refuse(asked, refusal)
             after = turn(schedule, await self._schedules.now())

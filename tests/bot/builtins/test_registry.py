@@ -32,5 +32,5 @@ async def test_what_is_answered_here_has_somebody_who_answers(counter: Counter) 
             counter.store.ledger,
             counter.roster,
             wake=counter.woken.append,
-            way=ForegroundPriority(),
+            priority=ForegroundPriority(),
         )
