@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from pydantic import JsonValue
 
-from baton.bus.bounds import TEXT
+from baton.bus.bounds import MAX_TEXT
 from baton.bus.messages import Level, Message, Pong, Request, State, Update
 from baton.command import Command
 from baton.observer import Observable, Observer
@@ -19,7 +19,7 @@ C = TypeVar("C", bound=Command)
 
 FLUSH_AFTER = 0.1
 """Output lines that come within this many seconds travel as one update."""
-UPDATE_LIMIT = TEXT
+UPDATE_LIMIT = MAX_TEXT
 """Characters of output in one update, at most."""
 
 

@@ -80,9 +80,9 @@ def test_every_name_is_on_the_page() -> None:
     """Exchanges, queues, message types and keys of the code are all there, and none that is not."""
     wanted = {
         *(exchange.name for exchange in exchanges.EXCHANGES),
-        *(queue.name for queue in exchanges.HEARD),
+        *(queue.name for queue in exchanges.BOT_QUEUES),
         exchanges.DEAD_QUEUE.name,
-        *(f"{kind}.#" for kinds in exchanges.HEARD.values() for kind in kinds),
+        *(f"{kind}.#" for kinds in exchanges.BOT_QUEUES.values() for kind in kinds),
         exchanges.DISCOVER,
         *TYPES,
     }

@@ -9,7 +9,7 @@ import structlog
 
 from baton.agent.journal import Entry, Journal
 from baton.agent.verdicts import RESTARTED, closing_update
-from baton.bus.messages import LAST, Message, Pong, Request, Update
+from baton.bus.messages import LAST_SEQUENCE, Message, Pong, Request, Update
 from baton.errors import JournalUnavailable
 from baton.server import Server
 
@@ -70,5 +70,5 @@ class FinalReports:
             log.warning(
                 "interrupted by a restart", job=entry.request.job, command=entry.request.command
             )
-            update = closing_update(entry.request, self._server, RESTARTED, sequence=LAST)
+            update = closing_update(entry.request, self._server, RESTARTED, sequence=LAST_SEQUENCE)
             await self.record(entry.request, update)

@@ -29,7 +29,7 @@ from baton.agent.verdicts import (
     lateness,
     refusal,
 )
-from baton.bus.api import bury
+from baton.bus.api import dead_letter
 from baton.bus.channel import Channel, Delivery
 from baton.bus.exchanges import DISCOVER, INPUT, agent_queue, host_key
 from baton.bus.messages import (
@@ -183,7 +183,7 @@ class ConsumerManager:
                 raise InvalidMessage(reason="this agent runs no probes")
         except InvalidMessage as error:
             log.warning("dead-lettered", reason=str(error), key=delivery.key)
-            await bury(self._channel, delivery, str(error))
+            await dead_letter(self._channel, delivery, str(error))
             return
         if self._draining:
             await delivery.reject(requeue=True)  # for the next life of this agent

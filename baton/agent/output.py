@@ -13,8 +13,8 @@ from collections.abc import Callable
 import structlog
 from typing_extensions import override
 
-from baton.bus.api import enveloped
-from baton.bus.channel import CONFIRM_WITHIN, Channel
+from baton.bus.api import to_envelope
+from baton.bus.channel import CONFIRM_TIMEOUT, Channel
 from baton.bus.exchanges import OUTPUT, output_key
 from baton.bus.messages import Heartbeat, Message, Pong, Probed, Update
 from baton.errors import BatonError, Disconnected
@@ -122,9 +122,9 @@ class OutputExchange(Observer):
             await self._channel.publish(
                 OUTPUT,
                 key_of(message),
-                enveloped(message),
+                to_envelope(message),
                 mandatory=True,  # an update that no queue takes waits for the bot's queue
-                timeout=CONFIRM_WITHIN,
+                timeout=CONFIRM_TIMEOUT,
             )
         except (BatonError, asyncio.CancelledError):
             self._window = 0

@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 
 from baton.agent.output import key_of
-from baton.bus.api import API, validity
+from baton.bus.api import API, time_to_live
 from baton.bus.channel import Channel
 from baton.bus.exchanges import OUTPUT
 from baton.bus.messages import Look, Probe, Probed
@@ -73,7 +73,7 @@ class ProbeConsumer:
 
     def start(self, probe: Probe) -> None:
         """Do it, and say what came of it."""
-        within = validity(probe) or 0.0
+        within = time_to_live(probe) or 0.0
         until = asyncio.get_running_loop().time() + within
         task = asyncio.create_task(self._run(probe, until), name=f"probe {probe.id}")
         self._tasks.add(task)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import structlog
 
-from baton.bus.channel import CONFIRM_WITHIN, Channel, Delivery, Envelope, Handler
+from baton.bus.channel import CONFIRM_TIMEOUT, Channel, Delivery, Envelope, Handler
 from baton.bus.exchanges import DEAD
 from baton.bus.messages import Message, Probe, Request, encode
 from baton.errors import BatonError
@@ -16,7 +16,7 @@ from baton.errors import BatonError
 log = structlog.get_logger(__name__)
 
 
-def enveloped(message: Message) -> Envelope:
+def to_envelope(message: Message) -> Envelope:
     """`message` with the AMQP properties that mirror its CloudEvents attributes, and its trace."""
     headers = {}
     if message.correlation:
@@ -28,11 +28,11 @@ def enveloped(message: Message) -> Envelope:
         correlation=message.correlation,
         timestamp=message.time.timestamp(),
         headers=headers,
-        expires=validity(message),
+        expires=time_to_live(message),
     )
 
 
-def validity(message: Message) -> float | None:
+def time_to_live(message: Message) -> float | None:
     """For how many seconds after it was sent `message` may be done; None if nobody says.
 
     It is given to the bus too, whose clock alone counts them: whatever the clocks of servers say,
@@ -54,7 +54,7 @@ def traceparent(job: str, message: str) -> str:
     return f"00-{trace}-{span}-00"
 
 
-_LONGEST_KEY = 255
+_MAX_KEY = 255
 """Bytes of a routing key."""
 
 
@@ -71,24 +71,24 @@ class API:
         message: Message,
         *,
         mandatory: bool = False,
-        timeout: float = CONFIRM_WITHIN,
+        timeout: float = CONFIRM_TIMEOUT,
     ) -> None:
         """Publish `message` and wait for the confirm, at most `timeout` seconds.
 
         Raises as Channel.publish does: Unroutable, Disconnected, Blocked, Unconfirmed.
         """
         await self._channel.publish(
-            exchange, key, enveloped(message), mandatory=mandatory, timeout=timeout
+            exchange, key, to_envelope(message), mandatory=mandatory, timeout=timeout
         )
 
 
-async def bury(channel: Channel, delivery: Delivery, reason: str) -> None:
+async def dead_letter(channel: Channel, delivery: Delivery, reason: str) -> None:
     """Move what nobody can handle to the dead letters, with the reason, and settle it.
 
     If the bus does not confirm the move, the message stays in its queue and comes again.
     """
     old = delivery.envelope
-    key = delivery.key if 0 < len(delivery.key.encode()) <= _LONGEST_KEY else "unknown"
+    key = delivery.key if 0 < len(delivery.key.encode()) <= _MAX_KEY else "unknown"
     # what a sender wrote under our names is not what we say of it
     headers = {name: value for name, value in old.headers.items() if name[:6] != "baton-"}
     headers |= {"baton-reason": reason[:500], "baton-key": key}
@@ -103,9 +103,7 @@ async def bury(channel: Channel, delivery: Delivery, reason: str) -> None:
     await delivery.ack()
 
 
-def guarded(
-    channel: Channel, handle: Handler, failed: Callable[[], None] = lambda: None
-) -> Handler:
+def guard(channel: Channel, handle: Handler, failed: Callable[[], None] = lambda: None) -> Handler:
     """`handle`, made so that one message neither goes round nor harms the others.
 
     What passes (the bus or the database is away) puts the message back. Any other error is a fault
@@ -121,10 +119,10 @@ def guarded(
                 raise
             failed()
             log.warning("dead-lettered", reason=str(error), key=delivery.key)
-            await bury(channel, delivery, str(error))
+            await dead_letter(channel, delivery, str(error))
         except Exception as error:
             failed()
             log.exception("a message cannot be handled", id=delivery.envelope.id, key=delivery.key)
-            await bury(channel, delivery, f"it cannot be handled: {type(error).__name__}")
+            await dead_letter(channel, delivery, f"it cannot be handled: {type(error).__name__}")
 
     return safely

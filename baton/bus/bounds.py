@@ -22,17 +22,17 @@ from pydantic_core import to_json
 
 from baton.text.printable import printable
 
-LARGEST = 131_072
+MAX_MESSAGE = 131_072
 """Bytes of a message on the bus, at most: RabbitMQ's own limit of a frame. It is read in well under
 50 ms, whatever is in it."""
 
-MOST = 500
+MAX_NAMES = 500
 """Names in a list, at most."""
 
-TEXT = 8_000
+MAX_TEXT = 8_000
 """Characters of a text, at most."""
 
-_DEEPEST = 16
+_MAX_DEPTH = 16
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 _WIDEST = timedelta(days=1)
@@ -62,11 +62,13 @@ def _moment(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def _small(most: int = LARGEST * 8) -> Callable[[Mapping[str, JsonValue]], Mapping[str, JsonValue]]:
+def _small(
+    most: int = MAX_MESSAGE * 8,
+) -> Callable[[Mapping[str, JsonValue]], Mapping[str, JsonValue]]:
     def small(values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
         if values:
             if not _shallow(values):
-                raise ValueError(f"values at most {_DEEPEST} levels deep")
+                raise ValueError(f"values at most {_MAX_DEPTH} levels deep")
             if len(to_json(values)) > most:
                 raise ValueError(f"at most {most} bytes of JSON")
         return values
@@ -76,7 +78,7 @@ def _small(most: int = LARGEST * 8) -> Callable[[Mapping[str, JsonValue]], Mappi
 
 def _shallow(values: object) -> bool:
     level = [values]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         level = [inner for value in level for inner in _inside(value)]
         if not level:
             return True
@@ -89,7 +91,7 @@ def _inside(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
-def few(most: int) -> BeforeValidator:
+def at_most(most: int) -> BeforeValidator:
     """Marks a list of at most `most` values; a longer one is refused before any is looked at."""
 
     def counted(values: object) -> object:
@@ -103,7 +105,7 @@ def few(most: int) -> BeforeValidator:
 Id = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=200)]
 """An id: visible ASCII characters."""
 
-Text = Annotated[str, AfterValidator(_cut(TEXT))]
+Text = Annotated[str, AfterValidator(_cut(MAX_TEXT))]
 """Text of many lines; the rest of a longer one is left out."""
 
 Line = Annotated[str, AfterValidator(_line(300))]
@@ -116,7 +118,7 @@ Details = Annotated[Mapping[str, JsonValue], AfterValidator(_small(16_384))]
 """What a program may want to know: 16 KB of JSON at most, 16 levels deep."""
 
 Arguments = Annotated[Mapping[str, JsonValue], AfterValidator(_small())]
-"""The fields of a command, 16 levels deep at most; no agent reads more than LARGEST bytes."""
+"""The fields of a command, 16 levels deep at most; no agent reads more than MAX_MESSAGE bytes."""
 
 Attempt = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """Counts the starts of a request, from 1."""

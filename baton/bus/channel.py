@@ -15,7 +15,7 @@ from baton.bus.exchanges import Queue
 from baton.bus.messages import CONTENT_TYPE
 from baton.errors import BusRefused
 
-CONFIRM_WITHIN = 10.0
+CONFIRM_TIMEOUT = 10.0
 """How long a publish waits for its confirm, in seconds, unless the caller says otherwise."""
 
 
@@ -138,7 +138,7 @@ class Channel(Protocol):
         envelope: Envelope,
         *,
         mandatory: bool = False,
-        timeout: float = CONFIRM_WITHIN,
+        timeout: float = CONFIRM_TIMEOUT,
     ) -> None:
         """Publish a persistent message and wait for the confirm.
 

@@ -40,7 +40,7 @@ async def connect(
     return await AmqpChannel.open(pool, name=name, owner=owner)
 
 
-async def up(channel: Channel, within: float) -> bool:
+async def link_comes_up(channel: Channel, within: float) -> bool:
     """Whether the link comes up within so many seconds; at once False if it is refused for good."""
     tasks = {asyncio.create_task(channel.wait_up()), asyncio.create_task(_refused(channel))}
     try:

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from baton.bus.channel import Channel, Delivery, Envelope
-from baton.bus.connect import connect, up
+from baton.bus.connect import connect, link_comes_up
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
 from baton.bus.messages import Cancel, Discover, Probe, Request, decode, now
 from baton.bus.urls import user_of
 from baton.errors import Disconnected, InvalidMessage, Unroutable
 from baton.text.printable import printable
 
-CONNECT_WITHIN = 10.0
-SHOWN_MOST = 500
+CONNECT_TIMEOUT = 10.0
+MAX_SHOWN = 500
 """Characters of each thing that a letter says of itself, at most."""
 
 
@@ -26,7 +26,7 @@ ORDERS = Request | Cancel | Discover | Probe
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A dead letter. `key` is where it was bound for, `reason` why it did not get there.
 
     `sender` is the broker account that it is from, as far as that is known. `ours`: RabbitMQ has
@@ -48,7 +48,7 @@ class Letter:
     def __str__(self) -> str:
         """Two lines, whatever its sender wrote into it."""
         name, type_, key, job, reason, sender = (
-            printable(each)[:SHOWN_MOST]
+            printable(each)[:MAX_SHOWN]
             for each in (self.id, self.type, self.key, self.job, self.reason, self.sender)
         )
         of_job = f" of job {job}" if job else ""
@@ -63,11 +63,11 @@ class Letter:
 class Resent:
     """What became of letters: those that were sent again, and those that were not, with why."""
 
-    done: Sequence[Letter]
-    left: Sequence[tuple[Letter, str]]
+    done: Sequence[DeadLetter]
+    left: Sequence[tuple[DeadLetter, str]]
 
 
-def letter(delivery: Delivery, account: str = "") -> Letter:
+def read_letter(delivery: Delivery, account: str = "") -> DeadLetter:
     """What can be said of a dead letter without understanding it; `account` is ours."""
     envelope = delivery.envelope
     headers = envelope.headers
@@ -75,7 +75,7 @@ def letter(delivery: Delivery, account: str = "") -> Letter:
     key = headers.get("baton-key") or delivery.key
     sender, ours = _sender(envelope, account)
     order, until = _order(envelope, key)
-    return Letter(
+    return DeadLetter(
         id=envelope.id,
         type=envelope.type,
         key=key,
@@ -115,25 +115,27 @@ def _order(envelope: Envelope, key: str) -> tuple[str, datetime | None]:
         given = message.arguments.items()
         words = [f"{name}={value}" for name, value in given if value not in (None, "")]
         text = f"{where}: {' '.join([message.command, *words])}, for {message.requester.id}"
-        return printable(text)[:SHOWN_MOST], message.deadline
+        return printable(text)[:MAX_SHOWN], message.deadline
     if isinstance(message, Cancel):
-        return f"{message.host}: cancel job {printable(message.job)[:SHOWN_MOST]}", None
+        return f"{message.host}: cancel job {printable(message.job)[:MAX_SHOWN]}", None
     if isinstance(message, Probe):
         return f"{message.host}: a probe", message.deadline
     return ("all servers: say who is there", None) if isinstance(message, Discover) else ("", None)
 
 
-async def listed(channel: Channel, most: int) -> list[Letter]:
+async def list_letters(channel: Channel, most: int) -> list[DeadLetter]:
     """Up to `most` dead letters, oldest first; they stay where they are."""
-    held = await _taken(channel, most)
+    held = await _take(channel, most)
     try:
-        return [letter(delivery, _account(channel)) for delivery in held]
+        return [read_letter(delivery, _account(channel)) for delivery in held]
     finally:
         for delivery in held:
             await delivery.reject(requeue=True)
 
 
-def why_not(read: Letter, ids: Collection[str], twice: Collection[str], at: datetime) -> str:
+def why_not_resent(
+    read: DeadLetter, ids: Collection[str], twice: Collection[str], at: datetime
+) -> str:
     """Why the letter `read` is not sent again at `at` to those who asked for `ids` (none: for all);
     empty if it is. Pure. Of the ids in `twice` there are several letters.
 
@@ -150,29 +152,29 @@ def why_not(read: Letter, ids: Collection[str], twice: Collection[str], at: date
     return ""
 
 
-def to_agree(letters: Sequence[Letter], at: datetime | None = None) -> list[Letter]:
+def to_confirm(letters: Sequence[DeadLetter], at: datetime | None = None) -> list[DeadLetter]:
     """The orders among `letters` that would be sent again with all others. Pure."""
     at = at or now()
-    return [one for one in letters if one.order and not why_not(one, (), (), at)]
+    return [one for one in letters if one.order and not why_not_resent(one, (), (), at)]
 
 
-async def resent(
+async def resend(
     channel: Channel,
     ids: Collection[str],
     most: int,
     *,
     clock: Callable[[], datetime] = now,
-    agreed: Callable[[Letter], bool] = lambda read: True,
+    agreed: Callable[[DeadLetter], bool] = lambda read: True,
 ) -> Resent:
     """Send the letters `ids` among the first `most` again, where they were bound for.
 
     An empty `ids` means all of them; of those, an order is sent only if it is proven to be from us,
     and `agreed` to. A letter is taken out once the bus has confirmed it.
     """
-    held = await _taken(channel, most)
-    done: list[Letter] = []
-    left: list[tuple[Letter, str]] = []
-    read = {id(delivery): letter(delivery, _account(channel)) for delivery in held}
+    held = await _take(channel, most)
+    done: list[DeadLetter] = []
+    left: list[tuple[DeadLetter, str]] = []
+    read = {id(delivery): read_letter(delivery, _account(channel)) for delivery in held}
     counts = Counter(one.id for one in read.values())
     twice = {name for name, count in counts.items() if count > 1}
     try:
@@ -180,7 +182,7 @@ async def resent(
             one = read[id(delivery)]
             if ids and one.id not in ids:
                 continue
-            reason = why_not(one, ids, twice, clock())
+            reason = why_not_resent(one, ids, twice, clock())
             if not reason and not ids and one.order and not agreed(one):
                 reason = "it was not agreed to"
             if reason:
@@ -202,7 +204,7 @@ async def resent(
     return Resent(done, left)
 
 
-def _again(envelope: Envelope, read: Letter, at: datetime) -> Envelope:
+def _again(envelope: Envelope, read: DeadLetter, at: datetime) -> Envelope:
     """What is sent: the bus counts how long it may still be done, as it did the first time."""
     headers = {
         name: value
@@ -236,19 +238,19 @@ def exchange_of(envelope: Envelope, key: str) -> str:
 
 
 @asynccontextmanager
-async def opened(urls: Sequence[str]) -> AsyncIterator[Channel]:
-    """The bus at `urls`. Raises Disconnected if it does not answer within CONNECT_WITHIN s,
+async def open_bus(urls: Sequence[str]) -> AsyncIterator[Channel]:
+    """The bus at `urls`. Raises Disconnected if it does not answer within CONNECT_TIMEOUT s,
     BusRefused if it lets us not in."""
     channel = await connect(urls, name="baton dead")
     try:
-        if not await up(channel, CONNECT_WITHIN):
+        if not await link_comes_up(channel, CONNECT_TIMEOUT):
             raise channel.refusal or Disconnected(url=channel.url, reason=channel.link_reason)
         yield channel
     finally:
         await channel.close()
 
 
-async def _taken(channel: Channel, most: int) -> list[Delivery]:
+async def _take(channel: Channel, most: int) -> list[Delivery]:
     held: list[Delivery] = []
     while len(held) < most and (delivery := await channel.get(DEAD_QUEUE)) is not None:
         held.append(delivery)

@@ -71,7 +71,7 @@ MONITORED = ("alert", "checkin")
 PROBED_QUEUE = Queue("bot.probed", single_active=True, ttl=60.0, dead_letter="", optional=True)
 """Apart from those, because somebody waits for each answer, and an old one is of no use."""
 
-HEARD: Mapping[Queue, tuple[str, ...]] = {
+BOT_QUEUES: Mapping[Queue, tuple[str, ...]] = {
     BOT_QUEUE: ("update", "pong"),
     HEARTBEAT_QUEUE: ("heartbeat",),
     MONITOR_QUEUE: MONITORED,
@@ -80,9 +80,9 @@ HEARD: Mapping[Queue, tuple[str, ...]] = {
 """The bot's queues, with the first words of the keys on the output exchange that each takes."""
 
 
-def heard(queue: Queue) -> list[tuple[str, str]]:
+def bot_bindings(queue: Queue) -> list[tuple[str, str]]:
     """What one of the bot's queues is bound to: exchange and key."""
-    return [(OUTPUT, f"{kind}.#") for kind in HEARD[queue]]
+    return [(OUTPUT, f"{kind}.#") for kind in BOT_QUEUES[queue]]
 
 
 DISCOVER = "discover"
@@ -98,7 +98,7 @@ FORMER_QUEUES = ("monitor", "retry.5s", "retry.30s", "retry.2m", "retry.10m")
 """Queues of earlier versions, which nobody takes from any more."""
 
 
-def known(exchange: str) -> None:
+def check_exchange(exchange: str) -> None:
     """Raises ValueError if `exchange` is not one of EXCHANGES."""
     names = [item.name for item in EXCHANGES]
     if exchange not in names:
@@ -106,7 +106,7 @@ def known(exchange: str) -> None:
 
 
 @lru_cache(1024)
-def word(text: str) -> str:
+def key_word(text: str) -> str:
     """`text` as one word of a topic key: dots and what a pattern would read become `-`."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text) or "-"
 
@@ -119,9 +119,11 @@ def host_key(fqdn: str) -> str:
 def command_key(command: str, environment: str, app: str | None = None) -> str:
     """The key of a broadcast: to every agent of an environment, or those of it that run `app`."""
     parts = [command, environment] + ([app] if app else [])
-    return ".".join(word(part) for part in parts)
+    return ".".join(key_word(part) for part in parts)
 
 
 def output_key(kind: str, environment: str, subject: str) -> str:
     """The key of what an agent says: `kind` is the message's type without `baton.`."""
-    return ".".join((word(kind.removeprefix("baton.")), word(environment), word(subject)))
+    return ".".join(
+        (key_word(kind.removeprefix("baton.")), key_word(environment), key_word(subject))
+    )

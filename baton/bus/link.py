@@ -18,7 +18,7 @@ CLOSE_GRACE = 5.0
 """How long a closing channel waits for the handlers at work, in seconds."""
 
 
-WATCH_EVERY = 15.0
+WATCH_INTERVAL = 15.0
 """How often all that a channel needs of its bus is proven to be there, in seconds."""
 
 
@@ -123,7 +123,7 @@ class Linked:
             self._lacking[queue] = refusal
 
 
-class Handlers:
+class HandlerTasks:
     """The calls of handlers under way, each a task of its own that a lost link leaves alone."""
 
     def __init__(self) -> None:

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json, to_json
 
 from baton.bus.bounds import (
-    LARGEST,
-    MOST,
+    MAX_MESSAGE,
+    MAX_NAMES,
     Arguments,
     Attempt,
     Details,
@@ -30,7 +30,7 @@ from baton.bus.bounds import (
     Moment,
     Seconds,
     Text,
-    few,
+    at_most,
 )
 from baton.errors import InvalidMessage, UnknownType
 from baton.fields import Address, Host, Name, meaning
@@ -79,7 +79,7 @@ class State(StrEnum):
 
 _OPEN = frozenset({State.QUEUED, State.SENT, State.ACCEPTED, State.RUNNING})
 
-LAST = 2**31 - 1
+LAST_SEQUENCE = 2**31 - 1
 """The sequence of a final update whose sender no longer knows how many came before it."""
 
 ENDS_WITHIN = "ends_within"
@@ -89,7 +89,7 @@ what the request says."""
 Level = Literal["info", "success", "error", "log"]
 
 
-Names = Annotated[tuple[Name, ...], few(MOST)]
+Names = Annotated[tuple[Name, ...], at_most(MAX_NAMES)]
 
 
 class Facts(BaseModel):
@@ -184,8 +184,8 @@ class Cancel(_JobMessage):
 
 
 class Update(_JobMessage):
-    """What a server says about a request. `sequence` counts from 1 within a run; only LAST, and raw
-    output that was dropped in a long outage, leave a gap.
+    """What a server says about a request. `sequence` counts from 1 within a run; only
+    LAST_SEQUENCE, and raw output that was dropped in a long outage, leave a gap.
 
     `level` says how `text` reads; `log` is raw output, of one line or several. `percent` is from 0
     to 100. `facts` is what a program may want to know of the outcome.
@@ -198,7 +198,7 @@ class Update(_JobMessage):
     host: Host
     environment: Name
     command: Name
-    sequence: int = Field(ge=1, le=LAST)
+    sequence: int = Field(ge=1, le=LAST_SEQUENCE)
     state: State
     level: Level = "info"
     text: Text = ""
@@ -248,7 +248,7 @@ class Look(BaseModel):
     tcp: Address | Literal[""] = ""
     check: str = Field(default="", max_length=64)
     timeout: float = Field(default=10.0, gt=0, le=3600, allow_inf_nan=False)
-    status: Annotated[tuple[int, ...], few(100)] = (200,)
+    status: Annotated[tuple[int, ...], at_most(100)] = (200,)
     body: str = Field(default="", max_length=4_096)
     latency: float | None = Field(default=None, gt=0, le=3600, allow_inf_nan=False)
     tls_days: int = Field(default=14, ge=0, le=36_500)
@@ -293,7 +293,7 @@ def encode(message: Message) -> bytes:
     return to_json({"specversion": "1.0", "type": message.type, **head, "data": data})
 
 
-def decode(body: bytes, *, most: int = LARGEST) -> Message:
+def decode(body: bytes, *, most: int = MAX_MESSAGE) -> Message:
     """The message in `body`, of at most `most` bytes.
 
     Raises InvalidMessage if it is no CloudEvents 1.0 JSON, too large, or a field is invalid, and

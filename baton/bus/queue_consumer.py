@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from baton.bus.api import guarded
+from baton.bus.api import guard
 from baton.bus.channel import Channel, Handler, Subscription
 from baton.bus.exchanges import Queue
 
@@ -13,7 +13,7 @@ class QueueConsumer:
     """Hands the messages of queues to handlers, from `consume` until `stop`.
 
     The channel consumes again after each lost link. One message neither goes round nor harms the
-    others: see `guarded`, which calls `failed` for each that cannot be handled.
+    others: see `guard`, which calls `failed` for each that cannot be handled.
     """
 
     def __init__(self, channel: Channel, failed: Callable[[], None] = lambda: None) -> None:
@@ -27,7 +27,7 @@ class QueueConsumer:
         """Make sure of `queue` and its bindings, and hand each message to `handle`, at most
         `prefetch` unsettled at a time. Raises BusRefused."""
         await self._channel.declare(queue, bindings)
-        handler = guarded(self._channel, handle, self._failed)
+        handler = guard(self._channel, handle, self._failed)
         self._subscriptions.append(await self._channel.consume(queue, handler, prefetch=prefetch))
 
     async def stop(self) -> None:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from alerts.observation import Observation
-from baton.bus.api import bury
+from baton.bus.api import dead_letter
 from baton.bus.batching import Batcher
 from baton.bus.channel import Channel, Delivery
-from baton.bus.exchanges import MONITOR_QUEUE, PROBED_QUEUE, heard
+from baton.bus.exchanges import MONITOR_QUEUE, PROBED_QUEUE, bot_bindings
 from baton.bus.messages import Probed, decode
 from baton.bus.queue_consumer import QueueConsumer
 from baton.errors import InvalidMessage
@@ -66,7 +66,7 @@ class Monitor:
             (PROBED_QUEUE, self._probed_came),
             (MONITOR_QUEUE, self._letter_came),
         ):
-            await self._queues.consume(queue, heard(queue), handle, prefetch=PREFETCH)
+            await self._queues.consume(queue, bot_bindings(queue), handle, prefetch=PREFETCH)
 
     async def stop(self) -> None:
         """Take nothing more. What was taken is written down, or goes back to the bus if the
@@ -82,7 +82,7 @@ class Monitor:
             seen = self._intake.observations(told.accepted)
         except BadInput as error:
             self._refused.add(SENDER, [error])
-            await bury(self._channel, delivery, printable(str(error)))
+            await dead_letter(self._channel, delivery, printable(str(error)))
             return
         self._refused.add(SENDER, told.rejected)
         try:
@@ -99,13 +99,13 @@ class Monitor:
                 raise InvalidMessage(reason=f"no probe is answered by a {message.type}")
         except InvalidMessage as error:
             log.warning("dead-lettered", reason=str(error), key=printable(delivery.key))
-            await bury(self._channel, delivery, str(error))
+            await dead_letter(self._channel, delivery, str(error))
             return
         user = delivery.envelope.user
         if reason := self._identity.doubt(message, user, delivery.key):
             self._findings.found(forged_sender(message, user, reason))
             log.warning("dead-lettered", reason=reason, key=printable(delivery.key))
-            await bury(self._channel, delivery, reason)
+            await dead_letter(self._channel, delivery, reason)
             return
         try:
             self._probed(message)

@@ -23,11 +23,11 @@ app = typer.Typer(help="List dead-lettered messages and send them again.", no_ar
 def dead_list(config: ConfigOption = None, most: MostOption = 100) -> None:
     """Show the dead letters, oldest first."""
     set_up_logs(LogLevel.ERROR)
-    from baton.bus.dead_letters import Letter, listed, opened
+    from baton.bus.dead_letters import DeadLetter, list_letters, open_bus
 
-    async def look() -> list[Letter]:
-        async with opened(_bus(config)) as channel:
-            return await listed(channel, most)
+    async def look() -> list[DeadLetter]:
+        async with open_bus(_bus(config)) as channel:
+            return await list_letters(channel, most)
 
     letters = asyncio.run(look())
     for letter in letters:
@@ -52,11 +52,18 @@ def dead_resend(
     if bool(ids) == all_letters:
         raise typer.BadParameter("name the letters by their IDs, or say --all")
     set_up_logs(LogLevel.ERROR)
-    from baton.bus.dead_letters import Letter, Resent, listed, opened, resent, to_agree
+    from baton.bus.dead_letters import (
+        DeadLetter,
+        Resent,
+        list_letters,
+        open_bus,
+        resend,
+        to_confirm,
+    )
 
-    async def orders() -> list[Letter]:
-        async with opened(_bus(config)) as channel:
-            return to_agree(await listed(channel, most))
+    async def orders() -> list[DeadLetter]:
+        async with open_bus(_bus(config)) as channel:
+            return to_confirm(await list_letters(channel, most))
 
     agreed: set[str] = set()
     for letter in asyncio.run(orders()) if all_letters else ():
@@ -64,8 +71,8 @@ def dead_resend(
             agreed.add(letter.id)
 
     async def send() -> Resent:
-        async with opened(_bus(config)) as channel:
-            return await resent(channel, ids or (), most, agreed=lambda one: one.id in agreed)
+        async with open_bus(_bus(config)) as channel:
+            return await resend(channel, ids or (), most, agreed=lambda one: one.id in agreed)
 
     made = asyncio.run(send())
     for letter in made.done:

@@ -16,7 +16,7 @@ from baton.bus.exchanges import (
     INPUT,
     MONITOR_QUEUE,
     PROBED_QUEUE,
-    heard,
+    bot_bindings,
     host_key,
 )
 from baton.bus.messages import Facts
@@ -91,7 +91,7 @@ def needs(alerts: bool) -> Needs:
         queues += [MONITOR_QUEUE, PROBED_QUEUE]
     return Needs(
         "the bot",
-        [*((queue, heard(queue)) for queue in queues), (DEAD_QUEUE, DEAD_BINDINGS)],
+        [*((queue, bot_bindings(queue)) for queue in queues), (DEAD_QUEUE, DEAD_BINDINGS)],
         [(INPUT, DISCOVER), (INPUT, host_key("doctor")), (DEAD, "doctor")],
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from baton.bus.api import API
 from baton.bus.channel import BOT_FIRST, Channel, Delivery
-from baton.bus.connect import connect, up
+from baton.bus.connect import connect, link_comes_up
 from baton.bus.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTPUT, Queue
 from baton.bus.messages import Discover, Facts, Heartbeat, decode, new_id, now
 from baton.bus.urls import option_of
@@ -36,7 +36,7 @@ async def bus(urls: Sequence[str]) -> AsyncIterator[tuple[Channel | None, CheckR
         yield None, fail("bus", error)
         return
     try:
-        if await up(channel, CONNECT_TIMEOUT):
+        if await link_comes_up(channel, CONNECT_TIMEOUT):
             yield channel, _connected(channel, urls)
         elif channel.refusal is not None:
             yield None, fail("bus", channel.refusal)

@@ -13,10 +13,10 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from baton.bus.api import bury
+from baton.bus.api import dead_letter
 from baton.bus.batching import Batcher
 from baton.bus.channel import Channel, Delivery
-from baton.bus.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, heard
+from baton.bus.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, bot_bindings
 from baton.bus.messages import Heartbeat, Message, Pong, Update, decode, now
 from baton.bus.queue_consumer import QueueConsumer
 from baton.errors import InvalidMessage
@@ -91,7 +91,7 @@ class UpdateConsumer:
             (BOT_QUEUE, self._update_came),
             (HEARTBEAT_QUEUE, self._heartbeat_came),
         ):
-            await self._queues.consume(queue, heard(queue), handle, prefetch=PREFETCH)
+            await self._queues.consume(queue, bot_bindings(queue), handle, prefetch=PREFETCH)
 
     async def stop(self) -> None:
         """Stop consuming. What was received goes into the ledger, or back to RabbitMQ if the
@@ -163,7 +163,7 @@ class UpdateConsumer:
     async def _bury(self, delivery: Delivery, kind: str, reason: str) -> None:
         self.refused[kind] += 1
         log.warning("dead-lettered", reason=reason, key=printable(delivery.key))
-        await bury(self._channel, delivery, reason)
+        await dead_letter(self._channel, delivery, reason)
 
     async def _apply(self, messages: Sequence[Update | Pong]) -> Sequence[Exception | None]:
         strange: dict[int, str] = {}

@@ -14,7 +14,7 @@ import structlog
 
 from baton.bus.api import API
 from baton.bus.channel import Channel, Link
-from baton.bus.link import WATCH_EVERY
+from baton.bus.link import WATCH_INTERVAL
 from baton.bus.messages import now
 from baton.errors import BatonError, Unroutable
 from baton.outcome import duration
@@ -119,7 +119,7 @@ class OutboxRelay:
             return NO_AGENT
         return (
             f"{row.host} was heard {duration(seen.silent)} ago, but RabbitMQ has no queue bound to "
-            f"{row.key}: its agent puts that back within {WATCH_EVERY:g} s; ask again then"
+            f"{row.key}: its agent puts that back within {WATCH_INTERVAL:g} s; ask again then"
         )
 
     async def _publish(

@@ -14,7 +14,7 @@ DELAY = 0.002
 """An acknowledgement is sent with `BATCH` others or after `DELAY` seconds, whatever is first."""
 
 
-class Acks:
+class PendingAcks:
     """Which delivery tags are acknowledged, and what to tell the broker of it. Pure.
 
     Tags count from 1. All up to the first one that is not settled are acknowledged by one frame.
@@ -59,12 +59,12 @@ class Acks:
         return upto, singles
 
 
-class Settler:
+class AckBatcher:
     """Settles what was delivered on one AMQP channel. After that channel is gone, does nothing."""
 
     def __init__(self, channel: AbstractChannel) -> None:
         self.channel = channel
-        self._acks = Acks()
+        self._acks = PendingAcks()
         self._rejects: list[tuple[int, bool]] = []
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -112,7 +112,7 @@ class Settler:
         except Exception as error:
             # The broker takes all that is not settled back by itself, and delivers it again.
             log.debug("not settled, the connection is gone", error=repr(error))
-            self._acks = Acks()
+            self._acks = PendingAcks()
             self._rejects.clear()
         finally:
             self._task = None

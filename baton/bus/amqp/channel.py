@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 
 import structlog
 from aiormq.exceptions import AMQPError
+from typing_extensions import override
 
 from baton.bus.amqp import reasons
 from baton.bus.amqp.session import Publish, Session, answered
 from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription
-from baton.bus.channel import CONFIRM_WITHIN, Envelope, Handler, Link
-from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
-from baton.bus.link import WATCH_EVERY, Handlers, Linked
+from baton.bus.channel import CONFIRM_TIMEOUT, Channel, Envelope, Handler, Link
+from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, check_exchange
+from baton.bus.link import WATCH_INTERVAL, HandlerTasks, Linked
 from baton.bus.urls import option_of, redacted
 from baton.errors import Blocked, BusRefused, Disconnected, NotMade, SettingsError
 from baton.timing.backoff import delay
@@ -30,29 +31,29 @@ log = structlog.get_logger(__name__)
 for _client in ("aio_pika", "aiormq"):
     logging.getLogger(_client).setLevel(logging.CRITICAL)
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
+FIRST_DELAY, MAX_DELAY = 0.25, 10.0
 """Between two attempts to connect, in seconds."""
 
-LONGEST_WAIT = 3
+MAX_ROUNDS_FOR_OWNER = 3
 """As after so many failures we pause for what the bot is to make: it may come any moment."""
 
 STEADY_AFTER = 10.0
 """A link that was up for this long, in seconds, starts over with the shortest pause."""
 
 
-def pause(attempt: int, chance: float) -> float:
+def reconnect_delay(attempt: int, chance: float) -> float:
     """How long to wait before the attempt after `attempt` failures, in seconds; `chance` is 0 to 1.
 
     Exponential, with jitter over the upper half: a thousand agents do not come back at once.
     """
-    return delay(attempt + 1, FIRST_PAUSE, LONGEST_PAUSE) * (0.5 + 0.5 * chance)
+    return delay(attempt + 1, FIRST_DELAY, MAX_DELAY) * (0.5 + 0.5 * chance)
 
 
 FAILURES = (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected)
 """What a question to the broker ends by if the connection, or the broker, is not well."""
 
 
-class AmqpChannel(Linked):
+class AmqpChannel(Linked, Channel):
     """A connection to the first of `urls` that answers: see `baton.bus.channel.Channel`.
 
     Made by `open`. Everything declared and consumed is put back in place after each reconnect,
@@ -63,7 +64,7 @@ class AmqpChannel(Linked):
         self,
         urls: Sequence[str],
         name: str,
-        watch_every: float = WATCH_EVERY,
+        watch_every: float = WATCH_INTERVAL,
         *,
         owner: bool = False,
     ) -> None:
@@ -74,16 +75,16 @@ class AmqpChannel(Linked):
         self._watch_every = watch_every
         self._session: Session | None = None
         self._owner = owner
-        self._wanted: dict[Queue, dict[tuple[str, str], None]] = {}
+        self._declared: dict[Queue, dict[tuple[str, str], None]] = {}
         self._refused_publishes: set[Publish] = set()
         self._refusals = 0
         self._awaits_owner = False
         self._subscriptions: list[AmqpSubscription] = []
-        self._handlers = Handlers()
+        self._handlers = HandlerTasks()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         if owner:
-            self._want(DEAD_QUEUE, DEAD_BINDINGS)
+            self._remember(DEAD_QUEUE, DEAD_BINDINGS)
 
     @classmethod
     async def open(
@@ -91,7 +92,7 @@ class AmqpChannel(Linked):
         urls: Sequence[str],
         *,
         name: str = "baton",
-        watch_every: float = WATCH_EVERY,
+        watch_every: float = WATCH_INTERVAL,
         owner: bool = False,
     ) -> AmqpChannel:
         """Start connecting, and return at once. `watch_every` is the watchdog's period in seconds;
@@ -106,27 +107,28 @@ class AmqpChannel(Linked):
         return channel
 
     @property
+    @override
     def broker(self) -> str:
-        """What answers there and its version; empty while nothing does."""
         return self._session.broker if self._session is not None else ""
 
+    @override
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()) -> None:
-        """Make sure of a queue and its bindings."""
-        is_new, added = queue not in self._wanted, self._want(queue, bindings)
+        is_new, added = queue not in self._declared, self._remember(queue, bindings)
         if self._session is None or not (is_new or added):
             return
         try:
-            await self._place(self._session, queue, added)
+            await self._ensure_queue(self._session, queue, added)
         except BusRefused:
             for one in added:
-                self._wanted[queue].pop(one, None)
+                self._declared[queue].pop(one, None)
             if is_new:
-                self._wanted.pop(queue, None)
+                self._declared.pop(queue, None)
             raise
         except FAILURES as error:
             # It is remembered, and declared before the link is up again.
-            self._fault(f"{queue.name} could not be declared: {reasons.why(error)}")
+            self._fail(f"{queue.name} could not be declared: {reasons.reason_of(error)}")
 
+    @override
     async def publish(
         self,
         exchange: str,
@@ -134,10 +136,9 @@ class AmqpChannel(Linked):
         envelope: Envelope,
         *,
         mandatory: bool = False,
-        timeout: float = CONFIRM_WITHIN,
+        timeout: float = CONFIRM_TIMEOUT,
     ) -> None:
-        """Publish and wait for the confirm."""
-        known(exchange)
+        check_exchange(exchange)
         if self._session is None:
             raise Disconnected(url=self.url, reason=self.link_reason)
         if self.link is Link.BLOCKED:
@@ -146,44 +147,44 @@ class AmqpChannel(Linked):
             exchange, key, envelope, mandatory=mandatory, timeout=timeout
         )
 
+    @override
     async def consume(
         self, queue: Queue, handler: Handler, *, prefetch: int = 100
     ) -> AmqpSubscription:
-        """Hand each message of `queue` to `handler`."""
         await self.declare(queue)
-        subscription = AmqpSubscription(queue, handler, prefetch, self._handlers, self._forget)
+        subscription = AmqpSubscription(queue, handler, prefetch, self._handlers, self._drop)
         self._subscriptions.append(subscription)
         if self._session is not None and self.link is not Link.DOWN:
             try:
                 await self._consume(self._session, subscription)
             except BusRefused:
-                self._forget(subscription)
+                self._drop(subscription)
                 raise
             except FAILURES as error:
-                self._fault(f"{queue.name} could not be consumed: {reasons.why(error)}")
+                self._fail(f"{queue.name} could not be consumed: {reasons.reason_of(error)}")
         return subscription
 
+    @override
     async def get(self, queue: Queue) -> AmqpDelivery | None:
-        """One message of `queue`, if there is one."""
         return await self._ask(lambda session: session.get(queue))
 
+    @override
     async def depth(self, queue: Queue) -> int | None:
-        """How many messages wait in `queue`; None if there is no such queue."""
         return await self._ask(lambda session: session.depth(queue))
 
+    @override
     async def missing_rights(
         self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()
     ) -> Sequence[BusRefused]:
-        """What would be refused of declaring, binding and consuming `queue`."""
         there = await self.depth(queue) is not None
         return await self._ask(lambda session: session.rights.missing(queue, bindings, there))
 
+    @override
     async def may_not_publish(self, exchange: str, key: str) -> BusRefused | None:
-        """Why a publish would be refused, if it would."""
         return await self._ask(lambda session: session.rights.publish(exchange, key))
 
+    @override
     async def close(self) -> None:
-        """Stop consuming, wait a moment for the handlers at work, and close."""
         if self._closing:
             return
         self._closing = True
@@ -200,23 +201,23 @@ class AmqpChannel(Linked):
         try:
             found: T = await answered(question(self._session), self.url)
         except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
-            raise Disconnected(url=self.url, reason=reasons.why(error)) from None
+            raise Disconnected(url=self.url, reason=reasons.reason_of(error)) from None
         return found
 
-    def _want(self, queue: Queue, bindings: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _remember(self, queue: Queue, bindings: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """Remember what is to be declared; returns the bindings that are new."""
-        wanted = self._wanted.setdefault(queue, {})
+        wanted = self._declared.setdefault(queue, {})
         added = [one for one in bindings if one not in wanted]
         wanted.update(dict.fromkeys(added))
         return added
 
-    def _forget(self, subscription: AmqpSubscription) -> None:
+    def _drop(self, subscription: AmqpSubscription) -> None:
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
         if self._session is not None:
-            self._session.forget(subscription)
+            self._session.drop(subscription)
 
-    async def _place(
+    async def _ensure_queue(
         self, session: Session, queue: Queue, bindings: Sequence[tuple[str, str]]
     ) -> int:
         """Declare `queue` with `bindings`; how many consume it. One that is optional and refused is
@@ -226,10 +227,10 @@ class AmqpChannel(Linked):
         except BusRefused as error:
             if not queue.optional:
                 raise
-            session.without.add(queue)
+            session.refused_queues.add(queue)
             self._lack(queue.name, error)
             return 0
-        session.without.discard(queue)
+        session.refused_queues.discard(queue)
         if all(each.queue != queue for each in self._subscriptions):
             self._lack(queue.name, None)
         return consumers
@@ -237,7 +238,7 @@ class AmqpChannel(Linked):
     async def _consume(self, session: Session, subscription: AmqpSubscription) -> None:
         """Consume for `subscription`, unless its queue is one that we do without."""
         queue = subscription.queue
-        if queue in session.without:
+        if queue in session.refused_queues:
             return
         try:
             await answered(session.consume(subscription), session.url)
@@ -257,18 +258,18 @@ class AmqpChannel(Linked):
         turn = failures = 0
         try:
             while True:
-                steady = await self._live(self._urls[turn % len(self._urls)])
+                steady = await self._run_session(self._urls[turn % len(self._urls)])
                 failures = 0 if steady else failures + 1
                 turn += 1
                 rounds, rest = divmod(failures, len(self._urls))
                 if self._awaits_owner:
-                    rounds = min(rounds, LONGEST_WAIT)
+                    rounds = min(rounds, MAX_ROUNDS_FOR_OWNER)
                 if rest == 0:
-                    await asyncio.sleep(pause(rounds, random.random()))
+                    await asyncio.sleep(reconnect_delay(rounds, random.random()))
         finally:
             self._change(Link.DOWN, "closed")
 
-    async def _live(self, url: str) -> bool:
+    async def _run_session(self, url: str) -> bool:
         """One session at `url`, until it ends. Returns whether it was up for a good while."""
         session: Session | None = None
         up_since: float | None = None
@@ -283,7 +284,7 @@ class AmqpChannel(Linked):
             reason = await self._watch(session)
         except Exception as error:
             # Whatever it was: to give up here would leave us deaf for good.
-            reason, fix = reasons.why(error), reasons.fix(error, url)
+            reason, fix = reasons.reason_of(error), reasons.fix_for(error, url)
             refusal = error if isinstance(error, BusRefused) else None
             self._awaits_owner = isinstance(error, NotMade)
         except asyncio.CancelledError:
@@ -307,11 +308,11 @@ class AmqpChannel(Linked):
 
     async def _prepare(self, session: Session) -> None:
         """Put everything in place, what is added meanwhile too; then the link is up."""
-        await self._prove_publishes(session)
+        await self._check_publishes(session)
         placed: dict[Queue, tuple[tuple[str, str], ...]] = {}
-        while placed != (wanted := {each: tuple(of) for each, of in self._wanted.items()}):
+        while placed != (wanted := {each: tuple(of) for each, of in self._declared.items()}):
             for queue in [each for each in wanted if wanted[each] != placed.get(each)]:
-                await self._place(session, queue, wanted[queue])
+                await self._ensure_queue(session, queue, wanted[queue])
             placed = wanted
         self._session = session  # the first message may be answered before the link is up
         consumed: set[AmqpSubscription] = set()
@@ -324,7 +325,7 @@ class AmqpChannel(Linked):
         self._blocked(session.publisher.is_blocked)
         log.info("connected to the bus", url=self.url, queues=len(consumed))
 
-    async def _prove_publishes(self, session: Session) -> None:
+    async def _check_publishes(self, session: Session) -> None:
         """That what was refused us in the last session is allowed now. Raises BusRefused."""
         for exchange, key in sorted(self._refused_publishes):
             refused = await answered(session.rights.publish(exchange, key), session.url)
@@ -339,20 +340,20 @@ class AmqpChannel(Linked):
             if session.ended.done():
                 break
             try:
-                await self._prove(session)
+                await self._check(session)
             except FAILURES as error:
-                session.fault(f"the watchdog had no answer: {reasons.why(error)}")
+                session.fail(f"the watchdog had no answer: {reasons.reason_of(error)}")
         return session.ended.result()
 
-    async def _prove(self, session: Session) -> None:
+    async def _check(self, session: Session) -> None:
         """Put back what somebody has deleted: exchanges, queues, bindings. A lost consumer, or a
         right that is gone, ends the session. Raises BusRefused."""
-        await answered(session.exchanges(), session.url)
-        for queue, bindings in list(self._wanted.items()):
-            wanted = session.consumers(queue)
-            consumers = await self._place(session, queue, tuple(bindings))
-            if consumers < min(wanted, session.consumers(queue)):
-                session.fault(f"the broker has no consumer of ours on {queue.name}")
+        await answered(session.ensure_exchanges(), session.url)
+        for queue, bindings in list(self._declared.items()):
+            wanted = session.expected_consumers(queue)
+            consumers = await self._ensure_queue(session, queue, tuple(bindings))
+            if consumers < min(wanted, session.expected_consumers(queue)):
+                session.fail(f"the broker has no consumer of ours on {queue.name}")
             for subscription in [each for each in self._subscriptions if each.queue == queue]:
                 await self._consume(session, subscription)
 
@@ -365,9 +366,9 @@ class AmqpChannel(Linked):
         else:
             self._change(Link.UP)
 
-    def _fault(self, reason: str) -> None:
+    def _fail(self, reason: str) -> None:
         if self._session is not None:
-            self._session.fault(reason)
+            self._session.fail(reason)
 
 
 def _look_at_tls(url: str) -> None:

@@ -24,21 +24,21 @@ from typing_extensions import override
 from yarl import URL
 
 from baton.bus.amqp import reading, reasons, wire
-from baton.bus.amqp.write_coalescing import Gathering
+from baton.bus.amqp.write_coalescing import CoalescingTransport
 from baton.version import baton_version
 
 log = structlog.get_logger(__name__)
 
 reading.install()
 
-ANSWER_WITHIN = 10.0
+ANSWER_TIMEOUT = 10.0
 """How long the broker may take to answer anything, in seconds."""
 
 INFORMATION = "Baton: run your servers from chat"
 """What the broker shows beside the name of our product."""
 
 
-class Connection(aio_pika.Connection):
+class AmqpConnection(aio_pika.Connection):
     """One connection, opened by `to`."""
 
     underlay: aiormq.abc.AbstractConnection
@@ -47,13 +47,13 @@ class Connection(aio_pika.Connection):
     def __init__(self, url: URL, **options: Any) -> None:
         super().__init__(url, **options)
         # aio-pika passes these on to its client, but takes no such argument
-        self.kwargs["transport_factory"] = Gathering()
+        self.kwargs["transport_factory"] = CoalescingTransport()
 
     @classmethod
-    async def to(cls, url: str, name: str) -> Connection:
+    async def connect_to(cls, url: str, name: str) -> AmqpConnection:
         """Connect to `url` as `name`. Raises BusRefused, and what the client raises."""
         connection = cls(
-            wire.dialled(url),
+            wire.with_heartbeat(url),
             client_properties={
                 "connection_name": name,
                 "product": "Baton",
@@ -64,7 +64,7 @@ class Connection(aio_pika.Connection):
         try:
             await connection.connect()
         except AMQPError as error:
-            if (refused := reasons.login(error, url)) is None:
+            if (refused := reasons.login_refusal(error, url)) is None:
                 raise
             raise refused from None
         finally:
@@ -80,27 +80,27 @@ class Connection(aio_pika.Connection):
         said = self.underlay.server_properties
         return f"{_text(said.get('product'))} {_text(said.get('version'))}"
 
-    async def open(self, **options: Any) -> AbstractChannel:
+    async def open_channel(self, **options: Any) -> AbstractChannel:
         """An AMQP channel that stays: see aio_pika.Connection.channel for its options."""
         # aio-pika's own time-out does not reach as far
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
             return await self.channel(**options)
 
     @asynccontextmanager
-    async def question(self) -> AsyncIterator[Question]:
+    async def short_lived_channel(self) -> AsyncIterator[ShortLivedChannel]:
         """An AMQP channel for one question, whose answer may close it."""
-        underlay = await self.underlay.channel(publisher_confirms=False, timeout=ANSWER_WITHIN)
+        underlay = await self.underlay.channel(publisher_confirms=False, timeout=ANSWER_TIMEOUT)
         try:
-            yield Question(self, underlay)
+            yield ShortLivedChannel(self, underlay)
         finally:
             if not underlay.is_closed:
                 await quietly(underlay.close)
 
 
-class Question(aio_pika.Channel):
+class ShortLivedChannel(aio_pika.Channel):
     """A channel that was opened below aio-pika."""
 
-    def __init__(self, connection: Connection, underlay: aiormq.abc.AbstractChannel) -> None:
+    def __init__(self, connection: AmqpConnection, underlay: aiormq.abc.AbstractChannel) -> None:
         super().__init__(connection, publisher_confirms=False)
         self._underlay = underlay
 
@@ -120,7 +120,7 @@ async def underlay_of(channel: AbstractChannel) -> aiormq.Channel:
 async def quietly(work: Callable[[], Awaitable[object]]) -> None:
     """Do `work` on something that may be broken already; at most for a while."""
     task = asyncio.ensure_future(work())
-    await asyncio.wait({task}, timeout=ANSWER_WITHIN / 2)
+    await asyncio.wait({task}, timeout=ANSWER_TIMEOUT / 2)
     while not task.done():
         task.cancel()  # aio-pika waits once more for the end that it did not bring about
         await asyncio.wait({task}, timeout=1.0)

@@ -14,7 +14,7 @@ from baton.bus.amqp import reasons, wire
 from baton.bus.channel import Envelope
 from baton.errors import Disconnected, Unconfirmed, Unroutable
 
-LOOK_AFTER = 0.2
+BLOCKED_CHECK_INTERVAL = 0.2
 """A confirm that takes longer than this, in seconds, makes us look whether the broker blocks us."""
 
 
@@ -88,7 +88,7 @@ class Publisher:
                 envelope.body,
                 exchange=exchange,
                 routing_key=key,
-                properties=wire.properties(envelope, self._user),
+                properties=wire.to_properties(envelope, self._user),
                 mandatory=mandatory,
                 wait=False,
             )
@@ -116,7 +116,7 @@ class Publisher:
             self._ids[id] = task
         task.add_done_callback(self._done)
         # one look at all of them now and then: a timer for each is dear where there are thousands
-        self._look_by(min(deadline, loop.time() + LOOK_AFTER))
+        self._look_by(min(deadline, loop.time() + BLOCKED_CHECK_INTERVAL))
         return pending.over
 
     def _done(self, task: asyncio.Task[object]) -> None:
@@ -143,7 +143,7 @@ class Publisher:
             raise Disconnected(url=self._url, reason="the connection was lost")
         if isinstance(error, ValueError):
             raise error
-        raise Unconfirmed(key=key, exchange=exchange, reason=reasons.why(error))
+        raise Unconfirmed(key=key, exchange=exchange, reason=reasons.reason_of(error))
 
     def _look_by(self, at: float) -> None:
         if self._look is None or self._look.when() > at:
@@ -162,7 +162,7 @@ class Publisher:
         if self._unblock is None and _waits(self._channel.connection):
             self._unblock = asyncio.create_task(self._until_unblocked())
         waiting = (each.deadline for each in self._pending.values() if not each.over.done())
-        self._look_by(min([now + LOOK_AFTER, *waiting]))
+        self._look_by(min([now + BLOCKED_CHECK_INTERVAL, *waiting]))
 
     async def _until_unblocked(self) -> None:
         self._blocked(True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pamqp import decode
 
-MOST = 16_384
+MAX_TABLE = 16_384
 """Bytes of a table that are read; reading it takes time that grows with their square."""
 
 
@@ -40,7 +40,7 @@ def _timestamp(value: bytes) -> tuple[int, datetime | None]:
 
 def _table(value: bytes) -> tuple[int, dict[str, Any]]:
     end = 4 + int.from_bytes(value[:4])
-    if end - 4 > MOST:
+    if end - 4 > MAX_TABLE:
         return end, {}
     try:
         return end, decode.field_table(value[:end])[1]

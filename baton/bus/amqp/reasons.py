@@ -31,7 +31,7 @@ _REFUSED = os.strerror(errno.ECONNREFUSED).lower()
 RIGHTS = "README.md, “RabbitMQ”, has the rights of each account."
 
 
-def why(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What `error` means, in a few words."""
     if isinstance(error, Disconnected):
         return str(error.facts.get("reason"))
@@ -45,7 +45,7 @@ def why(error: BaseException) -> str:
     return said or f"the connection was lost ({type(error).__name__})"
 
 
-def fix(error: BaseException, url: str) -> str:
+def fix_for(error: BaseException, url: str) -> str:
     """What mends it, by what it is; empty if that is not known."""
     if isinstance(error, BatonError):
         return str(error.facts.get("fix", ""))
@@ -63,19 +63,19 @@ def fix(error: BaseException, url: str) -> str:
     return ""
 
 
-def login(error: Exception, url: str) -> BusRefused | None:
+def login_refusal(error: Exception, url: str) -> BusRefused | None:
     """The refusal that `error` is, if a login at `url` ended by it."""
     if isinstance(error, ProbableAuthenticationError | AuthenticationError):
         name = user_of(url)
         return BusRefused(
             user=name,
             what="to log in",
-            reason=why(error),
+            reason=reason_of(error),
             fix="Correct user and password in [bus] url (BATON_BUS_URL), or set them: "
             f"rabbitmqctl change_password {name} PASSWORD.",
         )
     if isinstance(error, ConnectionNotAllowed):
-        return _no_vhost(url, why(error))
+        return _no_vhost(url, reason_of(error))
     if isinstance(error, InvalidFrameError) and "OpenOk" in str(error):
         # the client does not read what the broker says here
         return _no_vhost(url, "it does not exist, or this user may not use it")
@@ -104,10 +104,10 @@ def refusal(error: Exception, url: str, what: str) -> BusRefused | None:
         fixed = "Choose a shorter name."
     else:
         return None
-    return BusRefused(user=user_of(url), what=what, reason=why(error), fix=fixed)
+    return BusRefused(user=user_of(url), what=what, reason=reason_of(error), fix=fixed)
 
 
-def publish(reason: str) -> tuple[str, str] | None:
+def refused_publish(reason: str) -> tuple[str, str] | None:
     """Exchange and routing key of the publish that the broker's `reason` refuses; where the key
     does not matter it is any."""
     found = re.search(r"(?:topic '([^']*)' in )?exchange '([^']*)'", reason)
@@ -117,7 +117,7 @@ def publish(reason: str) -> tuple[str, str] | None:
 def mismatch(error: ChannelPreconditionFailed, url: str, queue: str) -> QueueMismatch:
     """A queue of that name is there, and is another."""
     return QueueMismatch(
-        user=user_of(url), what=f"to declare queue {queue}", queue=queue, reason=why(error)
+        user=user_of(url), what=f"to declare queue {queue}", queue=queue, reason=reason_of(error)
     )
 
 
@@ -125,7 +125,7 @@ def not_made(error: ChannelNotFoundEntity, url: str) -> NotMade:
     """Something is not there yet that is not ours to make."""
     return NotMade(
         url=redacted(url),
-        reason=f"{why(error)}: the bot makes it, when it is connected",
+        reason=f"{reason_of(error)}: the bot makes it, when it is connected",
         fix=BOT_FIRST,
     )
 
@@ -144,12 +144,12 @@ def _certificate(error: ssl.SSLCertVerificationError) -> str:
 
 def _refuses(error: BaseException) -> bool:
     """Whether nobody listens; the client passes on what the system said of it, not its kind."""
-    return _REFUSED in why(error) or errno.ECONNREFUSED in error.args[:1]
+    return _REFUSED in reason_of(error) or errno.ECONNREFUSED in error.args[:1]
 
 
 def _no_way(error: BaseException) -> bool:
     ways = (errno.EHOSTUNREACH, errno.ENETUNREACH)
-    return any(os.strerror(number).lower() in why(error) for number in ways)
+    return any(os.strerror(number).lower() in reason_of(error) for number in ways)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

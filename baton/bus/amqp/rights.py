@@ -15,7 +15,7 @@ from pamqp.commands import Basic
 from pamqp.common import FieldValue
 
 from baton.bus.amqp import reasons, wire
-from baton.bus.amqp.connection import ANSWER_WITHIN, Connection, Question, underlay_of
+from baton.bus.amqp.connection import ANSWER_TIMEOUT, AmqpConnection, ShortLivedChannel, underlay_of
 from baton.bus.exchanges import Queue
 from baton.errors import BusRefused
 
@@ -25,7 +25,7 @@ IMPOSSIBLE = "nothing"
 class Rights:
     """What the account of `url` may do, asked over `connection`."""
 
-    def __init__(self, connection: Connection, url: str) -> None:
+    def __init__(self, connection: AmqpConnection, url: str) -> None:
         self._connection = connection
         self._url = url
 
@@ -43,14 +43,14 @@ class Rights:
     async def publish(self, exchange: str, key: str) -> BusRefused | None:
         """Why a publish would be refused, if it would."""
 
-        async def ask(channel: Question) -> None:
+        async def ask(channel: ShortLivedChannel) -> None:
             underlay = await underlay_of(channel)
             properties = Basic.Properties(expiration=IMPOSSIBLE)
             await underlay.basic_publish(
                 b"", exchange=exchange, routing_key=key, properties=properties, wait=False
             )
             # whichever it is, the broker answers by closing the channel
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
                 await asyncio.shield(underlay.closing)
 
         return await self._ask(f"to publish {key} on {exchange}", ask, ChannelPreconditionFailed)
@@ -61,10 +61,10 @@ class Rights:
         async def nothing(_: AbstractIncomingMessage) -> None:
             raise AssertionError("nothing is consumed")
 
-        async def ask(channel: Question) -> None:
+        async def ask(channel: ShortLivedChannel) -> None:
             found = await channel.get_queue(queue.name, ensure=False)
             arguments: dict[str, FieldValue] = {"x-priority": IMPOSSIBLE}
-            await found.consume(nothing, arguments=arguments, timeout=ANSWER_WITHIN)
+            await found.consume(nothing, arguments=arguments, timeout=ANSWER_TIMEOUT)
 
         allowed = (ChannelPreconditionFailed, ChannelNotFoundEntity)
         return await self._ask(f"to consume queue {queue.name}", ask, *allowed)
@@ -74,10 +74,10 @@ class Rights:
         if not there:
             arguments["x-max-length"] = IMPOSSIBLE
 
-        async def ask(channel: Question) -> None:
+        async def ask(channel: ShortLivedChannel) -> None:
             try:
                 await channel.declare_queue(
-                    queue.name, durable=True, arguments=arguments, timeout=ANSWER_WITHIN
+                    queue.name, durable=True, arguments=arguments, timeout=ANSWER_TIMEOUT
                 )
             except ChannelPreconditionFailed as error:
                 if there:
@@ -86,20 +86,23 @@ class Rights:
         return await self._ask(f"to declare queue {queue.name}", ask)
 
     async def _bind(self, queue: Queue, exchange: str, key: str, there: bool) -> BusRefused | None:
-        async def ask(channel: Question) -> None:
+        async def ask(channel: ShortLivedChannel) -> None:
             found = await channel.get_queue(queue.name, ensure=False)
-            await (found.bind if there else found.unbind)(exchange, key, timeout=ANSWER_WITHIN)
+            await (found.bind if there else found.unbind)(exchange, key, timeout=ANSWER_TIMEOUT)
 
         # an exchange that is not there yet: the right to it was asked before that
         what = f"to bind queue {queue.name} to {key} on {exchange}"
         return await self._ask(what, ask, ChannelNotFoundEntity)
 
     async def _ask(
-        self, what: str, ask: Callable[[Question], Awaitable[None]], *allowed: type[ChannelClosed]
+        self,
+        what: str,
+        ask: Callable[[ShortLivedChannel], Awaitable[None]],
+        *allowed: type[ChannelClosed],
     ) -> BusRefused | None:
         """Why `what` is refused, if `ask` ends so. One of `allowed` says that it is not."""
         try:
-            async with self._connection.question() as channel:
+            async with self._connection.short_lived_channel() as channel:
                 await ask(channel)
         except BusRefused as error:
             return error

@@ -20,11 +20,11 @@ from aiormq.exceptions import (
 from pamqp.commands import Basic
 
 from baton.bus.amqp import reasons, wire
-from baton.bus.amqp.acks import Settler
-from baton.bus.amqp.connection import ANSWER_WITHIN, Connection, quietly, underlay_of
+from baton.bus.amqp.acks import AckBatcher
+from baton.bus.amqp.connection import ANSWER_TIMEOUT, AmqpConnection, quietly, underlay_of
 from baton.bus.amqp.publisher import Publisher
 from baton.bus.amqp.rights import Rights
-from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription, delivery
+from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription, to_delivery
 from baton.bus.exchanges import EXCHANGES, Exchange, Queue
 from baton.bus.urls import redacted
 from baton.errors import Disconnected
@@ -39,12 +39,14 @@ class Session:
     Any fault ends the whole session: one way to mend things is proven more often than several.
     """
 
-    def __init__(self, url: str, incoming: Connection, outgoing: Connection, owner: bool) -> None:
+    def __init__(
+        self, url: str, incoming: AmqpConnection, outgoing: AmqpConnection, owner: bool
+    ) -> None:
         self.url = redacted(url)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.refused_publish: Publish | None = None
         """What ended the session, if a right to publish is missing."""
-        self.without: set[Queue] = set()
+        self.refused_queues: set[Queue] = set()
         """Optional queues that are refused us."""
         self.rights = Rights(incoming, url)
         self.broker = incoming.broker
@@ -53,8 +55,8 @@ class Session:
         self._consuming: list[AmqpSubscription] = []
         self._incoming = incoming
         self._outgoing = outgoing
-        self._settlers: list[Settler] = []
-        self._getter: Settler | None = None
+        self._settlers: list[AckBatcher] = []
+        self._getter: AckBatcher | None = None
         self.publisher: Publisher
         for connection in (incoming, outgoing):
             connection.underlay.closing.add_done_callback(self._lost)
@@ -67,16 +69,16 @@ class Session:
 
         Raises BusRefused, what the client library raises, or TimeoutError.
         """
-        async with asyncio.timeout(ANSWER_WITHIN):
-            incoming = await Connection.to(url, name)
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            incoming = await AmqpConnection.connect_to(url, name)
             try:
-                outgoing = await Connection.to(url, f"{name} (publishing)")
+                outgoing = await AmqpConnection.connect_to(url, f"{name} (publishing)")
             except BaseException:
                 await quietly(incoming.close)
                 raise
         session = cls(url, incoming, outgoing, owner)
         try:
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
                 await session._start(blocked)
         except BaseException:
             await session.close()
@@ -91,16 +93,16 @@ class Session:
         """
         what = f"to declare queue {queue.name}"
         try:
-            async with self._incoming.question() as channel:
+            async with self._incoming.short_lived_channel() as channel:
                 made = await channel.declare_queue(
                     queue.name,
                     durable=True,
                     arguments=wire.queue_arguments(queue),
-                    timeout=ANSWER_WITHIN,
+                    timeout=ANSWER_TIMEOUT,
                 )
                 for exchange, key in bindings:
                     what = f"to bind queue {queue.name} to {key} on {exchange}"
-                    await made.bind(exchange, key, timeout=ANSWER_WITHIN)
+                    await made.bind(exchange, key, timeout=ANSWER_TIMEOUT)
         except ChannelPreconditionFailed as error:
             raise reasons.mismatch(error, self._dialled, queue.name) from None
         except ChannelNotFoundEntity as error:
@@ -109,7 +111,7 @@ class Session:
             raise self._refusal(error, what) from None
         return made.declaration_result.consumer_count or 0
 
-    async def exchanges(self) -> None:
+    async def ensure_exchanges(self) -> None:
         """Make sure of the exchanges. Raises BusRefused; Disconnected if one is missing that we may
         not make."""
         for exchange in EXCHANGES:
@@ -130,9 +132,9 @@ class Session:
             self._consuming.remove(subscription)
             raise
 
-    def consumers(self, queue: Queue) -> int:
+    def expected_consumers(self, queue: Queue) -> int:
         """How many consumers of ours `queue` must have."""
-        if queue in self.without:
+        if queue in self.refused_queues:
             return 0
         return sum(each.queue == queue and bool(each.tag) for each in self._consuming)
 
@@ -141,17 +143,17 @@ class Session:
         subscription.tag, subscription.settler = "", None
         if queue.optional and (refused := await self.rights.consume(queue)) is not None:
             raise refused  # which is tried again and again: not with a channel that is to last
-        opened = await self._incoming.open(publisher_confirms=False)
-        await opened.set_qos(subscription.prefetch, timeout=ANSWER_WITHIN)
+        opened = await self._incoming.open_channel(publisher_confirms=False)
+        await opened.set_qos(subscription.prefetch, timeout=ANSWER_TIMEOUT)
         channel = await underlay_of(opened)
         channel.on_consumer_cancel_callbacks.add(
-            lambda _: self.fault(f"the broker took away the queue {queue.name}")
+            lambda _: self.fail(f"the broker took away the queue {queue.name}")
         )
-        subscription.settler = Settler(channel)
+        subscription.settler = AckBatcher(channel)
         self._settlers.append(subscription.settler)
         try:
             answer = await channel.basic_consume(
-                queue.name, subscription.receive, timeout=ANSWER_WITHIN
+                queue.name, subscription.receive, timeout=ANSWER_TIMEOUT
             )
         except (ChannelClosed, ValueError) as error:
             raise self._refusal(error, f"to consume queue {queue.name}") from None
@@ -159,46 +161,48 @@ class Session:
         channel.closing.add_done_callback(self._lost)
         subscription.tag = answer.consumer_tag or ""
         if subscription.cancelled:
-            await channel.basic_cancel(subscription.tag, timeout=ANSWER_WITHIN)
+            await channel.basic_cancel(subscription.tag, timeout=ANSWER_TIMEOUT)
 
     async def get(self, queue: Queue) -> AmqpDelivery | None:
         """One message of `queue`, if there is one."""
         if await self.depth(queue) is None:
             return None
         if self._getter is None or self._getter.channel.is_closed:
-            opened = await self._incoming.open(publisher_confirms=False)
-            self._getter = Settler(await underlay_of(opened))
+            opened = await self._incoming.open_channel(publisher_confirms=False)
+            self._getter = AckBatcher(await underlay_of(opened))
             self._settlers.append(self._getter)
         try:
-            message = await self._getter.channel.basic_get(queue.name, timeout=ANSWER_WITHIN)
+            message = await self._getter.channel.basic_get(queue.name, timeout=ANSWER_TIMEOUT)
         except ChannelAccessRefused as error:
             raise self._refusal(error, f"to read queue {queue.name}") from None
         if isinstance(message.delivery, Basic.GetEmpty):
             return None
-        return delivery(message, self._getter)
+        return to_delivery(message, self._getter)
 
     async def depth(self, queue: Queue) -> int | None:
         """How many messages wait in `queue`; None if there is no such queue."""
         try:
-            async with self._incoming.question() as channel:
-                found = await channel.declare_queue(queue.name, passive=True, timeout=ANSWER_WITHIN)
+            async with self._incoming.short_lived_channel() as channel:
+                found = await channel.declare_queue(
+                    queue.name, passive=True, timeout=ANSWER_TIMEOUT
+                )
         except ChannelNotFoundEntity:
             return None
         return found.declaration_result.message_count or 0
 
-    def forget(self, subscription: AmqpSubscription) -> None:
+    def drop(self, subscription: AmqpSubscription) -> None:
         """`subscription` is cancelled: the broker need not have it any more."""
         if subscription in self._consuming:
             self._consuming.remove(subscription)
 
-    def fault(self, reason: str) -> None:
+    def fail(self, reason: str) -> None:
         """This session is of no use any more."""
         if not self.ended.done():
             self.ended.set_result(reason)
 
     async def close(self) -> None:
         """Hand over what is settled, and close both connections."""
-        self.fault("closed")
+        self.fail("closed")
         for settler in self._settlers:
             if not settler.channel.is_closed:
                 await quietly(settler.flush)
@@ -207,24 +211,24 @@ class Session:
         await asyncio.gather(quietly(self._incoming.close), quietly(self._outgoing.close))
 
     async def _start(self, blocked: Callable[[bool], None]) -> None:
-        channel = await underlay_of(await self._outgoing.open(on_return_raises=True))
-        self.publisher = Publisher(channel, self.url, blocked, wire.account(self._dialled))
+        channel = await underlay_of(await self._outgoing.open_channel(on_return_raises=True))
+        self.publisher = Publisher(channel, self.url, blocked, wire.account_of(self._dialled))
         channel.closing.add_done_callback(self._lost_outgoing)
-        await self.exchanges()
+        await self.ensure_exchanges()
 
     async def _is_there(self, exchange: Exchange) -> bool:
         try:
-            async with self._incoming.question() as channel:
-                await channel.declare_exchange(exchange.name, passive=True, timeout=ANSWER_WITHIN)
+            async with self._incoming.short_lived_channel() as channel:
+                await channel.declare_exchange(exchange.name, passive=True, timeout=ANSWER_TIMEOUT)
         except ChannelNotFoundEntity:
             return False
         return True
 
     async def _make(self, exchange: Exchange) -> None:
         try:
-            async with self._incoming.question() as channel:
+            async with self._incoming.short_lived_channel() as channel:
                 await channel.declare_exchange(
-                    exchange.name, exchange.kind, durable=True, timeout=ANSWER_WITHIN
+                    exchange.name, exchange.kind, durable=True, timeout=ANSWER_TIMEOUT
                 )
         except ChannelAccessRefused as error:
             if await self._is_there(exchange):
@@ -241,13 +245,13 @@ class Session:
 
     def _lost(self, closing: asyncio.Future[Any]) -> None:
         error = None if closing.cancelled() else closing.exception()
-        self.fault("the connection was closed" if error is None else reasons.why(error))
+        self.fail("the connection was closed" if error is None else reasons.reason_of(error))
 
     def _lost_outgoing(self, closing: asyncio.Future[Any]) -> None:
         if not closing.cancelled():
             error = closing.exception()
             if isinstance(error, ChannelAccessRefused) and not self.ended.done():
-                self.refused_publish = reasons.publish(reasons.why(error))
+                self.refused_publish = reasons.refused_publish(reasons.reason_of(error))
         self._lost(closing)
 
 

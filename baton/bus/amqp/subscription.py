@@ -7,42 +7,45 @@ from dataclasses import dataclass
 from functools import partial
 
 from aiormq.abc import DeliveredMessage
+from typing_extensions import override
 
 from baton.bus.amqp import wire
-from baton.bus.amqp.acks import Settler
+from baton.bus.amqp.acks import AckBatcher
 from baton.bus.amqp.connection import quietly
-from baton.bus.channel import Envelope, Handler
+from baton.bus.channel import Delivery, Envelope, Handler, Subscription
 from baton.bus.exchanges import Queue
-from baton.bus.link import Handlers
+from baton.bus.link import HandlerTasks
 
 
 @dataclass(eq=False, slots=True)
-class AmqpDelivery:
+class AmqpDelivery(Delivery):
     """One message, to be settled once; a second time does nothing."""
 
     envelope: Envelope
     key: str
     redelivered: bool
     _tag: int
-    _settler: Settler | None
+    _settler: AckBatcher | None
 
+    @override
     async def ack(self) -> None:
-        """It is dealt with. Does not wait for the network."""
+        """Acknowledge it. Does not wait for the network."""
         if self._settler is not None:
             self._settler.ack(self._tag)
             self._settler = None
 
+    @override
     async def reject(self, *, requeue: bool) -> None:
-        """Put it back, or bury it. Does not wait for the network."""
+        """Put it back, or dead-letter it. Does not wait for the network."""
         if self._settler is not None:
             self._settler.reject(self._tag, requeue)
             self._settler = None
 
 
-def delivery(message: DeliveredMessage, settler: Settler) -> AmqpDelivery:
+def to_delivery(message: DeliveredMessage, settler: AckBatcher) -> AmqpDelivery:
     """What was delivered on the channel of `settler`."""
     return AmqpDelivery(
-        wire.envelope(message),
+        wire.to_envelope(message),
         message.routing_key or "",
         bool(message.redelivered),
         message.delivery_tag or 0,
@@ -51,15 +54,15 @@ def delivery(message: DeliveredMessage, settler: Settler) -> AmqpDelivery:
 
 
 @dataclass(eq=False)
-class AmqpSubscription:
+class AmqpSubscription(Subscription):
     """Hands the messages of `queue` to `handler`, over the AMQP channel it has at the time."""
 
     queue: Queue
     handler: Handler
     prefetch: int
-    handlers: Handlers
+    handlers: HandlerTasks
     forget: Callable[[AmqpSubscription], None]
-    settler: Settler | None = None
+    settler: AckBatcher | None = None
     tag: str = ""
     cancelled: bool = False
     paused: bool = False
@@ -69,14 +72,14 @@ class AmqpSubscription:
         """A message came."""
         if self.settler is None or self.paused:
             return
-        found = delivery(message, self.settler)
+        found = to_delivery(message, self.settler)
         if self.cancelled:
             self.settler.reject(message.delivery_tag or 0, requeue=True)
         else:
             self.handlers.start(self.handler, found)
 
+    @override
     async def cancel(self) -> None:
-        """Take no more deliveries. Idempotent."""
         if self.cancelled:
             return
         self.cancelled = True

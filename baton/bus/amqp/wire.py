@@ -19,7 +19,7 @@ HEARTBEAT = 10
 PERSISTENT = 2
 
 
-def properties(envelope: Envelope, user: str = "") -> Basic.Properties:
+def to_properties(envelope: Envelope, user: str = "") -> Basic.Properties:
     """The AMQP properties that mirror an envelope; `user` is the account by which we are
     connected."""
     headers: dict[str, Any] = dict(envelope.headers)
@@ -37,7 +37,7 @@ def properties(envelope: Envelope, user: str = "") -> Basic.Properties:
     )
 
 
-def envelope(message: DeliveredMessage) -> Envelope:
+def to_envelope(message: DeliveredMessage) -> Envelope:
     """What was delivered. Of the headers, those that are text; `content-encoding` is among them, as
     no message of ours has that property."""
     found = message.header.properties
@@ -87,14 +87,14 @@ def queue_arguments(queue: Queue) -> dict[str, Any]:
     return arguments
 
 
-def account(url: str) -> str:
+def account_of(url: str) -> str:
     """The account that `url` logs in as; empty if the broker decides that, as by a certificate."""
     parts = urlsplit(url)
     mechanism = dict(parse_qsl(parts.query)).get("auth", "plain")
     return unquote(parts.username or "") if mechanism.lower() == "plain" else ""
 
 
-def dialled(url: str) -> URL:
+def with_heartbeat(url: str) -> URL:
     """`url` with our heartbeat, unless it names its own."""
     found = URL(url)
     return found if "heartbeat" in found.query else found.update_query(heartbeat=HEARTBEAT)

@@ -9,7 +9,7 @@ from aiormq.connection import TCPTransportFactory, TLSTransportFactory, Transpor
 from yarl import URL
 
 
-class _Writer:
+class _CoalescingWriter:
     """A StreamWriter that waits for the end of the turn before it writes."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
@@ -43,7 +43,7 @@ class _Writer:
             self._writer.write(b"".join(parts))
 
 
-class Gathering(TransportFactory):
+class CoalescingTransport(TransportFactory):
     """Connects as the client would, over TCP or TLS, and gathers what is written."""
 
     async def create(
@@ -52,4 +52,4 @@ class Gathering(TransportFactory):
         """Open the transport to `url`."""
         kind = TLSTransportFactory if url.scheme == "amqps" else TCPTransportFactory
         reader, writer = await kind().create(url, **options)
-        return reader, cast("asyncio.StreamWriter", _Writer(writer))
+        return reader, cast("asyncio.StreamWriter", _CoalescingWriter(writer))

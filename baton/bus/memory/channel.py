@@ -1,8 +1,8 @@
 """Channel in memory: `memory://NAME` is one bus for all of this process, with RabbitMQ's promises.
 
 Each MemoryChannel acts as a connection of its own: when it closes or is dropped, what it had not
-settled goes back to its queues. `bus(NAME).down()` and `.block()` play an outage, `.deny()` an
-account with too few rights, `.unbind()` and the like an operator's mistakes.
+settled goes back to its queues. `memory_bus(NAME).down()` and `.block()` play an outage, `.deny()`
+an account with too few rights, `.unbind()` and the like an operator's mistakes.
 """
 
 from __future__ import annotations
@@ -12,10 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from baton.bus.channel import CONFIRM_WITHIN, Envelope, Handler, Link
-from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, known
-from baton.bus.link import WATCH_EVERY, Handlers, Linked
-from baton.bus.memory.queues import Exchanges, Holder, MemoryQueue, Message, Timer
+from typing_extensions import override
+
+from baton.bus.channel import (
+    CONFIRM_TIMEOUT,
+    Channel,
+    Delivery,
+    Envelope,
+    Handler,
+    Link,
+    Subscription,
+)
+from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, check_exchange
+from baton.bus.link import WATCH_INTERVAL, HandlerTasks, Linked
+from baton.bus.memory.queues import Holder, MemoryExchanges, MemoryQueue, QueuedMessage, Timer
 from baton.errors import Blocked, BusRefused, Disconnected, Unconfirmed, Unroutable
 
 
@@ -24,7 +34,7 @@ class MemoryBus:
 
     def __init__(self, name: str, later: Timer | None = None) -> None:
         self.name = name
-        self.exchanges = Exchanges(later)
+        self.exchanges = MemoryExchanges(later)
         self.link, self.reason = Link.UP, ""
         self._channels: list[MemoryChannel] = []
         self._denied: set[str] = set()
@@ -85,14 +95,14 @@ class MemoryBus:
     def _look_later(self) -> None:
         def look() -> None:
             for channel in list(self._channels):
-                channel.prove()
+                channel.check()
 
-        self.exchanges.later(WATCH_EVERY, look)
+        self.exchanges.later(WATCH_INTERVAL, look)
 
     def join(self, channel: MemoryChannel) -> None:
         """A channel is connected from now on."""
         self._channels.append(channel)
-        channel.turn(self.link, self.reason)
+        channel.set_link(self.link, self.reason)
 
     def leave(self, channel: MemoryChannel) -> None:
         """A channel is closed."""
@@ -102,69 +112,77 @@ class MemoryBus:
     def _change(self, link: Link, reason: str) -> None:
         self.link, self.reason = link, reason
         for channel in list(self._channels):
-            channel.turn(link, reason)
+            channel.set_link(link, reason)
 
 
 @cache
-def bus(name: str) -> MemoryBus:
+def memory_bus(name: str) -> MemoryBus:
     """The bus of that name, the same for the whole process; made when first asked for."""
     return MemoryBus(name)
 
 
 @dataclass(eq=False, slots=True)
-class _Delivery:
+class MemoryDelivery(Delivery):
+    """One message, to be settled once; a second time does nothing."""
+
     envelope: Envelope
     key: str
     redelivered: bool
-    _message: Message
+    _message: QueuedMessage
     _holder: Holder
 
+    @override
     async def ack(self) -> None:
         self._holder.ack(self._message)
 
+    @override
     async def reject(self, *, requeue: bool) -> None:
         self._holder.reject(self._message, requeue=requeue)
 
 
 @dataclass(eq=False)
-class _Subscription:
+class MemorySubscription(Subscription):
+    """A consumer on `queue`, attached to it while the link is up."""
+
     channel: MemoryChannel
     queue: Queue
     handler: Handler
     prefetch: int
     holder: Holder | None = None
 
+    @override
     async def cancel(self) -> None:
         self.channel.unsubscribe(self)
 
 
-class MemoryChannel(Linked):
+class MemoryChannel(Linked, Channel):
     """A connection to a MemoryBus: see `baton.bus.channel.Channel` for what its methods promise."""
 
     def __init__(self, url: str, on: MemoryBus | None = None) -> None:
         super().__init__()
         self.url = url
         self.user, _, name = url.partition("://")[2].strip("/").rpartition("@")
-        self._bus = on or bus(name or "baton")
+        self._bus = on or memory_bus(name or "baton")
         self._exchanges = self._bus.exchanges
         self._refused_publish = ""
         self._declared: dict[str, tuple[Queue, set[tuple[str, str]]]] = {}
-        self._subscriptions: list[_Subscription] = []
+        self._subscriptions: list[MemorySubscription] = []
         self._holders: list[Holder] = []
-        self._handlers = Handlers()
+        self._handlers = HandlerTasks()
         self._bus.join(self)
 
     @property
+    @override
     def broker(self) -> str:
-        """What it is: a bus of this process, which no other process can see; empty while down."""
         return "" if self.link is Link.DOWN else "a bus in memory"
 
+    @override
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()) -> None:
-        """Make sure of a queue and its bindings."""
         if self.link is not Link.DOWN:
             self._place(queue, bindings)
         self._declared.setdefault(queue.name, (queue, set()))[1].update(bindings)
 
+    @override
     async def publish(
         self,
         exchange: str,
@@ -172,10 +190,9 @@ class MemoryChannel(Linked):
         envelope: Envelope,
         *,
         mandatory: bool = False,
-        timeout: float = CONFIRM_WITHIN,
+        timeout: float = CONFIRM_TIMEOUT,
     ) -> None:
-        """Route the message at once."""
-        known(exchange)
+        check_exchange(exchange)
         if self.link is Link.DOWN:
             raise Disconnected(url=self.url, reason=self.link_reason)
         if self.link is Link.BLOCKED:
@@ -194,19 +211,19 @@ class MemoryChannel(Linked):
             raise Unroutable(key=key, exchange=exchange)
         await asyncio.sleep(0)  # as a confirm would, let others have their turn
 
+    @override
     async def consume(
         self, queue: Queue, handler: Handler, *, prefetch: int = 100
-    ) -> _Subscription:
-        """Hand each message of `queue` to `handler`."""
+    ) -> MemorySubscription:
         await self.declare(queue)
-        subscription = _Subscription(self, queue, handler, prefetch)
+        subscription = MemorySubscription(self, queue, handler, prefetch)
         self._subscriptions.append(subscription)
         if self.link is not Link.DOWN:
             self._attach_all()
         return subscription
 
-    async def get(self, queue: Queue) -> _Delivery | None:
-        """One message of `queue`, if there is one."""
+    @override
+    async def get(self, queue: Queue) -> MemoryDelivery | None:
         found = self._find(queue)
         if found is None:
             return None
@@ -215,45 +232,45 @@ class MemoryChannel(Linked):
         if message is None:
             return None
         self._keep(holder)
-        return _delivery(message, holder)
+        return _to_delivery(message, holder)
 
+    @override
     async def depth(self, queue: Queue) -> int | None:
-        """How many messages wait in `queue`; None if there is no such queue."""
         found = self._find(queue)
         return None if found is None else len(found)
 
+    @override
     async def missing_rights(
         self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()
     ) -> Sequence[BusRefused]:
-        """What would be refused of declaring, binding and consuming `queue`."""
         self._find(queue)
         exchanges = [exchange for exchange, _ in bindings]
         refused = self._bus.refused(f"to use queue {queue.name}", queue.name, *exchanges)
         return [] if refused is None else [refused]
 
+    @override
     async def may_not_publish(self, exchange: str, key: str) -> BusRefused | None:
-        """Why a publish would be refused, if it would."""
         return self._bus.refused(f"to publish {key} on {exchange}", exchange)
 
+    @override
     async def close(self) -> None:
-        """Stop consuming and close."""
         for holder in self._holders:
             holder.prefetch = 0
         await self._handlers.drain()
         self._bus.leave(self)
-        self.turn(Link.DOWN, "closed")
+        self.set_link(Link.DOWN, "closed")
 
     def cut(self) -> None:
         """Lose the connection for good, as when the process is killed: nothing more is said."""
         self._bus.leave(self)
-        self.turn(Link.DOWN, "cut")
+        self.set_link(Link.DOWN, "cut")
 
     def drop(self) -> None:
         """Lose the connection and get it back at once: what was not settled is delivered again."""
-        self.turn(Link.DOWN, "the connection was closed")
-        self.turn(self._bus.link, self._bus.reason)
+        self.set_link(Link.DOWN, "the connection was closed")
+        self.set_link(self._bus.link, self._bus.reason)
 
-    def turn(self, link: Link, reason: str) -> None:
+    def set_link(self, link: Link, reason: str) -> None:
         """The bus says how the link is now."""
         if link is Link.DOWN:
             self._lose()
@@ -261,21 +278,21 @@ class MemoryChannel(Linked):
             return
         self._change(link, reason)
 
-    def prove(self) -> None:
+    def check(self) -> None:
         """Put back what somebody has deleted, and try again what was refused."""
         if self._bus.link is Link.DOWN:
             return
         if self.link is Link.DOWN:
-            self.turn(self._bus.link, self._bus.reason)
+            self.set_link(self._bus.link, self._bus.reason)
         else:
             self._put_back()
 
     def redeclare(self, name: str) -> None:
         """Somebody deleted the queue `name`: if it is consumed here, make it and consume again."""
         if any(item.queue.name == name for item in self._subscriptions):
-            self.prove()
+            self.check()
 
-    def unsubscribe(self, subscription: _Subscription) -> None:
+    def unsubscribe(self, subscription: MemorySubscription) -> None:
         """Hand no more messages to `subscription`."""
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
@@ -325,9 +342,9 @@ class MemoryChannel(Linked):
             if found is not None and (holder is None or holder.queue is not found):
                 self._attach(subscription, found)
 
-    def _attach(self, subscription: _Subscription, found: MemoryQueue) -> None:
-        def deliver(message: Message) -> None:
-            self._handlers.start(subscription.handler, _delivery(message, holder))
+    def _attach(self, subscription: MemorySubscription, found: MemoryQueue) -> None:
+        def deliver(message: QueuedMessage) -> None:
+            self._handlers.start(subscription.handler, _to_delivery(message, holder))
 
         holder = subscription.holder = Holder(found, subscription.prefetch, deliver)
         self._keep(holder)
@@ -352,5 +369,5 @@ class MemoryChannel(Linked):
         return self._exchanges.find(queue.name)
 
 
-def _delivery(message: Message, holder: Holder) -> _Delivery:
-    return _Delivery(message.envelope, message.key, message.returns > 0, message, holder)
+def _to_delivery(message: QueuedMessage, holder: Holder) -> MemoryDelivery:
+    return MemoryDelivery(message.envelope, message.key, message.returns > 0, message, holder)

@@ -28,7 +28,7 @@ _serial = attrgetter("serial")
 
 
 @dataclass(eq=False, slots=True)
-class Message:
+class QueuedMessage:
     """A message in one queue. `returns` counts how often it was handed out and came back."""
 
     serial: int
@@ -46,22 +46,22 @@ class Holder:
 
     queue: MemoryQueue
     prefetch: int = 1
-    deliver: Callable[[Message], None] | None = None
-    held: dict[int, Message] = field(default_factory=dict)
+    deliver: Callable[[QueuedMessage], None] | None = None
+    held: dict[int, QueuedMessage] = field(default_factory=dict)
 
-    def ack(self, message: Message) -> None:
+    def ack(self, message: QueuedMessage) -> None:
         """`message` is dealt with. Nothing happens if it was settled before."""
         if self.held.pop(message.serial, None):
-            self.queue.forget(message)
+            self.queue.drop(message)
 
-    def reject(self, message: Message, *, requeue: bool) -> None:
+    def reject(self, message: QueuedMessage, *, requeue: bool) -> None:
         """Put `message` back, or bury it. Nothing happens if it was settled before."""
         if self.held.pop(message.serial, None) is None:
             return
         if requeue:
             self.queue.put_back([message])
         else:
-            self.queue.bury(message, "rejected")
+            self.queue.dead_letter(message, "rejected")
 
     def release(self) -> None:
         """Take no more, and give back all that is held, before the next consumer has its turn."""
@@ -74,15 +74,15 @@ class Holder:
 class MemoryQueue:
     """One queue: what waits in it, in order, and who consumes it."""
 
-    def __init__(self, spec: Queue, exchanges: Exchanges) -> None:
+    def __init__(self, spec: Queue, exchanges: MemoryExchanges) -> None:
         self.spec = spec
         self._exchanges = exchanges
-        self._ready: list[Message] = []
+        self._ready: list[QueuedMessage] = []
         self._consumers: list[Holder] = []
         self._count = 0
         self._expiry: Handle | None = None
         self._gone = False
-        self.used()
+        self.restart_expiry()
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -90,16 +90,16 @@ class MemoryQueue:
     def put(self, exchange: str, key: str, envelope: Envelope) -> None:
         """Add a message at the end."""
         self._count += 1
-        message = Message(self._count, exchange, key, envelope)
+        message = QueuedMessage(self._count, exchange, key, envelope)
         self._ready.append(message)
         lasts = [each for each in (self.spec.ttl, envelope.expires) if each is not None]
         if lasts:
             message.timer = self._exchanges.later(min(lasts), lambda: self._expire(message))
         self._pump()
 
-    def take(self, holder: Holder) -> Message | None:
+    def take(self, holder: Holder) -> QueuedMessage | None:
         """Hand the first message to `holder`, if there is one."""
-        self.used()
+        self.restart_expiry()
         if not self._ready:
             return None
         message = self._ready.pop(0)
@@ -109,31 +109,31 @@ class MemoryQueue:
     def attach(self, holder: Holder) -> None:
         """`holder` consumes from now on."""
         self._consumers.append(holder)
-        self.used()
+        self.restart_expiry()
         self._pump()
 
     def detach(self, holder: Holder) -> None:
         """`holder` gets nothing more. What it holds it may still settle."""
         if holder in self._consumers:
             self._consumers.remove(holder)
-            self.used()
+            self.restart_expiry()
             self._pump()
 
-    def put_back(self, messages: Sequence[Message]) -> None:
+    def put_back(self, messages: Sequence[QueuedMessage]) -> None:
         """Put messages where they were, or bury those that came back once too often."""
         for message in messages:
             message.returns += 1
             if message.returns >= self.spec.delivery_limit:
-                self.bury(message, "delivery_limit")
+                self.dead_letter(message, "delivery_limit")
             elif message.late:
-                self.bury(message, "expired")
+                self.dead_letter(message, "expired")
             else:
                 insort(self._ready, message, key=_serial)
         self._pump()
 
-    def bury(self, message: Message, why: str) -> None:
+    def dead_letter(self, message: QueuedMessage, why: str) -> None:
         """Send `message` to the dead-letter exchange, if this queue has one."""
-        self.forget(message)
+        self.drop(message)
         if self._gone or not self.spec.dead_letter:
             return
         headers = {
@@ -148,13 +148,13 @@ class MemoryQueue:
             replace(message.envelope, headers=headers, expires=None),
         )
 
-    def forget(self, message: Message) -> None:
+    def drop(self, message: QueuedMessage) -> None:
         """`message` has left this queue for good."""
         if message.timer is not None:
             message.timer.cancel()
         self._pump()
 
-    def used(self) -> None:
+    def restart_expiry(self) -> None:
         """Somebody used this queue just now: it expires `expires` seconds after the last use."""
         if self._expiry is not None:
             self._expiry.cancel()
@@ -175,11 +175,11 @@ class MemoryQueue:
                 message.timer.cancel()
         self._ready.clear()
 
-    def _expire(self, message: Message) -> None:
+    def _expire(self, message: QueuedMessage) -> None:
         at = bisect_left(self._ready, message.serial, key=_serial)
         if at < len(self._ready) and self._ready[at] is message:
             del self._ready[at]
-            self.bury(message, "expired")
+            self.dead_letter(message, "expired")
         else:
             message.late = True
 
@@ -202,7 +202,7 @@ class MemoryQueue:
         return None
 
 
-class Exchanges:
+class MemoryExchanges:
     """The exchanges of the wire contract, and the queues bound to them."""
 
     def __init__(self, later: Timer | None = None) -> None:
@@ -224,7 +224,7 @@ class Exchanges:
                 reason=f"{queue.spec} is not {spec}",
             )
         else:
-            queue.used()
+            queue.restart_expiry()
         for exchange, key in bindings:
             self._bindings.setdefault(exchange, {})[key, spec.name] = None
 

@@ -11,10 +11,10 @@ import pytest
 
 from baton.agent.manager import MAX_UNREAD
 from baton.agent.stall_detector import RECOVERY_TIME, STALL_THRESHOLD, StallDetector
-from baton.bus.api import API, enveloped, validity
+from baton.bus.api import API, time_to_live, to_envelope
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import INPUT, agent_queue, host_key
-from baton.bus.memory.channel import MemoryBus, MemoryChannel, _Delivery
+from baton.bus.memory.channel import MemoryBus, MemoryChannel, MemoryDelivery
 from baton.bus.messages import Discover, Look, Probe, State, now
 from bot.jobs import GRACE
 from tests.baton.stage import HOST, Clock, Stage, Worker, agent, request
@@ -93,16 +93,16 @@ async def test_what_lay_unread_while_the_agent_stood_still_is_put_back(
 ) -> None:
     """Handed out in time, and read nobody knows how long after: the bus knows. It hands out anew
     what still counts, and never what is too late."""
-    reject = _Delivery.reject
+    reject = MemoryDelivery.reject
     put_back = []
 
-    async def slow(delivery: _Delivery, *, requeue: bool) -> None:
+    async def slow(delivery: MemoryDelivery, *, requeue: bool) -> None:
         put_back.append(delivery.envelope.id)
         if late:
             scene.time.advance(61)
         await reject(delivery, requeue=requeue)
 
-    monkeypatch.setattr(_Delivery, "reject", slow)
+    monkeypatch.setattr(MemoryDelivery, "reject", slow)
     async with scene.agent():
         scene.hands.at += 40
         unread = request()
@@ -124,7 +124,7 @@ async def test_without_a_count_of_the_bus_the_clock_decides_and_is_named(scene: 
     scene.wall.pass_by(minutes=5)
     async with scene.agent():
         asked = request()
-        body = enveloped(asked).body
+        body = to_envelope(asked).body
         await scene.stage.channel.publish(INPUT, host_key(HOST), Envelope(body, id=asked.id))
         state, text = await scene.stage.ends(asked)
     assert state is State.EXPIRED
@@ -163,10 +163,10 @@ async def test_it_is_noticed_before_what_was_read_late_is_decided() -> None:
 
 def test_how_long_a_message_counts() -> None:
     """What has a deadline counts until then, from its sending; all else for as long as it lasts."""
-    assert validity(request(deadline=now() + timedelta(minutes=1))) == pytest.approx(60, abs=1)
+    assert time_to_live(request(deadline=now() + timedelta(minutes=1))) == pytest.approx(60, abs=1)
     probe = Probe(host=HOST, look=Look(check="disk"), deadline=now() + timedelta(seconds=20))
-    assert enveloped(probe).expires == pytest.approx(20, abs=1)
-    assert enveloped(Discover()).expires is None
+    assert to_envelope(probe).expires == pytest.approx(20, abs=1)
+    assert to_envelope(Discover()).expires is None
 
 
 async def test_a_request_for_another_environment_is_refused(scene: Scene) -> None:

@@ -13,7 +13,7 @@ import pytest
 from baton.agent.journal import Entry, MemoryJournal, SqliteJournal
 from baton.bus.channel import Channel
 from baton.bus.exchanges import agent_queue, host_key
-from baton.bus.messages import LAST, Discover, Heartbeat, Pong, Request, State, now
+from baton.bus.messages import LAST_SEQUENCE, Discover, Heartbeat, Pong, Request, State, now
 from baton.consumer import TimeLimit
 from baton.errors import Failed, JournalUnavailable, Refused
 from baton.run import Run
@@ -361,7 +361,7 @@ async def test_what_runs_is_known_after_a_crash(bus: Bus, stage: Stage, tmp_path
         await channel.close()
         await journal.close()
     ends = [update for update in stage.about(asked) if update.state.final]
-    assert {(end.state, end.sequence) for end in ends} == {(State.INTERRUPTED, LAST)}
+    assert {(end.state, end.sequence) for end in ends} == {(State.INTERRUPTED, LAST_SEQUENCE)}
     assert len({end.id for end in ends}) == 1
     assert asked.id not in worker.started
 

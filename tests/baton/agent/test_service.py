@@ -19,7 +19,7 @@ from baton.bus.amqp import AmqpChannel
 from baton.bus.channel import Delivery
 from baton.bus.exchanges import HEARTBEAT_QUEUE, OUTPUT, agent_queue
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
-from baton.bus.messages import LAST, Discover, Heartbeat, State, decode
+from baton.bus.messages import LAST_SEQUENCE, Discover, Heartbeat, State, decode
 from baton.consumer import Extension
 from baton.errors import ExtensionError, SettingsError
 from baton.extensions import Commands
@@ -241,7 +241,7 @@ async def test_killed_in_a_step_it_reports_interrupted(
     await stage.send(asked)
     agent.start()
     update = await stage.ended(asked)
-    assert (update.state, update.sequence) == (State.INTERRUPTED, LAST)
+    assert (update.state, update.sequence) == (State.INTERRUPTED, LAST_SEQUENCE)
     assert "look at the server before trying again" in update.text
     await stage.send(probe := work(tmp_path, 1, 0))
     assert (await stage.ends(probe))[0] is State.SUCCEEDED

@@ -18,9 +18,9 @@ from structlog.testing import capture_logs
 
 from baton.bus.amqp import AmqpChannel, session, wire
 from baton.bus.amqp import channel as channel_module
-from baton.bus.amqp.acks import Acks
-from baton.bus.amqp.channel import FIRST_PAUSE, LONGEST_PAUSE, pause
-from baton.bus.api import bury
+from baton.bus.amqp.acks import PendingAcks
+from baton.bus.amqp.channel import FIRST_DELAY, MAX_DELAY, reconnect_delay
+from baton.bus.api import dead_letter
 from baton.bus.channel import Delivery, Envelope, Link
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, Queue, agent_queue
 from baton.bus.urls import redacted
@@ -210,7 +210,7 @@ async def test_looking_leaves_nothing_behind(
         async def exchanges(self) -> None:
             nonlocal looks
             looks += 1
-            await super().exchanges()
+            await super().ensure_exchanges()
 
     monkeypatch.setattr(channel_module, "Session", Counted)
     pattern = "^(?!extra$)"
@@ -396,7 +396,7 @@ async def test_a_broker_that_hears_but_does_not_answer_is_left(
     broker: Broker, amqp_url: str, open_channel: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watchdog ends a link on which questions are no longer answered, heartbeats or not."""
-    monkeypatch.setattr(session, "ANSWER_WITHIN", 2.0)
+    monkeypatch.setattr(session, "ANSWER_TIMEOUT", 2.0)
     relay = Relay(broker.port)
     await relay.start()
     through = amqp_url.replace(str(broker.port), str(relay.port)) + "?heartbeat=0"
@@ -438,7 +438,7 @@ async def test_what_strangers_write_into_properties_costs_no_connection(
 
     async def handler(delivery: Delivery) -> None:
         got.append(delivery)
-        await bury(channel, delivery, "odd")
+        await dead_letter(channel, delivery, "odd")
 
     await channel.declare(INBOX, [(INPUT, "host.h1")])
     await channel.consume(INBOX, handler)
@@ -475,7 +475,7 @@ async def test_a_key_that_is_no_utf_8_costs_no_connection(
 
     async def handler(delivery: Delivery) -> None:
         got.append(delivery.key)
-        await bury(channel, delivery, "odd")
+        await dead_letter(channel, delivery, "odd")
 
     await channel.declare(INBOX, [(INPUT, "odd.#")])
     await channel.consume(INBOX, handler)
@@ -498,7 +498,7 @@ async def test_nothing_is_lost_over_many_cuts(
     broker: Broker, amqp_url: str, open_channel: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a sender repeats until it is confirmed arrives, however often connections are cut."""
-    monkeypatch.setattr(channel_module, "LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr(channel_module, "MAX_DELAY", 0.5)
     sender, receiver = await open_channel(), await open_channel()
     got = await inbox_of(receiver)
     wanted = {str(number) for number in range(300)}
@@ -544,14 +544,14 @@ async def test_over_tls(
 
 def test_pauses_grow_and_are_bounded() -> None:
     """The pause between two attempts doubles, with jitter, up to ten seconds."""
-    assert pause(0, 0.0) == FIRST_PAUSE / 2
-    assert pause(1, 1.0) == 2 * FIRST_PAUSE
-    assert LONGEST_PAUSE / 2 <= pause(1000, 0.0) <= pause(1000, 1.0) == LONGEST_PAUSE
+    assert reconnect_delay(0, 0.0) == FIRST_DELAY / 2
+    assert reconnect_delay(1, 1.0) == 2 * FIRST_DELAY
+    assert MAX_DELAY / 2 <= reconnect_delay(1000, 0.0) <= reconnect_delay(1000, 1.0) == MAX_DELAY
 
 
 def test_acknowledgements_are_told_once_and_in_few_frames() -> None:
     """All up to the first unsettled tag in one frame; the rest after one more flush, singly."""
-    acks = Acks()
+    acks = PendingAcks()
     for tag in (1, 2, 4, 5):
         acks.ack(tag)
     assert acks.flush() == (2, [])
@@ -574,4 +574,4 @@ def test_our_heartbeat_is_used_unless_the_url_names_its_own() -> None:
         ),
         ("amqp://h/?heartbeat=3", "amqp://h/?heartbeat=3"),
     ):
-        assert str(wire.dialled(given)) == dialled
+        assert str(wire.with_heartbeat(given)) == dialled

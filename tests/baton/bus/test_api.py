@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from baton.bus.api import enveloped
+from baton.bus.api import to_envelope
 from baton.bus.messages import Discover, Facts, Pong
 
 
@@ -13,7 +13,7 @@ def pong(job: str) -> Pong:
 def test_the_attributes_of_the_event_are_mirrored_in_amqp_properties() -> None:
     """Who looks at a queue sees what a message is without reading its body."""
     message = pong("j1")
-    envelope = enveloped(message)
+    envelope = to_envelope(message)
     assert (envelope.id, envelope.type, envelope.correlation) == (message.id, "baton.pong", "j1")
     assert envelope.timestamp == message.time.timestamp()
 
@@ -21,7 +21,7 @@ def test_the_attributes_of_the_event_are_mirrored_in_amqp_properties() -> None:
 def test_all_messages_of_a_job_are_one_trace() -> None:
     """The header is W3C Trace Context: the job is the trace, each message a span of its own."""
     one, two, other = (
-        enveloped(pong(job)).headers["traceparent"].split("-") for job in ("j1", "j1", "j2")
+        to_envelope(pong(job)).headers["traceparent"].split("-") for job in ("j1", "j1", "j2")
     )
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", "-".join(one))
     assert one[1] == two[1] != other[1]
@@ -30,4 +30,4 @@ def test_all_messages_of_a_job_are_one_trace() -> None:
 
 def test_what_belongs_to_no_job_has_no_trace() -> None:
     """A heartbeat is no part of anything."""
-    assert enveloped(Discover()).headers == {}
+    assert to_envelope(Discover()).headers == {}

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from baton.bus.bounds import LARGEST, TEXT
+from baton.bus.bounds import MAX_MESSAGE, MAX_TEXT
 from baton.bus.exchanges import agent_queue, host_key
 from baton.bus.messages import TYPES, Facts, Heartbeat, State, Update, decode, encode
 from baton.errors import InvalidMessage
@@ -128,7 +128,7 @@ def test_what_is_to_be_read_is_cut() -> None:
     )
     assert isinstance(message, Update)
     assert message.state is State.FAILED
-    assert len(message.text) == TEXT
+    assert len(message.text) == MAX_TEXT
     assert message.text.endswith("…")
     assert len(message.step) <= 300
     version = decode(beat(version="2.0\x1b[31m\u202e" + "x" * 5_000))
@@ -164,18 +164,18 @@ def test_all_that_an_agent_may_say_can_be_read() -> None:
         details={"x": "d" * 16_000},
     )
     assert decode(encode(Heartbeat(facts=facts, interval=15))).type == "baton.heartbeat"
-    update = Update(**{**UPDATE, "text": "\x01" * TEXT, "facts": {"x": "d" * 16_000}})
+    update = Update(**{**UPDATE, "text": "\x01" * MAX_TEXT, "facts": {"x": "d" * 16_000}})
     assert decode(encode(update)) == update
 
 
 HOSTILE = {
-    "deep lists": b"[" * LARGEST,
-    "deep objects": b'{"a":' * (LARGEST // 5),
+    "deep lists": b"[" * MAX_MESSAGE,
+    "deep objects": b'{"a":' * (MAX_MESSAGE // 5),
     "deep details": beat(details={"a": 1}).replace(b'"a": 1', b'"a": ' + b"[" * 190 + b"]" * 190),
-    "many lists": b"[" + b"[]," * (LARGEST // 3 - 2) + b"[]]",
+    "many lists": b"[" + b"[]," * (MAX_MESSAGE // 3 - 2) + b"[]]",
     "many keys": b"{" + b",".join(b'"%d":0' % n for n in range(14_000)) + b"}",
     "same keys": b"{" + b'"a":0,' * 20_000 + b'"a":0}',
-    "a huge number": b"1" * LARGEST,
+    "a huge number": b"1" * MAX_MESSAGE,
     "many large numbers": b"[" + b",".join([b"1" * 4_000] * 32) + b"]",
     "many fractions": b"[" + b"1.1e-9," * 18_000 + b"1]",
     "NaN": beat().replace(b": 15", b": NaN"),
@@ -191,7 +191,7 @@ HOSTILE = {
     "a long text": event("update", **{**UPDATE, "text": "\x1b[31m" * 8_000}),
     "a long line": beat(version="\x1b[" * 12_000),
     "wide details": beat(details={str(n): {} for n in range(8_000)}),
-    "too large": b" " * (LARGEST + 1),
+    "too large": b" " * (MAX_MESSAGE + 1),
 }
 
 
@@ -209,8 +209,8 @@ def test_nothing_hostile_takes_long(case: str) -> None:
 
 def test_what_is_too_large_is_not_even_looked_at() -> None:
     """It says how large it may be."""
-    with pytest.raises(InvalidMessage, match=f"at most {LARGEST} are read"):
-        decode(beat() + b" " * LARGEST)
+    with pytest.raises(InvalidMessage, match=f"at most {MAX_MESSAGE} are read"):
+        decode(beat() + b" " * MAX_MESSAGE)
 
 
 @given(st.binary(max_size=400))

@@ -11,7 +11,7 @@ import pytest
 from baton.bus.channel import Channel, Delivery, Envelope, Link
 from baton.bus.connect import connect
 from baton.bus.exchanges import DEAD, DEAD_QUEUE, INPUT, OUTPUT, Queue, agent_queue
-from baton.bus.link import WATCH_EVERY
+from baton.bus.link import WATCH_INTERVAL
 from baton.errors import (
     Blocked,
     BusRefused,
@@ -555,7 +555,7 @@ async def test_a_binding_that_is_lost_is_put_back(bus: Bus) -> None:
     await bus.unbind(WORK.name, INPUT, "host.h1")
     with pytest.raises(Unroutable):
         await send(channel, "lost")
-    await bus.advance(WATCH_EVERY)
+    await bus.advance(WATCH_INTERVAL)
     await until(lambda: _arrives(channel))
     assert channel.link is Link.UP
 
@@ -568,7 +568,7 @@ async def test_an_exchange_that_is_deleted_is_made_again(bus: Bus, exchange: str
     await channel.declare(WORK, [(exchange, "host.h1")])
     await other.declare(Queue("other"), [(exchange, "host.h1")])
     await bus.delete_exchange(exchange)
-    await bus.advance(WATCH_EVERY)
+    await bus.advance(WATCH_INTERVAL)
     sent = 0
 
     async def both() -> bool:
@@ -609,7 +609,7 @@ async def test_an_optional_queue_that_is_refused_takes_nothing_along(bus: Bus) -
     assert list(channel.lacking) == ["extra"]
     assert channel.refusal is None
     await bus.deny()
-    await bus.advance(WATCH_EVERY)
+    await bus.advance(WATCH_INTERVAL)
     await until(lambda: not channel.lacking)
     await channel.publish(OUTPUT, "alert.x", letter("b"), mandatory=True)
     await until(lambda: extra.ids == ["b"])
@@ -632,14 +632,14 @@ async def test_a_right_that_is_taken_away_is_told(bus: Bus) -> None:
     channel, inbox = await work_queue(bus), Inbox()
     await channel.consume(WORK, inbox)
     await bus.deny(WORK.name)
-    await bus.advance(WATCH_EVERY)
+    await bus.advance(WATCH_INTERVAL)
     await until(lambda: channel.refusal is not None)
     assert str(channel.link) == "down"
     assert "to declare queue work" in channel.link_reason
     async with asyncio.timeout(60):
         assert "ACCESS_REFUSED" in str(await channel.refused(0.0))
     await bus.deny()
-    await bus.advance(WATCH_EVERY)
+    await bus.advance(WATCH_INTERVAL)
     await until(lambda: channel.link is Link.UP)
     assert channel.refusal is None
     await send(channel, "a")
@@ -655,7 +655,7 @@ async def test_a_right_to_publish_that_is_missing_is_told(bus: Bus) -> None:
     await until(lambda: channel.refusal is not None)
     assert f"on {OUTPUT}" in channel.link_reason or OUTPUT in channel.link_reason
     await bus.deny()
-    await bus.advance(WATCH_EVERY)
+    await bus.advance(WATCH_INTERVAL)
     await until(lambda: channel.link is Link.UP)
     await channel.publish(OUTPUT, "heartbeat.prod.h1", letter("a"))
 

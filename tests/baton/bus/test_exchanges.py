@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.bus import exchanges
-from baton.bus.exchanges import command_key, host_key, output_key, word
+from baton.bus.exchanges import command_key, host_key, key_word, output_key
 
 
 def test_the_names_of_the_wire() -> None:
@@ -54,6 +54,6 @@ def test_the_bots_queues_share_a_prefix() -> None:
 @given(st.text())
 def test_a_word_is_one_word_of_a_key(text: str) -> None:
     """Nothing in it is read as a pattern, and it is never empty."""
-    assert word(text)
-    assert not set(word(text)) & set(".*# \n")
-    assert word(word(text)) == word(text)
+    assert key_word(text)
+    assert not set(key_word(text)) & set(".*# \n")
+    assert key_word(key_word(text)) == key_word(text)

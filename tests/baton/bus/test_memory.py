@@ -9,7 +9,7 @@ import pytest
 from baton.bus.channel import Delivery, Envelope, Link
 from baton.bus.connect import connect
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, WEEK, Queue, agent_queue
-from baton.bus.memory.channel import bus
+from baton.bus.memory.channel import memory_bus
 from baton.bus.memory.queues import matches
 from baton.errors import Disconnected, Unroutable
 from tests.support.buses import InMemory
@@ -103,7 +103,7 @@ async def test_one_bus_for_each_name() -> None:
     await same.publish(INPUT, "host.h1", Envelope(b"{}"), mandatory=True)
     assert await one.depth(INBOX) == 1
     assert await other.depth(INBOX) is None
-    assert bus("meet") is bus("meet")
+    assert memory_bus("meet") is memory_bus("meet")
     for channel in (one, same, other):
         await channel.close()
 

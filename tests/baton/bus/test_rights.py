@@ -20,8 +20,16 @@ from baton.agent.settings import AgentSettings
 from baton.bus.api import API
 from baton.bus.channel import Channel, Delivery
 from baton.bus.connect import connect
-from baton.bus.dead_letters import listed
-from baton.bus.exchanges import DEAD_QUEUE, HEARD, INPUT, OUTPUT, agent_queue, heard, host_key
+from baton.bus.dead_letters import list_letters
+from baton.bus.exchanges import (
+    BOT_QUEUES,
+    DEAD_QUEUE,
+    INPUT,
+    OUTPUT,
+    agent_queue,
+    bot_bindings,
+    host_key,
+)
 from baton.bus.messages import Message, Person, Pong, Request, decode, new_id, now
 from baton.extensions import installed
 from bot.doctor.agent import needs as agents_needs
@@ -44,8 +52,8 @@ def accounts(broker: Broker, amqp_url: str) -> Accounts:
 async def bot(accounts: Accounts) -> AsyncIterator[Channel]:
     """The bot, with alerts: all its queues declared and consumed."""
     channel = await connect(accounts.bot, owner=True)
-    for queue in HEARD:
-        await channel.declare(queue, heard(queue))
+    for queue in BOT_QUEUES:
+        await channel.declare(queue, bot_bindings(queue))
     await asyncio.wait_for(channel.wait_up(), 60)
     yield channel
     await channel.close()
@@ -90,7 +98,7 @@ async def test_an_agent_works(bot: Channel, accounts: Accounts, tmp_path: Path) 
         answers.append(decode(delivery.envelope.body))
         await delivery.ack()
 
-    queue = next(queue for queue in HEARD if queue.name == "bot")
+    queue = next(queue for queue in BOT_QUEUES if queue.name == "bot")
     await bot.consume(queue, take)
     async with agent(accounts.agent(HOST), tmp_path) as service:
         await asyncio.wait_for(service.channel.wait_up(), 60)
@@ -141,7 +149,7 @@ async def test_whoever_looks_sees(bot: Channel, accounts: Accounts, tmp_path: Pa
             service._request_heartbeat()
             await asyncio.wait({looking}, timeout=0.2)
         assert HOST in str(looking.result()[0])
-    assert await listed(reader, 10) == []
+    assert await list_letters(reader, 10) == []
     assert await reader.depth(DEAD_QUEUE) == 0
     (note,) = await rights(reader, bots_needs(alerts=True))
     assert note.mark is Mark.NOTE

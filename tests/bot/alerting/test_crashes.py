@@ -59,7 +59,7 @@ class Life:
     async def end(self) -> None:
         self.doom.came.set()
         self._bus.leave(self.channel)
-        self.channel.turn(Link.DOWN, "killed")
+        self.channel.set_link(Link.DOWN, "killed")
         kill(self.bot)
         await self._lives.end(self)
         await self.store._database.close()

@@ -10,7 +10,7 @@ from typing import cast
 from baton.bus.api import API
 from baton.bus.channel import Delivery, Envelope
 from baton.bus.connect import connect
-from baton.bus.dead_letters import Letter, letter, why_not
+from baton.bus.dead_letters import DeadLetter, read_letter, why_not_resent
 from baton.bus.exchanges import DEAD, HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
 from baton.bus.messages import Heartbeat, Person, Request, encode, now
 from baton.server import Server
@@ -145,10 +145,10 @@ def test_a_letter_of_an_agent_proves_nothing_of_others() -> None:
     letters have picks none that is not proven."""
     body = encode(_asked("r1"))
 
-    def read(account: str, **headers: str) -> Letter:
+    def read(account: str, **headers: str) -> DeadLetter:
         named = {f"baton-{name}": value for name, value in headers.items()}
         envelope = Envelope(body, "r1", headers=named, user=account)
-        return letter(cast("Delivery", SimpleNamespace(key="k", envelope=envelope)), "bot")
+        return read_letter(cast("Delivery", SimpleNamespace(key="k", envelope=envelope)), "bot")
 
     assert read("bot").ours
     assert read("bot", reason="x", user="bot").ours
@@ -161,9 +161,9 @@ def test_a_letter_of_an_agent_proves_nothing_of_others() -> None:
         read("bot", reason="x"),
     ):
         assert not other.ours
-        assert why_not(other, (), (), now())
-        assert not why_not(other, ["r1"], (), now())
-        assert why_not(other, ["r1"], ["r1"], now())
+        assert why_not_resent(other, (), (), now())
+        assert not why_not_resent(other, ["r1"], (), now())
+        assert why_not_resent(other, ["r1"], ["r1"], now())
     assert read("agent.web-1", reason="x", user="bot").sender == "bot (says agent.web-1)"
 
 
@@ -191,7 +191,7 @@ async def test_a_dead_letter_obeys_nobody() -> None:
             b"", id=nasty, type=nasty, correlation=nasty, headers={"baton-reason": nasty * 1000}
         ),
     )
-    lines = str(letter(cast("Delivery", delivery))).split("\n")
+    lines = str(read_letter(cast("Delivery", delivery))).split("\n")
     assert len(lines) == 2
     assert all(line.isprintable() for line in lines)
     assert not any(line.startswith("ok") for line in lines)

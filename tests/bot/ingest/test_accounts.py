@@ -10,7 +10,7 @@ from aiormq.exceptions import AMQPError
 from pamqp.commands import Basic
 
 from baton.agent.output import key_of
-from baton.bus.api import API, enveloped
+from baton.bus.api import API, to_envelope
 from baton.bus.channel import Channel
 from baton.bus.connect import connect
 from baton.bus.exchanges import DEAD, DEAD_QUEUE, OUTPUT
@@ -83,7 +83,7 @@ async def refused(url: str, forged: str) -> None:
     message = beat("web-1", "staging")
     with pytest.raises(AMQPError, match="user_id property set to"):
         await line.basic_publish(
-            enveloped(message).body,
+            to_envelope(message).body,
             exchange=OUTPUT,
             routing_key=key_of(message),
             properties=Basic.Properties(user_id=forged),

@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from baton.agent.output import key_of
-from baton.bus.api import API, enveloped
+from baton.bus.api import API, to_envelope
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
 from baton.bus.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
@@ -149,7 +149,7 @@ async def test_what_servers_say_is_in_the_ledger_in_order(ear: Ear) -> None:
     [
         (b"nonsense", "not JSON"),
         (b"{}", "CloudEvents"),
-        (enveloped(beat("web-1")).body, "takes no baton.heartbeat"),
+        (to_envelope(beat("web-1")).body, "takes no baton.heartbeat"),
     ],
 )
 async def test_what_nobody_can_read_is_buried_with_the_reason(
@@ -278,7 +278,7 @@ async def test_a_heartbeat_does_not_wait_for_the_database(ear: Ear) -> None:
 async def test_an_odd_heartbeat_is_buried(ear: Ear) -> None:
     """So that somebody can see who sends such things."""
     request = Request(job="j", command="ship", environment="prod", deadline=now(), requester=ANN)
-    await ear.mouth.publish(OUTPUT, "heartbeat.prod.x", enveloped(request))
+    await ear.mouth.publish(OUTPUT, "heartbeat.prod.x", to_envelope(request))
     assert "takes no baton.request" in (await ear.buried())[0]
 
 
