@@ -11,7 +11,7 @@ import pytest
 
 from alerts import AlertContent
 from baton.bus.channel import Channel, Delivery, Envelope
-from baton.bus.dead_letters import resent
+from baton.bus.dead_letters import resend
 from baton.bus.exchanges import DEAD_QUEUE, MONITOR_QUEUE, OUTPUT
 from baton.bus.messages import Pong, now
 from bot.app.bot import Bot
@@ -170,7 +170,7 @@ async def test_a_dead_letter_can_be_sent_again(world: Watchers, made: Bot, mouth
     assert made.alert_runner is not None
     other = world.settings.checkin[0].model_copy(update={"name": "other"})
     made.alert_runner.reload(world.settings.model_copy(update={"checkin": (other,)}))
-    (sent,) = (await resent(mouth, (), 10)).done
+    (sent,) = (await resend(mouth, (), 10)).done
     assert sent.key == "checkin.other.fail"
     await until(
         lambda: made.alert_runner and made.alert_runner.engine and made.alert_runner.engine.firing()
