@@ -1,9 +1,14 @@
 """The database: tables, migrations, transactions. The only importer of SQLAlchemy and its drivers.
 
-Store.ledger     jobs, runs, outbox, output      Store.servers    what heartbeats said
-Store.posts      which message shows what        Store.audit      who asked what
-Store.schedules  what is asked when, and fired   Store.alerts     what fires, and is said of it
-Store.leases     which bot does it               Store.readings   who has read alerts.toml again
+Store.ledger     jobs, runs, outbox, output          Store.servers    the last heartbeat of each
+Store.posts      which chat message shows what       Store.audit      who requested what
+Store.schedules  schedules and their firings         Store.alerts     checks, episodes, their posts
+Store.leases     which bot does what one must do     Store.reloads    reloads of alerts.toml
+
+    jobs, schedules, alerts   what is stored of each, a folder each
+    tables                    all tables, by the names that they have in the database
+    migrations                the steps from one version's tables to the next one's
+    database                  transactions over SQLite and PostgreSQL
 """
 
 from __future__ import annotations
@@ -54,7 +59,7 @@ __all__ = [
 
 
 class Store:
-    """All that the bot keeps. Make one with `Store.open`."""
+    """Everything that the bot stores. Make one with `Store.open`."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
         self._database = database
@@ -70,10 +75,11 @@ class Store:
 
     @classmethod
     async def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:
-        """The store at `url` (`sqlite:///FILE` or `postgresql://...`), brought up to this version.
+        """Open the store at `url` (`sqlite:///FILE` or `postgresql://...`), and bring its tables to
+        this version.
 
-        The folder of a new file is made. Raises UnusableUrl, DatabaseUnavailable, DatabaseTooNew or
-        NotOurs; then nothing is left open.
+        The folder of a new file is created. Raises UnusableUrl, DatabaseUnavailable, DatabaseTooNew
+        or NotOurs; then nothing is left open.
         """
         database = open_database(url)
         if database.url.get_backend_name() == "sqlite":
@@ -86,14 +92,14 @@ class Store:
         return cls(database, clock)
 
     async def close(self) -> None:
-        """Finish what is under way and let go of the database."""
+        """Finish what is under way and close the database."""
         await self.ledger.drained()
         await self.posts.drained()
         await self._database.close()
 
     async def prune(self, before: datetime) -> int:
-        """Remove the jobs that were closed before `before`, with all that belongs to them; how
-        many; and what schedules fired, and alerts that were over. The audit stays."""
+        """Remove what ended before `before`: jobs with all that belongs to them, firings, alerts.
+        Return how many jobs. The audit log stays."""
         await self.schedules.prune(before)
         await self.alerts.prune(before)
         return await self.ledger.prune(before)

@@ -1,4 +1,4 @@
-"""What the database can do to us."""
+"""Why the database cannot be used."""
 
 from __future__ import annotations
 

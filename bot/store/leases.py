@@ -1,4 +1,4 @@
-"""Leases: which of several bots does a thing that one alone must do."""
+"""Leases: which of several bots does what only one may do."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from bot.store.tables.lease_table import leases
 LEASE = "desk"
 """Held by the bot that leads. Bots of two versions exclude each other by it, so its name stays."""
 STRANGERS = "slack strangers"
-"""Held, by their number, while a bot knows of connections with its Slack tokens that are no bot's
-of this ledger."""
-
-
+"""Held, with their number as the holder, while a bot knows of connections that use its Slack tokens
+and belong to no bot of this database."""
 _AHEAD = 60.0
-"""Seconds by which the clock may be set back while a bot holds a lease: that is renewed long before
-they are over."""
+"""Seconds by which the clock may be set back while a bot holds a lease. A lease is renewed long
+before they are over."""
 
 
 class Leases:
@@ -33,10 +31,11 @@ class Leases:
     async def take(
         self, name: str, holder: str, seconds: float, at: datetime | None = None
     ) -> bool:
-        """Take the lease `name` for `seconds`, or renew it; False while another holder has it.
+        """Take the lease `name` for `seconds`, or renew it; return False while another holder has
+        it.
 
-        `at` stands for the time of now, where that is given. A lease that ends far later than any
-        that is taken now was written while the clock was ahead: it is nobody's.
+        `at` is used instead of the current time, if it is given. A lease that ends far later than
+        any that could be taken now was written while the clock was ahead: it counts as expired.
         """
 
         def take(connection: Connection) -> bool:
@@ -57,8 +56,8 @@ class Leases:
         return await self._database.write(take)
 
     async def present(self, family: str, holder: str, seconds: float) -> int:
-        """Say that `holder` is there, for `seconds`, as one of a `family` of which there may be
-        many; how many others are there."""
+        """Announce for `seconds` that `holder` is running, as one of a `family` of many; return how
+        many others are."""
         prefix = f"{family}/"
 
         def present(connection: Connection) -> int:
@@ -77,7 +76,7 @@ class Leases:
         return await self._database.write(present)
 
     async def release(self, name: str, holder: str) -> None:
-        """Give the lease back, if `holder` has it."""
+        """Release the lease, if `holder` has it."""
 
         def release(connection: Connection) -> None:
             held = (leases.c.name == name, leases.c.holder == holder)
@@ -86,7 +85,7 @@ class Leases:
         await self._database.write(release)
 
     async def holder(self, name: str) -> str:
-        """Who has the lease; empty if nobody has."""
+        """Return who has the lease; empty if nobody does."""
 
         def read(connection: Connection) -> str:
             held = (leases.c.name == name, leases.c.until > self._clock.now(connection))

@@ -1,6 +1,8 @@
-"""Posts: which chat message shows what. Written before the chat is called, and again after.
+"""Posts: which chat message shows what. A row is written before the chat is called, and again
+after.
 
-So a bot that died in between knows which posts may be in the chat or not: those still `sending`.
+So after a crash in between the next bot knows which posts may be in the chat: those still
+`sending`.
 """
 
 from __future__ import annotations
@@ -22,13 +24,14 @@ from bot.store.tables.post_table import posts
 
 Status = Literal["waiting", "sending", "shown", "gone", "given_up"]
 """`waiting`: certainly not in the chat. `sending`: the chat was called, and may have it. `gone`:
-somebody deleted it. `given_up`: the chat will not take it."""
+somebody deleted it. `given_up`: the chat refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostRow:
-    """A post: `key` names it for ever, `ref` is the chat's name for it once it is shown. `digest`
-    says what it shows; `at` is when it was begun, then when it was last shown."""
+    """A post. `key` is its name here for ever, `ref` the chat's name for it once it is shown.
+    `digest` is a hash of what it shows; `at` is when it was first claimed, then when it was last
+    shown."""
 
     key: str
     job: str
@@ -43,7 +46,7 @@ class PostRow:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What is noted of the post `key`; `statement` says what."""
+    """An update of the post `key` by `statement`."""
 
     key: str
     statement: Update
@@ -51,11 +54,11 @@ class _Change:
 
 
 _Write = PostRow | _Change
-"""A row is a claim."""
+"""A PostRow is a claim."""
 
 
 def _changing(*names: str) -> Update:
-    # made once: to build a statement takes longer than to run it
+    # built once: building a statement takes longer than running it
     named = posts.c.key == bindparam("of_key")
     return update(posts).where(named).values({name: bindparam(f"new_{name}") for name in names})
 
@@ -70,19 +73,19 @@ class PostStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # one commit for the posts of many channels: asks wait behind it, on the same thread
+        # one commit for the posts of many channels: requests wait behind it, on the same thread
         self._writes: Batcher[_Write, PostRow | None] = Batcher(self._write_all)
 
     async def drained(self) -> None:
-        """Return once no write waits."""
+        """Return once no write is waiting."""
         await self._writes.drained()
 
     async def of_job(self, job: str) -> list[PostRow]:
-        """The posts of `job`, oldest first."""
+        """Return the posts of `job`, oldest first."""
         return (await self.of_jobs([job]))[job]
 
     async def of_jobs(self, jobs: Sequence[str]) -> dict[str, list[PostRow]]:
-        """The posts of each of `jobs`, oldest first."""
+        """Return the posts of each of `jobs`, oldest first."""
         if not jobs:
             return {}
         rows = await self._database.read(partial(_select, where=posts.c.job.in_(jobs)))
@@ -94,27 +97,27 @@ class PostStore:
     async def claim(self, row: PostRow) -> PostRow | None:
         """Claim the post `row.key` as `sending`, before the chat is called.
 
-        None: it is ours to post. Otherwise the row that is there already: one that is `sending` may
-        be in the chat, so look for it (since its `at`) before posting again.
+        Returns None if it is ours to post; otherwise the row that exists already. One that is
+        `sending` may be in the chat, so look for it (since its `at`) before posting again.
         """
         return await self._writes.submit(row)
 
     async def mark_shown(self, key: str, ref: str, digest: str, at: datetime) -> None:
-        """The chat shows the post as `ref`."""
+        """Record that the chat shows the post as `ref`."""
         values = {"new_status": "shown", "new_ref": ref, "new_digest": digest, "new_at": at}
         await self._writes.submit(_Change(key, _SHOWN, values))
 
     async def mark_waiting(self, key: str) -> None:
-        """The chat certainly did not take the post: it waits, and `begin` may claim it again."""
+        """Record that the chat certainly did not take the post: `claim` may claim it again."""
         await self._writes.submit(_Change(key, _STATUS, {"new_status": "waiting"}))
 
     async def mark_deleted(self, key: str) -> None:
-        """Somebody deleted the post."""
+        """Record that somebody deleted the post."""
         await self._writes.submit(_Change(key, _STATUS, {"new_status": "gone"}))
 
     async def mark_given_up(self, key: str, digest: str = "") -> None:
-        """The chat will never take the post. `digest`, if one is named, is that of the end that the
-        one who asked was told alone."""
+        """Record that the chat will never take the post. `digest`, if there is one, is that of the
+        outcome that was sent to the requester alone."""
         values = {"new_status": "given_up", "new_digest": digest}
         await self._writes.submit(_Change(key, _GIVEN_UP, values))
 
@@ -126,12 +129,12 @@ class PostStore:
         except Exception as error:
             if len(writes) == 1:
                 return [error]
-            # One of them cannot be written: the others must not suffer for it.
+            # one of them cannot be written: the others must be
             return [result for one in writes for result in await self._write_all([one])]
 
 
 def _written(connection: Connection, writes: Sequence[_Write]) -> list[PostRow | None]:
-    """Make these writes, those of each post in their order; what each claim found."""
+    """Make these writes, those of each post in their order; return what each claim found."""
     found: list[PostRow | None] = [None] * len(writes)
     left = list(range(len(writes)))
     while left:
@@ -164,7 +167,7 @@ def _select(connection: Connection, where: Any) -> list[PostRow]:
 @cache
 def _claim(dialect: str) -> ReturningInsert[Any]:
     statement = upsert(dialect, posts)
-    # A post that waits keeps the time at which it was first begun.
+    # a post that waits keeps the time at which it was first claimed
     return statement.on_conflict_do_update(
         index_elements=[posts.c.key],
         set_={
@@ -178,7 +181,7 @@ def _claim(dialect: str) -> ReturningInsert[Any]:
 
 
 def _begin(connection: Connection, rows: Sequence[PostRow]) -> dict[str, PostRow]:
-    """Claim these posts; those that are there already, by key."""
+    """Claim these posts; return those that exist already, by key."""
     values = [
         {
             "key": row.key,

@@ -1,4 +1,4 @@
-"""Servers: what their heartbeats said last."""
+"""Servers: the last heartbeat of each."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from bot.store.tables.server_table import servers
 log = structlog.get_logger(__name__)
 
 FORGOTTEN = 0.0
-"""As the interval of a server: people have forgotten it, at the moment in `heard`. No heartbeat has
-it."""
+"""The interval in the row of a server that people have forgotten, at the moment in `heard`. No
+heartbeat has this interval."""
 
 
 class ServerStore:
@@ -31,8 +31,8 @@ class ServerStore:
         self._unreadable: set[str] = set()
 
     async def record(self, heartbeats: Sequence[Heartbeat], at: datetime) -> None:
-        """Take note of heartbeats, of which the last of each server counts. What another bot heard
-        after `at` stays."""
+        """Store the last of these heartbeats of each server. What another bot received after `at`
+        stays."""
         last = {beat.facts.host: beat for beat in heartbeats}
         if not last:
             return
@@ -47,7 +47,7 @@ class ServerStore:
             for host, beat in sorted(last.items())
         ]
 
-        def note(connection: Connection) -> None:
+        def upsert_all(connection: Connection) -> None:
             insert = upsert(connection, servers)
             changing = ("facts", "heard", "interval", "leaving")
             statement = insert.on_conflict_do_update(
@@ -57,10 +57,10 @@ class ServerStore:
             )
             connection.execute(statement, rows)
 
-        await self._database.write(note)
+        await self._database.write(upsert_all)
 
     async def all(self) -> list[LastHeartbeat]:
-        """Every server that was ever heard, and not forgotten since, by host."""
+        """Return every server that has sent a heartbeat and is not forgotten since, by host."""
 
         def read(connection: Connection) -> list[LastHeartbeat]:
             known = servers.c.interval > FORGOTTEN
@@ -70,7 +70,7 @@ class ServerStore:
         return await self._database.read(read)
 
     async def forget(self, host: str, at: datetime) -> None:
-        """Know `host` no more, until it is heard after `at`. Other bots find it in `forgotten`."""
+        """Drop `host` until it sends a heartbeat after `at`. Other bots find it in `forgotten`."""
 
         def write(connection: Connection) -> None:
             old = (servers.c.interval == FORGOTTEN, servers.c.heard < at - timedelta(seconds=WEEK))
@@ -81,7 +81,8 @@ class ServerStore:
         await self._database.write(write)
 
     async def forgotten(self) -> dict[str, datetime]:
-        """The servers that people have forgotten lately and that were not heard since, and when."""
+        """Return the servers that people have lately forgotten and that are silent since, and
+        when."""
 
         def read(connection: Connection) -> dict[str, datetime]:
             columns = select(servers.c.host, servers.c.heard)
@@ -91,8 +92,8 @@ class ServerStore:
         return await self._database.read(read)
 
     def _heard(self, row: AnyRow) -> LastHeartbeat | None:
-        """The server in `row`. One that cannot be read, of an older Baton, is known again from its
-        next heartbeat on, and must not keep the others; it is logged once."""
+        """Return the server in `row`. A row of an older Baton that cannot be read is logged once:
+        the server is known again from its next heartbeat on, and the others are not affected."""
         try:
             facts = Facts.model_validate_json(row.facts)
         except ValidationError as error:

@@ -1,1 +1,1 @@
-"""Jobs and their runs, what is to be sent, what servers said, and the audit log."""
+"""Jobs and their runs, the outbox, the output of servers, and the audit entries."""

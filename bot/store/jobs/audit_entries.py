@@ -1,4 +1,4 @@
-"""Audit: who asked what, where, and what was said to it. Kept for ever."""
+"""Audit entries: who requested what, where, and whether it was allowed. They are never removed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from bot.store.tables.job_tables import audit
 
 
 class AuditEntries:
-    """The audit entries in `database`. Those of asks that became jobs are written by Ledger.ask.
+    """The audit entries in `database`. Those of requests that become jobs are written by
+    Ledger.start_job.
 
     Every method raises DatabaseUnavailable.
     """
@@ -20,7 +21,7 @@ class AuditEntries:
         self._database = database
 
     async def add(self, entry: AuditEntry) -> None:
-        """Keep `entry`."""
+        """Write `entry`."""
 
         def write(connection: Connection) -> None:
             connection.execute(insert(audit), audit_row(entry))
@@ -28,7 +29,7 @@ class AuditEntries:
         await self._database.write(write)
 
     async def first_of(self, key: str) -> AuditEntry | None:
-        """The first entry of what the ask `key` began, if it began anything."""
+        """Return the first entry of what the request `key` started, if it started anything."""
         statement = (
             select(audit)
             .where(audit.c.key == key, audit.c.verdict == "allowed")
@@ -49,14 +50,11 @@ class AuditEntries:
         person: str | None = None,
         environment: str | None = None,
     ) -> list[AuditEntry]:
-        """The last entries, newest first: of a person (by id), an environment, a verdict or a
-        job."""
-        wanted = {
-            audit.c.person_id: person,
-            audit.c.environment: environment,
-        }
+        """Return the last entries, newest first: all, or those of a person (by id) or of an
+        environment."""
+        filters = {audit.c.person_id: person, audit.c.environment: environment}
         statement = select(audit).order_by(audit.c.time.desc(), audit.c.number.desc()).limit(limit)
-        for column, value in wanted.items():
+        for column, value in filters.items():
             if value is not None:
                 statement = statement.where(column == value)
 

@@ -1,4 +1,4 @@
-"""How runs and jobs are changed in a transaction: the job is locked first, and marked as changed
+"""Changes of runs and jobs within a transaction: the job is locked first, and marked as changed
 last.
 
 A job's row is the lock of all that belongs to it, and jobs are locked in the order of their ids, so
@@ -46,7 +46,7 @@ _OF_A_JOB = (
     jobs.c.waits_until,
 )
 
-# Statements are made once: to build one takes longer than to run it.
+# statements are built once: building one takes longer than running it
 _IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
 _LOCK = select(*_OF_A_JOB).where(jobs.c.id.in_(_IDS)).order_by(jobs.c.id).with_for_update()
 _RUNS = select(runs).where(runs.c.job.in_(_IDS)).order_by(runs.c.host, runs.c.attempt)
@@ -86,8 +86,8 @@ _MARK_REPORTED = (
 
 
 def lock(connection: Connection, ids: Iterable[str]) -> dict[str, AnyRow]:
-    """What changes go by in these jobs, by id; nobody else changes them until our transaction is
-    over."""
+    """Lock these jobs until our transaction ends; return the columns that changes depend on, by
+    id."""
     found: dict[str, AnyRow] = {}
     for some in chunks(sorted(set(ids))):
         rows = connection.execute(_LOCK, {"ids": some})
@@ -96,12 +96,12 @@ def lock(connection: Connection, ids: Iterable[str]) -> dict[str, AnyRow]:
 
 
 def runs_of(connection: Connection, job: str) -> list[RunRecord]:
-    """All runs of `job`, by host and attempt."""
+    """Return all runs of `job`, by host and attempt."""
     return runs_of_each(connection, [job])[job]
 
 
 def runs_of_each(connection: Connection, ids: Sequence[str]) -> dict[str, list[RunRecord]]:
-    """All runs of these jobs, by host and attempt."""
+    """Return all runs of these jobs, by host and attempt."""
     found: dict[str, list[RunRecord]] = {id: [] for id in ids}
     for row in connection.execute(_RUNS, {"ids": list(ids)}):
         found[row.job].append(run_of(row))
@@ -109,7 +109,7 @@ def runs_of_each(connection: Connection, ids: Sequence[str]) -> dict[str, list[R
 
 
 def write_runs(connection: Connection, rows: Sequence[Values]) -> None:
-    """Write what may change of runs that are there already."""
+    """Write the columns of existing runs that may change."""
     if not rows:
         return
     connection.execute(
@@ -127,7 +127,7 @@ def write_runs(connection: Connection, rows: Sequence[Values]) -> None:
 
 
 def mark_reported(connection: Connection, revisions: Mapping[str, int]) -> set[str]:
-    """The posts of these jobs show them as they were at that revision; those that were marked."""
+    """Record that the posts of these jobs show them as at that revision; return those marked."""
     return {
         id
         for id in sorted(revisions)

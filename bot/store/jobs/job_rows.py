@@ -1,4 +1,4 @@
-"""Values of the domain to rows, and back. Pure."""
+"""Jobs, runs, messages and audit entries to rows, and back. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_ID = 256
 
 
 def job_row(new: NewJob) -> Values:
-    """The row of a job that begins."""
+    """Return the row of a job that starts."""
     job = new.job
     broadcast = next((sending for sending in new.outbox if not sending.host), None)
     timeout = None
@@ -53,7 +53,7 @@ def job_row(new: NewJob) -> Values:
 
 
 def job_of(row: AnyRow) -> Job:
-    """The job in `row`."""
+    """Return the job in `row`."""
     canceller = None
     if row.canceller_id is not None:
         canceller = _person(row.canceller_id, row.canceller_name)
@@ -78,7 +78,7 @@ def job_of(row: AnyRow) -> Job:
 
 
 def run_row(run: RunRecord, lines: int = 0, size: int = 0) -> Values:
-    """The row of `run`, whose output so far has `lines` lines and `size` characters."""
+    """Return the row of `run`, whose output so far has `lines` lines and `size` characters."""
     return {
         "job": run.job,
         "host": run.host,
@@ -103,8 +103,8 @@ def run_row(run: RunRecord, lines: int = 0, size: int = 0) -> Values:
 
 
 def run_of(row: AnyRow) -> RunRecord:
-    """The run in `row`. In a state that this Baton does not know, which a newer one may have
-    written, it is lost to us."""
+    """Return the run in `row`. A state that this version does not know, which a newer one may have
+    written, is read as lost."""
     state = _state(row.state)
     return RunRecord(
         job=row.job,
@@ -131,12 +131,12 @@ def _state(word: str | None) -> State | None:
 
 
 def _person(id: str, name: str | None) -> Person:
-    """Whoever is named in a row: what does not keep to today's limits is cut."""
+    """Return the person in a row. What exceeds the present limits is cut."""
     return Person(id=id[:_LONGEST_ID], name=name or "")
 
 
 def outbox_row(sending: OutboxMessage) -> Values:
-    """The row of a message that is to be sent."""
+    """Return the row of a message that waits to be sent."""
     return {
         "id": sending.id,
         "job": sending.job,
@@ -152,7 +152,7 @@ def outbox_row(sending: OutboxMessage) -> Values:
 
 
 def outbox_message_of(row: AnyRow) -> OutboxMessage:
-    """The message that is to be sent, in `row`."""
+    """Return the message in `row`."""
     message: Message = decode(row.message.encode())
     return OutboxMessage(
         id=row.id,
@@ -167,7 +167,7 @@ def outbox_message_of(row: AnyRow) -> OutboxMessage:
 
 
 def audit_row(entry: AuditEntry) -> Values:
-    """The row of `entry`."""
+    """Return the row of `entry`."""
     return {
         "time": entry.time,
         "person_id": entry.person.id,
@@ -183,7 +183,7 @@ def audit_row(entry: AuditEntry) -> Values:
 
 
 def audit_of(row: AnyRow) -> AuditEntry:
-    """The entry in `row`."""
+    """Return the entry in `row`."""
     return AuditEntry(
         time=row.time,
         person=_person(row.person_id, row.person_name),
@@ -198,7 +198,7 @@ def audit_of(row: AnyRow) -> AuditEntry:
 
 
 def place_row(place: Place) -> Values:
-    """The columns of a place."""
+    """Return the columns of a place."""
     return {
         "front": place.front,
         "channel": place.channel,
@@ -208,5 +208,5 @@ def place_row(place: Place) -> Values:
 
 
 def place_of(row: AnyRow) -> Place:
-    """The place in `row`."""
+    """Return the place in `row`."""
     return Place(row.front, row.channel, row.thread, row.place_name)

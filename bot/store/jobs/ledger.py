@@ -1,8 +1,8 @@
-"""Ledger: the jobs, their runs, what is to be sent, and what was said.
+"""Ledger: the jobs, their runs, the outbox and the output.
 
-Every method is one transaction. All raise DatabaseUnavailable if the database cannot be used for
-the moment; then nothing of the transaction has happened, unless the connection was lost in the very
-commit. Each can be called again with the same arguments.
+Every method is one transaction. All raise DatabaseUnavailable if the database cannot be used at the
+moment. Nothing of the transaction has happened then, unless the connection was lost during the
+commit itself. Each method can be called again with the same arguments.
 """
 
 from __future__ import annotations
@@ -32,34 +32,35 @@ class Ledger:
         self._starts: Batcher[new_jobs.JobStart, Job] = Batcher(self._start_all)
 
     async def start_job(self, new: NewJob, entry: AuditEntry) -> Job:
-        """Begin a job: its row, runs, outbox and audit entry, together with all asks that wait.
+        """Start a job: write its row, runs, outbox and audit entry, together with all jobs that
+        wait to be started.
 
-        If its key is there already nothing is written, and the result is the job that is there.
+        If its key exists already nothing is written, and the existing job is returned.
         """
         return await self._starts.submit((new, entry))
 
     async def job_of_key(self, key: str) -> Job | None:
-        """The job that the ask `key` began, if it began one."""
+        """Return the job that the request `key` started, if it started one."""
         return await self._database.read(partial(new_jobs.job_of_key, key=key))
 
-    async def _start_all(self, asks: Sequence[new_jobs.JobStart]) -> Sequence[Job | Exception]:
+    async def _start_all(self, starts: Sequence[new_jobs.JobStart]) -> Sequence[Job | Exception]:
         try:
-            return await self._database.write(partial(new_jobs.start_jobs, asks=asks))
+            return await self._database.write(partial(new_jobs.start_jobs, starts=starts))
         except StoreError:
             raise
         except Exception as error:
-            if len(asks) == 1:
+            if len(starts) == 1:
                 return [error]
-            # One of them cannot be written: the others must not suffer for it.
-            return [result for one in asks for result in await self._start_all([one])]
+            # one of them cannot be written: the others must be
+            return [result for one in starts for result in await self._start_all([one])]
 
     async def drained(self) -> None:
-        """Return once no ask waits."""
+        """Return once no job waits to be started."""
         await self._starts.drained()
 
     async def outbox(self, limit: int = 100) -> list[OutboxMessage]:
-        """The messages that are to be sent, oldest first. One that cannot be read, which a Baton of
-        another version wrote, is taken out, and its runs say so."""
+        """Return the messages that wait to be sent, oldest first. One that cannot be read, because
+        a Baton of another version wrote it, is removed, and its runs say so."""
         found, unreadable = await self._database.read(partial(outbox.waiting, limit=limit))
         if unreadable:
             await self.settle(expired=unreadable, at=now())
@@ -73,12 +74,12 @@ class Ledger:
         *,
         at: datetime,
     ) -> set[str]:
-        """Take messages out of the outbox, by id; the ids of the jobs that changed.
+        """Remove messages from the outbox, by id; return the ids of the jobs that changed.
 
-        `sent` says by when a server must have taken each up, `unroutable` why nobody takes each,
+        `sent` holds by when a server must have accepted each, `unroutable` why no queue takes each,
         `expired` why each was not sent.
-        Requests: runs that are still queued become sent (`at`: when sending them began, which
-        latency is counted from), or are closed as unroutable or expired. A broadcast stands for all
+        Requests: runs that are still queued become sent (`at`: when sending began, from which
+        latency is counted), or are closed as unroutable or expired. A broadcast stands for all
         queued runs of its job. A Cancel changes no state; if it is unroutable the run says so.
         """
         return await self._database.write(
@@ -97,11 +98,11 @@ class Ledger:
         at: datetime,
         rejected: updates.NotApplied | None = None,
     ) -> set[str]:
-        """Apply what servers said, in order; the ids of the jobs in which it changed something.
+        """Apply what servers reported, in order; return the ids of the jobs that changed.
 
         A server that only a broadcast reached joins its job. What belongs to no run is not applied:
-        `strange` gets the reason, by the place among the messages. Of more than HEARD_AT_ONCE
-        messages each thousand is a transaction.
+        `rejected` gets the reason, by the place among the messages. BATCH_SIZE messages at most are
+        one transaction.
         """
         changed: set[str] = set()
         for start in range(0, len(messages), BATCH_SIZE):
@@ -114,81 +115,82 @@ class Ledger:
         return changed
 
     async def close_overdue(self, at: datetime, seeing_since: datetime | None) -> set[str]:
-        """Close what is over by `bot.jobs.overdue`; the ids of the jobs that changed."""
+        """Close the runs whose time is over (`bot.jobs.close_if_overdue`); return the ids of the
+        jobs that changed."""
         if seeing_since is None:
             return set()
         work = partial(updates.close_overdue, at=at, seeing_since=seeing_since)
         return await self._database.write(work)
 
     async def next_deadline(self) -> datetime | None:
-        """When `overdue` may have something to close next; it may lie in the past while we are
-        blind."""
+        """Return when `close_overdue` may have something to close next. It may lie in the past
+        while the link to RabbitMQ is lost."""
         return await self._database.read(queries.next_deadline)
 
     async def cancel(self, job: str, person: Person, at: datetime) -> Cancelled | None:
-        """Cancel what is left of `job`; None if there is no such job.
+        """Cancel what is left of `job`; return None if there is no such job.
 
         What was not sent is withdrawn and closed as cancelled; the other servers are sent a Cancel.
-        A second time, and once the job is over, nothing changes.
+        A second call changes nothing, nor does one after the job has ended.
         """
         return await self._database.write(partial(outbox.cancel, job=job, person=person, at=at))
 
     async def job(self, name: str) -> queries.JobWithRuns | None:
-        """The job of that id and its runs, by host and attempt."""
+        """Return the job of that id and its runs, by host and attempt."""
         return await self._database.read(partial(queries.job, name=name))
 
     async def jobs(self, names: Sequence[str]) -> dict[str, queries.JobWithRuns]:
-        """Those of the jobs of these ids that there are, by id, as `job` has them."""
+        """Return those of the jobs with these ids that exist, by id, each as from `job`."""
         return await self._database.read(partial(queries.several, names=names))
 
     async def find(self, prefix: str) -> queries.JobWithRuns | None:
-        """The one job whose id begins with `prefix`, of four characters or more, as people type it;
-        None if there is none or several."""
+        """Return the one job whose id begins with `prefix`, as people type it, of four characters
+        or more; None if there is none or several."""
         return await self._database.read(partial(queries.find, prefix=prefix))
 
     async def in_thread(self, front: str, channel: str, ref: str) -> list[Job]:
-        """The jobs whose post is `ref` or stands in the thread `ref`: the open ones, the newest
-        first; if there is none, the newest of all."""
+        """Return the jobs whose post is `ref` or stands in the thread `ref`: the open ones, newest
+        first; if none is open, the newest of all."""
         work = partial(queries.in_thread, front=front, channel=channel, ref=ref)
         return await self._database.read(work)
 
     async def recent(self, limit: int = 20, environment: str | None = None) -> list[Job]:
-        """The last jobs, newest first."""
+        """Return the last jobs, newest first."""
         return await self._database.read(
             partial(queries.recent, limit=limit, environment=environment)
         )
 
     async def unreported(self) -> dict[str, int]:
-        """The ids of the jobs whose posts may not show yet how they ended, oldest first, and the
-        revision that each is at."""
+        """Return the ids of the jobs whose posts may not show yet how they ended, oldest first,
+        with the revision of each."""
         return await self._database.read(queries.unreported)
 
     async def depths(self) -> queries.Depths:
-        """How much is open; it costs the same however much is over."""
+        """Return how much is open. It costs the same however many jobs have ended."""
         return await self._database.read(queries.depths)
 
     async def mark_reported(self, revisions: Mapping[str, int]) -> set[str]:
-        """Every post of these jobs shows its job as it was at that revision (Job.revision); those
-        that were marked: not those in which something has changed since."""
+        """Record that every post of these jobs shows its job as it was at that revision. Return
+        those that were marked: not those that have changed since."""
         if not revisions:
             return set()
         return await self._database.write(partial(job_changes.mark_reported, revisions=revisions))
 
     async def output(self, job: str, host: str | None = None) -> list[OutputLine]:
-        """All that the servers of the job said, or one of them, run by run."""
+        """Return all output of the job, or of one of its servers, run by run."""
         return await self._database.read(partial(outputs.whole, job=job, host=host))
 
     async def tails(
         self, job: str, characters: int = 3000, hosts: Sequence[str] | None = None
     ) -> dict[str, Tail]:
-        """Of these hosts, or of all, by host: the last `characters` that its last attempt said, in
-        whole lines. Costs the same however long the output is."""
+        """Return the end of the output of these hosts, or of all, by host: the last `characters` of
+        its last attempt, in whole lines. It costs the same however long the output is."""
         work = partial(outputs.tails, job=job, characters=characters, hosts=hosts)
         return await self._database.read(work)
 
     async def prune(self, before: datetime) -> int:
-        """Remove the jobs that were closed before `before`, with their runs, output and posts; how
-        many."""
+        """Remove the jobs that were closed before `before`, with their runs, output and posts;
+        return how many."""
         removed = 0
         while some := await self._database.write(partial(queries.prune, before=before)):
             removed += some

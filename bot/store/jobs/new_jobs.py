@@ -1,4 +1,4 @@
-"""Step 1 of the path: what people ask becomes jobs, many in one transaction."""
+"""Step 1 of the path: requests become jobs, many in one transaction."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _RUNS, _OUTBOX, _AUDIT = insert(runs), insert(outbox), insert(audit)
 
 @cache
 def _begin(dialect: str) -> ReturningInsert[Any]:
-    # made once: to build a statement takes longer than to run it
+    # built once: building a statement takes longer than running it
     fresh = upsert(dialect, jobs).on_conflict_do_nothing(index_elements=[jobs.c.key])
     return fresh.returning(jobs.c.key)
 
 
-def start_jobs(connection: Connection, asks: Sequence[JobStart]) -> list[Job]:
-    """Write these asks: job, runs, outbox and audit entry of each.
+def start_jobs(connection: Connection, starts: Sequence[JobStart]) -> list[Job]:
+    """Write each of these jobs, with its runs, outbox and audit entry; return the jobs.
 
-    Of an ask whose key is there already nothing is written; its result is the job that is there.
+    If a key exists already nothing is written for it, and the existing job is returned.
     """
     first: dict[str, JobStart] = {}
-    for new, entry in asks:
+    for new, entry in starts:
         first.setdefault(new.job.key, (new, entry))
     rows = {key: job_row(new) for key, (new, _) in sorted(first.items())}
     begin = _begin(connection.dialect.name)
@@ -41,22 +41,22 @@ def start_jobs(connection: Connection, asks: Sequence[JobStart]) -> list[Job]:
     run_rows = [run_row(run) for new, _ in fresh for run in new.runs]
     if run_rows:
         connection.execute(_RUNS, run_rows)
-    sending_rows = [outbox_row(sending) for new, _ in fresh for sending in new.outbox]
-    if sending_rows:
-        connection.execute(_OUTBOX, sending_rows)
+    outbox_rows = [outbox_row(message) for new, _ in fresh for message in new.outbox]
+    if outbox_rows:
+        connection.execute(_OUTBOX, outbox_rows)
     if fresh:
         connection.execute(_AUDIT, [audit_row(entry) for _, entry in fresh])
     known = {new.job.key: new.job for new, _ in fresh}
-    known.update(_there_already(connection, [key for key in rows if key not in written]))
-    return [known[new.job.key] for new, _ in asks]
+    known.update(_existing(connection, [key for key in rows if key not in written]))
+    return [known[new.job.key] for new, _ in starts]
 
 
 def job_of_key(connection: Connection, key: str) -> Job | None:
-    """The job with this key, if there is one."""
-    return _there_already(connection, [key]).get(key)
+    """Return the job with this key, if there is one."""
+    return _existing(connection, [key]).get(key)
 
 
-def _there_already(connection: Connection, keys: Sequence[str]) -> dict[str, Job]:
+def _existing(connection: Connection, keys: Sequence[str]) -> dict[str, Job]:
     found: dict[str, Job] = {}
     for some in chunks(keys):
         for row in connection.execute(select(jobs).where(jobs.c.key.in_(some))):

@@ -1,4 +1,4 @@
-"""Step 2 of the path: the outbox, what became of its messages, and how a job is cancelled."""
+"""Step 2 of the path: the outbox, what became of its messages, and the cancelling of a job."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ NOT_STOPPED = "nobody listens there, so it could not be told to stop"
 
 
 def waiting(connection: Connection, limit: int) -> tuple[list[OutboxMessage], dict[str, str]]:
-    """The messages that are to be sent, oldest first; and by id those that cannot be read, with
-    what their runs say then."""
+    """Return the messages that wait to be sent, oldest first; and by id those that cannot be read,
+    with the text for their runs."""
     found: list[OutboxMessage] = []
     unreadable: dict[str, str] = {}
     for row in connection.execute(select(outbox).order_by(outbox.c.number).limit(limit)):
@@ -47,7 +47,7 @@ def settle(
     expired: Mapping[str, str],
     at: datetime,
 ) -> set[str]:
-    """Take messages out of the outbox, and let their runs show what became of them."""
+    """Remove messages from the outbox, and write into their runs what became of them."""
     ids = {*sent, *unroutable, *expired}
     concerned = select(outbox.c.job).where(outbox.c.id.in_(bindparam("ids", expanding=True)))
     found: list[str] = []
@@ -78,8 +78,8 @@ def _taken(connection: Connection, ids: Iterable[str]) -> dict[str, AnyRow]:
 def _sent(
     connection: Connection, rows: Sequence[tuple[AnyRow, datetime]], at: datetime
 ) -> set[str]:
-    """A run may have been heard already, and even have ended, before we learn that it was sent.
-    The time in which its server must take it up begins now."""
+    """Mark the runs of these requests as sent: the time to accept them begins now. A run may have
+    reported, and even ended, before we learn that it was sent."""
     requests = [(row, by) for row, by in rows if row.type == Request.type]
     moment, by_when = bindparam("at", type_=Instant), bindparam("by", type_=Instant)
     ends = bindparam("ends", type_=Instant)
@@ -113,7 +113,7 @@ def _times(at: datetime, by: datetime) -> dict[str, datetime]:
 def _closed(
     connection: Connection, rows: Sequence[AnyRow], state: State, text: str, at: datetime
 ) -> set[str]:
-    """Close the runs whose request was not sent. What an agent has already spoken of stays open."""
+    """Close the runs whose request was not sent. A run that has already reported stays open."""
     requests = [row for row in rows if row.type == Request.type]
     values = {"state": state.value, "text": text, "finished": at, "ends_at": None}
     for one_host in (True, False):
@@ -127,8 +127,8 @@ def _closed(
 
 
 def _not_stopped(connection: Connection, rows: Sequence[AnyRow]) -> set[str]:
-    """A Cancel that reaches nobody ends no run: the agent may be at work and only cut off. The run
-    says so, and ends by what is heard of it, or at its own time."""
+    """Write into these runs that their Cancel reached no agent. It ends no run: the agent may be
+    working, and only disconnected. The run ends by its own report, or at its deadline."""
     cancels = [row for row in rows if row.type == Cancel.type]
     if cancels:
         statement = update(runs).where(*_meant(True), OPEN).values(text=NOT_STOPPED)
@@ -152,11 +152,11 @@ def _wait_no_longer(connection: Connection, ids: Sequence[str]) -> None:
 
 
 def cancel(connection: Connection, job: str, person: Person, at: datetime) -> Cancelled | None:
-    """Cancel what is left of `job`; None if there is no such job. Of two who do it at the same
-    moment one was first, and the second changes nothing.
+    """Cancel what is left of `job`; return None if there is no such job. Of two people who cancel
+    at the same moment one is first, and the second changes nothing.
 
     A request that was not sent is withdrawn and its run closed. Its server is sent a Cancel all the
-    same, as the request may be on its way in this very moment.
+    same, because the request may be on its way at this moment.
     """
     row = lock(connection, [job]).get(job)
     if row is None:
@@ -175,7 +175,7 @@ def cancel(connection: Connection, job: str, person: Person, at: datetime) -> Ca
         for run in before
     ]
     changed = [new for old, new in zip(before, after, strict=True) if new is not old]
-    # They have no output yet: nothing was sent.
+    # they have no output yet: nothing was sent
     write_runs(connection, [run_row(run) for run in changed])
     cancels = [_cancel(run, person) for run in before if not run.state.final]
     if cancels:

@@ -1,4 +1,4 @@
-"""What runs said, whole or its end."""
+"""The output of runs, all of it or its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.store.tables.job_tables import output, runs
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
-    """A piece of a run's output: what one update said, of one line or several."""
+    """A piece of a run's output: the text of one update, of one line or several."""
 
     host: str
     attempt: int
@@ -29,7 +29,7 @@ class OutputLine:
 
 
 def whole(connection: Connection, job: str, host: str | None) -> list[OutputLine]:
-    """All output of `job`, or of one host of it, run by run."""
+    """Return all output of `job`, or of one of its hosts, run by run."""
     statement = select(output).where(output.c.job == job)
     if host is not None:
         statement = statement.where(output.c.host == host)
@@ -40,10 +40,10 @@ def whole(connection: Connection, job: str, host: str | None) -> list[OutputLine
 def tails(
     connection: Connection, job: str, characters: int, hosts: Sequence[str] | None
 ) -> dict[str, Tail]:
-    """Of these hosts, or of all, by host: at most the last `characters` of what its last attempt
-    said, in whole lines.
+    """Return the end of the output of these hosts, or of all, by host: at most the last
+    `characters` of its last attempt, in whole lines.
 
-    Reads the end alone, however long the output is.
+    Only the end is read, however long the output is.
     """
     rows = [
         row

@@ -1,4 +1,4 @@
-"""What the ledger answers."""
+"""Reads of the ledger, and the removal of old jobs."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Depths:
 
 _SEVERAL = select(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True)), ~OF_SCHEDULES)
 
-_PRUNED_AT_ONCE = 200
-_MOST_IN_THREAD = 20
+_PRUNE_BATCH = 200
+_MAX_IN_THREAD = 20
 
 
 def job(connection: Connection, name: str) -> JobWithRuns | None:
-    """The job called `name`, and its runs."""
+    """Return the job with the id `name`, and its runs."""
     return several(connection, [name]).get(name)
 
 
 def several(connection: Connection, names: Sequence[str]) -> dict[str, JobWithRuns]:
-    """Those of the jobs called `names` that there are, with their runs, by name."""
+    """Return those of the jobs with these ids that exist, with their runs, by id."""
     found: dict[str, JobWithRuns] = {}
     for some in chunks(names):
-        # The jobs before their runs: so a revision is never newer than what is shown of them.
+        # the jobs before their runs: so a revision is never newer than what is shown of them
         rows = connection.execute(_SEVERAL, {"ids": some}).all()
         runs_by_job = runs_of_each(connection, some)
         found.update((row.id, (job_of(row), tuple(runs_by_job[row.id]))) for row in rows)
@@ -52,7 +52,7 @@ def several(connection: Connection, names: Sequence[str]) -> dict[str, JobWithRu
 
 
 def find(connection: Connection, prefix: str) -> JobWithRuns | None:
-    """The one job whose id begins with `prefix`, as people type it."""
+    """Return the one job whose id begins with `prefix`, as people type it."""
     begin = prefix_of(prefix)
     if not begin:
         return None
@@ -62,8 +62,8 @@ def find(connection: Connection, prefix: str) -> JobWithRuns | None:
 
 
 def in_thread(connection: Connection, front: str, channel: str, ref: str) -> list[Job]:
-    """The jobs whose post is the message `ref` or stands in its thread: the open ones, the newest
-    first; if there is none, the newest of all."""
+    """Return the jobs whose post is the message `ref` or stands in its thread: the open ones,
+    newest first; if none is open, the newest of all."""
     if not ref:
         return []
     there = select(posts.c.job).where(posts.c.front == front, posts.c.channel == channel)
@@ -72,14 +72,14 @@ def in_thread(connection: Connection, front: str, channel: str, ref: str) -> lis
         select(jobs)
         .where(jobs.c.id.in_(shown), ~OF_SCHEDULES)
         .order_by(jobs.c.closed.is_not(None), jobs.c.asked.desc())
-        .limit(_MOST_IN_THREAD)
+        .limit(_MAX_IN_THREAD)
     )
     found = [job_of(row) for row in connection.execute(statement)]
     return [one for one in found if one.closed is None] or found[:1]
 
 
 def recent(connection: Connection, limit: int, environment: str | None) -> list[Job]:
-    """The last jobs, newest first."""
+    """Return the last jobs, newest first."""
     statement = select(jobs).where(~OF_SCHEDULES).order_by(jobs.c.asked.desc()).limit(limit)
     if environment is not None:
         statement = statement.where(jobs.c.environment == environment)
@@ -87,7 +87,7 @@ def recent(connection: Connection, limit: int, environment: str | None) -> list[
 
 
 def unreported(connection: Connection) -> dict[str, int]:
-    """The jobs whose posts may not show all yet, oldest first, and their revisions."""
+    """Return the jobs whose posts may not be up to date, oldest first, and their revisions."""
     statement = select(jobs.c.id, jobs.c.revision).where(
         ~jobs.c.told, ~jobs.c.hidden, ~OF_SCHEDULES
     )
@@ -96,8 +96,8 @@ def unreported(connection: Connection) -> dict[str, int]:
 
 
 def depths(connection: Connection) -> Depths:
-    """How much is open."""
-    # What is told is closed, and what is not is found by an index.
+    """Return how much is open."""
+    # what is reported is closed, and what is not is found by an index
     open_jobs = select(func.count()).select_from(jobs).where(~jobs.c.told, jobs.c.closed.is_(None))
     open_runs = select(func.count()).select_from(runs).where(OPEN)
     to_be_sent = select(func.count()).select_from(outbox)
@@ -106,7 +106,7 @@ def depths(connection: Connection) -> Depths:
 
 
 def next_deadline(connection: Connection) -> datetime | None:
-    """When the ledger has to close something next."""
+    """Return when the ledger may have to close something next."""
     first_run = connection.execute(select(func.min(runs.c.ends_at)).where(OPEN)).scalar()
     waits = (jobs.c.closed.is_(None), jobs.c.waits_until.is_not(None))
     first_job = connection.execute(select(func.min(jobs.c.waits_until)).where(*waits)).scalar()
@@ -116,7 +116,7 @@ def next_deadline(connection: Connection) -> datetime | None:
 def prune(connection: Connection, before: datetime) -> int:
     """Remove some of the jobs that were closed before `before`, with all that belongs to them."""
     old = select(jobs.c.id).where(jobs.c.closed.is_not(None), jobs.c.closed < before)
-    names = list(connection.execute(old.order_by(jobs.c.closed).limit(_PRUNED_AT_ONCE)).scalars())
+    names = list(connection.execute(old.order_by(jobs.c.closed).limit(_PRUNE_BATCH)).scalars())
     if names:
         lock(connection, names)
         connection.execute(delete(posts).where(posts.c.job.in_(names)))

@@ -57,7 +57,7 @@ def row_of(post: SchedulePost) -> Values:
 def post_of(row: AnyRow) -> SchedulePost:
     """The post in `row`. What is missing in it is empty."""
     job = job_of(row)
-    told = {name: str(value) for name, value in job.arguments.items()}
+    said = {name: str(value) for name, value in job.arguments.items()}
     common: dict[str, Any] = {
         "id": job.id,
         "place": job.place,
@@ -68,10 +68,10 @@ def post_of(row: AnyRow) -> SchedulePost:
         "revision": job.revision,
     }
     if job.command == DAY:
-        return ScheduleDay(**(common | {name: told.get(name, "") for name in _DAY}))
-    good = told.get("state") == State.SUCCEEDED.value
+        return ScheduleDay(**(common | {name: said.get(name, "") for name in _DAY}))
+    good = said.get("state") == State.SUCCEEDED.value
     state = State.SUCCEEDED if good else State.FAILED
-    return ScheduleNotice(**common, text=told.get("text", ""), state=state)
+    return ScheduleNotice(**common, text=said.get("text", ""), state=state)
 
 
 def several(connection: Connection, names: Sequence[str]) -> list[SchedulePost]:

@@ -1,4 +1,4 @@
-"""Step 5 of the path: what servers say changes their runs, many messages in one transaction."""
+"""Step 5 of the path: what servers report changes their runs, many messages in one transaction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_HOST = 253
 
 @dataclass(slots=True)
 class _KnownRun:
-    """A run in the course of a transaction, and how much output it has."""
+    """A run during a transaction, and how much output it has."""
 
     run: RunRecord
     lines: int = 0
@@ -38,7 +38,7 @@ class _KnownRun:
     pieces: list[Values] = field(default_factory=list)
 
     def take(self, message: Report, at: datetime) -> None:
-        """Apply `message`, heard at `at`."""
+        """Apply `message`, received at `at`."""
         applied = apply(self.run, message, at)
         if applied is None:
             return
@@ -67,16 +67,16 @@ class _KnownRun:
 
 
 NotApplied = dict[int, str]
-"""What was not applied, because nobody asked for it or it is of another run: by its place among the
-messages, with the reason."""
+"""The reasons why messages were not applied, because nobody requested them or they belong to
+another run, by the place among the messages."""
 
 
 def apply_updates(
     connection: Connection, messages: Sequence[Report], at: datetime
 ) -> tuple[set[str], NotApplied]:
-    """Apply `messages` in their order; the ids of the jobs in which they changed something, and
-    what was not applied."""
-    strange: NotApplied = {}
+    """Apply `messages` in their order; return the ids of the jobs that changed, and what was not
+    applied."""
+    rejected: NotApplied = {}
     usable = []
     for place, message in enumerate(messages):
         key = _key(message)
@@ -87,10 +87,10 @@ def apply_updates(
     for place, key, message in usable:
         at_hand = known.get(key) or _joined(open_jobs, key, message)
         if at_hand is None:
-            strange[place] = "nobody asked it for that"
+            rejected[place] = "nobody asked it for that"
         elif reason := _mismatch_reason(at_hand, open_jobs[key[0]], message):
-            strange[place] = reason
-        if at_hand is None or place in strange:
+            rejected[place] = reason
+        if at_hand is None or place in rejected:
             continue
         known[key] = at_hand
         at_hand.take(message, at)
@@ -98,11 +98,11 @@ def apply_updates(
     _write(connection, changed)
     ids = {one.run.job for one in changed}
     mark_changed(connection, ids, at)
-    return ids, strange
+    return ids, rejected
 
 
 def _mismatch_reason(at_hand: _KnownRun, job: AnyRow, message: Report) -> str:
-    """What shows that `message` is not about the run that it names; empty if nothing does."""
+    """Return why `message` cannot be about the run that it names; empty if it can."""
     if not at_hand.new and message.request != at_hand.run.request:
         return "it answers another request than the one that was sent"
     environment = message.facts.environment if isinstance(message, Pong) else message.environment
@@ -122,7 +122,9 @@ def _key(message: Report) -> RunKey | None:
         or not 0 < message.attempt <= MAX_ATTEMPTS
         or sequence > LARGEST
     ):
-        log.warning("heard what no agent of ours says", message=message.id, source=message.source)
+        log.warning(
+            "a message that no agent of ours sends", message=message.id, source=message.source
+        )
         return None
     return message.job, host, message.attempt
 
@@ -138,7 +140,7 @@ def _read(connection: Connection, keys: Iterable[RunKey]) -> dict[RunKey, _Known
 
 
 def _joined(open_jobs: Mapping[str, AnyRow], key: RunKey, message: Report) -> _KnownRun | None:
-    """A broadcast reaches servers that nobody knew of: their runs begin when they speak."""
+    """Return a new run, if a server that nobody knew of answers a broadcast."""
     job = open_jobs.get(key[0])
     if job is None or not job.broadcast:
         return None
@@ -167,8 +169,8 @@ def _write(connection: Connection, changed: Sequence[_KnownRun]) -> None:
 
 
 def close_overdue(connection: Connection, at: datetime, seeing_since: datetime) -> set[str]:
-    """Close the runs whose time is over, and the broadcasts that nobody need wait for any
-    longer."""
+    """Close the runs whose time is over, and the broadcasts whose time to answer is; return the ids
+    of the jobs that changed."""
     due = (OPEN, runs.c.ends_at <= at)
     found = set(connection.execute(select(runs.c.job).where(*due).distinct()).scalars())
     if at >= seeing_since + timedelta(seconds=GRACE):
