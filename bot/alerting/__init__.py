@@ -16,10 +16,10 @@ goes into the database, and from there to a front end.
     commands        /alerts
 """
 
-from bot.alerting.consumer import Monitor
-from bot.alerting.finding_alerts import Found
+from bot.alerting.consumer import AlertConsumer
+from bot.alerting.finding_alerts import FindingAlerts
 from bot.alerting.notifier import AlertNotifier
-from bot.alerting.prober import Probing
-from bot.alerting.runner import Keeper
+from bot.alerting.prober import Prober
+from bot.alerting.runner import AlertRunner
 
-__all__ = ["AlertNotifier", "Found", "Keeper", "Monitor", "Probing"]
+__all__ = ["AlertConsumer", "AlertNotifier", "AlertRunner", "FindingAlerts", "Prober"]

@@ -48,7 +48,7 @@ class AgentProber:
         self._asked: dict[str, asyncio.Future[Probed]] = {}
         self._owed: dict[str, datetime] = {}
 
-    def answered(self, said: Probed) -> None:
+    def receive(self, said: Probed) -> None:
         """An agent has looked. What nobody waits for any more is of no use."""
         future = self._asked.get(said.probe)
         if future is not None and not future.done():

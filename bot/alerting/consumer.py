@@ -25,7 +25,7 @@ from bot.findings import Findings, LoggedFindings
 from bot.ingest.bus import SENDER, parse
 from bot.ingest.errors import BadInput
 from bot.ingest.model import AlertSink
-from bot.ingest.rejections import Refused
+from bot.ingest.rejections import Rejections
 from bot.ingest.sender_verification import SenderVerifier, forged_sender
 from bot.store.errors import DatabaseUnavailable
 
@@ -36,23 +36,23 @@ BATCH_SIZE = 100
 """Letters that are written down in one transaction, at most."""
 
 
-class Monitor:
-    """Takes what comes for alerts: letters go to `intake`, answers to `probed`, and what is
-    refused to `refused`. An answer must come from the agent that it names, by `identity`."""
+class AlertConsumer:
+    """Takes what comes for alerts: letters go to `sink`, answers to `probed`, and what is
+    refused to `rejections`. An answer must come from the agent that it names, by `identity`."""
 
     def __init__(
         self,
         channel: Channel,
-        intake: AlertSink,
+        sink: AlertSink,
         probed: Callable[[Probed], None],
-        refused: Refused,
+        rejections: Rejections,
         identity: SenderVerifier | None = None,
         findings: Findings | None = None,
     ) -> None:
         self._channel = channel
-        self._intake = intake
+        self._sink = sink
         self._probed = probed
-        self._refused = refused
+        self._rejections = rejections
         self._identity = identity or SenderVerifier()
         self._findings = findings or LoggedFindings()
         self._seen: Batcher[Sequence[Observation], None] = Batcher(
@@ -79,12 +79,12 @@ class Monitor:
             told = parse(delivery.key, delivery.envelope, time.time())
             if told.rejected and not told.accepted:
                 raise told.rejected[0]
-            seen = self._intake.observations(told.accepted)
+            seen = self._sink.observations(told.accepted)
         except BadInput as error:
-            self._refused.add(SENDER, [error])
+            self._rejections.add(SENDER, [error])
             await dead_letter(self._channel, delivery, printable(str(error)))
             return
-        self._refused.add(SENDER, told.rejected)
+        self._rejections.add(SENDER, told.rejected)
         try:
             await self._seen.submit(seen)
         except DatabaseUnavailable:
@@ -114,5 +114,5 @@ class Monitor:
         await delivery.ack()
 
     async def _keep(self, several: Sequence[Sequence[Observation]]) -> Sequence[None]:
-        await self._intake.store([one for each in several for one in each])
+        await self._sink.store([one for each in several for one in each])
         return [None] * len(several)

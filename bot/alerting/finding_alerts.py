@@ -11,12 +11,13 @@ import asyncio
 import contextlib
 
 import structlog
+from typing_extensions import override
 
 from alerts import Labels, Sample
 from alerts.labels import ALERTNAME, sanitize
 from bot.alerting.operations import record_observations
-from bot.alerting.runner import Keeper
-from bot.findings import Finding
+from bot.alerting.runner import AlertRunner
+from bot.findings import Finding, Findings
 from bot.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
@@ -29,18 +30,19 @@ MAX_TEXT = 500
 """Characters of a text that are shown."""
 
 
-class Found:
-    """Takes findings, and has `keeper` make alerts of them. Keeps bot.findings.Findings."""
+class FindingAlerts(Findings):
+    """Makes alerts of findings, by way of `runner`."""
 
-    def __init__(self, keeper: Keeper, *, again: float = REPEAT_INTERVAL) -> None:
-        self._keeper = keeper
+    def __init__(self, runner: AlertRunner, *, again: float = REPEAT_INTERVAL) -> None:
+        self._runner = runner
         self._again = again
         self._latest: dict[str, Sample] = {}
         self._telling: dict[str, asyncio.Task[None]] = {}
 
+    @override
     def found(self, finding: Finding) -> None:
-        """Keeps Findings.found."""
-        at = self._keeper.now()
+        """Store it as an observation, soon."""
+        at = self._runner.now()
         labels = Labels.of(sanitize({**finding.about, ALERTNAME: finding.name}))
         which = labels.fingerprint
         if which not in self._telling and len(self._telling) >= MAX_FINDINGS:
@@ -69,8 +71,8 @@ class Found:
         self._telling.clear()
         if self._latest:
             with contextlib.suppress(DatabaseUnavailable):
-                await self._keeper.want(
-                    record_observations([*self._latest.values()], self._keeper.now())
+                await self._runner.submit(
+                    record_observations([*self._latest.values()], self._runner.now())
                 )
             self._latest.clear()
 
@@ -79,7 +81,7 @@ class Found:
         try:
             while (sample := self._latest.get(which)) is not None:
                 try:
-                    await self._keeper.want(record_observations([sample], self._keeper.now()))
+                    await self._runner.submit(record_observations([sample], self._runner.now()))
                 except DatabaseUnavailable as error:
                     log.warning("a finding waits for the database", error=str(error))
                 else:

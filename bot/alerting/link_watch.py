@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from alerts import Engine
 from alerts.replay import LinkChange
 from bot.alerting.fault_log import FaultLog
-from bot.alerting.recorder import Recording
+from bot.alerting.recorder import Recorder
 
 
 class LinkWatch:
@@ -17,7 +17,7 @@ class LinkWatch:
     def __init__(
         self,
         links: Mapping[str, Callable[[], bool]],
-        recording: Recording,
+        recording: Recorder,
         faults: FaultLog,
     ) -> None:
         self._links = dict(links)

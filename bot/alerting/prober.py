@@ -16,7 +16,7 @@ from baton.agent.probing import ProbeResult
 from baton.bus.channel import Channel
 from baton.bus.messages import Probed, now
 from bot.alerting.agent_prober import AgentProber
-from bot.alerting.runner import Keeper
+from bot.alerting.runner import AlertRunner
 from bot.servers.registry import ServerRegistry
 from commands.probes import NetworkProbe
 
@@ -24,31 +24,31 @@ log = structlog.get_logger(__name__)
 
 MAX_AT_ONCE = 50
 """Probes of our own at once, at most."""
-SPREAD = 5.0
+MAX_JITTER = 5.0
 """Seconds over which the first looks are spread, at most: not all of them at once."""
 
 
-class Probing:
-    """Sees to each probe that `keeper` is to keep, as often as it says, and tells it what came of
+class Prober:
+    """Sees to each probe that `runner` is to keep, as often as it says, and tells it what came of
     it. Agents are asked on `channel`, in the name of `source`."""
 
     def __init__(
         self,
-        keeper: Keeper,
+        runner: AlertRunner,
         channel: Channel,
         roster: ServerRegistry,
         source: str,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self._keeper = keeper
+        self._runner = runner
         self._agents = AgentProber(channel, roster, source, clock)
         self._reaching = NetworkProbe()
         self._free = asyncio.Semaphore(MAX_AT_ONCE)
 
-    def answered(self, said: Probed) -> None:
+    def receive(self, said: Probed) -> None:
         """An agent has looked; whatever it found, it is alive."""
-        self._agents.answered(said)
-        self._keeper.observe(LivenessSeen(said.host, said.environment, self._keeper.now()))
+        self._agents.receive(said)
+        self._runner.observe(LivenessSeen(said.host, said.environment, self._runner.now()))
 
     async def look(self, probe: ProbeTable) -> float:
         """See to `probe` once; the seconds after which it is due again."""
@@ -72,9 +72,9 @@ class Probing:
             sample = Sample(
                 probe.identity,
                 found.bad,
-                self._keeper.now(),
+                self._runner.now(),
                 found.text,
                 probe.severity,
                 source=probe.source,
             )
-            self._keeper.observe(sample)
+            self._runner.observe(sample)

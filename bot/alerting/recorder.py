@@ -31,7 +31,7 @@ MAX_WAITING = 100_000
 SUFFIX = ".jsonl"
 
 
-class Recording:
+class Recorder:
     """Writes into the folder of `table`, which is None while nothing is to be recorded."""
 
     def __init__(

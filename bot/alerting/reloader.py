@@ -16,7 +16,7 @@ import structlog
 from alerts import AlertSettings
 from alerts.settings import read_alerts, read_text
 from baton.errors import SettingsError
-from bot.alerting.runner import Keeper
+from bot.alerting.runner import AlertRunner
 from bot.store import Store
 from bot.store.leases import LEASE
 
@@ -37,17 +37,17 @@ class ReloadResults:
     leader: str
 
 
-class Reloading:
-    """Reads `file` for `keeper`. `name` is this bot's; `text` what the settings were read from that
+class Reloader:
+    """Reads `file` for `runner`. `name` is this bot's; `text` what the settings were read from that
     are gone by now. A SettingsError says file, line and reason."""
 
-    def __init__(self, keeper: Keeper, file: Path, store: Store, name: str) -> None:
+    def __init__(self, runner: AlertRunner, file: Path, store: Store, name: str) -> None:
         self.file = file
         self.text = read_text(file)
         self.name = name
         self.trial_lock = asyncio.Lock()
         """Held by whoever tries what other settings would change: one at a time."""
-        self._keeper = keeper
+        self._runner = runner
         self._store = store
         self._answered = 0
         self._follows = False
@@ -56,7 +56,7 @@ class Reloading:
         """Go by what the file says now. Raises SettingsError; then all stays as it was."""
         text = read_text(self.file)
         settings = read_alerts(text, str(self.file))
-        self._keeper.reload(settings)
+        self._runner.reload(settings)
         self.text = text
         return settings
 
@@ -88,7 +88,7 @@ class Reloading:
             log.warning("the bot that leads has not read its alerts yet", leader=leader)
         return ReloadResults(said, leader)
 
-    async def follow(self) -> None:
+    async def check_for_reload(self) -> None:
         """Read ours if another bot was asked to since the last time. Raises DatabaseUnavailable."""
         readings = self._store.reloads
         number = await readings.last_request()

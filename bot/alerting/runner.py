@@ -25,7 +25,7 @@ from bot.alerting.link_watch import LinkWatch
 from bot.alerting.observations import heartbeat_seen, job_samples, liveness_seen, schedule_sample
 from bot.alerting.operations import StoredOperation
 from bot.alerting.pending_operations import PendingOperations
-from bot.alerting.recorder import Recording
+from bot.alerting.recorder import Recorder
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import ScheduleResult
 from bot.store.alerts.alert_store import AlertStore
@@ -49,7 +49,7 @@ MAX_WAITING = 100_000
 STARTING, STALLED, DATABASE = "the bot, which starts", "the bot, which stood still", "the database"
 
 
-class Keeper:
+class AlertRunner:
     """Keeps `settings`. `eyes` are our links by name, each with whether we see by it; `lease` names
     the lease that this bot leads by, and its holder; `wake` has a round come soon.
     `on_news` is called with each post that is wanted, or has something new under it, once that is
@@ -82,9 +82,9 @@ class Keeper:
         self.rounds = 0
         """How often it has decided."""
         self._faults = FaultLog(self._steady.now)
-        self.recording = Recording(lambda: self.settings.recording, clock)
+        self.recorder = Recorder(lambda: self.settings.recording, clock)
         """Keeps what the engine is told, if that is wanted."""
-        self._links = LinkWatch(eyes, self.recording, self._faults)
+        self._links = LinkWatch(eyes, self.recorder, self._faults)
         self._operations = PendingOperations(alerts, self._observe, self._faults)
         self._unwritten = Changes()
         self._seen: deque[Observation] = deque(maxlen=MAX_WAITING)
@@ -117,7 +117,7 @@ class Keeper:
             log.warning("the bot stood still", seconds=round(at - self._due, 1))
             engine.link_lost(STALLED, self._due)
             engine.link_restored(STALLED, at)
-            self.recording.add(Gap(at))
+            self.recorder.add(Gap(at))
         self._due = at + ROUND_INTERVAL + LOOK_INTERVAL
         if not await self._round(engine, at):
             self.engine = None
@@ -126,25 +126,25 @@ class Keeper:
         self._due = at + max(pause, ROUND_INTERVAL)
         return pause
 
-    def heard(self, message: Heartbeat) -> None:
+    def observe_heartbeat(self, message: Heartbeat) -> None:
         """A server has sent a heartbeat."""
         self.observe(heartbeat_seen(message, self._steady.now()))
 
-    def answered(self, message: Pong) -> None:
+    def observe_pong(self, message: Pong) -> None:
         """A server has answered a ping."""
         age = (self._clock() - message.time).total_seconds()
         if age < MAX_PONG_AGE:
             self.observe(liveness_seen(message, self._steady.now()))
 
-    async def ended(self, job: Job, runs: Sequence[RunRecord]) -> None:
+    async def observe_job(self, job: Job, runs: Sequence[RunRecord]) -> None:
         """A job that changes servers has ended. Once this returns it is not forgotten, whichever
         bot dies. Raises DatabaseUnavailable."""
         now = self._steady.now()
         ago = (self._clock() - job.closed).total_seconds() if job.closed else 0.0
         if found := job_samples(job, runs, now - max(ago, 0.0)):
-            await self.want(operations.record_observations(found, now))
+            await self.submit(operations.record_observations(found, now))
 
-    def scheduled(self, seen: Sequence[ScheduleResult], environment: str) -> object:
+    def schedule_operation(self, seen: Sequence[ScheduleResult], environment: str) -> object:
         """A schedule that only looks has come to something: the ask to take note of it."""
         at = self._steady.now()
         ask = operations.record_observations(
@@ -175,7 +175,7 @@ class Keeper:
         rows = await self._alerts.load()
         return Engine.restore(self.settings, rows, self.now(), self._steady.skew())
 
-    async def want(self, ask: StoredOperation) -> None:
+    async def submit(self, ask: StoredOperation) -> None:
         """Have it done by the bot that leads, soon. Raises DatabaseUnavailable."""
         await self._alerts.add_operation(ask.model_dump(mode="json"))
         self._wake()
@@ -193,7 +193,7 @@ class Keeper:
         engine.link_lost(STARTING, at)
         self._links.check(engine, at)
         engine.link_restored(STARTING, at)
-        self.recording.add(Gap(at))
+        self.recorder.add(Gap(at))
         log.info("alerts are watched", watched=len(rows.checks), firing=len(rows.episodes))
         return engine
 
@@ -232,7 +232,7 @@ class Keeper:
         except Exception as error:
             self._faults.add("what was seen cannot be taken", error, seen=repr(seen)[:500])
         else:
-            self.recording.add(seen)
+            self.recorder.add(seen)
 
     def _decided(self, engine: Engine, at: float) -> Changes:
         """What the engine wants. What fails of one thing in it is logged, and so is the whole."""

@@ -51,7 +51,7 @@ def find_problems(chat: ChatView, name: str) -> Iterator[Finding]:
         yield Finding("strangers", text, {"chat": name}, Severity.CRITICAL, FINDING_LASTS)
 
 
-async def look(chat: ChatView, name: str, findings: Findings) -> None:
+async def report_problems(chat: ChatView, name: str, findings: Findings) -> None:
     """Have people told of what the chat that is called `name` shows to be wrong."""
     for finding in find_problems(chat, name):
         findings.found(finding)

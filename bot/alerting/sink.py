@@ -11,16 +11,24 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from pydantic import JsonValue, SecretStr
+from typing_extensions import override
 
 from alerts import AlertSettings, CheckIn, Labels, Sample, Severity
 from alerts.labels import ALERTNAME, sanitize
 from alerts.links import MAX_ADDRESS, Link, usable_links
 from alerts.observation import Observation
 from bot.alerting.operations import record_observations
-from bot.alerting.runner import Keeper
+from bot.alerting.runner import AlertRunner
 from bot.ingest.errors import BadInput
-from bot.ingest.model import CheckInPing as SignOfLife
-from bot.ingest.model import CloudEvent, Phase, PushedAlert, Received, SenderTokens
+from bot.ingest.model import (
+    AlertSink,
+    CheckInPing,
+    CloudEvent,
+    Phase,
+    PushedAlert,
+    Received,
+    SenderTokens,
+)
 from bot.ingest.payload import as_text, is_firing
 
 BATCH_SIZE = 500
@@ -36,36 +44,40 @@ _SEVERITIES = {
 }
 
 
-class Reception:
-    """Takes what comes in. Keeps bot.ingest.model.AlertSink. `senders` are tokens by name."""
+class StoredAlertSink(AlertSink):
+    """Stores what others send, for the bot that leads. `senders` are tokens by name."""
 
-    def __init__(self, keeper: Keeper, senders: Mapping[str, SecretStr]) -> None:
-        self._keeper = keeper
+    def __init__(self, runner: AlertRunner, senders: Mapping[str, SecretStr]) -> None:
+        self._runner = runner
         self._senders = {name: token.get_secret_value() for name, token in senders.items()}
         self._of: AlertSettings | None = None
-        self._keys = SenderTokens()
+        self._tokens = SenderTokens()
 
     @property
+    @override
     def tokens(self) -> SenderTokens:
-        """Keeps AlertSink.tokens."""
-        settings = self._keeper.settings
+        """The tokens of the settings as they are now."""
+        settings = self._runner.settings
         if settings is not self._of:
             tokens = {table.name: table.token.get_secret_value() for table in settings.checkin}
             checkins = {name: token for name, token in tokens.items() if token}
-            self._of, self._keys = settings, SenderTokens(checkins, self._senders)
-        return self._keys
+            self._of, self._tokens = settings, SenderTokens(checkins, self._senders)
+        return self._tokens
 
+    @override
     def observations(self, received: Sequence[Received]) -> list[Observation]:
-        """Keeps AlertSink.observations. That work has begun says nothing yet: its end counts. An
-        event is an alert by its type, source and subject, over when one says `status: resolved`, or
-        after an hour."""
+        """Return what these say was observed. A check-in whose work only begins says nothing yet:
+        its end counts. An event is an alert by its type, source and subject; it ends when one says
+        `status: resolved`, or after an hour."""
         return [found for one in received if (found := self._observation(one)) is not None]
 
+    @override
     async def store(self, observations: Sequence[Observation]) -> None:
-        """Keeps AlertSink.store: they wait for the bot that leads. Raises DatabaseUnavailable."""
+        """Store them until the bot that leads has taken note of them. Raises
+        DatabaseUnavailable."""
         for begin in range(0, len(observations), BATCH_SIZE):
             some = observations[begin : begin + BATCH_SIZE]
-            await self._keeper.want(record_observations(some, self._keeper.now()))
+            await self._runner.submit(record_observations(some, self._runner.now()))
 
     def _observation(self, received: Received) -> Observation | None:
         if isinstance(received, PushedAlert):
@@ -74,25 +86,25 @@ class Reception:
             self._event(received) if isinstance(received, CloudEvent) else self._check_in(received)
         )
 
-    def _check_in(self, ping: SignOfLife) -> CheckIn | None:
-        if all(table.name != ping.name for table in self._keeper.settings.checkin):
+    def _check_in(self, ping: CheckInPing) -> CheckIn | None:
+        if all(table.name != ping.name for table in self._runner.settings.checkin):
             raise BadInput("name", f"there is no check-in called {ping.name}")
         if ping.phase in (Phase.STARTED, Phase.NOTED):
             return None
         last = ping.text.rpartition("\n")[2][:MAX_TEXT]
-        return CheckIn(ping.name, self._keeper.now(), ping.phase is Phase.FAILED, last)
+        return CheckIn(ping.name, self._runner.now(), ping.phase is Phase.FAILED, last)
 
     def _alert(self, alert: PushedAlert) -> Sample:
         ends = None
         if alert.firing and alert.ends is not None:
             # what is left of it, whatever the clock on the wall does meanwhile
-            ends = self._keeper.now() + max(alert.ends - alert.at, 0.0)
+            ends = self._runner.now() + max(alert.ends - alert.at, 0.0)
         notes = alert.annotations
         said = notes.get("summary") or notes.get("description") or notes.get("message") or ""
         return Sample(
             Labels.of(alert.labels),
             alert.firing,
-            self._keeper.now(),
+            self._runner.now(),
             said[:MAX_TEXT],
             _severity(alert.labels.get("severity")),
             source=f"push/{alert.sender}",
@@ -106,7 +118,7 @@ class Reception:
     def _event(self, event: CloudEvent) -> Sample:
         said = {**event.extensions, **_said(event.data)}
         labels = {ALERTNAME: event.type, "source": event.source, "subject": event.subject}
-        at = self._keeper.now()
+        at = self._runner.now()
         status = said.get("status")
         firing = is_firing(status)
         words = as_text(

@@ -16,8 +16,8 @@ from functools import partial
 from baton.bus.channel import Channel
 from baton.bus.messages import new_id, now
 from baton.extensions import Commands
-from bot.alerting import AlertNotifier, Found, Keeper
-from bot.alerting.reloader import Reloading
+from bot.alerting import AlertNotifier, AlertRunner, FindingAlerts
+from bot.alerting.reloader import Reloader
 from bot.app import tasks, upkeep
 from bot.app.bot import Bot
 from bot.app.dispatching import MoreBuiltins, assemble_dispatch
@@ -29,7 +29,7 @@ from bot.app.with_alerts import AlertParts, AlertsConfig, NoAlerts, WithAlerts
 from bot.dispatch.policy import Policy
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.findings import FindingReports, LoggedFindings, RecentFindings
-from bot.ingest.rejections import Refused
+from bot.ingest.rejections import Rejections
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
 from bot.leader import LEASE_SECONDS
@@ -91,7 +91,7 @@ def assemble(
         RecentFindings(), alert_parts.findings if alert_parts else LoggedFindings()
     )
     servers = ServerRegistry(findings, findings.recent.about, lambda: channel.refusal, clock)
-    verifier, rejections = SenderVerifier(required=identity_required), Refused(findings)
+    verifier, rejections = SenderVerifier(required=identity_required), Rejections(findings)
     alerting: NoAlerts | WithAlerts = NoAlerts()
     if alert_parts:
         alerting = WithAlerts(
@@ -178,7 +178,7 @@ def _alert_parts(
 ) -> AlertParts:
     notifier = AlertNotifier(store.alerts, alerts.front)
     posts = PostReconciler((notifier,), store.posts, front_ends.queues)
-    runner = Keeper(
+    runner = AlertRunner(
         alerts.settings,
         store.alerts,
         posts.mark_dirty,
@@ -190,14 +190,14 @@ def _alert_parts(
         steady=alerts.steady,
         clock=clock,
     )
-    reloader = None if alerts.file is None else Reloading(runner, alerts.file, store, name)
-    return AlertParts(runner, posts, Found(runner), reloader)
+    reloader = None if alerts.file is None else Reloader(runner, alerts.file, store, name)
+    return AlertParts(runner, posts, FindingAlerts(runner), reloader)
 
 
 def status_reader(
     bot: Bot,
     chat: Chat | None,
-    rejections: Refused,
+    rejections: Rejections,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> StatusReader:
     """Return what reads how `bot` is, and the link of `chat` if it is in one. `rejections` counts

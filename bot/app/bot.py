@@ -9,8 +9,8 @@ from typing import NoReturn
 import structlog
 
 from baton.bus.channel import Channel, Link
-from bot.alerting import Keeper
-from bot.alerting.reloader import Reloading
+from bot.alerting import AlertRunner
+from bot.alerting.reloader import Reloader
 from bot.app import tasks
 from bot.app.dispatching import Dispatching
 from bot.app.front_ends import FrontEnds
@@ -21,7 +21,7 @@ from bot.app.with_alerts import NoAlerts, WithAlerts
 from bot.dispatch.people import Directory
 from bot.findings import FindingReports
 from bot.fronts.protocol import Front
-from bot.ingest.rejections import Refused
+from bot.ingest.rejections import Rejections
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
 from bot.leader import Leader
@@ -52,7 +52,7 @@ class Bot:
     front_ends: FrontEnds
     alerts: WithAlerts | NoAlerts
     findings: FindingReports
-    rejections: Refused
+    rejections: Rejections
     upkeep: Upkeep
     periodic: PeriodicTasks
     parts: Parts
@@ -72,12 +72,12 @@ class Bot:
         self._listening: asyncio.Task[None] | None = None
 
     @property
-    def alert_runner(self) -> Keeper | None:
+    def alert_runner(self) -> AlertRunner | None:
         """Who keeps alerts, if this bot has any."""
         return self.alerts.runner
 
     @property
-    def alert_reloader(self) -> Reloading | None:
+    def alert_reloader(self) -> Reloader | None:
         """Who reads the settings of alerts again, if they are from a file."""
         return self.alerts.reloader
 

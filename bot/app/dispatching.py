@@ -11,9 +11,9 @@ from typing import Any
 from baton.bus.messages import now
 from baton.consumer import Extension
 from baton.extensions import Commands
-from bot.alerting import Keeper
+from bot.alerting import AlertRunner
 from bot.alerting.commands.command import ALERTS, AlertsCommand, AlertsHandler
-from bot.alerting.reloader import Reloading
+from bot.alerting.reloader import Reloader
 from bot.builtins.registry import BUILTINS, builtins
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
@@ -62,8 +62,8 @@ def assemble_dispatch(
     policy: Policy,
     servers: ServerRegistry,
     *,
-    alert_runner: Keeper | None,
-    alert_reloader: Reloading | None,
+    alert_runner: AlertRunner | None,
+    alert_reloader: Reloader | None,
     job_changed: Callable[[str], None],
     server_forgotten: Callable[[str, datetime], None],
     schedules_changed: Callable[[], None],

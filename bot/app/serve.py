@@ -115,13 +115,13 @@ def _listen(settings: BotSettings) -> WebServer | None:
 
 
 def _serve_web(web: WebServer, bot: Bot, chat: SlackChat, senders: Mapping[str, SecretStr]) -> None:
-    from bot.alerting.sink import Reception
+    from bot.alerting.sink import StoredAlertSink
     from bot.web.app import build
     from bot.web.ingest import IngestRoutes
 
-    reception = None if bot.alert_runner is None else Reception(bot.alert_runner, senders)
-    entrance = None if reception is None else IngestRoutes(reception, bot.rejections)
-    web.serve(build(status_reader(bot, chat, bot.rejections), entrance))
+    sink = None if bot.alert_runner is None else StoredAlertSink(bot.alert_runner, senders)
+    ingest = None if sink is None else IngestRoutes(sink, bot.rejections)
+    web.serve(build(status_reader(bot, chat, bot.rejections), ingest))
 
 
 def _slack_chat(settings: BotSettings, bot: Bot) -> SlackChat:

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from alerts.checks.settings import ProbeTable
-from bot.alerting import Keeper, prober, recorder, reloader, runner, self_checks
-from bot.alerting.reloader import Reloading
+from bot.alerting import AlertRunner, prober, recorder, reloader, runner, self_checks
+from bot.alerting.reloader import Reloader
 from bot.alerting.self_checks import ChatView
 from bot.app import rules_log, upkeep
 from bot.app.periodic import PeriodicTask
@@ -31,7 +31,7 @@ WATCHING = (ALERTS, "recording", PROBING)
 
 
 def always(
-    work: Upkeep, leading: Callable[[], bool], reloading: Reloading | None
+    work: Upkeep, leading: Callable[[], bool], reloading: Reloader | None
 ) -> Iterable[PeriodicTask]:
     """What every bot does, whether it leads or not."""
     yield PeriodicTask(
@@ -41,7 +41,7 @@ def always(
         first=upkeep.FOLLOW_INTERVAL,
     )
     if reloading is not None:
-        yield PeriodicTask("reloading alerts", reloading.follow, reloader.FOLLOW_INTERVAL)
+        yield PeriodicTask("reloading alerts", reloading.check_for_reload, reloader.FOLLOW_INTERVAL)
 
 
 def in_slack(rules: RulesLog, chat: ChatView, findings: Findings) -> Iterable[PeriodicTask]:
@@ -54,7 +54,7 @@ def in_slack(rules: RulesLog, chat: ChatView, findings: Findings) -> Iterable[Pe
     )
     yield PeriodicTask(
         "our clock and tokens",
-        partial(self_checks.look, chat, "Slack", findings),
+        partial(self_checks.report_problems, chat, "Slack", findings),
         self_checks.LOOK_INTERVAL,
     )
 
@@ -71,7 +71,7 @@ def while_leading(
     yield PeriodicTask("pruning", work.prune, upkeep.PRUNE_INTERVAL)
 
 
-def while_watching(alerts: Keeper) -> Iterable[PeriodicTask]:
+def while_watching(alerts: AlertRunner) -> Iterable[PeriodicTask]:
     """What the bot does that leads, and has alerts."""
     yield PeriodicTask(
         ALERTS,
@@ -81,7 +81,7 @@ def while_watching(alerts: Keeper) -> Iterable[PeriodicTask]:
         retry=runner.RETRY_DELAY,
         vital=True,
     )
-    yield PeriodicTask("recording", alerts.recording.write, recorder.WRITE_INTERVAL)
+    yield PeriodicTask("recording", alerts.recorder.write, recorder.WRITE_INTERVAL)
 
 
 def probes(
@@ -89,5 +89,5 @@ def probes(
 ) -> Iterable[PeriodicTask]:
     """Each probe of `tables`, which `look` sees to once."""
     for table in tables:
-        spread = min(table.every, prober.SPREAD)
+        spread = min(table.every, prober.MAX_JITTER)
         yield PeriodicTask(PROBING, partial(look, table), table.every, jitter=spread)

@@ -18,14 +18,14 @@ from baton.bus.channel import Channel
 from baton.bus.messages import Heartbeat, Pong
 from baton.errors import UsageError
 from baton.extensions import Commands
-from bot.alerting import Found, Keeper, Monitor, Probing
-from bot.alerting.reloader import Reloading
-from bot.alerting.sink import Reception
+from bot.alerting import AlertConsumer, AlertRunner, FindingAlerts, Prober
+from bot.alerting.reloader import Reloader
+from bot.alerting.sink import StoredAlertSink
 from bot.app import tasks
 from bot.app.parts import Parts
 from bot.app.periodic import PeriodicTasks
 from bot.findings import Findings
-from bot.ingest.rejections import Refused
+from bot.ingest.rejections import Rejections
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateHooks
 from bot.jobs import Job, RunRecord
@@ -58,10 +58,10 @@ class AlertParts:
     """Who keeps alerts, who posts them, who makes alerts of what we find wrong ourselves, and who
     reads their settings again (if these are from a file)."""
 
-    runner: Keeper
+    runner: AlertRunner
     posts: PostReconciler
-    findings: Found
-    reloader: Reloading | None
+    findings: FindingAlerts
+    reloader: Reloader | None
 
 
 class NoAlerts(UpdateHooks):
@@ -109,7 +109,7 @@ class WithAlerts(UpdateHooks):
         *,
         channel: Channel,
         servers: ServerRegistry,
-        rejections: Refused,
+        rejections: Rejections,
         verifier: SenderVerifier,
         findings: Findings,
         parts: Parts,
@@ -131,22 +131,22 @@ class WithAlerts(UpdateHooks):
         self._periodic = periodic
         self._name = name
         self._clock = clock
-        self._watch: tuple[Probing, Monitor, asyncio.Task[None]] | None = None
+        self._watch: tuple[Prober, AlertConsumer, asyncio.Task[None]] | None = None
 
     @override
     def heartbeat_received(self, beat: Heartbeat) -> None:
         """A server is alive."""
-        self.runner.heard(beat)
+        self.runner.observe_heartbeat(beat)
 
     @override
     def pong_received(self, pong: Pong) -> None:
         """A server is alive."""
-        self.runner.answered(pong)
+        self.runner.observe_pong(pong)
 
     async def job_ended(self, job: Job, runs: Sequence[RunRecord]) -> None:
         """A job that changes servers has ended: what failed is an alert. Raises
         DatabaseUnavailable."""
-        await self.runner.ended(job, runs)
+        await self.runner.observe_job(job, runs)
 
     def schedule_results(self, results: Sequence[ScheduleResult]) -> ResultHandling:
         """Return what is to be written down of the firings of a schedule.
@@ -165,16 +165,16 @@ class WithAlerts(UpdateHooks):
         if command.changes or not ours:
             return ResultHandling(handled=handled)
         return ResultHandling(
-            self.runner.scheduled(ours, command.target.environment or ""), handled
+            self.runner.schedule_operation(ours, command.target.environment or ""), handled
         )
 
     def begin(self) -> None:
         """This bot leads: it watches from now on."""
-        probing = Probing(self.runner, self._channel, self._servers, self._name, self._clock)
-        monitor = Monitor(
+        probing = Prober(self.runner, self._channel, self._servers, self._name, self._clock)
+        monitor = AlertConsumer(
             self._channel,
-            Reception(self.runner, {}),
-            probing.answered,
+            StoredAlertSink(self.runner, {}),
+            probing.receive,
             self._rejections,
             self._verifier,
             self._findings,
@@ -194,7 +194,7 @@ class WithAlerts(UpdateHooks):
             self._watch = None
         await self._periodic.remove(*tasks.WATCHING)
         self.runner.end()
-        await self.runner.recording.close()
+        await self.runner.recorder.close()
 
     async def close(self) -> None:
         """Write down what was found."""

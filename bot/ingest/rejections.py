@@ -36,7 +36,7 @@ class _Spell:
     count: int = 0
 
 
-class Refused:
+class Rejections:
     """Counts rejections. `findings` has people told of each sender that has some."""
 
     def __init__(

@@ -25,7 +25,7 @@ from bot.ingest.errors import BadInput, Rejected
 from bot.ingest.github import is_signed, parse_delivery
 from bot.ingest.model import AlertSink, CheckInPing, Phase, Received, parse_phase
 from bot.ingest.payload import MAX_BODY, Batch, decompress, parse_json
-from bot.ingest.rejections import UNKNOWN_SENDER, Refused
+from bot.ingest.rejections import UNKNOWN_SENDER, Rejections
 from bot.ratelimit import TokenBucket
 from bot.web.errors import (
     BadSignature,
@@ -64,12 +64,12 @@ MAX_REASONS = 10
 
 
 class IngestRoutes:
-    """Hands what comes in to `intake`, and what is refused to `refused`."""
+    """Hands what comes in to `sink`, and what is refused to `rejections`."""
 
     def __init__(
         self,
-        intake: AlertSink,
-        refused: Refused | None = None,
+        sink: AlertSink,
+        rejections: Rejections | None = None,
         *,
         checkins: RateLimit = CHECKINS,
         pushes: RateLimit = PUSHES,
@@ -77,8 +77,8 @@ class IngestRoutes:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.refused = refused or Refused(clock=clock, monotonic=monotonic)
-        self._intake = intake
+        self.rejections = rejections or Rejections(clock=clock, monotonic=monotonic)
+        self._sink = sink
         self._checkins = TokenAuth(checkins)
         self._senders = TokenAuth(pushes)
         self._body_within = body_within
@@ -108,7 +108,7 @@ class IngestRoutes:
     async def receive_check_in(self, request: Request) -> Response:
         """A sign of life: it counts, whatever its body."""
         token = request.path_params["token"]
-        name = self._checkins.owner(token, self._intake.tokens.checkins, self._monotonic())
+        name = self._checkins.owner(token, self._sink.tokens.checkins, self._monotonic())
         if name is None:
             self._knocked(request)
             raise UnknownCheckIn()
@@ -146,7 +146,7 @@ class IngestRoutes:
     async def receive_github(self, request: Request) -> Response:
         """A webhook of GitHub, which signs with the token of the sender that the path names."""
         sender = request.path_params["sender"]
-        token = self._intake.tokens.senders.get(sender, "")
+        token = self._sink.tokens.senders.get(sender, "")
         if not token or "x-hub-signature-256" not in request.headers:
             self._knocked(request)
             raise BadSignature()
@@ -158,7 +158,7 @@ class IngestRoutes:
             self._knocked(request)
             raise BadSignature()
         with self._refusing(sender):
-            self._senders.owner(token, self._intake.tokens.senders, self._monotonic())
+            self._senders.owner(token, self._sink.tokens.senders, self._monotonic())
             self._senders.admit(sender, self._monotonic())
             event = request.headers.get("x-github-event", "")
             given = await _aside(body, partial(parse_json, body))
@@ -170,8 +170,8 @@ class IngestRoutes:
         """Return once all of it is stored. Raises ServiceUnavailable, and BadInput."""
         try:
             for begin in range(0, len(received), BATCH_SIZE):
-                some = self._intake.observations(received[begin : begin + BATCH_SIZE])
-                await self._intake.store(some)
+                some = self._sink.observations(received[begin : begin + BATCH_SIZE])
+                await self._sink.store(some)
         except Rejected:
             raise
         except BatonError as error:
@@ -180,7 +180,7 @@ class IngestRoutes:
 
     def _answer(self, sender: str, batch: Batch[T]) -> Response:
         """What was taken, and what was not: an error only if nothing was."""
-        self.refused.add(sender, batch.rejected)
+        self.rejections.add(sender, batch.rejected)
         content: dict[str, object] = {"taken": len(batch.accepted)}
         if not batch.rejected:
             return JSONResponse(content)
@@ -196,7 +196,7 @@ class IngestRoutes:
         return JSONResponse(content, 400)
 
     def _sender(self, request: Request) -> str:
-        senders = self._intake.tokens.senders
+        senders = self._sink.tokens.senders
         sender = self._senders.owner(_token(request), senders, self._monotonic())
         if sender is None:
             self._knocked(request)
@@ -209,10 +209,10 @@ class IngestRoutes:
         try:
             yield
         except ServiceUnavailable as refusal:  # who sent it is told to send it again
-            self.refused.count(sender, refusal)
+            self.rejections.count(sender, refusal)
             raise
         except Rejected as refusal:
-            self.refused.add(sender, [refusal])
+            self.rejections.add(sender, [refusal])
             raise
 
     async def _body(self, request: Request) -> bytes:
@@ -248,7 +248,7 @@ class IngestRoutes:
         return decoded(body[-MAX_TEXT:], charset)
 
     def _knocked(self, request: Request) -> None:
-        self.refused.count(UNKNOWN_SENDER, Unauthorized())
+        self.rejections.count(UNKNOWN_SENDER, Unauthorized())
         now = self._monotonic()
         if self._knocks.wait(now) <= 0:
             self._knocks.take(now)

@@ -23,8 +23,8 @@ from bot.alerting.commands.reload import reload, replay
 from bot.alerting.commands.silence import silence, silences, unsilence
 from bot.alerting.commands.why import why
 from bot.alerting.operations import SendTestNotification
-from bot.alerting.reloader import Reloading
-from bot.alerting.runner import Keeper
+from bot.alerting.reloader import Reloader
+from bot.alerting.runner import AlertRunner
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
@@ -75,8 +75,8 @@ class AlertsHandler(Handler[AlertsCommand]):
 
     def __init__(
         self,
-        keeper: Keeper | None,
-        reloading: Reloading | None,
+        keeper: AlertRunner | None,
+        reloading: Reloader | None,
         stored: AlertStore,
         known: Known,
         authorizer: Authorizer,

@@ -13,8 +13,8 @@ from baton.errors import UsageError
 from baton.outcome import named
 from baton.text.words import did_you_mean, plain
 from bot.alerting.operations import Operation
-from bot.alerting.reloader import Reloading
-from bot.alerting.runner import Keeper
+from bot.alerting.reloader import Reloader
+from bot.alerting.runner import AlertRunner
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
@@ -33,8 +33,8 @@ class AlertsContext(CommandContext):
     environments whose alerts they may not read, `""` among them if not even those of none."""
 
     engine: Engine
-    keeper: Keeper
-    reloading: Reloading | None
+    keeper: AlertRunner
+    reloading: Reloader | None
     stored: AlertStore
     known: Known
     authorizer: Authorizer
@@ -105,7 +105,7 @@ class AlertsContext(CommandContext):
         refusal = await self.refuse_change(environments)
         if refusal is not None:
             return refusal
-        await self.keeper.want(wish)
+        await self.keeper.submit(wish)
         return Reply(text)
 
     async def record_answer(self, reply: Reply) -> Reply:

@@ -14,7 +14,7 @@ from baton.outcome import Answer, named
 from bot.alerting.commands.context import AlertsContext
 from bot.alerting.commands.trial_process import run_trial
 from bot.alerting.recorder import find_recording
-from bot.alerting.reloader import Reloading, ReloadResults
+from bot.alerting.reloader import Reloader, ReloadResults
 from bot.dispatch.reply import Reply
 from bot.store.errors import DatabaseUnavailable
 
@@ -91,7 +91,7 @@ def summary(settings: AlertSettings) -> str:
     return ", ".join([f"notifications go to {named(settings.channels)}", *parts])
 
 
-def _reloading(context: AlertsContext) -> Reloading:
+def _reloading(context: AlertsContext) -> Reloader:
     if context.reloading is None:
         raise UsageError("This bot has no alerts.toml.")
     return context.reloading

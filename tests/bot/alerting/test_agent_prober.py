@@ -54,7 +54,7 @@ class Scene:
 
     def answer(self, probe: Probe, found: ProbeResult) -> None:
         said = Probed(probe=probe.id, host=HOST, environment="prod", bad=found.bad, text=found.text)
-        self.agents.answered(said)
+        self.agents.receive(said)
 
     def beat(self, leaving: bool = False, **facts: Any) -> None:
         known = Facts(**{"host": HOST, "environment": "prod", "checks": ("disk",), **facts})
@@ -95,7 +95,7 @@ async def test_an_agent_that_could_not_look(scene: Scene) -> None:
     unseen = Probed(
         probe=scene.asked[0].id, host=HOST, environment="prod", bad=True, text="x", looked=False
     )
-    scene.agents.answered(unseen)
+    scene.agents.receive(unseen)
     assert await looking is None
     assert scene.owed() is None
 

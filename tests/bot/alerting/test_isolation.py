@@ -48,7 +48,7 @@ async def test_what_cannot_be_taken_of_what_was_seen_costs_the_rest_nothing(stag
     )
     torn = RecordObservations(by="", at=keeper.now(), lines=(good.lines[0], "{", good.lines[1]))
     await stage.store.alerts.add_operation({"kind": "nonsense"})
-    await keeper.want(torn)
+    await keeper.submit(torn)
     await world.round(made)
     assert keeper.engine is not None
     assert [one.labels.get("host") for one in keeper.engine.firing()] == ["a", "b"]

@@ -13,7 +13,7 @@ from alerts import CheckIn
 from alerts.replay import salvage_lines
 from alerts.settings import RecordingTable
 from baton.errors import UsageError
-from bot.alerting.recorder import Recording, append, find_recording, list_recordings
+from bot.alerting.recorder import Recorder, append, find_recording, list_recordings
 from bot.app.periodic import PeriodicTask, PeriodicTasks
 from tests.support.periodic import unfailing
 from tests.support.wait import until
@@ -31,10 +31,10 @@ class Writer:
     def __init__(self, folder: Path, keep: float = 86400.0) -> None:
         self.table: RecordingTable | None = RecordingTable(folder=folder, keep=keep)
         self.time = datetime.fromtimestamp(AT, UTC)
-        self.recording = Recording(lambda: self.table, lambda: self.time)
+        self.recording = Recorder(lambda: self.table, lambda: self.time)
         self.tasks = PeriodicTasks(unfailing)
 
-    async def __aenter__(self) -> Recording:
+    async def __aenter__(self) -> Recorder:
         self.tasks.start()
         self.tasks.add(PeriodicTask("recording", self.recording.write, 0.01))
         return self.recording

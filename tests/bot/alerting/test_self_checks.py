@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from alerts import AlertContent
-from bot.alerting.self_checks import FINDING_LASTS, find_problems, look
+from bot.alerting.self_checks import FINDING_LASTS, find_problems, report_problems
 from bot.app.periodic import PeriodicTask
 from tests.bot.alerting.world import WAIT, Watchers, alerts_in, quick, says
 from tests.bot.world import Stage
@@ -44,7 +44,9 @@ async def test_the_alert_ends_once_the_clock_is_set(stage: Stage) -> None:
     world = Watchers(stage)
     made = await world.bot()
     slack = Slack(-3600.0)
-    made.periodic.add(PeriodicTask("ourselves", partial(look, slack, "Slack", made.findings), 0.01))
+    made.periodic.add(
+        PeriodicTask("ourselves", partial(report_problems, slack, "Slack", made.findings), 0.01)
+    )
     assert made.alert_runner is not None
     keeper = made.alert_runner
     await until(lambda: keeper.engine is not None and bool(keeper.engine.firing()))

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from alerts import AlertContent
-from bot.alerting.sink import EVENT_LASTS, Reception
+from bot.alerting.sink import EVENT_LASTS, StoredAlertSink
 from bot.app.assemble import status_reader
 from bot.app.bot import Bot
 from bot.findings import Finding
@@ -44,7 +44,7 @@ async def made(world: Watchers) -> Bot:
 @pytest.fixture
 async def client(made: Bot) -> AsyncIterator[httpx.AsyncClient]:
     assert made.alert_runner is not None
-    reception = Reception(made.alert_runner, {"prometheus": SecretStr("p-secret")})
+    reception = StoredAlertSink(made.alert_runner, {"prometheus": SecretStr("p-secret")})
     transport = httpx.ASGITransport(
         build(status_reader(made, None, made.rejections), IngestRoutes(reception, made.rejections))
     )

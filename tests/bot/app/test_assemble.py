@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alerts import AlertSettings
-from bot.alerting import Keeper
+from bot.alerting import AlertRunner
 from bot.app.dispatching import assemble_dispatch
 from bot.app.with_alerts import AlertsConfig, NoAlerts, WithAlerts
 from bot.findings import Finding
@@ -36,7 +36,7 @@ from tests.support.wait import until
         ),
         (JobPosts, {"on_end"}),
         (Scheduler, {"job_changed", "on_result"}),
-        (Keeper, {"wake", "reloaded", "unpostable", "eyes"}),
+        (AlertRunner, {"wake", "reloaded", "unpostable", "eyes"}),
         (AlertsConfig, {"front", "links", "unpostable"}),
     ],
 )

@@ -13,9 +13,9 @@ from baton.bus.api import API
 from baton.bus.exchanges import OUTPUT
 from baton.bus.memory.channel import MemoryChannel
 from baton.bus.messages import Facts, Message, Pong, Probed, State, Update, now
-from bot.alerting.consumer import Monitor
-from bot.alerting.sink import Reception
-from bot.ingest.rejections import Refused
+from bot.alerting.consumer import AlertConsumer
+from bot.alerting.sink import StoredAlertSink
+from bot.ingest.rejections import Rejections
 from bot.ingest.sender_verification import SenderVerifier
 from tests.bot.build import Hail, Ship
 from tests.bot.ingest.test_updates import Ear
@@ -24,7 +24,7 @@ from tests.support.servers import Told
 from tests.support.wait import until
 
 if TYPE_CHECKING:
-    from bot.alerting.runner import Keeper
+    pass
 
 
 class Court(Ear):
@@ -268,11 +268,11 @@ def test_one_judge_for_all_that_agents_say(message: Any) -> None:
 async def test_the_answer_to_a_probe_is_believed_of_its_own_agent_only(court: Court) -> None:
     """Of another account it is a dead letter and a finding, and decides nothing."""
     answers: list[Probed] = []
-    monitor = Monitor(
+    monitor = AlertConsumer(
         court.stage.channel(),
-        Reception(cast("Keeper", None), {}),
+        StoredAlertSink(cast(Any, None), {}),
         answers.append,
-        Refused(court.told),
+        Rejections(court.told),
         court.identity,
         court.told,
     )

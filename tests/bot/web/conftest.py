@@ -15,7 +15,7 @@ from bot.app.assemble import status_reader
 from bot.app.bot import Bot
 from bot.findings import Finding
 from bot.ingest.model import CheckInPing, CloudEvent, PushedAlert, Received, SenderTokens
-from bot.ingest.rejections import Refused
+from bot.ingest.rejections import Rejections
 from bot.store import Store
 from bot.web.app import build
 from bot.web.ingest import CHECKINS, PUSHES, IngestRoutes
@@ -87,16 +87,16 @@ class Site:
         self,
         web: WebServer,
         client: httpx.AsyncClient,
-        intake: FakeSink,
+        sink: FakeSink,
         bot: Bot,
-        refused: Refused,
+        refused: Rejections,
         findings: list[Finding],
     ) -> None:
         self.refused = refused
         self.findings = findings
         self.web = web
         self.client = client
-        self.intake = intake
+        self.sink = sink
         self.bot = bot
 
     async def push(self, **how: object) -> httpx.Response:
@@ -132,12 +132,12 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             bot = a_bot(store, channel)
             await bot.start()
             stack.push_async_callback(bot.stop)
-            intake = FakeSink()
+            sink = FakeSink()
             more = {} if monotonic is None else {"monotonic": monotonic}
             findings = Findings()
-            refused = Refused(findings, clock=lambda: NOW)
+            refused = Rejections(findings, clock=lambda: NOW)
             entrance = IngestRoutes(
-                intake,
+                sink,
                 refused,
                 checkins=checkins,
                 pushes=pushes,
@@ -151,7 +151,7 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             stack.push_async_callback(web.stop)
             client = httpx.AsyncClient(base_url=web.url, trust_env=False, timeout=60)
             await stack.enter_async_context(client)
-            return Site(web, client, intake, bot, refused, findings.found_so_far)
+            return Site(web, client, sink, bot, refused, findings.found_so_far)
 
         yield open_site
 

@@ -53,7 +53,7 @@ async def test_the_webhook(site: Site) -> None:
     resolved = alert(status="resolved", endsAt="2027-01-15T08:00:00Z")
     answer = await site.push(json=webhook(alert(), resolved))
     assert (answer.status_code, answer.json()) == (200, {"taken": 2})
-    first, second = site.intake.alerts
+    first, second = site.sink.alerts
     assert first == PushedAlert(
         labels=LABELS,
         firing=True,
@@ -77,12 +77,12 @@ async def test_the_list_of_the_api(site: Site, path: str) -> None:
     ]
     answer = await site.client.post(path, json=body, params={"token": "am-token"})
     assert answer.status_code == 200
-    assert [(each.firing, each.ends) for each in site.intake.alerts] == [
+    assert [(each.firing, each.ends) for each in site.sink.alerts] == [
         (True, NOW + 240),
         (False, NOW - 1),
         (True, None),
     ]
-    assert site.intake.alerts[0].labels == LABELS
+    assert site.sink.alerts[0].labels == LABELS
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ async def test_bad_input(site: Site, body: Any, field: str, told: str) -> None:
     assert answer.status_code == 400
     assert answer.json()["field"] == field
     assert told in answer.json()["error"]
-    assert site.intake.alerts == []
+    assert site.sink.alerts == []
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ async def test_a_flood(opened: Opened) -> None:
 
 async def test_what_cannot_be_kept_for_the_moment(site: Site) -> None:
     """503, which Alertmanager sends again; it is counted, and nobody need hear of it."""
-    site.intake.fails = Away(reason="x")
+    site.sink.fails = Away(reason="x")
     assert (await site.push(json={"labels": {"alertname": "DiskFull"}})).status_code == 503
     assert site.refused.counts == {("alertmanager", "unavailable"): 1}
     assert site.findings == []
@@ -160,7 +160,7 @@ async def test_what_cannot_be_kept_for_the_moment(site: Site) -> None:
 
 async def test_a_fault_of_ours(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """500 without a trace; the log has it, and not the token."""
-    site.intake.fails = RuntimeError("at /srv/secret/place")
+    site.sink.fails = RuntimeError("at /srv/secret/place")
     answer = await site.client.post(
         "/alerts", json={"labels": {"alertname": "DiskFull"}}, params={"token": "am-token"}
     )
@@ -198,7 +198,7 @@ async def test_what_is_odd_is_spelled_otherwise(site: Site) -> None:
     body = json.dumps({"version": 4, "alerts": [alert(), *ODD]})
     answer = await site.push(content=b"\xef\xbb\xbf" + body.encode())
     assert (answer.status_code, answer.json()) == (200, {"taken": 1 + len(ODD)})
-    _, dotted, long, zone, numbers, nothing, notes, shouted, late = site.intake.alerts
+    _, dotted, long, zone, numbers, nothing, notes, shouted, late = site.sink.alerts
     assert dotted.labels == {"alertname": "Queue", "service_name": "shop", "k8s_pod": "shop-1"}
     assert long.labels["digest"].startswith("x" * 240)
     assert len(long.labels["digest"]) <= 256
@@ -231,7 +231,7 @@ async def test_what_cannot_be_understood_costs_the_others_nothing(
         "alerts[3].status",
         "truncatedAlerts",
     ]
-    assert [each.labels for each in site.intake.alerts] == [LABELS]
+    assert [each.labels for each in site.sink.alerts] == [LABELS]
     logged = capsys.readouterr().out
     assert "refused" in logged
     assert "alertmanager" in logged

@@ -20,7 +20,7 @@ async def test_any_of_three_methods(site: Site, method: str) -> None:
     answer = await site.client.request(method, "/checkin/b-token")
     assert answer.status_code == 200
     assert answer.text == ("" if method == "HEAD" else "OK\n")
-    assert site.intake.checkins == [CheckInPing("backup", Phase.DONE, NOW)]
+    assert site.sink.checkins == [CheckInPing("backup", Phase.DONE, NOW)]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ async def test_any_of_three_methods(site: Site, method: str) -> None:
 async def test_phases(site: Site, path: str, phase: Phase) -> None:
     """The work has begun, has failed, or ended with an exit code: in the path, or as ?status=."""
     assert (await site.client.post(path)).status_code == 200
-    assert [checkin.phase for checkin in site.intake.checkins] == [phase]
+    assert [checkin.phase for checkin in site.sink.checkins] == [phase]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_a_phase_that_is_none(site: Site, path: str, field: str) -> None:
     assert answer.status_code == 400
     assert answer.json()["field"] == field
     assert "exit code" in answer.json()["error"]
-    assert site.intake.checkins == []
+    assert site.sink.checkins == []
     assert site.refused.counts == {("checkin/backup", "invalid"): 1}
     assert [finding.about for finding in site.findings] == [{"sender": "checkin/backup"}]
 
@@ -78,7 +78,7 @@ async def test_the_end_of_the_body_is_kept(site: Site) -> None:
     """What the work said goes along, whatever its bytes; of much text, the end."""
     body = b"x" * 50_000 + b"\xff disk full\n"
     await site.client.post("/checkin/r-token/fail", content=body)
-    (checkin,) = site.intake.checkins
+    (checkin,) = site.sink.checkins
     assert checkin.name == "reports"
     assert len(checkin.text) < 10_001
     assert checkin.text.endswith("x� disk full")
@@ -88,7 +88,7 @@ async def test_the_message_of_a_push_monitor(site: Site) -> None:
     """As Uptime Kuma's push URLs have it; what the body says counts more."""
     await site.client.get("/checkin/b-token?status=down&msg=no+route&ping=")
     await site.client.post("/checkin/b-token/fail?msg=x", content=b"disk full")
-    assert [checkin.text for checkin in site.intake.checkins] == ["no route", "disk full"]
+    assert [checkin.text for checkin in site.sink.checkins] == ["no route", "disk full"]
 
 
 async def test_a_body_of_any_size_is_a_sign_of_life(site: Site) -> None:
@@ -96,7 +96,7 @@ async def test_a_body_of_any_size_is_a_sign_of_life(site: Site) -> None:
     body = b"x" * 3_000_000 + b" disk full"
     answer = await site.client.post("/checkin/b-token/fail", content=body)
     assert answer.status_code == 200
-    (checkin,) = site.intake.checkins
+    (checkin,) = site.sink.checkins
     assert (checkin.phase, len(checkin.text)) == (Phase.FAILED, MAX_TEXT)
     assert checkin.text.endswith("disk full")
 
@@ -114,10 +114,10 @@ async def test_a_body_that_does_not_come_whole_is_a_sign_of_life(opened: Opened)
             async with asyncio.timeout(60):
                 assert b"200" in await reader.readline()
         count = hangs_up + 1
-        await until(lambda count=count: len(site.intake.checkins) == count)  # type: ignore[misc]
+        await until(lambda count=count: len(site.sink.checkins) == count)  # type: ignore[misc]
         writer.close()
         await writer.wait_closed()
-    assert {(one.phase, one.text) for one in site.intake.checkins} == {(Phase.FAILED, "disk")}
+    assert {(one.phase, one.text) for one in site.sink.checkins} == {(Phase.FAILED, "disk")}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ async def test_whatever_the_bytes(
     """What was sent is shown as text where it can be, and never as it came to a terminal."""
     answer = await site.client.post("/checkin/b-token", content=content, headers=headers)
     assert answer.status_code == 200
-    assert [checkin.text for checkin in site.intake.checkins] == [text]
+    assert [checkin.text for checkin in site.sink.checkins] == [text]
 
 
 @pytest.mark.parametrize("path", ["/checkin/wrong", "/checkin/am-token", "/checkin/%ff%00"])
@@ -148,7 +148,7 @@ async def test_a_token_that_is_not_known(
     answer = await site.client.post(path)
     assert answer.status_code == 401
     assert answer.json() == {"error": "There is no check-in with this token."}
-    assert site.intake.checkins == []
+    assert site.sink.checkins == []
     logged = capsys.readouterr().out
     assert "a token that is not known" in logged
     assert path.rpartition("/")[2] not in logged
@@ -174,14 +174,14 @@ async def test_a_flood_is_limited_for_each_token(opened: Opened) -> None:
     assert (await site.client.get("/checkin/r-token")).status_code == 200
     time[0] += 10
     assert (await site.client.get("/checkin/b-token")).status_code == 200
-    assert len(site.intake.checkins) == 5
+    assert len(site.sink.checkins) == 5
 
 
 async def test_tokens_may_change(opened: Opened) -> None:
     """New tokens count from the next request on; a name that stays has used up what it has."""
     site = await opened(checkins=RateLimit(rate=0.001, burst=1), monotonic=lambda: 0.0)
     assert (await site.client.get("/checkin/b-token")).status_code == 200
-    site.intake.tokens = SenderTokens(checkins={"backup": "b-new", "mail": "m-token", "empty": ""})
+    site.sink.tokens = SenderTokens(checkins={"backup": "b-new", "mail": "m-token", "empty": ""})
     assert (await site.client.get("/checkin/r-token")).status_code == 401
     assert (await site.client.get("/checkin/b-token")).status_code == 401
     assert (await site.client.get("/checkin/m-token")).status_code == 200
@@ -190,7 +190,7 @@ async def test_tokens_may_change(opened: Opened) -> None:
 
 async def test_what_cannot_be_kept_is_sent_again(site: Site) -> None:
     """503 with Retry-After, and no word of where our database is."""
-    site.intake.fails = Away(reason="10.0.0.7 refused")
+    site.sink.fails = Away(reason="10.0.0.7 refused")
     answer = await site.client.get("/checkin/b-token")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"

@@ -49,7 +49,7 @@ async def told(site: Site, kind: str, body: Any, **headers: str) -> tuple[int, d
 async def test_structured(site: Site) -> None:
     """The whole event is the body; attributes that the standard does not know are kept."""
     assert await told(site, STRUCTURED, EVENT) == (200, {"taken": 1})
-    assert site.intake.events == [AS_KEPT]
+    assert site.sink.events == [AS_KEPT]
 
 
 async def test_a_batch(site: Site) -> None:
@@ -57,7 +57,7 @@ async def test_a_batch(site: Site) -> None:
     plain = {name: EVENT[name] for name in ("specversion", "id", "source", "type")}
     other = {**plain, "id": "e2", "data_base64": "AP8="}
     assert await told(site, BATCH, [EVENT, other]) == (200, {"taken": 2})
-    assert site.intake.events == [
+    assert site.sink.events == [
         AS_KEPT,
         CloudEvent("e2", "/ci/shop", "build.failed", "alertmanager", data=b"\0\xff"),
     ]
@@ -89,7 +89,7 @@ async def test_binary(site: Site, kind: str, body: bytes, data: Any) -> None:
         "ce-attempt": "2",
     }
     assert await told(site, kind, body, **headers) == (200, {"taken": 1})
-    (event,) = site.intake.events
+    (event,) = site.sink.events
     assert (event.subject, event.data, event.extensions) == ("blåbär", data, {"attempt": "2"})
 
 
@@ -132,7 +132,7 @@ async def test_bad_input(
     """400 names the attribute, or the header that it came in, if there is nothing to be taken."""
     status, answer = await told(site, kind, body, **headers)
     assert (status, answer["field"]) == (400, field)
-    assert site.intake.events == []
+    assert site.sink.events == []
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8"])
@@ -140,14 +140,14 @@ async def test_structured_as_plain_json(site: Site, kind: str) -> None:
     """As it is taken on the bus: the body shows what it is."""
     assert await told(site, kind, EVENT) == (200, {"taken": 1})
     assert await told(site, kind, [EVENT, EVENT]) == (200, {"taken": 2})
-    assert site.intake.events == [AS_KEPT] * 3
+    assert site.sink.events == [AS_KEPT] * 3
 
 
 async def test_what_is_odd_does_not_matter(site: Site) -> None:
     """A time that cannot be read, names and values that the standard does not allow, numbers."""
     odd = {"time": "noon", "Bad_Name": "x", "inner": {"a": 1}, "id": 7, "subject": None}
     assert await told(site, STRUCTURED, {**EVENT, **odd}) == (200, {"taken": 1})
-    (event,) = site.intake.events
+    (event,) = site.sink.events
     assert (event.id, event.time, event.subject) == ("7", None, "")
     assert event.extensions["inner"] == '{"a": 1}'
 
@@ -157,6 +157,6 @@ async def test_one_bad_event_costs_the_others_nothing(site: Site) -> None:
     status, answer = await told(site, BATCH, [EVENT, {}, {**EVENT, "id": ""}])
     assert (status, answer["taken"], answer["refused"]) == (200, 1, 2)
     assert [one["field"] for one in answer["reasons"]] == ["[1].specversion", "[2].id"]
-    assert site.intake.events == [AS_KEPT]
+    assert site.sink.events == [AS_KEPT]
     assert site.refused.counts == {("alertmanager", "invalid"): 2}
     assert len(site.findings) == 1

@@ -39,7 +39,7 @@ async def test_alertmanager(site: Site) -> None:
     """Every alert of the group, as it is now."""
     answer = await site.client.post("/alerts", content=body("alertmanager"), headers=BEARER)
     assert (answer.status_code, answer.json()) == (200, {"taken": 2})
-    firing, resolved = site.intake.alerts
+    firing, resolved = site.sink.alerts
     assert firing.firing
     assert firing.annotations["runbook_url"] == "https://wiki.example.com/disk"
     assert not resolved.firing
@@ -51,7 +51,7 @@ async def test_grafana(site: Site) -> None:
     login = httpx.BasicAuth("baton", "am-token")
     answer = await site.client.put("/alerts", content=body("grafana"), auth=login)
     assert (answer.status_code, answer.json()) == (200, {"taken": 1})
-    (alert,) = site.intake.alerts
+    (alert,) = site.sink.alerts
     assert alert.labels["alertname"] == "High memory usage"
     assert alert.url.startswith("https://grafana.example.com/alerting")
 
@@ -65,14 +65,14 @@ async def test_uptime_kuma(site: Site) -> None:
         down["heartbeat"]["status"] = status
         answer = await site.client.post("/alerts", json=down, headers=headers)
         assert answer.status_code == 200
-    first, second = site.intake.alerts
+    first, second = site.sink.alerts
     assert first.labels == {"alertname": "uptime", "monitor": "Shop", "env": "prod", "team": "yes"}
     assert first.annotations == {"summary": "connect ECONNREFUSED 10.0.0.7:443"}
     assert (first.firing, first.url) == (True, "https://shop.example.com/health")
     assert (second.firing, second.labels) == (False, first.labels)
     certificate = body("uptime-kuma-certificate")
     await site.client.post("/alerts", content=certificate, headers=headers)
-    alert = site.intake.alerts[2]
+    alert = site.sink.alerts[2]
     assert alert.ends == NOW + 3600
     assert "will expire in 7 days" in alert.annotations["summary"]
 
@@ -86,12 +86,12 @@ async def test_healthchecks(site: Site) -> None:
         filled = filled.replace("$EXITSTATUS", "3").replace("$NAME", "nightly")
         answer = await site.client.post("/alerts", content=filled, headers=BEARER)
         assert answer.json() == {"taken": 1}
-    down, up = site.intake.alerts
+    down, up = site.sink.alerts
     assert (down.firing, up.firing) == (True, False)
     assert down.labels == up.labels == {"alertname": "healthcheck", "check": name, "env": "prod"}
     await site.client.post("/alerts", content=body("healthchecks"), headers=BEARER)
-    assert site.intake.alerts[2].labels["check"] == "Nightly backup"
-    assert site.intake.alerts[2].firing
+    assert site.sink.alerts[2].labels["check"] == "Nightly backup"
+    assert site.sink.alerts[2].firing
 
 
 def signature(content: bytes, token: str = "am-token") -> dict[str, str]:
@@ -111,7 +111,7 @@ async def test_github(site: Site) -> None:
     well = failed.replace(b'"conclusion":"failure"', b'"conclusion":"success"')
     for content in (failed, well):
         assert (await deliver(site, "workflow_run", content)).json() == {"taken": 1}
-    first, second = site.intake.alerts
+    first, second = site.sink.alerts
     assert first.labels == {
         "alertname": "workflow_failed",
         "repository": "example/shop",
@@ -123,7 +123,7 @@ async def test_github(site: Site) -> None:
     assert (first.firing, second.firing, second.labels) == (True, False, first.labels)
     deployment = body("github-deployment_status")
     assert (await deliver(site, "deployment_status", deployment)).json() == {"taken": 1}
-    assert site.intake.alerts[2].labels["env"] == "production"
+    assert site.sink.alerts[2].labels["env"] == "production"
     for event in ("ping", "push"):
         answer = await deliver(site, event, b'{"zen": "x"}')
         assert (answer.status_code, answer.json()) == (200, {"taken": 0})
@@ -146,7 +146,7 @@ async def test_github_must_sign(site: Site) -> None:
         given = {"X-GitHub-Event": "workflow_run", **headers}
         answer = await site.client.post(path, content=content, headers=given)
         assert answer.status_code == 401, path
-    assert site.intake.alerts == []
+    assert site.sink.alerts == []
 
 
 async def shell(site: Site, line: str) -> str:
@@ -173,7 +173,7 @@ async def test_cron(site: Site) -> None:
     await shell(site, line.replace("TOKEN", "b-token").replace("/usr/local/bin/backup", "true"))
     (push,) = blocks("Uptime Kuma", "sh")
     await shell(site, push.replace("TOKEN", "b-token"))
-    assert [(one.phase, one.text) for one in site.intake.checkins] == [
+    assert [(one.phase, one.text) for one in site.sink.checkins] == [
         (Phase.FAILED, "disk full"),
         (Phase.DONE, ""),
         (Phase.DONE, "OK"),
@@ -184,7 +184,7 @@ async def test_cloudevents(site: Site) -> None:
     """The line of the page."""
     (line,) = blocks("CloudEvents", "sh")
     assert json.loads(await shell(site, line.replace("TOKEN", "am-token"))) == {"taken": 1}
-    (event,) = site.intake.events
+    (event,) = site.sink.events
     assert isinstance(event, CloudEvent)
     assert (event.type, event.subject) == ("backup.failed", "db-1")
 

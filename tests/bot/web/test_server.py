@@ -59,7 +59,7 @@ async def test_a_large_body_in_chunks(site: Site) -> None:
     """Nobody need say beforehand how much it will be: it is counted as it comes."""
     answer = await site.client.post("/alerts?token=am-token", content=pieces(MAX_BODY + 1000))
     assert answer.status_code == 413
-    assert site.intake.alerts == []
+    assert site.sink.alerts == []
 
 
 async def test_much_more_than_the_largest(site: Site) -> None:
@@ -198,7 +198,7 @@ async def test_two_lengths_of_a_body(site: Site, chunked: str) -> None:
     found = await said(reader, writer)
     assert re.match(rb"HTTP/1.1 (400|501)", found)
     assert found.count(b"HTTP/1.1") == 1
-    assert site.intake.alerts == []
+    assert site.sink.alerts == []
 
 
 async def test_who_leaves_in_the_middle(site: Site, caplog: pytest.LogCaptureFixture) -> None:
