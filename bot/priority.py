@@ -26,7 +26,7 @@ class ForegroundPriority:
 
     @contextlib.contextmanager
     def foreground(self) -> Iterator[None]:
-        """Somebody is being answered."""
+        """Mark that somebody is being answered."""
         self._takers += 1
         self._last = asyncio.get_running_loop().time()
         self._free.clear()

@@ -40,7 +40,7 @@ class AuditHandler(Handler[AuditCommand]):
 
     @override
     async def handle(self, command: AuditCommand, context: CommandContext) -> Reply:
-        """What may not be read here is left out, and counted."""
+        """Answer; what may not be read here is left out, and counted."""
         await self._audit.write(context.invocation, "answered")
         reader = self._authorizer.reader(command.name, context)
         entries = await self._audit.recent(command.last)

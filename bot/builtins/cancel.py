@@ -43,7 +43,7 @@ class CancelHandler(Handler[CancelCommand]):
 
     @override
     async def handle(self, command: CancelCommand, context: CommandContext) -> Reply:
-        """Whoever may ask for a job may cancel it, and so may its asker."""
+        """Cancel a job. Whoever may ask for a job may cancel it, and so may its asker."""
         asked = context.invocation
         job, runs = await find_job(self._ledger, command.job)
         own = (job.asked_by.id, job.place.front) == (asked.asker.id, asked.place.front)

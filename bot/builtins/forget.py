@@ -56,8 +56,8 @@ class ForgetHandler(Handler[ForgetCommand]):
 
     @override
     async def handle(self, command: ForgetCommand, context: CommandContext) -> Reply:
-        """It needs a rule, as what changes servers does: a server that is
-        forgotten is deployed to no more."""
+        """Forget a server. That needs a rule, as what changes servers does: it is deployed to no
+        more."""
         asked, host = context.invocation, command.host
         known = {seen.facts.host: seen.facts for seen in self._known.servers()}
         if host not in known:

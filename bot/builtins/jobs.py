@@ -39,7 +39,7 @@ class JobsHandler(Handler[JobsCommand]):
 
     @override
     async def handle(self, command: JobsCommand, context: CommandContext) -> Reply:
-        """What may not be read here is left out, and counted."""
+        """Answer; what may not be read here is left out, and counted."""
         where = command.environment
         await self._audit.write(context.invocation, "answered", environment=where or "")
         reader = self._authorizer.reader(command.name, context)

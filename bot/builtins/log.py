@@ -64,7 +64,8 @@ class LogHandler(Handler[LogCommand]):
 
 
 def _ends(job: Job, runs: Sequence[RunRecord]) -> Answer:
-    """How each server of a job without output ended, and how fast: of a ping there is no more."""
+    """Return how each server of a job without output ended, and how fast: of a ping there is no
+    more."""
     summary = f"Job {job.id[:6]} ({job.title}) produced no output."
     rows = []
     for run in sorted(runs, key=lambda run: run.host):
@@ -75,7 +76,7 @@ def _ends(job: Job, runs: Sequence[RunRecord]) -> Answer:
 
 
 def _one_of(host: str, hosts: Sequence[str], job: Job) -> str:
-    """The server of `job` that is meant: its whole name, or the first part of it."""
+    """Return the server of `job` that is meant: its whole name, or the first part of it."""
     meant = [name for name in hosts if host in (name, name.partition(".")[0])]
     if len(meant) != 1:
         hint = did_you_mean(host, hosts)

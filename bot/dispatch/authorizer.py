@@ -28,16 +28,16 @@ class Authorizer:
     async def refusal(
         self, asked: Sequence[AccessRequest], person: Person, groups: GroupLookup
     ) -> Refusal | None:
-        """Why `person` may not ask `asked`; None if they may."""
+        """Return why `person` may not ask `asked`; None if they may."""
         return await self._judged(lambda known: self.policy.refusal(asked, person, known), groups)
 
     async def hidden(
-        self, kept: Record, by: str, reader: Person, here: Place, groups: GroupLookup
+        self, record: Record, by: str, reader: Person, here: Place, groups: GroupLookup
     ) -> Refusal | None:
-        """Why `reader`, who asks `here` by the command `by`, may not read `kept`; None if they
-        may."""
+        """Return why `reader`, who asks `here` by the command `by`, may not read `record`; None if
+        they may."""
         return await self._judged(
-            lambda known: self.policy.hidden(kept, by, reader, here, known), groups
+            lambda known: self.policy.hidden(record, by, reader, here, known), groups
         )
 
     def reader(self, by: str, context: CommandContext) -> Reader:
@@ -101,16 +101,16 @@ class Reader:
         self.left_out = 0
         self._undecided = False
 
-    async def may_read(self, kept: Record) -> bool:
-        """Whether they may read `kept`."""
-        hidden = await self._rights.hidden(kept, self._by, self._reader, self._here, self._groups)
+    async def may_read(self, record: Record) -> bool:
+        """Return whether they may read `record`. What they may not read is counted."""
+        hidden = await self._rights.hidden(record, self._by, self._reader, self._here, self._groups)
         if hidden is not None:
             self.left_out += 1
             self._undecided |= hidden.verdict == "undecided"
         return hidden is None
 
     async def may_look_at(self, environment: str) -> bool:
-        """Whether they may look at `environment`."""
+        """Return whether they may look at `environment`."""
         asked = [AccessRequest(self._by, environment, changes=False)]
         refusal = await self._rights.refusal(asked, self._reader, self._groups)
         self._undecided |= refusal is not None and refusal.verdict == "undecided"
@@ -123,7 +123,7 @@ class Reader:
         return [seen for seen in servers if seen.facts.environment in looks]
 
     def left_out_note(self, what: str, count: int | None = None) -> str:
-        """`; 3 jobs left out: you may not read them`, or nothing."""
+        """Return `; 3 jobs left out: you are not allowed to read them`, or nothing."""
         count = self.left_out if count is None else count
         if not count:
             return ""
@@ -134,7 +134,7 @@ class Reader:
 
 
 def once(groups: GroupLookup) -> GroupLookup:
-    """`groups`, looked up at most once, however often it is asked for."""
+    """Return `groups`, looked up at most once, however often it is asked for."""
     found: list[frozenset[str] | BatonError] = []
 
     async def look_up() -> frozenset[str]:

@@ -84,7 +84,7 @@ class CommandDispatcher(Dispatcher):
     @property
     @override
     def commands(self) -> Commands:
-        """What can be asked."""
+        """Return what can be asked."""
         return self._commands
 
     @override
@@ -186,7 +186,8 @@ class CommandDispatcher(Dispatcher):
         return await self.cancel(job.id, asker=asker, groups=groups, place=place, key=key)
 
     async def _reject(self, asked: Invocation, problem: str) -> Reply:
-        """Tell whoever may ask that it is not clear what was meant."""
+        """Return the reply that says that it is not clear what was meant, or why they may ask
+        nothing."""
         reply = await self._admit(asked)
         if reply is None:
             await self._audit.write_or_log(asked, "unusable", problem)
@@ -232,7 +233,7 @@ class CommandDispatcher(Dispatcher):
         return Reply(job=job.id)
 
     def _blindness_note(self, error: UsageError) -> str:
-        """A server may be unknown only because we cannot hear it: then that is said too."""
+        """Return a line that says since when we hear no server, if `error` may be due to that."""
         since = self._roster.blind_since
         known_servers_decided = error.field in ("environment", "app", "host") and not error.usage
         if since is None or not known_servers_decided:

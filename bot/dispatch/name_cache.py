@@ -11,7 +11,7 @@ from baton.bus.messages import Person
 from bot.jobs import AuditEntry, Place
 
 MAX_NAMES = 10_000
-"""Names that are kept, of people and of channels each."""
+"""Names that are remembered, of people and of channels each."""
 AUDIT_LOOKBACK = 5_000
 """Audit entries that are read for names at the start."""
 
@@ -26,7 +26,8 @@ class NameCache:
             self.with_names(entry.person, entry.place)
 
     def with_names(self, person: Person, place: Place) -> tuple[Person, Place]:
-        """`person` and `place` with the names that they have, or had when they were last named."""
+        """Return `person` and `place` with the names that they have, or had when they were last
+        named."""
         name = _known(self._people, (place.front, person.id), person.name)
         channel = _known(self._channels, (place.front, place.channel), place.name)
         return (

@@ -42,10 +42,10 @@ class Directory(Protocol):
     """The people of one chat, by id. Both methods raise BatonError if it does not tell."""
 
     async def groups_of(self, user: str) -> frozenset[str]:
-        """The user groups that they are in, by id and by handle."""
+        """Return the user groups that they are in, by id and by handle."""
 
     async def profile(self, user: str) -> Profile:
-        """Who they are."""
+        """Return who they are."""
 
 
 UNKNOWN_PROFILE = Profile()

@@ -80,7 +80,7 @@ class Planner:
 def plan_job(
     command: Command, asked: Invocation, servers: Sequence[KnownServer], source: str
 ) -> NewJob:
-    """The job that `command` makes for the servers it means.
+    """Return the job that `command` makes for the servers it means.
 
     A change is sent to each server by name, so that a missing one is known at once; what only
     looks is broadcast to its environment. How long a server has to take it up counts from the
@@ -126,7 +126,8 @@ def plan_job(
 
 
 def _title(command: Command) -> str:
-    """How it is called in a post; if an extension's own words fail, by its name and target."""
+    """Return how the command is called in a post; if an extension's own words fail, by its name and
+    target."""
     try:
         return str(command.title())
     except Exception:

@@ -38,7 +38,7 @@ _GROUP_TALK = "mpdm-"
 
 
 def _who(text: str) -> str:
-    """A user id, a group without its `@`, or `*`."""
+    """Return a user id, a group without its `@`, or `*`."""
     name = text.strip().removeprefix("@")
     if text.strip() == EVERYBODY:
         return EVERYBODY
@@ -50,7 +50,7 @@ def _who(text: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    """A shell pattern, or a name; what is empty or cannot be seen would match nothing."""
+    """Return a shell pattern, or a name; what is empty or cannot be seen would match nothing."""
     if not text.strip() or printable(text) != text:
         raise ValueError("names or shell patterns such as prod-*, without invisible characters")
     return text
@@ -73,7 +73,7 @@ class Rule(Table):
     apps: tuple[ShellPattern, ...] = Field(default=("*",), min_length=1)
 
     def covers(self, person: Person, groups: frozenset[str], asked: AccessRequest) -> bool:
-        """Whether it allows `person`, who is in `groups`, to ask `asked`."""
+        """Return whether it allows `person`, who is in `groups`, to ask `asked`."""
         return (
             _matches(self.environments, asked.environment)
             and _matches(self.commands, asked.command)
@@ -139,7 +139,7 @@ class Refusal:
 def access_requests(
     command: Command, environments: Collection[str] = ()
 ) -> tuple[AccessRequest, ...]:
-    """What `command` asks for; `environments` are those of the servers that it is for, which
+    """Return what `command` asks for. `environments` are those of the servers that it is for, which
     count where it names none itself."""
     target = command.target
     if command.reach is Reach.HERE:
@@ -151,12 +151,12 @@ def access_requests(
 
 
 def is_user(who: str) -> bool:
-    """Whether it is written as Slack writes the ids of people."""
+    """Return whether `who` is written as Slack writes the ids of people."""
     return _USER.fullmatch(who) is not None
 
 
 def is_private(place: Place) -> bool:
-    """Whether only some may look into the channel, or nobody told its name."""
+    """Return whether only some may look into the channel, or nobody told its name."""
     return place.name in PRIVATE or place.name.startswith(_GROUP_TALK)
 
 
@@ -168,7 +168,7 @@ class Policy:
     environments: Mapping[str, EnvironmentTable] = field(default_factory=dict)
 
     def stranger(self, person: Person) -> Refusal | None:
-        """Why `person` may do and read nothing at all; None if they may do something."""
+        """Return why `person` may do and read nothing at all; None if they may do something."""
         named = any(person.id in rule.who for rule in self.rules) and person.id != EVERYBODY
         if person.standing == "member" or named:
             return None
@@ -181,7 +181,7 @@ class Policy:
     def allows(
         self, asked: AccessRequest, person: Person, groups: frozenset[str] = frozenset()
     ) -> bool:
-        """Whether `person` may."""
+        """Return whether `person` may have `asked`."""
         if person.standing == "member" and self._free(asked):
             return True
         return self._ruled(asked, person, groups)
@@ -189,7 +189,7 @@ class Policy:
     def refusal(
         self, asked: Sequence[AccessRequest], person: Person, groups: frozenset[str] = frozenset()
     ) -> Refusal | None:
-        """Why `person` may not ask all of `asked`; None if they may.
+        """Return why `person` may not ask all of `asked`; None if they may.
 
         The text names the rule that is missing and whom to ask for it.
         """
@@ -203,45 +203,46 @@ class Policy:
 
     def hidden(
         self,
-        kept: Record,
+        record: Record,
         by: str,
         reader: Person,
         here: Place,
         groups: frozenset[str] = frozenset(),
     ) -> Refusal | None:
-        """Why `reader`, who asks `here` by the command `by`, may not read `kept`; None if they
-        may."""
+        """Return why `reader`, who asks `here` by the command `by`, may not read `record`; None if
+        they may."""
         stranger = self.stranger(reader)
         if stranger is not None:
             return stranger
-        if (kept.owner.id, kept.place.front) == (reader.id, here.front):
+        if (record.owner.id, record.place.front) == (reader.id, here.front):
             return None
-        beside = (here.front, here.channel) == (kept.place.front, kept.place.channel)
-        if is_private(kept.place) and not beside:
-            for each in kept.asked:
+        beside = (here.front, here.channel) == (record.place.front, record.place.channel)
+        if is_private(record.place) and not beside:
+            for each in record.asked:
                 read = _reading(each, by)
                 if not self._ruled(read, reader, groups):
-                    return self._missing(read, reader, _secluded(kept.place))
-            if not kept.asked:
-                return Refusal(f"Not allowed: /{by}. {_secluded(kept.place)}")
-        for each in kept.asked:
+                    return self._missing(read, reader, _secluded(record.place))
+            if not record.asked:
+                return Refusal(f"Not allowed: /{by}. {_secluded(record.place)}")
+        for each in record.asked:
             read = _reading(each, by)
             if not (self.allows(read, reader, groups) or self._ruled(each, reader, groups)):
                 return self._missing(read, reader)
         return None
 
     def with_every_group(self) -> frozenset[str]:
-        """What rules name that may be a group: who is in all of them may the most."""
+        """Return every name in the rules that may be a group: whoever is in all of them may the
+        most."""
         named = {who for rule in self.rules for who in rule.who}
         return frozenset(who for who in named - {EVERYBODY} if not is_user(who))
 
     def protects(self, environment: str) -> bool:
-        """Whether looking at it needs a rule too."""
+        """Return whether looking at `environment` needs a rule too."""
         table = self.environments.get(environment)
         return table is not None and table.protected
 
     def _free(self, asked: AccessRequest) -> bool:
-        """Whether every member may, without a rule."""
+        """Return whether every member may, without a rule."""
         table = self.environments.get(asked.environment)
         if table is None:
             return not asked.changes
@@ -269,7 +270,7 @@ class Policy:
         return f"{asked.environment} is protected: looking at it needs a rule in baton.toml."
 
     def whom(self, environment: str) -> str:
-        """Whom to ask for a rule there."""
+        """Return whom to ask for a rule there."""
         table = self.environments.get(environment)
         return table.ask if table and table.ask else "whoever maintains baton.toml"
 

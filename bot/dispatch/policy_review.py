@@ -33,7 +33,7 @@ class Remark:
 
 
 def by_environment(facts: Iterable[Facts]) -> dict[str, set[str]]:
-    """The apps in each environment."""
+    """Return the apps in each environment."""
     found: dict[str, set[str]] = {}
     for one in facts:
         found.setdefault(one.environment, set()).update(one.apps)
@@ -41,8 +41,8 @@ def by_environment(facts: Iterable[Facts]) -> dict[str, set[str]]:
 
 
 def review(policy: Policy, scene: Scene) -> list[Remark]:
-    """What is to be said about the rules of `policy`, with what is wrong first. Environments and
-    apps are compared only if any server was heard."""
+    """Return what is to be said about the rules of `policy`, with what is wrong first. Environments
+    and apps are compared only if any server was heard."""
     found = [*_tables(policy, scene), *_rules(policy, scene), *_environments(policy, scene)]
     return sorted(found, key=lambda remark: not remark.wrong)
 
@@ -110,7 +110,7 @@ def _ruled(policy: Policy, environment: str) -> bool:
 
 
 def _unmatched(patterns: Sequence[str], known: Collection[str]) -> list[str]:
-    """The patterns that nothing known matches."""
+    """Return the patterns that nothing known matches."""
     return [
         pattern
         for pattern in patterns

@@ -21,7 +21,7 @@ class Dispatcher(Protocol):
 
     @property
     def commands(self) -> Commands:
-        """What can be asked."""
+        """Return what can be asked."""
 
     async def ask(
         self, text: str, *, asker: Person, groups: GroupLookup, place: Place, key: str

@@ -45,7 +45,7 @@ class TooMany:
     first: bool
 
     def text(self, limits: LimitsTable) -> str:
-        """What the one who asked is told."""
+        """Return what the one who asked is told."""
         return (
             f"Too many requests: {limits.requests_per_minute} per minute are allowed for each "
             f"person. Nothing was done. Try again in {math.ceil(self.wait)} s."
@@ -83,8 +83,8 @@ class PersonRateLimiter:
         return TooMany(wait, first)
 
     def ended_bursts(self) -> list[tuple[Invocation, int]]:
-        """Those whose requests were refused and who have been quiet since: the first request that
-        was refused, and how many were. Each is told of once."""
+        """Return the first refused request and the number of refused ones of each person who has
+        been quiet since. Each burst is returned once."""
         if not self._refused:
             return []
         before = self._clock() - BURST_OVER_AFTER

@@ -65,7 +65,7 @@ class ScheduleCommand(BuiltinCommand):
 
     @classmethod
     def usage(cls) -> str:
-        """A command, then when."""
+        """Return the usage line: a command, then when."""
         return "/schedule COMMAND WHEN | list | show|history|run|pause|resume|remove ID"
 
 
@@ -139,10 +139,10 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         if schedule.nominal is None:
             raise time_error("That time never comes.")
         entry = self._audit.entry(asked, "allowed", environment=new.job.environment)
-        kept = await self._schedules.add(schedule, entry)
+        stored = await self._schedules.add(schedule, entry)
         self._rescheduled()
-        text = f"Schedule {kept.short}: {kept.title}.\n{describe.next_times(kept, now)}"
-        if not zone and kept.timing.when.zone == "UTC":
+        text = f"Schedule {stored.short}: {stored.title}.\n{describe.next_times(stored, now)}"
+        if not zone and stored.timing.when.zone == "UTC":
             text += (
                 "\nYour time zone is not known, so these times are UTC. To use another, write it "
                 "after the time."

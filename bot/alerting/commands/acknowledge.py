@@ -38,8 +38,8 @@ async def acknowledge(context: AlertsContext, words: Sequence[str]) -> Reply:
 
 
 async def _acknowledged(context: AlertsContext, known: Mapping[str, Episode]) -> list[Episode]:
-    """These episodes once the bot that leads has noted who took them on, or as they are if that
-    takes too long: somebody else may have been a moment earlier."""
+    """Return these episodes once the leader has recorded who acknowledged them, or as they are if
+    that takes too long: somebody else may have been a moment earlier."""
     ended = asyncio.get_running_loop().time() + ACKNOWLEDGE_TIMEOUT
     while True:
         engine = await context.keeper.view()

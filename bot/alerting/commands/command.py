@@ -65,7 +65,7 @@ class AlertsCommand(BuiltinCommand):
 
     @classmethod
     def usage(cls) -> str:
-        """A word, then what it is about."""
+        """Return the usage line: a word, then what it is about."""
         return "/alerts [ENV] | why|ack ALERT | silence MATCHERS for 2h because ... | history | ..."
 
 

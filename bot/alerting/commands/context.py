@@ -42,7 +42,7 @@ class AlertsContext(CommandContext):
     hidden: frozenset[str] = frozenset()
 
     def readable(self, episodes: Sequence[Episode]) -> tuple[list[Episode], str]:
-        """Those that they may read, and what is said of the others."""
+        """Return those that they may read, and what is said of the others."""
         read = [one for one in episodes if one.labels.get("env") not in self.hidden]
         left = len(episodes) - len(read)
         if not left:
@@ -50,7 +50,8 @@ class AlertsContext(CommandContext):
         return read, f"; {left} alert{'s' * (left > 1)} left out: you are not allowed to read them"
 
     async def refuse_reading(self, environments: Iterable[str]) -> Reply | None:
-        """Why they may not read of these environments; None if they may. A refusal is kept."""
+        """Return why they may not read of these environments; None if they may. A refusal is
+        recorded."""
         asked = [AccessRequest("alerts", each, changes=False) for each in sorted(environments)]
         refusal = await self.authorizer.refusal(asked, self.invocation.asker, self.groups)
         if refusal is None:
@@ -60,17 +61,17 @@ class AlertsContext(CommandContext):
 
     @property
     def asker(self) -> str:
-        """What they are called."""
+        """Return what the one who asks is called."""
         return self.invocation.asker.label
 
     @property
     def now(self) -> float:
-        """Steady seconds."""
+        """Return the time, in steady seconds."""
         return self.keeper.now()
 
     def text_after(self, word: str) -> str:
-        """What was typed after the first `word`, with the quotes that were typed: matchers have
-        quotes of their own."""
+        """Return what was typed after the first `word`, with the quotes that were typed: matchers
+        have quotes of their own."""
         found = re.search(
             rf"(?:^|\s){re.escape(word)}(?:\s+|$)", plain(self.invocation.text), re.IGNORECASE
         )
@@ -78,7 +79,7 @@ class AlertsContext(CommandContext):
 
     @property
     def environments(self) -> list[str]:
-        """Every one that alerts may be about."""
+        """Return every environment that alerts may be about."""
         settings = self.keeper.settings
         known = [*self.authorizer.environments(self.known.servers())]
         known += [one.labels.get("env") for one in self.engine.firing()]
@@ -86,8 +87,8 @@ class AlertsContext(CommandContext):
         return known
 
     async def refuse_change(self, environments: Sequence[str]) -> Reply | None:
-        """Why they may not have it done in each of these environments; None if they may. Either is
-        kept."""
+        """Return why they may not have it done in each of these environments; None if they may.
+        Either is recorded."""
         where = sorted(set(environments) - {""})
         shown = " ".join(["/alerts", *plain(self.invocation.text).split()[1:2]])
         asked = [AccessRequest("alerts", each, shown=shown) for each in where]
@@ -109,14 +110,14 @@ class AlertsContext(CommandContext):
         return Reply(text)
 
     async def record_answer(self, reply: Reply) -> Reply:
-        """They were told this. It is kept."""
+        """Record that they were answered, and return `reply`."""
         await self.audit.write(self.invocation, "answered")
         return reply
 
     def find_alerts(self, words: Sequence[str], what: str) -> list[Episode]:
-        """What fires and is named: by the group of a button, the beginning of an id, a title, the
-        value of a label such as a host's, or matchers. Raises UsageError if nothing is, or if an id
-        or a name that is cut short may be of several."""
+        """Return the firing alerts that are named: by the group of a button, the beginning of an
+        id, a title, the value of a label such as a host's, or matchers. Raises UsageError if there
+        is none, or if an id or a name that is cut short may be of several."""
         name = " ".join(words)
         if not name:
             raise UsageError(f"Which alert? /alerts {what} ALERT; /alerts shows their ids.")
@@ -133,7 +134,8 @@ class AlertsContext(CommandContext):
         return found
 
     def firing_called(self, name: str) -> list[Episode]:
-        """What fires and is called so. Raises UsageError if that may mean several things."""
+        """Return the firing alerts of that name. Raises UsageError if it may mean several
+        things."""
         by_id = self.engine.find(name)
         if "/" in name and by_id:
             return by_id
@@ -158,10 +160,10 @@ Action = Callable[[AlertsContext, Sequence[str]], Awaitable[Reply]]
 
 
 def names_of(episode: Episode) -> list[str]:
-    """What an alert may be called: its title, and the values of its labels."""
+    """Return what an alert may be called: its title, and the values of its labels."""
     return [episode.title, *(value for _, value in episode.labels.pairs)]
 
 
 def titles(episodes: Sequence[Episode]) -> str:
-    """What these are called, a few of them."""
+    """Return the titles of a few of these."""
     return named([one.title for one in episodes], 5)

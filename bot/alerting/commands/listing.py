@@ -46,7 +46,7 @@ async def list_firing(context: AlertsContext, env: str) -> Reply:
 
 
 def _note(context: AlertsContext, episode: Episode) -> str:
-    """Why nobody is told of it, or who acknowledged it."""
+    """Return why nobody is notified of it, or who acknowledged it."""
     muted = context.engine.muting.muted.get(episode.fingerprint)
     if muted is not None:
         return muted.why

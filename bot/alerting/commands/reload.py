@@ -25,7 +25,7 @@ MAX_SHOWN = 30
 
 
 async def reload(context: AlertsContext, words: Sequence[str]) -> Reply:
-    """Go by what alerts.toml says now, in every bot. Raises UsageError."""
+    """Use alerts.toml as it is now, in every bot. Raises UsageError."""
     reloading = _reloading(context)
     refusal = await context.refuse_change(context.environments)
     if refusal is not None:
@@ -67,7 +67,7 @@ async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
 
 
 def answer(found: Trial, file: Path, before: str = "") -> Answer:
-    """What is told of `found`, which was found in `file`."""
+    """Return a table of `found`, which was found in `file`."""
     differing = sorted(
         [(one, "removed") for one in found.gone] + [(one, "new") for one in found.new],
         key=lambda pair: (pair[0].at, pair[1]),
@@ -80,7 +80,7 @@ def answer(found: Trial, file: Path, before: str = "") -> Answer:
 
 
 def summary(settings: AlertSettings) -> str:
-    """What there is in `settings`, for who wants to see whether they are the right ones."""
+    """Return what there is in `settings`, for who wants to see whether they are the right ones."""
     counts = [
         (len(settings.route), "route"),
         (len(settings.probe), "probe"),
@@ -104,7 +104,7 @@ def _row(one: TrialMessage, verdict: str) -> tuple[str, ...]:
 
 
 def _others(heard: ReloadResults, name: str) -> str:
-    """What the bots beside the one called `name` say."""
+    """Return what the bots beside the one called `name` say."""
     if not heard.leader:
         return "There is no leader now: the next one will use its own file."
     if heard.leader not in heard.problems:

@@ -81,12 +81,12 @@ async def silences(context: AlertsContext, words: Sequence[str]) -> Reply:
 
 
 def _only_of(matchers: Matchers, environments: frozenset[str]) -> bool:
-    """Whether they can mean one of these environments."""
+    """Return whether they can mean one of these environments."""
     return any(_may_match(matchers, env) for env in environments)
 
 
 def _parse_silence(said: str) -> tuple[str, float, str]:
-    """Matchers, seconds, reason. Raises UsageError."""
+    """Return matchers, seconds and reason. Raises UsageError."""
     words = [(word[0].lower(), *word.span()) for word in _WORD.finditer(said)]
     because = next((at for at, word in enumerate(words) if word[0] == "because"), len(words))
     lasts = [at for at, word in enumerate(words[:because]) if word[0] == "for"]
@@ -105,7 +105,8 @@ def _parse_silence(said: str) -> tuple[str, float, str]:
 
 
 def _matchers(context: AlertsContext, said: str) -> Matchers:
-    """What these words mean: matchers, or the group of a button, or an alert. Raises UsageError."""
+    """Return what these words mean: matchers, or the group of a button, or an alert. Raises
+    UsageError."""
     if said and not has_operator(said):
         if not context.firing_called(said):
             raise UsageError(
@@ -119,7 +120,7 @@ def _matchers(context: AlertsContext, said: str) -> Matchers:
 
 
 def _shared(labels: Sequence[Labels]) -> list[tuple[str, str]]:
-    """The labels that all of them have."""
+    """Return the labels that all of them have."""
     return [pair for pair in labels[0].pairs if all(pair in one.pairs for one in labels)]
 
 

@@ -16,8 +16,8 @@ MAX_NAMED = 10
 
 
 def preview(engine: Engine, matchers: Matchers, about: Sequence[Episode]) -> Reply:
-    """What a silence of these matchers would mute, beside what it is `about`, and what is left to
-    say: for how long, and why."""
+    """Return what a silence of these matchers would mute, beside what it is `about`, and a form for
+    what is left to say: for how long, and why."""
     known = {one.fingerprint for one in about}
     besides = [one for one in engine.matched_by(matchers) if one.fingerprint not in known]
     watches = engine.checks.states.values()
@@ -45,7 +45,7 @@ def _titles(episodes: Sequence[Episode]) -> str:
 
 
 def _typed(part: Matcher) -> str:
-    """`part` as it can be typed: what a keyboard, a shell or Slack would take otherwise is
+    """Return `part` as it can be typed: what a keyboard, a shell or Slack would take otherwise is
     escaped."""
     if str(part) != f"{part.name}{part.op}{quoted(part.value)}":
         return str(part)

@@ -14,8 +14,8 @@ from alerts.changes import load
 
 
 async def run_trial(file: Path, old: str, new: str, seconds: float) -> trial.Trial:
-    """What comes of the recording in `file` by the texts of two alerts.toml. Raises TrialFailed,
-    also after so many seconds: the program is ended then."""
+    """Return what comes of the recording in `file` by the texts of two alerts.toml. Raises
+    TrialFailed, also after so many seconds: the program is ended then."""
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", trial.__name__, str(file)),
         stdin=PIPE,

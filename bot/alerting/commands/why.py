@@ -37,7 +37,8 @@ async def why(context: AlertsContext, words: Sequence[str]) -> Reply:
 
 
 def _named(context: AlertsContext, words: Sequence[str]) -> list[str]:
-    """The fingerprints of what these words mean: the group of a button, matchers, or a name."""
+    """Return the fingerprints of what these words mean: the group of a button, matchers, or a
+    name."""
     if _GROUP.fullmatch(words[0]):
         return [one.fingerprint for one in context.find_alerts(words, "why")]
     said = context.text_after("why")
