@@ -19,7 +19,7 @@ goes into the database, and from there to a front end.
 from bot.alerting.consumer import AlertConsumer
 from bot.alerting.finding_alerts import FindingAlerts
 from bot.alerting.notifier import AlertNotifier
-from bot.alerting.prober import Prober
+from bot.alerting.probe_runner import Prober
 from bot.alerting.runner import AlertRunner
 
 __all__ = ["AlertConsumer", "AlertNotifier", "AlertRunner", "FindingAlerts", "Prober"]

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from alerts.checks.settings import ProbeTable
-from bot.alerting import AlertRunner, prober, recorder, reloader, runner, self_checks
+from bot.alerting import AlertRunner, probe_runner, recorder, reloader, runner, self_checks
 from bot.alerting.reloader import Reloader
 from bot.alerting.self_checks import ChatView
 from bot.app import rules_log, upkeep
@@ -89,5 +89,5 @@ def probes(
 ) -> Iterable[PeriodicTask]:
     """Each probe of `tables`, which `look` sees to once."""
     for table in tables:
-        spread = min(table.every, prober.MAX_JITTER)
+        spread = min(table.every, probe_runner.MAX_JITTER)
         yield PeriodicTask(PROBING, partial(look, table), table.every, jitter=spread)

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from baton.errors import BatonError, BusRefused
 from baton.text.printable import printable
-from bot.cli import run
+from bot.cli import processes
 from bot.cli.alerts import app as alerts_app
 from bot.cli.dead import app as dead_app
 from bot.cli.init import app as init_app
@@ -56,7 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run.demo, run.bot, run.agent, run.doctor):
+for command in (processes.demo, processes.bot, processes.agent, processes.doctor):
     app.command()(command)
 for name, group in (("dead", dead_app), ("alerts", alerts_app), ("init", init_app)):
     app.add_typer(group, name=name)
