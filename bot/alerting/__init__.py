@@ -6,7 +6,7 @@ goes into the database, and from there to a front end.
     observations    what servers, jobs and schedules say -> observations
     sink            what others send -> observations, stored
     consumer        the same over the bus, and answers of agents to probes
-    prober          what the bot looks at by itself; agent_prober: by its agents
+    probe_runner    what the bot looks at by itself; agent_prober: what agents look at
     self_checks     our own clock, and who else uses our tokens
     finding_alerts  what Baton itself finds wrong -> observations
     operations      what people ask for, stored until it is done (pending_operations)
@@ -19,7 +19,7 @@ goes into the database, and from there to a front end.
 from bot.alerting.consumer import AlertConsumer
 from bot.alerting.finding_alerts import FindingAlerts
 from bot.alerting.notifier import AlertNotifier
-from bot.alerting.probe_runner import Prober
+from bot.alerting.probe_runner import ProbeRunner
 from bot.alerting.runner import AlertRunner
 
-__all__ = ["AlertConsumer", "AlertNotifier", "AlertRunner", "FindingAlerts", "Prober"]
+__all__ = ["AlertConsumer", "AlertNotifier", "AlertRunner", "FindingAlerts", "ProbeRunner"]

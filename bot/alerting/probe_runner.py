@@ -28,7 +28,7 @@ MAX_JITTER = 5.0
 """Seconds over which the first looks are spread, at most: not all of them at once."""
 
 
-class Prober:
+class ProbeRunner:
     """Sees to each probe that `runner` is to keep, as often as it says, and tells it what came of
     it. Agents are asked on `channel`, in the name of `source`."""
 

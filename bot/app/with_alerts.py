@@ -18,7 +18,7 @@ from baton.bus.channel import Channel
 from baton.bus.messages import Heartbeat, Pong
 from baton.errors import UsageError
 from baton.extensions import Commands
-from bot.alerting import AlertConsumer, AlertRunner, FindingAlerts, Prober
+from bot.alerting import AlertConsumer, AlertRunner, FindingAlerts, ProbeRunner
 from bot.alerting.reloader import Reloader
 from bot.alerting.sink import StoredAlertSink
 from bot.app import tasks
@@ -131,7 +131,7 @@ class WithAlerts(UpdateHooks):
         self._periodic = periodic
         self._name = name
         self._clock = clock
-        self._watch: tuple[Prober, AlertConsumer, asyncio.Task[None]] | None = None
+        self._watch: tuple[ProbeRunner, AlertConsumer, asyncio.Task[None]] | None = None
 
     @override
     def heartbeat_received(self, beat: Heartbeat) -> None:
@@ -170,7 +170,7 @@ class WithAlerts(UpdateHooks):
 
     def begin(self) -> None:
         """This bot leads: it watches from now on."""
-        probing = Prober(self.runner, self._channel, self._servers, self._name, self._clock)
+        probing = ProbeRunner(self.runner, self._channel, self._servers, self._name, self._clock)
         monitor = AlertConsumer(
             self._channel,
             StoredAlertSink(self.runner, {}),
