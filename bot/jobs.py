@@ -20,7 +20,15 @@ GRACE = 15.0
 """Seconds past a deadline before the ledger closes a run: what was said in time may still be on
 its way."""
 
+SHORT_ID = 6
+"""Characters of an id that people are shown. Commands accept an id by its first four or more."""
+
 _ORDER = {State.QUEUED: 0, State.SENT: 1, State.ACCEPTED: 2, State.RUNNING: 3}
+
+
+def short_id(id: str) -> str:
+    """Return the beginning of the id of a job or a schedule, as people are shown it."""
+    return id[:SHORT_ID]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.reply import Reply
-from bot.jobs import Cancelled, Job, all_ended
+from bot.jobs import Cancelled, Job, all_ended, short_id
 from bot.store.jobs.ledger import Ledger
 
 
@@ -48,7 +48,7 @@ class CancelHandler(Handler[CancelCommand]):
         job, runs = await find_job(self._ledger, command.job)
         own = (job.asked_by.id, job.place.front) == (asked.asker.id, asked.place.front)
         if not own:
-            requests = self._authorizer.requests_of(job, f"/cancel {job.id[:6]}")
+            requests = self._authorizer.requests_of(job, f"/cancel {short_id(job.id)}")
             refusal = await self._authorizer.refusal(requests, asked.asker, context.groups)
             if refusal is not None:
                 await self._audit.write(asked, refusal.verdict, refusal.text, job=job)

@@ -13,7 +13,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
-from bot.jobs import Job, RunRecord
+from bot.jobs import Job, RunRecord, short_id
 from bot.store.jobs.ledger import Ledger
 
 MAX_LOOKED_AT = 200
@@ -60,4 +60,4 @@ class JobsHandler(Handler[JobsCommand]):
 def _row(job: Job, runs: tuple[RunRecord, ...]) -> tuple[str, ...]:
     states = sorted({run.state.value for run in runs})
     who = job.asked_by.label
-    return (job.id[:6], f"{job.asked:%m-%d %H:%M}", job.title, who, ", ".join(states))
+    return (short_id(job.id), f"{job.asked:%m-%d %H:%M}", job.title, who, ", ".join(states))

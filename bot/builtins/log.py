@@ -19,7 +19,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
-from bot.jobs import Job, RunRecord
+from bot.jobs import Job, RunRecord, short_id
 from bot.store.jobs.ledger import Ledger
 from bot.store.output_text import whole_output
 
@@ -66,7 +66,7 @@ class LogHandler(Handler[LogCommand]):
 def _ends(job: Job, runs: Sequence[RunRecord]) -> Answer:
     """Return how each server of a job without output ended, and how fast: of a ping there is no
     more."""
-    summary = f"Job {job.id[:6]} ({job.title}) produced no output."
+    summary = f"Job {short_id(job.id)} ({job.title}) produced no output."
     rows = []
     for run in sorted(runs, key=lambda run: run.host):
         seconds = run.report().seconds
@@ -80,5 +80,5 @@ def _one_of(host: str, hosts: Sequence[str], job: Job) -> str:
     meant = [name for name in hosts if host in (name, name.partition(".")[0])]
     if len(meant) != 1:
         hint = did_you_mean(host, hosts)
-        raise UsageError(f"Unknown server “{host}” in job {job.id[:6]}.{hint}")
+        raise UsageError(f"Unknown server “{host}” in job {short_id(job.id)}.{hint}")
     return meant[0]

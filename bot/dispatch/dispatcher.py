@@ -28,7 +28,7 @@ from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply
-from bot.jobs import AuditEntry, Job, NewJob, Place
+from bot.jobs import AuditEntry, Job, NewJob, Place, short_id
 from bot.priority import ForegroundPriority
 from bot.servers.registry import ServerRegistry
 from bot.store.errors import DatabaseUnavailable
@@ -179,7 +179,7 @@ class CommandDispatcher(Dispatcher):
         own = [job for job in jobs if job.asked_by.id == asker.id]
         job, *others = own if len(own) == 1 else jobs
         if others:
-            names = "; ".join(f"cancel {one.id[:6]} ({one.title})" for one in (job, *others))
+            names = "; ".join(f"cancel {short_id(one.id)} ({one.title})" for one in (job, *others))
             several = f"This thread has {len(jobs)} open jobs. Choose one: {names}."
             asked = Invocation("cancel", asker, place, key, self._clock())
             return await self._reject(asked, several)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from bot.content import JobContent, NoticeContent, Post
-
-SHORT_ID = 6
-"""Characters of a job's id that people see."""
+from bot.jobs import short_id
 
 
 def refusal_text(job: str, post: Post, reason: str) -> str:
     """Return why `post` of `job` cannot be posted, and the result of the job if it has ended."""
     if post.closing:
-        return f"Job {job[:SHORT_ID]} cannot be posted: {reason} {outcome_text(job, post)}"
+        return f"Job {short_id(job)} cannot be posted: {reason} {outcome_text(job, post)}"
     return (
-        f"The progress of job {job[:SHORT_ID]} cannot be posted: {reason} "
+        f"The progress of job {short_id(job)} cannot be posted: {reason} "
         "The job is still running; its result will be sent to you here."
     )
 
@@ -26,6 +24,6 @@ def outcome_text(job: str, post: Post) -> str:
             return f"{content.title}: {content.summary}"
         return (
             f"{content.title} finished: {content.state.value}: {content.summary}. "
-            f"For the output: /baton log {job[:SHORT_ID]}"
+            f"For the output: /baton log {short_id(job)}"
         )
     return content.text if isinstance(content, NoticeContent) else ""

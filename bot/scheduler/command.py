@@ -22,6 +22,7 @@ from bot.dispatch.context import CommandContext
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.reply import Reply
+from bot.jobs import short_id
 from bot.scheduler import describe
 from bot.scheduler.access import ScheduleAccess
 from bot.scheduler.firing import ScheduleFirer, jobs_of, parse_schedulable
@@ -218,7 +219,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 return Reply(job=had.id)
             running = await self._schedules.running(schedule.id)
             if running and schedule.timing.rules.overlap != "allow":
-                return Reply(f"The previous run ({running[:6]}) has not ended.", ok=False)
+                return Reply(f"The previous run ({short_id(running)}) has not ended.", ok=False)
             now = await self._schedules.now()
             by, groups = asked.asker, context.groups
             made = await self._firer.fire(schedule, now, now, asker=by, groups=groups, key=key)

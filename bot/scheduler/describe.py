@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 
 from baton.outcome import Answer
+from bot.jobs import short_id
 from bot.schedules.schedule import Firing, Schedule
 from bot.schedules.times import upcoming
 
@@ -79,4 +80,4 @@ def _past_row(schedule: Schedule, firing: Firing) -> tuple[str, ...]:
     if firing.verdict == "started":
         verdict = firing.outcome or "running"
     why = firing.reason or (f"run by {firing.by}" if firing.by else "")
-    return (schedule.local(firing.nominal), verdict, firing.job[:6], why)
+    return (schedule.local(firing.nominal), verdict, short_id(firing.job), why)

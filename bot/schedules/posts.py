@@ -8,7 +8,7 @@ from datetime import datetime
 
 from baton.bus.messages import Person, State
 from bot.content import ASK, Button, JobContent, NoticeContent, Post
-from bot.jobs import Place, Subject
+from bot.jobs import Place, Subject, short_id
 from bot.schedules.schedule import Schedule
 
 _COUNTED = ("succeeded", "unsuccessful", "failed", "refused", "missed", "skipped")
@@ -111,7 +111,7 @@ def render(post: SchedulePost) -> Post:
         state=State.FAILED if bad else State.SUCCEEDED,
         buttons=buttons(post.schedule, post.status),
         job=post.id,
-        schedule=post.schedule[:6],
+        schedule=short_id(post.schedule),
     )
     return Post(post.id, content, closing=True)
 

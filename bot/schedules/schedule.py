@@ -11,16 +11,13 @@ from zoneinfo import ZoneInfo
 
 from baton.bus.messages import Person
 from baton.timing.calendar import UnknownZone, zone
-from bot.jobs import Place
+from bot.jobs import Place, short_id
 from bot.schedules.parser import Timing
 
 Status = Literal["active", "paused", "ended", "removed"]
 Verdict = Literal["started", "queued", "skipped", "missed", "refused", "failed"]
 """`queued`: it waits for the one before it. `missed`: nobody was there. `failed`: it could not be
 asked."""
-
-SHORT_ID = 6
-"""Characters of an id that people are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class Schedule:
     @property
     def short(self) -> str:
         """Its id, as people are shown it."""
-        return self.id[:SHORT_ID]
+        return short_id(self.id)
 
     @property
     def zone(self) -> ZoneInfo:

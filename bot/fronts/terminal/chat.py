@@ -14,8 +14,9 @@ from baton.errors import BatonError
 from bot.dispatch.protocol import Dispatcher
 from bot.dispatch.reply import Reply
 from bot.fronts.terminal.front import PLACE, Screen, TerminalFront
-from bot.fronts.terminal.lines import SHORT_ID, Line, answer_lines, line, lines
+from bot.fronts.terminal.lines import Line, answer_lines, line, lines
 from bot.fronts.terminal.suggestions import Values
+from bot.jobs import short_id
 from bot.store import JobWithRuns
 from bot.store.jobs.ledger import Ledger
 
@@ -87,7 +88,7 @@ class TerminalChat:
             "app": lambda: sorted({app for seen in servers() for app in seen.facts.apps}),
             "host": lambda: [seen.facts.host for seen in servers()],
             "ref": self._refs,
-            "job": lambda: [job[:SHORT_ID] for job in reversed(self.jobs)],
+            "job": lambda: [short_id(job) for job in reversed(self.jobs)],
             "command": lambda: sorted(self.desk.commands),
         }
 

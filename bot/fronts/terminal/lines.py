@@ -20,8 +20,6 @@ Line = tuple[Fragment, ...]
 
 BAR = 20
 """Characters of a progress bar."""
-SHORT_ID = 6
-"""Characters of a job's id that people are shown; `/cancel` and `/log` take four or more."""
 
 _STYLES = {
     State.SUCCEEDED: "good",

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from baton.bus.messages import State
 from bot.content import FLEET, FleetContent, Group, JobContent, OutputContent, Row
 from bot.fronts.terminal.lines import (
-    SHORT_ID,
     Line,
     bar,
     clean,
@@ -25,6 +24,7 @@ from bot.fronts.terminal.lines import (
     style_of,
     width,
 )
+from bot.jobs import short_id
 
 BESIDE = "│ "
 """Stands between a server's name and a line of its output."""
@@ -90,7 +90,7 @@ class JobThread:
         said.ended = said.ended or ended
         shown: list[Line] = []
         if between is None and hidden > first:
-            what = f"… {hidden - first} lines not shown: /log {self.content.job[:SHORT_ID]}"
+            what = f"… {hidden - first} lines not shown: /log {short_id(self.content.job)}"
             shown.append(self._of(content.host, what, "quiet"))
         shown += [self._of(content.host, text) for text in [*(between or ()), *new]]
         if ended:
@@ -193,7 +193,7 @@ def _state(content: JobContent) -> Line:
         )
     return (
         (style_of(content.state), state_of(content.state)),
-        ("quiet", f" {content.job[:SHORT_ID]}"),
+        ("quiet", f" {short_id(content.job)}"),
     )
 
 

@@ -27,6 +27,7 @@ from bot.content import (
 )
 from bot.fronts.slack.blocks.alerts import alert_buttons, alert_sections, alert_text
 from bot.fronts.slack.blocks.text import MAX_SECTION, clean, code, cut, escaped, person, tail
+from bot.jobs import short_id
 
 Block = dict[str, Any]
 
@@ -41,8 +42,6 @@ MAX_OUTPUT = 6_000
 GROUP, GROUPS, GROUP_HEAD = 1_000, 11_000, 950
 """Characters of the output shown of a group of servers; of all groups together; and of what is said
 of each beside its output."""
-SHORT_ID = 6
-"""Characters of a job's id that people are shown; every command takes four or more."""
 HEAD, LINES, BUTTONS = 500, 1_200, 5
 """Characters of the summary and of its lines, and how many buttons: what ROOM leaves."""
 PREFIX = "baton_"
@@ -123,7 +122,7 @@ def _sign(state: State) -> str:
 
 def _state(state: State, job: str) -> str:
     """`❌ failed 7k2m9x`."""
-    return " ".join(part for part in (_sign(state), state.value, job[:SHORT_ID]) if part)
+    return " ".join(part for part in (_sign(state), state.value, short_id(job)) if part)
 
 
 def bar(percent: int) -> str:
@@ -177,7 +176,7 @@ def _headed(content: JobContent) -> str:
     title, who = code(content.title, 300), person(content.asked_by)
     if content.schedule:
         return f"{_sign(content.state)} {who} scheduled: {title}"
-    id = f" {code(content.job[:SHORT_ID], 20)}" if content.job else ""
+    id = f" {code(short_id(content.job), 20)}" if content.job else ""
     return f"*{_sign(content.state)} {content.state.value}*{id}  {who} asked: {title}"
 
 
@@ -297,7 +296,7 @@ def _group(group: Group, room: int) -> list[Block]:
 
 
 def _log(job: str) -> str:
-    return f"/baton log {job[:SHORT_ID]}"
+    return f"/baton log {short_id(job)}"
 
 
 def _text(text: str, most: int = 1000) -> Block:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from baton.outcome import Answer
 from baton.text.printable import printable
 from bot.dispatch.reply import Reply
+from bot.jobs import short_id
 
 MAX_SECTION = 3000
 """Characters of one section (docs.slack.dev, "Section block")."""
@@ -134,7 +135,7 @@ def reply_text(reply: Reply) -> str:
 
 
 def _started(job: str) -> str:
-    return f"Started job {job[:6]}. Progress is in the thread below."
+    return f"Started job {short_id(job)}. Progress is in the thread below."
 
 
 def _answer_parts(answer: Answer, said: bool, room: int) -> list[str]:

@@ -16,7 +16,7 @@ from baton.errors import BatonError
 from baton.text.words import after_name, tidied, unescaped, unmarked
 from bot.fronts.slack.listeners.payloads import ButtonPress, Interaction, TypedCommand
 from bot.fronts.slack.web_api.identity import BotIdentity
-from bot.jobs import AuditEntry, Place
+from bot.jobs import AuditEntry, Place, short_id
 
 MAX_TYPED = 4000
 """Characters that may be asked at once."""
@@ -150,7 +150,7 @@ def _hint(us: BotIdentity) -> str:
 
 
 def _edited(begun: AuditEntry) -> str:
-    job = f" (job {begun.job[:6]})" if begun.job else ""
+    job = f" (job {short_id(begun.job)})" if begun.job else ""
     said = unescaped(begun.words)
     shown = said if len(said) <= 200 else f"{said[:199]}…"
     return (
