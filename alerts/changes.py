@@ -1,4 +1,4 @@
-"""What the engine wants written down and shown, and what it can be restored from. Plain values."""
+"""What the engine wants stored and shown, and what it is restored from. Plain values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a restart needs: every check, the open episodes, the last group of every key, the
-    silences that are not over, the channels, and how well we see."""
+    """What a restart needs: all checks, the open episodes, the last group of every key, the
+    silences that have not expired, the channels, and how well we see."""
 
     checks: tuple[CheckRow, ...] = ()
     episodes: tuple[Episode, ...] = ()
@@ -34,10 +34,10 @@ class Rows:
 
 @dataclass(slots=True)
 class Changes:
-    """What has changed, each row by its key, and the posts that are wanted for it.
+    """The rows that changed, by their keys, and the notifications that must be shown for them.
 
-    It must be written down whole, in one transaction, before any of its posts is shown. If that
-    fails, keep it and put what comes later on top: `merged`.
+    Store them whole, in one transaction, before any of the notifications is shown. If that fails,
+    keep them and put later changes on top with `merged`.
     """
 
     checks: dict[str, CheckRow] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Changes:
         )
 
     def merged(self, later: Changes) -> Changes:
-        """Both in one: of each row and post the later one stays."""
+        """Return both in one; of each row and notification the later one counts."""
         return Changes(
             self.checks | later.checks,
             self.episodes | later.episodes,
@@ -73,22 +73,22 @@ class Changes:
 
 
 def dump(row: object) -> dict[str, Any]:
-    """A row or a post as JSON has it. A field that was renamed keeps, as its alias, the name that
-    rows and recordings of older versions have."""
+    """Return a row or notification as JSON. A field whose Python name has changed is written under
+    the name that rows and recordings of older versions have: its alias."""
     kind: type[Any] = type(row)
     found: dict[str, Any] = _adapter(kind).dump_python(row, mode="json", by_alias=True)
     return found
 
 
 def load(kind: type[R], data: object) -> R:
-    """The row or post of this kind that `dump` made `data` of. Raises pydantic's
+    """Return the row or notification of this kind that `dump` made `data` of. Raises pydantic's
     ValidationError."""
     row: R = _adapter(kind).validate_python(data)
     return row
 
 
 def applied(rows: Rows, changes: Iterable[Changes]) -> Rows:
-    """The rows after `changes`: what a database that took them holds."""
+    """Return the rows after `changes`, as a database has them."""
     checks = {row.fingerprint: row for row in rows.checks}
     episodes = {(one.fingerprint, one.number): one for one in rows.episodes}
     groups = {row.key: row for row in rows.groups}

@@ -1,12 +1,12 @@
-"""Engine: the whole, composed. What was seen goes in; what to write down and to show comes out.
+"""The engine composes the stages: observations go in, and what to store and to show comes out.
 
-Use: `observe` whatever is seen, say of our own links when one is lost and restored, pass on what
-people do, and call `tick` when `wake_at` has come or anything was put in, though not more often
-than a few times a second: a tick costs as much as the groups that have changed are large.
+Call `observe` with every observation, `link_lost` and `link_restored` about our own links, pass on
+what people do, and call `tick` when `wake_at` has come or anything was put in, though not more than
+a few times a second: the cost of a tick grows with the size of the groups that changed.
 
 After a restart: `restore` from the rows, then `link_lost("starting")`, and
-`link_restored("starting")` once the links are up, so that nobody is called dead for what could not
-be heard meanwhile. The same goes for a loop that stood still.
+`link_restored("starting")` once the links are up, so that no server counts as down for heartbeats
+that we could not receive. Do the same after a loop stood still.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from baton.outcome import duration
 from baton.timing.durations import LONGEST
 
 SWEEP_INTERVAL = 3600.0
-"""Seconds between two looks for what can be forgotten."""
+"""Seconds between two searches for checks that can be dropped."""
 MAX_SKEW = 1.0
-"""Seconds by which the clock on the wall must have moved against the steady one to be set."""
+"""Seconds by which the wall clock may drift from the steady clock before it counts as set."""
 
 
 class Engine:
-    """Decides when to speak. All times are steady seconds.
+    """Decides when to notify. All times are steady seconds.
 
-    `checks`, `muting` and `dispatcher` are its stages, for those who explain: to be read only.
+    `checks`, `muting` and `dispatcher` are its stages. Read them, but do not change them.
     """
 
     def __init__(self, settings: AlertSettings) -> None:
@@ -50,7 +50,7 @@ class Engine:
         self._board_stale = True
         self._sweep_at = -math.inf
         self.faults = Faults()
-        """What failed of one thing, rule or post, while the others went on."""
+        """The errors that concerned one check, rule or post, while the others continued."""
         self.checks = Checks(settings, self._judge, self.faults)
         self.muting = Muting(settings, self._open, self.faults)
         self.dispatcher = NotificationDispatcher(
@@ -62,9 +62,8 @@ class Engine:
 
     @classmethod
     def restore(cls, settings: AlertSettings, rows: Rows, now: float, skew: float = 0.0) -> Engine:
-        """An engine that goes on where the rows say it was. Times in them that are still to come,
-        though they are of what has been, are now: the clock was set back meanwhile. `skew` is as
-        for `tick`."""
+        """Return an engine that continues from `rows`. Past events whose times are later than `now`
+        happened now: the clock was set back meanwhile. `skew` is the same as for `tick`."""
         engine = cls(settings)
         engine._clock_moved(skew, now)
         engine._open.update((episode.fingerprint, episode) for episode in rows.episodes)
@@ -77,16 +76,16 @@ class Engine:
 
     @property
     def settings(self) -> AlertSettings:
-        """What it goes by."""
+        """The settings that it uses."""
         return self._settings
 
     @property
     def blind_since(self) -> float | None:
-        """Since when nothing moves; None while we see."""
+        """Since when no state changes because we are blind; None while we see."""
         return self._visibility.row.since if self._visibility.blind else None
 
     def reload(self, settings: AlertSettings, at: float) -> None:
-        """Go by other settings from now on; what fires is routed and muted anew."""
+        """Use other settings from now on. What fires is routed and muted again."""
         self._settings = settings
         self._visibility.after, self._visibility.again = (
             settings.blind.after,
@@ -105,10 +104,9 @@ class Engine:
         self._board_stale = True
 
     def observe(self, seen: Observation) -> None:
-        """Something was seen. Raises UsageError if it is a check-in that the settings do not
-        name."""
+        """Take an observation. Raises UsageError for a check-in that the settings do not define."""
         if self._visibility.blind:
-            # what somebody told is told once, so it must not be lost; a result comes again
+            # what a sender decided is sent once, so it must not be lost; a result comes again
             if isinstance(seen, CheckIn):
                 self.checks.require_check_in(seen)
                 self._held[seen.name] = seen
@@ -126,11 +124,12 @@ class Engine:
             self.checks.on_check_in(seen)
 
     def link_lost(self, what: str, at: float) -> None:
-        """`what` ("the message bus") is gone: until it is back nothing moves."""
+        """Our link `what` (such as the message bus) is lost: no state changes until it is
+        restored."""
         self._visibility.link_lost(what, at)
 
     def link_restored(self, what: str, at: float) -> None:
-        """`what` is back. Silence counts again from now on."""
+        """Our link `what` is restored: missing observations count again from now on."""
         since = self._visibility.row.since
         if since is None or not self._visibility.link_restored(what, at):
             return
@@ -142,7 +141,8 @@ class Engine:
                 self.observe(seen)
 
     def acknowledge(self, what: str, by: str, at: float) -> list[Episode]:
-        """`by` takes on what `find` finds; the episodes for which that was new."""
+        """Acknowledge for `by` what `find` finds. Return the episodes that were not acknowledged
+        yet."""
         taken = []
         for episode in self.find(what):
             after = episode.acknowledged(by, at)
@@ -156,13 +156,13 @@ class Engine:
     def silence(
         self, matchers: Matchers, seconds: float, by: str, reason: str, at: float, key: str = ""
     ) -> Silence:
-        """Silence what `matchers` mean, as Silence.create says. Raises UsageError."""
+        """Create a silence, as Silence.create does. Raises UsageError."""
         silence = Silence.create(matchers, seconds, by, reason, at, key)
         self._silenced(silence, at)
         return silence
 
     def unsilence(self, silence_id: str, at: float) -> Silence:
-        """End a silence. Raises UsageError if there is no such one."""
+        """Expire a silence. Raises UsageError if it is not active."""
         known = self.muting.silences.get(silence_id)
         if known is None:
             raise UsageError(f"There is no silence {silence_id}.", field="silence")
@@ -171,7 +171,7 @@ class Engine:
         return ended
 
     def forget(self, fingerprint: str, at: float, note: str) -> None:
-        """A thing is not watched any more: what fires of it ends, with a note of why."""
+        """Drop a check. Its episode ends, with a note that says why."""
         row = self.checks.forget(fingerprint)
         if row is None:
             return
@@ -180,8 +180,8 @@ class Engine:
             self._resolve(self._open[fingerprint], at, note)
 
     def find(self, what: str) -> list[Episode]:
-        """The firing episodes that `what` names: a group (`KEY/NUMBER`, as buttons have it) or the
-        beginning of a fingerprint."""
+        """Return the firing episodes of a group (`KEY/NUMBER`, as buttons name it), or those whose
+        fingerprint begins with `what`."""
         key, slash, number = what.partition("/")
         group = self.dispatcher.groups.get(key)
         if slash:
@@ -190,21 +190,21 @@ class Engine:
         return [one for one in self._open.values() if what and one.fingerprint.startswith(what)]
 
     def matched_by(self, matchers: Matchers) -> list[Episode]:
-        """The firing episodes that a silence with these matchers would mute."""
+        """Return the firing episodes that a silence with these matchers would mute."""
         return [one for one in self._open.values() if matchers.matches(one.labels, one.severity)]
 
     def firing(self) -> list[Episode]:
-        """Everything that fires, told or not, the oldest first."""
+        """Return everything that fires, muted or not, the oldest first."""
         return sorted(self._open.values(), key=lambda one: (one.started, one.labels.pairs))
 
     def silences(self) -> Sequence[Silence]:
-        """The silences that are not over, the first to end first."""
+        """Return the silences that have not expired, the first to expire first."""
         return sorted(self.muting.silences.values(), key=lambda silence: silence.until)
 
     def tick(self, now: float, skew: float = 0.0) -> Changes:
-        """Let the time be `now`. What to write down, in one transaction, and then to show.
+        """Let the time be `now`. Return what to store, in one transaction, and then to show.
 
-        `skew` is what to add to steady seconds to show the time of the clock on the wall.
+        `skew` is what to add to steady seconds to get wall clock seconds.
         """
         renderer = self.dispatcher.renderer
         if abs(skew - renderer.skew) > MAX_SKEW:
@@ -242,14 +242,14 @@ class Engine:
             changes.notifications[notice.key] = notice
 
     def _clock_moved(self, skew: float, at: float) -> None:
-        """The clock on the wall was set: what goes by it, such as cron, is due at another time."""
+        """The wall clock was set: what depends on it, such as cron, is due at another time."""
         self.dispatcher.renderer.skew = skew
         self.checks.clock_moved(skew, at)
         for touched in self.muting.clock_moved(skew, at):
             self._remuted(touched, at)
 
     def wake_at(self) -> float:
-        """When `tick` must be called next at the latest; minus infinity for at once."""
+        """Return when `tick` must be called next, at the latest; minus infinity for at once."""
         if self._changes or self._board_stale or self.dispatcher.stale:
             return -math.inf
         blindness = self._visibility.wake_at(
@@ -261,7 +261,7 @@ class Engine:
         return min(times)
 
     def rows(self) -> Rows:
-        """All that a restart needs, as of now."""
+        """Return all that a restart needs, as of now."""
         groups, channels = self.dispatcher.rows()
         return Rows(
             self.checks.rows(),
@@ -284,7 +284,7 @@ class Engine:
         called: str = "",
         expired: bool = False,
     ) -> None:
-        """Open, change or resolve the episode of a thing, as its state wants it."""
+        """Open, change or resolve the episode of a check, as its state requires."""
         episode = self._open.get(check.labels.fingerprint)
         links = seen.links if seen is not None else ()
         if not (check.down or check.flapping):
@@ -314,8 +314,8 @@ class Engine:
                 self._change(episode, after, at)
 
     def _moment(self, wall: float | None, at: float) -> float:
-        """When others say that something was, in steady seconds: not later than `at`, when they
-        said it, and `at` if they do not, or what they say was ages ago."""
+        """Return the steady time of what a sender dates in `wall` seconds: `at`, when it reported
+        it, if it gives no date, a later one, or one that is ages ago."""
         if wall is None:
             return at
         steady = wall - self.checks.skew
@@ -355,7 +355,7 @@ class Engine:
         *,
         expired: bool = False,
     ) -> None:
-        """It is over, since `over` if that is not now."""
+        """Resolve an episode, as of `over` if that is not now."""
         after = episode.resolved(at if over is None else over, note, expired=expired)
         del self._open[episode.fingerprint]
         self._changes.episodes[episode.fingerprint, episode.number] = after
@@ -368,7 +368,7 @@ class Engine:
             self._remuted(touched, at)
 
     def _put(self, episode: Episode) -> None:
-        """This is how an episode is now."""
+        """Store an episode as it is now."""
         self._open[episode.fingerprint] = episode
         self._changes.episodes[episode.fingerprint, episode.number] = episode
 
@@ -378,7 +378,7 @@ class Engine:
             self._remuted(touched, at)
 
     def _remuted(self, fingerprint: str, at: float, *, anew: bool = True) -> None:
-        """It is muted, or is no longer, or for another reason; `anew` if that was not so before."""
+        """An episode is muted, or no longer, or for another reason; `anew` if the mute is news."""
         episode, muted = self._open.get(fingerprint), self.muting.muted.get(fingerprint)
         if episode is None:
             return

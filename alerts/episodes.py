@@ -1,7 +1,7 @@
-"""Episode: one alert, from firing to resolved. A new trigger after that is a new episode.
+"""Episode: one alert, from firing to resolved. If it fires again after that, that is a new episode.
 
-Sources: PagerDuty's and GoAlert's deduplication by key (what is open is not opened again), and
-Icinga's acknowledgement, which here holds until it is over or worse.
+Sources: PagerDuty's and GoAlert's deduplication by key (an open alert is not opened again), and
+Icinga's acknowledgement, which here holds until the alert is resolved or gets worse.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from alerts.links import Link
 from alerts.observation import Severity
 
 TEXT_INTERVAL = 60.0
-"""Seconds between two changes of a text that says the same thing in other words."""
+"""Seconds between two changes of the text if nothing else changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """(`fingerprint`, `number`) names it for ever; numbers of one alert count from 1.
+    """One alert, from firing to resolved. (`fingerprint`, `number`) names it for ever; numbers of
+    one alert count from 1.
 
-    Times are steady seconds. `flapping`: it comes and goes, so its ups and downs are not told.
-    `mentioned`: the people on call who were named for it. `note` says why it ended, if
-    not by itself; `expired`: because nothing was heard of it any more. `called` is what is wrong,
-    where the name of the alert is not the word for it. `opened` is when we heard of it, which
-    may be long after it `started`.
+    Times are steady seconds. While it is `flapping` its changes are not notified. `mentioned` are
+    the people on call who were named for it. `note` says why it ended, if no observation ended it;
+    `expired`: it ended because the sender no longer repeated it. `called` says what is wrong if the
+    name of the alert does not. `opened` is when we received it, which may be long after it
+    `started`.
     """
 
     labels: Labels
@@ -46,22 +47,22 @@ class Episode:
 
     @property
     def title(self) -> str:
-        """How it is called in a post."""
+        """How a post calls it."""
         return self.labels.title(self.called)
 
     @property
     def fingerprint(self) -> str:
-        """Which alert it is an episode of."""
+        """The alert of which it is an episode."""
         return self.labels.fingerprint
 
     @property
     def firing(self) -> bool:
-        """Whether it goes on."""
+        """Whether it still fires."""
         return self.ended is None
 
     @property
     def state(self) -> str:
-        """Its state, for people."""
+        """Its state, as people are shown it."""
         if self.ended is not None:
             return "expired" if self.expired else "resolved"
         if self.acknowledged_by:
@@ -77,8 +78,8 @@ class Episode:
         called: str = "",
         links: tuple[Link, ...] = (),
     ) -> Episode:
-        """As it is after one more bad result. An acknowledgement holds for the severity that it
-        was given for: worse than that is news."""
+        """Return it as it is after one more bad result. An acknowledgement holds for the severity
+        for which it was given: a higher one is news."""
         worse = severity.rank > self.severity.rank
         reworded = bool(text) and text != self.text
         if reworded and not worse and at < self.changed + TEXT_INTERVAL:
@@ -104,12 +105,12 @@ class Episode:
         return replace(after, acknowledged_by="", acknowledged_at=None) if worse else after
 
     def acknowledged(self, by: str, at: float) -> Episode:
-        """As it is once `by` took it on; the first one stays."""
+        """Return it acknowledged by `by`; the first acknowledgement stays."""
         if not self.firing or self.acknowledged_by:
             return self
         return replace(self, acknowledged_by=by, acknowledged_at=at)
 
     def resolved(self, at: float, note: str = "", *, expired: bool = False) -> Episode:
-        """As it is once it is over."""
+        """Return it resolved."""
         ended = max(at, self.started)
         return replace(self, ended=ended, flapping=False, note=note, expired=expired)

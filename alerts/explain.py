@@ -1,4 +1,5 @@
-"""Why an alert is told, or is not: samples, rules, flapping, silences, routes, in words. Pure."""
+"""Explain why somebody was notified of an alert, or was not: results, thresholds, mutes, routes.
+Pure."""
 
 from __future__ import annotations
 
@@ -17,14 +18,14 @@ from baton.outcome import duration
 from baton.text.words import did_you_mean
 
 GAPS_LISTED = 5
-"""Intervals between heartbeats that are shown."""
+"""The number of intervals between heartbeats that are shown."""
 
 
 def find_by_name(engine: Engine, name: str) -> list[str]:
-    """The fingerprints of what is watched and is called `name`: the beginning of a fingerprint, a
-    title, or the value of a label, such as a host's. What fires comes first.
+    """Return the fingerprints of the checks called `name`, which is the beginning of a fingerprint,
+    a title, or the value of a label, such as a host's. What fires comes first.
 
-    Raises UsageError if there is nothing such: then nothing was ever heard of it.
+    Raises UsageError if there is no such check.
     """
     states = engine.checks.states
     found = [key for key in states if name and key.startswith(name)]
@@ -44,8 +45,8 @@ def find_by_name(engine: Engine, name: str) -> list[str]:
 
 
 def find_by_matchers(engine: Engine, matchers: Matchers) -> list[str]:
-    """The fingerprints of what is watched and `matchers` mean, what fires first. Raises UsageError
-    if there is nothing such."""
+    """Return the fingerprints of the checks that match; what fires comes first. Raises UsageError
+    if there is none."""
     states = engine.checks.states
     severities = {one.fingerprint: one.severity for one in engine.firing()}
     found = [
@@ -65,10 +66,10 @@ def _firing_first(engine: Engine, found: list[str]) -> list[str]:
 
 
 def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
-    """What is known of a thing, and what became of it, a line each. `fingerprint` may be the
-    beginning of one.
+    """Return what is known of a check and what happened to its alert, one fact a line.
+    `fingerprint` may be the beginning of one.
 
-    Raises UsageError if nothing such, or more than one such thing, is watched.
+    Raises UsageError if it is the beginning of no fingerprint, or of several.
     """
     states = engine.checks.states
     found = [key for key in states if fingerprint and key.startswith(fingerprint)]

@@ -1,4 +1,4 @@
-"""Faults: what one row, one rule or one thing that is watched could not do. The others go on."""
+"""Faults: errors that concern one row, one rule or one check, while everything else continues."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 MAX_FAULTS = 100
-"""Faults that are kept for whoever logs them; of more only how many there were."""
+"""The number of faults that are kept for the log; of more only the count is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What could not be done, in words, and why not."""
+    """What could not be done, in words, and why."""
 
     what: str
     error: Exception
 
 
 class Faults:
-    """Collects them; this package writes no log."""
+    """Collects faults, because this package writes no log."""
 
     def __init__(self) -> None:
         self.count = 0
-        """How many there were, ever."""
+        """The number of all faults so far."""
         self._kept: list[Fault] = []
 
     def add(self, what: str, error: Exception) -> None:
-        """This failed."""
+        """Add a fault."""
         self.count += 1
         if len(self._kept) < MAX_FAULTS:
             self._kept.append(Fault(what, error))
 
     @contextmanager
     def isolate(self, what: str) -> Iterator[None]:
-        """What fails within is a fault, and ends there."""
+        """Turn an error within the `with` block into a fault."""
         try:
             yield
         except Exception as error:
             self.add(what, error)
 
     def take(self) -> list[Fault]:
-        """Those that were not taken yet."""
+        """Return the faults that were not taken yet."""
         kept, self._kept = self._kept, []
         return kept

@@ -1,4 +1,4 @@
-"""Links that others send along with an alert, such as to its graph or to a runbook. Pure."""
+"""Links that senders give with an alert, such as to its graph or to a runbook. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from urllib.parse import quote, urlsplit
 from baton.text.printable import printable
 
 MAX_ADDRESS = 1500
-"""Characters of an address. A longer one is left out: cut, it would lead elsewhere."""
+"""Characters of an address. A longer one is left out, because it would be wrong if it were cut."""
 MAX_LINKS = 5
 _SAFE = ":/?#[]@!$&'()*+,;=%-._~"
 
 Link = tuple[str, str]
-"""What it leads to, in a word or two, and the address."""
+"""Where it leads, in a word or two, and the address."""
 
 
 def usable_links(named: Iterable[tuple[str, str]]) -> tuple[Link, ...]:
-    """Those of `named` that can be followed, each address once."""
+    """Return the links that can be followed, each address once."""
     found: dict[str, str] = {}
     for name, given in named:
         address = _address(given)
@@ -27,7 +27,8 @@ def usable_links(named: Iterable[tuple[str, str]]) -> tuple[Link, ...]:
 
 
 def _address(given: str) -> str:
-    """`given` as it may stand in any post; empty if it is no address of http or https."""
+    """Return `given` in a form that is valid in any post; empty if it is not an address of http or
+    https."""
     given = given.strip()
     if not given or printable(given) != given or " " in given:
         return ""

@@ -1,4 +1,4 @@
-"""What was seen: the inputs of the engine. All times are steady seconds (steady_clock.py)."""
+"""Observations: the inputs of the engine. All times are steady seconds (steady_clock.py)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alerts.links import Link
 
 
 class Severity(StrEnum):
-    """How bad it is, worst first."""
+    """How bad an alert is, worst first."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """The higher, the worse."""
+        """Its rank: the higher, the worse."""
         return _RANKS[self]
 
 
@@ -30,19 +30,18 @@ _RANKS = {Severity.CRITICAL: 3, Severity.WARNING: 2, Severity.INFO: 1}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One observation of one watched thing.
+    """One result of one check.
 
-    `decided`: somebody else decided (an alert that was pushed, an error that was reported), so it
-    counts at once; otherwise it is one result of many and the thresholds of `source` decide
-    (`probe/NAME` has those of that probe). `ends` is when what was told is over unless it is told
-    again; without it, only the opposite ends it. `dated`: `at` is when it happened, and it may be
-    told more than once, so what is older than what is known says nothing; else the order in which
-    it came counts, for the clocks of those who pass it on may differ.
+    `decided`: the sender decided (an alert that was pushed, an error that was reported), so it
+    counts at once. Otherwise it is one result of many, and the thresholds of `source` decide
+    (`probe/NAME` has those of that probe). `ends` is when a decided result is over unless it is
+    repeated; without it, only a good result ends it. `dated`: `at` is when it happened, and it may
+    be delivered twice, so that one which is older than what is known is ignored. Otherwise the
+    order of arrival counts, because clocks of senders differ.
 
-    Whoever pushes may say when it `began` and when it was `over`, in Unix seconds by their clock:
-    that tells what is old news of what is new, and is what people are shown. `id` names what was
-    pushed: what comes again with the same one says nothing. `links` is what they want to be looked
-    at.
+    A sender may say when an alert `began` and when it was `over`, in Unix seconds of its clock:
+    that distinguishes old news from new, and people are shown it. `id` names what was pushed: a
+    second sample with the same one is ignored. `links` are addresses for people.
     """
 
     labels: Labels
@@ -62,8 +61,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatSeen:
-    """A heartbeat of a server. The next one follows within `interval` seconds, more or less;
-    `leaving`: its agent was stopped by people."""
+    """A heartbeat of a server was received. The next one is due within about `interval` seconds;
+    `leaving`: people stopped its agent."""
 
     host: str
     env: str
@@ -74,7 +73,7 @@ class HeartbeatSeen:
 
 @dataclass(frozen=True, slots=True)
 class LivenessSeen:
-    """A server has said something else than a heartbeat, such as a pong: it is alive."""
+    """A server sent something other than a heartbeat, such as a pong: it is alive."""
 
     host: str
     env: str
@@ -83,7 +82,7 @@ class LivenessSeen:
 
 @dataclass(frozen=True, slots=True)
 class CheckIn:
-    """The check-in called `name` was heard from; `failed`: it said itself that it failed."""
+    """The check-in called `name` was received; `failed`: it reported a failure itself."""
 
     name: str
     at: float

@@ -1,4 +1,5 @@
-"""Replay: what was seen once, decided again under other settings. Which messages would differ?"""
+"""Replay: what was recorded once, decided again with other settings. Which messages would
+differ?"""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from baton.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class LinkChange:
-    """One of our own links, `what`, was lost, or is there (again)."""
+    """Our link `what` was lost (`sees` is false) or restored."""
 
     what: str
     sees: bool
@@ -28,7 +29,7 @@ class LinkChange:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """From what was recorded before until `at` nobody watched."""
+    """No bot was watching from the observation before until `at`."""
 
     at: float
 
@@ -48,14 +49,14 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class ReplayedMessage:
-    """A message that people would have been disturbed by, and when (steady seconds)."""
+    """A message that would have disturbed people, and when (steady seconds)."""
 
     at: float
     notification: Notification
 
     @property
     def line(self) -> str:
-        """In a line: channel, state, and what it says."""
+        """It in one line: channel, state, and text."""
         content = self.notification.content
         mention = f" {content.mention}" if content.mention else ""
         return f"{self.notification.channel}: {content.state}: {content.title}{mention}"
@@ -63,7 +64,8 @@ class ReplayedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What only the old settings say, what only the new ones say, and how much both do."""
+    """The messages of the old settings alone, those of the new ones alone, and the number of those
+    that both send."""
 
     gone: tuple[ReplayedMessage, ...]
     new: tuple[ReplayedMessage, ...]
@@ -73,11 +75,11 @@ class Difference:
 def replay(
     settings: AlertSettings, recorded: Sequence[Recorded], after: float = 3600.0
 ) -> list[ReplayedMessage]:
-    """The messages that `recorded`, in the order of time, would have made, up to `after` seconds
-    past its end.
+    """Return the messages that `recorded`, which is in the order of time, would have made, up to
+    `after` seconds past its end.
 
-    A check-in that the settings do not name is not heard, and none is waited for that is not in
-    the recording. What people did meanwhile, such as a silence, is not in it either.
+    A check-in that the settings do not define is ignored, and none is expected that is not in the
+    recording. What people did meanwhile, such as a silence, is not in it either.
     """
     engine = Engine(settings)
     said: list[ReplayedMessage] = []
@@ -107,8 +109,8 @@ def compare(
     within: float = 60.0,
     after: float = 3600.0,
 ) -> Difference:
-    """Which messages would differ, up to `after` seconds past the end. Two that say the same, at
-    most `within` seconds apart, do not."""
+    """Return which messages would differ, up to `after` seconds past the end. Two messages with the
+    same text, at most `within` seconds apart, are the same."""
     before, now = replay(old, recorded, after), replay(new, recorded, after)
     left = list(now)
     gone = []
@@ -125,15 +127,15 @@ def compare(
 
 
 def dump_lines(recorded: Iterable[Recorded]) -> Iterator[str]:
-    """A line of JSON for each."""
+    """Return a line of JSON for each."""
     names = {kind: name for name, kind in _KINDS.items()}
     for seen in recorded:
         yield json.dumps({"kind": names[type(seen)], **dump(seen)}, separators=(",", ":"))
 
 
 def load_lines(lines: Iterable[str]) -> list[Observation]:
-    """What was seen, as `written` wrote it, in the order of time. Raises UsageError that names the
-    line."""
+    """Return the observations that `dump_lines` wrote, in the order of time. Raises UsageError that
+    names the line."""
     recorded, problems = parse_lines(lines)
     if problems:
         raise UsageError(problems[0])
@@ -141,8 +143,8 @@ def load_lines(lines: Iterable[str]) -> list[Observation]:
 
 
 def parse_lines(lines: Iterable[str]) -> tuple[list[Observation], list[str]]:
-    """What was seen, in the order of time, of the lines that can be read; and of the others what is
-    wrong with each."""
+    """Return the observations in the lines that can be read, in the order of time, and what is
+    wrong with each of the other lines."""
     recorded: list[Observation] = []
     problems = []
     for number, line in enumerate(lines, start=1):
@@ -157,8 +159,8 @@ def parse_lines(lines: Iterable[str]) -> tuple[list[Observation], list[str]]:
 
 
 def salvage_lines(lines: Iterable[str]) -> tuple[list[Recorded], int]:
-    """What a recording holds, in the order of time, and how many of its lines cannot be read:
-    whoever wrote it may have been killed in the middle of one."""
+    """Return what a recording contains, in the order of time, and how many of its lines cannot be
+    read: its writer may have been killed in the middle of one."""
     recorded: list[Recorded] = []
     torn = 0
     for line in lines:
@@ -180,7 +182,7 @@ def _parsed(line: str, kinds: Mapping[str, type[R]]) -> R:
 
 
 def _passed(engine: Engine, now: float, until: float, known: set[str]) -> list[ReplayedMessage]:
-    """The messages from `now` up to `until`."""
+    """Return the messages from `now` up to `until`."""
     said = []
     while (wake := engine.wake_at()) <= until:
         now = max(now, wake)

@@ -1,4 +1,4 @@
-"""What the tables of alerts.toml are made of: lengths of time, names of labels, cron."""
+"""The types of values in alerts.toml: durations, names of labels, cron expressions, time zones."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def _seconds(value: object) -> object:
 
 
 def checked_label(name: str) -> str:
-    """`name`, if a label can be called so. Raises ValueError that says what it must be."""
+    """Return `name` if it is valid for a label. Raises ValueError that says what it must be."""
     if not NAME.fullmatch(name):
         raise ValueError(f"names of labels, made of letters, digits and _ (not “{name}”)")
     return name
 
 
 def checked_cron(cron: str) -> str:
-    """`cron`, if it names a time. Raises ValueError that says what it must be."""
+    """Return `cron` if it is valid and has a time. Raises ValueError that says what it must be."""
     fault = calendar.cron_error(cron)
     if fault:
         raise ValueError(f"five fields such as “0 3 * * *” (not “{cron[:80]}”: {fault})")
@@ -30,7 +30,7 @@ def checked_cron(cron: str) -> str:
 
 
 def checked_zone(zone: str) -> str:
-    """`zone`, if there is such a time zone. Raises ValueError that says what it must be."""
+    """Return the canonical name of the time zone. Raises ValueError that says what it must be."""
     try:
         return calendar.canonical(zone)
     except calendar.UnknownZone:
@@ -38,9 +38,9 @@ def checked_zone(zone: str) -> str:
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=durations.LONGEST)]
-"""A length of time: `30s`, `5m`, or a number of seconds."""
+"""A duration: `30s`, `5m`, or a number of seconds."""
 Wait = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=durations.LONGEST)]
-"""... that may be none: `0s`."""
+"""A duration that may be zero: `0s`."""
 LabelName = Annotated[str, BeforeValidator(lambda value: checked_label(str(value)))]
 Cron = Annotated[str, BeforeValidator(lambda value: checked_cron(str(value)))]
 Zone = Annotated[str, BeforeValidator(lambda value: checked_zone(str(value)))]

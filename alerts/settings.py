@@ -1,4 +1,5 @@
-"""alerts.toml: what is watched, and who hears of it. Checked whole; an error names the line."""
+"""alerts.toml: what is checked, and who is notified. It is checked whole; an error names the
+line."""
 
 from __future__ import annotations
 
@@ -16,12 +17,12 @@ from baton.errors import SettingsError
 from baton.settings import Table, validated
 
 _CHANNEL_ID = re.compile(r"[A-Z][A-Z0-9_]+")
-"""How channels must be named: a chat edits a message in no other way, and names change."""
+"""The ID of a channel. Names do not do: Slack edits messages by ID only, and names change."""
 
 
 class RecordingTable(Table):
-    """`[recording]`: what is seen is written to a file a day in `folder`, on the machine of the bot
-    that leads, and kept for so long, so that other settings can be tried on it."""
+    """`[recording]`: what is observed is written to one file a day in `folder`, on the machine of
+    the leader, and kept for `keep`, so that other settings can be tried on it."""
 
     folder: Path
     keep: Seconds = 7 * 86400.0
@@ -35,27 +36,28 @@ class RecordingTable(Table):
 
 
 class AlertSettings(CheckSettings, MuteSettings, NotifySettings):
-    """All of alerts.toml. The file is flat, so it is the parts of the stages in one; each stage
-    knows its own part alone."""
+    """All of alerts.toml. The file is flat, so this composes the parts of the stages by
+    inheritance; each stage knows only its own part."""
 
     recording: RecordingTable | None = None
 
 
 def load_alerts(file: Path) -> AlertSettings:
-    """The settings in `file`. Raises SettingsError that names the file, the line and the reason."""
+    """Return the settings in `file`. Raises SettingsError that names the file, the line and the
+    reason."""
     return read_alerts(read_text(file), str(file))
 
 
 def read_alerts(text: str, file: str) -> AlertSettings:
-    """The settings that `text` holds, in which channels are named by their ids. Raises
-    SettingsError, as `load_alerts` does."""
+    """Return the settings in `text`, where channels are named by their IDs. Raises SettingsError,
+    as `load_alerts` does."""
     settings = parse_alerts(text, file)
     _check_channels(settings, text, file)
     return settings
 
 
 def _check_channels(settings: AlertSettings, text: str, file: str) -> None:
-    """Raises SettingsError, with the line, if a channel is not named by its id."""
+    """Raises SettingsError, with the line, if a channel is not named by its ID."""
     for key, channel in settings.named_channels:
         if not _CHANNEL_ID.fullmatch(channel):
             line = line_of(text, key)
@@ -68,8 +70,8 @@ def _check_channels(settings: AlertSettings, text: str, file: str) -> None:
 
 
 def _check_tokens(settings: AlertSettings, text: str, file: str) -> None:
-    """Raises SettingsError if two check-ins have the same token: all signs of life would count for
-    one of them alone."""
+    """Raises SettingsError if two check-ins have the same token: every ping would count for only
+    one of them."""
     known: dict[str, int] = {}
     for place, table in enumerate(settings.checkin):
         token = table.token.get_secret_value()
@@ -87,7 +89,7 @@ def _check_tokens(settings: AlertSettings, text: str, file: str) -> None:
 
 
 def read_text(file: Path) -> str:
-    """What `file` says. Raises SettingsError."""
+    """Return the text of `file`. Raises SettingsError."""
     try:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -101,7 +103,7 @@ def read_text(file: Path) -> str:
 
 
 def parse_alerts(text: str, file: str = "alerts.toml") -> AlertSettings:
-    """The settings that `text` holds. Raises SettingsError, as `load_alerts` does."""
+    """Return the settings in `text`. Raises SettingsError, as `load_alerts` does."""
     table = parse_toml(text, file)
     try:
         settings: AlertSettings = validated(AlertSettings, table, file=file, key="")

@@ -1,7 +1,7 @@
-"""Seconds that never jump: the wall clock as it was at the start, carried on by the monotonic one.
+"""Steady seconds never jump: the wall clock at the start, continued by the monotonic clock.
 
-Everything in this package is told such seconds. They look like Unix time, so that they can be
-written down and taken up again after a restart, and a jump of the wall clock moves nothing.
+All times in this package are such seconds. They look like Unix time, so that they can be stored and
+used again after a restart, and a jump of the wall clock changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 
 class SteadyClock:
-    """Steady seconds. `wall` and `monotonic` give seconds and are only replaced in tests."""
+    """Gives steady seconds. `wall` and `monotonic` return seconds and are only replaced in
+    tests."""
 
     def __init__(
         self,
@@ -22,9 +23,9 @@ class SteadyClock:
         self._start = wall() - monotonic()
 
     def now(self) -> float:
-        """The steady time."""
+        """Return the steady time."""
         return self._start + self._monotonic()
 
     def skew(self) -> float:
-        """What to add to a steady time to get the time that clocks on the wall show now."""
+        """Return what to add to a steady time to get the wall clock time."""
         return self._wall() - self.now()

@@ -1,4 +1,4 @@
-"""Where in a TOML text a key stands, which Python's parser does not tell."""
+"""Finds the line of a key in a TOML text, which Python's parser does not tell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _AT = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 def parse_toml(text: str, file: str) -> dict[str, Any]:
-    """The tables in `text`. Raises SettingsError that names the line if it is no TOML."""
+    """Return the tables in `text`. Raises SettingsError that names the line if it is not valid
+    TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -39,8 +40,8 @@ def parse_toml(text: str, file: str) -> dict[str, Any]:
 
 
 def line_of(text: str, key: str) -> int:
-    """The line, from 1, at which `key` (`route.1.channel`) stands in `text`, which is valid TOML;
-    that of the nearest table around it if it does not stand there, and 0 if none does."""
+    """Return the line, from 1, of `key` (`route.1.channel`) in `text`, which is valid TOML. If the
+    key is not there it is the line of the nearest table around it, and 0 if there is none."""
     places: dict[str, int] = {}
     for path, line in _places(text):
         places.setdefault(path, line)
@@ -53,7 +54,7 @@ def line_of(text: str, key: str) -> int:
 
 
 def _places(text: str) -> Iterator[tuple[str, int]]:
-    """Each table and key, with its line."""
+    """Yield each table and key, with its line."""
     table = ""
     counts: dict[str, int] = {}
     lines = text.splitlines()
@@ -77,7 +78,7 @@ def _places(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _end(lines: list[str], first: int) -> int:
-    """The last line of the value that begins in line `first`."""
+    """Return the last line of the value that begins in line `first`."""
     for last in range(first, len(lines)):
         try:
             tomllib.loads("\n".join(lines[first : last + 1]))
@@ -92,7 +93,7 @@ def _plain(path: str) -> str:
 
 
 def _numbered(path: str, counts: dict[str, int]) -> str:
-    """`path` with the place in the list for each list of tables above it."""
+    """Return `path` with the index in the list for each list of tables above it."""
     done = ""
     parts = path.split(".")
     for part in parts[:-1]:

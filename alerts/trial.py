@@ -1,7 +1,7 @@
-"""Trial: a recording, decided by two alerts.toml, and the messages that differ.
+"""Trial: a recording is decided by two versions of alerts.toml, to find the messages that differ.
 
-It takes the processor for as long as it takes. So a bot has it done by a program of its own:
-`python -m alerts.trial RECORDING`, with the texts of both files as JSON on its standard input.
+It uses a whole processor until it is done. So a bot runs it as a program of its own: `python -m
+alerts.trial RECORDING`, with the texts of both files as JSON on its standard input.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from baton.errors import BatonError
 
 NICE = 10
 MAX_MEMORY = 2 * 2**30
-"""Bytes that such a program may take: some three million records."""
+"""Bytes that this program may use: enough for some three million records."""
 
 
 class TrialFailed(BatonError):
@@ -42,8 +42,8 @@ class TrialMessage:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Of `seen` records, and `torn` lines that cannot be read, came `same` messages either way;
-    `gone` only by the old settings, `new` only by the new ones."""
+    """Of `seen` records, and `torn` lines that cannot be read, `same` messages came from both
+    settings, `gone` from the old ones alone and `new` from the new ones alone."""
 
     seen: int
     torn: int
@@ -53,7 +53,7 @@ class Trial:
 
     @property
     def summary(self) -> str:
-        """In a sentence."""
+        """The result in one sentence."""
         torn = f" ({_counted(self.torn, 'line')} cannot be read)" if self.torn else ""
         of = f"Of {_counted(self.seen, 'record')}{torn}"
         if not (self.gone or self.new):
@@ -64,7 +64,8 @@ class Trial:
 
 
 def trial(file: Path, old: AlertSettings, new: AlertSettings) -> Trial:
-    """Decide the recording in `file` by both. Raises TrialFailed if it cannot be read."""
+    """Decide the recording in `file` with both settings. Raises TrialFailed if it cannot be
+    read."""
     try:
         with file.open(errors="replace") as lines:
             recorded, torn = salvage_lines(lines)
@@ -72,13 +73,13 @@ def trial(file: Path, old: AlertSettings, new: AlertSettings) -> Trial:
         raise TrialFailed(file=file, reason=error.strerror or str(error)) from None
     if torn and not recorded:
         raise TrialFailed(file=file, reason="it is not a recording: none of its lines can be read")
-    # a recording that ends is no silence of all servers
+    # the end of a recording does not mean that all servers went silent
     found = compare(old, new, recorded, after=0.0)
     return Trial(len(recorded), torn, found.same, _spoken(found.gone), _spoken(found.new))
 
 
 def main(words: Sequence[str]) -> None:
-    """What is done by a program of its own. Why it fails, if so, is its last line."""
+    """Run as a program of its own. If it fails, its last line says why."""
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     old, new = (parse_alerts(text) for text in json.load(sys.stdin))

@@ -1,1 +1,2 @@
-"""What is watched: from observations to what is down, flapping or late; and whether we see."""
+"""The first stage: observations become states of checks (down, flapping, late), or show that we
+cannot see."""

@@ -1,4 +1,4 @@
-"""Check state: what is kept of one watched thing, small, for there may be ten thousands of them."""
+"""The state of one check. It is kept small, because there may be tens of thousands of checks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from alerts.labels import Labels
 from alerts.observation import Sample
 
 MAX_KNOWN_IDS = 32
-"""Ids of what was pushed that are remembered of one thing."""
+"""The number of IDs of pushed alerts that are remembered for one check."""
 MAX_REPEAT = 7 * 86400.0
 SAVE_INTERVAL = 300.0
-"""Seconds between two savings of what changes with everything that is heard: rhythm and results."""
+"""Seconds between two writes of what changes with every observation: intervals and last results."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """The state of a check, as it is written down: plain values, times in steady seconds. A
-    `forgotten` one keeps only its number, so that no later episode bears an old one's name."""
+    """The state of a check as it is stored: plain values, times in steady seconds. A `forgotten`
+    row keeps only the number, so that no later episode gets the name of an old one."""
 
     fingerprint: str
     labels: tuple[tuple[str, str], ...] = ()
@@ -50,16 +50,17 @@ class CheckRow:
 
 
 class CheckState:
-    """The state of one thing: hard and soft, its recent changes, and until when it must be heard.
+    """The state of one check: its hard and soft state, its recent changes, and when the next
+    observation is due.
 
-    `due` is when its silence begins to mean something; infinite if it never does. `wake` is when
-    it must be looked at though nothing is heard of it. `awaited`: nothing was heard of it yet, and
-    `heard` is since when that is so.
+    `due` is when a missing observation begins to count, infinite if it never does. `awaited` means
+    that nothing was received yet; `heard` is then the time since which we wait, and otherwise the
+    time of the last observation.
 
-    Of what is pushed: `began` and `over` are when it last began and was over by the words of those
-    who push it, in Unix seconds by their clock, 0 if they did not say; `repeat` the longest pause,
-    in seconds, after which they said again that it goes on; `known` the ids of the last things that
-    were pushed.
+    The following fields are about pushed alerts. `began` and `over` are when the alert last started
+    and ended according to the sender, in Unix seconds of its clock, 0 if it did not say. `repeat`
+    is the longest pause, in seconds, after which the sender repeated a firing alert. `known` holds
+    the last IDs that were pushed.
     """
 
     __slots__ = (
@@ -98,14 +99,14 @@ class CheckState:
 
     @property
     def is_idle(self) -> bool:
-        """Whether all is well with it and nothing is waited for."""
+        """Whether the check is healthy and no observation is due."""
         return not (self.bad or self.down or self.flapping) and self.due == math.inf
 
     def add_result(
         self, bad: bool, at: float, limits: Thresholds, flaps: FlappingTable, text: str = ""
     ) -> bool:
-        """One more result, at `at`; whether anything in it changed that is worth writing down."""
-        if bad or self.bad or self.rhythm is None:  # of heartbeats that come the rhythm tells
+        """Add a result of the time `at`. Return whether anything changed that must be stored."""
+        if bad or self.bad or self.rhythm is None:  # regular heartbeats are in the rhythm
             self.recent.add(at, bad, text)
         if bad is self.bad and bad is self.down and not self.bits and not self.run:
             return False
@@ -117,7 +118,8 @@ class CheckState:
         return True
 
     def age(self, now: float, flaps: FlappingTable) -> bool:
-        """Let old changes go; whether it flaps otherwise than before."""
+        """Drop changes that are too old to count. Return whether the check started or stopped
+        flapping."""
         before = self.flapping
         self.bits, self.changes = flapping.aged(self.bits, self.changes, now, flaps.window)
         if self.bits or before:
@@ -126,7 +128,7 @@ class CheckState:
         return self.flapping is not before
 
     def wake_at(self, flaps: FlappingTable) -> float:
-        """When to look at it next, if nothing is heard of it."""
+        """Return when the check must be looked at even if no observation comes."""
         if self.flapping and self.changes:
             return min(self.due, self.changes[-1] + flaps.window)
         return self.due
@@ -134,8 +136,8 @@ class CheckState:
     def record_heartbeat(
         self, interval: float, at: float, leaving: bool, table: HeartbeatTable
     ) -> None:
-        """A heartbeat was heard. What ended a silence that was suspected, or that we could not
-        hear, is no interval to learn from."""
+        """Record a heartbeat. An interval that ended a suspected outage, or a time when we could
+        not see, is not learned."""
         rhythm = self.rhythm
         if rhythm is None or rhythm.interval != interval:
             rhythm = self.rhythm = Rhythm(interval)
@@ -145,14 +147,14 @@ class CheckState:
         self.due = at + (table.stopped if leaving else self.allowance(table))
 
     def allowance(self, table: HeartbeatTable) -> float:
-        """The seconds for which this server may be silent."""
+        """Return for how many seconds heartbeats of this server may be missing."""
         if self.rhythm is None:
             return math.inf
         return self.rhythm.allowance(table.threshold, table.least_deviation, table.pause)
 
     def is_old_news(self, seen: Sample) -> bool:
-        """Whether what is pushed says nothing that is not known: it came before, or tells of a time
-        that is over, as the other one of a pair of Alertmanagers may."""
+        """Whether a pushed sample is already known: it was delivered before, or is about a time
+        that is over, as may come from the second of a pair of Alertmanagers."""
         if seen.id and seen.id in self.known:
             return True
         if not seen.bad:
@@ -162,8 +164,8 @@ class CheckState:
         return not self.down and last > 0 and seen.began is not None and seen.began <= last
 
     def record_push(self, seen: Sample, wall: float) -> None:
-        """Keep what tells old news of new. `wall` is the time now in Unix seconds: nothing has
-        begun or ended later, whatever clocks of others say."""
+        """Record what later tells a repeated sample from a new one. `wall` is the time now in Unix
+        seconds: whatever clocks of others say, nothing started or ended later than that."""
         if seen.id:
             self.known = (*self.known, seen.id)[-MAX_KNOWN_IDS:]
         began = min(seen.began or 0.0, wall)
@@ -176,7 +178,7 @@ class CheckState:
             self.began, self.over, self.repeat = began, 0.0, 0.0
 
     def row(self) -> CheckRow:
-        """As it is written down."""
+        """Return the state as it is stored."""
         rhythm = self.rhythm
         return CheckRow(
             fingerprint=self.labels.fingerprint,
@@ -204,7 +206,7 @@ class CheckState:
 
     @classmethod
     def of(cls, row: CheckRow) -> CheckState:
-        """The state that `row` is of."""
+        """Return the state that was stored as `row`."""
         state = cls(Labels.of(row.labels), row.source, row.number)
         state.bad, state.down, state.run = row.bad, row.down, row.run
         state.bits, state.changes, state.flapping = row.bits, tuple(row.changes), row.flapping

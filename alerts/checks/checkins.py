@@ -1,7 +1,7 @@
-"""When a check-in must have been heard from: a dead man's switch.
+"""When a check-in is late (a dead man's switch).
 
 Source: Healthchecks.io, "Simple" and "Cron" schedules with a grace time. All times are Unix seconds
-of the clock on the wall: cron is about that one.
+of the wall clock, because cron is about that clock.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ def late_at(
     zone: str = "UTC",
     came: bool = True,
 ) -> float:
-    """When a check-in is late that was last `heard` from: `every` so many seconds, or by `cron`,
-    and `grace` seconds after that.
+    """Return when a check-in that was last received at `heard` is late: `grace` seconds after the
+    next one is expected, which is `every` seconds later or at the next time of `cron`.
 
-    What comes up to `grace` seconds before a time of `cron`, nearer to it than to the time before,
-    counts for it: clocks differ. If nothing `came` at `heard`, that time is waited for all the
-    same. Raises UnknownZone.
+    A check-in that comes up to `grace` seconds before a time of `cron`, and nearer to it than to
+    the time before, counts for it, because clocks differ. If nothing `came` at `heard`, that time
+    is still expected. Raises UnknownZone.
     """
     if every is not None:
         return heard + every + grace

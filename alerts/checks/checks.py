@@ -1,4 +1,4 @@
-"""What is watched: from what was seen to hard states, and what silence means. Pure."""
+"""All checks: observations become hard states, and a missing observation becomes a result. Pure."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from baton.errors import UsageError
 from baton.outcome import duration
 
 HEARTBEAT, CHECKIN, PROBE = "heartbeat", "checkin/", "probe/"
-"""The sources of what the settings know of."""
+"""The sources of checks that are about our servers, or are configured in alerts.toml."""
 PUSH = "push/"
-"""What the sources of alerts of other monitoring begin with."""
+"""The prefix of the sources of alerts that other monitoring systems push."""
 MISSED_REPEATS = 3.0
-"""What is pushed without an end has ended once it was not heard of for so many times the longest
-pause after which it was told again."""
+"""A pushed alert without an end expires after the longest pause between two repetitions, times
+this."""
 FAILED = "failed"
-"""What a check-in is called that was not late, and said itself that it failed."""
+"""The title of the alert about a check-in that came in time and reported a failure."""
 FORGET_DELAY = 7 * 86400.0
-"""Seconds after which what was told, and is well, is forgotten."""
+"""Seconds after which a healthy check whose results were decided by the sender is dropped."""
 
 
 class CheckListener(Protocol):
-    """Is told what a watched thing has come to; `note` says why, if nothing was seen of it."""
+    """Is called with every result of a check that may open, change or resolve an episode."""
 
     def __call__(
         self,
@@ -46,34 +46,35 @@ class CheckListener(Protocol):
         called: str = "",
         expired: bool = False,
     ) -> None:
-        """`severity` is None if nothing was seen that has one. `seen` is what was pushed; `called`
-        what is wrong, if the name of the alert does not say it. `expired`: it is over because those
-        who push it were not heard of any more."""
+        """`note` says why the state changed if no observation did it. `severity` is None if no
+        observation gave one. `seen` is the pushed sample; `called` says what is wrong if the name
+        of the alert does not. `expired`: it is over because the sender did not repeat it."""
 
 
 class Checks:
-    """Every watched thing. `listener` hears of each result that may matter. What fails of one thing
-    goes to `faults`, and the others go on."""
+    """Holds the state of every check. `listener` is called with each result that may matter. An
+    error in one check goes to `faults`, and the other checks continue."""
 
     def __init__(self, settings: CheckSettings, listener: CheckListener, faults: Faults) -> None:
         self._faults = faults
         self.states: dict[str, CheckState] = {}
         self.numbers: dict[str, int] = {}
-        """The last numbers of things that were forgotten."""
+        """The last episode numbers of checks that were dropped."""
         self.changed: dict[str, None] = {}
         self.skew = 0.0
-        """What to add to steady seconds to get those of the clock on the wall."""
+        """What to add to steady seconds to get wall clock seconds."""
         self._listener = listener
         self._timers = Timers()
         self.reload(settings)
 
     def reload(self, settings: CheckSettings) -> list[str]:
-        """Other settings; the fingerprints of what is not watched any more."""
+        """Use other settings. Return the fingerprints of the checks that alerts.toml no longer
+        defines."""
         self._settings, self._flaps = settings, settings.flapping
         self._limits = settings.thresholds_by_source()
         self._default = self._limits[""]
         self._checkins = {table.name: table for table in settings.checkin}
-        # one that has other labels now is another thing
+        # a check whose labels changed is another check
         known = {CHECKIN + table.name: table.identity for table in settings.checkin}
         known |= {probe.source: probe.identity for probe in settings.probe}
         return [
@@ -83,8 +84,8 @@ class Checks:
         ]
 
     def expect_check_ins(self, at: float) -> None:
-        """From `at` on every check-in that the settings name is waited for, by its rhythm as they
-        have it, whether it was ever heard or not."""
+        """From `at` on, expect every configured check-in by its configured rhythm, even if it never
+        came."""
         for name, table in self._checkins.items():
             with self._faults.isolate(f"the check-in {name}"):
                 check = self.states.get(table.identity.fingerprint)
@@ -100,7 +101,7 @@ class Checks:
                 self._wait(check)
 
     def clock_moved(self, skew: float, at: float) -> None:
-        """The clock on the wall shows another time: what goes by it is due at another."""
+        """The wall clock was set: checks that depend on it are due at another time."""
         self.skew = skew
         for name, table in self._checkins.items():
             check = self.states.get(table.identity.fingerprint)
@@ -110,8 +111,8 @@ class Checks:
                         self._await(check, at)
 
     def _await(self, check: CheckState, at: float) -> None:
-        """Wait for a check-in by its rhythm: from when it was heard, or, if it would be late by now
-        for no fault of its own, from `at`."""
+        """Expect a check-in by its rhythm: counted from the last one, or from `at` if it would be
+        late already for a reason that is not its own."""
         due = self._next(check)
         if due != check.due:
             check.due = due if due > at else self._next(check, at)
@@ -119,7 +120,7 @@ class Checks:
             self._wait(check)
 
     def restore(self, rows: Iterable[CheckRow], now: float) -> None:
-        """Go on where the rows say it was; nothing was heard later than `now`."""
+        """Restore the states from `rows`. Nothing was received later than `now`."""
         for row in rows:
             if row.forgotten:
                 self.numbers[row.fingerprint] = row.number
@@ -133,7 +134,7 @@ class Checks:
                 self._wait(check)
 
     def on_sample(self, seen: Sample) -> None:
-        """One result of a probe, or what somebody told."""
+        """Take one result of a probe, or one that its sender decided."""
         check = self.states.get(seen.labels.fingerprint)
         if check is not None and seen.dated and seen.at < check.heard:
             return
@@ -155,7 +156,7 @@ class Checks:
             self.changed[check.labels.fingerprint] = None
 
     def _until(self, check: CheckState, seen: Sample) -> float:
-        """Until when what is told holds, if it is not told again."""
+        """Return until when a decided result holds if it is not repeated."""
         if not seen.bad:
             return math.inf
         if seen.ends is not None:
@@ -163,11 +164,12 @@ class Checks:
         return seen.at + self._patience(check) if seen.source.startswith(PUSH) else math.inf
 
     def _patience(self, check: CheckState) -> float:
-        """For how long what is pushed without an end is believed: those who push repeat it."""
+        """Return for how long a pushed alert without an end is believed: senders repeat what still
+        fires."""
         return max(self._settings.pushed.expires, MISSED_REPEATS * check.repeat)
 
     def on_heartbeat(self, seen: HeartbeatSeen) -> None:
-        """A heartbeat."""
+        """Take a heartbeat."""
         labels = Labels.of({ALERTNAME: SILENT, "env": seen.env, "host": seen.host})
         check = self.states.get(labels.fingerprint)
         if check is None:
@@ -181,8 +183,8 @@ class Checks:
             self.changed[labels.fingerprint] = None
 
     def on_liveness(self, seen: LivenessSeen) -> None:
-        """A server spoke: it is not silent, though of its rhythm that says nothing. One that is
-        stopping may have something left to say."""
+        """Take a sign that a server is alive. It says nothing about the rhythm of heartbeats, and
+        nothing about a server whose agent is stopping: that may still have something to report."""
         labels = Labels.of({ALERTNAME: SILENT, "env": seen.env, "host": seen.host})
         check = self.states.get(labels.fingerprint)
         if check is None or check.rhythm is None or check.leaving:
@@ -194,7 +196,7 @@ class Checks:
         self._result(check, False, seen.at, AT_ONCE, "", table.severity)
 
     def on_check_in(self, seen: CheckIn) -> None:
-        """A check-in. Raises UsageError if the settings do not name it."""
+        """Take a check-in. Raises UsageError if the settings do not define it."""
         self.require_check_in(seen)
         table = self._checkins[seen.name]
         labels = table.identity
@@ -210,12 +212,12 @@ class Checks:
         self._result(check, seen.failed, seen.at, AT_ONCE, text, table.severity, called=called)
 
     def require_check_in(self, seen: CheckIn) -> None:
-        """Raises UsageError if the settings do not name this check-in."""
+        """Raises UsageError if the settings do not define this check-in."""
         if seen.name not in self._checkins:
             raise UsageError(f"There is no check-in called {seen.name}.", field="name")
 
     def pass_time(self, now: float) -> None:
-        """Let silence mean what it means at `now`."""
+        """Let the time be `now`: what was due and did not come becomes a result."""
         for fingerprint in self._timers.due(now):
             check = self.states.get(fingerprint)
             if check is None:
@@ -229,7 +231,8 @@ class Checks:
                 self._wait(check)
 
     def visibility_restored(self, at: float, since: float) -> None:
-        """We see again, and have not since `since`: what silence was running runs anew."""
+        """We see again, after we did not since `since`: give every check that is due the time to be
+        seen."""
         for check in self.states.values():
             if check.due < math.inf:
                 with self._faults.isolate(f"{check.labels.title()}, which could not be heard"):
@@ -237,7 +240,7 @@ class Checks:
                     self._wait(check)
 
     def forget(self, fingerprint: str) -> CheckRow | None:
-        """Watch this no more; the row that says so, None if it was not watched."""
+        """Drop a check. Return the row to store, None if there was no such check."""
         check = self.states.pop(fingerprint, None)
         if check is None:
             return None
@@ -247,7 +250,7 @@ class Checks:
         return _forgotten(fingerprint, check.number)
 
     def take_changed_rows(self, now: float) -> dict[str, CheckRow]:
-        """The rows that have changed since this was asked last."""
+        """Return the rows that changed since the last call."""
         rows = {}
         for fingerprint in self.changed:
             check = self.states[fingerprint]
@@ -257,12 +260,12 @@ class Checks:
         return rows
 
     def rows(self) -> tuple[CheckRow, ...]:
-        """All rows, as of now."""
+        """Return all rows as of now."""
         forgotten = (_forgotten(*item) for item in self.numbers.items())
         return (*(check.row() for check in self.states.values()), *forgotten)
 
     def forgettable(self, now: float) -> list[str]:
-        """What was told long ago and has been well since."""
+        """Return the fingerprints of checks that have been healthy, and without news, for long."""
         return [
             fingerprint
             for fingerprint, check in self.states.items()
@@ -272,7 +275,7 @@ class Checks:
         ]
 
     def wake_at(self) -> float:
-        """When `pass_time` has something to do next; minus infinity if rows wait to be saved."""
+        """Return when `pass_time` must be called next; minus infinity if rows wait to be stored."""
         return -math.inf if self.changed else self._timers.next()
 
     def _new(self, labels: Labels, source: str, at: float) -> CheckState:
@@ -330,12 +333,12 @@ class Checks:
             note, pushed = "it was not reported again", check.source.startswith(PUSH)
             if pushed:
                 note = f"not reported since {_shown(check.heard + self.skew)}"
-            # should they say after all that it goes on, it does
+            # if the sender reports after all that it still fires, that counts
             check.began = check.over = 0.0
             self._result(check, False, now, AT_ONCE, "", Severity.INFO, note, expired=pushed)
 
     def _next(self, check: CheckState, after: float | None = None) -> float:
-        """When the check-in that `check` is of will be late, if nothing is heard `after` then."""
+        """Return when the check-in of `check` is late if nothing comes `after` then."""
         table = self._checkins[check.source.removeprefix(CHECKIN)]
         heard = check.heard if after is None else after
         due = checkins.late_at(
@@ -349,12 +352,13 @@ class Checks:
         return due - self.skew
 
     def _grace(self, check: CheckState, at: float, since: float) -> float:
-        """Until when this thing may be silent that we could not hear from `since` to `at`."""
+        """Return until when a check may be without observations that we could not see from `since`
+        to `at`."""
         if check.rhythm is not None:
             table = self._settings.heartbeats
             return at + (table.stopped if check.leaving else check.allowance(table))
         if check.source.startswith(CHECKIN):
-            # one that was due meanwhile may have come unheard: wait for the one after it
+            # a check-in that was due meanwhile may have come unseen: expect the next one
             return check.due if check.due > at else self._next(check, at)
         return check.due + (at - since)
 

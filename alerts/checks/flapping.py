@@ -1,10 +1,10 @@
-"""Flapping: a state that changes too often to be told each time.
+"""Flapping: a state that changes too often for a notification each time.
 
 Source: Icinga 2, "Advanced Topics", "Check Flapping", and its lib/icinga/checkable-flapping.cpp. Of
-the last 20 results each that changed the state weighs 0.8 (the oldest) to 1.18 (the newest), and
+the last 20 results, each that changed the state weighs 0.8 (the oldest) to 1.18 (the newest), and
 the flapping value is their sum in percent of 20. Flapping begins above the high threshold and ends
 when the value is no longer above the low one. Beyond Icinga, a change older than `window` seconds
-does not count, so that what is seldom looked at does not flap for days.
+does not count, so that a check with rare results does not flap for days.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _WEIGHTS = [80 + 2 * place for place in range(RESULTS)]  # in hundredths, so tha
 def record(
     bits: int, changes: tuple[float, ...], changed: bool, at: float
 ) -> tuple[int, tuple[float, ...]]:
-    """The history after one more result.
+    """Return the history after one more result.
 
-    `bits` has a bit for each of the last results, the newest highest, set where the state changed;
-    `changes` are the times of those, newest first.
+    `bits` has one bit for each of the last results, the newest is the highest bit, set where the
+    state changed; `changes` are the times of those changes, newest first.
     """
     if bits & 1:
         changes = changes[:-1]
@@ -31,7 +31,7 @@ def record(
 def aged(
     bits: int, changes: tuple[float, ...], now: float, window: float
 ) -> tuple[int, tuple[float, ...]]:
-    """The history without changes that are `window` seconds old or older."""
+    """Return the history without changes that are `window` seconds old or older."""
     while changes and changes[-1] <= now - window:
         bits &= bits - 1  # the lowest bit set is the oldest change
         changes = changes[:-1]
@@ -39,10 +39,10 @@ def aged(
 
 
 def value(bits: int) -> float:
-    """The flapping value, in percent: from 0 to 99."""
+    """Return the flapping value, in percent: from 0 to 99."""
     return sum(weight for place, weight in enumerate(_WEIGHTS) if bits >> place & 1) / RESULTS
 
 
 def is_flapping(flapping: bool, percent: float, high: float, low: float) -> bool:
-    """Whether it flaps now, given whether it did."""
+    """Whether the check is flapping now, given whether it was before."""
     return percent > (low if flapping else high)

@@ -1,12 +1,12 @@
-"""How long the silence of a server may last before it means something.
+"""How long heartbeats of a server may be missing before it counts as down.
 
 Source: N. Hayashibara, X. Défago, R. Yared, T. Katayama, "The phi accrual failure detector", SRDS
 2004: phi(t) = -log10(1 - F(t)), F being a normal distribution with the mean and deviation of the
-past intervals. As in Akka, a pause that is accepted is added to the mean, the deviation has a least
-value, and an interval that ended a suspected silence is not learned from.
+past intervals. As in Akka, an acceptable pause is added to the mean, the deviation has a minimum,
+and an interval that ended a suspected outage is not learned.
 
-Phi grows with t, so instead of computing it again and again we compute, once for each heartbeat,
-after how many seconds it will reach the threshold.
+Phi grows with t. So it is not computed again and again: for each heartbeat we compute once after
+how many seconds phi will reach the threshold.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from functools import lru_cache
 from statistics import NormalDist
 
 MAX_GAPS = 100
-"""Intervals that are remembered."""
+"""The number of intervals that are remembered."""
 MIN_GAPS = 10
-"""With fewer than so many, a fixed number of missed heartbeats decides."""
+"""With fewer known intervals than this, a fixed number of missed heartbeats decides."""
 MAX_MISSED = 3.0
 """That number: the same as in the bot's list of servers."""
 
 
 def phi(elapsed: float, mean: float, deviation: float) -> float:
-    """How sure it is that no heartbeat comes any more, `elapsed` seconds after the last one: 1
-    means wrong once in 10 times, 8 once in 10^8."""
+    """Return how sure it is that no more heartbeat comes, `elapsed` seconds after the last one: 1
+    is wrong once in 10 times, 8 once in 10^8."""
     spread = (elapsed - mean) / (deviation * math.sqrt(2))
     tail = math.erfc(spread) / 2
     if tail > 0:
@@ -38,12 +38,12 @@ def phi(elapsed: float, mean: float, deviation: float) -> float:
 
 @lru_cache(maxsize=16)
 def deviations(threshold: float) -> float:
-    """The standard deviations past the mean at which phi reaches `threshold`."""
+    """Return how many standard deviations past the mean phi reaches `threshold`."""
     return -NormalDist().inv_cdf(10.0**-threshold)
 
 
 class Rhythm:
-    """The last intervals between the heartbeats of one server, in seconds; half a kilobyte."""
+    """The last intervals between the heartbeats of one server, in seconds, in half a kilobyte."""
 
     __slots__ = ("_gaps", "_place", "_squares", "_total", "interval")
 
@@ -60,8 +60,8 @@ class Rhythm:
         return (*self._gaps[self._place :], *self._gaps[: self._place])
 
     def learn(self, gap: float) -> None:
-        """One more interval. One much shorter than the rhythm is none: the server was asked to
-        speak."""
+        """Learn one more interval. A much shorter one is ignored: the server was asked for a
+        heartbeat."""
         if gap < self.interval / 2:
             return
         if len(self._gaps) < MAX_GAPS:
@@ -78,8 +78,8 @@ class Rhythm:
         self._squares += gap * gap
 
     def normal(self, least_deviation: float, pause: float) -> tuple[float, float] | None:
-        """Mean and deviation to judge by, in seconds; None while too few intervals are known.
-        Both arguments are parts of the interval that the server promised."""
+        """Return mean and deviation, in seconds; None while too few intervals are known. Both
+        arguments are fractions of the interval that the server promised."""
         count = len(self._gaps)
         if count < MIN_GAPS:
             return None
@@ -89,7 +89,7 @@ class Rhythm:
         return mean + pause * self.interval, deviation
 
     def allowance(self, threshold: float, least_deviation: float, pause: float) -> float:
-        """The seconds of silence after which phi reaches `threshold`."""
+        """Return after how many seconds without a heartbeat phi reaches `threshold`."""
         known = self.normal(least_deviation, pause)
         if known is None:
             return MAX_MISSED * self.interval

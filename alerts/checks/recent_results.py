@@ -8,17 +8,16 @@ from array import array
 from collections.abc import Iterable, Iterator
 
 MAX_RESULTS = 8
-"""Results that are remembered."""
+"""The number of results that are remembered."""
 MAX_TEXT = 120
-"""Characters of each that are."""
+"""Characters of a result's text that are remembered."""
 
 Result = tuple[float, bool, str]
-"""When it was (steady seconds), whether it was bad, and what was said."""
+"""When it was (steady seconds), whether it was bad, and its text."""
 
 
 class RecentResults:
-    """The last results, each in 16 bytes and its words, which are shared with all that say the
-    same."""
+    """The last results, each in 16 bytes and its text. Equal texts are stored once."""
 
     __slots__ = ("_place", "_texts", "_times")
 
@@ -30,8 +29,8 @@ class RecentResults:
             self.add(*result)
 
     def add(self, at: float, bad: bool, text: str) -> None:
-        """One more; of too many the oldest goes."""
-        # no time that we are told is negative: the sign says whether it was bad
+        """Add a result; the oldest one goes if there are too many."""
+        # times are never negative, so the sign says whether the result was bad
         at = -at if bad else at
         if text:
             text = sys.intern(text[:MAX_TEXT])
@@ -44,7 +43,7 @@ class RecentResults:
             self._place = (place + 1) % MAX_RESULTS
 
     def __iter__(self) -> Iterator[Result]:
-        """The results, oldest first."""
+        """Iterate over the results, oldest first."""
         for number in range(len(self._times)):
             place = (self._place + number) % len(self._times)
             at = self._times[place]

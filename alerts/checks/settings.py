@@ -1,4 +1,4 @@
-"""What alerts.toml says of checks: what is watched, and what counts as wrong."""
+"""The tables of alerts.toml that say what is checked, and what counts as down."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def _check(value: object) -> object:
 
 
 Check = Annotated[str, BeforeValidator(_check)]
-"""The name of a check, as an agent's own settings have it."""
+"""The name of a check in the settings of an agent."""
 
 
 class HeartbeatTable(Table):
-    """`[heartbeats]`: the silence of servers. A server is dead when phi reaches `threshold`.
+    """`[heartbeats]`: missing heartbeats. A server counts as down when phi reaches `threshold`.
 
-    `pause` and `least_deviation` are parts of the interval that its agent promises; `stopped` is
-    how long an agent that was stopped by people may stay away.
+    `pause` and `least_deviation` are fractions of the interval that its agent promises; `stopped`
+    is how many seconds an agent that people stopped may be away.
     """
 
     threshold: float = Field(default=8.0, ge=1, le=30)
@@ -48,7 +48,7 @@ class HeartbeatTable(Table):
 
 class FlappingTable(Table):
     """`[flapping]`: thresholds in percent; a `high` of 100 is never reached. Changes older than
-    `window` do not count."""
+    `window` seconds do not count."""
 
     high: float = Field(default=30.0, gt=0, le=100)
     low: float = Field(default=25.0, ge=0, le=100)
@@ -62,27 +62,27 @@ class FlappingTable(Table):
 
 
 class ThresholdTable(Table):
-    """`[thresholds]`: results in a row after which something is down, or up again."""
+    """`[thresholds]`: the consecutive results after which a check is down, or up again."""
 
     down_after: int = Field(default=3, ge=1, le=1000)
     up_after: int = Field(default=2, ge=1, le=1000)
 
 
 class BlindTable(Table):
-    """`[blind]`: how long we may be blind `after` which the channels are told."""
+    """`[blind]`: how many seconds we may be blind before the channels are notified."""
 
     after: Seconds = 30.0
 
 
 class PushedTable(Table):
-    """`[pushed]`: what others push without an end, and do not push again, has `expired` after so
-    long; those whose usual pause is longer are given three times that pause."""
+    """`[pushed]`: a pushed alert without an end that is not repeated has `expired` after so many
+    seconds, or after three times the usual pause of its sender if that is longer."""
 
     expires: Seconds = 86400.0
 
 
 class LabelledTable(Table):
-    """What check-ins and probes have in common: a name, and the labels of its alert."""
+    """What check-ins and probes have in common: a name, and the labels of their alert."""
 
     name: Name
     env: str = ""
@@ -95,17 +95,18 @@ class LabelledTable(Table):
         raise NotImplementedError
 
     def _labelled(self) -> Self:
-        """Itself, if its labels can be those of an alert. Raises ValueError."""
+        """Return itself if its labels are valid for an alert. Raises ValueError."""
         _ = self.identity
         return self
 
     def alert_labels(self, alertname: str, **more: str) -> Labels:
-        """Its identity: its name, its environment and its own labels."""
+        """Return the labels of its alert: its name, its environment, its own labels and `more`."""
         return Labels.of({**self.labels, ALERTNAME: alertname, "env": self.env, **more})
 
 
 class CheckInTable(LabelledTable):
-    """`[[checkin]]`: must be heard from `every` so often, or by `cron`, `grace` allowed."""
+    """`[[checkin]]`: must come `every` so often, or at the times of `cron`, and is late after
+    `grace`."""
 
     token: SecretStr = SecretStr("")
     every: Seconds | None = None
@@ -126,8 +127,8 @@ class CheckInTable(LabelledTable):
 
 
 class ProbeTable(LabelledTable):
-    """`[[probe]]`: one of `url`, `tcp` (HOST:PORT) and `command` (a check of the agent of `host`),
-    looked at `every` so often by the bot, or by the agent of `host`."""
+    """`[[probe]]`: one of `url`, `tcp` (HOST:PORT) and `command` (a check of the agent of `host`).
+    It is run `every` so often by the bot, or by the agent of `host`."""
 
     url: str | None = Field(default=None, pattern=r"^https?://\S+$", max_length=2_048)
     tcp: Address | None = None
@@ -157,12 +158,12 @@ class ProbeTable(LabelledTable):
 
     @property
     def kind(self) -> Literal["http", "tcp", "command"]:
-        """What is done."""
+        """How it probes."""
         return "http" if self.url else "tcp" if self.tcp else "command"
 
     @property
     def look(self) -> Look:
-        """As an agent is told."""
+        """The probe as it is sent to an agent."""
         return Look(
             url=self.url or "",
             tcp=self.tcp or "",
@@ -186,7 +187,7 @@ class ProbeTable(LabelledTable):
 
 
 class CheckSettings(Table):
-    """The part of alerts.toml by which checks are judged."""
+    """The part of alerts.toml that the checks read."""
 
     heartbeats: HeartbeatTable = HeartbeatTable()
     flapping: FlappingTable = FlappingTable()
@@ -206,8 +207,8 @@ class CheckSettings(Table):
         return things
 
     def thresholds_by_source(self) -> dict[str, Thresholds]:
-        """The thresholds of each probe, by the `source` of its samples; the default is under the
-        empty name."""
+        """Return the thresholds of each probe by the `source` of its samples; the default is under
+        the empty name."""
         default = self.thresholds
         return {"": Thresholds(default.down_after, default.up_after)} | {
             probe.source: Thresholds(

@@ -1,4 +1,4 @@
-"""Down after N bad results in a row, up after M good ones.
+"""A check is down after N bad results in a row, and up after M good ones.
 
 Sources: soft and hard states of Nagios (max_check_attempts), and the `fall` and `rise` of HAProxy.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Results in a row that it takes."""
+    """How many consecutive results change the hard state."""
 
     down_after: int = 3
     up_after: int = 2
@@ -20,7 +20,8 @@ AT_ONCE = Thresholds(1, 1)
 
 
 def step(down: bool, run: int, bad: bool, limits: Thresholds) -> tuple[bool, int]:
-    """The hard state after one more result, and how many in a row now contradict it.
+    """Return the hard state after one more result, and how many consecutive results now contradict
+    it.
 
     `down` and `run` are what this function returned for the result before; False and 0 at first.
     """

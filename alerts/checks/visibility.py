@@ -1,10 +1,11 @@
-"""Blind is not down: while we cannot see, nobody is called dead; the channels hear that we cannot.
+"""Blind is not down: while we cannot see, no server counts as down, and the channels are notified
+that we cannot see.
 
-Without the bus, the database, the network or the chat there is nothing to decide on, so nothing
-moves. A short blink is not worth a word; two fits of blindness close together share a post. The
-network is not looked at by itself: without it one of those links is gone, and that is what is said.
+Without the bus, the database or the chat there is nothing to decide on, so no state changes. A
+short loss is not worth a message, and two losses close together share one post. The network is not
+checked separately: without it one of those links is lost, and that is reported.
 
-Source: our own rule; nothing like it was copied.
+Source: a rule of our own; nothing like it was copied.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from pydantic import Field
 
 @dataclass(frozen=True, slots=True)
 class VisibilityRow:
-    """What of us is gone (`gone`, in words), since when, and until when it was; `notified` are the
-    channels that heard of it. `number` counts the times that a channel was told; `lost` is all
-    that was gone since then, back or not."""
+    """Which of our links are lost (`gone`, in words), since when, and until when they were;
+    `notified` are the channels that were notified. `number` counts the outages that have a post of
+    their own; `lost` is everything that was lost since the last one began, restored or not."""
 
     number: int = 0
     gone: tuple[str, ...] = ()
@@ -32,8 +33,8 @@ class VisibilityRow:
 
 
 class Visibility:
-    """Whether we see. `after` seconds of blindness are worth a word; the post about one is used
-    again within `again` seconds."""
+    """Knows whether we see. A loss of `after` seconds is worth a message, whose post is used again
+    for a loss that begins within `again` seconds after it."""
 
     def __init__(self, row: VisibilityRow, after: float, again: float) -> None:
         self.row = row
@@ -41,17 +42,17 @@ class Visibility:
         self._moved = False
 
     def restore(self, row: VisibilityRow) -> None:
-        """Go on where the row says it was."""
+        """Restore the state from `row`."""
         self.row = row
         self._moved = bool(row.notified)
 
     @property
     def blind(self) -> bool:
-        """Whether anything is gone that we need to see."""
+        """Whether a link is lost that we need to see."""
         return bool(self.row.gone)
 
     def link_lost(self, what: str, at: float) -> None:
-        """`what` is gone."""
+        """The link `what` is lost."""
         row = self.row
         if what in row.gone:
             return
@@ -66,7 +67,7 @@ class Visibility:
         self._moved = True
 
     def link_restored(self, what: str, at: float) -> bool:
-        """`what` is back; whether that lets us see again."""
+        """The link `what` is restored. Return whether we see again because of that."""
         row = self.row
         if what not in row.gone:
             return False
@@ -77,7 +78,7 @@ class Visibility:
         return not gone
 
     def wake_at(self, channels: tuple[str, ...], opens: Callable[[str], float]) -> float:
-        """When `tick` has something to do next."""
+        """Return when `tick` must be called next."""
         if self._moved:
             return -math.inf
         if not self.blind or self.row.since is None:
@@ -89,8 +90,8 @@ class Visibility:
     def tick(
         self, now: float, channels: tuple[str, ...], opens: Callable[[str], float]
     ) -> tuple[VisibilityRow | None, list[str], list[str]]:
-        """What to write down, the channels in whose posts it is to be shown, and those of them in
-        which that is a message."""
+        """Return the row to store, the channels whose posts must show it, and those of them in
+        which that is a new message."""
         fresh: list[str] = []
         row = self.row
         if self.blind and row.since is not None and now >= row.since + self.after:

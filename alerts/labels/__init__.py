@@ -1,6 +1,7 @@
-"""Labels: what an alert is about. Its identity is its labels, never the text of a message.
+"""Labels say what an alert is about. Its identity is its labels, never the text of a message.
 
-Source: Prometheus' fingerprint of a label set (sorted, names and values ended by 0xff), by BLAKE2b.
+Source: Prometheus' fingerprint of a label set (sorted, names and values ended by 0xff), with
+BLAKE2b.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from baton.text.printable import printable
 
 ALERTNAME, ENV, HOST, APP, SEVERITY = "alertname", "env", "host", "app", "severity"
 SILENT = "silent"
-"""The name of the alert about a server whose heartbeats do not come."""
+"""The name of the alert about a server whose heartbeats are missing."""
 SCHEDULE = "schedule"
-"""The name of the alert about a schedule, and the label that names that."""
+"""The name of the alert about a schedule, and the label that holds the schedule's title."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 MAX_VALUE = 256
-"""Characters of a value; matchers run over it, so it is bounded."""
+"""Characters of a value. It is limited, because matchers run over it."""
 MAX_LABELS = 64
-"""Labels of others that are kept one by one; of what is more there is a digest."""
+"""The number of labels of others that are kept; of more there is one digest."""
 _LONGEST_NAME = 64
 _OTHER = re.compile(r"[^A-Za-z0-9_]")
 _FIRST = (ALERTNAME, ENV, HOST, APP, SEVERITY)
@@ -36,18 +37,18 @@ _FIRST = (ALERTNAME, ENV, HOST, APP, SEVERITY)
 @dataclass(frozen=True, slots=True)
 class Labels:
     """Names and values, sorted by name. A label that is missing has the empty value, as in
-    Prometheus; make them with `Labels.of`."""
+    Prometheus. Make them with `Labels.of`."""
 
     pairs: tuple[tuple[str, str], ...] = ()
     fingerprint: str = field(init=False, compare=False, repr=False)
-    """16 hexadecimal digits: the same labels give the same ones, everywhere and for ever."""
+    """16 hexadecimal digits: equal labels have equal ones, everywhere and for ever."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fingerprint", fingerprint(self.pairs))
 
     @classmethod
     def of(cls, labels: Mapping[str, str] | Iterable[tuple[str, str]] = (), **more: str) -> Labels:
-        """The labels in `labels` and `more`.
+        """Return the labels in `labels` and `more`.
 
         Raises ValueError that says what the name or the value of a label must be.
         """
@@ -66,20 +67,20 @@ class Labels:
         )
 
     def get(self, name: str) -> str:
-        """The value of the label `name`; empty if it is missing."""
+        """Return the value of the label `name`; empty if it is missing."""
         for known, value in self.pairs:
             if known == name:
                 return value
         return ""
 
     def only(self, names: Iterable[str]) -> Labels:
-        """These labels without all but `names`."""
+        """Return these labels without all but `names`."""
         wanted = set(names)
         return Labels(tuple(pair for pair in self.pairs if pair[0] in wanted))
 
     def title(self, called: str = "") -> str:
-        """How they are called in a post: `silent web-1 in prod`; `called` instead of the name of
-        the alert."""
+        """Return how a post calls them: `silent web-1 in prod`; `called` replaces the name of the
+        alert."""
         known = dict(self.pairs)
         name, env = known.pop(ALERTNAME, ""), known.pop(ENV, "")
         known.pop(SEVERITY, "")
@@ -105,7 +106,8 @@ class Labels:
 
 
 def fingerprint(pairs: Iterable[tuple[str, str]]) -> str:
-    """The digest of `pairs`: 0xff, which no UTF-8 text holds, ends each name and each value."""
+    """Return the digest of `pairs`: 0xff, which no UTF-8 text contains, ends each name and each
+    value."""
     digest = blake2b(digest_size=8)
     for name, value in pairs:
         digest.update(name.encode() + b"\xff" + value.encode(errors="surrogatepass") + b"\xff")
@@ -113,12 +115,12 @@ def fingerprint(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def sanitize(labels: Mapping[str, object]) -> dict[str, str]:
-    """`labels` as others write them, spelled so that `Labels.of` takes them; those that are empty
-    are left out.
+    """Return `labels` of others as `Labels.of` takes them, without those that are empty.
 
-    What may not stand in a name becomes `_` (`service.name` is `service_name`), as Prometheus does
-    it. Numbers and booleans are written as in JSON, null is empty. What is too long is cut and ends
-    in a digest of the whole, and so does a name that another has already: what differed differs.
+    A character that is not valid in a name becomes `_` (`service.name` is `service_name`), as in
+    Prometheus. Numbers and booleans are written as in JSON, null is empty. A value that is too long
+    is cut and ends in a digest of the whole, and so does a name that another label has already:
+    labels that differed still differ.
     """
     if len(labels) > MAX_LABELS:
         first = {name: labels[name] for name in _FIRST if name in labels}
@@ -139,7 +141,7 @@ def sanitize(labels: Mapping[str, object]) -> dict[str, str]:
 
 
 def sanitize_name(name: str) -> str:
-    """`name` of others as it is spelled in our labels."""
+    """Return `name`, as others write it, as a name of our labels."""
     return name if NAME.fullmatch(name) else _name(name)
 
 
@@ -160,7 +162,8 @@ def _value(value: object) -> str:
 
 
 def json_text(value: object) -> str:
-    """A value out of JSON as text: numbers and booleans as there, null as nothing."""
+    """Return a value of JSON as text: numbers and booleans as they are there, null as the empty
+    text."""
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,8 +1,8 @@
-"""Matchers: which alerts are meant, `env=prod app!=shop host=~"web-.*"`, as Alertmanager has them.
+"""Matchers select alerts: `env=prod app!=shop host=~"web-.*"`, as in Alertmanager.
 
-One reader for chat and for files. Between matchers stand spaces or commas, outside of quotes; the
-whole may stand in braces. Names and values may be quoted: in double quotes with the escapes of
-Alertmanager's UTF-8 matchers, in single quotes as they are. A whole matcher may be quoted too, as
+One parser for chat and for files. Matchers are separated by spaces or commas outside of quotes, and
+may all stand in braces. Names and values may be quoted: in double quotes with the escapes of
+Alertmanager's UTF-8 matchers, in single quotes without any. A whole matcher may be quoted too, as
 people do for a shell. A regular expression must match the whole value (regex.py), and a missing
 label has the empty value.
 
@@ -39,7 +39,7 @@ _WHOLE = re.compile(
     re.DOTALL,
 )
 _OF_OTHERS = re.compile(r"[^\W\d][\w./:-]{0,255}")
-"""The name of a label, as others may write it: `service.name` is our `service_name`."""
+"""The name of a label as others may write it: `service.name` is our `service_name`."""
 _BETWEEN = re.compile(r"[\s,]*")
 _FIRST = re.compile(rf"(?:{_QUOTED}|{_SINGLE}|[^\s,])+", re.DOTALL)
 _ESCAPE = re.compile(
@@ -49,16 +49,16 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 MAX_LENGTH = 8192
 """Characters of several matchers."""
 MAX_MATCHERS, MAX_STEPS = 64, 1800
-"""Matchers, and steps of all their expressions: they are tried on everything that is watched."""
+"""How many matchers, and steps of all their expressions: they are tried on every check."""
 MAX_EXCERPT = 80
-"""Characters of a wrong part that are repeated."""
+"""Characters of an invalid part that an error repeats."""
 EXAMPLE = 'matchers such as env=prod app!=shop host=~"web-.*"'
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One comparison. `op` is one of `= != =~ !~`. Raises UsageError if `value` is to be a regular
-    expression and is none."""
+    """One comparison. `op` is one of `= != =~ !~`. Raises UsageError if `value` should be a regular
+    expression and is not valid."""
 
     name: str
     op: str
@@ -71,11 +71,12 @@ class Matcher:
 
     @property
     def steps(self) -> int:
-        """What its expression costs, at worst; 0 without one."""
+        """The cost of its expression in the worst case; 0 without one."""
         return self._pattern.steps if self._pattern else 0
 
     def matches(self, *values: str) -> bool:
-        """Whether a label is meant that can be read as each of `values`, which is one as a rule."""
+        """Whether it matches a label that may be read as each of `values`, of which there is
+        usually one."""
         known = any(map(self._holds, values))
         return known is not self.op.startswith("!")
 
@@ -90,13 +91,13 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Matchers:
-    """Several, all of which must hold; none at all means every alert."""
+    """Several matchers, all of which must match; an empty list matches every alert."""
 
     parts: tuple[Matcher, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Matchers:
-        """The matchers in `text`. Raises UsageError that names the part that is wrong."""
+        """Return the matchers in `text`. Raises UsageError that names the invalid part."""
         if len(text) > MAX_LENGTH:
             raise UsageError(
                 f"Matchers may have at most {MAX_LENGTH} characters.", field="matchers"
@@ -120,8 +121,8 @@ class Matchers:
         return cls(tuple(parts))
 
     def matches(self, labels: Labels, severity: str = "") -> bool:
-        """Whether an alert of these labels is meant. The severity that is shown of it counts as a
-        label, beside the one that whoever pushed it may have given."""
+        """Whether they match an alert with these labels. The severity that we show counts as a
+        label, beside the one that its sender may have given."""
         for part in self.parts:
             value = labels.get(part.name)
             if part.name == SEVERITY and severity:
@@ -133,7 +134,7 @@ class Matchers:
 
     @property
     def matches_everything(self) -> bool:
-        """Whether an alert without a single label would be meant, and so (nearly) every alert."""
+        """Whether they match an alert without any label, and so (nearly) every alert."""
         return all(part.matches("") for part in self.parts)
 
     def __str__(self) -> str:
@@ -147,7 +148,7 @@ class Matchers:
 
 
 def _given(value: object) -> Matchers:
-    """The matchers in a file or a row. Raises ValueError that says what they must be."""
+    """Return the matchers in a file or a row. Raises ValueError that says what they must be."""
     if isinstance(value, Matchers):
         return value
     if not isinstance(value, str):
@@ -159,24 +160,24 @@ def _given(value: object) -> Matchers:
 
 
 def excerpt(text: str) -> str:
-    """The beginning of `text`, as it is repeated to whoever wrote it."""
+    """Return the beginning of `text`, to repeat it to the person who wrote it."""
     text = printable(text)
     return text if len(text) <= MAX_EXCERPT else text[: MAX_EXCERPT - 1] + "…"
 
 
 def has_operator(text: str) -> bool:
-    """Whether `text` is meant as matchers, rather than as the name of a thing."""
+    """Whether `text` is meant as matchers and not as a name."""
     return "=" in text or "!~" in text
 
 
 def quoted(value: str) -> str:
-    """`value` in double quotes, to be read back as it is."""
+    """Return `value` in double quotes, so that `parse` reads it back."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
 def _read(text: str, at: int) -> tuple[Matcher, int]:
-    """The matcher that begins at `at`, and where it ends. Raises UsageError."""
+    """Return the matcher that begins at `at`, and where it ends. Raises UsageError."""
     found = _MATCHER.match(text, at)
     if found is not None:
         name, op, double, single, bare = found.group("name", "op", "quoted", "single", "bare")
@@ -205,7 +206,7 @@ def _invalid(text: str, at: int) -> UsageError:
 
 
 def _unquoted(text: str) -> str:
-    """What stands between double quotes. An escape that is not known stays as it is, for a regular
+    """Return what stands between double quotes. An unknown escape stays as it is, because a regular
     expression has its own."""
     return _ESCAPE.sub(_unescaped, text[1:-1])
 

@@ -1,8 +1,8 @@
-"""Regular expressions of people, on RE2: the dialect of Alertmanager, in linear time. Pure.
+"""Regular expressions that people write, on RE2: Alertmanager's dialect, in linear time. Pure.
 
-The only importer of re2. An expression is kept so small that a value of 4 KB takes some
-milliseconds, whatever it is: RE2's time grows with the size of the compiled program, and the limits
-below were measured (some 12 us for a step of the program on 4 KB, at worst).
+The only importer of re2. The size of an expression is limited so that a value of 4 KB takes some
+milliseconds at most: RE2's time grows with the size of the compiled program, and the limits below
+were measured (some 12 us for one step of the program on 4 KB, in the worst case).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re2
 MAX_BYTES = 4096
 """Bytes of an expression, at most."""
 _MEMORY = 1 << 20
-"""Bytes that RE2 may take for one expression, its automaton included."""
+"""Bytes that RE2 may use for one expression, its automaton included."""
 _STEPS = 600
 """Steps of the compiled program, whatever it does."""
 _LIST_STEPS = 5000
@@ -25,13 +25,13 @@ _REPEATED = re.compile(r"[*+?{]")
 
 
 class InvalidRegex(ValueError):
-    """Says why an expression cannot be used, in words that go after a colon."""
+    """Says why an expression cannot be used, in words that follow a colon."""
 
 
 class Regex:
     """An expression that must match a whole value, as in Alertmanager.
 
-    Raises InvalidPattern if `text` is none, or is too large.
+    Raises InvalidRegex if `text` is not valid or too large.
     """
 
     __slots__ = ("_compiled", "steps", "text")
@@ -41,10 +41,10 @@ class Regex:
         self._compiled = _compiled(text)
         steps: int = self._compiled.programsize
         self.steps = steps if steps <= _STEPS else steps // 8
-        """What it costs to match, at worst, as the steps of a program that is not harmless."""
+        """The cost of a match in the worst case, in steps of an ordinary program."""
 
     def matches(self, value: str) -> bool:
-        """Whether the whole of `value` is what it means."""
+        """Whether it matches the whole of `value`."""
         # lone surrogates have no UTF-8
         return self._compiled.fullmatch(value.encode(errors="replace")) is not None
 
@@ -66,7 +66,7 @@ def _compiled(text: str) -> re2._Regexp:
 
 
 def _harmless(data: bytes, steps: int) -> bool:
-    """Whether it is quick for another reason than that it is small."""
+    """Whether a large program is fast all the same."""
     if not _REPEATED.search(data.decode()) and data.count(b"(") <= 2:
         return steps <= _LIST_STEPS
     if steps > _CLASS_STEPS:

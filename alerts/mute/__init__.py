@@ -1,1 +1,1 @@
-"""What fires and is not told: silences, maintenance, inhibition."""
+"""The second stage: what fires and is not to be notified. Silences, maintenance, inhibition."""

@@ -1,9 +1,9 @@
-"""Inhibition: while a server is dead, nobody needs to hear that the apps on it are.
+"""Inhibition: while a server is down, nobody needs to know that the apps on it are.
 
-Source: Alertmanager, inhibit_rule. A firing alert that the source matchers mean mutes every alert
-that the target matchers mean and that has the same values of the labels in `equal`, a missing label
-being the empty value. An alert that both sides mean is not muted by another such one. Alerts are
-indexed by the values of `equal`, so the cost does not grow with the number of alerts.
+Source: Alertmanager, inhibit_rule. A firing alert that matches the source mutes every alert that
+matches the target and has the same values of the labels in `equal`; a missing label has the empty
+value. An alert that matches both sides is not muted by another one that does. Alerts are indexed by
+the values of `equal`, so the cost does not grow with the number of alerts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Key = tuple[int, tuple[str, ...]]
 
 
 class Inhibitor:
-    """The firing alerts, by the rules that they take part in."""
+    """Holds the firing alerts, by the rules that they match."""
 
     def __init__(self, rules: Sequence[InhibitRule]) -> None:
         self.rules = tuple(rules)
@@ -40,7 +40,7 @@ class Inhibitor:
         self._keys: dict[str, list[Key]] = {}
 
     def opened(self, episode: Episode) -> set[str]:
-        """Take note that it fires; the fingerprints of those that may be muted by it now."""
+        """Add an alert that fires. Return the fingerprints of those that it may mute now."""
         touched = self.closed(episode.fingerprint)
         keys = []
         for place, rule in enumerate(self.rules):
@@ -60,7 +60,8 @@ class Inhibitor:
         return touched - {episode.fingerprint}
 
     def closed(self, fingerprint: str) -> set[str]:
-        """Take note that it fires no more; the fingerprints of those that may be heard again."""
+        """Remove an alert that no longer fires. Return the fingerprints of those that it may have
+        muted."""
         touched: set[str] = set()
         for key in self._keys.pop(fingerprint, ()):
             sources, targets = self._sources.get(key), self._targets.get(key)
@@ -75,7 +76,7 @@ class Inhibitor:
         return touched - {fingerprint}
 
     def inhibited_by(self, fingerprint: str) -> tuple[str, InhibitRule] | None:
-        """The fingerprint of one that mutes this alert, and by which rule."""
+        """Return the fingerprint of an alert that mutes this one, and the rule."""
         for key in self._keys.get(fingerprint, ()):
             if fingerprint not in self._targets.get(key, ()):
                 continue

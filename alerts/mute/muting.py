@@ -1,4 +1,4 @@
-"""Muting: what fires and is not told, and why not."""
+"""Muting: which firing alerts are not to be notified, and why."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from alerts.mute.silences import Silence, Window
 
 @dataclass(frozen=True, slots=True)
 class Muted:
-    """Why an alert is not told. `until` in steady seconds, if that is known. `asked`: a person
-    asked for it, by a silence."""
+    """Why an alert is muted, and `until` when (steady seconds) if that is known. `silenced`: by a
+    silence, which a person created."""
 
     why: str
     until: float | None = None
@@ -24,7 +24,7 @@ class Muted:
 
 
 class Muting:
-    """Silences, maintenance and inhibition, and what each firing alert makes of them."""
+    """Applies silences, maintenance and inhibition to every firing alert."""
 
     def __init__(
         self, settings: MuteSettings, open_episodes: Mapping[str, Episode], faults: Faults
@@ -34,16 +34,16 @@ class Muting:
         self.silences: dict[str, Silence] = {}
         self.muted: dict[str, Muted] = {}
         self.unsilenced: set[str] = set()
-        """What is muted no more since a silence has ended, until it is said again."""
+        """The alerts whose silence has ended and whose reminder is still to be sent."""
         self.inhibitor = Inhibitor(settings.rules)
         self._windows = settings.windows
         self._open_windows: list[tuple[Window, float]] = []
         self._next = -math.inf
         self.skew = 0.0
-        """What to add to steady seconds to get those of the clock on the wall."""
+        """What to add to steady seconds to get wall clock seconds."""
 
     def reload(self, settings: MuteSettings, now: float) -> set[str]:
-        """Other settings; the fingerprints of alerts that are muted otherwise than before."""
+        """Use other settings. Return the fingerprints of the alerts whose mute changed."""
         self._windows = settings.windows
         self.inhibitor = Inhibitor(settings.rules)
         for episode in self._open.values():
@@ -51,26 +51,28 @@ class Muting:
         return self._judge_all(now)
 
     def on_opened(self, episode: Episode, now: float) -> set[str]:
-        """It fires, or does so with another severity; those that are muted otherwise for it."""
+        """An alert fires, or has another severity. Return the fingerprints of the alerts whose mute
+        changed."""
         touched = self.inhibitor.opened(episode)
         return self._judge({episode.fingerprint, *touched}, now)
 
     def on_closed(self, fingerprint: str, now: float) -> set[str]:
-        """It fires no more; the fingerprints of those that are muted otherwise for it."""
+        """An alert no longer fires. Return the fingerprints of the alerts whose mute changed."""
         self.muted.pop(fingerprint, None)
         return self._judge(self.inhibitor.closed(fingerprint), now)
 
     def add_silence(self, silence: Silence, now: float) -> set[str]:
-        """A silence, new or changed; the fingerprints of those that are muted otherwise for it."""
+        """Add or replace a silence. Return the fingerprints of the alerts whose mute changed."""
         self.silences[silence.id] = silence
         return self._judge_all(now)
 
     def pass_time(self, now: float) -> set[str]:
-        """Let silences and windows begin and end; those that are muted otherwise for it."""
+        """Let silences and windows begin and end. Return the fingerprints of the alerts whose mute
+        changed."""
         return self._judge_all(now) if now >= self._next else set()
 
     def next_change(self) -> float:
-        """When `pass_time` has something to do next."""
+        """Return when `pass_time` must be called next."""
         return self._next
 
     def _judge_all(self, now: float) -> set[str]:
@@ -82,13 +84,13 @@ class Muting:
         return self._judge(self._open, now)
 
     def clock_moved(self, skew: float, now: float) -> set[str]:
-        """The clock on the wall shows another time; those that are muted otherwise for it."""
+        """The wall clock was set. Return the fingerprints of the alerts whose mute changed."""
         self.skew = skew
         return self._judge_all(now)
 
     def _look_at_windows(self, now: float) -> list[float]:
-        """Find the windows that are open; when each opens or ends next, in steady seconds. One that
-        cannot be judged mutes nothing, and leaves the others as they are."""
+        """Find the open windows. Return when each window opens or ends next, in steady seconds. A
+        window that cannot be evaluated mutes nothing, and the others are not affected."""
         self._open_windows = []
         edges = []
         for window in self._windows:
@@ -117,7 +119,7 @@ class Muting:
         return touched
 
     def judge(self, episode: Episode, now: float) -> Muted | None:
-        """Why `episode` is not told; None if it is."""
+        """Return why `episode` is muted; None if it is not."""
         for silence in self.silences.values():
             if silence.active(now) and silence.matchers.matches(episode.labels, episode.severity):
                 why = f"silenced by {silence.by}: {silence.reason}"

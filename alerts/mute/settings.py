@@ -1,4 +1,4 @@
-"""What alerts.toml says of muting: what mutes what, and when it is planned to be quiet."""
+"""The tables of alerts.toml that say what is muted: maintenance, and which alerts mute which."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from baton.settings import Table
 
 
 class InhibitTable(Table):
-    """`[[inhibit]]`: while a `source` fires, a `target` with `equal` labels is not told."""
+    """`[[inhibit]]`: while a `source` fires, a `target` with the same `equal` labels is muted."""
 
     source: Matchers
     target: Matchers
@@ -26,8 +26,8 @@ class InhibitTable(Table):
 
 
 class MaintenanceTable(Table):
-    """`[[maintenance]]`: planned quiet, once from `start` to `end`, or at each `cron` for
-    `length`."""
+    """`[[maintenance]]`: planned maintenance, once from `start` to `end`, or at each time of `cron`
+    for `length`."""
 
     match: Matchers
     reason: str = Field(min_length=1)
@@ -54,7 +54,7 @@ class MaintenanceTable(Table):
 
     @property
     def window(self) -> Window:
-        """As the engine takes it."""
+        """The window as Muting takes it."""
         return Window(
             self.match,
             self.reason,
@@ -67,8 +67,8 @@ class MaintenanceTable(Table):
 
 
 class MuteSettings(Table):
-    """The part of alerts.toml by which alerts are muted. `gateways` names, for an environment, the
-    server without which its servers cannot be seen."""
+    """The part of alerts.toml that muting reads. `gateways` names, for an environment, the server
+    without which the others there cannot be reached."""
 
     gateways: Mapping[Name, Host] = Field(default_factory=dict)
     inhibit: tuple[InhibitTable, ...] = ()
@@ -76,13 +76,13 @@ class MuteSettings(Table):
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """The windows of maintenance."""
+        """The maintenance windows."""
         return tuple(table.window for table in self.maintenance)
 
     @property
     def rules(self) -> tuple[InhibitRule, ...]:
-        """What mutes what: a silent server the apps on it and what is looked at from there, a
-        gateway its environment's servers."""
+        """The inhibit rules: a silent server mutes the apps and probes on it, a gateway mutes the
+        servers of its environment; then those of the file."""
         parse = Matchers.parse
         silent = f"{ALERTNAME}={SILENT}"
         built_in = [

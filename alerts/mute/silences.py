@@ -1,4 +1,4 @@
-"""Silences that people ask for, and maintenance windows that the settings plan.
+"""Silences, which people create, and maintenance windows, which the settings plan.
 
 Sources: Alertmanager's silences (matchers, an end, an author, a comment) and mute_time_intervals;
 Icinga's scheduled downtimes, fixed and recurring.
@@ -17,7 +17,7 @@ from baton.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Alerts that `matchers` mean are not told from `starts` until `until` (steady seconds)."""
+    """Mutes the alerts that match from `starts` until `until` (steady seconds)."""
 
     id: str
     matchers: Matchers
@@ -30,9 +30,9 @@ class Silence:
     def create(
         cls, matchers: Matchers, seconds: float, by: str, reason: str, at: float, key: str = ""
     ) -> Silence:
-        """A silence of so many seconds from `at`. The same `key`, if there is one, is the same
-        silence: what was typed or pressed may come twice. Raises UsageError if `matchers` mean
-        everything, or if it has no reason or no end."""
+        """Return a silence of so many seconds from `at`. The same `key` gives the same silence,
+        because what was typed or pressed may be delivered twice. Raises UsageError if the matchers
+        match every alert, or if the reason or the duration is missing."""
         if matchers.matches_everything:
             raise UsageError("This would silence every alert: give at least one label value.")
         if not reason.strip():
@@ -44,23 +44,23 @@ class Silence:
         return cls(named.hexdigest(), matchers, at, at + seconds, by, reason.strip())
 
     def expired(self, at: float) -> Silence:
-        """As it is once it was ended at `at`."""
+        """Return it with its end at `at`."""
         return replace(self, until=at)
 
     def active(self, now: float) -> bool:
-        """Whether it holds."""
+        """Whether it is active."""
         return self.starts <= now < self.until
 
     def set_back(self, now: float) -> Silence:
-        """As it is if it cannot have begun later than `now`: the clock may have been set back."""
+        """Return it with a start that is not later than `now`: the clock may have been set back."""
         ahead = max(self.starts - now, 0.0)
         return replace(self, starts=self.starts - ahead, until=self.until - ahead)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Planned maintenance: once, from `starts` to `ends`, or `length` seconds from each time that
-    `cron` names. It goes by the clock on the wall: all times are Unix seconds of that one."""
+    """Planned maintenance: once, from `starts` to `ends`, or `length` seconds from each time of
+    `cron`. All times are Unix seconds of the wall clock."""
 
     matchers: Matchers
     reason: str
@@ -71,14 +71,15 @@ class Window:
     length: float = 0.0
 
     def until(self, wall: float) -> float | None:
-        """When the window that is open at `wall` ends; None if none is. Raises UnknownZone."""
+        """Return when the window that is open at `wall` ends; None if it is not open. Raises
+        UnknownZone."""
         if not self.cron:
             return self.ends if self.starts <= wall < self.ends else None
         end = last_time(self.cron, wall, self.zone) + self.length
         return end if wall < end else None
 
     def next_change(self, wall: float) -> float:
-        """The first time past `wall` at which it opens or ends; infinite if it never does. Raises
+        """Return when it opens or ends next after `wall`; infinite if it never does. Raises
         UnknownZone."""
         end = self.until(wall)
         if end is not None:

@@ -1,1 +1,1 @@
-"""Who is told of what fires, and when: routes, groups, posts, the limit of a channel."""
+"""The third stage: who is notified of what fires, and when. Routes, groups, posts, rate limit."""

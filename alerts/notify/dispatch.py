@@ -1,4 +1,5 @@
-"""When a group is told: it waits, is told, is added to, is said again; and what a storm does."""
+"""When a group is notified: it waits, is sent, grows, is repeated; and what happens in an alert
+storm."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ from baton.outcome import named
 
 
 class NotificationDispatcher:
-    """The open groups. `episodes` and `muted` are the engine's own, by fingerprint; `update` gives
-    it an episode that was changed here."""
+    """Holds the open groups. `episodes` and `muted` belong to the engine, by fingerprint; `update`
+    gives the engine an episode that was changed here."""
 
     def __init__(
         self,
@@ -47,14 +48,14 @@ class NotificationDispatcher:
         self.reload(settings)
 
     def reload(self, settings: NotifySettings) -> None:
-        """Other routes, for what begins from now on."""
+        """Use other routes for what fires from now on."""
         self._settings = settings
         self._routes, self._default = settings.routes, settings.default_route
 
     def restore(
         self, groups: Iterable[GroupRow], channels: Iterable[ChannelRow], now: float
     ) -> None:
-        """Go on where the rows say it was; nothing was said later than `now`."""
+        """Restore the groups and channels from their rows. No message was sent later than `now`."""
         for row in channels:
             said = ChannelRow(row.channel, tuple(min(at, now) for at in row.sent))
             self._budgets[row.channel] = MessageBudget(said, self._settings.storm.within)
@@ -73,11 +74,11 @@ class NotificationDispatcher:
                 self._dirty[known.key] = None
 
     def groups_of(self, fingerprint: str) -> list[AlertGroup]:
-        """The groups that hold an alert."""
+        """Return the groups of an alert."""
         return [self.groups[key] for key in self._of.get(fingerprint, ())]
 
     def join(self, episode: Episode) -> None:
-        """Put an alert into the groups of its routes, where it is not yet."""
+        """Add an alert to the groups of its routes."""
         held = {
             group.members[episode.fingerprint].home for group in self.groups_of(episode.fingerprint)
         }
@@ -90,13 +91,13 @@ class NotificationDispatcher:
             self._enter(group, GroupMember(episode.fingerprint, key, route.mention))
 
     def leave(self, episode: Episode) -> None:
-        """An alert has resolved."""
+        """Remove a resolved alert from its groups."""
         for key in self._of.pop(episode.fingerprint, ()):
             self.groups[key].leave(episode)
             self._dirty[key] = None
 
     def reroute(self, episode: Episode, at: float) -> None:
-        """The settings have changed: leave groups that no route leads to, and enter others."""
+        """The settings changed: leave groups to which no route leads any more, and join others."""
         homes = {
             route.group(episode.labels)[0]
             for route in routes_of(self._routes, self._default, episode)
@@ -110,18 +111,19 @@ class NotificationDispatcher:
         self.join(episode)
 
     def note(self, fingerprint: str, at: float, text: str) -> None:
-        """Something happened to an alert: a line of history, and its posts are made anew."""
+        """Add a line to the history of an alert, and render its posts again."""
         for key in self._of.get(fingerprint, ()):
             self.groups[key].note(at, text)
             self._dirty[key] = None
 
     def touch(self, fingerprint: str) -> None:
-        """Its posts are made anew."""
+        """Render the posts of an alert again."""
         self._dirty.update(dict.fromkeys(self._of.get(fingerprint, ())))
 
     def unmute(self, fingerprint: str, now: float, *, remind: bool = False) -> None:
-        """It may be told again: not before it had the time to resolve as what muted it did. Who was
-        told of it before hears soon that it still fires, not only when that is due anyway."""
+        """An alert is no longer muted. It is notified only after group_wait, so that it can resolve
+        as what muted it did. With `remind`, channels that were notified before are reminded soon,
+        not at the next repetition."""
         for group in self.groups_of(fingerprint):
             self._dirty[group.key] = None
             if remind and group.posted and group.members[fingerprint].notified:
@@ -135,14 +137,15 @@ class NotificationDispatcher:
                 self._timers.set(group.key, group.flush_at)
 
     def hold(self, now: float) -> None:
-        """We see again: what was not told yet waits once more, for it may have resolved unseen."""
+        """We see again: groups that were not notified yet wait once more, for they may have
+        resolved unseen."""
         for group in self.groups.values():
             if not group.posted and group.flush_at < now + group.wait:
                 group.flush_at = now + group.wait
                 self._timers.set(group.key, group.flush_at)
 
     def budget(self, channel: str) -> MessageBudget:
-        """How much a channel has been spoken to."""
+        """Return how many messages a channel has had."""
         found = self._budgets.get(channel)
         if found is None:
             found = MessageBudget(ChannelRow(channel), self._settings.storm.within)
@@ -150,23 +153,23 @@ class NotificationDispatcher:
         return found
 
     def spend(self, channel: str, now: float) -> None:
-        """A message is said in `channel`."""
+        """Count a message in `channel`."""
         budget = self.budget(channel)
         budget.record(now)
         self._channels[channel] = budget.row
 
     @property
     def stale(self) -> bool:
-        """Whether posts wait to be made anew."""
+        """Whether posts must be rendered again."""
         return bool(self._dirty)
 
     def wake_at(self) -> float:
-        """When `tick` has something to say next."""
+        """Return when `tick` has something to send next."""
         return self._timers.next()
 
     def tick(self, now: float, blind: bool) -> tuple[dict[str, GroupRow], dict[str, Notification]]:
-        """What to write down and what to show. While we are blind nothing is said, but the posts
-        that are there still show who took what on."""
+        """Return the rows to store and the notifications to show. While we are blind no message is
+        sent, but existing posts still show acknowledgements."""
         for key in list(self._dirty):
             self._plan(key, now)
         while not blind and (due := list(self._timers.due(now))):
@@ -185,22 +188,22 @@ class NotificationDispatcher:
         return rows, notifications
 
     def take_channel_rows(self) -> dict[str, ChannelRow]:
-        """The channels in which something was said since this was asked last."""
+        """Return the channels that had a message since the last call."""
         channels, self._channels = self._channels, {}
         return channels
 
     def notified_in(self, channel: str) -> list[str]:
-        """The fingerprints of what fires and was told in `channel`."""
+        """Return the fingerprints of what fires and was notified in `channel`."""
         groups = (group for group in self.groups.values() if group.channel == channel)
         return list(dict.fromkeys(key for group in groups if group.posted for key in group.members))
 
     def rows(self) -> tuple[tuple[GroupRow, ...], tuple[ChannelRow, ...]]:
-        """All rows of open groups and of channels, as of now."""
+        """Return all rows of open groups and of channels, as of now."""
         groups = tuple(group.row() for group in self.groups.values())
         return groups, tuple(budget.row for budget in self._budgets.values())
 
     def _plan(self, key: str, now: float) -> None:
-        """Find out when a group that is there must be flushed next."""
+        """Find out when an existing group must be flushed next."""
         group = self.groups.get(key)
         if group is not None:
             with self._faults.isolate(f"the post {group.id} in {group.channel}"):
@@ -237,7 +240,8 @@ class NotificationDispatcher:
         self._dirty[group.key] = None
 
     def _schedule(self, group: AlertGroup, now: float) -> None:
-        """Find out when it must be flushed next, if it has not happened to be due already."""
+        """Find out when a group must be flushed next, and close it if it ended before it was
+        notified."""
         if not group.members:
             group.flush_at = max(now, group.flushed + group.interval) if group.posted else now
             if group.flush_at <= now and not group.posted:
@@ -301,7 +305,7 @@ class NotificationDispatcher:
             group.note(now, f"repeated: {len(told)} still firing")
 
     def _tell(self, group: AlertGroup, told: list[str], now: float) -> str:
-        """Note that these members are told; the people on call to be named for it."""
+        """Record that these members are notified. Return the people on call to mention."""
         self.spend(group.channel, now)
         group.last_message = now
         mentions = []
@@ -321,7 +325,7 @@ class NotificationDispatcher:
         return f"{word}: {named([self._episodes[key].title for key in told], 3)}"
 
     def _fold(self, group: AlertGroup, now: float) -> None:
-        """Too much is said in this channel: this group is told in the storm's post instead."""
+        """The channel has too many messages: move this group into the storm's post instead."""
         key = channel_hash(f"storm in {group.channel}")
         storm = self.groups.get(key)
         if storm is None:
@@ -351,7 +355,8 @@ class NotificationDispatcher:
         self._rows[group.key] = group.row(closed=True)
 
     def _most(self, group: AlertGroup) -> int:
-        """The last message that a channel may get is kept for the storm's."""
+        """Return the limit of messages for a group: the last one in a channel is kept for the
+        storm's."""
         return self._settings.storm.most - (0 if group.storm else 1)
 
     def _worst_first(self, keys: Iterable[str]) -> list[AlertGroup]:

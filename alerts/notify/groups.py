@@ -1,9 +1,9 @@
-"""Alert group: the alerts that share a post.
+"""Alert groups: the alerts that share a post.
 
-Source: Alertmanager's aggregation groups. A group is told `wait` seconds after its first alert;
-what joins it later is told with the next flush, `interval` seconds after the last one; what goes on
-is said again after `repeat` seconds. What has resolved before it was told is never told. Beyond
-Alertmanager, the post of a group is edited at once whenever something in it changes, for edits
+Source: Alertmanager's aggregation groups. A group is notified `wait` seconds after its first alert;
+later alerts are notified with the next flush, `interval` seconds after the last one; what still
+fires is repeated after `repeat` seconds. What resolves before it was notified never is. Beyond
+Alertmanager, the post of a group is edited at once whenever something in it changes, because edits
 disturb nobody; only messages wait.
 """
 
@@ -25,9 +25,9 @@ MAX_ENDED, MAX_HISTORY = 20, 30
 
 @dataclass(slots=True)
 class GroupMember:
-    """An alert in a group. `home` is the key of the group that it belongs to by its route, which
-    is another one in a storm; `notified` the last state that people were notified of, and `rank`
-    how severe it was then; `shown` whether it was ever seen in the post."""
+    """An alert in a group. `home` is the key of the group of its route, which is another one in a
+    storm; `notified` is the last state that people were notified of, and `rank` its severity then;
+    `shown`: it was visible in the post at least once."""
 
     fingerprint: str
     home: str
@@ -39,7 +39,7 @@ class GroupMember:
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """A group, as it is written down; one row for each key, the last one that bore it."""
+    """A group as it is stored; one row for each key, the last group that had it."""
 
     key: str
     number: int
@@ -66,7 +66,7 @@ class GroupRow:
 
 @dataclass(slots=True)
 class AlertGroup:
-    """A group that is open. `key` and `number` name its post; times in steady seconds."""
+    """An open group. `key` and `number` name its post; times are steady seconds."""
 
     key: str
     number: int
@@ -91,16 +91,16 @@ class AlertGroup:
 
     @property
     def id(self) -> str:
-        """Names this group and its post for ever."""
+        """The name of this group and of its post, for ever."""
         return f"{self.key}/{self.number}"
 
     @property
     def shown(self) -> float:
-        """When its post was last said: what is of that day needs no date beside it."""
+        """When its post was last sent: times on that day need no date beside them."""
         return self.flushed if self.posted else self.opened
 
     def set_back(self, now: float) -> None:
-        """The clock may have been set back: nothing has happened later than `now`."""
+        """Nothing happened later than `now`: the clock may have been set back."""
         ahead = max(self.opened, self.flushed, self.last_message) - now
         if ahead > 0:
             self.flush_at -= ahead
@@ -109,14 +109,14 @@ class AlertGroup:
             self.last_message = min(self.last_message, now)
 
     def note(self, at: float, text: str) -> None:
-        """A line of its history; only the last ones are kept."""
+        """Add a line to its history, of which only the last lines are kept."""
         self.history.append((at, text))
         if len(self.history) > MAX_HISTORY:
             del self.history[0]
             self.history_more += 1
 
     def leave(self, episode: Episode) -> None:
-        """A member has resolved: it stays in sight if it ever was."""
+        """Remove a resolved member, which stays visible if it was."""
         member = self.members.pop(episode.fingerprint)
         if not (self.posted and member.shown):
             return
@@ -128,7 +128,7 @@ class AlertGroup:
     def news(
         self, episodes: Mapping[str, Episode], muted: Mapping[str, Muted]
     ) -> list[GroupMember]:
-        """The members that must be told: new, worse, begun to flap, or ended to while down."""
+        """Return the members to notify: new, worse, flapping, or no longer flapping and down."""
         return [
             member
             for member in self.members.values()
@@ -136,7 +136,7 @@ class AlertGroup:
         ]
 
     def repeatable(self, episodes: Mapping[str, Episode], muted: Mapping[str, Muted]) -> list[str]:
-        """The fingerprints of what goes on and nobody has taken on."""
+        """Return the fingerprints of what still fires and nobody has acknowledged."""
         return [
             fingerprint
             for fingerprint in self.members
@@ -144,7 +144,7 @@ class AlertGroup:
         ]
 
     def row(self, closed: bool = False) -> GroupRow:
-        """As it is written down."""
+        """Return it as it is stored."""
         if closed:
             return GroupRow(self.key, self.number, self.channel, storm=self.storm, closed=True)
         return GroupRow(
@@ -177,7 +177,7 @@ class AlertGroup:
 
     @classmethod
     def of(cls, row: GroupRow) -> AlertGroup:
-        """The group that `row` is of."""
+        """Return the group that was stored as `row`."""
         return cls(
             row.key,
             row.number,
@@ -208,7 +208,8 @@ class AlertGroup:
 
 
 def is_news(member: GroupMember, episode: Episode) -> bool:
-    """Whether what is now is not what was told last. What somebody took on is no news."""
+    """Whether the state differs from the last one that was notified. An acknowledgement is no
+    news."""
     word = episode.state
     if word == "acknowledged":
         return False

@@ -1,6 +1,6 @@
-"""What is shown: the post of a group, its history, what is said in its thread, and the board.
+"""What is shown: the post of a group, its history and messages in its thread, and the board.
 
-Values for a front end to draw. A colour may be put beside the words, never in their place.
+These are values that a front end draws. A colour may be put beside the words, never in their place.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from alerts.observation import Severity
 from baton.outcome import duration, named
 
 MAX_ROWS = 20
-"""Alerts shown one by one in a post; of the rest it says how many there are."""
+"""The number of alerts that a post lists; of more it shows the count."""
 ACKNOWLEDGE, SILENCE, WHY = "acknowledge", "silence", "why"
 """The actions of the buttons. The value of each is `GROUP/NUMBER`."""
 _ORDER = {"firing": 0, "flapping": 1, "acknowledged": 2, "resolved": 3, "expired": 4}
 
 AlertRow = tuple[str, str, str]
-"""What it is about, its state and severity in words, and what is known of it."""
+"""The alert, its state and severity in words, and what is known of it."""
 AlertButton = tuple[str, str, str]
 """Action, label, value."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertContent:
-    """A post about alerts. `state` is one of firing, acknowledged, resolved, expired (nothing was
-    heard of it any more), flapping and blind, or empty if the post is about the past. `links` are
+    """A post about alerts. `state` is one of firing, acknowledged, resolved, expired (the sender no
+    longer repeated it), flapping and blind, or empty if the post is about the past. `links` are
     those of each row.
 
     `mention` names people to be called when the post is first shown; a front end leaves it out of
-    an edit. `footer` is the place for a note of whoever delivers, such as "3 updates held 12 s by
-    Slack's limit".
+    an edit. `footer` is for a note of the sender of posts, such as "3 updates held 12 s by Slack's
+    limit".
     """
 
     title: str
@@ -55,9 +55,9 @@ class AlertContent:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A post that is wanted in `channel`. `key` names it for ever: the same key with other content
-    is an edit. `parent` is the key of the post whose thread it goes to; `broadcast` shows it in
-    the channel too. `closing`: it is expected to stay as it is."""
+    """A post that must be shown in `channel`. `key` names it for ever: the same key with other
+    content is an edit. `parent` is the key of the post whose thread it belongs to; `broadcast`
+    shows it in the channel too. `closing`: it is not expected to change again."""
 
     key: str
     channel: str
@@ -68,24 +68,24 @@ class Notification:
 
     @property
     def is_message(self) -> bool:
-        """Whether people are disturbed when it is first shown; they are not by a board."""
+        """Whether it disturbs people when it is first shown; a board does not."""
         return self.broadcast or not (self.parent or self.pinned)
 
     @property
     def pinned(self) -> bool:
-        """Whether it is kept in sight: a board is."""
+        """Whether it is pinned: a board is."""
         return self.key.startswith("board/")
 
 
 class NotificationRenderer:
-    """Makes the posts. `skew` is added to steady seconds to show the time of the wall clock."""
+    """Renders the posts. `skew` is what to add to steady seconds to show wall clock times."""
 
     def __init__(self, episodes: Mapping[str, Episode], muted: Mapping[str, Muted]) -> None:
         self._episodes, self._muted = episodes, muted
         self.skew = 0.0
 
     def group_posts(self, group: AlertGroup) -> list[Notification]:
-        """The post of a group that was told, and the history in its thread."""
+        """Return the post of a group that was notified, and the history in its thread."""
         main = Notification(
             f"alert/{group.id}", group.channel, self._main(group), closing=not group.members
         )
@@ -101,7 +101,7 @@ class NotificationRenderer:
     def thread_message(
         self, group: AlertGroup, title: str, told: Sequence[str], mention: str
     ) -> Notification:
-        """A message in the thread of a group, shown in the channel too."""
+        """Return a message in the thread of a group, which is shown in the channel too."""
         episodes = self._worst_first(self._episodes[fingerprint] for fingerprint in told)
         rows = tuple(self._row(episode, group.shown) for episode in episodes[:MAX_ROWS])
         content = AlertContent(
@@ -118,7 +118,7 @@ class NotificationRenderer:
         return Notification(f"{parent}/{group.messages}", group.channel, content, parent, True)
 
     def board(self, channel: str, fingerprints: Iterable[str]) -> Notification:
-        """The post that always shows what is wrong now."""
+        """Return the post that always lists the active alerts."""
         firing = [self._episodes[key] for key in fingerprints if key not in self._muted]
         hidden = sum(key in self._muted for key in self._episodes)
         episodes = self._worst_first(firing)
@@ -136,7 +136,7 @@ class NotificationRenderer:
         return Notification(f"board/{channel_hash(channel)}", channel, content)
 
     def blind_notice(self, row: VisibilityRow, channel: str) -> Notification:
-        """The post which says that we cannot see, or could not."""
+        """Return the post which says that monitoring is blind, or was."""
         since = row.since or 0.0
         if row.gone:
             content = AlertContent(
@@ -161,7 +161,7 @@ class NotificationRenderer:
         return Notification(key, channel, content, closing=not row.gone)
 
     def time(self, at: float, beside: float | None) -> str:
-        """A moment: with its date if that is not the day of `beside`."""
+        """Return a time as text, with its date if that is not the day of `beside`."""
         moment = datetime.fromtimestamp(at + self.skew, UTC)
         day = None if beside is None else datetime.fromtimestamp(beside + self.skew, UTC).date()
         if moment.date() == day:
@@ -211,7 +211,7 @@ class NotificationRenderer:
         counts = Counter(episode.state for episode in firing)
         words = [f"{counts[word]} {word}" for word in _ORDER if counts[word]]
         who = sorted({one.acknowledged_by for one in firing if one.acknowledged_by})
-        if who and len(firing) > 1:  # of a single one its row says it
+        if who and len(firing) > 1:  # the row of a single alert says it
             words.append(f"acknowledged by {named(who)}")
         return ", ".join([*words, f"{ended} resolved"] if ended else words)
 
@@ -242,12 +242,12 @@ class NotificationRenderer:
 
 
 def _unended(text: str) -> str:
-    """`text` without its full stop: more follows in the same line."""
+    """Return `text` without its full stop, because more text follows in the same line."""
     return text if text.endswith("..") else text.removesuffix(".")
 
 
 def channel_hash(channel: str) -> str:
-    """A channel's name, as it is used in keys."""
+    """Return a channel's name as it is used in keys."""
     return blake2b(channel.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 

@@ -1,6 +1,6 @@
-"""How much a channel is spoken to: so many messages within so many seconds, whatever happens.
+"""The rate limit of a channel: at most so many messages within so many seconds.
 
-Source: a sliding window log, the exact kind of rate limit: no window of that length holds more.
+Source: a sliding window log, which is exact: no window of that length has more messages.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ class ChannelRow:
 
 
 class MessageBudget:
-    """The messages of one channel. Edits and quiet posts in threads are not counted."""
+    """Counts the messages of one channel. Edits, and posts in threads only, do not count."""
 
     def __init__(self, row: ChannelRow, within: float) -> None:
         self.row = row
         self._within = within
 
     def opens_at(self, now: float, most: int) -> float:
-        """When there is room for one more message under `most`: at once, or in the future."""
+        """Return when one more message stays within the limit `most`: `now`, or a later time."""
         recent = [at for at in self.row.sent if at > now - self._within]
         return now if len(recent) < most else recent[-most] + self._within
 
     def record(self, now: float) -> None:
-        """A message is said."""
+        """Count a message at `now`."""
         recent = [at for at in self.row.sent if at > now - self._within]
         self.row = ChannelRow(self.row.channel, (*recent, now))

@@ -1,6 +1,7 @@
-"""Routes: which channels hear of an alert, grouped by what.
+"""Routes: which channels are notified of an alert, and how alerts are grouped.
 
-Source: Alertmanager's route, flat and no tree: the first that matches, and on with `continue`.
+Source: Alertmanager's route, as a list instead of a tree: the first that matches, and the following
+ones with `continue`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ EVERY_LABEL = "..."
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Alerts that `matchers` mean go to `channel`. `wait`, `interval` and `repeat` are in seconds
+    """Alerts that match go to `channel`. `wait`, `interval` and `repeat` are in seconds
     (Alertmanager's group_wait, group_interval, repeat_interval). `mention` names the people on
-    call. With `drop` they go nowhere."""
+    call. With `drop` nobody is notified."""
 
     matchers: Matchers
     channel: str
@@ -34,16 +35,16 @@ class Route:
     drop: bool = False
 
     def group(self, labels: Labels) -> tuple[str, Labels]:
-        """The key of the group that an alert with these labels belongs to, and the group's own
-        labels. The same route, channel and values give the same key."""
+        """Return the key of the group for an alert with these labels, and the group's own labels.
+        The same route, channel and values give the same key."""
         shared = labels if EVERY_LABEL in self.group_by else labels.only(self.group_by)
         named = repr((self.channel, str(self.matchers), self.group_by, shared.pairs))
         return blake2b(named.encode(errors="surrogatepass"), digest_size=8).hexdigest(), shared
 
 
 def routes_of(routes: Sequence[Route], default: Route, episode: Episode) -> list[Route]:
-    """The routes that `episode` takes: the first that means it, those after it while they say to
-    go on, and `default` if there is none. None at all if the first that means it drops it."""
+    """Return the routes of `episode`: the first that matches, those after it while they `continue`,
+    and `default` if none matches. Empty if the first that matches drops it."""
     taken: list[Route] = []
     for route in routes:
         if route.matchers.matches(episode.labels, episode.severity):
@@ -56,7 +57,7 @@ def routes_of(routes: Sequence[Route], default: Route, episode: Episode) -> list
 
 
 def dropping_route(routes: Sequence[Route], default: Route, episode: Episode) -> Route | None:
-    """The route by which nobody is told of `episode`; None if somebody is."""
+    """Return the route that drops `episode`; None if somebody is notified."""
     if routes_of(routes, default, episode):
         return None
     meant = (one for one in routes if one.matchers.matches(episode.labels, episode.severity))

@@ -1,4 +1,4 @@
-"""What alerts.toml says of notifying: which channels hear of an alert, and how soon."""
+"""The tables of alerts.toml that say which channels are notified of an alert, and how soon."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ GroupedBy = Annotated[
 
 
 class StormTable(Table):
-    """`[storm]`: a channel gets at most so many messages `within` that time."""
+    """`[storm]`: a channel gets at most `most` messages `within` that time."""
 
     most: int = Field(default=5, ge=2, le=100)
     within: Seconds = 60.0
 
 
 class RouteOptions(Table):
-    """What a route may set for itself, and the whole file for all routes."""
+    """What a route may set for itself, and the file for all routes."""
 
     group_by: tuple[GroupedBy, ...] | None = None
     group_wait: Wait | None = None
@@ -38,7 +38,7 @@ class RouteOptions(Table):
 
 class RouteTable(RouteOptions):
     """`[[route]]`: alerts that `match` go to `channel`, and with `continue` to later routes too;
-    with `drop` nobody is told of them."""
+    with `drop` nobody is notified."""
 
     match: Matchers = Matchers()
     channel: str | None = Field(default=None, min_length=1)
@@ -55,8 +55,8 @@ class RouteTable(RouteOptions):
 
 
 class NotifySettings(RouteOptions):
-    """The part of alerts.toml by which channels hear of alerts. `channel` hears what no route
-    takes; `board` lists the channels that keep a post of what is wrong now."""
+    """The part of alerts.toml that the dispatcher reads. `channel` is notified of what no route
+    takes; `board` lists the channels that have a post with all active alerts."""
 
     channel: str = Field(min_length=1)
     group_by: tuple[GroupedBy, ...] = ("env", ALERTNAME)
@@ -70,7 +70,7 @@ class NotifySettings(RouteOptions):
 
     @property
     def default_route(self) -> Route:
-        """Where alerts go that no route takes."""
+        """The route of alerts that no other route takes."""
         return self._route(RouteTable())
 
     @property
@@ -80,13 +80,13 @@ class NotifySettings(RouteOptions):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Every channel that may hear of something."""
+        """Every channel that may be notified."""
         named = [self.channel, *(table.channel for table in self.route if table.channel)]
         return tuple(dict.fromkeys(named))
 
     @property
     def named_channels(self) -> Iterator[tuple[str, str]]:
-        """Every channel that is named, with its key."""
+        """Every channel that the file names, with its key."""
         yield "channel", self.channel
         yield from ((f"board.{at}", channel) for at, channel in enumerate(self.board))
         for at, table in enumerate(self.route):
