@@ -220,7 +220,7 @@ class Engine:
         groups, notifications = self.dispatcher.tick(now, self._visibility.blind)
         changes, self._changes = self._changes, Changes()
         changes.groups, changes.notifications = groups, notifications
-        self._tell_blindness(changes, now)
+        self._notify_blindness(changes, now)
         changes.channels = self.dispatcher.take_channel_rows()
         changes.checks |= self.checks.take_changed_rows(now)
         if groups or self._board_stale:
@@ -231,7 +231,7 @@ class Engine:
                     changes.notifications[board.key] = board
         return changes
 
-    def _tell_blindness(self, changes: Changes, now: float) -> None:
+    def _notify_blindness(self, changes: Changes, now: float) -> None:
         changes.visibility, shown, fresh = self._visibility.tick(
             now, self._settings.channels, lambda channel: self._opens(channel, now)
         )

@@ -82,7 +82,7 @@ def replay(
     recording. What people did meanwhile, such as a silence, is not in it either.
     """
     engine = Engine(settings)
-    said: list[ReplayedMessage] = []
+    messages: list[ReplayedMessage] = []
     known: set[str] = set()
     names = {table.name for table in settings.checkin}
     now = recorded[0].at if recorded else 0.0
@@ -92,13 +92,13 @@ def replay(
             engine.link_restored(_UNWATCHED, seen.at)
             now = seen.at
             continue
-        said += _passed(engine, now, seen.at, known)
+        messages += _passed(engine, now, seen.at, known)
         now = seen.at
         if isinstance(seen, LinkChange):
             (engine.link_restored if seen.sees else engine.link_lost)(seen.what, seen.at)
         elif not isinstance(seen, CheckIn) or seen.name in names:
             engine.observe(seen)
-    return said + _passed(engine, now, now + after, known)
+    return messages + _passed(engine, now, now + after, known)
 
 
 def compare(
@@ -114,13 +114,15 @@ def compare(
     before, now = replay(old, recorded, after), replay(new, recorded, after)
     left = list(now)
     gone = []
-    for said in before:
+    for message in before:
         same = (
-            other for other in left if other.line == said.line and abs(other.at - said.at) <= within
+            other
+            for other in left
+            if other.line == message.line and abs(other.at - message.at) <= within
         )
         found = next(same, None)
         if found is None:
-            gone.append(said)
+            gone.append(message)
         else:
             left.remove(found)
     return Difference(tuple(gone), tuple(left), len(before) - len(gone))
@@ -183,11 +185,11 @@ def _parsed(line: str, kinds: Mapping[str, type[R]]) -> R:
 
 def _passed(engine: Engine, now: float, until: float, known: set[str]) -> list[ReplayedMessage]:
     """Return the messages from `now` up to `until`."""
-    said = []
+    messages = []
     while (wake := engine.wake_at()) <= until:
         now = max(now, wake)
         for key, notification in engine.tick(now).notifications.items():
             if key not in known and notification.is_message:
-                said.append(ReplayedMessage(now, notification))
+                messages.append(ReplayedMessage(now, notification))
             known.add(key)
-    return said
+    return messages

@@ -75,7 +75,7 @@ def trial(file: Path, old: AlertSettings, new: AlertSettings) -> Trial:
         raise TrialFailed(file=file, reason="it is not a recording: none of its lines can be read")
     # the end of a recording does not mean that all servers went silent
     found = compare(old, new, recorded, after=0.0)
-    return Trial(len(recorded), torn, found.same, _spoken(found.gone), _spoken(found.new))
+    return Trial(len(recorded), torn, found.same, _messages(found.gone), _messages(found.new))
 
 
 def main(words: Sequence[str]) -> None:
@@ -96,7 +96,7 @@ def _counted(count: int, name: str) -> str:
     return f"{count:,} {name}{'s' * (count != 1)}"
 
 
-def _spoken(said: Sequence[ReplayedMessage]) -> tuple[TrialMessage, ...]:
+def _messages(replayed: Sequence[ReplayedMessage]) -> tuple[TrialMessage, ...]:
     return tuple(
         TrialMessage(
             one.at,
@@ -105,7 +105,7 @@ def _spoken(said: Sequence[ReplayedMessage]) -> tuple[TrialMessage, ...]:
             one.notification.content.title,
             one.notification.content.mention,
         )
-        for one in said
+        for one in replayed
     )
 
 

@@ -93,5 +93,5 @@ def _by_re2(data: bytes, options: re2.Options) -> re2._Regexp:
 
 
 def _reason(error: Exception) -> str:
-    said = error.args[0] if error.args else ""
-    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    found = error.args[0] if error.args else ""
+    return found.decode(errors="replace") if isinstance(found, bytes) else str(found)

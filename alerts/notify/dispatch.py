@@ -57,8 +57,8 @@ class NotificationDispatcher:
     ) -> None:
         """Restore the groups and channels from their rows. No message was sent later than `now`."""
         for row in channels:
-            said = ChannelRow(row.channel, tuple(min(at, now) for at in row.sent))
-            self._budgets[row.channel] = MessageBudget(said, self._settings.storm.within)
+            sent = ChannelRow(row.channel, tuple(min(at, now) for at in row.sent))
+            self._budgets[row.channel] = MessageBudget(sent, self._settings.storm.within)
         for known in groups:
             self._numbers[known.key] = known.number
             if known.closed:
@@ -256,7 +256,7 @@ class NotificationDispatcher:
                 group.flush_at = group.flushed + group.interval
             if group.repeatable(self._episodes, self._muted):
                 group.flush_at = min(group.flush_at, group.last_message + group.repeat)
-            opens = self.budget(group.channel).opens_at(now, self._most(group))
+            opens = self.budget(group.channel).opens_at(now, self._limit(group))
             group.flush_at = max(group.flush_at, opens)
         if group.flush_at < math.inf:
             self._timers.set(group.key, group.flush_at)
@@ -265,51 +265,51 @@ class NotificationDispatcher:
         if not group.members:
             self._close(group)
         elif not group.posted:
-            self._first(group, now)
+            self._send_first(group, now)
         else:
-            self._again(group, now)
+            self._send_again(group, now)
 
-    def _first(self, group: AlertGroup, now: float) -> None:
-        told = [key for key in group.members if key not in self._muted]
-        if not told:
+    def _send_first(self, group: AlertGroup, now: float) -> None:
+        fingerprints = [key for key in group.members if key not in self._muted]
+        if not fingerprints:
             group.flush_at = math.inf
             return
-        opens = self.budget(group.channel).opens_at(now, self._most(group))
+        opens = self.budget(group.channel).opens_at(now, self._limit(group))
         if opens > now and group.storm:
             group.flush_at = opens
         elif opens > now:
-            self._fold(group, now)
+            self._move_to_storm(group, now)
         else:
             group.posted, group.flushed = True, now
-            group.opened = min(self._episodes[key].started for key in told)
-            group.mention = self._tell(group, told, now)
+            group.opened = min(self._episodes[key].started for key in fingerprints)
+            group.mention = self._record_notified(group, fingerprints, now)
 
-    def _again(self, group: AlertGroup, now: float) -> None:
+    def _send_again(self, group: AlertGroup, now: float) -> None:
         news = [member.fingerprint for member in group.news(self._episodes, self._muted)]
         going_on = group.repeatable(self._episodes, self._muted)
         due = bool(going_on) and group.last_message + group.repeat <= now
         ready = bool(news) and group.flushed + group.interval <= now
         if not (due or ready):
             return
-        opens = self.budget(group.channel).opens_at(now, self._most(group))
+        opens = self.budget(group.channel).opens_at(now, self._limit(group))
         if opens > now:
             return
-        told = news if ready else going_on
-        title = self._headline(told) if ready else f"Still firing: {len(told)}"
+        fingerprints = news if ready else going_on
+        title = self._headline(fingerprints) if ready else f"Still firing: {len(fingerprints)}"
         group.messages += 1
         group.flushed = now
-        mention = self._tell(group, told, now)
-        notification = self.renderer.thread_message(group, title, told, mention)
+        mention = self._record_notified(group, fingerprints, now)
+        notification = self.renderer.thread_message(group, title, fingerprints, mention)
         self._notifications[notification.key] = notification
         if not ready:
-            group.note(now, f"repeated: {len(told)} still firing")
+            group.note(now, f"repeated: {len(fingerprints)} still firing")
 
-    def _tell(self, group: AlertGroup, told: list[str], now: float) -> str:
+    def _record_notified(self, group: AlertGroup, fingerprints: list[str], now: float) -> str:
         """Record that these members are notified. Return the people on call to mention."""
         self.spend(group.channel, now)
         group.last_message = now
         mentions = []
-        for fingerprint in told:
+        for fingerprint in fingerprints:
             member, episode = group.members[fingerprint], self._episodes[fingerprint]
             if is_news(member, episode):
                 member.notified, member.rank = episode.state, episode.severity.rank
@@ -319,12 +319,12 @@ class NotificationDispatcher:
                 self._update(replace(episode, mentioned=(*episode.mentioned, member.mention)))
         return " ".join(dict.fromkeys(mentions))
 
-    def _headline(self, told: list[str]) -> str:
-        flapping = [key for key in told if self._episodes[key].flapping]
-        word = "Flapping" if len(flapping) == len(told) else "Also firing"
-        return f"{word}: {named([self._episodes[key].title for key in told], 3)}"
+    def _headline(self, fingerprints: list[str]) -> str:
+        flapping = [key for key in fingerprints if self._episodes[key].flapping]
+        word = "Flapping" if len(flapping) == len(fingerprints) else "Also firing"
+        return f"{word}: {named([self._episodes[key].title for key in fingerprints], 3)}"
 
-    def _fold(self, group: AlertGroup, now: float) -> None:
+    def _move_to_storm(self, group: AlertGroup, now: float) -> None:
         """The channel has too many messages: move this group into the storm's post instead."""
         key = channel_hash(f"storm in {group.channel}")
         storm = self.groups.get(key)
@@ -354,7 +354,7 @@ class NotificationDispatcher:
         self._dirty.pop(group.key, None)
         self._rows[group.key] = group.row(closed=True)
 
-    def _most(self, group: AlertGroup) -> int:
+    def _limit(self, group: AlertGroup) -> int:
         """Return the limit of messages for a group: the last one in a channel is kept for the
         storm's."""
         return self._settings.storm.most - (0 if group.storm else 1)

@@ -99,10 +99,10 @@ class NotificationRenderer:
         ]
 
     def thread_message(
-        self, group: AlertGroup, title: str, told: Sequence[str], mention: str
+        self, group: AlertGroup, title: str, fingerprints: Sequence[str], mention: str
     ) -> Notification:
         """Return a message in the thread of a group, which is shown in the channel too."""
-        episodes = self._worst_first(self._episodes[fingerprint] for fingerprint in told)
+        episodes = self._worst_first(self._episodes[fingerprint] for fingerprint in fingerprints)
         rows = tuple(self._row(episode, group.shown) for episode in episodes[:MAX_ROWS])
         content = AlertContent(
             title,

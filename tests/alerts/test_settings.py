@@ -113,7 +113,11 @@ def test_a_whole_file() -> None:
         ("[flapping]\nhigh = 30\n", 0, "channel: is not set"),
         ('channel = "ops"\n[[inhibit]]\nsource = "a=b"\n', 2, "inhibit.0.target: is not set"),
         ('channel = "ops"\n[gateways]\n"prod" = "a b"\n', 3, "gateways.prod"),
-        ('channel = "ops"\n[[checkin]]\nname = "a"\nevery = "1h"\ntoken = 5\n', 5, "its value"),
+        (
+            'channel = "ops"\n[[checkin]]\nname = "a"\nevery = "1h"\ntoken = 5\n',
+            5,
+            "token: invalid value",
+        ),
     ],
 )
 def test_an_error_names_file_line_and_reason(text: str, line: int, reason: str) -> None:
