@@ -34,19 +34,19 @@ class _Facts(dict[str, object]):
 
 
 class Disconnected(BatonError):
-    """No connection to the message bus at {url}: {reason}."""
+    """No connection to RabbitMQ at {url}: {reason}."""
 
 
 class NotMade(Disconnected):
-    """No connection to the message bus at {url}: {reason}."""
+    """No connection to RabbitMQ at {url}: {reason}."""
 
 
 class Blocked(BatonError):
-    """The message bus at {url} takes no messages for the moment: {reason}."""
+    """RabbitMQ at {url} accepts no messages at the moment: {reason}."""
 
 
 class Unconfirmed(BatonError):
-    """The message bus did not confirm {key} on {exchange} ({reason}): it may still be delivered."""
+    """RabbitMQ did not confirm {key} on {exchange} ({reason}): it may still be delivered."""
 
 
 class Unroutable(BatonError):

@@ -31,14 +31,14 @@ class Ping(Command):
     timeout: ClassVar[float] = 10.0
     changes: ClassVar[bool] = False
 
-    environment: Name = Field(description="the environment to ask, such as prod")
+    environment: Name = Field(description="the environment to check, such as prod")
     host: Annotated[Host | None, Positional] = Field(None, description="this server only")
 
     @override
     def outcome(self, runs: Sequence[RunReport]) -> Outcome:
         """`5 of 6 answered, p50 12 ms, max 40 ms; missing: web-6`."""
         if not runs:
-            return Outcome(f"nobody in {self.environment} was asked")
+            return Outcome(f"no agent in {self.environment} was pinged")
         answered = [run for run in runs if run.state is State.SUCCEEDED]
         ended = [run for run in runs if run.state.final and run not in answered]
         unsent = [run for run in ended if not run.sent]

@@ -15,7 +15,7 @@ from baton.fields import Name, Positional
 from baton.outcome import Answer, duration, named
 from baton.text.words import did_you_mean
 
-COLUMNS = ("host", "environment", "apps", "last heard", "version")
+COLUMNS = ("host", "environment", "apps", "last heartbeat", "version")
 
 
 class ListServers(Command):
@@ -39,8 +39,8 @@ class ListServers(Command):
         servers = known.servers()
         if not servers:
             return Answer(
-                f"No server has been heard yet{_blind(known)}. "
-                "An agent is started with `baton agent --config FILE`."
+                f"No server has sent a heartbeat yet{_blind(known)}. "
+                "Start an agent with `baton agent --config FILE`."
             )
         if self.environment is not None:
             there = sorted({seen.facts.environment for seen in servers})
@@ -63,7 +63,7 @@ class ListServers(Command):
 
 def _blind(known: Known) -> str:
     since = known.blind_since
-    return f"; we have not seen the message bus since {since:%H:%M:%S} UTC" if since else ""
+    return f"; no connection to RabbitMQ since {since:%H:%M:%S} UTC" if since else ""
 
 
 def _summary(servers: Sequence[KnownServer]) -> str:
@@ -73,7 +73,7 @@ def _summary(servers: Sequence[KnownServer]) -> str:
     if missing:
         parts.append(f"missing: {named(missing)}")
     if noted:
-        parts.append(f"look at {named(noted, 3)}")
+        parts.append(f"check {named(noted, 3)}")
     return ", ".join(parts)
 
 

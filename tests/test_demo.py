@@ -113,7 +113,7 @@ async def test_broken_version_goes_back(tmp_path: Path) -> None:
     demo = await ran(tmp_path, "/deploy shop prod --ref v1", "/deploy shop prod --ref broken")
     assert demo.code == 1
     back = re.findall(
-        r"^  (web-\d) ✗ failed: health check answered 500, not 200; went back to \d+-v1$",
+        r"^  (web-\d) ✗ failed: health check answered 500, not 200; rolled back to \d+-v1$",
         demo.text,
         re.MULTILINE,
     )

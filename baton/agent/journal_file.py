@@ -80,15 +80,15 @@ def journal_error(path: Path, error: Exception) -> JournalUnavailable:
         return JournalUnavailable(
             path,
             f"it is damaged: {error}",
-            f"Move it and {path.name}-wal away: a new one is made at the next request. Nobody"
-            " knows then what was running, so look at the server first.",
+            f"Move it and {path.name}-wal away: a new one is made at the next request. It does"
+            " not know what was running, so check the server first.",
         )
     if isinstance(error, NewerSchema | sqlite3.IntegrityError):
         return JournalUnavailable(
             path,
             error,
-            "Install the newer Baton again, or move the file away; nobody knows then what was"
-            " running, so look at the server first.",
+            "Install the newer Baton again, or move the file away; a new one does not know"
+            " what was running, so check the server first.",
         )
     if isinstance(error, OSError):
         return JournalUnavailable(path, f"{error.filename or path}: {error.strerror or error}")

@@ -209,7 +209,11 @@ class ConsumerManager:
         key = (request.id, request.attempt)
         if expires is None or still <= min(expires, MAX_UNREAD) or key in self._put_back:
             return False
-        log.warning("put back, as it lay unread", job=request.job, stood_still=f"{still:.1f}")
+        log.warning(
+            "requeued: it waited unread while the agent was stalled",
+            job=request.job,
+            stood_still=f"{still:.1f}",
+        )
         self._put_back.add(key)
         return True
 
@@ -296,7 +300,7 @@ class ConsumerManager:
 
     async def _handle_cancel(self, delivery: Delivery, cancel: Cancel) -> None:
         if cancel.host != self._server.fqdn:
-            log.warning("a cancel for another server", host=cancel.host, job=cancel.job)
+            log.warning("ignored a cancel for another server", host=cancel.host, job=cancel.job)
             await delivery.ack()
             return
         known: Entry | None = None

@@ -172,11 +172,13 @@ class OutputExchange(Observer):
             if not _failure(task):
                 self._confirm(message, task)
         self._waiting.extendleft(message for message, _ in reversed(failed))
-        log.warning("not published yet", error=_failure(failed[0][1]), waiting=len(self._waiting))
+        log.warning(
+            "publish failed, trying again", error=_failure(failed[0][1]), waiting=len(self._waiting)
+        )
 
     def _say_dropped(self) -> None:
         if self._dropped:
-            log.warning("output was dropped while the bus was away", updates=self._dropped)
+            log.warning("output was dropped while RabbitMQ was unreachable", updates=self._dropped)
             self._dropped = 0
 
 

@@ -37,7 +37,7 @@ class ProbeResult:
     text: str = ""
 
 
-NOT_DONE = ProbeResult(True, "it could not look: too much hangs on this agent")
+NOT_DONE = ProbeResult(True, "the probe did not run: too many probes wait on this agent")
 """What is said where nothing was seen."""
 
 
@@ -104,12 +104,12 @@ class ProbeConsumer:
         try:
             await self._api.publish(OUTPUT, key_of(said), said, timeout=5.0)
         except BatonError as error:
-            log.warning("what a probe found was not sent", probe=probe.id, error=str(error))
+            log.warning("the result of a probe was not sent", probe=probe.id, error=str(error))
 
     async def _probe(self, probe: Probe, until: float) -> ProbeResult | None:
         # the bus hands out none that is late; how long it waited here needs no clock of the wall
         if asyncio.get_running_loop().time() > until:
-            log.warning("a probe was not done in time: too many at once", probe=probe.id)
+            log.warning("a probe did not run in time: too many at once", probe=probe.id)
             return None
         try:
             return await self.prober.probe(probe.look)
@@ -120,7 +120,9 @@ class ProbeConsumer:
     def _refused(self, probe: Probe) -> ProbeResult | None:
         """Why it is not done, if it is not."""
         if probe.host != self._server.fqdn:
-            return ProbeResult(True, f"it is for {probe.host}, and this is {self._server.fqdn}")
+            return ProbeResult(
+                True, f"it is meant for {probe.host}, but this server is {self._server.fqdn}"
+            )
         if probe.deadline <= probe.time:
             return ProbeResult(True, "it was sent after its deadline")
         return None

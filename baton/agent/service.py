@@ -210,7 +210,7 @@ class Service:
         asyncio.get_running_loop().call_later(random.random(), self._heartbeat_due.set)
 
     def _link_changed(self, link: Link) -> None:
-        log.info("link to the bus", state=link.value, bus=self.channel.url)
+        log.info("link to RabbitMQ", state=link.value, bus=self.channel.url)
         if link is Link.UP:
             self._request_heartbeat()
 

@@ -24,9 +24,9 @@ class Verdict:
 STOPPED = Verdict(State.INTERRUPTED, "the agent was stopped")
 RESTARTED = Verdict(
     State.INTERRUPTED,
-    "the agent was restarted while it ran; look at the server before trying again",
+    "the agent was restarted during the run; check the server before you try again",
 )
-CANCELLED_BEFORE = Verdict(State.CANCELLED, "it was cancelled before it came")
+CANCELLED_BEFORE = Verdict(State.CANCELLED, "it was cancelled before it arrived")
 
 
 def refusal(
@@ -44,19 +44,23 @@ def refusal(
     Of `most` runs at a time, `under_way` are there; `late` is what makes it too late, if it is.
     """
     if request.host not in (None, server.fqdn):
-        return Verdict(State.REFUSED, f"it is for {request.host}, and this is {server.fqdn}")
+        return Verdict(
+            State.REFUSED, f"it is meant for {request.host}, but this server is {server.fqdn}"
+        )
     if request.environment != server.environment:
-        text = f"it is for {request.environment}, and this server is in {server.environment}"
+        text = f"it is meant for {request.environment}, but this server is in {server.environment}"
         return Verdict(State.REFUSED, text)
     if request.command not in known:
-        names = ", ".join(sorted(known)) or "no command"
-        text = f"this agent does not know {request.command}; it knows {names}"
+        names = ", ".join(sorted(known)) or "none"
+        text = f"command “{request.command}” is not installed on this server (installed: {names})"
         return Verdict(State.REFUSED, text)
     if late:
         return Verdict(State.EXPIRED, late)
     if under_way >= most:
         runs = "1 run is" if under_way == 1 else f"{under_way} runs are"
-        return Verdict(State.REFUSED, f"{runs} under way here, and that is the most")
+        return Verdict(
+            State.REFUSED, f"{runs} in progress here, which is the limit (agent.most_runs)"
+        )
     return None
 
 
@@ -71,7 +75,9 @@ def lateness(deadline: datetime, *, expires: float | None, at: datetime) -> str:
         if at <= deadline:
             return ""
         late = duration((at - deadline).total_seconds())
-        return f"it came {late} after its deadline by the clock of this server ({at:%H:%M:%S} UTC)"
+        return (
+            f"it arrived {late} after its deadline, by the clock of this server ({at:%H:%M:%S} UTC)"
+        )
     return "it was sent after its deadline" if expires <= 0 else ""
 
 
@@ -89,7 +95,9 @@ def verdict_of(
     """
     if asked is None and overran is not None:
         by = f" ({setting})" if setting else ""
-        asked = Verdict(State.FAILED, f"it took longer than {duration(overran)}{by} and was ended")
+        asked = Verdict(
+            State.FAILED, f"it exceeded its time limit of {duration(overran)}{by} and was stopped"
+        )
     if asked is not None:
         if error is None or isinstance(error, asyncio.CancelledError | TimeoutError):
             return asked
@@ -104,7 +112,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, BatonError):
         return str(error)
     if isinstance(error, asyncio.CancelledError):
-        return "its work was cancelled from within"
+        return "the command cancelled its own work"
     if isinstance(error, TimeoutError):
         return f"something timed out: {error}".removesuffix(": ")
     return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -28,9 +28,9 @@ class Deploy(Command):
     """What the ledger goes by until the server says what its settings give the deploy."""
 
     app: Name = Field(description="the app to deploy")
-    environment: Name = Field(description="the environment whose servers are meant, such as prod")
+    environment: Name = Field(description="the environment to deploy to, such as prod")
     ref: Ref | None = Field(
-        None, description="a branch, tag or commit; without it what each server is configured for"
+        None, description="a branch, tag or commit (default: what each server is configured for)"
     )
     host: Host | None = Field(None, description="this server only")
 

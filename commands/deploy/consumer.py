@@ -78,9 +78,11 @@ class DeployConsumer(Consumer[Deploy]):
             )
         settings = self._apps.get(command.app)
         if settings is None:
-            known = f"it knows {', '.join(sorted(self._apps))}" if self._apps else "it knows none"
+            known = (
+                f"configured: {', '.join(sorted(self._apps))}" if self._apps else "none configured"
+            )
             raise Refused(
-                f"This server has no [deploy.{command.app}] in its configuration: {known}."
+                f"This server has no [deploy.{command.app}] in its configuration ({known})."
                 + did_you_mean(command.app, self._apps)
             )
         return settings

@@ -114,8 +114,8 @@ class Deployment:
         for label, argv in (*programs, *((step.label, step.run) for step in self.settings.steps)):
             if obeyed(self.ref, argv):
                 raise Refused(
-                    f"The ref {self.ref} has characters that a shell obeys, and {label} may pass it"
-                    " to one: deploy its commit, or rename it."
+                    f"The ref {self.ref} has characters that a shell interprets, and {label} may"
+                    " pass it to one: deploy its commit, or rename it."
                 )
 
     async def _clean_up(self) -> None:
@@ -127,12 +127,12 @@ class Deployment:
         if left.left:
             trails.append(Trail("", [], left.left))
         if await asyncio.to_thread(running, trails):
-            self.run.notify_info("ending what an earlier deploy has left running", step=CLEAN_UP)
+            self.run.notify_info("stopping what an earlier deploy left running", step=CLEAN_UP)
         still = await end(trails, self.settings.grace)
         self.underway.note(left=tuple(still))
         if still:
             text = _still(still, "of an earlier deploy ")
-            raise Refused(f"One deploy at a time: {text}: end it, then deploy again.")
+            raise Refused(f"One deploy at a time: {text}: stop it, then deploy again.")
         if left.release and left.release != self.releases.current():
             self.run.notify_info(f"removing {left.release}, which was interrupted", step=CLEAN_UP)
             await asyncio.to_thread(self.releases.remove, left.release)
@@ -210,10 +210,7 @@ class Deployment:
             self.releases.point(previous.pointer)
         except OSError as error:
             why = cannot(error, self.releases.path)
-            return (
-                f"it is still live, for {previous.name or 'none'} could not be made live again:"
-                f" {why}"
-            )
+            return f"it is still live, for {previous.name or 'none'} could not be restored: {why}"
         await self._end_left()
         return await self._serve_again(previous, check)
 
@@ -222,10 +219,10 @@ class Deployment:
         if previous.pointer is None:
             return "there was no release before, so none is live now"
         if previous.folder is None:
-            return f"current leads to {previous.name} again, where nothing is, as before"
+            return f"current points to {previous.name} again, which does not exist, as before"
         self.steps.values["release"] = str(previous.folder)
         self.steps.values["commit"] = commit_in(previous.folder)
-        self.run.notify_info(f"going back to {previous.name}", step=BACK)
+        self.run.notify_info(f"rolling back to {previous.name}", step=BACK)
         try:
             if self.settings.restart is not None:
                 await self.steps.program(RESTART, self.settings.restart, previous.folder)
@@ -234,12 +231,12 @@ class Deployment:
                     self.settings.health, self.steps, previous.folder
                 )
                 if wrong:
-                    return f"went back to {previous.name}, which is not well either: {wrong}"
+                    return f"rolled back to {previous.name}, which is unhealthy too: {wrong}"
         except Failed as error:
-            return f"went back to {previous.name}, but {error}"
+            return f"rolled back to {previous.name}, but {error}"
         finally:
             self.steps.trails.clear()  # what it has started is live, and is not ours to end
-        return f"went back to {previous.name}"
+        return f"rolled back to {previous.name}"
 
     def _set_aside(self, release: Path) -> None:
         try:
@@ -256,7 +253,7 @@ class Deployment:
         self.steps.trails.clear()
         if still:
             self.underway.note(left=tuple(still))
-            self._left = f"{_still(still)}: end it yourself, no deploy begins until it is gone"
+            self._left = f"{_still(still)}: stop it yourself, no deploy starts until it has ended"
 
     async def _name_left(self) -> None:
         """Say what the steps of a deploy that succeeded have left running. It is not ended: it may
@@ -265,7 +262,7 @@ class Deployment:
         self.steps.trails.clear()
         left = await asyncio.to_thread(running, mine)
         if left:
-            self.run.notify_info(f"{_still(left)}: a step has left it running", step=CLEAN_UP)
+            self.run.notify_info(f"{_still(left)}: a step left it running", step=CLEAN_UP)
 
     async def _pack(self) -> None:
         """Keep the mirror small, once all is told: it is a cache, so what goes wrong does no harm

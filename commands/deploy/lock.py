@@ -45,7 +45,7 @@ class LockNote:
         return Trail(self.mark, [(self.group, self.born)] if self.group else [])
 
     def __str__(self) -> str:
-        who = f", asked by {self.requester}" if self.requester else ""
+        who = f", requested by {self.requester}" if self.requester else ""
         return f"{self.what or 'a deploy'} (job {self.job or 'unknown'}{who}, since {self.since})"
 
 
@@ -88,7 +88,7 @@ def deploy_lock(path: Path, note: LockNote) -> Iterator[DeployLock]:
     except BlockingIOError:
         other = _read(descriptor) or LockNote()
         os.close(descriptor)
-        raise Refused(f"One deploy at a time: {other} is under way on this server.") from None
+        raise Refused(f"One deploy at a time: {other} is already running on this server.") from None
     except BaseException:
         os.close(descriptor)
         raise

@@ -48,7 +48,7 @@ class Releases:
         for folder in (self.folder, self.path / "shared"):
             folder.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(self.link) and not self.link.is_symlink():
-            raise Failed(f"{self.link} is no link to a release: move it away, and deploy again")
+            raise Failed(f"{self.link} is not a link to a release: move it away, and deploy again")
 
     def pointer(self) -> str | None:
         """What `current` holds, to the letter, whoever made it; None if there is no such link."""
@@ -193,7 +193,7 @@ def _inside(release: Path, name: str) -> Path:
             parent.mkdir()
         real = Path(os.path.realpath(parent))
         if not real.is_relative_to(within):
-            raise Failed(f"{name} cannot be shared: it leads out of the release, to {real}")
+            raise Failed(f"{name} cannot be shared: it points out of the release, to {real}")
         if not real.is_dir():
             raise Failed(f"{name} cannot be shared: {parent} is not a folder")
     return Path(os.path.realpath(parent))

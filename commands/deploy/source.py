@@ -117,7 +117,7 @@ class GitMirror:
             branches = [name.removeprefix("refs/heads/") for _, name in heads]
             there = f"it has {named(branches)}" if branches else "it has no branch at all"
             raise NoSuchRef(
-                f"HEAD of {self._address.url} points to no branch ({there}): say which with --ref,"
+                f"HEAD of {self._address.url} points to no branch ({there}): choose one with --ref,"
                 f" or set ref in [deploy.{self._steps.values['app']}]"
             )
         branch = "ref: refs/heads/"
@@ -148,7 +148,7 @@ class GitMirror:
                 found[candidate.name] = await self._peeled(candidate.name)
         if len(set(found.values())) > 1:
             names = " or ".join(found)
-            raise NoSuchRef(f"{ref} is both a tag and a branch, of different commits: say {names}")
+            raise NoSuchRef(f"{ref} is both a tag and a branch, of different commits: use {names}")
         if found:
             return next(iter(found.values()))
         known = await self._ask(
@@ -168,7 +168,7 @@ class GitMirror:
         several = (await self._ask("rev-parse", f"--disambiguate={candidate.name}")).split()
         kinds = [await self._ask("cat-file", "-t", one) for one in several[:50]]
         if kinds.count("commit") > 1:
-            raise NoSuchRef(f"several commits begin with {candidate.name}: give more of it")
+            raise NoSuchRef(f"several commits begin with {candidate.name}: use more characters")
         return ""
 
     async def _peeled(self, name: str) -> str:
@@ -181,7 +181,7 @@ class GitMirror:
         if ended.well and _COMMIT.fullmatch(commit):
             return commit
         if await self._ask("cat-file", "-t", name) in ("blob", "tree", "tag"):
-            raise NoSuchRef(f"{name} is no commit and leads to none")
+            raise NoSuchRef(f"{name} is not a commit and points to none")
         raise Failed(_reason(commit.splitlines(), ended))
 
     async def _write(self, commit: str, release: Path) -> None:
@@ -199,7 +199,7 @@ class GitMirror:
         if not self._old or not await self._damaged():
             raise error
         self._old = False
-        text = f"{self._folder} is damaged, and is fetched anew ({error})"
+        text = f"{self._folder} is damaged, and is fetched again ({error})"
         self._steps.run.notify_info(self._steps.secrets.mask(text), step=STEP)
         aside = self._folder.with_name(f"{self._folder.name}.damaged")
         if aside.is_dir():

@@ -62,7 +62,7 @@ class NetworkProbe:
             return None
         except TimeoutError:
             if not addresses:
-                return f"the name {host} was not looked up within {duration(look.timeout)}"
+                return f"the name {host} was not resolved within {duration(look.timeout)}"
             return f"no answer within {duration(look.timeout)}"
         except OSError as error:
             return reason(error, host)
@@ -130,7 +130,7 @@ def reason(error: BaseException, host: str) -> str:
         if isinstance(root, socket.gaierror):
             if root.errno in _UNKNOWN:
                 return f"unknown host name {host}"
-            return f"the name {host} cannot be looked up: {root.strerror}"
+            return f"the name {host} cannot be resolved: {root.strerror}"
         if isinstance(root, OSError) and root.errno:
             return os.strerror(root.errno).lower()
         root = root.__cause__ or root.__context__
@@ -160,13 +160,13 @@ async def _answered(look: Look, by: httpx.AsyncClient, begun: float) -> str:
         wanted = " or ".join(map(str, look.status))
         return f"answered {answer.status_code}, not {wanted}"
     if look.body and look.body not in decoded(bytes(body), answer.charset_encoding or ""):
-        return f"its answer does not hold “{look.body}”"
+        return f"its response does not contain “{look.body}”"
     if look.latency is not None and took > look.latency:
         return f"answered after {duration(took)}, not within {duration(look.latency)}"
     if ends is not None:
         days = (ends - time.time()) / DAY
         if days < look.tls_days:
-            return f"its certificate ends in {_days(days, look.tls_days)} days"
+            return f"its certificate expires in {_days(days, look.tls_days)} days"
     return ""
 
 

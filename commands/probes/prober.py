@@ -43,7 +43,9 @@ class LocalProber(Prober):
                 return ProbeResult(True, unknown_check(look.check, self._checks))
             return await run_check(check, look.timeout)
         if not look.url and not look.tcp:
-            return ProbeResult(True, "this agent cannot look at that: is it older than the bot?")
+            return ProbeResult(
+                True, "this agent does not support this probe: is it older than the bot?"
+            )
         try:
             allowed = self.allowed(look)
         except ValueError as error:
@@ -79,5 +81,5 @@ def not_allowed(address: str) -> str:
 def unknown_check(check: str, known: Iterable[str]) -> str:
     """That an agent does not know `check`, and what it knows."""
     names = sorted(known)
-    there = f"it knows {named(names)}" if names else "it knows none"
-    return f"its agent knows no check {check}: {there} ([checks.{check}] in its settings)"
+    there = f"configured: {named(names)}" if names else "none is configured"
+    return f"its agent has no check {check} ({there}): add [checks.{check}] to its settings"

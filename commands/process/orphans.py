@@ -37,7 +37,7 @@ class OrphanReaper:
         try:
             done = _prctl(SET_CHILD_SUBREAPER, 1)
         except (OSError, AttributeError) as error:
-            log.warning("orphans of programs are not taken in", reason=str(error))
+            log.warning("the agent cannot adopt orphaned processes", reason=str(error))
             return
         if done == 0:
             os.environ[AGENT] = str(os.getpid())

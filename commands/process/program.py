@@ -113,9 +113,9 @@ async def execute(
         await output.ended_within(LINGER)
     except TimeoutError:
         await end_all()
-        text = f"it ran longer than {duration(program.timeout)}"
+        text = f"it exceeded its time limit of {duration(program.timeout)}"
         text += f" ({program.limit})" if program.limit else ""
-        text += " and was ended"
+        text += " and was stopped"
         raise Failed(f"{text}: {output.lines.last}" if output.lines.last else text) from None
     except BaseException:
         await end_all()

@@ -41,7 +41,7 @@ def _unsent(host: str) -> RunReport:
 @pytest.mark.parametrize(
     ("runs", "summary"),
     [
-        ([], "nobody in prod was asked"),
+        ([], "no agent in prod was pinged"),
         ([_answered("a", 0.012)], "1 of 1 answered, p50 12 ms, max 12 ms"),
         (
             [_answered("a", 0.012), _answered("b", 0.01), _answered("c", 1.04)],

@@ -32,7 +32,7 @@ def test_blind_is_not_down() -> None:
     """Without a bus the answer says since when it is old."""
     blind = datetime(2026, 11, 24, 5, 55, 1, tzinfo=UTC)
     answer = KIT.answers("servers staging", SERVERS, blind_since=blind)
-    assert answer.summary == "1 server; we have not seen the message bus since 05:55:01 UTC"
+    assert answer.summary == "1 server; no connection to RabbitMQ since 05:55:01 UTC"
     assert "since 05:55:01 UTC" in KIT.answers("servers", blind_since=blind).summary
 
 

@@ -123,7 +123,10 @@ def request(**changes: Any) -> Request:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"command": "shell", "arguments": {"line": "touch FILE"}}, "does not know shell"),
+        (
+            {"command": "shell", "arguments": {"line": "touch FILE"}},
+            "command “shell” is not installed on this server",
+        ),
         ({"arguments": {"app": "other", "environment": "prod"}}, "other"),
         ({"arguments": {"app": "../shop", "environment": "prod"}}, "app"),
         ({"arguments": {"app": "shop", "environment": "prod", "steps": [["touch", "FILE"]]}}, ""),
@@ -139,8 +142,8 @@ def request(**changes: Any) -> Request:
         ),
         ({"arguments": {"app": "shop", "environment": "prod", "ref": "ext::touch FILE"}}, "ref"),
         ({"arguments": {"app": "shop", "environment": "prod", "ref": "$(touch FILE)"}}, "ref"),
-        ({"environment": "staging"}, "it is for staging"),
-        ({"host": "web-2"}, "this is web-1"),
+        ({"environment": "staging"}, "it is meant for staging"),
+        ({"host": "web-2"}, "this server is web-1"),
     ],
 )
 async def test_what_its_file_does_not_name_an_agent_does_not_do(

@@ -55,8 +55,8 @@ async def one_server_is_not_well(world: World) -> None:
     assert [agent.live for agent in world.agents.values()] == ["v2", "v1", "v2"]
     (aloud,) = world.broadcasts
     assert "web-2" in aloud.plain
-    assert "went back to" in aloud.plain
-    assert "went back to" in world.thread(post)["web-2"].plain
+    assert "rolled back to" in aloud.plain
+    assert "rolled back to" in world.thread(post)["web-2"].plain
 
 
 async def test_deploys(broker: Broker, tmp_path: Path) -> None:

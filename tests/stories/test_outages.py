@@ -60,7 +60,7 @@ class Started:
         assert servers.error is None
         assert "web-1" in (servers.ephemeral or "")
         assert "missing" not in (servers.ephemeral or "")
-        assert "have not seen the message bus since" in (servers.ephemeral or "")
+        assert "no connection to RabbitMQ since" in (servers.ephemeral or "")
         reply = await world.ann.slash("/deploy shop prod")
         assert reply.acked_after is not None
         assert reply.acked_after < 3

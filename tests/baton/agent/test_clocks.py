@@ -128,7 +128,7 @@ async def test_without_a_count_of_the_bus_the_clock_decides_and_is_named(scene: 
         await scene.stage.channel.publish(INPUT, host_key(HOST), Envelope(body, id=asked.id))
         state, text = await scene.stage.ends(asked)
     assert state is State.EXPIRED
-    assert text.startswith("it came 4 min ")
+    assert text.startswith("it arrived 4 min ")
     assert text.endswith(f"by the clock of this server ({scene.wall.at:%H:%M:%S} UTC)")
 
 
@@ -183,7 +183,7 @@ async def test_a_request_for_another_environment_is_refused(scene: Scene) -> Non
             await API(scene.stage.channel).publish(INPUT, key, wrong, mandatory=True)
             ends.append(await scene.stage.ends(wrong))
         assert host_key(HOST) in manager.keys
-    text = "it is for staging, and this server is in prod"
+    text = "it is meant for staging, but this server is in prod"
     assert ends == [(State.REFUSED, text)] * 2
     assert scene.worker.started == []
 

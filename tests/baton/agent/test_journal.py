@@ -354,7 +354,7 @@ async def test_what_is_new_is_on_disk(path: Path, statements: list[str]) -> None
         except JournalUnavailable as error:
             said += str(error)
     await journal.close()
-    assert (new == 1) or "look at the server first" in said
+    assert (new == 1) or "check the server first" in said
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT count(*) FROM runs").fetchone() == (new,)
     db.close()

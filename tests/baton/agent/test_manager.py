@@ -130,8 +130,12 @@ async def test_redelivered_by_the_bus_it_starts_once(bus: Bus, stage: Stage) -> 
 
 
 REFUSED = [
-    ({"host": "web-2"}, State.REFUSED, "it is for web-2, and this is web-1"),
-    ({"command": "wrok"}, State.REFUSED, "does not know wrok; it knows work"),
+    ({"host": "web-2"}, State.REFUSED, "it is meant for web-2, but this server is web-1"),
+    (
+        {"command": "wrok"},
+        State.REFUSED,
+        "command “wrok” is not installed on this server (installed: work)",
+    ),
     ({"arguments": {"environment": "prod", "colour": "red"}}, State.REFUSED, "colour|Extra"),
     ({"arguments": {"environment": "no/good"}}, State.REFUSED, "ENVIRONMENT"),
     ({"deadline": now() - timedelta(hours=1)}, State.EXPIRED, "after its deadline"),
@@ -163,7 +167,7 @@ async def test_more_than_it_can_do_is_refused(channel: Channel, stage: Stage) ->
         worker.release.set()
         ends = [await stage.ends(each) for each in asked]
     assert [state for state, _ in ends] == [State.SUCCEEDED] * 3 + [State.REFUSED] * 5
-    assert ends[-1][1] == "3 runs are under way here, and that is the most"
+    assert ends[-1][1] == "3 runs are in progress here, which is the limit (agent.most_runs)"
 
 
 async def test_an_invalid_message_is_buried_with_the_reason(channel: Channel, stage: Stage) -> None:
@@ -205,7 +209,7 @@ async def test_cancelled_before_it_comes(channel: Channel, stage: Stage) -> None
         asked = request()
         await stage.send(cancel(asked))
         await stage.send(asked)
-        assert await stage.ends(asked) == (State.CANCELLED, "it was cancelled before it came")
+        assert await stage.ends(asked) == (State.CANCELLED, "it was cancelled before it arrived")
     assert worker.started == []
 
 
@@ -259,7 +263,7 @@ async def test_a_run_is_ended_at_its_timeout(channel: Channel, stage: Stage, how
     """Also if the consumer swallows the cancellation."""
     async with agent(channel, [Worker()]):
         await stage.send(asked := request(how, timeout=0.05))
-        end = (State.FAILED, "it took longer than 0.1 s and was ended")
+        end = (State.FAILED, "it exceeded its time limit of 0.1 s and was stopped")
         assert await stage.ends(asked) == end
 
 
@@ -279,7 +283,7 @@ RAISED: list[tuple[BaseException, State, str]] = [
     (ValueError("7"), State.FAILED, "ValueError: 7"),
     (ZeroDivisionError(), State.FAILED, "ZeroDivisionError"),
     (TimeoutError("the door"), State.FAILED, "something timed out: the door"),
-    (asyncio.CancelledError(), State.FAILED, "its work was cancelled from within"),
+    (asyncio.CancelledError(), State.FAILED, "the command cancelled its own work"),
     (SystemExit(3), State.FAILED, "SystemExit: 3"),
     (Failed("no \udcff"), State.FAILED, "no ?"),
 ]
@@ -528,5 +532,5 @@ async def test_the_servers_own_limit_counts_and_is_told() -> None:
         await stage.send(asked := request("wait", timeout=900.0))
         assert await stage.ends(asked) == (
             State.FAILED,
-            "it took longer than 0.2 s (patience) and was ended",
+            "it exceeded its time limit of 0.2 s (patience) and was stopped",
         )

@@ -127,7 +127,7 @@ async def test_it_looks_and_says_what_it_found() -> None:
     ("changes", "text"),
     [
         ({"deadline": now() - timedelta(minutes=2)}, "after its deadline"),
-        ({"host": "other"}, f"it is for other, and this is {HOST}"),
+        ({"host": "other"}, f"it is meant for other, but this server is {HOST}"),
         ({"look": Look(url="http://bug/")}, "the probe itself failed: RuntimeError"),
     ],
 )
@@ -158,7 +158,7 @@ async def test_what_was_not_looked_at_says_nothing() -> None:
         await scene.asker.ask(look=Look(url="http://busy/"))
         await until(lambda: scene.asker.heard)
         assert not scene.asker.heard[0].looked
-        assert "too much hangs" in scene.asker.heard[0].text
+        assert "too many probes wait" in scene.asker.heard[0].text
         scene.eye.release.clear()
         for _ in range(MAX_CONCURRENT):
             await scene.asker.ask()

@@ -242,7 +242,7 @@ async def test_killed_in_a_step_it_reports_interrupted(
     agent.start()
     update = await stage.ended(asked)
     assert (update.state, update.sequence) == (State.INTERRUPTED, LAST_SEQUENCE)
-    assert "look at the server before trying again" in update.text
+    assert "check the server before you try again" in update.text
     await stage.send(probe := work(tmp_path, 1, 0))
     assert (await stage.ends(probe))[0] is State.SUCCEEDED
     assert (tmp_path / "starts").read_text().split() == [asked.id, probe.id]

@@ -85,7 +85,7 @@ async def test_a_broker_that_restarts_is_waited_for(broker: Broker, open_channel
     await broker.stop()
     await until(lambda: channel.link is Link.DOWN)
     assert channel.link_reason
-    with pytest.raises(Disconnected, match="No connection to the message bus"):
+    with pytest.raises(Disconnected, match="No connection to RabbitMQ"):
         await send(channel, "meanwhile")
     await broker.start()
     await asyncio.wait_for(channel.wait_up(), 60)
@@ -277,7 +277,7 @@ async def _unanswered(channel: AmqpChannel, *keys: str) -> bool:
     fates = await asyncio.gather(*publishes, return_exceptions=True)
     if any(isinstance(fate, Unconfirmed) for fate in fates):
         assert {str(fate) for fate in fates} == {
-            f"The message bus did not confirm {key} on baton.in (nothing within 0.4 s): "
+            f"RabbitMQ did not confirm {key} on baton.in (nothing within 0.4 s): "
             "it may still be delivered."
             for key in keys
         }

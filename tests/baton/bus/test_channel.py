@@ -502,7 +502,7 @@ async def test_a_bus_that_is_low_on_memory_says_so(bus: Bus) -> None:
     await until(refused)
     await until(lambda: channel.link is Link.BLOCKED)
     assert "low on memory" in channel.link_reason
-    with pytest.raises(Blocked, match="takes no messages for the moment"):
+    with pytest.raises(Blocked, match="accepts no messages at the moment"):
         await channel.publish(INPUT, "host.h1", letter("d"))
     await inbox.got[0].ack()
     await until(lambda: len(inbox.got) == 2)

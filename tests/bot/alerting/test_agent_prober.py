@@ -130,8 +130,8 @@ async def test_a_name_that_nobody_has(scene: Scene) -> None:
     ("checks", "text"),
     [
         (None, "its agent (2.0) runs no probes"),
-        ((), "its agent knows no check disk: it knows none"),
-        (("load", "swap"), "its agent knows no check disk: it knows load, swap"),
+        ((), "its agent has no check disk (none is configured)"),
+        (("load", "swap"), "its agent has no check disk (configured: load, swap)"),
     ],
 )
 async def test_an_agent_that_cannot(

@@ -168,7 +168,7 @@ async def test_bot_from_start_to_end(amqp_url: str, tmp_path: Path) -> None:
         await slack.connected(2)
         reply = await slack.person("U_ANN").slash("/servers", channel="C_OPS")
         assert reply.ephemeral is not None
-        assert "No server has been heard yet" in reply.ephemeral
+        assert "No server has sent a heartbeat yet" in reply.ephemeral
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(60):
             _, err = await process.communicate()

@@ -171,7 +171,7 @@ async def test_dead_without_a_bus() -> None:
     """A bus that does not answer is said to be so, in one line."""
     code, _, err = await ran("dead", "list", BATON_BUS_URL="amqp://127.0.0.1:1/")
     assert code == 2
-    assert "No connection to the message bus" in err
+    assert "No connection to RabbitMQ" in err
     assert err.count("\n") == 1
 
 

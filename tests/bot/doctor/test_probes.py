@@ -21,7 +21,7 @@ def test_probes_that_agents_do() -> None:
 
     assert found(("disk",)) == ["ok    probes     agents can do all 2 of theirs"]
     (wrong,) = found(("load",))
-    assert "disk: on web-1 its agent knows no check disk: it knows load" in wrong
+    assert "disk: on web-1 its agent has no check disk (configured: load)" in wrong
     assert all("is too old to run probes  Fix: upgrade it." in line for line in found(None))
     assert "no agent called web-2 responded. Did you mean web-1?" in found(("disk",), "web-2")[0]
     assert probes([], {}) == []

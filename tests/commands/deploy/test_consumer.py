@@ -184,7 +184,7 @@ async def test_an_unhealthy_release_gives_way_to_the_one_before(
     asked = await kit.ask("deploy shop prod --ref v2")
     assert asked.state is State.FAILED
     release = first.facts["release"]
-    assert asked.text == f"health check answered 500, not 200; went back to {release}"
+    assert asked.text == f"health check answered 500, not 200; rolled back to {release}"
     assert _version(shop) == "v1"
     assert (tmp_path / "restarts").read_text().split() == ["v1", "v2", "v1"]
 
@@ -205,7 +205,7 @@ async def test_a_restart_that_fails_leads_back(make_kit: MakeKit, shop: Path) ->
     await make_kit().ask("deploy shop prod --ref v1")
     kit = make_kit(restart=["sh", "-c", "test $(cat version) = v1"])
     asked = await kit.ask("deploy shop prod --ref v2")
-    assert asked.text.startswith("restart failed: exit code 1; went back to ")
+    assert asked.text.startswith("restart failed: exit code 1; rolled back to ")
     assert _version(shop) == "v1"
     asked = await make_kit(restart=["false"]).ask("deploy shop prod --ref v2")
     assert "-v1, but restart failed: exit code 1" in asked.text
@@ -243,7 +243,7 @@ async def test_cancelling_after_the_switch_leads_back(
     asked.cancel()
     assert (await asked.ended()).state is State.CANCELLED
     assert _version(shop) == "v1"
-    assert any(text.startswith("went back to ") for text in asked.said)
+    assert any(text.startswith("rolled back to ") for text in asked.said)
     assert (tmp_path / "restarts").read_text().split() == ["v2", "v1"]
 
 
@@ -311,7 +311,9 @@ async def test_what_this_server_is_not_for_is_refused(make_kit: MakeKit) -> None
     kit = make_kit()
     asked = await kit.ask("deploy shpo prod")
     assert asked.state is State.REFUSED
-    assert "no [deploy.shpo] in its configuration: it knows shop. Did you mean shop?" in asked.text
+    assert (
+        "no [deploy.shpo] in its configuration (configured: shop). Did you mean shop?" in asked.text
+    )
     asked = await kit.ask("deploy shop staging")
     assert asked.text == "This server is in prod, not staging."
     assert kit.server.app_names == ("shop",)
@@ -338,7 +340,9 @@ async def test_a_folder_in_place_of_the_link_is_left_alone(make_kit: MakeKit, sh
     """If `current` is a folder somebody made, it is not replaced."""
     (shop / "current").mkdir(parents=True)
     asked = await make_kit().ask("deploy shop prod")
-    assert asked.text == (f"{shop}/current is no link to a release: move it away, and deploy again")
+    assert asked.text == (
+        f"{shop}/current is not a link to a release: move it away, and deploy again"
+    )
 
 
 def test_a_consumer_without_settings_deploys_nothing() -> None:

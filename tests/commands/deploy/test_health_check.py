@@ -130,5 +130,5 @@ async def test_a_health_command_that_hangs_leads_back(make_kit: MakeKit, shop: P
     asked = await kit.ask("deploy shop prod --ref v1")
     assert asked.state is State.FAILED
     assert asked.text.startswith(
-        "health failed: it ran longer than 0.2 s (timeout of health) and was ended; "
+        "health failed: it exceeded its time limit of 0.2 s (timeout of health) and was stopped; "
     )

@@ -73,7 +73,7 @@ async def test_it_is_restarted_where_it_is(
         health={"command": ["sh", "-c", "test $(cat version) = 41"], "timeout": 0.1},
     )
     asked = await kit.ask("deploy shop prod --ref v1")
-    assert asked.text.endswith("; went back to builds/41")
+    assert asked.text.endswith("; rolled back to builds/41")
     place = shop / "builds" / "41"
     assert (tmp_path / "restarts").read_text().splitlines()[1] == f"{place} 0123abcd {place}"
 

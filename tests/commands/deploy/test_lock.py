@@ -25,7 +25,7 @@ async def test_one_deploy_of_an_app_at_a_time(make_kit: MakeKit, shop: Path) -> 
     second = await make_kit().ask("deploy shop prod --ref v1")
     assert second.state is State.REFUSED
     job = asked.updates[0].job
-    assert f"shop v2 (job {job}, asked by somebody, since " in second.text
+    assert f"shop v2 (job {job}, requested by somebody, since " in second.text
     asked.cancel()
     await asked.ended()
 

@@ -103,7 +103,7 @@ def test_a_shared_path_does_not_lead_out_of_the_release(releases: Releases, tmp_
     (release / "config").symlink_to(tmp_path / "outside")
     (releases.path / "shared" / "config").mkdir()
     (releases.path / "shared" / "config" / "file").touch()
-    with pytest.raises(Failed, match="leads out of the release"):
+    with pytest.raises(Failed, match="points out of the release"):
         releases.share(release, ["config/file"])
     assert (tmp_path / "outside" / "file").read_text() == "keep"
 
@@ -116,7 +116,7 @@ def test_nothing_is_made_beyond_a_link_of_the_repository(
     (tmp_path / "outside").mkdir()
     (release / "config").symlink_to(tmp_path / "outside")
     for name in ("config/deep/er/", "config/log/"):
-        with pytest.raises(Failed, match="leads out of the release"):
+        with pytest.raises(Failed, match="points out of the release"):
             releases.share(release, [name])
     assert os.listdir(tmp_path / "outside") == []
 
@@ -223,7 +223,7 @@ def test_the_lock_names_its_holder_and_is_free_again(tmp_path: Path) -> None:
     note = LockNote(job="j1", requester="U_ANN", what="shop v2", since="05:55:01 UTC")
     with (
         deploy_lock(tmp_path, note),
-        pytest.raises(Refused, match=r"shop v2 \(job j1, asked by U_ANN, since 05:55:01 UTC\)"),
+        pytest.raises(Refused, match=r"shop v2 \(job j1, requested by U_ANN, since 05:55:01 UTC\)"),
         deploy_lock(tmp_path, LockNote()),
     ):
         pass

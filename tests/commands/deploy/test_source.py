@@ -43,7 +43,7 @@ async def test_a_head_that_points_nowhere_stops_nothing_that_is_named(
     asked = await make_kit().ask("deploy shop prod")
     assert asked.state is State.FAILED
     assert asked.text == (
-        f"HEAD of {repository.path} points to no branch (it has trunk): say which with --ref, or"
+        f"HEAD of {repository.path} points to no branch (it has trunk): choose one with --ref, or"
         " set ref in [deploy.shop]"
     )
 
@@ -77,7 +77,7 @@ async def test_a_tag_and_a_branch_of_one_name_are_told_apart(
     repository.git("branch", "--force", "rel", "v2")
     asked = await make_kit().ask("deploy shop prod --ref rel")
     assert asked.state is State.REFUSED
-    assert asked.text.endswith("say refs/tags/rel or refs/heads/rel")
+    assert asked.text.endswith("use refs/tags/rel or refs/heads/rel")
     assert _version(shop) == "v1"
     for ref, version in (("refs/heads/rel", "v2"), ("refs/tags/rel", "v1"), ("heads/rel", "v2")):
         asked = await make_kit().ask(f"deploy shop prod --ref {ref}")
@@ -112,7 +112,7 @@ async def test_what_is_no_commit_is_refused(make_kit: MakeKit, repository: Repos
     repository.git("tag", "file", repository.git("rev-parse", "v1:version"))
     asked = await make_kit().ask("deploy shop prod --ref file")
     assert asked.state is State.REFUSED
-    assert asked.text == "refs/tags/file is no commit and leads to none"
+    assert asked.text == "refs/tags/file is not a commit and points to none"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ async def test_a_ref_that_a_shell_would_obey_is_refused(
         f"deploy shop prod '--ref={name}'"
     )
     assert asked.state is State.REFUSED
-    assert "characters that a shell obeys" in asked.text
+    assert "characters that a shell interprets" in asked.text
     assert not (tmp_path / "hacked").exists()
     assert not (shop / "releases").exists()
 
@@ -159,7 +159,7 @@ async def test_a_default_branch_that_a_shell_would_obey_is_refused(
     kit = make_kit(steps=[["sh", "-c", "echo {ref} >ran"]])
     asked = await kit.ask("deploy shop prod")
     assert asked.state is State.REFUSED
-    assert "characters that a shell obeys" in asked.text
+    assert "characters that a shell interprets" in asked.text
 
 
 def test_what_a_ref_can_mean() -> None:

@@ -69,7 +69,7 @@ async def test_what_is_wrong_over_http(respx_mock: respx.MockRouter) -> None:
     assert await wrong(url=URL) == ""
     assert await wrong(url=URL, status=[204, 301]) == "answered 200, not 204 or 301"
     assert await wrong(url=URL, body="ok") == ""
-    assert await wrong(url=URL, body="well") == "its answer does not hold “well”"
+    assert await wrong(url=URL, body="well") == "its response does not contain “well”"
     assert (await wrong(url=URL, latency=1e-6)).startswith("answered after ")
 
 
@@ -104,7 +104,7 @@ async def test_a_name_that_nobody_knows(
     assert await wrong(**look) == "unknown host name db.invalid"
     fail(socket.EAI_AGAIN, "Temporary failure in name resolution")
     assert await wrong(**look) == (
-        "the name db.invalid cannot be looked up: Temporary failure in name resolution"
+        "the name db.invalid cannot be resolved: Temporary failure in name resolution"
     )
 
 
@@ -141,7 +141,7 @@ async def test_a_dead_resolver_calls_nobody_else_down(
     for task in hang:
         task.cancel()
     late = await reaching.wrong(Look(url=urls[0], timeout=0.1))
-    assert late == "the name shop-0.example.com was not looked up within 0.1 s"
+    assert late == "the name shop-0.example.com was not resolved within 0.1 s"
     assert len(hanging.asked) == 41
     hanging.over.set()
 
@@ -156,7 +156,7 @@ async def test_what_waits_for_a_thread_is_no_result(monkeypatch: pytest.MonkeyPa
     assert await reaching.look(Look(tcp="b.example.com:1")) is None
     hanging.over.set()
     assert await first == ProbeResult(
-        True, "the name a.example.com cannot be looked up: Temporary failure"
+        True, "the name a.example.com cannot be resolved: Temporary failure"
     )
     assert await reaching.look(Look(tcp="b.example.com:1")) is not None
 
@@ -306,8 +306,8 @@ async def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 async def test_a_certificate_that_ends_soon(secure: Answering) -> None:
     """So many days must be left of it."""
     assert await wrong(url=secure.url, tls_days=9) == ""
-    assert await wrong(url=secure.url, tls_days=14) == "its certificate ends in 10 days"
-    assert await wrong(url=secure.url, tls_days=10) == "its certificate ends in 9.9 days"
+    assert await wrong(url=secure.url, tls_days=14) == "its certificate expires in 10 days"
+    assert await wrong(url=secure.url, tls_days=10) == "its certificate expires in 9.9 days"
     named = f"https://localhost:{secure.port}/"
     assert "Hostname mismatch" in await wrong(url=named)  # it is checked, whatever the address
     assert await wrong(url=secure.url, tls_days=14, status=[500]) == "answered 200, not 500"
@@ -356,16 +356,16 @@ async def test_a_check_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     for table, asked in ((0.3, 20.0), (20.0, 0.3)):
         async with asyncio.timeout(10):
             there = await looked(check(slow, table), check="disk", timeout=asked)
-        assert there == ProbeResult(True, "it ran longer than 0.3 s and was ended")
+        assert there == ProbeResult(True, "it exceeded its time limit of 0.3 s and was stopped")
 
 
 async def test_what_cannot_be_looked_at() -> None:
     """A check that is not in the settings is not run; the answer says which there are."""
     there = await looked(check(""), check="dsk")
     assert there == ProbeResult(
-        True, "its agent knows no check dsk: it knows disk ([checks.dsk] in its settings)"
+        True, "its agent has no check dsk (configured: disk): add [checks.dsk] to its settings"
     )
-    assert (await looked()).text.startswith("this agent cannot look at that")
+    assert (await looked()).text.startswith("this agent does not support this probe")
     absent = {"disk": CheckTable(command=("no-such-plugin",))}
     assert "no-such-plugin was not found" in (await looked(absent, check="disk")).text
 

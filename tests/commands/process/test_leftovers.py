@@ -164,7 +164,7 @@ async def test_the_app_that_goes_back_is_the_one_that_runs(
     )
     asked = await kit.ask("deploy shop prod --ref v2")
     try:
-        assert "went back to " in asked.text
+        assert "rolled back to " in asked.text
         assert not _alive(tmp_path / "v2")
         assert _alive(tmp_path / "v1")
         assert not any("still running" in text for text in asked.said)
@@ -195,7 +195,7 @@ async def test_what_cannot_be_ended_keeps_the_next_deploy_out(
         await asked.ended()
         left = f"sleep (pid {pid.read_text().strip()}, user {psutil.Process().username()})"
         assert asked.state is (State.FAILED if how == "fail" else State.CANCELLED)
-        assert f"still running: {left}: end it yourself" in asked.text
+        assert f"still running: {left}: stop it yourself" in asked.text
         asked = await make_kit(grace=0.1).ask("deploy shop prod --ref v1")
         assert asked.state is State.REFUSED
         assert left in asked.text
@@ -214,16 +214,23 @@ async def test_the_settings_decide_how_long_a_deploy_may_take(make_kit: MakeKit)
     kit = make_kit(timeout=1.5, step_timeout=1.5, steps=[["sleep", "1"], ["sleep", "300"]])
     asked = await kit.ask("deploy shop prod --ref v1")
     assert asked.state is State.FAILED
-    assert asked.text == "it took longer than 1.5 s (timeout of [deploy.shop]) and was ended"
+    assert (
+        asked.text
+        == "it exceeded its time limit of 1.5 s (timeout of [deploy.shop]) and was stopped"
+    )
 
 
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        ({"step_timeout": 0.3}, "sleep 300 failed: it ran longer than 0.3 s (step_timeout) and"),
+        (
+            {"step_timeout": 0.3},
+            "sleep 300 failed: it exceeded its time limit of 0.3 s (step_timeout) and",
+        ),
         (
             {"steps": [{"run": ["sleep", "300"], "name": "wait", "timeout": 0.3}]},
-            "wait failed: it ran longer than 0.3 s (timeout of the step wait) and was ended",
+            "wait failed: it exceeded its time limit of 0.3 s (timeout of the step wait) and was"
+            " stopped",
         ),
     ],
 )

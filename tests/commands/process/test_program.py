@@ -228,7 +228,7 @@ async def test_a_second_cancellation_kills_at_once(tmp_path: Path) -> None:
 async def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     """Past its timeout a program is ended with all its children, and its last words are told."""
     said: list[str] = []
-    with pytest.raises(Failed, match=r"longer than 3.0 s and was ended: (leader|child)"):
+    with pytest.raises(Failed, match=r"limit of 3.0 s and was stopped: (leader|child)"):
         await execute(_python(tmp_path, STUBBORN, timeout=3, grace=0.1), said.append)
     await until(lambda: not any(_alive(pid) for pid in _pids(said)))
 
