@@ -1,8 +1,8 @@
-"""What Baton itself finds wrong, outside any job: it becomes an alert, which ends by itself when it
-is not found again.
+"""Findings: what Baton itself finds wrong, outside any job. Each becomes an alert, which ends by
+itself when it is not found again.
 
-A sender whose alerts are refused, a server that says it is another: whoever finds such a thing
-needs to know nothing of how alerts are kept.
+Examples are a sender whose alerts are refused, and a server that claims to be another. Whoever
+reports a finding needs to know nothing about alerts.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ log = structlog.get_logger(__name__)
 FINDING_LIFETIME = 3600.0
 """Seconds after which a finding is over, unless it is found again."""
 LOG_INTERVAL = 60.0
-"""Seconds between two log lines of the same."""
+"""Seconds between two log lines about the same finding."""
 MAX_FINDINGS = 100
-"""Different findings that are remembered."""
+"""How many different findings are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,73 +52,69 @@ class Finding:
 
 
 class Findings(Protocol):
-    """Takes findings. It never raises, and may be told the same as often as it happens."""
+    """Takes findings. It never raises, and may be given the same one again and again."""
 
     def found(self, finding: Finding) -> None:
-        """Have people told of it."""
+        """Notify people of `finding`."""
 
 
 class RecentFindings:
-    """What was found lately and is not over, for whoever looks: the newest MOST."""
+    """Remembers the newest MAX_FINDINGS findings that are not over."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._found: dict[tuple[str, ...], tuple[Finding, float]] = {}
 
     def add(self, finding: Finding) -> None:
-        """Remember it."""
+        """Remember `finding`."""
         self._found.pop(finding.key, None)
         while len(self._found) >= MAX_FINDINGS:
             del self._found[next(iter(self._found))]
         self._found[finding.key] = finding, self._monotonic()
 
     def all(self) -> list[Finding]:
-        """What is not over, the newest first."""
+        """Return what is not over, the newest first."""
         at = self._monotonic()
         lasting = (one for one, found in self._found.values() if at - found < one.lasts)
         return [*lasting][::-1]
 
     def about(self, host: str) -> tuple[str, ...]:
-        """What is to stand beside the server `host`."""
+        """Return what lists of servers show beside the server `host`."""
         notes = (one.note for one in self.all() if one.host == host and one.note)
         return tuple(dict.fromkeys(notes))
 
 
 class FindingReports(Findings):
-    """Remembers what was found `lately`, and hands each finding on to `alerts`."""
+    """Remembers each finding in `recent`, and passes it on to `alerts`."""
 
-    def __init__(self, lately: RecentFindings, alerts: Findings) -> None:
-        self.recent = lately
+    def __init__(self, recent: RecentFindings, alerts: Findings) -> None:
+        self.recent = recent
         self._alerts = alerts
 
     @override
     def found(self, finding: Finding) -> None:
-        """Remember it, and have people told."""
+        """Remember `finding`, and notify people."""
         self.recent.add(finding)
         self._alerts.found(finding)
 
 
-class LoggedFindings:
-    """Takes findings where no alerts are kept: the log must do. The same is logged once every AGAIN
-    seconds at most."""
+class LoggedFindings(Findings):
+    """Logs findings, where a bot has no alerts: the same one at most every LOG_INTERVAL seconds."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._said: dict[tuple[str, ...], float] = {}
+        self._logged_at: dict[tuple[str, ...], float] = {}
 
+    @override
     def found(self, finding: Finding) -> None:
-        """Keeps Findings.found."""
         at = self._monotonic()
-        if at - self._said.get(finding.key, float("-inf")) < LOG_INTERVAL:
+        if at - self._logged_at.get(finding.key, float("-inf")) < LOG_INTERVAL:
             return
-        while len(self._said) >= MAX_FINDINGS:
-            del self._said[next(iter(self._said))]
-        self._said[finding.key] = at
+        while len(self._logged_at) >= MAX_FINDINGS:
+            del self._logged_at[next(iter(self._logged_at))]
+        self._logged_at[finding.key] = at
         log.error(
             printable(finding.text),
             found=finding.name,
             **{f"about_{name}": printable(value) for name, value in finding.about.items()},
         )
-
-    async def close(self) -> None:
-        """There is nothing to write down."""

@@ -1,7 +1,8 @@
-"""Leadership: of several bots, one at a time sends, hears, tells and closes; all of them take asks.
+"""Leadership: one bot of several sends requests, takes updates, posts and fires schedules. All of
+them answer people.
 
-The lease is a row in the database with an end. Who holds it renews it three times in its life;
-when its holder dies another takes over as soon as it has run out.
+The lease is a row in the database that expires. Its holder renews it three times before that. When
+the holder dies, another bot takes the lease as soon as it has expired.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from bot.store.leases import LEASE, Leases
 log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 6.0
-"""How long a lease holds without being renewed."""
+"""Seconds for which a lease holds without being renewed."""
 
 
 class Leader:
-    """Calls `begin` when the lease is won and `end` when it is lost.
+    """Calls `begin` when this bot gets the lease and `end` when it loses it.
 
-    `holder` must be nobody else's name, also after a restart. Who cannot renew the lease, because
-    the database is away, lets go when it runs out: another bot may see the database.
+    `holder` is a name that no other bot has, nor had before a restart. A bot that cannot renew the
+    lease, because the database is away, stops leading when the lease expires: another bot may still
+    reach the database.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Leader:
         self.leading = False
 
     async def run(self) -> None:
-        """Take part, until cancelled; then give the lease back."""
+        """Compete for the lease until cancelled; then release it."""
         try:
             while True:
                 pause = self._seconds / (3 if await self._round() else 12)
@@ -57,14 +59,15 @@ class Leader:
             await self._give_back()
 
     async def _round(self) -> bool:
-        """Take or renew the lease; whether the database said who has it."""
+        """Take or renew the lease. Return whether the database said who has it."""
         asked = time.monotonic()
         left = self._until - asked if self.leading else self._seconds
         try:
             async with asyncio.timeout(left):
                 mine = await self._leases.take(LEASE, self._holder, self._seconds)
         except (DatabaseUnavailable, TimeoutError) as error:
-            log.warning("lease not renewed", reason=str(error) or "the database does not answer")
+            reason = str(error) or "the database did not answer in time"
+            log.warning("the lease could not be renewed", reason=reason)
             if time.monotonic() >= self._until:
                 await self._let_go()
             return False
@@ -73,14 +76,14 @@ class Leader:
             return True
         self._until = asked + self._seconds
         if not self.leading:
-            log.info("this bot leads", holder=self._holder)
+            log.info("became leader", holder=self._holder)
             self.leading = True
             await self._begin()
         return True
 
     async def _let_go(self) -> None:
         if self.leading:
-            log.info("this bot leads no longer", holder=self._holder)
+            log.info("no longer leader", holder=self._holder)
             self.leading = False
             await self._end()
 
@@ -89,4 +92,4 @@ class Leader:
             async with asyncio.timeout(self._seconds / 3):
                 await self._leases.release(LEASE, self._holder)
         except (DatabaseUnavailable, TimeoutError) as error:
-            log.warning("lease not given back", reason=str(error))
+            log.warning("the lease could not be released", reason=str(error))

@@ -257,7 +257,7 @@ class Terminal:
 
     async def starts(self) -> None:
         """Return once there is a prompt below the welcome."""
-        await until(lambda: "›" in self.shown.partition("Ctrl-D leaves.")[2], 60)
+        await until(lambda: "›" in self.shown.partition("Ctrl-D exits.")[2], 60)
 
     async def sees(self, text: str, after: int = 0, timeout: float = 60) -> None:
         await until(lambda: text in self.text[after:], timeout)
@@ -366,7 +366,7 @@ async def test_cancel_at_a_terminal(tmp_path: Path) -> None:
 async def test_dumb_terminal(tmp_path: Path, say: Callable[[Terminal], None]) -> None:
     """A terminal that cannot move its cursor gets plain lines; failures do not count."""
     async with terminal(tmp_path, "dumb") as it:
-        await it.sees("Ctrl-D leaves.")
+        await it.sees("Ctrl-D exits.")
         it.type("/nothing\n")
         await it.sees("Unknown command “nothing”")
         it.type("/ping prod\n")

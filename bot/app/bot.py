@@ -1,4 +1,4 @@
-"""The bot: people ask it at any time, and while it leads it sends, hears, tells and closes."""
+"""The bot: it answers people at any time; while it leads it also sends, takes updates and posts."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(eq=False, kw_only=True)
 class Bot:
-    """Everything behind the front ends; `bot.app.assemble` makes one. It starts, stops and leads:
-    what it is made of does the work. `lease` is in seconds."""
+    """Everything behind the front ends, made by `bot.app.assemble`. The parts do the work; the bot
+    starts, stops and leads. `lease` is in seconds."""
 
     name: str
     store: Store
@@ -73,17 +73,17 @@ class Bot:
 
     @property
     def alert_runner(self) -> AlertRunner | None:
-        """Who keeps alerts, if this bot has any."""
+        """Return what runs the alerts, if this bot has any."""
         return self.alerts.runner
 
     @property
     def alert_reloader(self) -> Reloader | None:
-        """Who reads the settings of alerts again, if they are from a file."""
+        """Return what reloads the settings of alerts, if they are from a file."""
         return self.alerts.reloader
 
     def show_in(self, front: Front, people: Directory | None) -> None:
-        """Show posts in `front`, each that belongs there; `people` knows who is there, if anybody
-        does."""
+        """Show posts in `front`, each that belongs there. `people` is its directory of users, if it
+        has one."""
         if people is not None:
             self.dispatching.people.add(front.name, people)
         self.front_ends.add(front)
@@ -92,7 +92,7 @@ class Bot:
                 reconciler.mark_all_dirty()
 
     async def start(self) -> None:
-        """Begin. Nothing waits for the bus or for leadership: asks are taken at once."""
+        """Start, without waiting for RabbitMQ or the lease: people are answered at once."""
         self.channel.on_link(self._link_changed)
         self.servers.link_changed(self.channel.link)
         await self.upkeep.load_servers()
@@ -106,20 +106,20 @@ class Bot:
         ]
 
     async def failed(self) -> NoReturn:
-        """Wait until a part of the bot ends by an error of ours, and raise that error.
+        """Wait until a part of the bot fails by an error of ours, and raise that error.
 
-        The bot works no longer then, or only half: `stop` it, and let a supervisor start it anew.
+        After that the bot works only in part: `stop` it, and let a supervisor start it again.
         """
         await self.parts.failed()
 
     async def stop(self) -> None:
-        """Stop working; what is under way is taken up by the next bot."""
+        """Stop. The next bot continues what is under way."""
         await cancel_all(self._always)
         await self.periodic.stop()
         await self.alerts.close()
 
     def job_changed(self, job: str) -> None:
-        """Somebody asked, here: if another bot leads it sees so in the database."""
+        """Send and show `job`, if this bot leads. Another leader finds it in the database."""
         if self.leader.leading:
             self.relay.wake()
             self.reconciler.mark_dirty(job)
@@ -127,7 +127,7 @@ class Bot:
     async def _begin(self) -> None:
         await self.upkeep.load_servers()
         self.front_ends.open()
-        # not awaited: the lease must be renewed however long the bus takes to answer
+        # not awaited: the lease must be renewed however long RabbitMQ takes to answer
         listening = self._listening = self.parts.start(self.updates.start(), "hearing")
         self._leading = [
             self.parts.start(self.relay.run(), "sending"),
@@ -148,17 +148,18 @@ class Bot:
             reconciler.reset()
 
     def hears_servers(self) -> bool:
-        """Return whether what servers say reaches us."""
+        """Return whether messages of servers reach this bot."""
         listening = self._listening
         return self.channel.link is Link.UP and listening is not None and listening.done()
 
     def _link_changed(self, link: Link) -> None:
-        log.info("link to the bus", state=link.value, bus=self.channel.url)
+        log.info("the link to RabbitMQ changed", state=link.value, bus=self.channel.url)
         self.servers.link_changed(link)
         if link is Link.UP:
             self.relay.wake()
 
     async def _until_refused(self) -> None:
-        """Raises BusRefused if the bus never took us: that needs somebody who grants the rights.
-        Later we stay, and say so in chat and on /readyz."""
+        """Raise BusRefused if RabbitMQ refuses us before the first connection: somebody must grant
+        the rights then. If it refuses us later, the bot stays, and says so in chat and on /readyz.
+        """
         raise await self.channel.refused(float("inf"))

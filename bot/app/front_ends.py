@@ -14,9 +14,11 @@ from bot.store.output_text import whole_output
 
 
 class FrontEnds:
-    """Opens a queue for each front end when this bot begins to lead, and closes it when it leads no
-    longer. `settled` is called with the id of a job, or of another subject, all of whose posts are
-    as wanted; `claim`, in seconds, is how long a post that a bot began is its own."""
+    """Opens a queue for each front end when this bot becomes leader, and closes it afterwards.
+
+    `settled` is called with the id of a job, or of another subject, when all its posts are up to
+    date. `claim`, in seconds, is how long a post that a bot has begun to send belongs to it.
+    """
 
     def __init__(
         self,
@@ -38,22 +40,22 @@ class FrontEnds:
 
     @property
     def queues(self) -> Mapping[str, PostQueue]:
-        """What brings posts to each front end, by its name: empty while another bot leads."""
+        """Return the queue of each front end, by its name: none while another bot leads."""
         return self._queues
 
     def add(self, front: Front) -> None:
-        """Show posts in `front` too, each that belongs there."""
+        """Show posts in `front` too."""
         self._fronts.append(front)
         if self._open:
             self._open_queues([front])
 
     def open(self) -> None:
-        """This bot leads."""
+        """Open the queues: this bot leads."""
         self._open = True
         self._open_queues(self._fronts)
 
     async def close(self) -> None:
-        """Another bot leads. What is not shown is shown by it."""
+        """Close the queues. The next leader shows what is not shown yet."""
         self._open = False
         for queue in self._queues.values():
             await queue.close()

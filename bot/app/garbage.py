@@ -1,16 +1,16 @@
-"""Python's garbage collector, as a program wants it that makes many objects and few circles."""
+"""Python's garbage collector, tuned for a program that makes many objects and few cycles."""
 
 from __future__ import annotations
 
 import gc
 
 THRESHOLDS = (5_000, 20, 20)
-"""By the defaults a bot spends a tenth of its time, and now and then 0.2 s at once, in looking for
-circles among objects that stay."""
+"""With the defaults a bot spends a tenth of its time, and sometimes 0.2 s at once, in searching for
+cycles among objects that stay."""
 
 
 def tune_garbage_collector() -> None:
-    """Have the collector leave alone what is there now, and look less often."""
+    """Keep the collector from what is there now, and let it run less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

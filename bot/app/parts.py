@@ -1,4 +1,4 @@
-"""The parts of a bot that run by themselves: an error of ours in one of them fails the bot."""
+"""The parts of a bot that run as tasks: an error of ours in one of them fails the bot."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ log = structlog.get_logger(__name__)
 
 
 class Parts:
-    """Starts parts, and knows the first that failed."""
+    """Starts parts, and remembers the first that failed."""
 
     def __init__(self) -> None:
         self._failure: BaseException | None = None
         self._has_failed = asyncio.Event()
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Return the task that does `work`, a part of the bot that is called `name`."""
+        """Run `work` as the part called `name`. Return its task."""
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._ended)
         return task
 
     def fail(self, part: str, error: BaseException) -> None:
-        """The bot works no longer, or only half, since `part` failed."""
+        """Note that `part` failed: the bot works only in part from now on."""
         log.critical("a part of the bot failed", part=part, exc_info=error)
         self._failure = self._failure or error
         self._has_failed.set()
 
     async def failed(self) -> NoReturn:
-        """Wait until a part ends by an error of ours, and raise that error."""
+        """Wait until a part fails, and raise its error."""
         await self._has_failed.wait()
         assert self._failure is not None
         raise self._failure
@@ -42,7 +42,7 @@ class Parts:
 
 
 async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel `tasks`, and return when all are over."""
+    """Cancel `tasks`, and return when all have ended."""
     for task in tasks:
         task.cancel()
     if tasks:

@@ -1,4 +1,4 @@
-"""Says in the log what is to be said about the rules, once servers were heard: each thing once."""
+"""Logs what is wrong with the rules of baton.toml, once servers are known: each remark once."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bot.servers.registry import ServerRegistry
 log = structlog.get_logger(__name__)
 
 FIRST_INTERVAL = 20.0
-"""Seconds after the start in which every agent that runs has been heard."""
+"""Seconds after the start within which every running agent has sent a heartbeat."""
 LOOK_INTERVAL = 600.0
-"""Seconds between two looks at what has come meanwhile."""
+"""Seconds between two comparisons."""
 
 
 class RulesLog:
-    """Compares `policy` with `servers`, the `commands` there are, and the user
-    `groups` that the chat knows (raises BatonError if it does not tell)."""
+    """Compares `policy` with the known `servers`, the installed `commands`, and the user `groups`
+    that the chat knows (`groups` raises BatonError if the chat does not answer)."""
 
     def __init__(
         self,
@@ -38,21 +38,21 @@ class RulesLog:
         self._logged: set[str] = set()
 
     async def round(self) -> float | None:
-        """Look, if servers were heard; if not, sooner again."""
+        """Compare, if servers are known. If none is, return how soon to try again."""
         if not self._servers.servers():
             return FIRST_INTERVAL
         await self.log_new_remarks()
         return None
 
     async def log_new_remarks(self) -> None:
-        """Say what was not said before."""
+        """Log the remarks that were not logged before."""
         facts: list[Facts] = [seen.facts for seen in self._servers.servers()]
         groups = None
         if self._policy.with_every_group():
             try:
                 groups = await self._groups()
             except BatonError as error:
-                log.warning("user groups of rules not checked", reason=str(error))
+                log.warning("the user groups in baton.toml could not be checked", reason=str(error))
         for remark in review(self._policy, Scene(self._commands, by_environment(facts), groups)):
             if remark.text in self._logged:
                 continue

@@ -1,4 +1,4 @@
-"""Doing something for as long as the bot works."""
+"""Runs something for as long as the bot is healthy."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 
 async def run_while_healthy(bot: Bot, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns. If a part of the bot fails meanwhile, `work` is cancelled and that
-    error raised."""
+    """Return what `work` returns. If a part of the bot fails meanwhile, cancel `work` and raise the
+    error of that part."""
     task = asyncio.ensure_future(work)
     failing = asyncio.ensure_future(bot.failed())
     try:

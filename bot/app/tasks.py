@@ -24,36 +24,36 @@ DISCOVERY = "discovery"
 ALERTS = "alerts"
 PROBING = "probing"
 
-LEADING = (SCHEDULES, "looking around", DISCOVERY, "pruning")
-"""What runs while this bot leads."""
+LEADING = (SCHEDULES, "sync_posts", DISCOVERY, "pruning")
+"""The names of what only the leader runs."""
 WATCHING = (ALERTS, "recording", PROBING)
-"""What runs while this bot leads, and has alerts."""
+"""The names of what only a leader with alerts runs."""
 
 
 def always(
     work: Upkeep, leading: Callable[[], bool], reloading: Reloader | None
 ) -> Iterable[PeriodicTask]:
-    """What every bot does, whether it leads or not."""
+    """Yield the rows of every bot, whether it leads or not."""
     yield PeriodicTask(
-        "following other bots",
+        "follow_other_bots",
         lambda: work.follow_other_bots(leading=leading()),
         upkeep.FOLLOW_INTERVAL,
         first=upkeep.FOLLOW_INTERVAL,
     )
     if reloading is not None:
-        yield PeriodicTask("reloading alerts", reloading.check_for_reload, reloader.FOLLOW_INTERVAL)
+        yield PeriodicTask("reload_alerts", reloading.check_for_reload, reloader.FOLLOW_INTERVAL)
 
 
 def in_slack(rules: RulesLog, chat: ChatView, findings: Findings) -> Iterable[PeriodicTask]:
-    """What every bot does that is in Slack."""
+    """Yield the rows of a bot that is connected to Slack."""
     yield PeriodicTask(
-        "rules log",
+        "rules_log",
         rules.round,
         rules_log.LOOK_INTERVAL,
         first=rules_log.FIRST_INTERVAL,
     )
     yield PeriodicTask(
-        "our clock and tokens",
+        "self_checks",
         partial(self_checks.report_problems, chat, "Slack", findings),
         self_checks.LOOK_INTERVAL,
     )
@@ -62,17 +62,17 @@ def in_slack(rules: RulesLog, chat: ChatView, findings: Findings) -> Iterable[Pe
 def while_leading(
     work: Upkeep, schedules: Scheduler, listening: asyncio.Task[None]
 ) -> Iterable[PeriodicTask]:
-    """What the bot does that leads; `listening` is done when it hears what servers say."""
+    """Yield the rows of the leader. `listening` is done when messages of servers reach it."""
     yield PeriodicTask(
         SCHEDULES, schedules.round, scheduler.POLL_INTERVAL, retry=scheduler.RETRY_DELAY
     )
-    yield PeriodicTask("looking around", work.sync_posts, upkeep.POLL_INTERVAL)
+    yield PeriodicTask("sync_posts", work.sync_posts, upkeep.POLL_INTERVAL)
     yield PeriodicTask(DISCOVERY, partial(work.discover, listening), upkeep.FOLLOW_INTERVAL)
     yield PeriodicTask("pruning", work.prune, upkeep.PRUNE_INTERVAL)
 
 
 def while_watching(alerts: AlertRunner) -> Iterable[PeriodicTask]:
-    """What the bot does that leads, and has alerts."""
+    """Yield the rows of a leader that has alerts."""
     yield PeriodicTask(
         ALERTS,
         alerts.round,
@@ -87,7 +87,7 @@ def while_watching(alerts: AlertRunner) -> Iterable[PeriodicTask]:
 def probes(
     tables: Iterable[ProbeTable], look: Callable[[ProbeTable], Awaitable[float]]
 ) -> Iterable[PeriodicTask]:
-    """Each probe of `tables`, which `look` sees to once."""
+    """Yield a row for each probe of `tables`; `look` runs one once."""
     for table in tables:
         spread = min(table.every, probe_runner.MAX_JITTER)
         yield PeriodicTask(PROBING, partial(look, table), table.every, jitter=spread)

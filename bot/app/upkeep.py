@@ -1,4 +1,4 @@
-"""What a bot does again and again for itself, a round at a time. bot.app.periodic calls these."""
+"""Recurring work of the bot itself, a round at a time; bot.app.tasks says how often."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
 
 POLL_INTERVAL = 0.5
-"""Seconds between two looks at what other bots wrote into the same database, and at the clock."""
+"""Seconds between two looks at what other bots wrote into the database, and at deadlines."""
 FOLLOW_INTERVAL = 1.0
-"""Seconds between two looks for servers that other bots heard."""
+"""Seconds between two looks for servers that other bots know, or forgot."""
 PRUNE_INTERVAL = 3600.0
-"""Seconds between two clearings of what is older than is kept."""
+"""Seconds between two deletions of what is older than the retention."""
 
 
 class Upkeep:
@@ -55,28 +55,28 @@ class Upkeep:
         self._forgotten: dict[str, datetime] = {}
 
     async def load_servers(self) -> None:
-        """Know the servers that the database knows, if it answers."""
+        """Load the known servers from the database, if it answers."""
         with contextlib.suppress(DatabaseUnavailable):
             self._servers.load(await self._store.servers.all())
 
     def forget_server(self, host: str, at: datetime) -> None:
-        """People have forgotten the server `host` at that moment."""
+        """Forget the server `host`, as somebody asked at that moment."""
         self._servers.forget(host, at)
         self._verifier.forget(host)
 
     async def follow_other_bots(self, *, leading: bool) -> None:
-        """While another bot leads, know the servers that it hears, and always those that people
-        have forgotten: they may have asked another bot."""
+        """Learn the servers that another bot heard while that one leads, and always those that
+        people told another bot to forget."""
         if not leading:
             self._servers.load(await self._store.servers.all())
         forgotten = await self._store.servers.forgotten()
         for host, at in forgotten.items():
-            if self._forgotten.get(host) != at:  # once: what is heard later is heard anew
+            if self._forgotten.get(host) != at:  # once: a later heartbeat makes it known again
                 self.forget_server(host, at)
         self._forgotten = forgotten
 
     async def sync_posts(self) -> None:
-        """See what time alone changes, and what other bots wrote."""
+        """Update posts that other bots, deadlines or our own view of the servers changed."""
         self._reconciler.check_visibility()
         await self._reconciler.sync_revisions()
         at = self._clock()
@@ -86,8 +86,9 @@ class Upkeep:
                 self._reconciler.mark_dirty(job)
 
     async def discover(self, listening: asyncio.Future[None]) -> float:
-        """Ask every agent for a heartbeat, once: the database may know nothing yet, or too little.
-        Not before the answers can be heard, which is when `listening` is done. Raises BatonError.
+        """Ask every agent for a heartbeat, once, since the database may not know all of them.
+
+        It waits for `listening`, after which the answers reach us. Raises BatonError.
         """
         await asyncio.wait([listening])
         await self._channel.wait_up()
@@ -95,5 +96,5 @@ class Upkeep:
         return math.inf
 
     async def prune(self) -> None:
-        """Clear what is older than is kept."""
+        """Delete what is older than the retention."""
         await self._store.prune(self._clock() - self._retention)

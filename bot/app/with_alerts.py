@@ -1,5 +1,5 @@
-"""Alerts, or none: the one place where that is decided. What both are asked has the same names, so
-that nobody else has to ask."""
+"""A bot with alerts, or without: both have the same methods, so that no other module has to check
+which of the two it is."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AlertsConfig:
-    """The alerts that a bot is to have: by which settings, and shown in which front end.
+    """The alerts that a bot is to have: their `settings`, and the front end that shows them.
 
-    `links` are links of ours beside the bus, each with whether it is up: while one is not, nothing
-    is decided. `unpostable` finds the channels, of those it is given, in which nothing can be
-    posted, each with the reason. `file` is where the settings are from, if they can be read again.
+    `links` are the bot's links beside RabbitMQ, each with whether it is up: while one is down, no
+    alert is decided. `unpostable` returns those of the given channels in which nothing can be
+    posted, each with the reason. `file` is the file of the settings, if it can be reloaded.
     """
 
     settings: AlertSettings
@@ -55,8 +55,8 @@ class AlertsConfig:
 
 @dataclass(frozen=True, slots=True)
 class AlertParts:
-    """Who keeps alerts, who posts them, who makes alerts of what we find wrong ourselves, and who
-    reads their settings again (if these are from a file)."""
+    """What runs the alerts, what posts them, what makes alerts of our own findings, and what
+    reloads their settings (None if these are not from a file)."""
 
     runner: AlertRunner
     posts: PostReconciler
@@ -65,7 +65,7 @@ class AlertParts:
 
 
 class NoAlerts(UpdateHooks):
-    """A bot without alerts: nothing is watched, and the log must do for what is found wrong."""
+    """A bot without alerts: nothing is checked, and findings are only logged."""
 
     runner: None = None
     reloader: None = None
@@ -73,34 +73,34 @@ class NoAlerts(UpdateHooks):
 
     @override
     def heartbeat_received(self, beat: Heartbeat) -> None:
-        """Nobody is called silent."""
+        """Do nothing: no server is checked."""
 
     @override
     def pong_received(self, pong: Pong) -> None:
-        """Nobody is called silent."""
+        """Do nothing: no server is checked."""
 
     async def job_ended(self, job: Job, runs: Sequence[RunRecord]) -> None:
-        """Its posts say how it ended."""
+        """Do nothing: the posts of `job` say how it ended."""
 
     def schedule_results(self, results: Sequence[ScheduleResult]) -> ResultHandling:
-        """Return that nobody else tells of them."""
+        """Return that no alert covers the results, so that a notice does."""
         return ResultHandling()
 
     def begin(self) -> None:
-        """There is nothing to begin."""
+        """Do nothing."""
 
     async def end(self) -> None:
-        """There is nothing to end."""
+        """Do nothing."""
 
     def schedule_probes(self) -> None:
-        """There are no probes."""
+        """Do nothing: there are no probes."""
 
     async def close(self) -> None:
-        """There is nothing to write down."""
+        """Do nothing."""
 
 
 class WithAlerts(UpdateHooks):
-    """A bot with alerts: `runner` is told what was seen, and is run while this bot leads."""
+    """A bot with alerts: `runner` gets what was observed, and runs while this bot leads."""
 
     def __init__(
         self,
@@ -135,30 +135,32 @@ class WithAlerts(UpdateHooks):
 
     @override
     def heartbeat_received(self, beat: Heartbeat) -> None:
-        """A server is alive."""
+        """Observe that a server is alive."""
         self.runner.observe_heartbeat(beat)
 
     @override
     def pong_received(self, pong: Pong) -> None:
-        """A server is alive."""
+        """Observe that a server is alive."""
         self.runner.observe_pong(pong)
 
     async def job_ended(self, job: Job, runs: Sequence[RunRecord]) -> None:
-        """A job that changes servers has ended: what failed is an alert. Raises
-        DatabaseUnavailable."""
+        """Observe how a job that changes servers ended. Raises DatabaseUnavailable."""
         await self.runner.observe_job(job, runs)
 
     def schedule_results(self, results: Sequence[ScheduleResult]) -> ResultHandling:
-        """Return what is to be written down of the firings of a schedule.
+        """Return what is to be written of these results, and whether alerts cover them.
 
-        What changes servers is an alert by its runs, of what only looks the whole is one. That a
-        schedule is rejections, or no longer fits, is for its owner: a notice tells them.
+        A command that changes servers has an alert for each failed run; one that only reads has one
+        alert for the whole. That a schedule is refused, or does not fit its command any more, only
+        its owner can correct: a notice says so, and no alert.
         """
         try:
             command = self._commands.parse(results[0].words)
         except UsageError as error:
             title = results[0].title
-            log.warning("a schedule of an older command", schedule=title, reason=str(error))
+            log.warning(
+                "a schedule does not fit its command any more", schedule=title, reason=str(error)
+            )
             return ResultHandling()
         ours = [one for one in results if one.verdict in ("started", "missed")]
         handled = len(ours) == len(results)
@@ -169,7 +171,7 @@ class WithAlerts(UpdateHooks):
         )
 
     def begin(self) -> None:
-        """This bot leads: it watches from now on."""
+        """Start checking: this bot leads."""
         probing = ProbeRunner(self.runner, self._channel, self._servers, self._name, self._clock)
         monitor = AlertConsumer(
             self._channel,
@@ -186,7 +188,7 @@ class WithAlerts(UpdateHooks):
         self.schedule_probes()
 
     async def end(self) -> None:
-        """Another bot leads."""
+        """Stop checking: another bot leads."""
         if self._watch is not None:
             _, monitor, listening = self._watch
             await asyncio.wait([listening])
@@ -197,11 +199,11 @@ class WithAlerts(UpdateHooks):
         await self.runner.recorder.close()
 
     async def close(self) -> None:
-        """Write down what was found."""
+        """Store the findings that are not stored yet."""
         await self._alert_findings.close()
 
     def schedule_probes(self) -> None:
-        """Have each probe looked at as the settings of now say, if this bot leads."""
+        """Run the probes of the current settings, if this bot leads."""
         if self._watch is not None:
             rows = tasks.probes(self.runner.settings.probe, self._probe)
             self._periodic.replace(tasks.PROBING, rows)
@@ -209,5 +211,5 @@ class WithAlerts(UpdateHooks):
     async def _probe(self, probe: ProbeTable) -> float:
         assert self._watch is not None
         probing, _, listening = self._watch
-        await asyncio.wait([listening])  # or an answer would come to nobody
+        await asyncio.wait([listening])  # or nobody would receive the answer
         return await probing.look(probe)

@@ -36,16 +36,19 @@ from bot.store import Store
 
 BUS = "memory://demo"
 ALERTS = AlertSettings(channel=PLACE.channel, group_wait=1.0, group_interval=5.0)
-"""Three heartbeats that do not come are an alert; who is dead is seen within seconds here."""
+"""Three missing heartbeats are an alert: here that takes seconds."""
 DISCOVERY_TIMEOUT = 10.0
-"""Seconds within which every server must have been heard."""
+"""Seconds within which every server must have sent a heartbeat."""
 
 _TRY = (
-    (f"/deploy shop {ENVIRONMENT}", "put the shop on every server that runs it"),
-    (f"/deploy shop {ENVIRONMENT} --ref broken", "a version that is not well: see them go back"),
-    (f"/ping {ENVIRONMENT}", "ask who is there"),
-    ("/demo break web-2", "a server dies: see the alert, then mend it"),
-    ("/help", "what else can be asked"),
+    (f"/deploy shop {ENVIRONMENT}", "deploy the shop to every server that runs it"),
+    (
+        f"/deploy shop {ENVIRONMENT} --ref broken",
+        "a version that fails its health check: see the rollback",
+    ),
+    (f"/ping {ENVIRONMENT}", "check that the servers respond"),
+    ("/demo break web-2", "a server fails: see the alert, then mend it"),
+    ("/help", "list all commands"),
 )
 
 
@@ -120,7 +123,9 @@ async def _wait_for_servers(bot: Bot) -> None:
     end = time.monotonic() + DISCOVERY_TIMEOUT
     while (heard := len(bot.servers.servers())) < len(NAMES):
         if time.monotonic() > end:
-            reason = f"{heard} of {len(NAMES)} servers were heard within {DISCOVERY_TIMEOUT:g} s"
+            reason = (
+                f"{heard} of {len(NAMES)} servers sent a heartbeat within {DISCOVERY_TIMEOUT:g} s"
+            )
             raise DemoFailed(reason=reason)
         await asyncio.sleep(0.02)
 
@@ -128,13 +133,13 @@ async def _wait_for_servers(bot: Bot) -> None:
 def _welcome(editing: bool) -> list[Line]:
     names = ", ".join(NAMES)
     width = max(len(words) for words, _ in _TRY)
-    hint = "Tab completes, Ctrl-C cancels what runs, Ctrl-D leaves."
+    hint = "Tab completes, Ctrl-C cancels the running job, Ctrl-D exits."
     return [
         (("strong", "Baton"), ("", f": a bot and three pretend servers ({names}), all in here.")),
         line("They deploy a small shop with real commands. Nothing leaves this machine. Try:"),
         line(""),
         *((("prompt", f"  {words:<{width}}"), ("quiet", f"  {what}")) for words, what in _TRY),
         line(""),
-        line(hint if editing else "Ctrl-C cancels what runs, Ctrl-D leaves.", "quiet"),
+        line(hint if editing else "Ctrl-C cancels the running job, Ctrl-D exits.", "quiet"),
         line(""),
     ]

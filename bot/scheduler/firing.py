@@ -26,7 +26,7 @@ from bot.schedules.schedule import Schedule, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A firing, ready to be written. `reply` is for who ran it by hand."""
+    """A firing that is ready to be written. `reply` is for whoever ran it by hand."""
 
     change: Change
     step: Decision
@@ -34,12 +34,12 @@ class Fired:
 
     @property
     def jobs(self) -> list[str]:
-        """The jobs that have news once it is written."""
+        """Return the jobs that have news once it is written."""
         return jobs_of(self.change)
 
 
 def jobs_of(change: Change) -> list[str]:
-    """The jobs that have news once `change` is made."""
+    """Return the jobs that have news once `change` is written."""
     asked = [new.job.id for new, _ in change.jobs]
     return [*asked, *(post.id for post in change.posts), *filter(None, [change.reveal])]
 
@@ -110,8 +110,8 @@ def build_change(
     audit: tuple[AuditEntry, ...] = (),
     shown: bool = True,
 ) -> Change:
-    """What is written of `step`, with the post of the day of `nominal` and the notice, if there is
-    something to say."""
+    """Return what is written of `step`, with the post of the day of `nominal` and the notice, if
+    there is one."""
     schedule = step.schedule
     posts: list[SchedulePost] = []
     if nominal is not None and shown:
@@ -128,25 +128,27 @@ def parse_schedulable(commands: Commands, words: str) -> Command:
     command = commands.parse(words)
     if command.reach is Reach.HERE:
         raise UsageError(
-            f"/{command.name} is answered by the bot itself: only what servers do has a schedule."
+            f"/{command.name} cannot be scheduled: the bot itself answers it. Only commands that "
+            "servers run can be scheduled."
         )
     return command
 
 
 def pause_all_of(schedules: Sequence[Schedule], now: datetime) -> list[Change]:
-    """The schedules of somebody who is gone, paused; each channel is told once."""
+    """Return the changes that pause `schedules`, whose owner has left the chat. Each channel gets
+    one notice."""
     changes = []
     told: set[str] = set()
     for schedule in schedules:
         person = schedule.owner.label
         there = [one.short for one in schedules if one.place.channel == schedule.place.channel]
-        after = pause(schedule, f"{person} is no longer here")
+        after = pause(schedule, f"{person} is no longer in the chat")
         notice = ""
         if schedule.place.channel not in told:
             told.add(schedule.place.channel)
             notice = (
-                f"{person} is no longer here, so what they scheduled is paused: "
-                f"{', '.join(there)}. Whoever may ask for it may resume it."
+                f"{person} is no longer in the chat, so these schedules of theirs are paused: "
+                f"{', '.join(there)}. Anyone who may run their commands can resume them."
             )
         changes.append(build_change(Decision(after, notice=notice, good=False), now, None))
     return changes

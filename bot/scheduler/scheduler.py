@@ -1,4 +1,4 @@
-"""Timekeeping: while this bot leads, what is due is fired, and what became of it is noted.
+"""The scheduler: while this bot leads, schedules that are due are fired and their ends recorded.
 
 A round comes when the first schedule is due, when schedules change here, and once in a while to see
 what other bots changed: however many schedules there are.
@@ -59,7 +59,7 @@ class Scheduler:
         on_result: ResultHook,
     ) -> None:
         self.rounds = 0
-        """How often it has looked, for those who watch what it costs."""
+        """How many rounds there were: benches count them."""
         self._schedules = schedules
         self._firer = firer
         self._people = people
@@ -67,8 +67,8 @@ class Scheduler:
         self._on_result = on_result
 
     async def round(self) -> float | None:
-        """Note what has ended and fire what is due; seconds until something is due next, None if
-        nothing is. Raises DatabaseUnavailable."""
+        """Record what has ended and fire what is due. Return the seconds until something is due
+        next, None if nothing is. Raises DatabaseUnavailable."""
         self.rounds += 1
         while True:
             now = await self._schedules.now()
@@ -102,8 +102,8 @@ class Scheduler:
     async def _fire_due(
         self, schedule: Schedule, running: str, now: datetime
     ) -> list[tuple[Change, Decision]]:
-        """The firings of a schedule that is due. One that cannot be fired must not keep all
-        others, nor come again at once: what failed is not repeated to say so."""
+        """Return the firings of a schedule that is due. A schedule that cannot be fired must
+        neither hold up the others nor come again at once: it is paused, or its failure recorded."""
         try:
             step = decide(schedule, now, running)
         except Exception as error:
@@ -141,13 +141,13 @@ class Scheduler:
     async def _pause_all_of_owner(
         self, step: Decision, nominal: datetime, now: datetime
     ) -> list[tuple[Change, Decision]]:
-        """The owner of what is due is gone: all that they scheduled is paused."""
+        """Return the changes after the owner of a due schedule left: all their schedules pause."""
         schedule = step.schedule
         owner = schedule.owner
-        log.info("somebody has left, their schedules are paused", person=owner.id)
+        log.info("the owner left the chat: their schedules are paused", person=owner.id)
         theirs = await self._schedules.active_of(schedule.place.front, owner.id)
         refused = record_failure_to_start(
-            schedule, nominal, "refused", f"{owner.label} is no longer here", now
+            schedule, nominal, "refused", f"{owner.label} is no longer in the chat", now
         )
         firings = (*step.firings, *refused.firings)
         return [
@@ -173,7 +173,7 @@ class Scheduler:
                 self._job_changed(job)
 
     async def _write_one(self, change: Change) -> bool:
-        """Make one change; a schedule whose change cannot be written is paused."""
+        """Write one change. A schedule whose change cannot be written is paused."""
         try:
             (done,) = await self._schedules.commit([change])
         except DatabaseUnavailable:
@@ -185,12 +185,15 @@ class Scheduler:
         return done
 
     def _with_handling(self, change: Change, step: Decision) -> Change:
-        """`change` as it is written: what others watch over they hear of, and they tell of it."""
+        """Return `change` with what `on_result` has written down of it; without a notice where the
+        alerts notify people."""
         results = list(_results_of(step))
         try:
             handling = self._on_result(results) if results else ResultHandling()
         except Exception:
-            log.exception("nobody watches over a schedule", schedule=step.schedule.id)
+            log.exception(
+                "the result of a schedule did not reach the alerts", schedule=step.schedule.id
+            )
             handling = ResultHandling()
         posts = change.posts
         if handling.handled and change.schedule.status != "paused":
@@ -200,18 +203,19 @@ class Scheduler:
 
 
 def _reason(error: Exception, schedule: Schedule) -> str:
-    """Why `schedule` cannot go on, for people; what is a fault of ours is in the log."""
+    """Return why `schedule` cannot continue, for people; an error of ours is in the log."""
     if isinstance(error, UnknownZone):
         zone = schedule.timing.when.zone
-        return f"the time zone {zone} is unknown on the bot's machine (install its package tzdata)"
+        machine = "unknown on the bot's machine: install its package tzdata"
+        return f"the time zone {zone} is {machine}"
     if isinstance(error, BatonError):
         return str(error).rstrip(".")
-    log.error("a schedule cannot go on", schedule=schedule.id, exc_info=error)
-    return "a fault of the bot's: see its log"
+    log.error("a schedule is paused by an internal error", schedule=schedule.id, exc_info=error)
+    return "an internal error: see the bot's log"
 
 
 def _results_of(step: Decision) -> Iterator[ScheduleResult]:
-    """How the firings of `step` went that were to do something, if that says something."""
+    """Yield how the firings of `step` went that were to do something, if that says anything."""
     if not step.observed:
         return
     schedule = step.schedule

@@ -122,7 +122,7 @@ def _tasks(vitals: BotStatus) -> PartHealth:
     """What makes a task fail is a part of its own that is not well, or a fault of ours: other bots
     would have it too, so that this one stays ready."""
     numbers = {
-        f"{task.name.replace(' ', '_')}_succeeded_seconds_ago": task.seconds
+        f"{task.name}_succeeded_seconds_ago": task.seconds
         for task in vitals.tasks
         if task.seconds is not None
     }

@@ -1,4 +1,4 @@
-"""How the bot is at this moment, for those who watch it."""
+"""The status of the bot at this moment, for /readyz and /metrics."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
 
 DATABASE_TIMEOUT = 3.0
-"""Seconds in which the database must answer."""
+"""Seconds within which the database must answer."""
 CACHE_TTL = 1.0
-"""Seconds for which one look serves all who ask: to be watched costs the database little."""
+"""Seconds for which one reading serves every request: monitoring costs the database little."""
 
 
 class HasLink(Protocol):
-    """Something with a link: the bus, or Slack. Moments are on the monotonic clock."""
+    """Something that has a link: RabbitMQ or Slack. Moments are on the monotonic clock."""
 
     @property
     def link(self) -> Link:
-        """How it is."""
+        """Return its state."""
 
     @property
     def link_reason(self) -> str:
-        """Why it is not up."""
+        """Return why it is not up."""
 
     @property
     def link_since(self) -> float:
-        """Since when it has been so."""
+        """Return when it got into this state."""
 
 
 class Chat(HasLink, Protocol):
@@ -43,24 +43,24 @@ class Chat(HasLink, Protocol):
 
     @property
     def heard(self) -> float | None:
-        """When it last sent something; None while it cannot."""
+        """Return when it last sent something; None while it cannot."""
 
     @property
     def calls(self) -> Mapping[tuple[str, str], int]:
-        """How many calls we made, by method and outcome."""
+        """Return how many calls we made, by method and outcome."""
 
     @property
     def strangers(self) -> int:
-        """How many connections with our tokens are no bot's of ours."""
+        """Return how many connections use our tokens and belong to no bot of ours."""
 
     @property
     def clock_ahead(self) -> float | None:
-        """Seconds by which our clock is ahead of its own; None if that is not known."""
+        """Return by how many seconds our clock is ahead of its clock; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """A link: whether it is up, for how many seconds, and why not."""
+    """A link: whether it is up, for how many seconds, and why it is not."""
 
     up: bool
     seconds: float
@@ -68,29 +68,29 @@ class LinkStatus:
 
 
 class Task(Protocol):
-    """Something that the bot does again and again. A moment is on the monotonic clock."""
+    """A recurring task of the bot. Moments are on the monotonic clock."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Return its name."""
 
     @property
     def succeeded(self) -> float | None:
-        """When it last did; None if it has not yet."""
+        """Return when it last succeeded; None if it has not yet."""
 
     @property
     def error(self) -> str:
-        """Why it fails; empty if it does not."""
+        """Return why it fails now; empty if it does not."""
 
     @property
     def failures(self) -> int:
-        """How often it failed."""
+        """Return how often it failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskHealth:
-    """A recurring task: for how many seconds it has not succeeded (None: not yet), why it fails
-    now, and how often it failed."""
+    """A recurring task: how many seconds ago it last succeeded (None: not yet), why it fails now,
+    and how often it failed."""
 
     name: str
     seconds: float | None
@@ -100,7 +100,7 @@ class TaskHealth:
 
 @dataclass(frozen=True, slots=True)
 class BotStatus:
-    """One look at the bot. Ages are in seconds.
+    """One reading of the bot's status. Ages are in seconds.
 
     `answered` is how long the database took, and `depths` what it holds: None if it did not answer,
     for the reason in `database_reason`. `quiet` is how long ago the chat last sent something; what
@@ -141,45 +141,45 @@ class Counts:
 
 
 class AlertStatus(Protocol):
-    """What is known of the alerts of a bot that has any."""
+    """The alerts of a bot that has any."""
 
     @property
     def engine(self) -> Engine | None:
-        """What decides, in the bot that watches."""
+        """Return the engine, in the bot that leads."""
 
     @property
     def faults(self) -> int:
-        """How often something failed that concerns one thing."""
+        """Return how often a part of the alerts failed alone."""
 
 
 class WaitingPosts(Protocol):
-    """The posts of a front end."""
+    """The posts of a front end that are not up to date."""
 
     def waiting(self) -> int:
-        """How many do not show yet what they should."""
+        """Return how many there are."""
 
     def oldest_waiting(self) -> float:
-        """For how many seconds the oldest of them has been waiting."""
+        """Return for how many seconds the oldest has been waiting."""
 
 
 class Leading(Protocol):
-    """Whether this bot leads."""
+    """Something that knows whether this bot leads."""
 
     @property
     def leading(self) -> bool:
-        """It does."""
+        """Return whether it does."""
 
 
 class Tasks(Protocol):
-    """What the bot does again and again."""
+    """The recurring tasks of the bot."""
 
     @property
     def statuses(self) -> Sequence[Task]:
-        """How each of it is."""
+        """Return each of them."""
 
 
 class StatusReader:
-    """Looks at how the bot called `name` is, and at `chat` if it is in one."""
+    """Reads the status of the bot called `name`, and of `chat` if it is connected to one."""
 
     def __init__(
         self,
@@ -211,7 +211,7 @@ class StatusReader:
         self._read_at = float("-inf")
 
     async def read(self) -> BotStatus:
-        """How the bot is, or was less than FRESH seconds ago."""
+        """Return the status now, or as it was less than CACHE_TTL seconds ago."""
         async with self._reading:
             if self._last is None or self._monotonic() - self._read_at >= CACHE_TTL:
                 self._last = await self._read()

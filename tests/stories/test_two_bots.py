@@ -31,10 +31,10 @@ async def test_the_leader_is_killed(
         await world.building()
         post = await world.shows("running")
         await until(lambda: len(world.thread(post)) == 2)
-        assert "this bot leads" in leader.log
-        assert "this bot leads" not in follower.log
+        assert "became leader" in leader.log
+        assert "became leader" not in follower.log
         leader.kill()
         world.go_on()
         assert await world.ends("succeeded", jobs=3) is post
-        assert "this bot leads" in follower.log
+        assert "became leader" in follower.log
         assert [agent.starts for agent in world.agents.values()] == [3, 3]

@@ -48,14 +48,14 @@ def test_no_hook_can_be_forgotten(made: Callable[..., Any], hooks: set[str]) -> 
 
 
 async def test_a_bot_without_alerts_has_none(stage: Stage) -> None:
-    """Nothing is kept, and what is found wrong is in its log and on /readyz."""
+    """Nothing is checked; findings are in its log and on /readyz."""
     bot = await stage.bot()
     assert isinstance(bot.alerts, NoAlerts)
     assert (bot.alert_runner, bot.alert_reloader) == (None, None)
     assert bot.alerts.schedule_results([]) == ResultHandling()
     bot.findings.found(Finding("clock", "it is late"))
     assert [one.text for one in bot.findings.recent.all()] == ["it is late"]
-    assert (await stage.ask(bot, "/alerts")).text.startswith("Nothing is watched")
+    assert (await stage.ask(bot, "/alerts")).text.startswith("Alerting is off")
 
 
 async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
@@ -67,14 +67,14 @@ async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
     assert running == {
         "alerts",
         "discovery",
-        "following other bots",
-        "looking around",
+        "follow_other_bots",
+        "sync_posts",
         "pruning",
         "recording",
         "schedules",
     }
     await bot.leader._let_go()
-    assert {status.name for status in bot.periodic.statuses} == {"following other bots"}
+    assert {status.name for status in bot.periodic.statuses} == {"follow_other_bots"}
     assert bot.alert_runner is not None
     assert bot.alert_runner.engine is None
 
@@ -89,6 +89,6 @@ async def test_an_error_of_ours_in_the_watch_fails_the_bot(
     async def fault(*given: object) -> bool:
         raise ArithmeticError("a fault")
 
-    monkeypatch.setattr(stage.store.alerts, "asked", fault)
+    monkeypatch.setattr(stage.store.alerts, "operations", fault)
     with pytest.raises(ArithmeticError):
         await bot.failed()

@@ -173,7 +173,7 @@ async def test_who_has_left_has_nothing_run(office: Make) -> None:
     assert [(await it.now(one)).status for one in (first, second)] == ["paused", "paused"]
     assert await it.store.ledger.recent() == []
     (firing,) = await it.history(first)
-    assert (firing.verdict, firing.reason) == ("refused", "ann is no longer here")
+    assert (firing.verdict, firing.reason) == ("refused", "ann is no longer in the chat")
     (said,) = await notices(it)
     assert first.short in said
     assert second.short in said

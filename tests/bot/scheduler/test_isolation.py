@@ -89,7 +89,7 @@ async def test_a_fault_of_ours_is_not_repeated_to_say_so(
     await it.passes(45)
     now = await it.now(bad)
     assert (now.status, now.due) == ("paused", None)
-    assert "see its log" in now.note
+    assert "see the bot's log" in now.note
     assert len(await it.history(well)) == 2
 
 

@@ -171,7 +171,7 @@ def test_a_task_that_fails_is_shown() -> None:
     """With its reason and its last success; this bot stays ready, as others would fail alike."""
     tasks = (
         TaskHealth("pruning", 7200.0, "its disk is full", 3),
-        TaskHealth("looking around", 0.2),
+        TaskHealth("sync_posts", 0.2),
         TaskHealth("discovery", None, "KeyError", 1),
     )
     part = parts(replace(WELL, tasks=tasks))[-2]
@@ -182,7 +182,7 @@ def test_a_task_that_fails_is_shown() -> None:
     )
     assert part.numbers == {
         "pruning_succeeded_seconds_ago": 7200.0,
-        "looking_around_succeeded_seconds_ago": 0.2,
+        "sync_posts_succeeded_seconds_ago": 0.2,
     }
 
 
