@@ -42,7 +42,8 @@ def thing(host: str = "web-1", env: str = "prod", name: str = "http", **more: st
 
 @dataclass(frozen=True)
 class Message:
-    """A message that people are disturbed by: a new post, or a word said aloud in its thread."""
+    """A message that disturbs people: a new post, or one in its thread that the channel sees
+    too."""
 
     channel: str
     says: str
@@ -111,7 +112,7 @@ class World:
         self._wants.append(Want(message, *between))
 
     def run(self, until: float) -> None:
-        """Live the story, and see that exactly what was wanted was heard."""
+        """Live the story, and check that exactly the wanted messages were sent."""
         self.live(until)
         open_wants = list(self._wants)
         for when, notification in self.heard:
@@ -136,7 +137,7 @@ class World:
         self._pass(until)
 
     def tick(self) -> Changes:
-        """Let the engine say what it wants now, and write it down as a database would."""
+        """Let the engine decide, and store the changes as a database would."""
         self._latest = max(self._latest, self.now)
         changes = self.engine.tick(START + self.now, self.skew)
         for notification in changes.notifications.values():
@@ -173,7 +174,7 @@ class World:
         raise AssertionError("the engine never comes to rest")
 
     def restart(self) -> None:
-        """kill -9, and up again from what was written down."""
+        """kill -9, and a start from what was stored."""
         written = Rows(
             tuple(load(type(row), dump(row)) for row in self.rows.checks),
             tuple(load(type(row), dump(row)) for row in self.rows.episodes),
@@ -202,8 +203,8 @@ class World:
 
 
 def config(more: str = "", **top: object) -> AlertSettings:
-    """A small alerts.toml: everything goes to `ops`, one post for each thing; one result decides
-    unless the story is about thresholds."""
+    """Return a small alerts.toml: everything goes to `ops`, one post for each check; one result
+    decides unless the story is about thresholds."""
     head = {"channel": "ops", "group_by": ["alertname", "env", "host"], **top}
     lines = [f"{key} = {value!r}" for key, value in head.items()]
     if "[thresholds]" not in more:

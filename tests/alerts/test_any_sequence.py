@@ -1,6 +1,7 @@
-"""Whatever happens, in whatever order: what is shown in the end is true, and is said in bounds.
+"""Whatever happens, in whatever order: what is shown in the end is true, and the number of messages
+is limited.
 
-The model is as simple as can be: a list of results for each thing, and no groups, timers or rows.
+The model is as simple as possible: a list of results for each check, and no groups, timers or rows.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ RANKS = {"info": 1, "warning": 2, "critical": 3}
 
 @dataclass
 class Thing:
-    """What the model knows of one thing. `news` counts what may be worth a message."""
+    """What the model knows of one check. `news` counts what may be worth a message."""
 
     results: list[tuple[float, bool]] = field(default_factory=list)
     flapping: bool = False

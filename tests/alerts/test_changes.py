@@ -1,4 +1,4 @@
-"""What is to be written down, and read again."""
+"""What is stored, and read again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WEB_1 = thing("web-1")
 
 
 def test_changes_that_could_not_be_written_are_kept() -> None:
-    """Of what was not written down, the later state of each row stays."""
+    """Of what was not stored, the later state of each row counts."""
     world = World()
     bad(WEB_1)(world)
     first = world.tick()

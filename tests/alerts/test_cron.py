@@ -1,4 +1,4 @@
-"""The times that cron names."""
+"""The times of cron expressions."""
 
 from __future__ import annotations
 

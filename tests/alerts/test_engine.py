@@ -1,4 +1,4 @@
-"""What the engine is asked by people, and what it forgets."""
+"""What people ask of the engine, and what it drops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WEB_1 = thing("web-1")
 
 
 def test_what_people_must_not_ask() -> None:
-    """A silence must not mean everything, needs a reason, and must last."""
+    """A silence must not match everything, and needs a reason and a duration."""
     engine = Engine(config())
     for matchers, seconds, reason in (
         ("", 60, "x"),
@@ -44,9 +44,9 @@ def test_a_preview_of_what_a_silence_would_mute() -> None:
     assert [one.labels.get("host") for one in meant] == ["web-1", "web-2"]
 
 
-def test_what_was_told_long_ago_is_forgotten() -> None:
-    """A thing that was told once and is well is dropped after a week, and its next episode bears
-    the next number."""
+def test_what_was_decided_long_ago_is_forgotten() -> None:
+    """A healthy check whose sender decides is dropped after a week, and its next episode has the
+    next number."""
     world = World()
     bad(WEB_1, decided=True)(world)
     world.live(100)

@@ -24,8 +24,8 @@ def why(world: World, about: str = WEB_1.fingerprint[:8]) -> str:
     return "\n".join(explain(world.engine, about, START + world.now))
 
 
-def test_why_it_is_told() -> None:
-    """Samples, rules, flap value, route and post of what is told."""
+def test_why_it_is_notified() -> None:
+    """Results, thresholds, flapping value, route and post of an alert."""
     world = World(config("[thresholds]"))
     good(WEB_1)(world)
     bad(WEB_1, "status 502")(world)
@@ -49,8 +49,8 @@ def test_why_it_is_told() -> None:
     assert "in ops last sent a message 1 min ago" in said
 
 
-def test_why_nothing_is_said() -> None:
-    """A silence, a rule that mutes, and blindness are named."""
+def test_why_nobody_is_notified() -> None:
+    """A silence, an inhibit rule, and blindness are named."""
     world = World()
     silence("host=web-1", 600)(world)
     bad(WEB_1)(world)

@@ -1,4 +1,4 @@
-"""One row, one rule, one thing that is watched fails, and all others go on."""
+"""An error in one row, one rule or one check does not affect the others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def thing(host: str) -> Labels:
     return Labels.of(alertname="x", host=host)
 
 
-def told(engine: Engine, *hosts: str, ends: float | None = None) -> None:
+def push(engine: Engine, *hosts: str, ends: float | None = None) -> None:
     for host in hosts:
         engine.observe(Sample(thing(host), True, T, decided=True, source="push/am", ends=ends))
 
@@ -35,7 +35,7 @@ def titles(engine: Engine, at: float = T) -> list[str]:
 
 def test_a_post_that_cannot_be_drawn_keeps_back_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(settings())
-    told(engine, "a", "b", "c")
+    push(engine, "a", "b", "c")
     drawn = NotificationRenderer.group_posts
 
     def draw(teller: NotificationRenderer, group: AlertGroup) -> object:
@@ -52,7 +52,7 @@ def test_a_post_that_cannot_be_drawn_keeps_back_no_other(monkeypatch: pytest.Mon
 
 def test_a_thing_whose_time_has_come_and_fails_holds_up_no_other() -> None:
     engine = Engine(settings())
-    told(engine, "a", "b", "c", ends=T + 60)
+    push(engine, "a", "b", "c", ends=T + 60)
     engine.tick(T)
     broken = engine.checks.states[thing("b").fingerprint]
     broken.changes = None  # type: ignore[assignment]
@@ -63,7 +63,7 @@ def test_a_thing_whose_time_has_come_and_fails_holds_up_no_other() -> None:
 
 def test_a_row_that_cannot_be_restored_is_set_aside() -> None:
     engine = Engine(settings())
-    told(engine, "a", "b")
+    push(engine, "a", "b")
     engine.tick(T)
     rows = engine.rows()
     odd = replace(rows.checks[0], labels=(("not a name", "x"),))
@@ -73,12 +73,12 @@ def test_a_row_that_cannot_be_restored_is_set_aside() -> None:
     assert len(again.checks.states) == 1
     assert len(again.dispatcher.groups) >= 1
     assert again.faults.count == 2
-    told(again, "c")
+    push(again, "c")
     assert "x c" in titles(again, T + 1)
 
 
 def test_a_check_in_whose_zone_is_gone_leaves_the_others() -> None:
-    """At the start, at a reload, and when the clock is set."""
+    """The others go on at the start, at a reload, and when the clock is set."""
     both = settings(
         '[[checkin]]\nname = "odd"\ncron = "0 3 * * *"\n[[checkin]]\nname = "fine"\nevery = "1h"\n'
     )
@@ -98,9 +98,9 @@ def test_a_watch_that_is_restored_is_as_it_was() -> None:
     assert again.row() == watch.row()
 
 
-def test_once_a_silence_is_over_it_is_said_that_it_still_fires() -> None:
-    """Who was told before the silence is reminded after group_wait, not after hours; and the
-    history under the post says that it was silenced."""
+def test_a_reminder_follows_the_end_of_a_silence() -> None:
+    """A channel that was notified before the silence is reminded after group_wait, not after hours;
+    the history under the post says that it was silenced."""
     from alerts import Matchers
 
     engine = Engine(parse_alerts('channel = "C1"\ngroup_wait = "30s"\nrepeat_interval = "4h"\n'))

@@ -1,4 +1,4 @@
-"""Links that others send along."""
+"""Links that senders give with an alert."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Recordings: what a bot saw, its links, and the times when nobody watched, decided again."""
+"""Recordings: what a bot observed, its links, and the times when no bot was watching, decided
+again."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ def titles(recorded: list[Recorded]) -> list[tuple[float, str]]:
 
 
 def test_nobody_is_called_silent_for_a_gap() -> None:
-    """Nobody watched for an hour: silence counts from its end."""
+    """No bot was watching for an hour: missing heartbeats count from its end."""
     recorded = [*beats(0, 60), Gap(START + 3600), Sample(WEB_1, False, START + 3660)]
     assert titles(recorded) == []
     recorded.append(Sample(WEB_1, False, START + 3700))
@@ -42,7 +43,7 @@ def test_nobody_is_called_silent_for_a_gap() -> None:
 
 
 def test_nobody_is_called_silent_while_we_were_blind() -> None:
-    """What was seen of our own links is in a recording, and means what it meant."""
+    """Changes of our own links are in a recording, and have the same effect."""
     seen: list[Recorded] = [
         *beats(0, 60),
         LinkChange("the message bus", False, START + 60),
@@ -56,7 +57,8 @@ def test_nobody_is_called_silent_while_we_were_blind() -> None:
 
 
 def test_a_recording_is_read_back() -> None:
-    """All kinds, in the order of time; what a killed writer left of a line is counted, not read."""
+    """All kinds, in the order of time; a line that a killed writer left unfinished is counted, not
+    read."""
     kept: list[Recorded] = [
         Gap(START),
         LinkChange("Slack", False, START + 1),
@@ -69,7 +71,8 @@ def test_a_recording_is_read_back() -> None:
 
 
 def test_what_others_tell_is_never_a_sighting() -> None:
-    """What is kept for the bot that leads holds only what was seen: nobody makes us blind by it."""
+    """Observations that wait in the database cannot change our links: nobody can make us blind with
+    one."""
 
     with pytest.raises(UsageError, match="Line 1"):
         load_lines(dump_lines([LinkChange("the message bus", False, START)]))
@@ -93,7 +96,8 @@ RECORDED: list[Observation] = [
 
 
 def test_replay_says_which_messages_would_differ() -> None:
-    """The same samples under other settings: what would be new, gone, and the same."""
+    """The same observations with other settings: which messages would be new, gone, and the
+    same."""
     old = config()
     new = config(
         '[[route]]\nmatch = "alertname=http severity=critical"\nchannel = "pager"\n',

@@ -1,4 +1,4 @@
-"""What the tables of alerts.toml are made of."""
+"""The types of values in alerts.toml."""
 
 from __future__ import annotations
 

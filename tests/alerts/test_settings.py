@@ -121,7 +121,7 @@ def test_a_whole_file() -> None:
     ],
 )
 def test_an_error_names_file_line_and_reason(text: str, line: int, reason: str) -> None:
-    """A bad file is refused with the file, the line, and what it must be."""
+    """An invalid file is refused with the file, the line, and what is expected."""
     with pytest.raises(SettingsError) as caught:
         parse_alerts(text, "alerts.toml")
     said = str(caught.value)
@@ -138,7 +138,7 @@ def test_an_error_names_file_line_and_reason(text: str, line: int, reason: str) 
     ],
 )
 def test_a_channel_is_named_by_its_id(text: str, line: int, name: str, tmp_path: Path) -> None:
-    """A chat posts by a channel's name, but edits by its id only; and names change."""
+    """Slack posts by a channel's name, but edits by its ID only; and names change."""
     file = tmp_path / "alerts.toml"
     file.write_text(text)
     with pytest.raises(SettingsError) as caught:
@@ -162,7 +162,7 @@ def test_labels_that_fit_no_alert_are_refused_with_the_file() -> None:
 
 
 def test_two_check_ins_with_one_token_are_refused_with_both_lines() -> None:
-    """Copied and pasted: all signs of life would count for the last of them."""
+    """After copy and paste, every ping would count for the last of them."""
     text = (
         'channel = "C1"\n\n[[checkin]]\nname = "backup"\ntoken = "t"\nevery = "1d"\n\n'
         '[[checkin]]\nname = "db"\ntoken = "t"\nevery = "1d"\n'
@@ -173,7 +173,7 @@ def test_two_check_ins_with_one_token_are_refused_with_both_lines() -> None:
 
 
 def test_where_is_a_whole_path() -> None:
-    """Where the bot was started from must not decide where recordings go."""
+    """The folder in which the bot was started must not decide where recordings go."""
     found = config('[recording]\nfolder = "/var/lib/x"\n').recording
     assert found is not None
     assert found.keep == 7 * 86400

@@ -1,4 +1,4 @@
-"""Clocks that are set back between two runs of the bot: what is kept is of the future then."""
+"""Clocks that are set back between two runs of the bot: stored times are in the future then."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ HOUR = 3600.0
 
 
 def set_back(world: World, seconds: float = HOUR) -> None:
-    """The bot is started anew, by a clock that is right at last."""
+    """The bot restarts with a clock that is right at last."""
     world.tick()
     world.now -= seconds
     restart(world)
 
 
 def test_a_server_that_dies_is_missed_as_soon() -> None:
-    """Its last heartbeat was not an hour from now."""
+    """Its last heartbeat counts as of now, not as of an hour later."""
     world = World()
     world.every(15, beat("web-1"), first=0, last=1000)
     world.live(1000)
@@ -36,9 +36,9 @@ def test_a_server_that_dies_is_missed_as_soon() -> None:
     world.run(until=back + 600)
 
 
-def test_what_joins_a_group_is_told_in_time() -> None:
-    """Its last message was not an hour from now, and neither were those of the channel: five
-    minutes later the next one is due."""
+def test_what_joins_a_group_is_notified_in_time() -> None:
+    """Its last message, and those of the channel, count as of now: five minutes later the next one
+    is due."""
     world = World(config("[storm]\nmost = 2", group_by=["env"]))
     world.at(0, bad(thing("web-1")))
     world.live(100)
@@ -53,8 +53,8 @@ def test_what_joins_a_group_is_told_in_time() -> None:
     world.run(until=back + 2000)
 
 
-def test_a_group_that_was_not_told_yet_is() -> None:
-    """It had waited for a part of its group_wait; what is left of that is left."""
+def test_a_group_that_was_not_notified_yet_is() -> None:
+    """It had waited for a part of its group_wait, and waits for the rest."""
     world = World()
     world.at(0, bad(thing("web-1")))
     world.live(10)
@@ -65,7 +65,7 @@ def test_a_group_that_was_not_told_yet_is() -> None:
 
 
 def test_a_silence_holds_for_as_long_as_was_asked() -> None:
-    """It goes on at once, and ends when what is left of it is over."""
+    """It is active at once, and ends when the rest of it is over."""
     world = World()
     world.at(0, silence("host=web-1", 600))
     world.live(100)

@@ -22,7 +22,8 @@ WEB_3 = thing("web-3")
 
 
 def test_one_alert_from_firing_to_resolved() -> None:
-    """A group is told group_wait after its first alert; the same post says that it is over."""
+    """A group is notified group_wait after its first alert; the same post shows that it is
+    resolved."""
     world = World()
     world.at(0, bad(WEB_1, "status 502"))
     world.want(Message("ops", "http web-1 in prod", "firing"), between=(30, 30))
@@ -36,8 +37,8 @@ def test_one_alert_from_firing_to_resolved() -> None:
 
 
 def test_restarts_say_nothing_twice() -> None:
-    """A restart at any time goes on where the rows say it was: the same messages, at the same
-    times, as without it."""
+    """A restart at any time continues from the rows: the same messages, at the same times, as
+    without it."""
     for when in range(1, 700, 13):
         world = World(config(group_by=["env"], repeat_interval="10m", mention="@oncall"))
         world.at(0, bad(WEB_1, severity="critical"))
@@ -55,7 +56,7 @@ def test_restarts_say_nothing_twice() -> None:
 
 
 def test_a_restart_has_a_grace() -> None:
-    """After a restart nobody is called dead for what could not be heard meanwhile."""
+    """After a restart no server counts as down for heartbeats that we could not receive."""
     world = World()
     world.every(15, beat("web-1"), first=0, last=300)
     world.at(301, lambda world: world.tick())
@@ -67,7 +68,8 @@ def test_a_restart_has_a_grace() -> None:
 
 
 def test_a_restart_after_one_heartbeat() -> None:
-    """A server that was heard once before a restart, and never again, is missed all the same."""
+    """A server that sent one heartbeat before a restart, and none after it, is missed all the
+    same."""
     world = World()
     world.at(0, beat("web-1"), World.tick, restart)
     world.want(Message("ops", "silent web-1"), between=(75, 75))
@@ -75,7 +77,8 @@ def test_a_restart_after_one_heartbeat() -> None:
 
 
 def test_a_reload_moves_what_fires() -> None:
-    """Other routes: what fires is told where it now belongs, and its old post says so."""
+    """After a change of routes an alert is notified where it belongs now, and its old post says
+    so."""
     world = World()
     world.at(0, bad(WEB_1), bad(WEB_2))
     world.want(Message("ops", "web-1"), between=(30, 30))

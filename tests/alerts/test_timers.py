@@ -1,4 +1,4 @@
-"""What must be looked at, and when."""
+"""When to look at what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes by the clock on the wall: cron of check-ins and of maintenance, however it is set."""
+"""What depends on the wall clock, however that is set: cron of check-ins and of maintenance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def engine(text: str) -> Engine:
 
 
 def test_the_hour_that_comes_twice_is_no_false_alarm() -> None:
-    """Berlin, 25 Oct: heard in the second 02:00, the next 02:30 is tomorrow's."""
+    """Berlin, 25 Oct: received in the second 02:00, so the next 02:30 is tomorrow's."""
     assert next_time("30 2 * * *", at("2026-10-25T01:00:30"), "Europe/Berlin") == at(
         "2026-10-26T01:30"
     )
@@ -44,7 +44,8 @@ def test_grace_holds_before_the_time_too(heard: str, late: str) -> None:
 
 
 def test_what_comes_late_does_not_count_for_the_next_time() -> None:
-    """Every 10 minutes with a grace of an hour: at 00:01 the one of 00:00 has come, no other."""
+    """Every 10 minutes with a grace of an hour: at 00:01 the one of 00:00 has come, and no
+    other."""
     assert late_at(at("2026-11-26T00:01"), HOUR, cron="*/10 * * * *") == at("2026-11-26T01:10")
 
 
@@ -57,8 +58,8 @@ def firing(one: Engine, steady: float, skew: float) -> list[str]:
 
 
 def test_a_checkin_goes_by_the_clock_that_was_set() -> None:
-    """The clock was 3 hours behind at the start, and NTP set it: what came at 04:10 has come, and
-    is late at 04:30 of the next day, neither at 07:31 nor hours after that."""
+    """The clock was 3 hours behind at the start, and NTP set it: a check-in at 04:10 has come, and
+    is late at 04:30 of the next day, not at 07:31 and not hours later."""
     one = engine(BACKUP)
     start, skew = at("2026-11-26T01:00"), 3 * HOUR
     one.reload(one.settings, start)
@@ -70,7 +71,7 @@ def test_a_checkin_goes_by_the_clock_that_was_set() -> None:
 
 
 def test_so_does_maintenance() -> None:
-    """At 04:10 the window of 04:00 is open, whatever the clock was when we began."""
+    """At 04:10 the window of 04:00 is open, whatever the clock was at the start."""
     one = engine(
         BACKUP
         + '[[maintenance]]\nmatch = "checkin=backup"\nreason = "weekly"\ncron = "0 4 * * *"\n'
@@ -89,7 +90,8 @@ def test_so_does_maintenance() -> None:
 
 
 def test_a_window_that_cannot_be_judged_leaves_the_others() -> None:
-    """A zone that is gone with an update of the system: that window mutes nothing, and is named."""
+    """Its zone is gone after an update of the system: that window mutes nothing, and the error
+    names it."""
     one = engine(
         BACKUP
         + '[[maintenance]]\nmatch = "env=x"\nreason = "odd"\ncron = "0 4 * * *"\nlength = "1h"\n'

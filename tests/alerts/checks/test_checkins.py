@@ -1,4 +1,4 @@
-"""Check-ins that were never heard: what is set up and forgotten is an alert too."""
+"""Check-ins that are late, or never came: one that was configured and forgotten is an alert too."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ HOURLY = '[[checkin]]\nname = "backup"\nevery = "1h"\ngrace = "5m"\n'
 LATE = 3600 + 300
 
 
-def test_one_that_was_never_heard_is_late() -> None:
-    """Its interval and grace after it was first set up, and resolved when it is heard at last."""
+def test_one_that_never_came_is_late() -> None:
+    """It is late when its interval and grace have passed since it was configured, and resolves when
+    it comes at last."""
     world = World(config())
     world.at(100, reload(config(HOURLY)))
     world.want(Message("ops", "no check-in since it was configured 1 h 5 min ago"), (4030, 4031))
@@ -29,7 +30,7 @@ def test_one_that_was_never_heard_is_late() -> None:
 
 
 def test_that_moment_outlives_restarts() -> None:
-    """However often the bot is started anew, the wait began when it was first set up."""
+    """However often the bot restarts, the wait began when it was first configured."""
     world = World(config(HOURLY))
     world.at(0, reload(config(HOURLY)))
     for at in range(600, LATE, 600):
@@ -55,7 +56,7 @@ def test_why_says_that_it_is_awaited() -> None:
 
 
 def test_another_rhythm_counts_from_when_it_was_set() -> None:
-    """Who sets a shorter interval is not told at once that it has passed."""
+    """A shorter interval does not make it late at once."""
     world = World(config('[[checkin]]\nname = "backup"\nevery = "1d"\n'))
     world.at(0, check_in("backup"))
     world.at(20_000, reload(config(HOURLY)))
@@ -74,7 +75,7 @@ def test_a_reload_that_changes_nothing_moves_nothing() -> None:
 
 
 def test_one_with_other_labels_is_another_thing() -> None:
-    """What was watched under the old ones is so no more: it does not become late for ever."""
+    """The check with the old labels is dropped: it does not become late later."""
     world = World(config(HOURLY))
     world.at(0, check_in("backup"))
     moved = config(HOURLY + 'env = "prod"\n')
@@ -86,7 +87,7 @@ def test_one_with_other_labels_is_another_thing() -> None:
 
 
 def test_a_late_check_in() -> None:
-    """A check-in that does not come within its interval and grace is told."""
+    """A check-in that does not come within its interval and grace is notified."""
     more = """
         [[checkin]]
         name = "backup"
@@ -105,7 +106,7 @@ def test_a_late_check_in() -> None:
 
 
 def test_a_check_in_by_cron() -> None:
-    """By cron a check-in is due at the next time that it names, whenever it came."""
+    """By cron a check-in is due at the next time, whenever the last one came."""
     more = '[[checkin]]\nname = "backup"\ncron = "0 * * * *"\ngrace = "5m"\n'
     world = World(config(more))
     world.at(0, check_in("backup"))
@@ -113,8 +114,8 @@ def test_a_check_in_by_cron() -> None:
     world.run(until=6000)
 
 
-def test_a_check_in_that_is_not_watched_any_more() -> None:
-    """A reload without a check-in ends its alert, with a note of why."""
+def test_a_check_in_that_is_no_longer_configured() -> None:
+    """A reload without a check-in ends its alert, with a note that says why."""
     more = '[[checkin]]\nname = "backup"\nevery = "1m"\ngrace = "1m"\n'
     world = World(config(more))
     world.at(0, check_in("backup"))

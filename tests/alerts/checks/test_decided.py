@@ -1,4 +1,4 @@
-"""What others tell, by several bots, each with a clock of its own."""
+"""Results that their sender decided, by way of several bots whose clocks differ."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ BACK = 30.0
 
 
 def resolved(world: World) -> None:
-    """The end of the alert comes by a bot whose clock is behind."""
+    """The end of the alert comes by way of a bot whose clock is behind."""
     world.engine.observe(Sample(DB, False, START + world.now - BACK, decided=True))
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["seeing", "blind"])
 def test_the_end_counts_whatever_clock_it_came_by(away: bool) -> None:
-    """What is told last is true: an alert does not go on for ever because two clocks differ."""
+    """The last result to arrive counts: an alert does not fire for ever because two clocks
+    differ."""
     world = World()
     world.at(0, bad(DB, decided=True))
     world.want(Message("ops", "db-1", "firing"), between=(30, 30))
@@ -47,7 +48,7 @@ def test_the_end_counts_whatever_clock_it_came_by(away: bool) -> None:
 
 
 def test_the_end_counts_after_the_clock_was_set_back() -> None:
-    """Over a restart, too: what is written down then bears times that are still to come."""
+    """It counts over a restart, too, when stored times are in the future."""
     world = World()
     world.at(0, bad(DB, decided=True))
     world.want(Message("ops", "db-1", "firing"), between=(30, 30))
@@ -57,7 +58,7 @@ def test_the_end_counts_after_the_clock_was_set_back() -> None:
     assert world.post("db-1").state == "resolved"
 
 
-def test_what_was_told_ends() -> None:
+def test_what_was_pushed_ends() -> None:
     """An alert that was pushed with an end resolves unless it is pushed again."""
     world = World()
     world.at(0, bad(WEB_1, decided=True, ends=300))
@@ -68,8 +69,8 @@ def test_what_was_told_ends() -> None:
     assert "it was not reported again" in text_of(world.post("web-1"))
 
 
-def test_what_is_told_once_more_is_not_news() -> None:
-    """A failure that is told again after the success that followed it does not fire again."""
+def test_what_is_delivered_again_is_not_news() -> None:
+    """A failure that is delivered again after the success that followed it does not fire again."""
     world = World()
     again = Sample(WEB_1, True, START, decided=True, dated=True)
     world.at(0, bad(WEB_1, decided=True, dated=True))

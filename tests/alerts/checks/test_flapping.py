@@ -1,4 +1,4 @@
-"""Flapping, as Icinga has it."""
+"""Flapping, as in Icinga."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_between_the_thresholds_it_stays_as_it_was() -> None:
 
 @given(st.lists(st.booleans(), max_size=60), st.floats(1, 100))
 def test_the_history_of_changes_is_the_last_twenty(story: list[bool], window: float) -> None:
-    """Bits and times agree with a plain list of the last 20 results, and old ones go."""
+    """Bits and times agree with a plain list of the last 20 results, and old ones are dropped."""
     bits, changes = 0, _never()
     for at, changed in enumerate(story):
         bits, changes = flapping.record(bits, changes, changed, float(at))
@@ -60,8 +60,9 @@ def test_the_history_of_changes_is_the_last_twenty(story: list[bool], window: fl
     assert flapping.value(bits) == pytest.approx(100 * sum(weights) / 20)
 
 
-def test_flapping_is_told_once() -> None:
-    """Flapping: one message when it starts, silence, and the true state when it ends."""
+def test_flapping_is_notified_once() -> None:
+    """Flapping sends one message when it starts and none meanwhile; at its end the post shows the
+    true state."""
     world = World()
     for count in range(40):
         world.at(count * 40, (bad if count % 2 == 0 else good)(WEB_1))
@@ -73,7 +74,7 @@ def test_flapping_is_told_once() -> None:
 
 
 def test_flapping_from_the_start_is_one_message() -> None:
-    """What flaps before it was ever told is told as flapping, once."""
+    """An alert that flaps before it was notified is notified as flapping, once."""
     world = World()
     for count in range(40):
         world.at(count * 10, (bad if count % 2 == 0 else good)(WEB_1))
@@ -84,7 +85,7 @@ def test_flapping_from_the_start_is_one_message() -> None:
 
 
 def test_flapping_that_ends_down() -> None:
-    """The true state is said when flapping ends, and people on call are not called twice for
+    """The true state is notified when flapping ends, and people on call are not called twice for
     it."""
     world = World(config(mention="@oncall"))
     for count in range(40):
@@ -99,7 +100,7 @@ def test_flapping_that_ends_down() -> None:
 
 
 def test_flapping_ends_by_time_alone() -> None:
-    """Changes older than the window do not count, even if nothing more is seen."""
+    """Changes older than the window do not count, even if no more results come."""
     world = World(config('[flapping]\nwindow = "10m"'))
     for count in range(11):
         world.at(count * 40, (bad if count % 2 == 0 else good)(WEB_1))

@@ -1,4 +1,4 @@
-"""The rhythm of heartbeats, and how sure it is that none comes any more."""
+"""The rhythm of heartbeats, and how sure it is that no more come."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_running_sums_equal_the_window(gaps: list[float]) -> None:
         assert deviation == pytest.approx(spread, abs=1e-3)
 
 
-def test_a_silent_server_is_told_in_time() -> None:
-    """A killed agent is told within its heartbeat interval x 3 + group_wait."""
+def test_a_silent_server_is_notified_in_time() -> None:
+    """A killed agent is notified within three heartbeat intervals and group_wait."""
     world = World(config(mention="@oncall"))
     world.every(15, beat("web-1"), first=0, last=600)
     world.want(
@@ -70,7 +70,7 @@ def test_a_silent_server_is_told_in_time() -> None:
 
 
 def test_a_stopped_agent_has_longer() -> None:
-    """An agent that people stop may stay away for a while before anybody is told."""
+    """An agent that people stop may be away for a while before anybody is notified."""
     world = World()
     world.every(15, beat("web-1"), first=0, last=300)
     world.at(305, beat("web-1", leaving=True))

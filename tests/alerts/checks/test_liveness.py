@@ -1,4 +1,4 @@
-"""Signs of life: what a server says beside its heartbeats."""
+"""Signs of life: what a server sends besides its heartbeats."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def rhythm_of(world: World, host: str) -> Rhythm:
 
 
 def test_who_answers_is_not_silent() -> None:
-    """Answers keep a server from being called silent whose heartbeats do not come; once it says
-    nothing at all, it is."""
+    """Answers keep a server up whose heartbeats do not come; once it sends nothing at all, it is
+    down."""
     world = World()
     world.every(15, beat("web-1"), first=0, last=300)
     world.every(20, sign("web-1"), first=310, last=600)
@@ -34,8 +34,7 @@ def test_who_answers_is_not_silent() -> None:
 
 
 def test_an_answer_ends_a_silence() -> None:
-    """A server that was called silent, and answers, is alive; what silence that was is no rhythm
-    to learn from."""
+    """A server that counted as down and answers is up; the outage is not learned as an interval."""
     world = World()
     world.every(15, beat("web-1"), first=0, last=300)
     world.want(Message("ops", "silent web-1", "firing"), between=(345, 390))
@@ -47,8 +46,8 @@ def test_an_answer_ends_a_silence() -> None:
 
 
 def test_signs_are_not_heartbeats() -> None:
-    """They leave the rhythm alone; of a server whose heartbeats were never heard, or that is
-    leaving, they say nothing."""
+    """They do not change the rhythm. They count for no server that never sent a heartbeat, or that
+    is stopping."""
     world = World()
     world.every(15, beat("web-1"), first=0, last=300)
     world.every(10, sign("web-1"), first=4, last=300)
@@ -61,7 +60,7 @@ def test_signs_are_not_heartbeats() -> None:
 
 
 def test_what_we_could_not_hear_is_no_rhythm() -> None:
-    """After an hour of blindness a server that dies is told as soon as before."""
+    """After an hour of blindness a server that dies is notified as soon as before."""
     world = World()
     world.every(15, beat("web-1"), first=0, last=300)
     world.at(301, blind())
@@ -74,6 +73,6 @@ def test_what_we_could_not_hear_is_no_rhythm() -> None:
 
 
 def test_a_sign_is_recorded_like_everything_that_is_seen() -> None:
-    """So that it can be decided again."""
+    """A sign of life is in recordings, so that a replay decides by it."""
     seen = LivenessSeen("web-1", "prod", START)
     assert load_lines(dump_lines([seen])) == [seen]

@@ -1,4 +1,4 @@
-"""What `why` can show of the past: the last results of a thing, kept small, over restarts too."""
+"""The past that /alerts why shows: the last results of a check, kept small, over restarts too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def why(world: World, about: str = WEB_1.fingerprint) -> list[str]:
 
 
 def test_only_the_last_are_kept() -> None:
-    """In the order in which they came, each with its words, which are cut."""
+    """They are in the order in which they came, each with its text, which is cut."""
     recent = RecentResults()
     assert list(recent) == []
     for number in range(MAX_RESULTS + 3):
@@ -36,7 +36,7 @@ def test_only_the_last_are_kept() -> None:
 
 
 def test_equal_words_are_kept_once() -> None:
-    """A thousand servers that say the same cost its memory once."""
+    """A text that a thousand servers share is in memory once."""
     one, other = RecentResults(), RecentResults()
     one.add(START, True, "".join(["status ", "502"]))
     other.add(START, True, "".join(["status 5", "02"]))
@@ -44,7 +44,7 @@ def test_equal_words_are_kept_once() -> None:
 
 
 def test_results_outlive_a_restart() -> None:
-    """They are written with the row of the thing: whoever takes over can say why."""
+    """They are stored with the row of the check, so that another bot can explain it."""
     world = World(config("[thresholds]"))
     for at in range(0, 60, 20):
         world.at(at, bad(WEB_1, "status 502"))
@@ -56,8 +56,8 @@ def test_results_outlive_a_restart() -> None:
 
 
 def test_what_is_well_is_written_once_in_a_while() -> None:
-    """A good result changes nothing that must be written, but every few minutes it is, so that the
-    other bots do not show what is old; not each of them."""
+    """A good result changes nothing, so it is not stored each time, but every few minutes, so that
+    other bots do not show old results."""
     world = World()
     world.every(10, good(WEB_1), first=0, last=2 * SAVE_INTERVAL + 60)
     world.live(2 * SAVE_INTERVAL + 65)
@@ -68,7 +68,7 @@ def test_what_is_well_is_written_once_in_a_while() -> None:
 
 
 def test_of_heartbeats_the_rhythm_tells() -> None:
-    """Of a server that is well the last intervals are shown; its silence is a result, and the
+    """Of a healthy server the last intervals are shown; an outage is a result, and so is the
     heartbeat that ended it."""
     world = World()
     world.every(15, beat("web-1"), first=0, last=60)
@@ -83,7 +83,7 @@ def test_of_heartbeats_the_rhythm_tells() -> None:
 
 
 @pytest.mark.parametrize("decided", [True, False])
-def test_what_was_told_is_a_result_too(decided: bool) -> None:
+def test_what_was_decided_is_a_result_too(decided: bool) -> None:
     world = World()
     bad(WEB_1, "disk full", decided=decided)(world)
     assert "0.0 s ago: bad: disk full" in why(world)

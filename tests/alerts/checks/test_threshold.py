@@ -1,4 +1,4 @@
-"""Hard states, as Nagios has them."""
+"""Hard states, as in Nagios."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ WEB_1 = thing("web-1")
 
 
 def test_hard_states() -> None:
-    """Down after N bad results in a row, up after M good ones; others in between start anew."""
+    """Down after N bad results in a row, up after M good ones; a different result in between starts
+    the count again."""
     limits = Thresholds(3, 2)
     down, run, seen = False, 0, []
     for is_bad in (True, True, False, True, True, True, False, True, False, False):
@@ -27,7 +28,7 @@ def test_hard_states() -> None:
 
 
 def test_down_after_n_and_up_after_m() -> None:
-    """By default something is down after 3 bad results in a row, and up after 2 good ones."""
+    """By default a check is down after 3 bad results in a row, and up after 2 good ones."""
     world = World(config("[thresholds]\n[flapping]\nhigh = 100"))
     story = (bad(WEB_1), bad(WEB_1), good(WEB_1), bad(WEB_1), bad(WEB_1), bad(WEB_1))
     for when, act in enumerate(story, start=1):

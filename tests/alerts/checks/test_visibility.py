@@ -1,4 +1,4 @@
-"""While we cannot see nobody is called down."""
+"""While we cannot see, no server counts as down."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ WEB_2 = thing("web-2")
 
 
 def test_blind_is_not_down() -> None:
-    """While our own link is gone nobody is called down, whatever is not heard; each channel hears
-    once that we are blind. When we see again, heartbeats have a grace."""
+    """While our own link is lost no server counts as down; each channel is notified once that we
+    are blind. When we see again, heartbeats have time to come."""
     world = World(config('[[route]]\nmatch = "env=test"\nchannel = "test"'))
     for host in ("web-1", "web-2"):
         world.every(15, beat(host), first=0, last=300)
@@ -41,8 +41,8 @@ def test_blind_is_not_down() -> None:
     assert "13 min" in posts[0].content.title
 
 
-def test_what_was_not_told_when_we_went_blind_waits_anew() -> None:
-    """It may have resolved unseen, so it is told group_wait after we see again, if it still
+def test_what_was_not_notified_when_we_went_blind_waits_again() -> None:
+    """It may have resolved unseen, so it is notified group_wait after we see again, if it still
     fires."""
     world = World()
     world.at(0, bad(WEB_1), bad(WEB_2))
@@ -61,8 +61,8 @@ def test_a_blink_is_not_worth_a_word() -> None:
     world.run(until=600)
 
 
-def test_what_was_told_to_a_blind_engine_is_kept() -> None:
-    """Somebody else's word is said once: it counts when we see again."""
+def test_what_a_blind_engine_receives_is_kept() -> None:
+    """What a sender decided is sent once: it counts when we see again."""
     world = World()
     world.at(0, bad(WEB_1, decided=True))
     world.want(Message("ops", "web-1"), between=(30, 30))

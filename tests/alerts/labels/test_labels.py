@@ -9,8 +9,8 @@ from tests.alerts.harness import thing
 
 
 def test_identity_is_labels_and_nothing_else() -> None:
-    """The same labels give the same fingerprint in any order; an empty value is a missing one; no
-    two different sets of labels run together."""
+    """The same labels give the same fingerprint in any order; an empty value is a missing one; two
+    different sets of labels never have the same."""
     assert thing().fingerprint == Labels.of(host="web-1", alertname="http", env="prod").fingerprint
     assert Labels.of(a="1", b="") == Labels.of(a="1")
     assert Labels.of(a="1b", c="2").fingerprint != Labels.of(a="1", bc="2").fingerprint

@@ -1,4 +1,4 @@
-"""Matchers, as Alertmanager has them."""
+"""Matchers, as in Alertmanager."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.alerts.harness import thing
     ],
 )
 def test_matchers(text: str, matches: bool) -> None:
-    """Matchers mean what they mean in Alertmanager."""
+    """Matchers match what they match in Alertmanager."""
     assert Matchers.parse(text).matches(thing(), "critical") is matches
 
 
@@ -52,7 +52,7 @@ def test_matchers(text: str, matches: bool) -> None:
     ],
 )
 def test_matchers_that_are_none(text: str, part: str) -> None:
-    """An error names the part that is wrong; what could take for ever is refused."""
+    """An error names the invalid part; what could take too long is refused."""
     with pytest.raises(UsageError) as caught:
         Matchers.parse(text)
     assert part in str(caught.value)
@@ -107,7 +107,7 @@ def test_nor_does_any_mixture_of_signs(text: str) -> None:
     ],
 )
 def test_many_ways_to_write_the_same(text: str) -> None:
-    """Spaces or commas outside of quotes; quotes as Alertmanager, or as a shell has them."""
+    """Spaces or commas outside of quotes; quotes as in Alertmanager, or as in a shell."""
     assert str(Matchers.parse(text)) == "alertname=CpuHigh instance=web-1:9100"
 
 
@@ -120,7 +120,7 @@ def test_commas_within_quotes_and_repetitions_belong_to_the_value() -> None:
 
 
 def test_a_severity_matches_as_it_is_shown_and_as_it_was_pushed() -> None:
-    """`page` is shown as critical: both words mean it, and neither is what it is not."""
+    """`page` is shown as critical: both words match it, and no other does."""
     labels = Labels.of(alertname="x", severity="page")
     for text in (
         "severity=critical",

@@ -1,4 +1,4 @@
-"""Regular expressions of people: Alertmanager's dialect, and never slow."""
+"""Regular expressions that people write: Alertmanager's dialect, and never slow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alerts.labels.regex import InvalidRegex, Regex
 from baton.errors import UsageError
 
 WITHIN = 0.010
-"""Seconds of the processor that a value of 4 KB may take."""
+"""Seconds of processor time that a value of 4 KB may take."""
 VALUES = ("a" * 4096, "é" * 2048, "ab" * 2047 + "!", "x1-" * 1365, "漢" * 1365, "aab" * 1365)
 
 _atoms = st.sampled_from(
@@ -52,7 +52,7 @@ _expressions = st.recursive(
 
 
 def slowest(pattern: Regex) -> float:
-    """Seconds of the processor for the value that takes the longest, at best of three."""
+    """Seconds of processor time for the slowest value, best of three."""
     worst = 0.0
     for value in VALUES:
         best = float("inf")
@@ -77,7 +77,7 @@ def slowest(pattern: Regex) -> float:
 @example("|".join(f"web-{number}.example.com" for number in range(200)))
 @example(".*\\pL\\d.*")
 def test_no_expression_is_slow(text: str) -> None:
-    """Whatever is taken returns within 10 ms on 4 KB; whatever is not is refused with a reason."""
+    """An accepted expression returns within 10 ms on 4 KB; the others are refused with a reason."""
     with contextlib.suppress(InvalidRegex):
         assert slowest(Regex(text)) < WITHIN
 
@@ -94,13 +94,13 @@ def test_no_expression_is_slow(text: str) -> None:
     ],
 )
 def test_what_would_be_slow_by_its_size_is_refused(text: str) -> None:
-    """RE2 takes time in proportion to it: these take 12 to 34 ms on 4 KB."""
+    """RE2's time grows with the size: these take 12 to 34 ms on 4 KB."""
     with pytest.raises(InvalidRegex, match=r"too large|longer than"):
         Regex(text)
 
 
 def test_many_of_them_are_not_slow_either() -> None:
-    """They are tried on everything that is watched: together they are bounded too."""
+    """Matchers are tried on every check, so all of them together are limited too."""
     for text in ("a=b " * 65, "a=~'(.?){60}' " * 40):
         with pytest.raises(UsageError, match="Too many matchers"):
             Matchers.parse(text)

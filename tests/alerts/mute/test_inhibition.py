@@ -16,8 +16,8 @@ from tests.alerts.harness import (
 
 
 def test_inhibition() -> None:
-    """A source mutes targets with equal labels, a missing label being the empty value; one that
-    both sides mean is not muted by another such one."""
+    """A source mutes targets with equal labels, a missing label being the empty value; an alert
+    that matches both sides is not muted by another one that does."""
     rule = InhibitRule(
         Matchers.parse("alertname=silent"), Matchers.parse('alertname=~"http|silent"'), ("env", "x")
     )
@@ -38,7 +38,7 @@ def test_inhibition() -> None:
 
 
 def test_a_dead_server_mutes_its_apps() -> None:
-    """While a server is silent, the apps on it are not told; once it is back, they are."""
+    """While a server is down, its apps are not notified; once it is back, they are."""
     world = World()
     shop = thing("web-1", app="shop")
     world.every(15, beat("web-1"), first=0, last=300)
@@ -52,7 +52,7 @@ def test_a_dead_server_mutes_its_apps() -> None:
 
 
 def test_a_dead_gateway_mutes_its_servers() -> None:
-    """Of an environment whose gateway is dead only the gateway is told."""
+    """Of an environment whose gateway is down only the gateway is notified."""
     world = World(config('[gateways]\nprod = "gw-1"'))
     for host in ("web-1", "web-2", "gw-1"):
         world.every(15, beat(host), first=0, last=300)

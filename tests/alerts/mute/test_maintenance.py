@@ -1,4 +1,4 @@
-"""Planned quiet: maintenance windows, once and again and again."""
+"""Planned maintenance: windows that open once, and windows that open again and again."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DB_1 = thing("db-1")
 
 
 def moment(seconds: float) -> str:
-    """So many seconds into the story, as TOML writes it."""
+    """Return the time of the story, in seconds, as TOML writes it."""
     return datetime.fromtimestamp(START + seconds, UTC).isoformat()
 
 
 def test_a_window_that_comes_once() -> None:
-    """Nothing of what it means is told while it is open, neither what began in it nor what goes on;
-    what still fires at its end is, and so is all that comes later."""
+    """Nothing that matches is notified while the window is open, whether it started in it or
+    before; what still fires at its end is, and so is all that comes later."""
     once = f"""
         [[maintenance]]
         match = 'host=~"web-.*"'
@@ -60,7 +60,8 @@ def test_a_window_that_comes_once() -> None:
 
 
 def test_a_window_that_comes_again_in_its_own_zone() -> None:
-    """Each time that its cron names, on the clock of its zone, over the change of summer time."""
+    """It opens at each time of its cron, on the clock of its zone, over the change to summer
+    time."""
     window = Window(
         config().default_route.matchers,
         "weekly",
@@ -77,7 +78,7 @@ def test_a_window_that_comes_again_in_its_own_zone() -> None:
 
 
 def test_maintenance_once_and_again() -> None:
-    """In a maintenance window nothing is told; what still fires at its end is."""
+    """In a maintenance window nothing is notified; what still fires at its end is."""
     more = """
         [[maintenance]]
         match = "env=prod"

@@ -1,4 +1,4 @@
-"""Probes that a server does, while that server is silent."""
+"""Probes that run on a server which is down."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from alerts.labels import Labels
 from tests.alerts.harness import Message, World, bad, beat
 
 DISK = Labels.of({"alertname": "command", "probe": "disk", "host": "web-1"})
-"""Whoever wrote it named no environment."""
+"""Its table names no environment."""
 OTHER = Labels.of({"alertname": "http", "probe": "shop", "env": "prod"})
-"""The bot itself does it, from where it is."""
+"""The bot itself runs it."""
 
 
 def test_a_dead_server_mutes_what_it_was_to_look_at() -> None:
-    """What it found last is told once it is back, if that is still so; what others look at is told
-    at once."""
+    """Its last result is notified once the server is back, if it is still bad; probes from
+    elsewhere are notified at once."""
     world = World()
     world.every(15, beat("web-1"), first=0, last=300)
     world.at(346, bad(DISK), bad(OTHER))

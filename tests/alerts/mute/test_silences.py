@@ -1,4 +1,4 @@
-"""Silences, which people ask for."""
+"""Silences, which people create."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _now(world: World) -> float:
 
 
 def test_silence() -> None:
-    """What is silenced is not told until the silence ends, and then only if it still fires."""
+    """A silenced alert is not notified until the silence ends, and then only if it still fires."""
     world = World()
     world.at(0, silence("host=web-1", 600), silence("host=web-2", 600))
     world.at(10, bad(WEB_1), bad(WEB_2), bad(WEB_3))
@@ -43,7 +43,7 @@ def test_silence() -> None:
 
 
 def test_what_resolves_in_silence_is_never_shown() -> None:
-    """Not in the post of others either; that it is there is said while it fires."""
+    """It does not appear in the post of its group either, which only counts it while it fires."""
     world = World(config(group_by=["env"]))
     world.at(0, silence("host=web-2", 6000))
     world.at(10, bad(WEB_1), bad(WEB_2))
@@ -63,8 +63,8 @@ def test_a_silence_is_lifted() -> None:
     world.run(until=5000)
 
 
-def test_silencing_what_was_told() -> None:
-    """A post says that it is silenced, by whom and why; it is not said again meanwhile."""
+def test_silencing_what_was_notified() -> None:
+    """The post says that it is silenced, by whom and why; it is not repeated meanwhile."""
     world = World(config(repeat_interval="1h"))
     world.at(0, bad(WEB_1))
     world.want(Message("ops", "web-1"), between=(30, 30))

@@ -1,4 +1,4 @@
-"""Alerts share a post, and messages wait: groups, as Alertmanager has them."""
+"""Groups, as in Alertmanager: alerts share a post, and messages wait."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ WEB_2 = thing("web-2")
 WEB_3 = thing("web-3")
 
 
-def test_resolved_before_it_was_told() -> None:
-    """What has resolved before the first flush is never told."""
+def test_resolved_before_it_was_notified() -> None:
+    """An alert that resolves before the first flush is never notified."""
     world = World()
     world.at(0, bad(WEB_1))
     world.at(29, good(WEB_1))
@@ -42,7 +42,7 @@ def test_grouping() -> None:
 
 
 def test_what_joins_later_waits_for_the_interval() -> None:
-    """The post shows a new alert at once; people are told of it group_interval after the last
+    """The post shows a new alert at once; people are notified of it group_interval after the last
     message."""
     world = World(config(group_by=["env"]))
     world.at(0, bad(WEB_1))
@@ -62,8 +62,8 @@ def test_what_joins_and_resolves_between_is_no_message() -> None:
     world.run(until=5000)
 
 
-def test_said_again() -> None:
-    """What nobody takes on is said again after repeat_interval."""
+def test_repeated() -> None:
+    """An alert that nobody acknowledges is repeated after repeat_interval."""
     world = World(config(repeat_interval="1h"))
     world.at(0, bad(WEB_1))
     world.want(Message("ops", "web-1"), between=(30, 30))
@@ -72,8 +72,8 @@ def test_said_again() -> None:
     world.run(until=10_000)
 
 
-def test_acknowledged_is_not_said_again() -> None:
-    """An acknowledged episode is not repeated, and its post says who took it on."""
+def test_acknowledged_is_not_repeated() -> None:
+    """An acknowledged episode is not repeated, and its post says who acknowledged it."""
     world = World(config(repeat_interval="1h"))
     world.at(0, bad(WEB_1))
     world.want(Message("ops", "web-1"), between=(30, 30))
@@ -84,8 +84,8 @@ def test_acknowledged_is_not_said_again() -> None:
 
 
 def test_a_new_trigger_is_a_new_episode() -> None:
-    """A trigger after the end is the next episode: within the interval in the same post, then in a
-    new one."""
+    """An alert that fires again after its end is the next episode: within the interval in the same
+    post, then in a new one."""
     world = World()
     world.at(0, bad(WEB_1))
     world.want(Message("ops", "web-1"), between=(30, 30))
@@ -106,7 +106,8 @@ def test_a_new_trigger_is_a_new_episode() -> None:
 
 
 def test_getting_worse_is_news() -> None:
-    """A warning that becomes critical is told again, calls people, and must be taken on anew."""
+    """A warning that becomes critical is notified again, mentions people on call, and must be
+    acknowledged again."""
     world = World(config(mention="@oncall"))
     world.at(0, bad(WEB_1))
     world.want(Message("ops", "web-1", mention=""), between=(30, 30))

@@ -1,4 +1,4 @@
-"""What the posts say."""
+"""What the posts show."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WEB_2 = thing("web-2")
 
 
 def test_the_board_shows_what_is_wrong_now() -> None:
-    """A channel that asks for it has one post of everything that fires; it disturbs nobody."""
+    """A board is one post with everything that fires in its channel; it disturbs nobody."""
     world = World(config(board=["ops"]))
     world.at(0, bad(WEB_1), bad(WEB_2))
     world.want(Message("ops", "web-1"), between=(30, 30))
@@ -32,7 +32,7 @@ def test_the_board_shows_what_is_wrong_now() -> None:
 
 
 def test_history_is_in_the_thread() -> None:
-    """The thread of a post holds what happened, quietly."""
+    """The thread of a post has its history, and that disturbs nobody."""
     world = World()
     world.at(0, bad(WEB_1, "status 502"))
     world.want(Message("ops", "web-1"), between=(30, 30))

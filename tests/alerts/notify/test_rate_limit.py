@@ -1,4 +1,4 @@
-"""A channel gets so many messages, whatever happens."""
+"""A channel gets at most so many messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which channels hear of an alert."""
+"""Which channels are notified of an alert."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def test_every_label_may_group_and_nothing_be_waited_for() -> None:
 
 
 def test_a_route_may_lead_nowhere() -> None:
-    """A watchdog that always fires: nobody is told; it is listed, and why says so."""
+    """A watchdog that always fires can be dropped: nobody is notified; it is listed, and why says
+    so."""
     dog, cat = thing("dog"), thing("cat")
     world = World(config('[[route]]\nmatch = "host=dog"\ndrop = true\n'))
     world.at(0, bad(dog), bad(cat))
@@ -51,8 +52,8 @@ def test_a_route_may_lead_nowhere() -> None:
 
 
 def test_routes_and_mentions() -> None:
-    """The first route that fits is taken, and later ones if it continues; each calls its people in
-    the first message of a critical episode, and never again."""
+    """The first route that matches is taken, and later ones if it continues; each mentions its
+    people in the first message of a critical episode, and never again."""
     more = """
         [[route]]
         match = "severity=critical"
