@@ -267,5 +267,7 @@ async def answered(work: Coroutine[Any, Any, Any], url: str) -> Any:
     except asyncio.CancelledError:
         if task.cancelled():
             raise Disconnected(url=url, reason="the connection was lost") from None
+        # nobody asks any more how it ends
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         task.cancel()
         raise
