@@ -1,7 +1,8 @@
-"""Schedules: when a command is asked by itself, and what becomes of each time. Pure.
+"""Schedules: when a command runs by itself, and what becomes of each time. Pure.
 
-recurrence   what a time can be, and as JSON      reading    words -> time
-times        the next one, over DST               rules      overlap, catch-up, jitter, ends
-schedule     a schedule and its firings           deciding   what is to be done now
-posts        the post that a day's results are under
+recurrence   the kinds of times, and their JSON   parser     words -> time
+times        the next one, over DST               scanner    the parts of a time
+rules        overlap, catch-up, jitter, ends      hints      how to write what cannot be parsed
+schedule     a schedule and its firings           decisions  what happens to a schedule now
+change       what is written in one transaction   posts      the post of a day, and notices
 """

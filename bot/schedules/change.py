@@ -1,4 +1,4 @@
-"""A change of a schedule, with all that is written beside it. Pure."""
+"""A change of a schedule, with all that is written in the same transaction. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bot.schedules.schedule import Firing, Schedule
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one schedule, whole or not at all.
+    """What happens to one schedule, all of it or nothing.
 
-    `schedule` is as it is to be, with the revision that it was read at: if anybody changed it
-    meanwhile nothing happens. A post that is there already shows what the new one of `posts` says.
-    `reveal` is a hidden job that is to be shown after all, `dismiss` one that is not. `heard` is an
-    ask of alerts: what they are to take note of.
+    `schedule` is as it is to become, with the revision at which it was read: if it was changed
+    meanwhile, nothing happens. `jobs` are started. `posts` are shown, and replace older ones with
+    the same id. `reveal` is a hidden job that is to be shown after all, `dismiss` one that is not.
+    `operation` is stored for alerts, which apply it.
     """
 
     schedule: Schedule

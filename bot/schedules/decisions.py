@@ -1,4 +1,4 @@
-"""What is to be done with a schedule now. Pure: the same row and moment give the same decision."""
+"""Decides what happens to a schedule now. Pure: the same row and moment give the same decision."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bot.schedules.schedule import Firing, Schedule, Verdict
 from bot.schedules.times import next_time, upcoming
 
 ON_TIME = 15.0
-"""Seconds by which a firing may be late without having been missed: time for another bot to take
+"""Seconds by which a firing may be late without being missed: another bot needs them to take
 over."""
 MAX_COUNTED = 500
-"""Missed times that are counted one by one."""
+"""Missed times that are counted one by one, at most."""
 
 
 Outcome = Literal["succeeded", "unsuccessful", "missed"]
@@ -26,9 +26,10 @@ Outcome = Literal["succeeded", "unsuccessful", "missed"]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is written next: the schedule as it goes on, and firings. `start` is the time that is
-    to be run now; `notice` is said in the channel, `shown` is a job whose result is worth it.
-    `observed`: what ended says something of the servers."""
+    """What is to be written: the schedule as it continues, and firings. `start` is the time whose
+    run is to start now; `notice` is posted in the channel if it is not empty, and is `good` news or
+    not. `shown`: the result is worth showing. `observed`: the result says something about the
+    servers."""
 
     schedule: Schedule
     firings: tuple[Firing, ...] = ()
@@ -40,7 +41,7 @@ class Decision:
 
 
 def decide(schedule: Schedule, now: datetime, running: str) -> Decision:
-    """What is to be done at `now`, while the job `running` (if any) is still under way."""
+    """Decide what happens at `now`, while the job `running` (if any) still runs."""
     if schedule.status != "active":
         return Decision(replace(schedule, due=None))
     start = None
@@ -63,9 +64,9 @@ def decide(schedule: Schedule, now: datetime, running: str) -> Decision:
     if start is None and (not running or schedule.timing.rules.overlap == "allow"):
         return Decision(_advance(schedule, due.last, running, now), firings, due.last)
     verdict: Verdict = "skipped"
-    reason = f"the run before it ({running or 'queued'}) has not ended"
+    reason = f"the previous run ({running or 'queued'}) has not ended"
     if schedule.timing.rules.overlap == "queue" and schedule.waiting is None:
-        verdict, reason = "queued", f"it waits for the run before it ({running})"
+        verdict, reason = "queued", f"waiting for the previous run ({running})"
         schedule = replace(schedule, waiting=due.last)
     else:
         schedule = _count(schedule, verdict, due.last)
@@ -76,8 +77,8 @@ def decide(schedule: Schedule, now: datetime, running: str) -> Decision:
 def record_start(
     schedule: Schedule, nominal: datetime, job: str, now: datetime, by: str = ""
 ) -> Decision:
-    """The firing of `nominal` has become `job`. One that was run by hand, `by` somebody, is not one
-    of the `times` of its rules."""
+    """Record that the firing of `nominal` has become `job`. One that was started by hand, `by`
+    somebody, does not count for the `times` of its rules."""
     schedule = _count(replace(schedule, runs=schedule.runs + (not by)), "", nominal)
     firing = Firing(schedule.id, nominal, now, "started", job=job, by=by)
     return Decision(schedule, (firing,))
@@ -86,7 +87,7 @@ def record_start(
 def record_failure_to_start(
     schedule: Schedule, nominal: datetime, verdict: Verdict, reason: str, now: datetime
 ) -> Decision:
-    """The firing of `nominal` was refused, or could not be asked."""
+    """Record that the firing of `nominal` was refused, or could not be started."""
     schedule = _count(replace(schedule, runs=schedule.runs + 1), verdict, nominal)
     schedule, notice = _record_failure(schedule, reason, verdict)
     firing = Firing(schedule.id, nominal, now, verdict, reason)
@@ -96,7 +97,7 @@ def record_failure_to_start(
 def record_end(
     schedule: Schedule, firing: Firing, runs: Sequence[RunRecord], now: datetime
 ) -> Decision:
-    """The job of `firing` is over."""
+    """Record that the job of `firing` has ended."""
     came_to, text = outcome_of(runs)
     shown = not schedule.timing.rules.quiet or text != schedule.outcome
     notice = ""
@@ -120,10 +121,10 @@ def record_end(
 
 
 def outcome_of(runs: Sequence[RunRecord]) -> tuple[Outcome, str]:
-    """What a firing came to, and what is said of it: the same words for the same result. One that
-    never left the bot was missed: it says nothing of the servers."""
+    """Return the result of a firing, and the words for it: the same words for the same result. One
+    that never left the bot was missed: it says nothing about the servers."""
     if not runs:
-        return "unsuccessful", "nobody answered"
+        return "unsuccessful", "no server answered"
     bad = sorted(
         f"{run.host} ({run.state.value})"
         for run in runs
@@ -138,26 +139,29 @@ def outcome_of(runs: Sequence[RunRecord]) -> tuple[Outcome, str]:
 def pause_broken(
     schedule: Schedule, reason: str, now: datetime, firing: Firing | None = None
 ) -> Decision:
-    """`schedule`, which cannot go on: it is paused, and says why. `firing` is the one that ended
-    meanwhile. Nothing here depends on its times or its zone."""
+    """Pause `schedule`, which cannot go on, and say why. `firing` is the one that ended meanwhile.
+    Nothing here depends on its times or its zone, since these may be what is broken."""
     ended = () if firing is None else (replace(firing, outcome=reason, ended=now),)
-    notice = f"{schedule.title} is paused: {reason}. /schedule resume {schedule.short}"
+    notice = (
+        f"{schedule.title} is paused: {reason}. To resume it: /schedule resume {schedule.short}"
+    )
     return Decision(pause(schedule, reason), ended, notice=notice, good=False, observed=False)
 
 
 def pause(schedule: Schedule, note: str) -> Schedule:
-    """`schedule`, paused, and why. What waits is let go."""
+    """Return `schedule` paused, with the reason `note`. A time that waits is dropped."""
     return replace(schedule, status="paused", note=note, due=None, waiting=None)
 
 
 def resume(schedule: Schedule, now: datetime) -> Schedule:
-    """`schedule` goes on with its next time after `now`; what was due meanwhile is not made up."""
+    """Return `schedule` active, with its next time after `now`. What was due meanwhile is
+    dropped."""
     schedule = replace(schedule, status="active", note="", failures=0)
     return plan_next(schedule, now)
 
 
 def plan_next(schedule: Schedule, now: datetime) -> Schedule:
-    """`schedule` with its first time after `now`."""
+    """Return `schedule` with its first time after `now`."""
     nominal = next_time(schedule.timing.when, now, schedule.created)
     return _advance(replace(schedule, nominal=nominal), None, "", now)
 
@@ -182,7 +186,7 @@ def _find_due_times(schedule: Schedule, first: datetime, now: datetime) -> _DueT
     while (at := next(rest, None)) is not None and schedule.due_at(at) <= now:
         before, last, count = last, at, count + 1
         if count == MAX_COUNTED and not more:
-            # we were away for long: of what lies far back it is enough to know that it was
+            # we were away for long: of what is long past it is enough to know that there was some
             more = True
             rest = upcoming(when, max(last, now - timedelta(hours=1)), anchor)
     return _DueTimes(first, before, last, count, at, more)
@@ -193,15 +197,15 @@ def _missed_firing(
 ) -> Firing:
     late = duration((now - due.first).total_seconds())
     if count == 1:
-        reason = f"nobody was there to ask it, {late} long"
+        reason = f"no bot was running for {late}"
     else:
         times = f"more than {count}" if due.more else str(count)
-        reason = f"nobody was there to ask it, {late} long: {times} times"
+        reason = f"no bot was running for {late}: {times} runs were missed"
     return Firing(schedule.id, due.first, now, "missed", reason, count=count, until=until)
 
 
 def _advance(schedule: Schedule, start: datetime | None, running: str, now: datetime) -> Schedule:
-    """`schedule` with when to look at it next; it ends if nothing is left."""
+    """Return `schedule` with when to look at it next; it ends if no time is left."""
     rules, nominal = schedule.timing.rules, schedule.nominal
     taken = schedule.runs + (start is not None) + (schedule.waiting is not None)
     if rules.times is not None and taken >= rules.times:
@@ -211,13 +215,15 @@ def _advance(schedule: Schedule, start: datetime | None, running: str, now: date
     if schedule.status != "active":
         return replace(schedule, nominal=nominal, due=None)
     if nominal is None and schedule.waiting is None:
-        return replace(schedule, status="ended", note="no time is left", nominal=None, due=None)
+        return replace(
+            schedule, status="ended", note="it has no further times", nominal=None, due=None
+        )
     due = schedule.due_at(nominal) if nominal else None
     return replace(schedule, nominal=nominal, due=due)
 
 
 def _record_failure(schedule: Schedule, text: str, verdict: str) -> tuple[Schedule, str]:
-    """`schedule` after a firing that came to nothing good, and what is said of it: only what is
+    """Return `schedule` after an unsuccessful firing, and the notice about it: only if it is
     new."""
     outcome = f"{verdict}: {text}" if verdict else text
     failures = schedule.failures + 1
@@ -225,18 +231,20 @@ def _record_failure(schedule: Schedule, text: str, verdict: str) -> tuple[Schedu
     schedule = replace(schedule, failures=failures, outcome=outcome)
     most = schedule.timing.rules.pause_after
     if most and failures >= most and schedule.status == "active":
-        note = f"{failures} times in a row it came to nothing good; the last: {outcome}"
+        note = f"{failures} runs in a row were unsuccessful; the last: {outcome}"
         schedule = pause(schedule, note)
-        notice = f"{schedule.title} is paused: {note}. /schedule resume {schedule.short}"
+        notice = (
+            f"{schedule.title} is paused: {note}. To resume it: /schedule resume {schedule.short}"
+        )
     return schedule, notice
 
 
 def _count(schedule: Schedule, verdict: str, nominal: datetime, count: int = 1) -> Schedule:
-    """`schedule` with one more of `verdict` on the day of `nominal`."""
+    """Return `schedule` with one more of `verdict` on the day of `nominal`."""
     day = f"{nominal.astimezone(schedule.zone):%Y-%m-%d}"
     tally = dict(schedule.tally) if day == schedule.day else {}
     if day < schedule.day:
-        return schedule  # what is said late of yesterday counts no more
+        return schedule  # a late result of the day before does not count
     if verdict:
         tally[verdict] = tally.get(verdict, 0) + count
     return replace(schedule, tally=tally, day=day)

@@ -1,4 +1,4 @@
-"""What to write instead of times that people ask for and that are not read as words. Pure."""
+"""Suggests how to write a time that people use and that cannot be parsed. Pure."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _HOURS = re.compile(r"(\d{1,2}(?::\d\d)?(?:am|pm)?)[-–](\d{1,2}(?::\d\d)?(?:am
 _STEP = re.compile(r"(\d{1,3})(m|min|mins|minutes|h|hr|hours)")
 _ORDINAL = re.compile(r"([1-9]\d?)(st|nd|rd|th)")
 _EXCEPT = frozenset(("except", "excluding", "but", "not", "without", "unless"))
-"""What turns the meaning of the words after it round."""
+"""Words that reverse the meaning of those after them."""
 _MAX_WORDS = 60
-"""Words that are looked at."""
+"""Words that are considered at most."""
 
 
 def suggest_time(words: Sequence[str]) -> str:
-    """`cron 0 9 * * 1#1` for `ping prod first monday at 9am`: the time that seems to be meant, as
-    it can be written. Empty if none is known, or if it would mean anything else."""
+    """Return how to write the time that seems to be meant: `cron 0 9 * * 1#1` for `ping prod first
+    monday at 9am`. Empty if none is known, or if it would mean something else."""
     low = [word.lower().strip(",") for word in words[:_MAX_WORDS]]
     time = _time(low)
     if time is None or not _EXCEPT.isdisjoint(low):
@@ -61,7 +61,7 @@ def suggest_time(words: Sequence[str]) -> str:
 
 
 def _day(word: str) -> str:
-    """The day of the month that `word` names, as cron has it; empty if it names none."""
+    """Return the day of the month that `word` names, as cron writes it; empty if it names none."""
     if word == "last":
         return "L"
     found = _ORDINAL.fullmatch(word)
@@ -82,7 +82,7 @@ def _every_other(rest: Sequence[str]) -> str:
 
 
 def _within(rest: Sequence[str]) -> str:
-    """An interval that holds on some days, or between two hours."""
+    """Return an interval on some days, or between two hours, as cron writes it; empty if none."""
     step = _STEP.fullmatch("".join(rest[:1])) or _STEP.fullmatch("".join(rest[:2]))
     if rest[:1] == ["hour"]:
         amount, unit = 1, "h"
@@ -120,8 +120,8 @@ def _span(first: str, last: str) -> str:
 
 
 def _time(low: Sequence[str]) -> tuple[int, int] | None:
-    """The time of day that is said, or nine o'clock; None if it cannot be read, or there are
-    several."""
+    """Return the time of day among these words, or nine o'clock; None if it cannot be parsed, or if
+    there are several."""
     found = []
     for before, word in zip(("", *low), low, strict=False):
         if before == "at" or ":" in word or word.endswith(("am", "pm")):

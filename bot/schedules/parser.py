@@ -1,6 +1,6 @@
 """The words of a schedule: `ping prod every 5m quiet` -> a command, its time, its rules. Pure.
 
-What stands before the time is the command, what stands after it are the rules.
+The words before the time are the command, those after it are the rules.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ from bot.schedules.scanner import (
 from bot.schedules.times import upcoming
 
 MIN_INTERVAL = 10
-"""Seconds of the shortest interval."""
+"""The shortest interval, in seconds."""
 _BEGINS = ("every", "each", "at", "on", "in", "cron", "today", "tomorrow", "hourly")
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When something is to be asked, and by which rules."""
+    """When a command is to run, and by which rules."""
 
     when: When
     rules: Rules
 
     def words(self, zone: str = "") -> str:
-        """What is read back as the same by somebody whose own zone is `zone`."""
+        """Return words that somebody in `zone` can type to get the same."""
         return f"{self.when.words(zone)} {self.rules.words()}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class Parse:
-    """One way to read the words of a schedule."""
+    """One way to parse the words of a schedule."""
 
     command: tuple[str, ...]
     timing: Timing
 
 
 def parses(words: Sequence[str], now: datetime, zone: str) -> Iterator[Parse | UsageError]:
-    """The ways in which `words` are a command and a time: the longest time first.
+    """Yield the ways in which `words` are a command and a time: the longest time first.
 
-    Where a time seems to begin and cannot be read it is the error that says why.
+    Where a time seems to begin and cannot be parsed, yield the error that says why.
     """
     for at, word in enumerate(words):
         if at and begins_time(word):
@@ -69,29 +69,30 @@ def parses(words: Sequence[str], now: datetime, zone: str) -> Iterator[Parse | U
 
 
 def begins_time(word: str) -> bool:
-    """Whether a time may begin with `word`."""
+    """Return whether a time may begin with `word`."""
     return word.lower() in _BEGINS or names_days(word)
 
 
 def parse_timing(words: Sequence[str], now: datetime, zone: str) -> Timing:
-    """`every 5m quiet`, said at `now` by somebody in `zone`. Raises UsageError with examples."""
+    """Parse `every 5m quiet`, typed at `now` by somebody in `zone`. Raises UsageError with
+    examples."""
     left = Scanner(words)
     when = _when(left, now, zone)
     rules = _rules(left)
     if rules.until is not None and to_utc(rules.until, zone_of(when.zone)) <= now:
-        raise time_error("“until” lies in the past.")
+        raise time_error("“until” is in the past.")
     if isinstance(when.recurrence, Once):
         if to_utc(when.recurrence.local, zone_of(when.zone)) <= now:
-            raise time_error("That time lies in the past.")
+            raise time_error("This time is in the past.")
         if rules.until is not None or rules.times is not None:
-            raise time_error("What is done once needs no end.")
+            raise time_error("A schedule that runs once cannot have an end.")
     if rules.jitter and rules.jitter >= _shortest_gap(when, now):
-        raise time_error("The jitter must be shorter than the time from one firing to the next.")
+        raise time_error("The jitter must be shorter than the time between two runs.")
     return Timing(when, rules)
 
 
 def _shortest_gap(when: When, now: datetime) -> float:
-    """Seconds between two of the next times, at least; without end if there is one alone."""
+    """Return the fewest seconds between two of the next times; infinity if there is only one."""
     some = list(islice(upcoming(when, now, now), 20))
     gaps = [(after - before).total_seconds() for before, after in pairwise(some)]
     return min(gaps, default=float("inf"))
@@ -119,7 +120,7 @@ def _once_at(at: datetime, named: str) -> When:
     local = at.astimezone(zone_of(named)).replace(tzinfo=None, fold=0)
     if to_utc(local, zone_of(named)) == at:
         return When(recurrence=Once(local=local), zone=named)
-    # the clocks there show that time twice, and this is the second
+    # clocks there show that time twice, and this is the second one
     return When(recurrence=Once(local=at.astimezone(UTC).replace(tzinfo=None)), zone="UTC")
 
 
@@ -129,7 +130,7 @@ def _recurrence(left: Scanner) -> Recurrence:
         left.take()
         return _every(left)
     if word == "hourly":
-        raise time_error("“hourly”: write every 1h, or cron 0 * * * * for the full hour.")
+        raise time_error("Instead of “hourly” write every 1h, or cron 0 * * * * for the full hour.")
     if word == "at":
         left.take()
         times = take_clocks(left)
@@ -162,12 +163,12 @@ def _every(left: Scanner) -> Recurrence:
             return Weekly(days=EVERY_DAY, times=take_clocks(left))
         hours = "24h" if word == "day" else "7d"
         day = "every day at 09:00" if word == "day" else "mon at 09:00"
-        raise time_error(f"When, every {word}? Such as {day}; or every {hours}, from now.")
+        raise time_error(f"At what time, every {word}? Write {day}, or every {hours} from now on.")
     if names_days(left.next):
         return _on_days(left)
     seconds = take_duration(left, MIN_INTERVAL)
     if left.low == "at":
-        raise time_error("An interval has no time of day: name days, or use cron.")
+        raise time_error("An interval has no time of day: specify days, or use cron.")
     return Every(seconds=seconds)
 
 
@@ -185,7 +186,7 @@ def _cron(left: Scanner) -> Cron:
     expression = " ".join(fields).upper()
     fault = cron_error(expression)
     if fault:
-        raise time_error(f"“cron {expression}” will not do: {fault}.")
+        raise time_error(f"Invalid cron expression “{expression}”: {fault}.")
     return Cron(expression=expression)
 
 
@@ -195,7 +196,7 @@ def _rules(left: Scanner) -> Rules:
         word = left.next
         name, value = _rule(left)
         if name in found:
-            raise time_error(f"“{word}” is said twice.")
+            raise time_error(f"“{word}” is given twice.")
         found[name] = value
     return Rules(**found)
 
@@ -222,26 +223,26 @@ def _rule(left: Scanner) -> tuple[str, object]:
     if _counts(word) and left.skip("times", "time"):
         return "times", _number(word, typed)
     raise time_error(
-        f"“{typed}” is not understood after the time. There may stand: quiet, overlap "
-        "skip|queue|allow, catch-up 1h, jitter 30s, pause-after 3, until 2027-01-05, 10 times."
+        f"Unknown rule “{typed}” after the time. Rules: quiet, overlap skip|queue|allow, "
+        "catch-up 1h, jitter 30s, pause-after 3, until 2027-01-05, 10 times."
     )
 
 
 def _overlap(value: Scanner) -> str:
     word = value.take().lower()
     if word not in ("skip", "queue", "allow"):
-        raise time_error(f"overlap: “{word}” will not do: skip, queue or allow.")
+        raise time_error(f"Invalid value “{word}” for overlap: use skip, queue or allow.")
     if word == "queue":
         value.skip("one")
     return word
 
 
 def _counts(text: str) -> bool:
-    """Whether it is a number in digits; `²` is a digit too, and no number."""
+    """Return whether it is a number in digits; `²` is a digit too, and no number."""
     return text.isascii() and text.isdecimal() and len(text) <= 9
 
 
 def _number(text: str, rule: str) -> int:
     if not _counts(text) or not 1 <= int(text) <= 1_000_000:
-        raise time_error(f"{rule}: “{text}” is not a number of times.")
+        raise time_error(f"{rule}: invalid number “{text}”.")
     return int(text)

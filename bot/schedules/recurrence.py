@@ -1,6 +1,6 @@
-"""What a time can be: an interval, times of day on some days, a cron expression, one moment. Pure.
+"""The kinds of times: an interval, times of day on some days, a cron expression, one moment. Pure.
 
-Each is JSON as it stands, and has words that are read back as the same.
+Each has a form in JSON, and words that are parsed as the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class _Value(BaseModel):
 
 
 class Every(_Value):
-    """Again and again after so many seconds, whatever clocks on walls do."""
+    """Every so many seconds, whatever local clocks do."""
 
     kind: Literal["every"] = "every"
     seconds: int
@@ -46,7 +46,7 @@ class Weekly(_Value):
 
 
 class Cron(_Value):
-    """Whenever the five fields of a cron expression fit."""
+    """Whenever the five fields of a cron expression match."""
 
     kind: Literal["cron"] = "cron"
     expression: str
@@ -57,7 +57,7 @@ class Cron(_Value):
 
 
 class Once(_Value):
-    """At one moment, as the clock on the wall shows it."""
+    """At one moment, in local time."""
 
     kind: Literal["once"] = "once"
     local: datetime
@@ -71,19 +71,19 @@ Recurrence = Annotated[Every | Weekly | Cron | Once, Field(discriminator="kind")
 
 
 class When(_Value):
-    """A recurrence, on the clocks of `zone` (`Europe/Kyiv`)."""
+    """A recurrence, in the local time of `zone` (`Europe/Kyiv`)."""
 
     recurrence: Recurrence
     zone: str = "UTC"
 
     def words(self, zone: str = "") -> str:
-        """What is read back as the same by somebody whose own zone is `zone`."""
+        """Return words that somebody in `zone` can type to get the same."""
         words = self.recurrence.words()
         return words if self.zone == zone else f"{words} {self.zone}"
 
 
 def span(seconds: int) -> str:
-    """`5m`, `90s`, `2h`: a whole number of the largest unit that gives one."""
+    """Write seconds as `5m`, `90s`, `2h`: a whole number of the largest unit that gives one."""
     for unit, size in _UNITS:
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
@@ -91,5 +91,5 @@ def span(seconds: int) -> str:
 
 
 def moment(local: datetime) -> str:
-    """`2027-01-05 at 07:00`, with seconds if there are any."""
+    """Write a moment as `2027-01-05 at 07:00`, with seconds if there are any."""
     return f"{local:%Y-%m-%d at %H:%M:%S}" if local.second else f"{local:%Y-%m-%d at %H:%M}"

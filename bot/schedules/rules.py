@@ -1,4 +1,4 @@
-"""The rules of one schedule, beside its time. Pure."""
+"""The rules of a schedule, beside its time. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from baton.timing.calendar import end_of_day
 from bot.schedules.recurrence import moment, span
 
 CATCH_UP = 600
-"""Seconds by which a firing may be late, because no bot was there, and still be run."""
+"""Seconds by which a firing may be late, because no bot was running, and still run."""
 
 
 class Rules(BaseModel):
-    """`overlap`: what is done with a firing whose predecessor still runs. `catch_up` and `jitter`
-    are in seconds. `pause_after` so many failures in a row (0: never). `until`, on the clocks of
-    the schedule's zone, and `times`: when it ends. `quiet`: results are shown when they change."""
+    """`overlap` decides about a firing while the previous run still runs. `catch_up` and `jitter`
+    are in seconds. The schedule is paused after `pause_after` failures in a row (0: never), and
+    ends at `until`, in the local time of its zone, or after `times` runs. With `quiet` a result is
+    shown only if it differs from the one before."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,7 +31,7 @@ class Rules(BaseModel):
     quiet: bool = False
 
     def words(self) -> str:
-        """What is read back as the same; nothing of what is as usual."""
+        """Return words that are parsed as the same, without those for defaults."""
         said = []
         if self.overlap != "skip":
             said.append("overlap queue one" if self.overlap == "queue" else "overlap allow")

@@ -1,4 +1,4 @@
-"""Small parts of a time: durations, times of day, days of the week, dates, zones. Pure."""
+"""Parses the small parts of a time: durations, times of day, weekdays, dates, zones. Pure."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _DAY = {
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?(am|pm)?")
 _ABBREVIATION = re.compile(r"[A-Z]{2,5}")
 _NO_ZONES = ("quiet", "until", "times")
-"""Rules that look like one in capitals."""
+"""Rules that look like a time zone when they are typed in capitals."""
 _OFFSET = re.compile(r"(?:utc|gmt)?[+\u2212-]\d{1,2}(?::?\d{2})?")
 MAX_DURATION = 366 * 86_400
 
 
 def time_error(problem: str) -> UsageError:
-    """The error that says so, with examples."""
-    return UsageError(problem, f"Times are written so: {EXAMPLES}.")
+    """Return the error for `problem`, with examples of times."""
+    return UsageError(problem, f"Examples: {EXAMPLES}.")
 
 
 class Scanner:
-    """Words, taken one by one from the front."""
+    """Words, which are taken one by one from the front."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
@@ -62,28 +62,28 @@ class Scanner:
 
     @property
     def left(self) -> Sequence[str]:
-        """All words that are still to come."""
+        """The words that are not taken yet."""
         return self._words[self._at :]
 
     def pass_over(self, count: int) -> None:
-        """So many words are behind us then."""
+        """Skip so many words."""
         self._at += count
 
     def take(self) -> str:
-        """The next word, which is behind us then."""
+        """Take the next word, and return it."""
         word = self.next
         self._at += 1
         return word
 
     def skip(self, *words: str) -> bool:
-        """Pass over the next word if it is one of `words`."""
+        """Skip the next word if it is one of `words`; return whether it was."""
         if self.low not in words:
             return False
         self._at += 1
         return True
 
     def listed(self) -> list[str]:
-        """`a,b`, `a, b` or `a and b`: the parts, in lower case."""
+        """Take `a,b`, `a, b` or `a and b`; return the parts, in lower case."""
         parts: list[str] = []
         while self.next:
             word = self.take().lower()
@@ -95,7 +95,7 @@ class Scanner:
 
 
 def take_duration(words: Scanner, least: int = 1) -> int:
-    """`5m`, `5 min`, `1h30m`, `an hour`: in seconds. Raises UsageError."""
+    """Take `5m`, `5 min`, `1h30m`, `an hour`; return seconds. Raises UsageError."""
     begun = words.next
     try:
         amounts, taken = durations.leading(words.left)
@@ -106,19 +106,19 @@ def take_duration(words: Scanner, least: int = 1) -> int:
         raise time_error("Months and years differ in length: use cron, such as cron 0 9 1 * *.")
     seconds = durations.seconds_of(amounts)
     if not seconds:
-        raise time_error(f"“{begun}” is not a length of time." if begun else "How long?")
+        raise time_error(f"“{begun}” is not a duration." if begun else "Missing duration, e.g. 5m.")
     if seconds < least:
-        raise time_error(f"{seconds:g} s is too short: the least is {least} s.")
+        raise time_error(f"{seconds:g} s is too short: the minimum is {least} s.")
     if seconds > MAX_DURATION:
-        raise time_error("The longest is 366 days.")
+        raise time_error("The maximum is 366 days.")
     if seconds != int(seconds):
         raise time_error(f"{seconds:g} s is not a whole number of seconds.")
     return int(seconds)
 
 
 def parse_clock(text: str, *, seconds: bool = False) -> time:
-    """`09:00`, `9:30`, `9am`, `6:30pm`, `noon`, `midnight`. Raises UsageError, also if it could be
-    morning or evening."""
+    """Parse `09:00`, `9:30`, `9am`, `6:30pm`, `noon`, `midnight`. Raises UsageError, also if it
+    could be morning or evening."""
     low = text.lower()
     if low in ("noon", "midnight"):
         return time(12) if low == "noon" else time(0)
@@ -127,12 +127,12 @@ def parse_clock(text: str, *, seconds: bool = False) -> time:
         raise time_error(f"“{text}” is not a time of day.")
     hour, minute, second, half = int(match[1]), int(match[2] or 0), int(match[3] or 0), match[4]
     if match[3] and (half or not seconds):
-        raise time_error(f"“{text}”: times of day have no seconds.")
+        raise time_error(f"“{text}”: a time of day has no seconds.")
     if half is None and match[2] is None:
-        raise time_error(f"“{text}” could be morning or evening: write {hour:02}:00 or {text}pm.")
+        raise time_error(f"“{text}” is ambiguous: write {hour:02}:00 or {text}pm.")
     if half is not None:
         if hour == 12 and minute == 0:
-            raise time_error(f"“{text}” is read as noon and as midnight: write one of these.")
+            raise time_error(f"“{text}” is ambiguous: write noon or midnight.")
         if not 1 <= hour <= 12:
             raise time_error(f"“{text}” is not a time of day.")
         hour = hour % 12 + (12 if half == "pm" else 0)
@@ -142,7 +142,7 @@ def parse_clock(text: str, *, seconds: bool = False) -> time:
 
 
 def take_clocks(words: Scanner) -> tuple[time, ...]:
-    """One time of day or several, in order. Raises UsageError."""
+    """Take one time of day or several; return them in order. Raises UsageError."""
     joined = words.listed()
     if joined and words.low in ("am", "pm"):
         joined[-1] += words.take().lower()
@@ -152,13 +152,14 @@ def take_clocks(words: Scanner) -> tuple[time, ...]:
 
 
 def names_days(word: str) -> bool:
-    """Whether `word` begins a list of days."""
+    """Return whether `word` begins a list of weekdays."""
     first = re.split(r"[,\-–]", word.lower())[0]
     return first in _DAY or word.lower() in ("weekdays", "weekends", "daily", "weekday", "weekend")
 
 
 def take_days(words: Scanner) -> tuple[int, ...]:
-    """`mon,thu`, `mon-fri`, `weekdays`, `daily`. Raises UsageError."""
+    """Take `mon,thu`, `mon-fri`, `weekdays`, `daily`; return weekdays, Monday is 0. Raises
+    UsageError."""
     found: set[int] = set()
     for part in words.listed():
         first, dash, last = part.replace("–", "-").partition("-")
@@ -186,8 +187,8 @@ def parse_date(text: str) -> date:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             return date.fromisoformat(text)
     except ValueError:
-        raise time_error(f"There is no day {text}.") from None
-    raise time_error(f"“{text}” is not a date: write year, month and day, as 2027-01-05.")
+        raise time_error(f"The date {text} does not exist.") from None
+    raise time_error(f"Invalid date “{text}”: write year, month and day, e.g. 2027-01-05.")
 
 
 def take_moment(words: Scanner) -> datetime:
@@ -197,7 +198,7 @@ def take_moment(words: Scanner) -> datetime:
         raise time_error(f"At what time on {day}?")
     parts = words.listed()
     if len(parts) != 1:
-        raise time_error(f"On {day} at one time.")
+        raise time_error(f"Only one time is possible on {day}.")
     return datetime.combine(day, parse_clock(parts[0], seconds=True))
 
 
@@ -210,21 +211,20 @@ def take_zone(words: Scanner) -> str | None:
         return "UTC" if text.upper() == "Z" else text.upper()
     if _OFFSET.fullmatch(text.lower()):
         raise time_error(
-            f"“{text}” is no time zone here, for clocks change: name a place, such as "
-            "Europe/Berlin, or UTC."
+            f"“{text}” is not supported as a time zone, because of daylight saving: use a place, "
+            "e.g. Europe/Berlin, or UTC."
         )
     if "/" in text:
         known = zones().get(text.lower())
         if known is None:
             near = nearest(text, zones())
             hint = f" Did you mean {zones()[near]}?" if near else ""
-            raise time_error(f"There is no time zone {text}.{hint}")
+            raise time_error(f"Unknown time zone {text}.{hint}")
         words.take()
         return canonical(known)
     if _ABBREVIATION.fullmatch(text) and words.low not in _NO_ZONES:
         raise time_error(
-            f"“{text}” may be several time zones, or none: name a place, such as Europe/Kyiv, "
-            "or UTC."
+            f"“{text}” can mean several time zones, or none: use a place, e.g. Europe/Kyiv, or UTC."
         )
     return _place(words)
 
@@ -237,7 +237,9 @@ def _place(words: Scanner) -> str | None:
         name = "_".join(words.left[:count]).lower()
         found = {canonical(one) for one in zones() if len(name) > 3 and one.endswith(f"/{name}")}
         if len(found) > 1:
-            raise time_error(f"“{words.next}” is in several places: {', '.join(sorted(found))}.")
+            raise time_error(
+                f"“{words.next}” matches several time zones: {', '.join(sorted(found))}."
+            )
         if found:
             words.pass_over(count)
             return found.pop()

@@ -1,4 +1,4 @@
-"""A schedule, and its firings: each of its times becomes one, whatever came of it. Pure."""
+"""A schedule and its firings: each of its times becomes one, whatever the result. Pure."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from bot.schedules.parser import Timing
 
 Status = Literal["active", "paused", "ended", "removed"]
 Verdict = Literal["started", "queued", "skipped", "missed", "refused", "failed"]
-"""`queued`: it waits for the one before it. `missed`: nobody was there. `failed`: it could not be
-asked."""
+"""`queued`: it waits for the previous run. `missed`: no bot was running. `failed`: it could not be
+started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`words` ask for the command. `key` is the front end's own id of the ask that made it.
+    """A schedule of the command in `words`. `key` is the front end's own id of the request for it.
 
-    `nominal` is its next time, by the clock on the wall; `due` when to look at it next. `waiting`
-    is a time that waits for the run before it to end. `runs` counts what was begun or tried,
-    `failures` those in a row that came to nothing good, `outcome` is what the last one came to.
-    `tally` counts what came of each on the day that it names.
+    `nominal` is its next time without jitter; `due` is when the scheduler must look at it next.
+    `waiting` is a time that waits for the previous run to end. `runs` counts what was started or
+    tried, `failures` the unsuccessful ones in a row; `outcome` is the result of the last one.
+    `tally` counts the results of the day `day`, by kind.
     """
 
     id: str
@@ -51,12 +51,12 @@ class Schedule:
 
     @property
     def short(self) -> str:
-        """Its id, as people are shown it."""
+        """Its id, as it is shown to people."""
         return short_id(self.id)
 
     @property
     def zone(self) -> ZoneInfo:
-        """The clocks that its times are shown by: UTC if its own are unknown on this machine."""
+        """The time zone in which its times are shown: UTC if its own is unknown on this machine."""
         try:
             return zone(self.timing.when.zone)
         except UnknownZone:
@@ -68,7 +68,7 @@ class Schedule:
         return f"{self.words}, {self.timing.words('UTC')}"
 
     def due_at(self, nominal: datetime) -> datetime:
-        """When the firing of `nominal` is due: later by a jitter that is always the same."""
+        """Return when the firing of `nominal` is due: later by a jitter that is always the same."""
         jitter = self.timing.rules.jitter
         if not jitter:
             return nominal
@@ -77,7 +77,7 @@ class Schedule:
         return nominal + timedelta(seconds=round(part * jitter, 3))
 
     def local(self, at: datetime) -> str:
-        """`at` on its own clocks, for people: `2026-11-24 09:00`."""
+        """Write `at` in its own time zone, for people: `2026-11-24 09:00`."""
         shown = at.astimezone(self.zone)
         return f"{shown:%Y-%m-%d %H:%M:%S}" if shown.second else f"{shown:%Y-%m-%d %H:%M}"
 
@@ -86,7 +86,7 @@ class Schedule:
 class Firing:
     """What became of one of a schedule's times, or of `count` in a row up to `until`.
 
-    `outcome` is what its job came to, `ended` when that was known. `by` is who ran it by hand.
+    `outcome` is the result of its job, `ended` when it was known. `by` is who started it by hand.
     """
 
     schedule: str
@@ -104,8 +104,8 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleResult:
-    """What was seen of a schedule, for whoever watches over it: a scheduled ping that did not run,
-    or was not answered, is something to speak of."""
+    """A result of a schedule, for alerts: a scheduled ping that did not run, or that was not
+    answered, can be one."""
 
     schedule: str
     title: str
@@ -118,8 +118,8 @@ class ScheduleResult:
 
 @dataclass(frozen=True, slots=True)
 class ResultHandling:
-    """What becomes of observations with whoever watches over schedules: `keep` is written down for
-    them with the firing; `told`: it is they who tell what went wrong, so that no notice does."""
+    """What alerts do with results: `operation` is stored for them with the firing; `handled`: they
+    notify people, so that no notice is posted."""
 
     operation: object = None
     handled: bool = False

@@ -1,6 +1,7 @@
-"""When it is time next. Pure.
+"""The next times of a recurrence. Pure.
 
-Intervals go by UTC; the rest by the clocks of a zone, as baton.timing.calendar has them.
+Intervals are counted in UTC, all else in the local time of a zone, as in baton.timing.calendar has
+them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from bot.schedules.recurrence import Cron, Every, Once, Weekly, When
 
 
 def next_time(when: When, after: datetime, anchor: datetime) -> datetime | None:
-    """The first time of `when` that is later than `after`, in UTC; None if there is none.
+    """Return the first time of `when` that is later than `after`, in UTC; None if there is none.
 
     Intervals are counted from `anchor`. Raises UnknownZone.
     """
@@ -34,7 +35,7 @@ def next_time(when: When, after: datetime, anchor: datetime) -> datetime | None:
 
 
 def upcoming(when: When, after: datetime, anchor: datetime) -> Iterator[datetime]:
-    """All times of `when` after `after`, in order. Raises UnknownZone."""
+    """Yield all times of `when` after `after`, in order. Raises UnknownZone."""
     at = next_time(when, after, anchor)
     while at is not None:
         yield at

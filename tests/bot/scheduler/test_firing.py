@@ -98,7 +98,7 @@ async def test_what_was_missed_is_run_once(office: Make) -> None:
         T0 + timedelta(minutes=1),
     )
     assert missed.until == T0 + timedelta(minutes=4)
-    assert "nobody was there" in missed.reason
+    assert "no bot was running" in missed.reason
     assert (run.verdict, run.nominal) == ("started", T0 + timedelta(minutes=5))
 
 
@@ -194,9 +194,9 @@ async def test_failures_in_a_row_pause_it(office: Make) -> None:
         await it.keeper.round()
     now = await it.now(schedule)
     assert (now.status, now.due) == ("paused", None)
-    assert "2 times in a row" in now.note
+    assert "2 runs in a row" in now.note
     assert [seen.good for seen in it.seen] == list(good)
-    assert any("is paused: 2 times in a row" in said for said in await notices(it))
+    assert any("is paused: 2 runs in a row" in said for said in await notices(it))
 
 
 async def test_what_never_left_the_bot_is_missed_and_says_nothing_of_the_servers(
