@@ -14,6 +14,7 @@ from pathlib import Path
 
 import aiormq
 import pytest
+import structlog
 
 from baton.version import baton_version
 from bot.cli import REFUSED
@@ -53,6 +54,7 @@ async def test_no_package_that_draws_tracebacks_is_loaded() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE)
     out, _ = await process.communicate()
     assert out == b"False\n"
+    assert vars(structlog.dev)["rich"] is None, "nor do tests wait for it"
 
 
 async def test_agent_needs_no_extra(tmp_path: Path) -> None:
