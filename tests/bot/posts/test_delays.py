@@ -81,8 +81,8 @@ def test_who_is_to_blame() -> None:
     assert delays.cause_of(down) == "while the database was unavailable"
 
 
-class Desk:
-    """A chat and the delivery to it, which can be started again."""
+class Harness:
+    """A chat and the queue to it, which can be started again."""
 
     def __init__(self, store: Store) -> None:
         self.store, self.front = store, FakeFront()
@@ -90,16 +90,16 @@ class Desk:
         self.start()
 
     def start(self) -> None:
-        self.delivery = PostQueue(
+        self.queue = PostQueue(
             self.front, self.store.posts, lambda subject: None, claim=2.0, settle_time=0.005
         )
 
-    async def want(self, wanted: Post) -> bool:
+    async def submit(self, wanted: Post) -> bool:
         rows = {row.key: row for row in await self.store.posts.of_job(SUBJECT.id)}
-        return self.delivery.submit(SUBJECT, [wanted], rows)
+        return self.queue.submit(SUBJECT, [wanted], rows)
 
     async def shown(self, wanted: Post) -> AlertContent:
-        await until(lambda: self.want(wanted), every=0.002)
+        await until(lambda: self.submit(wanted), every=0.002)
         content = self.front.one(wanted.key).content
         assert isinstance(content, AlertContent)
         return content
@@ -122,74 +122,74 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 async def test_what_was_held_says_so_once(store: Store, fault: Fault, why: str) -> None:
     """The call that gets through says it, for a post and for its edits; the next says nothing."""
-    desk = Desk(store)
-    desk.front.faults.append(fault)
-    content = await desk.shown(post())
+    harness = Harness(store)
+    harness.front.faults.append(fault)
+    content = await harness.shown(post())
     assert content.footer.startswith("1 update delayed ")
     assert content.footer.lower().endswith(why.lower())
-    desk.front.faults.append(fault)
-    assert not await desk.want(post("two"))
-    assert (await desk.shown(post("three"))).footer.startswith("2 updates delayed ")
-    assert (await desk.shown(post("four"))).footer == ""
-    await desk.delivery.close()
+    harness.front.faults.append(fault)
+    assert not await harness.submit(post("two"))
+    assert (await harness.shown(post("three"))).footer.startswith("2 updates delayed ")
+    assert (await harness.shown(post("four"))).footer == ""
+    await harness.queue.close()
 
 
 async def test_what_waited_for_another_bot_says_so_too(store: Store) -> None:
     """A bot that dies with something in hand makes it late, and the next one says by how much; of
     what was there already it claims nothing."""
-    desk = Desk(store)
-    desk.front.gate.clear()
-    await desk.want(post())
-    await until(lambda: desk.front.calls == ["post"])
-    await _killed(desk)
-    desk.start()
-    content = await desk.shown(post(age=20, updates=2))
+    harness = Harness(store)
+    harness.front.gate.clear()
+    await harness.submit(post())
+    await until(lambda: harness.front.calls == ["post"])
+    await _killed(harness)
+    harness.start()
+    content = await harness.shown(post(age=20, updates=2))
     assert re.fullmatch(r"2 updates posted 2\d s late", content.footer)
 
-    await desk.delivery.close()
-    desk.start()
-    await desk.shown(replace(post(), desired_since=post(age=60).desired_since))
-    assert isinstance(shown := desk.front.one("alert/1").content, AlertContent)
+    await harness.queue.close()
+    harness.start()
+    await harness.shown(replace(post(), desired_since=post(age=60).desired_since))
+    assert isinstance(shown := harness.front.one("alert/1").content, AlertContent)
     assert shown.footer == ""
-    await desk.delivery.close()
+    await harness.queue.close()
 
 
-async def _killed(desk: Desk) -> None:
-    for worker in desk.delivery._workers.values():
+async def _killed(harness: Harness) -> None:
+    for worker in harness.queue._workers.values():
         worker.cancel()
-    await until(lambda: all(worker.done() for worker in desk.delivery._workers.values()))
-    desk.front.gate.set()
+    await until(lambda: all(worker.done() for worker in harness.queue._workers.values()))
+    harness.front.gate.set()
 
 
 @pytest.mark.parametrize("fault", [None, Fault.THROTTLED, Fault.LOST, Fault.DROPPED])
 async def test_a_board_is_pinned(store: Store, fault: Fault | None) -> None:
     """Once it is there, however often that must be tried; it is not pinned again at each edit."""
-    desk = Desk(store)
-    desk.front.faults.extend([None, fault])
-    await desk.shown(post(pinned=True))
-    assert desk.front.one("alert/1").pinned
-    calls = desk.front.calls.count("pin")
-    await desk.shown(post("two", pinned=True))
-    assert desk.front.calls.count("pin") == calls == (1 if fault is None else 2)
-    await desk.delivery.close()
+    harness = Harness(store)
+    harness.front.faults.extend([None, fault])
+    await harness.shown(post(pinned=True))
+    assert harness.front.one("alert/1").pinned
+    calls = harness.front.calls.count("pin")
+    await harness.shown(post("two", pinned=True))
+    assert harness.front.calls.count("pin") == calls == (1 if fault is None else 2)
+    await harness.queue.close()
 
 
 async def test_a_board_that_was_deleted_is_posted_and_pinned_again(store: Store) -> None:
     """At its next change."""
-    desk = Desk(store)
-    await desk.shown(post(pinned=True))
-    desk.front.delete("alert/1")
-    await desk.shown(post("two", pinned=True))
-    assert desk.front.one("alert/1").pinned
-    await desk.delivery.close()
+    harness = Harness(store)
+    await harness.shown(post(pinned=True))
+    harness.front.delete("alert/1")
+    await harness.shown(post("two", pinned=True))
+    assert harness.front.one("alert/1").pinned
+    await harness.queue.close()
 
 
 async def test_a_board_that_may_not_be_pinned_is_shown(store: Store) -> None:
     """The log says why, once."""
-    desk = Desk(store)
-    desk.front.faults.extend([None, Fault.UNPOSTABLE])
+    harness = Harness(store)
+    harness.front.faults.extend([None, Fault.UNPOSTABLE])
     with capture_logs() as logs:
-        await desk.shown(post(pinned=True))
-        await desk.shown(post("two", pinned=True))
+        await harness.shown(post(pinned=True))
+        await harness.shown(post("two", pinned=True))
     assert [one["event"] for one in logs] == ["posted, but cannot pin"]
-    await desk.delivery.close()
+    await harness.queue.close()
