@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -10,25 +9,17 @@ from typing import Any
 import pytest
 
 from baton.agent.manager import MAX_UNREAD
-from baton.agent.stall_detector import RECOVERY_TIME, STALL_THRESHOLD, StallDetector
+from baton.agent.stall_detector import RECOVERY_TIME, StallDetector
 from baton.bus.api import API, time_to_live, to_envelope
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import INPUT, agent_queue, host_key
 from baton.bus.memory.channel import MemoryBus, MemoryChannel, MemoryDelivery
 from baton.bus.messages import Discover, Look, Probe, State, now
 from bot.jobs import GRACE
+from tests.baton.agent.hands import Hands
 from tests.baton.stage import HOST, Clock, Stage, Worker, agent, request
 from tests.support.buses import SimulatedTime
 from tests.support.wait import until
-
-
-class Hands:
-    """A clock that is moved by hand, in seconds."""
-
-    at = 0.0
-
-    def __call__(self) -> float:
-        return self.at
 
 
 class Scene:
@@ -135,30 +126,6 @@ async def test_without_a_count_of_the_bus_the_clock_decides_and_is_named(scene: 
 def test_what_is_tolerated_is_begun_before_the_ledger_calls_it_expired() -> None:
     """A request may lie unread for so long."""
     assert MAX_UNREAD < GRACE
-
-
-def test_a_short_delay_is_no_standing_still() -> None:
-    """A loop that is busy for a moment refuses nothing."""
-    hands = Hands()
-    stalls = StallDetector(hands)
-    hands.at += STALL_THRESHOLD - 0.1
-    assert stalls.seconds == 0
-    hands.at += STALL_THRESHOLD + 0.1
-    assert stalls.seconds > STALL_THRESHOLD
-    hands.at += RECOVERY_TIME + 0.1
-    assert stalls.seconds == 0
-
-
-async def test_it_is_noticed_before_what_was_read_late_is_decided() -> None:
-    """Whether the clock was looked at in between or not."""
-    hands = Hands()
-    stalls = StallDetector(hands)
-    stalls.start()
-    hands.at += 30
-    stalls.check()
-    await asyncio.sleep(0)
-    assert stalls.seconds == 30
-    stalls.stop()
 
 
 def test_how_long_a_message_counts() -> None:

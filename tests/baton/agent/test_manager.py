@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,38 +12,13 @@ import pytest
 from baton.agent.journal import Entry, MemoryJournal, SqliteJournal
 from baton.bus.channel import Channel
 from baton.bus.exchanges import agent_queue, host_key
-from baton.bus.messages import LAST_SEQUENCE, Discover, Heartbeat, Pong, Request, State, now
-from baton.consumer import TimeLimit
-from baton.errors import Failed, JournalUnavailable, Refused
-from baton.run import Run
+from baton.bus.messages import Discover, Heartbeat, Pong, Request, State, now
+from baton.errors import JournalUnavailable
 from baton.server import Server
 from commands.ping import PingConsumer
-from tests.baton.stage import HOST, SERVER, Stage, Work, Worker, agent, cancel, in_memory, request
-from tests.support.buses import Bus, InMemory, OverRabbit
+from tests.baton.stage import HOST, SERVER, Stage, Worker, agent, cancel, in_memory, request
+from tests.support.buses import Bus
 from tests.support.wait import until
-
-
-@pytest.fixture(params=["memory", "rabbitmq"])
-async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
-    made: Bus
-    if request.param == "memory":
-        made = InMemory()
-    else:
-        made = OverRabbit(request.getfixturevalue("broker"), request.getfixturevalue("amqp_url"))
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def channel(bus: Bus) -> Channel:
-    return await bus.open("agent")
-
-
-@pytest.fixture
-async def stage(bus: Bus) -> Stage:
-    made = Stage(await bus.open("bot"))
-    await made.listen()
-    return made
 
 
 async def test_a_request_is_done_and_reported_in_order(channel: Channel, stage: Stage) -> None:
@@ -191,17 +165,6 @@ async def test_an_invalid_message_is_buried_with_the_reason(channel: Channel, st
         assert (await stage.ends(asked))[0] is State.SUCCEEDED
 
 
-async def test_cancelled_while_it_runs(channel: Channel, stage: Stage) -> None:
-    """The consumer is stopped, and the agent says who wanted it."""
-    worker = Worker()
-    async with agent(channel, [worker]):
-        await stage.send(asked := request("wait"))
-        await until(lambda: worker.started)
-        await stage.send(cancel(asked))
-        assert await stage.ends(asked) == (State.CANCELLED, "cancelled by ann")
-    assert worker.stopped == [asked.id]
-
-
 async def test_cancelled_before_it_comes(channel: Channel, stage: Stage) -> None:
     """A cancel that overtakes its request keeps it from ever being started."""
     worker = Worker()
@@ -246,81 +209,6 @@ async def test_a_cancel_for_another_server_stops_nothing(channel: Channel, stage
         assert (await stage.ends(asked))[0] is State.SUCCEEDED
 
 
-async def test_a_consumer_that_is_deaf_to_cancelling_is_cancelled(
-    channel: Channel, stage: Stage
-) -> None:
-    """One that swallows the cancellation and returns has not succeeded."""
-    worker = Worker()
-    async with agent(channel, [worker]):
-        await stage.send(asked := request("deaf"))
-        await until(lambda: worker.started)
-        await stage.send(cancel(asked))
-        assert (await stage.ends(asked))[0] is State.CANCELLED
-
-
-@pytest.mark.parametrize("how", ["wait", "deaf"])
-async def test_a_run_is_ended_at_its_timeout(channel: Channel, stage: Stage, how: str) -> None:
-    """Also if the consumer swallows the cancellation."""
-    async with agent(channel, [Worker()]):
-        await stage.send(asked := request(how, timeout=0.05))
-        end = (State.FAILED, "it exceeded its time limit of 0.1 s and was stopped")
-        assert await stage.ends(asked) == end
-
-
-class Raising(Worker):
-    """Raises what it is given."""
-
-    raises: BaseException
-
-    async def do(self, run: Run[Work]) -> None:
-        run.notify_log("a line")
-        raise self.raises
-
-
-RAISED: list[tuple[BaseException, State, str]] = [
-    (Refused("shop is being deployed"), State.REFUSED, "shop is being deployed"),
-    (Failed("no such ref"), State.FAILED, "no such ref"),
-    (ValueError("7"), State.FAILED, "ValueError: 7"),
-    (ZeroDivisionError(), State.FAILED, "ZeroDivisionError"),
-    (TimeoutError("the door"), State.FAILED, "something timed out: the door"),
-    (asyncio.CancelledError(), State.FAILED, "the command cancelled its own work"),
-    (SystemExit(3), State.FAILED, "SystemExit: 3"),
-    (Failed("no \udcff"), State.FAILED, "no ?"),
-]
-
-
-@pytest.mark.parametrize(("raised", "state", "text"), RAISED)
-async def test_what_a_consumer_raises_ends_its_run(
-    channel: Channel, stage: Stage, raised: BaseException, state: State, text: str
-) -> None:
-    """Whatever it is, the agent goes on; what was said before is not lost."""
-    raising = Raising()
-    raising.raises = raised
-    async with agent(channel, [raising]):
-        for _ in range(2):
-            await stage.send(asked := request())
-            assert await stage.ends(asked) == (state, text)
-            assert [update.text for update in stage.about(asked)] == ["", "a line", text]
-
-
-async def test_a_failure_while_stopping_is_said(channel: Channel, stage: Stage) -> None:
-    """Whoever cancels reads what went wrong on the way, too."""
-
-    class Clumsy(Worker):
-        async def do(self, run: Run[Work]) -> None:
-            try:
-                await self.release.wait()
-            finally:
-                raise Failed("the way back is blocked")
-
-    async with agent(channel, [worker := Clumsy()]):
-        await stage.send(asked := request())
-        await until(lambda: worker.started)
-        await stage.send(cancel(asked))
-        text = "cancelled by ann; while stopping: the way back is blocked"
-        assert await stage.ends(asked) == (State.CANCELLED, text)
-
-
 async def test_draining_lets_runs_end(channel: Channel, stage: Stage) -> None:
     """Within the drain time what runs goes on; what comes is left for the next life."""
     worker = Worker()
@@ -346,28 +234,6 @@ async def test_draining_ends_the_rest_as_interrupted(channel: Channel, stage: St
         await until(lambda: worker.started)
     assert await stage.ends(asked) == (State.INTERRUPTED, "the agent was stopped")
     assert worker.stopped == [asked.id]
-
-
-async def test_what_runs_is_known_after_a_crash(bus: Bus, stage: Stage, tmp_path: Path) -> None:
-    """A journaled run that was under way is reported `interrupted`, past all that it said; it is
-    not started again, and reported once only."""
-    asked = request("wait")
-    journal = await SqliteJournal.open(tmp_path / "j.sqlite")
-    assert await journal.accept(asked) is None
-    await journal.close()  # as a crash: accepted, and no word of it
-    worker = Worker()
-    for _ in range(2):
-        channel, journal = await bus.open(), await SqliteJournal.open(tmp_path / "j.sqlite")
-        async with agent(channel, [worker], journal):
-            await stage.send(asked)
-            await stage.send(probe := request())
-            await stage.ended(probe)
-        await channel.close()
-        await journal.close()
-    ends = [update for update in stage.about(asked) if update.state.final]
-    assert {(end.state, end.sequence) for end in ends} == {(State.INTERRUPTED, LAST_SEQUENCE)}
-    assert len({end.id for end in ends}) == 1
-    assert asked.id not in worker.started
 
 
 async def test_without_a_journal_nothing_is_run(
@@ -437,61 +303,6 @@ async def test_what_is_handed_out_while_draining_is_given_back() -> None:
         assert (await stage.ends(asked))[0] is State.SUCCEEDED
 
 
-async def test_what_the_bus_has_is_struck_off(
-    channel: Channel, stage: Stage, tmp_path: Path
-) -> None:
-    """A final word that arrived is not said again by the next life."""
-    journal = await SqliteJournal.open(tmp_path / "j.sqlite")
-    async with agent(channel, [Worker()], journal):
-        for asked in (request(), request("talk"), request(command="other")):
-            await stage.send(asked)
-            await stage.ended(asked)
-    await journal.close()
-    journal = await SqliteJournal.open(tmp_path / "j.sqlite")
-    assert await journal.open_entries() == []
-    await journal.close()
-
-
-async def test_a_final_word_that_did_not_arrive_is_said_by_the_next_life(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Done while the bus was away, and the agent ended before it came back."""
-    monkeypatch.setattr("baton.agent.manager.FLUSH_TIMEOUT", 0.05)
-    bus, channel, stage = in_memory()
-    await stage.listen()
-    worker, journal = Worker(), await SqliteJournal.open(tmp_path / "j.sqlite")
-    async with agent(channel, [worker], journal, drain=10.0):
-        await stage.send(asked := request("wait"))
-        await until(lambda: worker.started)
-        bus.down()
-        worker.release.set()
-    await journal.close()
-    assert stage.end(asked) is None
-    bus.up()
-    journal = await SqliteJournal.open(tmp_path / "j.sqlite")
-    async with agent(channel, [worker], journal):
-        assert (await stage.ends(asked))[0] is State.SUCCEEDED
-    await journal.close()
-    assert worker.started == [asked.id]
-
-
-async def test_a_journal_that_comes_late_is_read_without_being_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What an earlier life left open is not reported only when the next request comes."""
-    monkeypatch.setattr("baton.agent.manager.CATCH_UP_INTERVAL", 0.02)
-    _, channel, stage = in_memory()
-    await stage.listen()
-    first = await SqliteJournal.open(tmp_path / "j.sqlite")
-    await first.accept(left := request())
-    journal = await SqliteJournal.open(tmp_path / "j.sqlite")  # the first has it still
-    async with agent(channel, [Worker()], journal):
-        assert stage.end(left) is None
-        await first.close()
-        assert (await stage.ends(left))[0] is State.INTERRUPTED
-    await journal.close()
-
-
 async def test_discovery_is_passed_on(channel: Channel, stage: Stage) -> None:
     """A bot that asks who is there is heard by every agent."""
     asked = asyncio.Event()
@@ -511,26 +322,3 @@ async def test_broadcasts_reach_only_those_they_are_for(channel: Channel, stage:
             "work.prod.shop",
             "work.prod.shop-eu",
         ]
-
-
-class Patient(Worker):
-    """Its settings give a run more time than the request does."""
-
-    def time_limit(self, run: Run[Work]) -> TimeLimit:
-        return TimeLimit(0.2 if run.command.how == "wait" else 7200.0, "patience", rollback=60.0)
-
-
-async def test_the_servers_own_limit_counts_and_is_told() -> None:
-    """Its first update says how long it gives a run, the way back too; the text names the
-    setting."""
-    _, channel, stage = in_memory()
-    await stage.listen()
-    async with agent(channel, [Patient()]):
-        await stage.send(asked := request("well", timeout=900.0))
-        await stage.ended(asked)
-        assert stage.about(asked)[0].facts == {"ends_within": 7260.0}
-        await stage.send(asked := request("wait", timeout=900.0))
-        assert await stage.ends(asked) == (
-            State.FAILED,
-            "it exceeded its time limit of 0.2 s (patience) and was stopped",
-        )
