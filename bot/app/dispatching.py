@@ -14,7 +14,7 @@ from baton.extensions import Commands
 from bot.alerting import AlertRunner
 from bot.alerting.commands.command import ALERTS, AlertsCommand, AlertsHandler
 from bot.alerting.reloader import Reloader
-from bot.builtins.registry import BUILTINS, builtins
+from bot.builtins.registry import BUILTINS, pair_builtins
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, Handler
@@ -88,14 +88,14 @@ def assemble_dispatch(
     firer = ScheduleFirer(commands, planner, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
     pairs: list[Builtin[Any]] = [
-        *builtins(
+        *pair_builtins(
             commands,
             store,
             servers,
             authorizer,
             audit,
-            wake=job_changed,
-            forgotten=server_forgotten,
+            job_changed=job_changed,
+            server_forgotten=server_forgotten,
             clock=clock,
         ),
         Builtin(
@@ -109,8 +109,8 @@ def assemble_dispatch(
                 authorizer,
                 audit,
                 people,
-                rescheduled=schedules_changed,
-                news=job_changed,
+                schedules_changed=schedules_changed,
+                job_changed=job_changed,
             ),
         ),
         Builtin(
@@ -128,7 +128,7 @@ def assemble_dispatch(
         audit,
         store.ledger,
         servers,
-        wake=job_changed,
+        job_changed=job_changed,
         priority=priority or ForegroundPriority(),
         limiter=pace,
         clock=clock,

@@ -27,19 +27,19 @@ class CancelCommand(BuiltinCommand):
 
 
 class CancelHandler(Handler[CancelCommand]):
-    """Cancels jobs of `ledger`. `wake` is called with the id of a job that is cancelled."""
+    """Cancels jobs of `ledger`. `job_changed` is called with the id of a job that is cancelled."""
 
     def __init__(
         self,
         ledger: Ledger,
         authorizer: Authorizer,
         audit: AuditLog,
-        wake: Callable[[str], None],
+        job_changed: Callable[[str], None],
     ) -> None:
         self._ledger = ledger
         self._authorizer = authorizer
         self._audit = audit
-        self._wake = wake
+        self._job_changed = job_changed
 
     @override
     async def handle(self, command: CancelCommand, context: CommandContext) -> Reply:
@@ -61,7 +61,7 @@ class CancelHandler(Handler[CancelCommand]):
     async def stop(self, job: Job, asked: Invocation) -> Reply:
         """Ask the servers to stop `job`, and close what was not sent yet."""
         done = await self._ledger.cancel(job.id, asked.asker, asked.at) or Cancelled(())
-        self._wake(job.id)
+        self._job_changed(job.id)
         still = sum(not run.state.final for run in done.runs)
         if not still:
             return Reply(f"{job.title} is cancelled. No server had started it.", job=job.id)

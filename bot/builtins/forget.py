@@ -36,7 +36,7 @@ class ForgetCommand(BuiltinCommand):
 
 
 class ForgetHandler(Handler[ForgetCommand]):
-    """Forgets servers, in the database and, by `forgotten`, with the moment, in this process."""
+    """Forgets servers, in the database and, by `server_forgotten`, in this process."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class ForgetHandler(Handler[ForgetCommand]):
         servers: ServerStore,
         authorizer: Authorizer,
         audit: AuditLog,
-        forgotten: Callable[[str, datetime], None],
+        server_forgotten: Callable[[str, datetime], None],
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._known = known
         self._servers = servers
         self._authorizer = authorizer
         self._audit = audit
-        self._forgotten = forgotten
+        self._server_forgotten = server_forgotten
         self._clock = clock
 
     @override
@@ -71,7 +71,7 @@ class ForgetHandler(Handler[ForgetCommand]):
         await self._audit.write(asked, "allowed")
         at = self._clock()
         await self._servers.forget(host, at)
-        self._forgotten(host, at)
+        self._server_forgotten(host, at)
         return Reply(
             f"Forgotten: {host} in {environment}. If its agent still runs, it returns with "
             "its next heartbeat."

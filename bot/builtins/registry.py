@@ -32,32 +32,33 @@ BUILTINS = (
 """The words of each, for whoever lists what can be asked."""
 
 
-def builtins(
+def pair_builtins(
     commands: Commands,
     store: Store,
     known: Known,
     authorizer: Authorizer,
     audit: AuditLog,
     *,
-    wake: Callable[[str], None],
-    forgotten: Callable[[str, datetime], None],
+    job_changed: Callable[[str], None],
+    server_forgotten: Callable[[str, datetime], None],
     clock: Callable[[], datetime],
 ) -> list[Builtin[Any]]:
     """Return each of BUILTINS with its handler, and those of `commands` that answer from the
     servers that are `known`.
 
-    `wake` is called with the id of a job that is cancelled, `forgotten` with a server that is
-    forgotten and the moment.
+    `job_changed` is called with the id of a job that is cancelled, `server_forgotten`
+    with a server that is forgotten and the moment.
     """
     answers = AnswerHandler(known, authorizer, audit)
     return [
         Builtin(HelpCommand, HelpHandler(commands, audit)),
-        Builtin(CancelCommand, CancelHandler(store.ledger, authorizer, audit, wake)),
+        Builtin(CancelCommand, CancelHandler(store.ledger, authorizer, audit, job_changed)),
         Builtin(LogCommand, LogHandler(store.ledger, authorizer, audit)),
         Builtin(JobsCommand, JobsHandler(store.ledger, authorizer, audit)),
         Builtin(AuditCommand, AuditHandler(authorizer, audit)),
         Builtin(
-            ForgetCommand, ForgetHandler(known, store.servers, authorizer, audit, forgotten, clock)
+            ForgetCommand,
+            ForgetHandler(known, store.servers, authorizer, audit, server_forgotten, clock),
         ),
         *(
             Builtin(one.command, answers)

@@ -93,17 +93,19 @@ class Reader:
     def __init__(
         self, rights: Authorizer, by: str, reader: Person, here: Place, groups: GroupLookup
     ) -> None:
-        self._rights = rights
+        self._authorizer = rights
         self._by = by
         self._reader = reader
         self._here = here
-        self._groups = once(groups)
+        self._groups = looked_up_once(groups)
         self.left_out = 0
         self._undecided = False
 
     async def may_read(self, record: Record) -> bool:
         """Return whether they may read `record`. What they may not read is counted."""
-        hidden = await self._rights.hidden(record, self._by, self._reader, self._here, self._groups)
+        hidden = await self._authorizer.hidden(
+            record, self._by, self._reader, self._here, self._groups
+        )
         if hidden is not None:
             self.left_out += 1
             self._undecided |= hidden.verdict == "undecided"
@@ -112,7 +114,7 @@ class Reader:
     async def may_look_at(self, environment: str) -> bool:
         """Return whether they may look at `environment`."""
         asked = [AccessRequest(self._by, environment, changes=False)]
-        refusal = await self._rights.refusal(asked, self._reader, self._groups)
+        refusal = await self._authorizer.refusal(asked, self._reader, self._groups)
         self._undecided |= refusal is not None and refusal.verdict == "undecided"
         return refusal is None
 
@@ -133,7 +135,7 @@ class Reader:
         return f"; {count} {what}{'s' * (count > 1)} left out: {why}"
 
 
-def once(groups: GroupLookup) -> GroupLookup:
+def looked_up_once(groups: GroupLookup) -> GroupLookup:
     """Return `groups`, looked up at most once, however often it is asked for."""
     found: list[frozenset[str] | BatonError] = []
 

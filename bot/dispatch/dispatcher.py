@@ -20,7 +20,7 @@ from baton.errors import ExtensionError, UsageError
 from baton.extensions import Commands
 from baton.text.words import without_stop
 from bot.dispatch.audit_log import AuditLog
-from bot.dispatch.authorizer import Authorizer, once
+from bot.dispatch.authorizer import Authorizer, looked_up_once
 from bot.dispatch.builtin import Handler
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.name_cache import AUDIT_LOOKBACK, NameCache
@@ -42,8 +42,8 @@ MAX_TYPED = 8_000
 
 class CommandDispatcher(Dispatcher):
     """Takes what people ask. `handlers` answer, by name, what the bot answers itself: each of
-    `commands` that no server does must be among them. `wake` is called with the id of a job that
-    has news; `limiter` says how often each person may ask, if that is limited.
+    `commands` that no server does must be among them. `job_changed` is called with the id of a
+    job that has news; `limiter` says how often each person may ask, if that is limited.
 
     Raises ExtensionError if a command has nobody to answer it.
     """
@@ -56,9 +56,9 @@ class CommandDispatcher(Dispatcher):
         authorizer: Authorizer,
         audit: AuditLog,
         ledger: Ledger,
-        roster: ServerRegistry,
+        servers: ServerRegistry,
         *,
-        wake: Callable[[str], None],
+        job_changed: Callable[[str], None],
         priority: ForegroundPriority,
         limiter: PersonRateLimiter | None = None,
         clock: Callable[[], datetime] = now,
@@ -69,8 +69,8 @@ class CommandDispatcher(Dispatcher):
         self._authorizer = authorizer
         self._audit = audit
         self._ledger = ledger
-        self._roster = roster
-        self._wake = wake
+        self._servers = servers
+        self._job_changed = job_changed
         self._priority = priority
         self._limiter = limiter
         self._clock = clock
@@ -105,7 +105,7 @@ class CommandDispatcher(Dispatcher):
                 refused = await self._admit(asked)
                 if refused is not None:
                     return refused
-                return await self._parse_and_route(CommandContext(asked, once(groups)))
+                return await self._parse_and_route(CommandContext(asked, looked_up_once(groups)))
             except UsageError as error:
                 await self._audit.write_or_log(asked, "unusable", error.problem)
                 return Reply(f"{error}{self._blindness_note(error)}", ok=False)
@@ -229,16 +229,16 @@ class CommandDispatcher(Dispatcher):
         environment = new.job.environment
         entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=environment)
         job = await self._ledger.start_job(new, entry)
-        self._wake(job.id)
+        self._job_changed(job.id)
         return Reply(job=job.id)
 
     def _blindness_note(self, error: UsageError) -> str:
         """Return a line that says since when we hear no server, if `error` may be due to that."""
-        since = self._roster.blind_since
+        since = self._servers.blind_since
         known_servers_decided = error.field in ("environment", "app", "host") and not error.usage
         if since is None or not known_servers_decided:
             return ""
-        because = f" {self._roster.blind_because}" if self._roster.blind_because else ""
+        because = f" {self._servers.blind_because}" if self._servers.blind_because else ""
         return f"\nThe bot has had no connection to RabbitMQ since {since:%H:%M:%S} UTC.{because}"
 
     def _nothing_done(self, error: DatabaseUnavailable) -> Reply:

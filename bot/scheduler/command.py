@@ -71,8 +71,8 @@ class ScheduleCommand(BuiltinCommand):
 
 
 class ScheduleHandler(Handler[ScheduleCommand]):
-    """Answers /schedule. `rescheduled` is called when schedules have changed, `news` with the id of
-    a job that has news."""
+    """Answers /schedule. `schedules_changed` is called when schedules have changed, `job_changed`
+    with the id of a job that has news."""
 
     def __init__(
         self,
@@ -85,8 +85,8 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         audit: AuditLog,
         people: Directories,
         *,
-        rescheduled: Callable[[], None],
-        news: Callable[[str], None],
+        schedules_changed: Callable[[], None],
+        job_changed: Callable[[str], None],
     ) -> None:
         self._commands = commands
         self._schedules = store.schedules
@@ -97,8 +97,8 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         self._authorizer = authorizer
         self._audit = audit
         self._people = people
-        self._rescheduled = rescheduled
-        self._news = news
+        self._schedules_changed = schedules_changed
+        self._job_changed = job_changed
 
     @override
     async def handle(self, command: ScheduleCommand, context: CommandContext) -> Reply:
@@ -141,7 +141,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             raise time_error("That time never comes.")
         entry = self._audit.entry(asked, "allowed", environment=new.job.environment)
         stored = await self._schedules.add(schedule, entry)
-        self._rescheduled()
+        self._schedules_changed()
         text = f"Schedule {stored.short}: {stored.title}.\n{describe.next_times(stored, now)}"
         if not zone and stored.timing.when.zone == "UTC":
             text += (
@@ -233,7 +233,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 # under the key of what was typed, so that the same message does not run it again
                 await self._audit.write(asked, "allowed", job=begun)
                 for job in jobs_of(made.change):
-                    self._news(job)
+                    self._job_changed(job)
                 return Reply(job=begun.id)
         return Reply("It is being started just now: try again.", ok=False)
 
@@ -299,7 +299,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             change = Change(after, audit=(self._audit.entry(asked, "allowed"),))
             (done,) = await self._schedules.commit([change])
             if done:
-                self._rescheduled()
+                self._schedules_changed()
                 return after, Reply()
         return None, Reply("It is being started again and again just now: try again.", ok=False)
 

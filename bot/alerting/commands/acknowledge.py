@@ -20,9 +20,9 @@ async def acknowledge(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Acknowledge what is named. Raises UsageError."""
     episodes = context.find_alerts(words, "ack")
     what = " ".join(one.fingerprint for one in episodes)
-    wish = Acknowledge(by=context.asker, at=context.now, what=what)
+    operation = Acknowledge(by=context.asker, at=context.now, what=what)
     known = {one.fingerprint: one for one in episodes}
-    reply = await context.submit(wish, [one.labels.get("env") for one in episodes], "")
+    reply = await context.submit(operation, [one.labels.get("env") for one in episodes], "")
     if not reply.ok:
         return reply
     now = await _acknowledged(context, known)
@@ -42,7 +42,7 @@ async def _acknowledged(context: AlertsContext, known: Mapping[str, Episode]) ->
     that takes too long: somebody else may have been a moment earlier."""
     ended = asyncio.get_running_loop().time() + ACKNOWLEDGE_TIMEOUT
     while True:
-        engine = await context.keeper.view()
+        engine = await context.runner.view()
         firing = {one.fingerprint: one for one in engine.firing()}
         now = [firing.get(key, one) for key, one in known.items()]
         taken = all(one.acknowledged_by or one.fingerprint not in firing for one in now)

@@ -70,20 +70,20 @@ class AlertsCommand(BuiltinCommand):
 
 
 class AlertsHandler(Handler[AlertsCommand]):
-    """Answers /alerts. `keeper` drives the alerts that are asked about, if this bot has any;
-    `reloading` reads their settings again, if these are from a file."""
+    """Answers /alerts. `runner` drives the alerts that are asked about, if this bot has any;
+    `reloader` reads their settings again, if these are from a file."""
 
     def __init__(
         self,
-        keeper: AlertRunner | None,
-        reloading: Reloader | None,
+        runner: AlertRunner | None,
+        reloader: Reloader | None,
         stored: AlertStore,
         known: Known,
         authorizer: Authorizer,
         audit: AuditLog,
     ) -> None:
-        self._keeper = keeper
-        self._reloading = reloading
+        self._runner = runner
+        self._reloader = reloader
         self._stored = stored
         self._known = known
         self._authorizer = authorizer
@@ -91,15 +91,15 @@ class AlertsHandler(Handler[AlertsCommand]):
 
     @override
     async def handle(self, command: AlertsCommand, context: CommandContext) -> Reply:
-        if self._keeper is None:
+        if self._runner is None:
             await self._audit.write(context.invocation, "answered")
             return Reply("Alerting is off: this bot has no alerts.toml.", ok=False)
         about = AlertsContext(
             context.invocation,
             context.groups,
-            await self._keeper.view(),
-            self._keeper,
-            self._reloading,
+            await self._runner.view(),
+            self._runner,
+            self._reloader,
             self._stored,
             self._known,
             self._authorizer,
@@ -129,12 +129,16 @@ async def _help(context: AlertsContext, words: Sequence[str]) -> Reply:
 async def _test(context: AlertsContext, words: Sequence[str]) -> Reply:
     meant = channels(context.invocation.text) or [word.removeprefix("#") for word in words]
     channel = meant[0] if meant else context.invocation.place.channel
-    known = context.keeper.settings.channels
+    known = context.runner.settings.channels
     if meant and channel not in known:
         problem = f"No route notifies {channel}. Routes notify: {', '.join(known)}."
         raise UsageError(f"{problem} Without a name the test goes to this channel.")
-    wish = SendTestNotification(by=context.asker, at=context.now, channel=channel, key=new_id())
-    return await context.submit(wish, [], f"A test notification goes to {channel} within seconds.")
+    operation = SendTestNotification(
+        by=context.asker, at=context.now, channel=channel, key=new_id()
+    )
+    return await context.submit(
+        operation, [], f"A test notification goes to {channel} within seconds."
+    )
 
 
 ACTIONS: Mapping[str, Action] = {

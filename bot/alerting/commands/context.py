@@ -29,12 +29,12 @@ SHORT_ID = 8
 @dataclass(frozen=True, slots=True)
 class AlertsContext(CommandContext):
     """A command about alerts as it was called. `engine` is how these are now, and must not be
-    changed; `reloading` reads alerts.toml again, if there is such a file. `hidden` are the
+    changed; `reloader` reads alerts.toml again, if there is such a file. `hidden` are the
     environments whose alerts they may not read, `""` among them if not even those of none."""
 
     engine: Engine
-    keeper: AlertRunner
-    reloading: Reloader | None
+    runner: AlertRunner
+    reloader: Reloader | None
     stored: AlertStore
     known: Known
     authorizer: Authorizer
@@ -67,7 +67,7 @@ class AlertsContext(CommandContext):
     @property
     def now(self) -> float:
         """Return the time, in steady seconds."""
-        return self.keeper.now()
+        return self.runner.now()
 
     def text_after(self, word: str) -> str:
         """Return what was typed after the first `word`, with the quotes that were typed: matchers
@@ -80,7 +80,7 @@ class AlertsContext(CommandContext):
     @property
     def environments(self) -> list[str]:
         """Return every environment that alerts may be about."""
-        settings = self.keeper.settings
+        settings = self.runner.settings
         known = [*self.authorizer.environments(self.known.servers())]
         known += [one.labels.get("env") for one in self.engine.firing()]
         known += [table.env for table in (*settings.checkin, *settings.probe)]
@@ -101,12 +101,12 @@ class AlertsContext(CommandContext):
             return None
         return await self.audit.refuse(self.invocation, refusal, environment=about)
 
-    async def submit(self, wish: Operation, environments: Sequence[str], text: str) -> Reply:
+    async def submit(self, operation: Operation, environments: Sequence[str], text: str) -> Reply:
         """Have it done, if they may in each of these environments."""
         refusal = await self.refuse_change(environments)
         if refusal is not None:
             return refusal
-        await self.keeper.submit(wish)
+        await self.runner.submit(operation)
         return Reply(text)
 
     async def record_answer(self, reply: Reply) -> Reply:

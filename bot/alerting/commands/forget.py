@@ -26,6 +26,6 @@ async def forget(context: AlertsContext, words: Sequence[str]) -> Reply:
             f"{title} is configured in alerts.toml ({watch.source}): remove it there, then run "
             "/alerts reload."
         )
-    wish = ForgetAlert(by=context.asker, at=context.now, fingerprint=episode.fingerprint)
+    operation = ForgetAlert(by=context.asker, at=context.now, fingerprint=episode.fingerprint)
     text = f"Forgotten: {title}. It is monitored again once it reports again."
-    return await context.submit(wish, [episode.labels.get("env")], text)
+    return await context.submit(operation, [episode.labels.get("env")], text)

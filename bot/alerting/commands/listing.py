@@ -23,7 +23,7 @@ async def list_firing(context: AlertsContext, env: str) -> Reply:
         where += (
             f" (blind for {duration(context.now - context.engine.blind_since)}: states are frozen)"
         )
-    closed = context.keeper.unpostable(context.keeper.settings.all_channels)
+    closed = context.runner.unpostable(context.runner.settings.all_channels)
     untold = "".join(
         f"\nNotifications cannot be sent to {one}: {why}" for one, why in closed.items()
     )

@@ -26,43 +26,43 @@ MAX_SHOWN = 30
 
 async def reload(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Use alerts.toml as it is now, in every bot. Raises UsageError."""
-    reloading = _reloading(context)
+    reloader = _reloader(context)
     refusal = await context.refuse_change(context.environments)
     if refusal is not None:
         return refusal
     try:
-        settings = reloading.reload()
+        settings = reloader.reload()
     except BatonError as error:
         return Reply(f"{error} The settings in force have not changed.", ok=False)
-    said = f"Reloaded {reloading.file}: {summary(settings)}."
+    said = f"Reloaded {reloader.file}: {summary(settings)}."
     try:
-        heard = await reloading.reload_all_bots()
+        heard = await reloader.reload_all_bots()
     except DatabaseUnavailable as error:
         return Reply(f"{said} The other bots were not notified: {error}", ok=False)
     problems = [problem for problem in heard.problems.values() if problem]
-    return Reply(f"{said} {_others(heard, reloading.name)}".strip(), ok=not problems)
+    return Reply(f"{said} {_others(heard, reloader.name)}".strip(), ok=not problems)
 
 
 async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Show which messages would differ by what alerts.toml says now. Raises UsageError."""
-    reloading = _reloading(context)
-    table = context.keeper.settings.recording
+    reloader = _reloader(context)
+    table = context.runner.settings.recording
     if table is None:
         raise UsageError("Nothing is recorded: alerts.toml has no [recording] with a folder.")
     if unread := await context.refuse_reading(context.hidden):
         return unread
     file = find_recording(table.folder, words[0] if words else "")
-    if reloading.trial_lock.locked():
+    if reloader.trial_lock.locked():
         raise UsageError("Another replay is running: try again when it is over.")
     await context.audit.write(context.invocation, "answered")
     try:
-        new = read_text(reloading.file)
-        read_alerts(new, str(reloading.file))
-        async with reloading.trial_lock:
-            found = await run_trial(file, reloading.text, new, REPLAY_TIMEOUT)
+        new = read_text(reloader.file)
+        read_alerts(new, str(reloader.file))
+        async with reloader.trial_lock:
+            found = await run_trial(file, reloader.text, new, REPLAY_TIMEOUT)
     except BatonError as error:
         return Reply(str(error), ok=False)
-    same = new == reloading.text
+    same = new == reloader.text
     return Reply(answer=answer(found, file, "alerts.toml has not changed: " if same else ""))
 
 
@@ -91,10 +91,10 @@ def summary(settings: AlertSettings) -> str:
     return ", ".join([f"notifications go to {named(settings.channels)}", *parts])
 
 
-def _reloading(context: AlertsContext) -> Reloader:
-    if context.reloading is None:
+def _reloader(context: AlertsContext) -> Reloader:
+    if context.reloader is None:
         raise UsageError("This bot has no alerts.toml.")
-    return context.reloading
+    return context.reloader
 
 
 def _row(one: TrialMessage, verdict: str) -> tuple[str, ...]:

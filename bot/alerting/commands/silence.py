@@ -38,7 +38,7 @@ async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
     # an environment that it names counts too if nothing of it was heard yet
     named = {part.value for part in matchers.parts if part.name == "env" and part.op == "="}
     meant = [env for env in {*context.environments, *named} if _may_match(matchers, env)]
-    wish = CreateSilence(
+    operation = CreateSilence(
         by=context.asker,
         at=context.now,
         matchers=str(matchers),
@@ -49,7 +49,7 @@ async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
     muted = context.engine.matched_by(matchers)
     now = f"Muted now: {titles(muted)}." if muted else "It mutes no firing alert."
     text = f"Silenced for {duration(seconds)}: {matchers}. {now}"
-    return await context.submit(wish, meant, text)
+    return await context.submit(operation, meant, text)
 
 
 async def unsilence(context: AlertsContext, words: Sequence[str]) -> Reply:
@@ -58,8 +58,8 @@ async def unsilence(context: AlertsContext, words: Sequence[str]) -> Reply:
     if not found:
         raise UsageError("Which silence? /alerts unsilence ID; /alerts silences shows the ids.")
     meant = [env for env in context.environments if _may_match(found[0].matchers, env)]
-    wish = ExpireSilence(by=context.asker, at=context.now, id=words[0])
-    return await context.submit(wish, meant, f"No longer silenced: {found[0].matchers}.")
+    operation = ExpireSilence(by=context.asker, at=context.now, id=words[0])
+    return await context.submit(operation, meant, f"No longer silenced: {found[0].matchers}.")
 
 
 async def silences(context: AlertsContext, words: Sequence[str]) -> Reply:

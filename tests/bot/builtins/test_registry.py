@@ -31,6 +31,6 @@ async def test_what_is_answered_here_has_somebody_who_answers(counter: Counter) 
             counter.audit_log,
             counter.store.ledger,
             counter.roster,
-            wake=counter.woken.append,
+            job_changed=counter.woken.append,
             priority=ForegroundPriority(),
         )
