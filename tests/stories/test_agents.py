@@ -28,7 +28,7 @@ async def killed_in_a_step(world: World) -> None:
     world.go_on()
     post = await world.ends("interrupted")
     assert cards_of(post) == {"web-1": "interrupted", "web-2": "succeeded"}
-    assert "restarted while it ran" in world.broadcasts[0].plain
+    assert "restarted during the run" in world.broadcasts[0].plain
     assert (web.starts, web.live) == (1, None)
     await world.ann.slash("/deploy shop prod --host web-1")
     await world.ends("succeeded", jobs=2)

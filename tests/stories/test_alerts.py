@@ -57,7 +57,7 @@ async def silenced(world: WatchedWorld) -> None:
     posts = await world.says("firing, critical: tcp")
     await world.ann.clicks(posts[1], "ask.silence")
     (form,) = await world.slack.until(lambda: world.slack.views)
-    assert "would mute tcp probe=shop in prod, and nothing else" in str(form["blocks"][0])
+    assert "would mute tcp probe=shop in prod, and no other firing alert" in str(form["blocks"][0])
     said = {"choice": "4h", "reason": "its disk is full"}
     sent = await world.ann.person.submits(form, channel=OTHER, **said)
     await world.slack.until(lambda: "Silenced for 4 h" in (sent.ephemeral or ""))
