@@ -158,7 +158,7 @@ async def test_the_shop_is_deployed_by_the_agents_file(
     """`/deploy shop prod` works as compose.yml starts it: its repository is made, and the agent's
     own file deploys it. Only the folders and the port are others here."""
     program, *words = services["shop"]["entrypoint"]
-    assert (program, words) == ("python3", ["-m", "bot.demo.app", "/srv/git/shop"])
+    assert (program, words) == ("python3", ["-m", "bot.demo.shop", "/srv/git/shop"])
     for _ in range(2):  # again, as after a restart
         argv = (sys.executable, *words[:-1], str(tmp_path / "git"))
         process = await asyncio.create_subprocess_exec(*argv, cwd=ROOT)

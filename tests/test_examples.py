@@ -15,7 +15,7 @@ from baton.agent.settings import AgentSettings
 from baton.extensions import installed
 from baton.server import Server
 from bot.settings import BotSettings
-from tests.test_bot_settings import EXAMPLES, uncommented
+from tests.bot.test_settings import EXAMPLES, uncommented
 
 
 def keys(annotation: Any, above: str = "") -> Iterator[str]:

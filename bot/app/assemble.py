@@ -18,7 +18,7 @@ from baton.bus.messages import new_id, now
 from baton.extensions import Commands
 from bot.alerting import AlertNotifier, AlertRunner, FindingAlerts
 from bot.alerting.reloader import Reloader
-from bot.app import tasks, upkeep
+from bot.app import task_table, upkeep
 from bot.app.bot import Bot
 from bot.app.dispatching import MoreBuiltins, assemble_dispatch
 from bot.app.front_ends import FrontEnds
@@ -83,7 +83,7 @@ def assemble(
         front_ends,
         name,
         hears_servers=lambda: bot.hears_servers(),
-        wake=partial(periodic.wake, tasks.ALERTS),
+        wake=partial(periodic.wake, task_table.ALERTS),
         reloaded=lambda: alerting.schedule_probes(),
         clock=clock,
     )
@@ -116,7 +116,7 @@ def assemble(
         alert_reloader=alerting.reloader,
         job_changed=lambda job: bot.job_changed(job),
         server_forgotten=lambda host, at: rounds.forget_server(host, at),
-        schedules_changed=partial(periodic.wake, tasks.SCHEDULES),
+        schedules_changed=partial(periodic.wake, task_table.SCHEDULES),
         on_result=alerting.schedule_results,
         priority=priority,
         source=name,

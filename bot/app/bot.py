@@ -11,7 +11,7 @@ import structlog
 from baton.bus.channel import Channel, Link
 from bot.alerting import AlertRunner
 from bot.alerting.reloader import Reloader
-from bot.app import tasks
+from bot.app import task_table
 from bot.app.dispatching import Dispatching
 from bot.app.front_ends import FrontEnds
 from bot.app.parts import Parts, cancel_all
@@ -98,7 +98,7 @@ class Bot:
         await self.upkeep.load_servers()
         self.periodic.start()
         self.periodic.add(
-            *tasks.always(self.upkeep, lambda: self.leader.leading, self.alerts.reloader)
+            *task_table.always(self.upkeep, lambda: self.leader.leading, self.alerts.reloader)
         )
         self._always = [
             self.parts.start(self.leader.run(), "leadership"),
@@ -133,7 +133,7 @@ class Bot:
             self.parts.start(self.relay.run(), "sending"),
             *(self.parts.start(one.run(), "telling") for one in self.reconcilers),
         ]
-        self.periodic.add(*tasks.while_leading(self.upkeep, self.scheduler, listening))
+        self.periodic.add(*task_table.while_leading(self.upkeep, self.scheduler, listening))
         self.alerts.begin()
 
     async def _end(self) -> None:
@@ -141,7 +141,7 @@ class Bot:
             await asyncio.wait([self._listening])
         await self.updates.stop()
         await self.alerts.end()
-        await self.periodic.remove(*tasks.LEADING)
+        await self.periodic.remove(*task_table.LEADING)
         await cancel_all(self._leading)
         await self.front_ends.close()
         for reconciler in self.reconcilers:

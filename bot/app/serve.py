@@ -16,7 +16,7 @@ from alerts import load_alerts
 from baton.bus.channel import Link
 from baton.bus.connect import connect
 from baton.extensions import installed
-from bot.app import tasks
+from bot.app import task_table
 from bot.app.assemble import assemble, status_reader
 from bot.app.bot import Bot
 from bot.app.dispatching import commands_of
@@ -100,7 +100,7 @@ async def serve(settings: BotSettings) -> None:
             stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN_TIMEOUT)
         rules = RulesLog(settings.policy, bot.servers, commands, chat.people.groups)
-        bot.periodic.add(*tasks.in_slack(rules, chat, bot.findings))
+        bot.periodic.add(*task_table.in_slack(rules, chat, bot.findings))
         tune_garbage_collector()
         await run_while_healthy(bot, stopped.wait())
 

@@ -1,4 +1,4 @@
-"""Recurring work of the bot itself, a round at a time; bot.app.tasks says how often."""
+"""Recurring work of the bot itself, a round at a time; bot.app.task_table says how often."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from baton.extensions import Commands
 from bot.alerting import AlertConsumer, AlertRunner, FindingAlerts, ProbeRunner
 from bot.alerting.reloader import Reloader
 from bot.alerting.sink import StoredAlertSink
-from bot.app import tasks
+from bot.app import task_table
 from bot.app.parts import Parts
 from bot.app.periodic import PeriodicTasks
 from bot.findings import Findings
@@ -184,7 +184,7 @@ class WithAlerts(UpdateHooks):
         listening = self._parts.start(monitor.start(), "hearing of alerts")
         self._watch = probing, monitor, listening
         self.runner.begin()
-        self._periodic.add(*tasks.while_watching(self.runner))
+        self._periodic.add(*task_table.while_watching(self.runner))
         self.schedule_probes()
 
     async def end(self) -> None:
@@ -194,7 +194,7 @@ class WithAlerts(UpdateHooks):
             await asyncio.wait([listening])
             await monitor.stop()
             self._watch = None
-        await self._periodic.remove(*tasks.WATCHING)
+        await self._periodic.remove(*task_table.WATCHING)
         self.runner.end()
         await self.runner.recorder.close()
 
@@ -205,8 +205,8 @@ class WithAlerts(UpdateHooks):
     def schedule_probes(self) -> None:
         """Run the probes of the current settings, if this bot leads."""
         if self._watch is not None:
-            rows = tasks.probes(self.runner.settings.probe, self._probe)
-            self._periodic.replace(tasks.PROBING, rows)
+            rows = task_table.probes(self.runner.settings.probe, self._probe)
+            self._periodic.replace(task_table.PROBING, rows)
 
     async def _probe(self, probe: ProbeTable) -> float:
         assert self._watch is not None

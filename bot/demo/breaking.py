@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from baton.errors import UsageError
 from baton.fields import Host
-from bot.demo.servers import NAMES, PretendServers
+from bot.demo.pretend_servers import NAMES, PretendServers
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext

@@ -22,9 +22,9 @@ from bot.app.bot import Bot
 from bot.app.dispatching import commands_of
 from bot.app.supervise import run_while_healthy
 from bot.app.with_alerts import AlertsConfig
-from bot.demo.app import REFS, make_repository
 from bot.demo.breaking import DemoCommand, DemoHandler
-from bot.demo.servers import ENVIRONMENT, NAMES, PretendServers
+from bot.demo.pretend_servers import ENVIRONMENT, NAMES, PretendServers
+from bot.demo.shop import REFS, make_repository
 from bot.dispatch.builtin import Builtin
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.fronts.terminal.chat import TerminalChat
