@@ -23,11 +23,11 @@ from baton.extensions import Commands
 from bench import harness
 from bench.harness import Options, interleaved, median, ms
 from bench.peers.agent import Touch, TouchConsumer
-from bot.app.dispatching import assemble_dispatch, commands_of
+from bot.app.dispatching import commands_of
 from bot.jobs import Place
-from bot.schedules.schedule import ResultHandling
 from bot.store import Store
 from commands.ping import extension as ping_extension
+from tests.bot.world import a_dispatch
 from tests.support.policy import OPEN
 from tests.support.servers import registry
 
@@ -47,33 +47,22 @@ class Figure:
 
 
 class Bench:
-    """A desk and a ledger, with servers."""
+    """A dispatcher and a ledger, with servers."""
 
     def __init__(self, store: Store, file: Path, agents: int) -> None:
         self.store = store
         self._file = file
-        self._roster = registry()
+        self._servers = registry()
         for number in range(agents):
             host = f"web-{number}.example.net"
             facts = Facts(host=host, environment="prod", apps=("shop",))
-            self._roster.record(Heartbeat(source=host, facts=facts, interval=3600))
+            self._servers.record(Heartbeat(source=host, facts=facts, interval=3600))
         commands = commands_of(Commands([Extension(Touch, TouchConsumer), ping_extension]))
-        self._desk = assemble_dispatch(
-            store,
-            commands,
-            OPEN,
-            self._roster,
-            alert_runner=None,
-            alert_reloader=None,
-            job_changed=lambda job: None,
-            server_forgotten=self._roster.forget,
-            schedules_changed=lambda: None,
-            on_result=lambda results: ResultHandling(),
-        ).dispatcher
+        self._dispatcher = a_dispatch(store, self._servers, OPEN, commands).dispatcher
 
     async def ask(self, words: str = "touch prod --host web-0.example.net") -> str:
         """The job that `words` begin."""
-        reply = await self._desk.ask(
+        reply = await self._dispatcher.ask(
             words, asker=ANN, groups=no_groups, place=Place("slack", "C_OPS"), key=new_id()
         )
         assert reply.ok, reply.text
@@ -111,7 +100,7 @@ class Bench:
             database.execute("UPDATE jobs SET told = 1 WHERE closed IS NOT NULL AND told = 0")
 
     async def look_around(self) -> None:
-        """As `bot.app.bot` and `bot.outbox.relay` do."""
+        """As `bot.app.upkeep` and `bot.outbox.relay` do."""
         await self.store.ledger.outbox(500)
         await self.store.ledger.unreported()
         await self.store.ledger.close_overdue(now(), now())

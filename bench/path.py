@@ -1,4 +1,4 @@
-"""Path: an ask at the bot's desk, through RabbitMQ and an agent, until the ledger holds its end.
+"""Path: a command from the dispatcher, through RabbitMQ and an agent, until the ledger has its end.
 
 The bot's half is in this process, with a SQLite ledger; the agent is a process with a SQLite
 journal. Beside it: a request and its reply over bare aio-pika with the same worker as in consume.py
@@ -26,15 +26,15 @@ from bench import harness
 from bench.harness import Options, interleaved, median, ms, percentile, rabbit
 from bench.peers.agent import Touch, TouchConsumer
 from bench.peers.model import INBOX, PREFETCH, Result
-from bot.app.dispatching import assemble_dispatch, commands_of
+from bot.app.dispatching import commands_of
 from bot.app.garbage import tune_garbage_collector
 from bot.findings import LoggedFindings
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
 from bot.jobs import Place
 from bot.outbox.relay import OutboxRelay
-from bot.schedules.schedule import ResultHandling
 from bot.store import Store
+from tests.bot.world import a_dispatch
 from tests.support.policy import OPEN
 from tests.support.servers import NoHooks, registry
 from tests.support.wait import until
@@ -76,35 +76,26 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             store = await Store.open(f"sqlite:///{place}/ledger.db")
             stack.push_async_callback(store.close)
             channel = await stack.enter_async_context(harness.channel(url))
-            roster = registry()
-            roster.link_changed(channel.link)
-            hearing = UpdateConsumer(
-                store, channel, roster, heard, SenderVerifier(), LoggedFindings(), NoHooks()
+            servers = registry()
+            servers.link_changed(channel.link)
+            updates = UpdateConsumer(
+                store, channel, servers, heard, SenderVerifier(), LoggedFindings(), NoHooks()
             )
-            await hearing.start()
-            stack.push_async_callback(hearing.stop)
+            await updates.start()
+            stack.push_async_callback(updates.stop)
             argv = (*harness.program("bench.peers.agent"), url, fqdn, place / "journal.sqlite")
             await stack.enter_async_context(harness.process(*argv))
-            sender = OutboxRelay(store, channel, lambda job: None, roster, poll=0.5)
-            sending = asyncio.create_task(sender.run())
+            relay = OutboxRelay(store, channel, lambda job: None, servers, poll=0.5)
+            sending = asyncio.create_task(relay.run())
             stack.callback(sending.cancel)
             commands = commands_of(Commands([Extension(Touch, TouchConsumer)]))
-            desk = assemble_dispatch(
-                store,
-                commands,
-                OPEN,
-                roster,
-                alert_runner=None,
-                alert_reloader=None,
-                job_changed=lambda job: sender.wake(),
-                server_forgotten=roster.forget,
-                schedules_changed=lambda: None,
-                on_result=lambda results: ResultHandling(),
+            dispatcher = a_dispatch(
+                store, servers, OPEN, commands, job_changed=lambda job: relay.wake()
             ).dispatcher
-            await until(lambda: any(one.facts.host == fqdn for one in roster.servers()), 20)
+            await until(lambda: any(one.facts.host == fqdn for one in servers.servers()), 20)
 
             async def ask() -> None:
-                reply = await desk.ask(
+                reply = await dispatcher.ask(
                     f"touch prod --host {fqdn}",
                     asker=Person(id="U_ANN", name="ann"),
                     groups=no_groups,

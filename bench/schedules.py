@@ -1,6 +1,6 @@
 """Schedules: how late they fire, what they cost while nothing is due, and all of them at once.
 
-The timekeeper of a bot over an SQLite file on this disk, without its bus and its chat. Late: from
+The scheduler of a bot over an SQLite file on this disk, without its bus and its chat. Late: from
 when a firing is due until its job is in the database. Idle: nothing is due for an hour.
 """
 
@@ -18,7 +18,7 @@ from baton.bus.messages import Facts, Heartbeat, Person, new_id, now
 from baton.extensions import installed
 from bench import harness
 from bench.harness import Options, median, ms, percentile
-from bot.app.dispatching import assemble_dispatch, commands_of
+from bot.app.dispatching import commands_of
 from bot.app.periodic import PeriodicTask, PeriodicTasks
 from bot.jobs import AuditEntry, Place
 from bot.scheduler.scheduler import POLL_INTERVAL
@@ -26,9 +26,10 @@ from bot.schedules.decisions import plan_next
 from bot.schedules.parser import Timing
 from bot.schedules.recurrence import Every, When
 from bot.schedules.rules import Rules
-from bot.schedules.schedule import ResultHandling, Schedule
+from bot.schedules.schedule import Schedule
 from bot.store import Store
 from bot.store.schedules import firings
+from tests.bot.world import a_dispatch
 from tests.support.policy import OPEN
 from tests.support.servers import registry
 from tests.support.wait import until
@@ -46,28 +47,17 @@ def failed(task: str, error: Exception) -> None:
 
 
 class Bench:
-    """A timekeeper, and when each job was begun."""
+    """A scheduler, and when each job was begun."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.begun: dict[str, float] = {}
-        roster = registry()
+        servers = registry()
         facts = Facts(host="web-1", environment="prod", apps=("shop",))
-        roster.record(Heartbeat(facts=facts, interval=15.0))
+        servers.record(Heartbeat(facts=facts, interval=15.0))
         commands = commands_of(installed())
-        made = assemble_dispatch(
-            store,
-            commands,
-            OPEN,
-            roster,
-            alert_runner=None,
-            alert_reloader=None,
-            job_changed=self._began,
-            server_forgotten=roster.forget,
-            schedules_changed=lambda: None,
-            on_result=lambda results: ResultHandling(),
-        )
-        self.keeper = made.scheduler
+        made = a_dispatch(store, servers, OPEN, commands, job_changed=self._began)
+        self.scheduler = made.scheduler
 
     def _began(self, job: str) -> None:
         self.begun.setdefault(job, time.time())
@@ -104,10 +94,10 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def keeping(self) -> AsyncIterator[None]:
-        """While its timekeeper works."""
+        """While its scheduler works."""
         tasks = PeriodicTasks(failed)
         tasks.start()
-        tasks.add(PeriodicTask("schedules", self.keeper.round, POLL_INTERVAL))
+        tasks.add(PeriodicTask("schedules", self.scheduler.round, POLL_INTERVAL))
         try:
             yield
         finally:
@@ -144,10 +134,10 @@ async def idle(count: int, seconds: float) -> tuple[float, float]:
         await it.add([begin + timedelta(seconds=at % 3000) for at in range(count)])
         async with it.keeping():
             await asyncio.sleep(1)
-            rounds, cpu = it.keeper.rounds, time.process_time()
+            rounds, cpu = it.scheduler.rounds, time.process_time()
             await asyncio.sleep(seconds)
             used = (time.process_time() - cpu) / seconds
-            return used * 100, (it.keeper.rounds - rounds) / seconds
+            return used * 100, (it.scheduler.rounds - rounds) / seconds
 
 
 async def shared(count: int) -> list[float]:

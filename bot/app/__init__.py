@@ -2,6 +2,6 @@
 
 assemble.py   wires it; dispatching.py, front_ends.py and with_alerts.py are larger pieces of that
 bot.py        starts, stops, leads; parts.py knows which part failed
-periodic.py   runs recurring work; tasks.py is the table of it, upkeep.py and rules_log.py do some
+periodic.py   runs recurring work by task_table.py; upkeep.py and rules_log.py do some of it
 serve.py      `baton bot`; supervise.py and garbage.py are what a long life needs
 """

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from baton.bus.messages import Person, now
 from baton.extensions import Commands
-from bot.app.dispatching import assemble_dispatch
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.protocol import GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply
 from bot.fronts.errors import FrontError
 from bot.jobs import AuditEntry, Place
-from bot.schedules.schedule import ResultHandling
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS
-from tests.bot.world import COMMANDS, beat, no_groups
+from tests.bot.world import COMMANDS, a_dispatch, beat, no_groups
 from tests.support.policy import OPEN
 from tests.support.servers import registry
 
@@ -70,18 +68,8 @@ class Counter:
         roster = self.roster = registry()
         for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
             roster.record(beat(host, environment))
-        made = assemble_dispatch(
-            store,
-            commands,
-            policy or OPEN,
-            roster,
-            alert_runner=None,
-            alert_reloader=None,
-            job_changed=self.woken.append,
-            server_forgotten=roster.forget,
-            schedules_changed=lambda: None,
-            on_result=lambda results: ResultHandling(),
-            pace=pace,
+        made = a_dispatch(
+            store, roster, policy or OPEN, commands, job_changed=self.woken.append, pace=pace
         )
         self.desk, self.handlers = made.dispatcher, made.handlers
         self.authorizer, self.audit_log = made.authorizer, made.audit

@@ -19,7 +19,7 @@ from baton.settings import load
 from bot.dispatch.policy import EnvironmentTable
 from bot.settings import SLACK_API, BotSettings, complete, load_bot
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def written(folder: Path, text: str) -> Path:

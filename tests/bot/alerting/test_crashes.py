@@ -15,8 +15,9 @@ from baton.bus.channel import Link
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from bot.store import Store
 from tests.bot.alerting.world import SILENT, WAIT, Clock, none_waits, quick, says, settings
+from tests.bot.dying import Doom, Doomed, Lives, kill
 from tests.bot.fake_front import FakeFront
-from tests.bot.world import Agent, Doom, Doomed, Lives, a_bot, kill, wanted
+from tests.bot.world import Agent, a_bot, wanted
 from tests.support.wait import until
 
 AT_ONCE = 8

@@ -24,19 +24,9 @@ from bot.posts.render import render_job
 from bot.servers.sight import ServerVisibility
 from bot.store import Store
 from tests.bot.build import ANN
+from tests.bot.dying import Doom, Doomed, DoomedChannel, Lives, kill
 from tests.bot.fake_front import Crash, FakeFront
-from tests.bot.world import (
-    COMMANDS,
-    Agent,
-    Doom,
-    Doomed,
-    DoomedChannel,
-    Lives,
-    a_bot,
-    beat,
-    kill,
-    no_groups,
-)
+from tests.bot.world import COMMANDS, Agent, a_bot, beat, no_groups
 from tests.support.wait import until
 
 HOSTS = ("web-1", "web-2")

@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from baton.bus.messages import Person, Pong, Standing
-from baton.consumer import Extension
 from baton.extensions import Commands
-from bot.app.dispatching import assemble_dispatch, commands_of
 from bot.dispatch.people import Profile
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
@@ -17,13 +15,11 @@ from bot.scheduler.scheduler import ResultHook
 from bot.schedules.schedule import Firing, ResultHandling, Schedule, ScheduleResult
 from bot.store import Store
 from bot.store.database.database_clock import DatabaseClock
-from commands.servers import ListServers
-from tests.bot.build import ANN, OPS, Hail, Ship
-from tests.bot.world import beat, facts, no_groups
+from tests.bot.build import ANN, OPS
+from tests.bot.world import COMMANDS, a_dispatch, beat, facts, no_groups
 from tests.support.policy import OPEN
 from tests.support.servers import registry
 
-COMMANDS = commands_of(Commands([Extension(Ship), Extension(Hail), Extension(ListServers)]))
 T0 = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 HOSTS = ("web-1", "web-2")
 
@@ -86,17 +82,13 @@ class Office:
     def restarts(self, commands: Commands | None = None) -> None:
         """It is another bot from now on, maybe of other commands, over the same store."""
         self._commands = commands or self._commands
-        made = assemble_dispatch(
+        made = a_dispatch(
             self.store,
-            self._commands,
-            self._policy,
             self._roster,
-            alert_runner=None,
-            alert_reloader=None,
+            self._policy,
+            self._commands,
             job_changed=self.woken.append,
-            server_forgotten=self._roster.forget,
-            schedules_changed=lambda: None,
-            on_result=lambda seen: self.heed(seen),
+            on_result=lambda results: self.heed(results),
             clock=self.clock,
         )
         made.people.add("slack", self.people)
