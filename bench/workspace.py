@@ -82,7 +82,7 @@ class Typing:
             seen.errors.append(str(reply.error))
             return
         answer = reply.ephemeral
-        if answer is not None and not answer.startswith("Taken"):
+        if answer is not None and not answer.startswith("Started job"):
             seen.errors.append(answer)
             return
         seen.acks.append(reply.acked_after)
