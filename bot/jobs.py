@@ -301,14 +301,14 @@ def close_if_overdue(run: RunRecord, now: datetime, seeing_since: datetime | Non
     if now < seeing_since + timedelta(seconds=GRACE):
         return run
     if run.state is State.QUEUED:
-        return close(run, State.EXPIRED, "not sent: its time to be sent was over", now)
+        return close(run, State.EXPIRED, "not sent before its deadline", now)
     if run.state is State.SENT:
-        text = "the server did not take it up in time"
+        text = "the agent did not accept it in time"
         if run.sent is not None and run.sent < seeing_since:
             # its time ran while we were blind, and it may be RabbitMQ that did not hand it out
             text += f"; this bot had no link to RabbitMQ until {seeing_since:%H:%M:%S} UTC"
         return close(run, State.EXPIRED, text, now)
-    return close(run, State.LOST, "the server began it and was not heard again", now)
+    return close(run, State.LOST, "the agent started it, and nothing was received since", now)
 
 
 def all_ended(runs: Sequence[RunRecord]) -> bool:

@@ -49,17 +49,18 @@ class SenderVerifier:
         believed; empty if it is."""
         host = host_of(message)
         if key.split(".")[:2] != key_of(message).split(".")[:2]:
-            return f"a message of {host} came under the key {printable(key[:100])}, not its own"
+            shown = printable(key[:100])
+            return f"a message of {host} has the routing key {shown}, which is not its own"
         if self.proves(message, user):
             self._proven.add(host)
             return ""
         if user.startswith(_ACCOUNTS):
-            return f"the account {printable(user)} says that it is {host}"
+            return f"the account {printable(user)} sent it in the name of {host}"
         by = f"the account {printable(user)}" if user else "a sender that names no account"
         if self.required:
-            return f"{by} says that it is {host}, and only {_ACCOUNTS}{host} may"
+            return f"{by} sent it in the name of {host}, and only {_ACCOUNTS}{host} may"
         if host in self._proven:
-            return f"{by} says that it is {host}, which has the account {_ACCOUNTS}{host}"
+            return f"{by} sent it in the name of {host}, which has the account {_ACCOUNTS}{host}"
         return ""
 
 
@@ -67,11 +68,11 @@ def forged_sender(message: FromServer, user: str, reason: str) -> Finding:
     """Report that a sender claims to be another one."""
     about = {"account": user} if user.startswith(_ACCOUNTS) else {"host": host_of(message)}
     text = (
-        f"Not believed: {reason}. Nothing of it is applied; `baton dead list` has it. Look at who "
-        "uses that account, and change its password if you do not know. If the agent shares an "
-        "account with others on purpose, say `/baton forget HOST`."
+        f"Rejected: {reason}. It was not applied; `baton dead list` shows it. Check who uses that "
+        "account, and change its password if you do not know. If the agent shares an account with "
+        "others on purpose, run `/baton forget HOST`."
     )
-    note = "others speak in its name"
+    note = "messages in its name were rejected"
     return Finding(IDENTITY, text, about, Severity.CRITICAL, LASTS, host_of(message), note)
 
 
@@ -80,8 +81,8 @@ def unrequested_report(message: Update | Pong, reason: str) -> Finding:
     host = host_of(message)
     what = f"{message.command} " if isinstance(message, Update) else ""
     text = (
-        f"{host} reports on {what}(job {message.job}), but {reason}. Nothing of it is applied. "
-        "If you do not know who did this, look at the server: somebody else may give it orders."
+        f"{host} reports on {what}(job {message.job}), but {reason}. It was not applied. "
+        "If you do not know the cause, check the server: somebody else may control it."
     )
-    note = "reports on what nobody asked"
+    note = "reports work that nobody requested"
     return Finding("unasked", text, {"host": host}, Severity.CRITICAL, LASTS, host, note)

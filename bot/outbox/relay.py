@@ -106,7 +106,7 @@ class OutboxRelay:
         blind_since = self._registry.blind_since
         if blind_since is not None:
             since = max(blind_since, waited_since)
-            return f"not sent: RabbitMQ was away for {_elapsed(since, at)}"
+            return f"not sent: RabbitMQ was unreachable for {_elapsed(since, at)}"
         if self._started > waited_since:
             return f"not sent: no bot was running for {_elapsed(waited_since, self._started)}"
         return f"not sent: RabbitMQ did not confirm it within {_elapsed(waited_since, at)}"
@@ -118,8 +118,8 @@ class OutboxRelay:
         if seen is None or seen.missing:
             return NO_AGENT
         return (
-            f"{row.host} was heard {duration(seen.silent)} ago, but RabbitMQ has no queue bound to "
-            f"{row.key}: its agent puts that back within {WATCH_INTERVAL:g} s; ask again then"
+            f"the last heartbeat came {duration(seen.silent)} ago, but RabbitMQ has no queue bound "
+            f"to {row.key}: the agent restores it within {WATCH_INTERVAL:g} s; try again then"
         )
 
     async def _publish(

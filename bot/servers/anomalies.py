@@ -27,7 +27,7 @@ def _against(skew: float) -> str:
 def duplicate_agents(host: str, environment: str) -> Finding:
     """Report that two agents use the name `host`."""
     text = (
-        f"Two agents call themselves {host}. Requests go to one of them, and it may not be the "
+        f"Two agents use the name {host}. Requests go to only one of them, which may not be the "
         "server that you mean. Stop one, or give it another name (`fqdn` under [server] of its "
         "agent.toml, or BATON_FQDN)."
     )
@@ -60,14 +60,14 @@ def environment_change(host: str, old: str, new: str, *, believed: bool) -> Find
     """Report that a server says it is in another environment than before."""
     if believed:
         text = (
-            f"{host} has moved from {old} to {new}: its agent says so, by its own account. Rules "
-            f"for {new} hold for it from now on."
+            f"{host} has moved from {old} to {new}, as its agent reports with its own account. The "
+            f"rules for {new} apply to it from now on."
         )
     else:
         text = (
-            f"{host} is in {old}, and something that calls itself {host} says it is in {new}. It "
-            f"is not believed. If you moved the server, say `/baton forget {host}`; if not, find "
-            "out who says so."
+            f"{host} is in {old}, and something that uses its name reports that it is in {new}. "
+            f"This is not believed. If you moved the server, run `/baton forget {host}`; if not, "
+            "find out who sends this."
         )
     severity = Severity.WARNING if believed else Severity.CRITICAL
     return Finding("moved", text, {"host": host, "env": old}, severity, SHOWN_FOR)

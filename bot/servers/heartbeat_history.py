@@ -59,9 +59,9 @@ class HeartbeatHistory:
         """Return what people should see beside its name."""
         found = []
         if self.twins_seen is not None and (at - self.twins_seen).total_seconds() < SHOWN_FOR:
-            found.append("two agents of this name")
+            found.append("two agents use this name")
         if self.claimed is not None and (at - self.claimed[1]).total_seconds() < SHOWN_FOR:
-            found.append(f"says it is in {self.claimed[0]}")
+            found.append(f"claims to be in {self.claimed[0]}")
         if abs(self.skew) > MAX_SKEW:
             found.append(f"clock {skew_text(self.skew)}")
         return tuple(found)

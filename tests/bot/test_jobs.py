@@ -73,8 +73,8 @@ def test_a_pong_ends_a_run_with_its_facts() -> None:
     ("record", "end", "text"),
     [
         (run(), State.EXPIRED, "not sent"),
-        (run(state=State.SENT), State.EXPIRED, "did not take it up"),
-        (run(state=State.RUNNING, started=after(0)), State.LOST, "not heard again"),
+        (run(state=State.SENT), State.EXPIRED, "did not accept it"),
+        (run(state=State.RUNNING, started=after(0)), State.LOST, "nothing was received since"),
     ],
 )
 def test_no_run_stays_open_for_ever(record: RunRecord, end: State, text: str) -> None:
@@ -128,4 +128,4 @@ def test_blind_is_not_lost() -> None:
     assert given_up.state is State.EXPIRED
     assert given_up.text.endswith("had no link to RabbitMQ until 03:08:04 UTC")
     seen = close_if_overdue(sent, late, after(-10))
-    assert (seen.state, seen.text) == (State.EXPIRED, "the server did not take it up in time")
+    assert (seen.state, seen.text) == (State.EXPIRED, "the agent did not accept it in time")

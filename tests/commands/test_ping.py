@@ -35,7 +35,7 @@ def _answered(host: str, seconds: float | None) -> RunReport:
 
 
 def _unsent(host: str) -> RunReport:
-    return RunReport(host, State.EXPIRED, "not sent: RabbitMQ was away for 20 s", sent=False)
+    return RunReport(host, State.EXPIRED, "not sent: RabbitMQ was unreachable for 20 s", sent=False)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def _unsent(host: str) -> RunReport:
         ([_answered("a", None)], "1 of 1 answered"),
         (
             [_unsent("a"), _unsent("b")],
-            "not sent: RabbitMQ was away for 20 s",
+            "not sent: RabbitMQ was unreachable for 20 s",
         ),
         (
             [_answered("a", None), _unsent("b"), RunReport("c", State.REFUSED)],

@@ -114,7 +114,7 @@ def run_of(row: AnyRow) -> RunRecord:
         deadline=row.deadline,
         timeout=row.timeout,
         state=state or State.LOST,
-        text=row.text if state else f"{row.state}: a state that this version does not know",
+        text=row.text if state else f"{row.state}: unknown state, written by another version",
         step=row.step,
         percent=row.percent,
         sequence=row.sequence,

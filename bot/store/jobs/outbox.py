@@ -21,9 +21,9 @@ from bot.store.tables.job_tables import jobs, outbox, runs
 
 log = structlog.get_logger(__name__)
 
-NO_AGENT = "no agent listens there any more"
+NO_AGENT = "no agent has a queue for this server in RabbitMQ"
 CANCELLED_UNSENT = "cancelled before it was sent"
-NOT_STOPPED = "nobody listens there, so it could not be told to stop"
+NOT_STOPPED = "not stopped: no agent has a queue for this server in RabbitMQ"
 
 
 def waiting(connection: Connection, limit: int) -> tuple[list[OutboxMessage], dict[str, str]]:

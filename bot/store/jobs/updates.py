@@ -87,7 +87,7 @@ def apply_updates(
     for place, key, message in usable:
         at_hand = known.get(key) or _joined(open_jobs, key, message)
         if at_hand is None:
-            rejected[place] = "nobody asked it for that"
+            rejected[place] = "nobody requested it"
         elif reason := _mismatch_reason(at_hand, open_jobs[key[0]], message):
             rejected[place] = reason
         if at_hand is None or place in rejected:
@@ -104,12 +104,12 @@ def apply_updates(
 def _mismatch_reason(at_hand: _KnownRun, job: AnyRow, message: Report) -> str:
     """Return why `message` cannot be about the run that it names; empty if it can."""
     if not at_hand.new and message.request != at_hand.run.request:
-        return "it answers another request than the one that was sent"
+        return "its request ID is not the one that was sent"
     environment = message.facts.environment if isinstance(message, Pong) else message.environment
     if environment not in job.environment.split(", "):
-        return f"it says {environment}, and the job is for {job.environment}"
+        return f"it reports {environment}, but the job is for {job.environment}"
     if isinstance(message, Update) and message.command != job.command:
-        return f"the job is a {job.command}"
+        return f"the job's command is {job.command}"
     return ""
 
 

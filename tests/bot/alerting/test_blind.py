@@ -107,7 +107,7 @@ async def test_what_could_not_be_sent_is_no_alert(
     await stage.told(job)
     found = await stage.store.ledger.job(job)
     assert found is not None
-    assert found[1][0].text.startswith("not sent: RabbitMQ was away for")
+    assert found[1][0].text.startswith("not sent: RabbitMQ was unreachable for")
     for _ in range(3):
         await world.beat(made, agent)
         await world.pass_time(made, WAIT)

@@ -59,7 +59,7 @@ async def test_an_account_speaks_for_its_own_host_and_no_other(
     letter = await until(lambda: ears.get(DEAD_QUEUE))
     assert letter is not None
     assert letter.envelope.headers["baton-reason"] == (
-        "the account agent.web-2 says that it is web-1"
+        "the account agent.web-2 sent it in the name of web-1"
     )
     assert letter.envelope.headers["baton-user"] == "agent.web-2"
     assert [seen.facts.environment for seen in roster.servers()] == ["prod"]

@@ -84,7 +84,7 @@ async def test_an_agent_speaks_for_its_own_host_only(court: Court) -> None:
     job = await court.asked(SHIP, "web-1")
     await court.say_as("agent.web-2", await court.update(job))
     reason, _ = await court.buried()
-    assert reason == "the account agent.web-2 says that it is web-1"
+    assert reason == "the account agent.web-2 sent it in the name of web-1"
     assert await court.state(job) is State.SENT
     (finding,) = court.told.all
     assert (finding.name, finding.about) == ("identity", {"account": "agent.web-2"})
@@ -104,7 +104,7 @@ async def test_nor_does_a_heartbeat_or_an_answer_of_another(
     job = await court.asked(Hail(environment="prod"), "web-1")
     message = beat("web-1") if kind == "heartbeat" else await court.pong(job, "web-1")
     await court.say_as(account, message)
-    assert "says that it is web-1" in (await court.buried())[0]
+    assert "sent it in the name of web-1" in (await court.buried())[0]
     assert court.registry.servers() == []
     assert await court.state(job) is State.SENT
 
@@ -130,7 +130,7 @@ async def test_where_it_is_required_only_proof_counts(strict: Court, account: st
         await strict.say_as(account, beat("web-1"))
     else:
         await strict.say(beat("web-1"))
-    assert "says that it is web-1" in (await strict.buried())[0]
+    assert "sent it in the name of web-1" in (await strict.buried())[0]
     assert strict.registry.servers() == []
     await strict.say_as("agent.web-1", beat("web-1"))
     await until(lambda: strict.registry.servers())
@@ -152,19 +152,19 @@ async def test_a_key_of_another_environment_or_kind_is_not_believed(court: Court
     job = await court.asked(SHIP, "web-1")
     message = await court.update(job) if key[0] != "h" else beat("web-1", "staging")
     await court.say_as("baton", message, key)
-    assert "came under the key" in (await court.buried())[0]
+    assert "has the routing key" in (await court.buried())[0]
     assert await court.state(job) is State.SENT
     assert court.registry.servers() == []
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"request": "another"}, "it answers another request than the one that was sent"),
-    ({"command": "evil"}, "the job is a ship"),
-    ({"environment": "staging"}, "it says staging, and the job is for prod"),
-    ({"host": "web-9"}, "nobody asked it for that"),
-    ({"attempt": 2}, "nobody asked it for that"),
-    ({"job": "n0sUCHj0b"}, "nobody asked it for that"),
-    ({"request": "another", "sequence": 2**31 - 1}, "it answers another request"),
+    ({"request": "another"}, "its request ID is not the one that was sent"),
+    ({"command": "evil"}, "the job's command is ship"),
+    ({"environment": "staging"}, "it reports staging, but the job is for prod"),
+    ({"host": "web-9"}, "nobody requested it"),
+    ({"attempt": 2}, "nobody requested it"),
+    ({"job": "n0sUCHj0b"}, "nobody requested it"),
+    ({"request": "another", "sequence": 2**31 - 1}, "its request ID is not"),
 ]
 
 
@@ -212,7 +212,7 @@ async def test_a_server_does_not_move_on_a_word(court: Court) -> None:
     await court.say(beat("web-1", "staging"))
     await court.buried()
     (seen,) = court.registry.servers()
-    assert (seen.facts.environment, seen.notes) == ("prod", ("says it is in staging",))
+    assert (seen.facts.environment, seen.notes) == ("prod", ("claims to be in staging",))
     (finding,) = court.told.all
     assert (finding.name, finding.about) == ("moved", {"host": "web-1", "env": "prod"})
     assert "/baton forget web-1" in finding.text
@@ -261,8 +261,8 @@ def test_one_judge_for_all_that_agents_say(message: Any) -> None:
         return SenderVerifier().doubt(message, user, key_of(message))
 
     assert judge("agent.web-1") == ""
-    assert judge("agent.web-2") == "the account agent.web-2 says that it is web-1"
-    assert judge("agent.web-1\u202e").startswith("the account agent.web-1 says"), "printable"
+    assert judge("agent.web-2") == "the account agent.web-2 sent it in the name of web-1"
+    assert judge("agent.web-1\u202e").startswith("the account agent.web-1 sent"), "printable"
 
 
 async def test_the_answer_to_a_probe_is_believed_of_its_own_agent_only(court: Court) -> None:

@@ -145,7 +145,9 @@ async def test_what_was_not_sent_in_time_says_whose_fault_it_was(outbox: Outbox)
     await outbox.become(job, State.EXPIRED, State.EXPIRED)
     found = await outbox.store.ledger.job(job)
     assert found is not None
-    assert {run.text.rpartition(" for ")[0] for run in found[1]} == {"not sent: RabbitMQ was away"}
+    assert {run.text.rpartition(" for ")[0] for run in found[1]} == {
+        "not sent: RabbitMQ was unreachable"
+    }
     assert all(run.unsent for run in found[1])
 
 
@@ -232,7 +234,7 @@ async def test_a_server_just_heard_is_not_called_gone(outbox: Outbox) -> None:
     record = await outbox.store.ledger.job(job)
     assert record is not None
     text = {run.host: run.text for run in record[1]}
-    assert text["web-1"].startswith("web-1 was heard 0")
+    assert text["web-1"].startswith("the last heartbeat came 0")
     assert "no queue bound to host.web-1" in text["web-1"]
-    assert "within 15 s; ask again" in text["web-1"]
+    assert "within 15 s; try again" in text["web-1"]
     assert text["web-2"] == NO_AGENT

@@ -69,13 +69,15 @@ def test_each_distinct_failure_is_said_once_with_its_servers_and_last_lines() ->
     for at in range(10, 40):
         runs[at] = run(runs[at].host, State.FAILED, text="exit code 1", finished=after(60 - at))
     runs[50] = run(runs[50].host, State.FAILED, text=f"{runs[50].host}: no space left")
-    runs[60] = run(runs[60].host, State.UNROUTABLE, text="no agent listens there any more")
+    runs[60] = run(
+        runs[60].host, State.UNROUTABLE, text="no agent has a queue for this server in RabbitMQ"
+    )
     tails = {each.host: f"{each.host} stops\nexit code 1" for each in runs}
     content = told(runs, tails)
     assert headlines(content) == [
         "30 failed: exit code 1",
         "1 failed: web-050.example.net: no space left",
-        "1 unroutable: no agent listens there any more",
+        "1 unroutable: no agent has a queue for this server in RabbitMQ",
         "268 succeeded with the same output",
     ]
     assert content.groups[0].text == "web-039.example.net stops"

@@ -289,7 +289,7 @@ async def test_what_nobody_took_up_in_time_is_closed(
     await until(lambda: row(stage, job, "web-1") == "waiting for its agent")
     later = timedelta(seconds=80)
     await stage.told(job)
-    assert row(stage, job, "web-1") == "the server did not take it up in time"
+    assert row(stage, job, "web-1") == "the agent did not accept it in time"
     assert main(stage, job).state is State.EXPIRED
 
 

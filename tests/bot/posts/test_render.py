@@ -60,7 +60,7 @@ def test_blind_is_not_down() -> None:
 def test_what_was_never_sent_is_said_so_for_ever() -> None:
     """That the bus was away is the end of it: no server is called missing, in the post or the
     channel, and it says what to do."""
-    reason = "not sent: RabbitMQ was away for 20 s"
+    reason = "not sent: RabbitMQ was unreachable for 20 s"
     runs = [run(f"web-{n}", State.EXPIRED, text=reason, finished=after(20)) for n in (2, 1)]
     posts = render_job(job(), SHIP, runs, {}, SEEING)
     content, notice = posts[0].content, posts[-1].content

@@ -206,7 +206,7 @@ async def test_what_never_left_the_bot_is_missed_and_says_nothing_of_the_servers
     it = office()
     schedule = await it.scheduled("hail prod every 2m pause-after 1")
     await it.passes(120, 120, answers=False, sends=False)
-    reason = "not sent: RabbitMQ was away for 20 s"
+    reason = "not sent: RabbitMQ was unreachable for 20 s"
     rows = await it.store.ledger.outbox()
     expired = {row.id: reason for row in rows}
     await it.store.ledger.settle(expired=expired, at=it.clock())

@@ -70,7 +70,7 @@ def test_two_agents_of_one_name_are_told() -> None:
         assert told.all == [], "a restart"
         made.record(one)
         assert [(each.name, each.severity) for each in told.all] == [("twins", Severity.CRITICAL)]
-        assert made.servers()[0].notes == ("two agents of this name",)
+        assert made.servers()[0].notes == ("two agents use this name",)
         clock.at(SHOWN_FOR + 10)
         assert made.servers()[0].notes == (), "one of them was stopped"
 

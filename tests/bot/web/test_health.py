@@ -348,7 +348,7 @@ async def test_what_is_found_wrong_is_seen_without_alerts_too(opened: Opened) ->
         await until(lambda: site.bot.updates.refused["unasked"] >= 3)
     (line,) = [line for line in logs if line.get("found") == "unasked"]
     assert line["log_level"] == "error"
-    assert "somebody else may give it orders" in line["event"]
+    assert "somebody else may control it" in line["event"]
     assert line["about_host"] == "web-1"
 
     answer = await site.client.get("/readyz")
@@ -362,7 +362,7 @@ async def test_what_is_found_wrong_is_seen_without_alerts_too(opened: Opened) ->
         "servers", asker=ann, groups=no_groups, place=place, key="look"
     )
     assert reply.answer is not None
-    assert "reports on what nobody asked" in reply.answer.rows[0][-1]
+    assert "reports work that nobody requested" in reply.answer.rows[0][-1]
 
 
 def test_findings_end_and_are_bounded() -> None:

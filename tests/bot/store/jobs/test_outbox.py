@@ -24,7 +24,7 @@ from tests.bot.store.build import (
     update,
 )
 
-LATE = "not sent: RabbitMQ was away for 20 s"
+LATE = "not sent: RabbitMQ was unreachable for 20 s"
 
 
 def nobody(*ids: str) -> dict[str, str]:
