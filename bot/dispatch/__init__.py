@@ -1,9 +1,10 @@
 """Step 1 of the path (asking): from words to a job in the ledger, or to an answer at once.
 
-protocol.py    what a front end knows of it     dispatcher.py  takes what people ask
-context.py     what was asked, by whom, where   planner.py     a command becomes a job
-builtin.py     (command, handler): what the bot answers itself
-policy.py      who may do what: pure            authorizer.py  asks it, and looks up user groups
-audit_log.py   who asked what, and what they were told
-people.py      the people of each chat          rate.py        how often one person may ask
+protocol.py     what a front end knows of it     dispatcher.py  takes what people ask
+context.py      what was asked, by whom, where   planner.py     a command becomes a job
+builtin.py      a command that the bot answers   reply.py       what is answered at once
+policy.py       who may do what: pure            authorizer.py  asks it, and looks up user groups
+policy_review.py  what is odd about the rules    audit_log.py   who asked what, and the verdict
+people.py       the people of each chat          name_cache.py  what people and channels are called
+rate_limiter.py how often one person may ask
 """

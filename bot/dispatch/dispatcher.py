@@ -91,8 +91,7 @@ class CommandDispatcher(Dispatcher):
     async def ask(
         self, text: str, *, asker: Person, groups: GroupLookup, place: Place, key: str
     ) -> Reply:
-        """Return what `asker` is told at once about `text`; a job that it starts is shown in
-        `place`.
+        """Return the immediate reply to `text`; a job that it starts is shown in `place`.
 
         The same `key` twice is the same ask: it starts nothing new. Never raises for what people
         typed or for a database that is away: the reply says what is wrong and what became of the
@@ -113,7 +112,7 @@ class CommandDispatcher(Dispatcher):
                 return self._nothing_done(error)
 
     async def _admit(self, asked: Invocation) -> Reply | None:
-        """Return what whoever may ask nothing, or nothing now, is told; None to go on. Raises
+        """Return the reply to whoever may ask nothing, or nothing now; None to continue. Raises
         UsageError."""
         if self._limiter is not None:
             for first, count in self._limiter.ended_bursts():

@@ -16,7 +16,7 @@ from bot.dispatch.policy import EVERYBODY, Policy, is_user
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What there is: the `commands` that are installed; the apps in each of the `environments` that
-    servers were heard in; and the ids and handles of all `groups`, None if they are not known."""
+    servers are known in; and the ids and handles of all `groups`, None if they are not known."""
 
     commands: Collection[str]
     environments: Mapping[str, Collection[str]]
@@ -42,7 +42,7 @@ def by_environment(facts: Iterable[Facts]) -> dict[str, set[str]]:
 
 def review(policy: Policy, scene: Scene) -> list[Remark]:
     """Return what is to be said about the rules of `policy`, with what is wrong first. Environments
-    and apps are compared only if any server was heard."""
+    and apps are compared only if any server is known."""
     found = [*_tables(policy, scene), *_rules(policy, scene), *_environments(policy, scene)]
     return sorted(found, key=lambda remark: not remark.wrong)
 

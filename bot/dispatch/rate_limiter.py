@@ -39,13 +39,13 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class TooMany:
-    """A request that comes too soon, by so many seconds. `first`: those before it were taken."""
+    """A request that comes too soon, by so many seconds. `first`: those before it were accepted."""
 
     wait: float
     first: bool
 
     def text(self, limits: LimitsTable) -> str:
-        """Return what the one who asked is told."""
+        """Return the reply, in words."""
         return (
             f"Too many requests: {limits.requests_per_minute} per minute are allowed for each "
             f"person. Nothing was done. Try again in {math.ceil(self.wait)} s."

@@ -23,7 +23,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the one who asked is told at once, and nobody else sees.
+    """What the one who asked is answered at once, and nobody else sees.
 
     `ok` is false for bad input, a refusal or a fault of ours; `job` is set if a job was begun or
     is meant. A front end that can show the `form` does so in place of the text.

@@ -45,7 +45,7 @@ async def _acknowledged(context: AlertsContext, known: Mapping[str, Episode]) ->
         engine = await context.runner.view()
         firing = {one.fingerprint: one for one in engine.firing()}
         now = [firing.get(key, one) for key, one in known.items()]
-        taken = all(one.acknowledged_by or one.fingerprint not in firing for one in now)
-        if taken or asyncio.get_running_loop().time() >= ended:
+        acknowledged = all(one.acknowledged_by or one.fingerprint not in firing for one in now)
+        if acknowledged or asyncio.get_running_loop().time() >= ended:
             return now
         await asyncio.sleep(POLL_INTERVAL)

@@ -13,8 +13,7 @@ from bot.dispatch.reply import Reply
 
 
 async def forget(context: AlertsContext, words: Sequence[str]) -> Reply:
-    """Have an alert end, and its thing watched no more until it is heard of again. Raises
-    UsageError."""
+    """End an alert; its target is monitored again once it reports again. Raises UsageError."""
     episodes = context.find_alerts(words, "forget")
     if len(episodes) > 1:
         raise UsageError(f"{words[0]} matches {len(episodes)} alerts: forget them one by one.")

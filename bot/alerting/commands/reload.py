@@ -19,7 +19,7 @@ from bot.dispatch.reply import Reply
 from bot.store.errors import DatabaseUnavailable
 
 REPLAY_TIMEOUT = 120.0
-"""Seconds that a replay may take. Whoever waits for it is told later."""
+"""Seconds that a replay may take. Whoever waits for it is answered later."""
 MAX_SHOWN = 30
 """Messages that are shown of those that differ."""
 
@@ -36,11 +36,11 @@ async def reload(context: AlertsContext, words: Sequence[str]) -> Reply:
         return Reply(f"{error} The settings in force have not changed.", ok=False)
     said = f"Reloaded {reloader.file}: {summary(settings)}."
     try:
-        heard = await reloader.reload_all_bots()
+        results = await reloader.reload_all_bots()
     except DatabaseUnavailable as error:
         return Reply(f"{said} The other bots were not notified: {error}", ok=False)
-    problems = [problem for problem in heard.problems.values() if problem]
-    return Reply(f"{said} {_others(heard, reloader.name)}".strip(), ok=not problems)
+    problems = [problem for problem in results.problems.values() if problem]
+    return Reply(f"{said} {_others(results, reloader.name)}".strip(), ok=not problems)
 
 
 async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
@@ -103,17 +103,17 @@ def _row(one: TrialMessage, verdict: str) -> tuple[str, ...]:
     return (at, verdict, one.channel, f"{one.state}: {one.title}{mention}")
 
 
-def _others(heard: ReloadResults, name: str) -> str:
+def _others(results: ReloadResults, name: str) -> str:
     """Return what the bots beside the one called `name` say."""
-    if not heard.leader:
+    if not results.leader:
         return "There is no leader now: the next one will use its own file."
-    if heard.leader not in heard.problems:
+    if results.leader not in results.problems:
         return "The leader has not confirmed yet: see its log."
-    others = {bot: problem for bot, problem in heard.problems.items() if bot != name}
+    others = {bot: problem for bot, problem in results.problems.items() if bot != name}
     refused = [
         f"{bot} rejected its own file: {problem}" for bot, problem in others.items() if problem
     ]
     if refused:
-        lead = "the leader" if heard.problems[heard.leader] else "not the leader"
+        lead = "the leader" if results.problems[results.leader] else "not the leader"
         return f"But {'; '.join(refused)} The settings in force there ({lead}) have not changed."
     return "The other bots reloaded too." if others else ""

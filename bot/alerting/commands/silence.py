@@ -1,4 +1,4 @@
-"""`/alerts silence`, `unsilence`, `silences`: what is not told for a while, and why."""
+"""`/alerts silence`, `unsilence`, `silences`: whom not to notify for a while, of what, and why."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PARTS = frozenset(("for", "because"))
 
 
 async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
-    """Have it told no more for a while, or say what that would mute. Raises UsageError."""
+    """Silence alerts for a while, or show what that would mute. Raises UsageError."""
     said = context.text_after("silence")
     unsaid = bool(said) and not any(word[0].lower() in _PARTS for word in _WORD.finditer(said))
     what, seconds, reason = (said, 0.0, "") if unsaid else _parse_silence(said)
@@ -35,7 +35,7 @@ async def silence(context: AlertsContext, words: Sequence[str]) -> Reply:
             return unread
         about = [] if has_operator(what) else context.firing_called(what)
         return await context.record_answer(preview(context.engine, matchers, about))
-    # an environment that it names counts too if nothing of it was heard yet
+    # an environment that it names counts too if no server of it is known yet
     named = {part.value for part in matchers.parts if part.name == "env" and part.op == "="}
     meant = [env for env in {*context.environments, *named} if _may_match(matchers, env)]
     operation = CreateSilence(

@@ -28,10 +28,12 @@ async def why(context: AlertsContext, words: Sequence[str]) -> Reply:
     of = {name: watches[name].labels.get("env") if name in watches else "" for name in names}
     if unread := await context.refuse_reading(set(of.values()) & context.hidden):
         return unread
-    told = [explain(context.engine, name, context.now) for name in names[:MAX_EXPLAINED]]
-    lines = ["\n".join(one) for one in told]
-    if len(names) > len(told):
-        more = [f"{watches[key].labels.title()} ({key[:SHORT_ID]})" for key in names[len(told) :]]
+    explained = [explain(context.engine, name, context.now) for name in names[:MAX_EXPLAINED]]
+    lines = ["\n".join(one) for one in explained]
+    if len(names) > len(explained):
+        more = [
+            f"{watches[key].labels.title()} ({key[:SHORT_ID]})" for key in names[len(explained) :]
+        ]
         lines.append(f"and {named(more, MAX_NAMED)}: /alerts why ID for each")
     return await context.record_answer(Reply("\n\n".join(lines)))
 
