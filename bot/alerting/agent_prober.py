@@ -1,7 +1,7 @@
-"""Probes that agents do: asked over the bus, answered over the bus, and kept nowhere.
+"""Probes that agents do: requested and answered over the bus, stored nowhere.
 
 An agent is asked only while its heartbeats come, so that nothing piles up for one that is away.
-That it is silent says nothing of what it was to look at: its silence is an alert by itself.
+Its silence says nothing about what it was to probe: that it is silent is an alert of its own.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from commands.probes import unknown_check
 log = structlog.get_logger(__name__)
 
 TRANSIT_TIME = 5.0
-"""Seconds for the way there and back, beside what a look may take."""
+"""Seconds for the way there and back, in addition to the timeout of the probe."""
 SETTLING_TIME = 60.0
-"""Seconds after which whoever is there must have been heard: all are asked at the start."""
+"""Seconds after the start in which every running agent must have sent a heartbeat: all are asked
+then."""
 
 
 class AgentProber:
-    """Has agents look. `roster` says who is there, `source` who asks."""
+    """Has agents do probes. `roster` lists the servers, `source` is who asks."""
 
     def __init__(
         self,
@@ -49,14 +50,14 @@ class AgentProber:
         self._owed: dict[str, datetime] = {}
 
     def receive(self, said: Probed) -> None:
-        """An agent has looked. What nobody waits for any more is of no use."""
+        """Take the answer of an agent. One that nobody waits for any more is dropped."""
         future = self._asked.get(said.probe)
         if future is not None and not future.done():
             future.set_result(said)
 
     def overdue_answer(self, name: str, host: str) -> ProbeResult | None:
-        """What it says of the probe `name` that an answer was due and did not come: bad once the
-        agent has been heard since, nothing while it may be gone."""
+        """Return what a missing answer says of the probe `name`: bad once the agent has sent a
+        heartbeat since, nothing (None) while it may be gone."""
         due, seen = self._owed.get(name), self._roster.find(host)
         if due is None:
             return None
@@ -66,10 +67,10 @@ class AgentProber:
         if seen.silent >= (self._clock() - due).total_seconds():
             return None
         del self._owed[name]
-        return ProbeResult(True, "its agent is there, and gave no answer")
+        return ProbeResult(True, "its agent sends heartbeats, but did not answer this probe")
 
     async def look(self, name: str, host: str, look: Look) -> ProbeResult | None:
-        """What the agent of `host` finds; None if nobody knows."""
+        """Return what the agent of `host` finds; None if that cannot be known."""
         if self._roster.blind_since is not None:
             return None
         seen = self._roster.find(host)
@@ -79,8 +80,8 @@ class AgentProber:
             return None
         checks = seen.facts.checks
         if checks is None:
-            version = seen.facts.version or "of an unknown_check version"
-            return ProbeResult(True, f"its agent ({version}) runs no probes: bring it up to date")
+            version = seen.facts.version or "of an unknown version"
+            return ProbeResult(True, f"its agent ({version}) is too old to run probes: upgrade it")
         if look.check and look.check not in checks:
             return ProbeResult(True, unknown_check(look.check, checks))
         return await self._ask(name, host, look)
@@ -100,25 +101,25 @@ class AgentProber:
         except TimeoutError:
             if self._saw_since(at):
                 self._owed[name] = self._clock()
-            log.debug("a probe was not answered", probe=name, host=host, within=duration(within))
+            log.debug("no answer to a probe", probe=name, host=host, within=duration(within))
             return None
         except Unroutable:
-            return ProbeResult(
-                True, "its agent is heard, and yet no queue takes what is sent to it"
-            )
+            return ProbeResult(True, "its agent sends heartbeats, but has no queue for requests")
         except BatonError as error:
-            log.warning("an agent was not asked", probe=name, host=host, reason=str(error))
+            log.warning(
+                "a probe was not sent to its agent", probe=name, host=host, reason=str(error)
+            )
             return None
         finally:
             del self._asked[probe.id]
         self._owed.pop(name, None)
         if not said.looked:
-            log.warning("an agent could not look", probe=name, host=host, reason=said.text)
+            log.warning("an agent could not run a probe", probe=name, host=host, reason=said.text)
             return None
         return ProbeResult(said.bad, said.text[:TEXT_LIMIT])
 
     def _saw_since(self, at: datetime) -> bool:
-        """Whether our own link has been there all the time since then."""
+        """Return whether our own link has been up all the time since then."""
         since = self._roster.seeing_since
         return since is not None and since <= at
 

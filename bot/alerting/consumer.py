@@ -1,8 +1,8 @@
-"""The bus, as alerts hear it: what others tell, and what agents found that were to look.
+"""Consumes what comes over the bus for alerts: messages of others, and answers of agents to probes.
 
-What others tell is acknowledged when the database has it, as whoever sends over HTTP is answered
-only then; while the database is away it waits on the bus. What cannot be read is a dead letter; of
-several events that came together those that can be read are taken.
+A message is acknowledged when it is in the database, as a sender over HTTP is answered only then;
+while the database is away it waits on the bus. What cannot be parsed is a dead letter; of several
+events in one message those that can be parsed are accepted.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ log = structlog.get_logger(__name__)
 
 PREFETCH = 500
 BATCH_SIZE = 100
-"""Letters that are written down in one transaction, at most."""
+"""Messages that are stored in one transaction, at most."""
 
 
 class AlertConsumer:
-    """Takes what comes for alerts: letters go to `sink`, answers to `probed`, and what is
-    refused to `rejections`. An answer must come from the agent that it names, by `identity`."""
+    """Hands messages to `sink`, answers to `probed`, and what is rejected to `rejections`. An
+    answer must come from the agent that it names: `identity` judges that."""
 
     def __init__(
         self,
@@ -56,35 +56,35 @@ class AlertConsumer:
         self._identity = identity or SenderVerifier()
         self._findings = findings or LoggedFindings()
         self._seen: Batcher[Sequence[Observation], None] = Batcher(
-            self._keep, most=BATCH_SIZE, retry_on=DatabaseUnavailable
+            self._store, most=BATCH_SIZE, retry_on=DatabaseUnavailable
         )
         self._queues = QueueConsumer(channel)
 
     async def start(self) -> None:
-        """Take what comes. A queue that RabbitMQ refuses is done without."""
+        """Start to consume. A queue that RabbitMQ refuses is left out."""
         for queue, handle in (
             (PROBED_QUEUE, self._probed_came),
-            (MONITOR_QUEUE, self._letter_came),
+            (MONITOR_QUEUE, self._message_came),
         ):
             await self._queues.consume(queue, bot_bindings(queue), handle, prefetch=PREFETCH)
 
     async def stop(self) -> None:
-        """Take nothing more. What was taken is written down, or goes back to the bus if the
+        """Stop to consume. What was received is stored first, or goes back to the bus if the
         database is away."""
         await self._queues.stop()
         await self._seen.stop()
 
-    async def _letter_came(self, delivery: Delivery) -> None:
+    async def _message_came(self, delivery: Delivery) -> None:
         try:
-            told = parse(delivery.key, delivery.envelope, time.time())
-            if told.rejected and not told.accepted:
-                raise told.rejected[0]
-            seen = self._sink.observations(told.accepted)
+            received = parse(delivery.key, delivery.envelope, time.time())
+            if received.rejected and not received.accepted:
+                raise received.rejected[0]
+            seen = self._sink.observations(received.accepted)
         except BadInput as error:
             self._rejections.add(SENDER, [error])
             await dead_letter(self._channel, delivery, printable(str(error)))
             return
-        self._rejections.add(SENDER, told.rejected)
+        self._rejections.add(SENDER, received.rejected)
         try:
             await self._seen.submit(seen)
         except DatabaseUnavailable:
@@ -110,9 +110,11 @@ class AlertConsumer:
         try:
             self._probed(message)
         except Exception:
-            log.exception("the answer to a probe cannot be taken", host=printable(message.host))
+            log.exception(
+                "the answer to a probe could not be processed", host=printable(message.host)
+            )
         await delivery.ack()
 
-    async def _keep(self, several: Sequence[Sequence[Observation]]) -> Sequence[None]:
+    async def _store(self, several: Sequence[Sequence[Observation]]) -> Sequence[None]:
         await self._sink.store([one for each in several for one in each])
         return [None] * len(several)

@@ -1,4 +1,4 @@
-"""Faults that concern one thing, while all others go on: counted, and logged now and then."""
+"""Counts faults of one thing while all others continue, and logs each at most once a minute."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 LOG_INTERVAL = 60.0
 """Seconds between two lines of the log about the same fault."""
 MAX_KNOWN = 1000
-"""Different faults that are told apart; beyond, all are logged anew."""
+"""Different faults that are remembered; beyond, all are logged anew."""
 
 
 class FaultLog:
@@ -24,8 +24,8 @@ class FaultLog:
         self._logged: dict[tuple[str, str, str], float] = {}
 
     def add(self, event: str, error: Exception, **context: object) -> None:
-        """Count it, and log it unless the same was logged a moment ago. What `part` names in
-        `context` makes it another fault."""
+        """Count it, and log it unless the same was logged less than LOG_INTERVAL ago. Another
+        `part` in `context` is another fault."""
         self.count += 1
         same = (event, type(error).__name__, str(context.get("part", "")))
         at = self._now()

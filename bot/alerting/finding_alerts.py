@@ -1,8 +1,8 @@
-"""What Baton itself finds wrong, on its way to the engine of alerts.
+"""Makes alerts of what Baton itself finds wrong.
 
-It goes through the database, as what others tell does, for the bot that finds it need not lead. The
-first time at once, then the latest words once every AGAIN seconds at most: a flood of the same
-costs a row a minute.
+A finding goes through the database, as what others send does: the bot that finds it need not lead.
+It is stored at once, then its latest text every REPEAT_INTERVAL seconds at most: a flood of the
+same finding costs one row a minute.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from bot.store.errors import DatabaseUnavailable
 log = structlog.get_logger(__name__)
 
 REPEAT_INTERVAL = 60.0
-"""Seconds between two times that the same finding is written down."""
+"""Seconds between two times that the same finding is stored."""
 MAX_FINDINGS = 100
-"""Different findings that are under way at a time: more are in the log only."""
+"""Different findings at a time; more are in the log only."""
 MAX_TEXT = 500
-"""Characters of a text that are shown."""
+"""Characters of a text that are stored."""
 
 
 class FindingAlerts(Findings):
@@ -37,7 +37,7 @@ class FindingAlerts(Findings):
         self._runner = runner
         self._again = again
         self._latest: dict[str, Sample] = {}
-        self._telling: dict[str, asyncio.Task[None]] = {}
+        self._storing: dict[str, asyncio.Task[None]] = {}
 
     @override
     def found(self, finding: Finding) -> None:
@@ -45,8 +45,8 @@ class FindingAlerts(Findings):
         at = self._runner.now()
         labels = Labels.of(sanitize({**finding.about, ALERTNAME: finding.name}))
         which = labels.fingerprint
-        if which not in self._telling and len(self._telling) >= MAX_FINDINGS:
-            log.warning("a finding is in no alert: there are too many", alert=finding.name)
+        if which not in self._storing and len(self._storing) >= MAX_FINDINGS:
+            log.warning("too many findings at a time: this one is no alert", alert=finding.name)
             return
         self._latest[which] = Sample(
             labels,
@@ -58,17 +58,17 @@ class FindingAlerts(Findings):
             decided=True,
             ends=at + finding.lasts,
         )
-        if which not in self._telling:
-            task = asyncio.create_task(self._tell(which), name=f"finding {finding.name}")
-            self._telling[which] = task
+        if which not in self._storing:
+            task = asyncio.create_task(self._store(which), name=f"finding {finding.name}")
+            self._storing[which] = task
 
     async def close(self) -> None:
-        """Write down what is not written yet, if the database takes it."""
-        for task in self._telling.values():
+        """Store what is not stored yet, if the database is there."""
+        for task in self._storing.values():
             task.cancel()
-        if self._telling:
-            await asyncio.wait(self._telling.values())
-        self._telling.clear()
+        if self._storing:
+            await asyncio.wait(self._storing.values())
+        self._storing.clear()
         if self._latest:
             with contextlib.suppress(DatabaseUnavailable):
                 await self._runner.submit(
@@ -76,8 +76,8 @@ class FindingAlerts(Findings):
                 )
             self._latest.clear()
 
-    async def _tell(self, which: str) -> None:
-        """Write it down as long as it is found."""
+    async def _store(self, which: str) -> None:
+        """Store it for as long as it is found."""
         try:
             while (sample := self._latest.get(which)) is not None:
                 try:
@@ -89,4 +89,4 @@ class FindingAlerts(Findings):
                         del self._latest[which]
                 await asyncio.sleep(self._again)
         finally:
-            self._telling.pop(which, None)
+            self._storing.pop(which, None)

@@ -1,4 +1,4 @@
-"""Whether our own links are up: while one is down the engine is blind, and calls nothing down."""
+"""Watches our own links: while one is down the engine is blind, and calls nothing down."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from bot.alerting.recorder import Recorder
 
 
 class LinkWatch:
-    """Tells the engine of each of `links`, which say by name whether they are up. What changes is
-    recorded, for a replay."""
+    """Tells the engine whether each of `links` is up. Changes are recorded, for a replay."""
 
     def __init__(
         self,
@@ -26,17 +25,17 @@ class LinkWatch:
         self._up: dict[str, bool] = {}
 
     def forget(self) -> None:
-        """Record each anew: another engine begins."""
+        """Record every link anew: another engine begins."""
         self._up.clear()
 
     def check(self, engine: Engine, at: float) -> None:
-        """Tell `engine` of every link, as it is at `at`. One that cannot be looked at is down."""
+        """Tell `engine` of every link, as it is at `at`. One whose check fails counts as down."""
         for name, is_up in self._links.items():
             up = False
             try:
                 up = is_up()
             except Exception as error:
-                self._faults.add("a link cannot be looked at", error, part=name)
+                self._faults.add("the check of a link failed", error, part=name)
             self.report(engine, name, up, at)
 
     def report(self, engine: Engine, name: str, up: bool, at: float) -> None:

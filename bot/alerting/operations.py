@@ -1,5 +1,5 @@
-"""What people want of alerts, as values that the database keeps until the bot that leads has done
-it: whoever answers the person need not lead. Pure."""
+"""Operations on alerts, as values that are stored until the bot that leads has applied them: the
+bot that answers a person need not lead. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alerts.observation import Observation
 
 
 class _Operation(BaseModel):
-    """`by` is how the one who asks is called, `at` when they did (steady seconds)."""
+    """`by` is the name of the person, `at` when they asked (steady seconds)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,16 +22,16 @@ class _Operation(BaseModel):
 
 
 class Acknowledge(_Operation):
-    """Take on what `what` names: a group (KEY/NUMBER), or the beginnings of fingerprints, with
-    spaces between them."""
+    """Acknowledge what `what` names: a group (KEY/NUMBER), or the first digits of fingerprints,
+    separated by spaces."""
 
     kind: Literal["acknowledge"] = "acknowledge"
     what: str
 
 
 class CreateSilence(_Operation):
-    """Do not tell what `matchers` mean, for so many `seconds`. `key` names what was typed or
-    pressed, which may come twice."""
+    """Silence what `matchers` match, for so many `seconds`. `key` names what was typed or pressed:
+    the same may come twice."""
 
     kind: Literal["silence"] = "silence"
     matchers: str
@@ -41,21 +41,21 @@ class CreateSilence(_Operation):
 
 
 class ExpireSilence(_Operation):
-    """End the silence of that `id`."""
+    """Expire the silence `id`."""
 
     kind: Literal["unsilence"] = "unsilence"
     id: str
 
 
 class ForgetAlert(_Operation):
-    """Watch this no more: what fires of it ends."""
+    """Drop the check of this fingerprint: what fires of it ends."""
 
     kind: Literal["forget"] = "forget"
     fingerprint: str
 
 
 class SendTestNotification(_Operation):
-    """Say something in `channel`, to see that it can be done; `key` names the post."""
+    """Post a test notification in `channel`; `key` names the post."""
 
     kind: Literal["test"] = "test"
     channel: str
@@ -63,13 +63,14 @@ class SendTestNotification(_Operation):
 
 
 class RecordObservations(_Operation):
-    """What somebody has told us was seen, in `lines`, as recordings have it."""
+    """Record observations that came from outside, in `lines`, in the format of recordings."""
 
     kind: Literal["seen"] = "seen"
     lines: tuple[str, ...]
 
     def readable(self) -> tuple[list[Observation], list[str]]:
-        """What was seen, in the order of time, and what is wrong with lines that cannot be read."""
+        """Return the observations in the order of time, and what is wrong with each unreadable
+        line."""
         return replay.parse_lines(self.lines)
 
 
@@ -81,18 +82,18 @@ _ANY: TypeAdapter[StoredOperation] = TypeAdapter(
 
 
 def record_observations(observations: Sequence[Observation], at: float) -> RecordObservations:
-    """The ask to take note of these."""
+    """Return the operation that records these."""
     return RecordObservations(by="", at=at, lines=tuple(replay.dump_lines(observations)))
 
 
 def parse_operation(data: object) -> StoredOperation:
-    """The ask that was written down. Raises pydantic's ValidationError."""
+    """Return the operation that was stored. Raises pydantic's ValidationError."""
     return _ANY.validate_python(data)
 
 
 def apply(engine: Engine, ask: Operation) -> Changes:
-    """Do it; what to write down beyond what the engine will say. Raises UsageError if it cannot be
-    done any more."""
+    """Apply `ask`; return what is to be written beside what the engine will say. Raises UsageError
+    if it cannot be applied any more."""
     if isinstance(ask, Acknowledge):
         for what in ask.what.split():
             engine.acknowledge(what, ask.by, ask.at)

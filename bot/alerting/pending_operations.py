@@ -1,4 +1,4 @@
-"""What people and other bots have stored for the bot that leads: applied, each once."""
+"""Applies the operations that are stored for the bot that leads, each once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class PendingOperations:
-    """Applies what is stored in `alerts`. Observations among it go to `observe`."""
+    """Applies what is stored in `alerts`. Observations in it go to `observe`."""
 
     def __init__(
         self, alerts: AlertStore, observe: Callable[[Engine, Observation], None], faults: FaultLog
@@ -29,16 +29,16 @@ class PendingOperations:
 
     @property
     def done(self) -> list[int]:
-        """The numbers of those that were applied since the last `forget`. They are over once what
-        came of them is written in the same transaction."""
+        """The numbers of those that were applied since the last `forget`. They are removed in the
+        transaction that writes what came of them."""
         return self._done
 
     def forget(self) -> None:
-        """What was applied is written, or lost with the engine that it was applied to."""
+        """Forget what was applied: it is written, or lost with its engine."""
         self._done = []
 
     async def apply(self, engine: Engine) -> Changes:
-        """Apply each that is new; what is to be written of it besides what the engine will say.
+        """Apply each that is new; return what is to be written beside what the engine will say.
         One that fails costs the others nothing. Raises DatabaseUnavailable."""
         changes = Changes()
         for number, data in await self._alerts.operations():
@@ -55,21 +55,21 @@ class PendingOperations:
                 else:
                     changes = changes.merged(apply(engine, operation))
             except (UsageError, ValueError) as error:
-                log.warning("what was asked cannot be done", ask=number, reason=str(error))
-                self._over(number)
-            except Exception as error:  # nothing of one may end the watch over all
-                self._faults.add("what was asked cannot be done", error, ask=number)
-                self._over(number)
+                log.warning("operation on alerts not applied", operation=number, reason=str(error))
+                self._drop(number)
+            except Exception as error:  # a fault of one must not end the round
+                self._faults.add("operation on alerts not applied", error, operation=number)
+                self._drop(number)
         return changes
 
-    def _over(self, number: int) -> None:
-        """It could not even be read, nor will it ever be."""
+    def _drop(self, number: int) -> None:
+        """Drop it: it cannot be applied, now or later."""
         if number not in self._done:
             self._done.append(number)
 
     def _readable(self, operation: RecordObservations) -> list[Observation]:
-        """What was observed; of lines that cannot be read the others."""
+        """Return the observations of all lines that can be read."""
         seen, problems = operation.readable()
         for problem in problems:
-            self._faults.note("a line of what was seen is set aside", problem)
+            self._faults.note("unreadable line among stored observations", problem)
         return seen

@@ -1,5 +1,5 @@
-"""Probes, while this bot leads: it looks by itself over HTTP(S) and TCP, from where it is, and has
-agents look where alerts.toml says so."""
+"""Runs the probes of alerts.toml while this bot leads: over HTTP(S) and TCP from where it is, and
+by agents where alerts.toml says so."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ log = structlog.get_logger(__name__)
 MAX_AT_ONCE = 50
 """Probes of our own at once, at most."""
 MAX_JITTER = 5.0
-"""Seconds over which the first looks are spread, at most: not all of them at once."""
+"""Seconds over which the first probes are spread, at most: not all of them at once."""
 
 
 class ProbeRunner:
-    """Sees to each probe that `runner` is to keep, as often as it says, and tells it what came of
-    it. Agents are asked on `channel`, in the name of `source`."""
+    """Runs a probe when it is due, and gives `runner` what was observed. Agents are asked on
+    `channel`, in the name of `source`."""
 
     def __init__(
         self,
@@ -46,28 +46,30 @@ class ProbeRunner:
         self._free = asyncio.Semaphore(MAX_AT_ONCE)
 
     def receive(self, said: Probed) -> None:
-        """An agent has looked; whatever it found, it is alive."""
+        """Take the answer of an agent. Whatever it found, the agent is alive."""
         self._agents.receive(said)
         self._runner.observe(LivenessSeen(said.host, said.environment, self._runner.now()))
 
     async def look(self, probe: ProbeTable) -> float:
-        """See to `probe` once; the seconds after which it is due again."""
+        """Run `probe` once; return the seconds after which it is due again."""
         begun = time.monotonic()
         try:
             if probe.host is None:
                 async with self._free:
-                    self._tell(probe, await self._reaching.look(probe.look))
+                    self._observe(probe, await self._reaching.look(probe.look))
             else:
-                self._tell(probe, self._agents.overdue_answer(probe.name, probe.host))
+                self._observe(probe, self._agents.overdue_answer(probe.name, probe.host))
                 found = await self._agents.look(probe.name, probe.host, probe.look)
-                self._tell(probe, found)
+                self._observe(probe, found)
         except Exception as error:
-            # one that fails in a way of its own must not end all others
+            # an unforeseen fault of one must not end the others
             log.exception("a probe failed", probe=probe.name)
-            self._tell(probe, ProbeResult(True, f"the probe itself failed: {type(error).__name__}"))
+            self._observe(
+                probe, ProbeResult(True, f"the probe itself failed: {type(error).__name__}")
+            )
         return max(probe.every - (time.monotonic() - begun), 0.0)
 
-    def _tell(self, probe: ProbeTable, found: ProbeResult | None) -> None:
+    def _observe(self, probe: ProbeTable, found: ProbeResult | None) -> None:
         if found is not None:
             sample = Sample(
                 probe.identity,

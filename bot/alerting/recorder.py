@@ -1,6 +1,7 @@
-"""Recording: what the engine was told, a line of JSON each, in a file a day, and never in the way.
+"""Records what the engine was told, one line of JSON each, one file a day. Nothing waits for it.
 
-`/alerts replay` and `baton alerts replay` decide it again by other settings.
+`/alerts replay` and `baton alerts replay` decide it again by
+other settings.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from baton.timing.waiting import wait_at_most
 log = structlog.get_logger(__name__)
 
 WRITE_INTERVAL = 1.0
-"""Seconds between two writings: kill -9 loses what was seen in the last one."""
+"""Seconds between two writes: kill -9 loses what came since the last one."""
 CLOSE_TIMEOUT = 5.0
-"""Seconds to write what is left when it ends."""
+"""Seconds to write what is left when the bot stops."""
 MAX_WAITING = 100_000
-"""Lines that wait at most for a slow disk: of more the oldest are lost."""
+"""Lines that wait for a slow disk, at most; the oldest are dropped."""
 SUFFIX = ".jsonl"
 
 
@@ -46,7 +47,7 @@ class Recorder:
         self._day: tuple[Path, date] | None = None
 
     def add(self, seen: Recorded) -> None:
-        """This was seen."""
+        """Record this, unless nothing is to be recorded."""
         if self._table() is not None:
             self._lost += len(self._waiting) == MAX_WAITING
             self._waiting.append(seen)
@@ -54,7 +55,7 @@ class Recorder:
     async def close(self) -> None:
         """Write what is left, unless the disk takes too long."""
         if not await wait_at_most(CLOSE_TIMEOUT, self.write()):
-            log.warning("what was seen last is not recorded: its disk takes too long")
+            log.warning("the last observations were not recorded: the disk is too slow")
 
     async def write(self) -> None:
         """Write what has come since the last time."""
@@ -66,7 +67,7 @@ class Recorder:
             self._waiting.clear()
             if not some or table is None:
                 return
-            # by a thread: a disk may hang
+            # in a thread: a disk may hang
             self._writing = asyncio.create_task(asyncio.to_thread(self._write, table, some))
 
     def _write(self, table: RecordingTable, some: Sequence[Recorded]) -> None:
@@ -84,12 +85,12 @@ class Recorder:
                 log.warning("alerts are not recorded", folder=str(table.folder), reason=reason)
             return
         if self._failing or self._lost:
-            log.warning("some of what was seen was not recorded", lost=self._lost)
+            log.warning("some observations were not recorded", lost=self._lost)
             self._failing, self._lost = False, 0
 
 
 def append(file: Path, some: Sequence[Recorded]) -> None:
-    """Put these at the end of `file`, after what a killed writer may have left of a line. Raises
+    """Append these to `file`; a line that a killed writer left unfinished is ended first. Raises
     OSError."""
     file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     handle = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
@@ -103,27 +104,27 @@ def append(file: Path, some: Sequence[Recorded]) -> None:
 
 
 def remove_before(folder: Path, before: date) -> None:
-    """Remove the recordings of the days before that one. Raises OSError."""
+    """Remove the recordings of the days before `before`. Raises OSError."""
     for name, day in _days(folder):
         if day < before:
             (folder / name).unlink(missing_ok=True)
 
 
 def list_recordings(folder: Path) -> list[str]:
-    """The names of the recordings there are, the oldest first."""
+    """Return the names of the recordings in `folder`, the oldest first."""
     return sorted(name for name, _ in _days(folder))
 
 
 def find_recording(folder: Path, name: str = "") -> Path:
-    """The recording that is called so, the newest without a name. Raises UsageError that says which
-    there are: nothing else in the file system can be named."""
+    """Return the recording called `name`, the newest without a name. Raises UsageError that lists
+    those that exist: nothing else in the file system can be named."""
     there = list_recordings(folder)
     if not there:
         raise UsageError(f"Nothing is recorded in {folder} on this machine yet.")
     wanted = name.removesuffix(SUFFIX) + SUFFIX if name else there[-1]
     if wanted not in there:
         shown = ", ".join(one.removesuffix(SUFFIX) for one in there)
-        raise UsageError(f"There is no recording “{name}”: there is {shown}.", field="FILE")
+        raise UsageError(f"Unknown recording “{name}”. Recordings: {shown}.", field="FILE")
     return folder / wanted
 
 
@@ -132,7 +133,7 @@ def _days(folder: Path) -> list[tuple[str, date]]:
     for name in os.listdir(folder) if folder.is_dir() else ():
         day, suffix = os.path.splitext(name)
         try:
-            # the form is asked for too: other files of other people may have dates as names
+            # the exact format only: other files may have dates as names
             if suffix == SUFFIX and date.fromisoformat(day).isoformat() == day:
                 found.append((name, date.fromisoformat(day)))
         except ValueError:

@@ -1,7 +1,7 @@
-"""Reloading: alerts.toml, read again while the bot runs: on SIGHUP, and when anybody asks for it.
+"""Reads alerts.toml again while the bot runs: on SIGHUP, and when somebody asks for it.
 
-What will not do is refused, and what was in force stays. Each of several bots has a file of its
-own; whoever is asked tells the others by way of the database, and they say what came of it there.
+An invalid file is refused, and the settings stay as they were. Each of several bots has a file of
+its own; the bot that is asked tells the others through the database, where they report the result.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from bot.store.leases import LEASE
 log = structlog.get_logger(__name__)
 
 FOLLOW_INTERVAL = 1.0
-"""Seconds between two looks whether anybody asked for it."""
+"""Seconds between two checks whether somebody asked for it."""
 ANSWER_TIMEOUT = 2.0
-"""Seconds for which the bot that leads is waited for."""
+"""Seconds to wait for the result of the bot that leads."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadResults:
-    """What the bots said: of each what is wrong with its file, or nothing. `leader` is which of
-    them leads, empty if none does; it may not be among them yet."""
+    """The results by bot: what is wrong with its file, empty if nothing is. `leader` is the bot
+    that leads, empty if none does; its result may be missing yet."""
 
     problems: Mapping[str, str]
     leader: str
 
 
 class Reloader:
-    """Reads `file` for `runner`. `name` is this bot's; `text` what the settings were read from that
-    are gone by now. A SettingsError says file, line and reason."""
+    """Reads `file` for `runner`. `name` is this bot's; `text` is the text of the settings that are
+    in force. A SettingsError says file, line and reason."""
 
     def __init__(self, runner: AlertRunner, file: Path, store: Store, name: str) -> None:
         self.file = file
         self.text = read_text(file)
         self.name = name
         self.trial_lock = asyncio.Lock()
-        """Held by whoever tries what other settings would change: one at a time."""
+        """Held during a replay by other settings: one at a time."""
         self._runner = runner
         self._store = store
         self._answered = 0
         self._follows = False
 
     def reload(self) -> AlertSettings:
-        """Go by what the file says now. Raises SettingsError; then all stays as it was."""
+        """Use what the file says now. Raises SettingsError; then nothing changes."""
         text = read_text(self.file)
         settings = read_alerts(text, str(self.file))
         self._runner.reload(settings)
@@ -61,19 +61,20 @@ class Reloader:
         return settings
 
     def reload_or_log(self) -> str:
-        """Go by what the file says now; what is wrong with it, if all stays as it was."""
+        """Use what the file says now; return what is wrong with it, if nothing changes."""
         try:
             self.reload()
         except SettingsError as error:
-            log.error("alerts stay as they were", reason=str(error))
+            log.error("alerts not reloaded: the settings stay as they were", reason=str(error))
             return str(error)
         except Exception as error:
-            log.exception("alerts cannot go by what their file says now")
+            log.exception("alerts not reloaded: a fault of the bot")
             return f"a fault of the bot's ({type(error).__name__}): see its log"
         return ""
 
     async def reload_all_bots(self) -> ReloadResults:
-        """Have the other bots read theirs too, once ours was. Raises DatabaseUnavailable."""
+        """Have the other bots read their files too, once this one has. Raises
+        DatabaseUnavailable."""
         readings = self._store.reloads
         number = self._answered = await readings.request()
         await readings.report(self.name, number)
@@ -85,11 +86,11 @@ class Reloader:
                     await asyncio.sleep(0.1)
                     said = await readings.reports(number)
         except TimeoutError:
-            log.warning("the bot that leads has not read its alerts yet", leader=leader)
+            log.warning("the bot that leads has not reloaded its alerts yet", leader=leader)
         return ReloadResults(said, leader)
 
     async def check_for_reload(self) -> None:
-        """Read ours if another bot was asked to since the last time. Raises DatabaseUnavailable."""
+        """Reload if another bot was asked to since the last check. Raises DatabaseUnavailable."""
         readings = self._store.reloads
         number = await readings.last_request()
         if number > self._answered:

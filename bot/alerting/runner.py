@@ -1,8 +1,8 @@
-"""The keeper drives the engine of alerts while this bot leads.
+"""The alert runner drives the engine of alerts while this bot leads.
 
-What is seen waits in the order in which it came; each round gives it to the engine, lets time pass,
-and writes what the engine has decided in one transaction, before anything of it is shown. So
-whoever takes over goes on from there, and nothing is said that is not in the database.
+Observations wait in the order in which they came. Each round gives them to the engine, lets time
+pass, and writes what the engine has decided in one transaction, before any of it is posted. So the
+next leader continues from there, and nothing is posted that is not in the database.
 """
 
 from __future__ import annotations
@@ -34,27 +34,28 @@ from bot.store.errors import DatabaseUnavailable
 log = structlog.get_logger(__name__)
 
 ROUND_INTERVAL = 0.1
-"""Seconds between two rounds at least: what comes meanwhile is decided together."""
+"""Seconds between two rounds, at least: what comes meanwhile is decided together."""
 LOOK_INTERVAL = 0.5
-"""Seconds between two looks at our own links: a round comes after that at the latest."""
+"""Seconds between two checks of our own links: a round comes after that at the latest."""
 STALL_TIMEOUT = 5.0
-"""Seconds for which a round may be late. After that we stood still, and heard nothing."""
+"""Seconds for which a round may be late. Beyond, the process was suspended and received nothing."""
 RETRY_DELAY = 0.5
-"""Seconds after which a round that the database failed is tried again."""
+"""Seconds until a round is tried again that failed for the database."""
 MAX_PONG_AGE = 60.0
-"""Seconds after which an answer says no more that its server is alive: it waited on the bus."""
+"""Seconds after which a pong proves no more that its server is alive: it waited on the bus."""
 MAX_WAITING = 100_000
-"""Observations that wait at most, while the database is away at the start: the oldest go."""
+"""Observations that wait at most while the database is away at the start; the oldest are
+dropped."""
 
 STARTING, STALLED, DATABASE = "the bot, which starts", "the bot, which stood still", "the database"
 
 
 class AlertRunner:
-    """Keeps `settings`. `eyes` are our links by name, each with whether we see by it; `lease` names
-    the lease that this bot leads by, and its holder; `wake` has a round come soon.
-    `on_news` is called with each post that is wanted, or has something new under it, once that is
-    in the database; `reloaded` when the settings are others; `unpostable` finds the channels, of
-    those it is given, in which nothing can be posted, and why."""
+    """Runs the engine by `settings`. `eyes` are our own links by name, each with whether it is up;
+    `lease` is the lease that this bot leads by, and its holder; `wake` has a round come soon.
+    `on_news` is called with the key of each post that has something new, once that is in the
+    database; `reloaded` when the settings have changed; `unpostable` returns the channels, of those
+    it is given, in which the bot cannot post, each with the reason."""
 
     def __init__(
         self,
@@ -77,13 +78,13 @@ class AlertRunner:
         self._steady = steady or SteadyClock()
         self._clock = clock
         self.engine: Engine | None = None
-        """What decides, while this bot keeps watch."""
+        """What decides; None while another bot leads."""
         self.unpostable = unpostable
         self.rounds = 0
-        """How often it has decided."""
+        """How many rounds there were."""
         self._faults = FaultLog(self._steady.now)
         self.recorder = Recorder(lambda: self.settings.recording, clock)
-        """Keeps what the engine is told, if that is wanted."""
+        """Records what the engine is told, if the settings say so."""
         self._links = LinkWatch(eyes, self.recorder, self._faults)
         self._operations = PendingOperations(alerts, self._observe, self._faults)
         self._unwritten = Changes()
@@ -94,27 +95,27 @@ class AlertRunner:
 
     @property
     def faults(self) -> int:
-        """How often something failed that concerns one thing, while all others went on."""
+        """How often something failed for one thing while all others continued."""
         return self._faults.count
 
     def begin(self) -> None:
-        """This bot leads: the next round reads from the database how it stands."""
+        """Start to lead: the next round reads the state from the database."""
         self._unwritten = Changes()
         self._operations.forget()
 
     def end(self) -> None:
-        """Another bot leads."""
+        """Stop: another bot leads."""
         self.engine = None
 
     async def round(self) -> float:
-        """Decide and write what there is; the seconds until something is due by itself, and
+        """Decide, and write what was decided. Return the seconds until something is due by itself;
         infinity once another bot leads. Raises DatabaseUnavailable."""
         if self.engine is None:
             self.engine = await self._restored()
             self._due = self._steady.now()
         engine, at = self.engine, self._steady.now()
         if at > self._due + STALL_TIMEOUT:
-            log.warning("the bot stood still", seconds=round(at - self._due, 1))
+            log.warning("the bot was suspended", seconds=round(at - self._due, 1))
             engine.link_lost(STALLED, self._due)
             engine.link_restored(STALLED, at)
             self.recorder.add(Gap(at))
@@ -127,25 +128,26 @@ class AlertRunner:
         return pause
 
     def observe_heartbeat(self, message: Heartbeat) -> None:
-        """A server has sent a heartbeat."""
+        """Note that a server has sent a heartbeat."""
         self.observe(heartbeat_seen(message, self._steady.now()))
 
     def observe_pong(self, message: Pong) -> None:
-        """A server has answered a ping."""
+        """Note that a server has answered a ping."""
         age = (self._clock() - message.time).total_seconds()
         if age < MAX_PONG_AGE:
             self.observe(liveness_seen(message, self._steady.now()))
 
     async def observe_job(self, job: Job, runs: Sequence[RunRecord]) -> None:
-        """A job that changes servers has ended. Once this returns it is not forgotten, whichever
-        bot dies. Raises DatabaseUnavailable."""
+        """Note how a job that changes servers has ended. Once this returns, no crash of a bot loses
+        it. Raises DatabaseUnavailable."""
         now = self._steady.now()
         ago = (self._clock() - job.closed).total_seconds() if job.closed else 0.0
         if found := job_samples(job, runs, now - max(ago, 0.0)):
             await self.submit(operations.record_observations(found, now))
 
     def schedule_operation(self, seen: Sequence[ScheduleResult], environment: str) -> object:
-        """A schedule that only looks has come to something: the ask to take note of it."""
+        """Return the operation that records the results of a schedule that only reads, as it is
+        stored."""
         at = self._steady.now()
         ask = operations.record_observations(
             [schedule_sample(one, environment, at) for one in seen], at
@@ -153,20 +155,20 @@ class AlertRunner:
         return ask.model_dump(mode="json")
 
     def reload(self, settings: AlertSettings) -> None:
-        """Go by other settings from now on; nothing that fires is forgotten for it."""
+        """Use other settings from now on. What fires keeps firing."""
         self.settings = settings
         if self.engine is not None:
             self.engine.reload(settings, self._steady.now())
         self._wake()
         self._reloaded()
-        log.info("alerts go by other settings", channels=settings.channels)
+        log.info("alerts reloaded", channels=settings.channels)
 
     def now(self) -> float:
-        """Steady seconds, as everything here goes by."""
+        """Return the time of now, in steady seconds."""
         return self._steady.now()
 
     async def view(self) -> Engine:
-        """How it stands, to be looked at only: in a bot that does not lead, as the database has it.
+        """Return the engine, to be read only. A bot that does not lead reads it from the database.
 
         Raises DatabaseUnavailable.
         """
@@ -176,12 +178,13 @@ class AlertRunner:
         return Engine.restore(self.settings, rows, self.now(), self._steady.skew())
 
     async def submit(self, ask: StoredOperation) -> None:
-        """Have it done by the bot that leads, soon. Raises DatabaseUnavailable."""
+        """Store an operation for the bot that leads, which applies it soon. Raises
+        DatabaseUnavailable."""
         await self._alerts.add_operation(ask.model_dump(mode="json"))
         self._wake()
 
     def observe(self, seen: Observation) -> None:
-        """Something was seen."""
+        """Note an observation."""
         self._seen.append(seen)
         self._wake()
 
@@ -194,11 +197,11 @@ class AlertRunner:
         self._links.check(engine, at)
         engine.link_restored(STARTING, at)
         self.recorder.add(Gap(at))
-        log.info("alerts are watched", watched=len(rows.checks), firing=len(rows.episodes))
+        log.info("alert engine started", watched=len(rows.checks), firing=len(rows.episodes))
         return engine
 
     async def _round(self, engine: Engine, at: float) -> bool:
-        """Whether this bot still leads."""
+        """Return whether this bot still leads."""
         self._links.check(engine, at)
         while self._seen:
             self._observe(engine, self._seen.popleft())
@@ -223,24 +226,25 @@ class AlertRunner:
         return True
 
     def _observe(self, engine: Engine, seen: Observation) -> None:
-        """The engine is told. A fault over one of them must neither end the watch over all nor
-        lose what came with it."""
+        """Give it to the engine. A fault of one observation neither ends the round nor loses the
+        others."""
         try:
             engine.observe(seen)
         except UsageError as error:
-            log.warning("what was seen is not known", reason=str(error))
+            log.warning("observation ignored", reason=str(error))
         except Exception as error:
-            self._faults.add("what was seen cannot be taken", error, seen=repr(seen)[:500])
+            self._faults.add("observation failed", error, seen=repr(seen)[:500])
         else:
             self.recorder.add(seen)
 
     def _decided(self, engine: Engine, at: float) -> Changes:
-        """What the engine wants. What fails of one thing in it is logged, and so is the whole."""
+        """Return what the engine decides. A fault of one thing is logged, and one of the whole
+        too."""
         changes = Changes()
         try:
             changes = engine.tick(at, self._steady.skew())
         except Exception as error:
-            self._faults.add("alerts cannot be decided", error)
+            self._faults.add("alert decision failed", error)
         for fault in engine.faults.take():
-            self._faults.add("a part of what is watched failed", fault.error, part=fault.what)
+            self._faults.add("a part of the alert engine failed", fault.error, part=fault.what)
         return changes

@@ -1,6 +1,6 @@
-"""What the chat shows to be wrong with ourselves: our clock, and who else uses our tokens.
+"""Checks of ourselves by way of the chat: our clock, and who else uses our tokens.
 
-Looked at once in a while; the alert ends by itself once it is not seen again.
+They are done once a minute; the alert ends by itself once the problem is not found again.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from baton.outcome import duration
 from bot.findings import Finding, Findings
 
 LOOK_INTERVAL = 60.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 FINDING_LASTS = 300.0
-"""Seconds after which it is over, unless it is seen again."""
+"""Seconds after which the alert ends, unless the problem is found again."""
 MAX_CLOCK_SKEW = 30.0
-"""Seconds by which our clock may be off: as for those of servers."""
+"""Seconds by which our clock may differ, as for those of servers."""
 
 
 class ChatView(Protocol):
-    """What a chat knows of us."""
+    """What a chat knows about this bot."""
 
     @property
     def clock_ahead(self) -> float | None:
@@ -29,29 +29,29 @@ class ChatView(Protocol):
 
     @property
     def strangers(self) -> int:
-        """How many connections with our tokens are no bot's of ours."""
+        """How many connections with our tokens belong to no bot of ours."""
 
 
 def find_problems(chat: ChatView, name: str) -> Iterator[Finding]:
-    """What the chat that is called `name` shows to be wrong."""
+    """Return what is wrong by the chat called `name`."""
     ahead = chat.clock_ahead
     if ahead is not None and abs(ahead) > MAX_CLOCK_SKEW:
         text = (
             f"The clock of this bot is {duration(abs(ahead))} "
             f"{'ahead of' if ahead > 0 else 'behind'} {name}'s. Schedules run at the wrong time, "
-            "and servers may call requests expired: set it by NTP (`timedatectl`)."
+            "and requests to servers may expire too early: set it by NTP (`timedatectl`)."
         )
         yield Finding("clock", text, {"host": "the bot"}, Severity.CRITICAL, FINDING_LASTS)
     if chat.strangers > 0:
         text = (
-            f"{chat.strangers} connections to {name} with our tokens are of no bot that uses this "
-            f"database: {name} gives that program a part of what people ask. Stop it, or make new "
-            "tokens."
+            f"{chat.strangers} connections to {name} with our tokens belong to no bot of this "
+            f"database: {name} sends another program a part of people's requests. Stop that "
+            "program, or create new tokens."
         )
         yield Finding("strangers", text, {"chat": name}, Severity.CRITICAL, FINDING_LASTS)
 
 
 async def report_problems(chat: ChatView, name: str, findings: Findings) -> None:
-    """Have people told of what the chat that is called `name` shows to be wrong."""
+    """Report what is wrong by the chat called `name`."""
     for finding in find_problems(chat, name):
         findings.found(finding)

@@ -1,8 +1,8 @@
-"""What others tell, over HTTP or over the bus, for the engine of alerts: check-ins, pushed alerts,
+"""Stores what others send over HTTP or the bus, for the engine of alerts: check-ins, pushed alerts,
 CloudEvents.
 
 It is in the database before the sender is answered, and stays there until the bot that leads has
-written what came of it: nothing is lost while nobody leads, or while we are blind.
+written what came of it: nothing is lost while no bot leads, or while we are blind.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from bot.ingest.model import (
 from bot.ingest.payload import as_text, is_firing
 
 BATCH_SIZE = 500
-"""Alerts that are written down in one row: others want to write too."""
+"""Alerts that are stored in one row: other writers must have their turn."""
 EVENT_LASTS = 3600.0
-"""Seconds after which the alert of an event is over, unless the event comes again."""
+"""Seconds after which the alert of an event ends, unless the event comes again."""
 MAX_TEXT = 500
-"""Characters of a text that are shown."""
+"""Characters of a text that are stored."""
 _SEVERITIES = {
     **{severity.value: severity for severity in Severity},
     **dict.fromkeys(("page", "fatal", "emergency", "alert", "error"), Severity.CRITICAL),
@@ -97,7 +97,7 @@ class StoredAlertSink(AlertSink):
     def _alert(self, alert: PushedAlert) -> Sample:
         ends = None
         if alert.firing and alert.ends is not None:
-            # what is left of it, whatever the clock on the wall does meanwhile
+            # as seconds from now: the wall clock may be set meanwhile
             ends = self._runner.now() + max(alert.ends - alert.at, 0.0)
         notes = alert.annotations
         said = notes.get("summary") or notes.get("description") or notes.get("message") or ""
@@ -147,7 +147,7 @@ class StoredAlertSink(AlertSink):
 
 
 def _links(alert: PushedAlert) -> tuple[Link, ...]:
-    """Where people may look further: what is to be done comes first."""
+    """Return the links of an alert: the runbook, which says what to do, comes first."""
     notes = alert.annotations
     named = [
         ("Runbook", notes.get("runbook_url") or notes.get("runbook") or ""),
@@ -159,7 +159,7 @@ def _links(alert: PushedAlert) -> tuple[Link, ...]:
 
 
 def _said(data: JsonValue | bytes) -> Mapping[str, JsonValue]:
-    """What the data of an event say by name; a text is their summary."""
+    """Return the data of an event by name; a text is their summary."""
     if isinstance(data, bytes):
         data = data[: 4 * MAX_TEXT].decode(errors="replace")
     if isinstance(data, str):

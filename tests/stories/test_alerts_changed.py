@@ -75,7 +75,7 @@ async def test_two_bots_read_it_again(
         for times in (1, 2, 3, 4):  # Slack delivers in turn: both bots are asked
             said = await world.told("/alerts reload")
             assert f"notifications go to {CHANNEL}" in said, said
-            await world.logged("alerts go by other settings", times=times)
+            await world.logged("alerts reloaded", times=times)
 
         world.write('channel = "C_OPS"', 'channel = "#ops"')
         said = await world.told("/alerts reload")
@@ -83,7 +83,7 @@ async def test_two_bots_read_it_again(
         assert "The settings in force have not changed." in said
         for bot in world.bots:
             os.kill(bot.pid, signal.SIGHUP)
-        await world.logged("alerts stay as they were")
+        await world.logged("alerts not reloaded: the settings stay as they were")
         assert "No alerts are firing" in await world.told("/alerts")
         world.thing.break_it()
         await world.says("firing, critical: tcp", channels=(CHANNEL,))

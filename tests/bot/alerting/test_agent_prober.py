@@ -129,7 +129,7 @@ async def test_a_name_that_nobody_has(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("checks", "text"),
     [
-        (None, "its agent (2.0) runs no probes"),
+        (None, "its agent (2.0) is too old to run probes"),
         ((), "its agent has no check disk (none is configured)"),
         (("load", "swap"), "its agent has no check disk (configured: load, swap)"),
     ],
@@ -156,7 +156,10 @@ async def test_no_answer_counts_once_the_agent_was_heard_again(scene: Scene) -> 
     scene.beat()
     found = scene.owed()
     assert found is not None
-    assert (found.bad, found.text) == (True, "its agent is there, and gave no answer")
+    assert (found.bad, found.text) == (
+        True,
+        "its agent sends heartbeats, but did not answer this probe",
+    )
     assert scene.owed() is None
 
 
@@ -212,7 +215,7 @@ async def test_an_agent_without_an_inbox() -> None:
     scene.beat()
     found = await scene.look()
     assert found is not None
-    assert "no queue takes" in found.text
+    assert "has no queue for requests" in found.text
 
 
 async def test_several_at_once(scene: Scene) -> None:

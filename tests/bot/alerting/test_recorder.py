@@ -102,7 +102,7 @@ async def test_a_disk_that_will_not_is_said_once_and_is_not_in_the_way(tmp_path:
     said = [(one["event"], one.get("lost")) for one in logs]
     assert said == [
         ("alerts are not recorded", None),
-        ("some of what was seen was not recorded", 3),
+        ("some observations were not recorded", 3),
     ]
 
 
@@ -126,5 +126,5 @@ def test_only_a_recording_can_be_named(tmp_path: Path) -> None:
     assert find_recording(tmp_path, "2026-11-23").name == "2026-11-23.jsonl"
     assert find_recording(tmp_path, "2026-11-23.jsonl").name == "2026-11-23.jsonl"
     for name in ("secret", "../2026-11-23", "/etc/passwd", "2026-11-22", ".", "a/b"):
-        with pytest.raises(UsageError, match="there is 2026-11-23, 2026-11-24"):
+        with pytest.raises(UsageError, match="Recordings: 2026-11-23, 2026-11-24"):
             find_recording(tmp_path, name)

@@ -65,7 +65,7 @@ async def test_read_again(stage: Stage, tmp_path: Path) -> None:
     with capture_logs() as logs:
         assert reloading.reload_or_log() != ""
     (entry,) = [one for one in logs if one["log_level"] == "error"]
-    assert entry["event"] == "alerts stay as they were"
+    assert entry["event"] == "alerts not reloaded: the settings stay as they were"
     assert f"{world.file}, line 4" in entry["reason"]
     assert channel_of(made) == CHANNEL
     world.file.write_text('channel = "C_NEW"\n')

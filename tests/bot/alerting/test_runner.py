@@ -293,7 +293,7 @@ async def test_what_cannot_be_read_is_done_with(stage: Stage) -> None:
 
         await until(gone)
         await world.round(made)
-    assert [one["event"] for one in logs].count("what was asked cannot be done") == 1
+    assert [one["event"] for one in logs].count("operation on alerts not applied") == 1
 
 
 async def test_only_the_bot_that_leads_writes(stage: Stage, store: Store) -> None:

@@ -98,7 +98,7 @@ async def test_only_what_is_recorded_can_be_named(stage: Stage, tmp_path: Path) 
     for name in ("2026-11-23", "../alerts.toml", str(world.file)):
         reply = await stage.ask(made, f"/alerts replay {name}")
         assert not reply.ok
-        assert "There is no recording" in reply.text
+        assert "Unknown recording" in reply.text
         assert "2026-11-24" in reply.text
     world.file.write_text(f'channel = "{CHANNEL}"\n')
     assert (await stage.ask(made, "/alerts reload")).ok
