@@ -68,7 +68,7 @@ class Engine:
         engine._clock_moved(skew, now)
         engine._open.update((episode.fingerprint, episode) for episode in rows.episodes)
         engine.checks.restore(rows.checks, now)
-        engine.muting.silences.update((one.id, one.set_back(now)) for one in rows.silences)
+        engine.muting.restore(rows.silences, now)
         engine._visibility.restore(rows.visibility)
         engine.dispatcher.restore(rows.groups, rows.channels, now)
         engine.reload(settings, now)
@@ -87,10 +87,7 @@ class Engine:
     def reload(self, settings: AlertSettings, at: float) -> None:
         """Use other settings from now on. What fires is routed and muted again."""
         self._settings = settings
-        self._visibility.after, self._visibility.again = (
-            settings.blind.after,
-            settings.group_interval,
-        )
+        self._visibility.reload(settings.blind.after, settings.group_interval)
         self.dispatcher.reload(settings)
         for fingerprint in self.checks.reload(settings):
             with self.faults.isolate("a check that was removed from alerts.toml"):
@@ -322,8 +319,7 @@ class Engine:
         return steady if at - LONGEST < steady < at else at
 
     def _begin(self, check: CheckState, episode: Episode, at: float) -> None:
-        check.number = episode.number
-        self.checks.changed[check.labels.fingerprint] = None
+        self.checks.set_number(check, episode.number)
         self._put(episode)
         touched = self.muting.on_opened(episode, at)
         self.dispatcher.join(episode)
@@ -384,9 +380,8 @@ class Engine:
             return
         if muted is None:
             self.dispatcher.note(fingerprint, at, f"{episode.title} is no longer muted")
-            silenced = fingerprint in self.muting.unsilenced
-            self.muting.unsilenced.discard(fingerprint)
-            self.dispatcher.unmute(fingerprint, at, remind=silenced)
+            remind = self.muting.take_unsilenced(fingerprint)
+            self.dispatcher.unmute(fingerprint, at, remind=remind)
         elif anew:
             self.dispatcher.note(fingerprint, at, f"{episode.title}: {muted.why}")
         else:

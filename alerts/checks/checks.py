@@ -58,9 +58,9 @@ class Checks:
     def __init__(self, settings: CheckSettings, listener: CheckListener, faults: Faults) -> None:
         self._faults = faults
         self.states: dict[str, CheckState] = {}
-        self.numbers: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
         """The last episode numbers of checks that were dropped."""
-        self.changed: dict[str, None] = {}
+        self._changed: dict[str, None] = {}
         self.skew = 0.0
         """What to add to steady seconds to get wall clock seconds."""
         self._listener = listener
@@ -116,14 +116,14 @@ class Checks:
         due = self._next(check)
         if due != check.due:
             check.due = due if due > at else self._next(check, at)
-            self.changed[check.labels.fingerprint] = None
+            self._changed[check.labels.fingerprint] = None
             self._wait(check)
 
     def restore(self, rows: Iterable[CheckRow], now: float) -> None:
         """Restore the states from `rows`. Nothing was received later than `now`."""
         for row in rows:
             if row.forgotten:
-                self.numbers[row.fingerprint] = row.number
+                self._numbers[row.fingerprint] = row.number
                 continue
             with self._faults.isolate(f"the row of the watched thing {row.fingerprint}"):
                 check = CheckState.of(row)
@@ -145,7 +145,7 @@ class Checks:
             if check.is_old_news(seen):
                 return
             if seen.id or seen.began or seen.over:
-                self.changed[check.labels.fingerprint] = None
+                self._changed[check.labels.fingerprint] = None
             check.record_push(seen, seen.at + self.skew)
             check.due = self._until(check, seen)
             limits = AT_ONCE
@@ -153,7 +153,7 @@ class Checks:
         check.heard = seen.at
         self._result(check, seen.bad, seen.at, limits, seen.text, seen.severity, seen=seen)
         if seen.at >= check.saved + SAVE_INTERVAL:
-            self.changed[check.labels.fingerprint] = None
+            self._changed[check.labels.fingerprint] = None
 
     def _until(self, check: CheckState, seen: Sample) -> float:
         """Return until when a decided result holds if it is not repeated."""
@@ -180,7 +180,7 @@ class Checks:
         severity = self._settings.heartbeats.severity
         self._result(check, False, seen.at, AT_ONCE, "", severity)
         if seen.at >= check.saved + SAVE_INTERVAL:
-            self.changed[labels.fingerprint] = None
+            self._changed[labels.fingerprint] = None
 
     def on_liveness(self, seen: LivenessSeen) -> None:
         """Take a sign that a server is alive. It says nothing about the rhythm of heartbeats, and
@@ -206,7 +206,7 @@ class Checks:
         check.heard, check.awaited = seen.at, False
         check.due = self._next(check)
         self._wait(check)
-        self.changed[labels.fingerprint] = None
+        self._changed[labels.fingerprint] = None
         text = seen.text or ("it reported a failure" if seen.failed else "")
         called = FAILED if seen.failed else ""
         self._result(check, seen.failed, seen.at, AT_ONCE, text, table.severity, called=called)
@@ -226,7 +226,7 @@ class Checks:
                 if check.due <= now:
                     self._overdue(check, now)
                 if check.age(now, self._flaps):
-                    self.changed[fingerprint] = None
+                    self._changed[fingerprint] = None
                     self._listener(check, now, "", None)
                 self._wait(check)
 
@@ -239,29 +239,34 @@ class Checks:
                     check.due = max(check.due, self._grace(check, at, since))
                     self._wait(check)
 
+    def set_number(self, check: CheckState, number: int) -> None:
+        """The episode of `check` that opens now has this number."""
+        check.number = number
+        self._changed[check.labels.fingerprint] = None
+
     def forget(self, fingerprint: str) -> CheckRow | None:
         """Drop a check. Return the row to store, None if there was no such check."""
         check = self.states.pop(fingerprint, None)
         if check is None:
             return None
         self._timers.drop(fingerprint)
-        self.changed.pop(fingerprint, None)
-        self.numbers[fingerprint] = check.number
+        self._changed.pop(fingerprint, None)
+        self._numbers[fingerprint] = check.number
         return _forgotten(fingerprint, check.number)
 
     def take_changed_rows(self, now: float) -> dict[str, CheckRow]:
         """Return the rows that changed since the last call."""
         rows = {}
-        for fingerprint in self.changed:
+        for fingerprint in self._changed:
             check = self.states[fingerprint]
             check.saved = now
             rows[fingerprint] = check.row()
-        self.changed.clear()
+        self._changed.clear()
         return rows
 
     def rows(self) -> tuple[CheckRow, ...]:
         """Return all rows as of now."""
-        forgotten = (_forgotten(*item) for item in self.numbers.items())
+        forgotten = (_forgotten(*item) for item in self._numbers.items())
         return (*(check.row() for check in self.states.values()), *forgotten)
 
     def forgettable(self, now: float) -> list[str]:
@@ -276,13 +281,13 @@ class Checks:
 
     def wake_at(self) -> float:
         """Return when `pass_time` must be called next; minus infinity if rows wait to be stored."""
-        return -math.inf if self.changed else self._timers.next()
+        return -math.inf if self._changed else self._timers.next()
 
     def _new(self, labels: Labels, source: str, at: float) -> CheckState:
         fingerprint = labels.fingerprint
-        check = CheckState(labels, source, self.numbers.pop(fingerprint, 0))
+        check = CheckState(labels, source, self._numbers.pop(fingerprint, 0))
         self.states[fingerprint] = check
-        self.changed[fingerprint] = None
+        self._changed[fingerprint] = None
         return check
 
     def _wait(self, check: CheckState) -> None:
@@ -305,7 +310,7 @@ class Checks:
         expired: bool = False,
     ) -> None:
         if check.add_result(bad, at, limits, self._flaps, text):
-            self.changed[check.labels.fingerprint] = None
+            self._changed[check.labels.fingerprint] = None
             if check.flapping:
                 self._wait(check)
         elif not bad:
@@ -316,7 +321,7 @@ class Checks:
     def _overdue(self, check: CheckState, now: float) -> None:
         heard = duration(now - check.heard)
         check.due = math.inf
-        self.changed[check.labels.fingerprint] = None
+        self._changed[check.labels.fingerprint] = None
         if check.rhythm is not None:
             text = f"no heartbeat for {heard}, expected every {duration(check.rhythm.interval)}"
             if check.leaving:

@@ -38,8 +38,12 @@ class Visibility:
 
     def __init__(self, row: VisibilityRow, after: float, again: float) -> None:
         self.row = row
-        self.after, self.again = after, again
+        self._after, self._again = after, again
         self._moved = False
+
+    def reload(self, after: float, again: float) -> None:
+        """Use other settings."""
+        self._after, self._again = after, again
 
     def restore(self, row: VisibilityRow) -> None:
         """Restore the state from `row`."""
@@ -60,7 +64,7 @@ class Visibility:
         lost = tuple(dict.fromkeys((*row.lost, what)))
         if row.gone:
             self.row = VisibilityRow(row.number, gone, row.since, None, row.notified, lost)
-        elif row.notified and row.until is not None and at < row.until + self.again:
+        elif row.notified and row.until is not None and at < row.until + self._again:
             self.row = VisibilityRow(row.number, gone, at, None, row.notified, lost)
         else:
             self.row = VisibilityRow(row.number + 1, gone, at, lost=(what,))
@@ -83,7 +87,7 @@ class Visibility:
             return -math.inf
         if not self.blind or self.row.since is None:
             return math.inf
-        worth = self.row.since + self.after
+        worth = self.row.since + self._after
         untold = [channel for channel in channels if channel not in self.row.notified]
         return min((max(worth, opens(channel)) for channel in untold), default=math.inf)
 
@@ -94,7 +98,7 @@ class Visibility:
         which that is a new message."""
         fresh: list[str] = []
         row = self.row
-        if self.blind and row.since is not None and now >= row.since + self.after:
+        if self.blind and row.since is not None and now >= row.since + self._after:
             fresh = [one for one in channels if one not in row.notified and opens(one) <= now]
             self.row = row = replace(row, notified=(*row.notified, *fresh))
         if not (self._moved or fresh):

@@ -33,7 +33,7 @@ class Muting:
         self._faults = faults
         self.silences: dict[str, Silence] = {}
         self.muted: dict[str, Muted] = {}
-        self.unsilenced: set[str] = set()
+        self._unsilenced: set[str] = set()
         """The alerts whose silence has ended and whose reminder is still to be sent."""
         self.inhibitor = Inhibitor(settings.rules)
         self._windows = settings.windows
@@ -41,6 +41,17 @@ class Muting:
         self._next = -math.inf
         self.skew = 0.0
         """What to add to steady seconds to get wall clock seconds."""
+
+    def restore(self, silences: Iterable[Silence], now: float) -> None:
+        """Restore the silences; none of them began later than `now`."""
+        self.silences.update((one.id, one.set_back(now)) for one in silences)
+
+    def take_unsilenced(self, fingerprint: str) -> bool:
+        """Whether the silence of this alert has ended since this was asked last."""
+        if fingerprint not in self._unsilenced:
+            return False
+        self._unsilenced.remove(fingerprint)
+        return True
 
     def reload(self, settings: MuteSettings, now: float) -> set[str]:
         """Use other settings. Return the fingerprints of the alerts whose mute changed."""
@@ -113,7 +124,7 @@ class Muting:
                 touched.add(fingerprint)
                 if muted is None:
                     if self.muted.pop(fingerprint).silenced:
-                        self.unsilenced.add(fingerprint)
+                        self._unsilenced.add(fingerprint)
                 else:
                     self.muted[fingerprint] = muted
         return touched
