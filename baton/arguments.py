@@ -1,4 +1,4 @@
-"""Words to the values of a model's fields, and back. Pure."""
+"""Arguments are parsed here: words become the values of a model's fields, and back. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from baton.text.words import cited, did_you_mean, joined, quoted, shortened
 
 
 def format_arguments(command: BaseModel, *, verbatim: bool = False) -> Iterable[str]:
-    """The words that ask for `command`: they are read back as the same command."""
+    """Return the words that request `command`: they parse to the same command."""
     if verbatim:
         (spec,) = fields_of(type(command))
         yield joined(getattr(command, spec.name))
@@ -58,8 +58,10 @@ def _looks_like_option(text: str, names: Collection[str]) -> bool:
 def parse_arguments(
     model: type[BaseModel], words: Sequence[str], *, verbatim: bool = False
 ) -> dict[str, object]:
-    """The values that `words` give to the fields of `model`. Raises UsageError that names the field
-    and what was wrong."""
+    """Return the values that `words` give to the fields of `model`.
+
+    Raises UsageError that names the field and what is wrong.
+    """
     specs = fields_of(model)
     if verbatim:
         return {specs[0].name: list(words)}
@@ -79,7 +81,8 @@ def parse_arguments(
 
 
 def _option(word: str, options: Mapping[str, FieldSpec]) -> tuple[FieldSpec | None, str | None]:
-    """The option that `word` gives and its value; (None, None) if the word is no option."""
+    """Return the option that `word` sets and its value; (None, None) if the word is not an
+    option."""
     dashed = word.startswith("--")
     key, has_value, value = word.removeprefix("--").partition("=")
     name = key.replace("-", "_").lower()
@@ -126,7 +129,7 @@ def _put(values: dict[str, object], spec: FieldSpec, value: str | None) -> None:
 def usage_error(
     model: type[BaseModel], error: ValidationError, values: Mapping[str, object]
 ) -> UsageError:
-    """What pydantic found wrong with `values`, in the words of those who typed them."""
+    """Return what pydantic found wrong with `values`, in the words of whoever typed them."""
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else ""
     spec = next((spec for spec in fields_of(model) if spec.name == name), None)

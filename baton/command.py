@@ -1,8 +1,8 @@
-"""Command: the base of everything that can be asked.
+"""A command is the base of everything that people can request.
 
-One model serves every front end: the words people type become its fields, and the same definition
-gives the usage line, the help and the JSON schema. fields.py says what a field is to people,
-phrases.py reads words. Pure: nothing here talks to anything.
+One model serves every front end: the words that people type become its fields, and the same
+definition gives the usage line, the help and the JSON schema. fields.py describes the fields,
+arguments.py parses the words. Pure: nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from baton.text.words import split
 
 
 class Reach(StrEnum):
-    """Who a command is for.
+    """Reach says who a command is for.
 
-    `EACH`: the servers that it names, one confirmed request each, so that a missing one is known
-    at once.
-    `ALL`: every agent that hears a broadcast. `HERE`: nobody; the bot answers from what it knows.
+    `EACH`: the servers that it names, one confirmed request each, so that a missing server is known
+    at once. `ALL`: every agent that receives a broadcast. `HERE`: no server; the bot answers from
+    what it knows.
     """
 
     EACH = "each"
@@ -38,21 +38,25 @@ class Reach(StrEnum):
 
 
 class Known(Protocol):
-    """What the bot knows, for a command that is answered here."""
+    """What the bot knows is given to a command that the bot answers itself."""
 
     @property
     def blind_since(self) -> datetime | None:
-        """Since when the bot has no link to the bus, so that it hears nobody; None while it has."""
+        """Return since when the bot has no link to RabbitMQ, so that it receives no heartbeats;
+        None if it has."""
 
     def servers(self) -> Sequence[KnownServer]:
-        """Every server that was heard, by name."""
+        """Return every server that has sent a heartbeat, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownServer:
-    """A server as the bot knows it. `silent` is for how many seconds it has not been heard;
-    `missing` whether that is longer than its heartbeats allow. `notes` say what is odd about it, in
-    a few words each, such as a clock that is wrong."""
+    """A server is described here as the bot knows it.
+
+    `silent` is the time since its last heartbeat, in seconds; `missing` is whether that is longer
+    than its heartbeat interval allows. `notes` say what is unusual about it, in a few words each,
+    such as a clock that is wrong.
+    """
 
     facts: Facts
     silent: float
@@ -61,8 +65,10 @@ class KnownServer:
 
 
 class Command(BaseModel):
-    """What can be asked. The first line of a subclass's docstring is its summary, the rest its
-    help."""
+    """A command is what people can request.
+
+    The first line of a subclass's docstring is its summary, the rest is its help.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -81,37 +87,39 @@ class Command(BaseModel):
 
     @property
     def target(self) -> Target:
-        """Which servers it is for, read from its fields `environment`, `app` and `host`."""
+        """Return which servers it is for, from its fields `environment`, `app` and `host`."""
         fields = {name: getattr(self, name, None) for name in ("environment", "app", "host")}
         return Target(**fields)
 
     def title(self) -> str:
-        """How it is called in a post: `deploy shop prod --ref v2`."""
+        """Return what a post calls it: `deploy shop prod --ref v2`."""
         return " ".join([self.name, *format_arguments(self, verbatim=self.verbatim)])
 
     def outcome(self, runs: Sequence[RunReport]) -> Outcome:
-        """How the whole reads, from the state of each run: by default `3 of 5 done` and who is
-        not."""
+        """Return how the whole job reads, from the state of each run: by default `3 of 5 done`, and
+        which failed."""
         return counted(runs)
 
     def answer(self, known: Known) -> Answer:
-        """The answer of a command whose reach is `HERE`. Raises UsageError if what is asked for is
-        not there."""
+        """Return the answer of a command whose reach is `HERE`.
+
+        Raises UsageError if what it asks for does not exist.
+        """
         raise NotImplementedError(f"{type(self).__name__} reaches HERE and must define answer()")
 
     @classmethod
     def summary(cls) -> str:
-        """What it does, in a line."""
+        """Return what it does, in one line."""
         return inspect.cleandoc(cls.__doc__ or cls.name).partition("\n")[0]
 
     @classmethod
     def usage(cls) -> str:
-        """`/deploy APP ENVIRONMENT [--ref REF]`."""
+        """Return the usage line: `/deploy APP ENVIRONMENT [--ref REF]`."""
         return " ".join([f"/{cls.name}", *(spec.usage for spec in fields_of(cls))])
 
     @classmethod
     def help(cls) -> str:
-        """Usage, what it does, each field, and an example."""
+        """Return the usage, what it does, each field, and an example."""
         lines = [cls.usage(), "", _unwrapped(inspect.cleandoc(cls.__doc__ or ""))]
         described = [(spec.label, spec.help) for spec in fields_of(cls) if spec.help]
         if described:
@@ -123,9 +131,9 @@ class Command(BaseModel):
 
     @classmethod
     def from_words(cls, words: str | Sequence[str]) -> Self:
-        """The command that `words` (without its name) ask for.
+        """Return the command that `words` (without its name) request.
 
-        Raises UsageError that names the field, what was wrong with it and the right usage.
+        Raises UsageError that names the field, what is wrong with it and the right usage.
         """
         try:
             parts = split(words) if isinstance(words, str) else words
@@ -135,7 +143,7 @@ class Command(BaseModel):
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, object]) -> Self:
-        """The command that travelled as `arguments`, as `model_dump(mode="json")` gave them.
+        """Return the command that was sent as `arguments`, as `model_dump(mode="json")` made them.
 
         Raises UsageError as `from_words` does.
         """
@@ -150,8 +158,10 @@ class Command(BaseModel):
 
 
 def _unwrapped(text: str) -> str:
-    """`text` with each paragraph as one line, which whoever shows it breaks where its own lines
-    end; what is indented or set in columns stays as it is."""
+    """Return `text` with each paragraph as one line.
+
+    Whoever shows it breaks the lines. What is indented or set in columns stays as it is.
+    """
     lines: list[str] = []
     for line in text.split("\n"):
         if lines and _flows(lines[-1]) and _flows(line):
@@ -167,7 +177,7 @@ def _flows(line: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which servers a command is for."""
+    """A target says which servers a command is for."""
 
     environment: str | None = None
     app: str | None = None

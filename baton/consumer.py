@@ -1,6 +1,6 @@
-"""Consumer: handles one command on an agent.
+"""A consumer handles one command on an agent.
 
-Step 3 of the path (doing) ends here: a command's own consumer does the work in `process_message`.
+It is the end of step 3 of the path (doing): `process_message` does the work of a command.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from baton.server import Server
 
 
 class NoSettings(BaseModel):
-    """A consumer that is not configured."""
+    """A consumer with this settings type takes no settings."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
 class TimeLimit:
-    """How long a run may take, in seconds, and the setting that says so, if one does. `rollback` is
-    for how many seconds more it may undo what it did."""
+    """A time limit says how long a run may take, in seconds, and which setting says so.
+
+    `setting` is empty if none does. `rollback` is how many seconds more the run may take to undo
+    what it did.
+    """
 
     seconds: float
     setting: str = ""
@@ -35,10 +38,10 @@ class TimeLimit:
 
 
 class Consumer(ABC, Generic[C]):
-    """Does what one command asks, on this server.
+    """A consumer does what one command requests, on this server.
 
-    `settings_type` describes the consumer's own table in the agent's configuration, named as the
-    command is. One consumer serves all its runs, several at a time.
+    `settings_type` describes its own table in the agent's settings; the table has the name of the
+    command. One consumer serves all its runs, several at a time.
     """
 
     command: ClassVar[type[Command]]
@@ -50,22 +53,23 @@ class Consumer(ABC, Generic[C]):
 
     @property
     def consumer_name(self) -> str:
-        """The name of its command."""
+        """Return the name of its command."""
         return self.command.name
 
     @property
     def app_names(self) -> Iterable[str]:
-        """Apps that its settings put on this server, beside those that the server names itself."""
+        """Return the apps that its settings put on this server, in addition to those that the
+        server names."""
         return ()
 
     @property
     def routing_key(self) -> str:
-        """The broadcasts it hears: its command, to this server's environment."""
+        """Return the routing key of broadcasts of its command to this server's environment."""
         return command_key(self.consumer_name, self.server.environment)
 
     @property
     def routing_keys(self) -> tuple[str, ...]:
-        """`routing_key`, and the same narrowed to each app on this server."""
+        """Return `routing_key`, and the same narrowed to each app on this server."""
         narrowed = (
             command_key(self.consumer_name, self.server.environment, app)
             for app in self.server.app_names
@@ -74,28 +78,32 @@ class Consumer(ABC, Generic[C]):
 
     @property
     def attributes(self) -> dict[str, JsonValue]:
-        """Facts that go with everything its runs say."""
+        """Return facts that are sent with every message of its runs."""
         return {}
 
     def time_limit(self, run: Run[C]) -> TimeLimit:
-        """How long `run` may take: by default what the request says, unless the settings of this
-        server decide."""
+        """Return how long `run` may take.
+
+        By default the request says so; a consumer whose settings know better overrides this.
+        """
         return TimeLimit(run.request.timeout)
 
     @abstractmethod
     async def process_message(self, run: Run[C]) -> None:
-        """Do what `run.command` asks, and say through `run` how it goes.
+        """Do what `run.command` requests, and report the progress through `run`.
 
-        Raise Failed or Refused with a reason for people; anything else that is raised also fails
-        the run. When the run is cancelled, CancelledError arrives here: stop what was started,
-        then let it pass.
+        Raise Failed or Refused with a reason for people; any other exception also fails the run.
+        When the run is cancelled, CancelledError is raised here: stop what you started, then let it
+        pass.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """What an entry point of the group `baton.commands` names: a command and, if servers do it,
-    its consumer."""
+    """An extension is what an entry point of the group `baton.commands` names.
+
+    It holds a command and, if servers run that command, its consumer.
+    """
 
     command: type[Command]
     consumer: type[Consumer[Any]] | None = None

@@ -1,4 +1,4 @@
-"""Finding what can be asked: entry points of the group `baton.commands`, our own and others'."""
+"""Extensions are found here: entry points of the group `baton.commands`, our own and others'."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # as baton.fields.Name: i
 
 
 class Commands(Mapping[str, Extension]):
-    """Everything that can be asked, by name. `broken` names the installed extensions that are left
-    out, each with the reason: whoever asks for one is told."""
+    """The commands are everything that people can request, by name.
+
+    `broken` names the installed extensions that are not loaded, each with the reason: whoever
+    requests one reads it.
+    """
 
     def __init__(
         self,
@@ -54,9 +57,9 @@ class Commands(Mapping[str, Extension]):
         return len(self._by_name)
 
     def parse(self, text: str) -> Command:
-        """The command that `text` (`deploy shop prod`, with or without a slash) asks for.
+        """Return the command that `text` (`deploy shop prod`, with or without a slash) requests.
 
-        Raises UsageError if there is no such command or its words will not do.
+        Raises UsageError if there is no such command or its arguments are invalid.
         """
         text = unmarked(text)
         try:
@@ -95,10 +98,10 @@ class Commands(Mapping[str, Extension]):
 
 
 def installed() -> Commands:
-    """The commands of every installed distribution.
+    """Return the commands of every installed distribution.
 
-    One that cannot be loaded, or used, is left out and logged: what somebody else installed takes
-    no deploys down. Of several that have one name ours is kept; if none is ours, none is.
+    One that cannot be loaded or used is left out and logged: another's extension must not stop
+    deploys. Of several commands of one name ours is kept; if none is ours, none is kept.
 
     Raises PackageHidden if Python takes somebody else's folder `commands` for ours.
     """
@@ -134,12 +137,13 @@ def _top_level(point: EntryPoint) -> str:
 
 
 def _distribution(point: EntryPoint) -> str:
-    """The name of the distribution that the entry point came with; empty if it is not known."""
+    """Return the name of the distribution that the entry point came with; empty if it is not
+    known."""
     return point.dist.name if point.dist is not None else ""
 
 
 def _check(extension: Extension) -> None:
-    """Raises ExtensionError if it could never be asked, or its consumer could never be set up."""
+    """Check that it can be requested and its consumer set up. Raises ExtensionError."""
     # whatever its author wrote there
     command: Any = extension.command
     consumer: Any = extension.consumer
@@ -162,7 +166,7 @@ def _check(extension: Extension) -> None:
 
 
 def _unsayable(command: type[Command]) -> str:
-    """Why its help cannot be shown: whoever asks for the list of all commands reads them all."""
+    """Return why its help cannot be shown: whoever lists all commands reads the help of each."""
     try:
         said: list[Any] = [command.usage(), command.summary(), command.help(), command.example]
     except Exception as error:  # its author may have written these anew

@@ -1,6 +1,6 @@
-"""The fields of a command as people meet them: their types, and what they are called. Pure.
+"""Fields of a command have types and names that people can read. Pure.
 
-A field without a default is a word in its place (`/deploy shop prod`); one with a default is an
+A field without a default is a positional argument (`/deploy shop prod`); one with a default is an
 option (`--ref v2` or `ref=v2`), unless it is marked `Positional`.
 """
 
@@ -86,8 +86,10 @@ _PATTERNS = {
 
 
 def meaning(error: ErrorDetails) -> str:
-    """What a text must be that does not match its pattern, or is too long, in plain words; empty
-    for another error."""
+    """Return what a text must be that does not match its pattern, or is too long, in plain words.
+
+    It is empty for another error.
+    """
     context = error.get("ctx", {})
     if error["type"] == "string_pattern_mismatch":
         return _PATTERNS.get(context["pattern"], "")
@@ -98,7 +100,7 @@ def meaning(error: ErrorDetails) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """A field of a command as people meet it."""
+    """A field spec describes a field of a command as people see it."""
 
     name: str
     help: str
@@ -113,17 +115,17 @@ class FieldSpec:
 
     @property
     def option(self) -> str:
-        """`--dry-run` for dry_run."""
+        """Return `--dry-run` for dry_run."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def label(self) -> str:
-        """What it is called in an error: `APP`, `--ref`."""
+        """Return what an error calls it: `APP`, `--ref`."""
         return self.name.upper() if self.positional else self.option
 
     @property
     def usage(self) -> str:
-        """Its part of a usage line: `APP`, `[--ref REF]`."""
+        """Return its part of a usage line: `APP`, `[--ref REF]`."""
         value = "|".join(self.choices) or self.name.upper()
         if self.many:
             value += " ..."
@@ -134,7 +136,7 @@ class FieldSpec:
 
 @cache
 def fields_of(model: type[BaseModel]) -> tuple[FieldSpec, ...]:
-    """The fields of `model`, words in their place first, options after."""
+    """Return the fields of `model`: positional arguments first, then options."""
     specs = [_spec(name, info) for name, info in model.model_fields.items()]
     return tuple(sorted(specs, key=lambda spec: not spec.positional))
 

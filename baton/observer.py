@@ -1,4 +1,4 @@
-"""Observer and Observable: whoever has something to say, and whoever is told of it."""
+"""An observable reports messages, and its observers receive them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ log = structlog.get_logger(__name__)
 
 
 class Observer(Protocol):
-    """Told of everything that a run says: the output exchange is one, the log another."""
+    """An observer receives everything that a run reports: the output exchange is one, the log
+    another."""
 
     def notify(self, message: Message) -> None:
-        """Take note of `message`. Must not block and must not raise."""
+        """Receive `message`. It must not block and must not raise."""
 
 
 class Observable(ABC):
-    """Says things to its observers, in order."""
+    """An observable reports messages to its observers, in order."""
 
     def __init__(self, observers: tuple[Observer, ...] = ()) -> None:
         self.observers = observers
 
     def notify(self, message: Message) -> None:
-        """Tell every observer. One that fails is logged and does not keep the others from
-        hearing."""
+        """Pass `message` to every observer. One that fails is logged and does not stop the
+        others."""
         for observer in self.observers:
             try:
                 observer.notify(message)
@@ -46,12 +47,12 @@ class Observable(ABC):
         percent: int | None,
         facts: dict[str, JsonValue],
     ) -> None:
-        """Make the message that says `text`, and notify the observers of it."""
+        """Make the message with `text`, and notify the observers of it."""
 
     def notify_info(
         self, text: str, *, step: str = "", percent: int | None = None, **facts: JsonValue
     ) -> None:
-        """Say what is being done; `percent` (0 to 100) moves the progress bar."""
+        """Report what is being done; `percent` (0 to 100) moves the progress bar."""
         self.say("info", text, step=step, percent=percent, facts=facts)
 
     def notify_log(self, line: str, *, step: str = "") -> None:
@@ -59,20 +60,20 @@ class Observable(ABC):
         self.say("log", line, step=step, percent=None, facts={})
 
     def notify_success(self, text: str, **facts: JsonValue) -> None:
-        """Say that it is done."""
+        """Report that it is done."""
         self.say("success", text, step="", percent=None, facts=facts)
 
     def notify_error(self, text: str, **facts: JsonValue) -> None:
-        """Say that it failed, and why."""
+        """Report that it failed, and why."""
         self.say("error", text, step="", percent=None, facts=facts)
 
 
 class LogObserver(Observer):
-    """Writes what runs say to the log."""
+    """A log observer writes what runs report to the log."""
 
     @override
     def notify(self, message: Message) -> None:
-        """Log an update, its raw output at debug level."""
+        """Log an update; raw output is logged at debug level."""
         if isinstance(message, Update):
             write = log.debug if message.level == "log" else log.info
             write(

@@ -1,4 +1,4 @@
-"""How what happened reads: values between a command and whoever shows it. Pure."""
+"""Outcomes say how results read: values between a command and whoever shows them. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from baton.bus.messages import State
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A job's share on one server, as the ledger has it. `seconds`: from asking to the last
-    word. `sent`: false if the request never left the bot, which says nothing of the server."""
+    """A run report is a job's share on one server, as the ledger has it.
+
+    `seconds` is the time from the request to the last update. `sent` is false if the request never
+    left the bot, which says nothing about the server.
+    """
 
     host: str
     state: State
@@ -28,8 +31,7 @@ class RunReport:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job reads: one line, and more lines where the command has more to say than each run's
-    own."""
+    """An outcome says how a job reads: one line, and more if the command adds to each run's own."""
 
     summary: str
     lines: tuple[str, ...] = ()
@@ -37,7 +39,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the bot answers by itself: a line, and a table where there is one."""
+    """An answer is what the bot answers itself: a line, and a table if there is one."""
 
     summary: str
     columns: tuple[str, ...] = ()
@@ -47,8 +49,10 @@ class Answer:
 
 
 def counted(runs: Sequence[RunReport]) -> Outcome:
-    """`3 of 5 done: 1 failed`: who did not succeed is counted by how it went. Once all are done,
-    `2 of 3 succeeded, 1 failed`, or `3 of 3 failed`."""
+    """Return how many are done, and count those that did not succeed by their state.
+
+    `3 of 5 done: 1 failed`; once all are done, `2 of 3 succeeded, 1 failed`, or `3 of 3 failed`.
+    """
     done = [run.state for run in runs if run.state.final]
     bad = Counter(state.value for state in done if state is not State.SUCCEEDED)
     counts = ", ".join(f"{count} {state}" for state, count in sorted(bad.items()))
@@ -60,18 +64,18 @@ def counted(runs: Sequence[RunReport]) -> Outcome:
 
 
 def named(hosts: Sequence[str], most: int = 10) -> str:
-    """`web-1, web-2 and 3 more`."""
+    """Return `web-1, web-2 and 3 more`."""
     shown = ", ".join(hosts[:most])
     return f"{shown} and {len(hosts) - most} more" if len(hosts) > most else shown
 
 
 def brief(seconds: float) -> str:
-    """`12 ms`, `1.4 s`, and from ten seconds on as `duration`."""
+    """Return `12 ms`, `1.4 s`, and from ten seconds on what `duration` returns."""
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else duration(seconds)
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    """Return `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
     if seconds < 9.95:
         return f"{max(seconds, 0):.1f} s"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""Run: a job's share on one server, as the consumer that does it sees it."""
+"""A run is a job's share on one server, as the consumer that does it sees it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ UPDATE_LIMIT = MAX_TEXT
 
 
 class Run(Observable, Generic[C]):
-    """A request under way on this server: what was asked, and the means to say how it goes.
+    """A run is a request in progress on this server: what was requested, and how to report on it.
 
-    A run is closed once, by the first of `notify_success`, `notify_error` or `close`; what is
-    said later is dropped. A consumer that returns without closing its run has succeeded.
+    A run is closed once, by the first of `notify_success`, `notify_error` or `close`; later
+    messages are dropped. A consumer that returns without closing its run has succeeded.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Run(Observable, Generic[C]):
 
     @property
     def seconds(self) -> float:
-        """For how long it has been going on."""
+        """Return how long it has been running, in seconds."""
         return self._clock() - self._started
 
     def say(
@@ -83,12 +83,14 @@ class Run(Observable, Generic[C]):
             self.notify(self._update(State.RUNNING, level, text, step, percent, facts))
 
     def accept(self, **facts: JsonValue) -> None:
-        """Say that the request is taken, and begins."""
+        """Report that the request is accepted and begins."""
         self.notify(self._update(State.ACCEPTED, "info", "", "", None, facts))
 
     def close(self, state: State, text: str = "", **facts: JsonValue) -> Message:
-        """End the run in `state`, unless it has ended; returns how it ended. The closing message
-        waits in `closing` until the journal holds it."""
+        """End the run in `state`, unless it has ended; return how it ended.
+
+        The closing message waits in `closing` until the journal holds it.
+        """
         if self.closing is None:
             self._surface(last=True)
             if self._excerpt.left_out:
@@ -100,7 +102,7 @@ class Run(Observable, Generic[C]):
         return self.closing
 
     def answer(self, pong: Pong) -> None:
-        """End the run with a pong, which says by itself that it succeeded."""
+        """End the run with a pong, which by itself reports success."""
         if self.closing is None:
             self._surface(last=True)
             self.closing = pong
@@ -114,7 +116,7 @@ class Run(Observable, Generic[C]):
             self._append(now)
 
     def _surface(self, *, last: bool = False) -> None:
-        """Report what waits, and what was kept of a flood."""
+        """Report the output that waits, and what was kept of a flood."""
         self._flush()
         for step, text in self._excerpt.tail(last=last):
             if step != self._pending_step:
@@ -124,7 +126,7 @@ class Run(Observable, Generic[C]):
         self._flush()
 
     def _append(self, text: str) -> None:
-        """Add output of the pending step to what travels with the next update."""
+        """Add output of the pending step to the next update."""
         for part in pieces(text, UPDATE_LIMIT):
             if self._pending and self._pending_size + len(part) > UPDATE_LIMIT:
                 self._flush()
@@ -172,7 +174,7 @@ class Run(Observable, Generic[C]):
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:
-    """`text` in pieces of at most `limit` characters, cut at line ends where there are any."""
+    """Return `text` in pieces of at most `limit` characters, cut at line ends if there are any."""
     start = 0
     while len(text) - start > limit:
         end = text.rfind("\n", start, start + limit + 1)

@@ -1,4 +1,4 @@
-"""Facts about this server: what it is called, which environment it is in, and what runs on it."""
+"""A server has facts: its name, its environment, and the apps that run on it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FACTS_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """This server, as its agent presents it."""
+    """A server presents itself so to the bot."""
 
     environment: str
     fqdn: str = field(default_factory=lambda: own_name())
@@ -52,11 +52,11 @@ class Server:
     started: datetime = field(default_factory=now)
 
     def running(self, apps: Iterable[str]) -> Server:
-        """The same server with `apps` on it too."""
+        """Return the same server with `apps` on it too."""
         return replace(self, app_names=tuple(sorted({*self.app_names, *apps})))
 
     def facts(self, commands: Iterable[str] = (), checks: Iterable[str] | None = None) -> Facts:
-        """What a heartbeat or a pong says of it. `checks` as in Facts."""
+        """Return what a heartbeat or a pong says about it. `checks` as in Facts."""
         return Facts(
             host=self.fqdn,
             environment=self.environment,
@@ -70,11 +70,11 @@ class Server:
 
     @classmethod
     def discover(cls, configured: ServerTable, *, file: str = "the settings") -> Server:
-        """The server that `configured`, the `[server]` table of `file`, and its facts file tell of;
-        the table counts more.
+        """Return the server that `configured`, the `[server]` table of `file`, and its facts file
+        describe.
 
-        Raises SettingsError if no environment is named, the facts file cannot be read, a fact in
-        it is invalid, or this machine's own name is.
+        The table has priority. Raises SettingsError if no environment is named, if the facts file
+        cannot be read, or if a fact in it or this machine's own name is invalid.
         """
         facts = _read_facts(configured.facts_file, file)
         if facts:
@@ -97,14 +97,13 @@ class Server:
 
 
 def own_name() -> str:
-    """What this machine is called on the network: its full name, if it has a better one than
-    `localhost`."""
+    """Return this machine's full name on the network, if it has a better one than `localhost`."""
     full = socket.getfqdn()
     return socket.gethostname() if full.partition(".")[0] == "localhost" else full
 
 
 def _usable(name: str, file: str) -> str:
-    """`name`, by the same rule as all who read it go by. Raises SettingsError."""
+    """Return `name` if it is valid for everybody who reads it. Raises SettingsError."""
     try:
         return _HOST.validate_python(name)
     except ValidationError as error:

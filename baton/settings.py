@@ -1,5 +1,7 @@
-"""Settings: a TOML file, overridden by environment variables, checked whole before anything
-starts."""
+"""Settings come from a TOML file, overridden by environment variables.
+
+They are checked as a whole before anything starts.
+"""
 
 from __future__ import annotations
 
@@ -54,13 +56,13 @@ _IN_TOML = {
 
 
 class Table(BaseModel):
-    """A table of a settings file: a key that it does not know is an error."""
+    """A table of a settings file accepts no unknown key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class BusSettings(Table):
-    """`[bus]`: where the message bus is; several URLs are a pool, tried in turn."""
+    """`[bus]` says where RabbitMQ is; several URLs are a pool, tried in turn."""
 
     url: tuple[SecretStr, ...] = Field(default=(), description="one URL, or a list of them")
 
@@ -80,12 +82,13 @@ class BusSettings(Table):
 
     @property
     def urls(self) -> list[str]:
-        """The URLs, passwords and all."""
+        """Return the URLs, with their passwords."""
         return [url.get_secret_value() for url in self.url]
 
 
 class ServerTable(Table):
-    """`[server]`: what an agent says of its server, unless variables or a facts file say it."""
+    """`[server]` says what an agent reports of its server, unless variables or a facts file say
+    so."""
 
     environment: Name | None = None
     fqdn: Host | None = None
@@ -99,8 +102,11 @@ class ServerTable(Table):
 
 
 class FileSettings(BaseSettings):
-    """All that one settings file can hold. What is set comes from where `load` says and nowhere
-    else: a variable of the environment that happens to be called as a table is none of it."""
+    """All settings of one file are here.
+
+    They come from where `load` says and from nowhere else: an environment variable that happens to
+    have the name of a table does not count.
+    """
 
     @classmethod
     def settings_customise_sources(
@@ -111,7 +117,7 @@ class FileSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The arguments alone."""
+        """Return the arguments as the only source."""
         return (init_settings,)
 
 
@@ -121,9 +127,9 @@ def load(
     variables: Mapping[str, tuple[str, str]],
     environ: Mapping[str, str],
 ) -> S:
-    """The settings in `file`, with those of `variables` that `environ` sets put over them.
+    """Return the settings in `file`, overridden by those of `variables` that `environ` sets.
 
-    Raises SettingsError that names the file, the key, what was wrong and what it must be.
+    Raises SettingsError that names the file, the key, what is wrong and what it must be.
     """
     name = str(file) if file else "the environment"
     if file is not None:
@@ -156,7 +162,7 @@ def load(
 
 
 def validated(model: type[BaseModel], table: object, *, file: str, key: str) -> Any:
-    """`table` of `file`, found under `key`, as a `model`. Raises SettingsError."""
+    """Return `table` of `file`, found under `key`, as a `model`. Raises SettingsError."""
     try:
         return model.model_validate(table)
     except ValidationError as error:
@@ -164,7 +170,7 @@ def validated(model: type[BaseModel], table: object, *, file: str, key: str) -> 
 
 
 def no_such(what: str, name: str, known: Iterable[str]) -> str:
-    """`there is no such key (did you mean url?)`."""
+    """Return `there is no such key (did you mean url?)`."""
     near = nearest(name, known)
     return f"there is no such {what}" + (f" (did you mean {near}?)" if near else "")
 
@@ -186,8 +192,7 @@ def _readable(file: Path) -> None:
 
 
 def _first(error: ValidationError) -> ErrorDetails:
-    """What to say of all that is wrong: a key that is misspelt before the one that is then
-    missing."""
+    """Return which error to report: a misspelt key before the key that is then missing."""
     found = error.errors(include_url=False)
     return next((one for one in found if one["type"] == "extra_forbidden"), found[0])
 
@@ -208,7 +213,7 @@ def _explained(
 
 
 def _shown(model: type[BaseModel], path: Sequence[str], given: object) -> str:
-    """That what was given will not do, without showing a secret."""
+    """Return that the given value is invalid, without showing a secret."""
     if not isinstance(given, str | int | float):
         return "invalid value"
     annotation: Any = model
@@ -221,7 +226,7 @@ def _shown(model: type[BaseModel], path: Sequence[str], given: object) -> str:
 
 
 def _holds_secret(annotation: Any) -> bool:
-    """Whether a value of this type is, or may hold, a secret."""
+    """Return whether a value of this type is, or may hold, a secret."""
     if annotation in (SecretStr, SecretBytes):
         return True
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -239,7 +244,7 @@ def _must(error: ErrorDetails) -> str:
 
 
 def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys that may stand where the last of `path` stands."""
+    """Return the keys that may stand where the last of `path` stands."""
     current = _model_in(model)
     for part in path[:-1]:
         fields = current.model_fields if current else {}
@@ -250,7 +255,7 @@ def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that `annotation` is, or is about: `X | None`, a list or a mapping of X."""
+    """Return the model that `annotation` is or holds: `X | None`, a list or a mapping of X."""
     if isinstance(annotation, type) and issubclass(annotation, RootModel):
         return _model_in(annotation.model_fields["root"].annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -40,7 +40,7 @@ SOMEBODY = Person(id="U_TEST", name="somebody")
 
 
 class Asked(Observer):
-    """What became of one ask, from its start to its end."""
+    """An `Asked` is one request in a test, from its start to its end."""
 
     def __init__(self, consumer: Consumer[Any], request: Request, command: Command) -> None:
         self.messages: list[Message] = []
@@ -58,65 +58,65 @@ class Asked(Observer):
 
     @override
     def notify(self, message: Message) -> None:
-        """Take note of what the run says."""
+        """Record what the run reports."""
         self.messages.append(message)
 
     @property
     def updates(self) -> list[Update]:
-        """Everything that was said, but a pong."""
+        """Return everything that was reported, except a pong."""
         return [message for message in self.messages if isinstance(message, Update)]
 
     @property
     def state(self) -> State:
-        """Where it is; after its end, how it ended."""
+        """Return its state; after its end, how it ended."""
         if self.pong is not None:
             return State.SUCCEEDED
         return self.updates[-1].state if self.updates else State.SENT
 
     @property
     def text(self) -> str:
-        """What was said last, but raw output."""
+        """Return the last text that was reported, except raw output."""
         said = [update.text for update in self.updates if update.level != "log"]
         return said[-1] if said else ""
 
     @property
     def said(self) -> list[str]:
-        """All that was said, but raw output."""
+        """Return all texts that were reported, except raw output."""
         return [update.text for update in self.updates if update.level != "log" and update.text]
 
     @property
     def log(self) -> str:
-        """The raw output, whole."""
+        """Return the whole raw output."""
         return "\n".join(update.text for update in self.updates if update.level == "log")
 
     @property
     def percents(self) -> list[int]:
-        """How the progress bar moved."""
+        """Return the positions of the progress bar, in order."""
         return [update.percent for update in self.updates if update.percent is not None]
 
     @property
     def steps(self) -> list[str]:
-        """The steps, in order, each once."""
+        """Return the steps, in order, each once."""
         return list(dict.fromkeys(update.step for update in self.updates if update.step))
 
     @property
     def facts(self) -> Mapping[str, JsonValue]:
-        """The facts that came with the last word."""
+        """Return the facts of the last update."""
         return self.updates[-1].facts if self.updates else {}
 
     @property
     def pong(self) -> Pong | None:
-        """The pong that it was answered with, if it was."""
+        """Return the pong that answered it; None if there is none."""
         pongs = [message for message in self.messages if isinstance(message, Pong)]
         return pongs[-1] if pongs else None
 
     def cancel(self) -> None:
-        """Cancel it, as somebody in chat would. Its end is still to come: `ended()`."""
+        """Cancel it, as somebody in chat does. Wait for its end with `ended()`."""
         self._asked = Verdict(State.CANCELLED, "cancelled")
         self._task.cancel()
 
     async def ended(self) -> Asked:
-        """Itself, once it has ended."""
+        """Return itself once it has ended."""
         await asyncio.wait([self._task])
         return self
 
@@ -126,9 +126,9 @@ class Asked(Observer):
 
 
 class Kit:
-    """One extension on one server. `settings` is its table in an agent's configuration.
+    """A kit holds one extension on one server. `settings` is its table in an agent's settings.
 
-    Raises SettingsError if the settings will not do, as an agent does when it starts.
+    Raises SettingsError if the settings are invalid, as an agent does when it starts.
     """
 
     def __init__(
@@ -147,18 +147,19 @@ class Kit:
         self.server, self.consumers = set_up_consumers(server, self._commands, tables, "settings")
 
     def parses(self, text: str) -> Command:
-        """The command that `text` asks for. Raises UsageError, as whoever typed it reads it."""
+        """Return the command that `text` requests. Raises UsageError, as whoever typed it reads
+        it."""
         return self._commands.parse(text)
 
     async def ask(self, text: str, *, timeout: float | None = None) -> Asked:
-        """Ask `text` of this server, and wait for the end."""
+        """Request `text` of this server, and wait for the end."""
         return await self.start(text, timeout=timeout).ended()
 
     def start(self, text: str, *, timeout: float | None = None) -> Asked:
-        """Ask `text` of this server; what it returns can be watched and cancelled.
+        """Request `text` of this server; what it returns can be watched and cancelled.
 
-        `timeout` is in seconds, by default the command's own. Raises UsageError, and
-        ExtensionError if no server does this command.
+        `timeout` is in seconds, by default the command's own. Raises UsageError, and ExtensionError
+        if no server runs this command.
         """
         command = self.parses(text)
         if not self.consumers:
@@ -179,8 +180,8 @@ class Kit:
     def answers(
         self, text: str, servers: Sequence[KnownServer] = (), *, blind_since: datetime | None = None
     ) -> Answer:
-        """What the bot, knowing `servers` and without a bus since `blind_since`, answers by
-        itself."""
+        """Return what the bot answers itself if it knows `servers` and has had no link since
+        `blind_since`."""
         return self.parses(text).answer(_Known(servers, blind_since))
 
 
@@ -200,6 +201,6 @@ class _Known(Known):
 
 
 def seen(host: str, environment: str = "prod", *apps: str, silent: float = 0.0) -> KnownServer:
-    """A server as the bot knows it; after a minute of silence it is missing."""
+    """Return a server as the bot knows it; after a minute without a heartbeat it is missing."""
     facts = Facts(host=host, environment=environment, apps=apps, version="2.0.0")
     return KnownServer(facts, silent, missing=silent > 60)

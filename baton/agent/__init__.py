@@ -1,2 +1,2 @@
-"""THE AGENT. Steps 3 (doing) and 4 (reporting): what runs on a server, from a request to its last
+"""THE AGENT. It runs on a server: steps 3 (doing) and 4 (reporting), from a request to its last
 update."""

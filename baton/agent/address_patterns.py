@@ -1,4 +1,4 @@
-"""What an agent lets probes reach from where it is: patterns of URLs and of HOST:PORT. Pure."""
+"""Address patterns say what an agent lets probes reach: patterns of URLs and of HOST:PORT. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ MUST = (
 
 @dataclass(frozen=True, slots=True)
 class AddressPattern:
-    """Addresses that may be reached: those over HTTP with the same `scheme`, or over plain TCP if
-    that is empty. Without a `path` any path may be asked for; with one, the path and the query must
-    be like it."""
+    """An address pattern matches addresses that probes may reach.
+
+    It matches those over HTTP with the same `scheme`, or over plain TCP if that is empty. Without a
+    `path` every path is allowed; with one, the path and the query must match it.
+    """
 
     scheme: str
     host: str
@@ -30,7 +32,7 @@ class AddressPattern:
 
     @classmethod
     def parse(cls, text: str) -> AddressPattern:
-        """The pattern that `text` is. Raises ValueError that says what it must be."""
+        """Return the pattern that `text` is. Raises ValueError that says what it must be."""
         found = _PATTERN.fullmatch(text)
         scheme = (found["scheme"] or "") if found else ""
         port = (found["port"] or _PORTS.get(scheme, "")) if found else ""
@@ -41,14 +43,14 @@ class AddressPattern:
         return cls(scheme, found["host"].strip("[]").lower(), port, found["path"] or "")
 
     def allows_url(self, scheme: str, host: str, port: int | None, target: str) -> bool:
-        """Whether a URL may be asked for: `target` is its path and its query, as they are sent."""
+        """Return whether a URL is allowed: `target` is its path and its query, as they are sent."""
         at = str(port or _PORTS.get(scheme, ""))
         if not self.scheme or scheme != self.scheme or not self._at(host, at):
             return False
         return not self.path or (not _climbs(target) and matches(self.path, target))
 
     def allows_tcp(self, host: str, port: int) -> bool:
-        """Whether a connection to that port may be opened."""
+        """Return whether a connection to that port is allowed."""
         return not self.scheme and self._at(host, str(port))
 
     def _at(self, host: str, port: str) -> bool:
@@ -56,8 +58,10 @@ class AddressPattern:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether `text` is `pattern`, in which `*` stands for any characters. It takes time in
-    proportion to the text, whatever the pattern."""
+    """Return whether `text` matches `pattern`, in which `*` stands for any characters.
+
+    It takes time in proportion to the text, whatever the pattern.
+    """
     first, *rest = pattern.split("*")
     if not rest:
         return text == pattern
@@ -74,6 +78,6 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def _climbs(target: str) -> bool:
-    """Whether a server may take the path for another one: `/static/%2e%2e/admin`."""
+    """Return whether a server may take the path for another one: `/static/%2e%2e/admin`."""
     path = unquote(target.partition("?")[0]).replace("\\", "/")
     return any(part in (".", "..") for part in path.split("/"))

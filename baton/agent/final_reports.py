@@ -1,4 +1,4 @@
-"""Final words: on disk, then said, then struck off once the bus has them."""
+"""Final reports are written to disk, then sent, then marked as reported once RabbitMQ has them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ log = structlog.get_logger(__name__)
 
 
 class FinalReports:
-    """Sees to it that every run's final word arrives, also those of an earlier life of this agent.
+    """This makes sure that the final report of every run arrives, also of an earlier life of this
+    agent.
 
-    `tell` passes a message to the observers; `confirmed` is to be told of what the bus has.
+    `tell` passes a message to the observers; `confirmed` is called for each message that RabbitMQ
+    has.
     """
 
     def __init__(self, journal: Journal, server: Server, tell: Callable[[Message], None]) -> None:
@@ -41,12 +43,12 @@ class FinalReports:
         self.report(final)
 
     def report(self, final: Message) -> None:
-        """Say a final word that the journal holds."""
+        """Report a closing message that the journal holds."""
         self._unconfirmed.add(final.id)
         self._tell(final)
 
     def confirmed(self, message: Message) -> None:
-        """The bus has `message`: if it is a final word, strike it off."""
+        """Mark a closing message as reported: RabbitMQ has `message`."""
         if message.id in self._unconfirmed and isinstance(message, Update | Pong):
             self._unconfirmed.discard(message.id)
             self._journal.mark_reported(message.request, message.attempt)

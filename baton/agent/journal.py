@@ -1,9 +1,9 @@
-"""The journal: what this agent accepted, and what became of it.
+"""The journal holds what this agent accepted, and how it ended.
 
-A request is on disk here before it is acknowledged, so that it is started at most once whatever
-the bus redelivers and whoever restarts; a final word is on disk before it is sent, so that it is
-not lost with the connection. Writes that wait for the disk share one commit. What is written is
-read back before it is believed.
+A request is on disk here before it is acknowledged, so that it starts at most once, whatever
+RabbitMQ redelivers and whatever restarts. A closing message is on disk before it is sent, so that
+it is not lost with the connection. Writes that wait for the disk share one commit. What is written
+is read back before it counts.
 """
 
 from __future__ import annotations
@@ -45,50 +45,58 @@ MARK_DELAY = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the journal knows of a request. Neither `request` nor `final`: it was cancelled before
-    it came."""
+    """An entry is what the journal knows about a request.
+
+    It has neither `request` nor `final` if the request was cancelled before it arrived.
+    """
 
     request: Request | None
     final: Message | None
 
     @property
     def cancelled(self) -> bool:
-        """Whether a cancel came first."""
+        """Return whether a cancel arrived first."""
         return self.request is None
 
 
 class Journal(Protocol):
-    """What an agent must remember."""
+    """A journal remembers what an agent must not forget."""
 
     async def accept(self, request: Request, final: Message | None = None) -> Entry | None:
-        """Remember `request`, ended already if `final` is given. None if it is new, else what is
-        known of it.
+        """Remember `request`, as ended if `final` is given.
 
-        Raises JournalUnavailable if it cannot be remembered: then it must not be started.
+        Returns None if it is new, else what is known about it. Raises JournalUnavailable if it
+        cannot be remembered: then it must not start.
         """
 
     async def record_cancel(self, cancel: Cancel) -> Entry | None:
-        """Remember that a request must not be started. None if it had not come yet, else what is
-        known of it."""
+        """Remember that a request must not start.
+
+        Returns None if it has not arrived yet, else what is known about it.
+        """
 
     async def record_end(self, request: str, attempt: int, final: Message) -> None:
-        """Remember how a run ended, until it is reported."""
+        """Remember how a run ended, until that is reported."""
 
     def mark_reported(self, request: str, attempt: int) -> None:
-        """The bus has the final word. Written soon: if that is lost, it is said once more."""
+        """Remember that RabbitMQ has the closing message.
+
+        It is written soon, not at once: if that is lost, the message is sent once more.
+        """
 
     async def open_entries(self) -> Sequence[Entry]:
-        """What was under way, or had ended and was not reported, when the agent last stopped."""
+        """Return what was running, or had ended and was not reported, when the agent last
+        stopped."""
 
     async def close(self) -> None:
         """Write what waits, and close."""
 
 
 class SqliteJournal(Journal):
-    """The journal in a SQLite file, written by a thread of its own.
+    """This journal is a SQLite file, written by a thread of its own.
 
-    The file belongs to one process at a time: a second agent by mistake would take the runs of the
-    first for interrupted ones. It finds the journal unavailable until the first has ended.
+    The file belongs to one process at a time: a second agent, started by mistake, would report the
+    runs of the first as interrupted. It finds the journal unavailable until the first has ended.
     """
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = now) -> None:
@@ -106,7 +114,7 @@ class SqliteJournal(Journal):
 
     @classmethod
     async def open(cls, path: Path, clock: Callable[[], datetime] = now) -> SqliteJournal:
-        """The journal at `path`, made if it is not there.
+        """Return the journal at `path`; it is made if it does not exist.
 
         A journal that cannot be opened yet is tried again at each use.
         """
@@ -185,8 +193,10 @@ class SqliteJournal(Journal):
         reported: bool,
         unreadable: Entry,
     ) -> Entry | None:
-        """Insert a row (request, attempt, accepted, body, final); None if it is new, else what is
-        known."""
+        """Insert a row (request, attempt, accepted, body, final).
+
+        Returns None if it is new, else what is known.
+        """
 
         def write(db: sqlite3.Connection) -> _Row | None:
             # only the key may be there already: any other violation is an error
@@ -229,8 +239,10 @@ class SqliteJournal(Journal):
             raise
 
     def _run_jobs(self, jobs: Sequence[_Job], struck: Sequence[tuple[str, int]]) -> Sequence[Any]:
-        """Do `jobs` and one commit, in the journal's thread. The result of a job that alone cannot
-        be done is a JournalUnavailable."""
+        """Do `jobs` and one commit, in the journal's thread.
+
+        The result of a job that fails alone is a JournalUnavailable.
+        """
         try:
             db = self._connection_now()
             db.execute("BEGIN IMMEDIATE")
@@ -247,15 +259,18 @@ class SqliteJournal(Journal):
         return results
 
     def _run_job(self, db: sqlite3.Connection, job: _Job) -> Any:
-        """What `job` returns. One that the tables refuse has written nothing: SQLite takes a
-        statement back that breaks a constraint, and the other jobs of the commit go on."""
+        """Return what `job` returns.
+
+        One that the tables refuse has written nothing: SQLite takes back a statement that breaks a
+        constraint, and the other jobs of the commit go on.
+        """
         try:
             return job(db)
         except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
             return journal_error(self.path, error)
 
     def _prune(self, db: sqlite3.Connection) -> None:
-        """Now and then, forget what is older than RETENTION and was reported."""
+        """Delete what is older than RETENTION and was reported, every PRUNE_INTERVAL."""
         at = self._clock().timestamp()
         if at >= self._prune_at:
             limit = at - RETENTION.total_seconds()
@@ -263,7 +278,8 @@ class SqliteJournal(Journal):
             self._prune_at = at + PRUNE_INTERVAL.total_seconds()
 
     def _connection_now(self) -> sqlite3.Connection:
-        """The connection to the file at our path, which somebody may have taken away meanwhile."""
+        """Return the connection to the file at our path, which somebody may have moved away
+        meanwhile."""
         if self._connection is not None and file_identity(self.path) != self._opened:
             log.error("the journal was moved or removed while it was in use", path=str(self.path))
             self._disconnect()
@@ -286,7 +302,7 @@ def _found(db: sqlite3.Connection, key: tuple[str, int]) -> _Row | None:
 
 
 class MemoryJournal(Journal):
-    """A journal that forgets with the process: for tests and measurements, never for a server."""
+    """This journal ends with the process: it is for tests and measurements, never for a server."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, int], Entry] = {}
@@ -325,7 +341,7 @@ class MemoryJournal(Journal):
 
 
 def _read(row: _Row) -> Entry | None:
-    """The entry in `row`, or None if it cannot be read."""
+    """Return the entry in `row`, or None if it cannot be read."""
     try:
         request, final = (decode(body, most=2**24) if body else None for body in row)
     except InvalidMessage as error:

@@ -1,4 +1,4 @@
-"""The file of a journal: opened for its owner alone and checked, and what is wrong with it.
+"""The file of a journal is opened for its owner alone, and checked.
 
 sqlite.org/wal.html, sqlite.org/rescode.html, sqlite.org/pragma.html#pragma_quick_check
 """
@@ -35,11 +35,11 @@ class WriteLost(Exception):
 
 
 class NewerSchema(Exception):
-    """The file is of a newer Baton."""
+    """A newer Baton wrote the file."""
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    """A connection that has the journal at `path` for itself; the file is made if it is missing.
+    """Return a connection that has the journal at `path` for itself; a missing file is made.
 
     Raises sqlite3.Error, OSError, WriteLost or NewerSchema: see `journal_error`.
     """
@@ -59,7 +59,7 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 
 def file_identity(path: Path) -> tuple[int, int] | None:
-    """Which file is at `path`; None if there is none."""
+    """Return which file is at `path`; None if there is none."""
     try:
         status = os.stat(path)
     except OSError:
@@ -68,7 +68,7 @@ def file_identity(path: Path) -> tuple[int, int] | None:
 
 
 def journal_error(path: Path, error: Exception) -> JournalUnavailable:
-    """What `error` means for the journal at `path`, and what to do about it."""
+    """Return what `error` means for the journal at `path`, and what to do about it."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_BUSY:
         return JournalUnavailable(
@@ -96,7 +96,7 @@ def journal_error(path: Path, error: Exception) -> JournalUnavailable:
 
 
 def _check(db: sqlite3.Connection) -> None:
-    """Raises NewerSchema, WriteLost or sqlite3.Error if we cannot go by what is in the file."""
+    """Check that the file can be trusted. Raises NewerSchema, WriteLost or sqlite3.Error."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA:
         raise NewerSchema(

@@ -1,7 +1,6 @@
-"""ConsumerManager: takes what comes for this server, has the right consumer do it, and tells the
-observers.
+"""The consumer manager takes what arrives for this server, and has the right consumer do it.
 
-validate -> journal -> acknowledge -> run -> report. What the journal knows already is not started
+validate -> journal -> acknowledge -> run -> report. What the journal already knows is not started
 again.
 """
 
@@ -73,8 +72,8 @@ Key = tuple[str, int]
 
 @dataclass(slots=True)
 class _ActiveRun:
-    """A run that is about to start, or under way: the task that sees to it, and how it was asked
-    to end, if it was."""
+    """An active run is about to start or in progress; `asked` is how it was asked to end, if it
+    was."""
 
     run: Run[Any]
     task: asyncio.Task[Any]
@@ -82,7 +81,7 @@ class _ActiveRun:
     begun: bool = False
 
     def end(self, verdict: Verdict) -> None:
-        """Ask it to end; one that is ending already is left alone."""
+        """Ask it to end; one that is already ending is left alone."""
         if self.run.closing is None and self.asked is None:
             self.asked = verdict
             if self.begun:
@@ -90,10 +89,10 @@ class _ActiveRun:
 
 
 class ConsumerManager:
-    """Binds the inbox of an agent and dispatches what comes to its consumers.
+    """The manager binds the inbox of an agent and dispatches what arrives to its consumers.
 
-    `discover` is called when a bot asks who is there, `probe` with each probe that it wants;
-    without it this agent runs none.
+    `discover` is called when a bot asks which agents there are, `probe` with each probe for this
+    agent; without it this agent runs none.
     """
 
     def __init__(
@@ -130,16 +129,16 @@ class ConsumerManager:
 
     @property
     def keys(self) -> Sequence[str]:
-        """The routing keys that this agent listens to on the input exchange."""
+        """Return the routing keys that this agent is bound to on the input exchange."""
         return input_keys(self._server, self.consumers.values())
 
     @property
     def idle(self) -> bool:
-        """Whether nothing runs."""
+        """Return whether nothing runs."""
         return not self._active
 
     async def start(self) -> None:
-        """Report what the last life of this agent left open, then take what comes."""
+        """Report what the last life of this agent left open, then take what arrives."""
         self.output.start()
         self._stalls.start()
         try:
@@ -152,7 +151,7 @@ class ConsumerManager:
         await self._inbox.consume(queue, bindings, self._received, prefetch=PREFETCH)
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing more; let what runs end within `seconds`; end the rest as `interrupted`."""
+        """Take nothing more; let runs end within `seconds`; end the rest as `interrupted`."""
         self._draining = True
         await self._inbox.stop()
         if self._catching_up is not None:
@@ -201,8 +200,10 @@ class ConsumerManager:
                 self._probe(message)
 
     def _is_stale(self, delivery: Delivery, request: Request) -> bool:
-        """Whether the bus handed it out while this agent stood still, nobody knows how long ago:
-        then it is put back, once. The bus has counted its time, and hands it out anew or not."""
+        """Return whether the message arrived while this agent was stalled, at an unknown time.
+
+        Then it is requeued, once: RabbitMQ has counted its time, and delivers it again or not.
+        """
         expires, still = delivery.envelope.expires, self._stalls.seconds
         if not still:
             self._put_back.clear()
@@ -240,8 +241,10 @@ class ConsumerManager:
                 del self._active[key]
 
     async def _accept(self, request: Request, refused: Verdict | None) -> bool:
-        """Write `request` in the journal; whether it is new, was not refused, and must be
-        started."""
+        """Write `request` in the journal.
+
+        Returns whether it is new, was not refused, and must start.
+        """
         final = None if refused is None else closing_update(request, self._server, refused)
         try:
             if not self._final_reports.caught_up:
@@ -260,7 +263,7 @@ class ConsumerManager:
         return True
 
     def _plan(self, request: Request, expires: float | None) -> Run[Any] | Verdict:
-        """The run of `request`, or why there is none. `expires` as in Envelope."""
+        """Return the run of `request`, or why there is none. `expires` as in Envelope."""
         late = lateness(request.deadline, expires=expires, at=self._clock())
         refused = refusal(
             request,
@@ -328,6 +331,6 @@ class ConsumerManager:
 
 
 def input_keys(server: Server, consumers: Iterable[Consumer[Any]]) -> list[str]:
-    """The routing keys on the input exchange that the agent of `server` listens to."""
+    """Return the routing keys on the input exchange that the agent of `server` is bound to."""
     bound = {key for consumer in consumers for key in consumer.routing_keys}
     return [host_key(server.fqdn), DISCOVER, *sorted(bound)]

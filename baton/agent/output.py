@@ -1,7 +1,8 @@
-"""The output exchange as an observer: step 4 of the path (reporting).
+"""The output exchange is an observer: step 4 of the path (reporting).
 
-What runs say is published in the order in which it was said, many at a time, for as long as it
-takes: after a lost connection everything that was not confirmed is sent again, under the same ids.
+What runs report is published in the order in which it was reported, many at a time, for as long as
+it takes: after a lost connection everything that was not confirmed is sent again, under the same
+ids.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def _nothing(_: Message) -> None:
 
 
 class OutputExchange(Observer):
-    """Publishes what observed runs say; `confirmed` is told of each message that the bus has."""
+    """The output exchange publishes what runs report; `confirmed` is called for each message that
+    RabbitMQ has."""
 
     def __init__(self, channel: Channel, confirmed: Confirmed = _nothing) -> None:
         self._channel = channel
@@ -76,7 +78,7 @@ class OutputExchange(Observer):
         self._send()
 
     def _room_for(self, raw: int) -> bool:
-        """Make room for so many characters of raw output, if there can be."""
+        """Make room for so many characters of raw output; return whether there is."""
         while self._raw + raw > MAX_WAITING:
             oldest = next((at for at, one in enumerate(self._waiting) if _raw_size(one)), None)
             if oldest is None:
@@ -87,11 +89,11 @@ class OutputExchange(Observer):
         return True
 
     async def flush(self, seconds: float) -> bool:
-        """Wait until everything is confirmed, at most `seconds`; whether it is."""
+        """Wait until everything is confirmed, at most `seconds`; return whether it is."""
         return await wait_at_most(seconds, self._none.wait())
 
     async def close(self) -> None:
-        """Stop. What still waits is not sent; a journal has the final words."""
+        """Stop. What still waits is not sent; the journal has the closing messages."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -110,11 +112,11 @@ class OutputExchange(Observer):
             self._flying.append((message, asyncio.create_task(self._publish(message))))
 
     async def _publish(self, message: Message) -> bool:
-        """Publish `message`; whether the bus has it. What can never be published is given up, or
-        those behind it would wait for ever.
+        """Publish `message`; return whether RabbitMQ has it.
 
-        The tasks of these calls begin in the order in which they were made. One that fails closes
-        the window at once, so that none behind it begins.
+        What can never be published is given up, or those behind it would wait for ever. The tasks
+        of these calls begin in the order in which they were made. One that fails closes the window
+        at once, so that none behind it begins.
         """
         if not self._window:
             raise Disconnected(url=self._channel.url, reason="an earlier message was not published")
@@ -163,7 +165,7 @@ class OutputExchange(Observer):
             self._confirmed(message)
 
     async def _take_back(self) -> None:
-        """Put what is not confirmed back to the head of what waits, in order."""
+        """Put what is not confirmed back at the head of what waits, in order."""
         await asyncio.wait([task for _, task in self._flying])
         flying = list(self._flying)
         self._flying.clear()
@@ -183,7 +185,7 @@ class OutputExchange(Observer):
 
 
 def _failure(task: asyncio.Task[bool]) -> str:
-    """Why a publish that has ended failed; empty if it did not."""
+    """Return why a publish that has ended failed; empty if it did not."""
     if task.cancelled():
         return "it was cancelled"
     error = task.exception()
@@ -191,12 +193,12 @@ def _failure(task: asyncio.Task[bool]) -> str:
 
 
 def _raw_size(message: Message) -> int:
-    """How many characters of raw output `message` carries."""
+    """Return how many characters of raw output `message` carries."""
     return len(message.text) if isinstance(message, Update) and message.level == "log" else 0
 
 
 def key_of(message: Message) -> str:
-    """The routing key of what an agent says."""
+    """Return the routing key of a message of an agent."""
     if isinstance(message, Update):
         return output_key(message.type, message.environment, message.command)
     if isinstance(message, Pong | Heartbeat):

@@ -1,4 +1,4 @@
-"""One run, from its start to its closing message: a consumer at work within its time limit."""
+"""A run is performed: its consumer works within its time limit, up to the closing message."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log = structlog.get_logger(__name__)
 async def perform(
     consumer: Consumer[Any], run: Run[Any], asked: Callable[[], Verdict | None] = lambda: None
 ) -> Message:
-    """Have `consumer` do what `run` is for, within its time limit; returns the closing message.
+    """Have `consumer` do what `run` is for, within its time limit; return the closing message.
 
-    `asked` tells whether the run was asked to end, and how; the one who asked then cancels the
-    task. The cancellation ends here, so that nothing keeps the end from being recorded.
+    `asked` says whether the run was asked to end, and how; whoever asked then cancels the task. The
+    cancellation ends here, so that nothing prevents the end from being recorded.
     """
     error: BaseException | None = None
     limit = consumer.time_limit(run)

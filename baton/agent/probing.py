@@ -1,7 +1,7 @@
-"""Probes, the agent's side: it looks where it is asked to, and says what it found.
+"""An agent runs probes: it checks what a bot names, and reports what it found.
 
-Nothing of it is kept: whoever wants to know how things are asks again. What may be run is in this
-agent's own settings, by name.
+Nothing of it is stored: whoever wants to know the state asks again. The programs that may run are
+in this agent's own settings, by name.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TEXT_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What a look found: whether it is `bad`, and what there is to say of it."""
+    """A probe result says whether something is `bad`, and in `text` what was found."""
 
     bad: bool
     text: str = ""
@@ -42,22 +42,25 @@ NOT_DONE = ProbeResult(True, "the probe did not run: too many probes wait on thi
 
 
 class Prober(Protocol):
-    """Looks at things from where it is."""
+    """A prober runs probes from where it is."""
 
     @property
     def checks(self) -> Iterable[str]:
-        """The checks that it knows, by name."""
+        """Return the checks that it has, by name."""
 
     async def probe(self, look: Look) -> ProbeResult | None:
-        """What is found within `look.timeout` seconds; None if it could not look, which says
-        nothing of what it was to look at. When cancelled it ends what it began."""
+        """Return what is found within `look.timeout` seconds.
+
+        Returns None if the probe could not run, which says nothing about what it was to check. When
+        cancelled it ends what it began.
+        """
 
     async def close(self) -> None:
-        """Let go of what it holds."""
+        """Release what it holds."""
 
 
 class ProbeConsumer:
-    """Does the probes that come for `server`, by `prober`."""
+    """The consumer of probes runs those that arrive for `server`, with `prober`."""
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class ProbeConsumer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, probe: Probe) -> None:
-        """Do it, and say what came of it."""
+        """Run the probe, and report the result."""
         within = time_to_live(probe) or 0.0
         until = asyncio.get_running_loop().time() + within
         task = asyncio.create_task(self._run(probe, until), name=f"probe {probe.id}")
@@ -80,7 +83,7 @@ class ProbeConsumer:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """End what is under way; nothing is said of it."""
+        """End the probes in progress; nothing is reported of them."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -118,7 +121,7 @@ class ProbeConsumer:
             return ProbeResult(True, f"the probe itself failed: {type(error).__name__}")
 
     def _refused(self, probe: Probe) -> ProbeResult | None:
-        """Why it is not done, if it is not."""
+        """Return why the probe is refused; None if it is not."""
         if probe.host != self._server.fqdn:
             return ProbeResult(
                 True, f"it is meant for {probe.host}, but this server is {self._server.fqdn}"

@@ -1,4 +1,4 @@
-"""Service: the life of an agent. Connect, set up consumers, heartbeat, drain."""
+"""The service is the life of an agent: connect, set up consumers, send heartbeats, drain."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ REFUSAL_TIMEOUT = 60.0
 
 
 class Service:
-    """An agent: this server's consumers on the bus, until it is stopped."""
+    """An agent connects this server's consumers to RabbitMQ, until it is stopped."""
 
     def __init__(
         self,
@@ -86,9 +86,9 @@ class Service:
         file: str = "the settings",
         prober: Prober | None = None,
     ) -> Service:
-        """The agent that `settings` describe; `prober` does its probes.
+        """Return the agent that `settings` describe; `prober` runs its probes.
 
-        Raises SettingsError before anything is started.
+        Raises SettingsError before anything starts.
         """
         server = Server.discover(settings.server, file=file)
         server, consumers = set_up_consumers(server, commands, settings.commands, file)
@@ -114,11 +114,10 @@ class Service:
         )
 
     async def run(self) -> None:
-        """Serve until `stop()`, then drain: finish what runs within the drain time, report, and
-        close.
+        """Serve until `stop()`, then drain: finish runs within the drain time, report, and close.
 
         Raises BusRefused if RabbitMQ refuses this agent what it needs: at the start at once; later
-        once that has stood for REFUSAL_TIMEOUT seconds and nothing runs.
+        once it has refused for REFUSAL_TIMEOUT seconds and nothing runs.
         """
         self.channel.on_link(self._link_changed)
         beating: asyncio.Task[None] | None = None
@@ -147,7 +146,7 @@ class Service:
             log.info("agent stopped", server=self.server.fqdn)
 
     async def _wait_for_end(self) -> None:
-        """Until `stop()`. Raises BusRefused."""
+        """Wait until `stop()`. Raises BusRefused."""
         stopped = asyncio.create_task(self._stop.wait())
         refused = asyncio.create_task(self._wait_refused_and_idle())
         try:
@@ -171,8 +170,11 @@ class Service:
         self._stop.set()
 
     def stop_on_signals(self) -> None:
-        """Drain on SIGTERM and SIGINT, and on SIGHUP: when a terminal is closed, what runs is not
-        left without its agent. Under nohup(1) that is ignored, as it was asked."""
+        """Drain on SIGTERM, SIGINT and SIGHUP: a closed terminal must not leave runs without their
+        agent.
+
+        Under nohup(1) SIGHUP stays ignored, as requested.
+        """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 asyncio.get_running_loop().add_signal_handler(number, self.stop)
@@ -185,8 +187,10 @@ class Service:
             await wait_at_most(pause, self._heartbeat_due.wait())
 
     async def _send_heartbeat(self, *, leaving: bool = False) -> None:
-        """Say that we are there. A heartbeat that does not get through is not kept: the next one
-        follows."""
+        """Send a heartbeat.
+
+        One that does not get through is not stored: the next one follows.
+        """
         if self.channel.link is not Link.UP:
             return
         beat = Heartbeat(
@@ -218,12 +222,12 @@ class Service:
 def set_up_consumers(
     server: Server, commands: Commands, tables: Mapping[str, Any], file: str
 ) -> tuple[Server, list[Consumer[Any]]]:
-    """The consumers of all commands that servers do, each with its own table of the settings, and
-    the server with the apps that they bring.
+    """Return the server with the apps that its consumers bring, and the consumers.
 
-    Raises SettingsError for a table that belongs to no command, or holds what its command will not
-    take, or if no heartbeat could say what this server is; ExtensionError for a command whose
-    table would be one of the agent's own.
+    There is a consumer of each command that servers run, each with its own table of the settings.
+    Raises SettingsError for a table that belongs to no command or is invalid for its command, or if
+    a heartbeat could not describe this server; ExtensionError for a command whose table would be
+    one of the agent's own.
     """
     kinds = {
         name: extension.consumer
@@ -262,5 +266,5 @@ def set_up_consumers(
 
 
 def journal_path(state: Path, server: Server) -> Path:
-    """Where the agent of `server` keeps its journal."""
+    """Return where the agent of `server` keeps its journal."""
     return state / f"journal-{server.fqdn}.sqlite"

@@ -1,4 +1,4 @@
-"""Settings of an agent: the tables of its own file, the variables that override them."""
+"""An agent's settings are the tables of its own file, and the variables that override them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from baton.settings import BusSettings, FileSettings, ServerTable, Table
 
 
 class AgentTable(Table):
-    """`[agent]`: how the agent itself lives. `heartbeat` and `drain` are in seconds."""
+    """`[agent]` is about the agent itself. `heartbeat` and `drain` are in seconds."""
 
     state: Path = Path("/var/lib/baton")
     heartbeat: Interval = 15.0
@@ -25,7 +25,7 @@ class AgentTable(Table):
 
 
 class CheckTable(Table):
-    """`[checks.NAME]`: a program that probes may name. `timeout` is in seconds."""
+    """`[checks.NAME]` is a program that probes may name. `timeout` is in seconds."""
 
     command: tuple[str, ...]
     timeout: float = Field(default=10.0, gt=0, le=3600)
@@ -39,8 +39,11 @@ class CheckTable(Table):
 
 
 class ProbesTable(Table):
-    """`[probes]`: what probes may reach from here, beside this agent's own checks: patterns such as
-    `https://*.example.com` or `db-1:5432`; without any, nothing."""
+    """`[probes]` says what probes may reach from here, in addition to this agent's own checks.
+
+    These are patterns such as `https://*.example.com` or `db-1:5432`; without any, nothing is
+    allowed.
+    """
 
     allow: tuple[str, ...] = ()
 
@@ -53,7 +56,7 @@ class ProbesTable(Table):
 
 
 class AgentSettings(FileSettings):
-    """The file of `baton agent`: its own tables, and one for each command that is configured."""
+    """The file of `baton agent` has its own tables, and one for each command that is configured."""
 
     model_config = SettingsConfigDict(extra="allow", frozen=True)
 
@@ -65,7 +68,7 @@ class AgentSettings(FileSettings):
 
     @property
     def commands(self) -> Mapping[str, Any]:
-        """The tables of commands, by command."""
+        """Return the tables of commands, by command."""
         return self.model_extra or {}
 
 

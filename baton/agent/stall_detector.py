@@ -1,6 +1,6 @@
-"""Whether this process stood still: frozen, swapped out, or suspended with its machine.
+"""A stall is when this process did not run: frozen, swapped out, or suspended with its machine.
 
-What came meanwhile lay unread, nobody knows for how long.
+What arrived meanwhile waited unread for an unknown time.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ RECOVERY_TIME = 2.0
 
 
 def elapsed() -> float:
-    """Seconds on a clock that nobody sets, and that goes on while the machine is suspended."""
+    """Return seconds on a clock that nobody sets, and that runs on while the machine is
+    suspended."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime(clock)
 
 
 class StallDetector:
-    """Looks at `clock`, in seconds, again and again; from `start` to `stop`."""
+    """The detector reads `clock`, in seconds, again and again; from `start` to `stop`."""
 
     def __init__(self, clock: Callable[[], float] = elapsed) -> None:
         self._clock = clock
@@ -35,22 +36,22 @@ class StallDetector:
 
     @property
     def seconds(self) -> float:
-        """For how long we stood still until just now; 0 if we did not."""
+        """Return how long the stall was that has just ended; 0 if there was none."""
         self.check()
         return self._stood if self._clock() - self._woke <= RECOVERY_TIME else 0.0
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to read the clock."""
         self._looked = self._clock()
         self._again()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop reading the clock."""
         if self._timer is not None:
             self._timer.cancel()
 
     def check(self) -> None:
-        """Look at the clock."""
+        """Read the clock."""
         at = self._clock()
         stood, self._looked = at - self._looked, at
         if stood > STALL_THRESHOLD:

@@ -1,4 +1,4 @@
-"""What becomes of a request: refused before it starts, or ended in this way or that. Pure."""
+"""Verdicts say what becomes of a request: refused before it starts, or ended in some way. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from baton.server import Server
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A final state, and why, for people to read."""
+    """A verdict is a final state and its reason, for people to read."""
 
     state: State
     text: str = ""
@@ -38,10 +38,10 @@ def refusal(
     most: int,
     late: str = "",
 ) -> Verdict | None:
-    """Why `server`, whose agent knows the commands `known`, does not start `request`, if it does
-    not.
+    """Return why `server` does not start `request`; None if it does.
 
-    Of `most` runs at a time, `under_way` are there; `late` is what makes it too late, if it is.
+    Its agent has the commands `known`. Of `most` runs at a time, `under_way` are in progress;
+    `late` says why it is too late, if it is.
     """
     if request.host not in (None, server.fqdn):
         return Verdict(
@@ -65,11 +65,11 @@ def refusal(
 
 
 def lateness(deadline: datetime, *, expires: float | None, at: datetime) -> str:
-    """What makes a request with this deadline too late; empty if nothing does.
+    """Return why a request with this deadline is too late; empty if it is not.
 
-    The clock of this server may be wrong, so it is not asked if the bus has counted the time:
-    `expires` are the seconds for which it hands the request out. Without them there is only the
-    clock, which says `at`.
+    The clock of this server may be wrong, so it does not count if RabbitMQ has counted the time:
+    `expires` is how many seconds it still delivers the request. Without it there is only the clock,
+    which says `at`.
     """
     if expires is None:
         if at <= deadline:
@@ -88,10 +88,10 @@ def verdict_of(
     overran: float | None = None,
     setting: str = "",
 ) -> Verdict:
-    """How a run ended whose consumer raised `error`, or returned.
+    """Return how a run ended whose consumer raised `error`, or returned.
 
-    `asked` is how it was asked to end, if it was; `overran` its time in seconds, if that was up,
-    and `setting` what that was set by.
+    `asked` is how it was asked to end, if it was; `overran` is its time limit in seconds, if that
+    was exceeded, and `setting` what set the limit.
     """
     if asked is None and overran is not None:
         by = f" ({setting})" if setting else ""
@@ -119,7 +119,7 @@ def _reason(error: BaseException) -> str:
 
 
 def closing_update(request: Request, server: Server, verdict: Verdict, sequence: int = 1) -> Update:
-    """The update that ends `request` on `server` without a run of its own."""
+    """Return the update that ends `request` on `server` without a run of its own."""
     return Update(
         source=server.fqdn,
         job=request.job,
