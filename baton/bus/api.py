@@ -1,4 +1,4 @@
-"""API: the one entry to the exchanges. Step 2 of the path (sending) goes through `publish`."""
+"""API publishes messages on the exchanges. Step 2 of the path (sending) goes through it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 def to_envelope(message: Message) -> Envelope:
-    """`message` with the AMQP properties that mirror its CloudEvents attributes, and its trace."""
+    """Return `message` with the AMQP properties that mirror its attributes, and its trace."""
     headers = {}
     if message.correlation:
         headers["traceparent"] = traceparent(message.correlation, message.id)
@@ -33,10 +33,10 @@ def to_envelope(message: Message) -> Envelope:
 
 
 def time_to_live(message: Message) -> float | None:
-    """For how many seconds after it was sent `message` may be done; None if nobody says.
+    """Return for how many seconds after it was sent `message` is valid; None means no limit.
 
-    It is given to the bus too, whose clock alone counts them: whatever the clocks of servers say,
-    what was called expired is not handed out any more.
+    The bus gets this too and counts by its own clock, so that it does not deliver a request that
+    the ledger calls expired, whatever the clocks of the servers show.
     """
     if not isinstance(message, Request | Probe):
         return None
@@ -44,10 +44,10 @@ def time_to_live(message: Message) -> float | None:
 
 
 def traceparent(job: str, message: str) -> str:
-    """The trace that a message belongs to (W3C Trace Context): a job is one, a message a span.
+    """Return the W3C Trace Context of a message: its job is the trace, the message a span.
 
-    Derived from the ids, so that bot and agents agree without passing anything on; not sampled,
-    since Baton itself exports no spans.
+    It is derived from the IDs, so that bot and agents agree without passing anything on. It is not
+    sampled, since Baton exports no spans.
     """
     trace = blake2b(job.encode(), digest_size=16).hexdigest()
     span = blake2b(message.encode(), digest_size=8).hexdigest()
@@ -55,11 +55,11 @@ def traceparent(job: str, message: str) -> str:
 
 
 _MAX_KEY = 255
-"""Bytes of a routing key."""
+"""Bytes of a routing key, at most."""
 
 
 class API:
-    """Puts messages on the bus."""
+    """Publishes messages."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -83,13 +83,13 @@ class API:
 
 
 async def dead_letter(channel: Channel, delivery: Delivery, reason: str) -> None:
-    """Move what nobody can handle to the dead letters, with the reason, and settle it.
+    """Move a message that cannot be handled to the dead letters, with the reason.
 
-    If the bus does not confirm the move, the message stays in its queue and comes again.
+    If the bus does not confirm the move, the message is requeued and the error raised.
     """
     old = delivery.envelope
     key = delivery.key if 0 < len(delivery.key.encode()) <= _MAX_KEY else "unknown"
-    # what a sender wrote under our names is not what we say of it
+    # a sender may have written headers with our names
     headers = {name: value for name, value in old.headers.items() if name[:6] != "baton-"}
     headers |= {"baton-reason": reason[:500], "baton-key": key}
     if old.user:
@@ -104,11 +104,11 @@ async def dead_letter(channel: Channel, delivery: Delivery, reason: str) -> None
 
 
 def guard(channel: Channel, handle: Handler, failed: Callable[[], None] = lambda: None) -> Handler:
-    """`handle`, made so that one message neither goes round nor harms the others.
+    """Wrap `handle` so that a bad message neither returns for ever nor stops the others.
 
-    What passes (the bus or the database is away) puts the message back. Any other error is a fault
-    over this one message, which would come again with it: it is logged, `failed` is called, and the
-    message is a dead letter.
+    An error that may pass (the bus or the database is unavailable) is raised, and the message is
+    requeued. Any other error would happen again with this message: it is logged, `failed` is
+    called, and the message is dead-lettered.
     """
 
     async def safely(delivery: Delivery) -> None:
@@ -122,7 +122,7 @@ def guard(channel: Channel, handle: Handler, failed: Callable[[], None] = lambda
             await dead_letter(channel, delivery, str(error))
         except Exception as error:
             failed()
-            log.exception("a message cannot be handled", id=delivery.envelope.id, key=delivery.key)
-            await dead_letter(channel, delivery, f"it cannot be handled: {type(error).__name__}")
+            log.exception("handling a message failed", id=delivery.envelope.id, key=delivery.key)
+            await dead_letter(channel, delivery, f"handling it failed: {type(error).__name__}")
 
     return safely

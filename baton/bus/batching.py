@@ -1,4 +1,4 @@
-"""Group commit: what is asked while a commit is under way shares the next one.
+"""Batcher does group commit: what arrives during a commit shares the next one.
 
 No timer: a lone item is flushed at once, and under load the batch grows to what arrived meanwhile
 (DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984).
@@ -18,7 +18,7 @@ from baton.timing.waiting import wait_at_most
 log = structlog.get_logger(__name__)
 
 RETRY_DELAY = 0.5
-"""Seconds between two tries of a batch, while what it needs is away."""
+"""Seconds between two tries of a batch while, say, the database is unavailable."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,11 +27,11 @@ R = TypeVar("R")
 class Batcher(Generic[T, R]):
     """Passes items to `flush` in batches of at most `most`, one batch at a time, in order.
 
-    `flush` returns a result for each item; a result that is an exception is raised to its
-    submitter alone, an exception of `flush` itself to all of the batch.
+    `flush` returns a result for each item. A result that is an exception is raised to its submitter
+    alone, an exception of `flush` itself to everybody in the batch.
 
-    A batch that fails by `retry_on` (the database is away) is tried again until it succeeds: what
-    comes meanwhile stays behind it. Once `stop` is called, it fails as by any other error.
+    A batch that fails with `retry_on` (the database is unavailable) is retried until it succeeds,
+    and what arrives meanwhile stays behind it. After `stop` it fails as with any other error.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Batcher(Generic[T, R]):
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, item: T) -> R:
-        """The result of `item`, once its batch is done."""
+        """Wait for the batch of `item` and return its result."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._worker is None:
@@ -87,16 +87,16 @@ class Batcher(Generic[T, R]):
             try:
                 return await self._flush(items)
             except self._retry_on as error:
-                log.warning("a batch is tried again", error=str(error), count=len(items))
+                log.warning("batch failed, retrying", error=str(error), count=len(items))
                 if await wait_at_most(RETRY_DELAY, self._stopping.wait()):
                     raise
 
     async def stop(self) -> None:
-        """Try nothing again any more, and return once nothing waits."""
+        """Retry nothing from now on, and wait until no item is left."""
         self._stopping.set()
         await self.drained()
 
     async def drained(self) -> None:
-        """Return once nothing waits."""
+        """Wait until no item is left."""
         while self._worker is not None:
             await asyncio.wait([self._worker])

@@ -1,7 +1,7 @@
-"""Channel: what Baton needs of a message bus, and nothing more.
+"""Channel is the contract of a message bus: all that Baton needs of one.
 
-`amqp` keeps this contract over RabbitMQ, `memory` in the process; tests/baton/bus/test_channel.py
-holds both to it. `connect` chooses by the URL.
+The package `amqp` implements it over RabbitMQ, `memory` in this process; `connect` chooses by the
+URL. The tests in tests/baton/bus/test_channel.py run against both.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from baton.bus.messages import CONTENT_TYPE
 from baton.errors import BusRefused
 
 CONFIRM_TIMEOUT = 10.0
-"""How long a publish waits for its confirm, in seconds, unless the caller says otherwise."""
+"""Seconds that a publish waits for its confirm, unless the caller says otherwise."""
 
 
 class Link(StrEnum):
-    """How the connection is. `blocked` looks healthy but takes no messages."""
+    """The state of the connection. A `blocked` one is open, but the bus accepts no messages."""
 
     UP = "up"
     BLOCKED = "blocked"
@@ -31,9 +31,10 @@ class Link(StrEnum):
 class Envelope:
     """A message body with the AMQP properties that mirror its CloudEvents attributes.
 
-    `user` is the broker account that published it: the bus refuses a false one, and it is empty if
-    the sender did not say. It is set by the channel that publishes. `expires`: the bus hands it out
-    for so many seconds, by its own clock, and buries it after that; None: for as long as it lasts.
+    `user` is the broker account that published the message. The publishing channel sets it, the bus
+    refuses a false one, and it is empty if the sender did not set it. The bus delivers the message
+    for `expires` seconds by its own clock and dead-letters it after that; None means no limit.
+    `timestamp` is in seconds since 1970, and travels in whole seconds.
     """
 
     body: bytes
@@ -48,87 +49,92 @@ class Envelope:
 
 
 class Delivery(Protocol):
-    """One message handed to a consumer, to be settled once: acknowledged or rejected."""
+    """A message that was delivered to a consumer, which acknowledges or rejects it once."""
 
     envelope: Envelope
     key: str
     redelivered: bool
 
     async def ack(self) -> None:
-        """It is dealt with. On a lost connection nothing happens: it will be delivered again."""
+        """Acknowledge the message: it is done. After a lost connection this does nothing, and the
+        bus delivers the message again."""
 
     async def reject(self, *, requeue: bool) -> None:
-        """Put it back (`requeue`), or let it go to the queue's dead-letter exchange."""
+        """Put the message back into its queue, or send it to the queue's dead-letter exchange."""
 
 
 Handler = Callable[[Delivery], Awaitable[None]]
 
 
 class Subscription(Protocol):
-    """A consumer on a queue, which comes back by itself after a reconnect."""
+    """A consumer on a queue. It is restored after a reconnect."""
 
     async def cancel(self) -> None:
-        """Take no more deliveries. Those handed out can still be settled. Idempotent."""
+        """Stop the deliveries. Messages already delivered can still be settled. Idempotent."""
 
 
-BOT_FIRST = "start the bot; it makes what all need."
-"""What mends the link of an agent that was installed before any bot was there."""
+BOT_FIRST = "start the bot; it creates the exchanges."
+"""What to do about an agent that was installed before any bot had run."""
 
 
 class Channel(Protocol):
-    """A connection to the bus that mends itself, for as long as it takes."""
+    """A connection to the bus that reconnects by itself, for as long as it takes."""
 
     url: str
-    """Where it is connected to, without the password."""
+    """The URL of the connection, without the password."""
 
     @property
     def link(self) -> Link:
-        """How the connection is at this moment."""
+        """The state of the connection now."""
 
     @property
     def link_reason(self) -> str:
-        """Why `link` is not up, for people to read; empty while it is."""
+        """The reason why `link` is not up, for people; empty while it is up."""
 
     @property
     def link_fix(self) -> str:
-        """What mends it while `link` is not up, for people to read; empty if that is not known."""
+        """What to do while `link` is not up, for people; empty if that is not known."""
 
     @property
     def refusal(self) -> BusRefused | None:
-        """Why the bus keeps the link down for good, such as a right that is missing; None while it
-        is up, or down for what may pass. It is tried again all the same."""
+        """The refusal that keeps the link down until somebody acts, such as a missing permission.
+
+        None while the link is up, or down for a reason that may pass. The channel retries anyway.
+        """
 
     @property
     def lacking(self) -> Mapping[str, BusRefused]:
-        """The optional queues that the bus refuses us, by name. What they are for is not done; they
-        are tried again now and then."""
+        """The optional queues that the bus refuses to this account, by name, each with the refusal.
+
+        The channel works without them and tries each again with every check.
+        """
 
     @property
     def link_since(self) -> float:
-        """Since when `link` has been so, on the monotonic clock, in seconds."""
+        """When `link` changed last, in seconds of the monotonic clock."""
 
     @property
     def broker(self) -> str:
-        """What answers there and its version, such as `RabbitMQ 3.10.8`; empty while nothing
-        does."""
+        """The product and version of the broker, such as `RabbitMQ 3.10.8`; empty while the link is
+        down."""
 
     async def wait_up(self) -> None:
-        """Return once the link is up."""
+        """Wait until the link is up."""
 
     async def refused(self, patience: float) -> BusRefused:
-        """Return `refusal` once there is one: at once if the link was never up, else when that has
-        stood for `patience` seconds."""
+        """Wait for a `refusal` and return it: at once if the link was never up, otherwise once the
+        refusal has lasted `patience` seconds."""
 
     def on_link(self, listener: Callable[[Link], None]) -> None:
-        """Call `listener` at each change of `link`."""
+        """Call `listener` with each change of `link`."""
 
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()) -> None:
-        """Make sure that `queue` exists and is bound to each (exchange, key).
+        """Ensure that `queue` exists and is bound to each (exchange, key).
 
-        That is done again after each reconnect, and proven now and then: what somebody deletes is
-        put back. With the link down it is done once it is up. Raises BusRefused if it is refused
-        for good, QueueMismatch if the queue exists with other settings; if the queue is optional
-        it is told by `lacking` instead.
+        The channel repeats this after each reconnect and checks it regularly, so it restores what
+        somebody deletes. While the link is down, it is done once the link is up. Raises BusRefused
+        if the bus refuses it, QueueMismatch if the queue exists with other settings; for an
+        optional queue `lacking` has the refusal instead.
         """
 
     async def publish(
@@ -140,40 +146,43 @@ class Channel(Protocol):
         mandatory: bool = False,
         timeout: float = CONFIRM_TIMEOUT,
     ) -> None:
-        """Publish a persistent message and wait for the confirm.
+        """Publish a persistent message and wait for the confirm, at most `timeout` seconds.
 
         Calls that are made one after the other without awaiting between them reach the bus in that
-        order. Raises Unroutable if `mandatory` and no queue takes it, Disconnected if it was surely
-        not sent, Blocked while the bus takes none, Unconfirmed if nobody knows (send it again with
-        the same id).
+        order. Raises Unroutable if it is `mandatory` and no queue takes it, Disconnected if it was
+        certainly not sent, Blocked while the bus accepts no messages, and Unconfirmed if its fate
+        is unknown: then publish it again with the same ID.
         """
 
     async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 100) -> Subscription:
-        """Hand each message of `queue` to `handler`, at most `prefetch` unsettled at a time.
+        """Call `handler` with each message of `queue`, with at most `prefetch` unsettled at a time.
 
-        The queue is declared if need be, and refused as by `declare`. `handler` is called in the
-        order of the queue, each call as a task of its own, which a lost link leaves alone; what it
-        raises is logged and the message is put back.
+        The queue is declared first; raises as `declare` does. The calls begin in the order of the
+        queue, each in a task of its own, which a lost link does not cancel. What `handler` raises
+        is logged, and the message is requeued.
         """
 
     async def get(self, queue: Queue) -> Delivery | None:
-        """One message of `queue` if there is one: for looking through dead letters.
+        """Take one message of `queue`; None if it is empty. For looking through dead letters.
 
-        Raises Disconnected, as does `depth`.
+        Raises Disconnected.
         """
 
     async def depth(self, queue: Queue) -> int | None:
-        """How many messages wait in `queue`; None if there is no such queue."""
+        """Return how many messages wait in `queue`, None if it does not exist. Raises
+        Disconnected."""
 
     async def missing_rights(
         self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()
     ) -> Sequence[BusRefused]:
-        """What the bus would refuse of declaring, binding and consuming `queue`. Nothing is made
-        that is not there, nothing is taken. Raises Disconnected."""
+        """Return what the bus would refuse of declaring, binding and consuming `queue`.
+
+        Asking creates nothing and takes no message. Raises Disconnected.
+        """
 
     async def may_not_publish(self, exchange: str, key: str) -> BusRefused | None:
-        """Why the bus would refuse a publish, if it would. Nothing is published. Raises
+        """Return the refusal that a publish would meet, or None. Nothing is published. Raises
         Disconnected."""
 
     async def close(self) -> None:
-        """Stop consuming, wait a moment for the handlers at work, and close. Idempotent."""
+        """Stop consuming, wait a few seconds for the running handlers, and close. Idempotent."""

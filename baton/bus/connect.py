@@ -1,4 +1,4 @@
-"""`connect`: the channel that a URL asks for, over RabbitMQ or in memory."""
+"""`connect` opens the channel that a URL asks for: over RabbitMQ or in memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from baton.errors import SettingsError
 async def connect(
     urls: str | Sequence[str], *, name: str = "baton", owner: bool = False
 ) -> Channel:
-    """A channel to the first of `urls` that answers; `name` is shown in the broker's own list.
+    """Return a channel to the first of `urls` that answers.
 
-    `amqp://` and `amqps://` are RabbitMQ, several URLs a pool tried in turn; `memory://NAME` is the
-    bus of that name in this process (`memory://ACCOUNT@NAME`: as that account). An `owner`, which
-    the bot is, makes sure of the exchanges and of the queue of dead letters; others need no right
-    to make them. Returns at once with a link that may still be down: a broker that is away is
-    waited for. Raises SettingsError for a URL that is none of these.
+    `amqp://` and `amqps://` are RabbitMQ; several URLs are a pool, tried in turn. `memory://NAME`
+    is the bus of that name in this process (`memory://ACCOUNT@NAME`: as that account). The broker
+    shows `name` in its list of connections. An `owner`, which the bot is, creates the exchanges and
+    the queue of dead letters; others need no permission to create them. Returns at once, with a
+    link that may still be down: the channel waits for a broker that is away. Raises SettingsError
+    for an invalid URL.
     """
     pool = split_urls(urls) if isinstance(urls, str) else list(urls)
     try:
@@ -28,7 +29,7 @@ async def connect(
         raise SettingsError(
             file="BATON_BUS_URL or [bus] url",
             key="url",
-            problem="it is no URL that Baton can use",
+            problem="it is not a valid URL of a message bus",
             must=str(error),
         ) from None
     if pool[0].lower().startswith("memory:"):
@@ -41,7 +42,8 @@ async def connect(
 
 
 async def link_comes_up(channel: Channel, within: float) -> bool:
-    """Whether the link comes up within so many seconds; at once False if it is refused for good."""
+    """Wait until the link is up, at most so many seconds, and return whether it is. A refusal ends
+    the wait at once."""
     tasks = {asyncio.create_task(channel.wait_up()), asyncio.create_task(_refused(channel))}
     try:
         await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)

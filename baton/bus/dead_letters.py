@@ -1,4 +1,4 @@
-"""The dead letters: what nobody could handle, to be looked at and sent again. `baton dead`."""
+"""Dead letters: messages that could not be handled. `baton dead` lists and resends them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from baton.text.printable import printable
 
 CONNECT_TIMEOUT = 10.0
 MAX_SHOWN = 500
-"""Characters of each thing that a letter says of itself, at most."""
+"""Characters that are shown of each field of a letter, at most."""
 
 
 ORDERS = Request | Cancel | Discover | Probe
-"""What has servers do something, as against what servers and others say."""
+"""Messages that order servers to do something."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter. `key` is where it was bound for, `reason` why it did not get there.
+    """A dead letter: its routing key, and the reason why it could not be handled.
 
-    `sender` is the broker account that it is from, as far as that is known. `ours`: RabbitMQ has
-    proven that it is the account by which we are connected. `order` is what it has servers do,
-    empty if nothing; `until` is when that is too late.
+    `sender` is the broker account that sent it, as far as that is known; `ours` means that RabbitMQ
+    has proven it to be the account of this connection. `order` describes what the letter orders
+    servers to do, empty if nothing, and `until` is the deadline of that. `size` is in bytes.
     """
 
     id: str
@@ -46,7 +46,7 @@ class DeadLetter:
     until: datetime | None = None
 
     def __str__(self) -> str:
-        """Two lines, whatever its sender wrote into it."""
+        """Return two lines, whatever its sender wrote into it."""
         name, type_, key, job, reason, sender = (
             printable(each)[:MAX_SHOWN]
             for each in (self.id, self.type, self.key, self.job, self.reason, self.sender)
@@ -61,14 +61,14 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """What became of letters: those that were sent again, and those that were not, with why."""
+    """The letters that were resent, and those that were not, each with the reason."""
 
     done: Sequence[DeadLetter]
     left: Sequence[tuple[DeadLetter, str]]
 
 
 def read_letter(delivery: Delivery, account: str = "") -> DeadLetter:
-    """What can be said of a dead letter without understanding it; `account` is ours."""
+    """Return what can be read of a dead letter without decoding its data; `account` is ours."""
     envelope = delivery.envelope
     headers = envelope.headers
     reason = headers.get("baton-reason") or headers.get("x-first-death-reason") or "unknown"
@@ -90,10 +90,10 @@ def read_letter(delivery: Delivery, account: str = "") -> DeadLetter:
 
 
 def _sender(envelope: Envelope, account: str) -> tuple[str, bool]:
-    """Whom a letter is from, and whether that is proven to be `account`.
+    """Return the sender of a letter, and whether it is proven to be `account`.
 
-    Who buries a letter (it has a reason then) becomes its sender for RabbitMQ, and says whom it had
-    it from: only what we say ourselves is proof of that.
+    Whoever dead-letters a message (it has a reason then) becomes its sender for RabbitMQ and notes
+    the original sender: only a note of our own is proof.
     """
     proven = envelope.user
     if "baton-reason" not in envelope.headers:
@@ -105,7 +105,7 @@ def _sender(envelope: Envelope, account: str) -> tuple[str, bool]:
 
 
 def _order(envelope: Envelope, key: str) -> tuple[str, datetime | None]:
-    """What a letter has servers do, in words, and until when."""
+    """Return what a letter orders servers to do, in words, and its deadline."""
     try:
         message = decode(envelope.body)
     except InvalidMessage:
@@ -124,7 +124,7 @@ def _order(envelope: Envelope, key: str) -> tuple[str, datetime | None]:
 
 
 async def list_letters(channel: Channel, most: int) -> list[DeadLetter]:
-    """Up to `most` dead letters, oldest first; they stay where they are."""
+    """Return up to `most` dead letters, oldest first. They stay in their queue."""
     held = await _take(channel, most)
     try:
         return [read_letter(delivery, _account(channel)) for delivery in held]
@@ -136,24 +136,24 @@ async def list_letters(channel: Channel, most: int) -> list[DeadLetter]:
 def why_not_resent(
     read: DeadLetter, ids: Collection[str], twice: Collection[str], at: datetime
 ) -> str:
-    """Why the letter `read` is not sent again at `at` to those who asked for `ids` (none: for all);
-    empty if it is. Pure. Of the ids in `twice` there are several letters.
+    """Return why the letter `read` is not resent at `at`; empty if it is. Pure.
 
-    Nobody's forged order becomes one of ours because an operator sends everything again.
+    `ids` are the letters that the operator named (none means all), `twice` the IDs that several
+    letters have. So a forged order does not become one of ours when everything is resent.
     """
     if read.until is not None and read.until <= at:
-        return f"it had to be done by {read.until:%Y-%m-%d %H:%M:%S} UTC: ask for it again in chat"
+        return f"its deadline was {read.until:%Y-%m-%d %H:%M:%S} UTC: run the command again in chat"
     if not read.order or read.ours:
         return ""
     if read.id in twice:
-        return "several letters have this ID, and this one is not proven to be from us"
+        return "several dead letters have this ID, and it is not proven that we sent this one"
     if read.id not in ids:
-        return f"it has servers do something, and is not proven to be from us ({read.order})"
+        return f"it is an order to servers, and it is not proven that we sent it ({read.order})"
     return ""
 
 
 def to_confirm(letters: Sequence[DeadLetter], at: datetime | None = None) -> list[DeadLetter]:
-    """The orders among `letters` that would be sent again with all others. Pure."""
+    """Return the orders among `letters` that would be resent with all others. Pure."""
     at = at or now()
     return [one for one in letters if one.order and not why_not_resent(one, (), (), at)]
 
@@ -166,10 +166,10 @@ async def resend(
     clock: Callable[[], datetime] = now,
     agreed: Callable[[DeadLetter], bool] = lambda read: True,
 ) -> Resent:
-    """Send the letters `ids` among the first `most` again, where they were bound for.
+    """Resend the letters `ids` among the first `most` with their own routing keys.
 
-    An empty `ids` means all of them; of those, an order is sent only if it is proven to be from us,
-    and `agreed` to. A letter is taken out once the bus has confirmed it.
+    No `ids` means all of them: then an order is resent only if we are proven to have sent it and
+    `agreed` returns True. A letter leaves the queue once the bus has confirmed the new message.
     """
     held = await _take(channel, most)
     done: list[DeadLetter] = []
@@ -184,7 +184,7 @@ async def resend(
                 continue
             reason = why_not_resent(one, ids, twice, clock())
             if not reason and not ids and one.order and not agreed(one):
-                reason = "it was not agreed to"
+                reason = "not confirmed"
             if reason:
                 left.append((one, reason))
                 continue
@@ -205,7 +205,7 @@ async def resend(
 
 
 def _again(envelope: Envelope, read: DeadLetter, at: datetime) -> Envelope:
-    """What is sent: the bus counts how long it may still be done, as it did the first time."""
+    """Return the message to resend; it is valid for the rest of its time."""
     headers = {
         name: value
         for name, value in envelope.headers.items()
@@ -216,15 +216,15 @@ def _again(envelope: Envelope, read: DeadLetter, at: datetime) -> Envelope:
 
 
 def _account(channel: Channel) -> str:
-    """The broker account by which we are connected."""
+    """Return the broker account of this connection."""
     return user_of(channel.url)
 
 
 def exchange_of(envelope: Envelope, key: str) -> str:
-    """Where a message belongs: what agents take on the input exchange, what they say on the other.
+    """Return the exchange of a message: orders go to the input exchange, the rest to the output.
 
-    What others tell need not be as Baton writes it: its key says what it is. Raises InvalidMessage
-    for anything else that Baton cannot read: it would only die again.
+    Messages of other systems are known by their keys, since Baton does not define their format.
+    Raises InvalidMessage for any other unreadable message: it would be dead-lettered again.
     """
     if key.partition(".")[0] in MONITORED:
         return OUTPUT
@@ -232,15 +232,15 @@ def exchange_of(envelope: Envelope, key: str) -> str:
         message = decode(envelope.body)
     except InvalidMessage as error:
         raise InvalidMessage(
-            reason=f"{envelope.id or 'a letter'} would only die again: {error.facts['reason']}"
+            reason=f"{envelope.id or 'it'} would be dead-lettered again: {error.facts['reason']}"
         ) from error
     return INPUT if isinstance(message, ORDERS) else OUTPUT
 
 
 @asynccontextmanager
 async def open_bus(urls: Sequence[str]) -> AsyncIterator[Channel]:
-    """The bus at `urls`. Raises Disconnected if it does not answer within CONNECT_TIMEOUT s,
-    BusRefused if it lets us not in."""
+    """Connect to the bus at `urls`. Raises Disconnected if it does not answer within
+    CONNECT_TIMEOUT seconds, BusRefused if it refuses us."""
     channel = await connect(urls, name="baton dead")
     try:
         if not await link_comes_up(channel, CONNECT_TIMEOUT):

@@ -1,4 +1,4 @@
-"""Names on the bus: exchanges, routing keys and queues. Pure: nothing here talks to a broker."""
+"""The names on the bus: exchanges, routing keys and queues. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEAD = "baton.dead"
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An exchange of the wire contract; all are durable."""
+    """An exchange of the wire contract. All are durable."""
 
     name: str
     kind: Literal["topic"]
@@ -30,12 +30,12 @@ EXCHANGES = (
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A durable queue, declared the same way by everyone who uses it.
+    """A durable queue, declared with the same settings by everybody who uses it.
 
-    `ttl` and `expires` are in seconds: how long a message waits at most, and how long a queue that
-    nobody uses is kept. What is rejected, or past its `ttl`, goes to `dead_letter` under its own
-    key. `delivery_limit` bounds how often one message is delivered. One that is `optional` may be
-    refused to us: then all but what it is for goes on.
+    A message waits for at most `ttl` seconds, and an unused queue is deleted after `expires`
+    seconds. Rejected and expired messages go to the exchange `dead_letter` under their own key. A
+    message is delivered at most `delivery_limit` times. If the bus refuses an `optional` queue,
+    everything that does not need it works.
     """
 
     name: str
@@ -51,25 +51,25 @@ WEEK = 7 * 24 * 3600.0
 
 
 def agent_queue(fqdn: str) -> Queue:
-    """The inbox of the agent on `fqdn`. It outlives a restart; a week without it and it is gone."""
+    """Return the inbox of the agent on `fqdn`. It is deleted after a week without that agent."""
     return Queue(f"agent.{fqdn}", single_active=True, expires=WEEK)
 
 
 BOT_QUEUE = Queue("bot", single_active=True)
-"""Updates and pongs: all that the ledger needs, kept for as long as no bot is there."""
+"""Updates and pongs, which the ledger needs: kept for as long as no bot runs."""
 
 HEARTBEAT_QUEUE = Queue("bot.heartbeats", single_active=True, ttl=60.0, dead_letter="")
-"""Apart from the updates, because an old heartbeat says nothing and must not pile up."""
+"""Heartbeats have a queue of their own, since old ones are useless and must not pile up."""
 
 MONITOR_QUEUE = Queue("bot.monitor", single_active=True, expires=WEEK, optional=True)
-"""What others tell: alerts and check-ins. A week without a bot that keeps alerts and it is gone, or
-it would fill for ever where alerts were switched off; what is told after that goes nowhere."""
+"""Alerts and check-ins of other systems. It is deleted after a week without a bot that has alerts
+on: else it would grow for ever where alerts were switched off. Later messages are dropped."""
 
 MONITORED = ("alert", "checkin")
-"""The first words of the keys on the output exchange that it is bound to."""
+"""The first words of its keys on the output exchange."""
 
 PROBED_QUEUE = Queue("bot.probed", single_active=True, ttl=60.0, dead_letter="", optional=True)
-"""Apart from those, because somebody waits for each answer, and an old one is of no use."""
+"""Results of probes have a queue of their own: the bot waits for each, and old ones are useless."""
 
 BOT_QUEUES: Mapping[Queue, tuple[str, ...]] = {
     BOT_QUEUE: ("update", "pong"),
@@ -77,29 +77,29 @@ BOT_QUEUES: Mapping[Queue, tuple[str, ...]] = {
     MONITOR_QUEUE: MONITORED,
     PROBED_QUEUE: ("probed",),
 }
-"""The bot's queues, with the first words of the keys on the output exchange that each takes."""
+"""The bot's queues, each with the first words of its keys on the output exchange."""
 
 
 def bot_bindings(queue: Queue) -> list[tuple[str, str]]:
-    """What one of the bot's queues is bound to: exchange and key."""
+    """Return the bindings (exchange, key) of one of the bot's queues."""
     return [(OUTPUT, f"{kind}.#") for kind in BOT_QUEUES[queue]]
 
 
 DISCOVER = "discover"
-"""The key that every agent listens to, whatever its environment."""
+"""The key that every agent is bound to, whatever its environment."""
 
 DEAD_QUEUE = Queue("dead", ttl=4 * WEEK, dead_letter="", delivery_limit=1_000_000)
-"""Whoever looks through it puts each letter back, which counts as a delivery: hence the limit."""
+"""Looking through it requeues each letter, which counts as a delivery: hence the limit."""
 
 DEAD_BINDINGS = ((DEAD, "#"),)
-"""Whoever owns the topology, the bot, makes sure of it; nobody else needs a right to it."""
+"""Only the bot declares it, as the owner of the topology; nobody else needs a permission for it."""
 
 FORMER_QUEUES = ("monitor", "retry.5s", "retry.30s", "retry.2m", "retry.10m")
-"""Queues of earlier versions, which nobody takes from any more."""
+"""Queues of earlier versions that nothing consumes any more."""
 
 
 def check_exchange(exchange: str) -> None:
-    """Raises ValueError if `exchange` is not one of EXCHANGES."""
+    """Raise ValueError if `exchange` is not one of EXCHANGES."""
     names = [item.name for item in EXCHANGES]
     if exchange not in names:
         raise ValueError(f"{exchange} is not one of the exchanges {', '.join(names)}")
@@ -107,23 +107,23 @@ def check_exchange(exchange: str) -> None:
 
 @lru_cache(1024)
 def key_word(text: str) -> str:
-    """`text` as one word of a topic key: dots and what a pattern would read become `-`."""
+    """Return `text` as one word of a topic key: dots and wildcards become `-`."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text) or "-"
 
 
 def host_key(fqdn: str) -> str:
-    """The key of a request to one server."""
+    """Return the key of a request to one server."""
     return f"host.{fqdn}"
 
 
 def command_key(command: str, environment: str, app: str | None = None) -> str:
-    """The key of a broadcast: to every agent of an environment, or those of it that run `app`."""
+    """Return the key of a broadcast to the agents of an environment, or to those that run `app`."""
     parts = [command, environment] + ([app] if app else [])
     return ".".join(key_word(part) for part in parts)
 
 
 def output_key(kind: str, environment: str, subject: str) -> str:
-    """The key of what an agent says: `kind` is the message's type without `baton.`."""
+    """Return the key of a message from an agent; `kind` is its type, with or without `baton.`."""
     return ".".join(
         (key_word(kind.removeprefix("baton.")), key_word(environment), key_word(subject))
     )

@@ -1,4 +1,4 @@
-"""Keeping track of a link, and of the handlers at work: what every kind of Channel needs."""
+"""What every kind of Channel needs: the state of its link, and the handlers that run."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from baton.errors import BusRefused
 log = structlog.get_logger(__name__)
 
 CLOSE_GRACE = 5.0
-"""How long a closing channel waits for the handlers at work, in seconds."""
+"""Seconds that a closing channel waits for the running handlers."""
 
 
 WATCH_INTERVAL = 15.0
-"""How often all that a channel needs of its bus is proven to be there, in seconds."""
+"""Seconds between two checks that all that a channel needs of its bus still exists."""
 
 
 class Linked:
-    """What has a link: how it is, why, since when, and who wants to hear of a change."""
+    """Has a link: its state, the reason, since when, and who listens to its changes."""
 
     def __init__(self) -> None:
         self._link = Link.DOWN
@@ -40,41 +40,41 @@ class Linked:
 
     @property
     def link(self) -> Link:
-        """How the connection is at this moment."""
+        """The state of the connection now."""
         return self._link
 
     @property
     def link_reason(self) -> str:
-        """Why `link` is not up, for people to read; empty while it is."""
+        """The reason why `link` is not up, for people; empty while it is up."""
         return self._reason
 
     @property
     def link_fix(self) -> str:
-        """What mends it while `link` is not up, as far as that is known."""
+        """What to do while `link` is not up; empty if that is not known."""
         return self._fix
 
     @property
     def refusal(self) -> BusRefused | None:
-        """Why the bus keeps the link down for good: time alone does not mend it."""
+        """The refusal that keeps the link down until somebody acts."""
         return self._refusal
 
     @property
     def lacking(self) -> Mapping[str, BusRefused]:
-        """The optional queues that we do without, each with why it is refused."""
+        """The optional queues that are refused, each with the refusal."""
         return MappingProxyType(self._lacking)
 
     @property
     def link_since(self) -> float:
-        """Since when `link` has been so, on the monotonic clock, in seconds."""
+        """When `link` changed last, in seconds of the monotonic clock."""
         return self._since
 
     async def wait_up(self) -> None:
-        """Return once the link is up."""
+        """Wait until the link is up."""
         await self._up.wait()
 
     async def refused(self, patience: float) -> BusRefused:
-        """Return why, once the bus refuses us for good: at once if the link was never up, else
-        when that has stood for `patience` seconds."""
+        """Wait for a refusal and return it: at once if the link was never up, otherwise once the
+        refusal has lasted `patience` seconds."""
         while True:
             await self._refused.wait()
             stood = time.monotonic() - self._refused_since
@@ -83,7 +83,7 @@ class Linked:
             await asyncio.sleep(min(1.0, max(patience - stood, 0.05)))
 
     def on_link(self, listener: Callable[[Link], None]) -> None:
-        """Call `listener` at each change. What it raises is logged and disturbs nobody else."""
+        """Call `listener` with each change. What it raises is logged, and the others are called."""
         self._listeners.append(listener)
 
     def _change(
@@ -103,7 +103,7 @@ class Linked:
             try:
                 listener(link)
             except Exception:
-                log.exception("a listener of the link failed", link=link.value)
+                log.exception("link listener failed", link=link.value)
 
     def _refuse(self, refusal: BusRefused | None) -> None:
         if refusal is None:
@@ -114,29 +114,29 @@ class Linked:
         self._refusal = refusal
 
     def _lack(self, queue: str, refusal: BusRefused | None) -> None:
-        """Say that we do without an optional queue, or (None) no longer: each once."""
+        """Note and log that an optional queue is refused, or (None) no longer: each once."""
         if refusal is None:
             if self._lacking.pop(queue, None) is not None:
-                log.info("queue of use again", queue=queue)
+                log.info("queue available again", queue=queue)
         elif str(self._lacking.get(queue)) != str(refusal):
-            log.error("going on without a queue", queue=queue, reason=str(refusal))
+            log.error("working without an optional queue", queue=queue, reason=str(refusal))
             self._lacking[queue] = refusal
 
 
 class HandlerTasks:
-    """The calls of handlers under way, each a task of its own that a lost link leaves alone."""
+    """The running calls of handlers, each a task of its own that a lost link does not cancel."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, handler: Handler, delivery: Delivery) -> None:
-        """Call `handler`. If it raises, that is logged and the message put back."""
+        """Call `handler`. What it raises is logged, and the message is requeued."""
         task = asyncio.create_task(_handle(handler, delivery))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def drain(self, grace: float = CLOSE_GRACE) -> None:
-        """Wait up to `grace` s for them, then cancel what is left. A handler may call this."""
+        """Wait up to `grace` seconds for them, then cancel the rest. A handler may call this."""
         others = self._tasks - {asyncio.current_task()}
         if not others:
             return
@@ -144,7 +144,7 @@ class HandlerTasks:
         for task in late:
             task.cancel()
         if late:
-            log.warning("handlers were cancelled", count=len(late), waited=grace)
+            log.warning("message handlers cancelled", count=len(late), waited=grace)
             await asyncio.wait(late)
 
 
@@ -152,5 +152,5 @@ async def _handle(handler: Handler, delivery: Delivery) -> None:
     try:
         await handler(delivery)
     except Exception:
-        log.exception("a handler failed, the message is put back", id=delivery.envelope.id)
+        log.exception("message handler failed, message requeued", id=delivery.envelope.id)
         await delivery.reject(requeue=True)

@@ -1,4 +1,4 @@
-"""QueueConsumer: how a part of a program takes what comes in its queues."""
+"""QueueConsumer consumes the queues of one part of a program."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from baton.bus.exchanges import Queue
 
 
 class QueueConsumer:
-    """Hands the messages of queues to handlers, from `consume` until `stop`.
+    """Passes the messages of queues to handlers, from `consume` until `stop`.
 
-    The channel consumes again after each lost link. One message neither goes round nor harms the
-    others: see `guard`, which calls `failed` for each that cannot be handled.
+    The channel restores the consumers after a lost link. A message that cannot be handled is
+    dead-lettered and counted by `failed`, so that it neither returns nor stops the others: see
+    `guard`.
     """
 
     def __init__(self, channel: Channel, failed: Callable[[], None] = lambda: None) -> None:
@@ -24,14 +25,14 @@ class QueueConsumer:
     async def consume(
         self, queue: Queue, bindings: Sequence[tuple[str, str]], handle: Handler, *, prefetch: int
     ) -> None:
-        """Make sure of `queue` and its bindings, and hand each message to `handle`, at most
+        """Declare `queue` with its bindings and pass each message to `handle`, with at most
         `prefetch` unsettled at a time. Raises BusRefused."""
         await self._channel.declare(queue, bindings)
         handler = guard(self._channel, handle, self._failed)
         self._subscriptions.append(await self._channel.consume(queue, handler, prefetch=prefetch))
 
     async def stop(self) -> None:
-        """Take nothing more; what was handed out can still be settled. Idempotent."""
+        """Stop consuming. Messages already delivered can still be settled. Idempotent."""
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
             await subscription.cancel()

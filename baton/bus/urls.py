@@ -1,6 +1,6 @@
-"""URLs of the message bus: cut apart, checked, and shown without what they keep secret. Pure.
+"""URLs of the message bus: split, checked, and shown without their secrets. Pure.
 
-A URL that cannot be read is never shown, not even in part: what stands where may be the password.
+An invalid URL is never shown, not even in part: any part of it may be the password.
 """
 
 from __future__ import annotations
@@ -28,24 +28,23 @@ OPTIONS = (
     "no_verify_ssl",
     "timeout",
 )
-"""What may follow a `?`: all that the client library knows."""
+"""The options that may follow a `?`: all that the client library knows."""
 
 _NEXT = re.compile(r"(?<![,\s])[,\s]+(?=(?:amqps?|memory)://)", re.IGNORECASE)
 _UNREADABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
 
 
 def split_urls(text: str) -> list[str]:
-    """The URLs in `text`, which stand after each other with commas or blanks between them.
+    """Return the URLs in `text`, which are separated by commas or blanks.
 
-    A comma that no new URL follows belongs to the one before it, as in a password.
+    A comma that no URL follows belongs to the URL before it, as in a password.
     """
     return [url for url in _NEXT.split(text.strip(", \t\r\n")) if url]
 
 
 def check_urls(urls: Sequence[str]) -> None:
-    """Raises ValueError, which says what must be given instead, if these are not one or several
-    URLs of RabbitMQ, or one of a bus in memory. What it says holds nothing of a URL but its
-    scheme."""
+    """Raise ValueError, with what is expected, unless these are one or several URLs of RabbitMQ, or
+    one of a bus in memory. The error shows nothing of a URL but its scheme."""
     schemes = {_scheme(url) for url in urls}
     if not urls or not schemes <= {"amqp", "amqps", "memory"}:
         other = sorted(scheme for scheme in schemes if scheme and scheme not in ("amqp", "amqps"))
@@ -60,7 +59,7 @@ def check_urls(urls: Sequence[str]) -> None:
 
 
 def redacted(url: str) -> str:
-    """`url` without password and options, for logs and errors."""
+    """Return `url` without password and options, for logs and errors."""
     try:
         parts = _parts(url)
     except ValueError:
@@ -70,17 +69,17 @@ def redacted(url: str) -> str:
 
 
 def user_of(url: str) -> str:
-    """The user that `url` logs in as."""
+    """Return the user that `url` logs in as."""
     return unquote(urlsplit(url).username or "guest")
 
 
 def vhost_of(url: str) -> str:
-    """The virtual host that `url` names."""
+    """Return the virtual host of `url`."""
     return unquote(urlsplit(url).path[1:]) or "/"
 
 
 def option_of(url: str, name: str) -> str | None:
-    """The value of an option of `url`; None if it is not given."""
+    """Return the value of an option of `url`; None if it is not given."""
     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True)).get(name)
 
 
@@ -103,7 +102,7 @@ def _check_amqp(url: str) -> None:
 
 
 def _parts(url: str) -> SplitResult:
-    """Raises ValueError if `url` may mean something else than it seems to."""
+    """Split `url`. Raises ValueError if it may mean something else than it seems to."""
     if _UNREADABLE.search(url):
         raise ValueError(f"{EXAMPLE} without blanks and control characters. {ESCAPES}")
     try:

@@ -1,4 +1,4 @@
-"""Acknowledgements in batches: one frame for many messages instead of one for each."""
+"""AckBatcher acknowledges in batches: one frame for many messages instead of one for each."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ log = structlog.get_logger(__name__)
 
 BATCH = 32
 DELAY = 0.002
-"""An acknowledgement is sent with `BATCH` others or after `DELAY` seconds, whatever is first."""
+"""Acknowledgements are sent once there are `BATCH`, or after `DELAY` seconds."""
 
 
 class PendingAcks:
-    """Which delivery tags are acknowledged, and what to tell the broker of it. Pure.
+    """The delivery tags that are acknowledged, and what the broker must be sent of them. Pure.
 
-    Tags count from 1. All up to the first one that is not settled are acknowledged by one frame.
-    Those behind it wait for one more flush and then go one by one, so that one slow message does
-    not hold the others.
+    Tags count from 1. All up to the first unsettled one are acknowledged by one frame. Those behind
+    it wait for one more flush and are then sent one by one, so that one slow message does not hold
+    back the others.
     """
 
     def __init__(self) -> None:
@@ -29,19 +29,19 @@ class PendingAcks:
         self._waited: set[int] = set()
 
     def __len__(self) -> int:
-        """How many acknowledgements the broker does not know of."""
+        """Return how many acknowledgements are not sent yet."""
         return len(self._acked)
 
     def ack(self, tag: int) -> None:
-        """`tag` is acknowledged."""
+        """Note that `tag` is acknowledged."""
         self._acked.add(tag)
 
     def rejected(self, tag: int) -> None:
-        """`tag` is settled, and the broker knows of it."""
+        """Note that `tag` was rejected, and the broker told."""
         self._told.add(tag)
 
     def flush(self) -> tuple[int | None, list[int]]:
-        """Acknowledge all up to this tag, if any, and these; the broker is told now."""
+        """Return what to send: all up to this tag (None: none), and these single tags."""
         upto = None
         while True:
             if self._next in self._acked:
@@ -60,7 +60,7 @@ class PendingAcks:
 
 
 class AckBatcher:
-    """Settles what was delivered on one AMQP channel. After that channel is gone, does nothing."""
+    """Settles the messages of one AMQP channel. Once that is closed, it does nothing."""
 
     def __init__(self, channel: AbstractChannel) -> None:
         self.channel = channel
@@ -71,7 +71,7 @@ class AckBatcher:
         self._task: asyncio.Task[None] | None = None
 
     def ack(self, tag: int) -> None:
-        """Acknowledge, soon."""
+        """Acknowledge `tag` soon."""
         self._acks.ack(tag)
         if len(self._acks) >= BATCH:
             self._send_now()
@@ -79,12 +79,12 @@ class AckBatcher:
             self._timer = self._loop.call_later(DELAY, self._send_now)
 
     def reject(self, tag: int, requeue: bool) -> None:
-        """Reject, now."""
+        """Reject `tag` now."""
         self._rejects.append((tag, requeue))
         self._send_now()
 
     async def flush(self) -> None:
-        """Return when everything has been handed to the connection."""
+        """Wait until everything was passed to the connection."""
         while self._task is not None or self._rejects or len(self._acks):
             if self._task is None:
                 self._send_now()
@@ -110,8 +110,8 @@ class AckBatcher:
             for tag in singles:
                 await self.channel.basic_ack(tag, wait=False)
         except Exception as error:
-            # The broker takes all that is not settled back by itself, and delivers it again.
-            log.debug("not settled, the connection is gone", error=repr(error))
+            # the broker requeues all that is not settled, and delivers it again
+            log.debug("not settled, connection lost", error=repr(error))
             self._acks = PendingAcks()
             self._rejects.clear()
         finally:

@@ -1,4 +1,4 @@
-"""AmqpChannel: a connection to RabbitMQ that mends itself."""
+"""AmqpChannel is a connection to RabbitMQ that reconnects by itself."""
 
 from __future__ import annotations
 
@@ -27,37 +27,38 @@ from baton.timing.backoff import delay
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
-# What the client has to say, tracebacks included, is said here, once and with its meaning.
+# Baton logs each failure itself, once and with its meaning, instead of the client's tracebacks.
 for _client in ("aio_pika", "aiormq"):
     logging.getLogger(_client).setLevel(logging.CRITICAL)
 
 FIRST_DELAY, MAX_DELAY = 0.25, 10.0
-"""Between two attempts to connect, in seconds."""
+"""Seconds between two attempts to connect."""
 
 MAX_ROUNDS_FOR_OWNER = 3
-"""As after so many failures we pause for what the bot is to make: it may come any moment."""
+"""While the exchanges are missing, the delay is at most that of so many failures: the bot may
+create them at any moment."""
 
 STEADY_AFTER = 10.0
-"""A link that was up for this long, in seconds, starts over with the shortest pause."""
+"""After a link was up for so many seconds, the delays start over."""
 
 
 def reconnect_delay(attempt: int, chance: float) -> float:
-    """How long to wait before the attempt after `attempt` failures, in seconds; `chance` is 0 to 1.
+    """Return the seconds to wait after `attempt` failures; `chance` is from 0 to 1.
 
-    Exponential, with jitter over the upper half: a thousand agents do not come back at once.
+    Exponential, with jitter over the upper half, so that a thousand agents do not return at once.
     """
     return delay(attempt + 1, FIRST_DELAY, MAX_DELAY) * (0.5 + 0.5 * chance)
 
 
 FAILURES = (AMQPError, OSError, RuntimeError, TimeoutError, Disconnected)
-"""What a question to the broker ends by if the connection, or the broker, is not well."""
+"""What a call raises if the connection or the broker fails."""
 
 
 class AmqpChannel(Linked, Channel):
-    """A connection to the first of `urls` that answers: see `baton.bus.channel.Channel`.
+    """A connection to the first of `urls` that answers, opened by `open`.
 
-    Made by `open`. Everything declared and consumed is put back in place after each reconnect,
-    before the link is up again, and proven to be there every `watch_every` seconds.
+    It restores everything declared and consumed after each reconnect, before the link is up again,
+    and checks every `watch_every` seconds that it still exists.
     """
 
     def __init__(
@@ -95,10 +96,10 @@ class AmqpChannel(Linked, Channel):
         watch_every: float = WATCH_INTERVAL,
         owner: bool = False,
     ) -> AmqpChannel:
-        """Start connecting, and return at once. `watch_every` is the watchdog's period in seconds;
-        an `owner` makes the exchanges and the queue of dead letters.
+        """Start to connect, and return at once. An `owner` creates the exchanges and the queue of
+        dead letters.
 
-        Raises SettingsError for a file that a URL names and that cannot be read.
+        Raises SettingsError if a URL names a file that cannot be read.
         """
         for url in urls:
             _look_at_tls(url)
@@ -205,7 +206,7 @@ class AmqpChannel(Linked, Channel):
         return found
 
     def _remember(self, queue: Queue, bindings: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Remember what is to be declared; returns the bindings that are new."""
+        """Note what is declared, and return the bindings that are new."""
         wanted = self._declared.setdefault(queue, {})
         added = [one for one in bindings if one not in wanted]
         wanted.update(dict.fromkeys(added))
@@ -220,8 +221,8 @@ class AmqpChannel(Linked, Channel):
     async def _ensure_queue(
         self, session: Session, queue: Queue, bindings: Sequence[tuple[str, str]]
     ) -> int:
-        """Declare `queue` with `bindings`; how many consume it. One that is optional and refused is
-        done without. Raises BusRefused and what the client library raises."""
+        """Declare `queue` with `bindings` and return how many consumers it has; 0 for an optional
+        queue that is refused. Raises BusRefused, and what the client library raises."""
         try:
             consumers: int = await answered(session.declare(queue, bindings), session.url)
         except BusRefused as error:
@@ -236,7 +237,7 @@ class AmqpChannel(Linked, Channel):
         return consumers
 
     async def _consume(self, session: Session, subscription: AmqpSubscription) -> None:
-        """Consume for `subscription`, unless its queue is one that we do without."""
+        """Consume for `subscription`, unless its queue is optional and refused."""
         queue = subscription.queue
         if queue in session.refused_queues:
             return
@@ -254,7 +255,7 @@ class AmqpChannel(Linked, Channel):
             ) from None
 
     async def _run(self) -> None:
-        """Connect, for as long as it takes, and again whenever the connection is lost."""
+        """Connect for as long as it takes, and again whenever the connection is lost."""
         turn = failures = 0
         try:
             while True:
@@ -270,7 +271,7 @@ class AmqpChannel(Linked, Channel):
             self._change(Link.DOWN, "closed")
 
     async def _run_session(self, url: str) -> bool:
-        """One session at `url`, until it ends. Returns whether it was up for a good while."""
+        """Run one session at `url` until it ends. Returns whether it was up for STEADY_AFTER."""
         session: Session | None = None
         up_since: float | None = None
         fix, refusal, self._awaits_owner = "", None, False
@@ -283,7 +284,7 @@ class AmqpChannel(Linked, Channel):
             up_since = time.monotonic()
             reason = await self._watch(session)
         except Exception as error:
-            # Whatever it was: to give up here would leave us deaf for good.
+            # whatever it was: to give up here would leave the channel down for good
             reason, fix = reasons.reason_of(error), reasons.fix_for(error, url)
             refusal = error if isinstance(error, BusRefused) else None
             self._awaits_owner = isinstance(error, NotMade)
@@ -292,7 +293,7 @@ class AmqpChannel(Linked, Channel):
             raise
         finally:
             self._session = None
-            # a pool of which another host takes us refuses nothing
+            # if another host of the pool accepts us, nothing is refused
             self._refusals = self._refusals + 1 if refusal is not None else 0
             final = refusal if self._refusals >= len(self._urls) else None
             self._change(Link.DOWN, reason, fix=fix, refusal=final)
@@ -301,13 +302,13 @@ class AmqpChannel(Linked, Channel):
                     self._refused_publishes.add(session.refused_publish)
                 await session.close()
         if refusal is not None:
-            log.error("RabbitMQ refuses us", url=shown, reason=reason)
+            log.error("RabbitMQ refuses this account, retrying", url=shown, reason=reason)
         else:
-            log.warning("no link to the bus", url=shown, reason=reason)
+            log.warning("not connected to RabbitMQ, retrying", url=shown, reason=reason)
         return up_since is not None and time.monotonic() - up_since > STEADY_AFTER
 
     async def _prepare(self, session: Session) -> None:
-        """Put everything in place, what is added meanwhile too; then the link is up."""
+        """Restore everything, including what is added meanwhile; then the link is up."""
         await self._check_publishes(session)
         placed: dict[Queue, tuple[tuple[str, str], ...]] = {}
         while placed != (wanted := {each: tuple(of) for each, of in self._declared.items()}):
@@ -323,10 +324,10 @@ class AmqpChannel(Linked, Channel):
             raise Disconnected(url=session.url, reason=session.ended.result())
         self.url = session.url
         self._blocked(session.publisher.is_blocked)
-        log.info("connected to the bus", url=self.url, queues=len(consumed))
+        log.info("connected to RabbitMQ", url=self.url, queues=len(consumed))
 
     async def _check_publishes(self, session: Session) -> None:
-        """That what was refused us in the last session is allowed now. Raises BusRefused."""
+        """Check that what was refused in the last session is allowed now. Raises BusRefused."""
         for exchange, key in sorted(self._refused_publishes):
             refused = await answered(session.rights.publish(exchange, key), session.url)
             if refused is not None:
@@ -334,7 +335,7 @@ class AmqpChannel(Linked, Channel):
             self._refused_publishes.discard((exchange, key))
 
     async def _watch(self, session: Session) -> str:
-        """Until the session ends, prove now and then that all that we need is there."""
+        """Check regularly that all that we need exists. Returns why the session ended."""
         while not session.ended.done():
             await asyncio.wait({session.ended}, timeout=self._watch_every)
             if session.ended.done():
@@ -342,18 +343,18 @@ class AmqpChannel(Linked, Channel):
             try:
                 await self._check(session)
             except FAILURES as error:
-                session.fail(f"the watchdog had no answer: {reasons.reason_of(error)}")
+                session.fail(f"RabbitMQ did not answer a check: {reasons.reason_of(error)}")
         return session.ended.result()
 
     async def _check(self, session: Session) -> None:
-        """Put back what somebody has deleted: exchanges, queues, bindings. A lost consumer, or a
-        right that is gone, ends the session. Raises BusRefused."""
+        """Restore exchanges, queues and bindings that somebody deleted. A lost consumer ends the
+        session. Raises BusRefused if a permission was revoked."""
         await answered(session.ensure_exchanges(), session.url)
         for queue, bindings in list(self._declared.items()):
             wanted = session.expected_consumers(queue)
             consumers = await self._ensure_queue(session, queue, tuple(bindings))
             if consumers < min(wanted, session.expected_consumers(queue)):
-                session.fail(f"the broker has no consumer of ours on {queue.name}")
+                session.fail(f"RabbitMQ has no consumer of ours on {queue.name}")
             for subscription in [each for each in self._subscriptions if each.queue == queue]:
                 await self._consume(session, subscription)
 
@@ -361,8 +362,8 @@ class AmqpChannel(Linked, Channel):
         if self._session is None:
             return
         if blocked:
-            log.warning("the bus takes no messages", url=self.url)
-            self._change(Link.BLOCKED, "the broker is low on memory or disk")
+            log.warning("RabbitMQ accepts no messages", url=self.url)
+            self._change(Link.BLOCKED, "RabbitMQ is low on memory or disk space")
         else:
             self._change(Link.UP)
 
@@ -372,7 +373,7 @@ class AmqpChannel(Linked, Channel):
 
 
 def _look_at_tls(url: str) -> None:
-    """Say what weakens TLS. Raises SettingsError for a file that cannot be read."""
+    """Log what weakens TLS. Raises SettingsError for a file that cannot be read."""
     for name in ("cafile", "capath", "certfile", "keyfile"):
         path = option_of(url, name)
         if path is not None and not os.access(path, os.R_OK):
@@ -384,7 +385,7 @@ def _look_at_tls(url: str) -> None:
             )
     if option_of(url, "no_verify_ssl") == "1":
         log.warning(
-            "the certificate of RabbitMQ is not checked (no_verify_ssl=1): whoever is on the way "
-            "can read the password and send requests; use ?cafile=/path/to/ca.pem",
+            "the certificate of RabbitMQ is not verified (no_verify_ssl=1): anyone on the network "
+            "path can read the password and send requests; use ?cafile=/path/to/ca.pem",
             url=redacted(url),
         )

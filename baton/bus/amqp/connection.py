@@ -1,11 +1,11 @@
-"""A connection to RabbitMQ and its channels: aio-pika's, without its robust mode.
+"""Connections to RabbitMQ and their channels are aio-pika's, without its robust mode.
 
-One piece of it is not used: how aio-pika opens a channel that does not last as long as the
-connection. RabbitMQ remembers what an account may do for as long as a channel is open, so whoever
-looks whether a right is still there needs a new one each time, every 15 s; and each that aio-pika
-opens leaves 3 to 4 KB on its connection until that ends (10.2.1 with aiormq 7.2.4, measured: its
-callback for the end of the connection is never taken off). So a `Question` is opened by aiormq, on
-which aio-pika stands, and is a channel of aio-pika's in all else.
+One piece does not go through aio-pika: opening a channel that lives shorter than its connection.
+RabbitMQ caches permissions for as long as a channel is open, so the check that a permission still
+exists needs a new channel each time, every 15 s; and each channel that aio-pika opens leaves 3 to
+4 KB on its connection until that ends (measured with 10.2.1 and aiormq 7.2.4: its callback for the
+end of the connection is never removed). So aiormq, on which aio-pika stands, opens a
+`ShortLivedChannel`; all else of it is aio-pika's.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ log = structlog.get_logger(__name__)
 reading.install()
 
 ANSWER_TIMEOUT = 10.0
-"""How long the broker may take to answer anything, in seconds."""
+"""Seconds that the broker may take to answer anything."""
 
 INFORMATION = "Baton: run your servers from chat"
-"""What the broker shows beside the name of our product."""
+"""What the broker shows beside the product's name."""
 
 
 class AmqpConnection(aio_pika.Connection):
-    """One connection, opened by `to`."""
+    """A connection to RabbitMQ, opened by `connect_to`."""
 
     underlay: aiormq.abc.AbstractConnection
-    """The client's own connection."""
+    """The aiormq connection below it."""
 
     def __init__(self, url: URL, **options: Any) -> None:
         super().__init__(url, **options)
-        # aio-pika passes these on to its client, but takes no such argument
+        # aio-pika passes these options on to aiormq, but has no argument for this one
         self.kwargs["transport_factory"] = CoalescingTransport()
 
     @classmethod
     async def connect_to(cls, url: str, name: str) -> AmqpConnection:
-        """Connect to `url` as `name`. Raises BusRefused, and what the client raises."""
+        """Connect to `url` under `name`. Raises BusRefused, and what the client library raises."""
         connection = cls(
             wire.with_heartbeat(url),
             client_properties={
@@ -76,19 +76,19 @@ class AmqpConnection(aio_pika.Connection):
 
     @property
     def broker(self) -> str:
-        """What the broker calls itself, and its version."""
+        """The product and version of the broker."""
         said = self.underlay.server_properties
         return f"{_text(said.get('product'))} {_text(said.get('version'))}"
 
     async def open_channel(self, **options: Any) -> AbstractChannel:
-        """An AMQP channel that stays: see aio_pika.Connection.channel for its options."""
-        # aio-pika's own time-out does not reach as far
+        """Open a channel that lives as long as the connection; see `channel` for the options."""
+        # aio-pika's own time-out does not cover all of it
         async with asyncio.timeout(ANSWER_TIMEOUT):
             return await self.channel(**options)
 
     @asynccontextmanager
     async def short_lived_channel(self) -> AsyncIterator[ShortLivedChannel]:
-        """An AMQP channel for one question, whose answer may close it."""
+        """Open a channel for one question, whose answer may close it."""
         underlay = await self.underlay.channel(publisher_confirms=False, timeout=ANSWER_TIMEOUT)
         try:
             yield ShortLivedChannel(self, underlay)
@@ -98,7 +98,7 @@ class AmqpConnection(aio_pika.Connection):
 
 
 class ShortLivedChannel(aio_pika.Channel):
-    """A channel that was opened below aio-pika."""
+    """A channel of aio-pika that was opened by aiormq."""
 
     def __init__(self, connection: AmqpConnection, underlay: aiormq.abc.AbstractChannel) -> None:
         super().__init__(connection, publisher_confirms=False)
@@ -110,19 +110,19 @@ class ShortLivedChannel(aio_pika.Channel):
 
 
 async def underlay_of(channel: AbstractChannel) -> aiormq.Channel:
-    """The channel below one of aio-pika's: it settles and publishes without waiting for each
-    frame."""
+    """Return the aiormq channel below one of aio-pika's. It acknowledges and publishes without
+    waiting for each frame."""
     found = await channel.get_underlay_channel()
     assert isinstance(found, aiormq.Channel)
     return found
 
 
 async def quietly(work: Callable[[], Awaitable[object]]) -> None:
-    """Do `work` on something that may be broken already; at most for a while."""
+    """Do `work` on something that may be broken already, in bounded time. Errors are logged."""
     task = asyncio.ensure_future(work())
     await asyncio.wait({task}, timeout=ANSWER_TIMEOUT / 2)
     while not task.done():
-        task.cancel()  # aio-pika waits once more for the end that it did not bring about
+        task.cancel()  # aio-pika waits once more, after a cancellation too
         await asyncio.wait({task}, timeout=1.0)
     if not task.cancelled() and (error := task.exception()) is not None:
         log.debug("while closing", error=repr(error))

@@ -1,4 +1,4 @@
-"""Confirmed publishes over one connection, pipelined: frames in the order of the calls."""
+"""Publisher sends confirmed publishes over one connection: pipelined, in the order of the calls."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from baton.bus.channel import Envelope
 from baton.errors import Disconnected, Unconfirmed, Unroutable
 
 BLOCKED_CHECK_INTERVAL = 0.2
-"""A confirm that takes longer than this, in seconds, makes us look whether the broker blocks us."""
+"""Seconds after which an outstanding confirm makes us check whether the broker blocks us."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A publish without a confirm: its message's id, the moment of the loop's clock until which its
-    caller waits, and what wakes the caller."""
+    """A publish that is not confirmed yet: its message's ID, the time of the loop's clock until
+    which its caller waits, and the future that wakes the caller."""
 
     id: str
     deadline: float
@@ -33,10 +33,10 @@ class _Pending:
 
 
 class Publisher:
-    """Publishes over `channel`.
+    """Publishes over `channel`, as `user`, our account.
 
-    What it sends says that it is from `user`, our account. Tells `blocked` when the broker stops
-    taking messages, and when it takes them again.
+    Calls `blocked` with True when the broker stops accepting messages, and with False when it
+    accepts them again.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Publisher:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether the broker takes no messages for the moment."""
+        """Whether the broker accepts no messages at the moment."""
         return self._unblock is not None
 
     async def publish(
@@ -69,20 +69,20 @@ class Publisher:
         mandatory: bool,
         timeout: float,
     ) -> None:
-        """Publish and wait for the confirm, at most `timeout` seconds: see Channel.publish."""
+        """Publish and wait for the confirm, at most `timeout` seconds, as Channel.publish does."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        # A returned message is known by its id alone, so one id is under way only once at a time.
+        # a returned message is known by its ID alone, so one ID is being sent only once at a time
         while (earlier := self._ids.get(envelope.id)) is not None:
             await asyncio.wait({earlier}, timeout=max(0.0, deadline - loop.time()))
             if not earlier.done():
                 raise Unconfirmed(
                     key=key,
                     exchange=exchange,
-                    reason="a message with the same id is still under way",
+                    reason="a message with the same ID is still being sent",
                 )
-        # A task of its own: given up, it still takes the late confirm or return, and what the
-        # client does to it when the connection dies does not cancel us.
+        # a task of its own: once given up it still receives the late confirm or return, and when
+        # the client cancels it, because the connection died, that does not cancel the caller
         task: asyncio.Task[object] = loop.create_task(
             self._channel.basic_publish(
                 envelope.body,
@@ -97,7 +97,7 @@ class Publisher:
         self._conclude(task, exchange, key, timeout)
 
     async def close(self) -> None:
-        """Give up what is not confirmed."""
+        """Give up the publishes that are not confirmed."""
         if self._look is not None:
             self._look.cancel()
         rest: set[asyncio.Task[object]] = set(self._pending)
@@ -109,13 +109,13 @@ class Publisher:
             await asyncio.wait(rest)
 
     def _track(self, task: asyncio.Task[object], id: str, deadline: float) -> asyncio.Future[None]:
-        """Look after `task`; what is returned is done when it is, or soon after its deadline."""
+        """Track `task`; the result is done when the task is, or soon after its deadline."""
         loop = asyncio.get_running_loop()
         pending = self._pending[task] = _Pending(id, deadline, loop.create_future())
         if id:
             self._ids[id] = task
         task.add_done_callback(self._done)
-        # one look at all of them now and then: a timer for each is dear where there are thousands
+        # one timer for all: a timer for each would be expensive with thousands of them
         self._look_by(min(deadline, loop.time() + BLOCKED_CHECK_INTERVAL))
         return pending.over
 
@@ -124,14 +124,14 @@ class Publisher:
         if self._ids.get(pending.id) is task:
             del self._ids[pending.id]
         if not task.cancelled():
-            task.exception()  # the caller may have given up: nobody else asks for it
+            task.exception()  # the caller may have given up, and nobody else retrieves it
         pending.end()
 
     def _conclude(
         self, task: asyncio.Task[object], exchange: str, key: str, timeout: float
     ) -> None:
         if not task.done():
-            raise Unconfirmed(key=key, exchange=exchange, reason=f"nothing within {timeout:g} s")
+            raise Unconfirmed(key=key, exchange=exchange, reason=f"no confirm within {timeout:g} s")
         if task.cancelled():
             raise Unconfirmed(key=key, exchange=exchange, reason="the connection was lost")
         error = task.exception()
@@ -172,9 +172,9 @@ class Publisher:
 
 
 def _waits(connection: AbstractConnection) -> bool:
-    """Whether `connection.ready()` would have to wait: the broker said Connection.Blocked.
+    """Return whether `connection.ready()` would wait, because the broker sent Connection.Blocked.
 
-    The broker says so only after we publish, and the client has no other word of it.
+    The broker sends that only after a publish, and the client shows it in no other way.
     """
     probe = connection.ready()
     try:

@@ -1,10 +1,10 @@
-"""What strangers write into the properties of a message must not cost us the connection.
+"""Message properties that others wrote must not cost us the connection.
 
 pamqp reads a frame whole or not at all, and a frame that it cannot read ends the connection.
-RabbitMQ passes any property on: one message with a date after the year 9999, a routing key that is
-no UTF-8 or a table nested a thousand deep made everybody who consumes its queue deaf, and came
-again after each reconnect. So the readers that can fail are replaced here: what they cannot read
-is left out.
+RabbitMQ passes on any property: one message with a date after the year 9999, a routing key that is
+not UTF-8 or a table nested a thousand levels deep disconnected every consumer of its queue, and
+returned after each reconnect. So the decoders that can fail are replaced here: they leave out what
+they cannot read.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 from pamqp import decode
 
 MAX_TABLE = 16_384
-"""Bytes of a table that are read; reading it takes time that grows with their square."""
+"""Bytes of a table that is read, at most: the time to read it grows with their square."""
 
 
 def install() -> None:
-    """Have pamqp read so from now on, in this process. A second time changes nothing."""
+    """Replace the decoders of pamqp in this process. Idempotent."""
     decode.METHODS["shortstr"] = _short
     decode.METHODS["timestamp"] = _timestamp
     decode.METHODS["table"] = _table

@@ -1,4 +1,4 @@
-"""What a failure of the client library means, whether it is for good, and what mends it. Pure."""
+"""What a failure of the client library means, whether it is permanent, and the fix. Pure."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from baton.bus.urls import redacted, user_of, vhost_of
 from baton.errors import BatonError, BusRefused, Disconnected, NotMade, QueueMismatch
 
 _CONNECT = re.compile(r"\b(\d+)\]? Connect call failed")
-"""How asyncio says that it could not connect: the number of the error, which says why."""
+"""How asyncio reports that it could not connect: the number of the error is the reason."""
 _REFUSED = os.strerror(errno.ECONNREFUSED).lower()
 
-RIGHTS = "README.md, “RabbitMQ”, has the rights of each account."
+RIGHTS = "see README.md, “RabbitMQ”, for the permissions of each account."
 
 
 def reason_of(error: BaseException) -> str:
-    """What `error` means, in a few words."""
+    """Return what `error` means, in a few words."""
     if isinstance(error, Disconnected):
         return str(error.facts.get("reason"))
     if isinstance(error, BatonError):
@@ -46,7 +46,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def fix_for(error: BaseException, url: str) -> str:
-    """What mends it, by what it is; empty if that is not known."""
+    """Return what fixes `error`; empty if that is not known."""
     if isinstance(error, BatonError):
         return str(error.facts.get("fix", ""))
     causes = list(_causes(error))
@@ -59,12 +59,14 @@ def fix_for(error: BaseException, url: str) -> str:
     if any(isinstance(one, ConnectionRefusedError) or _refuses(one) for one in causes):
         return "start RabbitMQ, or correct host and port in [bus] url (BATON_BUS_URL)."
     if any(isinstance(one, TimeoutError) or _no_way(one) for one in causes):
-        return "let this machine through to RabbitMQ (firewall, network), or correct [bus] url."
+        return (
+            "open the way from this machine to RabbitMQ (firewall, network), or correct [bus] url."
+        )
     return ""
 
 
 def login_refusal(error: Exception, url: str) -> BusRefused | None:
-    """The refusal that `error` is, if a login at `url` ended by it."""
+    """Return the refusal that `error` means for a login at `url`, if it is one."""
     if isinstance(error, ProbableAuthenticationError | AuthenticationError):
         name = user_of(url)
         return BusRefused(
@@ -77,30 +79,30 @@ def login_refusal(error: Exception, url: str) -> BusRefused | None:
     if isinstance(error, ConnectionNotAllowed):
         return _no_vhost(url, reason_of(error))
     if isinstance(error, InvalidFrameError) and "OpenOk" in str(error):
-        # the client does not read what the broker says here
+        # the client does not read the broker's reason here
         return _no_vhost(url, "it does not exist, or this user may not use it")
     return None
 
 
 def _no_vhost(url: str, reason: str) -> BusRefused:
-    """The broker refuses the virtual host of `url`."""
+    """Return the refusal of the virtual host of `url`."""
     name, host = user_of(url), vhost_of(url)
     return BusRefused(
         user=name,
         what=f"the virtual host {host}",
         reason=reason,
-        fix=f"Correct it in [bus] url (BATON_BUS_URL), or make it: rabbitmqctl add_vhost {host}; "
-        f"then grant the rights: {RIGHTS}",
+        fix=f"Correct it in [bus] url (BATON_BUS_URL), or create it: rabbitmqctl add_vhost {host}; "
+        f"then grant the permissions: {RIGHTS}",
     )
 
 
 def refusal(error: Exception, url: str, what: str) -> BusRefused | None:
-    """The refusal that `error` is, for good, if doing `what` at `url` ended by it."""
+    """Return the permanent refusal that `error` means for `what` at `url`, if it is one."""
     if isinstance(error, ChannelAccessRefused):
-        fixed = f"Grant it: {RIGHTS}"
+        fixed = f"Grant the permission: {RIGHTS}"
     elif isinstance(error, ChannelPreconditionFailed | ChannelLockedResource):
-        fixed = "Delete what is there already, or run one version of Baton everywhere."
-    elif isinstance(error, ValueError):  # the client's own word on a name that is too long
+        fixed = "Delete the existing one, or run the same version of Baton everywhere."
+    elif isinstance(error, ValueError):  # the client itself refuses a name that is too long
         fixed = "Choose a shorter name."
     else:
         return None
@@ -108,24 +110,24 @@ def refusal(error: Exception, url: str, what: str) -> BusRefused | None:
 
 
 def refused_publish(reason: str) -> tuple[str, str] | None:
-    """Exchange and routing key of the publish that the broker's `reason` refuses; where the key
-    does not matter it is any."""
+    """Return exchange and routing key of the publish that the broker's `reason` refuses. If the key
+    does not matter, it is any key."""
     found = re.search(r"(?:topic '([^']*)' in )?exchange '([^']*)'", reason)
     return (found[2], found[1] or "-") if found else None
 
 
 def mismatch(error: ChannelPreconditionFailed, url: str, queue: str) -> QueueMismatch:
-    """A queue of that name is there, and is another."""
+    """Return the refusal of a queue that exists with other settings."""
     return QueueMismatch(
         user=user_of(url), what=f"to declare queue {queue}", queue=queue, reason=reason_of(error)
     )
 
 
 def not_made(error: ChannelNotFoundEntity, url: str) -> NotMade:
-    """Something is not there yet that is not ours to make."""
+    """Return the error for something missing that we may not create."""
     return NotMade(
         url=redacted(url),
-        reason=f"{reason_of(error)}: the bot makes it, when it is connected",
+        reason=f"{reason_of(error)}: the bot creates it when it connects",
         fix=BOT_FIRST,
     )
 
@@ -133,9 +135,9 @@ def not_made(error: ChannelNotFoundEntity, url: str) -> NotMade:
 def _certificate(error: ssl.SSLCertVerificationError) -> str:
     said = error.verify_message or str(error)
     if "match" in said:
-        return "name the host in [bus] url as its certificate does, or renew the certificate."
+        return "use the host name of RabbitMQ's certificate in [bus] url, or renew the certificate."
     if "expired" in said or "not yet valid" in said:
-        return "renew RabbitMQ's certificate, and look at the clock of this machine."
+        return "renew RabbitMQ's certificate, and check the clock of this machine."
     return (
         "add ?cafile=/path/to/ca.pem to [bus] url (BATON_BUS_URL): the certificate of the "
         "authority that signed RabbitMQ's; or set SSL_CERT_FILE."
@@ -143,7 +145,7 @@ def _certificate(error: ssl.SSLCertVerificationError) -> str:
 
 
 def _refuses(error: BaseException) -> bool:
-    """Whether nobody listens; the client passes on what the system said of it, not its kind."""
+    """Return whether nothing listens there. The client keeps the system's text, not its error."""
     return _REFUSED in reason_of(error) or errno.ECONNREFUSED in error.args[:1]
 
 

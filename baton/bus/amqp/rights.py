@@ -1,7 +1,7 @@
-"""Asking RabbitMQ what this account may do, without doing it.
+"""Rights asks RabbitMQ what this account may do, without doing it.
 
-The broker looks at the rights before it looks at the arguments: what is asked with an argument that
-cannot be is refused with 403 if the right is missing, and with 406, of no effect, if it is there.
+The broker checks permissions before arguments: it answers a call with an impossible argument with
+403 if the permission is missing, and with 406, without any effect, if the account has it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ IMPOSSIBLE = "nothing"
 
 
 class Rights:
-    """What the account of `url` may do, asked over `connection`."""
+    """Asks over `connection` what the account of `url` may do."""
 
     def __init__(self, connection: AmqpConnection, url: str) -> None:
         self._connection = connection
@@ -32,8 +32,10 @@ class Rights:
     async def missing(
         self, queue: Queue, bindings: Sequence[tuple[str, str]], there: bool
     ) -> list[BusRefused]:
-        """What of declaring, binding and consuming `queue` is refused. `there` says whether it
-        exists: then its own declaration and bindings, which change nothing, are what is asked."""
+        """Return what is refused of declaring, binding and consuming `queue`.
+
+        If it exists (`there`), its own declaration and bindings are asked, which change nothing.
+        """
         found = [await self._declare(queue, there)]
         for exchange, key in bindings:
             found.append(await self._bind(queue, exchange, key, there))
@@ -41,7 +43,7 @@ class Rights:
         return [one for one in found if one is not None]
 
     async def publish(self, exchange: str, key: str) -> BusRefused | None:
-        """Why a publish would be refused, if it would."""
+        """Return why a publish would be refused; None if it is allowed."""
 
         async def ask(channel: ShortLivedChannel) -> None:
             underlay = await underlay_of(channel)
@@ -49,14 +51,14 @@ class Rights:
             await underlay.basic_publish(
                 b"", exchange=exchange, routing_key=key, properties=properties, wait=False
             )
-            # whichever it is, the broker answers by closing the channel
+            # the broker answers by closing the channel, in either case
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 await asyncio.shield(underlay.closing)
 
         return await self._ask(f"to publish {key} on {exchange}", ask, ChannelPreconditionFailed)
 
     async def consume(self, queue: Queue) -> BusRefused | None:
-        """Why consuming `queue` would be refused, if it would."""
+        """Return why consuming `queue` would be refused; None if it is allowed."""
 
         async def nothing(_: AbstractIncomingMessage) -> None:
             raise AssertionError("nothing is consumed")
@@ -90,7 +92,7 @@ class Rights:
             found = await channel.get_queue(queue.name, ensure=False)
             await (found.bind if there else found.unbind)(exchange, key, timeout=ANSWER_TIMEOUT)
 
-        # an exchange that is not there yet: the right to it was asked before that
+        # a missing exchange: the broker checked the permission for it before
         what = f"to bind queue {queue.name} to {key} on {exchange}"
         return await self._ask(what, ask, ChannelNotFoundEntity)
 
@@ -100,7 +102,7 @@ class Rights:
         ask: Callable[[ShortLivedChannel], Awaitable[None]],
         *allowed: type[ChannelClosed],
     ) -> BusRefused | None:
-        """Why `what` is refused, if `ask` ends so. One of `allowed` says that it is not."""
+        """Return why `ask` is refused `what`. An error of `allowed` means that it is allowed."""
         try:
             async with self._connection.short_lived_channel() as channel:
                 await ask(channel)

@@ -1,4 +1,4 @@
-"""One life of the connections to RabbitMQ: from connecting to the first fault.
+"""Session is one life of the connections to RabbitMQ: from connecting to the first fault.
 
 Messages come in over one connection and go out over another. A broker that is low on memory stops
 reading from those who publish; acknowledgements and the watchdog must not wait behind that.
@@ -34,9 +34,9 @@ Publish = tuple[str, str]
 
 
 class Session:
-    """Two connections and all that lives on them. `ended` gets the reason once one is lost.
+    """Two connections and all that uses them. `ended` gets the reason once one is lost.
 
-    Any fault ends the whole session: one way to mend things is proven more often than several.
+    Any fault ends the whole session, since one way to recover is tested more often than several.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class Session:
         self.url = redacted(url)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.refused_publish: Publish | None = None
-        """What ended the session, if a right to publish is missing."""
+        """The publish whose refusal ended the session, if one did."""
         self.refused_queues: set[Queue] = set()
-        """Optional queues that are refused us."""
+        """The optional queues that the broker refuses."""
         self.rights = Rights(incoming, url)
         self.broker = incoming.broker
         self._dialled = url
@@ -65,7 +65,7 @@ class Session:
     async def open(
         cls, url: str, name: str, blocked: Callable[[bool], None], *, owner: bool = False
     ) -> Session:
-        """Connect to `url` as `name` and make sure of the exchanges; an `owner` makes them.
+        """Connect to `url` under `name` and check the exchanges; an `owner` creates them.
 
         Raises BusRefused, what the client library raises, or TimeoutError.
         """
@@ -86,7 +86,7 @@ class Session:
         return session
 
     async def declare(self, queue: Queue, bindings: Sequence[tuple[str, str]]) -> int:
-        """Make sure of a queue and its bindings to (exchange, key); how many consume it.
+        """Declare a queue and its bindings (exchange, key); return how many consumers it has.
 
         Raises BusRefused, QueueMismatch if it exists with other settings, Disconnected if an
         exchange is missing.
@@ -112,16 +112,16 @@ class Session:
         return made.declaration_result.consumer_count or 0
 
     async def ensure_exchanges(self) -> None:
-        """Make sure of the exchanges. Raises BusRefused; Disconnected if one is missing that we may
-        not make."""
+        """Ensure that the exchanges exist. Raises BusRefused, or Disconnected if one is missing
+        that we may not create."""
         for exchange in EXCHANGES:
             if self._owner or not await self._is_there(exchange):
                 await self._make(exchange)
 
     async def consume(self, subscription: AmqpSubscription) -> None:
-        """Consume for `subscription`, over an AMQP channel of its own. Raises BusRefused.
+        """Consume for `subscription` on an AMQP channel of its own. Raises BusRefused.
 
-        One that is consumed in this session already is left alone.
+        Does nothing if this session does so already.
         """
         if subscription in self._consuming:
             return
@@ -133,7 +133,7 @@ class Session:
             raise
 
     def expected_consumers(self, queue: Queue) -> int:
-        """How many consumers of ours `queue` must have."""
+        """Return how many consumers of ours `queue` must have."""
         if queue in self.refused_queues:
             return 0
         return sum(each.queue == queue and bool(each.tag) for each in self._consuming)
@@ -142,12 +142,12 @@ class Session:
         queue = subscription.queue
         subscription.tag, subscription.settler = "", None
         if queue.optional and (refused := await self.rights.consume(queue)) is not None:
-            raise refused  # which is tried again and again: not with a channel that is to last
+            raise refused  # tried with every check, so not on a channel that is to live on
         opened = await self._incoming.open_channel(publisher_confirms=False)
         await opened.set_qos(subscription.prefetch, timeout=ANSWER_TIMEOUT)
         channel = await underlay_of(opened)
         channel.on_consumer_cancel_callbacks.add(
-            lambda _: self.fail(f"the broker took away the queue {queue.name}")
+            lambda _: self.fail(f"RabbitMQ cancelled our consumer on queue {queue.name}")
         )
         subscription.settler = AckBatcher(channel)
         self._settlers.append(subscription.settler)
@@ -157,14 +157,14 @@ class Session:
             )
         except (ChannelClosed, ValueError) as error:
             raise self._refusal(error, f"to consume queue {queue.name}") from None
-        # not before: a refusal, which closes the channel, ends no session
+        # not earlier: a refusal closes the channel, and must not end the session
         channel.closing.add_done_callback(self._lost)
         subscription.tag = answer.consumer_tag or ""
         if subscription.cancelled:
             await channel.basic_cancel(subscription.tag, timeout=ANSWER_TIMEOUT)
 
     async def get(self, queue: Queue) -> AmqpDelivery | None:
-        """One message of `queue`, if there is one."""
+        """Take one message of `queue`; None if it is empty."""
         if await self.depth(queue) is None:
             return None
         if self._getter is None or self._getter.channel.is_closed:
@@ -180,7 +180,7 @@ class Session:
         return to_delivery(message, self._getter)
 
     async def depth(self, queue: Queue) -> int | None:
-        """How many messages wait in `queue`; None if there is no such queue."""
+        """Return how many messages wait in `queue`; None if it does not exist."""
         try:
             async with self._incoming.short_lived_channel() as channel:
                 found = await channel.declare_queue(
@@ -191,17 +191,17 @@ class Session:
         return found.declaration_result.message_count or 0
 
     def drop(self, subscription: AmqpSubscription) -> None:
-        """`subscription` is cancelled: the broker need not have it any more."""
+        """Expect `subscription` no longer: it is cancelled."""
         if subscription in self._consuming:
             self._consuming.remove(subscription)
 
     def fail(self, reason: str) -> None:
-        """This session is of no use any more."""
+        """End this session for `reason`."""
         if not self.ended.done():
             self.ended.set_result(reason)
 
     async def close(self) -> None:
-        """Hand over what is settled, and close both connections."""
+        """Send the acknowledgements that are left, and close both connections."""
         self.fail("closed")
         for settler in self._settlers:
             if not settler.channel.is_closed:
@@ -256,10 +256,10 @@ class Session:
 
 
 async def answered(work: Coroutine[Any, Any, Any], url: str) -> Any:
-    """What the broker answers to `work`. Raises Disconnected if the connection is lost meanwhile.
+    """Return the broker's answer to `work`. Raises Disconnected if the connection is lost.
 
-    The client may cancel whoever waits on a connection that it gives up; that must not look as if
-    somebody had cancelled us.
+    The client cancels the callers of a connection that it gives up; to them this must not look as
+    if somebody had cancelled them.
     """
     task = asyncio.create_task(work)
     try:
@@ -267,7 +267,7 @@ async def answered(work: Coroutine[Any, Any, Any], url: str) -> Any:
     except asyncio.CancelledError:
         if task.cancelled():
             raise Disconnected(url=url, reason="the connection was lost") from None
-        # nobody asks any more how it ends
+        # the client may end it by an error, which concerns nobody now
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         task.cancel()
         raise

@@ -1,4 +1,4 @@
-"""A consumer on a queue, before and after a reconnect, and what it hands out."""
+"""A consumer on a queue, which outlives reconnects, and the messages that it delivers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from baton.bus.link import HandlerTasks
 
 @dataclass(eq=False, slots=True)
 class AmqpDelivery(Delivery):
-    """One message, to be settled once; a second time does nothing."""
+    """A message of RabbitMQ. Only the first call settles it."""
 
     envelope: Envelope
     key: str
@@ -43,7 +43,7 @@ class AmqpDelivery(Delivery):
 
 
 def to_delivery(message: DeliveredMessage, settler: AckBatcher) -> AmqpDelivery:
-    """What was delivered on the channel of `settler`."""
+    """Return what was delivered on the channel of `settler`."""
     return AmqpDelivery(
         wire.to_envelope(message),
         message.routing_key or "",
@@ -55,7 +55,7 @@ def to_delivery(message: DeliveredMessage, settler: AckBatcher) -> AmqpDelivery:
 
 @dataclass(eq=False)
 class AmqpSubscription(Subscription):
-    """Hands the messages of `queue` to `handler`, over the AMQP channel it has at the time."""
+    """Passes the messages of `queue` to `handler`, over the AMQP channel of the current session."""
 
     queue: Queue
     handler: Handler
@@ -66,10 +66,11 @@ class AmqpSubscription(Subscription):
     tag: str = ""
     cancelled: bool = False
     paused: bool = False
-    """Nothing is handed out any more; what comes goes back, in order, when the channel closes."""
+    """While this is set nothing is passed on; what arrives is requeued in order when the channel
+    closes."""
 
     async def receive(self, message: DeliveredMessage) -> None:
-        """A message came."""
+        """Pass on a message that arrived."""
         if self.settler is None or self.paused:
             return
         found = to_delivery(message, self.settler)
@@ -85,5 +86,5 @@ class AmqpSubscription(Subscription):
         self.cancelled = True
         self.forget(self)
         if self.tag and self.settler is not None and not self.settler.channel.is_closed:
-            # on a connection that is gone, the consumer is gone with it
+            # a lost connection has ended the consumer already
             await quietly(partial(self.settler.channel.basic_cancel, self.tag))

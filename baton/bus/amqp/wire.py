@@ -1,4 +1,4 @@
-"""Baton's values as AMQP has them, and back. Pure."""
+"""Baton's values as AMQP properties and arguments, and back. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from baton.bus.channel import Envelope
 from baton.bus.exchanges import Queue
 
 HEARTBEAT = 10
-"""Seconds. A peer that is gone is noticed after three of them, and one second each."""
+"""Seconds between heartbeats. A dead peer is noticed after three of them plus three seconds."""
 
 PERSISTENT = 2
 
 
 def to_properties(envelope: Envelope, user: str = "") -> Basic.Properties:
-    """The AMQP properties that mirror an envelope; `user` is the account by which we are
-    connected."""
+    """Return the AMQP properties that mirror an envelope; `user` is the account of the
+    connection."""
     headers: dict[str, Any] = dict(envelope.headers)
     stamp = envelope.timestamp
     return Basic.Properties(
@@ -38,8 +38,8 @@ def to_properties(envelope: Envelope, user: str = "") -> Basic.Properties:
 
 
 def to_envelope(message: DeliveredMessage) -> Envelope:
-    """What was delivered. Of the headers, those that are text; `content-encoding` is among them, as
-    no message of ours has that property."""
+    """Return the envelope that was delivered, with the headers that are text. The property
+    `content-encoding` becomes a header, since no message of ours has it."""
     found = message.header.properties
     headers = {
         name: value for name, value in (found.headers or {}).items() if isinstance(value, str)
@@ -60,7 +60,7 @@ def to_envelope(message: DeliveredMessage) -> Envelope:
 
 
 def _short(text: str) -> str | None:
-    """`text` as a property holds it, which may have 255 bytes."""
+    """Return `text` cut to the 255 bytes that a property may have; None if it is empty."""
     return text.encode(errors="replace")[:255].decode(errors="ignore") or None
 
 
@@ -70,10 +70,10 @@ def _seconds(expiration: str | None) -> float | None:
 
 
 def queue_arguments(queue: Queue) -> dict[str, Any]:
-    """How a quorum queue is declared so that it keeps what `queue` says. Times are in ms."""
+    """Return the arguments by which a quorum queue is declared as `queue`. Times are in ms."""
     arguments: dict[str, Any] = {
         "x-queue-type": "quorum",
-        # The broker counts the times a message came back, and buries it at the next.
+        # the broker counts how often a message was requeued, and dead-letters it at the next time
         "x-delivery-limit": queue.delivery_limit - 1,
     }
     if queue.single_active:
@@ -88,13 +88,13 @@ def queue_arguments(queue: Queue) -> dict[str, Any]:
 
 
 def account_of(url: str) -> str:
-    """The account that `url` logs in as; empty if the broker decides that, as by a certificate."""
+    """Return the account of `url`; empty if the broker decides it, as by a certificate."""
     parts = urlsplit(url)
     mechanism = dict(parse_qsl(parts.query)).get("auth", "plain")
     return unquote(parts.username or "") if mechanism.lower() == "plain" else ""
 
 
 def with_heartbeat(url: str) -> URL:
-    """`url` with our heartbeat, unless it names its own."""
+    """Return `url` with our heartbeat, unless it has its own."""
     found = URL(url)
     return found if "heartbeat" in found.query else found.update_query(heartbeat=HEARTBEAT)

@@ -1,4 +1,4 @@
-"""Frames written in one turn of the event loop leave together, in one system call."""
+"""CoalescingTransport sends the frames of one turn of the event loop in one system call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from yarl import URL
 
 
 class _CoalescingWriter:
-    """A StreamWriter that waits for the end of the turn before it writes."""
+    """A StreamWriter that writes at the end of the turn."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
@@ -44,12 +44,12 @@ class _CoalescingWriter:
 
 
 class CoalescingTransport(TransportFactory):
-    """Connects as the client would, over TCP or TLS, and gathers what is written."""
+    """Connects as the client does, over TCP or TLS, and coalesces the writes."""
 
     async def create(
         self, url: URL, **options: Any
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open the transport to `url`."""
+        """Open a connection to `url`."""
         kind = TLSTransportFactory if url.scheme == "amqps" else TCPTransportFactory
         reader, writer = await kind().create(url, **options)
         return reader, cast("asyncio.StreamWriter", _CoalescingWriter(writer))

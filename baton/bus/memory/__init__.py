@@ -1,1 +1,1 @@
-"""Channel in this process, with RabbitMQ's promises: no server, nothing kept."""
+"""Channel in this process, with RabbitMQ's promises: no server, and nothing on disk."""

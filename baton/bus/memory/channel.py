@@ -1,8 +1,8 @@
-"""Channel in memory: `memory://NAME` is one bus for all of this process, with RabbitMQ's promises.
+"""Channel in memory: `memory://NAME` is one bus for the whole process, with RabbitMQ's promises.
 
-Each MemoryChannel acts as a connection of its own: when it closes or is dropped, what it had not
-settled goes back to its queues. `memory_bus(NAME).down()` and `.block()` play an outage, `.deny()`
-an account with too few rights, `.unbind()` and the like an operator's mistakes.
+Each MemoryChannel acts as a connection of its own: when it closes or is dropped, its unsettled
+messages return to their queues. `memory_bus(NAME).down()` and `.block()` simulate an outage,
+`.deny()` an account without permissions, `.unbind()` and the like an operator's mistakes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from baton.errors import Blocked, BusRefused, Disconnected, Unconfirmed, Unrouta
 
 
 class MemoryBus:
-    """The bus called `name`. `later` sets timers: the event loop's, unless a test has its own."""
+    """The bus called `name`. `later` sets timers: those of the event loop, or those of a test."""
 
     def __init__(self, name: str, later: Timer | None = None) -> None:
         self.name = name
@@ -41,16 +41,16 @@ class MemoryBus:
         self.make_standing()
 
     def make_standing(self) -> None:
-        """Make sure of what every bus has: the exchanges, and the queue of dead letters."""
+        """Ensure that the exchanges and the queue of dead letters exist."""
         self.exchanges.make_exchanges()
         self.exchanges.declare(DEAD_QUEUE, DEAD_BINDINGS)
 
     def down(self, reason: str = "the bus is down") -> None:
-        """Take the bus away from everybody, keeping what it holds."""
+        """Disconnect everybody; the bus keeps its messages."""
         self._change(Link.DOWN, reason)
 
     def block(self, reason: str = "low on memory") -> None:
-        """Take no messages, as RabbitMQ does when its memory or disk runs low."""
+        """Accept no messages, as RabbitMQ does when its memory or disk space is low."""
         self._change(Link.BLOCKED, reason)
 
     def up(self) -> None:
@@ -58,38 +58,40 @@ class MemoryBus:
         self._change(Link.UP, "")
 
     def delete_queue(self, name: str) -> None:
-        """Delete a queue, as an operator might; whoever consumes it makes it anew."""
+        """Delete a queue, as an operator might; its consumers declare it again."""
         self.exchanges.delete(name)
         for channel in list(self._channels):
             channel.redeclare(name)
 
     def delete_exchange(self, name: str) -> None:
-        """Delete an exchange with all its bindings; whoever needs them puts them back at the next
-        look."""
+        """Delete an exchange with its bindings; the channels that need it restore it with their
+        next check."""
         self.exchanges.delete_exchange(name)
         self._look_later()
 
     def unbind(self, queue: str, exchange: str, key: str) -> None:
-        """Take a binding away; whoever needs it puts it back at the next look."""
+        """Remove a binding; the channels that need it restore it with their next check."""
         self.exchanges.unbind(queue, exchange, key)
         self._look_later()
 
     def deny(self, *names: str) -> None:
-        """Refuse the queues and exchanges `names` to everybody, from the next look on."""
+        """Refuse the queues and exchanges `names` to everybody, from the next check on."""
         self._denied.update(names)
         self._look_later()
 
     def allow(self, *names: str) -> None:
-        """Refuse them no longer."""
+        """Stop refusing `names`."""
         self._denied.difference_update(names)
         self._look_later()
 
     def refused(self, what: str, *names: str) -> BusRefused | None:
-        """Why `what`, which needs all of `names`, is refused, if it is."""
+        """Return why `what`, which needs all of `names`, is refused; None if it is allowed."""
         for name in names:
             if name in self._denied:
                 reason = f"ACCESS_REFUSED - access to {name} in {self.name} refused"
-                return BusRefused(user="memory", what=what, reason=reason, fix="Grant it.")
+                return BusRefused(
+                    user="memory", what=what, reason=reason, fix="Grant the permission."
+                )
         return None
 
     def _look_later(self) -> None:
@@ -100,12 +102,12 @@ class MemoryBus:
         self.exchanges.later(WATCH_INTERVAL, look)
 
     def join(self, channel: MemoryChannel) -> None:
-        """A channel is connected from now on."""
+        """Connect `channel`."""
         self._channels.append(channel)
         channel.set_link(self.link, self.reason)
 
     def leave(self, channel: MemoryChannel) -> None:
-        """A channel is closed."""
+        """Disconnect `channel`."""
         if channel in self._channels:
             self._channels.remove(channel)
 
@@ -117,13 +119,13 @@ class MemoryBus:
 
 @cache
 def memory_bus(name: str) -> MemoryBus:
-    """The bus of that name, the same for the whole process; made when first asked for."""
+    """Return the bus of that name, which is one for the whole process."""
     return MemoryBus(name)
 
 
 @dataclass(eq=False, slots=True)
 class MemoryDelivery(Delivery):
-    """One message, to be settled once; a second time does nothing."""
+    """A message of the bus in memory. Only the first call settles it."""
 
     envelope: Envelope
     key: str
@@ -156,7 +158,7 @@ class MemorySubscription(Subscription):
 
 
 class MemoryChannel(Linked, Channel):
-    """A connection to a MemoryBus: see `baton.bus.channel.Channel` for what its methods promise."""
+    """A connection to a MemoryBus."""
 
     def __init__(self, url: str, on: MemoryBus | None = None) -> None:
         super().__init__()
@@ -202,14 +204,14 @@ class MemoryChannel(Linked, Channel):
             self._refused_publish = exchange
             self._refuse_link(refused)
             raise Unconfirmed(key=key, exchange=exchange, reason=str(refused))
-        if not self._exchanges.has(exchange):  # the broker answers by closing the channel
+        if not self._exchanges.has(exchange):  # as RabbitMQ does, which closes the AMQP channel
             self.drop()
             raise Unconfirmed(key=key, exchange=exchange, reason=f"there was no {exchange}")
         if envelope.user != self.user:
             envelope = replace(envelope, user=self.user)
         if not self._exchanges.route(exchange, key, envelope) and mandatory:
             raise Unroutable(key=key, exchange=exchange)
-        await asyncio.sleep(0)  # as a confirm would, let others have their turn
+        await asyncio.sleep(0)  # as a confirm would, let other tasks run
 
     @override
     async def consume(
@@ -261,17 +263,17 @@ class MemoryChannel(Linked, Channel):
         self.set_link(Link.DOWN, "closed")
 
     def cut(self) -> None:
-        """Lose the connection for good, as when the process is killed: nothing more is said."""
+        """Lose the connection for good, as when the process is killed."""
         self._bus.leave(self)
         self.set_link(Link.DOWN, "cut")
 
     def drop(self) -> None:
-        """Lose the connection and get it back at once: what was not settled is delivered again."""
+        """Lose the connection and reconnect at once: unsettled messages are delivered again."""
         self.set_link(Link.DOWN, "the connection was closed")
         self.set_link(self._bus.link, self._bus.reason)
 
     def set_link(self, link: Link, reason: str) -> None:
-        """The bus says how the link is now."""
+        """Change the link as the bus says."""
         if link is Link.DOWN:
             self._lose()
         elif self.link is Link.DOWN and not self._put_back():
@@ -279,7 +281,7 @@ class MemoryChannel(Linked, Channel):
         self._change(link, reason)
 
     def check(self) -> None:
-        """Put back what somebody has deleted, and try again what was refused."""
+        """Restore what somebody deleted, and retry what was refused."""
         if self._bus.link is Link.DOWN:
             return
         if self.link is Link.DOWN:
@@ -288,19 +290,19 @@ class MemoryChannel(Linked, Channel):
             self._put_back()
 
     def redeclare(self, name: str) -> None:
-        """Somebody deleted the queue `name`: if it is consumed here, make it and consume again."""
+        """Declare and consume the queue `name` again, which was deleted, if it is consumed here."""
         if any(item.queue.name == name for item in self._subscriptions):
             self.check()
 
     def unsubscribe(self, subscription: MemorySubscription) -> None:
-        """Hand no more messages to `subscription`."""
+        """Stop the deliveries to `subscription`."""
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
             if subscription.holder is not None:
                 subscription.holder.queue.detach(subscription.holder)
 
     def _put_back(self) -> bool:
-        """Make sure of all that is declared and consumed. If it is refused, the link is down."""
+        """Restore all that is declared and consumed. If it is refused, the link is down."""
         try:
             refused = self._bus.refused("to publish", self._refused_publish)
             if refused is not None:
@@ -320,7 +322,7 @@ class MemoryChannel(Linked, Channel):
         self._change(Link.DOWN, str(refusal), refusal=refusal)
 
     def _place(self, queue: Queue, bindings: Sequence[tuple[str, str]]) -> None:
-        """Declare `queue`. One that is optional and refused is done without. Raises BusRefused."""
+        """Declare `queue`. Raises BusRefused, unless the queue is optional."""
         exchanges = [exchange for exchange, _ in bindings]
         try:
             what = f"to declare queue {queue.name}"
@@ -351,7 +353,7 @@ class MemoryChannel(Linked, Channel):
         found.attach(holder)
 
     def _keep(self, holder: Holder) -> None:
-        """Remember `holder` for when the connection is lost; forget those that hold nothing."""
+        """Note `holder` for when the connection is lost, and drop those that hold nothing."""
         consuming = [item.holder for item in self._subscriptions]
         self._holders = [item for item in self._holders if item.held or item in consuming]
         self._holders.append(holder)

@@ -1,4 +1,4 @@
-"""The queues and exchanges of a bus in memory, after RabbitMQ's. All happens at once, in order."""
+"""The queues and exchanges of a bus in memory, modelled on RabbitMQ's. All happens at once."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from baton.errors import QueueMismatch
 
 
 class Handle(Protocol):
-    """What a timer can be cancelled by."""
+    """A timer that can be cancelled."""
 
     def cancel(self) -> None:
-        """Do not fire."""
+        """Cancel the timer."""
 
 
 Timer = Callable[[float, Callable[[], None]], Handle]
-"""Call back in so many seconds."""
+"""Calls back after so many seconds."""
 
 _serial = attrgetter("serial")
 
 
 @dataclass(eq=False, slots=True)
 class QueuedMessage:
-    """A message in one queue. `returns` counts how often it was handed out and came back."""
+    """A message in a queue. `returns` counts how often it was requeued; `late`: it has expired."""
 
     serial: int
     exchange: str
@@ -42,7 +42,7 @@ class QueuedMessage:
 
 @dataclass(eq=False, slots=True)
 class Holder:
-    """Who holds messages of `queue` that are not settled: its consumer, or one look into it."""
+    """Holds unsettled messages of `queue`: a consumer, or one that takes a single message."""
 
     queue: MemoryQueue
     prefetch: int = 1
@@ -50,12 +50,12 @@ class Holder:
     held: dict[int, QueuedMessage] = field(default_factory=dict)
 
     def ack(self, message: QueuedMessage) -> None:
-        """`message` is dealt with. Nothing happens if it was settled before."""
+        """Acknowledge `message`. Nothing happens if it was settled before."""
         if self.held.pop(message.serial, None):
             self.queue.drop(message)
 
     def reject(self, message: QueuedMessage, *, requeue: bool) -> None:
-        """Put `message` back, or bury it. Nothing happens if it was settled before."""
+        """Requeue `message`, or dead-letter it. Nothing happens if it was settled before."""
         if self.held.pop(message.serial, None) is None:
             return
         if requeue:
@@ -64,7 +64,7 @@ class Holder:
             self.queue.dead_letter(message, "rejected")
 
     def release(self) -> None:
-        """Take no more, and give back all that is held, before the next consumer has its turn."""
+        """Take no more, and requeue all that is held, before the next consumer gets any."""
         self.prefetch = 0
         messages, self.held = list(self.held.values()), {}
         self.queue.put_back(messages)
@@ -72,7 +72,7 @@ class Holder:
 
 
 class MemoryQueue:
-    """One queue: what waits in it, in order, and who consumes it."""
+    """A queue: the messages that wait in it, in order, and its consumers."""
 
     def __init__(self, spec: Queue, exchanges: MemoryExchanges) -> None:
         self.spec = spec
@@ -98,7 +98,7 @@ class MemoryQueue:
         self._pump()
 
     def take(self, holder: Holder) -> QueuedMessage | None:
-        """Hand the first message to `holder`, if there is one."""
+        """Give the first message to `holder`, if there is one."""
         self.restart_expiry()
         if not self._ready:
             return None
@@ -107,20 +107,20 @@ class MemoryQueue:
         return message
 
     def attach(self, holder: Holder) -> None:
-        """`holder` consumes from now on."""
+        """Add the consumer `holder`."""
         self._consumers.append(holder)
         self.restart_expiry()
         self._pump()
 
     def detach(self, holder: Holder) -> None:
-        """`holder` gets nothing more. What it holds it may still settle."""
+        """Remove the consumer `holder`. It can still settle what it holds."""
         if holder in self._consumers:
             self._consumers.remove(holder)
             self.restart_expiry()
             self._pump()
 
     def put_back(self, messages: Sequence[QueuedMessage]) -> None:
-        """Put messages where they were, or bury those that came back once too often."""
+        """Put messages back in order, or dead-letter those beyond the delivery limit."""
         for message in messages:
             message.returns += 1
             if message.returns >= self.spec.delivery_limit:
@@ -149,13 +149,13 @@ class MemoryQueue:
         )
 
     def drop(self, message: QueuedMessage) -> None:
-        """`message` has left this queue for good."""
+        """Remove `message` for good."""
         if message.timer is not None:
             message.timer.cancel()
         self._pump()
 
     def restart_expiry(self) -> None:
-        """Somebody used this queue just now: it expires `expires` seconds after the last use."""
+        """Count the time until an unused queue expires from now on."""
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
@@ -165,7 +165,7 @@ class MemoryQueue:
             )
 
     def delete(self) -> None:
-        """Lose everything: the queue is no more."""
+        """Drop all messages and consumers: the queue is deleted."""
         self._gone = True
         self._consumers.clear()
         if self._expiry is not None:
@@ -191,7 +191,7 @@ class MemoryQueue:
                 holder.deliver(message)
 
     def _next(self) -> Holder | None:
-        """The consumer whose turn it is and that can hold another message."""
+        """Return the consumer whose turn it is and that can hold another message."""
         candidates = self._consumers[:1] if self.spec.single_active else self._consumers
         for holder in candidates:
             if len(holder.held) < holder.prefetch:
@@ -212,7 +212,7 @@ class MemoryExchanges:
         self.make_exchanges()
 
     def declare(self, spec: Queue, bindings: Sequence[tuple[str, str]]) -> None:
-        """Make sure of a queue. Raises QueueMismatch if it exists with other settings."""
+        """Declare a queue. Raises QueueMismatch if it exists with other settings."""
         queue = self._queues.get(spec.name)
         if queue is None:
             self._queues[spec.name] = MemoryQueue(spec, self)
@@ -243,24 +243,24 @@ class MemoryExchanges:
         del self._bindings[name]
 
     def unbind(self, queue: str, exchange: str, key: str) -> None:
-        """Take a binding away, if it is there."""
+        """Remove a binding, if it exists."""
         self._bindings.get(exchange, {}).pop((key, queue), None)
 
     def make_exchanges(self) -> None:
-        """Make sure of the exchanges."""
+        """Ensure that the exchanges exist."""
         for exchange in EXCHANGES:
             self._bindings.setdefault(exchange.name, {})
 
     def has(self, exchange: str) -> bool:
-        """Whether it is there."""
+        """Return whether `exchange` exists."""
         return exchange in self._bindings
 
     def find(self, name: str) -> MemoryQueue | None:
-        """The queue `name`, if there is one."""
+        """Return the queue `name`, if it exists."""
         return self._queues.get(name)
 
     def route(self, exchange: str, key: str, envelope: Envelope) -> bool:
-        """Put `envelope` once into each queue that `key` reaches. False if none is."""
+        """Put `envelope` once into each queue that `key` reaches. Returns whether there is one."""
         bindings = self._bindings.get(exchange, ())
         reached = {queue: None for pattern, queue in bindings if matches(pattern, key)}
         for name in reached:
@@ -269,7 +269,7 @@ class MemoryExchanges:
 
 
 def matches(pattern: str, key: str) -> bool:
-    """Whether a topic `pattern` takes `key`: `*` is one word, `#` any number of them."""
+    """Return whether a topic `pattern` matches `key`: `*` is one word, `#` any number of them."""
     return _matches(pattern.split("."), key.split("."))
 
 

@@ -175,5 +175,5 @@ async def test_a_message_that_breaks_the_agent_is_buried_at_once(
         await scene.stage.send(good)
         await scene.stage.ended(good)
     assert (letter.id, calls) == (bad.id, [bad.id, good.id])
-    assert letter.headers["baton-reason"] == "it cannot be handled: OverflowError"
+    assert letter.headers["baton-reason"] == "handling it failed: OverflowError"
     await until(lambda: scene.worker.started == [good.id])

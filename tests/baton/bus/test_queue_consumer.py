@@ -53,4 +53,4 @@ async def test_a_message_that_cannot_be_handled_is_buried_and_counted() -> None:
     assert failures == [True]
     dead = await channel.get(DEAD_QUEUE)
     assert dead is not None
-    assert dead.envelope.headers["baton-reason"] == "it cannot be handled: LookupError"
+    assert dead.envelope.headers["baton-reason"] == "handling it failed: LookupError"

@@ -116,7 +116,7 @@ async def test_an_order_is_no_part_of_all(amqp_url: str) -> None:
     code, out, err = await ran("dead", "resend", "--all", "--yes", BATON_BUS_URL=amqp_url)
     assert code == 1
     assert [line.split()[2] for line in out.splitlines()] == ["r1", "r3"]
-    assert "not sent: r2: it has servers do something, and is not proven to be from us" in err
+    assert "not sent: r2: it is an order to servers, and it is not proven that we sent it" in err
     code, out, err = await ran("dead", "resend", "r2", BATON_BUS_URL=amqp_url)
     assert (code, err) == (0, "")
 
@@ -134,7 +134,7 @@ async def test_what_is_too_late_stays_dead(amqp_url: str) -> None:
     for words in (("old",), ("--all", "--yes")):
         code, out, err = await ran("dead", "resend", *words, BATON_BUS_URL=amqp_url)
         assert code == 1
-        assert "not sent: old: it had to be done by" in err
+        assert "not sent: old: its deadline was" in err
     assert "sent again: h1" in out
     assert await channel.depth(agent_queue("web-1")) == 0
     await channel.close()

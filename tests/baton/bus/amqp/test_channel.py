@@ -185,7 +185,7 @@ async def _unanswered(channel: AmqpChannel, *keys: str) -> bool:
     fates = await asyncio.gather(*publishes, return_exceptions=True)
     if any(isinstance(fate, Unconfirmed) for fate in fates):
         assert {str(fate) for fate in fates} == {
-            f"RabbitMQ did not confirm {key} on baton.in (nothing within 0.4 s): "
+            f"RabbitMQ did not confirm {key} on baton.in (no confirm within 0.4 s): "
             "it may still be delivered."
             for key in keys
         }

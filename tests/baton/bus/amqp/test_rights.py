@@ -130,7 +130,7 @@ async def test_an_agent_works(bot: Channel, accounts: Accounts, tmp_path: Path) 
 async def test_an_agent_that_is_first_waits_for_the_bot(accounts: Accounts, tmp_path: Path) -> None:
     """It may not make the exchanges; once the bot has made them it works, without a restart."""
     async with agent(accounts.agent(HOST), tmp_path) as service:
-        await until(lambda: "the bot makes it" in service.channel.link_reason)
+        await until(lambda: "the bot creates it" in service.channel.link_reason)
         assert service.channel.refusal is None
         bot = await connect(accounts.bot, owner=True)
         await asyncio.wait_for(service.channel.wait_up(), 60)
