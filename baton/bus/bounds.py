@@ -1,7 +1,7 @@
-"""The types of what comes from outside: each is bounded, whoever sent it. Pure.
+"""The types of values from outside: each is bounded, whoever sent it. Pure.
 
-What identifies something (a host, an id) is refused when it is invalid: to cut it would make it
-another. What is there to be read is cut.
+An invalid identifier (a host, an ID) is refused, since cutting it would make it another. A text is
+cut.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pydantic_core import to_json
 from baton.text.printable import printable
 
 MAX_MESSAGE = 131_072
-"""Bytes of a message on the bus, at most: RabbitMQ's own limit of a frame. It is read in well under
-50 ms, whatever is in it."""
+"""Bytes of a message on the bus, at most: RabbitMQ's own limit of a frame. Decoding takes well
+under 50 ms, whatever the message contains."""
 
 MAX_NAMES = 500
 """Names in a list, at most."""
@@ -50,12 +50,12 @@ def _line(most: int) -> Callable[[str], str]:
 
 
 def sendable(text: str) -> str:
-    """`text` as it can travel: what came of bytes that are no UTF-8 is shown as `?`."""
+    """Return `text` as it can be sent: what came from bytes that are not UTF-8 becomes `?`."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _moment(at: datetime) -> datetime:
-    # first without its offset, which could lead out of the calendar
+    # first without its offset, which could leave the calendar
     naive = at.replace(tzinfo=UTC)
     if not _EARLIEST + _WIDEST <= naive <= _LATEST - _WIDEST:
         raise ValueError("a time between 1970 and 3000")
@@ -92,7 +92,7 @@ def _inside(value: object) -> list[object]:
 
 
 def at_most(most: int) -> BeforeValidator:
-    """Marks a list of at most `most` values; a longer one is refused before any is looked at."""
+    """Mark a list of at most `most` values. A longer one is refused before any value is read."""
 
     def counted(values: object) -> object:
         if isinstance(values, list | tuple) and len(values) > most:
@@ -106,16 +106,16 @@ Id = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=200)]
 """An id: visible ASCII characters."""
 
 Text = Annotated[str, AfterValidator(_cut(MAX_TEXT))]
-"""Text of many lines; the rest of a longer one is left out."""
+"""A text of several lines; a longer one is cut."""
 
 Line = Annotated[str, AfterValidator(_line(300))]
-"""A short text of one line, without what cannot be seen."""
+"""A short text of one line, without invisible characters."""
 
 Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
-"""A time with its offset, kept in UTC; between 1970 and 3000."""
+"""A time between 1970 and 3000, given with its offset and kept in UTC."""
 
 Details = Annotated[Mapping[str, JsonValue], AfterValidator(_small(16_384))]
-"""What a program may want to know: 16 KB of JSON at most, 16 levels deep."""
+"""Values for programs: at most 16 KB of JSON, 16 levels deep."""
 
 Arguments = Annotated[Mapping[str, JsonValue], AfterValidator(_small())]
 """The fields of a command, 16 levels deep at most; no agent reads more than MAX_MESSAGE bytes."""
@@ -124,7 +124,7 @@ Attempt = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """Counts the starts of a request, from 1."""
 
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
-"""How long something may take: more than nothing, at most a year."""
+"""A duration in seconds: more than zero, at most a year."""
 
 Interval = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-"""Seconds between two heartbeats, more or less."""
+"""Seconds between two heartbeats, roughly."""

@@ -1,8 +1,8 @@
-"""The wire contract: what travels on the bus, and how it is written.
+"""The wire contract: the messages on the bus, and how they are written.
 
 A message is a CloudEvents 1.0 event in structured JSON mode. The attributes of the envelope are
-`id`, `source`, `time` and `type`; everything else that a model has travels under `data`. Receivers
-ignore fields that they do not know, so a newer sender can talk to an older receiver.
+`id`, `source`, `time` and `type`; all other fields of a model are in `data`. Receivers ignore
+unknown fields, so that a newer sender can talk to an older receiver.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ ENVELOPE = ("id", "source", "time")
 
 
 def now() -> datetime:
-    """The time of the wall clock, in UTC."""
+    """Return the time of the wall clock, in UTC."""
     return datetime.now(UTC)
 
 
 def new_id() -> str:
-    """An identifier that nobody else has: 80 random bits, in base 32 without look-alikes."""
+    """Return a new unique ID: 80 random bits, in base 32 without look-alikes."""
     bits = int.from_bytes(os.urandom(10))
     return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
@@ -56,7 +56,7 @@ _SHIFTS = range(70, -1, -10)
 
 
 class State(StrEnum):
-    """Where a run is. A run ends in exactly one of the final states."""
+    """The state of a run. A run ends in exactly one of the final states."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -73,18 +73,18 @@ class State(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether nothing follows this state."""
+        """Whether this state is final: no other follows it."""
         return self not in _OPEN
 
 
 _OPEN = frozenset({State.QUEUED, State.SENT, State.ACCEPTED, State.RUNNING})
 
 LAST_SEQUENCE = 2**31 - 1
-"""The sequence of a final update whose sender no longer knows how many came before it."""
+"""The sequence of a final update whose sender does not know how many came before it."""
 
 ENDS_WITHIN = "ends_within"
-"""The fact of a run's first update that says how many seconds its server gives it, if that is not
-what the request says."""
+"""The fact in a run's first update with the seconds that its server allows it, if they differ from
+those of the request."""
 
 Level = Literal["info", "success", "error", "log"]
 
@@ -93,7 +93,7 @@ Names = Annotated[tuple[Name, ...], at_most(MAX_NAMES)]
 
 
 class Facts(BaseModel):
-    """What an agent says of its server."""
+    """The facts that an agent reports about its server."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -102,19 +102,19 @@ class Facts(BaseModel):
     apps: Names = ()
     commands: Names = ()
     checks: Names | None = None
-    """The checks that a probe may name; None: an agent that runs no probes."""
+    """The checks that a probe may name; None means that the agent runs no probes."""
     version: Line = ""
     started: Moment | None = None
     details: Details = Field(default_factory=dict)
 
 
 Standing = Literal["member", "guest", "outside"]
-"""Who somebody is to us: of our own workspace, a guest in it, or of another organisation."""
+"""The standing of a person: of our workspace, a guest in it, or of another organisation."""
 
 
 class Person(BaseModel):
-    """Who asked: an id and a standing that the front end vouches for, and a name for people to
-    read."""
+    """The person who asked: an ID and a standing that the front end vouches for, and a name to
+    show."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -129,7 +129,7 @@ class Person(BaseModel):
 
 
 class Message(BaseModel):
-    """What all messages share: the attributes of a CloudEvents envelope."""
+    """The base of all messages: the attributes of a CloudEvents envelope."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -141,7 +141,7 @@ class Message(BaseModel):
 
     @property
     def correlation(self) -> str:
-        """The job that this message belongs to; empty for one that belongs to none."""
+        """The job that this message belongs to; empty if there is none."""
         return ""
 
 
@@ -154,10 +154,10 @@ class _JobMessage(Message):
 
 
 class Request(_JobMessage):
-    """A command on its way to one server (`host`), or to all that a broadcast reaches (no host).
+    """A command for one server (`host`), or for all that a broadcast reaches (no host).
 
-    (`id`, `attempt`) names one start: an agent starts it at most once. Past `deadline` an agent
-    refuses to start it; `timeout` bounds the run itself, in seconds.
+    An agent starts each (`id`, `attempt`) at most once, and refuses it after `deadline`. The run
+    may take `timeout` seconds.
     """
 
     type: ClassVar[str] = "baton.request"
@@ -173,7 +173,7 @@ class Request(_JobMessage):
 
 
 class Cancel(_JobMessage):
-    """Stop what `request` started on `host`, or never start it."""
+    """The order to stop the run of `request` on `host`, or not to start it."""
 
     type: ClassVar[str] = "baton.cancel"
 
@@ -184,11 +184,11 @@ class Cancel(_JobMessage):
 
 
 class Update(_JobMessage):
-    """What a server says about a request. `sequence` counts from 1 within a run; only
+    """A report of a server about a request. `sequence` counts from 1 within a run; only
     LAST_SEQUENCE, and raw output that was dropped in a long outage, leave a gap.
 
-    `level` says how `text` reads; `log` is raw output, of one line or several. `percent` is from 0
-    to 100. `facts` is what a program may want to know of the outcome.
+    `level` is the kind of `text`; `log` is raw output of one or several lines. `percent` is from 0
+    to 100. `facts` are values for programs about the outcome.
     """
 
     type: ClassVar[str] = "baton.update"
@@ -208,7 +208,7 @@ class Update(_JobMessage):
 
 
 class Pong(_JobMessage):
-    """The answer of one agent to a ping."""
+    """The answer of an agent to a ping."""
 
     type: ClassVar[str] = "baton.pong"
 
@@ -218,7 +218,7 @@ class Pong(_JobMessage):
 
 
 class Heartbeat(Message):
-    """An agent is there; the next heartbeat follows within `interval` seconds, more or less."""
+    """A sign that an agent runs; the next one follows after about `interval` seconds."""
 
     type: ClassVar[str] = "baton.heartbeat"
 
@@ -228,18 +228,18 @@ class Heartbeat(Message):
 
 
 class Discover(Message):
-    """Asks every agent for a heartbeat now: a bot that has just started wants to know who is
-    there."""
+    """The order to every agent to send a heartbeat now, since a bot has started and needs to know
+    which servers there are."""
 
     type: ClassVar[str] = "baton.discover"
 
 
 class Look(BaseModel):
-    """What a probe looks at: an address over HTTP(S) (`url`), HOST:PORT over TCP (`tcp`), or what
-    the agent's own settings name (`check`).
+    """The target of a probe: an address over HTTP(S) (`url`), HOST:PORT over TCP (`tcp`), or a
+    check in the agent's own settings (`check`).
 
-    It is well if it answers within `timeout` seconds; over HTTP with one of `status`, with `body`
-    in its answer, within `latency` seconds, and with a certificate that holds for `tls_days`.
+    It is healthy if it answers within `timeout` seconds; over HTTP with one of `status`, with
+    `body` in the answer, within `latency` seconds, and with a certificate valid for `tls_days`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -255,8 +255,8 @@ class Look(BaseModel):
 
 
 class Probe(Message):
-    """Has one agent look at something now. It is no request: nobody can ask it in chat, and no
-    ledger or journal has it. Past `deadline` nobody waits for what comes of it."""
+    """The order to one agent to probe a target now. It is not a request: it cannot be asked in chat
+    and is in no ledger or journal. After `deadline` its result is not used."""
 
     type: ClassVar[str] = "baton.probe"
 
@@ -266,9 +266,9 @@ class Probe(Message):
 
 
 class Probed(Message):
-    """What came of the probe with the id `probe`: whether it is `bad`, and what there is to say.
+    """The result of the probe with the ID `probe`: whether the target is `bad`, with a text.
 
-    `looked`: whether anything was seen at all; if not, nobody knows how things are.
+    `looked` is False if the probe could not look at its target: then its state is unknown.
     """
 
     type: ClassVar[str] = "baton.probed"
@@ -287,17 +287,17 @@ TYPES: Mapping[str, type[Message]] = {
 
 
 def encode(message: Message) -> bytes:
-    """The message as it travels: CloudEvents 1.0, structured mode, JSON."""
+    """Return the message as it is sent: CloudEvents 1.0, structured mode, JSON."""
     data = message.model_dump(mode="json")
     head = {name: data.pop(name) for name in ENVELOPE}
     return to_json({"specversion": "1.0", "type": message.type, **head, "data": data})
 
 
 def decode(body: bytes, *, most: int = MAX_MESSAGE) -> Message:
-    """The message in `body`, of at most `most` bytes.
+    """Return the message in `body`, of at most `most` bytes.
 
-    Raises InvalidMessage if it is no CloudEvents 1.0 JSON, too large, or a field is invalid, and
-    UnknownType if its type is not one of TYPES; nothing else, whatever the bytes are.
+    Raises InvalidMessage if it is not CloudEvents 1.0 JSON, is too large or has an invalid field,
+    and UnknownType if its type is not one of TYPES; nothing else, whatever the bytes are.
     """
     if len(body) > most:
         raise InvalidMessage(reason=f"it has {len(body)} bytes; at most {most} are read")
