@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from bot.app.rules_log import RulesLog
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.policy_review import Scene, review
-from tests.bot.world import beat
-from tests.support.servers import registry
 
 COMMANDS = ("deploy", "ping", "log", "jobs", "alerts")
 THERE = {"prod": ("shop", "billing-api"), "staging": ("shop",)}
@@ -72,23 +67,3 @@ def test_what_is_not_known_is_not_compared() -> None:
     rule = Rule(who=("@nobody",), commands=("x",), environments=("prod",), apps=("shop",))
     policy = Policy([rule], {"prod": EnvironmentTable()})
     assert said(policy, Scene(COMMANDS, {})) == ["[[allow]] rule 1: unknown command x."]
-
-
-async def test_the_log_says_each_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is wrong is a warning, what is open is said; a group that nobody knows too."""
-    roster = registry()
-    roster.record(beat("web-1"))
-    roster.record(beat("web-9", "staging"))
-    rule = Rule(who=("@nobody",), environments=("prod",))
-    policy = Policy([rule], {"staging": EnvironmentTable(open=True)})
-
-    async def groups() -> frozenset[str]:
-        return frozenset({"oncall"})
-
-    rules = RulesLog(policy, roster, COMMANDS, groups)
-    for _ in range(2):
-        await rules.log_new_remarks()
-    said = capsys.readouterr().out
-    assert said.count("user group @nobody is not found in Slack") == 1
-    assert said.count("staging is open") == 1
-    assert "prod is closed" not in said
