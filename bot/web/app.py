@@ -1,5 +1,5 @@
-"""The app: the routes, and how errors are answered. No answer tells more than it must: neither a
-trace nor a token nor where things are."""
+"""The app: its routes, and how errors are answered. No answer reveals a traceback, a token or a
+path."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from bot.web.metrics import Metrics
 from bot.web.status import StatusReader
 
 _WORDS = {
-    404: "There is nothing at this address.",
-    405: "This address does not take that method.",
+    404: "Not found.",
+    405: "This address does not accept that method.",
 }
 
 
 def build(watch: StatusReader, ingest: IngestRoutes | None = None) -> FastAPI:
-    """The app of what `watch` looks at; without `ingest` it takes nothing in."""
+    """Return the app that shows the status by `watch`; without `ingest` it accepts nothing."""
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -43,7 +43,7 @@ def build(watch: StatusReader, ingest: IngestRoutes | None = None) -> FastAPI:
 
 
 class _StatusRoutes:
-    """How the bot is, for machines that watch it."""
+    """The routes that show the status of the bot to programs."""
 
     def __init__(self, watch: StatusReader) -> None:
         self._watch = watch
@@ -95,15 +95,15 @@ async def _rejected(request: Request, error: Exception) -> Response:
 
 async def _refused_by_the_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    words = _WORDS.get(error.status_code, "This cannot be served.")
+    words = _WORDS.get(error.status_code, "This request cannot be served.")
     return JSONResponse({"error": words}, error.status_code, headers=error.headers)
 
 
 async def _gone(request: Request, error: Exception) -> Response:
-    """Whoever asked has left: nobody reads this."""
+    """The client has disconnected: nobody reads this."""
     return Response(status_code=400)
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    """A fault of ours. uvicorn logs it."""
-    return JSONResponse({"error": "Something went wrong here; the log says what."}, 500)
+    """Answer a fault of ours. uvicorn logs it."""
+    return JSONResponse({"error": "Internal error. See the log of the bot."}, 500)

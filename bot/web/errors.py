@@ -1,4 +1,4 @@
-"""What is answered to who cannot be served, beside BadInput, which is answered with 400."""
+"""The HTTP errors that are answered, beside BadInput, which is answered with 400."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class HttpError(Rejected):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What the answer's head says besides."""
+        """The headers of the answer."""
         return {}
 
 
 class Unauthorized(HttpError):
-    """No token that is known here was sent, as `Authorization: Bearer TOKEN`, as `?token=TOKEN` or
-    as the password of basic authentication."""
+    """Unknown or missing token. Send one as `Authorization: Bearer TOKEN`, as `?token=TOKEN` or as
+    the password of basic authentication."""
 
     status = 401
     kind = "unknown_token"
@@ -35,15 +35,15 @@ class Unauthorized(HttpError):
 
 
 class BadSignature(HttpError):
-    """The path names no sender that is known here, or the body is not signed with its token (the
-    secret of the webhook)."""
+    """Unknown sender in the path, or the body is not signed with that sender's token (the secret of
+    the webhook)."""
 
     status = 401
     kind = "unknown_token"
 
 
 class UnknownCheckIn(HttpError):
-    """There is no check-in with this token."""
+    """Unknown check-in token."""
 
     status = 401
     kind = "unknown_token"
@@ -55,7 +55,7 @@ class UnknownCheckIn(HttpError):
 
 
 class RequestTimeout(HttpError):
-    """The body did not come within {seconds} s."""
+    """The body did not arrive within {seconds} s."""
 
     status = 408
     kind = "too_slow"
@@ -87,7 +87,7 @@ class TooManyRequests(HttpError):
 
 
 class ServiceUnavailable(HttpError):
-    """It cannot be taken for the moment. Send it again."""
+    """Not available at the moment. Send it again."""
 
     status = 503
     kind = "unavailable"

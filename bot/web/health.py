@@ -1,4 +1,4 @@
-"""Whether the bot is ready, part by part, in words. Pure."""
+"""Says whether the bot is ready, part by part, in words. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ MAX_FINDINGS = 3
 MAX_TEXT = 300
 """Characters of each."""
 MAX_POST_DELAY = 60.0
-"""Seconds that a post may wait before people miss it. Slack's own limits hold it back for less."""
+"""Seconds that a post may wait before people miss it. Slack's own limits delay it less."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartHealth:
-    """A part of the bot: whether it is `well`, in words and in numbers (seconds, by name)."""
+    """The health of a part of the bot: whether it is `well`, in words and in numbers (seconds, by
+    name)."""
 
     name: str
     well: bool
@@ -29,7 +30,7 @@ class PartHealth:
 
 
 def parts(vitals: BotStatus) -> list[PartHealth]:
-    """Every part that matters: if one is not well the bot is not ready."""
+    """Return the health of every part. If one is not well the bot is not ready."""
     found = [_bus(vitals)]
     if vitals.chat is not None:
         found.append(_chat(vitals.chat, vitals))
@@ -44,10 +45,10 @@ def parts(vitals: BotStatus) -> list[PartHealth]:
 
 
 def _bus(vitals: BotStatus) -> PartHealth:
-    """To do without a queue that is only for alerts is no illness, and must be known."""
+    """A missing queue that only alerts need leaves the bot ready, and must be known."""
     part = _link("bus", vitals.bus)
     words = ". ".join(
-        [part.words, *(f"Alerts from the bus do not work: {one}" for one in vitals.lacking)]
+        [part.words, *(f"alerts over the bus do not work: {one}" for one in vitals.lacking)]
     )
     return PartHealth(part.name, part.well, words, part.numbers)
 
@@ -66,50 +67,52 @@ def _chat(seen: LinkStatus, vitals: BotStatus) -> PartHealth:
         if abs(ahead) >= MAX_CLOCK_SKEW:
             words.append(f"our clock is {clock_words(ahead)} Slack's")
     if seen.up and vitals.quiet is not None:
-        words.append(f"it last sent something {duration(vitals.quiet)} ago")
+        words.append(f"last message {duration(vitals.quiet)} ago")
         numbers["heard_seconds_ago"] = vitals.quiet
     if vitals.strangers:
         words.append(
-            "another program is connected with this app's tokens and gets a part of what people "
-            "ask: give each Baton an app of its own"
+            "another program is connected with this app's tokens and receives a part of people's "
+            "requests: give each Baton a Slack app of its own"
         )
         numbers["strange_connections"] = vitals.strangers
     return PartHealth("slack", seen.up and not vitals.strangers, "; ".join(words), numbers)
 
 
 def clock_words(ahead: float) -> str:
-    """`180 s ahead of` or `180 s behind`."""
+    """Return `180 s ahead of` or `180 s behind`."""
     return f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'}"
 
 
 def _database(vitals: BotStatus) -> PartHealth:
     if vitals.answered is None:
-        return PartHealth("database", False, f"it cannot be used: {vitals.database_reason}")
-    words = f"it answered within {max(vitals.answered * 1000, 1):.0f} ms"
+        return PartHealth("database", False, f"unavailable: {vitals.database_reason}")
+    words = f"responded in {max(vitals.answered * 1000, 1):.0f} ms"
     return PartHealth("database", True, words, {"answered_seconds": vitals.answered})
 
 
 def _leadership(vitals: BotStatus) -> PartHealth:
-    """Not to lead is no illness: another bot does, or will when its time has come."""
+    """A bot that does not lead is well: another one leads, or will soon."""
     if vitals.leading:
-        return PartHealth("leadership", True, "this bot leads: it sends, hears and tells")
-    return PartHealth("leadership", True, "this bot does not lead: it takes asks, and stands by")
+        return PartHealth("leadership", True, "leader: it processes jobs and posts updates")
+    return PartHealth(
+        "leadership", True, "standby: it takes requests, and takes over if the leader fails"
+    )
 
 
 def _posts(vitals: BotStatus) -> PartHealth:
     oldest = {"oldest_waiting_seconds": vitals.oldest_waiting}
     if not vitals.waiting:
-        return PartHealth("posts", True, "none is waiting to be shown", oldest)
+        return PartHealth("posts", True, "no posts are waiting", oldest)
     count = "1 post is" if vitals.waiting == 1 else f"{vitals.waiting} posts are"
-    words = f"{count} waiting to be shown, the oldest for {duration(vitals.oldest_waiting)}"
+    words = f"{count} waiting, the oldest for {duration(vitals.oldest_waiting)}"
     return PartHealth("posts", vitals.oldest_waiting < MAX_POST_DELAY, words, oldest)
 
 
 def _findings(vitals: BotStatus) -> PartHealth:
-    """What is wrong with others is no illness of this bot, and must be known without alerts too."""
+    """A problem of others leaves this bot ready, and must be known without alerts too."""
     count = len(vitals.findings)
     if not count:
-        return PartHealth("findings", True, "this bot found nothing wrong lately", {"count": 0})
+        return PartHealth("findings", True, "no problems were found recently", {"count": 0})
     shown = [
         f"{text[:MAX_TEXT]}…" if len(text) > MAX_TEXT else text
         for text in vitals.findings[:MAX_FINDINGS]
@@ -119,8 +122,8 @@ def _findings(vitals: BotStatus) -> PartHealth:
 
 
 def _tasks(vitals: BotStatus) -> PartHealth:
-    """What makes a task fail is a part of its own that is not well, or a fault of ours: other bots
-    would have it too, so that this one stays ready."""
+    """A task fails because a part of its own is not well, or by a fault of ours that other bots
+    would have too: this bot stays ready."""
     numbers = {
         f"{task.name}_succeeded_seconds_ago": task.seconds
         for task in vitals.tasks

@@ -1,4 +1,5 @@
-"""What comes in: who may, how much, and in which form; then it is handed to the intake."""
+"""The routes for what others send: who may send, how much, in which format. It is handed to the
+sink of alerts."""
 
 from __future__ import annotations
 
@@ -42,29 +43,29 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 CHECKINS = RateLimit(rate=1.0, burst=20.0)
-"""How often a check-in may be made: work that starts and ends at once makes two."""
+"""How often a check-in may ping: work that starts and ends at once sends two."""
 PUSHES = RateLimit(rate=50.0, burst=1000.0)
-"""How often a sender may push: Alertmanager sends each of its groups by itself, in a storm all of
-them at once, and what it is told not to send is lost."""
+"""How often a sender may push: Alertmanager sends each group by itself, in a storm all of them at
+once, and never sends again what was answered with 429."""
 BODY_TIMEOUT = 10.0
-"""Seconds in which the whole body must come."""
+"""Seconds in which the whole body must arrive."""
 MAX_TEXT = 10_000
-"""Bytes of a check-in's body that are kept: its end, where the error stands."""
+"""Bytes of a check-in's body that are stored: its end, where the error stands."""
 MAX_DRAINED = 20_000_000
-"""Bytes of a check-in's body that are waited for."""
+"""Bytes of a check-in's body that are read at most."""
 MAX_UNSIGNED = 10
-"""Bodies at a time that are read before it is known whose they are."""
+"""Bodies that are read at a time before their signature proves whose they are."""
 INLINE_LIMIT = 50_000
-"""Bytes of a body that are read where we are; of more another thread is, so that whoever asks
-something else is answered meanwhile."""
+"""Bytes of a body that are parsed on the event loop; a larger one is parsed in a thread, so that
+other requests are answered meanwhile."""
 BATCH_SIZE = 500
-"""Alerts of a body that are read at once: who asks something else is answered in between."""
+"""Alerts of a body that are stored at a time: other requests are answered in between."""
 MAX_REASONS = 10
-"""Refusals that an answer lists."""
+"""Rejections that an answer lists."""
 
 
 class IngestRoutes:
-    """Hands what comes in to `sink`, and what is refused to `rejections`."""
+    """Hands what comes in to `sink`, and what is rejected to `rejections`."""
 
     def __init__(
         self,
@@ -85,12 +86,12 @@ class IngestRoutes:
         self._clock = clock
         self._monotonic = monotonic
         self._unsigned = asyncio.Semaphore(MAX_UNSIGNED)
-        # whoever knocks with wrong tokens must not fill the log
-        self._knocks = TokenBucket.full(0.1, 5.0, monotonic())
+        # requests with wrong tokens must not fill the log
+        self._unknown_token_log = TokenBucket.full(0.1, 5.0, monotonic())
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes to `app`, each with a slash at its end too."""
-        # The second of them is where Prometheus sends to if it is told that we are an Alertmanager.
+        # The second path is where Prometheus sends to if we are configured as its Alertmanager.
         for paths, endpoint, methods in (
             (
                 ("/checkin/{token}", "/checkin/{token}/{phase}"),
@@ -106,13 +107,13 @@ class IngestRoutes:
                 app.add_api_route(f"{path}/", endpoint, methods=methods)
 
     async def receive_check_in(self, request: Request) -> Response:
-        """A sign of life: it counts, whatever its body."""
+        """Take a ping of a check-in: it counts, whatever its body."""
         token = request.path_params["token"]
         name = self._checkins.owner(token, self._sink.tokens.checkins, self._monotonic())
         if name is None:
-            self._knocked(request)
+            self._unknown_token(request)
             raise UnknownCheckIn()
-        with self._refusing(f"checkin/{name}"):
+        with self._counting_rejections(f"checkin/{name}"):
             self._checkins.admit(name, self._monotonic())
             phase = _phase(request)
             text = await self._end_of_body(request) or request.query_params.get("msg", "")
@@ -121,47 +122,48 @@ class IngestRoutes:
         return PlainTextResponse("OK\n")
 
     async def receive_alerts(self, request: Request) -> Response:
-        """Alerts, as Alertmanager, Grafana and others send them."""
+        """Take alerts, as Alertmanager, Grafana and others send them."""
         sender = self._sender(request)
-        with self._refusing(sender):
+        with self._counting_rejections(sender):
             self._senders.admit(sender, self._monotonic())
             body = await self._body(request)
-            batch = await _aside(
+            batch = await _parse(
                 body, partial(parse_alerts, body, sender=sender, now=self._clock())
             )
             await self._store(batch.accepted)
         return self._answer(sender, batch)
 
     async def receive_events(self, request: Request) -> Response:
-        """CloudEvents."""
+        """Take CloudEvents."""
         sender = self._sender(request)
-        with self._refusing(sender):
+        with self._counting_rejections(sender):
             self._senders.admit(sender, self._monotonic())
             headers = {name.lower(): value for name, value in request.headers.items()}
             body = await self._body(request)
-            batch = await _aside(body, partial(parse_request, headers, body, sender=sender))
+            batch = await _parse(body, partial(parse_request, headers, body, sender=sender))
             await self._store(batch.accepted)
         return self._answer(sender, batch)
 
     async def receive_github(self, request: Request) -> Response:
-        """A webhook of GitHub, which signs with the token of the sender that the path names."""
+        """Take a webhook of GitHub, which signs with the token of the sender that the path
+        names."""
         sender = request.path_params["sender"]
         token = self._sink.tokens.senders.get(sender, "")
         if not token or "x-hub-signature-256" not in request.headers:
-            self._knocked(request)
+            self._unknown_token(request)
             raise BadSignature()
         if self._unsigned.locked():
             raise ServiceUnavailable()
         async with self._unsigned:
             body = await self._body(request)
         if not is_signed(body, token, request.headers["x-hub-signature-256"]):
-            self._knocked(request)
+            self._unknown_token(request)
             raise BadSignature()
-        with self._refusing(sender):
+        with self._counting_rejections(sender):
             self._senders.owner(token, self._sink.tokens.senders, self._monotonic())
             self._senders.admit(sender, self._monotonic())
             event = request.headers.get("x-github-event", "")
-            given = await _aside(body, partial(parse_json, body))
+            given = await _parse(body, partial(parse_json, body))
             found = Batch(parse_delivery(event, given, sender=sender, now=self._clock()))
             await self._store(found.accepted)
         return self._answer(sender, found)
@@ -175,11 +177,12 @@ class IngestRoutes:
         except Rejected:
             raise
         except BatonError as error:
-            log.warning("not taken", reason=str(error))
+            log.warning("alerts not stored", reason=str(error))
             raise ServiceUnavailable() from error
 
     def _answer(self, sender: str, batch: Batch[T]) -> Response:
-        """What was taken, and what was not: an error only if nothing was."""
+        """Answer what was accepted and what was rejected: with an error only if nothing was
+        accepted."""
         self.rejections.add(sender, batch.rejected)
         content: dict[str, object] = {"taken": len(batch.accepted)}
         if not batch.rejected:
@@ -199,16 +202,16 @@ class IngestRoutes:
         senders = self._sink.tokens.senders
         sender = self._senders.owner(_token(request), senders, self._monotonic())
         if sender is None:
-            self._knocked(request)
+            self._unknown_token(request)
             raise Unauthorized()
         return sender
 
     @contextmanager
-    def _refusing(self, sender: str) -> Iterator[None]:
-        """What is refused in here is counted as the sender's."""
+    def _counting_rejections(self, sender: str) -> Iterator[None]:
+        """Count what is rejected within as the sender's."""
         try:
             yield
-        except ServiceUnavailable as refusal:  # who sent it is told to send it again
+        except ServiceUnavailable as refusal:  # the sender is told to send it again
             self.rejections.count(sender, refusal)
             raise
         except Rejected as refusal:
@@ -224,9 +227,9 @@ class IngestRoutes:
         return decompress(body, request.headers.get("content-encoding", ""))
 
     async def _end_of_body(self, request: Request) -> str:
-        """The end of the body, as far as it comes in time: the rest is thrown away."""
+        """Return the end of the body, as far as it arrives in time; the rest is dropped."""
         encoding = request.headers.get("content-encoding", "")
-        # of what is compressed the end alone is of no use
+        # of a compressed body the end alone is of no use
         most = MAX_BODY if encoding else MAX_TEXT
         end = bytearray()
         came = 0
@@ -239,7 +242,7 @@ class IngestRoutes:
                     if came > MAX_DRAINED:
                         break
         except (TimeoutError, ClientDisconnect):
-            log.info("the body of a check-in did not come whole", came=came)
+            log.info("the body of a check-in is incomplete", received=came)
         try:
             body = decompress(bytes(end), encoding)
         except BadInput:
@@ -247,18 +250,19 @@ class IngestRoutes:
         charset = charset_of(request.headers.get("content-type", ""))
         return decoded(body[-MAX_TEXT:], charset)
 
-    def _knocked(self, request: Request) -> None:
+    def _unknown_token(self, request: Request) -> None:
         self.rejections.count(UNKNOWN_SENDER, Unauthorized())
         now = self._monotonic()
-        if self._knocks.wait(now) <= 0:
-            self._knocks.take(now)
+        if self._unknown_token_log.wait(now) <= 0:
+            self._unknown_token_log.take(now)
             client = request.client.host if request.client else "unknown"
             route = "/" + request.url.path.lstrip("/").partition("/")[0]
-            log.warning("a token that is not known", client=client, route=printable(route))
+            log.warning("unknown token", client=client, route=printable(route))
 
 
 def _token(request: Request) -> str:
-    """The token in `Authorization: Bearer TOKEN`, in `?token=TOKEN`, or the password of Basic."""
+    """Return the token in `Authorization: Bearer TOKEN`, in `?token=TOKEN`, or the password of
+    Basic."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return given.strip()
@@ -274,8 +278,8 @@ def _token(request: Request) -> str:
 
 
 async def _whole(request: Request) -> bytes:
-    """The body, of which no more is read than may be: the framework's own limit answers without
-    words. uvicorn throws away what still comes."""
+    """Return the body. No more than MAX_BODY is read: the limit of the framework answers without a
+    reason. uvicorn drops what still arrives."""
     if int(request.headers.get("content-length", 0)) > MAX_BODY:
         raise ContentTooLarge(most=MAX_BODY)
     body = bytearray()
@@ -287,12 +291,12 @@ async def _whole(request: Request) -> bytes:
 
 
 def _phase(request: Request) -> Phase:
-    """What the path says, or `?status=`."""
+    """Return the phase that the path or `?status=` names."""
     field = "phase" if "phase" in request.path_params else "status"
     word = request.path_params.get("phase") or request.query_params.get("status") or Phase.DONE
     return parse_phase(word, field)
 
 
-async def _aside(body: bytes, read: Callable[[], T]) -> T:
-    """What `read` makes of `body`."""
+async def _parse(body: bytes, read: Callable[[], T]) -> T:
+    """Return what `read` makes of `body`."""
     return await asyncio.to_thread(read) if len(body) > INLINE_LIMIT else read()

@@ -1,4 +1,5 @@
-"""What Prometheus reads. Nothing is kept here: each scrape shows what the bot is and has counted.
+"""What Prometheus reads. Nothing is stored here: each scrape shows the state and the counters of
+the bot.
 
 Counters are this process's own. What comes out of the database is the same in each of several
 bots: take its maximum, not its sum.
@@ -69,44 +70,44 @@ class Metrics:
             return
         counts = Counter(episode.severity.value for episode in alerts.engine.firing())
         family = GaugeMetricFamily(
-            "baton_alerts_firing", "Alerts that fire, told or not.", labels=("severity",)
+            "baton_alerts_firing", "Alerts that fire, notified or not.", labels=("severity",)
         )
         for severity in Severity:
             family.add_metric((severity.value,), counts[severity.value])
         yield family
         yield GaugeMetricFamily(
             "baton_alerts_blind",
-            "1 while a link of the bot's is gone, so that nothing is decided.",
+            "1 while a link of the bot is down, so that no alert is decided.",
             value=alerts.engine.blind_since is not None,
         )
         yield CounterMetricFamily(
             "baton_alerts_faults",
-            "What failed of one thing that is watched, one rule or one post: see the log.",
+            "Faults of one check, one rule or one post: see the log.",
             value=alerts.faults,
         )
 
     def _counters(self) -> Iterator[Metric]:
         counts, chat = self._reader.counts, self._reader.chat
         yield _counter(
-            "baton_asks", "Asks, by what they were told.", "verdict", VERDICTS, counts.asks
+            "baton_asks", "Requests of people, by the decision.", "verdict", VERDICTS, counts.asks
         )
         yield _counter(
             "baton_messages_heard",
-            "Messages that servers sent on the output exchange, by their type.",
+            "Messages received from servers on the output exchange, by type.",
             "type",
             HEARD,
             counts.received,
         )
         yield _counter(
             "baton_runs_ended",
-            "Runs by their final state, counted when their thread shows it.",
+            "Runs by final state, counted when their thread shows it.",
             "state",
             ENDS,
             counts.runs_ended,
         )
         refused = CounterMetricFamily(
             "baton_refused",
-            "What others sent over HTTP or the bus and was refused, by sender and reason.",
+            "Messages of others over HTTP or the bus that were rejected, by sender and reason.",
             labels=("sender", "reason"),
         )
         by_sender = Counter({("servers", reason): 0 for reason in SERVERS_REFUSED})
@@ -129,7 +130,8 @@ class Metrics:
 def _counter(
     name: str, what: str, label: str, known: Iterable[str], counted: Mapping[str, int]
 ) -> Metric:
-    """A counter that also shows what has not happened yet, so that its first time is seen."""
+    """Return a counter that shows 0 for what has not happened yet, so that its first time is
+    seen."""
     family = CounterMetricFamily(name, what, labels=(label,))
     for value, count in sorted({**dict.fromkeys(known, 0), **counted}.items()):
         family.add_metric((value,), count)
@@ -138,28 +140,44 @@ def _counter(
 
 def _gauges(vitals: BotStatus) -> Iterator[Metric]:
     found: list[tuple[str, str, float | None]] = [
-        ("baton_bus_up", "1 while the bus takes and brings messages.", vitals.bus.up),
-        ("baton_database_up", "1 if the database answered.", vitals.answered is not None),
-        ("baton_database_answer_seconds", "How long the database took.", vitals.answered),
-        ("baton_leader", "1 in the bot that sends, hears and tells.", vitals.leading),
-        ("baton_posts_waiting", "Posts that do not show yet what they should.", vitals.waiting),
+        ("baton_bus_up", "1 while the bot is connected to RabbitMQ.", vitals.bus.up),
+        ("baton_database_up", "1 if the database responded.", vitals.answered is not None),
+        (
+            "baton_database_answer_seconds",
+            "Seconds that the database took to respond.",
+            vitals.answered,
+        ),
+        (
+            "baton_leader",
+            "1 in the bot that leads: it processes jobs and posts updates.",
+            vitals.leading,
+        ),
+        ("baton_posts_waiting", "Posts that are not up to date yet.", vitals.waiting),
         (
             "baton_posts_oldest_waiting_seconds",
-            "How long the oldest of them has been waiting.",
+            "Seconds that the oldest of them has been waiting.",
             vitals.oldest_waiting,
         ),
     ]
     if vitals.chat is not None:
-        quiet = "How long ago Slack last sent something; absent while it cannot."
+        quiet = "Seconds since the last message of Slack; absent while not connected."
         found += [
-            ("baton_slack_up", "1 while Slack can reach this bot.", vitals.chat.up),
+            ("baton_slack_up", "1 while the bot is connected to Slack.", vitals.chat.up),
             ("baton_slack_quiet_seconds", quiet, vitals.quiet),
         ]
     if vitals.depths is not None:
         found += [
             ("baton_jobs_open", "Jobs that have not ended.", vitals.depths.jobs),
-            ("baton_runs_open", "Shares of jobs that have not ended.", vitals.depths.runs),
-            ("baton_outbox_messages", "Messages to be sent to servers.", vitals.depths.outbox),
+            (
+                "baton_runs_open",
+                "Runs (a job on one server) that have not ended.",
+                vitals.depths.runs,
+            ),
+            (
+                "baton_outbox_messages",
+                "Messages that wait to be sent to servers.",
+                vitals.depths.outbox,
+            ),
         ]
     for name, what, value in found:
         if value is not None:
@@ -169,7 +187,7 @@ def _gauges(vitals: BotStatus) -> Iterator[Metric]:
 def _tasks(vitals: BotStatus) -> Iterator[Metric]:
     success = GaugeMetricFamily(
         "baton_task_last_success_seconds",
-        "How long ago each recurring task last succeeded; absent until it has.",
+        "Seconds since each recurring task last succeeded; absent until it has.",
         labels=("task",),
     )
     failures = CounterMetricFamily(

@@ -1,4 +1,4 @@
-"""The socket that we listen on, and uvicorn on it."""
+"""The socket that the bot listens on, and uvicorn on it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from baton.timing.waiting import wait_at_most
 log = structlog.get_logger(__name__)
 
 HEAD_TIMEOUT = 10.0
-"""Seconds in which the head of a request must come."""
+"""Seconds in which the head of a request must arrive."""
 KEEP_ALIVE = 330
 """Seconds for which a connection may be idle between two requests: longer than clients keep one
 (Go's and with it Alertmanager's keep it for 5 min), or one may close it while the other sends."""
 MAX_CONNECTIONS = 200
-"""Beyond, those that have been idle for the longest make room."""
+"""Connections at a time. Beyond, the one that has been idle for the longest is closed."""
 MAX_HEAD = 16_384
 """Bytes of a request's head, at most."""
 STOP_TIMEOUT = 3
-"""Seconds to answer what was asked before we stop."""
+"""Seconds to finish open requests before the server stops."""
 
 
 class CannotListen(BatonError):
@@ -42,8 +42,8 @@ class CannotListen(BatonError):
 
 
 class OneBodyLength:
-    """Refuses a request that says in two ways where its body ends, and hangs up: a proxy before us
-    may have believed the other one, and take the rest for a request of somebody else's.
+    """Refuses a request that gives the length of its body in two ways, and closes the connection: a
+    proxy in front of us may have used the other one, and take the rest for another request.
 
     RFC 9112, section 6.3
     """
@@ -52,7 +52,7 @@ class OneBodyLength:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass it on, or refuse it."""
+        """Pass the request on, or refuse it."""
         names = {name for name, _ in scope.get("headers", ())}
         if {b"content-length", b"transfer-encoding"} <= names:
             words = "Send Content-Length or Transfer-Encoding, not both."
@@ -63,9 +63,9 @@ class OneBodyLength:
 
 
 class HeadTimeoutProtocol(H11Protocol):
-    """uvicorn's protocol, with an end to its patience, as it would wait for a head for ever; with
-    room for whoever comes, while others only sit there; and without its access log, as paths and
-    queries hold tokens."""
+    """uvicorn's protocol, with three additions: a head must arrive in time; an idle connection is
+    closed when a new one needs its place; there is no access log, as paths and queries hold
+    tokens."""
 
     head_timeout = HEAD_TIMEOUT
     _over: asyncio.TimerHandle | None = None
@@ -111,7 +111,7 @@ class HeadTimeoutProtocol(H11Protocol):
         return cycle is None or cycle.response_complete
 
     def _between(self) -> bool:
-        """Whether one request is over, body and all, and nothing of the next has come."""
+        """Return whether a request is complete, body included, and nothing of the next has come."""
         idle = self.conn.their_state is self._idle and not self.conn.trailing_data[0]
         return idle and self.cycle is not None
 
@@ -133,7 +133,7 @@ class HeadTimeoutProtocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, without its signals, which are the bot's, and without its ten looks a second for
+    """uvicorn without its signal handlers, which are the bot's, and without its ten checks a second
     whether it is to end."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -151,7 +151,7 @@ class _Server(uvicorn.Server):
 
 
 class WebServer:
-    """A socket on which an app can be served. `url` is where it is."""
+    """A socket on which an app is served. `url` is its address."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
@@ -164,8 +164,8 @@ class WebServer:
 
     @classmethod
     def listen(cls, address: str, port: int) -> WebServer:
-        """Listen already, so that nothing else need start if that is not to be had; port 0 is any
-        that is free. Raises CannotListen."""
+        """Listen at once, so that nothing else starts if the port is taken; port 0 is any free
+        port. Raises CannotListen."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
             return cls(socket.create_server((address, port), family=family, backlog=128))
@@ -174,7 +174,7 @@ class WebServer:
             raise CannotListen(address=address, port=port, reason=reason) from error
 
     def serve(self, app: FastAPI, protocol: type[H11Protocol] = HeadTimeoutProtocol) -> None:
-        """Answer with `app` from now on."""
+        """Answer requests with `app` from now on."""
         config = uvicorn.Config(
             OneBodyLength(app),
             http=protocol,
@@ -194,23 +194,23 @@ class WebServer:
             self._server.serve(sockets=[self._listening]), name="web"
         )
         self._serving.add_done_callback(_ended)
-        log.info("web server answers", url=self.url)
+        log.info("web server started", url=self.url)
 
     @property
     def busy(self) -> int:
-        """How many requests are being answered."""
+        """The number of open requests."""
         return len(self._server.server_state.tasks) if self._server is not None else 0
 
     async def stop(self) -> None:
-        """Take nothing more, and answer what was asked. Raises what has ended it before, if that
-        was an error."""
+        """Accept no more requests, and finish the open ones. Raises the error that has ended the
+        server before, if there was one."""
         if self._server is not None and self._serving is not None:
             self._server.ending.set()
             await self._serving
         self.close()
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         self._listening.close()
 
 

@@ -1,4 +1,4 @@
-"""Whose token it is, and whether they may come in so often."""
+"""Identifies senders by their tokens, and limits how often each may send."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class RateLimit:
 
 
 class TokenAuth:
-    """Knows tokens, each of which may send as much as `limit` says. What is wrong is not
+    """Identifies the owner of a token, who may send as much as `limit` says. Wrong tokens are not
     remembered, so that guessing costs no memory.
 
-    How long a look-up takes says nothing of the tokens that are known: they are found by a digest
+    How long a look-up takes reveals nothing about the known tokens: they are found by a digest
     under a key that nobody else has, and then compared in constant time.
     """
 
     def __init__(self, limit: RateLimit) -> None:
-        self._pace = limit
+        self._limit = limit
         self._secret = secrets.token_bytes(32)
         self._tokens: Mapping[str, str] = {}
         self._names: dict[bytes, str] = {}
         self._buckets: dict[str, TokenBucket] = {}
 
     def owner(self, token: str, tokens: Mapping[str, str], now: float) -> str | None:
-        """The name in `tokens` (token by name) that `token` is of; None if it is of none.
+        """Return the name in `tokens` (token by name) that `token` belongs to; None if to none.
 
         `now` is in seconds of the monotonic clock.
         """
@@ -49,7 +49,7 @@ class TokenAuth:
         return name
 
     def admit(self, name: str, now: float) -> None:
-        """Let in whoever `owner` has named. Raises TooManyRequests if they come too often."""
+        """Count a request of `name`, an owner. Raises TooManyRequests if they come too often."""
         bucket = self._buckets[name]
         wait = bucket.wait(now)
         if wait > 0:
@@ -57,12 +57,12 @@ class TokenAuth:
         bucket.take(now)
 
     def _learn(self, tokens: Mapping[str, str], now: float) -> None:
-        """Tokens changed; who keeps their name keeps what they have used up."""
+        """Use other tokens; a name that stays keeps what it has used up."""
         self._tokens = tokens
         self._names = {self._digest(token): name for name, token in tokens.items()}
         self._buckets = {
             name: self._buckets.get(name)
-            or TokenBucket.full(self._pace.rate, self._pace.burst, now)
+            or TokenBucket.full(self._limit.rate, self._limit.burst, now)
             for name in tokens
         }
 

@@ -165,7 +165,7 @@ async def test_a_fault_of_ours(site: Site, caplog: pytest.LogCaptureFixture) -> 
         "/alerts", json={"labels": {"alertname": "DiskFull"}}, params={"token": "am-token"}
     )
     assert answer.status_code == 500
-    assert answer.json() == {"error": "Something went wrong here; the log says what."}
+    assert answer.json() == {"error": "Internal error. See the log of the bot."}
     assert "secret/place" in caplog.text
     assert "am-token" not in caplog.text
 

@@ -147,10 +147,10 @@ async def test_a_token_that_is_not_known(
     """401, also for a token that is good elsewhere; the log tells of it without the token."""
     answer = await site.client.post(path)
     assert answer.status_code == 401
-    assert answer.json() == {"error": "There is no check-in with this token."}
+    assert answer.json() == {"error": "Unknown check-in token."}
     assert site.sink.checkins == []
     logged = capsys.readouterr().out
-    assert "a token that is not known" in logged
+    assert "unknown token" in logged
     assert path.rpartition("/")[2] not in logged
 
 
@@ -160,7 +160,7 @@ async def test_knocking_does_not_fill_the_log(
     """However often somebody tries, the log has a few lines of it."""
     for number in range(50):
         assert (await site.client.get(f"/checkin/{number}")).status_code == 401
-    assert capsys.readouterr().out.count("a token that is not known") == 5
+    assert capsys.readouterr().out.count("unknown token") == 5
 
 
 async def test_a_flood_is_limited_for_each_token(opened: Opened) -> None:
@@ -194,7 +194,7 @@ async def test_what_cannot_be_kept_is_sent_again(site: Site) -> None:
     answer = await site.client.get("/checkin/b-token")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
-    assert answer.json() == {"error": "It cannot be taken for the moment. Send it again."}
+    assert answer.json() == {"error": "Not available at the moment. Send it again."}
 
 
 async def test_no_token_in_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:

@@ -123,7 +123,7 @@ async def test_ready(opened: Opened) -> None:
     assert answer.json()["bot"] == site.bot.name
     found = answer.json()["parts"]
     assert [*found] == ["bus", "slack", "database", "leadership", "posts", "tasks", "findings"]
-    assert "it last sent something" in found["slack"]["words"]
+    assert "last message" in found["slack"]["words"]
     assert found["slack"]["heard_seconds_ago"] > 0
     assert found["database"]["answered_seconds"] < 10
     assert answer.headers["Cache-Control"] == "no-store"
@@ -141,12 +141,12 @@ async def test_ready(opened: Opened) -> None:
         (
             {"answered": None, "depths": None, "database_reason": "its disk is full"},
             "database",
-            "it cannot be used: its disk is full",
+            "unavailable: its disk is full",
         ),
         (
             {"waiting": 2, "oldest_waiting": MAX_POST_DELAY},
             "posts",
-            "2 posts are waiting to be shown, the oldest for 1 min",
+            "2 posts are waiting, the oldest for 1 min",
         ),
     ],
 )
@@ -230,7 +230,7 @@ async def test_a_database_that_is_away(
     monkeypatch.setattr(store.ledger, "depths", away)
     answer = await site.client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["parts"]["database"]["words"] == "it cannot be used: it refused"
+    assert answer.json()["parts"]["database"]["words"] == "unavailable: it refused"
     assert "db.internal" not in answer.text
     found = await metrics(site)
     assert found["baton_database_up"] == 0

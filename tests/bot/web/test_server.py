@@ -116,7 +116,7 @@ async def test_a_body_that_does_not_come(opened: Opened) -> None:
     writer.write(HEAD + b"Content-Length: 10\r\n\r\n[")
     found = await said(reader, writer)
     assert found.startswith(b"HTTP/1.1 408")
-    assert b"did not come within 0.1 s" in found
+    assert b"did not arrive within 0.1 s" in found
 
 
 async def test_an_answer_that_takes_long_is_waited_for(opened: Opened) -> None:
@@ -312,7 +312,7 @@ async def test_the_bot_of_a_team(tmp_path: Path) -> None:
 
         async def ready() -> httpx.Response | None:
             answer = await client.get("/readyz")
-            leads = "this bot leads" in answer.json()["parts"]["leadership"]["words"]
+            leads = "leader:" in answer.json()["parts"]["leadership"]["words"]
             return answer if answer.status_code == 200 and leads else None
 
         answer = await until(ready)
