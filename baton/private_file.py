@@ -1,5 +1,5 @@
-"""Files that nobody but their owner may read: what is kept in SQLite holds what people typed, and
-what their servers answered."""
+"""Private files can be read by their owner alone: SQLite holds what people typed and servers
+answered."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def make_private(path: Path) -> None:
-    """Make the file at `path` if it is missing, and take from others the right to read it and what
-    SQLite keeps beside it. New ones of those get the mode of the file.
+    """Make the file at `path` if it is missing, and let nobody but its owner read it.
 
+    The same holds for what SQLite keeps beside it; new files of those get the mode of the file.
     Raises OSError if it cannot be made; the mode of another user's file is left alone.
     """
     with contextlib.suppress(FileExistsError):

@@ -1,8 +1,8 @@
-"""What hides Baton's own packages: a folder `commands`, `alerts` or `bot` of somebody else.
+"""Another project's folder `commands`, `alerts` or `bot` can shadow Baton's package of that name.
 
-Baton's packages have plain names. Where a folder of another project that holds a package of the
-same name comes first on Python's path (PYTHONPATH=., `python -m`, a sitecustomize.py), Python takes
-that one for ours. So each is looked for before it is imported.
+Baton's packages have plain names. Where a folder that holds a package of the same name comes first
+on Python's path (PYTHONPATH=., `python -m`, a sitecustomize.py), Python imports that one. So each
+is looked up before it is imported.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def require_own(*packages: str) -> None:
 
 
 def other_distributions(package: str) -> list[str]:
-    """The installed distributions, other than ours, that install a package of that name."""
+    """Return the installed distributions, other than ours, that install a package of that name."""
     names = packages_distributions().get(package, [])
     return sorted({name for name in names if name != DISTRIBUTION})
 
 
 def _found(package: str) -> Path | None:
-    """The file that `import package` reads, or has read; None if there is none."""
+    """Return the file that `import package` reads, or has read; None if there is none."""
     spec: ModuleSpec | None = getattr(sys.modules.get(package), "__spec__", None)
     if spec is None:
         spec = find_spec(package) if package not in sys.modules else None
@@ -66,7 +66,7 @@ def _hidden(package: str, file: Path) -> PackageHidden:
 
 
 def _why_on_path(folder: Path) -> str:
-    """What most likely put `folder` on Python's path."""
+    """Return what most likely put `folder` on Python's path."""
     listed = [Path(entry or ".") for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     if os.environ.get("PYTHONPATH") and any(_same(entry, folder) for entry in listed):
         return "PYTHONPATH names it"

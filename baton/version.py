@@ -1,4 +1,4 @@
-"""Which distribution this is, and its version."""
+"""Baton has a distribution name and a version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DISTRIBUTION = "baton-chatops"
 
 @cache
 def baton_version() -> str:
-    """The installed version of Baton."""
+    """Return the installed version of Baton."""
     try:
         return version(DISTRIBUTION)
     except PackageNotFoundError:

@@ -1,1 +1,2 @@
-"""What can be asked: one file a command, with its consumer and how its outcome reads."""
+"""COMMANDS. What servers can be asked to do: one file or package a command, with its consumer and
+how its outcome reads."""

@@ -1,4 +1,4 @@
-"""`/ping ENV`: every agent of an environment answers, with its facts."""
+"""`/ping ENV` checks that every agent of an environment responds."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Ping(Command):
 
     @override
     def outcome(self, runs: Sequence[RunReport]) -> Outcome:
-        """`5 of 6 answered, p50 12 ms, max 40 ms; missing: web-6`."""
+        """Return `5 of 6 answered, p50 12 ms, max 40 ms; missing: web-6`."""
         if not runs:
             return Outcome(f"no agent in {self.environment} was pinged")
         answered = [run for run in runs if run.state is State.SUCCEEDED]
@@ -62,13 +62,13 @@ class Ping(Command):
 
 
 class PingConsumer(Consumer[Ping]):
-    """Answers with what this server says of itself."""
+    """The consumer answers with the facts of this server."""
 
     command: ClassVar[type[Command]] = Ping
 
     @override
     async def process_message(self, run: Run[Ping]) -> None:
-        """Answer with a pong; refuse if another server is meant."""
+        """Answer with a pong; refuse if the request is for another server."""
         if run.command.host not in (None, self.server.fqdn):
             raise Refused(f"This is {self.server.fqdn}, not {run.command.host}.")
         run.answer(

@@ -1,4 +1,4 @@
-"""`/servers`: who is there, what runs on it, when it was last heard. The bot answers by itself."""
+"""`/servers` lists the servers, with their apps and last heartbeat. The bot answers it itself."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class ListServers(Command):
 
     @override
     def answer(self, known: Known) -> Answer:
-        """A table of the servers, the missing ones marked.
+        """Return a table of the servers, with the missing ones marked.
 
-        Raises UsageError if no server of `environment` was ever heard.
+        Raises UsageError if no server of `environment` has ever sent a heartbeat.
         """
         servers = known.servers()
         if not servers:

@@ -1,4 +1,4 @@
-"""Bytes of others as text, by the charset that they declare. Pure."""
+"""Bytes of others become text, by the charset that they declare. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _KNOWN = re.compile(
 
 
 def decoded(body: bytes, charset: str = "") -> str:
-    """`body` as text; what cannot be read in it becomes U+FFFD.
+    """Return `body` as text; what cannot be read in it becomes U+FFFD.
 
-    Without a charset, or with one that is not known, it is UTF-8, UTF-16 or UTF-32, as a byte order
-    mark or the first bytes show.
+    Without a charset, or with an unknown one, it is UTF-8, UTF-16 or UTF-32, as a byte order mark
+    or the first bytes show.
     """
     if not _KNOWN.fullmatch(charset):
         charset = json.detect_encoding(body)
@@ -29,6 +29,6 @@ def decoded(body: bytes, charset: str = "") -> str:
 
 
 def charset_of(content_type: str) -> str:
-    """The charset that a Content-Type declares; empty if it declares none."""
+    """Return the charset that a Content-Type declares; empty if it declares none."""
     found = re.search(r";\s*charset\s*=\s*[\"']?([^\"';\s]+)", content_type, re.IGNORECASE)
     return found[1] if found else ""

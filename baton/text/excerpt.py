@@ -1,6 +1,6 @@
-"""How much of a run's output is reported: its beginning, and the last part of it. Pure.
+"""An excerpt is how much of a run's output is reported: its beginning, and its last part. Pure.
 
-What went wrong stands at the end, and how it began at the beginning; a flood is in between.
+Errors stand at the end, and how it began at the beginning; a flood is in between.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ STEP_LIMIT = 64_000
 
 
 class Excerpt:
-    """Takes output piece by piece. Past the head it keeps the last part until that is asked for."""
+    """An excerpt takes output piece by piece. Past the head it keeps the last part until that is
+    asked for."""
 
     def __init__(self) -> None:
         self._head = HEAD_LIMIT
@@ -31,11 +32,11 @@ class Excerpt:
 
     @property
     def flooded(self) -> bool:
-        """Whether the head is full."""
+        """Return whether the head is full."""
         return self._head <= 0
 
     def head(self, text: str, step: str) -> str:
-        """What of `text` is to be reported now; the rest is kept as a part of the tail."""
+        """Return what of `text` to report now; the rest is kept as a part of the tail."""
         now, rest = _parted(text, max(0, self._head))
         self._head -= len(now) + 1  # with the line's end
         if rest:

@@ -1,7 +1,7 @@
-"""Text of others, made safe to show on a terminal, in a log, in a table or in a post. Pure.
+"""Text of others is made safe to show on a terminal, in a log, in a table or in a post. Pure.
 
 What servers, senders and people sent may hold escape sequences that set a title or fill the
-clipboard, line ends that forge a second line, and marks that turn what stands beside them around.
+clipboard, line ends that forge a second line, and marks that reverse the text beside them.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ DerivedCoreProperties, beside the categories above): Hangul fillers, joiners, se
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """`text` as one line without anything that a terminal, a log or a chat would obey.
+    """Return `text` as one line without anything that a terminal, a log or a chat would interpret.
 
-    Escape sequences and characters that cannot be seen are left out; each line end, tab and
-    unusual space becomes a plain space. With `lines`, line ends stay as they are.
+    Escape sequences and characters that cannot be seen are left out; each line end, tab and unusual
+    space becomes a plain space. With `lines`, line ends stay as they are.
     """
     seen = text.replace("\n", "") if lines else text
     if seen.isascii() and (seen.isprintable() or not seen):
@@ -49,7 +49,7 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def without_escapes(text: str) -> str:
-    """`text` without escape sequences: colours, titles, links."""
+    """Return `text` without escape sequences: colours, titles, links."""
     return _ESCAPES.sub("", text)
 
 

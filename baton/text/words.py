@@ -1,7 +1,8 @@
-"""What people type, as words: quotes, the marks and escapes of chats, and the helpful keyboards of
-phones undone. Pure; the one reader of words for every front end, for schedules and for alerts.
+"""Words are what people type; quotes, the marks and escapes of chats, and the helpful keyboards of
+phones are undone.
 
-What stands after `because` is a reason in somebody's own words: it is kept as it was typed.
+This is the one parser of words for every front end, for schedules and for alerts. What stands after
+`because` is a reason in somebody's own words: it is kept as it was typed. Pure.
 """
 
 from __future__ import annotations
@@ -42,8 +43,11 @@ _COMPARED = 200_000
 
 
 def plain(text: str) -> str:
-    """`text` as it was meant: straight quotes, `--` for a long dash, plain spaces, nothing that
-    cannot be seen, and Slack's escapes undone; the reason after `because` as it was typed."""
+    """Return `text` as it was meant.
+
+    It has straight quotes, `--` for a long dash, plain spaces, nothing that cannot be seen, and no
+    escapes of Slack; the reason after `because` stays as it was typed.
+    """
     said, reason = _reason_apart(unescaped(text))
     seen = "".join(map(_seen, said))
     return _LONG_DASH.sub(r"\1--", seen.translate(_QUOTES)) + reason
@@ -57,8 +61,11 @@ def _reason_apart(text: str) -> tuple[str, str]:
 
 
 def unescaped(text: str) -> str:
-    """`text` without Slack's escapes: it writes `<#C1|ops>` for #ops, `<@U1|ann>` for @ann and
-    `<https://x|x>` for a link (docs.slack.dev, "Formatting message text")."""
+    """Return `text` without Slack's escapes.
+
+    It writes `<#C1|ops>` for #ops, `<@U1|ann>` for @ann and `<https://x|x>` for a link
+    (docs.slack.dev, "Formatting message text").
+    """
     text = _SLACK_LINK.sub(_meant, text)
     for entity, character in _ENTITIES:
         text = text.replace(entity, character)
@@ -93,19 +100,21 @@ def _seen(character: str) -> str:
 
 
 def tidied(text: str) -> str:
-    """`text` with every kind of space as a space and without characters that cannot be seen, up to
-    the reason after `because`. Slack's escapes stay."""
+    """Return `text` with plain spaces and without characters that cannot be seen.
+
+    The reason after `because` and Slack's escapes stay.
+    """
     said, reason = _reason_apart(text)
     return ("".join(map(_seen, said)) + reason).strip()
 
 
 def after_name(text: str) -> str:
-    """What is said after somebody's name: `: ping prod` is `ping prod`."""
+    """Return what is said after somebody's name: `: ping prod` is `ping prod`."""
     return unmarked(tidied(text).lstrip(_AFTER_NAME))
 
 
 def unmarked(text: str) -> str:
-    """`text` without the one pair of formatting marks (bold, code, ...) that it stands in."""
+    """Return `text` without the one pair of formatting marks (bold, code, ...) around it."""
     text = text.strip()
     for mark in _MARKS:
         inner = text.removeprefix(mark).removesuffix(mark)
@@ -115,8 +124,10 @@ def unmarked(text: str) -> str:
 
 
 def without_stop(text: str) -> str | None:
-    """`text` without the full stop (or `!`, `?`) that it ends in; None if it ends in none, or in a
-    reason."""
+    """Return `text` without the full stop (or `!`, `?`) at its end.
+
+    Returns None if it ends in none, or in a reason.
+    """
     kept = text.rstrip()
     shorter = kept.rstrip(_STOPS)
     if shorter == kept or not shorter or shorter[-1].isspace() or _REASON.search(text):
@@ -125,15 +136,15 @@ def without_stop(text: str) -> str | None:
 
 
 def channels(text: str) -> list[str]:
-    """The ids of the channels in `text`, as Slack writes them; `plain` keeps their names."""
+    """Return the ids of the channels in `text`, as Slack writes them; `plain` keeps their names."""
     return [found[2] for found in _SLACK_LINK.finditer(text) if found[1] == "#"]
 
 
 def split(text: str) -> list[str]:
-    """The words of `text`: quotes group, blanks divide, and nothing else of what a shell does.
+    """Return the words of `text`: quotes group, blanks divide, and nothing else of a shell.
 
     An apostrophe within a word is a letter of it. What comes after the word `because` is one word,
-    as it was typed. Raises UsageError if a quote is left open.
+    as it was typed. Raises UsageError if a quote is not closed.
     """
     text = unescaped(text)
     words: list[str] = []
@@ -182,7 +193,7 @@ def _in_a_word(text: str, at: int) -> bool:
 
 
 def quoted(word: str) -> str:
-    """`word` so that `split` reads it back as one word."""
+    """Return `word` so that `split` reads it as one word."""
     if word and word.lower() != BECAUSE and not re.search(r"[\s'\"\u2013\u2014]", word):
         return word
     if '"' not in word:
@@ -195,25 +206,25 @@ def _parts(word: str) -> list[str]:
 
 
 def joined(words: Sequence[str]) -> str:
-    """`words` as one text, so that `split` reads it back as these words."""
+    """Return `words` as one text that `split` reads as these words."""
     if len(words) > 1 and words[-2].lower() == BECAUSE and words[-1]:
         return " ".join([*map(quoted, words[:-2]), words[-2], words[-1]])
     return " ".join(map(quoted, words))
 
 
 def shortened(word: str) -> str:
-    """`word` as it is shown to people: of a long one the beginning."""
+    """Return `word` as people see it: the beginning of a long one."""
     shown = printable(word)
     return shown if len(shown) <= MAX_CITED else f"{shown[: MAX_CITED - 1]}…"
 
 
 def cited(word: str) -> str:
-    """`“word”`, shortened."""
+    """Return `“word”`, shortened."""
     return f"“{shortened(word)}”"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that `word` was most likely meant to be, if any is near enough."""
+    """Return the one of `known` that `word` was most likely meant to be, if any is near enough."""
     word = word.lower()
     if not word or len(word) > 2 * MAX_CITED:
         return None
@@ -229,6 +240,6 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` Did you mean X?`, or nothing."""
+    """Return ` Did you mean X?`, or an empty text."""
     near = nearest(word, known)
     return f" Did you mean {near}?" if near else ""

@@ -1,1 +1,1 @@
-"""Time: how long and when, as people write it, and how to wait."""
+"""Timing is about how long and when, as people write it, and about how to wait."""

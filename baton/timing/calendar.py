@@ -1,8 +1,8 @@
-"""Times of day and of the calendar: cron, fixed times, zones. Pure.
+"""The calendar has times of day: cron, fixed times, zones. Pure.
 
-Over changes of clocks as cronsim, which does as Debian's cron: a fixed time in the hour that is
+Changes of clocks are as in cronsim, which does as Debian's cron: a fixed time in the hour that is
 skipped is right after it, one in the hour that comes twice is in the first; what is meant for any
-hour or minute goes by UTC.
+hour or minute follows UTC.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class UnknownZone(BatonError):
 
 
 def zone(name: str) -> ZoneInfo:
-    """The clocks of the zone that is called so. Raises UnknownZone."""
+    """Return the zone of that name. Raises UnknownZone."""
     if name == "UTC":
         return _UTC
     try:
@@ -50,7 +50,8 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def canonical(name: str) -> str:
-    """The name that the zone `name` has today: Europe/Kyiv for Europe/Kiev, and for europe/kyiv.
+    """Return the name that the zone `name` has today: Europe/Kyiv for Europe/Kiev, and for
+    europe/kyiv.
 
     Raises UnknownZone.
     """
@@ -62,7 +63,7 @@ def canonical(name: str) -> str:
 
 @cache
 def zones() -> Mapping[str, str]:
-    """Every zone that there is, by its name in lower case."""
+    """Return every zone that exists, by its name in lower case."""
     names = (name for name in available_timezones() if not name.startswith(("posix/", "right/")))
     return {name.lower(): name for name in names}
 
@@ -90,8 +91,10 @@ def _links() -> Mapping[str, str]:
 
 
 def next_cron(expression: str, after: datetime, clocks: tzinfo) -> datetime | None:
-    """The first time later than `after` that `expression` names on these clocks, in UTC; None if
-    there is none."""
+    """Return the first time after `after` that `expression` names on these clocks, in UTC.
+
+    Returns None if there is none.
+    """
     # Begun within an hour that comes twice, cronsim starts in the first: what has passed is left.
     for found in CronSim(expression, after.astimezone(clocks)):
         at = found.astimezone(UTC)
@@ -101,8 +104,10 @@ def next_cron(expression: str, after: datetime, clocks: tzinfo) -> datetime | No
 
 
 def last_cron(expression: str, until: datetime, clocks: tzinfo) -> datetime | None:
-    """The last time at or before `until` that `expression` names on these clocks, in UTC; None if
-    there is none in the last 30 years."""
+    """Return the last time at or before `until` that `expression` names on these clocks, in UTC.
+
+    Returns None if there is none in the last 30 years.
+    """
     for back in _BACK:
         found = next_cron(expression, until - back, clocks)
         if found is not None and found <= until:
@@ -128,7 +133,7 @@ def _last(expression: str, found: datetime, until: datetime, clocks: tzinfo) -> 
 
 
 def cron_times(expression: str, after: datetime, clocks: tzinfo) -> Iterator[datetime]:
-    """All times of `expression` after `after`, in order."""
+    """Return all times of `expression` after `after`, in order."""
     at = next_cron(expression, after, clocks)
     while at is not None:
         yield at
@@ -136,7 +141,7 @@ def cron_times(expression: str, after: datetime, clocks: tzinfo) -> Iterator[dat
 
 
 def cron_error(expression: str) -> str:
-    """What is wrong with a cron expression; empty if nothing is."""
+    """Return what is wrong with a cron expression; empty if nothing is."""
     if len(expression.split()) != 5:
         return "it has five fields: minute, hour, day of the month, month, day of the week"
     if len(expression) > _LONGEST_CRON:
@@ -153,8 +158,10 @@ def cron_error(expression: str) -> str:
 
 
 def to_utc(local: datetime, clocks: tzinfo) -> datetime:
-    """`local` of these clocks, in UTC: the first if it comes twice; if it never comes, right after
-    the gap."""
+    """Return `local` of these clocks in UTC.
+
+    It is the first if it comes twice; if it never comes, it is right after the gap.
+    """
     at = local.replace(tzinfo=clocks, fold=0)
     while at.astimezone(UTC).astimezone(clocks).replace(tzinfo=None) != at.replace(tzinfo=None):
         at = at.replace(second=0) + _MINUTE
@@ -162,7 +169,7 @@ def to_utc(local: datetime, clocks: tzinfo) -> datetime:
 
 
 def end_of_day(day: date) -> datetime:
-    """The end of `day`."""
+    """Return the last second of `day`."""
     return datetime.combine(day, time(23, 59, 59))
 
 

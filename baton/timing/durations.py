@@ -1,6 +1,6 @@
-"""Lengths of time as people write them: `90s`, `1h30m`, `90 minutes`, `500ms`, `1y`. Pure.
+"""Durations are lengths of time as people write them: `90s`, `1h30m`, `90 minutes`, `500ms`, `1y`.
 
-One reader for settings and for chat.
+This is the one parser for settings and for chat. Pure.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class NoUnit(BatonError):
 
 
 def parse(text: str) -> float:
-    """The seconds that `text` means. Raises ValueError that says what it must be."""
+    """Return the seconds that `text` means. Raises ValueError that says what it must be."""
     words = text.split()
     shown = text if len(text) <= 60 else text[:59] + "…"
     must = "a length of time such as 30s, 5m or 1h30m"
@@ -61,15 +61,15 @@ def parse(text: str) -> float:
 
 
 def seconds_of(amounts: Sequence[Amount]) -> float:
-    """All of them together. Raises KeyError if one is of months."""
+    """Return all of them together, in seconds. Raises KeyError if one is of months."""
     return round(sum(amount * SIZES[unit] for amount, unit in amounts), 3)
 
 
 def leading(words: Sequence[str]) -> tuple[list[Amount], int]:
-    """The amounts with which `words` begin, and how many of the words say them: none and 0 if they
-    begin with something else.
+    """Return the amounts with which `words` begin, and how many of the words they are.
 
-    Raises UnknownUnit and NoUnit for what begins as an amount and is none.
+    They are none and 0 if the words begin with something else. Raises UnknownUnit and NoUnit for
+    what begins as an amount and is none.
     """
     low = [word.lower() for word in words[:_MOST_WORDS]]
     amounts, at = _one(low)

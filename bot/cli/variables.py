@@ -1,4 +1,4 @@
-"""Environment variables that Baton reads, and those that somebody meant for one of them. Pure."""
+"""Environment variables are listed here that Baton reads; misspelt ones are found. Pure."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ _SHORTEST = 3
 
 
 def misspelt(given: Iterable[str], known: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Each of `given` that begins with PREFIX and is not `known`, with the one of these that was
-    most likely meant. What is like none of them may be somebody else's, and is left out."""
+    """Yield each of `given` that begins with PREFIX and is not `known`, with the most likely known
+    one.
+
+    What is like none of them may be somebody else's, and is left out.
+    """
     names = [name.removeprefix(PREFIX) for name in known if name.startswith(PREFIX)]
     for variable in sorted(given):
         if variable in known or not variable.upper().startswith(PREFIX):

@@ -1,7 +1,7 @@
-"""The address of a repository, and the password that it may hold. Pure.
+"""The address of a repository may hold a password. Pure.
 
 A password in an address would be in the arguments of git, which every user of a server can read
-(proc(5), /proc/PID/cmdline). So the two go apart: git asks for the password when it needs it.
+(proc(5), /proc/PID/cmdline). So the two are kept apart: git asks for the password when it needs it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ what it prints is in nobody's arguments."""
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a repository is. `url` is for everybody to see; `user` and `password` are decoded, and
-    empty if the address holds no password or token."""
+    """An address says where a repository is.
+
+    `url` may be seen by everybody; `user` and `password` are decoded, and empty if the address
+    holds no password or token.
+    """
 
     url: str
     user: str = ""
@@ -35,7 +38,7 @@ class Address:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown, as it is and as it is written in addresses and headers."""
+        """Return what must not be shown, as it is and as it is written in addresses and headers."""
         secret = self.password or self.user
         if not secret:
             return ()
@@ -43,8 +46,11 @@ class Address:
         return tuple(dict.fromkeys((secret, quote(secret, safe=""), quote(secret), basic)))
 
     def variables(self, given: Mapping[str, str]) -> dict[str, str]:
-        """The environment by which git, and git-lfs, know user and password for this server alone;
-        settings that `given` holds in the same way stay (git-config(1), GIT_CONFIG_COUNT)."""
+        """Return the environment by which git, and git-lfs, know user and password for this server
+        alone.
+
+        Settings that `given` holds in the same way stay (git-config(1), GIT_CONFIG_COUNT).
+        """
         found = _URL.match(self.url)
         if not self.secrets or found is None:
             return {}
@@ -62,8 +68,11 @@ class Address:
 
 
 def address(repository: str) -> Address:
-    """`repository` as an address. Raises ValueError, without repeating any of it, if it holds a
-    password that cannot be told from the rest."""
+    """Return `repository` as an address.
+
+    Raises ValueError, without repeating any of it, if it holds a password that cannot be told from
+    the rest.
+    """
     found = _URL.match(repository)
     if found is None:
         return Address(repository)  # a path, or HOST:PATH of ssh, which takes no password

@@ -1,4 +1,4 @@
-"""What can be asked of a deploy, and how its outcome reads. Pure."""
+"""The command `deploy` is defined here, and how its outcome reads. Pure."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Deploy(Command):
     """Deploy a version of an app to every server that runs it.
 
     Each server fetches the version, runs the steps that its configuration names, switches to the
-    new release and checks that the app is healthy. If it is not, the server goes back to the
-    release before. One deploy of an app at a time runs on a server.
+    new release and checks that the app is healthy. If it is not, the server rolls back to the
+    previous release. One deploy of an app at a time runs on a server.
     """
 
     name: ClassVar[str] = "deploy"
@@ -36,7 +36,8 @@ class Deploy(Command):
 
     @override
     def outcome(self, runs: Sequence[RunReport]) -> Outcome:
-        """`v2 on 3 of 3`, or `2 of 3 succeeded, 1 failed`; and whether their commits differ."""
+        """Return `v2 on 3 of 3`, or `2 of 3 succeeded, 1 failed`; and whether their commits
+        differ."""
         live = [run for run in runs if run.state is State.SUCCEEDED]
         by_commit: dict[str, list[str]] = {}
         for run in live:

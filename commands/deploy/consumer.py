@@ -1,6 +1,6 @@
-"""Takes a request to deploy: step 3 of the path (doing).
+"""The consumer takes a request to deploy: step 3 of the path (doing).
 
-Refuses what this server is not configured for and what would be a second deploy at the same time.
+It refuses what this server is not configured for, and a second deploy at the same time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from commands.deploy.source import DEFAULT
 
 
 class DeployConsumer(Consumer[Deploy]):
-    """Deploys the apps that its settings name."""
+    """The consumer deploys the apps that its settings name."""
 
     command: ClassVar[type[Command]] = Deploy
     settings_type = DeploySettings
@@ -42,12 +42,13 @@ class DeployConsumer(Consumer[Deploy]):
     @property
     @override
     def app_names(self) -> Iterable[str]:
-        """Every app that can be deployed here runs here."""
+        """Return the apps that can be deployed here: they run here."""
         return self._apps
 
     @override
     def time_limit(self, run: Run[Deploy]) -> TimeLimit:
-        """What the settings of the app say, whatever the request says: they know its steps."""
+        """Return what the settings of the app say, whatever the request says: they know its
+        steps."""
         settings = self._apps.get(run.command.app)
         if settings is None:
             return super().time_limit(run)
@@ -56,7 +57,8 @@ class DeployConsumer(Consumer[Deploy]):
 
     @override
     async def process_message(self, run: Run[Deploy]) -> None:
-        """Deploy what is asked, or raise Refused or Failed with what keeps it from being live."""
+        """Deploy what is requested. Raises Refused, or Failed with the reason why it is not
+        live."""
         settings = self._settings_of(run.command)
         note = LockNote(
             job=run.request.job,

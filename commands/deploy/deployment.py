@@ -1,7 +1,7 @@
-"""The order of a deploy on one server, and the way back.
+"""A deploy has an order on one server, and a rollback.
 
 fetch -> shared files -> steps -> switch -> restart -> health -> prune. Until the switch nothing
-that is live is touched. From the switch on, whatever goes wrong leads back to the release before.
+that is live is touched. From the switch on, whatever goes wrong leads back to the previous release.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CLEAN_UP = "clean up"
 
 
 class Deployment:
-    """One deploy of one app, on this server."""
+    """A deployment is one deploy of one app, on this server."""
 
     def __init__(
         self,
@@ -65,8 +65,11 @@ class Deployment:
         self._left = ""
 
     async def carry_out(self) -> None:
-        """Do it all. Raises Failed with what happened and what is live now, Refused if nothing was
-        touched. What its programs have left running when it fails is ended."""
+        """Do all of it. Raises Failed with what happened and what is live now, Refused if nothing
+        was touched.
+
+        What its programs have left running when it fails is ended.
+        """
         try:
             await self._carry_out()
         except BaseException as error:
@@ -89,7 +92,7 @@ class Deployment:
         await self._pack()
 
     async def _told(self, release: Path, previous: Live) -> None:
-        """Say that `release` is live. Whoever cancels now is too late."""
+        """Report that `release` is live. It is too late to cancel now."""
         try:
             await self._name_left()
             left = await self._prune()
@@ -109,7 +112,7 @@ class Deployment:
         )
 
     def _harmless(self) -> None:
-        """Raises Refused if a configured program would have a shell obey what is in the ref."""
+        """Raise Refused if a configured program would have a shell interpret what is in the ref."""
         programs = [("fetch", self.settings.fetch or ()), ("restart", self.settings.restart or ())]
         for label, argv in (*programs, *((step.label, step.run) for step in self.settings.steps)):
             if obeyed(self.ref, argv):
@@ -138,7 +141,7 @@ class Deployment:
             await asyncio.to_thread(self.releases.remove, left.release)
 
     async def _built(self) -> Path:
-        """A release that is ready to go live. One that fails is set aside, to look into."""
+        """Return a release that is ready to go live. One that fails is set aside, to look into."""
         what = "the default version" if self.ref == source.DEFAULT else self.ref
         self.steps.begin(source.STEP, f"fetching {what}")
         commit = await self._found()
@@ -162,8 +165,10 @@ class Deployment:
         return release
 
     async def _found(self) -> str:
-        """The commit to deploy, if there is a repository; nothing of a release is made before it is
-        found. Raises Refused if somebody asked for what is not there, Failed if the settings did.
+        """Return the commit to deploy, if there is a repository; no part of a release is made
+        before that.
+
+        Raises Refused if somebody asked for what does not exist, Failed if the settings did.
         """
         if self.mirror is None:
             return ""
@@ -203,7 +208,7 @@ class Deployment:
                 raise Failed(wrong)
 
     async def _go_back(self, previous: Live, check: bool = True) -> str:
-        """Have live again what was before; what came of it, for people."""
+        """Make the previous release live again; return the result, for people."""
         if self.releases.pointer() == previous.pointer:
             return f"{previous.name or 'none'} is live, as before"
         try:
@@ -215,7 +220,7 @@ class Deployment:
         return await self._serve_again(previous, check)
 
     async def _serve_again(self, previous: Live, check: bool) -> str:
-        """Restart and check what `current` leads to again; what came of it, for people."""
+        """Restart and check what `current` points to again; return the result, for people."""
         if previous.pointer is None:
             return "there was no release before, so none is live now"
         if previous.folder is None:
@@ -247,8 +252,11 @@ class Deployment:
             self.underway.note(release="")
 
     async def _end_left(self) -> None:
-        """End what the programs so far have left running. What could not be ended is to be told,
-        and noted for the next deploy, which must not begin beside it."""
+        """End what the programs so far have left running.
+
+        What could not be ended is reported, and noted for the next deploy, which must not begin
+        beside it.
+        """
         still = await end(list(self.steps.trails.values()), self.settings.grace)
         self.steps.trails.clear()
         if still:
@@ -256,8 +264,10 @@ class Deployment:
             self._left = f"{_still(still)}: stop it yourself, no deploy starts until it has ended"
 
     async def _name_left(self) -> None:
-        """Say what the steps of a deploy that succeeded have left running. It is not ended: it may
-        be there by intent; what `restart` has left is the app itself."""
+        """Report what the steps of a deploy that succeeded have left running.
+
+        It is not ended: it may be there by intent; what `restart` has left is the app itself.
+        """
         mine = [trail for step, trail in self.steps.trails.items() if step != RESTART]
         self.steps.trails.clear()
         left = await asyncio.to_thread(running, mine)
@@ -265,8 +275,8 @@ class Deployment:
             self.run.notify_info(f"{_still(left)}: a step left it running", step=CLEAN_UP)
 
     async def _pack(self) -> None:
-        """Keep the mirror small, once all is told: it is a cache, so what goes wrong does no harm
-        to the deploy."""
+        """Keep the mirror small, at the very end: it is a cache, so a failure does not harm the
+        deploy."""
         if self.mirror is not None:
             try:
                 await self.mirror.pack()
@@ -276,7 +286,7 @@ class Deployment:
                 )
 
     async def _prune(self) -> str:
-        """Remove old releases; what could not be removed, for people."""
+        """Remove old releases; return what could not be removed, for people."""
         try:
             problems = await asyncio.to_thread(self.releases.prune, self.settings.keep)
         except OSError as error:
@@ -294,8 +304,10 @@ def _still(left: Sequence[Running], whose: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What was live: what `current` held, to the letter, the folder to which that leads, and what
-    it is called. All None if there was no `current`; no folder if it led to nothing."""
+    """This is what was live: what `current` held, the folder to which that points, and its name.
+
+    All are None if there was no `current`; there is no folder if it pointed to nothing.
+    """
 
     pointer: str | None
     folder: Path | None
@@ -303,6 +315,6 @@ class Live:
 
     @classmethod
     def now(cls, releases: Releases) -> Live:
-        """What is live now."""
+        """Return what is live now."""
         pointer = releases.pointer()
         return cls(pointer, releases.served(), releases.current() or pointer)

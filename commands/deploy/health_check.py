@@ -1,4 +1,4 @@
-"""Whether an app is well: asked until it is, or until its time is up."""
+"""A health check asks whether an app is healthy, until it is or until its time is up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ Probe = Callable[[], Awaitable[str]]
 
 
 async def problem(health: HealthSettings, steps: Steps, cwd: Path) -> str:
-    """What is still wrong with the app when its time is up; empty as soon as it is well."""
+    """Return what is still wrong with the app when its time is up; empty as soon as it is
+    healthy."""
     values = steps.values
     limit = Limit(health.timeout, "timeout of health")
 
@@ -47,7 +48,7 @@ async def persistent(
 ) -> str:
     """Ask `probe` every `interval` seconds until nothing is wrong, for `timeout` seconds at most.
 
-    Returns what is wrong at the end; `changed` is told whenever it is something new.
+    Returns what is wrong at the end; `changed` is called whenever it is something new.
     """
     deadline = time.monotonic() + timeout
     told = ""
@@ -63,7 +64,7 @@ async def persistent(
 
 
 async def answer_problem(health: HealthSettings, values: Mapping[str, str]) -> str:
-    """What is wrong with what the app's address answers, asked once."""
+    """Return what is wrong with the response of the app's address, asked once."""
     import httpx  # here, because an agent without such a check need not hold it in memory
 
     assert health.url is not None

@@ -1,8 +1,9 @@
-"""One deploy at a time for each app on a host, and what an interrupted one has left behind.
+"""The lock allows one deploy at a time for each app on a host, and knows what an interrupted one
+left.
 
-The lock is flock(2) on a file in the app's folder: it holds between agents as within one, and the
-kernel lets it go when its holder dies. While it is held the file says who holds it and what is
-being made; what still stands there when nobody holds it was interrupted.
+It is flock(2) on a file in the app's folder: it holds between agents as within one, and the kernel
+releases it when its holder dies. While it is held the file says who holds it and what is being
+made; what it says when nobody holds it was interrupted.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ FILE = "deploy.lock"
 
 @dataclass(frozen=True, slots=True)
 class LockNote:
-    """A deploy under way. `group` is the process group of the program that runs; `born` tells it
-    from a later one of the same id; all that the program has started carries the `mark`. `left` is
-    what runs of an earlier deploy and could not be ended."""
+    """A note describes the deploy in progress.
+
+    `group` is the process group of the program that runs; `born` tells it from a later one of the
+    same id; everything that the program has started carries the `mark`. `left` is what runs of an
+    earlier deploy and could not be ended.
+    """
 
     job: str = ""
     requester: str = ""
@@ -39,7 +43,7 @@ class LockNote:
     left: tuple[Running, ...] = ()
 
     def trail(self) -> Trail | None:
-        """What the program that was under way has started; None if none was."""
+        """Return what the program in progress has started; None if there was none."""
         if not self.mark:
             return None
         return Trail(self.mark, [(self.group, self.born)] if self.group else [])
@@ -50,7 +54,7 @@ class LockNote:
 
 
 class DeployLock:
-    """The deploy that holds the lock."""
+    """The lock of a deploy is held for as long as the deploy runs."""
 
     def __init__(self, descriptor: int, note: LockNote, left: LockNote | None) -> None:
         self._descriptor = descriptor
@@ -67,7 +71,8 @@ class DeployLock:
         os.ftruncate(self._descriptor, len(text))
 
     def close(self) -> None:
-        """Let the next one in. What is still noted, a release or what runs, is left for it."""
+        """Release the lock. What is still noted, a release or what runs, is left for the next
+        deploy."""
         try:
             if not self._note.release and not self._note.left:
                 os.ftruncate(self._descriptor, 0)
@@ -77,10 +82,8 @@ class DeployLock:
 
 @contextmanager
 def deploy_lock(path: Path, note: LockNote) -> Iterator[DeployLock]:
-    """Hold the lock of the app in `path`.
-
-    Raises Refused, naming the deploy under way, if there is one.
-    """
+    """Hold the lock of the app in `path`. Raises Refused with the deploy in progress, if there is
+    one."""
     descriptor = os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
-"""Which values of an app's environment must not be shown. Pure.
+"""Masking says which values of an app's environment must not be shown. Pure.
 
-All of them, unless the settings name them in `show`, or they are what everybody may know: to mask
-`production` or `8080` would blot out the output and protect nothing.
+All of them, unless the settings name them in `show`, or they are known to everybody: to mask
+`production` or `8080` would hide the output and protect nothing.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def secret_values(
     known: Collection[str] = (),
     exists: Callable[[str], bool] = lambda path: False,
 ) -> list[str]:
-    """The values of `env`, and passwords in addresses among them, that are to be masked.
+    """Return the values of `env`, and passwords in addresses among them, that must be masked.
 
-    `secrets` and `show` name variables that are to be masked, or shown, whatever they look like;
-    what is `known` is said anyway. `exists` tells whether a path is there.
+    `secrets` and `show` name variables that are masked, or shown, whatever they look like; what is
+    `known` is shown anyway. `exists` says whether a path exists.
     """
     found: list[str] = []
     for name, value in env.items():
@@ -61,7 +61,7 @@ def secret_values(
 
 
 def passwords(text: str) -> list[str]:
-    """The passwords and tokens in the addresses that `text` holds."""
+    """Return the passwords and tokens in the addresses that `text` holds."""
     found: list[str] = []
     for match in _URL.finditer(text):
         try:
@@ -82,6 +82,6 @@ def _plain(value: str, exists: Callable[[str], bool]) -> bool:
 
 
 def _is_path(parts: Iterable[str], exists: Callable[[str], bool]) -> bool:
-    """Whether all of `parts` are paths whose first folder is there, as in PATH."""
+    """Return whether all of `parts` are paths whose first folder exists, as in PATH."""
     tops = [part.split("/", 2) for part in parts]
     return all(len(top) > 1 and not top[0] and top[1] and exists(f"/{top[1]}") for top in tops)

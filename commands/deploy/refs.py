@@ -1,6 +1,7 @@
-"""What the name of a ref can mean in a repository. Pure (gitrevisions(7), git-check-ref-format(1)).
+"""The name of a ref can mean several things in a repository. Pure.
 
-Tags, branches and commits are all that is fetched, so nothing else is meant.
+Tags, branches and commits are all that is fetched, so nothing else is meant (gitrevisions(7),
+git-check-ref-format(1)).
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ _SHORT = re.compile(r"[0-9a-f]{7,64}")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something that a ref can be: a ref by its full name, or (`sha`) the beginning of a commit's
-    id."""
+    """A candidate is what a ref can be: a ref by its full name, or (`sha`) the beginning of a
+    commit's id."""
 
     name: str
     sha: bool = False
 
 
 def candidates(ref: str) -> Sequence[Candidate]:
-    """All that `ref` can be. A whole id of a commit means that before all, the beginning of one
-    after all; a name that is full already means itself only."""
+    """Return all that `ref` can be.
+
+    A whole id of a commit means that first, the beginning of one means it last; a full name means
+    itself only.
+    """
     if ref.startswith(("refs/heads/", "refs/tags/")):
         return (Candidate(ref),)
     named = [Candidate(f"refs/tags/{ref}"), Candidate(f"refs/heads/{ref}")]
@@ -48,8 +52,11 @@ _EXPANDING = frozenset({"make", "gmake"})
 
 
 def obeyed(ref: str, argv: Sequence[str]) -> bool:
-    """Whether something in `ref` could be obeyed by a shell if the configured program `argv`, with
-    `{ref}` in it, were given it. Git allows such names, and anybody may push one."""
+    """Return whether a shell could interpret something in `ref`.
+
+    The configured program `argv`, with `{ref}` in it, would pass it on. Git allows such names, and
+    anybody may push one.
+    """
     if not _ACTIVE.search(ref):
         return False
     names = {PurePosixPath(word).name for word in argv}

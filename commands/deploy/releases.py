@@ -29,18 +29,18 @@ REVISION = "REVISION"
 
 @dataclass(frozen=True, slots=True)
 class Releases:
-    """The releases of one app under `path`."""
+    """These are the releases of one app under `path`."""
 
     path: Path
 
     @property
     def folder(self) -> Path:
-        """Where the releases are."""
+        """Return where the releases are."""
         return self.path / "releases"
 
     @property
     def link(self) -> Path:
-        """What points to the release that is live."""
+        """Return what points to the release that is live."""
         return self.path / "current"
 
     def prepare(self) -> None:
@@ -51,24 +51,25 @@ class Releases:
             raise Failed(f"{self.link} is not a link to a release: move it away, and deploy again")
 
     def pointer(self) -> str | None:
-        """What `current` holds, to the letter, whoever made it; None if there is no such link."""
+        """Return what `current` holds, whoever made it; None if there is no such link."""
         return os.readlink(self.link) if self.link.is_symlink() else None
 
     def served(self) -> Path | None:
-        """The place to which `current` leads, through whatever links; None if nothing is there."""
+        """Return the place to which `current` points, through whatever links; None if nothing is
+        there."""
         found = Path(os.path.realpath(self.link))
         return found if self.link.is_symlink() and found.exists() else None
 
     def current(self) -> str | None:
-        """The release that is live, be it by way of a folder in it; None if what is live, if
-        anything is, is none of ours."""
+        """Return the release that is live, or that a live folder is in; None if what is live is not
+        ours."""
         served, folder = self.served(), self.folder.resolve()
         if served is None or not served.is_relative_to(folder) or served == folder:
             return None
         return served.relative_to(folder).parts[0]
 
     def create(self, ref: str, when: datetime) -> Path:
-        """A new, empty release: `<UTC time>-<ref>`, and a number if that is taken."""
+        """Return a new, empty release: `<UTC time>-<ref>`, and a number if that is taken."""
         base = f"{when.astimezone(UTC):%Y%m%d%H%M%S}-{re.sub(r'[^A-Za-z0-9._+-]+', '-', ref)[:80]}"
         base = base.removesuffix(_FAILED).removesuffix(_REMOVING)
         taken = {
@@ -86,8 +87,10 @@ class Releases:
         self.point(f"releases/{name}")
 
     def point(self, target: str | None) -> None:
-        """Have `current` hold `target`, to the letter: one rename, so that nobody ever finds no
-        link. None removes it."""
+        """Have `current` hold `target`: one rename, so that nobody ever finds no link.
+
+        None removes it.
+        """
         if target is None:
             self.link.unlink(missing_ok=True)
             return
@@ -113,7 +116,7 @@ class Releases:
             os.close(folder)
 
     def commit_of(self, name: str) -> str:
-        """The commit that a release was made of; empty if it does not say."""
+        """Return the commit that a release was made of; empty if it does not say."""
         return commit_in(self.folder / name)
 
     def share(self, release: Path, names: Iterable[str]) -> None:
@@ -145,10 +148,10 @@ class Releases:
             self._remove(name)
 
     def prune(self, keep: int) -> list[OSError]:
-        """Remove what failed, and all but the newest `keep` releases and the live one; returns what
-        kept it from removing some of them.
+        """Remove what failed, and all but the newest `keep` releases and the live one.
 
-        What has no name of ours is never touched.
+        Returns what prevented it from removing some of them. What does not have a name of ours is
+        never touched.
         """
         found = [e.name for e in os.scandir(self.folder) if e.is_dir(follow_symlinks=False)]
         ours = sorted(name for name in found if _OURS.match(name))
@@ -172,7 +175,7 @@ class Releases:
 
 
 def commit_in(folder: Path) -> str:
-    """The commit that `folder` says it was made of, in a file of its own; empty if none."""
+    """Return the commit that `folder` says it was made of, in a file of its own; empty if none."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         with open(os.open(folder / REVISION, flags), "rb") as file:
@@ -222,7 +225,7 @@ def _remove(folder: Path) -> None:
 
 
 def cannot(error: OSError, path: Path) -> str:
-    """What `error` means to people, and what to do."""
+    """Return what `error` means to people, and what to do."""
     where = error.filename or path
     advice = {
         "ENOSPC": "free some disk, and deploy again",

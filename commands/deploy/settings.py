@@ -46,7 +46,7 @@ _PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}|\{([a-z_]+)\}")
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """`text` with its placeholders filled; `{{word}}` stands for a literal `{word}`."""
+    """Return `text` with its placeholders filled; `{{word}}` stands for a literal `{word}`."""
     return _PLACEHOLDER.sub(lambda m: f"{{{m[1]}}}" if m[1] else values[m[2]], text)
 
 
@@ -79,7 +79,7 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How long something may take, in seconds, and the setting that says so."""
+    """A limit says how long something may take, in seconds, and which setting says so."""
 
     seconds: float
     setting: str
@@ -90,7 +90,8 @@ class _Table(BaseModel):
 
 
 class StepSettings(_Table):
-    """A program to run in the new release: a list of words, or a table with more to say."""
+    """A step is a program to run in the new release: a list of words, or a table with more to
+    say."""
 
     run: Argv
     name: str = ""
@@ -104,22 +105,23 @@ class StepSettings(_Table):
         return {"run": value} if isinstance(value, list | tuple) else value
 
     def limit(self, common: Limit) -> Limit:
-        """How long it may take, if it says nothing itself `common`."""
+        """Return how long it may take: `common` if it has no timeout of its own."""
         if self.timeout is None:
             return common
         return Limit(self.timeout, f"timeout of the step {self.label}")
 
     @property
     def label(self) -> str:
-        """What it is called in the thread."""
+        """Return what it is called in the thread."""
         text = self.name or " ".join(self.run)
         return text if len(text) <= 48 else f"{text[:47]}…"
 
 
 class HealthSettings(_Table):
-    """How to tell that the app is well: by what an address answers, or by a program's exit code.
+    """This is how to tell that the app is healthy: by what an address answers, or by a program's
+    exit code.
 
-    It is asked every `interval` seconds until it is well, for `timeout` seconds at most.
+    It is asked every `interval` seconds until it is healthy, for `timeout` seconds at most.
     """
 
     url: str | None = None
@@ -142,7 +144,7 @@ class HealthSettings(_Table):
 
 
 class AppSettings(_Table):
-    """How one app is deployed on this server. Times are in seconds.
+    """This is how one app is deployed on this server. Times are in seconds.
 
     `timeout` is for all of a deploy until it is live or has failed; what each program may take
     (`step_timeout`, and `timeout` of a step and of the health check) is within it.
@@ -206,14 +208,15 @@ class AppSettings(_Table):
 
     @property
     def step_limit(self) -> Limit:
-        """How long a program may take that has no limit of its own."""
+        """Return how long a program may take that has no limit of its own."""
         if self.step_timeout > self.timeout:
             return Limit(self.timeout, "timeout")
         return Limit(self.step_timeout, "step_timeout")
 
     @property
     def rollback_time(self) -> float:
-        """Seconds that a deploy which failed, or whose time is up, may still take to go back."""
+        """Return the seconds that a deploy which failed, or exceeded its time, may still take to
+        roll back."""
         programs = 2 if self.health is not None and self.health.command else 1
         again = self.step_limit.seconds if self.restart else 0.0
         health = self.health.timeout if self.health else 0.0
@@ -241,14 +244,14 @@ class AppSettings(_Table):
         return self
 
     def variables(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """What programs get beside the least: what `pass_env` names of `environ`, and `env`."""
+        """Return what programs get in addition: what `pass_env` names of `environ`, and `env`."""
         passed = {name: environ[name] for name in self.pass_env if name in environ}
         return {**passed, **{name: value.get_secret_value() for name, value in self.env.items()}}
 
     def masked(
         self, variables: Mapping[str, str], known: Collection[str], exists: Callable[[str], bool]
     ) -> list[str]:
-        """What must be masked in output, if programs get `variables`: see masking."""
+        """Return what must be masked in output, if programs get `variables`: see masking."""
         words = (self.repository or "", self.health.url or "" if self.health else "")
         return [
             *(secret for word in words for secret in passwords(word)),
@@ -259,7 +262,7 @@ class AppSettings(_Table):
 
 
 class DeploySettings(RootModel[dict[Name, AppSettings]]):
-    """The apps that this server deploys, by name."""
+    """These are the apps that this server deploys, by name."""
 
     root: dict[Name, AppSettings] = Field(default_factory=dict)
 

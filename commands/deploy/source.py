@@ -1,8 +1,8 @@
-"""What a release is made of: a ref of a git repository, without its history.
+"""A release is made from a ref of a git repository, without its history.
 
 A bare mirror in `repo/` is kept up to date and each release is written from it with an index of its
-own, so that filters (line ends, large files) apply as in a clone and no `.git` lies in what is
-served. Submodules are not fetched. The mirror is a cache: one that is damaged is made anew.
+own, so that filters (line ends, large files) apply as in a clone and no `.git` is in what is
+served. Submodules are not fetched. The mirror is a cache: one that is damaged is made again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NoSuchRef(Exception):
 
 
 class GitMirror:
-    """The bare mirror of an app's repository on this server."""
+    """A mirror is the bare copy of an app's repository on this server."""
 
     def __init__(self, folder: Path, repository: str, steps: Steps) -> None:
         self._folder = folder
@@ -55,7 +55,7 @@ class GitMirror:
         self._old = folder.exists()
 
     async def fetched(self, ref: str) -> tuple[str, str]:
-        """The name and the commit of `ref`, once all branches and tags are fetched.
+        """Return the name and the commit of `ref`, once all branches and tags are fetched.
 
         The name is `ref`, or that of the repository's default branch. Raises NoSuchRef, and Failed
         with git's words if the repository cannot be fetched.
@@ -77,8 +77,11 @@ class GitMirror:
             await self._write(commit, release)
 
     async def pack(self) -> None:
-        """Have git pack what it thinks is worth it, and forget what nothing names any more, and
-        large files that were not used for as long. Raises Failed."""
+        """Have git pack what it thinks is worth it.
+
+        It drops what nothing names any more, and large files that were not used for as long. Raises
+        Failed.
+        """
         await asyncio.to_thread(_forget, self._folder / "lfs" / "objects", UNUSED)
         (self._folder / "gc.pid").unlink(missing_ok=True)
         await self._git("-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
@@ -107,9 +110,9 @@ class GitMirror:
         await self._git(*_FETCH, "origin", *_REFSPECS, *refspecs)
 
     async def _default_branch(self) -> str:
-        """The branch that the repository's HEAD names; empty if it names a commit.
+        """Return the branch that the repository's HEAD names; empty if it names a commit.
 
-        Raises NoSuchRef if it names nothing that is there.
+        Raises NoSuchRef if it names nothing that exists.
         """
         listed = await self._listed("HEAD")
         if DEFAULT not in [name for _, name in listed]:
@@ -125,7 +128,7 @@ class GitMirror:
         return found[0].removeprefix(branch) if found else ""
 
     async def _listed(self, pattern: str) -> list[tuple[str, str]]:
-        """Commits (or `ref: NAME`) and names of the repository's own refs."""
+        """Return commits (or `ref: NAME`) and names of the repository's own refs."""
         said: list[str] = []
         words = ("ls-remote", "--symref", "--", self._address.url, pattern)
         ended = await self._run(words, said, inside=False)
@@ -137,8 +140,10 @@ class GitMirror:
         return [(what, name) for what, tab, name in parted if tab]
 
     async def _resolve(self, ref: str) -> str:
-        """The commit that `ref`, a tag, branch or commit, names. Raises NoSuchRef, and Failed if
-        what it names cannot be read."""
+        """Return the commit that `ref`, a tag, branch or commit, names.
+
+        Raises NoSuchRef, and Failed if what it names cannot be read.
+        """
         found: dict[str, str] = {}
         for candidate in candidates(ref):
             if candidate.sha:
@@ -158,8 +163,10 @@ class GitMirror:
         raise NoSuchRef(f"there is no branch, tag or commit {ref} in {self._address.url}.{hint}")
 
     async def _sha(self, candidate: Candidate) -> str:
-        """The commit whose id is, or begins with, this one; empty if there is none. Raises
-        NoSuchRef if there are several."""
+        """Return the commit whose id is, or begins with, this one; empty if there is none.
+
+        Raises NoSuchRef if there are several.
+        """
         command = ("rev-parse", "--verify", "--quiet", "--end-of-options")
         found = await self._ask(*command, f"{candidate.name}^{{commit}}")
         commit = found.rpartition("\n")[2]  # after a warning, if a ref is called so
@@ -172,8 +179,10 @@ class GitMirror:
         return ""
 
     async def _peeled(self, name: str) -> str:
-        """The commit of a ref that is there. Raises NoSuchRef if it is a tag of something else, and
-        Failed if it cannot be read."""
+        """Return the commit of a ref that exists.
+
+        Raises NoSuchRef if it is a tag of something else, and Failed if it cannot be read.
+        """
         command = ("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
         said: list[str] = []
         ended = await self._run(command, said)
@@ -194,8 +203,8 @@ class GitMirror:
         index.unlink(missing_ok=True)
 
     async def _anew(self, error: Failed) -> None:
-        """Make place for a new mirror, at most once, if the old one is to blame for `error`; else
-        raise `error`."""
+        """Make place for a new mirror, at most once, if the old one caused `error`; else raise
+        `error`."""
         if not self._old or not await self._damaged():
             raise error
         self._old = False
@@ -209,7 +218,7 @@ class GitMirror:
             shutil.rmtree(aside, ignore_errors=True)
 
     async def _damaged(self) -> bool:
-        """Whether the mirror is not whole, while the repository can be read."""
+        """Return whether the mirror is damaged, while the repository can be read."""
         words = ("ls-remote", "--quiet", "--", self._address.url, "HEAD")
         if not (await self._run(words, [], inside=False)).well:
             return False
@@ -262,6 +271,6 @@ def _empty(folder: Path) -> None:
 
 
 def _reason(lines: list[str], ended: Ended) -> str:
-    """What git says went wrong, first of all."""
+    """Return the first error that git reports."""
     wrong = [line for line in lines if line.startswith(("fatal: ", "error: "))]
     return f"{STEP} failed: git: {wrong[0] if wrong else ended}"

@@ -1,4 +1,4 @@
-"""Running a program of an app's configuration, and passing on what it says."""
+"""Steps run the programs of an app's configuration, and pass on their output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from commands.process.program import Ended, Program, execute
 
 @dataclass
 class Steps:
-    """The steps of one deploy, counted for the progress bar. `values` fill the placeholders."""
+    """The steps of one deploy are counted for the progress bar. `values` fill the placeholders."""
 
     run: Run[Deploy]
     settings: AppSettings
@@ -39,19 +39,19 @@ class Steps:
         self.secrets = Secrets(self.settings.masked(self.env, known, os.path.exists))
 
     def begin(self, step: str, text: str) -> None:
-        """Say that the next step begins."""
+        """Report that the next step begins."""
         percent = min(100 * self.begun // self.total, 99)
         self.begun += 1
         self.run.notify_info(self.secrets.mask(text), step=self.secrets.mask(step), percent=percent)
 
     def say(self, step: str, text: str) -> None:
-        """Say something within a step, as output."""
+        """Report something within a step, as output."""
         self.run.notify_log(self.secrets.mask(text), step=self.secrets.mask(step))
 
     async def program(
         self, step: str, argv: tuple[str, ...], cwd: Path, limit: Limit | None = None
     ) -> None:
-        """Run `argv` with its placeholders filled. Raises Failed if it does not end well."""
+        """Run `argv` with its placeholders filled. Raises Failed if it does not succeed."""
         ended = await self.ended(step, argv, cwd, limit)
         if not ended.well:
             raise Failed(f"{self.secrets.mask(step)} failed: {ended}")
@@ -59,7 +59,7 @@ class Steps:
     async def ended(
         self, step: str, argv: tuple[str, ...], cwd: Path, limit: Limit | None = None
     ) -> Ended:
-        """How `argv` ends with its placeholders filled.
+        """Return how `argv` ends with its placeholders filled.
 
         Raises Failed if it cannot be started or takes too long.
         """
@@ -77,7 +77,8 @@ class Steps:
         env: Mapping[str, str],
         tell: Callable[[str], None],
     ) -> Ended:
-        """How `argv`, which is our own and not configured, ends; `tell` gets what it says."""
+        """Return how `argv`, which is our own and not configured, ends; `tell` receives its
+        output."""
         variables = {**self.env, **env}
         return await self._execute(step, argv, cwd, None, variables, tell, whole_lines=True)
 

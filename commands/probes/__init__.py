@@ -1,10 +1,10 @@
-"""Probes: looking at whether things are well, from an agent or from the bot. Nobody asks for one
-in chat: alerts.toml does.
+"""Probes check whether things are healthy, from an agent or from the bot. People do not request one
+in chat: alerts.toml names them.
 
-    reaching  an address over HTTP(S) or TCP
-    resolving names -> addresses
-    checks    a program that the agent's settings name
-    looking   what an agent can look at
+    network    an address over HTTP(S) or TCP
+    resolving  names -> addresses
+    programs   a check program that the agent's settings name
+    prober     what an agent can check
 """
 
 from commands.probes.network import NetworkProbe

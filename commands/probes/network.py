@@ -1,7 +1,7 @@
-"""Whether an address answers as it should: over HTTP(S), or over TCP.
+"""A network probe checks whether an address answers as it should: over HTTP(S), or over TCP.
 
-Each look stands for itself: its own connection, no cookies, no redirects followed, so that what one
-look leaves behind changes nothing for the next.
+Each probe stands for itself: it has its own connection, no cookies, and follows no redirects, so
+that one probe changes nothing for the next.
 """
 
 from __future__ import annotations
@@ -32,20 +32,24 @@ _UNKNOWN = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
 
 class NetworkProbe:
-    """Asks addresses. What goes out over HTTP is made when it is first needed, for an agent without
-    such probes need not hold it in memory."""
+    """A network probe asks addresses.
+
+    What HTTP needs is made when it is first used: an agent without such probes need not hold it in
+    memory.
+    """
 
     def __init__(self, names: NameResolver | None = None) -> None:
         self._names = names or NameResolver()
         self._trusted: ssl.SSLContext | None = None
 
     async def look(self, look: Look) -> ProbeResult | None:
-        """What is found at the address that `look` is at; None if it could not be looked at."""
+        """Return what is found at the address of `look`; None if it could not be checked."""
         wrong = await self.wrong(look)
         return None if wrong is None else ProbeResult(bool(wrong), wrong)
 
     async def wrong(self, look: Look) -> str | None:
-        """What is wrong with that address; empty if nothing is, None if nothing was seen of it."""
+        """Return what is wrong with that address; empty if nothing is, None if it could not be
+        checked."""
         try:
             host, port = target(look)
         except ValueError as error:
@@ -104,7 +108,7 @@ class _At:
 
 
 def target(look: Look) -> tuple[str, int]:
-    """The host and the port that `look` is at. Raises ValueError if its URL is none."""
+    """Return the host and the port of `look`. Raises ValueError if its URL is not valid."""
     if look.tcp:
         host, _, port = look.tcp.rpartition(":")
         return host.strip("[]"), int(port)
@@ -120,7 +124,7 @@ def target(look: Look) -> tuple[str, int]:
 
 
 def reason(error: BaseException, host: str) -> str:
-    """Why `host` could not be reached, in words that need no knowledge of the libraries."""
+    """Return why `host` could not be reached, in words that need no knowledge of the libraries."""
     root: BaseException | None = error
     while root is not None:
         if isinstance(root, ssl.SSLCertVerificationError):
@@ -176,7 +180,7 @@ def _days(left: float, wanted: int) -> str:
 
 
 def _certificate_ends(answer: httpx.Response) -> float | None:
-    """When the certificate ends, in Unix seconds; None without TLS."""
+    """Return when the certificate expires, in Unix seconds; None without TLS."""
     stream = answer.extensions.get("network_stream")
     connection = stream.get_extra_info("ssl_object") if stream is not None else None
     if not isinstance(connection, ssl.SSLObject | ssl.SSLSocket):

@@ -1,4 +1,4 @@
-"""The probes that an agent runs: checks of its settings, and addresses that they allow."""
+"""An agent runs these probes: checks of its settings, and addresses that they allow."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from commands.probes.programs import run_check
 
 
 class LocalProber(Prober):
-    """Looks from this machine, with the checks of its settings, and at the addresses that they
-    allow."""
+    """A local prober probes from this machine, with the checks of its settings and at allowed
+    addresses."""
 
     def __init__(self, checks: Mapping[str, CheckTable], allow: Iterable[str] = ()) -> None:
         self._checks = checks
@@ -27,7 +27,7 @@ class LocalProber(Prober):
 
     @classmethod
     def of(cls, settings: AgentSettings) -> LocalProber:
-        """Looks as the settings of an agent say."""
+        """Return the prober that the settings of an agent describe."""
         return cls(settings.checks, settings.probes.allow)
 
     @property
@@ -59,7 +59,8 @@ class LocalProber(Prober):
         """Do nothing: each probe closes what it opened."""
 
     def allowed(self, look: Look) -> bool:
-        """Whether the settings allow that address. Raises ValueError if the URL is none."""
+        """Return whether the settings allow that address. Raises ValueError if the URL is not
+        valid."""
         host, port = target(look)
         if look.tcp:
             return any(pattern.allows_tcp(host, port) for pattern in self._allow)
@@ -71,7 +72,7 @@ class LocalProber(Prober):
 
 
 def not_allowed(address: str) -> str:
-    """That an agent may not reach `address`, and what to do."""
+    """Return that an agent may not reach `address`, and what to do."""
     return (
         f"this agent does not allow {printable(address[:200])}: add it to [probes] allow in its"
         " agent.toml"
@@ -79,7 +80,7 @@ def not_allowed(address: str) -> str:
 
 
 def unknown_check(check: str, known: Iterable[str]) -> str:
-    """That an agent does not know `check`, and what it knows."""
+    """Return that an agent does not have `check`, and which it has."""
     names = sorted(known)
     there = f"configured: {named(names)}" if names else "none is configured"
     return f"its agent has no check {check} ({there}): add [checks.{check}] to its settings"

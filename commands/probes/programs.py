@@ -1,6 +1,6 @@
-"""Checks: programs that an agent's own settings name, such as the plugins of Nagios.
+"""Checks are programs that an agent's own settings name, such as the plugins of Nagios.
 
-Exit code 0 is well, anything else is not. What is told is the first line of the output; what is
+Exit code 0 is healthy, every other is not. The first line of the output is reported; what is
 written to stderr only if there is no other.
 
 monitoring-plugins.org/doc/guidelines.html, “Plugin Return Codes”
@@ -24,7 +24,7 @@ MEASURED = "|"
 
 
 async def run_check(check: CheckTable, timeout: float) -> ProbeResult:
-    """What `check` finds within its own timeout, and at most `timeout` seconds."""
+    """Return what `check` finds within its own timeout, and at most `timeout` seconds."""
     output, errors = _First(), _First()
     within = min(check.timeout, timeout)
     program = Program(
@@ -43,19 +43,19 @@ async def run_check(check: CheckTable, timeout: float) -> ProbeResult:
 
 
 class _First:
-    """The first line that says anything."""
+    """This keeps the first line that is not blank."""
 
     def __init__(self) -> None:
         self.line = ""
 
     def told(self, lines: str) -> None:
-        """Some lines more."""
+        """Receive some more lines."""
         if not self.line:
             self.line = next((line for line in lines.split("\n") if line.strip()), "")
 
 
 def result_of(ended: Ended, line: str) -> ProbeResult:
-    """What the end of a program means that wrote `line` first. Pure."""
+    """Return what the end of a program means whose first line is `line`. Pure."""
     line = line.partition(MEASURED)[0].strip()
     if ended.well:
         return ProbeResult(False, line)

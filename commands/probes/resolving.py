@@ -1,7 +1,7 @@
-"""Looking names up, so that one name whose answer does not come keeps no other waiting.
+"""Names are resolved so that one name whose answer does not come blocks no other.
 
-Python looks all names up in one pool of threads, a handful of them: a few names of a dead resolver,
-some 20 s each, and every other probe would wait behind them and be called down.
+Python resolves all names in one small pool of threads: with a few names of a dead resolver, some 20
+s each, every other probe would wait behind them and report its target down.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ HEAD_START = 0.25
 
 
 class Busy(Exception):
-    """So many look-ups hang that this one was not begun: it says nothing of the name."""
+    """So many look-ups hang that this one was not begun: it says nothing about the name."""
 
 
 class NameResolver:
-    """Looks names up: each in a thread of its own, and once for all who ask at a time."""
+    """A resolver resolves each name in a thread of its own, once for everybody who asks at the same
+    time."""
 
     def __init__(self, most: int = MAX_LOOKUPS) -> None:
         self._most = most
         self._under_way: dict[str, asyncio.Future[Sequence[str]]] = {}
 
     async def addresses(self, host: str) -> Sequence[str]:
-        """The addresses of `host`, at least one. Raises OSError, and Busy."""
+        """Return the addresses of `host`, at least one. Raises OSError, and Busy."""
         with contextlib.suppress(ValueError):
             return [str(ip_address(host))]
         answer = self._under_way.get(host)
@@ -78,8 +79,11 @@ class NameResolver:
 
 
 async def connected(addresses: Sequence[str], connect: Callable[[str], Awaitable[T]]) -> T:
-    """What `connect` gives for the first of `addresses` that answers. One that does not answer at
-    once is not waited for before the next is tried. Raises what the first of them raised."""
+    """Return what `connect` returns for the first of `addresses` that answers.
+
+    One that does not answer at once is not waited for before the next is tried. Raises what the
+    first of them raised.
+    """
     trying: set[asyncio.Task[T]] = set()
     errors: list[BaseException] = []
     waiting = list(addresses)

@@ -1,1 +1,2 @@
-"""No command: how commands run the programs of a server, and end what they leave behind."""
+"""This is not a command: commands run the programs of a server here, and end what those leave
+behind."""

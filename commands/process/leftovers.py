@@ -33,7 +33,7 @@ KILLED_WITHIN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process that runs. `born` tells it from a later one of the same id."""
+    """A running process is described here. `born` tells it from a later process of the same id."""
 
     pid: int
     born: str
@@ -43,7 +43,7 @@ class Running:
 
     @property
     def there(self) -> bool:
-        """Whether it still runs."""
+        """Return whether it still runs."""
         return birth(self.pid) == self.born
 
     def __str__(self) -> str:
@@ -52,8 +52,10 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What the kernel says of a process; `state` is a letter, Z for one that has ended and whose
-    parent has not heard of it."""
+    """The kernel describes a process so.
+
+    `state` is a letter, Z for a process that has ended and whose parent has not waited for it.
+    """
 
     name: str
     state: str
@@ -64,7 +66,7 @@ class Stat:
 
 
 class Trail:
-    """What one program, or several of one `owner`, have started, from the first one's start on."""
+    """A trail knows what one program, or several of one `owner`, have started."""
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class Trail:
         self._alone = True
 
     def started(self, pid: int) -> None:
-        """Note the process of a program itself: it leads a group and a session of its own."""
+        """Record the process of a program: it leads a group and a session of its own."""
         born = self._groups[pid] = birth(pid)
         self._since = self._since or int(born or 0)
         _TRAILS.add(self)
@@ -91,11 +93,11 @@ class Trail:
 
     @property
     def groups(self) -> set[int]:
-        """The process groups that its programs lead, or led."""
+        """Return the process groups that its programs lead, or led."""
         return set(self._groups)
 
     def _pick(self, table: dict[int, Stat], marks: dict[int, str]) -> set[int]:
-        """The processes of `table` that are of this trail; those seen once are known for good."""
+        """Return the processes of `table` that belong to this trail; those seen once stay known."""
         groups = {
             group
             for group, born in self._groups.items()
@@ -148,7 +150,8 @@ _TRAILS: weakref.WeakSet[Trail] = weakref.WeakSet()
 
 
 def running(trails: Collection[Trail]) -> list[Running]:
-    """What of `trails` runs now. What has ended and waits for its parent to hear of it does not."""
+    """Return which processes of `trails` run now. One that has ended and waits for its parent does
+    not."""
     if not trails:
         return []
     table = {pid: stat for pid in _pids() if (stat := stat_of(pid)) is not None}
@@ -164,9 +167,10 @@ def running(trails: Collection[Trail]) -> list[Running]:
 
 
 async def end(trails: Collection[Trail], grace: float) -> list[Running]:
-    """End what of `trails` runs: SIGTERM, and SIGKILL for what is left after `grace` seconds.
+    """End what runs of `trails`: SIGTERM, and SIGKILL for what is left after `grace` seconds.
 
-    Returns what could not be ended, such as another user's. When cancelled it kills at once.
+    Returns what could not be ended, such as another user's processes. When cancelled it kills at
+    once.
     """
     try:
         for number, within in ((signal.SIGTERM, grace), (signal.SIGKILL, KILLED_WITHIN)):
@@ -179,8 +183,10 @@ async def end(trails: Collection[Trail], grace: float) -> list[Running]:
 
 
 async def _signalled(trails: Collection[Trail], number: signal.Signals, within: float) -> bool:
-    """Send a signal to each once, also to what is started meanwhile; whether any is left after
-    `within` seconds."""
+    """Send a signal to each process once, also to those that are started meanwhile.
+
+    Returns whether any is left after `within` seconds.
+    """
     until = time.monotonic() + within
     told: set[tuple[int, str]] = set()
     pause = 0.005
@@ -198,9 +204,9 @@ async def _signalled(trails: Collection[Trail], number: signal.Signals, within: 
 
 
 def birth(pid: int) -> str:
-    """When the process `pid` was started, as the kernel counts it; empty if it does not run.
+    """Return when the process `pid` was started, as the kernel counts it; empty if it does not run.
 
-    With it a process is told from a later one of the same id.
+    This tells a process from a later one of the same id.
     """
     stat = stat_of(pid)
     return "" if stat is None or stat.state in "ZX" else stat.born
@@ -211,7 +217,7 @@ def _pids() -> list[int]:
 
 
 def children() -> list[int]:
-    """The children of this process, of whatever thread."""
+    """Return the children of this process, of every thread."""
     found: list[int] = []
     try:
         for place in Path("/proc/self/task").glob("*/children"):
@@ -223,7 +229,7 @@ def children() -> list[int]:
 
 
 def stat_of(pid: int) -> Stat | None:
-    """What the kernel says of the process `pid`; None if it is not there."""
+    """Return what the kernel says about the process `pid`; None if there is none."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -241,7 +247,7 @@ def stat_of(pid: int) -> Stat | None:
 
 
 def mark_of(pid: int) -> str:
-    """The mark in the environment of `pid`; empty if there is none, or it cannot be read."""
+    """Return the mark in the environment of `pid`; empty if there is none, or it cannot be read."""
     try:
         words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:

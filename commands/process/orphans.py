@@ -1,8 +1,8 @@
-"""An agent takes in what its programs leave behind: see PR_SET_CHILD_SUBREAPER in prctl(2).
+"""An agent adopts the processes that its programs leave behind: PR_SET_CHILD_SUBREAPER in prctl(2).
 
-A process whose parent has ended becomes a child of the agent and not of init, so that whoever looks
-for what a run has left running finds it, whatever it did to its session and its environment. In
-return the agent must hear of the end of what it took in, or it would stay as a zombie.
+A process whose parent has ended becomes a child of the agent instead of init, so that it is found
+whatever it did to its session and its environment. In return the agent must wait for what it
+adopted, or that would stay as a zombie.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ log = structlog.get_logger(__name__)
 
 
 class OrphanReaper:
-    """Takes in orphans from `start` on, for as long as this process lives."""
+    """The reaper adopts orphans from `start` on, for as long as this process lives."""
 
     def __init__(self) -> None:
         self._own_session = os.getsid(0)
 
     def start(self) -> None:
-        """Take in orphans; to be called in the main thread, in the loop that runs programs. Where
-        the system has no such thing they go to init, as ever."""
+        """Adopt orphans; call it in the main thread, in the loop that runs programs.
+
+        Where the system cannot do that, they go to init as usual.
+        """
         try:
             done = _prctl(SET_CHILD_SUBREAPER, 1)
         except (OSError, AttributeError) as error:
@@ -44,7 +46,7 @@ class OrphanReaper:
             asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._look)
 
     def _look(self) -> None:
-        """A child has ended: hear of those that nobody else waits for."""
+        """Wait for the children that have ended and that nobody else waits for."""
         for pid in children():
             stat = stat_of(pid)
             if stat is None or pid in DIRECT or stat.session == self._own_session:
@@ -66,7 +68,7 @@ class OrphanReaper:
 
 
 def is_subreaper() -> bool:
-    """Whether this process takes in orphans."""
+    """Return whether this process adopts orphans."""
     found = ctypes.c_int()
     try:
         return _prctl(GET_CHILD_SUBREAPER, ctypes.byref(found)) == 0 and bool(found.value)

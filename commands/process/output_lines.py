@@ -1,4 +1,5 @@
-"""What a process writes, as lines that people can read: no colours, secrets masked. Pure."""
+"""Output lines are what a process writes, as people can read it: no colours, secrets masked.
+Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ _LOGIN = re.compile(
 
 
 class Secrets:
-    """Values that must not be shown, and the passwords in all addresses."""
+    """Secrets are values that must not be shown, and the passwords in all addresses."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         lines = {line.strip() for value in values for line in value.splitlines()}
@@ -44,13 +45,13 @@ class Secrets:
         self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
 
     def mask(self, text: str) -> str:
-        """`text` with every secret in it replaced by `•••`."""
+        """Return `text` with every secret in it replaced by `•••`."""
         if self._pattern:
             text = self._pattern.sub(MASK, text)
         return _LOGIN.sub(_without, text) if "://" in text else text
 
     def settled(self, text: str) -> str:
-        """`text` without its end, as far as that may be the beginning of something secret."""
+        """Return `text` without its end, as far as that may be the beginning of a secret."""
         text = text[: len(text) - self._begun(text)]
         # read backwards: from each `://` forwards, many of them would be read again and again
         unbroken = _UNBROKEN.match(text[:-700:-1])
@@ -71,10 +72,10 @@ def _without(login: re.Match[str]) -> str:
 
 
 class OutputLines:
-    """Puts lines together from pieces of output.
+    """This puts lines together from pieces of output.
 
-    A lone carriage return starts the line anew, as on a terminal, so of a progress bar the last
-    state is kept. What is no UTF-8 becomes `�`.
+    A lone carriage return starts the line anew, as on a terminal, so that the last state of a
+    progress bar is kept. What is not UTF-8 becomes `�`.
     """
 
     def __init__(self, secrets: Secrets | None = None) -> None:
@@ -88,12 +89,15 @@ class OutputLines:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a line has begun whose end has not come."""
+        """Return whether a line has begun whose end has not come."""
         return bool(self._line)
 
     def so_far(self) -> list[str]:
-        """What of the unfinished line was not given yet: a bar, a question. What may be the
-        beginning of a secret waits. What is given here is not given again when the line ends."""
+        """Return what of the unfinished line was not returned yet: a bar, a question.
+
+        What may be the beginning of a secret waits. What is returned here is not returned again
+        when the line ends.
+        """
         text = codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(self._line))
         text = _CONTROLS.sub("", without_escapes(_OPEN_ESCAPE.sub("", text)))
         text = self._secrets.mask(self._secrets.settled(text))[:LINE_LIMIT]
@@ -110,7 +114,7 @@ class OutputLines:
         return text
 
     def feed(self, data: bytes) -> list[str]:
-        """The lines that `data` completes."""
+        """Return the lines that `data` completes."""
         *whole, rest = data.split(b"\n")
         lines = []
         for part in whole:
@@ -120,7 +124,7 @@ class OutputLines:
         return lines
 
     def finish(self) -> list[str]:
-        """What is left when the output has ended without a line end."""
+        """Return what is left when the output has ended without a line end."""
         return self._take() if self._line else []
 
     def _extend(self, part: bytes) -> None:

@@ -1,8 +1,8 @@
-"""Running a configured program: the one place that starts processes.
+"""A program of the configuration is run here: the one place that starts processes.
 
-Step 3 of the path (doing). A program is an argv list from this server's own configuration, never
-text for a shell. It runs in a session and process group of its own, so that it can be ended with
-all that it started, with no input and an environment that holds nothing of the agent's secrets.
+This is step 3 of the path (doing). A program is an argv list from this server's own configuration,
+never text for a shell. It runs in a session and process group of its own, so that it can be ended
+with everything that it started. It gets no input, and an environment without the agent's secrets.
 """
 
 from __future__ import annotations
@@ -36,10 +36,13 @@ in the background holds its output open."""
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run, and how. `timeout` and `grace` are in seconds: how long it may take, and how
-    long after SIGTERM what is left of it is killed. `limit` is where the timeout was set. With
-    `whole_lines` its output is for a program to read: no line is passed on before its end.
-    `complains` takes what it writes to stderr, which is a part of its output otherwise."""
+    """A program says what to run, and how.
+
+    `timeout` and `grace` are in seconds: how long it may take, and how long after SIGTERM what is
+    left of it is killed. `limit` names the setting of the timeout. With `whole_lines` its output is
+    for a program to read: no line is passed on before its end. `complains` takes what it writes to
+    stderr, which is a part of its output otherwise.
+    """
 
     argv: tuple[str, ...]
     cwd: Path
@@ -54,14 +57,15 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended: its exit code (minus the signal that killed it) and its last words."""
+    """This is how a program ended: its exit code (minus the signal that killed it) and its last
+    line."""
 
     code: int
     last: str
 
     @property
     def well(self) -> bool:
-        """Whether it says that it succeeded."""
+        """Return whether it reports success."""
         return self.code == 0
 
     def __str__(self) -> str:
@@ -75,7 +79,8 @@ class Ended:
 def environment(
     configured: Mapping[str, str], inherited: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The environment of a program: the least of the agent's own, and what is configured."""
+    """Return the environment of a program: the minimum of the agent's own, and what is
+    configured."""
     least = {name: inherited[name] for name in INHERITED if name in inherited}
     return {"PATH": os.defpath, "LANG": "C.UTF-8", **least, **configured}
 
@@ -86,13 +91,14 @@ async def execute(
     trail: Trail | None = None,
     started: Callable[[int], None] = lambda pid: None,
 ) -> Ended:
-    """Run `program` to its end; `tell` gets its output as it comes, one or several lines at a time,
-    and `started` the id of its process, which is also that of its group. What it starts is found by
-    `trail`.
+    """Run `program` to its end.
+
+    `tell` receives its output as it comes, one or several lines at a time, and `started` the id of
+    its process, which is also that of its group. `trail` finds what it starts.
 
     What it leaves in the background goes on if it succeeded (that is how a service is started) and
-    is ended if not, wherever it went. Raises Failed if it cannot be started or takes longer than
-    its timeout. When cancelled, all that it started gets SIGTERM, after `grace` SIGKILL, and
+    is ended if not, wherever it went. Raises Failed if it cannot be started or exceeds its timeout.
+    When cancelled, everything that it started gets SIGTERM, after `grace` SIGKILL, and
     CancelledError passes; a second cancellation kills at once.
     """
     trail = trail or Trail(new_id())
@@ -128,7 +134,8 @@ async def execute(
 
 
 class _Output(asyncio.Protocol):
-    """Reads the pipe that a program writes to, until its end or until nobody wants it any more."""
+    """This reads the pipe that a program writes to, until its end or until nobody needs it any
+    more."""
 
     def __init__(
         self, program: Program, tell: Callable[[str], None], beside: _Output | None = None
@@ -157,7 +164,7 @@ class _Output(asyncio.Protocol):
         self._end.set()
 
     async def ended_within(self, seconds: float) -> None:
-        """Wait until all is read, or `seconds` have passed."""
+        """Wait until everything is read, or `seconds` have passed."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._end.wait()
@@ -240,7 +247,7 @@ def _cannot_start(program: Program, error: OSError) -> str:
 
 
 def _interpreter_missing(file: Path) -> str:
-    """Why the kernel did not find what it needs for a program that is there (execve(2), ENOENT)."""
+    """Return why the kernel did not find what a program needs that exists (execve(2), ENOENT)."""
     with suppress(OSError), file.open("rb") as opened:
         first = opened.readline(256)
         if first.startswith(b"#!"):
