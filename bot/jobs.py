@@ -1,7 +1,8 @@
 """Jobs and runs: what the ledger holds, and how it may change. Pure.
 
-A job is one ask; a run is its share on one server. A run moves only forward, and ends once: the
-first final state stays, whatever is heard later (kept as `late`, so that the post can say so).
+A job is one request of a person; a run is its share on one server. A run moves only forward, and
+ends once: the first final state stays. A different one that is received later is recorded as
+`late`, so that the post can show it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from baton.bus.messages import ENDS_WITHIN, Message, Person, Pong, Request, Stat
 from baton.outcome import RunReport
 
 GRACE = 15.0
-"""Seconds past a deadline before the ledger closes a run: what was said in time may still be on
-its way."""
+"""Seconds past a deadline before the ledger closes a run: what was reported in time may still be
+on its way."""
 
 SHORT_ID = 6
 """Characters of an id that people are shown. Commands accept an id by its first four or more."""
@@ -33,7 +34,7 @@ def short_id(id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a job is shown: a channel of a front end, and the thread it was asked in, if any."""
+    """Where a job is shown: a channel of a front end, and the thread of the request, if any."""
 
     front: str
     channel: str
@@ -44,7 +45,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What posts are about, such as a job. `since`, in Unix seconds, is when it began: none of its
-    posts is older. `asker` is told if it cannot be shown; empty if nobody asked for it."""
+    posts is older. `asker` is notified if it cannot be shown; empty if nobody requested it."""
 
     id: str
     place: Place
@@ -54,8 +55,8 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One ask. `key` is what the front end calls the ask itself: the same key twice is the same
-    ask."""
+    """One request of a person. `key` is the front end's own id of the request: the same key twice
+    is the same request."""
 
     id: str
     key: str
@@ -70,9 +71,9 @@ class Job:
     closed: datetime | None = None
     cancelled_by: Person | None = None
     reported: bool = False
-    """Whether every post of it shows how it ended."""
+    """Whether every post about it shows how it ended."""
     revision: int = 0
-    """Counts what changed in it or its runs, so that `told` is said only of what was shown."""
+    """Counts the changes of it and its runs, so that `reported` is set only for what was shown."""
     under: str = ""
     """The job under whose post it is shown, if it has none of its own in the channel."""
     hidden: bool = False
@@ -80,7 +81,7 @@ class Job:
 
     @property
     def subject(self) -> Subject:
-        """As its posts are about it."""
+        """What its posts are about."""
         return Subject(self.id, self.place, self.asked.timestamp(), self.asked_by.id)
 
 
@@ -90,7 +91,7 @@ class RunRecord:
 
     `deadline`: by when it must be sent, and from then on by when its server must have accepted it.
     `timeout`: seconds that it may run after that.
-    `sequence`: the last update that was applied. `latency`: seconds from sending to the final word.
+    `sequence`: the last update that was applied. `late`: a different end, received after the first.
     """
 
     job: str
@@ -112,13 +113,13 @@ class RunRecord:
 
     @property
     def unsent(self) -> bool:
-        """Whether its time was over before the request left the bot: that says nothing of the
+        """Whether its time was over before the request left the bot: this says nothing about the
         server."""
         never_left = self.sent is None and self.started is None and not self.sequence
         return self.state is State.EXPIRED and never_left
 
     def report(self) -> RunReport:
-        """The run as a command's `outcome` reads it."""
+        """Return the run as a command's `outcome` reads it."""
         seconds = None
         if self.sent and self.finished:
             seconds = (self.finished - self.sent).total_seconds()
@@ -148,14 +149,14 @@ class OutboxMessage:
     deadline: datetime
 
     def accept_by(self, at: datetime) -> datetime:
-        """By when a server must take it up if it is sent at `at`: as long after that as its command
-        allows, however long it waited here."""
+        """Return by when a server must accept it if it is sent at `at`: its command's own time
+        counts from then, however long it waited here."""
         if not isinstance(self.message, Request):
             return self.deadline
         return at + (self.message.deadline - self.message.time)
 
     def stamped(self, at: datetime) -> Message:
-        """The message as it is sent at `at`."""
+        """Return the message as it is sent at `at`."""
         if not isinstance(self.message, Request):
             return self.message
         return self.message.model_copy(update={"time": at, "deadline": self.accept_by(at)})
@@ -163,7 +164,7 @@ class OutboxMessage:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What one ask writes, in one transaction: the job, its runs, and what is to be sent."""
+    """What a request writes in one transaction: the job, its runs, and the messages to be sent."""
 
     job: Job
     runs: tuple[RunRecord, ...]
@@ -172,7 +173,8 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """What is left of a job that somebody wants cancelled, and who had cancelled it before them."""
+    """The runs of a job after somebody cancelled it, and who had cancelled it before, if
+    anybody."""
 
     runs: tuple[RunRecord, ...]
     before: Person | None = None
@@ -180,20 +182,20 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """An ask, allowed or refused, kept for those who ask later."""
+    """A request, allowed or refused, for the audit log."""
 
     time: datetime
     person: Person
     place: Place
     words: str
     verdict: str
-    """`allowed`, `refused`, `undecided` (it could not be known), `answered`, `unusable`, or
+    """`allowed`, `refused`, `undecided` (rights could not be checked), `answered`, `unusable`, or
     `limited` (too many requests)."""
     reason: str = ""
     job: str = ""
     environment: str = ""
     key: str = ""
-    """The front end's own id of the ask, as in bot.dispatch.context.Invocation."""
+    """The front end's own id of the request, as in bot.dispatch.context.Invocation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ class Tail:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a message changes: the run as it is now, and the output to keep, if any."""
+    """What a message changes: the run as it is now, and the output to store, if any."""
 
     run: RunRecord
     output: str = ""
@@ -217,10 +219,10 @@ class Applied:
 
 
 def apply(run: RunRecord, message: Update | Pong, at: datetime) -> Applied | None:
-    """What `message`, heard at `at`, changes in `run`; None if it says nothing new.
+    """Return what `message`, received at `at`, changes in `run`; None if it changes nothing.
 
-    A run that ended keeps its state; a different end that is heard later is kept as `late`. An
-    update whose sequence is not past the last one applied was heard before.
+    A run that has ended keeps its state; a different end that is received later becomes `late`. An
+    update whose sequence is not past the last one applied was received before.
     """
     if isinstance(message, Pong):
         return _apply_pong(run, message, at)
@@ -264,15 +266,15 @@ def _advance(old: State, new: State) -> State:
 
 
 def close(run: RunRecord, state: State, text: str, at: datetime) -> RunRecord:
-    """The run ended by the ledger itself, not by its agent; a run that ended already stays as it
-    is."""
+    """Return `run` ended by the ledger itself, not by its agent; a run that has ended already stays
+    as it is."""
     if run.state.final:
         return run
     return replace(run, state=state, text=text, finished=at)
 
 
 def ends_at(run: RunRecord) -> datetime | None:
-    """When the ledger closes `run` if nothing more is heard; None once it has ended."""
+    """Return when the ledger closes `run` if nothing more is received; None once it has ended."""
     if run.state.final:
         return None
     if run.state in (State.QUEUED, State.SENT):
@@ -281,7 +283,8 @@ def ends_at(run: RunRecord) -> datetime | None:
 
 
 def _time_limit(run: RunRecord) -> float:
-    """Seconds that `run` may take: what its server says that it gives it, else what was asked."""
+    """Return the seconds that `run` may take: the limit that its agent reports, else the requested
+    one."""
     said = run.facts.get(ENDS_WITHIN)
     if isinstance(said, int | float) and 0 < said <= WEEK:
         return float(said)
@@ -289,11 +292,11 @@ def _time_limit(run: RunRecord) -> float:
 
 
 def close_if_overdue(run: RunRecord, now: datetime, seeing_since: datetime | None) -> RunRecord:
-    """`run` as it is at `now`: closed as `expired` or `lost` if its time is over.
+    """Return `run` as it is at `now`: closed as `expired` or `lost` if its time is over.
 
-    `seeing_since` is when our own link to the bus came up: what was said while we were blind
-    is heard only after that, so no run is given up within GRACE seconds of it; None while we are
-    blind.
+    `seeing_since` is when our own link to RabbitMQ came up, None while it is lost. What was
+    reported while it was lost is received only after that, so no run is closed within GRACE
+    seconds of it.
     """
     end = ends_at(run)
     if end is None or seeing_since is None or now < end:
@@ -312,5 +315,5 @@ def close_if_overdue(run: RunRecord, now: datetime, seeing_since: datetime | Non
 
 
 def all_ended(runs: Sequence[RunRecord]) -> bool:
-    """Whether the job is over."""
+    """Return whether all of `runs` have ended."""
     return all(run.state.final for run in runs)

@@ -1,1 +1,1 @@
-"""What is watched and what fires, the posts about it, and reloads of alerts.toml."""
+"""Alerts: the state of the engine, the posts about it, and reloads of alerts.toml."""

@@ -27,7 +27,7 @@ _MARK_REPORTED = (
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Since when a post is wanted as it is, and how many updates that is."""
+    """Since when a post is not up to date, and how many updates that is."""
 
     since: datetime
     updates: int
@@ -35,9 +35,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class AlertThread:
-    """A post about alerts and all that stands under it, in the order in which it was first wanted.
-    `since` is when that was first so; `revisions`, by key, say what was read, and `waits` what is
-    not told yet."""
+    """A post about alerts and all that stands under it, in the order in which they were submitted.
+    `since` is when the first one was; `revisions`, by key, are those that were read, and `waits`
+    those that are not shown yet."""
 
     subject: str
     since: datetime
@@ -70,7 +70,7 @@ def submit(connection: Connection, wanted: Iterable[Notification], at: datetime)
         "told": insert.excluded.told,
         "wanted": case((alert_posts.c.told, insert.excluded.wanted), else_=alert_posts.c.wanted),
     }
-    # what is wanted as it was before is no update
+    # a post that stays as it was is no update
     statement = insert.on_conflict_do_update(
         index_elements=[alert_posts.c.key],
         set_=again,
@@ -92,7 +92,7 @@ def threads(connection: Connection, subjects: Sequence[str]) -> list[AlertThread
 
 def _read(connection: Connection, which: ColumnElement[bool]) -> list[AlertThread]:
     statement = select(alert_posts).where(which)
-    # what stands under a post comes after it
+    # replies come after the post under which they stand
     apart = alert_posts.c.key != alert_posts.c.subject
     by_subject: dict[str, list[Any]] = {}
     for row in connection.execute(statement.order_by(alert_posts.c.at, apart, alert_posts.c.key)):

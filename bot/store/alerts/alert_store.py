@@ -1,5 +1,5 @@
-"""Alerts: what is checked and what fires, and the posts about it. What the engine decided is
-written in one transaction with the posts that it wants: both are there, or neither."""
+"""Alerts: checks, episodes, silences, and the posts about them. What the engine decided is written
+in one transaction with the posts that it wants: both exist, or neither."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.store.tables.alert_tables import episodes, operations, silences
 from bot.store.tables.lease_table import leases
 
 MAX_OPERATIONS = 1000
-"""Asks that are read at once."""
+"""Operations that are read at once, at most."""
 
 
 class AlertStore:
@@ -28,7 +28,7 @@ class AlertStore:
         self._database = database
 
     async def load(self) -> Rows:
-        """What an engine goes on from."""
+        """Return the state from which an engine continues."""
         return await self._database.read(engine_rows.read_all)
 
     async def write(
@@ -38,10 +38,10 @@ class AlertStore:
         at: datetime,
         done: Sequence[int] = (),
     ) -> bool:
-        """Write `changes` whole, if `lease` (its name, its holder) is held; whether it is. They
-        hold what came of the asks that are `done`.
+        """Write all of `changes` if `lease` (its name, its holder) is held; return whether it is.
+        They include the results of the operations that are `done`, which are removed.
 
-        A bot that stood still while another took over must not write over what that one wrote.
+        A bot that was suspended while another took over must not overwrite what that one wrote.
         """
 
         def write(connection: Connection) -> bool:
@@ -59,7 +59,7 @@ class AlertStore:
         return await self._database.write(write)
 
     async def add_operation(self, data: object) -> None:
-        """Keep what somebody wants, until it is done."""
+        """Store an operation that somebody requested, until it is done."""
 
         def keep(connection: Connection) -> None:
             connection.execute(insert(operations).values(data=data))
@@ -67,7 +67,7 @@ class AlertStore:
         await self._database.write(keep)
 
     async def operations(self) -> list[tuple[int, object]]:
-        """What is to be done, the oldest first, each with its number."""
+        """Return the operations to be done, oldest first, each with its number."""
         statement = select(operations).order_by(operations.c.number).limit(MAX_OPERATIONS)
 
         def read(connection: Connection) -> list[tuple[int, object]]:
@@ -76,22 +76,23 @@ class AlertStore:
         return await self._database.read(read)
 
     async def unreported(self) -> list[AlertThread]:
-        """What is not shown yet as it is, the oldest first, with all that stands beside it."""
+        """Return the posts that are not up to date, oldest first, with all that stands beside
+        them."""
         return await self._database.read(alert_posts.unreported)
 
     async def threads(self, subjects: Sequence[str]) -> list[AlertThread]:
-        """Those of the posts with these keys that there are, shown or not, with all that stands
-        beside them."""
+        """Return those of the posts with these keys that exist, up to date or not, with all that
+        stands beside them."""
         return await self._database.read(partial(alert_posts.threads, subjects=subjects))
 
     async def mark_reported(self, revisions: Mapping[str, int]) -> None:
-        """These posts are shown, as they were at that revision."""
+        """Record that these posts are shown, as they were at that revision."""
         if revisions:
             work = partial(alert_posts.mark_reported, revisions=revisions)
             await self._database.write(work)
 
     async def history(self, limit: int = 20) -> list[Episode]:
-        """The last episodes, the newest first."""
+        """Return the last episodes, newest first."""
         columns = (episodes.c.fingerprint, episodes.c.data)
         statement = select(*columns).order_by(episodes.c.started.desc()).limit(limit)
 
@@ -102,9 +103,8 @@ class AlertStore:
         return await self._database.read(read)
 
     async def prune(self, before: datetime) -> None:
-        """Forget episodes and silences that were over before then, and posts as old that are
-        told; and the numbers of what is watched no more and of posts, once there is nothing left
-        that bears one of them."""
+        """Remove episodes and silences that ended before then, and posts of that age that are up to
+        date. Remove the numbers of checks and groups once nothing is left that uses them."""
 
         def prune(connection: Connection) -> None:
             connection.execute(delete(episodes).where(episodes.c.ended < before))

@@ -41,14 +41,14 @@ def read_all(connection: Connection) -> Rows:
 
 
 def readable(kind: type[R], rows: Iterable[tuple[str, object]]) -> Iterator[R]:
-    """The rows of this kind, each with its key. One that cannot be read stays in the database as it
-    is, set aside: it keeps nothing else from being watched or shown."""
+    """Yield the rows of this kind. One that cannot be read stays in the database as it is, and is
+    skipped: all others are checked and shown as ever."""
     for key, data in rows:
         try:
             row = load(kind, data)
         except (ValueError, TypeError) as error:
             reason = printable(str(error))[:500]
-            log.error("a row is set aside", kind=kind.__name__, key=key, reason=reason)
+            log.error("a row is skipped", kind=kind.__name__, key=key, reason=reason)
         else:
             yield row
 
@@ -86,7 +86,7 @@ def _episode(episode: Episode) -> dict[str, Any]:
     return {
         "fingerprint": episode.fingerprint,
         "number": episode.number,
-        # a source may say that it began years ago: what is of after that must not be kept for it
+        # a source may say that it began years ago: posts since then must not be kept because of it
         "started": _moment(episode.opened or episode.started),
         "ended": None if episode.ended is None else _moment(episode.ended),
         "data": dump(episode),
@@ -96,7 +96,7 @@ def _episode(episode: Episode) -> dict[str, Any]:
 def drop_unused_numbers(connection: Connection, posted: Iterable[str]) -> None:
     """Remove closed groups and forgotten checks that count numbers, once nothing left bears one of
     them. `posted` are the keys of the groups that have posts."""
-    # a bot that leads knows them still, and writes them anew when it uses the next one
+    # the leading bot knows them still, and writes them again when it uses the next one
     happened = set(connection.execute(select(episodes.c.fingerprint).distinct()).scalars())
     for table, over, used in (
         (groups, "closed", set(posted)),

@@ -1,4 +1,4 @@
-"""Asks to read alerts.toml again. Each bot has a file of its own, and says what came of it."""
+"""Requests to reload alerts.toml. Each bot has its own file, and reports the result."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from bot.store.database.transactions import Database
 from bot.store.tables.alert_tables import reloads
 
 _REQUEST = ""
-"""Stands for a bot's name in the row of the ask itself."""
+"""In place of a bot's name in the row of the request itself."""
 
 
 class Reloads:
-    """The asks in `database`, numbered. Every method raises DatabaseUnavailable."""
+    """The requests in `database`, numbered. Every method raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def last_request(self) -> int:
-        """The number of the last ask; 0 if there was none."""
+        """Return the number of the last request; 0 if there was none."""
         statement = select(reloads.c.number).where(reloads.c.bot == _REQUEST)
 
         def read(connection: Connection) -> int:
@@ -28,7 +28,8 @@ class Reloads:
         return await self._database.read(read)
 
     async def request(self) -> int:
-        """Ask every bot; the number of this ask. What was said of those before is forgotten."""
+        """Request a reload of every bot; return its number. Reports about earlier ones are
+        removed."""
 
         def ask(connection: Connection) -> int:
             insert = upsert(connection, reloads).values(bot=_REQUEST, number=1, problem="")
@@ -41,8 +42,8 @@ class Reloads:
         return await self._database.write(ask)
 
     async def report(self, bot: str, number: int, problem: str = "") -> None:
-        """What `bot` has to say of the ask of that `number`: what is wrong with its file, or that
-        it goes by it."""
+        """Store the result of the request `number` on `bot`: what is wrong with its file; empty if
+        it uses the file now."""
 
         def say(connection: Connection) -> None:
             insert = upsert(connection, reloads)
@@ -55,7 +56,8 @@ class Reloads:
         await self._database.write(say)
 
     async def reports(self, number: int) -> dict[str, str]:
-        """What was said of that ask or a later one, by bot; empty if it goes by its file."""
+        """Return the results of that request or of later ones, by bot; empty if it uses its
+        file."""
         statement = select(reloads).where(reloads.c.number >= number, reloads.c.bot != _REQUEST)
 
         def read(connection: Connection) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""The database itself: transactions, SQLite and PostgreSQL, how values are kept in columns."""
+"""The database itself: transactions over SQLite and PostgreSQL, and the types of columns."""

@@ -1,4 +1,4 @@
-"""How values are kept in columns, the same way in SQLite and PostgreSQL."""
+"""The types of columns: values are stored the same way in SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ LARGEST = 2**63 - 1
 """The largest whole number that a column holds."""
 
 Counter = BigInteger().with_variant(Integer, "sqlite")
-"""A number given by the database itself: SQLite counts only in INTEGER columns."""
+"""A number that the database assigns: SQLite does so only in INTEGER columns."""
 
 
 class Instant(TypeDecorator[datetime]):
     """A moment, as whole microseconds since 1970 in UTC: exact, and in order in both databases.
-    One beyond the calendar, which no Baton wrote, is read as the last that there is."""
+    One beyond the calendar, which no Baton wrote, is read as the last possible one."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Into the database."""
+        """Convert a value for the database."""
         return None if value is None else (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Out of the database."""
+        """Convert a value from the database."""
         if value is None:
             return None
         try:
@@ -52,34 +52,34 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Into the database."""
+        """Convert a value for the database."""
         return None if value is None else storable(value)
 
 
 class Key(Words):
-    """Text that is looked up, in the order of its bytes whatever the database's locale."""
+    """Text that is looked up. It is ordered by its bytes, whatever the database's locale is."""
 
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The column's type."""
+        """Return the column's type in this database."""
         # Not through `type_descriptor`, which makes a VARCHAR of a text with a collation.
         return Text(collation="C") if dialect.name == "postgresql" else Text()
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON value, as text. What is no JSON is read as an empty object: it must not keep the rows
-    beside it from being read."""
+    """A JSON value, as text. Invalid JSON is read as an empty object, so that the other rows can be
+    read."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
-        """Into the database."""
+        """Convert a value for the database."""
         return to_json(value).decode()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """Out of the database."""
+        """Convert a value from the database."""
         try:
             return from_json(value)
         except ValueError:
@@ -88,7 +88,7 @@ class Json(TypeDecorator[Any]):
 
 
 def storable(text: str) -> str:
-    """`text` as a database keeps it."""
+    """Return `text` as a database can store it."""
     if text.isascii():
         return text.replace("\0", "�") if "\0" in text else text
     return text.replace("\0", "�").encode(errors="replace").decode()

@@ -20,11 +20,11 @@ class DatabaseClock:
         self._is_shared = database.url.get_backend_name() == "postgresql"
 
     async def read(self) -> datetime:
-        """The time of now. Raises DatabaseUnavailable."""
+        """Return the current time. Raises DatabaseUnavailable."""
         return await self._database.read(self.now) if self._is_shared else self._local()
 
     def now(self, connection: Connection) -> datetime:
-        """The time of now, in the transaction of `connection`."""
+        """Return the current time, within the transaction of `connection`."""
         if not self._is_shared:
             return self._local()
         moment = connection.execute(select(func.clock_timestamp())).scalar_one()

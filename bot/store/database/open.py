@@ -13,19 +13,19 @@ from bot.store.errors import UnusableUrl
 
 
 def open_database(url: str) -> Database:
-    """The database at `url`; nothing is connected yet. Raises UnusableUrl."""
+    """Return the database at `url`; nothing is connected yet. Raises UnusableUrl."""
     try:
         parsed = make_url(url)
     except ArgumentError:
-        # The text is not repeated: it may hold a password where we cannot tell.
-        raise UnusableUrl(url="that was given", reason="it is no URL") from None
+        # the text is not repeated: it may hold a password that we do not recognize
+        raise UnusableUrl(url="that was given", reason="it is not a URL") from None
     match parsed.get_backend_name():
         case "sqlite":
             if not parsed.database or parsed.database == ":memory:":
                 raise UnusableUrl(url=without_password(parsed), reason="it names no file")
             return Sqlite(parsed.set(drivername="sqlite"))
         case "postgresql" | "postgres":
-            # not loaded for nothing: SQLAlchemy's asyncio layer takes 6 MB
+            # loaded only if it is needed: SQLAlchemy's asyncio layer takes 6 MB
             from bot.store.database.postgres import Postgres
 
             return Postgres(parsed.set(drivername="postgresql+asyncpg"))
@@ -34,10 +34,10 @@ def open_database(url: str) -> Database:
 
 
 def make_folder(url: URL) -> None:
-    """Make the folder of the file that `url` names, for us alone. Raises UnusableUrl."""
+    """Create the folder of the file that `url` names, for this user alone. Raises UnusableUrl."""
     folder = Path(url.database or "").absolute().parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        reason = f"its folder {folder} cannot be made ({error.strerror})"
+        reason = f"its folder {folder} cannot be created ({error.strerror})"
         raise UnusableUrl(url=without_password(url), reason=reason) from None

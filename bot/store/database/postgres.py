@@ -16,7 +16,7 @@ T = TypeVar("T")
 _CONNECTIONS = 8
 _TRIES = 3
 _MET = ("40001", "40P01")
-"""Serialization failure and deadlock: it was undone, and is to be done again."""
+"""Serialization failure and deadlock: the transaction was rolled back, and can be tried again."""
 
 
 class Postgres(Database):
@@ -44,12 +44,12 @@ class Postgres(Database):
 
     @override
     async def read(self, work: Work[T]) -> T:
-        """What `work` finds. Two statements of it may see two moments."""
+        """Return what `work` finds. Two of its statements may see two states."""
         return await self.write(work)
 
     @override
     async def write(self, work: Work[T]) -> T:
-        """Do `work` in one transaction, again if it met another one."""
+        """Do `work` in one transaction; try again if it conflicted with another one."""
         tries = 1
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Small means that several parts of the store use."""
+"""Statements and helpers that several parts of the store use."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from sqlalchemy.dialects import postgresql, sqlite
 T = TypeVar("T")
 
 AnyRow = Row[*tuple[Any, ...]]
-"""A row whose columns go by their names."""
+"""A row whose columns are read by name."""
 
 CHUNK = 500
 """Parameters in one statement, at most."""
 
 
 def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
-    """`items` in pieces of at most `size`."""
+    """Yield `items` in pieces of at most `size`."""
     rest = list(items)
     for start in range(0, len(rest), size):
         yield rest[start : start + size]
 
 
 def upsert(at_hand: Connection | str, table: Table) -> postgresql.Insert:
-    """An insert that may say what to do on a conflict, in the words of the database at hand, or of
-    that dialect."""
+    """Return an insert that can have ON CONFLICT, for the database of that connection, or of that
+    dialect."""
     dialect = at_hand if isinstance(at_hand, str) else at_hand.dialect.name
     if dialect == "postgresql":
         return postgresql.insert(table)
-    # SQLite took the clause over from PostgreSQL, and SQLAlchemy its methods.
+    # SQLite has the clause from PostgreSQL, and SQLAlchemy has the same methods for both
     return cast(Any, sqlite.insert(table))  # type: ignore[no-any-return]
 
 
@@ -53,10 +53,11 @@ def matching(
     columns: tuple[Column[Any], Column[Any]],
     pairs: Sequence[tuple[str, str]],
 ) -> tuple[Select[Any], dict[str, Any]]:
-    """The rows of the columns' table in which both have the values of one of `pairs`.
+    """Return a statement for the rows in which `columns` have the values of one of `pairs`, and its
+    parameters.
 
-    Each is looked up by its key: the pairs travel as one parameter, however many they are. (Of a
-    list of pairs in the statement itself SQLite makes a scan of the table.)
+    Each row is looked up by its key: the pairs are one parameter, however many there are. (With a
+    list of pairs in the statement itself SQLite scans the table.)
     """
     statement = _matching(connection.dialect.name, columns)
     if connection.dialect.name == "postgresql":
@@ -67,7 +68,7 @@ def matching(
 
 @cache
 def _matching(dialect: str, columns: tuple[Column[Any], Column[Any]]) -> Select[Any]:
-    # made once: to build a statement takes longer than to run it
+    # built once: building a statement takes longer than running it
     first, second = columns
     if dialect == "postgresql":
         firsts, seconds = (bindparam(name, type_=ARRAY(Text)) for name in ("firsts", "seconds"))

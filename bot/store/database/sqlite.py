@@ -38,7 +38,7 @@ class Sqlite(Database):
 
     @override
     async def read(self, work: Work[T]) -> T:
-        """What `work` finds, in one consistent view."""
+        """Return what `work` finds, in one consistent view."""
         return await self._run(self._reading, self._reader, work)
 
     @override
@@ -72,7 +72,8 @@ class Sqlite(Database):
 
 
 def engine(url: URL, connections: int, begin: str) -> Engine:
-    """So many connections to the file, whose transactions start with `begin`."""
+    """Return an engine with so many connections to the file, whose transactions start with
+    `begin`."""
     # a transaction is always ended where it began, so there is nothing to reset afterwards
     made = create_engine(
         url, hide_parameters=True, pool_size=connections, pool_reset_on_return=None
@@ -80,7 +81,7 @@ def engine(url: URL, connections: int, begin: str) -> Engine:
 
     @event.listens_for(made, "connect")
     def connected(connection: sqlite3.Connection, _record: object) -> None:
-        # The driver's own BEGIN comes too late for schema changes and reads: we say it ourselves.
+        # the driver's own BEGIN comes too late for schema changes and reads: we send it ourselves
         connection.isolation_level = None
         make_private(Path(url.database or ""))
         for pragma in (f"busy_timeout = {round(LOCK_TIMEOUT * 1000)}", *_PRAGMAS):
@@ -94,8 +95,8 @@ def engine(url: URL, connections: int, begin: str) -> Engine:
 
 
 def _set(connection: sqlite3.Connection, pragma: str) -> None:
-    """Set it, also while others open the same new file: for the lock that the first change of the
-    journal needs SQLite does not always wait, whatever the timeout is."""
+    """Set `pragma`, also while others open the same new file: SQLite does not always wait for the
+    lock that the first change of the journal needs, whatever the timeout is."""
     until = time.monotonic() + LOCK_TIMEOUT / 2
     while True:
         try:

@@ -1,7 +1,7 @@
 """Database: transactions over SQLite or PostgreSQL.
 
-A transaction is a plain function of a SQLAlchemy connection; it either happens whole or not at all.
-It must bear being run again: PostgreSQL may ask for that when two of them meet.
+A transaction is a plain function of a SQLAlchemy connection; it happens entirely or not at all. It
+may be run again: PostgreSQL requires this when two transactions conflict.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 LOCK_TIMEOUT = 2.0
-"""Seconds to wait for a lock or a connection: a person who asks is answered within 3."""
+"""Seconds to wait for a lock or a connection: people get an answer within 3."""
 
 NOT_A_DATABASE = ("file is not a database", "database disk image is malformed")
-"""What SQLite says of a file that is none, or is damaged."""
+"""SQLite's messages about a file that is no database, or is damaged."""
 _NO_PRIVILEGE = "42501"
 
 
 class Database(Protocol):
-    """Runs transactions. Both methods raise DatabaseUnavailable if it cannot be used for the
+    """Runs transactions. Both methods raise DatabaseUnavailable if it cannot be used at the
     moment."""
 
     url: URL
 
     async def read(self, work: Work[T]) -> T:
-        """What `work` finds."""
+        """Return what `work` finds."""
 
     async def write(self, work: Work[T]) -> T:
-        """Do `work` in one transaction. A caller that is cancelled meanwhile does not undo it."""
+        """Do `work` in one transaction. It is not undone if the caller is cancelled meanwhile."""
 
     async def close(self) -> None:
-        """Finish what is under way, and let go of every connection."""
+        """Finish what is under way, and close every connection."""
 
 
 def without_password(url: URL) -> str:
-    """`url` as people may see it: without the password."""
+    """Return `url` as people may see it: without the password."""
     return url.render_as_string(hide_password=True)
 
 
 def unavailable_error(url: URL, error: Exception) -> DatabaseUnavailable | None:
-    """What `error` of a driver means to callers; None if it is a fault of ours, to be raised as it
-    is."""
+    """Return the error for callers if `error` of a driver means that the database cannot be used;
+    None if it is a bug of ours, which is raised as it is."""
     if isinstance(error, Conflict | BadData):
         return None
     if isinstance(error, ProgrammingError):

@@ -1,4 +1,5 @@
-"""Migrations: what brings an older database to the tables of this version.
+"""Migrations: the steps that bring an older database to the tables of this version.
 
-One file of `versions` is one step, named by its number. A database is brought up when it is opened.
+Each file of `versions` is one step, named by its number. It must not import code of ours, because
+that changes. A database is upgraded when it is opened.
 """

@@ -1,4 +1,4 @@
-"""Brings the tables up to this version: in one transaction, by one process at a time."""
+"""Brings the tables to this version: in one transaction, by one process at a time."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ SCRIPTS = Path(__file__).parent
 _LOCK = 0x6261746F6E
 """The name of our advisory lock in PostgreSQL: `baton`."""
 _ALEMBIC = threading.Lock()
-"""Alembic knows one database at a time in a process; each SQLite file is brought up in a thread."""
+"""Alembic can handle one database at a time in a process; each SQLite file is upgraded in a
+thread."""
 
 
 def known_revisions() -> list[str]:
-    """The numbers of the steps that this version has, in order."""
+    """Return the numbers of the steps of this version, in order."""
     return sorted(path.name.partition("_")[0] for path in SCRIPTS.glob("versions/[0-9]*.py"))
 
 
 async def upgrade(database: Database) -> None:
-    """Make the tables of `database` those of this version.
+    """Bring the tables of `database` to this version.
 
-    Raises DatabaseTooNew, having changed nothing, if a newer version made them, and NotOurs if they
-    are those of another program.
+    Raises DatabaseTooNew, without a change, if a newer version wrote them, and NotOurs if they
+    belong to another program.
     """
     revisions = known_revisions()
     try:
@@ -53,14 +54,17 @@ async def upgrade(database: Database) -> None:
 
 
 class ForeignTables(Exception):
-    """The tables are those of another program."""
+    """The tables belong to another program."""
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The number of the last step that was done; None on an empty database. Raises Foreign."""
+    """Return the number of the last step that was done; None for an empty database.
+
+    Raises ForeignTables.
+    """
     tables = inspect(connection).get_table_names()
     if "alembic_version" not in tables:
-        # a file is ours or theirs; in a server's database others may have tables beside ours
+        # a file is ours or not; in a database of a server others may have tables beside ours
         alone = connection.dialect.name == "sqlite"
         theirs = sorted(tables if alone else {*tables} & {*metadata.tables})
         if theirs:
@@ -78,8 +82,8 @@ def _upgrade(connection: Connection) -> str | None:
     revisions = known_revisions()
     found = current_revision(connection)
     if found is not None and (found not in revisions or found == revisions[-1]):
-        return found  # whoever held the lock before us was quicker
-    # Alembic is loaded only when there is something to do: it costs 10 MB.
+        return found  # another bot held the lock before us
+    # loaded only if there is something to do: Alembic takes 10 MB
     from alembic import command
     from alembic.config import Config
 
@@ -88,5 +92,5 @@ def _upgrade(connection: Connection) -> str | None:
     config.attributes["connection"] = connection
     with _ALEMBIC if connection.dialect.name == "sqlite" else nullcontext():
         command.upgrade(config, "head")
-    log.info("database brought up", found=found, now=revisions[-1])
+    log.info("database upgraded", found=found, now=revisions[-1])
     return revisions[-1]

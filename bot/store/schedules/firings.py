@@ -1,4 +1,4 @@
-"""The transactions of schedules: a firing and its job are written together, and each time once."""
+"""Transactions of schedules: a firing and its job are written together, and each time once."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ EndedFiring = tuple[Schedule, Firing, tuple[RunRecord, ...]]
 
 
 class FiredTwice(StoreError):
-    """The firing of {schedule} at {nominal} is there already: somebody wrote it past us."""
+    """The firing of {schedule} at {nominal} exists already: something else wrote it."""
 
     permanent = True
 
 
 def add(connection: Connection, schedule: Schedule, entry: AuditEntry) -> Schedule:
-    """Keep `schedule`, unless its key is there: then the one that is there."""
+    """Add `schedule` and return it; if its key exists already, return the existing one."""
     statement = upsert(connection, schedules).values(**schedule_row(schedule))
     fresh = statement.on_conflict_do_nothing(index_elements=[schedules.c.key])
     if connection.execute(fresh.returning(schedules.c.id)).scalar() is not None:
@@ -46,8 +46,8 @@ def add(connection: Connection, schedule: Schedule, entry: AuditEntry) -> Schedu
 def due(
     connection: Connection, at: datetime, limit: int
 ) -> tuple[list[tuple[Schedule, str]], dict[str, str]]:
-    """The schedules that are due, and what still runs of each; and those whose rows cannot be read,
-    with the reason."""
+    """Return the schedules that are due, with the job of each that still runs; and those whose rows
+    cannot be read, with the reason."""
     statement = select(schedules).where(DUE, schedules.c.due <= at)
     rows = connection.execute(statement.order_by(schedules.c.due).limit(limit)).all()
     whole, unreadable = readable(rows)
@@ -56,8 +56,8 @@ def due(
 
 
 def readable(rows: Iterable[AnyRow]) -> tuple[dict[str, Schedule], dict[str, str]]:
-    """The schedules in `rows`, by id; and those that cannot be read, with the reason: a row that
-    another Baton wrote, or somebody's hand."""
+    """Return the schedules in `rows`, by id; and those that cannot be read, with the reason:
+    another version of Baton may have written them, or a person."""
     whole: dict[str, Schedule] = {}
     unreadable: dict[str, str] = {}
     for row in rows:
@@ -65,12 +65,12 @@ def readable(rows: Iterable[AnyRow]) -> tuple[dict[str, Schedule], dict[str, str
             whole[row.id] = schedule_of(row)
         except (ValueError, TypeError, LookupError) as error:
             log.error("a schedule cannot be read", schedule=row.id, error=str(error))
-            unreadable[row.id] = "this bot cannot read it: see its log"
+            unreadable[row.id] = "this bot cannot read it (see its log)"
     return whole, unreadable
 
 
 def pause_unreadable(connection: Connection, reasons: Mapping[str, str], at: datetime) -> None:
-    """Pause schedules that cannot be read or written, and end what is open of them."""
+    """Pause schedules that cannot be read or written, and end their open firings."""
     for name, reason in reasons.items():
         values = {"status": "paused", "note": reason, "due": None, "waiting": None}
         its = update(schedules).where(schedules.c.id == name)
@@ -80,7 +80,7 @@ def pause_unreadable(connection: Connection, reasons: Mapping[str, str], at: dat
 
 
 def running(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    """A job under way of each of these schedules that has one."""
+    """Return the job that still runs, for each of these schedules that has one."""
     found: dict[str, str] = {}
     for some in chunks(ids):
         statement = (
@@ -93,8 +93,8 @@ def running(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
 
 
 def ended(connection: Connection, limit: int) -> tuple[list[EndedFiring], dict[str, str]]:
-    """The firings whose jobs have ended, the first of each schedule, and those of schedules that
-    cannot be read, with the reason. A job that is gone has ended with nothing to say."""
+    """Return the firings whose jobs have ended, the first of each schedule; and the schedules that
+    cannot be read, with the reason. A job that was removed counts as ended, without runs."""
     statement = (
         select(firings)
         .outerjoin(jobs, jobs.c.id == firings.c.job)
@@ -121,7 +121,7 @@ def ended(connection: Connection, limit: int) -> tuple[list[EndedFiring], dict[s
 
 
 def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
-    """Make each change whose schedule nobody else has changed. Raises FiredTwice."""
+    """Make each change whose schedule was not changed meanwhile. Raises FiredTwice."""
     # in one order, so that two bots never wait for each other in a circle
     order = sorted(range(len(changes)), key=lambda at: changes[at].schedule.id)
     taken = {at: _take(connection, changes[at]) for at in order}

@@ -12,7 +12,7 @@ from bot.store.jobs.job_rows import Values, place_of, place_row
 
 
 def schedule_row(schedule: Schedule) -> Values:
-    """The row of `schedule`."""
+    """Return the row of `schedule`."""
     timing = schedule.timing
     return {
         "id": schedule.id,
@@ -42,7 +42,7 @@ def schedule_row(schedule: Schedule) -> Values:
 
 
 def schedule_of(row: AnyRow) -> Schedule:
-    """The schedule in `row`."""
+    """Return the schedule in `row`."""
     timing = row.timing
     return Schedule(
         id=row.id,
@@ -67,7 +67,7 @@ def schedule_of(row: AnyRow) -> Schedule:
 
 
 def firing_row(firing: Firing) -> Values:
-    """The row of `firing`."""
+    """Return the row of `firing`."""
     return {
         "schedule": firing.schedule,
         "nominal": firing.nominal,
@@ -84,7 +84,7 @@ def firing_row(firing: Firing) -> Values:
 
 
 def firing_of(row: AnyRow) -> Firing:
-    """The firing in `row`."""
+    """Return the firing in `row`."""
     return Firing(
         schedule=row.schedule,
         nominal=row.nominal,

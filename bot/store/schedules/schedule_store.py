@@ -1,5 +1,5 @@
-"""Schedules and their firings. A firing is claimed in the transaction that creates its job: both
-are there, or neither."""
+"""Schedules and their firings. A firing is written in the transaction that creates its job: both
+exist, or neither."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class ScheduleStore:
         self._clock = clock
 
     async def now(self) -> datetime:
-        """The time that firings go by."""
+        """Return the time by which firings are due."""
         return await self._clock.read()
 
     async def add(self, schedule: Schedule, entry: AuditEntry) -> Schedule:
-        """Keep a new schedule; if its key is there already, the one that is there."""
+        """Add a schedule and return it; if its key exists already, return the existing one."""
         work = partial(firings.add, schedule=schedule, entry=entry)
         return await self._database.write(work)
 
     async def find(self, prefix: str) -> Schedule | None:
-        """The one schedule whose id begins with `prefix`, as people type it, unless it was
+        """Return the one schedule whose id begins with `prefix`, as people type it, unless it was
         removed."""
         begin = prefix_of(prefix)
         if not begin:
@@ -51,12 +51,12 @@ class ScheduleStore:
         return found[0] if len(found) == 1 else None
 
     async def get(self, name: str) -> Schedule | None:
-        """The schedule of that id, removed or not."""
+        """Return the schedule with that id, removed or not."""
         found = await self._found(select(tables.schedules).where(tables.schedules.c.id == name))
         return found[0] if found else None
 
     async def in_channel(self, front: str, channel: str = "") -> list[Schedule]:
-        """The schedules of a channel, or of all, that were not removed, oldest first."""
+        """Return the schedules of a channel, or of all, that were not removed, oldest first."""
         statement = select(tables.schedules).where(tables.schedules.c.front == front)
         if channel:
             statement = statement.where(tables.schedules.c.channel == channel)
@@ -64,7 +64,7 @@ class ScheduleStore:
         return await self._found(statement.order_by(tables.schedules.c.created))
 
     async def active_of(self, front: str, person: str) -> list[Schedule]:
-        """The schedules of somebody that are at work."""
+        """Return the active schedules of a person."""
         whose = (tables.schedules.c.front == front, tables.schedules.c.person_id == person)
         return await self._found(
             select(tables.schedules).where(*whose, tables.schedules.c.status == "active")
@@ -78,7 +78,7 @@ class ScheduleStore:
         return await self._database.read(read)
 
     async def next_due(self) -> datetime | None:
-        """When there is something to do next. It costs the same however many schedules there
+        """Return when something is due next. It costs the same however many schedules there
         are."""
 
         def read(connection: Connection) -> datetime | None:
@@ -93,14 +93,14 @@ class ScheduleStore:
         return await self._database.read(read)
 
     async def due(self, at: datetime, limit: int = 200) -> list[tuple[Schedule, str]]:
-        """The schedules that are due at `at`, the longest due first, each with its job that is
-        still under way, if there is one."""
+        """Return the schedules that are due at `at`, the longest due first, each with the id of its
+        job that still runs; empty if none does."""
         found, unreadable = await self._database.read(partial(firings.due, at=at, limit=limit))
         await self.pause_unreadable(unreadable)
         return found
 
     async def running(self, schedule: str) -> str:
-        """The job of `schedule` that is still under way; empty if there is none."""
+        """Return the id of the job of `schedule` that still runs; empty if none does."""
 
         def read(connection: Connection) -> str:
             return firings.running(connection, [schedule]).get(schedule, "")
@@ -108,21 +108,21 @@ class ScheduleStore:
         return await self._database.read(read)
 
     async def ended(self, limit: int = 200) -> list[EndedFiring]:
-        """The firings whose jobs have ended, of which that is not noted yet, one a schedule; with
-        the runs of each."""
+        """Return the firings whose jobs have ended since, at most one for each schedule, with the
+        runs of each."""
         found, unreadable = await self._database.read(partial(firings.ended, limit=limit))
         await self.pause_unreadable(unreadable)
         return found
 
     async def pause_unreadable(self, reasons: Mapping[str, str]) -> None:
-        """Pause the schedules of these ids, each for its reason, without reading them: nobody is to
-        come by them again."""
+        """Pause the schedules with these ids, each for its reason, without reading them: so they do
+        not come up again and again."""
         if reasons:
             work = partial(firings.pause_unreadable, reasons=reasons, at=await self.now())
             await self._database.write(work)
 
     async def history(self, schedule: str, limit: int = 20) -> list[Firing]:
-        """The last firings of `schedule`, newest first."""
+        """Return the last firings of `schedule`, newest first."""
         statement = select(tables.firings).where(tables.firings.c.schedule == schedule)
         statement = statement.order_by(tables.firings.c.nominal.desc()).limit(limit)
 
@@ -132,26 +132,26 @@ class ScheduleStore:
         return await self._database.read(read)
 
     async def commit(self, changes: Sequence[Change]) -> list[bool]:
-        """Make each change, or see that its schedule was changed meanwhile (False). All are made,
-        or none if one of them cannot be written."""
+        """Make each change; return for each whether it was made: False if its schedule was changed
+        meanwhile. If one of them cannot be written, none is made."""
         if not changes:
             return []
         return await self._database.write(partial(firings.commit, changes=changes))
 
     async def posts(self, ids: Sequence[str]) -> list[SchedulePost]:
-        """Those of the posts with these ids that there are."""
+        """Return those of the posts with these ids that exist."""
         return await self._database.read(partial(schedule_post_rows.several, names=ids))
 
     async def unreported_posts(self) -> dict[str, int]:
-        """The ids of the posts that may not be shown yet as they are, and the revision of each."""
+        """Return the ids of the posts that may not be up to date, and the revision of each."""
         return await self._database.read(schedule_post_rows.unreported)
 
     async def mark_posts_reported(self, revisions: Mapping[str, int]) -> set[str]:
-        """These posts are shown, as they were at that revision; those that were marked."""
+        """Record that these posts are shown, as at that revision; return those that were marked."""
         return await self._database.write(partial(job_changes.mark_reported, revisions=revisions))
 
     async def prune(self, before: datetime) -> None:
-        """Forget what fired before `before`, and schedules that were over then."""
+        """Remove what fired before `before`, and schedules that had ended by then."""
 
         def prune(connection: Connection) -> None:
             ended = text("NOT (verdict = 'started' AND ended IS NULL)")

@@ -1,5 +1,5 @@
-"""The tables of alerts. What the engine keeps is its own business: a row of each kind is JSON under
-its key, and only what is looked for has a column."""
+"""The tables of alerts. The engine alone reads its rows: each is JSON under its key, and only what
+is looked up has a column."""
 
 from __future__ import annotations
 

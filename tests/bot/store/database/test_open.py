@@ -15,7 +15,7 @@ from bot.store import DatabaseUnavailable, Store, UnusableUrl
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("mysql://u:hunter2@h/d", "mysql is not supported"),
-        ("no url, hunter2", "it is no URL"),
+        ("no url, hunter2", "it is not a URL"),
     ],
 )
 async def test_a_url_that_will_not_do_is_explained(url: str, reason: str) -> None:
@@ -40,5 +40,5 @@ async def test_the_folder_of_a_new_file_is_made_for_us_alone(tmp_path: Path) -> 
     await store.close()
     assert (tmp_path / "var/lib").stat().st_mode & 0o077 == 0
     (tmp_path / "file").touch()
-    with pytest.raises(UnusableUrl, match="cannot be made"):
+    with pytest.raises(UnusableUrl, match="cannot be created"):
         await Store.open(f"sqlite:///{tmp_path}/file/baton.db")
