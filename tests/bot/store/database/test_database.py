@@ -152,7 +152,7 @@ async def main():
     async def one():
         while True:
             new = deploy(*(f"web-{n}" for n in range(10)))
-            await store.ledger.ask(new, entry(new))
+            await store.ledger.start_job(new, entry(new))
     await asyncio.gather(*(one() for _ in range(20)))
 
 asyncio.run(main())
