@@ -121,20 +121,20 @@ def _state(engine: Engine, check: CheckState, now: float) -> list[str]:
         lines += _heartbeat(engine, check, now)
     elif check.source.startswith(CHECKIN):
         due = "it is late" if check.bad else f"late in {duration(check.due - now)}"
-        since = f"{duration(now - check.heard)} ago"
-        heard = (
+        since = f"{duration(now - check.received)} ago"
+        last = (
             f"no check-in yet, expected since {since}"
             if check.awaited
             else f"last check-in {since}"
         )
-        lines.append(f"{heard}; {due}")
+        lines.append(f"{last}; {due}")
     return lines
 
 
 def _heartbeat(engine: Engine, check: CheckState, now: float) -> list[str]:
     table, rhythm = engine.settings.heartbeats, check.rhythm
     assert rhythm is not None
-    silent = now - check.heard
+    silent = now - check.received
     line = f"last heartbeat {duration(silent)} ago, expected every {duration(rhythm.interval)}"
     if rhythm.gaps:
         last = ", ".join(duration(gap) for gap in rhythm.gaps[-GAPS_LISTED:])

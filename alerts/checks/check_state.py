@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from alerts.checks import flapping
 from alerts.checks.heartbeats import Rhythm
@@ -35,7 +38,7 @@ class CheckRow:
     changes: tuple[float, ...] = ()
     flapping: bool = False
     number: int = 0
-    heard: float = 0.0
+    received: Annotated[float, Field(alias="heard")] = 0.0
     due: float | None = None
     interval: float = 0.0
     gaps: tuple[float, ...] = ()
@@ -53,9 +56,9 @@ class CheckState:
     """The state of one check: its hard and soft state, its recent changes, and when the next
     observation is due.
 
-    `due` is when a missing observation begins to count, infinite if it never does. `awaited` means
-    that nothing was received yet; `heard` is then the time since which we wait, and otherwise the
-    time of the last observation.
+    `due` is when a missing observation begins to count, infinite if it never does. `received` is
+    the time of the last observation; `awaited` means that there was none yet, and then `received`
+    is the time since which we wait.
 
     The following fields are about pushed alerts. `began` and `over` are when the alert last started
     and ended according to the sender, in Unix seconds of its clock, 0 if it did not say. `repeat`
@@ -72,12 +75,12 @@ class CheckState:
         "down",
         "due",
         "flapping",
-        "heard",
         "known",
         "labels",
         "leaving",
         "number",
         "over",
+        "received",
         "recent",
         "repeat",
         "rhythm",
@@ -91,7 +94,7 @@ class CheckState:
         self.bad = self.down = self.flapping = self.leaving = self.awaited = False
         self.run = self.bits = 0
         self.changes: tuple[float, ...] = ()
-        self.heard, self.due, self.saved = 0.0, math.inf, -math.inf
+        self.received, self.due, self.saved = 0.0, math.inf, -math.inf
         self.rhythm: Rhythm | None = None
         self.recent = RecentResults()
         self.began = self.over = self.repeat = 0.0
@@ -141,9 +144,9 @@ class CheckState:
         rhythm = self.rhythm
         if rhythm is None or rhythm.interval != interval:
             rhythm = self.rhythm = Rhythm(interval)
-        elif not self.bad and not self.leaving and at - self.heard <= self.allowance(table):
-            rhythm.learn(at - self.heard)
-        self.heard, self.leaving = at, leaving
+        elif not self.bad and not self.leaving and at - self.received <= self.allowance(table):
+            rhythm.learn(at - self.received)
+        self.received, self.leaving = at, leaving
         self.due = at + (table.stopped if leaving else self.allowance(table))
 
     def allowance(self, table: HeartbeatTable) -> float:
@@ -173,7 +176,7 @@ class CheckState:
             self.over = min(seen.over or 0.0, wall) if self.down else self.over
         elif self.down:
             self.began = max(self.began, began)
-            self.repeat = max(self.repeat, min(seen.at - self.heard, MAX_REPEAT))
+            self.repeat = max(self.repeat, min(seen.at - self.received, MAX_REPEAT))
         else:
             self.began, self.over, self.repeat = began, 0.0, 0.0
 
@@ -191,7 +194,7 @@ class CheckState:
             changes=self.changes,
             flapping=self.flapping,
             number=self.number,
-            heard=self.heard,
+            received=self.received,
             due=None if self.due == math.inf else self.due,
             interval=rhythm.interval if rhythm else 0.0,
             gaps=rhythm.gaps if rhythm else (),
@@ -210,7 +213,7 @@ class CheckState:
         state = cls(Labels.of(row.labels), row.source, row.number)
         state.bad, state.down, state.run = row.bad, row.down, row.run
         state.bits, state.changes, state.flapping = row.bits, tuple(row.changes), row.flapping
-        state.heard, state.leaving, state.awaited = row.heard, row.leaving, row.awaited
+        state.received, state.leaving, state.awaited = row.received, row.leaving, row.awaited
         state.recent = RecentResults(row.recent)
         state.began, state.over, state.repeat = row.began, row.over, row.repeat
         state.known = tuple(row.known)

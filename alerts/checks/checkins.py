@@ -10,7 +10,7 @@ from alerts.cron import last_time, next_time
 
 
 def late_at(
-    heard: float,
+    received: float,
     grace: float,
     *,
     every: float | None = None,
@@ -18,20 +18,20 @@ def late_at(
     zone: str = "UTC",
     came: bool = True,
 ) -> float:
-    """Return when a check-in that was last received at `heard` is late: `grace` seconds after the
-    next one is expected, which is `every` seconds later or at the next time of `cron`.
+    """Return when a check-in that last came at `received` is late: `grace` seconds after the next
+    one is expected, which is `every` seconds later or at the next time of `cron`.
 
     A check-in that comes up to `grace` seconds before a time of `cron`, and nearer to it than to
-    the time before, counts for it, because clocks differ. If nothing `came` at `heard`, that time
-    is still expected. Raises UnknownZone.
+    the time before, counts for it, because clocks differ. If nothing `came` at `received`, that
+    time is still expected. Raises UnknownZone.
     """
     if every is not None:
-        return heard + every + grace
-    expected = next_time(cron, heard, zone)
+        return received + every + grace
+    expected = next_time(cron, received, zone)
     if (
         came
-        and expected - heard <= grace
-        and expected - heard < heard - last_time(cron, heard, zone)
+        and expected - received <= grace
+        and expected - received < received - last_time(cron, received, zone)
     ):
         expected = next_time(cron, expected, zone)
     return expected + grace

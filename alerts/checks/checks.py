@@ -91,7 +91,7 @@ class Checks:
                 check = self.states.get(table.identity.fingerprint)
                 if check is None:
                     check = self._new(table.identity, CHECKIN + name, at)
-                    check.awaited, check.heard = True, at
+                    check.awaited, check.received = True, at
                 elif check.bad:
                     continue
                 self._await(check, at)
@@ -125,18 +125,18 @@ class Checks:
             if row.forgotten:
                 self._numbers[row.fingerprint] = row.number
                 continue
-            with self._faults.isolate(f"the row of the watched thing {row.fingerprint}"):
+            with self._faults.isolate(f"the row of the check {row.fingerprint}"):
                 check = CheckState.of(row)
-                ahead = check.heard - now
+                ahead = check.received - now
                 if ahead > 0:
-                    check.heard, check.due = now, check.due - ahead
+                    check.received, check.due = now, check.due - ahead
                 self.states[check.labels.fingerprint] = check
                 self._wait(check)
 
     def on_sample(self, seen: Sample) -> None:
         """Take one result of a probe, or one that its sender decided."""
         check = self.states.get(seen.labels.fingerprint)
-        if check is not None and seen.dated and seen.at < check.heard:
+        if check is not None and seen.dated and seen.at < check.received:
             return
         if check is None:
             check = self._new(seen.labels, seen.source, seen.at)
@@ -150,7 +150,7 @@ class Checks:
             check.due = self._until(check, seen)
             limits = AT_ONCE
             self._wait(check)
-        check.heard = seen.at
+        check.received = seen.at
         self._result(check, seen.bad, seen.at, limits, seen.text, seen.severity, seen=seen)
         if seen.at >= check.saved + SAVE_INTERVAL:
             self._changed[check.labels.fingerprint] = None
@@ -174,7 +174,7 @@ class Checks:
         check = self.states.get(labels.fingerprint)
         if check is None:
             check = self._new(labels, HEARTBEAT, seen.at)
-            check.heard = 0.0
+            check.received = 0.0
         check.record_heartbeat(seen.interval, seen.at, seen.leaving, self._settings.heartbeats)
         self._wait(check)
         severity = self._settings.heartbeats.severity
@@ -203,7 +203,7 @@ class Checks:
         check = self.states.get(labels.fingerprint)
         if check is None:
             check = self._new(labels, CHECKIN + seen.name, seen.at)
-        check.heard, check.awaited = seen.at, False
+        check.received, check.awaited = seen.at, False
         check.due = self._next(check)
         self._wait(check)
         self._changed[labels.fingerprint] = None
@@ -235,7 +235,7 @@ class Checks:
         seen."""
         for check in self.states.values():
             if check.due < math.inf:
-                with self._faults.isolate(f"{check.labels.title()}, which could not be heard"):
+                with self._faults.isolate(f"{check.labels.title()}, which could not be received"):
                     check.due = max(check.due, self._grace(check, at, since))
                     self._wait(check)
 
@@ -274,7 +274,7 @@ class Checks:
         return [
             fingerprint
             for fingerprint, check in self.states.items()
-            if check.heard < now - FORGET_DELAY
+            if check.received < now - FORGET_DELAY
             and not check.source.startswith((HEARTBEAT, CHECKIN, PROBE))
             and check.is_idle
         ]
@@ -319,25 +319,25 @@ class Checks:
         self._listener(check, at, text, severity, note, seen=seen, called=called, expired=expired)
 
     def _overdue(self, check: CheckState, now: float) -> None:
-        heard = duration(now - check.heard)
+        elapsed = duration(now - check.received)
         check.due = math.inf
         self._changed[check.labels.fingerprint] = None
         if check.rhythm is not None:
-            text = f"no heartbeat for {heard}, expected every {duration(check.rhythm.interval)}"
+            text = f"no heartbeat for {elapsed}, expected every {duration(check.rhythm.interval)}"
             if check.leaving:
-                text = f"its agent was stopped {heard} ago and has not started again"
+                text = f"its agent was stopped {elapsed} ago and has not started again"
             severity = self._settings.heartbeats.severity
             self._result(check, True, now, AT_ONCE, text, severity)
         elif check.source.startswith(CHECKIN):
             table = self._checkins[check.source.removeprefix(CHECKIN)]
-            text = f"no check-in for {heard}"
+            text = f"no check-in for {elapsed}"
             if check.awaited:
-                text = f"no check-in since it was configured {heard} ago"
+                text = f"no check-in since it was configured {elapsed} ago"
             self._result(check, True, now, AT_ONCE, text, table.severity)
         else:
             note, pushed = "it was not reported again", check.source.startswith(PUSH)
             if pushed:
-                note = f"not reported since {_shown(check.heard + self.skew)}"
+                note = f"not reported since {_shown(check.received + self.skew)}"
             # if the sender reports after all that it still fires, that counts
             check.began = check.over = 0.0
             self._result(check, False, now, AT_ONCE, "", Severity.INFO, note, expired=pushed)
@@ -345,9 +345,9 @@ class Checks:
     def _next(self, check: CheckState, after: float | None = None) -> float:
         """Return when the check-in of `check` is late if nothing comes `after` then."""
         table = self._checkins[check.source.removeprefix(CHECKIN)]
-        heard = check.heard if after is None else after
+        received = check.received if after is None else after
         due = checkins.late_at(
-            heard + self.skew,
+            received + self.skew,
             table.grace,
             every=table.every,
             cron=table.cron,

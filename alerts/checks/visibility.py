@@ -88,8 +88,8 @@ class Visibility:
         if not self.blind or self.row.since is None:
             return math.inf
         worth = self.row.since + self._after
-        untold = [channel for channel in channels if channel not in self.row.notified]
-        return min((max(worth, opens(channel)) for channel in untold), default=math.inf)
+        waiting = [channel for channel in channels if channel not in self.row.notified]
+        return min((max(worth, opens(channel)) for channel in waiting), default=math.inf)
 
     def tick(
         self, now: float, channels: tuple[str, ...], opens: Callable[[str], float]

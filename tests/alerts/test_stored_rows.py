@@ -167,6 +167,7 @@ def test_a_row_is_read_and_written_as_it_was(kind: type[Any], row: dict[str, Any
 
 def test_fields_that_are_called_otherwise_hold_what_was_stored() -> None:
     rows = {kind: load(kind, row) for kind, row in ROWS}
+    assert rows[CheckRow].received == 1764187200.0
     assert rows[VisibilityRow].notified == ("C1",)
     assert rows[GroupRow].members[0].notified == "firing"
 

@@ -68,7 +68,7 @@ async def test_one_of_three_agents_is_killed_and_comes_back(
         rows = await store.alerts.load()
         (episode,) = rows.episodes
         (watch,) = [one for one in rows.checks if one.fingerprint == episode.fingerprint]
-        assert episode.started - watch.heard <= 3 * BEAT + LATE
+        assert episode.started - watch.received <= 3 * BEAT + LATE
         (message,) = alerts_in(stage.front)
         assert isinstance(message.content, AlertContent)
         assert message.content.title == "silent web-2 in prod"

@@ -198,7 +198,7 @@ async def test_the_last_results_and_since_when_it_is_awaited_are_kept(store: Sto
         (AT + 1, True, "status 502"),
         (AT + 2, True, "status 502"),
     )
-    assert (rows["checkin/backup"].awaited, rows["checkin/backup"].heard) == (True, AT)
+    assert (rows["checkin/backup"].awaited, rows["checkin/backup"].received) == (True, AT)
     assert "2.0 s ago: bad: status 502" in explain(
         Engine.restore(engine.settings, await store.alerts.load(), AT + 3), WEB.fingerprint, AT + 3
     )
