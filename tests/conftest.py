@@ -29,7 +29,7 @@ settings.load_profile("busy")
 SLOW_FIXTURES = {"session_broker", "session_postgres", "stage"}
 """Fixtures that start a server beside the tests, or bots and agents that work against the clock."""
 SLOW_FILES = re.compile(
-    r"(stories|install)/.*|(.*/)?test_crashes\.py|baton/test_main\.py"
+    r"(stories|install)/.*|(.*/)?test_crashes\.py|baton/test_main\.py|alerts/test_trial\.py"
     r"|commands/deploy/test_(consumer|credentials|live|lock|refs|source)\.py"
     r"|commands/process/test_(leftovers|orphans|program)\.py"
     r"|bot/cli/test_(cli|dead)\.py|test_(bench|containers|demo|infrastructure)\.py"
