@@ -18,7 +18,7 @@ from bot.jobs import Job, RunRecord, Tail
 from bot.posts import grouping
 from bot.posts.post_source import Desired, PostSource
 from bot.posts.render import render_job
-from bot.servers.sight import ServerVisibility
+from bot.servers.server_visibility import ServerVisibility
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
 

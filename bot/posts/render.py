@@ -27,7 +27,7 @@ from bot.content import (
 from bot.jobs import Job, RunRecord, Tail, all_ended
 from bot.posts import grouping
 from bot.posts.grouping import URGENCY
-from bot.servers.sight import ServerVisibility
+from bot.servers.server_visibility import ServerVisibility
 
 MAX_ROWS = 20
 """Servers that are listed in a post; the rest are counted."""

@@ -22,7 +22,7 @@ from bot.servers.anomalies import (
 )
 from bot.servers.heartbeat_history import HeartbeatHistory
 from bot.servers.inventory import LastHeartbeat, known_servers
-from bot.servers.sight import ServerVisibility
+from bot.servers.server_visibility import ServerVisibility
 
 LINK_SETTLE_TIME = 5.0
 """Seconds after our link came up in which heartbeats may come that had waited in RabbitMQ."""

@@ -21,7 +21,7 @@ from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.messages import Pong, Request, State, now
 from bot.jobs import Place
 from bot.posts.render import render_job
-from bot.servers.sight import ServerVisibility
+from bot.servers.server_visibility import ServerVisibility
 from bot.store import Store
 from tests.bot.build import ANN
 from tests.bot.dying import Doom, Doomed, DoomedChannel, Lives, kill

@@ -8,7 +8,7 @@ from baton.bus.messages import State
 from bot.content import FileContent, FleetContent, JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import RunRecord, Tail
 from bot.posts.render import MAX_ROWS, job_state, render_job
-from bot.servers.sight import ServerVisibility
+from bot.servers.server_visibility import ServerVisibility
 from tests.bot.build import ANN, Hail, Ship, after, job, run
 
 SHIP = Ship(app="shop", environment="prod")
