@@ -133,7 +133,7 @@ def assemble(
         reconciler.mark_dirty,
         servers,
         poll=upkeep.POLL_INTERVAL,
-        way=priority,
+        priority=priority,
         clock=clock,
     )
     updates = UpdateConsumer(
@@ -205,7 +205,7 @@ def status_reader(
     counts = Counts(
         asks=bot.dispatching.audit.counts,
         received=bot.updates.received,
-        not_taken=bot.updates.refused,
+        not_taken=bot.updates.rejected,
         rejected=rejections.counts,
         runs_ended=bot.job_posts.ended_runs,
     )

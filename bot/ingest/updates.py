@@ -82,7 +82,7 @@ class UpdateConsumer:
         self._queues = QueueConsumer(channel, self._failed)
         self.received: Counter[str] = Counter()
         """How many messages were received, by type."""
-        self.refused: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
         """How many of them were dead-lettered, by reason."""
 
     async def start(self) -> None:
@@ -158,10 +158,10 @@ class UpdateConsumer:
         return True
 
     def _failed(self) -> None:
-        self.refused["fault"] += 1
+        self.rejected["fault"] += 1
 
     async def _bury(self, delivery: Delivery, kind: str, reason: str) -> None:
-        self.refused[kind] += 1
+        self.rejected[kind] += 1
         log.warning("dead-lettered", reason=reason, key=printable(delivery.key))
         await dead_letter(self._channel, delivery, reason)
 

@@ -50,7 +50,7 @@ class OutboxRelay:
         registry: ServerRegistry,
         *,
         poll: float,
-        way: ForegroundPriority | None = None,
+        priority: ForegroundPriority | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
@@ -59,7 +59,7 @@ class OutboxRelay:
         self._job_changed = job_changed
         self._registry = registry
         self._poll = poll
-        self._way = way or ForegroundPriority()
+        self._priority = priority or ForegroundPriority()
         self._clock = clock
         self._woken = asyncio.Event()
         self._started = clock()
@@ -72,7 +72,7 @@ class OutboxRelay:
         """Send, until cancelled."""
         self._started = self._clock()
         while True:
-            await self._way.yield_to_foreground()
+            await self._priority.yield_to_foreground()
             self._woken.clear()
             try:
                 pause = await self._send_batch()

@@ -29,7 +29,7 @@ from bot.store.database.transactions import Database
 from bot.store.errors import (
     DatabaseTooNew,
     DatabaseUnavailable,
-    NotOurs,
+    ForeignDatabase,
     StoreError,
     UnusableUrl,
 )
@@ -47,8 +47,8 @@ __all__ = [
     "DatabaseTooNew",
     "DatabaseUnavailable",
     "Depths",
+    "ForeignDatabase",
     "JobWithRuns",
-    "NotOurs",
     "OutputLine",
     "PostRow",
     "Status",
@@ -79,7 +79,7 @@ class Store:
         this version.
 
         The folder of a new file is created. Raises UnusableUrl, DatabaseUnavailable, DatabaseTooNew
-        or NotOurs; then nothing is left open.
+        or ForeignDatabase; then nothing is left open.
         """
         database = open_database(url)
         if database.url.get_backend_name() == "sqlite":

@@ -20,8 +20,8 @@ class DatabaseTooNew(StoreError):
     permanent = True
 
 
-class NotOurs(StoreError):
-    """{url} is no database of Baton: {reason}. Nothing was changed in it. Name another one in
+class ForeignDatabase(StoreError):
+    """{url} is not a Baton database: {reason}. Nothing was changed in it. Use another one in
     [database] url, or move it away."""
 
     permanent = True

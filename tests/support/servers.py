@@ -20,7 +20,7 @@ def registry(
     return ServerRegistry(findings or LoggedFindings(), lambda host: (), lambda: None, clock)
 
 
-class Told(Findings):
+class RecordedFindings(Findings):
     """Keeps the findings that people would be told of."""
 
     def __init__(self) -> None:

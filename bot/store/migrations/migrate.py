@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection, inspect, text
 
 from bot.store.database.transactions import NOT_A_DATABASE, Database, without_password
-from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, NotOurs
+from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, ForeignDatabase
 from bot.store.tables import metadata
 
 log = structlog.get_logger(__name__)
@@ -31,20 +31,20 @@ def known_revisions() -> list[str]:
 async def upgrade(database: Database) -> None:
     """Bring the tables of `database` to this version.
 
-    Raises DatabaseTooNew, without a change, if a newer version wrote them, and NotOurs if they
-    belong to another program.
+    Raises DatabaseTooNew, without a change, if a newer version wrote them, and ForeignDatabase if
+    they belong to another program.
     """
     revisions = known_revisions()
     try:
         found = await database.read(current_revision)
     except DatabaseUnavailable as error:
         if error.facts["reason"] in NOT_A_DATABASE:
-            raise NotOurs(
+            raise ForeignDatabase(
                 url=without_password(database.url), reason=error.facts["reason"]
             ) from error
         raise
     except ForeignTables as error:
-        raise NotOurs(url=without_password(database.url), reason=str(error)) from None
+        raise ForeignDatabase(url=without_password(database.url), reason=str(error)) from None
     if found == revisions[-1]:
         return
     if found is None or found in revisions:

@@ -19,7 +19,7 @@ from bot.ingest.updates import UpdateConsumer
 from bot.store import Store
 from tests.bot.world import beat
 from tests.support.broker import Broker
-from tests.support.servers import NoHooks, Told, registry
+from tests.support.servers import NoHooks, RecordedFindings, registry
 from tests.support.wait import until
 
 
@@ -36,7 +36,7 @@ async def test_an_account_speaks_for_its_own_host_and_no_other(
 ) -> None:
     """What is said by agent.web-2 in the name of web-1 moves nothing; what web-1 says counts; and
     RabbitMQ refuses who names an account that is not its own (406)."""
-    told = Told()
+    told = RecordedFindings()
     roster = registry(findings=told)
     ears, first, second = [
         await connect(url)

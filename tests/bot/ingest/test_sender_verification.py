@@ -20,7 +20,7 @@ from bot.ingest.sender_verification import SenderVerifier
 from tests.bot.build import Hail, Ship
 from tests.bot.ingest.test_updates import Ear
 from tests.bot.world import Stage, beat
-from tests.support.servers import Told
+from tests.support.servers import RecordedFindings
 from tests.support.wait import until
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Court(Ear):
     """What hears, by a given judge, and mouths that speak by different accounts."""
 
     def __init__(self, stage: Stage, *, required: bool = False) -> None:
-        self.told = Told()
+        self.told = RecordedFindings()
         self.identity = SenderVerifier(required=required)
         super().__init__(stage, self.told, self.identity)
 
@@ -89,7 +89,7 @@ async def test_an_agent_speaks_for_its_own_host_only(court: Court) -> None:
     (finding,) = court.told.all
     assert (finding.name, finding.about) == ("identity", {"account": "agent.web-2"})
     assert finding.severity is Severity.CRITICAL
-    assert court.hearing.refused == {"identity": 1}
+    assert court.hearing.rejected == {"identity": 1}
     await court.say_as("agent.web-1", await court.update(job))
     await until(lambda: court.touched)
     assert await court.state(job) is State.SUCCEEDED
@@ -189,7 +189,7 @@ async def test_what_belongs_to_no_run_of_ours_is_not_applied(
     (finding,) = court.told.all
     assert (finding.name, finding.severity) == ("unasked", Severity.CRITICAL)
     assert finding.about == {"host": wrong.get("host", "web-1")}
-    assert court.hearing.refused == {"unasked": 1}
+    assert court.hearing.rejected == {"unasked": 1}
 
 
 async def test_an_answer_to_another_request_is_not_applied(court: Court) -> None:

@@ -318,4 +318,4 @@ async def test_a_heartbeat_that_breaks_the_registry_is_buried_once(
     assert "KeyError" in (await ear.buried())[0]
     await until(lambda: ear.registry.servers())
     assert sorted(calls) == ["web-1", "web-2"]
-    assert ear.hearing.refused == {"fault": 1}
+    assert ear.hearing.rejected == {"fault": 1}

@@ -15,14 +15,14 @@ from bot.servers.registry import LINK_SETTLE_TIME, ServerRegistry
 from tests.bot.build import after
 from tests.bot.servers.test_registry import Clock
 from tests.bot.world import beat
-from tests.support.servers import Told, registry
+from tests.support.servers import RecordedFindings, registry
 
 if TYPE_CHECKING:
     pass
 
 
-def roster(*, live: bool = False) -> tuple[ServerRegistry, Clock, Told]:
-    clock, told = Clock(), Told()
+def roster(*, live: bool = False) -> tuple[ServerRegistry, Clock, RecordedFindings]:
+    clock, told = Clock(), RecordedFindings()
     made = registry(clock, told)
     made.link_changed(Link.UP)
     clock.at(LINK_SETTLE_TIME + 1 if live else 0)

@@ -345,7 +345,7 @@ async def test_what_is_found_wrong_is_seen_without_alerts_too(opened: Opened) ->
     with capture_logs() as logs:
         for _ in range(3):
             await API(site.bot.channel).publish(OUTPUT, key_of(pong), pong)
-        await until(lambda: site.bot.updates.refused["unasked"] >= 3)
+        await until(lambda: site.bot.updates.rejected["unasked"] >= 3)
     (line,) = [line for line in logs if line.get("found") == "unasked"]
     assert line["log_level"] == "error"
     assert "somebody else may control it" in line["event"]

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import URL, Connection, insert, make_url, text
 
 from baton.bus.messages import State
-from bot.store import DatabaseUnavailable, NotOurs, Store
+from bot.store import DatabaseUnavailable, ForeignDatabase, Store
 from bot.store.database import sqlite
 from bot.store.database.transactions import LOCK_TIMEOUT
 from bot.store.tables.job_tables import output
@@ -56,7 +56,7 @@ async def test_the_ledger_is_for_the_bot_alone(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     """That is not \"for the moment\"."""
     (tmp_path / "notes.txt").write_text("not a database, whatever its name says " * 99)
-    with pytest.raises(NotOurs, match="file is not a database"):
+    with pytest.raises(ForeignDatabase, match="file is not a database"):
         await Store.open(f"sqlite:///{tmp_path}/notes.txt")
 
 

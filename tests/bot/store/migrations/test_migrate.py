@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from bot.store import DatabaseTooNew, NotOurs, Store
+from bot.store import DatabaseTooNew, ForeignDatabase, Store
 from bot.store.database.open import open_database
 from bot.store.migrations.migrate import SCRIPTS, known_revisions, upgrade
 from bot.store.tables import metadata
@@ -125,6 +125,6 @@ async def test_a_file_of_another_program_stays_as_it_is(
             theirs.execute("INSERT INTO alembic_version VALUES ('1975ea83b712')")
         theirs.commit()
         before = theirs.execute("SELECT name FROM sqlite_master").fetchall()
-        with pytest.raises(NotOurs, match=reason):
+        with pytest.raises(ForeignDatabase, match=reason):
             await Store.open(f"sqlite:///{file}")
         assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == before
