@@ -126,7 +126,7 @@ class JobPosts(PostSource):
         self, job: Job, command: Command, runs: Sequence[RunRecord]
     ) -> Mapping[str, Tail]:
         if not command.changes or not any(run.sequence for run in runs):
-            return {}  # who was not heard yet has said nothing, and the look is a costly one
+            return {}  # no update has come, so there is no output, and reading it is costly
         if not grouping.too_many_for_single_posts(runs):
             return await self._ledger.tails(job.id, MAX_TAIL)
         hosts = grouping.hosts_needed(runs)

@@ -1,5 +1,5 @@
 """What posts are about: a source knows which of its subjects have changed, and what the posts of
-each must show, and it is told once they show it."""
+each must show, and is notified once they show it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Desired:
     """What the posts about `subject` must show, as the database has it now.
 
     `render` makes the posts, parents before their threads. `revisions` are those of the rows that
-    it was read from, by key. `awaited`: the source is to be told once the posts show this.
+    it was read from, by key. `awaited`: the source is notified once the posts show this.
     `finished`: its posts do not change any more then. `under` is the subject under whose
     post these are shown, if they have none of their own in the channel.
     """
