@@ -1,5 +1,9 @@
-"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | version`. The
-composition root.
+"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | version`.
+
+    processes  demo, bot, agent, doctor        options  options that several subcommands share
+    dead       dead list, dead resend          extra    whether the packages of a bot are installed
+    alerts     alerts check, alerts replay     logs     the format of the log
+    init       init bot, init agent            slim     what must be imported first
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
 """
@@ -21,27 +25,26 @@ from bot.cli.dead import app as dead_app
 from bot.cli.init import app as init_app
 
 REFUSED = 78
-"""The exit code (EX_CONFIG of sysexits.h) that says: to start again mends nothing, somebody must
-grant a right."""
+"""The exit code (EX_CONFIG of sysexits.h) that says: a restart does not help, somebody must grant a
+permission."""
 
 ASKED_IN_CHAT = frozenset(
     ("deploy", "ping", "servers", "schedule", "cancel", "log", "jobs", "audit", "help")
 )
-"""Commands of the chat that people type after `baton`."""
+"""Chat commands that people type after `baton`."""
 
 
 class AskedInChat(BatonError):
-    """“{name}” is asked in chat, not in a shell: /{name} in Slack, or in the chat that `baton demo`
-    opens."""
+    """“{name}” is a chat command: type /{name} in Slack, or in the chat that `baton demo` opens."""
 
     permanent = True
 
 
 class Subcommands(TyperGroup):
-    """What `baton ...` knows; who types a command of the chat here is told where it is asked."""
+    """The subcommands of `baton`. A chat command that is typed here gets an error of its own."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The subcommand of that name, if there is one. Raises AskedInChat."""
+        """Return the subcommand of that name, if there is one. Raises AskedInChat."""
         found = super().get_command(ctx, cmd_name)
         if found is None and cmd_name.removeprefix("/") in ASKED_IN_CHAT:
             raise AskedInChat(name=cmd_name.removeprefix("/"))
@@ -72,9 +75,7 @@ def _version(wanted: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_version, is_eager=True, help="Say which version this is."
-        ),
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """Run your servers from chat."""
@@ -82,15 +83,15 @@ def options(
 
 @app.command()
 def version() -> None:
-    """Say which version this is."""
+    """Print the version."""
     from baton.version import baton_version
 
     typer.echo(f"baton {baton_version()}")
 
 
 def main() -> None:
-    """Run the command line. What goes wrong is one line, and exit code 2; REFUSED if RabbitMQ
-    refuses what is needed."""
+    """Run the command line. An error is one line and exit code 2; REFUSED if RabbitMQ refuses what
+    is needed."""
     try:
         app()
     except BatonError as error:

@@ -1,4 +1,4 @@
-"""`baton alerts check | replay`: an alerts.toml, tried before any bot goes by it."""
+"""`baton alerts check | replay`: an alerts.toml, tried before any bot uses it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from bot.cli.extra import need_extra
 from bot.cli.logs import LogLevel, set_up_logs
 
 FileArgument = Annotated[Path, typer.Argument(help="An alerts.toml.")]
-RecordingArgument = Annotated[Path, typer.Argument(help="A file of the folder of [recording].")]
+RecordingArgument = Annotated[Path, typer.Argument(help="A file in the folder of [recording].")]
 OldOption = Annotated[Path, typer.Option("--old", help="The alerts.toml to compare with.")]
 NewOption = Annotated[Path, typer.Option("--new", help="The alerts.toml to try.")]
 
-app = typer.Typer(help="Check an alerts.toml, and what it would have told.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check an alerts.toml, and what it would have notified.", no_args_is_help=True
+)
 
 
 @app.callback()
 def alerts() -> None:
-    """Check an alerts.toml, and what it would have told."""
+    """Check an alerts.toml, and what it would have notified."""
     need_extra("alerts")
 
 
 @app.command()
 def check(file: FileArgument) -> None:
-    """Check an alerts.toml. Say whether a bot can go by it, or what is wrong in which line."""
+    """Check whether an alerts.toml is valid. An error names its line."""
     set_up_logs(LogLevel.ERROR)
     from alerts import load_alerts
     from bot.alerting.commands.reload import summary
@@ -38,7 +40,7 @@ def check(file: FileArgument) -> None:
 
 @app.command()
 def replay(recording: RecordingArgument, old: OldOption, new: NewOption) -> None:
-    """Decide a recording by two files. The exit code is 1 if any message would differ."""
+    """Replay a recording with two files. The exit code is 1 if any notification differs."""
     set_up_logs(LogLevel.ERROR)
     from alerts import load_alerts
     from alerts.trial import trial

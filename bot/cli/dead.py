@@ -14,9 +14,9 @@ from baton.text.printable import printable
 from bot.cli.logs import LogLevel, set_up_logs
 from bot.cli.options import ConfigOption
 
-MostOption = Annotated[int, typer.Option(help="How many letters to look through.", min=1)]
+MostOption = Annotated[int, typer.Option(help="How many messages to read at most.", min=1)]
 
-app = typer.Typer(help="List dead-lettered messages and send them again.", no_args_is_help=True)
+app = typer.Typer(help="List and resend dead-lettered messages.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -38,19 +38,21 @@ def dead_list(config: ConfigOption = None, most: MostOption = 100) -> None:
 
 @app.command("resend")
 def dead_resend(
-    ids: Annotated[list[str] | None, typer.Argument(help="IDs, as `dead list` shows them.")] = None,
-    all_letters: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about orders to servers.")] = False,
+    ids: Annotated[list[str] | None, typer.Argument(help="The IDs that `dead list` shows.")] = None,
+    all_letters: Annotated[bool, typer.Option("--all", help="Send all of them.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Send requests to servers without asking.")
+    ] = False,
     config: ConfigOption = None,
     most: MostOption = 1000,
 ) -> None:
-    """Send dead letters again, where they were bound for.
+    """Send dead letters again, to where they were addressed.
 
-    With --all, an order to servers is sent only if the bot itself had sent it, and after you have
-    agreed to it. What is past its deadline is not sent.
+    With --all, a request to servers is sent only if the bot itself had sent it, and after you have
+    confirmed it. What is past its deadline is not sent.
     """
     if bool(ids) == all_letters:
-        raise typer.BadParameter("name the letters by their IDs, or say --all")
+        raise typer.BadParameter("give the IDs of the letters, or --all")
     set_up_logs(LogLevel.ERROR)
     from baton.bus.dead_letters import (
         DeadLetter,
@@ -82,13 +84,13 @@ def dead_resend(
     known = {letter.id for letter in (*made.done, *(letter for letter, _ in made.left))}
     missing = set(ids or ()) - known
     for name in sorted(missing):
-        typer.echo(printable(f"no such letter: {name}"), err=True)
+        typer.echo(printable(f"unknown ID: {name}"), err=True)
     if missing or made.left:
         raise typer.Exit(1)
 
 
 def _bus(config: Path | None) -> list[str]:
-    """Where the bus is, by the file of a bot or of an agent."""
+    """Return the URLs of RabbitMQ, by the settings file of a bot or an agent."""
     from baton.agent.settings import AGENT_VARIABLES, AgentSettings
     from baton.settings import load
 

@@ -1,4 +1,4 @@
-"""What `baton bot` needs and an agent does without: the extra `bot`."""
+"""The extra `bot`: the packages that `baton bot` needs and an agent does not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXTRA = (
     "tzlocal",
     "uvicorn",
 )
-"""What the extra `bot` installs, and `baton bot` cannot do without."""
+"""What the extra `bot` installs."""
 
 
 class ExtraMissing(BatonError):

@@ -45,7 +45,7 @@ _ROOT = Path(__file__).parents[2]
 _CHECKOUT = (_ROOT / "examples", _ROOT)
 
 FolderOption = Annotated[
-    Path, typer.Option("--into", help="The folder to write them to; it is made if need be.")
+    Path, typer.Option("--into", help="The folder to write to; it is created if missing.")
 ]
 
 
@@ -98,6 +98,6 @@ def write(names: tuple[str, ...], folder: Path) -> None:
 
 
 def template(name: str) -> str:
-    """The text of a file: the wheel's, or in a checkout the one that it is made from."""
+    """Return the text of a template: the one in the wheel, or in a checkout its source."""
     folders = (_PACKAGED, *_CHECKOUT)
     return next((each / name).read_text() for each in folders if (each / name).is_file())

@@ -1,4 +1,4 @@
-"""How the log is written: to standard error, for people on a terminal, else for machines."""
+"""Sets up the log: on standard error, readable on a terminal, else for programs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
+from typing_extensions import override
 
 from baton.text.printable import printable
 
 KEEPS_LINES = ("exception", "stack")
-"""What has several lines, and is ours."""
+"""Entries whose line ends stay: they are our own text."""
 
 
 class LogFormat(StrEnum):
@@ -29,7 +30,7 @@ class LogFormat(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """What is logged: this and all that is worse."""
+    """The lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -38,7 +39,7 @@ class LogLevel(StrEnum):
 
 
 class _Stderr:
-    """Writes to what standard error is at that moment: the chat puts itself in its place."""
+    """Writes to standard error as it is at that moment: the chat of a terminal replaces it."""
 
     def msg(self, text: str) -> None:
         """Write a line."""
@@ -48,10 +49,11 @@ class _Stderr:
 
 
 class _Libraries(logging.Handler):
-    """What libraries log, in our own form."""
+    """Logs what libraries log, in our own format."""
 
+    @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Keeps logging.Handler.emit."""
+        """Log `record` as one of our own entries."""
         structlog.get_logger().log(
             record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
         )
@@ -60,7 +62,7 @@ class _Libraries(logging.Handler):
 def set_up_logs(
     level: LogLevel, form: LogFormat = LogFormat.AUTO, environ: Mapping[str, str] = os.environ
 ) -> None:
-    """Log from `level` on, in the form `form`. Libraries are heard from `warning` on."""
+    """Log from `level` on, in the format `form`. Libraries are logged from `warning` on."""
     terminal = sys.stderr.isatty()
     if form is LogFormat.AUTO:
         form = LogFormat.CONSOLE if terminal else LogFormat.LOGFMT
@@ -83,10 +85,10 @@ def set_up_logs(
 
 
 def shown_safely(logger: object, method: str, entry: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """A processor, the last before the renderer: names and values as what others sent may be shown.
+    """Make names and values printable, whoever sent them. The last processor before the renderer.
 
-    What is said in an exception keeps its lines. A value that is no text, number or container is
-    shown as its own repr.
+    The text of an exception keeps its lines. A value that is no text, number or container is shown
+    as its own repr.
     """
     return {
         printable(str(name)): _safe(value, lines=name in KEEPS_LINES)

@@ -10,15 +10,17 @@ import typer
 from bot.cli.logs import LogFormat, LogLevel
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The settings, a TOML file.")
+    Path | None, typer.Option("--config", "-c", help="The settings file (TOML).")
 ]
 AlertsOption = Annotated[
-    Path | None, typer.Option("--alerts", help="What is watched, and who hears of it: a TOML file.")
+    Path | None,
+    typer.Option("--alerts", help="The alerts file (TOML): what is checked, and who is notified."),
 ]
 LevelOption = Annotated[
-    LogLevel, typer.Option("--log-level", envvar="BATON_LOG_LEVEL", help="What is logged.")
+    LogLevel,
+    typer.Option("--log-level", envvar="BATON_LOG_LEVEL", help="The lowest level that is logged."),
 ]
 FormatOption = Annotated[
     LogFormat,
-    typer.Option("--log-format", envvar="BATON_LOG_FORMAT", help="How the log is written."),
+    typer.Option("--log-format", envvar="BATON_LOG_FORMAT", help="The format of the log."),
 ]

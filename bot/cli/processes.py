@@ -19,7 +19,7 @@ from bot.cli.options import AlertsOption, ConfigOption, FormatOption, LevelOptio
 def demo(
     log_level: LevelOption = LogLevel.WARNING, log_format: FormatOption = LogFormat.AUTO
 ) -> None:
-    """Try it in this terminal. A bot and three pretend servers in one process, and a chat."""
+    """Try Baton in this terminal. One process runs a bot, three simulated servers and a chat."""
     need_extra("demo")
     set_up_logs(log_level, log_format)
     from bot.demo.play import play
@@ -33,7 +33,7 @@ def bot(
     log_level: LevelOption = LogLevel.INFO,
     log_format: FormatOption = LogFormat.AUTO,
 ) -> None:
-    """Run the bot of a team. Slack is on one side of it, the bus on the other."""
+    """Run the bot of a team. It connects Slack with RabbitMQ."""
     need_extra("bot")
     set_up_logs(log_level, log_format)
     from bot.app.serve import serve
@@ -49,7 +49,7 @@ def agent(
     log_level: LevelOption = LogLevel.INFO,
     log_format: FormatOption = LogFormat.AUTO,
 ) -> None:
-    """Run the agent of a server. It does what the bot asks and its own file allows."""
+    """Run the agent of a server. It executes the requests that its own file allows."""
     set_up_logs(log_level, log_format)
     from baton.agent.service import Service
     from baton.agent.settings import AGENT_VARIABLES, AgentSettings
@@ -73,7 +73,7 @@ def agent(
 
 
 def doctor(config: ConfigOption = None) -> None:
-    """Check the settings of a bot or an agent. All that they name is tried, too."""
+    """Check a bot or agent configuration and the services it uses."""
     set_up_logs(LogLevel.ERROR)
     from bot.doctor import examine
 
@@ -81,14 +81,14 @@ def doctor(config: ConfigOption = None) -> None:
 
 
 def _builtins() -> list[str]:
-    """The names of the commands that a bot answers itself."""
+    """Return the names of the commands that a bot answers itself."""
     from bot.app.dispatching import ANSWERED_HERE
 
     return [extension.command.name for extension in ANSWERED_HERE]
 
 
 def _warn_of_misspelt_variables() -> None:
-    """Log the environment variables that nobody reads and that look like one that is read."""
+    """Log each environment variable that is unknown and looks like a known one."""
     from bot.cli.variables import VARIABLES, misspelt
 
     for name, near in misspelt(os.environ, VARIABLES):
@@ -97,7 +97,7 @@ def _warn_of_misspelt_variables() -> None:
 
 
 def _run_until_hung_up(work: Coroutine[Any, Any, int]) -> int:
-    """Run `work`; SIGTERM, and the end of the terminal, end it in good order."""
+    """Run `work`; SIGTERM, and the end of the terminal, stop it in good order."""
     import signal
 
     ended: list[int] = []

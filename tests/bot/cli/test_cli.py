@@ -80,7 +80,7 @@ async def test_an_agents_doctor_needs_no_extra(tmp_path: Path) -> None:
     )
     assert (code, err) == (0, "")
     assert "warn  agents     web-1 did not respond within" in out
-    assert out.rstrip().endswith("1 warning: look at each line that begins with warn.")
+    assert out.rstrip().endswith("1 warning: see each line that begins with warn.")
 
 
 def test_the_extra_is_named_whole() -> None:

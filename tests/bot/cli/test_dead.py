@@ -48,7 +48,7 @@ async def test_dead_letters(amqp_url: str) -> None:
     await channel.declare(agent_queue("web-1"), [(INPUT, host_key("web-1"))])
     code, out, err = await ran("dead", "resend", "r1", "r9", BATON_BUS_URL=amqp_url)
     assert (code, out) == (1, "sent again: r1  baton.request, to host.web-1\n")
-    assert err == "no such letter: r9\n"
+    assert err == "unknown ID: r9\n"
     came: list[Delivery] = []
 
     async def take(delivery: Delivery) -> None:
