@@ -29,14 +29,14 @@ BOT_VARIABLES = {
     "BATON_WEB_PORT": ("web", "port"),
     "BATON_ALERTS_FILE": ("alerts", "file"),
 }
-"""Environment variables, and the key that each overrides."""
+"""The environment variables, each with the key that it overrides."""
 
 _REQUIRED = (
     ("bus", "url", "a URL such as amqps://user:password@host (or set BATON_BUS_URL)"),
     ("slack", "bot_token", "the token that begins with xoxb- (or set SLACK_BOT_TOKEN)"),
     ("slack", "app_token", "the token that begins with xapp- (or set SLACK_APP_TOKEN)"),
 )
-"""What has no default, and what it must be."""
+"""The keys without a default, each with what its value must be."""
 _PREFIXES = {"bot_token": "xoxb-", "app_token": "xapp-"}
 
 
@@ -101,13 +101,13 @@ class WebTable(Table):
 
 
 class AlertsTable(Table):
-    """`[alerts]`: `file` is what is watched, and who hears of it; without it nothing is."""
+    """`[alerts]`: `file` says what is checked and who is notified; without it no alerts."""
 
     file: Path | None = None
 
 
 class BotSettings(FileSettings):
-    """All that a bot can be told."""
+    """All settings of a bot."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
@@ -123,11 +123,11 @@ class BotSettings(FileSettings):
 
     @property
     def policy(self) -> Policy:
-        """Who may ask what, where."""
+        """Return who may run which commands, where."""
         return Policy(self.allow, self.environments)
 
     def missing(self) -> list[tuple[str, str]]:
-        """The keys without a value that have no default, each with what it must be."""
+        """Return the required keys that have no value, each with what it must be."""
         return [
             (f"{table}.{key}", must)
             for table, key, must in _REQUIRED
@@ -136,9 +136,9 @@ class BotSettings(FileSettings):
 
 
 def load_bot(file: Path | None, environ: Mapping[str, str]) -> BotSettings:
-    """The settings in `file`, with what `environ` sets put over them.
+    """Return the settings in `file`, overridden by those in `environ`.
 
-    Raises SettingsError that names the file, the key, what was wrong and what it must be.
+    Raises SettingsError, which names the file, the key, what is wrong and what it must be.
     """
     try:
         return load(BotSettings, file, BOT_VARIABLES, environ)
@@ -147,7 +147,7 @@ def load_bot(file: Path | None, environ: Mapping[str, str]) -> BotSettings:
 
 
 def _of_rule(key: str) -> str:
-    """`allow.0.who` as people count: `[[allow]] rule 1: who`."""
+    """Return `allow.0.who` as people count: `[[allow]] rule 1: who`."""
     found = re.fullmatch(r"allow\.(\d+)(?:\.(\w+))?(?:\.(\d+))?", key)
     if found is None:
         return key
@@ -157,7 +157,7 @@ def _of_rule(key: str) -> str:
 
 
 def complete(settings: BotSettings, file: Path | None) -> BotSettings:
-    """`settings`, if they have all that a bot in Slack needs. Raises SettingsError."""
+    """Return `settings` if they are complete for a bot in Slack. Raises SettingsError."""
     for key, must in settings.missing():
         name = str(file) if file else "the environment"
         raise SettingsError(file=name, key=key, problem="is not set", must=must)

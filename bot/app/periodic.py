@@ -1,20 +1,21 @@
-"""Everything that a bot does again and again, in one table. The only importer of APScheduler.
+"""All recurring work of a bot, run from one table (bot.app.task_table). The only importer of
+APScheduler.
 
-A row (`PeriodicTask`) says what a round is, how often it comes, and what becomes of one that is
-late or fails. Late: a round that still runs when the next is due is not joined by a second one, and
-rounds that were missed are made up for by one. Failed: it is logged and counted, and the next comes
-at its time, or after `retry` seconds. `statuses` shows when each last succeeded.
+A row (`PeriodicTask`) says what a round does, how often it runs, and what happens to a round that
+is late or fails. Late: while a round still runs, no second one starts; missed rounds are made up
+for by one. Failed: the round is logged and counted, and the next one runs at its time, or after
+`retry` seconds. `statuses` shows when each task last succeeded.
 
-APScheduler goes by the steady clock here: a clock of the machine that is set back, by an hour or by
-years, delays no round. When a schedule of people is due is decided by its own table in the database
-(bot.scheduler.scheduler): here it only has a row that looks.
+APScheduler uses the steady clock here. If somebody sets the clock of the machine back, by an hour
+or by years, no round is delayed. The schedules of people live in their own table in the database
+(bot.scheduler.scheduler); here they have one row, which looks for what is due.
 
-What is no row, and why:
-- sending (bot.sending), telling (bot.telling) and the posts of a channel (bot.delivery) wait for
-  news, not for a time; while nothing is new they sleep.
-- the lease (bot.leader) must be let go at a moment, not at an interval, and it is what begins and
-  ends the rows of the bot that leads.
-- the links to RabbitMQ and to Slack watch themselves for as long as they are up.
+These are no rows:
+- bot.outbox.relay, bot.posts.reconciler and bot.posts.queue wait for events, not for a time, and
+  sleep while nothing happens.
+- The lease (bot.leader) has a deadline, not an interval: the bot must stop leading before the lease
+  expires. The lease also adds and removes the rows of the leader.
+- The links to RabbitMQ and to Slack check themselves while they are up.
 """
 
 from __future__ import annotations
@@ -43,22 +44,22 @@ from baton.errors import BatonError
 log = structlog.get_logger(__name__)
 
 LOG_INTERVAL = 60.0
-"""Seconds between two lines of the log about the same fault of a task."""
+"""Seconds between two log lines about the same failure of a task."""
 
 Round = Callable[[], Awaitable[float | None]]
-"""Does the work once. It may return the seconds after which it is to come again, if that is sooner
-than its interval, and `math.inf` if it is done for good."""
+"""Does the work once. It may return the seconds until its next run, if that is sooner than its
+interval, or `math.inf` to run no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask:
-    """A row of the table; all times are in seconds.
+    """A row of the table. All times are in seconds.
 
-    `interval` is from the start of a round to the next, `first` until the first one; to that and to
-    the interval up to `jitter` is added, by chance. `rest` is how long after a round nothing comes,
-    however often it is woken. After a failure the next round comes after `retry`, if that is given.
-    A task that is `vital` fails the bot when its round fails by a fault that does not pass: then
-    what it holds is not to be trusted, and a bot that is started anew reads it from the database.
+    `interval` is the time from the start of a round to the next, `first` the delay of the first
+    round; a random time up to `jitter` is added to both. `rest` is the least pause after a round,
+    however often the task is woken. After a failure the next round comes after `retry`, if given. A
+    `vital` task fails the whole bot when a round fails for a permanent reason: its state in memory
+    cannot be trusted then, and a restarted bot reads it from the database again.
     """
 
     name: str
@@ -73,8 +74,8 @@ class PeriodicTask:
 
 @dataclass(slots=True)
 class TaskStatus:
-    """How a task is: `succeeded` is when it last did, on the monotonic clock (None if it has not
-    yet), `error` why it fails now (empty if it does not), `failures` how often it failed."""
+    """The status of a task: when it last `succeeded`, on the monotonic clock (None: not yet), the
+    `error` with which it fails now (empty: it does not), and how often it failed (`failures`)."""
 
     name: str
     succeeded: float | None = None
@@ -83,8 +84,8 @@ class TaskStatus:
 
 
 class PeriodicTasks:
-    """Runs tasks from `start` to `stop`. `failed` is told of a vital task that failed; `monotonic`
-    is the clock by which all of it goes. Used on one event loop."""
+    """Runs tasks between `start` and `stop`, on one event loop. `failed` is called with the name
+    and the error of a vital task that failed; `monotonic` is the clock for all times."""
 
     def __init__(
         self,
@@ -103,29 +104,29 @@ class PeriodicTasks:
         self._scheduler = AsyncIOScheduler(
             logger=_LOGGER,
             timezone=self._zone,
-            # None: one that is late is not left out. Its limit would go by the machine's clock.
+            # None: a late round is not dropped (the limit would use the machine's clock)
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self._scheduler.add_listener(self._round_ended, EVENT_JOB_EXECUTED)
 
     @property
     def statuses(self) -> list[TaskStatus]:
-        """How each task is that runs here, by name."""
+        """Return the status of each task, sorted by name."""
         return sorted(self._statuses.values(), key=lambda status: status.name)
 
     def start(self) -> None:
-        """Begin. Rounds belong to whoever starts them, not to whose words wake them later."""
+        """Start. Rounds run in the context of the caller, not of whoever wakes a task later."""
         self._context = copy_context()
         self._scheduler.start()
 
     async def stop(self) -> None:
-        """End all tasks; returns when no round is under way any more."""
+        """Stop all tasks, and wait until no round runs any more."""
         await self.remove(*self._named)
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     def add(self, *tasks: PeriodicTask) -> None:
-        """Run these too. Several of one name are one task to those who look."""
+        """Run `tasks` too. Several rows of one name share one status."""
         for task in tasks:
             row = _Row(f"{task.name}/{next(self._numbers)}", task)
             self._rows[row.id] = row
@@ -141,7 +142,7 @@ class PeriodicTasks:
             )
 
     async def remove(self, *names: str) -> None:
-        """Run these no more. A round that is under way is cancelled, and waited for."""
+        """Remove the tasks called `names`. A round that runs is cancelled and awaited."""
         rounds = [running for name in names for running in self._drop(name)]
         for name in names:
             self._statuses.pop(name, None)
@@ -149,13 +150,13 @@ class PeriodicTasks:
             await asyncio.wait(rounds)
 
     def replace(self, name: str, tasks: Iterable[PeriodicTask]) -> None:
-        """Run `tasks` instead of those called `name`, whose rounds are cancelled."""
+        """Run `tasks` instead of those called `name`. Rounds of the old ones are cancelled."""
         self._drop(name)
         self.add(*tasks)
 
     def wake(self, name: str) -> None:
-        """Have the task `name` come now, or once more if it is at it. If it does not run, nothing
-        happens: it will see what is new when it begins."""
+        """Run the task `name` now, or once more after the round that runs. A task that is not in
+        the table is not woken: it finds what is new when it starts."""
         for row in self._named.get(name, ()):
             if row.running is not None:
                 row.woken = True
@@ -206,13 +207,13 @@ class PeriodicTasks:
                 log.error("a recurring task failed", task=row.task.name, exc_info=error)
 
     def _schedule(self, row: _Row, pause: float) -> None:
-        """Have the next round come after `pause`, but not before the rest is over."""
+        """Run the next round after `pause`, but not before the rest is over."""
         at = max(self._monotonic() + pause, row.ended + row.task.rest)
         when = self._after(at - self._monotonic())
         self._in_context(self._scheduler.modify_job, row.id, next_run_time=when)
 
     def _in_context(self, call: Callable[..., object], *given: object, **named: object) -> None:
-        # or the next rounds would run, and log, in the context of whoever woke one
+        # or the next rounds would run, and log, in the context of whoever woke the task
         self._context.run(partial(call, *given, **named))
 
     def _after(self, seconds: float) -> datetime:
@@ -234,13 +235,13 @@ class PeriodicTasks:
 
 
 _LOGGER = logging.getLogger("baton.periodic")
-# that a round is left out while the last one still runs is meant, and no warning
+# APScheduler warns when a round is left out because the last one still runs: that is intended
 _LOGGER.setLevel(logging.ERROR)
 
 
 @dataclass(slots=True, eq=False)
 class _Row:
-    """A task under way: `woken` while its round runs, `hurried` if its next one was moved up."""
+    """A task in the table: `woken` during its round, `hurried` if its next round was moved up."""
 
     id: str
     task: PeriodicTask
@@ -253,7 +254,7 @@ class _Row:
 
 
 class _Interval(BaseTrigger):  # type: ignore[misc]
-    """From now on: what was missed is not made up for, round by round."""
+    """Fires an interval after now, so that missed rounds are not repeated one by one."""
 
     def __init__(self, task: PeriodicTask) -> None:
         self._task = task
@@ -265,7 +266,7 @@ class _Interval(BaseTrigger):  # type: ignore[misc]
 
 
 class _SteadyZone(tzinfo):
-    """The zone of a clock that nobody sets: APScheduler asks it for the time of now."""
+    """A time zone whose present is the steady clock: APScheduler asks its zone what time it is."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -291,12 +292,12 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def _passing(error: Exception) -> bool:
-    """Whether it may be over by itself."""
+    """Return whether `error` may be over by itself."""
     return isinstance(error, BatonError) and not error.permanent
 
 
 def _reason(error: Exception) -> str:
-    """Why, in words that anybody may read who may look at the bot: without where things are."""
+    """Return why, without the addresses and paths that /readyz must not show."""
     if isinstance(error, BatonError) and "reason" in error.facts:
         return str(error.facts["reason"])
     return type(error).__name__

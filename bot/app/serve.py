@@ -1,4 +1,4 @@
-"""The bot of a team, put together: Slack, the bus and the database. `baton bot`."""
+"""`baton bot`: the bot of a team, connected to Slack, RabbitMQ and the database."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -35,22 +36,21 @@ if TYPE_CHECKING:
     from bot.web.server import WebServer
 
 SWITCH_INTERVAL = 0.0005
-"""Seconds for which a thread of the database may keep the interpreter from the one that answers."""
+"""Seconds for which a thread of the database may hold the interpreter before another gets it."""
 PRESENCE_SECONDS = 60.0
-"""Seconds for which a bot that said so is held to be there."""
+"""Seconds for which a bot counts as present after it said so."""
 DRAIN_TIMEOUT = 10.0
-"""Seconds to answer those who asked before the bot stops."""
+"""Seconds for answering what people asked before the bot stops."""
 
 
 async def serve(settings: BotSettings) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises what keeps it from starting; then nothing of it has started. Raises too what makes it
-    fail later, for a supervisor to start it anew.
+    Raises the error that keeps it from starting: then nothing has started. Raises also the error
+    that makes a part fail later, so that a supervisor starts it again.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
-    file = settings.alerts.file
-    alerts = None if file is None else load_alerts(file)
+    alerts = _alerts_config(settings.alerts.file, lambda: chat)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -72,15 +72,7 @@ async def serve(settings: BotSettings) -> None:
             retention=timedelta(days=settings.bot.retention_days),
             pace=PersonRateLimiter(settings.limits),
             identity_required=settings.bus.identity == "required",
-            alerts=None
-            if alerts is None
-            else AlertsConfig(
-                alerts,
-                front=SlackFront.name,
-                links={"Slack": lambda: chat.link is Link.UP},
-                unpostable=lambda channels: chat.channels.closed(channels),
-                file=file,
-            ),
+            alerts=alerts,
         )
         if bot.alert_reloader is not None:
             asyncio.get_running_loop().add_signal_handler(
@@ -89,12 +81,13 @@ async def serve(settings: BotSettings) -> None:
         chat = _slack_chat(settings, bot)
         stack.push_async_callback(chat.close)
         bot.show_in(chat.front, chat.people)
-        # Slack first: with tokens that it does not take, nothing of the bot begins to work.
+        # Slack first: if it refuses the tokens, no part of the bot starts
         await chat.start()
         stack.push_async_callback(bot.stop)
         await bot.start()
-        if alerts is not None:
-            chat.channels.closed(alerts.all_channels)  # the log is to have it, even if nobody asks
+        if bot.alert_runner is not None:
+            # the log is to name closed channels, even if nobody asks
+            chat.channels.closed(bot.alert_runner.settings.all_channels)
         if web is not None:
             _serve_web(web, bot, chat, settings.web.senders)
             stack.push_async_callback(web.stop)
@@ -105,8 +98,21 @@ async def serve(settings: BotSettings) -> None:
         await run_while_healthy(bot, stopped.wait())
 
 
+def _alerts_config(file: Path | None, chat: Callable[[], SlackChat]) -> AlertsConfig | None:
+    """Return the alerts that `file` describes, None without a file. Raises SettingsError."""
+    if file is None:
+        return None
+    return AlertsConfig(
+        load_alerts(file),
+        front=SlackFront.name,
+        links={"Slack": lambda: chat().link is Link.UP},
+        unpostable=lambda channels: chat().channels.closed(channels),
+        file=file,
+    )
+
+
 def _listen(settings: BotSettings) -> WebServer | None:
-    """The web server's socket, if it is wanted; what serves it is loaded only then."""
+    """Return the web server's socket, if it is enabled; FastAPI is loaded only then."""
     if not settings.web.enabled:
         return None
     from bot.web.server import WebServer

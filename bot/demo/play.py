@@ -1,4 +1,4 @@
-"""The demo, put together: a bus in memory, a SQLite file, a bot, three servers, and a chat."""
+"""The demo: a bus in memory, a SQLite file, a bot, three servers, and a chat."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class DemoFailed(BatonError):
 
 
 async def play() -> int:
-    """Play the demo on this terminal; the exit code."""
+    """Run the demo on this terminal. Return the exit code."""
     async with demo_running() as (bot, front):
         editing = can_edit()
         chat = TerminalChat(
@@ -84,7 +84,7 @@ async def play() -> int:
 
 @asynccontextmanager
 async def demo_running() -> AsyncIterator[tuple[Bot, TerminalFront]]:
-    """The demo at work, and nothing left of it afterwards."""
+    """Run the demo, and leave nothing of it behind."""
     folder = Path(tempfile.mkdtemp(prefix="baton-demo-"))
     try:
         repository = await make_repository(folder / "shop.git")

@@ -35,7 +35,7 @@ class Disk:
     folder: Path
 
     def pidfile(self, app: str) -> Path:
-        """Where the process of `app` is noted."""
+        """Return the file that holds the process id of `app`."""
         return self.folder / f"{app}.pid"
 
     def stop(self) -> None:
@@ -47,7 +47,7 @@ class Disk:
 
 
 def settings(name: str, disk: Disk, bus: str, repository: Path, ports: dict[str, int]) -> Any:
-    """The settings of the agent on the server `name`, as its file would hold them."""
+    """Return the settings of the agent on the server `name`, as its file would have them."""
     return AgentSettings.model_validate(
         {
             "bus": BusSettings.model_validate({"url": bus}),
@@ -83,7 +83,7 @@ def _app(app: str, name: str, disk: Disk, repository: Path, port: int) -> dict[s
 
 
 class PretendServers:
-    """All of them, at work until `stop`."""
+    """Runs all of them until `stop`."""
 
     def __init__(self, folder: Path, bus: str, repository: Path, commands: Commands) -> None:
         self._disks = {name: Disk(folder / name) for name in NAMES}
@@ -95,7 +95,7 @@ class PretendServers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
-        """Start an agent on each."""
+        """Start an agent on each server."""
         with _free_ports(sum(map(len, NAMES.values()))) as free:
             self._ports = {name: {app: free.pop() for app in apps} for name, apps in NAMES.items()}
         for name, disk in self._disks.items():
@@ -103,7 +103,7 @@ class PretendServers:
             await self._start(name)
 
     async def break_down(self, name: str) -> bool:
-        """Stop the server `name` as if its power had gone; whether it was at work."""
+        """Stop the server `name` as if its power had gone. Return whether it was running."""
         service, task = self._services.pop(name, None), self._tasks.pop(name, None)
         if service is None or task is None:
             return False
@@ -116,7 +116,7 @@ class PretendServers:
         return True
 
     async def mend(self, name: str) -> bool:
-        """Start the server `name` again; whether it was broken."""
+        """Start the server `name` again. Return whether it was broken."""
         if name in self._services:
             return False
         await self._start(name)
@@ -141,7 +141,7 @@ class PretendServers:
 
 @contextmanager
 def _free_ports(number: int) -> Iterator[list[int]]:
-    """Ports that nobody uses, held until the end of the block so that they differ."""
+    """Yield ports that nobody uses, held until the end of the block so that they differ."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
     try:
         yield [port.getsockname()[1] for port in held]
