@@ -28,7 +28,7 @@ from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply
-from bot.jobs import AuditEntry, Job, NewJob, Place, short_id
+from bot.jobs import AuditEntry, NewJob, Place, short_id
 from bot.priority import ForegroundPriority
 from bot.servers.registry import ServerRegistry
 from bot.store.errors import DatabaseUnavailable
@@ -169,18 +169,18 @@ class CommandDispatcher(Dispatcher):
         """Cancel the job that is shown in the thread of `place`; of several that are open the only
         one of `asker`'s own."""
         try:
-            jobs = await self.in_thread(place)
+            # the open ones, or if there is none the newest that is over
+            jobs = await self._ledger.in_thread(place.front, place.channel, place.thread)
         except DatabaseUnavailable as error:
             return self._nothing_done(error)
+        asked = Invocation("cancel", asker, place, key, self._clock())
         if not jobs:
-            none = "There is no job in this thread."
-            return await self._reject(Invocation("cancel", asker, place, key, self._clock()), none)
+            return await self._reject(asked, "There is no job in this thread.")
         own = [job for job in jobs if job.asked_by.id == asker.id]
         job, *others = own if len(own) == 1 else jobs
         if others:
             names = "; ".join(f"cancel {short_id(one.id)} ({one.title})" for one in (job, *others))
             several = f"This thread has {len(jobs)} open jobs. Choose one: {names}."
-            asked = Invocation("cancel", asker, place, key, self._clock())
             return await self._reject(asked, several)
         return await self.cancel(job.id, asker=asker, groups=groups, place=place, key=key)
 
@@ -191,11 +191,6 @@ class CommandDispatcher(Dispatcher):
         if reply is None:
             await self._audit.write_or_log(asked, "unusable", problem)
         return reply or Reply(problem, ok=False)
-
-    async def in_thread(self, place: Place) -> list[Job]:
-        """Return the open jobs that are shown in the thread of `place`, or if there is none the
-        newest that is over. Raises DatabaseUnavailable."""
-        return await self._ledger.in_thread(place.front, place.channel, place.thread)
 
     async def _parse_and_route(self, context: CommandContext) -> Reply:
         """Parse and route. Raises UsageError. A full stop at the end is no word's, if without it
