@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import sqlite3
@@ -128,3 +129,16 @@ async def test_a_file_of_another_program_stays_as_it_is(
         with pytest.raises(ForeignDatabase, match=reason):
             await Store.open(f"sqlite:///{file}")
         assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == before
+
+
+def test_a_step_imports_nothing_of_ours() -> None:
+    """What it imports would change, and with it what an old database becomes."""
+    for file in SCRIPTS.glob("versions/[0-9]*.py"):
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {name.name for name in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add(node.module or ".")
+        roots = {name.partition(".")[0] for name in names}
+        assert roots <= {"__future__", "alembic", "sqlalchemy"}, file.name
