@@ -46,8 +46,8 @@ class ListServers(Command):
             there = sorted({seen.facts.environment for seen in servers})
             if self.environment not in there:
                 raise UsageError(
-                    f"ENVIRONMENT: no server in “{self.environment}” was ever heard: there are "
-                    f"{named(there)}.{did_you_mean(self.environment, there)}",
+                    f"Unknown environment “{self.environment}”."
+                    f"{did_you_mean(self.environment, there)} Environments: {named(there)}.",
                     f"Usage: {self.usage()}",
                     "environment",
                 )

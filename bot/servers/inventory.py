@@ -89,7 +89,7 @@ def select_servers(servers: Sequence[KnownServer], target: Target) -> list[Known
         here = [seen for seen in servers if seen.facts.environment == target.environment]
         if not here:
             known = sorted({seen.facts.environment for seen in servers})
-            raise _unknown("No server was ever heard in", target.environment, known, "environment")
+            raise _unknown("Unknown environment", target.environment, known, "environment")
     running = here
     if target.app is not None:
         running = [seen for seen in here if target.app in seen.facts.apps]
@@ -111,12 +111,14 @@ def _one(servers: Sequence[KnownServer], name: str) -> KnownServer:
     if len(short) == 1:
         return short[0]
     known = [seen.facts.host for seen in servers]
-    raise _unknown("No such server there:", name, known, "host")
+    raise _unknown("Unknown server", name, known, "host")
 
 
 def _unknown(what: str, given: str, known: Sequence[str], field: str) -> UsageError:
     if not known:
-        there = "No agent has been heard yet: they report every few seconds once they run."
-        return UsageError(f"{what} “{given}”. {there}", field=field)
-    shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
-    return UsageError(f"{what} “{given}”.{did_you_mean(given, known)} Known: {shown}.", field=field)
+        hint = "No agent has sent a heartbeat yet: a running agent sends one every few seconds."
+        return UsageError(f"{what} “{given}”. {hint}", field=field)
+    listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+    names = {"environment": "Environments", "app": "Apps", "host": "Servers"}[field]
+    hint = f"{did_you_mean(given, known)} {names}: {listed}."
+    return UsageError(f"{what} “{given}”.{hint}", field=field)

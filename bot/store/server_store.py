@@ -65,7 +65,7 @@ class ServerStore:
         def read(connection: Connection) -> list[LastHeartbeat]:
             known = servers.c.interval > FORGOTTEN
             rows = connection.execute(select(servers).where(known).order_by(servers.c.host))
-            return [heard for row in rows if (heard := self._heard(row)) is not None]
+            return [last for row in rows if (last := self._last_heartbeat(row)) is not None]
 
         return await self._database.read(read)
 
@@ -91,7 +91,7 @@ class ServerStore:
 
         return await self._database.read(read)
 
-    def _heard(self, row: AnyRow) -> LastHeartbeat | None:
+    def _last_heartbeat(self, row: AnyRow) -> LastHeartbeat | None:
         """Return the server in `row`. A row of an older Baton that cannot be read is logged once:
         the server is known again from its next heartbeat on, and the others are not affected."""
         try:

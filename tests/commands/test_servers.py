@@ -44,7 +44,9 @@ def test_one_environment_only() -> None:
 
 def test_an_unknown_environment_says_which_there_are() -> None:
     """A typing mistake is not answered with an empty table."""
-    with pytest.raises(UsageError, match=r"there are prod, staging. Did you mean prod\?") as caught:
+    with pytest.raises(
+        UsageError, match=r"Did you mean prod\? Environments: prod, staging\."
+    ) as caught:
         KIT.answers("servers prdo", SERVERS)
     assert caught.value.field == "environment"
 

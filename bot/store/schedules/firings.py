@@ -126,15 +126,15 @@ def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
     order = sorted(range(len(changes)), key=lambda at: changes[at].schedule.id)
     taken = {at: _take(connection, changes[at]) for at in order}
     mine = [changes[at] for at in order if taken[at]]
-    asks = [ask for change in mine for ask in change.jobs]
-    if asks:
-        new_jobs.start_jobs(connection, asks)
+    starts = [start for change in mine for start in change.jobs]
+    if starts:
+        new_jobs.start_jobs(connection, starts)
     entries = [audit_row(entry) for change in mine for entry in change.audit]
     if entries:
         connection.execute(insert(audit), entries)
-    heard = [{"data": change.operation} for change in mine if change.operation is not None]
-    if heard:
-        connection.execute(insert(operations), heard)
+    requested = [{"data": change.operation} for change in mine if change.operation is not None]
+    if requested:
+        connection.execute(insert(operations), requested)
     schedule_post_rows.show(connection, [post for change in mine for post in change.posts])
     _reveal(connection, mine)
     return [taken[at] for at in range(len(changes))]

@@ -12,7 +12,7 @@ from bot.store.tables.schema import metadata
 
 FIRING = text("ended IS NULL")
 """Of episodes."""
-UNTOLD_LITE, UNTOLD_GRES = text("told = 0"), text("NOT told")
+UNREPORTED_SQLITE, UNREPORTED_POSTGRES = text("told = 0"), text("NOT told")
 """Of posts, as each database writes it."""
 
 
@@ -64,16 +64,21 @@ alert_posts = Table(
     "alert_posts",
     metadata,
     Column("key", Key, primary_key=True),
-    # The post under which it stands, or itself.
+    # The key of the post under which it stands, or its own.
     Column("subject", Key, nullable=False),
     Column("at", Instant, nullable=False),
     Column("data", Json, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("told", Boolean, nullable=False),
-    # Since when it is wanted as it is, and the revision that was told last.
+    # Since when it is not up to date, and the revision that was shown last.
     Column("wanted", Instant, nullable=False, server_default="0"),
     Column("shown", Integer, nullable=False, server_default="0"),
     Index("alert_posts_subject", "subject"),
     Index("alert_posts_at", "at"),
-    Index("alert_posts_untold", "at", sqlite_where=UNTOLD_LITE, postgresql_where=UNTOLD_GRES),
+    Index(
+        "alert_posts_untold",
+        "at",
+        sqlite_where=UNREPORTED_SQLITE,
+        postgresql_where=UNREPORTED_POSTGRES,
+    ),
 )

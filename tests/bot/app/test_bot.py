@@ -115,7 +115,7 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(
     channel: Channel = await AmqpChannel.open([amqp_url], name="early")
     bot = await stage.bot(channel=channel)
     await until(lambda: bot.leader.leading)
-    assert "No agent has been heard yet" in (await stage.ask(bot, "ship shop prod")).text
+    assert "No agent has sent a heartbeat yet" in (await stage.ask(bot, "ship shop prod")).text
     await broker.start()
     link = await AmqpChannel.open([amqp_url], name="agent")
     await asyncio.wait_for(link.wait_up(), 60)

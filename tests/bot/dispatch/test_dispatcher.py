@@ -66,7 +66,7 @@ async def test_what_a_key_began_is_known(counter: Counter) -> None:
         ("ship ../etc prod", "APP: invalid value “../etc”"),
         ("ship shop prdo", "Did you mean prod?"),
         ("ship shpo prod", "No server of prod runs “shpo”. Did you mean shop?"),
-        ("ship shop prod --host web-7", "No such server there: “web-7”."),
+        ("ship shop prod --host web-7", "Unknown server “web-7”."),
         ("cancel", "JOB is missing."),
         ("cancel ../x", "it must be the ID shown in the job's post"),
         ("cancel 0000", "No job, or more than one, matches “0000”"),

@@ -68,9 +68,9 @@ def test_a_short_name_means_the_server() -> None:
         (Ship(app="shpo", environment="prod"), "No server of prod runs “shpo”. Did you mean shop?"),
         (
             Ship(app="shop", environment="prdo"),
-            "in “prdo”. Did you mean prod? Known: prod, staging.",
+            "Unknown environment “prdo”. Did you mean prod? Environments: prod, staging.",
         ),
-        (Ship(app="shop", environment="prod", host="web-3"), "No such server there: “web-3”."),
+        (Ship(app="shop", environment="prod", host="web-3"), "Unknown server “web-3”."),
     ],
 )
 def test_nothing_is_sent_to_servers_that_nobody_knows(command: Command, says: str) -> None:
@@ -80,10 +80,10 @@ def test_nothing_is_sent_to_servers_that_nobody_knows(command: Command, says: st
     assert says in str(caught.value)
 
 
-def test_before_any_agent_was_heard_that_is_said() -> None:
+def test_before_the_first_heartbeat_the_error_says_so() -> None:
     """An empty list of servers is not the asker's mistake."""
     ask = Invocation("words", ANN, OPS, "trigger-1", T0)
-    with pytest.raises(UsageError, match="No agent has been heard yet"):
+    with pytest.raises(UsageError, match="No agent has sent a heartbeat yet"):
         plan_job(Ship(app="shop", environment="prod"), ask, [], "bot")
 
 

@@ -46,7 +46,7 @@ async def test_of_two_readings_the_one_that_makes_sense(office: Make) -> None:
     """An environment may be called as a day is: then the time begins after it."""
     it = office()
     reply = await it.ask("schedule hail weekdays at 09:00")
-    assert "No server was ever heard in “weekdays”" in reply.text
+    assert "Unknown environment “weekdays”" in reply.text
 
 
 @pytest.mark.parametrize(
