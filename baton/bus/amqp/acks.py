@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from aiormq.abc import AbstractChannel
+from aiormq import Channel
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class PendingAcks:
 class AckBatcher:
     """Settles the messages of one AMQP channel. Once that is closed, it does nothing."""
 
-    def __init__(self, channel: AbstractChannel) -> None:
+    def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self._acks = PendingAcks()
         self._rejects: list[tuple[int, bool]] = []

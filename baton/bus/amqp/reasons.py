@@ -50,8 +50,9 @@ def fix_for(error: BaseException, url: str) -> str:
     if isinstance(error, BatonError):
         return str(error.facts.get("fix", ""))
     causes = list(_causes(error))
-    if any(isinstance(one, ssl.SSLCertVerificationError) for one in causes):
-        return _certificate(next(o for o in causes if isinstance(o, ssl.SSLCertVerificationError)))
+    for one in causes:
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return _certificate(one)
     if any(isinstance(one, ssl.SSLError) for one in causes):
         return "use the port on which RabbitMQ speaks TLS (5671), or amqp:// without TLS."
     if any(isinstance(one, socket.gaierror) for one in causes):

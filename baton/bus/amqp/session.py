@@ -143,14 +143,11 @@ class Session:
         subscription.tag, subscription.settler = "", None
         if queue.optional and (refused := await self.rights.consume(queue)) is not None:
             raise refused  # tried with every check, so not on a channel that is to live on
-        opened = await self._incoming.open_channel(publisher_confirms=False)
-        await opened.set_qos(subscription.prefetch, timeout=ANSWER_TIMEOUT)
-        channel = await underlay_of(opened)
+        subscription.settler = await self._settler(subscription.prefetch)
+        channel = subscription.settler.channel
         channel.on_consumer_cancel_callbacks.add(
             lambda _: self.fail(f"RabbitMQ cancelled our consumer on queue {queue.name}")
         )
-        subscription.settler = AckBatcher(channel)
-        self._settlers.append(subscription.settler)
         try:
             answer = await channel.basic_consume(
                 queue.name, subscription.receive, timeout=ANSWER_TIMEOUT
@@ -163,14 +160,19 @@ class Session:
         if subscription.cancelled:
             await channel.basic_cancel(subscription.tag, timeout=ANSWER_TIMEOUT)
 
+    async def _settler(self, prefetch: int = 0) -> AckBatcher:
+        """Open a channel to take messages on, at most `prefetch` unsettled (0: any number)."""
+        opened = await self._incoming.open_channel(publisher_confirms=False)
+        await opened.set_qos(prefetch, timeout=ANSWER_TIMEOUT)
+        self._settlers.append(AckBatcher(await underlay_of(opened)))
+        return self._settlers[-1]
+
     async def get(self, queue: Queue) -> AmqpDelivery | None:
         """Take one message of `queue`; None if it is empty."""
         if await self.depth(queue) is None:
             return None
         if self._getter is None or self._getter.channel.is_closed:
-            opened = await self._incoming.open_channel(publisher_confirms=False)
-            self._getter = AckBatcher(await underlay_of(opened))
-            self._settlers.append(self._getter)
+            self._getter = await self._settler()
         try:
             message = await self._getter.channel.basic_get(queue.name, timeout=ANSWER_TIMEOUT)
         except ChannelAccessRefused as error:
@@ -230,14 +232,13 @@ class Session:
                 await channel.declare_exchange(
                     exchange.name, exchange.kind, durable=True, timeout=ANSWER_TIMEOUT
                 )
-        except ChannelAccessRefused as error:
-            if await self._is_there(exchange):
+        except ChannelClosed as error:
+            refused = isinstance(error, ChannelAccessRefused)
+            if refused and await self._is_there(exchange):
                 return
-            if not self._owner:
+            if refused and not self._owner:
                 missing = ChannelNotFoundEntity(f"there is no exchange {exchange.name} yet")
                 raise reasons.not_made(missing, self._dialled) from None
-            raise self._refusal(error, f"to declare exchange {exchange.name}") from None
-        except ChannelClosed as error:
             raise self._refusal(error, f"to declare exchange {exchange.name}") from None
 
     def _refusal(self, error: Exception, what: str) -> Exception:

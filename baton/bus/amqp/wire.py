@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
@@ -89,9 +88,8 @@ def queue_arguments(queue: Queue) -> dict[str, Any]:
 
 def account_of(url: str) -> str:
     """Return the account of `url`; empty if the broker decides it, as by a certificate."""
-    parts = urlsplit(url)
-    mechanism = dict(parse_qsl(parts.query)).get("auth", "plain")
-    return unquote(parts.username or "") if mechanism.lower() == "plain" else ""
+    found = URL(url)
+    return (found.user or "") if found.query.get("auth", "plain").lower() == "plain" else ""
 
 
 def with_heartbeat(url: str) -> URL:

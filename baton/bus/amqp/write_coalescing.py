@@ -10,7 +10,7 @@ from yarl import URL
 
 
 class _CoalescingWriter:
-    """A StreamWriter that writes at the end of the turn."""
+    """A StreamWriter that writes at the end of the turn, or before any other call."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
@@ -18,24 +18,13 @@ class _CoalescingWriter:
         self._loop = asyncio.get_running_loop()
 
     def __getattr__(self, name: str) -> Any:
+        self._flush()
         return getattr(self._writer, name)
 
     def write(self, data: bytes) -> None:
         if not self._parts:
             self._loop.call_soon(self._flush)
         self._parts.append(data)
-
-    async def drain(self) -> None:
-        self._flush()
-        await self._writer.drain()
-
-    def write_eof(self) -> None:
-        self._flush()
-        self._writer.write_eof()
-
-    def close(self) -> None:
-        self._flush()
-        self._writer.close()
 
     def _flush(self) -> None:
         if self._parts:
