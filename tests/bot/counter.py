@@ -1,4 +1,4 @@
-"""A desk with servers, to which people come."""
+"""A dispatcher that knows servers, and people who ask it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def table(reply: Reply) -> tuple[str, list[tuple[str, ...]]]:
 
 
 class Counter:
-    """A desk with servers in prod and staging, and who was woken."""
+    """A dispatcher with servers in prod and staging, and who was woken."""
 
     def __init__(
         self,
@@ -65,13 +65,13 @@ class Counter:
     ) -> None:
         self.store = store
         self.woken: list[str] = []
-        roster = self.roster = registry()
+        servers = self.servers = registry()
         for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
-            roster.record(beat(host, environment))
+            servers.record(beat(host, environment))
         made = a_dispatch(
-            store, roster, policy or OPEN, commands, job_changed=self.woken.append, pace=pace
+            store, servers, policy or OPEN, commands, job_changed=self.woken.append, pace=pace
         )
-        self.desk, self.handlers = made.dispatcher, made.handlers
+        self.dispatcher, self.handlers = made.dispatcher, made.handlers
         self.authorizer, self.audit_log = made.authorizer, made.audit
         self.keys = 0
 
@@ -85,7 +85,7 @@ class Counter:
         place: Place = OPS,
     ) -> Reply:
         self.keys += 1
-        return await self.desk.ask(
+        return await self.dispatcher.ask(
             text, asker=asker, groups=groups, place=place, key=key or f"key-{self.keys}"
         )
 

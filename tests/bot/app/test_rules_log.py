@@ -12,16 +12,16 @@ from tests.support.servers import registry
 
 async def test_the_log_says_each_once(capsys: pytest.CaptureFixture[str]) -> None:
     """What is wrong is a warning, what is open is said; a group that nobody knows too."""
-    roster = registry()
-    roster.record(beat("web-1"))
-    roster.record(beat("web-9", "staging"))
+    servers = registry()
+    servers.record(beat("web-1"))
+    servers.record(beat("web-9", "staging"))
     rule = Rule(who=("@nobody",), environments=("prod",))
     policy = Policy([rule], {"staging": EnvironmentTable(open=True)})
 
     async def groups() -> frozenset[str]:
         return frozenset({"oncall"})
 
-    rules = RulesLog(policy, roster, COMMANDS, groups)
+    rules = RulesLog(policy, servers, COMMANDS, groups)
     for _ in range(2):
         await rules.log_new_remarks()
     said = capsys.readouterr().out

@@ -29,7 +29,7 @@ async def test_servers_of_a_protected_environment_are_seen_by_whom_a_rule_lets(
     assert len(table(await guarded.ask("servers"))[1]) == 3
     shut = Policy(environments={name: EnvironmentTable(protected=True) for name in ("prod",)})
     alone = Counter(guarded.store, shut)
-    alone.roster._heartbeats.pop("web-9")
+    alone.servers._heartbeats.pop("web-9")
     refused = await alone.ask("servers", BEN)
     assert refused.text.startswith("Not allowed: /servers in prod.")
     assert "web-1" not in refused.text

@@ -25,17 +25,19 @@ async def test_the_asker_and_whoever_might_have_asked_may_cancel(store: Store) -
     """Others are refused, and that is kept with the job."""
     counter = Counter(store, ONLY_ANN)
     job = (await counter.ask("ship shop prod")).job
-    reply = await counter.desk.cancel(job, asker=BEN, groups=no_groups, place=OPS)
+    reply = await counter.dispatcher.cancel(job, asker=BEN, groups=no_groups, place=OPS)
     assert not reply.ok
     assert 'who = ["U_BEN"], commands = ["ship"]' in reply.text
     entry = await counter.audit()
     assert (entry.verdict, entry.job, entry.environment) == ("refused", job, "prod")
-    reply = await Counter(store, SHUT).desk.cancel(job, asker=ANN, groups=no_groups, place=OPS)
+    reply = await Counter(store, SHUT).dispatcher.cancel(
+        job, asker=ANN, groups=no_groups, place=OPS
+    )
     assert reply.ok
     entry = await counter.audit()
     assert (entry.verdict, entry.job, entry.words) == ("allowed", job, f"cancel {job}")
     open_job = (await counter.ask("ship shop staging")).job
-    reply = await counter.desk.cancel(open_job, asker=BEN, groups=no_groups, place=OPS)
+    reply = await counter.dispatcher.cancel(open_job, asker=BEN, groups=no_groups, place=OPS)
     assert reply.ok
 
 

@@ -13,7 +13,7 @@ async def test_a_server_is_dropped_by_whom_a_rule_lets(store: Store) -> None:
     counter = Counter(store)
     reply = await counter.ask("forget web-1")
     assert reply.text.startswith("Forgotten: web-1 in prod.")
-    assert [seen.facts.host for seen in counter.roster.servers()] == ["web-2", "web-9"]
+    assert [seen.facts.host for seen in counter.servers.servers()] == ["web-2", "web-9"]
     assert [one.verdict for one in await store.audit.recent(2)] == ["allowed", "refused"]
 
 

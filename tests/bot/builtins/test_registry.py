@@ -24,13 +24,13 @@ async def test_what_is_answered_here_has_somebody_who_answers(counter: Counter) 
     del counter.handlers["jobs"]
     with pytest.raises(ExtensionError, match="extension jobs cannot be used"):
         CommandDispatcher(
-            counter.desk.commands,
+            counter.dispatcher.commands,
             counter.handlers,
-            counter.desk._planner,
+            counter.dispatcher._planner,
             counter.authorizer,
             counter.audit_log,
             counter.store.ledger,
-            counter.roster,
+            counter.servers,
             job_changed=counter.woken.append,
             priority=ForegroundPriority(),
         )

@@ -43,17 +43,17 @@ async def test_what_a_key_began_is_known(counter: Counter) -> None:
     """By its words; what was refused or only answered began nothing. A cancel in a thread too."""
     for key, text in (("k1", "hail nowhere"), ("k2", "jobs"), ("k3", "ship shop prod")):
         await counter.ask(text, key=key)
-    assert await counter.desk.started_by("k1") is None
-    assert await counter.desk.started_by("k2") is None
-    begun = await counter.desk.started_by("k3")
+    assert await counter.dispatcher.started_by("k1") is None
+    assert await counter.dispatcher.started_by("k2") is None
+    begun = await counter.dispatcher.started_by("k3")
     assert begun is not None
     assert (begun.words, bool(begun.job)) == ("ship shop prod", True)
     posts, job = counter.store.posts, begun.job
     await posts.claim(PostRow(job, job, "slack", OPS.channel, now()))
     await posts.mark_shown(job, "ts-1", "digest", now())
     thread = replace(OPS, thread="ts-1")
-    await counter.desk.cancel_in_thread(thread, asker=ANN, groups=no_groups, key="k4")
-    assert await counter.desk.started_by("k4") is not None
+    await counter.dispatcher.cancel_in_thread(thread, asker=ANN, groups=no_groups, key="k4")
+    assert await counter.dispatcher.started_by("k4") is not None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ async def test_bad_input_gets_one_message_and_begins_nothing(
 
 async def test_a_server_may_be_unknown_because_the_bot_is_blind(counter: Counter) -> None:
     """Who names a server that we never heard reads that we cannot hear; who mistypes does not."""
-    counter.roster.link_changed(Link.DOWN)
+    counter.servers.link_changed(Link.DOWN)
     assert "no connection to RabbitMQ since" in (await counter.ask("ship shop prdo")).text
     assert "RabbitMQ" not in (await counter.ask("ship shop")).text
 
@@ -170,14 +170,14 @@ async def test_cancel_in_a_thread_means_the_job_that_is_shown_there(counter: Cou
     job = (await counter.ask("ship shop prod")).job
     thread = replace(OPS, thread="ts-1")
     ask = {"asker": ANN, "groups": no_groups}
-    reply = await counter.desk.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
+    reply = await counter.dispatcher.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
     assert (reply.ok, reply.text) == (False, "There is no job in this thread.")
     await counter.store.posts.claim(PostRow(job, job, "slack", OPS.channel, now()))
     await counter.store.posts.mark_shown(job, "ts-1", "digest", now())
     with away(counter.store):
-        reply = await counter.desk.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
+        reply = await counter.dispatcher.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
         assert reply.text.startswith("Nothing was done")
-    reply = await counter.desk.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
+    reply = await counter.dispatcher.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
     assert (reply.ok, reply.job) == (True, job)
 
 
@@ -191,7 +191,7 @@ async def test_of_several_jobs_in_a_thread_none_is_chosen_for_somebody(store: St
     await counter.shown(second, "ts-2", "ts-1")
 
     async def cancels(person: Person) -> Reply:
-        return await counter.desk.cancel_in_thread(thread, asker=person, groups=no_groups)
+        return await counter.dispatcher.cancel_in_thread(thread, asker=person, groups=no_groups)
 
     reply = await cancels(Person(id="U_DAN", name="dan"))
     assert not reply.ok

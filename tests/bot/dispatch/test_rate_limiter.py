@@ -29,7 +29,7 @@ async def test_too_many_requests_are_refused_and_counted(store: Store) -> None:
     assert (await counter.ask("help", BEN)).ok
     clock[0] += 2
     assert (await counter.ask("ship shop prod")).ok
-    assert not (await counter.desk.cancel("abcd", asker=ANN, groups=no_groups, place=OPS)).ok
+    assert not (await counter.dispatcher.cancel("abcd", asker=ANN, groups=no_groups, place=OPS)).ok
     clock[0] += 100
     assert (await counter.ask("help", BEN)).ok
     kept = [one for one in await store.audit.recent(100) if one.verdict == "limited"]

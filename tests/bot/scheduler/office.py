@@ -1,4 +1,4 @@
-"""A desk whose clock is turned by hand, where what is scheduled is fired round by round."""
+"""A dispatcher and a scheduler whose clock is set by hand: schedules are fired round by round."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class People:
 
 
 class Office:
-    """A bot's desk and timekeeper over `store`, without the rest of the bot."""
+    """The dispatcher and the scheduler of a bot over `store`, without the rest of the bot."""
 
     def __init__(
         self,
@@ -67,15 +67,15 @@ class Office:
         self.store = store
         self.people = People()
         self.seen: list[ScheduleResult] = []
-        self.heed: ResultHook = self._note
+        self.on_result: ResultHook = self._note
         """What becomes of how firings went."""
         self.woken: list[str] = []
         self._asks = 0
         store.schedules._clock = DatabaseClock(store.schedules._database, self.clock)
-        roster = registry(self.clock)
+        servers = registry(self.clock)
         for host in HOSTS:
-            roster.record(beat(host))
-        self._policy, self._roster = policy or OPEN, roster
+            servers.record(beat(host))
+        self._policy, self._servers = policy or OPEN, servers
         self._commands = commands
         self.restarts()
 
@@ -84,15 +84,19 @@ class Office:
         self._commands = commands or self._commands
         made = a_dispatch(
             self.store,
-            self._roster,
+            self._servers,
             self._policy,
             self._commands,
             job_changed=self.woken.append,
-            on_result=lambda results: self.heed(results),
+            on_result=lambda results: self.on_result(results),
             clock=self.clock,
         )
         made.people.add("slack", self.people)
-        self.desk, self.keeper, self.authorizer = made.dispatcher, made.scheduler, made.authorizer
+        self.dispatcher, self.scheduler, self.authorizer = (
+            made.dispatcher,
+            made.scheduler,
+            made.authorizer,
+        )
 
     def _note(self, seen: Sequence[ScheduleResult]) -> ResultHandling:
         self.seen += seen
@@ -101,7 +105,7 @@ class Office:
     async def ask(self, text: str, asker: Person = ANN, place: Place = OPS) -> Reply:
         self._asks += 1
         key = f"ask/{id(self)}/{self._asks}"
-        return await self.desk.ask(text, asker=asker, groups=no_groups, place=place, key=key)
+        return await self.dispatcher.ask(text, asker=asker, groups=no_groups, place=place, key=key)
 
     async def scheduled(self, words: str) -> Schedule:
         """The schedule that ann makes with `words`."""
@@ -141,12 +145,12 @@ class Office:
         """Time goes by, round by round; what is asked is sent, the servers answer at once."""
         for _ in range(round(seconds / every)):
             self.clock.goes(every)
-            await self.keeper.round()
+            await self.scheduler.round()
             if sends:
                 await self.sends()
             if answers:
                 await self.answer_all()
-                await self.keeper.round()
+                await self.scheduler.round()
 
     async def answer_all(self) -> None:
         for schedule in await self.store.schedules.in_channel("slack"):

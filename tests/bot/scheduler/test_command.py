@@ -85,7 +85,7 @@ async def test_the_same_ask_twice_is_one_schedule(office: Make) -> None:
     """What a front end delivers twice is kept once."""
     it = office()
     for _ in range(2):
-        reply = await it.desk.ask(
+        reply = await it.dispatcher.ask(
             "schedule hail prod every 5m", asker=BEN, groups=_none, place=OPS, key="same"
         )
         assert reply.ok
@@ -137,7 +137,7 @@ async def test_one_message_runs_it_once(office: Make, overlap: str) -> None:
     other = Office(one.store, clock=one.clock)
 
     async def run(it: Office, key: str = "same") -> str:
-        reply = await it.desk.ask(
+        reply = await it.dispatcher.ask(
             f"schedule run {schedule.short}", asker=BEN, groups=_none, place=OPS, key=key
         )
         assert reply.ok, reply.text

@@ -119,15 +119,15 @@ async def one_life(office: Office, steps: Steps, seed: int) -> int:
             office.restarts()
             try:
                 with steps.dies_after(chance.randrange(0, 28)):
-                    await office.keeper.round()
+                    await office.scheduler.round()
             except Killed:
                 died += 1
         office.restarts()
-        await office.keeper.round()
+        await office.scheduler.round()
         for firing in await office.history(schedule):
             if firing.verdict == "started" and firing.ended is None and chance.random() < 0.7:
                 await office.answer(firing)
-    await office.keeper.round()
+    await office.scheduler.round()
     history = await office.history(schedule)
     whole(await office.now(schedule), history, office.clock(), 10)
     started = [firing for firing in history if firing.verdict == "started"]
@@ -141,7 +141,7 @@ async def one_life(office: Office, steps: Steps, seed: int) -> int:
         if firing.ended is None:
             await office.answer(firing)
     assert (await office.ask(f"schedule remove {schedule.id}")).ok
-    await office.keeper.round()
+    await office.scheduler.round()
     return died
 
 
@@ -164,7 +164,7 @@ async def test_a_job_without_its_firing_is_never_there(store: Store) -> None:
     for at in range(100):
         try:
             with steps.dies_after(at):
-                await office.keeper.round()
+                await office.scheduler.round()
                 break
         except Killed:
             jobs = [job for job in await store.ledger.recent(100) if schedule.id in job.key]
@@ -186,7 +186,7 @@ async def test_three_bots_on_postgresql(postgres_url: str) -> None:
     tasks = PeriodicTasks(unfailing)
     tasks.start()
     for number, office in enumerate(offices):
-        tasks.add(PeriodicTask(f"schedules of bot {number}", office.keeper.round, POLL_INTERVAL))
+        tasks.add(PeriodicTask(f"schedules of bot {number}", office.scheduler.round, POLL_INTERVAL))
     try:
         made = [await first.scheduled("hail prod every 10s overlap allow") for _ in range(30)]
         await until(lambda: _fired(first, made, 2), every=0.2)

@@ -73,7 +73,7 @@ async def test_one_waits_where_that_is_wanted(office: Make) -> None:
     verdicts = [firing.verdict for firing in await it.history(schedule)]
     assert verdicts == ["started", "queued", "skipped"]
     await it.answer((await it.history(schedule))[0])
-    await it.keeper.round()
+    await it.scheduler.round()
     verdicts = [firing.verdict for firing in await it.history(schedule)]
     assert verdicts == ["started", "started", "skipped"]
 
@@ -119,7 +119,7 @@ async def test_years_of_absence_cost_little(office: Make) -> None:
     it = office()
     schedule = await it.scheduled("hail prod every 10s")
     it.clock.now = T0 + timedelta(days=400, seconds=3)
-    await it.keeper.round()
+    await it.scheduler.round()
     missed, run = await it.history(schedule)
     assert missed.count > 500
     assert "more than" in missed.reason
@@ -131,7 +131,7 @@ async def test_permission_is_asked_at_each_firing(office: Make) -> None:
     again it goes on."""
     it = office(ONLY_GROUP)
     it.people.groups["U_ANN"] = frozenset({"S_OPS"})
-    reply = await it.desk.ask(
+    reply = await it.dispatcher.ask(
         "schedule hail prod every 10s",
         asker=ANN,
         groups=lambda: it.people.groups_of("U_ANN"),
@@ -191,7 +191,7 @@ async def test_failures_in_a_row_pause_it(office: Make) -> None:
             await it.answer((await it.history(schedule))[-1])
         else:
             await it.store.ledger.close_overdue(it.clock() + timedelta(seconds=110), T0)
-        await it.keeper.round()
+        await it.scheduler.round()
     now = await it.now(schedule)
     assert (now.status, now.due) == ("paused", None)
     assert "2 runs in a row" in now.note
@@ -210,7 +210,7 @@ async def test_what_never_left_the_bot_is_missed_and_says_nothing_of_the_servers
     rows = await it.store.ledger.outbox()
     expired = {row.id: reason for row in rows}
     await it.store.ledger.settle(expired=expired, at=it.clock())
-    await it.keeper.round()
+    await it.scheduler.round()
     now = await it.now(schedule)
     assert (now.status, now.failures, now.outcome) == ("active", 0, reason)
     assert dict(now.tally) == {"missed": 1}
@@ -222,12 +222,12 @@ async def test_what_others_tell_is_not_told_by_a_notice(office: Make) -> None:
     """What they are to know is written in the same transaction; that a schedule is paused is said
     all the same, for somebody must resume it."""
     it = office()
-    it.heed = lambda seen: ResultHandling({"seen": [one.text for one in seen]}, handled=True)
+    it.on_result = lambda seen: ResultHandling({"seen": [one.text for one in seen]}, handled=True)
     schedule = await it.scheduled("hail prod every 2m pause-after 2")
     for failures in (1, 2):
         await it.passes(120, 120, answers=False)
         await it.store.ledger.close_overdue(it.clock() + timedelta(seconds=110), T0)
-        await it.keeper.round()
+        await it.scheduler.round()
         kept = [data for _, data in await it.store.alerts.operations()]
         assert kept == [{"seen": ["not done on web-1 (expired), web-2 (expired)"]}] * failures
         assert len(await notices(it)) == failures - 1
@@ -238,7 +238,7 @@ async def test_what_cannot_be_asked_is_said_once(office: Make) -> None:
     """A command that no longer fits is recorded each time, and said when it is new."""
     it = office()
     schedule = await it.scheduled("ship shop prod every 10s")
-    it.restarts(Commands([each for name, each in it.desk.commands.items() if name != "ship"]))
+    it.restarts(Commands([each for name, each in it.dispatcher.commands.items() if name != "ship"]))
     await it.passes(30)
     assert [firing.verdict for firing in await it.history(schedule)] == ["failed"] * 3
     (said,) = await notices(it)
@@ -255,7 +255,7 @@ async def test_quiet_shows_what_changes(office: Make) -> None:
             await it.answer((await it.history(schedule))[-1])
         else:
             await it.store.ledger.close_overdue(it.clock() + timedelta(seconds=110), T0)
-        await it.keeper.round()
+        await it.scheduler.round()
     jobs = [
         found[0]
         for firing in await it.history(schedule)

@@ -117,10 +117,10 @@ async def test_who_watches_over_schedules_stops_none(office: Make) -> None:
     """A fault in what takes note of a firing keeps no firing."""
     it = office()
 
-    def heed(seen: Sequence[ScheduleResult]) -> ResultHandling:
+    def faulty(seen: Sequence[ScheduleResult]) -> ResultHandling:
         raise LookupError("a fault of ours")
 
-    it.heed = heed
+    it.on_result = faulty
     schedule = await it.scheduled("hail prod every 10s")
     await it.passes(25)
     assert [firing.outcome for firing in await it.history(schedule)] == ["succeeded"] * 2

@@ -62,5 +62,5 @@ async def test_rounds_do_not_grow_with_schedules(office: Make) -> None:
     event.listen(
         database._reader, "before_cursor_execute", lambda *said: statements.append(said[2])
     )
-    await it.keeper.round()
+    await it.scheduler.round()
     assert len([each for each in statements if not each.startswith("BEGIN")]) == 3

@@ -1,4 +1,4 @@
-"""Who may ask, from Slack to the ledger: the strict server's people, and the real desk."""
+"""Who may ask, from Slack to the ledger: the strict server's people, and the real dispatcher."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ POLICY = Policy(
 
 @pytest.fixture
 async def counter(slack: SlackServer, tmp_path: Path) -> AsyncIterator[Counter]:
-    """The desk of a bot that knows servers in prod and staging, and Slack before it."""
+    """The dispatcher of a bot that knows servers in prod and staging, and Slack before it."""
     slack.add_group("S_ONCALL", "oncall", ["U_ANN"])
     slack.add_group("S_DEV", "devs", ["U_BEN"])
     store = await Store.open(f"sqlite:///{tmp_path / 'baton.db'}")
     counter = Counter(store, POLICY)
-    chat = SlackChat(counter.desk, Tokens(slack.bot_token, slack.app_token), api_url=slack.url)
+    chat = SlackChat(
+        counter.dispatcher, Tokens(slack.bot_token, slack.app_token), api_url=slack.url
+    )
     await chat.start()
     await slack.connected(2)
     yield counter

@@ -1,4 +1,4 @@
-"""Slack's front end and the bot's desk together: what each of them promises holds for both."""
+"""Slack's front end and the bot's dispatcher together: what each promises holds for both."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def team(slack: SlackServer, store: Store) -> AsyncIterator[Counter]:
-    """A bot's desk, with everybody in front of it."""
+    """A bot's dispatcher, with everybody in front of it."""
     counter = Counter(store, POLICY)
     tokens = Tokens(slack.bot_token, slack.app_token)
-    chat = SlackChat(counter.desk, tokens, api_url=slack.url)
+    chat = SlackChat(counter.dispatcher, tokens, api_url=slack.url)
     await chat.start()
     await slack.connected(2)
     yield counter
@@ -89,7 +89,7 @@ async def test_a_cancel_is_kept_under_its_message(slack: SlackServer, team: Coun
     job = (await team.store.ledger.recent(1))[0].id
     await ann.says(f"@baton cancel {job}", channel="C_OPS", thread_ts=root.ts)
     assert await slack.socket.deliveries[-1].done
-    began = await team.desk.started_by(f"slack:C_OPS/{said.ts}")
+    began = await team.dispatcher.started_by(f"slack:C_OPS/{said.ts}")
     assert began is None, "it stopped nothing, so its edit may"
     entry = (await team.store.audit.recent(1))[0]
     assert (entry.verdict, entry.job, entry.key[:11]) == ("allowed", job, "slack:C_OPS")
