@@ -60,13 +60,13 @@ async def test_nobody_is_called_down(stage: Stage, gone: Sequence[str]) -> None:
     made = await world.bot()
     await world.agent(made, "web-1")
     with world.without(gone):
-        keeper = made.alert_runner
-        assert keeper is not None
-        await until(lambda: keeper.engine is not None and keeper.engine.blind_since is not None)
+        runner = made.alert_runner
+        assert runner is not None
+        await until(lambda: runner.engine is not None and runner.engine.blind_since is not None)
         await world.pass_time(made, SILENT + WAIT)
         await world.pass_time(made, 3600)
-        assert keeper.engine is not None
-        assert keeper.engine.firing() == []
+        assert runner.engine is not None
+        assert runner.engine.firing() == []
     await world.watching(made)
     await until(says(stage.front, "resolved"))
     (message,) = alerts_in(stage.front)
@@ -93,9 +93,9 @@ async def test_what_could_not_be_sent_is_no_alert(
     made = await world.bot()
     agent = await world.agent(made, "web-1")
     with world.without((BUS,)):
-        keeper = made.alert_runner
-        assert keeper is not None
-        await until(lambda: keeper.engine is not None and keeper.engine.blind_since is not None)
+        runner = made.alert_runner
+        assert runner is not None
+        await until(lambda: runner.engine is not None and runner.engine.blind_since is not None)
         job = await stage.job(made, words)
 
         async def given_up() -> bool:
@@ -111,8 +111,8 @@ async def test_what_could_not_be_sent_is_no_alert(
     for _ in range(3):
         await world.beat(made, agent)
         await world.pass_time(made, WAIT)
-    assert keeper.engine is not None
-    assert [one.labels.title() for one in keeper.engine.firing()] == []
+    assert runner.engine is not None
+    assert [one.labels.title() for one in runner.engine.firing()] == []
     await none_waits(stage.store)
     (message,) = alerts_in(stage.front)
     assert isinstance(message.content, AlertContent)

@@ -51,11 +51,11 @@ class Life:
         front: Any = Doomed(self._front, doom, "post", "edit", "find")
         alerts = wanted(settings(), self._front.name, steady=self._clock.steady)
         self.bot = a_bot(self.store, self.channel, front, lease=1.0, alerts=alerts)
-        keeper = self.bot.alert_runner
-        assert keeper is not None
+        runner = self.bot.alert_runner
+        assert runner is not None
         with self._lives.of(self):
             await self.bot.start()
-        await until(lambda: doom.dead or (keeper.engine and keeper.engine.blind_since is None))
+        await until(lambda: doom.dead or (runner.engine and runner.engine.blind_since is None))
 
     async def end(self) -> None:
         self.doom.came.set()
@@ -81,10 +81,10 @@ class Life:
 
     async def passes(self, seconds: float) -> None:
         self._clock.now += seconds
-        keeper = self.bot.alert_runner
-        assert keeper is not None
-        rounds = keeper.rounds
-        await until(lambda: self.doom.dead or keeper.rounds >= rounds + 2)
+        runner = self.bot.alert_runner
+        assert runner is not None
+        rounds = runner.rounds
+        await until(lambda: self.doom.dead or runner.rounds >= rounds + 2)
 
 
 async def scenario(lives: Lives, url: str, at: int) -> list[str]:

@@ -39,36 +39,36 @@ async def test_what_cannot_be_taken_of_what_was_seen_costs_the_rest_nothing(stag
     """An observation that nobody foresaw, and a line of an ask that cannot be read."""
     world = Watchers(stage)
     made = await world.bot()
-    keeper = made.alert_runner
-    assert keeper is not None
-    keeper.observe(HeartbeatSeen("web-1", "x" * 300, 15.0, keeper.now()))
-    keeper.observe(object())  # type: ignore[arg-type]
+    runner = made.alert_runner
+    assert runner is not None
+    runner.observe(HeartbeatSeen("web-1", "x" * 300, 15.0, runner.now()))
+    runner.observe(object())  # type: ignore[arg-type]
     good = operations.record_observations(
-        [sample("a", keeper.now()), sample("b", keeper.now())], keeper.now()
+        [sample("a", runner.now()), sample("b", runner.now())], runner.now()
     )
-    torn = RecordObservations(by="", at=keeper.now(), lines=(good.lines[0], "{", good.lines[1]))
+    torn = RecordObservations(by="", at=runner.now(), lines=(good.lines[0], "{", good.lines[1]))
     await stage.store.alerts.add_operation({"kind": "nonsense"})
-    await keeper.submit(torn)
+    await runner.submit(torn)
     await world.round(made)
-    assert keeper.engine is not None
-    assert [one.labels.get("host") for one in keeper.engine.firing()] == ["a", "b"]
+    assert runner.engine is not None
+    assert [one.labels.get("host") for one in runner.engine.firing()] == ["a", "b"]
     assert await stage.store.alerts.operations() == []
-    assert keeper.faults >= 3
+    assert runner.faults >= 3
 
 
 async def test_a_decision_that_fails_is_tried_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The keeper goes on, and tells once it can."""
+    """The runner goes on, and tells once it can."""
     world = Watchers(stage)
     made = await world.bot()
-    keeper = made.alert_runner
-    assert keeper is not None
+    runner = made.alert_runner
+    assert runner is not None
     with monkeypatch.context() as broken:
         broken.setattr(NotificationDispatcher, "tick", _fail)
-        keeper.observe(sample("a", keeper.now()))
-        faults = keeper.faults
-        await until(lambda: keeper.faults > faults)
+        runner.observe(sample("a", runner.now()))
+        faults = runner.faults
+        await until(lambda: runner.faults > faults)
     await world.round(made)
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
@@ -91,10 +91,10 @@ async def test_a_row_that_cannot_be_read_is_set_aside(stage: Stage) -> None:
     leaves the row as it is."""
     world = Watchers(stage)
     made = await world.bot()
-    keeper = made.alert_runner
-    assert keeper is not None
+    runner = made.alert_runner
+    assert runner is not None
     for host in ("a", "b"):
-        keeper.observe(sample(host, keeper.now()))
+        runner.observe(sample(host, runner.now()))
     await world.round(made)
     await world.pass_time(made, WAIT)
     await until(lambda: len(alerts_in(stage.front)) == 1)
@@ -114,9 +114,9 @@ async def test_two_who_take_it_on_at_once_are_told_who_did(stage: Stage) -> None
     """Both press at the same moment: one takes it on, the other reads who did."""
     world = Watchers(stage)
     made: Bot = await world.bot()
-    keeper = made.alert_runner
-    assert keeper is not None
-    keeper.observe(sample("a", keeper.now()))
+    runner = made.alert_runner
+    assert runner is not None
+    runner.observe(sample("a", runner.now()))
     await world.round(made)
     await world.pass_time(made, WAIT)
     replies = await asyncio.gather(

@@ -48,8 +48,8 @@ async def test_the_alert_ends_once_the_clock_is_set(stage: Stage) -> None:
         PeriodicTask("ourselves", partial(report_problems, slack, "Slack", made.findings), 0.01)
     )
     assert made.alert_runner is not None
-    keeper = made.alert_runner
-    await until(lambda: keeper.engine is not None and bool(keeper.engine.firing()))
+    runner = made.alert_runner
+    await until(lambda: runner.engine is not None and bool(runner.engine.firing()))
     await world.pass_time(made, WAIT)
     await until(says(stage.front, "firing"))
     (message,) = alerts_in(stage.front)

@@ -44,9 +44,9 @@ async def made(world: Watchers) -> Bot:
 @pytest.fixture
 async def client(made: Bot) -> AsyncIterator[httpx.AsyncClient]:
     assert made.alert_runner is not None
-    reception = StoredAlertSink(made.alert_runner, {"prometheus": SecretStr("p-secret")})
+    sink = StoredAlertSink(made.alert_runner, {"prometheus": SecretStr("p-secret")})
     transport = httpx.ASGITransport(
-        build(status_reader(made, None, made.rejections), IngestRoutes(reception, made.rejections))
+        build(status_reader(made, None, made.rejections), IngestRoutes(sink, made.rejections))
     )
     headers = {"Authorization": "Bearer p-secret"}
     async with httpx.AsyncClient(
@@ -249,13 +249,13 @@ async def test_an_event_that_is_delivered_again_opens_nothing_anew(
     await tell(client, id="2", data={"status": "RESOLVED"})
     await tell(client, id="1", data={"status": "FIRING"})
     await world.round(made)
-    keeper = made.alert_runner
-    assert keeper is not None
-    assert keeper.engine is not None
-    assert keeper.engine.firing() == []
+    runner = made.alert_runner
+    assert runner is not None
+    assert runner.engine is not None
+    assert runner.engine.firing() == []
     await tell(client, id="3", data={"status": "broken", "url": "https://backup/3"})
     await world.round(made)
-    (episode,) = keeper.engine.firing()
+    (episode,) = runner.engine.firing()
     assert episode.severity == "warning"
     assert episode.text == "(unknown status “broken”: taken as firing)"
     assert episode.links == (("Source", "https://backup/3"),)

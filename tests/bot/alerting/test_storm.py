@@ -26,21 +26,21 @@ async def test_a_thousand_alerts_in_a_minute(stage: Stage) -> None:
     route = {"match": "app=shop", "channel": OTHER, "group_by": ["host"]}
     world = Watchers(stage, group_by=["host"], route=[route])
     made = await world.bot()
-    keeper = made.alert_runner
-    assert keeper is not None
+    runner = made.alert_runner
+    assert runner is not None
 
     async def tell(bad: bool) -> None:
         for number in range(1000):
             app = "shop" if number % 2 else "desk"
             labels = Labels.of(alertname="down", env="prod", host=f"web-{number}", app=app)
-            keeper.observe(Sample(labels, bad, keeper.now(), "refused", decided=True))
+            runner.observe(Sample(labels, bad, runner.now(), "refused", decided=True))
             if number % 50 == 49:
                 await world.pass_time(made, 3)
 
     await tell(True)
     await world.pass_time(made, WAIT)
-    assert keeper.engine is not None
-    assert len(keeper.engine.firing()) == 1000
+    assert runner.engine is not None
+    assert len(runner.engine.firing()) == 1000
     await none_waits(stage.store)
     for channel in (world.settings.channel, OTHER):
         posts = [one for one in alerts_in(stage.front) if one.channel == channel]
@@ -49,7 +49,7 @@ async def test_a_thousand_alerts_in_a_minute(stage: Stage) -> None:
         (storm,) = [one for one in shown if one.title.startswith("Alert storm")]
         assert storm.title == "Alert storm: 496 more alerts"
     await tell(False)
-    await until(lambda: not keeper.engine or not keeper.engine.firing())
+    await until(lambda: not runner.engine or not runner.engine.firing())
     await none_waits(stage.store)
     posts = alerts_in(stage.front)
     assert len(posts) == 10

@@ -75,9 +75,9 @@ class Watchers:
         return wanted(self.settings, self.front.name, steady=self.clock.steady)
 
     async def watching(self, made: Bot) -> None:
-        keeper = made.alert_runner
-        assert keeper is not None
-        await until(lambda: keeper.engine is not None and keeper.engine.blind_since is None)
+        runner = made.alert_runner
+        assert runner is not None
+        await until(lambda: runner.engine is not None and runner.engine.blind_since is None)
 
     async def agent(self, made: Bot, host: str) -> Agent:
         """An agent that was heard."""
@@ -94,10 +94,10 @@ class Watchers:
 
     async def round(self, made: Bot) -> None:
         """Return once all that was seen is decided, at the time of now."""
-        keeper = made.alert_runner
-        assert keeper is not None
-        rounds = keeper.rounds
-        await until(lambda: keeper.rounds >= rounds + 2)
+        runner = made.alert_runner
+        assert runner is not None
+        rounds = runner.rounds
+        await until(lambda: runner.rounds >= rounds + 2)
 
     async def pass_time(self, made: Bot, seconds: float) -> None:
         """So much time passes, and what it makes due is decided."""

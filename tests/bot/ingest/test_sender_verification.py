@@ -268,7 +268,7 @@ def test_one_judge_for_all_that_agents_say(message: Any) -> None:
 async def test_the_answer_to_a_probe_is_believed_of_its_own_agent_only(court: Court) -> None:
     """Of another account it is a dead letter and a finding, and decides nothing."""
     answers: list[Probed] = []
-    monitor = AlertConsumer(
+    consumer = AlertConsumer(
         court.stage.channel(),
         StoredAlertSink(cast(Any, None), {}),
         answers.append,
@@ -276,7 +276,7 @@ async def test_the_answer_to_a_probe_is_believed_of_its_own_agent_only(court: Co
         court.identity,
         court.told,
     )
-    await monitor.start()
+    await consumer.start()
     forged = Probed(probe="p1", host="web-1", environment="prod", bad=False, text="all is well")
     true = forged.model_copy(update={"bad": True, "text": "it is full"})
     await court.say_as("agent.web-2", forged)
@@ -285,4 +285,4 @@ async def test_the_answer_to_a_probe_is_believed_of_its_own_agent_only(court: Co
     assert [answer.text for answer in answers] == ["it is full"]
     assert court.told.names == ["identity"]
     assert "agent.web-2" in (await court.buried())[0]
-    await monitor.stop()
+    await consumer.stop()

@@ -136,7 +136,7 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             more = {} if monotonic is None else {"monotonic": monotonic}
             findings = Findings()
             refused = Rejections(findings, clock=lambda: NOW)
-            entrance = IngestRoutes(
+            ingest = IngestRoutes(
                 sink,
                 refused,
                 checkins=checkins,
@@ -147,7 +147,7 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             )
             web = WebServer.listen("127.0.0.1", 0)
             status = status_reader(bot, chat, refused, **more)
-            web.serve(build(status, None if shut else entrance), Hasty)
+            web.serve(build(status, None if shut else ingest), Hasty)
             stack.push_async_callback(web.stop)
             client = httpx.AsyncClient(base_url=web.url, trust_env=False, timeout=60)
             await stack.enter_async_context(client)

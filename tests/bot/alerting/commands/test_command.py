@@ -86,11 +86,11 @@ async def test_it_is_taken_on_by_any_name_of_it(stage: Stage) -> None:
     assert reply.text == "Acknowledged: silent web-2.example.com in prod."
     reply = await stage.ask(made, "/alerts ack host=~web-[12].example.com")
     assert "silent web-1.example.com in prod" in reply.text
-    keeper = made.alert_runner
-    assert keeper is not None
+    runner = made.alert_runner
+    assert runner is not None
 
     def taken() -> bool:
-        firing = keeper.engine.firing() if keeper.engine else []
+        firing = runner.engine.firing() if runner.engine else []
         return [one.acknowledged_by for one in firing] == ["ann", "ann"]
 
     await until(taken)
@@ -185,11 +185,11 @@ async def test_a_silence_means_what_alerts_toml_would_mean(
     reply = await stage.ask(made, f"/alerts silence {typed} because the disk is full")
     assert reply.ok, reply.text
     assert matchers in reply.text
-    keeper = made.alert_runner
-    assert keeper is not None
-    await until(lambda: keeper.engine is not None and bool(keeper.engine.silences()))
-    assert keeper.engine is not None
-    (silence,) = keeper.engine.silences()
+    runner = made.alert_runner
+    assert runner is not None
+    await until(lambda: runner.engine is not None and bool(runner.engine.silences()))
+    assert runner.engine is not None
+    (silence,) = runner.engine.silences()
     assert str(silence.matchers) == matchers
     assert silence.until - silence.starts == seconds
     assert silence.reason == "the disk is full"

@@ -63,9 +63,9 @@ async def test_what_alerts_toml_names_is_taken_out_there(stage: Stage) -> None:
     """Or it would be back at once, or never be missed again."""
     world = Watchers(stage, probe=[PROBE], thresholds={"down_after": 1})
     made = await world.bot()
-    keeper = made.alert_runner
-    assert keeper is not None
-    keeper.observe(Sample(PROBE.identity, True, keeper.now(), "refused", source=PROBE.source))
+    runner = made.alert_runner
+    assert runner is not None
+    runner.observe(Sample(PROBE.identity, True, runner.now(), "refused", source=PROBE.source))
     await world.round(made)
     reply = await stage.ask(made, f"/alerts forget {PROBE.identity.fingerprint}")
     assert not reply.ok
