@@ -14,7 +14,7 @@ from pathlib import Path
 from baton.agent.settings import AgentSettings
 from baton.errors import BatonError
 from baton.extensions import installed
-from bot.doctor.finding import CheckResult, Mark, fail
+from bot.doctor.check_result import CheckResult, Mark, fail
 from bot.settings import BotSettings
 
 
@@ -44,10 +44,10 @@ def _checks(
     file: Path | None, environ: Mapping[str, str], builtins: Callable[[], Iterable[str]]
 ) -> AsyncIterator[CheckResult]:
     if is_agents(file, environ):
-        from bot.doctor.agent import examine_agent
+        from bot.doctor.agent_checks import examine_agent
 
         return examine_agent(file, environ)
-    from bot.doctor.bot import examine_bot
+    from bot.doctor.bot_checks import examine_bot
 
     return examine_bot(file, environ, builtins())
 

@@ -18,8 +18,8 @@ from baton.errors import BatonError
 from baton.extensions import installed
 from baton.server import Server
 from baton.settings import load
-from bot.doctor.bus import WAITING, Needs, agents, bus, rights
-from bot.doctor.finding import CheckResult, fail, ok
+from bot.doctor.bus_checks import WAITING, Needs, agents, bus, rights
+from bot.doctor.check_result import CheckResult, fail, ok
 
 
 async def examine_agent(

@@ -22,12 +22,12 @@ from baton.bus.exchanges import (
 from baton.bus.messages import Facts
 from baton.errors import BatonError
 from baton.extensions import installed
-from bot.doctor.bus import WAITING, Needs, agents, bus, leftovers, rights
-from bot.doctor.database import database
-from bot.doctor.finding import CheckResult, Mark, fail, ok
-from bot.doctor.probes import probes
-from bot.doctor.rules import rules
-from bot.doctor.slack import slack, strangers
+from bot.doctor.bus_checks import WAITING, Needs, agents, bus, leftovers, rights
+from bot.doctor.check_result import CheckResult, Mark, fail, ok
+from bot.doctor.database_checks import database
+from bot.doctor.probe_checks import probes
+from bot.doctor.rule_checks import rules
+from bot.doctor.slack_checks import slack, strangers
 from bot.settings import load_bot
 
 

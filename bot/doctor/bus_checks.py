@@ -15,7 +15,7 @@ from baton.bus.messages import Discover, Facts, Heartbeat, decode, new_id, now
 from baton.bus.urls import option_of
 from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
 from baton.timing.waiting import wait_at_most
-from bot.doctor.finding import CheckResult, clocks, fail, note, ok, warn
+from bot.doctor.check_result import CheckResult, clocks, fail, note, ok, warn
 
 CONNECT_TIMEOUT = 5.0
 HEARTBEAT_TIMEOUT = 20.0

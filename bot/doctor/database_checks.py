@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from baton.errors import BatonError
-from bot.doctor.finding import CheckResult, fail, note, ok
+from bot.doctor.check_result import CheckResult, fail, note, ok
 from bot.store.database.open import open_database
 from bot.store.database.transactions import without_password
 from bot.store.migrations.migrate import ForeignTables, current_revision, known_revisions

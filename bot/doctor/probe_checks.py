@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from alerts.checks.settings import ProbeTable
 from baton.bus.messages import Facts
 from baton.text.words import did_you_mean
-from bot.doctor.finding import CheckResult, fail, ok
+from bot.doctor.check_result import CheckResult, fail, ok
 from commands.probes import unknown_check
 
 

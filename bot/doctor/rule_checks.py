@@ -8,7 +8,7 @@ from baton.bus.messages import Facts
 from baton.errors import BatonError
 from bot.dispatch.policy import Policy
 from bot.dispatch.policy_review import Scene, by_environment, review
-from bot.doctor.finding import CheckResult, note, ok, warn
+from bot.doctor.check_result import CheckResult, note, ok, warn
 from bot.fronts.slack.listeners.people import SlackDirectory
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.settings import SlackTable

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from baton.bus.messages import now
 from baton.errors import BatonError
-from bot.doctor.finding import CheckResult, Mark, fail, note, ok
+from bot.doctor.check_result import CheckResult, Mark, fail, note, ok
 from bot.fronts.slack.tasks import BackgroundTasks
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.channels import ChannelAccess

@@ -13,8 +13,8 @@ from alerts import load_alerts
 from bot.app.bot import Bot
 from bot.app.with_alerts import AlertsConfig
 from bot.dispatch.policy import EnvironmentTable, Policy
-from bot.doctor.bot import alerts_file
-from bot.doctor.finding import Mark
+from bot.doctor.bot_checks import alerts_file
+from bot.doctor.check_result import Mark
 from bot.store import Store
 from tests.bot.alerting.world import CHANNEL, Watchers, quick
 from tests.bot.world import Stage, wanted

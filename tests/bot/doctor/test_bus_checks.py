@@ -13,9 +13,9 @@ from baton.bus.connect import connect
 from baton.bus.exchanges import DEAD, OUTPUT
 from baton.bus.messages import Discover, Heartbeat, now
 from baton.server import Server
-from bot.doctor.bot import needs
-from bot.doctor.bus import agents, bus, leftovers, rights
-from bot.doctor.finding import Mark
+from bot.doctor.bot_checks import needs
+from bot.doctor.bus_checks import agents, bus, leftovers, rights
+from bot.doctor.check_result import Mark
 from tests.support.broker import Broker
 from tests.support.wait import until
 

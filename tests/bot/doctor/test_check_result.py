@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.doctor.finding import Mark, clocks
+from bot.doctor.check_result import Mark, clocks
 
 
 def test_clocks() -> None:

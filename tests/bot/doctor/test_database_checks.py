@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.doctor.database import database
-from bot.doctor.finding import Mark
+from bot.doctor.check_result import Mark
+from bot.doctor.database_checks import database
 
 
 async def test_database(tmp_path: Path) -> None:

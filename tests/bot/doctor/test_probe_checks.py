@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts.checks.settings import ProbeTable
 from baton.bus.messages import Facts
-from bot.doctor.probes import probes
+from bot.doctor.probe_checks import probes
 
 
 def test_probes_that_agents_do() -> None:

@@ -32,10 +32,10 @@ from baton.bus.exchanges import (
 )
 from baton.bus.messages import Message, Person, Pong, Request, decode, new_id, now
 from baton.extensions import installed
-from bot.doctor.agent import needs as agents_needs
-from bot.doctor.bot import needs as bots_needs
-from bot.doctor.bus import agents, rights
-from bot.doctor.finding import Mark
+from bot.doctor.agent_checks import needs as agents_needs
+from bot.doctor.bot_checks import needs as bots_needs
+from bot.doctor.bus_checks import agents, rights
+from bot.doctor.check_result import Mark
 from tests.support.accounts import Accounts, readme
 from tests.support.broker import Broker
 from tests.support.wait import until

@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 
 from baton.bus.messages import State
 from bot.content import NoticeContent, Post
-from bot.doctor.finding import Mark
-from bot.doctor.slack import slack as examined
+from bot.doctor.check_result import Mark
+from bot.doctor.slack_checks import slack as examined
 from bot.fronts.errors import MessageDeleted, Unpostable
 from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.tasks import BackgroundTasks
