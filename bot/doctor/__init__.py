@@ -1,8 +1,8 @@
 """`baton doctor`: checks a configuration and the services it uses, one line a check.
 
-finding   the result of a check; pure
-bot       the checks of a bot: settings, alerts, slack, database, bus, agents, probes, rules
-agent     the checks of an agent: settings, folders, programs, bus, its own heartbeat
+bot_checks    all checks of a bot: settings, alerts, slack, database, bus, agents, probes, rules
+agent_checks  all checks of an agent: settings, folders, programs, bus, its own heartbeat
+check_result  the result of a check; pure
 """
 
 from __future__ import annotations
