@@ -53,7 +53,7 @@ async def nowhere(job: str) -> Place | None:
 
 
 class SlackChat(Linked):
-    """Receives commands from Slack and passes them to the dispatcher `desk`; `front` shows posts.
+    """Receives commands from Slack and passes them to `dispatcher`; `front` shows posts.
 
     `link` says whether Slack can reach this bot. Slack may deliver a command to any of several
     bots. `where` finds the thread of a job. `others` counts the other bots that use this database:
@@ -62,7 +62,7 @@ class SlackChat(Linked):
 
     def __init__(
         self,
-        desk: Dispatcher,
+        dispatcher: Dispatcher,
         tokens: Tokens,
         *,
         api_url: str = SLACK_API,
@@ -75,9 +75,9 @@ class SlackChat(Linked):
         self._tasks = BackgroundTasks()
         self._telling = PrivateReplies(self._calls, where)
         self.people = SlackDirectory(self._calls)
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._asking: SlackHandlers | None = None
-        self._names = slash_names(desk.commands)
+        self._names = slash_names(dispatcher.commands)
         self._intake: DeliveryDeduplicator | None = None
         self._socket: SocketModeClient | None = None
         self._beginning: asyncio.Task[None] | None = None
@@ -149,7 +149,7 @@ class SlackChat(Linked):
     async def _begin(self) -> None:
         identity = self.people.us = await identify(self._calls)
         self._first_ticket = await first_ticket(self._calls, self._tokens.app)
-        asking = SlackHandlers(self._desk, self.people, self._telling, self._tasks, identity)
+        asking = SlackHandlers(self._dispatcher, self.people, self._telling, self._tasks, identity)
         self._asking = asking
         app = build(asking, identity, self._names)
         self._intake = DeliveryDeduplicator(app, self._unheard)

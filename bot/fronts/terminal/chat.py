@@ -55,7 +55,7 @@ class TerminalChat:
 
     def __init__(
         self,
-        desk: Dispatcher,
+        dispatcher: Dispatcher,
         front: TerminalFront,
         ledger: Ledger,
         known: Known,
@@ -63,7 +63,7 @@ class TerminalChat:
         welcome: Sequence[Line] = (),
         refs: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        self.desk = desk
+        self.dispatcher = dispatcher
         self.front = front
         self._ledger = ledger
         self._known = known
@@ -89,7 +89,7 @@ class TerminalChat:
             "host": lambda: [seen.facts.host for seen in servers()],
             "ref": self._refs,
             "job": lambda: [short_id(job) for job in reversed(self.jobs)],
-            "command": lambda: sorted(self.desk.commands),
+            "command": lambda: sorted(self.dispatcher.commands),
         }
 
     async def run_line(self, text: str) -> LineResult:
@@ -103,7 +103,7 @@ class TerminalChat:
         if name in ("quit", "exit"):
             return LineResult(leave=True)
         key = new_id()
-        reply = await self.desk.ask(
+        reply = await self.dispatcher.ask(
             text, asker=self._asker, groups=_no_groups, place=PLACE, key=key
         )
         self.screen.show(_reply_lines(reply, name))
@@ -114,7 +114,7 @@ class TerminalChat:
 
     async def cancel(self, job: str) -> None:
         """Ask the servers to stop `job`."""
-        reply = await self.desk.cancel(job, asker=self._asker, groups=_no_groups, place=PLACE)
+        reply = await self.dispatcher.cancel(job, asker=self._asker, groups=_no_groups, place=PLACE)
         self.screen.show(_reply_lines(reply, "cancel"))
 
     async def succeeded(self, job: str) -> bool:

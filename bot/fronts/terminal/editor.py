@@ -65,7 +65,7 @@ class CommandCompleter(Completer):
         """Return the completions for the text before the cursor."""
         typed = document.text_before_cursor
         for found in suggestions(
-            typed, self._chat.desk.commands, self._chat.values, TERMINAL_COMMANDS
+            typed, self._chat.dispatcher.commands, self._chat.values, TERMINAL_COMMANDS
         ):
             yield Completion(found.text, -found.replaces, display_meta=found.meaning)
 
@@ -174,7 +174,9 @@ class Editor:
     def _complete(self, buffer: Buffer) -> None:
         """As shells do: what can only be one thing is typed out, a blank after it."""
         typed = buffer.document.text_before_cursor
-        found = suggestions(typed, self._chat.desk.commands, self._chat.values, TERMINAL_COMMANDS)
+        found = suggestions(
+            typed, self._chat.dispatcher.commands, self._chat.values, TERMINAL_COMMANDS
+        )
         if len(found) == 1:
             buffer.delete_before_cursor(found[0].replaces)
             buffer.insert_text(f"{found[0].text} ")

@@ -1,4 +1,4 @@
-"""A store of the test's own, and a desk with a timekeeper and a clock that stands still."""
+"""A store of the test's own, and a dispatcher with a timekeeper and a clock that stands still."""
 
 from __future__ import annotations
 

@@ -62,14 +62,14 @@ class SlackHandlers:
 
     def __init__(
         self,
-        desk: Dispatcher,
+        dispatcher: Dispatcher,
         people: SlackDirectory,
         telling: PrivateReplies,
         tasks: BackgroundTasks,
         us: BotIdentity,
         budget: float = ANSWER_TIMEOUT,
     ) -> None:
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._people = people
         self._telling = telling
         self._tasks = tasks
@@ -132,7 +132,7 @@ class SlackHandlers:
         reply = await self._in_time(heard)
         if reply is not None and not reply.ok:
             self._sent.discard(heard.key)
-            return as_typed(reply.text, self._desk.commands) or self._worded(reply)
+            return as_typed(reply.text, self._dispatcher.commands) or self._worded(reply)
         if reply is not None:
             told = self._telling.send(Person(id=heard.user), heard.place, self._worded(reply))
             self._tasks.start(told)
@@ -172,7 +172,7 @@ class SlackHandlers:
         if heard.kind in ("mention", "direct"):
             # an edit of it may be here while it is still at work
             async with self._messages.hold(heard.key):
-                begun = await self._desk.started_by(heard.key)
+                begun = await self._dispatcher.started_by(heard.key)
                 return await self._done(heard, admit(heard, self._us, member, begun))
         return await self._done(heard, admit(heard, self._us, member))
 
@@ -193,11 +193,11 @@ class SlackHandlers:
         """Run the command of a button."""
         person, place, groups = clicked.person, clicked.place, self._groups(clicked.person)
         if clicked.action == CANCEL:
-            return await self._desk.cancel(
+            return await self._dispatcher.cancel(
                 clicked.value, asker=person, groups=groups, place=place, key=clicked.key
             )
         if clicked.action.partition(".")[0] == ASK:
-            return await self._desk.ask(
+            return await self._dispatcher.ask(
                 clicked.value, asker=person, groups=groups, place=place, key=clicked.key
             )
         log.warning("unknown button", action=clicked.action)
@@ -211,25 +211,27 @@ class SlackHandlers:
         if word == "help":
             return await self._help(asked, rest)
         if word == "cancel" and not rest and place.thread:
-            return await self._desk.cancel_in_thread(
+            return await self._dispatcher.cancel_in_thread(
                 place, asker=person, groups=groups, key=asked.key
             )
         if word == "cancel" and not rest:
             return Reply(
                 "Which job? `cancel JOB`, or `@baton cancel` in the thread of the job.", ok=False
             )
-        return await self._desk.ask(
+        return await self._dispatcher.ask(
             asked.words or "help", asker=person, groups=groups, place=place, key=asked.key
         )
 
     async def _help(self, asked: TypedCommand, name: str) -> Reply:
-        known = self._desk.commands.get(name.removeprefix("/").lower())
+        known = self._dispatcher.commands.get(name.removeprefix("/").lower())
         words = f"help {known.command.name}" if known else "help"
         place, key, groups = asked.place, asked.key, self._groups(asked.person)
-        reply = await self._desk.ask(words, asker=asked.person, groups=groups, place=place, key=key)
+        reply = await self._dispatcher.ask(
+            words, asker=asked.person, groups=groups, place=place, key=key
+        )
         if not reply.ok:
             return reply
-        text = as_typed(reply.text, self._desk.commands)
+        text = as_typed(reply.text, self._dispatcher.commands)
         summary, _, document = text.strip().partition("\n")
         return Reply(answer=Answer(summary, document=document.strip("\n")))
 
@@ -257,7 +259,7 @@ class SlackHandlers:
             self._tasks.start(self._telling.send_file(person, heard.place, answer, reply.job))
 
     def _worded(self, reply: Reply) -> str:
-        text = reply_text(replace(reply, text=as_typed(reply.text, self._desk.commands)))
+        text = reply_text(replace(reply, text=as_typed(reply.text, self._dispatcher.commands)))
         if reply.answer is not None and is_long(reply.answer.document):
             text += "\nThe output is long: you get it as a file."
         return text

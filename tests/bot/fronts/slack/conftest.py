@@ -1,4 +1,4 @@
-"""A bot's Slack side with a desk for tests, on a Slack for tests."""
+"""A bot's Slack side with a dispatcher for tests, on a Slack for tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.web_api.calls import SlackApi
-from tests.bot.fronts.slack.desk import FakeDesk
+from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
 from tests.support.slack_server import SlackServer
 
 
@@ -20,18 +20,18 @@ async def slack() -> AsyncIterator[SlackServer]:
 
 
 @pytest.fixture
-def desk() -> FakeDesk:
-    return FakeDesk()
+def dispatcher() -> FakeDispatcher:
+    return FakeDispatcher()
 
 
-def new_chat(slack: SlackServer, desk: FakeDesk) -> SlackChat:
-    return SlackChat(desk, Tokens(slack.bot_token, slack.app_token), api_url=slack.url)
+def new_chat(slack: SlackServer, dispatcher: FakeDispatcher) -> SlackChat:
+    return SlackChat(dispatcher, Tokens(slack.bot_token, slack.app_token), api_url=slack.url)
 
 
 @pytest.fixture
-async def chat(slack: SlackServer, desk: FakeDesk) -> AsyncIterator[SlackChat]:
+async def chat(slack: SlackServer, dispatcher: FakeDispatcher) -> AsyncIterator[SlackChat]:
     """Listening, with both its connections."""
-    it = new_chat(slack, desk)
+    it = new_chat(slack, dispatcher)
     await it.start()
     await slack.connected(2)
     yield it

@@ -11,7 +11,7 @@ from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.web_api import scopes
 from bot.fronts.slack.web_api.identity import BadTokens, ScopesMissing
 from tests.bot.fronts.slack.conftest import new_chat
-from tests.bot.fronts.slack.desk import FakeDesk
+from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
 from tests.support.slack_server import Hang, RateLimited, SlackServer
 from tests.support.wait import until
 
@@ -25,10 +25,10 @@ from tests.support.wait import until
     ],
 )
 async def test_tokens_of_the_wrong_kind(
-    slack: SlackServer, desk: FakeDesk, bot: str, app: str, said: str
+    slack: SlackServer, dispatcher: FakeDispatcher, bot: str, app: str, said: str
 ) -> None:
     """Each is named by its setting; nothing is sent to Slack, and no token is shown."""
-    chat = SlackChat(desk, Tokens(bot, app), api_url=slack.url)
+    chat = SlackChat(dispatcher, Tokens(bot, app), api_url=slack.url)
     with pytest.raises(BadTokens, match=said) as raised:
         await chat.start()
     assert "secret" not in str(raised.value)
@@ -41,38 +41,40 @@ async def test_tokens_of_the_wrong_kind(
     [("xoxb-wrong", None, "SLACK_BOT_TOKEN"), (None, "xapp-wrong", "SLACK_APP_TOKEN")],
 )
 async def test_tokens_that_slack_does_not_know(
-    slack: SlackServer, desk: FakeDesk, bot: str | None, app: str | None, key: str
+    slack: SlackServer, dispatcher: FakeDispatcher, bot: str | None, app: str | None, key: str
 ) -> None:
     """Start fails at once and names the token, instead of trying for ever."""
     tokens = Tokens(bot or slack.bot_token, app or slack.app_token)
-    chat = SlackChat(desk, tokens, api_url=slack.url)
+    chat = SlackChat(dispatcher, tokens, api_url=slack.url)
     with pytest.raises(BadTokens, match=rf"{key}: the token is unknown"):
         await chat.start()
     await chat.close()
 
 
-async def test_an_app_token_without_its_scope(desk: FakeDesk) -> None:
+async def test_an_app_token_without_its_scope(dispatcher: FakeDispatcher) -> None:
     """Slack's own word for what is missing is passed on."""
     async with SlackServer(app_scopes=()) as slack:
-        chat = new_chat(slack, desk)
+        chat = new_chat(slack, dispatcher)
         with pytest.raises(BadTokens, match="needs connections:write"):
             await chat.start()
         await chat.close()
 
 
-async def test_scopes_that_are_missing_are_named(desk: FakeDesk) -> None:
+async def test_scopes_that_are_missing_are_named(dispatcher: FakeDispatcher) -> None:
     """Before anything is asked, not when the first long log cannot be shown."""
     async with SlackServer(scopes=scopes.SCOPES - {"files:write", "usergroups:read"}) as slack:
-        chat = new_chat(slack, desk)
+        chat = new_chat(slack, dispatcher)
         with pytest.raises(ScopesMissing, match=r"files:write, usergroups:read.*manifest\.yml"):
             await chat.start()
         await chat.close()
 
 
-async def test_slack_that_is_away_at_the_start(slack: SlackServer, desk: FakeDesk) -> None:
+async def test_slack_that_is_away_at_the_start(
+    slack: SlackServer, dispatcher: FakeDispatcher
+) -> None:
     """Start returns, the link is down with the reason, and we go on trying."""
     await slack.down()
-    chat = new_chat(slack, desk)
+    chat = new_chat(slack, dispatcher)
     await chat.start()
     assert "cannot be reached" in chat.link_reason
     assert chat.heard is None
@@ -83,17 +85,17 @@ async def test_slack_that_is_away_at_the_start(slack: SlackServer, desk: FakeDes
     await chat.close()
 
 
-async def test_a_busy_slack_at_the_start(slack: SlackServer, desk: FakeDesk) -> None:
+async def test_a_busy_slack_at_the_start(slack: SlackServer, dispatcher: FakeDispatcher) -> None:
     """A 429 is waited out."""
     slack.faults.add("auth.test", RateLimited(0.1))
-    chat = new_chat(slack, desk)
+    chat = new_chat(slack, dispatcher)
     await chat.start()
     await until(lambda: chat.link is Link.UP)
     await chat.close()
 
 
 async def test_the_first_command_is_not_lost(
-    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+    slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
     """bolt asks auth.test at the first command, which is lost if that fails; we asked before."""
     slack.faults.add("auth.test", Hang(), times=None)
@@ -108,13 +110,13 @@ async def test_tokens_are_not_shown() -> None:
 
 
 async def test_the_environment_makes_no_other_app(
-    slack: SlackServer, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+    slack: SlackServer, dispatcher: FakeDispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """bolt reads variables of its own; ours are given to it, whatever else is set."""
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-of-another")
     monkeypatch.setenv("SLACK_SIGNING_SECRET", "another")
     assert os.environ["SLACK_BOT_TOKEN"]
-    chat = new_chat(slack, desk)
+    chat = new_chat(slack, dispatcher)
     await chat.start()
     await slack.connected(2)
     reply = await slack.person("U_ANN").slash("/ping prod", channel="C_OPS")

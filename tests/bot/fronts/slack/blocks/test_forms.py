@@ -1,4 +1,4 @@
-"""Forms: what is left to say is asked in a modal, and the desk hears it as if it were typed."""
+"""Forms: a modal asks for what is missing, and the dispatcher gets it as if it were typed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.dispatch.reply import Form, Reply
 from bot.fronts.slack import SlackChat
 from bot.fronts.slack.blocks.forms import form_view
 from bot.jobs import Place
-from tests.bot.fronts.slack.desk import FakeDesk
+from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
 from tests.support.slack_server import Fails, Message, SlackServer
 from tests.support.slack_server import Reply as Seen
 
@@ -26,9 +26,9 @@ FORM = Form(
 )
 
 
-async def clicked(slack: SlackServer, chat: SlackChat, desk: FakeDesk) -> Seen:
+async def clicked(slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher) -> Seen:
     """Somebody presses a button whose reply has a form."""
-    desk.reply = lambda text: (
+    dispatcher.reply = lambda text: (
         Reply(f"{FORM.text} Type it.", form=FORM)
         if text.endswith("k/1")
         else Reply(f"Done: {text}")
@@ -40,18 +40,18 @@ async def clicked(slack: SlackServer, chat: SlackChat, desk: FakeDesk) -> Seen:
 
 
 async def test_what_is_said_in_a_form_is_asked(
-    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+    slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
     """The modal shows what will come of it, and opens with an answer that will do; what is sent is
     asked where the button was, and its reply told there."""
-    reply = await clicked(slack, chat, desk)
+    reply = await clicked(slack, chat, dispatcher)
     (shown,) = await slack.until(lambda: slack.views)
     assert shown["blocks"][0]["text"]["text"] == "It would mute &lt;web-1&gt;."
     ann = slack.person("U_ANN")
     sent = await ann.submits(shown, channel="C_OPS", choice="1d", reason="it's  its\ndisk <!here>")
     await slack.until(lambda: sent.ephemeral)
     assert slack.views == []
-    asked = desk.asks[-1]
+    asked = dispatcher.asks[-1]
     assert asked.text == "alerts silence host=web-1 for 1d because it's  its\ndisk &lt;!here&gt;"
     assert split(asked.text)[-2:] == ["because", "it's  its\ndisk <!here>"]
     assert (asked.asker.name, asked.place.channel) == ("ann", "C_OPS")
@@ -61,12 +61,12 @@ async def test_what_is_said_in_a_form_is_asked(
 
 
 async def test_what_is_refused_leaves_the_form_open(
-    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+    slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
     """With the reason in it, so that nothing typed is lost."""
-    await clicked(slack, chat, desk)
+    await clicked(slack, chat, dispatcher)
     (shown,) = await slack.until(lambda: slack.views)
-    desk.reply = lambda text: Reply("Only U_BEN may do that.", ok=False)
+    dispatcher.reply = lambda text: Reply("Only U_BEN may do that.", ok=False)
     sent = await slack.person("U_ANN").submits(shown, channel="C_OPS")
     assert sent.problems == {"reason": "Only U_BEN may do that."}
     assert slack.views == [shown]
@@ -74,11 +74,11 @@ async def test_what_is_refused_leaves_the_form_open(
 
 @pytest.mark.parametrize("error", ["expired_trigger_id", "internal_error"])
 async def test_without_a_form_the_words_are_told(
-    slack: SlackServer, chat: SlackChat, desk: FakeDesk, error: str
+    slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher, error: str
 ) -> None:
     """Slack opens none after 3 s, or does not say that it did: then people read what to type."""
     slack.faults.add("views.open", Fails(error), times=2)
-    reply = await clicked(slack, chat, desk)
+    reply = await clicked(slack, chat, dispatcher)
     await slack.until(lambda: reply.ephemeral)
     assert reply.ephemeral == "It would mute &lt;web-1&gt;. Type it."
 

@@ -49,7 +49,7 @@ def test_a_reply_always_says_something_short(reply: Reply) -> None:
 
 
 def test_an_accepted_job_is_named() -> None:
-    """Even if the desk has no words for it."""
+    """Even if the dispatcher has no words for it."""
     assert text.reply_text(Reply(job="j1")) == "Started job j1. Progress is in the thread below."
 
 

@@ -43,7 +43,7 @@ def mention(text: str, **event: Any) -> Interaction:
 
 
 def words(verdict: Admission) -> str | None:
-    """What is asked of the desk, if anything."""
+    """What is asked of the dispatcher, if anything."""
     return verdict.words if isinstance(verdict, TypedCommand) else None
 
 
@@ -153,7 +153,7 @@ def test_an_enterprise_has_many_teams() -> None:
     ],
 )
 def test_the_standing_goes_with_the_words(event: Mapping[str, Any]) -> None:
-    """The desk hears who asks, by name, and of which standing."""
+    """The dispatcher hears who asks, by name, and of which standing."""
     verdict = admit(mention("<@U_BATON> ping prod", **event), US, ANN)
     assert isinstance(verdict, TypedCommand)
     assert verdict.person == Person(id="U_ANN", name="ann", standing="outside")

@@ -25,7 +25,7 @@ from bot.fronts.slack.listeners.people import (
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.jobs import Place
 from bot.schedules.posts import buttons
-from tests.bot.fronts.slack.desk import FakeDesk
+from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
 from tests.support.slack_server import Hang, RateLimited, ServerError, SlackServer, Slow
 from tests.support.slack_server import Reply as Told
 from tests.support.wait import until
@@ -67,7 +67,7 @@ def test_zones_that_nobody_knows_are_no_zones() -> None:
 
 
 async def test_buttons_ask_as_if_it_had_been_typed(
-    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+    slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
     """Each press is an ask of its own by whoever presses; the answer is for them alone."""
     slack.person("U_ANN")
@@ -75,14 +75,14 @@ async def test_buttons_ask_as_if_it_had_been_typed(
     place = Place("slack", "C_OPS")
     ref = await chat.front.post(place, Post("k1", content), thread="")
     post = slack.channel("C_OPS").message(ref)
-    desk.reply = lambda text: Reply(answer=Answer("What it did", ("when",), (("09:00",),)))
+    dispatcher.reply = lambda text: Reply(answer=Answer("What it did", ("when",), (("09:00",),)))
     for action in ("run", "pause", "history", "remove"):
         reply = await slack.person("U_BEN").clicks(post, f"baton_ask.{action}")
         await until(partial(told, reply, "09:00"))
-    assert [(ask.kind, ask.text, ask.asker.id) for ask in desk.asks] == [
+    assert [(ask.kind, ask.text, ask.asker.id) for ask in dispatcher.asks] == [
         ("ask", f"schedule {word} s1", "U_BEN") for word in ("run", "pause", "history", "remove")
     ]
-    assert len({ask.key for ask in desk.asks}) == 4
+    assert len({ask.key for ask in dispatcher.asks}) == 4
 
 
 def told(reply: Told, text: str) -> bool:

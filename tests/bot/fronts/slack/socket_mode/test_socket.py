@@ -18,7 +18,7 @@ from bot.fronts.slack.socket_mode import socket, strangers
 from bot.fronts.slack.socket_mode.socket import SocketModeClient
 from bot.fronts.slack.web_api.calls import SlackApi
 from tests.bot.fronts.slack.conftest import new_chat
-from tests.bot.fronts.slack.desk import FakeDesk
+from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
 from tests.support.slack_server import Fails, ServerError, SlackServer, SocketSettings
 from tests.support.wait import until
 
@@ -68,38 +68,38 @@ async def test_a_warning_is_enough(slack: SlackServer, chat: SlackChat) -> None:
 
 
 async def test_what_is_at_work_is_answered_over_a_refresh(
-    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+    slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
     """The old connection stays until the answers that are due on it are sent."""
-    desk.gate.clear()
+    dispatcher.gate.clear()
     asked = asyncio.create_task(slack.person("U_ANN").slash("/ping prod", channel="C_OPS"))
-    await until(lambda: desk.asks)
+    await until(lambda: dispatcher.asks)
     delivered_on = slack.socket.deliveries[0].connection
     await slack.socket.refresh(grace=5)
     await until(lambda: {3, 4} <= numbers(slack))
     for _ in range(4):
         assert await (await slack.event({"type": "team_join"})).done
     assert delivered_on in numbers(slack)
-    desk.gate.set()
+    dispatcher.gate.set()
     assert (await asked).ephemeral == "Taken: ping prod"
     assert slack.socket.strange_acks == []
     await until(lambda: numbers(slack) == {3, 4})
 
 
 async def test_another_connection_carries_the_answer(
-    slack: SlackServer, chat: SlackChat, desk: FakeDesk
+    slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
-    """The connection that brought a command is lost while the desk works: the other one answers."""
-    desk.gate.clear()
+    """If the connection of a command is lost while the dispatcher works, the other one answers."""
+    dispatcher.gate.clear()
     asked = asyncio.create_task(slack.person("U_ANN").slash("/ping prod", channel="C_OPS"))
-    await until(lambda: desk.asks)
+    await until(lambda: dispatcher.asks)
     slack.socket.refuse()
     brought = slack.socket.deliveries[0].connection
     lost = next(each for each in slack.socket.connections if each.number == brought)
     assert lost.request.transport is not None
     lost.request.transport.abort()
     await until(lambda: brought not in numbers(slack))
-    desk.gate.set()
+    dispatcher.gate.set()
     assert (await asked).delivery.answer is not None
     assert slack.calls.counts["chat.postEphemeral"] == 0
 
@@ -197,14 +197,14 @@ async def test_a_refused_ticket_is_tried_again(slack: SlackServer, chat: SlackCh
     assert chat.link is Link.UP
 
 
-async def test_late_answers_are_counted_by_nobody(desk: FakeDesk) -> None:
-    """Every command is acknowledged within Slack's 3 s, even if the desk never answers."""
+async def test_late_answers_are_counted_by_nobody(dispatcher: FakeDispatcher) -> None:
+    """Every command is acknowledged within Slack's 3 s, even if the dispatcher never answers."""
     async with SlackServer(socket=SocketSettings(ack_seconds=3.0)) as slack:
-        chat = new_chat(slack, desk)
+        chat = new_chat(slack, dispatcher)
         await chat.start()
         await slack.connected(2)
-        desk.gate.clear()
-        desk.reply = lambda text: Reply("Taken")
+        dispatcher.gate.clear()
+        dispatcher.reply = lambda text: Reply("Taken")
         replies = await asyncio.gather(
             *(slack.person("U_ANN").slash("/ping prod", channel="C_OPS") for _ in range(20))
         )
@@ -260,14 +260,14 @@ def opened(slack: SlackServer, number: int) -> bool:
 
 
 async def test_strangers_with_our_tokens_are_seen(
-    slack: SlackServer, chat: SlackChat, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+    slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that is connected with them gets a part of what people ask; once it is gone, all
     is well. A bot of the same ledger is none."""
     monkeypatch.setattr(strangers, "RECHECK_INTERVAL", 0.3)
     monkeypatch.setattr(strangers, "WATCH_INTERVAL", 0.3)
     assert chat.strangers == 0
-    other = new_chat(slack, desk)
+    other = new_chat(slack, dispatcher)
     await other.start()
     await until(lambda: other.strangers == 2)
     await chat.close()
@@ -276,7 +276,7 @@ async def test_strangers_with_our_tokens_are_seen(
 
 
 async def test_bots_of_one_ledger_are_no_strangers(
-    slack: SlackServer, chat: SlackChat, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+    slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each says that it is there, and knows how many others are."""
     monkeypatch.setattr(strangers, "RECHECK_INTERVAL", 0.3)
@@ -285,7 +285,7 @@ async def test_bots_of_one_ledger_are_no_strangers(
         return 1
 
     tokens = Tokens(slack.bot_token, slack.app_token)
-    other = SlackChat(desk, tokens, api_url=slack.url, others=others)
+    other = SlackChat(dispatcher, tokens, api_url=slack.url, others=others)
     await other.start()
     await slack.connected(4)
     await until(lambda: other.link is Link.UP)

@@ -1,4 +1,4 @@
-"""A desk for tests: keeps what it is asked, and answers as it is told."""
+"""A dispatcher for tests: keeps what it is asked, and answers as it is told."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ COMMANDS = Commands([Extension(Deploy), Extension(Ping), Extension(Servers), Ext
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One thing the desk was asked; a cancel has the job as its text."""
+    """One thing the dispatcher was asked; a cancel has the job as its text."""
 
     kind: str
     text: str
@@ -58,7 +58,7 @@ class Ask:
 
 
 @dataclass
-class FakeDesk:
+class FakeDispatcher:
     """`gate` holds every ask back while it is not set; `reply` may raise."""
 
     reply: Callable[[str], Reply] = lambda text: Reply(f"Taken: {text}", job="j1")
