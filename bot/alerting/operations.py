@@ -106,7 +106,7 @@ def apply(engine: Engine, ask: Operation) -> Changes:
         engine.forget(ask.fingerprint, ask.at, f"forgotten by {ask.by}")
     else:
         content = AlertContent(
-            f"{ask.by} tries whether alerts can be told here: they can", "resolved"
+            f"{ask.by} sent a test notification: alerts can be posted here", "resolved"
         )
         test = Notification(f"test/{ask.key}", ask.channel, content, closing=True)
         return Changes(notifications={test.key: test})

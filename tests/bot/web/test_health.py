@@ -306,6 +306,23 @@ async def test_metrics(opened: Opened) -> None:
     assert after["baton_messages_heard_total baton.heartbeat"] >= 1
 
 
+NAMES = """
+    baton_build_info baton_asks_total baton_messages_heard_total baton_runs_ended_total
+    baton_refused_total baton_slack_calls_total baton_bus_up baton_database_up
+    baton_database_answer_seconds baton_leader baton_posts_waiting
+    baton_posts_oldest_waiting_seconds baton_slack_up baton_slack_quiet_seconds baton_jobs_open
+    baton_runs_open baton_outbox_messages baton_task_last_success_seconds baton_task_failures_total
+"""
+
+
+async def test_names_of_metrics_are_a_promise(opened: Opened) -> None:
+    """Dashboards and rules of whoever upgrades name them."""
+    site = await opened(chat=FakeChat())
+    await until(lambda: site.bot.leader.leading)
+    shown = {name.split()[0] for name in await metrics(site)}
+    assert {name for name in shown if name.startswith("baton_")} >= set(NAMES.split())
+
+
 async def test_the_format_is_chosen_by_who_reads(site: Site) -> None:
     """OpenMetrics for those who ask for it, which ends with a mark; else Prometheus's own."""
     plain = await site.client.get("/metrics")
