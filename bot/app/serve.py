@@ -27,6 +27,7 @@ from bot.app.supervise import run_while_healthy
 from bot.app.with_alerts import AlertsConfig
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.fronts.slack import SlackChat, SlackFront, Tokens
+from bot.fronts.slack.chat import CHECK_INTERVAL
 from bot.jobs import Place
 from bot.settings import BotSettings
 from bot.store import Store
@@ -93,7 +94,9 @@ async def serve(settings: BotSettings) -> None:
             stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN_TIMEOUT)
         rules = RulesLog(settings.policy, bot.servers, commands, chat.people.groups)
-        bot.periodic.add(*task_table.in_slack(rules, chat, bot.findings))
+        bot.periodic.add(
+            *task_table.in_slack(rules, chat, bot.findings, chat.check_other_bots, CHECK_INTERVAL)
+        )
         tune_garbage_collector()
         await run_while_healthy(bot, stopped.wait())
 

@@ -12,7 +12,7 @@ from bot.alerting import AlertRunner, probe_runner, recorder, reloader, runner, 
 from bot.alerting.reloader import Reloader
 from bot.alerting.self_checks import ChatView
 from bot.app import rules_log, upkeep
-from bot.app.periodic import PeriodicTask
+from bot.app.periodic import PeriodicTask, Round
 from bot.app.rules_log import RulesLog
 from bot.app.upkeep import Upkeep
 from bot.findings import Findings
@@ -44,8 +44,12 @@ def always(
         yield PeriodicTask("reload_alerts", reloading.check_for_reload, reloader.FOLLOW_INTERVAL)
 
 
-def in_slack(rules: RulesLog, chat: ChatView, findings: Findings) -> Iterable[PeriodicTask]:
-    """Yield the rows of a bot that is connected to Slack."""
+def in_slack(
+    rules: RulesLog, chat: ChatView, findings: Findings, check_other_bots: Round, interval: float
+) -> Iterable[PeriodicTask]:
+    """Yield the rows of a bot that is connected to Slack. `check_other_bots` comes every `interval`
+    seconds: Slack's client is not loaded here for it, since the demo has none."""
+    yield PeriodicTask("check_other_bots", check_other_bots, interval, first=interval)
     yield PeriodicTask(
         "rules_log",
         rules.round,

@@ -81,7 +81,6 @@ class SlackChat(Linked):
         self._intake: DeliveryDeduplicator | None = None
         self._socket: SocketModeClient | None = None
         self._beginning: asyncio.Task[None] | None = None
-        self._looking: asyncio.Task[None] | None = None
         self._others = others
         self._bots: int | None = None
         self._first_ticket = ""
@@ -129,10 +128,9 @@ class SlackChat(Linked):
         deadline = asyncio.get_running_loop().time() + seconds
         if self._intake is not None:
             self._intake.stop()
-        if waiting := {task for task in (self._beginning, self._looking) if task is not None}:
-            for task in waiting:
-                task.cancel()
-            await asyncio.wait(waiting)
+        if self._beginning is not None:
+            self._beginning.cancel()
+            await asyncio.wait([self._beginning])
         if self._socket is not None:
             await self._socket.drain(min(seconds, ACK_TIMEOUT))
         left = max(deadline - asyncio.get_running_loop().time(), 0)
@@ -161,16 +159,16 @@ class SlackChat(Linked):
             proxy=self._calls.web.proxy,
             ours=lambda: self._bots,
         )
-        await self._look()
-        self._looking = asyncio.create_task(self._look_around())
+        await self._count_bots()
         self._socket.start()
 
-    async def _look_around(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_INTERVAL)
-            await self._look()
+    async def check_other_bots(self) -> None:
+        """Find out how many other bots are connected, and let them know of this one, every
+        CHECK_INTERVAL seconds."""
+        if self._socket is not None:
+            await self._count_bots()
 
-    async def _look(self) -> None:
+    async def _count_bots(self) -> None:
         try:
             async with asyncio.timeout(CHECK_INTERVAL / 10):
                 self._bots = await self._others(self.strangers)

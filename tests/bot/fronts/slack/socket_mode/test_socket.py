@@ -294,6 +294,29 @@ async def test_bots_of_one_ledger_are_no_strangers(
     await other.close()
 
 
+async def test_other_bots_are_counted_again_and_again(
+    slack: SlackServer, dispatcher: FakeDispatcher
+) -> None:
+    """Whoever runs the recurring work of the bot has them counted; before there is a connection
+    nobody is told that this bot is there."""
+    counted: list[int] = []
+
+    async def others(strange: int) -> int:
+        counted.append(strange)
+        return 1
+
+    made = SlackChat(
+        dispatcher, Tokens(slack.bot_token, slack.app_token), api_url=slack.url, others=others
+    )
+    await made.check_other_bots()
+    assert counted == []
+    await made.start()
+    before = len(counted)
+    await made.check_other_bots()
+    assert len(counted) == before + 1
+    await made.close()
+
+
 def test_what_is_only_closing_is_no_stranger() -> None:
     """A count that is too high is looked at again before it is said; whatever is not known of our
     own bots is never held against others."""
