@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from alerts import AlertSettings, load_alerts
@@ -28,7 +28,7 @@ from bot.doctor.database_checks import database
 from bot.doctor.probe_checks import probes
 from bot.doctor.rule_checks import rules
 from bot.doctor.slack_checks import slack, strangers
-from bot.settings import load_bot
+from bot.settings import BotSettings, load_bot
 
 
 async def examine_bot(
@@ -63,25 +63,31 @@ async def examine_bot(
     if tables.mark is Mark.OK:
         for finding in await strangers(url):
             yield finding
-    if not settings.bus.urls:
-        return
+    if settings.bus.urls:
+        async for finding in _on_the_bus(settings, alerts, [*commands, *builtins]):
+            yield finding
+
+
+async def _on_the_bus(
+    settings: BotSettings, alerts: AlertSettings | None, commands: Sequence[str]
+) -> AsyncIterator[CheckResult]:
     async with bus(settings.bus.urls) as (channel, found):
         yield found
-        if channel is not None:
-            for finding in await rights(channel, needs(alerts is not None)):
-                yield finding
-            for finding in await leftovers(channel):
-                yield finding
-            facts: dict[str, Facts] = {}
-            yield WAITING
-            for finding in await agents(channel, facts=facts):
-                yield finding
-            for finding in probes(alerts.probe if alerts and facts else (), facts):
-                yield finding
-            known = [*commands, *builtins]
-            asked = settings.slack if settings.slack.bot_token else None
-            for finding in await rules(settings.policy, known, facts.values(), asked):
-                yield finding
+        if channel is None:
+            return
+        for finding in await rights(channel, needs(alerts is not None)):
+            yield finding
+        for finding in await leftovers(channel):
+            yield finding
+        facts: dict[str, Facts] = {}
+        yield WAITING
+        for finding in await agents(channel, facts=facts):
+            yield finding
+        for finding in probes(alerts.probe if alerts and facts else (), facts):
+            yield finding
+        asked = settings.slack if settings.slack.bot_token else None
+        for finding in await rules(settings.policy, commands, facts.values(), asked):
+            yield finding
 
 
 def needs(alerts: bool) -> Needs:
