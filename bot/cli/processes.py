@@ -64,8 +64,8 @@ def agent(
 
     async def serve() -> None:
         OrphanReaper().start()
-        looking = LocalProber.of(settings)
-        service = await Service.from_settings(settings, installed(), file=file, prober=looking)
+        prober = LocalProber.of(settings)
+        service = await Service.from_settings(settings, installed(), file=file, prober=prober)
         service.stop_on_signals()
         await service.run()
 

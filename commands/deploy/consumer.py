@@ -68,8 +68,8 @@ class DeployConsumer(Consumer[Deploy]):
         )
         try:
             settings.path.mkdir(parents=True, exist_ok=True)
-            with deploy_lock(settings.path, note) as underway:
-                await Deployment(run, settings, underway, self._clock).carry_out()
+            with deploy_lock(settings.path, note) as lock:
+                await Deployment(run, settings, lock, self._clock).carry_out()
         except OSError as error:
             raise Failed(cannot(error, settings.path)) from error
 

@@ -40,13 +40,13 @@ class Deployment:
         self,
         run: Run[Deploy],
         settings: AppSettings,
-        underway: DeployLock,
+        lock: DeployLock,
         clock: Callable[[], datetime],
     ) -> None:
         command = run.command
         self.run = run
         self.settings = settings
-        self.underway = underway
+        self.lock = lock
         self.ref = command.ref or settings.ref
         self.releases = Releases(settings.path)
         values = {
@@ -57,7 +57,7 @@ class Deployment:
         }
         after = 1 + (settings.restart is not None) + (settings.health is not None)
         total = 1 + len(settings.steps) + after
-        self.steps = Steps(run, settings, underway, values, total)
+        self.steps = Steps(run, settings, lock, values, total)
         self.mirror: source.GitMirror | None = None
         if settings.repository is not None:
             self.mirror = source.GitMirror(settings.path / "repo", settings.repository, self.steps)
@@ -122,7 +122,7 @@ class Deployment:
                 )
 
     async def _clean_up(self) -> None:
-        left = self.underway.left
+        left = self.lock.left
         if left is None:
             return
         trail = left.trail()
@@ -132,7 +132,7 @@ class Deployment:
         if await asyncio.to_thread(running, trails):
             self.run.notify_info("stopping what an earlier deploy left running", step=CLEAN_UP)
         still = await end(trails, self.settings.grace)
-        self.underway.note(left=tuple(still))
+        self.lock.note(left=tuple(still))
         if still:
             text = _still(still, "of an earlier deploy ")
             raise Refused(f"One deploy at a time: {text}: stop it, then deploy again.")
@@ -146,7 +146,7 @@ class Deployment:
         self.steps.begin(source.STEP, f"fetching {what}")
         commit = await self._found()
         release = self.releases.create(self.ref, self._clock())
-        self.underway.note(release=release.name)
+        self.lock.note(release=release.name)
         self.steps.values["release"] = str(release)
         try:
             if self.mirror is not None:
@@ -195,7 +195,7 @@ class Deployment:
             self.run.notify_info(await self._go_back(previous, check=False), step=BACK)
             self._set_aside(release)
             raise
-        self.underway.note(release="")
+        self.lock.note(release="")
 
     async def _begin_serving(self, release: Path) -> None:
         if self.settings.restart is not None:
@@ -249,7 +249,7 @@ class Deployment:
         except OSError as error:
             self.run.notify_info(cannot(error, release), step=BACK)
         else:
-            self.underway.note(release="")
+            self.lock.note(release="")
 
     async def _end_left(self) -> None:
         """End what the programs so far have left running.
@@ -260,7 +260,7 @@ class Deployment:
         still = await end(list(self.steps.trails.values()), self.settings.grace)
         self.steps.trails.clear()
         if still:
-            self.underway.note(left=tuple(still))
+            self.lock.note(left=tuple(still))
             self._left = f"{_still(still)}: stop it yourself, no deploy starts until it has ended"
 
     async def _name_left(self) -> None:

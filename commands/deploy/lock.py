@@ -87,7 +87,7 @@ def deploy_lock(path: Path, note: LockNote) -> Iterator[DeployLock]:
     descriptor = os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        underway = DeployLock(descriptor, note, _read(descriptor))
+        lock = DeployLock(descriptor, note, _read(descriptor))
     except BlockingIOError:
         other = _read(descriptor) or LockNote()
         os.close(descriptor)
@@ -96,9 +96,9 @@ def deploy_lock(path: Path, note: LockNote) -> Iterator[DeployLock]:
         os.close(descriptor)
         raise
     try:
-        yield underway
+        yield lock
     finally:
-        underway.close()
+        lock.close()
 
 
 def _read(descriptor: int) -> LockNote | None:

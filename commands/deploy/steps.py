@@ -24,7 +24,7 @@ class Steps:
 
     run: Run[Deploy]
     settings: AppSettings
-    underway: DeployLock
+    lock: DeployLock
     values: dict[str, str]
     total: int
     begun: int = 0
@@ -95,7 +95,7 @@ class Steps:
         limit = limit or self.settings.step_limit
         trail = self.trails.setdefault(step, Trail(new_id(), owner=self))
         # noted before it starts: we may die before its id is known
-        self.underway.note(group=0, born="", mark=trail.mark)
+        self.lock.note(group=0, born="", mark=trail.mark)
         program = Program(
             argv,
             cwd,
@@ -108,10 +108,10 @@ class Steps:
         )
         try:
             ended = await execute(
-                program, tell, trail, lambda pid: self.underway.note(group=pid, born=birth(pid))
+                program, tell, trail, lambda pid: self.lock.note(group=pid, born=birth(pid))
             )
         except Failed as error:
             raise Failed(f"{self.secrets.mask(step)} failed: {error}") from error
         # what it has left in the background by intent is nobody's to end if we die now
-        self.underway.note(group=0, born="", mark="")
+        self.lock.note(group=0, born="", mark="")
         return ended

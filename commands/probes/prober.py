@@ -23,7 +23,7 @@ class LocalProber(Prober):
     def __init__(self, checks: Mapping[str, CheckTable], allow: Iterable[str] = ()) -> None:
         self._checks = checks
         self._allow = [AddressPattern.parse(text) for text in allow]
-        self._reaching = NetworkProbe()
+        self._network = NetworkProbe()
 
     @classmethod
     def of(cls, settings: AgentSettings) -> LocalProber:
@@ -52,7 +52,7 @@ class LocalProber(Prober):
             return ProbeResult(True, printable(f"invalid URL {look.url}: {error}"))
         if not allowed:
             return ProbeResult(True, not_allowed(look.url or look.tcp))
-        return await self._reaching.look(look)
+        return await self._network.look(look)
 
     @override
     async def close(self) -> None:

@@ -227,17 +227,17 @@ def test_the_lock_names_its_holder_and_is_free_again(tmp_path: Path) -> None:
         deploy_lock(tmp_path, LockNote()),
     ):
         pass
-    with deploy_lock(tmp_path, LockNote()) as underway:
-        assert underway.left is None
+    with deploy_lock(tmp_path, LockNote()) as lock:
+        assert lock.left is None
 
 
 def test_an_interrupted_deploy_leaves_its_note(tmp_path: Path) -> None:
     """What is noted and not struck off is what the next one finds; a torn note is no note."""
-    with deploy_lock(tmp_path, LockNote(job="j1")) as underway:
-        underway.note(release="20261124055501-v1", group=7)
-    with deploy_lock(tmp_path, LockNote(job="j2")) as underway:
-        assert underway.left == LockNote(job="j1", release="20261124055501-v1", group=7)
-        assert underway.left is not None
+    with deploy_lock(tmp_path, LockNote(job="j1")) as lock:
+        lock.note(release="20261124055501-v1", group=7)
+    with deploy_lock(tmp_path, LockNote(job="j2")) as lock:
+        assert lock.left == LockNote(job="j1", release="20261124055501-v1", group=7)
+        assert lock.left is not None
     (tmp_path / "deploy.lock").write_text('{"job": "j1", "rel')
-    with deploy_lock(tmp_path, LockNote()) as underway:
-        assert underway.left is None
+    with deploy_lock(tmp_path, LockNote()) as lock:
+        assert lock.left is None

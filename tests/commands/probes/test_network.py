@@ -72,9 +72,9 @@ async def test_each_look_stands_for_itself(respx_mock: respx.MockRouter) -> None
     """No cookies are kept, and each look has a connection of its own: what one look leaves behind
     changes nothing for the next."""
     asked = respx_mock.get(URL).respond(200, headers={"Set-Cookie": "session=1"})
-    reaching = NetworkProbe()
+    probe = NetworkProbe()
     for _ in range(3):
-        assert await reaching.wrong(Look(url=URL)) == ""
+        assert await probe.wrong(Look(url=URL)) == ""
     assert asked.call_count == 3
     for call in asked.calls:
         assert "cookie" not in call.request.headers
@@ -95,9 +95,9 @@ async def test_a_server_that_drops_idle_connections_is_well() -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        reaching = NetworkProbe()
+        probe = NetworkProbe()
         for number in range(3):
-            assert await reaching.wrong(Look(url=f"http://127.0.0.1:{port}/")) == ""
+            assert await probe.wrong(Look(url=f"http://127.0.0.1:{port}/")) == ""
             assert dropped == number + 1
 
 

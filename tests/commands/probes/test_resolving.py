@@ -41,15 +41,15 @@ async def test_a_dead_resolver_calls_nobody_else_down(
     asked for once."""
     respx_mock.get("http://localhost/").respond(200)
     hanging = Hanging(monkeypatch)
-    reaching = NetworkProbe(NameResolver())
+    probe = NetworkProbe(NameResolver())
     urls = [f"http://shop-{number}.example.com/" for number in range(40)]
-    hang = [asyncio.create_task(reaching.wrong(Look(url=url, timeout=60))) for url in urls * 2]
+    hang = [asyncio.create_task(probe.wrong(Look(url=url, timeout=60))) for url in urls * 2]
     await until(lambda: len(hanging.asked) == 40)
-    well = await reaching.wrong(Look(url="http://localhost/", timeout=30))
+    well = await probe.wrong(Look(url="http://localhost/", timeout=30))
     assert well == ""
     for task in hang:
         task.cancel()
-    late = await reaching.wrong(Look(url=urls[0], timeout=0.1))
+    late = await probe.wrong(Look(url=urls[0], timeout=0.1))
     assert late == "the name shop-0.example.com was not resolved within 0.1 s"
     assert len(hanging.asked) == 41
     hanging.over.set()
@@ -59,12 +59,12 @@ async def test_what_waits_for_a_thread_is_no_result(monkeypatch: pytest.MonkeyPa
     """When more names hang than are looked up at a time, nothing is said of the others; it is tried
     again once there is room."""
     hanging = Hanging(monkeypatch)
-    reaching = NetworkProbe(NameResolver(most=1))
-    first = asyncio.create_task(reaching.look(Look(tcp="a.example.com:1", timeout=60)))
+    probe = NetworkProbe(NameResolver(most=1))
+    first = asyncio.create_task(probe.look(Look(tcp="a.example.com:1", timeout=60)))
     await until(lambda: hanging.asked)
-    assert await reaching.look(Look(tcp="b.example.com:1")) is None
+    assert await probe.look(Look(tcp="b.example.com:1")) is None
     hanging.over.set()
     assert await first == ProbeResult(
         True, "the name a.example.com cannot be resolved: Temporary failure"
     )
-    assert await reaching.look(Look(tcp="b.example.com:1")) is not None
+    assert await probe.look(Look(tcp="b.example.com:1")) is not None
