@@ -206,3 +206,18 @@ async def test_a_bot_whose_database_is_away_at_the_start_gets_its_servers_later(
         second = await stage.bot(lease=0.5)
         assert second.servers.servers() == []
     await stage.knows(second, "web-1")
+
+
+async def test_a_bot_that_loses_the_lease_and_gets_it_again_leads_as_before(stage: Stage) -> None:
+    """Its recurring work, its queues and its consumers end, and begin again."""
+    await stage.agent("web-1")
+    bot = await stage.bot()
+    await stage.knows(bot, "web-1")
+    await until(lambda: bot.leader.leading)
+    running = {status.name for status in bot.periodic.statuses}
+    await bot.leader._let_go()
+    assert {status.name for status in bot.periodic.statuses} == {"follow_other_bots"}
+    assert list(bot.front_ends.queues) == []
+    await until(lambda: bot.leader.leading)
+    await stage.told(await stage.job(bot, "ship shop prod"))
+    assert {status.name for status in bot.periodic.statuses} == running
