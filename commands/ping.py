@@ -21,7 +21,7 @@ from baton.run import Run
 class Ping(Command):
     """Check that the agents of an environment respond.
 
-    Says how many answered and how fast, and names who did not.
+    Shows how many servers responded and how fast, and which did not.
     """
 
     name: ClassVar[str] = "ping"

@@ -177,7 +177,7 @@ class ConsumerManager:
         try:
             message = decode(delivery.envelope.body)
             if not isinstance(message, Request | Cancel | Discover | Probe):
-                raise InvalidMessage(reason=f"an agent takes no {message.type}")
+                raise InvalidMessage(reason=f"an agent does not use {message.type}")
             if isinstance(message, Probe) and self._probe is None:
                 raise InvalidMessage(reason="this agent runs no probes")
         except InvalidMessage as error:

@@ -259,7 +259,7 @@ def set_up_consumers(
         raise SettingsError(
             file=file,
             key="server",
-            problem=f"what its heartbeats would say is invalid ({first['loc'][0]})",
+            problem=f"its heartbeats would be invalid ({first['loc'][0]})",
             must=meaning(first) or str(first["msg"]),
         ) from None
     return server, [kind(server, settings[name]) for name, kind in kinds.items()]

@@ -101,7 +101,7 @@ def _sender(envelope: Envelope, account: str) -> tuple[str, bool]:
     claimed = envelope.headers.get("baton-user", "")
     if account and proven == account:
         return claimed, claimed == account
-    return f"{claimed or 'an unknown sender'} (says {proven or 'an unknown sender'})", False
+    return f"{claimed or 'an unknown sender'} (claims {proven or 'an unknown sender'})", False
 
 
 def _order(envelope: Envelope, key: str) -> tuple[str, datetime | None]:
@@ -120,7 +120,7 @@ def _order(envelope: Envelope, key: str) -> tuple[str, datetime | None]:
         return f"{message.host}: cancel job {printable(message.job)[:MAX_SHOWN]}", None
     if isinstance(message, Probe):
         return f"{message.host}: a probe", message.deadline
-    return ("all servers: say who is there", None) if isinstance(message, Discover) else ("", None)
+    return ("all servers: send a heartbeat", None) if isinstance(message, Discover) else ("", None)
 
 
 async def list_letters(channel: Channel, most: int) -> list[DeadLetter]:

@@ -125,7 +125,7 @@ class StoredAlertSink(AlertSink):
             said.get("summary") or said.get("message") or said.get("description"), MAX_TEXT
         )
         if firing is None and status not in (None, ""):
-            words = f"{words} (unknown status “{as_text(status, 40)}”: taken as firing)".strip()
+            words = f"{words} (unknown status “{as_text(status, 40)}”: treated as firing)".strip()
         bad = firing is not False
         return Sample(
             Labels.of(sanitize(labels)),

@@ -1,4 +1,4 @@
-"""`/demo`: break a pretend server, to see what is said of it, and mend it."""
+"""`/demo`: breaks a pretend server, to show the alert, and repairs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.dispatch.reply import Reply
 
 
 class DemoCommand(BuiltinCommand):
-    """Break a pretend server, as if its power had gone, or mend it."""
+    """Break a pretend server, as if it had lost power, or repair it."""
 
     name: ClassVar[str] = "demo"
     example: ClassVar[str] = "/demo break web-2"

@@ -47,7 +47,7 @@ _TRY = (
         "a version that fails its health check: see the rollback",
     ),
     (f"/ping {ENVIRONMENT}", "check that the servers respond"),
-    ("/demo break web-2", "a server fails: see the alert, then mend it"),
+    ("/demo break web-2", "a server fails: see the alert, then repair it"),
     ("/help", "list all commands"),
 )
 

@@ -66,7 +66,7 @@ def _several(alerts: list[Any], place: str, sender: str, now: float) -> Batch[Pu
         except BadInput as error:
             batch.rejected.append(error)
     if len(alerts) > MAX_ALERTS:
-        reason = f"there are {len(alerts)}, and {MAX_ALERTS} are taken at a time"
+        reason = f"there are {len(alerts)}; the limit is {MAX_ALERTS} at a time"
         batch.rejected.append(BadInput(place or "body", reason))
     return batch
 

@@ -92,7 +92,7 @@ def _several(found: list[Any], sender: str) -> Batch[CloudEvent]:
             batch.rejected.append(error)
     if len(found) > MAX_EVENTS:
         batch.rejected.append(
-            BadInput("body", f"there are {len(found)}, and {MAX_EVENTS} are taken at a time")
+            BadInput("body", f"there are {len(found)}; the limit is {MAX_EVENTS} at a time")
         )
     return batch
 

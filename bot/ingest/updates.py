@@ -104,7 +104,7 @@ class UpdateConsumer:
         try:
             message = decode(delivery.envelope.body)
             if not isinstance(message, Update | Pong):
-                raise InvalidMessage(reason=f"the ledger takes no {message.type}")
+                raise InvalidMessage(reason=f"the ledger does not use {message.type}")
         except InvalidMessage as error:
             await self._bury(delivery, "invalid", str(error))
             return
@@ -122,7 +122,7 @@ class UpdateConsumer:
             await self._bury(delivery, "unasked", str(error))
         except Exception as error:
             log.error("cannot be applied", message=message.id, exc_info=error)
-            reason = f"the ledger cannot take it: {type(error).__name__}"
+            reason = f"the ledger cannot apply it: {type(error).__name__}"
             await self._bury(delivery, "fault", reason)
         else:
             await delivery.ack()
@@ -131,7 +131,7 @@ class UpdateConsumer:
         try:
             message = decode(delivery.envelope.body)
             if not isinstance(message, Heartbeat):
-                raise InvalidMessage(reason=f"the server registry takes no {message.type}")
+                raise InvalidMessage(reason=f"the server registry does not use {message.type}")
         except InvalidMessage as error:
             await self._bury(delivery, "invalid", str(error))
             return

@@ -48,7 +48,7 @@ def _bus(vitals: BotStatus) -> PartHealth:
     """A missing queue that only alerts need leaves the bot ready, and must be known."""
     part = _link("bus", vitals.bus)
     words = ". ".join(
-        [part.words, *(f"alerts over the bus do not work: {one}" for one in vitals.lacking)]
+        [part.words, *(f"alerts over RabbitMQ do not work: {one}" for one in vitals.lacking)]
     )
     return PartHealth(part.name, part.well, words, part.numbers)
 
@@ -95,7 +95,7 @@ def _leadership(vitals: BotStatus) -> PartHealth:
     if vitals.leading:
         return PartHealth("leadership", True, "leader: it processes jobs and posts updates")
     return PartHealth(
-        "leadership", True, "standby: it takes requests, and takes over if the leader fails"
+        "leadership", True, "standby: it accepts commands, and becomes leader if the leader fails"
     )
 
 

@@ -45,7 +45,7 @@ class MemoryBus:
         self.exchanges.make_exchanges()
         self.exchanges.declare(DEAD_QUEUE, DEAD_BINDINGS)
 
-    def down(self, reason: str = "the bus is down") -> None:
+    def down(self, reason: str = "the bus in memory is down") -> None:
         """Disconnect everybody; the bus keeps its messages."""
         self._change(Link.DOWN, reason)
 

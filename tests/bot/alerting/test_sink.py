@@ -257,7 +257,7 @@ async def test_an_event_that_is_delivered_again_opens_nothing_anew(
     await world.round(made)
     (episode,) = runner.engine.firing()
     assert episode.severity == "warning"
-    assert episode.text == "(unknown status “broken”: taken as firing)"
+    assert episode.text == "(unknown status “broken”: treated as firing)"
     assert episode.links == (("Source", "https://backup/3"),)
     rows = (await stage.store.alerts.load()).checks
     assert [len(row.known) for row in rows if row.source.startswith("event/")] == [3]

@@ -93,11 +93,11 @@ def admit(
     """Decide what `heard` asks for. `member` is the user, or the error if the user is not known;
     `begun` is what the same interaction has started before."""
     if by_an_app(heard, us):
-        return Ignored("said by an app")
+        return Ignored("written by an app")
     if isinstance(member, BatonError):
         return PrivateReply(Person(id=heard.user, name=heard.name), heard.place, str(member))
     if member.bot:
-        return Ignored("said by an app")
+        return Ignored("written by an app")
     who = standing_of(heard.teams, member, us)
     person = Person(id=heard.user, name=member.name or heard.name, standing=who)
     if heard.kind == "press":

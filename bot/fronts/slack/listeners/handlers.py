@@ -182,9 +182,9 @@ class SlackHandlers:
         if isinstance(verdict, ButtonPress):
             return await self._click(verdict)
         if isinstance(verdict, PrivateReply):
-            log.info("nothing was asked", key=heard.key, reason=verdict.text)
+            log.info("no command was found", key=heard.key, reason=verdict.text)
             return Reply(verdict.text, ok=False)
-        log.info("nothing was asked", key=heard.key, reason=verdict.why)
+        log.info("no command was found", key=heard.key, reason=verdict.why)
         if heard.kind == "command":
             return Reply("Nothing was done: apps cannot run commands.", ok=False)
         return Reply()

@@ -122,7 +122,7 @@ class SlackDirectory(Directory):
         """Return the profile of the user. Raises UserUnavailable if Slack does not answer."""
         found = await self._looked_up(user)
         if found.stranger and not found.team:
-            raise UserUnavailable(person=user, reason="it knows nobody of that id")
+            raise UserUnavailable(person=user, reason="Slack knows no user of that ID")
         who = standing_of((), found, self.us) if self.us else "member"
         return Profile(found.zone, found.gone, found.name, who)
 
