@@ -29,7 +29,7 @@ from bot.store import Store
 from commands.ping import extension as ping_extension
 from tests.bot.world import a_dispatch
 from tests.support.policy import OPEN
-from tests.support.servers import registry
+from tests.support.servers import make_registry
 
 ANN = Person(id="U_ANN", name="ann")
 WHAT = {"ask": "asking", "hear": "hearing", "look": "looking around"}
@@ -52,7 +52,7 @@ class Bench:
     def __init__(self, store: Store, file: Path, agents: int) -> None:
         self.store = store
         self._file = file
-        self._servers = registry()
+        self._servers = make_registry()
         for number in range(agents):
             host = f"web-{number}.example.net"
             facts = Facts(host=host, environment="prod", apps=("shop",))

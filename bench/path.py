@@ -36,7 +36,7 @@ from bot.outbox.relay import OutboxRelay
 from bot.store import Store
 from tests.bot.world import a_dispatch
 from tests.support.policy import OPEN
-from tests.support.servers import NoHooks, registry
+from tests.support.servers import NoHooks, make_registry
 from tests.support.wait import until
 
 IN_FLIGHT = 100
@@ -76,7 +76,7 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             store = await Store.open(f"sqlite:///{place}/ledger.db")
             stack.push_async_callback(store.close)
             channel = await stack.enter_async_context(harness.channel(url))
-            servers = registry()
+            servers = make_registry()
             servers.link_changed(channel.link)
             updates = UpdateConsumer(
                 store, channel, servers, heard, SenderVerifier(), LoggedFindings(), NoHooks()

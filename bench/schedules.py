@@ -31,7 +31,7 @@ from bot.store import Store
 from bot.store.schedules import firings
 from tests.bot.world import a_dispatch
 from tests.support.policy import OPEN
-from tests.support.servers import registry
+from tests.support.servers import make_registry
 from tests.support.wait import until
 
 ANN = Person(id="U_ANN", name="ann")
@@ -52,7 +52,7 @@ class Bench:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.begun: dict[str, float] = {}
-        servers = registry()
+        servers = make_registry()
         facts = Facts(host="web-1", environment="prod", apps=("shop",))
         servers.record(Heartbeat(facts=facts, interval=15.0))
         commands = commands_of(installed())

@@ -86,15 +86,15 @@ def select_servers(servers: Sequence[KnownServer], target: Target) -> list[Known
     """
     here = servers
     if target.environment is not None:
-        here = [seen for seen in servers if seen.facts.environment == target.environment]
+        here = [server for server in servers if server.facts.environment == target.environment]
         if not here:
-            known = sorted({seen.facts.environment for seen in servers})
+            known = sorted({server.facts.environment for server in servers})
             raise _unknown("Unknown environment", target.environment, known, "environment")
     running = here
     if target.app is not None:
-        running = [seen for seen in here if target.app in seen.facts.apps]
+        running = [server for server in here if target.app in server.facts.apps]
         if not running:
-            known = sorted({app for seen in here for app in seen.facts.apps})
+            known = sorted({app for server in here for app in server.facts.apps})
             where = target.environment or "any environment"
             raise _unknown(f"No server of {where} runs", target.app, known, "app")
     if target.host is not None:
@@ -107,10 +107,10 @@ def _one(servers: Sequence[KnownServer], name: str) -> KnownServer:
     for candidate in servers:
         if candidate.facts.host == name:
             return candidate
-    short = [seen for seen in servers if seen.facts.host.partition(".")[0] == name]
+    short = [server for server in servers if server.facts.host.partition(".")[0] == name]
     if len(short) == 1:
         return short[0]
-    known = [seen.facts.host for seen in servers]
+    known = [server.facts.host for server in servers]
     raise _unknown("Unknown server", name, known, "host")
 
 

@@ -14,7 +14,7 @@ from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS
 from tests.bot.world import COMMANDS, a_dispatch, beat, no_groups
 from tests.support.policy import OPEN
-from tests.support.servers import registry
+from tests.support.servers import make_registry
 
 BEN = Person(id="U_BEN", name="ben")
 GUEST = Person(id="U_GUEST", name="gus", standing="guest")
@@ -65,7 +65,7 @@ class Counter:
     ) -> None:
         self.store = store
         self.woken: list[str] = []
-        servers = self.servers = registry()
+        servers = self.servers = make_registry()
         for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
             servers.record(beat(host, environment))
         made = a_dispatch(

@@ -13,7 +13,7 @@ from bot.ingest.updates import UpdateHooks
 from bot.servers.registry import ServerRegistry
 
 
-def registry(
+def make_registry(
     clock: Callable[[], datetime] = now, findings: Findings | None = None
 ) -> ServerRegistry:
     """A registry of servers alone; what it finds odd goes to `findings`, or to the log."""

@@ -15,7 +15,7 @@ from baton.bus.exchanges import INPUT, agent_queue, host_key
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.messages import Facts, Heartbeat, Look, Probe, Probed, decode, now
 from bot.alerting.agent_prober import SETTLING_TIME, AgentProber
-from tests.support.servers import registry
+from tests.support.servers import make_registry
 from tests.support.wait import until
 
 LOOK = Look(check="disk", timeout=0.02)
@@ -34,7 +34,7 @@ class Scene:
         self.time = now()
         self.bus = MemoryBus("test")
         self.channel = MemoryChannel("memory://test", on=self.bus)
-        self.roster = registry(lambda: self.time)
+        self.roster = make_registry(lambda: self.time)
         self.roster.link_changed(Link.UP)
         self.agents = AgentProber(self.channel, self.roster, "bot", lambda: self.time)
         self.asked: list[Probe] = []

@@ -7,12 +7,12 @@ import pytest
 from bot.app.rules_log import FIRST_INTERVAL, RulesLog
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from tests.bot.world import COMMANDS, beat, no_groups
-from tests.support.servers import registry
+from tests.support.servers import make_registry
 
 
 async def test_the_log_says_each_once(capsys: pytest.CaptureFixture[str]) -> None:
     """What is wrong is a warning, what is open is said; a group that nobody knows too."""
-    servers = registry()
+    servers = make_registry()
     servers.record(beat("web-1"))
     servers.record(beat("web-9", "staging"))
     rule = Rule(who=("@nobody",), environments=("prod",))
@@ -32,7 +32,7 @@ async def test_the_log_says_each_once(capsys: pytest.CaptureFixture[str]) -> Non
 
 async def test_without_servers_it_tries_again_soon(capsys: pytest.CaptureFixture[str]) -> None:
     """Right after the start nothing is known: to say that nobody matches a rule would be wrong."""
-    servers = registry()
+    servers = make_registry()
     policy = Policy([], {"staging": EnvironmentTable(open=True)})
     rules = RulesLog(policy, servers, COMMANDS, no_groups)
     assert await rules.round() == FIRST_INTERVAL

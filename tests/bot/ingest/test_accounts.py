@@ -19,7 +19,7 @@ from bot.ingest.updates import UpdateConsumer
 from bot.store import Store
 from tests.bot.world import beat
 from tests.support.broker import Broker
-from tests.support.servers import NoHooks, RecordedFindings, registry
+from tests.support.servers import NoHooks, RecordedFindings, make_registry
 from tests.support.wait import until
 
 
@@ -37,7 +37,7 @@ async def test_an_account_speaks_for_its_own_host_and_no_other(
     """What is said by agent.web-2 in the name of web-1 moves nothing; what web-1 says counts; and
     RabbitMQ refuses who names an account that is not its own (406)."""
     told = RecordedFindings()
-    roster = registry(findings=told)
+    registry = make_registry(findings=told)
     ears, first, second = [
         await connect(url)
         for url in (
@@ -50,11 +50,11 @@ async def test_an_account_speaks_for_its_own_host_and_no_other(
         await asyncio.wait_for(channel.wait_up(), 60)
     await ears.declare(DEAD_QUEUE, [(DEAD, "#")])
     hearing = UpdateConsumer(
-        store, ears, roster, lambda job: None, SenderVerifier(required=required), told, NoHooks()
+        store, ears, registry, lambda job: None, SenderVerifier(required=required), told, NoHooks()
     )
     await hearing.start()
     await say(first, "web-1", "prod")
-    await until(lambda: roster.servers())
+    await until(lambda: registry.servers())
     await say(second, "web-1", "staging")
     letter = await until(lambda: ears.get(DEAD_QUEUE))
     assert letter is not None
@@ -62,7 +62,7 @@ async def test_an_account_speaks_for_its_own_host_and_no_other(
         "the account agent.web-2 sent it in the name of web-1"
     )
     assert letter.envelope.headers["baton-user"] == "agent.web-2"
-    assert [seen.facts.environment for seen in roster.servers()] == ["prod"]
+    assert [seen.facts.environment for seen in registry.servers()] == ["prod"]
     assert told.names == ["identity"]
     await refused(second.url.replace("agent.web-2@", "agent.web-2:agent.web-2@"), "agent.web-1")
     assert hearing.received["baton.heartbeat"] == 2

@@ -21,7 +21,7 @@ from bot.ingest.updates import UpdateConsumer, UpdateHooks
 from bot.jobs import AuditEntry
 from tests.bot.build import ANN, OPS, Hail, Ship, server, update
 from tests.bot.world import Stage, away, beat
-from tests.support.servers import NoHooks, registry
+from tests.support.servers import NoHooks, make_registry
 from tests.support.wait import until
 
 
@@ -63,7 +63,7 @@ class Ear:
         self.touched: list[str] = []
         self.requests: dict[str, str] = {}
         """What web-1 was sent, by job."""
-        self.registry = registry(findings=self.findings)
+        self.registry = make_registry(findings=self.findings)
         self.hearing = self.anew()
 
     def anew(self) -> UpdateConsumer:
@@ -269,7 +269,7 @@ async def test_heartbeats_are_in_the_roster_and_in_the_database(ear: Ear) -> Non
 
 
 async def test_a_heartbeat_does_not_wait_for_the_database(ear: Ear) -> None:
-    """The roster in memory has it at once, and the next one follows anyway."""
+    """The registry in memory has it at once, and the next one follows anyway."""
     with away(ear.store):
         await ear.say(beat("web-1"))
         await until(lambda: ear.registry.servers())

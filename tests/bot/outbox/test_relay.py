@@ -16,7 +16,7 @@ from bot.outbox.relay import OutboxRelay
 from bot.store.jobs.outbox import NO_AGENT
 from tests.bot.build import ANN, OPS, Hail, Ship, server
 from tests.bot.world import Agent, Stage, away
-from tests.support.servers import registry
+from tests.support.servers import make_registry
 from tests.support.wait import until
 
 HOSTS = ("web-1", "web-2")
@@ -30,11 +30,11 @@ class Outbox:
         self.store = stage.store
         self.channel = stage.channel()
         self.touched: list[str] = []
-        self.roster = registry()
-        self.channel.on_link(self.roster.link_changed)
-        self.roster.link_changed(self.channel.link)
+        self.registry = make_registry()
+        self.channel.on_link(self.registry.link_changed)
+        self.registry.link_changed(self.channel.link)
         self.sender = OutboxRelay(
-            self.store, self.channel, self.touched.append, self.roster, poll=0.05
+            self.store, self.channel, self.touched.append, self.registry, poll=0.05
         )
         self._keys = 0
         self.start()
@@ -140,7 +140,7 @@ async def test_past_its_deadline_nothing_is_sent(outbox: Outbox) -> None:
 async def test_what_was_not_sent_in_time_says_whose_fault_it_was(outbox: Outbox) -> None:
     """The bus was away: the run names it, and nothing is said of the server."""
     outbox.stage.bus.down()
-    await until(lambda: outbox.roster.blind_since is not None)
+    await until(lambda: outbox.registry.blind_since is not None)
     job = await outbox.put(Ship(app="shop", environment="prod"), seconds=0.1)
     await outbox.become(job, State.EXPIRED, State.EXPIRED)
     found = await outbox.store.ledger.job(job)
@@ -169,7 +169,7 @@ async def test_how_long_a_server_has_counts_from_the_sending(outbox: Outbox) -> 
     agent = await outbox.stage.agent("web-1", waits=True)
     outbox.stage.bus.down()
     job = await outbox.put(Hail(environment="prod"))
-    await until(lambda: outbox.roster.blind_since is not None)
+    await until(lambda: outbox.registry.blind_since is not None)
     begun = now()
     outbox.stage.bus.up()
     await outbox.become(job, State.SENT, State.SENT)
@@ -228,7 +228,7 @@ async def test_a_server_just_heard_is_not_called_gone(outbox: Outbox) -> None:
     """Heard a moment ago and yet without a queue: RabbitMQ lost the binding, not the agent. It
     says so, and when to ask again."""
     facts = Facts(host="web-1", environment="prod")
-    outbox.roster.record(Heartbeat(facts=facts, interval=15))
+    outbox.registry.record(Heartbeat(facts=facts, interval=15))
     job = await outbox.put(Ship(app="shop", environment="prod"))
     await outbox.become(job, State.UNROUTABLE, State.UNROUTABLE)
     record = await outbox.store.ledger.job(job)

@@ -18,7 +18,7 @@ from bot.store.database.database_clock import DatabaseClock
 from tests.bot.build import ANN, OPS
 from tests.bot.world import COMMANDS, a_dispatch, beat, facts, no_groups
 from tests.support.policy import OPEN
-from tests.support.servers import registry
+from tests.support.servers import make_registry
 
 T0 = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 HOSTS = ("web-1", "web-2")
@@ -72,7 +72,7 @@ class Office:
         self.woken: list[str] = []
         self._asks = 0
         store.schedules._clock = DatabaseClock(store.schedules._database, self.clock)
-        servers = registry(self.clock)
+        servers = make_registry(self.clock)
         for host in HOSTS:
             servers.record(beat(host))
         self._policy, self._servers = policy or OPEN, servers

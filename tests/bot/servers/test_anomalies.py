@@ -15,15 +15,15 @@ from bot.servers.registry import LINK_SETTLE_TIME, ServerRegistry
 from tests.bot.build import after
 from tests.bot.servers.test_registry import Clock
 from tests.bot.world import beat
-from tests.support.servers import RecordedFindings, registry
+from tests.support.servers import RecordedFindings, make_registry
 
 if TYPE_CHECKING:
     pass
 
 
-def roster(*, live: bool = False) -> tuple[ServerRegistry, Clock, RecordedFindings]:
+def registry(*, live: bool = False) -> tuple[ServerRegistry, Clock, RecordedFindings]:
     clock, told = Clock(), RecordedFindings()
-    made = registry(clock, told)
+    made = make_registry(clock, told)
     made.link_changed(Link.UP)
     clock.at(LINK_SETTLE_TIME + 1 if live else 0)
     return made, clock, told
@@ -36,7 +36,7 @@ def life(host: str, started: float, pid: int = 1, **changes: Any) -> Heartbeat:
 
 def test_a_server_moves_by_its_own_account_and_people_are_told() -> None:
     """Never in silence."""
-    made, _, told = roster()
+    made, _, told = registry()
     assert made.record(beat("web-1"))
     assert made.record(beat("web-1", "staging"), proven=True)
     assert [seen.facts.environment for seen in made.servers()] == ["staging"]
@@ -45,7 +45,7 @@ def test_a_server_moves_by_its_own_account_and_people_are_told() -> None:
 
 def test_a_server_that_people_have_forgotten_comes_back_as_it_says() -> None:
     """So a move that cannot be proven is confirmed."""
-    made, clock, told = roster()
+    made, clock, told = registry()
     made.record(beat("web-1"))
     made.forget("web-1", clock())
     assert made.servers() == []
@@ -64,7 +64,7 @@ def test_two_agents_of_one_name_are_told() -> None:
         (life("web-1", 0), life("web-1", 5)),
         (life("web-1", 0), life("web-1", 0, 2)),
     ):
-        made, clock, told = roster()
+        made, clock, told = registry()
         made.record(one)
         made.record(other)
         assert told.all == [], "a restart"
@@ -77,7 +77,7 @@ def test_two_agents_of_one_name_are_told() -> None:
 
 def test_restarts_are_no_twins() -> None:
     """Nor is what comes again after a lost connection, or the last word of the one before."""
-    made, _, told = roster()
+    made, _, told = registry()
     for number in range(10):
         made.record(life("web-1", number, number))
         made.record(life("web-1", number, number))
@@ -96,7 +96,7 @@ def sent(clock: Clock, skew: float, host: str = "web-1") -> Heartbeat:
 )
 def test_a_clock_that_is_off_is_named(skew: float, note: str) -> None:
     """In the list of servers, and as an alert."""
-    made, clock, told = roster(live=True)
+    made, clock, told = registry(live=True)
     made.record(sent(clock, skew))
     made.record(sent(clock, skew))
     assert made.servers()[0].notes == ((note,) if note else ())
@@ -108,7 +108,7 @@ def test_a_clock_that_is_off_is_named(skew: float, note: str) -> None:
 
 def test_a_heartbeat_that_waited_says_nothing_of_the_clock() -> None:
     """On the bus while we were away, or once on its way: only what is late each time is behind."""
-    made, clock, told = roster(live=True)
+    made, clock, told = registry(live=True)
     made.link_changed(Link.DOWN)
     made.link_changed(Link.UP)
     made.record(sent(clock, -59))
@@ -123,7 +123,7 @@ def test_a_heartbeat_that_waited_says_nothing_of_the_clock() -> None:
 
 def test_if_most_clocks_differ_it_is_ours() -> None:
     """A bot whose own clock is off does not call every server wrong."""
-    made, clock, told = roster(live=True)
+    made, clock, told = registry(live=True)
     for host in ("web-1", "web-2", "web-3", "web-4"):
         made.record(sent(clock, MAX_SKEW + 10, host))
     assert told.all[-1].about == {"host": "the bot"}
