@@ -14,7 +14,7 @@ from baton.extensions import Commands
 from bot.alerting import AlertRunner
 from bot.alerting.commands.command import ALERTS, AlertsCommand, AlertsHandler
 from bot.alerting.reloader import Reloader
-from bot.builtins.registry import BUILTINS, pair_builtins
+from bot.builtins.registry import BUILTINS, BuiltinParts, pair_builtins
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, Handler
@@ -31,7 +31,11 @@ from bot.scheduler.scheduler import ResultHook, Scheduler
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 
-ANSWERED_HERE = (*BUILTINS, Extension(ScheduleCommand), ALERTS)
+ANSWERED_HERE = (
+    *(Extension(one.command) for one in BUILTINS),
+    Extension(ScheduleCommand),
+    ALERTS,
+)
 """The words of everything that the bot answers itself."""
 
 MoreBuiltins = Callable[[AuditLog], Iterable[Builtin[Any]]]
@@ -89,14 +93,16 @@ def assemble_dispatch(
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
     pairs: list[Builtin[Any]] = [
         *pair_builtins(
-            commands,
-            store,
-            servers,
-            authorizer,
-            audit,
-            job_changed=job_changed,
-            server_forgotten=server_forgotten,
-            clock=clock,
+            BuiltinParts(
+                commands=commands,
+                store=store,
+                known=servers,
+                authorizer=authorizer,
+                audit=audit,
+                job_changed=job_changed,
+                server_forgotten=server_forgotten,
+                clock=clock,
+            )
         ),
         Builtin(
             ScheduleCommand,

@@ -1,13 +1,13 @@
-"""All of what the bot answers itself about Baton, and who answers it."""
+"""All of what the bot answers itself about Baton: one line for each command and its handler."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from baton.command import Known, Reach
-from baton.consumer import Extension
+from baton.command import Command, Known, Reach
 from baton.extensions import Commands
 from bot.builtins.answers import AnswerHandler
 from bot.builtins.audit import AuditCommand, AuditHandler
@@ -18,51 +18,62 @@ from bot.builtins.jobs import JobsCommand, JobsHandler
 from bot.builtins.log import LogCommand, LogHandler
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
-from bot.dispatch.builtin import Builtin, BuiltinCommand
+from bot.dispatch.builtin import Builtin, BuiltinCommand, Handler
 from bot.store import Store
 
-BUILTINS = (
-    Extension(HelpCommand),
-    Extension(CancelCommand),
-    Extension(LogCommand),
-    Extension(JobsCommand),
-    Extension(AuditCommand),
-    Extension(ForgetCommand),
-)
-"""The words of each, for whoever lists what can be asked."""
+C = TypeVar("C", bound=Command)
 
 
-def pair_builtins(
-    commands: Commands,
-    store: Store,
-    known: Known,
-    authorizer: Authorizer,
-    audit: AuditLog,
-    *,
-    job_changed: Callable[[str], None],
-    server_forgotten: Callable[[str, datetime], None],
-    clock: Callable[[], datetime],
-) -> list[Builtin[Any]]:
-    """Return each of BUILTINS with its handler, and those of `commands` that answer from the
-    servers that are `known`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltinParts:
+    """What handlers are made of. `job_changed` is called with the id of a job that is cancelled,
+    `server_forgotten` with a server that is forgotten and the moment."""
 
-    `job_changed` is called with the id of a job that is cancelled, `server_forgotten`
-    with a server that is forgotten and the moment.
-    """
-    answers = AnswerHandler(known, authorizer, audit)
-    return [
-        Builtin(HelpCommand, HelpHandler(commands, audit)),
-        Builtin(CancelCommand, CancelHandler(store.ledger, authorizer, audit, job_changed)),
-        Builtin(LogCommand, LogHandler(store.ledger, authorizer, audit)),
-        Builtin(JobsCommand, JobsHandler(store.ledger, authorizer, audit)),
-        Builtin(AuditCommand, AuditHandler(authorizer, audit)),
-        Builtin(
-            ForgetCommand,
-            ForgetHandler(known, store.servers, authorizer, audit, server_forgotten, clock),
+    commands: Commands
+    store: Store
+    known: Known
+    authorizer: Authorizer
+    audit: AuditLog
+    job_changed: Callable[[str], None]
+    server_forgotten: Callable[[str, datetime], None]
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinEntry(Generic[C]):
+    """A command, and how its handler is made."""
+
+    command: type[C]
+    handler: Callable[[BuiltinParts], Handler[C]]
+
+
+BUILTINS: tuple[BuiltinEntry[Any], ...] = (
+    BuiltinEntry(HelpCommand, lambda it: HelpHandler(it.commands, it.audit)),
+    BuiltinEntry(
+        CancelCommand,
+        lambda it: CancelHandler(it.store.ledger, it.authorizer, it.audit, it.job_changed),
+    ),
+    BuiltinEntry(LogCommand, lambda it: LogHandler(it.store.ledger, it.authorizer, it.audit)),
+    BuiltinEntry(JobsCommand, lambda it: JobsHandler(it.store.ledger, it.authorizer, it.audit)),
+    BuiltinEntry(AuditCommand, lambda it: AuditHandler(it.authorizer, it.audit)),
+    BuiltinEntry(
+        ForgetCommand,
+        lambda it: ForgetHandler(
+            it.known, it.store.servers, it.authorizer, it.audit, it.server_forgotten, it.clock
         ),
+    ),
+)
+
+
+def pair_builtins(parts: BuiltinParts) -> list[Builtin[Any]]:
+    """Return each of BUILTINS with its handler, and with theirs the commands of others that are
+    answered from the list of servers."""
+    answers = AnswerHandler(parts.known, parts.authorizer, parts.audit)
+    return [
+        *(Builtin(one.command, one.handler(parts)) for one in BUILTINS),
         *(
             Builtin(one.command, answers)
-            for one in commands.values()
+            for one in parts.commands.values()
             if one.command.reach is Reach.HERE and not issubclass(one.command, BuiltinCommand)
         ),
     ]
