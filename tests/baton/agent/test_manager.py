@@ -160,7 +160,7 @@ async def test_an_invalid_message_is_buried_with_the_reason(channel: Channel, st
             assert letter.headers["baton-key"] == f"host.{HOST}"
         facts = SERVER.facts()
         await stage.send(Heartbeat(facts=facts, interval=1.0))
-        assert "takes no baton.heartbeat" in (await stage.dead()).headers["baton-reason"]
+        assert "does not use baton.heartbeat" in (await stage.dead()).headers["baton-reason"]
         await stage.send(asked := request())
         assert (await stage.ends(asked))[0] is State.SUCCEEDED
 

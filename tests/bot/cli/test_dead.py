@@ -164,7 +164,7 @@ def test_a_letter_of_an_agent_proves_nothing_of_others() -> None:
         assert why_not_resent(other, (), (), now())
         assert not why_not_resent(other, ["r1"], (), now())
         assert why_not_resent(other, ["r1"], ["r1"], now())
-    assert read("agent.web-1", reason="x", user="bot").sender == "bot (says agent.web-1)"
+    assert read("agent.web-1", reason="x", user="bot").sender == "bot (claims agent.web-1)"
 
 
 async def test_dead_without_a_bus() -> None:

@@ -149,7 +149,7 @@ async def test_what_servers_say_is_in_the_ledger_in_order(ear: Ear) -> None:
     [
         (b"nonsense", "not JSON"),
         (b"{}", "CloudEvents"),
-        (to_envelope(beat("web-1")).body, "takes no baton.heartbeat"),
+        (to_envelope(beat("web-1")).body, "does not use baton.heartbeat"),
     ],
 )
 async def test_what_nobody_can_read_is_buried_with_the_reason(
@@ -279,7 +279,7 @@ async def test_an_odd_heartbeat_is_buried(ear: Ear) -> None:
     """So that somebody can see who sends such things."""
     request = Request(job="j", command="ship", environment="prod", deadline=now(), requester=ANN)
     await ear.mouth.publish(OUTPUT, "heartbeat.prod.x", to_envelope(request))
-    assert "takes no baton.request" in (await ear.buried())[0]
+    assert "does not use baton.request" in (await ear.buried())[0]
 
 
 async def test_a_listener_that_fails_keeps_no_word_from_the_ledger(ear: Ear) -> None:
