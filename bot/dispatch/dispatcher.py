@@ -6,6 +6,7 @@ others, even if this bot dies the moment after. What the bot answers itself goes
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -28,7 +29,7 @@ from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply
-from bot.jobs import AuditEntry, NewJob, Place, short_id
+from bot.jobs import AuditEntry, Job, NewJob, Place, short_id
 from bot.priority import ForegroundPriority
 from bot.servers.registry import ServerRegistry
 from bot.store.errors import DatabaseUnavailable
@@ -38,6 +39,9 @@ log = structlog.get_logger(__name__)
 
 MAX_TYPED = 8_000
 """Characters of a request, at most."""
+THREAD_TIMEOUT, THREAD_INTERVAL = 1.0, 0.1
+"""Seconds for which the job of a thread is looked for, and between two looks: people can see a post
+a moment before the database knows in which thread it is."""
 
 
 class CommandDispatcher(Dispatcher):
@@ -169,8 +173,7 @@ class CommandDispatcher(Dispatcher):
         """Cancel the job that is shown in the thread of `place`; of several that are open the only
         one of `asker`'s own."""
         try:
-            # the open ones, or if there is none the newest that is over
-            jobs = await self._ledger.in_thread(place.front, place.channel, place.thread)
+            jobs = await self._jobs_in_thread(place)
         except DatabaseUnavailable as error:
             return self._nothing_done(error)
         asked = Invocation("cancel", asker, place, key, self._clock())
@@ -183,6 +186,17 @@ class CommandDispatcher(Dispatcher):
             several = f"This thread has {len(jobs)} open jobs. Choose one: {names}."
             return await self._reject(asked, several)
         return await self.cancel(job.id, asker=asker, groups=groups, place=place, key=key)
+
+    async def _jobs_in_thread(self, place: Place) -> list[Job]:
+        """Return the open jobs of a thread, or if there is none the newest that is over. Raises
+        DatabaseUnavailable."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + THREAD_TIMEOUT
+        while True:
+            jobs = await self._ledger.in_thread(place.front, place.channel, place.thread)
+            if jobs or loop.time() >= until:
+                return jobs
+            await asyncio.sleep(THREAD_INTERVAL)
 
     async def _reject(self, asked: Invocation, problem: str) -> Reply:
         """Return the reply that says that it is not clear what was meant, or why they may ask

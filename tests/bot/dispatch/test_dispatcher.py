@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from baton.bus.channel import Link
 from baton.bus.messages import Person, now
 from bot.dispatch.reply import Reply
+from bot.jobs import Job
 from bot.store import PostRow, Store
 from tests.bot.build import ANN, OPS
 from tests.bot.counter import BEN, GUEST, SHUT, Counter
@@ -179,6 +181,29 @@ async def test_cancel_in_a_thread_means_the_job_that_is_shown_there(counter: Cou
         assert reply.text.startswith("Nothing was done")
     reply = await counter.dispatcher.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
     assert (reply.ok, reply.job) == (True, job)
+
+
+async def test_a_post_that_was_shown_a_moment_ago_has_a_job(counter: Counter) -> None:
+    """People see a post before the database knows where it is: who is quick is waited with."""
+    job = (await counter.ask("ship shop prod")).job
+    await counter.store.posts.claim(PostRow(job, job, "slack", OPS.channel, now()))
+    thread = replace(OPS, thread="ts-1")
+    looked = asyncio.Event()
+    in_thread = counter.store.ledger.in_thread
+
+    async def look(front: str, channel: str, ref: str) -> list[Job]:
+        found = await in_thread(front, channel, ref)
+        looked.set()
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counter.store.ledger, "in_thread", look)
+        cancel = asyncio.create_task(
+            counter.dispatcher.cancel_in_thread(thread, asker=ANN, groups=no_groups)
+        )
+        await looked.wait()
+        await counter.store.posts.mark_shown(job, "ts-1", "digest", now())
+        assert (await cancel).job == job
 
 
 async def test_of_several_jobs_in_a_thread_none_is_chosen_for_somebody(store: Store) -> None:
