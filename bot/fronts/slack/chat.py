@@ -71,21 +71,21 @@ class SlackChat(Linked):
     ) -> None:
         super().__init__()
         self._tokens = tokens
-        self._calls = SlackApi(tokens.bot, api_url)
+        self._api = SlackApi(tokens.bot, api_url)
         self._tasks = BackgroundTasks()
-        self._telling = PrivateReplies(self._calls, where)
-        self.people = SlackDirectory(self._calls)
+        self._replies = PrivateReplies(self._api, where)
+        self.people = SlackDirectory(self._api)
         self._dispatcher = dispatcher
-        self._asking: SlackHandlers | None = None
+        self._handlers: SlackHandlers | None = None
         self._names = slash_names(dispatcher.commands)
-        self._intake: DeliveryDeduplicator | None = None
+        self._deliveries: DeliveryDeduplicator | None = None
         self._socket: SocketModeClient | None = None
         self._beginning: asyncio.Task[None] | None = None
         self._others = others
         self._bots: int | None = None
         self._first_ticket = ""
-        self.front = SlackFront(self._calls)
-        self.channels = ChannelAccess(self._calls, self._tasks)
+        self.front = SlackFront(self._api)
+        self.channels = ChannelAccess(self._api, self._tasks)
 
     @property
     def heard(self) -> float | None:
@@ -103,12 +103,12 @@ class SlackChat(Linked):
     def clock_ahead(self) -> float | None:
         """The seconds by which our clock is ahead of Slack's, negative if it is behind; None
         before the first response."""
-        return self._calls.clock.ahead
+        return self._api.clock.ahead
 
     @property
     def calls(self) -> Mapping[tuple[str, str], int]:
         """The number of calls of the Web API, by method and outcome."""
-        return self._calls.counted
+        return self._api.counted
 
     async def start(self) -> None:
         """Check the tokens and start to listen. If Slack cannot be reached, keep trying.
@@ -126,8 +126,8 @@ class SlackChat(Linked):
         """Accept no more commands, and finish those under way within `seconds`. `front`
         continues to work."""
         deadline = asyncio.get_running_loop().time() + seconds
-        if self._intake is not None:
-            self._intake.stop()
+        if self._deliveries is not None:
+            self._deliveries.stop()
         if self._beginning is not None:
             self._beginning.cancel()
             await asyncio.wait([self._beginning])
@@ -142,21 +142,23 @@ class SlackChat(Linked):
         """Stop at once. `front` cannot be used after this."""
         await self.drain(0)
         await self.people.close()
-        await self._calls.close()
+        await self._api.close()
 
     async def _begin(self) -> None:
-        identity = self.people.us = await identify(self._calls)
-        self._first_ticket = await first_ticket(self._calls, self._tokens.app)
-        asking = SlackHandlers(self._dispatcher, self.people, self._telling, self._tasks, identity)
-        self._asking = asking
-        app = build(asking, identity, self._names)
-        self._intake = DeliveryDeduplicator(app, self._unheard)
+        identity = self.people.us = await identify(self._api)
+        self._first_ticket = await first_ticket(self._api, self._tokens.app)
+        handlers = SlackHandlers(
+            self._dispatcher, self.people, self._replies, self._tasks, identity
+        )
+        self._handlers = handlers
+        app = build(handlers, identity, self._names)
+        self._deliveries = DeliveryDeduplicator(app, self._unheard)
         self._socket = SocketModeClient(
-            self._calls.session,
+            self._api.session,
             self._ticket,
-            self._intake.take,
+            self._deliveries.take,
             self._change,
-            proxy=self._calls.web.proxy,
+            proxy=self._api.web.proxy,
             ours=lambda: self._bots,
         )
         await self._count_bots()
@@ -192,9 +194,9 @@ class SlackChat(Linked):
 
     async def _ticket(self) -> str:
         url, self._first_ticket = self._first_ticket, ""
-        return url or await self._calls.ticket(self._tokens.app)
+        return url or await self._api.ticket(self._tokens.app)
 
     def _unheard(self, payload: object, text: str) -> None:
-        heard = parse_slash_command(payload) if isinstance(payload, dict) else None
-        if heard is not None and self._asking is not None:
-            self._asking.answer_lost(heard, text)
+        interaction = parse_slash_command(payload) if isinstance(payload, dict) else None
+        if interaction is not None and self._handlers is not None:
+            self._handlers.answer_lost(interaction, text)

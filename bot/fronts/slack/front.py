@@ -48,8 +48,8 @@ class SlackFront(Front):
     name = "slack"
     limits = LIMITS
 
-    def __init__(self, calls: SlackApi) -> None:
-        self._calls = calls
+    def __init__(self, api: SlackApi) -> None:
+        self._api = api
         self._plans = True
 
     @override
@@ -79,7 +79,7 @@ class SlackFront(Front):
     async def pin(self, place: Place, ref: str) -> None:
         """Pin the message. Raises FrontError, Unpostable if the bot is not allowed to."""
         with contextlib.suppress(PinnedAlready):
-            await self._calls.change("pins.add", channel=place.channel, timestamp=ref)
+            await self._api.change("pins.add", channel=place.channel, timestamp=ref)
 
     @override
     async def find(self, place: Place, key: str, *, thread: str, since: float) -> str | None:
@@ -87,7 +87,7 @@ class SlackFront(Front):
         name. Raises FrontError."""
         query: dict[str, Any] = {
             "channel": place.channel,
-            "oldest": f"{max(self._calls.clock.by_slack(since) - CLOCK_SKEW, 0):.6f}",
+            "oldest": f"{max(self._api.clock.by_slack(since) - CLOCK_SKEW, 0):.6f}",
             "include_all_metadata": True,
             "limit": PAGE_SIZE,
         }
@@ -96,7 +96,7 @@ class SlackFront(Front):
             method, query["ts"] = "conversations.replies", thread
         while True:
             try:
-                page = await self._calls.read(method, **query)
+                page = await self._api.read(method, **query)
             except ThreadGone:
                 return None
             for message in page.get("messages") or []:
@@ -110,12 +110,12 @@ class SlackFront(Front):
     @override
     async def upload_file(self, place: Place, thread: str, name: str, text: str) -> None:
         """Upload `text` as a file under the message `thread`. Raises FrontError."""
-        await self._calls.upload(place.channel, thread, name, text or "(nothing)\n")
+        await self._api.upload(place.channel, thread, name, text or "(nothing)\n")
 
     @override
     async def send_ephemeral(self, place: Place, person: str, text: str) -> None:
         """Show `text` only to `person`, if necessary in a direct message. Raises FrontError."""
-        await send_ephemeral(self._calls, place, person, escaped(text, MAX_EPHEMERAL))
+        await send_ephemeral(self._api, place, person, escaped(text, MAX_EPHEMERAL))
 
     async def _shown(self, method: str, post: Post, **where: Any) -> Mapping[str, Any]:
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": post.key}}
@@ -139,7 +139,7 @@ class SlackFront(Front):
     async def _said(
         self, method: str, drawn: list[Block], words: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        answer = (await self._calls.change(method, blocks=drawn, **words)).data
+        answer = (await self._api.change(method, blocks=drawn, **words)).data
         return answer if isinstance(answer, dict) else {}
 
 

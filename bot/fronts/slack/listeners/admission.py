@@ -66,10 +66,10 @@ class Ignored:
 Admission = TypedCommand | ButtonPress | PrivateReply | Ignored
 
 
-def by_an_app(heard: Interaction, us: BotIdentity) -> bool:
+def by_an_app(interaction: Interaction, us: BotIdentity) -> bool:
     """Return whether no person did this. Apps cannot run commands: two bots could answer each
     other for ever."""
-    return heard.app or heard.user in ("", us.user, _SLACKBOT)
+    return interaction.app or interaction.user in ("", us.user, _SLACKBOT)
 
 
 def standing_of(teams: Iterable[str], member: WorkspaceUser, us: BotIdentity) -> Standing:
@@ -85,50 +85,54 @@ def standing_of(teams: Iterable[str], member: WorkspaceUser, us: BotIdentity) ->
 
 
 def admit(
-    heard: Interaction,
+    interaction: Interaction,
     us: BotIdentity,
     member: WorkspaceUser | BatonError,
     begun: AuditEntry | None = None,
 ) -> Admission:
-    """Decide what `heard` asks for. `member` is the user, or the error if the user is not known;
-    `begun` is what the same interaction has started before."""
-    if by_an_app(heard, us):
+    """Decide what `interaction` asks for. `member` is the user, or the error if the user is not
+    known; `begun` is what the same interaction has started before."""
+    if by_an_app(interaction, us):
         return Ignored("written by an app")
     if isinstance(member, BatonError):
-        return PrivateReply(Person(id=heard.user, name=heard.name), heard.place, str(member))
+        return PrivateReply(
+            Person(id=interaction.user, name=interaction.name), interaction.place, str(member)
+        )
     if member.bot:
         return Ignored("written by an app")
-    who = standing_of(heard.teams, member, us)
-    person = Person(id=heard.user, name=member.name or heard.name, standing=who)
-    if heard.kind == "press":
-        action, value = heard.action, heard.value
-        return ButtonPress(action, value, person, heard.place, heard.key, heard.trigger)
-    words = _said_to_us(heard, us)
+    who = standing_of(interaction.teams, member, us)
+    person = Person(id=interaction.user, name=member.name or interaction.name, standing=who)
+    if interaction.kind == "press":
+        action, value = interaction.action, interaction.value
+        return ButtonPress(
+            action, value, person, interaction.place, interaction.key, interaction.trigger
+        )
+    words = _said_to_us(interaction, us)
     if words is None:
-        return PrivateReply(person, heard.place, _hint(us))
+        return PrivateReply(person, interaction.place, _hint(us))
     if begun is not None:
         kept = begun.words.removesuffix("…")  # what is very long is kept cut
         if words == begun.words or (kept != begun.words and words.startswith(kept)):
             return Ignored("had before")
-        return PrivateReply(person, heard.place, _edited(begun))
-    if len(words) > MAX_TYPED or len(heard.text) > _MOST_READ:
-        return PrivateReply(person, heard.place, TOO_LONG)
-    return TypedCommand(words, person, heard.place, heard.key)
+        return PrivateReply(person, interaction.place, _edited(begun))
+    if len(words) > MAX_TYPED or len(interaction.text) > _MOST_READ:
+        return PrivateReply(person, interaction.place, TOO_LONG)
+    return TypedCommand(words, person, interaction.place, interaction.key)
 
 
-def _said_to_us(heard: Interaction, us: BotIdentity) -> str | None:
+def _said_to_us(interaction: Interaction, us: BotIdentity) -> str | None:
     """Return the words; None if they are not for the bot: its name must come first, and they
     must not be a quote."""
-    text = tidied(heard.text[:_MOST_READ])
-    if heard.kind == "command":
+    text = tidied(interaction.text[:_MOST_READ])
+    if interaction.kind == "command":
         name, _, rest = text.partition(" ")
         return f"{name} {unmarked(rest)}".strip() if rest else unmarked(text)
-    if heard.kind == "form":
+    if interaction.kind == "form":
         return text
     if text[:1] in _EMPHASIS:
         text = unmarked(text)
     found = re.match(rf"([*_]?)<@{re.escape(us.user)}(?:\|[^<>]*)?>\1", text)
-    if found is None and heard.kind == "mention":
+    if found is None and interaction.kind == "mention":
         return None
     text = text[found.end() :] if found else text
     if len(text) > 1 and _is_struck(text.strip()):

@@ -44,7 +44,7 @@ def private(text: str) -> dict[str, str]:
     return {"response_type": "ephemeral", "text": text}
 
 
-def build(asking: SlackHandlers, identity: BotIdentity, names: Iterable[str]) -> AsyncApp:
+def build(handlers: SlackHandlers, identity: BotIdentity, names: Iterable[str]) -> AsyncApp:
     """Return the app, with listeners for each slash command, our buttons, mentions and direct
     messages."""
     who = AuthorizeResult(
@@ -71,22 +71,22 @@ def build(asking: SlackHandlers, identity: BotIdentity, names: Iterable[str]) ->
     )
 
     async def on_command(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        heard = parse_slash_command(body)
-        return await ack(private(await asking.command(heard)) if heard else "")
+        interaction = parse_slash_command(body)
+        return await ack(private(await handlers.command(interaction)) if interaction else "")
 
     async def on_press(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        if (heard := parse_button_press(body)) is not None:
-            await asking.press(heard)
+        if (interaction := parse_button_press(body)) is not None:
+            await handlers.press(interaction)
         return await ack()
 
     async def on_form(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        heard = parse_form(body)
-        problem = await asking.form(heard) if heard else UNREADABLE
+        interaction = parse_form(body)
+        problem = await handlers.form(interaction) if interaction else UNREADABLE
         return await (ack(**error_response(problem)) if problem else ack())
 
     async def on_message(body: dict[str, Any]) -> None:
-        if (heard := parse_message(body)) is not None:
-            await asking.message(heard)
+        if (interaction := parse_message(body)) is not None:
+            await handlers.message(interaction)
 
     for name in names:
         app.command(name)(on_command)

@@ -64,14 +64,14 @@ class SlackHandlers:
         self,
         dispatcher: Dispatcher,
         people: SlackDirectory,
-        telling: PrivateReplies,
+        replies: PrivateReplies,
         tasks: BackgroundTasks,
         us: BotIdentity,
         budget: float = ANSWER_TIMEOUT,
     ) -> None:
         self._dispatcher = dispatcher
         self._people = people
-        self._telling = telling
+        self._replies = replies
         self._tasks = tasks
         self._us = us
         self._budget = budget
@@ -79,113 +79,120 @@ class SlackHandlers:
         self._sent = RecentKeys(FORM_WINDOW)
         self._messages = KeyedLock()
 
-    async def command(self, heard: Interaction) -> str:
+    async def command(self, interaction: Interaction) -> str:
         """Return the answer to a slash command, as mrkdwn, within the time limit. Never raises."""
-        reply = await self._in_time(heard)
+        reply = await self._in_time(interaction)
         if reply is None:
             return STILL_WORKING
-        self._give_document(heard, reply)
+        self._give_document(interaction, reply)
         return self._worded(reply)
 
-    async def message(self, heard: Interaction) -> None:
+    async def message(self, interaction: Interaction) -> None:
         """Handle a message to the bot. Return once it is stored, or the person was answered.
 
         Raises ReplyNotDelivered if it was not accepted and the person could not be answered either.
         """
-        if by_an_app(heard, self._us):
+        if by_an_app(interaction, self._us):
             return
-        reply = await self._reply(self._taken(heard), heard.key)
-        person, place = Person(id=heard.user), heard.place
-        self._give_document(heard, reply)
-        telling = self._telling.send
+        reply = await self._reply(self._taken(interaction), interaction.key)
+        person, place = Person(id=interaction.user), interaction.place
+        self._give_document(interaction, reply)
+        replies = self._replies.send
         if reply.ok:
             if _says_something(reply):
-                self._tasks.start(telling(person, place, self._worded(reply)))
-        elif not await telling(person, place, self._worded(reply), REPLY_TIMEOUT):
-            raise ReplyNotDelivered(key=heard.key)
+                self._tasks.start(replies(person, place, self._worded(reply)))
+        elif not await replies(person, place, self._worded(reply), REPLY_TIMEOUT):
+            raise ReplyNotDelivered(key=interaction.key)
 
-    async def press(self, heard: Interaction) -> None:
+    async def press(self, interaction: Interaction) -> None:
         """Handle a pressed button. A reply goes only to the person who pressed it."""
-        press = f"{heard.user} {heard.place.channel} {heard.message} {heard.action} {heard.value}"
+        at = f"{interaction.place.channel} {interaction.message}"
+        press = f"{interaction.user} {at} {interaction.action} {interaction.value}"
         if self._pressed.seen_before(press):
-            log.info("pressed twice", action=heard.action, person=heard.user)
+            log.info("pressed twice", action=interaction.action, person=interaction.user)
             return
-        person, place = Person(id=heard.user), heard.place
-        work = self._tasks.run(self._reply(self._taken(heard), heard.key))
+        person, place = Person(id=interaction.user), interaction.place
+        work = self._tasks.run(self._reply(self._taken(interaction), interaction.key))
         reply = await self._within_budget(work)
         if reply is not None and not reply.ok:
             self._pressed.discard(press)  # who is told to try again may do so at once
         if reply is None:
-            self._tasks.start(self._tell_later(heard, work))
+            self._tasks.start(self._tell_later(interaction, work))
         elif reply.form is not None:
-            self._tasks.start(self._open(heard, reply.form, reply))
+            self._tasks.start(self._open(interaction, reply.form, reply))
         elif not reply.ok or _says_something(reply):
-            self._give_document(heard, reply)
-            self._tasks.start(self._telling.send(person, place, self._worded(reply)))
+            self._give_document(interaction, reply)
+            self._tasks.start(self._replies.send(person, place, self._worded(reply)))
 
-    async def form(self, heard: Interaction) -> str:
+    async def form(self, interaction: Interaction) -> str:
         """Handle a submitted form. Return the error to show in it, or an empty text if it was
         accepted or may have been."""
-        if self._sent.seen_before(heard.key):
-            log.info("a form was sent twice", person=heard.user)
+        if self._sent.seen_before(interaction.key):
+            log.info("a form was sent twice", person=interaction.user)
             return ""
-        reply = await self._in_time(heard)
+        reply = await self._in_time(interaction)
         if reply is not None and not reply.ok:
-            self._sent.discard(heard.key)
+            self._sent.discard(interaction.key)
             return as_typed(reply.text, self._dispatcher.commands) or self._worded(reply)
         if reply is not None:
-            told = self._telling.send(Person(id=heard.user), heard.place, self._worded(reply))
+            told = self._replies.send(
+                Person(id=interaction.user), interaction.place, self._worded(reply)
+            )
             self._tasks.start(told)
         return ""
 
-    async def _open(self, heard: Interaction, form: Form, reply: Reply) -> None:
-        if not await self._telling.open_form(heard.trigger, form, heard.place):
-            await self._telling.send(Person(id=heard.user), heard.place, self._worded(reply))
+    async def _open(self, interaction: Interaction, form: Form, reply: Reply) -> None:
+        if not await self._replies.open_form(interaction.trigger, form, interaction.place):
+            await self._replies.send(
+                Person(id=interaction.user), interaction.place, self._worded(reply)
+            )
 
-    def answer_lost(self, heard: Interaction, text: str) -> None:
+    def answer_lost(self, interaction: Interaction, text: str) -> None:
         """The answer to a slash command did not reach Slack: send it in another way."""
-        self._tasks.start(self._telling.send(Person(id=heard.user), heard.place, text))
+        self._tasks.start(self._replies.send(Person(id=interaction.user), interaction.place, text))
 
-    async def _in_time(self, heard: Interaction) -> Reply | None:
-        work = self._tasks.run(self._reply(self._taken(heard), heard.key))
+    async def _in_time(self, interaction: Interaction) -> Reply | None:
+        work = self._tasks.run(self._reply(self._taken(interaction), interaction.key))
         reply = await self._within_budget(work)
         if reply is None:
-            log.warning("a request takes long", key=heard.key, budget=self._budget)
-            self._tasks.start(self._tell_later(heard, work))
+            log.warning("a request takes long", key=interaction.key, budget=self._budget)
+            self._tasks.start(self._tell_later(interaction, work))
         return reply
 
     async def _within_budget(self, work: asyncio.Task[Reply]) -> Reply | None:
         await asyncio.wait({work}, timeout=self._budget)
         return work.result() if work.done() else None
 
-    async def _tell_later(self, heard: Interaction, work: asyncio.Task[Reply]) -> None:
+    async def _tell_later(self, interaction: Interaction, work: asyncio.Task[Reply]) -> None:
         reply = await work
-        self._give_document(heard, reply)
-        await self._telling.send(Person(id=heard.user), heard.place, self._worded(reply))
+        self._give_document(interaction, reply)
+        await self._replies.send(
+            Person(id=interaction.user), interaction.place, self._worded(reply)
+        )
 
-    async def _taken(self, heard: Interaction) -> Reply:
+    async def _taken(self, interaction: Interaction) -> Reply:
         """Decide what an interaction asks for, and run it."""
         try:
-            member: WorkspaceUser | BatonError = await self._people.user(heard.user)
+            member: WorkspaceUser | BatonError = await self._people.user(interaction.user)
         except StandingUnavailable as error:
             member = error
-        if heard.kind in ("mention", "direct"):
+        if interaction.kind in ("mention", "direct"):
             # an edit of it may be here while it is still at work
-            async with self._messages.hold(heard.key):
-                begun = await self._dispatcher.started_by(heard.key)
-                return await self._done(heard, admit(heard, self._us, member, begun))
-        return await self._done(heard, admit(heard, self._us, member))
+            async with self._messages.hold(interaction.key):
+                begun = await self._dispatcher.started_by(interaction.key)
+                return await self._done(interaction, admit(interaction, self._us, member, begun))
+        return await self._done(interaction, admit(interaction, self._us, member))
 
-    async def _done(self, heard: Interaction, verdict: Admission) -> Reply:
+    async def _done(self, interaction: Interaction, verdict: Admission) -> Reply:
         if isinstance(verdict, TypedCommand):
             return await self._route(verdict)
         if isinstance(verdict, ButtonPress):
             return await self._click(verdict)
         if isinstance(verdict, PrivateReply):
-            log.info("no command was found", key=heard.key, reason=verdict.text)
+            log.info("no command was found", key=interaction.key, reason=verdict.text)
             return Reply(verdict.text, ok=False)
-        log.info("no command was found", key=heard.key, reason=verdict.why)
-        if heard.kind == "command":
+        log.info("no command was found", key=interaction.key, reason=verdict.why)
+        if interaction.kind == "command":
             return Reply("Nothing was done: apps cannot run commands.", ok=False)
         return Reply()
 
@@ -253,10 +260,10 @@ class SlackHandlers:
                 ok=False,
             )
 
-    def _give_document(self, heard: Interaction, reply: Reply) -> None:
+    def _give_document(self, interaction: Interaction, reply: Reply) -> None:
         if reply.answer is not None and is_long(reply.answer.document):
-            person, answer = Person(id=heard.user), reply.answer
-            self._tasks.start(self._telling.send_file(person, heard.place, answer, reply.job))
+            person, answer = Person(id=interaction.user), reply.answer
+            self._tasks.start(self._replies.send_file(person, interaction.place, answer, reply.job))
 
     def _worded(self, reply: Reply) -> str:
         text = reply_text(replace(reply, text=as_typed(reply.text, self._dispatcher.commands)))

@@ -68,10 +68,10 @@ class SlackDirectory(Directory):
 
     def __init__(
         self,
-        calls: SlackApi,
+        api: SlackApi,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._calls = calls
+        self._api = api
         self._clock = clock
         self._tasks = BackgroundTasks()
         self._groups = CachedLookup(self._list_groups, self._tasks, clock)
@@ -144,7 +144,7 @@ class SlackDirectory(Directory):
 
     async def _ask_for(self, user: str) -> WorkspaceUser:
         try:
-            answer = await self._calls.read("users.info", user=user)
+            answer = await self._api.read("users.info", user=user)
         except Unpostable as error:
             if error.facts.get("reason") not in _NOBODY:
                 raise
@@ -152,7 +152,7 @@ class SlackDirectory(Directory):
         return user_in(mapping_in(_data(answer), "user"))
 
     async def _list_groups(self) -> UserGroups:
-        answer = await self._calls.read("usergroups.list", include_users=True)
+        answer = await self._api.read("usergroups.list", include_users=True)
         found = _data(answer).get("usergroups")
         return user_groups_in(found if isinstance(found, list) else ())
 

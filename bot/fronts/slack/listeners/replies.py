@@ -32,8 +32,8 @@ FindPost = Callable[[str], Awaitable[Place | None]]
 class PrivateReplies:
     """Sends private messages and files to the person who typed a command."""
 
-    def __init__(self, calls: SlackApi, where: FindPost) -> None:
-        self._calls = calls
+    def __init__(self, api: SlackApi, where: FindPost) -> None:
+        self._api = api
         self._where = where
 
     async def send(
@@ -47,7 +47,7 @@ class PrivateReplies:
         failures = 0
         while True:
             try:
-                await send_ephemeral(self._calls, place, person.id, text)
+                await send_ephemeral(self._api, place, person.id, text)
             except FrontError as error:
                 if isinstance(error, Uncertain) and not text.startswith(SENT_AGAIN):
                     # nobody can look whether it is there: so it is said what it is
@@ -72,7 +72,7 @@ class PrivateReplies:
             return False
         for before in (False, True):
             try:
-                await self._calls.change("views.open", trigger_id=trigger, view=shown)
+                await self._api.change("views.open", trigger_id=trigger, view=shown)
             except Uncertain as error:
                 log.warning("it is not known whether a form was shown", reason=str(error))
             except FrontError as error:
@@ -93,12 +93,12 @@ class PrivateReplies:
             shown = await self._where(job) if job else None
             if shown is None or not shown.thread:
                 shown = place if place.thread else await self._direct(person, answer)
-            await self._calls.upload(shown.channel, shown.thread, name, answer.document)
+            await self._api.upload(shown.channel, shown.thread, name, answer.document)
         except FrontError as error:
             reason = cut(escape(str(error)), 500)
             await self.send(person, place, f"{name} could not be sent to you: {reason}")
 
     async def _direct(self, person: Person, answer: Answer) -> Place:
         words = escape(answer.summary) or "The file you requested:"
-        said = await self._calls.change("chat.postMessage", channel=person.id, text=words)
+        said = await self._api.change("chat.postMessage", channel=person.id, text=words)
         return Place("slack", str(said["channel"]), str(said["ts"]))

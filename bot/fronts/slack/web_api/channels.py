@@ -20,8 +20,8 @@ CHECK_INTERVAL = 30.0
 class ChannelAccess:
     """Checks channels with the permissions of the bot."""
 
-    def __init__(self, calls: SlackApi, tasks: BackgroundTasks) -> None:
-        self._calls = calls
+    def __init__(self, api: SlackApi, tasks: BackgroundTasks) -> None:
+        self._api = api
         self._tasks = tasks
         self._closed: dict[str, str] = {}
         self._look_at = 0.0
@@ -39,7 +39,7 @@ class ChannelAccess:
         reason. Each is logged once."""
         for channel in channels:
             try:
-                await self._calls.read("conversations.history", channel=channel, limit=1)
+                await self._api.read("conversations.history", channel=channel, limit=1)
             except Unpostable as error:
                 if channel not in self._closed:
                     log.error("cannot post in a channel", channel=channel, reason=str(error))

@@ -7,10 +7,10 @@ from bot.fronts.slack.web_api.calls import SlackApi
 from bot.jobs import Place
 
 
-async def send_ephemeral(calls: SlackApi, place: Place, person: str, text: str) -> None:
+async def send_ephemeral(api: SlackApi, place: Place, person: str, text: str) -> None:
     """Show `text` (mrkdwn) only to `person`. Raises FrontError."""
     try:
-        await calls.change(
+        await api.change(
             "chat.postEphemeral",
             channel=place.channel,
             user=person,
@@ -18,4 +18,4 @@ async def send_ephemeral(calls: SlackApi, place: Place, person: str, text: str) 
             thread_ts=place.thread or None,
         )
     except (Unpostable, MessageDeleted):
-        await calls.change("chat.postMessage", channel=person, text=text)
+        await api.change("chat.postMessage", channel=person, text=text)

@@ -67,14 +67,14 @@ def check_kinds(tokens: Tokens) -> None:
         raise BadTokens(problem=problem, remedy=remedy)
 
 
-async def identify(calls: SlackApi) -> BotIdentity:
+async def identify(api: SlackApi) -> BotIdentity:
     """Ask Slack for the identity of the bot.
 
     Raises BadTokens if the bot token is unknown, ScopesMissing if it lacks scopes, and another
     FrontError if Slack cannot be reached.
     """
     try:
-        answer = await calls.change("auth.test")
+        answer = await api.change("auth.test")
     except FrontError as error:
         raise _bad(error, "SLACK_BOT_TOKEN", "OAuth & Permissions") from error
     granted = _granted(dict(answer.headers))
@@ -90,13 +90,13 @@ async def identify(calls: SlackApi) -> BotIdentity:
     )
 
 
-async def first_ticket(calls: SlackApi, app_token: str) -> str:
+async def first_ticket(api: SlackApi, app_token: str) -> str:
     """Return the URL for the first connection.
 
     Raises BadTokens if Slack rejects the app token, and a FrontError if Slack cannot be reached.
     """
     try:
-        return await calls.ticket(app_token)
+        return await api.ticket(app_token)
     except FrontError as error:
         raise _bad(error, "SLACK_APP_TOKEN", "Basic Information, App-Level Tokens") from error
 
