@@ -33,17 +33,17 @@ then."""
 
 
 class AgentProber:
-    """Has agents do probes. `roster` lists the servers, `source` is who asks."""
+    """Has agents do probes. `servers` lists the servers, `source` is who asks."""
 
     def __init__(
         self,
         channel: Channel,
-        roster: ServerRegistry,
+        servers: ServerRegistry,
         source: str,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._api = API(channel)
-        self._roster = roster
+        self._servers = servers
         self._source = source
         self._clock = clock
         self._asked: dict[str, asyncio.Future[Probed]] = {}
@@ -58,7 +58,7 @@ class AgentProber:
     def overdue_answer(self, name: str, host: str) -> ProbeResult | None:
         """Return what a missing answer says of the probe `name`: bad once the agent has sent a
         heartbeat since, nothing (None) while it may be gone."""
-        due, seen = self._owed.get(name), self._roster.find(host)
+        due, seen = self._owed.get(name), self._servers.find(host)
         if due is None:
             return None
         if seen is None or seen.missing or not self._saw_since(due):
@@ -71,9 +71,9 @@ class AgentProber:
 
     async def look(self, name: str, host: str, look: Look) -> ProbeResult | None:
         """Return what the agent of `host` finds; None if that cannot be known."""
-        if self._roster.blind_since is not None:
+        if self._servers.blind_since is not None:
             return None
-        seen = self._roster.find(host)
+        seen = self._servers.find(host)
         if seen is None:
             return self._never_heard(host)
         if seen.missing:
@@ -120,12 +120,12 @@ class AgentProber:
 
     def _saw_since(self, at: datetime) -> bool:
         """Return whether our own link has been up all the time since then."""
-        since = self._roster.seeing_since
+        since = self._servers.seeing_since
         return since is not None and since <= at
 
     def _never_heard(self, host: str) -> ProbeResult | None:
-        since = self._roster.seeing_since
+        since = self._servers.seeing_since
         if since is None or (self._clock() - since).total_seconds() < SETTLING_TIME:
             return None
-        known = [seen.facts.host for seen in self._roster.servers()]
+        known = [seen.facts.host for seen in self._servers.servers()]
         return ProbeResult(True, f"no agent called {host} is known.{did_you_mean(host, known)}")

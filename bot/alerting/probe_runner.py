@@ -36,12 +36,12 @@ class ProbeRunner:
         self,
         runner: AlertRunner,
         channel: Channel,
-        roster: ServerRegistry,
+        servers: ServerRegistry,
         source: str,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._runner = runner
-        self._agents = AgentProber(channel, roster, source, clock)
+        self._agents = AgentProber(channel, servers, source, clock)
         self._reaching = NetworkProbe()
         self._free = asyncio.Semaphore(MAX_AT_ONCE)
 
