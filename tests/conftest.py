@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-import bot.cli.slim as _lean  # noqa: F401  (as the command line: rich takes seconds to draw a traceback)
+import bot.cli.slim as _slim  # noqa: F401  (as the command line: rich takes seconds to draw a traceback)
 from tests.support.broker import Broker
 from tests.support.postgres import Postgres
 
@@ -26,29 +26,39 @@ settings.register_profile(
 settings.register_profile("fuzz", settings.get_profile("busy"), max_examples=2_000)
 settings.load_profile("busy")
 
-SLOW_FIXTURES = {"session_broker", "session_postgres", "stage"}
+SERVERS = {"session_broker", "session_postgres", "stage"}
 """Fixtures that start a server beside the tests, or bots and agents that work against the clock."""
-SLOW_FILES = re.compile(
+PROCESSES = re.compile(
     r"(stories|install)/.*|(.*/)?test_crashes\.py|baton/test_main\.py|alerts/test_trial\.py"
     r"|commands/deploy/test_(consumer|credentials|live|lock|refs|source)\.py"
     r"|commands/process/test_(leftovers|orphans|program)\.py"
-    r"|bot/cli/test_(cli|dead)\.py|test_(bench|containers|demo|infrastructure)\.py"
+    r"|bot/cli/test_(alerts|cli|dead)\.py|test_(bench|containers|demo|infrastructure)\.py"
 )
 """Tests that start processes, or begin again after each possible end."""
+SLOW = re.compile(
+    r"test_(expressions|fuzz)\.py|slack_server/test_sockets\.py"
+    r"|bot/(test_leader|posts/test_delays|schedules/test_times|web/test_fuzz)\.py"
+    r"|bot/doctor/test_(doctor|bus_checks)\.py|bot/store/database/test_database\.py"
+    r"|bot/fronts/slack/(listeners/test_replies|socket_mode/test_socket)\.py"
+)
+"""Tests that wait for clocks that cannot be moved, or try much. So does each that has opened the
+HTTP server, whose end takes a tenth of a second. Single ones are marked `slow`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is quick, and of that what is tried with inputs that a machine makes up."""
+    """Mark what is quick, and what is tried with inputs that a machine makes up."""
     for item in items:
         name = os.path.relpath(item.path, Path(__file__).parent)
-        slow = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        servers = SERVERS.intersection(getattr(item, "fixturenames", ()))
         parameters = getattr(getattr(item, "callspec", None), "id", "")
-        slow |= {kind for kind in ("rabbitmq", "postgresql") if kind in parameters}
-        if slow or SLOW_FILES.fullmatch(name):
+        servers |= {kind for kind in ("rabbitmq", "postgresql") if kind in parameters}
+        if servers or PROCESSES.fullmatch(name):
             continue
-        item.add_marker("quick")
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("fuzz")
+        slow = SLOW.fullmatch(name) or "opened" in getattr(item, "fixturenames", ())
+        if not slow and not item.get_closest_marker("slow"):
+            item.add_marker("quick")
 
 
 @pytest.fixture(scope="session")

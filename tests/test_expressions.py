@@ -233,10 +233,10 @@ def slow(pattern: re.Pattern[str], methods: tuple[str, ...], most: int = 1_000_0
                 return best_of(3 if times > 250 else 1, lambda: _apply(pattern, by, text))
 
             # short ones first: what takes exponential time would never end
-            if any(took(times) > INPUT / 5 for times in (12, 20, 250, TIMES[0])):
+            if any(took(times) > INPUT / 10 for times in (12, 20, 250, TIMES[0])):
                 return f"{method}({head!r} + {pump!r} * 250 + {end!r}): already slow"
             long = took(TIMES[1])
-            if long > INPUT or (long > NOISE and long > 8 * took(TIMES[0])):
+            if long > INPUT / 2 or (long > NOISE and long > 8 * took(TIMES[0])):
                 return f"{method}({head!r} + {pump!r} * {TIMES[1]} + {end!r}): {long:.3f} s"
     return ""
 

@@ -38,8 +38,10 @@ _AFTER_NAME = " \t\n:,;.!-\u2013\u2014"
 _STOPS = ".!?\u3002\uff01\uff1f"
 MAX_CITED = 60
 """Characters of a word that are shown when something is wrong with it."""
-_COMPARED = 200_000
+_COMPARED = 100_000
 """How many words are compared with one of `n` characters, times n^2: comparing takes as long."""
+_BEGINNING = 20
+"""Characters of a word by which those that are worth comparing are found."""
 
 
 def plain(text: str) -> str:
@@ -229,9 +231,10 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     if not word or len(word) > 2 * MAX_CITED:
         return None
     most = _COMPARED // len(word) ** 2
+    beginning = word[:_BEGINNING]
 
     def unlike(other: str) -> tuple[int, int]:
-        same = (one == two for one, two in zip(word, other, strict=False))
+        same = (one == two for one, two in zip(beginning, other, strict=False))
         return -sum(takewhile(bool, same)), abs(len(other) - len(word))
 
     likely = heapq.nsmallest(most, (other for other in known if len(other) < 3 * len(word)), unlike)

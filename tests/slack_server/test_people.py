@@ -36,6 +36,7 @@ async def test_an_ack_can_speak_to_the_channel(slack: SlackServer) -> None:
         assert [each.plain for each in slack.channel("C_OPS").messages] == ["deploying"]
 
 
+@pytest.mark.slow
 async def test_a_command_without_an_ack_times_out(slack: SlackServer) -> None:
     """The person reads `operation_timeout`; with no bot connected, `dispatch_failed`."""
     ann = slack.person("U_ANN")

@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+import bot.cli.slim as _slim  # noqa: F401  # isort: skip  (first, as the command line does: it keeps an agent small)
 from baton.agent.service import Service
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.command import Command

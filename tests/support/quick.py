@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-INPUT = 0.050
+INPUT = 0.100
 """Seconds of processor time that reading one input may take, whatever is in it."""
 
 

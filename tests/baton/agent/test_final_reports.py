@@ -74,6 +74,7 @@ async def test_a_final_word_that_did_not_arrive_is_said_by_the_next_life(
     assert worker.started == [asked.id]
 
 
+@pytest.mark.slow
 async def test_a_journal_that_comes_late_is_read_without_being_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from baton.errors import JournalUnavailable
 from tests.baton.stage import request
 
 
+@pytest.mark.slow
 async def test_it_belongs_to_one_process(path: Path, journal: SqliteJournal) -> None:
     """A second agent by mistake would report what the first does as interrupted: it is told, and
     has the journal once the first is gone."""

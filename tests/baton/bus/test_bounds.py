@@ -232,6 +232,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(TYPES)), st.data())
 def test_any_values_in_the_fields_are_a_message_or_invalid(kind: str, data: st.DataObject) -> None:
     """What can be read can be written again and read as the same."""

@@ -167,6 +167,7 @@ async def test_without_the_database_what_needs_none_is_still_answered(store: Sto
         assert "/ship APP ENVIRONMENT" in (await counter.ask("help")).text
 
 
+@pytest.mark.slow
 async def test_cancel_in_a_thread_means_the_job_that_is_shown_there(counter: Counter) -> None:
     """Nothing but the thread need be named."""
     job = (await counter.ask("ship shop prod")).job

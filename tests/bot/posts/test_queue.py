@@ -419,6 +419,7 @@ async def test_in_a_thread_everything_stays_in_that_thread(harness: Harness) -> 
     assert harness.front.one("inner/a").thread == root
 
 
+@pytest.mark.slow
 async def test_two_bots_one_of_them_stalled_post_once(store: Store) -> None:
     """A bot whose call hangs while another takes over: the other waits for as long as the first
     one's word may count, and finds its message."""
@@ -571,6 +572,7 @@ def opened(database: str) -> Iterator[Store]:
         runner.run(made.close())
 
 
+@pytest.mark.slow
 def test_whatever_happens_each_post_ends_there_once_as_wanted(opened: Store, hurry: None) -> None:
     """Any sequence of changes, faults, crashes, restarts, deletions and database outages."""
 

@@ -266,6 +266,7 @@ async def test_quiet_shows_what_changes(office: Make) -> None:
     assert all(job.reported for job in jobs if job.hidden)
 
 
+@pytest.mark.slow
 async def test_it_ends(office: Make) -> None:
     """After so many times, after a date, or after its one moment there is nothing more."""
     it = office()
@@ -279,6 +280,7 @@ async def test_it_ends(office: Make) -> None:
     assert await it.store.schedules.next_due() is None
 
 
+@pytest.mark.slow
 async def test_jitter_moves_a_firing_and_not_its_name(office: Make) -> None:
     """It is run later by a part of the jitter that does not change, under its own time."""
     it = office()

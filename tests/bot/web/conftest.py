@@ -149,7 +149,7 @@ async def opened(store: Store) -> AsyncIterator[Opened]:
             status = status_reader(bot, chat, refused, **more)
             web.serve(build(status, None if shut else ingest), Hasty)
             stack.push_async_callback(web.stop)
-            client = httpx.AsyncClient(base_url=web.url, trust_env=False, timeout=60)
+            client = httpx.AsyncClient(base_url=web.url, trust_env=False, verify=False, timeout=60)
             await stack.enter_async_context(client)
             return Site(web, client, sink, bot, refused, findings.found_so_far)
 

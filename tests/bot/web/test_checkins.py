@@ -154,6 +154,7 @@ async def test_a_token_that_is_not_known(
     assert path.rpartition("/")[2] not in logged
 
 
+@pytest.mark.slow
 async def test_knocking_does_not_fill_the_log(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:

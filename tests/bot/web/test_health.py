@@ -186,6 +186,7 @@ def test_a_task_that_fails_is_shown() -> None:
     }
 
 
+@pytest.mark.slow
 async def test_the_last_success_of_each_task_is_shown(site: Site) -> None:
     """On /readyz and in the metrics, by the name of the task."""
 

@@ -172,6 +172,7 @@ async def test_too_many_at_work(opened: Opened) -> None:
     await until(room)
 
 
+@pytest.mark.slow
 async def test_an_idle_connection_is_kept(opened: Opened) -> None:
     """As long as clients keep theirs: between two requests there is no hurry, though there is with
     each head and each body."""
@@ -299,6 +300,7 @@ class Running:
             await self.process.communicate()
 
 
+@pytest.mark.slow
 async def test_the_bot_of_a_team(tmp_path: Path) -> None:
     """`baton bot` answers with its real parts, and ends in good order."""
     port = free_port()
@@ -327,6 +329,7 @@ async def test_the_bot_of_a_team(tmp_path: Path) -> None:
         assert b"Traceback" not in err
 
 
+@pytest.mark.slow
 async def test_nothing_starts_if_the_port_is_taken(tmp_path: Path) -> None:
     """The bot ends with one line and exit code 2: no database was made, Slack was not called."""
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -346,6 +349,7 @@ async def test_nothing_starts_if_the_port_is_taken(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_what_is_not_wanted_is_not_loaded(tmp_path: Path) -> None:
     """With `enabled = false` nothing listens, and neither FastAPI nor the rest costs memory."""
     program = (

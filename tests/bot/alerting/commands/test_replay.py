@@ -144,6 +144,7 @@ async def test_one_replay_at_a_time_and_not_for_ever(
     assert not reloading.trial_lock.locked()
 
 
+@pytest.mark.slow
 async def test_a_trial_as_a_program_says_what_it_says_in_here(tmp_path: Path) -> None:
     """The same of a recording with a torn line; a file that cannot be read is said."""
     file = tmp_path / "x.jsonl"

@@ -78,6 +78,7 @@ async def test_a_job_asked_in_direct_messages_is_shown_there(
     assert is_private(job.place)
 
 
+@pytest.mark.slow
 async def test_a_cancel_is_kept_under_its_message(slack: SlackServer, team: Counter) -> None:
     """One that stopped something stops nothing more when it is edited; one that did not may."""
     ann = slack.person("U_ANN")
@@ -106,6 +107,7 @@ async def test_a_rule_for_a_group_lets_its_members_in(slack: SlackServer, team: 
     assert await jobs(team) == ["ship shop prod"]
 
 
+@pytest.mark.slow
 async def test_a_slow_list_of_groups_shuts_nobody_out(slack: SlackServer, team: Counter) -> None:
     """It is said that it cannot be known, first, and no missing rule; the next ask is taken."""
     slack.add_group("S0DEP", "deployers", ["U_ANN"])

@@ -85,6 +85,7 @@ async def test_slack_that_is_away_at_the_start(
     await chat.close()
 
 
+@pytest.mark.slow
 async def test_a_busy_slack_at_the_start(slack: SlackServer, dispatcher: FakeDispatcher) -> None:
     """A 429 is waited out."""
     slack.faults.add("auth.test", RateLimited(0.1))

@@ -77,6 +77,7 @@ async def test_stores_of_one_process_may_be_opened_at_once(tmp_path: Path) -> No
         await store.close()
 
 
+@pytest.mark.slow
 async def test_many_processes_may_start_at_once(url: str) -> None:
     """The same holds for processes."""
     code = (

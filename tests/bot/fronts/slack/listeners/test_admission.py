@@ -287,6 +287,7 @@ READERS = (
 )
 
 
+@pytest.mark.slow
 @given(PAYLOAD, st.one_of(st.none(), st.text()))
 def test_no_payload_breaks_the_door(payload: Mapping[str, Any], before: str | None) -> None:
     """Whatever Slack, or somebody who speaks like it, sends: a declared verdict, at once."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from baton.bus.messages import State
 from baton.errors import BatonError
 from baton.outcome import Answer
@@ -105,6 +107,7 @@ async def test_the_button_cancels(
     ]
 
 
+@pytest.mark.slow
 async def test_a_slow_dispatcher_is_not_waited_for(
     slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
@@ -119,6 +122,7 @@ async def test_a_slow_dispatcher_is_not_waited_for(
     await until(lambda: "Taken: deploy shop prod" in str(reply.ephemeral))
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_whispered_is_told_directly(
     slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
@@ -150,6 +154,7 @@ async def test_answers_do_not_need_the_web_api(
     assert [ask.text for ask in dispatcher.asks] == ["deploy shop lab", "deploy shop prod"]
 
 
+@pytest.mark.slow
 async def test_groups_that_cannot_be_looked_up_refuse_in_time(
     slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
@@ -228,6 +233,7 @@ async def test_an_event_is_kept_before_it_is_acknowledged(
     assert await delivery.done
 
 
+@pytest.mark.slow
 async def test_a_mention_that_nobody_could_answer_comes_again(
     slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
@@ -257,6 +263,7 @@ async def test_whatever_nobody_listens_to_is_acknowledged(
     assert "does not know /approve" in str(reply.ephemeral)
 
 
+@pytest.mark.slow
 async def test_not_more_at_once_than_the_bound(
     slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:
@@ -279,6 +286,7 @@ async def test_not_more_at_once_than_the_bound(
     assert (await ann.slash("/ping prod", channel="C_OPS")).delivery.answer is not None
 
 
+@pytest.mark.slow
 async def test_an_answer_is_private_even_if_the_connection_is_lost(
     slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
 ) -> None:

@@ -90,6 +90,7 @@ def told(reply: Told, text: str) -> bool:
     return text in str(reply.ephemeral)
 
 
+@pytest.mark.slow
 async def test_a_slow_list_of_groups_is_had_by_the_next(
     slack: SlackServer, calls: SlackApi
 ) -> None:
