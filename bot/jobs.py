@@ -21,6 +21,10 @@ GRACE = 15.0
 """Seconds past a deadline before the ledger closes a run: what was reported in time may still be
 on its way."""
 
+CONSOLE = "console"
+"""The front of what is asked on the pages of the console, or over its API. It has no posts: a page
+is drawn when it is read."""
+
 SHORT_ID = 6
 """Characters of an id that people are shown. Commands accept an id by its first four or more."""
 
@@ -40,6 +44,17 @@ class Place:
     channel: str
     thread: str = ""
     name: str = ""
+
+    @property
+    def directory(self) -> str:
+        """The front end whose directory knows the people here. In the console they are those of the
+        chat where they signed in, which its channel names."""
+        return self.channel if self.front == CONSOLE else self.front
+
+
+def console_place(directory: str) -> Place:
+    """Return the place of what people of the front end `directory` ask in the console."""
+    return Place(CONSOLE, directory, name=CONSOLE)
 
 
 @dataclass(frozen=True, slots=True)

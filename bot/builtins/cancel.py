@@ -46,7 +46,7 @@ class CancelHandler(Handler[CancelCommand]):
         """Cancel a job. Whoever may ask for a job may cancel it, and so may its asker."""
         asked = context.invocation
         job, runs = await find_job(self._ledger, command.job)
-        own = (job.asked_by.id, job.place.front) == (asked.asker.id, asked.place.front)
+        own = (job.asked_by.id, job.place.directory) == (asked.asker.id, asked.place.directory)
         if not own:
             requests = self._authorizer.requests_of(job, f"/cancel {short_id(job.id)}")
             refusal = await self._authorizer.refusal(requests, asked.asker, context.groups)

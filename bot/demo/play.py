@@ -19,6 +19,7 @@ from baton.errors import BatonError
 from baton.extensions import installed
 from bot.app.assemble import assemble
 from bot.app.bot import Bot
+from bot.app.console import serve_console
 from bot.app.dispatching import commands_of
 from bot.app.supervise import run_while_healthy
 from bot.app.with_alerts import AlertsConfig
@@ -27,12 +28,14 @@ from bot.demo.pretend_servers import ENVIRONMENT, NAMES, PretendServers
 from bot.demo.shop import REFS, make_repository
 from bot.dispatch.builtin import Builtin
 from bot.dispatch.policy import EnvironmentTable, Policy
-from bot.fronts.terminal.chat import TerminalChat
+from bot.fronts.terminal.chat import TerminalChat, current_user
 from bot.fronts.terminal.front import PLACE, TerminalFront
 from bot.fronts.terminal.lines import Line, line
 from bot.fronts.terminal.people import TerminalDirectory
 from bot.fronts.terminal.plain import PlainScreen, can_edit, talk
 from bot.store import Store
+from bot.web.console.access import LocalAccess
+from bot.web.server import CannotListen, WebServer
 
 BUS = "memory://demo"
 ALERTS = AlertSettings(channel=PLACE.channel, group_wait=1.0, group_interval=5.0)
@@ -50,6 +53,9 @@ _TRY = (
     ("/demo break web-2", "a server fails: see the alert, then repair it"),
     ("/help", "list all commands"),
 )
+
+
+CONSOLE_PORT = 8080
 
 
 class DemoFailed(BatonError):
@@ -107,6 +113,8 @@ async def demo_running() -> AsyncIterator[tuple[Bot, TerminalFront]]:
                     ALERTS, TerminalFront.name, links={}, unpostable=lambda channels: {}
                 ),
             )
+            web = _listen()
+            stack.callback(web.close)
             front = TerminalFront()
             bot.show_in(front, TerminalDirectory())
             stack.push_async_callback(bot.stop)
@@ -114,9 +122,19 @@ async def demo_running() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             stack.push_async_callback(servers.stop)
             await servers.start()
             await _wait_for_servers(bot)
+            serve_console(web, bot, LocalAccess(current_user(), front.name, [web.url]))
+            stack.push_async_callback(web.stop)
             yield bot, front
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _listen() -> WebServer:
+    """Return a socket for the console: on its usual port if that is free, else on any."""
+    try:
+        return WebServer.listen("127.0.0.1", CONSOLE_PORT)
+    except CannotListen:
+        return WebServer.listen("127.0.0.1", 0)
 
 
 async def _wait_for_servers(bot: Bot) -> None:

@@ -28,7 +28,7 @@ class NameCache:
     def with_names(self, person: Person, place: Place) -> tuple[Person, Place]:
         """Return `person` and `place` with the names that they have, or had when they were last
         named."""
-        name = _known(self._people, (place.front, person.id), person.name)
+        name = _known(self._people, (place.directory, person.id), person.name)
         channel = _known(self._channels, (place.front, place.channel), place.name)
         return (
             person if name == person.name else person.model_copy(update={"name": name}),

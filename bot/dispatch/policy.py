@@ -214,7 +214,7 @@ class Policy:
         stranger = self.stranger(reader)
         if stranger is not None:
             return stranger
-        if (record.owner.id, record.place.front) == (reader.id, here.front):
+        if (record.owner.id, record.place.directory) == (reader.id, here.directory):
             return None
         beside = (here.front, here.channel) == (record.place.front, record.place.channel)
         if is_private(record.place) and not beside:

@@ -63,7 +63,7 @@ class PersonRateLimiter:
 
     def take(self, asked: Invocation) -> TooMany | None:
         """Count `asked`; None if it is not too much."""
-        now, key = self._clock(), (asked.place.front, asked.asker.id)
+        now, key = self._clock(), (asked.place.directory, asked.asker.id)
         person = self._people.get(key)
         if person is None:
             rate, burst = self.limits.requests_per_minute / 60.0, float(self.limits.burst)

@@ -62,11 +62,7 @@ class PostSource(Protocol):
 
 
 class PostSink(Protocol):
-    """Where posts are shown: the queue of a front end.
-
-    A place whose pages are drawn when they are read needs no posts: its `submit` returns True, so
-    all that is asked there counts as shown.
-    """
+    """Where posts are shown: the queue of a front end."""
 
     def submit(self, subject: Subject, posts: Iterable[Post], rows: Mapping[str, PostRow]) -> bool:
         """Have `posts` about `subject` shown as they are now; return whether they are already.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from bot.jobs import CONSOLE
 from bot.posts.post_source import Desired, PostSink, PostSource
 from bot.priority import ForegroundPriority
 from bot.store import PostRow
@@ -189,6 +190,8 @@ class PostReconciler:
 
     async def _submit(self, desired: Desired, rows: Iterable[PostRow]) -> bool:
         subject = desired.subject
+        if subject.place.front == CONSOLE:
+            return True  # its pages are drawn when they are read: what is stored counts as shown
         sink = self._sinks.get(subject.place.front)
         if sink is None:
             # left alone until it changes: a bot with that front end will post it

@@ -118,7 +118,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
 
     async def _new(self, context: CommandContext, words: Sequence[str]) -> Reply:
         asked = context.invocation
-        zone = (await self._people.profile(asked.place.front, asked.asker.id)).zone
+        zone = (await self._people.profile(asked.place.directory, asked.asker.id)).zone
         now = await self._schedules.now()
         reading = self._read(words, now, zone or "UTC")
         command = parse_schedulable(self._commands, joined(reading.command))

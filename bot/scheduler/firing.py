@@ -77,7 +77,7 @@ class ScheduleFirer:
         """
         person = asker or schedule.owner
         key = key or f"schedule/{schedule.id}/{nominal.isoformat()}"
-        groups = groups or self._people.groups_of(schedule.place.front, schedule.owner.id)
+        groups = groups or self._people.groups_of(schedule.place.directory, schedule.owner.id)
         asked = Invocation(schedule.words, person, schedule.place, key, self._clock())
         by = person.label if asker else ""
         try:

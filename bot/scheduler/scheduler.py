@@ -129,7 +129,7 @@ class Scheduler:
             return [(build_change(step, now, nominal, shown=shown), step)]
         owner = schedule.owner
         unknown = Profile(standing=owner.standing)
-        profile = await self._people.profile(schedule.place.front, owner.id, unknown)
+        profile = await self._people.profile(schedule.place.directory, owner.id, unknown)
         if profile.deactivated:
             return await self._pause_all_of_owner(step, step.start, now)
         # what a guest scheduled is asked by a guest, and whoever became one is one from then on
@@ -145,7 +145,7 @@ class Scheduler:
         schedule = step.schedule
         owner = schedule.owner
         log.info("the owner left the chat: their schedules are paused", person=owner.id)
-        theirs = await self._schedules.active_of(schedule.place.front, owner.id)
+        theirs = await self._schedules.active_of(schedule.place.directory, owner.id)
         refused = record_failure_to_start(
             schedule, nominal, "refused", f"{owner.label} is no longer in the chat", now
         )

@@ -10,6 +10,8 @@ from starlette.requests import ClientDisconnect
 
 from baton.version import baton_version
 from bot.ingest.errors import BadInput, Rejected
+from bot.web.console.console import add_console
+from bot.web.console.parts import ConsoleParts
 from bot.web.errors import HttpError
 from bot.web.health import parts
 from bot.web.ingest import IngestRoutes
@@ -22,8 +24,11 @@ _WORDS = {
 }
 
 
-def build(watch: StatusReader, ingest: IngestRoutes | None = None) -> FastAPI:
-    """Return the app that shows the status by `watch`; without `ingest` it accepts nothing."""
+def build(
+    watch: StatusReader, ingest: IngestRoutes | None = None, console: ConsoleParts | None = None
+) -> FastAPI:
+    """Return the app that shows the status by `watch`. Without `ingest` it accepts nothing from
+    senders, without `console` it has no pages and no API."""
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -35,6 +40,8 @@ def build(watch: StatusReader, ingest: IngestRoutes | None = None) -> FastAPI:
     _StatusRoutes(watch).add_to(app)
     if ingest is not None:
         ingest.add_to(app)
+    if console is not None:
+        add_console(app, console)
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(HTTPException, _refused_by_the_framework)
     app.add_exception_handler(ClientDisconnect, _gone)

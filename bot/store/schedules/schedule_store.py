@@ -8,9 +8,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, select, text
+from sqlalchemy import Connection, Select, and_, delete, exists, or_, select, text
 
-from bot.jobs import AuditEntry
+from bot.jobs import CONSOLE, AuditEntry
 from bot.schedules.change import Change
 from bot.schedules.posts import SchedulePost
 from bot.schedules.schedule import Firing, Schedule
@@ -63,11 +63,17 @@ class ScheduleStore:
         statement = statement.where(tables.schedules.c.status != "removed")
         return await self._found(statement.order_by(tables.schedules.c.created))
 
-    async def active_of(self, front: str, person: str) -> list[Schedule]:
-        """Return the active schedules of a person."""
-        whose = (tables.schedules.c.front == front, tables.schedules.c.person_id == person)
+    async def active_of(self, directory: str, person: str) -> list[Schedule]:
+        """Return the active schedules of a person whom `directory` knows, those that they made in
+        the console among them."""
+        place = tables.schedules.c
+        there = or_(
+            place.front == directory, and_(place.front == CONSOLE, place.channel == directory)
+        )
         return await self._found(
-            select(tables.schedules).where(*whose, tables.schedules.c.status == "active")
+            select(tables.schedules).where(
+                there, place.person_id == person, place.status == "active"
+            )
         )
 
     async def _found(self, statement: Select[Any]) -> list[Schedule]:

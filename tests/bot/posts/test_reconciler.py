@@ -13,14 +13,14 @@ from typing_extensions import override
 import bot.posts.reconciler
 from baton.bus.messages import State
 from bot.content import NoticeContent, Post
-from bot.jobs import Place, Subject
+from bot.jobs import Place, Subject, console_place
 from bot.posts.post_source import Desired, PostSink, PostSource
 from bot.posts.reconciler import PostReconciler
 from bot.store import PostRow, Store
 from bot.store.errors import DatabaseUnavailable
 from tests.support.wait import until
 
-CONSOLE, OPS = Place("console", "jobs"), Place("slack", "C_OPS")
+CONSOLE, OPS = console_place("slack"), Place("slack", "C_OPS")
 
 
 class Notes(PostSource):
@@ -73,22 +73,6 @@ class Notes(PostSource):
         return (Post(name, NoticeContent(f"{self.revisions[name]}", State.SUCCEEDED)),)
 
 
-class Page(PostSink):
-    """A place that draws what it shows when it is read, as a web console does."""
-
-    @override
-    def submit(self, subject: Subject, posts: Iterable[Post], rows: Mapping[str, PostRow]) -> bool:
-        return True
-
-    @override
-    def knows(self, subject: str) -> bool:
-        return True
-
-    @override
-    def discard(self, subject: str) -> None:
-        pass
-
-
 class Chat(PostSink):
     """A chat that shows posts when it is told to."""
 
@@ -128,11 +112,13 @@ async def running(reconciler: PostReconciler) -> AsyncIterator[None]:
             await task
 
 
-async def test_what_is_asked_in_a_place_without_posts_counts_as_shown(store: Store) -> None:
-    """A page is drawn when it is read: what was asked there does not stay open for ever."""
-    notes = Notes(CONSOLE)
+@pytest.mark.parametrize("under", ["", "day"])
+async def test_what_is_asked_in_the_console_counts_as_shown(store: Store, under: str) -> None:
+    """Its pages are drawn when they are read: what was asked there does not stay open for ever, nor
+    does it wait for the post of a schedule's day, which never comes."""
+    notes = Notes(CONSOLE, under)
     notes.revisions["a"] = 3
-    async with running(PostReconciler([notes], store.posts, {"console": Page()})):
+    async with running(PostReconciler([notes], store.posts, {})):
         await until(lambda: notes.reported == {"a": 3})
 
 

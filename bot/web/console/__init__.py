@@ -1,0 +1,9 @@
+"""The console: pages and an API to ask and watch from a browser or a program.
+
+    access     who asks: the Viewer of a request, or why there is none
+    errors     what the pages and the API answer when something is wrong
+    console    the routes of the console, on the bot's HTTP app
+
+It reads the ledger and asks the dispatcher. What may be read is decided by the authorizer at each
+request; whatever changes something is asked in the words that chat would take.
+"""

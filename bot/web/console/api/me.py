@@ -1,0 +1,30 @@
+"""`/api/v1/me`: who a token or a session belongs to."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from bot.web.console.access import Access
+
+
+class Me(BaseModel):
+    """The person who asks, as their chat knows them."""
+
+    id: str
+    name: str
+    directory: str
+
+
+def me_routes(access: Access) -> APIRouter:
+    """Return the route that says who asks."""
+    routes = APIRouter()
+
+    @routes.get("/me")
+    async def me(request: Request) -> Me:
+        """Return the person whom the token or the session belongs to."""
+        viewer = await access.viewer(request)
+        person = viewer.person
+        return Me(id=person.id, name=person.name, directory=viewer.place.directory)
+
+    return routes

@@ -1,0 +1,71 @@
+"""What the console answers when something is wrong: an HTTP status, a title and a sentence.
+
+The API answers a problem as JSON (RFC 9457), a page shows it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from baton.errors import BatonError
+
+
+class ConsoleError(BatonError):
+    """{detail}"""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+
+class SignInNeeded(ConsoleError):
+    """You are not signed in, or your session has ended. {how}"""
+
+    status = 401
+    title = "Sign-in needed"
+
+
+class NotAllowed(ConsoleError):
+    """{detail}"""
+
+    status = 403
+    title = "Not allowed"
+
+
+class NotFound(ConsoleError):
+    """{detail}"""
+
+    status = 404
+    title = "Not found"
+
+
+class Unusable(ConsoleError):
+    """{detail}"""
+
+    status = 422
+    title = "This cannot be used"
+
+    @property
+    def field(self) -> str:
+        """The field that is wrong; empty if it is not one field."""
+        return str(self.facts.get("field", ""))
+
+
+class TooMany(ConsoleError):
+    """{detail}"""
+
+    status = 429
+    title = "Too many requests"
+    permanent = False
+
+    @property
+    def seconds(self) -> int:
+        """Seconds after which the next request may be sent."""
+        return int(str(self.facts.get("seconds", 1)))
+
+
+class Unavailable(ConsoleError):
+    """{detail}"""
+
+    status = 503
+    title = "Not available now"
+    permanent = False

@@ -1,0 +1,33 @@
+"""What the console is made of: one value that `bot.app` fills and every part takes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from baton.extensions import Commands
+from bot.dispatch.authorizer import Authorizer
+from bot.dispatch.dispatcher import CommandDispatcher
+from bot.dispatch.people import Directories
+from bot.servers.registry import ServerRegistry
+from bot.store import Store
+from bot.web.console.access import Access
+from bot.web.status import StatusReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleParts:
+    """What the console reads and asks. `url` is the address at which people open it, without a
+    slash at the end."""
+
+    url: str
+    access: Access
+    store: Store
+    dispatcher: CommandDispatcher
+    commands: Commands
+    servers: ServerRegistry
+    authorizer: Authorizer
+    people: Directories
+    status: StatusReader
+    clock: Callable[[], datetime]
