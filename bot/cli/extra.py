@@ -12,6 +12,8 @@ EXTRA = (
     "apscheduler",
     "asyncpg",
     "fastapi",
+    "jinja2",
+    "markupsafe",
     "prometheus_client",
     "prompt_toolkit",
     "re2",

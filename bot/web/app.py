@@ -3,6 +3,8 @@ path."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -11,12 +13,15 @@ from starlette.requests import ClientDisconnect
 from baton.version import baton_version
 from bot.ingest.errors import BadInput, Rejected
 from bot.web.console.console import add_console
+from bot.web.console.pages.failures import wants_page
 from bot.web.console.parts import ConsoleParts
 from bot.web.errors import HttpError
 from bot.web.health import parts
 from bot.web.ingest import IngestRoutes
 from bot.web.metrics import Metrics
 from bot.web.status import StatusReader
+
+_Answers = Callable[[Request, Exception], Awaitable[Response]]
 
 _WORDS = {
     404: "Not found.",
@@ -40,13 +45,26 @@ def build(
     _StatusRoutes(watch).add_to(app)
     if ingest is not None:
         ingest.add_to(app)
-    if console is not None:
-        add_console(app, console)
+    failures = None if console is None else add_console(app, console)
+    unknown: _Answers = _refused_by_the_framework
+    fault: _Answers = _failed
+    if failures is not None:
+        unknown = _for_people(failures.unknown, unknown)
+        fault = _for_people(failures.fault, fault)
     app.add_exception_handler(Rejected, _rejected)
-    app.add_exception_handler(HTTPException, _refused_by_the_framework)
+    app.add_exception_handler(HTTPException, unknown)
     app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _failed)
+    app.add_exception_handler(Exception, fault)
     return app
+
+
+def _for_people(page: _Answers, other: _Answers) -> _Answers:
+    """Return what answers people by `page`, and programs by `other`."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return await (page if wants_page(request) else other)(request, error)
+
+    return answer
 
 
 class _StatusRoutes:

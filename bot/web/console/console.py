@@ -6,13 +6,24 @@ from fastapi import FastAPI
 
 from bot.store.errors import DatabaseUnavailable
 from bot.web.console.api.me import me_routes
-from bot.web.console.api.problems import API, console_error
+from bot.web.console.api.problems import API
 from bot.web.console.errors import ConsoleError
+from bot.web.console.pages.failures import Failures
+from bot.web.console.pages.rendering import Renderer
+from bot.web.console.pages.security_headers import SecurityHeaders
+from bot.web.console.pages.static_files import StaticFiles
 from bot.web.console.parts import ConsoleParts
 
 
-def add_console(app: FastAPI, parts: ConsoleParts) -> None:
-    """Add the console that is made of `parts` to `app`."""
-    app.add_exception_handler(ConsoleError, console_error)
-    app.add_exception_handler(DatabaseUnavailable, console_error)
+def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
+    """Add the console that is made of `parts` to `app`; return what answers, for people, what goes
+    wrong elsewhere in the app."""
+    static = StaticFiles()
+    renderer = Renderer(static, parts.status, parts.clock)
+    failures = Failures(renderer, parts.access)
+    app.add_middleware(SecurityHeaders)
+    app.add_exception_handler(ConsoleError, failures.answer)
+    app.add_exception_handler(DatabaseUnavailable, failures.answer)
     app.include_router(me_routes(parts.access), prefix=API)
+    app.include_router(static.routes())
+    return failures

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from fastapi import Response
 from fastapi.responses import JSONResponse
 
-from bot.store.errors import DatabaseUnavailable
-from bot.web.console.errors import ConsoleError, TooMany, Unavailable, Unusable
+from bot.web.console.errors import ConsoleError, TooMany, Unusable
 
 API = "/api/v1"
 PROBLEM = "application/problem+json"
@@ -28,11 +27,3 @@ def problem(error: ConsoleError) -> Response:
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.seconds)
     return JSONResponse(content, error.status, headers=headers, media_type=PROBLEM)
-
-
-async def console_error(request: Request, error: Exception) -> Response:
-    """Answer an error that a route of the API raised."""
-    if isinstance(error, DatabaseUnavailable):
-        error = Unavailable(detail=str(error))
-    assert isinstance(error, ConsoleError)
-    return problem(error)

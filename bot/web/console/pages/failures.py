@@ -1,0 +1,84 @@
+"""The pages that say what is wrong, what still works, and where to go from here."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+
+from bot.store.errors import DatabaseUnavailable
+from bot.web.console.access import Access, Viewer
+from bot.web.console.api.problems import API, problem
+from bot.web.console.errors import ConsoleError, NotFound, TooMany, Unavailable
+from bot.web.console.pages.rendering import Renderer
+from bot.web.console.pages.security_headers import HEADERS
+
+
+def wants_page(request: Request) -> bool:
+    """Return whether a person waits for an answer, and not a program."""
+    if request.url.path.startswith(API):
+        return False
+    return "text/html" in request.headers.get("accept", "") or "hx-request" in request.headers
+
+
+class Failures:
+    """Answers what went wrong: to people by a page, to programs as RFC 9457 says."""
+
+    def __init__(self, renderer: Renderer, access: Access) -> None:
+        self._renderer = renderer
+        self._access = access
+
+    async def answer(self, request: Request, error: Exception) -> Response:
+        """Answer a ConsoleError, or that the database is away."""
+        if isinstance(error, DatabaseUnavailable):
+            error = Unavailable(detail=str(error))
+        assert isinstance(error, ConsoleError)
+        if not wants_page(request):
+            return problem(error)
+        if error.status == 401:
+            return self._sign_in(request)
+        headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooMany) else {}
+        return await self._renderer.page(
+            request,
+            "error.html",
+            await self._viewer(request),
+            status=error.status,
+            headers=headers,
+            title=error.title,
+            detail=str(error),
+        )
+
+    async def unknown(self, request: Request, error: Exception) -> Response:
+        """Answer an address that leads nowhere, or a method that it does not take."""
+        assert isinstance(error, HTTPException)
+        detail = "There is no page at this address."
+        if error.status_code == 405:
+            detail = "This page cannot be opened like that. Open it by a link."
+        return await self.answer(request, NotFound(detail=detail))
+
+    async def fault(self, request: Request, error: Exception) -> Response:
+        """Answer a fault of ours. uvicorn logs it."""
+        detail = "This is a fault of Baton, not yours. The log of the bot says what happened."
+        answer = await self.answer(request, ConsoleError(detail=detail))
+        answer.headers.update(HEADERS)  # no middleware sees this answer
+        return answer
+
+    def _sign_in(self, request: Request) -> Response:
+        """Lead to the sign-in, and from there back to where the person was."""
+        here = urlsplit(str(request.url))
+        if request.method not in ("GET", "HEAD") or "hx-request" in request.headers:
+            here = urlsplit(request.headers.get("hx-current-url", "/"))
+        back = here.path + (f"?{here.query}" if here.query else "")
+        address = f"/sign-in?next={quote(back, safe='/')}"
+        if "hx-request" in request.headers:
+            # a redirect would be followed by the script, and the sign-in put into this page
+            return Response(status_code=401, headers={"HX-Redirect": address})
+        return RedirectResponse(address, 303, {"Cache-Control": "no-store"})
+
+    async def _viewer(self, request: Request) -> Viewer | None:
+        try:
+            return await self._access.viewer(request)
+        except (ConsoleError, DatabaseUnavailable):
+            return None

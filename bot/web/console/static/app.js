@@ -1,0 +1,79 @@
+// What every page does in the browser. It makes nodes with textContent only: what servers and people
+// wrote is never read as HTML.
+(() => {
+  "use strict";
+
+  // Moments in the reader's own time zone; the title keeps UTC.
+  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  function localise(root) {
+    const today = new Date().toDateString();
+    for (const node of root.querySelectorAll("time.local")) {
+      const at = new Date(node.dateTime);
+      if (Number.isNaN(at.getTime())) continue;
+      const text = (at.toDateString() === today ? "" : day.format(at) + " ") + clock.format(at);
+      if (node.textContent !== text) node.textContent = text;
+    }
+  }
+
+  // Parts that ask again from time to time: not while nobody looks, and not without saying so when
+  // the bot does not answer.
+  const stale = () => document.getElementById("stale");
+  let fresh = new Date();
+  const polls = (event) => event.detail?.ctx?.sourceElement?.getAttribute?.("hx-trigger")?.includes("every");
+  document.addEventListener("htmx:before:request", (event) => {
+    if (polls(event) && document.hidden) event.preventDefault();
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    localise(document);
+    if (polls(event) && event.detail.ctx.response?.status < 400) {
+      fresh = new Date();
+      if (stale()) stale().hidden = true;
+    }
+  });
+  function failed(event) {
+    const box = polls(event) ? stale() : document.getElementById("answer") || stale();
+    if (!box) return;
+    const status = event.detail.ctx.response?.status;
+    const why = status ? `The bot answered with an error (${status}).` : "The bot does not answer.";
+    box.textContent = polls(event)
+      ? `${why} This page shows how it was at ${clock.format(fresh)}. It tries again by itself.`
+      : `${why} It is not known whether the request arrived. Look at the history before you ask again.`;
+    box.classList.add("notice", "bad");
+    box.hidden = false;
+  }
+  document.addEventListener("htmx:error", (event) => { if (event.detail?.ctx) failed(event); });
+  document.addEventListener("htmx:response:error", (event) => {
+    if (event.detail.ctx.response.status !== 401 && !event.detail.ctx.hx?.redirect) failed(event);
+  });
+
+  // What is copied with one click.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const source = document.getElementById(button.dataset.copy);
+    const text = "value" in source ? source.value : source.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(source);
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      return;
+    }
+    const before = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = before; }, 1500);
+  });
+
+  // "/" goes to the command box, as people know it from elsewhere.
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const box = document.getElementById("command");
+    if (box) { event.preventDefault(); box.focus(); }
+  });
+
+  localise(document);
+})();

@@ -1,0 +1,38 @@
+"""What people see when something is wrong: what, what still works, and a way on."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.web.console.pages.security_headers import HEADERS
+from tests.bot.web.console.conftest import Console
+
+HTML = {"Accept": "text/html"}
+
+
+async def test_an_unknown_address_is_a_page_with_a_way_on(console: Console) -> None:
+    """For people; programs get what they got before."""
+    answer = await console.client.get("/nowhere", headers=HTML)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "There is no page at this address." in answer.text
+    assert 'href="/jobs"' in answer.text
+    program = await console.client.get("/nowhere")
+    assert program.json() == {"error": "Not found."}
+
+
+async def test_a_page_of_somebody_else_gets_no_page(console: Console) -> None:
+    """Who may not look here reads why, and nothing else."""
+    answer = await console.client.get("/nowhere", headers={**HTML, "Host": "evil.example"})
+    assert answer.status_code == 404
+    assert "ann" not in answer.text.lower()
+    assert "RabbitMQ" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/healthz", "/static/console.css", "/api/v1/me"])
+async def test_every_answer_says_what_a_browser_may_do_with_it(console: Console, path: str) -> None:
+    """Also those of the API, of files and of errors."""
+    answer = await console.client.get(path, headers=HTML)
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
