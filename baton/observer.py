@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from typing_extensions import override
 
 from baton.bus.messages import Level, Message, Update
+from baton.text.printable import without_escapes
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ class LogObserver(Observer):
         if isinstance(message, Update):
             write = log.debug if message.level == "log" else log.info
             write(
-                message.text or message.state.value,
+                without_escapes(message.text) or message.state.value,
                 job=message.job,
                 command=message.command,
                 state=message.state.value,

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from baton.bus.exchanges import WEEK
 from baton.bus.messages import ENDS_WITHIN, Message, Person, Pong, Request, State, Update
 from baton.outcome import RunReport
+from baton.text.printable import without_escapes
 
 GRACE = 15.0
 """Seconds past a deadline before the ledger closes a run: what was reported in time may still be
@@ -225,7 +226,8 @@ class Tail:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a message changes: the run as it is now, and the output to store, if any."""
+    """What a message changes: the run as it is now, and the output to store, if any. The output
+    keeps its colours; the texts of the run have none."""
 
     run: RunRecord
     output: str = ""
@@ -254,8 +256,8 @@ def apply(run: RunRecord, message: Update | Pong, at: datetime) -> Applied | Non
         state=_advance(run.state, message.state),
         started=run.started or at,
         percent=message.percent if message.percent is not None else run.percent,
-        step=message.step or run.step,
-        text=message.text if message.level != "log" else run.text,
+        step=without_escapes(message.step) or run.step,
+        text=without_escapes(message.text) if message.level != "log" else run.text,
         facts={**run.facts, **message.facts},
         finished=at if message.state.final else None,
     )

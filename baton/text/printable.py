@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_ESCAPES = re.compile(
+ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements (ECMA-48, 5.4)
     # OSC and other strings: titles, links, the clipboard
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
 )
+"""Escape sequences: what `without_escapes` leaves out."""
 _MOST_LEARNED = 20_000
 _BLANKS = frozenset(("Zs", "Zl", "Zp"))
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
@@ -50,7 +51,7 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 def without_escapes(text: str) -> str:
     """Return `text` without escape sequences: colours, titles, links."""
-    return _ESCAPES.sub("", text)
+    return ESCAPES.sub("", text)
 
 
 class _Table(dict[int, str | None]):

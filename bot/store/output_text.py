@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from baton.outcome import named
+from baton.text.printable import without_escapes
 from bot.store.jobs.ledger import Ledger
 
 MAX_CHARACTERS = 10_000_000
@@ -13,7 +14,8 @@ MAX_CHARACTERS = 10_000_000
 
 async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:
     """Return the output of these servers in `job`, one server after the other, each line with its
-    time in UTC, its server and its step. Past MAX_CHARACTERS the other servers are only named.
+    time in UTC, its server and its step, without colours. Past MAX_CHARACTERS the other servers
+    are only named.
 
     Raises DatabaseUnavailable.
     """
@@ -27,7 +29,8 @@ async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:
         for line in await ledger.output(job, host):
             step = f"[{line.step}] " if line.step else ""
             head = f"{line.time:%H:%M:%S} {line.host} {step}"
-            parts += [f"{head}{row}\n" for row in line.text.splitlines()]
+            rows = line.text.splitlines()
+            parts += [f"{head}{without_escapes(row)}\n" for row in rows]
             size += len(line.text) + len(head) * (line.text.count("\n") + 1)
     if left:
         parts.append(f"Left out of this file because of its size: {named(left, 20)}\n")

@@ -1,5 +1,9 @@
-"""Output lines are what a process writes, as people can read it: no colours, secrets masked.
-Pure."""
+"""Output lines are what a process writes, as people can read it: secrets masked, and of all escape
+sequences only those of colours. Pure.
+
+Each line says its own colours, as if none were before it: whoever shows a part of the output needs
+no other part. A colour that stands inside a secret does not hide the secret from the mask.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,12 @@ import codecs
 import re
 from collections.abc import Iterable
 
-from baton.text.printable import without_escapes
+from baton.text.sgr import PLAIN, Line, Piece, styled
 
 RAW_LIMIT = 65_536
 """Bytes of one line that are kept while it is put together."""
 LINE_LIMIT = 4_000
-"""Characters of one line that are shown."""
+"""Characters of one line that are shown. Colours do not count: see MOST_COLOUR."""
 MASK = "•••"
 SHORTEST_SECRET = 4
 """Shorter values are not masked: they would blot out half of the output and protect nothing."""
@@ -22,7 +26,7 @@ _OPEN_ESCAPE = re.compile(
     # none of the signs that begin it may stand within: each would be tried to the end of the line
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*\x1b?|\x1b[ -/]*)$"
 )
-"""The beginning of what `without_escapes` leaves out."""
+"""The beginning of an escape sequence."""
 _UNBROKEN = re.compile(r"[^\s@\"'<>]{0,603}")
 """What may stand within an address, before its password ends."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -49,6 +53,13 @@ class Secrets:
         if self._pattern:
             text = self._pattern.sub(MASK, text)
         return _LOGIN.sub(_without, text) if "://" in text else text
+
+    def mask_line(self, line: Line) -> None:
+        """Replace every secret in `line`, whatever colours stand in it."""
+        if self._pattern:
+            line.replace(self._pattern, lambda found: MASK)
+        if "://" in line.text:
+            line.replace(_LOGIN, _without)
 
     def settled(self, text: str) -> str:
         """Return `text` without its end, as far as that may be the beginning of a secret."""
@@ -78,14 +89,17 @@ class OutputLines:
     progress bar is kept. What is not UTF-8 becomes `�`.
     """
 
-    def __init__(self, secrets: Secrets | None = None) -> None:
+    def __init__(self, secrets: Secrets | None = None, *, colours: bool = True) -> None:
         self._secrets = secrets or Secrets()
+        self._colours = colours
         self._line = bytearray()
         self._cut = 0
         self._returned = False
         self._shown = ""
+        self._style = PLAIN
+        """The colour in which the line begins."""
         self.last = ""
-        """The last line that was not blank."""
+        """The last line that was not blank, without colours."""
 
     @property
     def unfinished(self) -> bool:
@@ -99,19 +113,20 @@ class OutputLines:
         when the line ends.
         """
         text = codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(self._line))
-        text = _CONTROLS.sub("", without_escapes(_OPEN_ESCAPE.sub("", text)))
-        text = self._secrets.mask(self._secrets.settled(text))[:LINE_LIMIT]
-        new = self._unseen(text)
-        if not new.strip():
+        line = self._read(_OPEN_ESCAPE.sub("", text))
+        line.cut(len(self._secrets.settled(line.text)))
+        self._secrets.mask_line(line)
+        text = line.text[:LINE_LIMIT]
+        begin = self._seen(text)
+        if not text[begin:].strip():
             return []
         self._shown = text
-        return [new]
+        return [self._written(line, begin, LINE_LIMIT)]
 
-    def _unseen(self, text: str) -> str:
-        """What of `text`, the line as it is now, was not given yet."""
-        if self._shown and text.startswith(self._shown.rstrip()):
-            return text[len(self._shown) :]
-        return text
+    def _seen(self, text: str) -> int:
+        """How many characters of `text`, the line as it is now, were given already."""
+        known = self._shown and text.startswith(self._shown.rstrip())
+        return min(len(self._shown), len(text)) if known else 0
 
     def feed(self, data: bytes) -> list[str]:
         """Return the lines that `data` completes."""
@@ -133,21 +148,37 @@ class OutputLines:
             if not piece:
                 continue
             if self._returned:
-                self._line.clear()
-                self._cut, self._returned, self._shown = 0, False, ""
+                self._read(self._line.decode("utf-8", "replace"), ends=True)
+                self._begin_anew()
             room = RAW_LIMIT - len(self._line)
             self._line += piece[:room]
             self._cut += max(len(piece) - room, 0)
 
     def _take(self) -> list[str]:
-        text = self._line.decode("utf-8", "replace")
-        text = self._secrets.mask(_CONTROLS.sub("", without_escapes(text))).rstrip()
-        cut = self._cut + max(len(text) - LINE_LIMIT, 0)
-        if cut:
-            text = f"{text[:LINE_LIMIT]}… ({cut} more characters in this line)"
-        new = [] if self._shown and not self._unseen(text).strip() else [self._unseen(text)]
+        line = self._read(self._line.decode("utf-8", "replace"), ends=True)
+        self._secrets.mask_line(line)
+        text = line.text.rstrip()
+        begin, end = self._seen(text[:LINE_LIMIT]), min(len(text), LINE_LIMIT)
+        cut = self._cut + len(text) - end
+        more = f"… ({cut} more characters in this line)" if cut else ""
+        given = self._written(line, begin, end) + more
+        new = [] if self._shown and not (text[begin:end] + more).strip() else [given]
+        self._begin_anew()
+        if text:
+            self.last = text[:end] + more
+        return new
+
+    def _begin_anew(self) -> None:
         self._line.clear()
         self._cut, self._returned, self._shown = 0, False, ""
-        if text:
-            self.last = text
-        return new
+
+    def _read(self, text: str, *, ends: bool = False) -> Line:
+        """The line that `text` shows. If it `ends`, the next one begins in the style of its end."""
+        pieces, style = styled(text, self._style)
+        if ends:
+            self._style = style
+        shown = (Piece(piece.style, _CONTROLS.sub("", piece.text)) for piece in pieces)
+        return Line([piece for piece in shown if piece.text])
+
+    def _written(self, line: Line, begin: int, end: int) -> str:
+        return line.written(begin, end) if self._colours else line.text[begin:end]

@@ -40,8 +40,8 @@ class Program:
 
     `timeout` and `grace` are in seconds: how long it may take, and how long after SIGTERM what is
     left of it is killed. `limit` names the setting of the timeout. With `whole_lines` its output is
-    for a program to read: no line is passed on before its end. `complains` takes what it writes to
-    stderr, which is a part of its output otherwise.
+    for a program to read: no line is passed on before its end, and none has colours. `complains`
+    takes what it writes to stderr, which is a part of its output otherwise.
     """
 
     argv: tuple[str, ...]
@@ -140,7 +140,7 @@ class _Output(asyncio.Protocol):
     def __init__(
         self, program: Program, tell: Callable[[str], None], beside: _Output | None = None
     ) -> None:
-        self.lines = OutputLines(program.secrets)
+        self.lines = OutputLines(program.secrets, colours=not program.whole_lines)
         self.beside = beside
         self._tell = tell
         self._patient = program.whole_lines

@@ -48,6 +48,15 @@ def test_what_was_heard_before_changes_nothing() -> None:
     assert apply(record, update(1, text="fetching"), after(9)) is None
 
 
+def test_headlines_have_no_colours() -> None:
+    """What is output keeps them; what stands in a line of ours does not."""
+    said = update(1, text="\x1b[31mfetching\x1b[0m", step="\x1b[1mfetch")
+    applied = apply(run(state=State.SENT), said, after(1))
+    assert applied is not None
+    assert (applied.run.text, applied.run.step) == ("fetching", "fetch")
+    assert applied.output == said.text
+
+
 def test_a_run_does_not_go_backwards() -> None:
     """`accepted` that comes after `running` does not undo it."""
     record = heard(run(), update(1), update(2, State.ACCEPTED))

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, exists, select
 
+from baton.text.printable import without_escapes
 from bot.jobs import Tail
 from bot.store.database.sql import AnyRow, chunks
 from bot.store.tables.job_tables import output, runs
@@ -17,7 +18,8 @@ from bot.store.tables.job_tables import output, runs
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
-    """A piece of a run's output: the text of one update, of one line or several."""
+    """A piece of a run's output: the text of one update, of one line or several, with the escape
+    sequences in it. Whoever shows it renders the colours (baton.text.sgr) or leaves them out."""
 
     host: str
     attempt: int
@@ -43,7 +45,7 @@ def tails(
     """Return the end of the output of these hosts, or of all, by host: at most the last
     `characters` of its last attempt, in whole lines.
 
-    Only the end is read, however long the output is.
+    They are without colours. Only the end is read, however long the output is.
     """
     rows = [
         row
@@ -83,7 +85,8 @@ def _ends(job: str, characters: int, hosts: Sequence[str] | None) -> Select[Any]
 
 
 def _tail(host: str, pieces: list[AnyRow], characters: int) -> Tail:
-    lines = [line for piece in pieces for line in piece.text.split("\n")]
+    # line by line: a sequence without an end hides no more than its line
+    lines = [without_escapes(line) for piece in pieces for line in piece.text.split("\n")]
     shown: list[str] = []
     room = characters
     for line in reversed(lines):

@@ -20,7 +20,9 @@ class Said:
 
     async def output(self, job: str, host: str) -> list[OutputLine]:
         self.asked.append(host)
-        return [OutputLine(host, 1, 1, after(1), "log", "build", f"hello\nfrom {host}")]
+        return [
+            OutputLine(host, 1, 1, after(1), "log", "build", f"\x1b[31mhello\x1b[0m\nfrom {host}")
+        ]
 
 
 async def test_each_line_says_when_and_where() -> None:

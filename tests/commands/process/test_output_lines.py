@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baton.run import UPDATE_LIMIT
+from baton.text.printable import without_escapes
 from commands.process.output_lines import LINE_LIMIT, MASK, RAW_LIMIT, OutputLines, Secrets
+
+RED = "\x1b[0;31mred\x1b[0m"
 
 
 def _lines(*pieces: bytes, secrets: Secrets | None = None) -> list[str]:
@@ -27,24 +32,38 @@ def _lines(*pieces: bytes, secrets: Secrets | None = None) -> list[str]:
         ([b"done\r"], ["done"]),
         ([b"\xc3", b"\xa9\n"], ["é"]),
         ([b"\xff\xfe!\n"], ["\ufffd\ufffd!"]),
-        ([b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07x\x1b(B\n"], ["red x"]),
+        ([b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07x\x1b(B\n"], ["\x1b[0;1;31mred\x1b[0m x"]),
+        ([b"\x1b[31mred\nred\x1b[0m\n"], [RED, RED]),
+        ([b"\x1b[31", b"mred\x1b[", b"0m\n"], [RED]),
+        ([b"\x1b[31m\n\x1b[m\n\x1b[1mx\x1b[m  \n"], ["", "", "\x1b[0;1mx\x1b[0m"]),
+        ([b"\x1b[31m10%\rred\n"], [RED]),
         ([b"\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\\n"], ["link"]),
         ([b"\x1b[2K\rnext\n"], ["next"]),
-        (["\x9b1;31mred\x9b0m \x9d0;title\x07x\n".encode()], ["red x"]),
+        (["\x9b31mred\x9b0m \x9d0;title\x07x\n".encode()], [f"{RED} x"]),
         ([b"bell\x07 tab\there\x00\n"], ["bell tab\there"]),
     ],
 )
 def test_output_becomes_lines_that_read_well(pieces: list[bytes], lines: list[str]) -> None:
-    """Bytes in any pieces become whole lines, without escapes; a bar's last state counts."""
+    """Bytes in any pieces become whole lines, without escapes but those of colours, which each line
+    says anew; a bar's last state counts."""
     assert _lines(*pieces) == lines
 
 
-@given(st.binary(max_size=300), st.integers(0, 300))
+OUTPUT = st.binary(max_size=300) | st.lists(
+    st.sampled_from([b"\x1b[31m", b"\x1b[0m", b"\x1b[2K", b"\r", b"\n", b"a", b"\xc3\xa9"]),
+    max_size=30,
+).map(b"".join)
+
+
+@given(OUTPUT, st.integers(0, 300))
 def test_how_output_is_cut_into_pieces_does_not_matter(data: bytes, at: int) -> None:
     """The same bytes give the same lines, wherever a read happened to end; no control passes."""
     lines = _lines(data[:at], data[at:])
     assert lines == _lines(data)
-    assert all(char == "\t" or char.isprintable() or ord(char) > 159 for char in "".join(lines))
+    text = re.sub(r"\x1b\[[0-9;]+m", "", "".join(lines))
+    assert all(char == "\t" or char.isprintable() or ord(char) > 159 for char in text)
+    plain = OutputLines(colours=False)
+    assert plain.feed(data) + plain.finish() == [without_escapes(line) for line in lines]
 
 
 def test_a_very_long_line_is_cut_and_says_so() -> None:
@@ -58,11 +77,28 @@ def test_a_very_long_line_is_cut_and_says_so() -> None:
     assert lines.finish() == ["short"]
 
 
+def test_colours_do_not_count_as_length() -> None:
+    """What is shown of a line is as long with colours as without; and it fits into an update."""
+    (line,) = _lines(b"\x1b[31mx\x1b[32my" * LINE_LIMIT)
+    assert without_escapes(line) == "xy" * (LINE_LIMIT // 2) + (
+        f"… ({without_escapes(line).partition('(')[2]}"
+    )
+    assert len(line) < UPDATE_LIMIT
+    (line,) = _lines(b"\x1b[31m" + b"x" * LINE_LIMIT)
+    assert line == f"\x1b[0;31m{'x' * LINE_LIMIT}\x1b[0m"
+
+
 def test_secrets_are_masked() -> None:
     """A secret is masked wherever it stands, in pieces, coloured, at the cut, and line by line."""
     secrets = Secrets(["hunter22", "line one\nline two", "abc", "", "hunter22longer"])
     assert _lines(b"a=hunt", b"er22;\n", secrets=secrets) == [f"a={MASK};"]
     assert _lines(b"hunt\x1b[1mer22\n", secrets=secrets) == [MASK]
+    assert _lines(b"a\x1b[31mhunt\x1b[1mer22\x1b[0mb\n", secrets=secrets) == [
+        f"a\x1b[0;31m{MASK}\x1b[0mb"
+    ]
+    assert _lines(b"to ftp://u:\x1b[31mpass\x1b[0mword@h\n", secrets=secrets) == [
+        f"to ftp://u:{MASK}@h"
+    ]
     assert _lines(b"hunter22longer abc\n", secrets=secrets) == [f"{MASK} abc"]
     assert _lines(b"line one\nline two\n", secrets=secrets) == [MASK, MASK]
     (line,) = _lines(b"x" * (LINE_LIMIT - 4) + b"hunter22", secrets=secrets)
@@ -72,7 +108,7 @@ def test_secrets_are_masked() -> None:
 def test_the_last_line_is_kept_for_the_reason() -> None:
     """What was said last, but blank lines, is what explains a failure."""
     lines = OutputLines()
-    lines.feed(b"first\nfatal: no\n\n  \n")
+    lines.feed(b"first\n\x1b[31mfatal:\x1b[0m no\n\n  \n")
     assert lines.last == "fatal: no"
 
 
@@ -89,6 +125,16 @@ def test_a_line_without_end_is_given_as_far_as_it_has_come() -> None:
     assert lines.so_far() == ["Continue? "]
     assert lines.finish() == []
     assert lines.last == "Continue?"
+
+
+def test_a_line_that_comes_in_parts_keeps_its_colours() -> None:
+    """Each part says its own colours, as each line does."""
+    lines = OutputLines()
+    lines.feed(b"\x1b[31mCompiling")
+    assert lines.so_far() == ["\x1b[0;31mCompiling\x1b[0m"]
+    lines.feed(b" on\x1b[0m, ")
+    assert lines.so_far() == ["\x1b[0;31m on\x1b[0m, "]
+    assert lines.feed(b"done\nnext\n") == ["done", "next"]
 
 
 def test_each_state_of_a_bar_is_given() -> None:

@@ -206,6 +206,18 @@ async def test_output_is_kept_whole_and_its_end_is_cheap(store: Store) -> None:
     assert await store.ledger.tails(new.job.id, 20, ["web-2"]) == {"web-2": tails["web-2"]}
 
 
+async def test_the_tail_has_no_colours_and_the_output_has(store: Store) -> None:
+    """Posts compare and show the tail as text. An escape without an end hides its own line only."""
+    new = await asked(store, deploy("web-1"))
+    text = "\x1b[0;31mred\x1b[0m\n\x1b]0;open\nlast"
+    await store.ledger.apply_updates(
+        [update(new, "web-1", 1, State.RUNNING, level="log", text=text)], T0
+    )
+
+    assert (await store.ledger.tails(new.job.id))["web-1"] == Tail("web-1", 1, "red\n\nlast", 0)
+    assert [piece.text for piece in await store.ledger.output(new.job.id)] == [text]
+
+
 async def test_the_tail_is_that_of_the_last_attempt(store: Store) -> None:
     """A second attempt's output stands for its host; the first one's is still there to be read."""
     new = deploy("web-1")
