@@ -1,0 +1,168 @@
+"""The client of a console, for programs that use asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from baton.client.errors import NotAllowed, UnexpectedAnswer
+from baton.client.events import frames
+from baton.client.http import Http
+from baton.client.models import Asked, CommandHelp, Frame, Job, JobPage, Line
+from baton.client.retries import Patience
+from baton.client.settings import ClientSettings, load_client
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Client:
+    """Asks and reads what a console has. Use it with `async with`.
+
+    Without `settings` it uses those of the environment and of `baton login`. Every method raises
+    errors of `baton.client.errors`, and UsageError for what cannot be understood.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings | None = None,
+        *,
+        patience: Patience | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = Http(settings or load_client(), patience or Patience(), transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.close()
+
+    @property
+    def url(self) -> str:
+        """The address of the console."""
+        return self._http.url
+
+    async def ask(self, text: str, *, key: str = "") -> Asked:
+        """Ask `text`, in the words of the chat: `deploy shop prod`. Return the answer at once.
+
+        The same `key` twice is the same ask: it starts nothing new.
+        """
+        return self._as(Asked, await self._http.post("/asks", {"text": text}, key=key))
+
+    async def job(self, id: str) -> Job:
+        """Return a job by its id, or by the first four characters of it or more."""
+        return self._as(Job, await self._http.get(f"/jobs/{_part(id)}"))
+
+    async def jobs(self, **filters: object) -> JobPage:
+        """Return the jobs that match all `filters`: person, command, app, environment, state,
+        since, until, q; `limit` of them, those `before` a page's `next`."""
+        return self._as(JobPage, await self._http.get("/jobs", filters))
+
+    async def watch(self, job: str, after: int = 0) -> AsyncGenerator[Frame]:
+        """Yield what is new of a job since its revision `after`, until it has ended: each line
+        once and none missing, over connections that break."""
+        async with aclosing(frames(self._http, _part(job), after)) as all_frames:
+            async for frame in all_frames:
+                yield frame
+
+    async def wait(self, job: str) -> Job:
+        """Wait until a job has ended, and return it."""
+        async with aclosing(self.watch(job)) as all_frames:
+            async for _ in all_frames:
+                pass
+        return await self.job(job)
+
+    async def log(
+        self, job: str, host: str, *, attempt: int = 1, first: int = 1, count: int = 1000
+    ) -> list[Line]:
+        """Return lines of a job on one server: `count` of them from the line `first` on."""
+        values = {"host": host, "attempt": attempt, "first": first, "count": count}
+        found = await self._http.get(f"/jobs/{_part(job)}/log", values)
+        lines = found.get("lines") if isinstance(found, dict) else found
+        return [self._as(Line, line) for line in self._list(lines)]
+
+    async def log_text(self, job: str, host: str = "") -> str:
+        """Return the whole output of a job, or of one server of it, as a text."""
+        return await self._http.text(f"/jobs/{_part(job)}/log.txt", {"host": host})
+
+    async def cancel(self, job: str) -> Asked:
+        """Cancel a job, as `/cancel` does."""
+        return self._as(Asked, await self._http.post(f"/jobs/{_part(job)}/cancel"))
+
+    async def retry(self, job: str) -> Asked:
+        """Ask a job again for the servers where it did not succeed, with the same options."""
+        return self._as(Asked, await self._http.post(f"/jobs/{_part(job)}/retry"))
+
+    async def repeat(self, job: str) -> Asked:
+        """Ask a job again, with the same options."""
+        return self._as(Asked, await self._http.post(f"/jobs/{_part(job)}/repeat"))
+
+    async def commands(self) -> list[CommandHelp]:
+        """Return the commands that can be asked."""
+        return [self._as(CommandHelp, one) for one in await self.listed("commands")]
+
+    async def listed(self, name: str, **filters: object) -> list[JsonValue]:
+        """Return a list that the console has: `servers`, `alerts`, `schedules`, `audit` or
+        `commands`."""
+        found = await self._http.get(f"/{name}", filters)
+        return self._list(found.get(name) if isinstance(found, dict) else found)
+
+    async def me(self) -> dict[str, Any]:
+        """Return the person whom the token belongs to."""
+        found = await self._http.get("/me")
+        if not isinstance(found, dict):
+            raise UnexpectedAnswer(url=self.url, reason="no person")
+        return found
+
+    def _list(self, found: JsonValue) -> list[JsonValue]:
+        if not isinstance(found, list):
+            raise UnexpectedAnswer(url=self.url, reason="no list")
+        return found
+
+    def _as(self, model: type[M], found: JsonValue) -> M:
+        try:
+            return model.model_validate(found)
+        except ValidationError as error:
+            place = ".".join(str(part) for part in error.errors()[0]["loc"])
+            reason = f"{model.__name__.lower()}: {place or 'nothing usable'}"
+            raise UnexpectedAnswer(url=self.url, reason=reason) from None
+
+
+def _part(id: str) -> str:
+    """Return `id` as one part of a path."""
+    return quote(id, safe="")
+
+
+async def ask_and_wait(text: str, client: Client) -> Asked | Job:
+    """Ask `text`, wait until the job that it starts has ended, and return that job; or the answer,
+    if it starts none. Raises NotAllowed if the bot says no."""
+    asked = await client.ask(text)
+    if not asked.ok:
+        raise NotAllowed(url=client.url, reason=asked.text)
+    return await client.wait(asked.job) if asked.job else asked
+
+
+def ask(text: str, *, patience: Patience | None = None) -> Asked | Job:
+    """Ask `text` in the words of the chat, wait for the end, and return how it went.
+
+    `ask("deploy shop prod").ok` is whether it succeeded on every server. What the bot answers
+    itself, such as `servers`, is returned at once.
+    """
+
+    async def work() -> Asked | Job:
+        async with Client(patience=patience) as client:
+            return await ask_and_wait(text, client)
+
+    return asyncio.run(work())

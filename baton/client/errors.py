@@ -1,0 +1,66 @@
+"""What can go wrong when a program or the command line uses a console."""
+
+from __future__ import annotations
+
+from baton.errors import BatonError
+
+
+class ClientError(BatonError):
+    """The console at {url} cannot be used: {reason}."""
+
+
+class NotConfigured(ClientError):
+    """No console is configured. Run `baton login URL` with the address of your console, or set
+    BATON_URL and BATON_TOKEN."""
+
+    permanent = True
+
+
+class NotSignedIn(ClientError):
+    """The console at {url} does not know you: {reason} Get a token in chat with `/baton token new
+    NAME`, then run `baton login {url}`."""
+
+    permanent = True
+
+
+class NotAllowed(ClientError):
+    """{reason}"""
+
+    permanent = True
+
+
+class NotFound(ClientError):
+    """{reason}"""
+
+    permanent = True
+
+
+class NotDone(ClientError):
+    """{reason}"""
+
+    permanent = True
+
+
+class Conflict(ClientError):
+    """{reason}"""
+
+    permanent = True
+
+
+class TooManyRequests(ClientError):
+    """{reason}"""
+
+
+class Unavailable(ClientError):
+    """The console at {url} cannot answer now: {reason}"""
+
+
+class Unreachable(ClientError):
+    """The console at {url} cannot be reached since {since}: {reason}. {known}"""
+
+
+class UnexpectedAnswer(ClientError):
+    """The console at {url} answered something that this version of Baton does not understand:
+    {reason}."""
+
+    permanent = True

@@ -1,0 +1,148 @@
+"""What a console answers, as values. What a newer console adds is kept and not checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from baton.bus.messages import State
+
+
+class Answered(BaseModel):
+    """Something that a console answers."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Ending(StrEnum):
+    """How a whole job ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    """Nobody knows what became of it on one server or more: lost or interrupted."""
+
+
+_FAILED = {State.FAILED, State.REFUSED, State.EXPIRED, State.UNROUTABLE}
+_UNKNOWN = {State.LOST, State.INTERRUPTED}
+
+
+def ending(states: Sequence[str]) -> Ending | None:
+    """Return how a job ended whose runs have these states; None while one of them has not ended.
+
+    What failed for certain counts before what is unknown, and that before what was cancelled. A job
+    that reached no server has not succeeded.
+    """
+    known = {state.value for state in State}
+    if any(state in known and not State(state).final for state in states):
+        return None
+    if not states or any(state in _FAILED for state in states):
+        return Ending.FAILED
+    if any(state in _UNKNOWN or state not in known for state in states):
+        return Ending.UNKNOWN
+    cancelled = any(state == State.CANCELLED for state in states)
+    return Ending.CANCELLED if cancelled else Ending.SUCCEEDED
+
+
+class Line(Answered):
+    """A line of output: the `line`-th of one attempt on one server."""
+
+    host: str
+    line: int
+    attempt: int = 1
+    text: str = ""
+    step: str = ""
+    level: str = "info"
+    time: datetime | None = None
+
+
+class Run(Answered):
+    """A job's share on one server."""
+
+    host: str
+    state: str
+    attempt: int = 1
+    text: str = ""
+    step: str = ""
+    percent: float | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether it has ended."""
+        return self.state not in _OPEN
+
+
+_OPEN = {state.value for state in State if not state.final}
+
+
+class Job(Answered):
+    """One command that somebody asked, and how it goes on each server."""
+
+    id: str
+    title: str = ""
+    command: str = ""
+    environment: str = ""
+    app: str | None = None
+    asked: datetime | None = None
+    closed: datetime | None = None
+    revision: int = 0
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended; None while it has not."""
+        found = ending([run.state for run in self.runs])
+        return found if self.closed is not None or self.runs else None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it succeeded on every server."""
+        return self.ending is Ending.SUCCEEDED
+
+
+class Frame(Answered):
+    """What is new of a job at one moment: the runs that changed, the lines that were added."""
+
+    revision: int = 0
+    job: Job | None = None
+    runs: tuple[Run, ...] = ()
+    lines: tuple[Line, ...] = ()
+
+
+class Table(Answered):
+    """What the bot answered itself: a sentence, and a table or a text if there is one."""
+
+    summary: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    document: str = ""
+
+
+class Asked(Answered):
+    """What was answered at once: `job` is the job that was started or is meant."""
+
+    ok: bool = True
+    text: str = ""
+    answer: Table | None = None
+    job: str | None = None
+    url: str | None = None
+
+
+class CommandHelp(Answered):
+    """A command that can be asked."""
+
+    name: str
+    summary: str = ""
+    help: str = ""
+    fields: tuple[JsonValue, ...] = ()
+
+
+class JobPage(Answered):
+    """Jobs, newest first. `next` is the `before` of the page that follows."""
+
+    jobs: tuple[Job, ...] = ()
+    next: str | None = None

@@ -1,0 +1,56 @@
+"""How a job ended, from the states of its runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from baton.bus.messages import State
+from baton.client.models import Ending, ending
+
+EACH = {
+    State.SUCCEEDED: Ending.SUCCEEDED,
+    State.FAILED: Ending.FAILED,
+    State.REFUSED: Ending.FAILED,
+    State.EXPIRED: Ending.FAILED,
+    State.UNROUTABLE: Ending.FAILED,
+    State.CANCELLED: Ending.CANCELLED,
+    State.LOST: Ending.UNKNOWN,
+    State.INTERRUPTED: Ending.UNKNOWN,
+}
+
+
+def test_each_final_state_is_an_ending() -> None:
+    """Alone, and beside a server where it succeeded."""
+    assert set(EACH) == {state for state in State if state.final}
+    for state, meant in EACH.items():
+        assert ending([state]) is meant
+        assert ending([State.SUCCEEDED, state]) is meant
+
+
+@pytest.mark.parametrize(
+    ("states", "meant"),
+    [
+        ([], Ending.FAILED),
+        (["failed", "lost", "cancelled"], Ending.FAILED),
+        (["lost", "cancelled"], Ending.UNKNOWN),
+        (["succeeded", "of a later version"], Ending.UNKNOWN),
+        (["failed", "running"], None),
+        (["queued"], None),
+    ],
+)
+def test_the_worst_that_is_certain_counts(states: list[str], meant: Ending | None) -> None:
+    assert ending(states) is meant
+
+
+def test_an_agent_loads_nothing_of_it() -> None:
+    """Neither the client nor what only it needs: an agent stays small."""
+    program = (
+        "import sys, bot.cli, baton.agent.service, baton.extensions, commands.probes\n"
+        "baton.extensions.installed()\n"
+        "print({'baton.client', 'httpx_sse', 'rich'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
