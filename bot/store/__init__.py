@@ -34,6 +34,7 @@ from bot.store.errors import (
     UnusableUrl,
 )
 from bot.store.jobs.audit_entries import AuditEntries
+from bot.store.jobs.changes import Changes
 from bot.store.jobs.ledger import Ledger
 from bot.store.jobs.outputs import OutputLine
 from bot.store.jobs.queries import Depths, JobWithRuns
@@ -64,11 +65,13 @@ class Store:
     def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
         self._database = database
         shared_clock = DatabaseClock(database, clock)
-        self.ledger = Ledger(database)
+        changes = Changes()
+        changes.others = self._others = database.notifier(changes.hear)
+        self.ledger = Ledger(database, changes)
         self.posts = PostStore(database)
         self.servers = ServerStore(database)
         self.audit = AuditEntries(database)
-        self.schedules = ScheduleStore(database, shared_clock)
+        self.schedules = ScheduleStore(database, shared_clock, changes)
         self.alerts = AlertStore(database)
         self.reloads = Reloads(database)
         self.leases = Leases(database, shared_clock)
@@ -95,6 +98,8 @@ class Store:
         """Finish what is under way and close the database."""
         await self.ledger.drained()
         await self.posts.drained()
+        if self._others is not None:
+            await self._others.close()
         await self._database.close()
 
     async def prune(self, before: datetime) -> int:

@@ -9,7 +9,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from typing_extensions import override
 
-from bot.store.database.transactions import LOCK_TIMEOUT, Database, Work, unavailable_error
+from bot.store.database.notifications import Notifications
+from bot.store.database.transactions import (
+    LOCK_TIMEOUT,
+    Database,
+    Heard,
+    Notifier,
+    Work,
+    unavailable_error,
+)
 
 T = TypeVar("T")
 
@@ -63,6 +71,11 @@ class Postgres(Database):
                 if known is None:
                     raise
                 raise known from error
+
+    @override
+    def notifier(self, heard: Heard) -> Notifier | None:
+        """Return what tells other bots by NOTIFY."""
+        return Notifications(self.url, heard)
 
     @override
     async def close(self) -> None:

@@ -18,7 +18,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from typing_extensions import override
 
 from baton.private_file import make_private
-from bot.store.database.transactions import LOCK_TIMEOUT, Database, Work, unavailable_error
+from bot.store.database.transactions import (
+    LOCK_TIMEOUT,
+    Database,
+    Heard,
+    Notifier,
+    Work,
+    unavailable_error,
+)
 
 T = TypeVar("T")
 
@@ -45,6 +52,11 @@ class Sqlite(Database):
     async def write(self, work: Work[T]) -> T:
         """Do `work` in one transaction."""
         return await self._run(self._writing, self._writer, work)
+
+    @override
+    def notifier(self, heard: Heard) -> Notifier | None:
+        """Return None: SQLite tells other processes nothing."""
+        return None
 
     @override
     async def close(self) -> None:

@@ -6,7 +6,7 @@ may be run again: PostgreSQL requires this when two transactions conflict.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, TypeVar
 
 from sqlalchemy import URL, Connection
@@ -28,6 +28,23 @@ NOT_A_DATABASE = ("file is not a database", "database disk image is malformed")
 _NO_PRIVILEGE = "42501"
 
 
+Heard = Callable[[Collection[str]], None]
+"""Is given what other bots sent."""
+
+
+class Notifier(Protocol):
+    """Tells other bots which rows have changed, and hears it of them. It may lose some."""
+
+    def start(self) -> None:
+        """Begin to hear; does nothing the second time."""
+
+    def send(self, ids: Collection[str]) -> None:
+        """Tell other bots that the rows with these ids have changed."""
+
+    async def close(self) -> None:
+        """Disconnect."""
+
+
 class Database(Protocol):
     """Runs transactions. Both methods raise DatabaseUnavailable if it cannot be used at the
     moment."""
@@ -39,6 +56,10 @@ class Database(Protocol):
 
     async def write(self, work: Work[T]) -> T:
         """Do `work` in one transaction. It is not undone if the caller is cancelled meanwhile."""
+
+    def notifier(self, heard: Heard) -> Notifier | None:
+        """Return what tells other bots of changes, which gives `heard` those of others; None if
+        this database cannot."""
 
     async def close(self) -> None:
         """Finish what is under way, and close every connection."""

@@ -44,6 +44,7 @@ _OF_A_JOB = (
     jobs.c.timeout,
     jobs.c.sent,
     jobs.c.waits_until,
+    jobs.c.revision,
 )
 
 # statements are built once: building one takes longer than running it

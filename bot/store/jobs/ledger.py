@@ -15,9 +15,11 @@ from types import MappingProxyType
 from baton.bus.batching import Batcher
 from baton.bus.messages import Person, Pong, Update, now
 from bot.jobs import AuditEntry, Cancelled, Job, NewJob, OutboxMessage, Tail
-from bot.store.database.transactions import Database
+from bot.store.database.transactions import Database, Work
 from bot.store.errors import StoreError
-from bot.store.jobs import job_changes, new_jobs, outbox, outputs, queries, updates
+from bot.store.jobs import job_changes, new_jobs, news, outbox, outputs, queries, updates
+from bot.store.jobs.changes import Changes
+from bot.store.jobs.news import BEGINNING, PIECES, News, Piece, Position
 from bot.store.jobs.outputs import OutputLine
 
 BATCH_SIZE = 1000
@@ -25,10 +27,11 @@ BATCH_SIZE = 1000
 
 
 class Ledger:
-    """The ledger in `database`."""
+    """The ledger in `database`. `changes` is told which jobs each transaction has changed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, changes: Changes) -> None:
         self._database = database
+        self.changes = changes
         self._starts: Batcher[new_jobs.JobStart, Job] = Batcher(self._start_all)
 
     async def start_job(self, new: NewJob, entry: AuditEntry) -> Job:
@@ -45,7 +48,7 @@ class Ledger:
 
     async def _start_all(self, starts: Sequence[new_jobs.JobStart]) -> Sequence[Job | Exception]:
         try:
-            return await self._database.write(partial(new_jobs.start_jobs, starts=starts))
+            started = await self._database.write(partial(new_jobs.start_jobs, starts=starts))
         except StoreError:
             raise
         except Exception as error:
@@ -53,6 +56,8 @@ class Ledger:
                 return [error]
             # one of them cannot be written: the others must be
             return [result for one in starts for result in await self._start_all([one])]
+        self.changes.announce({job.id for job in started})
+        return started
 
     async def drained(self) -> None:
         """Return once no job waits to be started."""
@@ -82,7 +87,7 @@ class Ledger:
         latency is counted), or are closed as unroutable or expired. A broadcast stands for all
         queued runs of its job. A Cancel changes no state; if it is unroutable the run says so.
         """
-        return await self._database.write(
+        return await self._changed(
             partial(
                 outbox.settle,
                 sent=sent,
@@ -91,6 +96,12 @@ class Ledger:
                 at=at,
             )
         )
+
+    async def _changed(self, work: Work[set[str]]) -> set[str]:
+        """Do `work`, which returns the ids of the jobs that it changes, and tell who watches."""
+        ids = await self._database.write(work)
+        self.changes.announce(ids)
+        return ids
 
     async def apply_updates(
         self,
@@ -109,6 +120,7 @@ class Ledger:
             some = messages[start : start + BATCH_SIZE]
             work = partial(updates.apply_updates, messages=some, at=at)
             ids, odd = await self._database.write(work)
+            self.changes.announce(ids)
             changed |= ids
             if rejected is not None:
                 rejected.update((start + place, reason) for place, reason in odd.items())
@@ -120,7 +132,7 @@ class Ledger:
         if seeing_since is None:
             return set()
         work = partial(updates.close_overdue, at=at, seeing_since=seeing_since)
-        return await self._database.write(work)
+        return await self._changed(work)
 
     async def next_deadline(self) -> datetime | None:
         """Return when `close_overdue` may have something to close next. It may lie in the past
@@ -133,7 +145,10 @@ class Ledger:
         What was not sent is withdrawn and closed as cancelled; the other servers are sent a Cancel.
         A second call changes nothing, nor does one after the job has ended.
         """
-        return await self._database.write(partial(outbox.cancel, job=job, person=person, at=at))
+        work = partial(outbox.cancel, job=job, person=person, at=at)
+        cancelled = await self._database.write(work)
+        self.changes.announce([job])
+        return cancelled
 
     async def job(self, name: str) -> queries.JobWithRuns | None:
         """Return the job of that id and its runs, by host and attempt."""
@@ -142,6 +157,26 @@ class Ledger:
     async def jobs(self, names: Sequence[str]) -> dict[str, queries.JobWithRuns]:
         """Return those of the jobs with these ids that exist, by id, each as from `job`."""
         return await self._database.read(partial(queries.several, names=names))
+
+    async def news(
+        self, name: str, after: Position = BEGINNING, limit: int = PIECES
+    ) -> News | None:
+        """Return that job as it is, its runs, and at most `limit` pieces of the output that is new
+        since `after`; None if there is no such job. Its cost does not grow with what came before.
+        """
+        return await self._database.read(partial(news.news, name=name, after=after, limit=limit))
+
+    async def pieces(
+        self, name: str, after: Position, upto: int, limit: int = PIECES
+    ) -> tuple[Piece, ...]:
+        """Return the first pieces of the output of that job after `after`, up to and with the
+        revision `upto`."""
+        work = partial(news.pieces, name=name, after=after, upto=upto, limit=limit)
+        return await self._database.read(work)
+
+    async def revision(self, name: str) -> int | None:
+        """Return the revision of that job; None if there is no such job."""
+        return await self._database.read(partial(news.revision_of, name=name))
 
     async def find(self, prefix: str) -> queries.JobWithRuns | None:
         """Return the one job whose id begins with `prefix`, as people type it, of four characters

@@ -95,7 +95,7 @@ def apply_updates(
         known[key] = at_hand
         at_hand.take(message, at)
     changed = [one for one in known.values() if one.changed]
-    _write(connection, changed)
+    _write(connection, changed, open_jobs)
     ids = {one.run.job for one in changed}
     mark_changed(connection, ids, at)
     return ids, rejected
@@ -157,13 +157,20 @@ def _joined(open_jobs: Mapping[str, AnyRow], key: RunKey, message: Report) -> _K
     return _KnownRun(run, new=True)
 
 
-def _write(connection: Connection, changed: Sequence[_KnownRun]) -> None:
+def _write(
+    connection: Connection, changed: Sequence[_KnownRun], locked: Mapping[str, AnyRow]
+) -> None:
     rows = [(one, run_row(one.run, one.lines, one.size)) for one in changed]
     new = [row for one, row in rows if one.new]
     if new:
         connection.execute(insert(runs), new)
     write_runs(connection, [row for one, row in rows if not one.new])
-    pieces = [piece for one in changed for piece in one.pieces]
+    # the revision that the job gets when this transaction marks it as changed
+    pieces = [
+        {**piece, "revision": locked[one.run.job].revision + 1}
+        for one in changed
+        for piece in one.pieces
+    ]
     if pieces:
         connection.execute(insert(output), pieces)
 

@@ -18,6 +18,7 @@ from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.transactions import Database
 from bot.store.jobs import job_changes, schedule_post_rows
+from bot.store.jobs.changes import Changes
 from bot.store.schedules import firings
 from bot.store.schedules.firings import EndedFiring
 from bot.store.schedules.schedule_rows import firing_of
@@ -25,11 +26,13 @@ from bot.store.tables import schedule_tables as tables
 
 
 class ScheduleStore:
-    """The schedules in `database`. Every method raises DatabaseUnavailable."""
+    """The schedules in `database`. `changes` is told of the jobs that they start. Every method
+    raises DatabaseUnavailable."""
 
-    def __init__(self, database: Database, clock: DatabaseClock) -> None:
+    def __init__(self, database: Database, clock: DatabaseClock, changes: Changes) -> None:
         self._database = database
         self._clock = clock
+        self._changes = changes
 
     async def now(self) -> datetime:
         """Return the time by which firings are due."""
@@ -142,7 +145,12 @@ class ScheduleStore:
         meanwhile. If one of them cannot be written, none is made."""
         if not changes:
             return []
-        return await self._database.write(partial(firings.commit, changes=changes))
+        made = await self._database.write(partial(firings.commit, changes=changes))
+        done = [change for change, was_made in zip(changes, made, strict=True) if was_made]
+        started = {new.job.id for change in done for new, _ in change.jobs}
+        shown = {job for change in done for job in (change.reveal, change.dismiss)}
+        self._changes.announce((started | shown) - {""})
+        return made
 
     async def posts(self, ids: Sequence[str]) -> list[SchedulePost]:
         """Return those of the posts with these ids that exist."""

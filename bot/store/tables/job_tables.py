@@ -136,7 +136,10 @@ output = Table(
     Column("level", Words, nullable=False),
     Column("step", Words, nullable=False),
     Column("text", Words, nullable=False),
+    # The job's revision of the transaction that wrote it; 0 if a Baton before revision 0010 did.
+    Column("revision", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("job", "host", "attempt", "ends"),
+    Index("output_revision", "job", "revision"),
 )
 
 audit = Table(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, event
 from baton.bus.messages import State
 from bot.store import Store
 from bot.store.database.sqlite import Sqlite
+from bot.store.jobs.news import BEGINNING, Position
 from tests.bot.store.build import T0, asked, deploy, later, ping, pong, update
 
 
@@ -86,6 +87,9 @@ async def _everything(store: Store) -> None:
     await ledger.recent(5, "prod")
     await ledger.output(one.job.id)
     await ledger.tails(one.job.id)
+    await ledger.news(one.job.id, Position(1))
+    await ledger.pieces(one.job.id, BEGINNING, 3)
+    await ledger.revision(one.job.id)
     await ledger.prune(T0)
     await store.posts.of_job(one.job.id)
     await store.audit.recent(5)

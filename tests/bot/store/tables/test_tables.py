@@ -27,7 +27,7 @@ TABLES = {
     ),
     "leases": "name holder until",
     "outbox": "number id job host exchange key type attempt message mandatory deadline",
-    "output": "job host attempt ends lines sequence time level step text",
+    "output": "job host attempt ends lines sequence time level step text revision",
     "posts": "key job front channel thread ref status digest at",
     "runs": (
         "job host attempt request deadline timeout state text step percent sequence sent started "
