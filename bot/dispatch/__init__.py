@@ -6,5 +6,5 @@ builtin.py      a command that the bot answers   reply.py       what is answered
 policy.py       who may do what: pure            authorizer.py  asks it, and looks up user groups
 policy_review.py  what is odd about the rules    audit_log.py   who asked what, and the verdict
 people.py       the people of each chat          name_cache.py  what people and channels are called
-rate_limiter.py how often one person may ask
+rate_limiter.py how often one person may ask     suggestions.py what can be typed next: pure
 """

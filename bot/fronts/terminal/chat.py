@@ -13,9 +13,9 @@ from baton.command import Known
 from baton.errors import BatonError
 from bot.dispatch.protocol import Dispatcher
 from bot.dispatch.reply import Reply
+from bot.dispatch.suggestions import Values
 from bot.fronts.terminal.front import PLACE, Screen, TerminalFront
 from bot.fronts.terminal.lines import Line, answer_lines, line, lines
-from bot.fronts.terminal.suggestions import Values
 from bot.jobs import short_id
 from bot.store import JobWithRuns
 from bot.store.jobs.ledger import Ledger

@@ -24,9 +24,9 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
+from bot.dispatch.suggestions import suggestions
 from bot.fronts.terminal.chat import TERMINAL_COMMANDS, TerminalChat
 from bot.fronts.terminal.lines import Line, clean, line, wrapped
-from bot.fronts.terminal.suggestions import suggestions
 from bot.fronts.terminal.thread import BESIDE, live
 
 STYLE = Style.from_dict(
@@ -54,7 +54,7 @@ FRAME_INTERVAL = 0.1
 
 
 class CommandCompleter(Completer):
-    """Completes commands with the suggestions of bot.fronts.terminal.suggestions."""
+    """Completes commands with the suggestions of bot.dispatch.suggestions."""
 
     def __init__(self, chat: TerminalChat) -> None:
         self._chat = chat

@@ -9,7 +9,7 @@ import pytest
 from baton.extensions import installed
 from bot.alerting.commands.command import ACTIONS as OF_ALERTS
 from bot.app.dispatching import commands_of
-from bot.fronts.terminal.suggestions import suggestions
+from bot.dispatch.suggestions import suggestions
 from bot.scheduler.command import ACTIONS as OF_SCHEDULES
 
 COMMANDS = commands_of(installed())

@@ -38,7 +38,7 @@ def suggestions(
     name = before[0].removeprefix("/").lower()
     if name not in commands:
         return []
-    return _fields(list(fields_of(commands[name].command)), before[1:], last, values)
+    return field_suggestions(list(fields_of(commands[name].command)), before[1:], last, values)
 
 
 def _names(last: str, commands: Commands, own: Mapping[str, str]) -> list[Suggestion]:
@@ -52,9 +52,11 @@ def _names(last: str, commands: Commands, own: Mapping[str, str]) -> list[Sugges
     ]
 
 
-def _fields(
+def field_suggestions(
     specs: Sequence[FieldSpec], before: Sequence[str], last: str, values: Values
 ) -> list[Suggestion]:
+    """Return what may follow the words `before` of a command with these fields; `last` is the word
+    that is being typed."""
     options = {spec.option: spec for spec in specs}
     if before and before[-1] in options and not options[before[-1]].flag:
         return _values(options[before[-1]], last, values)
