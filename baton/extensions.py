@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from pydantic import BaseModel
 
-from baton.command import Command
+from baton.command import Command, words_of
 from baton.consumer import Consumer, Extension
 from baton.errors import BatonError, ExtensionError, UsageError
 from baton.shadowing import OWN, other_distributions, require_own
@@ -69,32 +69,57 @@ class Commands(Mapping[str, Extension]):
             raise UsageError(error.problem, usage, error.field) from None
         if not words:
             raise UsageError("No command was given.", f"Commands: {', '.join(sorted(self))}.")
-        name = words[0].removeprefix("/").lower()
+        name = self._known(words[0])
+        return _made(name, lambda: self[name].command.from_words(words[1:]))
+
+    def build(self, name: str, arguments: Mapping[str, object]) -> Command:
+        """Return the command `name` with the `arguments` that a form or a program gives, by the
+        names of its fields.
+
+        Raises UsageError as `parse` does.
+        """
+        name = self._known(name)
+        command = _made(name, lambda: self[name].command.from_arguments(arguments))
+        if self.parse(words_of(command)) != command:
+            raise UsageError("This holds characters that cannot be typed in a command.")
+        return command
+
+    def _known(self, word: str) -> str:
+        """Return the name of the command that `word` names. Raises UsageError."""
+        name = word.removeprefix("/").lower()
         if name not in self and name in self.broken:
             raise UsageError(
                 f"{cited(name)} is installed but cannot be used here: {self.broken[name]}. "
-                "Nothing was done."
+                "Nothing was done.",
+                field="command",
             )
         if name not in self:
             hint = did_you_mean(name, self)
             raise UsageError(
-                f"Unknown command {cited(name)}.{hint}", f"Commands: {', '.join(sorted(self))}."
+                f"Unknown command {cited(name)}.{hint}",
+                f"Commands: {', '.join(sorted(self))}.",
+                "command",
             )
-        try:
-            return self[name].command.from_words(words[1:])
-        except BatonError:
-            raise
-        except Exception as error:
-            # somebody else's code: a check of a field, a usage line
-            log.exception("a command failed to read its arguments", command=name)
-            raise UsageError(
-                f"The command {cited(name)} itself failed ({type(error).__name__}). Nothing was "
-                "done: tell whoever maintains it."
-            ) from error
+        return name
 
     def _usage_of(self, word: str) -> str:
         extension = self._by_name.get(word.removeprefix("/").lower())
         return f"Usage: {extension.command.usage()}" if extension else ""
+
+
+def _made(name: str, make: Callable[[], Command]) -> Command:
+    """Return the command that `make` makes. Raises UsageError."""
+    try:
+        return make()
+    except BatonError:
+        raise
+    except Exception as error:
+        # somebody else's code: a check of a field, a usage line
+        log.exception("a command failed to read its arguments", command=name)
+        raise UsageError(
+            f"The command {cited(name)} itself failed ({type(error).__name__}). Nothing was "
+            "done: tell whoever maintains it."
+        ) from error
 
 
 def installed() -> Commands:

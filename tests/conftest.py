@@ -56,7 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("fuzz")
-        slow = SLOW.fullmatch(name) or "opened" in getattr(item, "fixturenames", ())
+        opened = {"opened", "open_console"}.intersection(getattr(item, "fixturenames", ()))
+        slow = SLOW.fullmatch(name) or opened
         if not slow and not item.get_closest_marker("slow"):
             item.add_marker("quick")
 

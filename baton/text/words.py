@@ -74,6 +74,13 @@ def unescaped(text: str) -> str:
     return text
 
 
+def escaped(text: str) -> str:
+    """Return `text` so that `unescaped` returns it."""
+    for entity, character in reversed(_ENTITIES):
+        text = text.replace(character, entity)
+    return text
+
+
 def _meant(match: re.Match[str]) -> str:
     sign, target, label = match.groups()
     if sign in ("#", "@"):

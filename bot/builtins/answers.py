@@ -12,7 +12,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, refused
 from bot.servers.inventory import VisibleServers
 
 
@@ -56,4 +56,4 @@ class AnswerHandler(Handler[Command]):
         if refusal is None:
             return None
         await self._audit.write_or_log(asked, refusal.verdict, refusal.text, environment=about)
-        return Reply(refusal.text, ok=False)
+        return refused(refusal)

@@ -51,8 +51,7 @@ class CancelHandler(Handler[CancelCommand]):
             requests = self._authorizer.requests_of(job, f"/cancel {short_id(job.id)}")
             refusal = await self._authorizer.refusal(requests, asked.asker, context.groups)
             if refusal is not None:
-                await self._audit.write(asked, refusal.verdict, refusal.text, job=job)
-                return Reply(refusal.text, ok=False, job=job.id)
+                return await self._audit.refuse(asked, refusal, job=job)
         await self._audit.write(asked, "allowed", job=job)
         if job.closed is not None or all_ended(runs):
             return Reply(f"{job.title} has already ended; nothing is running.", job=job.id)

@@ -12,7 +12,7 @@ from bot.demo.pretend_servers import NAMES, PretendServers
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, ReplyKind
 
 
 class DemoCommand(BuiltinCommand):
@@ -39,8 +39,10 @@ class DemoHandler(Handler[DemoCommand]):
         await self._audit.write(context.invocation, "answered")
         if command.action == "mend":
             done = await self._servers.mend(host)
-            return Reply(f"{host} is {'starting' if done else 'not broken'}.", ok=done)
+            kind = ReplyKind.DONE if done else ReplyKind.CONFLICT
+            return Reply(f"{host} is {'starting' if done else 'not broken'}.", kind=kind)
         done = await self._servers.break_down(host)
         if not done:
-            return Reply(f"{host} is already broken: /demo mend {host}.", ok=False)
+            text = f"{host} is already broken: /demo mend {host}."
+            return Reply(text, kind=ReplyKind.CONFLICT)
         return Reply(f"{host} is broken: wait for the alert, then /demo mend {host}.")

@@ -8,7 +8,7 @@ import structlog
 
 from bot.dispatch.context import Invocation
 from bot.dispatch.policy import Refusal
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, refused
 from bot.jobs import AuditEntry, Job
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.audit_entries import AuditEntries
@@ -78,7 +78,7 @@ class AuditLog:
     ) -> Reply:
         """Record that `asked` was refused, and return the reply that says so."""
         await self.write(asked, refusal.verdict, refusal.text, job=job, environment=environment)
-        return Reply(refusal.text, ok=False)
+        return refused(refusal, job.id if job else "")
 
     async def write_or_log(
         self, asked: Invocation, verdict: str, reason: str = "", *, environment: str = ""

@@ -8,7 +8,9 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from baton.command import Command, Reach
 from bot.dispatch.context import CommandContext
+from bot.dispatch.planner import Denied
 from bot.dispatch.reply import Reply
+from bot.jobs import NewJob
 
 C = TypeVar("C", bound=Command)
 Handled = TypeVar("Handled", bound=Command, contravariant=True)
@@ -27,6 +29,11 @@ class Handler(Protocol[Handled]):
     async def handle(self, command: Handled, context: CommandContext) -> Reply:
         """Answer `command`, as `context` says who asks it. Raises UsageError if its words cannot
         be followed, and DatabaseUnavailable if nothing was done."""
+
+    async def plan(self, command: Handled, context: CommandContext) -> NewJob | Denied | None:
+        """Return the job that `command` would start, or why it would be refused; None if it starts
+        none. Nothing is written. Raises UsageError and DatabaseUnavailable."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from typing_extensions import override
@@ -25,10 +25,12 @@ from bot.dispatch.authorizer import Authorizer, looked_up_once
 from bot.dispatch.builtin import Handler
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.name_cache import AUDIT_LOOKBACK, NameCache
+from bot.dispatch.plan import Plan
+from bot.dispatch.plan_maker import PLAN_LIMITS, PlanMaker
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, ReplyKind, refused, started, unusable
 from bot.jobs import AuditEntry, Job, NewJob, Place, short_id
 from bot.priority import ForegroundPriority
 from bot.servers.registry import ServerRegistry
@@ -36,6 +38,7 @@ from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 MAX_TYPED = 8_000
 """Characters of a request, at most."""
@@ -78,6 +81,8 @@ class CommandDispatcher(Dispatcher):
         self._priority = priority
         self._limiter = limiter
         self._clock = clock
+        self._plans = PlanMaker(planner, authorizer, servers)
+        self._plan_limiter = PersonRateLimiter(PLAN_LIMITS)
         self._names = NameCache()
         self._looked_back = False
         for name, extension in commands.items():
@@ -105,15 +110,47 @@ class CommandDispatcher(Dispatcher):
             asker, place = await self._with_names(asker, place)
             asked = Invocation(_storable(text), asker, place, key, self._clock())
             try:
-                refused = await self._admit(asked)
-                if refused is not None:
-                    return refused
-                return await self._parse_and_route(CommandContext(asked, looked_up_once(groups)))
+                turned_away = await self._admit(asked)
+                if turned_away is not None:
+                    return turned_away
+                context = CommandContext(asked, looked_up_once(groups))
+                return await self._parsed(context, self._route)
             except UsageError as error:
                 await self._audit.write_or_log(asked, "unusable", error.problem)
-                return Reply(f"{error}{self._blindness_note(error)}", ok=False)
+                return unusable(error, self._blindness_note(error))
             except DatabaseUnavailable as error:
                 return self._nothing_done(error)
+
+    @override
+    async def plan(
+        self, text: str, *, asker: Person, groups: GroupLookup, place: Place
+    ) -> Plan | Reply:
+        """Return what `text` would reach, or the reply that says why there is no plan of it.
+
+        Nothing is written, and there is no audit entry: nobody asked for anything.
+        """
+        asked = Invocation(_storable(text), asker, place, "", self._clock())
+        try:
+            held = self._plan_limiter.take(asked)
+            if held is not None:
+                words = held.text(self._plan_limiter.limits)
+                return Reply(words, kind=ReplyKind.LIMITED, seconds=held.wait)
+            stranger = self._authorizer.policy.stranger(asker)
+            if stranger is not None:
+                return refused(stranger)
+            _check_length(asked.text)
+            return await self._parsed(CommandContext(asked, looked_up_once(groups)), self._planned)
+        except UsageError as error:
+            return unusable(error, self._blindness_note(error))
+        except DatabaseUnavailable as error:
+            return Reply(str(error), kind=ReplyKind.UNAVAILABLE)
+
+    async def _planned(self, command: Command, context: CommandContext) -> Plan:
+        """Return the plan of `command`. Raises UsageError and DatabaseUnavailable."""
+        handler = self._handlers.get(command.name)
+        if handler is None:
+            return await self._plans.of_servers(command, context)
+        return await self._plans.of(command, await handler.plan(command, context), context)
 
     async def _admit(self, asked: Invocation) -> Reply | None:
         """Return the reply to whoever may ask nothing, or nothing now; None to continue. Raises
@@ -129,15 +166,12 @@ class CommandDispatcher(Dispatcher):
                     await self._audit.write_or_log(asked, "limited", text)
                 else:
                     self._audit.counts["limited"] += 1
-                return Reply(text, ok=False)
+                return Reply(text, kind=ReplyKind.LIMITED, seconds=held.wait)
         stranger = self._authorizer.policy.stranger(asked.asker)
         if stranger is not None:
             await self._audit.write_or_log(asked, stranger.verdict, stranger.text)
-            return Reply(stranger.text, ok=False)
-        if len(asked.text) > MAX_TYPED:
-            raise UsageError(
-                f"The request is too long: {len(asked.text)} characters; the limit is {MAX_TYPED}."
-            )
+            return refused(stranger)
+        _check_length(asked.text)
         return None
 
     async def _with_names(self, asker: Person, place: Place) -> tuple[Person, Place]:
@@ -204,19 +238,23 @@ class CommandDispatcher(Dispatcher):
         reply = await self._admit(asked)
         if reply is None:
             await self._audit.write_or_log(asked, "unusable", problem)
-        return reply or Reply(problem, ok=False)
+        return reply or Reply(problem, kind=ReplyKind.UNUSABLE)
 
-    async def _parse_and_route(self, context: CommandContext) -> Reply:
-        """Parse and route. Raises UsageError. A full stop at the end is no word's, if without it
-        all is known."""
+    async def _parsed(
+        self,
+        context: CommandContext,
+        then: Callable[[Command, CommandContext], Awaitable[T]],
+    ) -> T:
+        """Parse what was typed, and return what `then` makes of it. Raises UsageError. A full stop
+        at the end is no word's, if without it all is known."""
         text = context.invocation.text
         try:
-            return await self._route(self._commands.parse(text), context)
+            return await then(self._commands.parse(text), context)
         except UsageError as error:
             shorter, fault = without_stop(text), error
         if shorter is not None:
             with contextlib.suppress(UsageError):
-                return await self._route(self._commands.parse(shorter), context)
+                return await then(self._commands.parse(shorter), context)
         raise fault
 
     async def _route(self, command: Command, context: CommandContext) -> Reply:
@@ -230,7 +268,7 @@ class CommandDispatcher(Dispatcher):
             await self._audit.write_or_log(
                 context.invocation, refusal.verdict, refusal.text, environment=new.environment
             )
-            return Reply(refusal.text, ok=False)
+            return refused(refusal)
         return await self._start_job(new, context.invocation)
 
     async def _start_job(self, new: NewJob, asked: Invocation) -> Reply:
@@ -238,7 +276,7 @@ class CommandDispatcher(Dispatcher):
         entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=environment)
         job = await self._ledger.start_job(new, entry)
         self._job_changed(job.id)
-        return Reply(job=job.id)
+        return started(job.id)
 
     def _blindness_note(self, error: UsageError) -> str:
         """Return a line that says since when we hear no server, if `error` may be due to that."""
@@ -251,7 +289,15 @@ class CommandDispatcher(Dispatcher):
 
     def _nothing_done(self, error: DatabaseUnavailable) -> Reply:
         log.error("request not carried out", reason=str(error))
-        return Reply(f"Nothing was done: {error}", ok=False)
+        return Reply(f"Nothing was done: {error}", kind=ReplyKind.UNAVAILABLE)
+
+
+def _check_length(text: str) -> None:
+    """Raises UsageError if `text` is too long."""
+    if len(text) > MAX_TYPED:
+        raise UsageError(
+            f"The request is too long: {len(text)} characters; the limit is {MAX_TYPED}."
+        )
 
 
 def _storable(text: str) -> str:

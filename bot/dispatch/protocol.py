@@ -7,6 +7,7 @@ from typing import Protocol
 
 from baton.bus.messages import Person
 from baton.extensions import Commands
+from bot.dispatch.plan import Plan
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
 
@@ -28,6 +29,12 @@ class Dispatcher(Protocol):
     ) -> Reply:
         """Take `deploy shop prod`. `key` names this ask: the same key again is the same ask, and
         starts nothing new."""
+
+    async def plan(
+        self, text: str, *, asker: Person, groups: GroupLookup, place: Place
+    ) -> Plan | Reply:
+        """Return what `text` would reach, or why there is no plan of it. It does nothing, and
+        nothing of it is recorded."""
 
     async def started_by(self, key: str) -> AuditEntry | None:
         """Return what the ask `key` started, if it started anything. Raises DatabaseUnavailable."""

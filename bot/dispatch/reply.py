@@ -1,10 +1,36 @@
-"""What the one who asked is answered at once. Pure."""
+"""The immediate reply to whoever asked. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
+from baton.errors import UsageError
 from baton.outcome import Answer
+from bot.dispatch.policy import Refusal
+
+
+class ReplyKind(StrEnum):
+    """What became of what was asked. Chats show the words of a reply; a program decides by this."""
+
+    DONE = "done"
+    """It was answered or carried out."""
+    STARTED = "started"
+    """It started a job."""
+    REFUSED = "refused"
+    """The person is not allowed to."""
+    UNDECIDED = "undecided"
+    """It cannot be known now whether the person is allowed to."""
+    UNUSABLE = "unusable"
+    """The words cannot be followed: `field` says which, if it is one field of a command."""
+    CONFLICT = "conflict"
+    """The words are right, but things are not so that it can be done now."""
+    LIMITED = "limited"
+    """The person asks too often: the next request may come after `seconds`."""
+    UNAVAILABLE = "unavailable"
+    """A part that it needs, such as the database, cannot be used now."""
+    FAILED = "failed"
+    """It was tried and did not succeed, or the bot itself has a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +49,36 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the one who asked is answered at once, and nobody else sees.
+    """The immediate reply to a request; nobody else sees it.
 
-    `ok` is false for bad input, a refusal or a fault of ours; `job` is set if a job was begun or
-    is meant. A front end that can show the `form` does so in place of the text.
+    `job` is set if a job was started or is meant. `field` belongs to an unusable reply, `seconds`
+    to a limited one. A front end that can show the `form` does so in place of the text.
     """
 
     text: str = ""
     answer: Answer | None = None
-    ok: bool = True
+    kind: ReplyKind = ReplyKind.DONE
     job: str = ""
     form: Form | None = None
+    field: str = ""
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was done or has started."""
+        return self.kind in (ReplyKind.DONE, ReplyKind.STARTED)
+
+
+def started(job: str, text: str = "") -> Reply:
+    """Return the reply that says that `job` has started."""
+    return Reply(text, kind=ReplyKind.STARTED, job=job)
+
+
+def refused(refusal: Refusal, job: str = "") -> Reply:
+    """Return the reply to somebody who may not do what they asked."""
+    return Reply(refusal.text, kind=ReplyKind(refusal.verdict), job=job)
+
+
+def unusable(error: UsageError, note: str = "") -> Reply:
+    """Return the reply to words that cannot be followed; `note` stands after them."""
+    return Reply(f"{error}{note}", kind=ReplyKind.UNUSABLE, field=error.field)

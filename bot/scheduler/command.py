@@ -11,6 +11,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from baton.bus.messages import new_id
+from baton.command import words_of
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.text.words import did_you_mean, joined
@@ -21,7 +22,7 @@ from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Denied, Planner
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, ReplyKind, started
 from bot.jobs import short_id
 from bot.scheduler import describe
 from bot.scheduler.access import ScheduleAccess
@@ -129,7 +130,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             Schedule(
                 id=new_id(),
                 key=asked.key,
-                words=command.title(),
+                words=words_of(command),
                 timing=reading.timing,
                 owner=asked.asker,
                 place=replace(asked.place, thread=""),
@@ -216,17 +217,19 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             # looked for once the schedule is read: what is begun after that changes its revision
             had = await self._ledger.job_of_key(key)
             if had is not None:
-                return Reply(job=had.id)
+                return started(had.id)
             running = await self._schedules.running(schedule.id)
             if running and schedule.timing.rules.overlap != "allow":
-                return Reply(f"The previous run ({short_id(running)}) has not ended.", ok=False)
+                text = f"The previous run ({short_id(running)}) has not ended."
+                return Reply(text, kind=ReplyKind.CONFLICT)
             now = await self._schedules.now()
             by, groups = asked.asker, context.groups
             made = await self._firer.fire(schedule, now, now, asker=by, groups=groups, key=key)
             if made.reply:
                 # nothing of the schedule is changed by who may not run it
-                await self._audit.write(asked, made.change.audit[0].verdict, made.reply)
-                return Reply(made.reply, ok=False)
+                verdict = made.change.audit[0].verdict
+                await self._audit.write(asked, verdict, made.reply)
+                return Reply(made.reply, kind=ReplyKind(verdict))
             (done,) = await self._schedules.commit([made.change])
             if done:
                 begun = made.change.jobs[0][0].job
@@ -234,8 +237,9 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 await self._audit.write(asked, "allowed", job=begun)
                 for job in jobs_of(made.change):
                     self._job_changed(job)
-                return Reply(job=begun.id)
-        return Reply("It is being started just now: try again.", ok=False)
+                return started(begun.id)
+        text = "It is being started just now: try again."
+        return Reply(text, kind=ReplyKind.CONFLICT)
 
     async def _pause(self, context: CommandContext, words: Sequence[str]) -> Reply:
         rest = list(words[1:])
@@ -301,7 +305,8 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             if done:
                 self._schedules_changed()
                 return after, Reply()
-        return None, Reply("It is being started again and again just now: try again.", ok=False)
+        text = "It is being started again and again just now: try again."
+        return None, Reply(text, kind=ReplyKind.CONFLICT)
 
 
 Action = Callable[[ScheduleHandler, CommandContext, Sequence[str]], Awaitable[Reply]]

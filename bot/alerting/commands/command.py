@@ -29,7 +29,7 @@ from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, ReplyKind
 from bot.store.alerts.alert_store import AlertStore
 
 
@@ -93,7 +93,8 @@ class AlertsHandler(Handler[AlertsCommand]):
     async def handle(self, command: AlertsCommand, context: CommandContext) -> Reply:
         if self._runner is None:
             await self._audit.write(context.invocation, "answered")
-            return Reply("Alerting is off: this bot has no alerts.toml.", ok=False)
+            text = "Alerting is off: this bot has no alerts.toml."
+            return Reply(text, kind=ReplyKind.CONFLICT)
         about = AlertsContext(
             context.invocation,
             context.groups,

@@ -15,7 +15,7 @@ from bot.alerting.commands.context import AlertsContext
 from bot.alerting.commands.trial_process import run_trial
 from bot.alerting.recorder import find_recording
 from bot.alerting.reloader import Reloader, ReloadResults
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, ReplyKind
 from bot.store.errors import DatabaseUnavailable
 
 REPLAY_TIMEOUT = 120.0
@@ -33,14 +33,17 @@ async def reload(context: AlertsContext, words: Sequence[str]) -> Reply:
     try:
         settings = reloader.reload()
     except BatonError as error:
-        return Reply(f"{error} The settings in force have not changed.", ok=False)
+        text = f"{error} The settings in force have not changed."
+        return Reply(text, kind=ReplyKind.FAILED)
     said = f"Reloaded {reloader.file}: {summary(settings)}."
     try:
         results = await reloader.reload_all_bots()
     except DatabaseUnavailable as error:
-        return Reply(f"{said} The other bots were not notified: {error}", ok=False)
+        text = f"{said} The other bots were not notified: {error}"
+        return Reply(text, kind=ReplyKind.UNAVAILABLE)
     problems = [problem for problem in results.problems.values() if problem]
-    return Reply(f"{said} {_others(results, reloader.name)}".strip(), ok=not problems)
+    kind = ReplyKind.FAILED if problems else ReplyKind.DONE
+    return Reply(f"{said} {_others(results, reloader.name)}".strip(), kind=kind)
 
 
 async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
@@ -61,7 +64,7 @@ async def replay(context: AlertsContext, words: Sequence[str]) -> Reply:
         async with reloader.trial_lock:
             found = await run_trial(file, reloader.text, new, REPLAY_TIMEOUT)
     except BatonError as error:
-        return Reply(str(error), ok=False)
+        return Reply(str(error), kind=ReplyKind.FAILED)
     same = new == reloader.text
     return Reply(answer=answer(found, file, "alerts.toml has not changed: " if same else ""))
 

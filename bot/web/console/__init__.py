@@ -1,6 +1,7 @@
 """The console: pages and an API to ask and watch from a browser or a program.
 
     access     who asks: the Viewer of a request, or why there is none
+    asking     asks in the words of chat, each key once
     errors     what the pages and the API answer when something is wrong
     console    the routes of the console, on the bot's HTTP app
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from bot.store.errors import DatabaseUnavailable
-from bot.web.console.api.me import me_routes
+from bot.web.console.api.app import build_api
 from bot.web.console.api.problems import API
+from bot.web.console.asking import Asking
 from bot.web.console.errors import ConsoleError
 from bot.web.console.pages.failures import Failures
 from bot.web.console.pages.rendering import Renderer
@@ -24,6 +25,7 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
     app.add_middleware(SecurityHeaders)
     app.add_exception_handler(ConsoleError, failures.answer)
     app.add_exception_handler(DatabaseUnavailable, failures.answer)
-    app.include_router(me_routes(parts.access), prefix=API)
+    asking = Asking(parts.dispatcher, parts.store.ledger)
+    app.mount(API, build_api(parts, asking))
     app.include_router(static.routes())
     return failures

@@ -38,6 +38,27 @@ class NotFound(ConsoleError):
     title = "Not found"
 
 
+class Conflict(ConsoleError):
+    """{detail}"""
+
+    status = 409
+    title = "Not possible now"
+
+
+class TooLarge(ConsoleError):
+    """The body of a request may have {most} bytes at most."""
+
+    status = 413
+    title = "Too large"
+
+
+class TooSlow(ConsoleError):
+    """The body of the request did not arrive within {seconds} s."""
+
+    status = 408
+    title = "Too slow"
+
+
 class Unusable(ConsoleError):
     """{detail}"""
 
@@ -61,6 +82,13 @@ class TooMany(ConsoleError):
     def seconds(self) -> int:
         """Seconds after which the next request may be sent."""
         return int(str(self.facts.get("seconds", 1)))
+
+
+class NotDone(ConsoleError):
+    """{detail}"""
+
+    status = 500
+    title = "It did not succeed"
 
 
 class Unavailable(ConsoleError):

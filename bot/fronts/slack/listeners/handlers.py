@@ -18,7 +18,7 @@ from baton.errors import BatonError
 from baton.outcome import Answer
 from bot.content import ASK, CANCEL
 from bot.dispatch.protocol import Dispatcher, GroupLookup
-from bot.dispatch.reply import Form, Reply
+from bot.dispatch.reply import Form, Reply, ReplyKind
 from bot.fronts.slack.blocks.text import is_long, reply_text
 from bot.fronts.slack.listeners.admission import (
     Admission,
@@ -190,10 +190,11 @@ class SlackHandlers:
             return await self._click(verdict)
         if isinstance(verdict, PrivateReply):
             log.info("no command was found", key=interaction.key, reason=verdict.text)
-            return Reply(verdict.text, ok=False)
+            return Reply(verdict.text, kind=ReplyKind.UNUSABLE)
         log.info("no command was found", key=interaction.key, reason=verdict.why)
         if interaction.kind == "command":
-            return Reply("Nothing was done: apps cannot run commands.", ok=False)
+            text = "Nothing was done: apps cannot run commands."
+            return Reply(text, kind=ReplyKind.REFUSED)
         return Reply()
 
     async def _click(self, clicked: ButtonPress) -> Reply:
@@ -208,7 +209,8 @@ class SlackHandlers:
                 clicked.value, asker=person, groups=groups, place=place, key=clicked.key
             )
         log.warning("unknown button", action=clicked.action)
-        return Reply("This button belongs to another version of the bot.", ok=False)
+        text = "This button belongs to another version of the bot."
+        return Reply(text, kind=ReplyKind.UNUSABLE)
 
     async def _route(self, asked: TypedCommand) -> Reply:
         person, place, words = asked.person, asked.place, asked.words.split(maxsplit=1)
@@ -222,9 +224,8 @@ class SlackHandlers:
                 place, asker=person, groups=groups, key=asked.key
             )
         if word == "cancel" and not rest:
-            return Reply(
-                "Which job? `cancel JOB`, or `@baton cancel` in the thread of the job.", ok=False
-            )
+            text = "Which job? `cancel JOB`, or `@baton cancel` in the thread of the job."
+            return Reply(text, kind=ReplyKind.UNUSABLE)
         return await self._dispatcher.ask(
             asked.words or "help", asker=person, groups=groups, place=place, key=asked.key
         )
@@ -250,14 +251,14 @@ class SlackHandlers:
             return await work
         except BatonError as error:
             log.info("a request was not accepted", key=key, reason=str(error))
-            return Reply(str(error), ok=False)
+            return Reply(str(error), kind=ReplyKind.UNAVAILABLE)
         except Exception:
             fault = new_id()[:8]
             log.exception("a request failed", key=key, fault=fault)
             return Reply(
                 f"Internal error in Baton (reference {fault} in its log). It is not known "
                 "whether your request was accepted: look in the channel before you try again.",
-                ok=False,
+                kind=ReplyKind.FAILED,
             )
 
     def _give_document(self, interaction: Interaction, reply: Reply) -> None:

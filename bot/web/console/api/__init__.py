@@ -1,5 +1,9 @@
 """The API of the console, version 1: what the pages show and do, for programs.
 
+app        the API as an app of its own, and its OpenAPI document
+asks       ask and plan, and the commands that there are
+bodies     how large and how slow a request may be
 me         who a token or a session belongs to
+models     the values that several parts show and take
 problems   how errors are answered (RFC 9457)
 """

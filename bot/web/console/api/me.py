@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from bot.web.console.access import Access
+from bot.web.console.api.models import problems
 
 
 class Me(BaseModel):
@@ -18,9 +19,9 @@ class Me(BaseModel):
 
 def me_routes(access: Access) -> APIRouter:
     """Return the route that says who asks."""
-    routes = APIRouter()
+    routes = APIRouter(tags=["me"])
 
-    @routes.get("/me")
+    @routes.get("/me", responses=problems())
     async def me(request: Request) -> Me:
         """Return the person whom the token or the session belongs to."""
         viewer = await access.viewer(request)

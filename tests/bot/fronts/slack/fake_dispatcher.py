@@ -11,6 +11,7 @@ from baton.command import Command
 from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.fields import Name
+from bot.dispatch.plan import Plan
 from bot.dispatch.protocol import GroupLookup
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
@@ -79,6 +80,11 @@ class FakeDispatcher:
         self, text: str, *, asker: Person, groups: GroupLookup, place: Place, key: str
     ) -> Reply:
         return await self._taken(Ask("ask", text, asker, place, key), groups)
+
+    async def plan(
+        self, text: str, *, asker: Person, groups: GroupLookup, place: Place
+    ) -> Plan | Reply:
+        raise NotImplementedError("no chat asks for plans")
 
     async def started_by(self, key: str) -> AuditEntry | None:
         return self.had.get(key)

@@ -8,7 +8,7 @@ from alerts import AlertContent
 from alerts.notify.notification import SILENCE
 from baton.text.words import split
 from bot.content import Post
-from bot.dispatch.reply import Form, Reply
+from bot.dispatch.reply import Form, Reply, ReplyKind
 from bot.fronts.slack import SlackChat
 from bot.fronts.slack.blocks.forms import form_view
 from bot.jobs import Place
@@ -66,7 +66,7 @@ async def test_what_is_refused_leaves_the_form_open(
     """With the reason in it, so that nothing typed is lost."""
     await clicked(slack, chat, dispatcher)
     (shown,) = await slack.until(lambda: slack.views)
-    dispatcher.reply = lambda text: Reply("Only U_BEN may do that.", ok=False)
+    dispatcher.reply = lambda text: Reply("Only U_BEN may do that.", kind=ReplyKind.REFUSED)
     sent = await slack.person("U_ANN").submits(shown, channel="C_OPS")
     assert sent.problems == {"reason": "Only U_BEN may do that."}
     assert slack.views == [shown]

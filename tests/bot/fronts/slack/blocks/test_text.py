@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.outcome import Answer
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, ReplyKind
 from bot.fronts.slack.blocks import text
 from bot.fronts.slack.listeners.names import as_typed
 from bot.fronts.terminal import lines
@@ -102,7 +102,9 @@ def test_columns_share_a_row(widths: list[int]) -> None:
 def test_a_long_word_hides_no_reason() -> None:
     """Of what was refused the word is cut, and why it was stays."""
     said = text.reply_text(
-        Reply(f"You may not deploy {'a' * 7000} in prod: no rule allows it.", ok=False)
+        Reply(
+            f"You may not deploy {'a' * 7000} in prod: no rule allows it.", kind=ReplyKind.REFUSED
+        )
     )
     assert said.endswith("… in prod: no rule allows it.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, ReplyKind
 from bot.fronts.slack import SlackChat
 from tests.bot.fronts.slack.conftest import new_chat
 from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
@@ -15,7 +15,7 @@ from tests.support.wait import until
 
 def refusing(text: str) -> Reply:
     """A dispatcher that takes nothing."""
-    return Reply("Unknown command “depoly”.", ok=False)
+    return Reply("Unknown command “depoly”.", kind=ReplyKind.UNUSABLE)
 
 
 async def test_an_edited_mention_is_not_done_again(

@@ -11,7 +11,7 @@ from baton.bus.messages import State
 from baton.errors import BatonError
 from baton.outcome import Answer
 from bot.content import Button, JobContent, Post
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, ReplyKind
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.listeners import deliveries, handlers
 from bot.jobs import Place
@@ -64,7 +64,7 @@ async def test_baton_takes_every_command(
     assert "Which job?" in str((await ann.slash("/baton cancel", channel="C_OPS")).ephemeral)
     asked = [ask.text for ask in dispatcher.asks]
     assert asked == ["log j1", "cancel j1", "help", "help", "help deploy"]
-    dispatcher.reply = lambda text: Reply("Usage: /jobs [ENVIRONMENT]", ok=False)
+    dispatcher.reply = lambda text: Reply("Usage: /jobs [ENVIRONMENT]", kind=ReplyKind.REFUSED)
     wrong = await ann.slash("/baton jobs --x", channel="C_OPS")
     assert str(wrong.ephemeral) == "Usage: /baton jobs [ENVIRONMENT]"
 
@@ -99,7 +99,7 @@ async def test_the_button_cancels(
 ) -> None:
     """It is acknowledged, and a refusal is told to the one who pressed it."""
     post = await posted(chat, slack)
-    dispatcher.reply = lambda text: Reply("You may not cancel this.", ok=False)
+    dispatcher.reply = lambda text: Reply("You may not cancel this.", kind=ReplyKind.REFUSED)
     reply = await slack.person("U_BEN").clicks(post, "baton_cancel")
     await until(lambda: reply.ephemeral == "You may not cancel this.")
     assert [(ask.kind, ask.text, ask.asker.id) for ask in dispatcher.asks] == [

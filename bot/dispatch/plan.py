@@ -1,0 +1,42 @@
+"""A plan: what a request would reach, before anybody asks for it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from baton.command import Command, KnownServer, words_of
+from bot.dispatch.policy import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedServer:
+    """A server that a request would reach. `seen` is what is known of it; None if the one who asks
+    may not look at its environment, or if nothing is known of it any more."""
+
+    host: str
+    seen: KnownServer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a request would reach. `text` is the slash command that it equals.
+
+    `allowed` is None for what the bot answers itself: whether the person may have that is decided
+    when they ask. `refusal` says why they are not allowed; `servers` are then only those that they
+    may look at.
+    """
+
+    command: Command
+    text: str
+    title: str
+    environment: str
+    app: str | None
+    servers: tuple[PlannedServer, ...]
+    allowed: bool | None
+    refusal: Refusal | None = None
+
+
+def slash_command(command: Command, typed: str) -> str:
+    """Return the slash command that `command` equals. One that takes its words as they come, quotes
+    too, stays as it was `typed`."""
+    return f"/{typed.strip().removeprefix('/') if command.verbatim else words_of(command)}"

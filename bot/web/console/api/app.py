@@ -1,0 +1,58 @@
+"""The API as an app of its own, mounted on the bot's: its errors are problems, its document is at
+`/api/v1/openapi.json`."""
+
+from __future__ import annotations
+
+from fastapi import Depends, FastAPI
+from fastapi.security import APIKeyCookie, HTTPBearer
+
+from baton.version import baton_version
+from bot.web.console.api.asks import ask_routes
+from bot.web.console.api.bodies import BodyLimits
+from bot.web.console.api.me import me_routes
+from bot.web.console.api.problems import add_problems
+from bot.web.console.asking import Asking
+from bot.web.console.parts import ConsoleParts
+
+SESSION_COOKIE = "baton_session"
+"""The cookie that holds the id of a session."""
+
+_ABOUT = """\
+Ask, watch and read what Baton does, as the pages of the console do.
+
+Whatever changes something is asked in the words of chat: it is allowed, recorded and limited as
+there. What may be read is decided at each request, also as in chat.
+"""
+
+
+def build_api(parts: ConsoleParts, asking: Asking) -> FastAPI:
+    """Return the API that is made of `parts`."""
+    bearer = HTTPBearer(
+        scheme_name="token", description="a token of /baton token", auto_error=False
+    )
+    cookie = APIKeyCookie(
+        name=SESSION_COOKIE,
+        scheme_name="session",
+        description="the session of somebody who signed in on the pages",
+        auto_error=False,
+    )
+    api = FastAPI(
+        title="Baton",
+        version=baton_version(),
+        description=_ABOUT,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        # for the document alone: who asks is found by `parts.access`
+        dependencies=[Depends(bearer), Depends(cookie)],
+    )
+    api.add_middleware(BodyLimits)
+    add_problems(api)
+    for routes in (
+        me_routes(parts.access),
+        ask_routes(asking, parts.access, parts.commands, parts.url),
+    ):
+        api.include_router(routes)
+    return api
