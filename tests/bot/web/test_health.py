@@ -380,3 +380,11 @@ async def test_what_is_found_wrong_is_seen_without_alerts_too(opened: Opened) ->
     )
     assert reply.answer is not None
     assert "reports work that nobody requested" in reply.answer.rows[0][-1]
+
+
+def test_many_findings_are_few_words() -> None:
+    """Only the first ones are shown, and how many more there are."""
+    found = parts(replace(WELL, findings=tuple("x" * 1000 for _ in range(9))))[-1]
+    assert found.well
+    assert "And 6 more" in found.words
+    assert len(found.words) < 1000
