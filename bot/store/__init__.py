@@ -4,8 +4,10 @@ Store.ledger     jobs, runs, outbox, output          Store.servers    the last h
 Store.posts      which chat message shows what       Store.audit      who requested what
 Store.schedules  schedules and their firings         Store.alerts     checks, episodes, their posts
 Store.leases     which bot does what one must do     Store.reloads    reloads of alerts.toml
+Store.sign_ins   links, sessions and tokens
 
-    jobs, schedules, alerts   what is stored of each, a folder each
+    jobs, schedules, alerts,  what is stored of each, a folder each
+    sign_ins
     tables                    all tables, by the names that they have in the database
     migrations                the steps from one version's tables to the next one's
     database                  transactions over SQLite and PostgreSQL
@@ -43,6 +45,7 @@ from bot.store.migrations.migrate import upgrade
 from bot.store.post_store import PostRow, PostStore, Status
 from bot.store.schedules.schedule_store import ScheduleStore
 from bot.store.server_store import ServerStore
+from bot.store.sign_ins.sign_in_store import SignInStore
 
 __all__ = [
     "DatabaseTooNew",
@@ -75,6 +78,7 @@ class Store:
         self.alerts = AlertStore(database)
         self.reloads = Reloads(database)
         self.leases = Leases(database, shared_clock)
+        self.sign_ins = SignInStore(database, shared_clock)
 
     @classmethod
     async def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:
@@ -103,10 +107,11 @@ class Store:
         await self._database.close()
 
     async def prune(self, before: datetime) -> int:
-        """Remove what ended before `before`: jobs with all that belongs to them, firings, alerts.
-        Return how many jobs. The audit log stays."""
+        """Remove what ended before `before`: jobs with all that belongs to them, firings, alerts;
+        and sign-ins that have expired. Return how many jobs. The audit log stays."""
         await self.schedules.prune(before)
         await self.alerts.prune(before)
+        await self.sign_ins.prune()
         return await self.ledger.prune(before)
 
     async def ping(self) -> None:

@@ -13,6 +13,7 @@ from bot.store.tables import (
     post_table,
     schedule_tables,
     server_table,
+    sign_in_tables,
 )
 from bot.store.tables.schema import metadata
 
@@ -24,4 +25,5 @@ __all__ = [
     "post_table",
     "schedule_tables",
     "server_table",
+    "sign_in_tables",
 ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event
 
-from baton.bus.messages import State
+from baton.bus.messages import Person, State
 from bot.store import Store
 from bot.store.database.sqlite import Sqlite
 from bot.store.jobs.news import BEGINNING, Position
+from bot.store.sign_ins.sign_in import Owner
 from tests.bot.store.build import T0, asked, deploy, later, ping, pong, update
 
 
@@ -96,3 +98,18 @@ async def _everything(store: Store) -> None:
     await store.audit.recent(5, person="U_ANN")
     await store.audit.recent(5, environment="prod")
     await store.leases.take("leader", "a", 5)
+    await _sign_ins(store)
+
+
+async def _sign_ins(store: Store) -> None:
+    kept, owner = store.sign_ins, Owner(Person(id="U_ANN"), "slack")
+    link = await kept.new_link(owner)
+    await kept.link_owner(link)
+    await kept.redeem(link, "")
+    token, made = await kept.new_token(owner, "ci", "read", timedelta(days=1))
+    await kept.find(token)
+    await kept.of_person("slack", "U_ANN")
+    await kept.of_person("slack", "U_ANN", "token")
+    await kept.revoke_token("slack", "U_ANN", "ci")
+    await kept.revoke("slack", "U_ANN", made.id)
+    await kept.prune()

@@ -38,6 +38,11 @@ TABLES = {
         "created status note nominal due waiting runs failures outcome tally day revision"
     ),
     "servers": "host facts heard interval leaving",
+    "sign_in_links": "hash directory person_id person_name person_standing created expires",
+    "sign_ins": (
+        "id hash kind name scope directory person_id person_name person_standing created expires "
+        "used"
+    ),
 }
 
 
