@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from baton.errors import SettingsError
 from baton.fields import Name
 from baton.settings import BusSettings, FileSettings, Table, load
+from bot.dispatch.console_address import is_loopback
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.rate_limiter import LimitsTable
 
@@ -27,6 +29,7 @@ BOT_VARIABLES = {
     "BATON_WEB_ENABLED": ("web", "enabled"),
     "BATON_WEB_ADDRESS": ("web", "address"),
     "BATON_WEB_PORT": ("web", "port"),
+    "BATON_WEB_URL": ("web", "url"),
     "BATON_ALERTS_FILE": ("alerts", "file"),
 }
 """The environment variables, each with the key that it overrides."""
@@ -89,15 +92,57 @@ class BotTable(Table):
     retention_days: int = Field(default=90, ge=1, le=36_500)
 
 
+class SlackOpenIdTable(Table):
+    """`[web.slack_openid]`: people sign in to the console with Slack. Both are under Basic
+    Information -> App Credentials."""
+
+    client_id: str = Field(min_length=1, max_length=200)
+    client_secret: SecretStr = Field(min_length=1, max_length=200)
+
+
 class WebTable(Table):
-    """`[web]`: where the bot answers over HTTP: health, metrics, check-ins and pushed alerts. Port
-    0 is any that is free. `senders` are the tokens of those who may push alerts and events, by
-    name."""
+    """`[web]`: where the bot answers over HTTP: the console, health, metrics, check-ins and pushed
+    alerts. Port 0 is any that is free. `url` is the address at which people open the console.
+    `senders` are the tokens of those who may push alerts and events, by name."""
 
     enabled: bool = True
     address: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
+    console: bool = True
+    url: str = ""
+    slack_openid: SlackOpenIdTable | None = None
     senders: Mapping[Name, SecretStr] = Field(default_factory=dict)
+
+    @field_validator("url")
+    @classmethod
+    def _an_origin(cls, url: str) -> str:
+        must = "the address that people open, without a path, such as https://baton.example.com"
+        try:
+            parts = urlsplit(url.rstrip("/"))
+            plain = parts.port != 0 and parts.username is None
+        except ValueError:
+            raise ValueError(must) from None
+        known = parts.scheme in ("http", "https") and parts.hostname is not None
+        if url and not (plain and known and parts.geturl() == f"{parts.scheme}://{parts.netloc}"):
+            raise ValueError(must)
+        return url.rstrip("/").lower()
+
+    @model_validator(mode="after")
+    def _https_for_slack(self) -> WebTable:
+        if self.slack_openid is not None and not self.url.startswith("https://"):
+            raise ValueError("[web.slack_openid] only with a url that begins with https://")
+        return self
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether other machines may reach the bot's port."""
+        return not is_loopback(self.address)
+
+    def console_url(self, listening: str) -> str:
+        """Return the address at which people open the console: `listening`, the address at which
+        the bot listens, unless another is set. It is empty if nobody has said it: an address such
+        as 0.0.0.0 can be opened nowhere."""
+        return self.url or ("" if self.everywhere else listening)
 
 
 class AlertsTable(Table):

@@ -26,6 +26,7 @@ from bot.app.parts import Parts
 from bot.app.periodic import PeriodicTasks
 from bot.app.upkeep import Upkeep
 from bot.app.with_alerts import AlertParts, AlertsConfig, NoAlerts, WithAlerts
+from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.policy import Policy
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.findings import FindingReports, LoggedFindings, RecentFindings
@@ -60,12 +61,14 @@ def assemble(
     pace: PersonRateLimiter | None = None,
     more: MoreBuiltins = lambda audit: (),
     alerts: AlertsConfig | None = None,
+    console: ConsoleAddress | None = None,
 ) -> Bot:
     """Return a bot that has not started.
 
     With `identity_required` servers are believed only by a broker account of their own. `pace` is
     how often each person may ask, if that is limited; `more` returns what the bot answers itself
-    beside what every bot does; without `alerts` it has none.
+    beside what every bot does; without `alerts` it has none; `console` is where people open the
+    console, if it has one.
     """
     # two bots, or one before and after a restart, may share the name that they were given
     name = f"{name or socket.gethostname()}/{os.getpid()}/{new_id()[:6]}"
@@ -123,6 +126,7 @@ def assemble(
         clock=clock,
         pace=pace,
         more=more,
+        console=console,
     )
     job_posts = JobPosts(store.ledger, commands, servers.visibility, alerting.job_ended)
     sources = (job_posts, SchedulePosts(store.schedules))

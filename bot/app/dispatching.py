@@ -18,6 +18,7 @@ from bot.builtins.registry import BUILTINS, BuiltinParts, pair_builtins
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, Handler
+from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.dispatcher import CommandDispatcher
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Planner
@@ -77,6 +78,7 @@ def assemble_dispatch(
     clock: Callable[[], datetime] = now,
     pace: PersonRateLimiter | None = None,
     more: MoreBuiltins = lambda audit: (),
+    console: ConsoleAddress | None = None,
 ) -> Dispatching:
     """Wire who takes what people ask, and who asks by schedules.
 
@@ -84,7 +86,8 @@ def assemble_dispatch(
     that somebody had forgotten, and the moment, `schedules_changed` when a schedule is another, and
     `on_result` with what the firings of a schedule came to. `alert_runner` and `alert_reloader` are
     those of the alerts that people ask about, if this bot has any. `more` returns what the bot
-    answers itself beside ANSWERED_HERE.
+    answers itself beside ANSWERED_HERE; `console` is where people open the console, if there is
+    one.
     """
     audit, people = AuditLog(store.audit), Directories()
     authorizer = Authorizer(policy, commands)
@@ -101,6 +104,7 @@ def assemble_dispatch(
                 audit=audit,
                 job_changed=job_changed,
                 server_forgotten=server_forgotten,
+                console=console,
                 clock=clock,
             )
         ),

@@ -12,13 +12,16 @@ from baton.extensions import Commands
 from bot.builtins.answers import AnswerHandler
 from bot.builtins.audit import AuditCommand, AuditHandler
 from bot.builtins.cancel import CancelCommand, CancelHandler
+from bot.builtins.console import ConsoleCommand, ConsoleHandler
 from bot.builtins.forget import ForgetCommand, ForgetHandler
 from bot.builtins.help import HelpCommand, HelpHandler
 from bot.builtins.jobs import JobsCommand, JobsHandler
 from bot.builtins.log import LogCommand, LogHandler
+from bot.builtins.token import TokenCommand, TokenHandler
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, BuiltinCommand, Handler
+from bot.dispatch.console_address import ConsoleAddress
 from bot.store import Store
 
 C = TypeVar("C", bound=Command)
@@ -27,7 +30,8 @@ C = TypeVar("C", bound=Command)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltinParts:
     """What handlers are made of. `job_changed` is called with the id of a job that is cancelled,
-    `server_forgotten` with a server that is forgotten and the moment."""
+    `server_forgotten` with a server that is forgotten and the moment. `console` is where people
+    open the console, if this bot has one."""
 
     commands: Commands
     store: Store
@@ -36,6 +40,7 @@ class BuiltinParts:
     audit: AuditLog
     job_changed: Callable[[str], None]
     server_forgotten: Callable[[str, datetime], None]
+    console: ConsoleAddress | None
     clock: Callable[[], datetime]
 
 
@@ -61,6 +66,12 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
         lambda it: ForgetHandler(
             it.known, it.store.servers, it.authorizer, it.audit, it.server_forgotten, it.clock
         ),
+    ),
+    BuiltinEntry(
+        ConsoleCommand, lambda it: ConsoleHandler(it.store.sign_ins, it.console, it.audit)
+    ),
+    BuiltinEntry(
+        TokenCommand, lambda it: TokenHandler(it.store.sign_ins, it.console, it.audit, it.clock)
     ),
 )
 

@@ -19,6 +19,7 @@ VARIABLES = frozenset(
         "BATON_WEB_ADDRESS",
         "BATON_WEB_ENABLED",
         "BATON_WEB_PORT",
+        "BATON_WEB_URL",
     )
 )
 """Every environment variable of Baton's own that is read, by an agent or by a bot."""

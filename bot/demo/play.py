@@ -27,6 +27,7 @@ from bot.demo.breaking import DemoCommand, DemoHandler
 from bot.demo.pretend_servers import ENVIRONMENT, NAMES, PretendServers
 from bot.demo.shop import REFS, make_repository
 from bot.dispatch.builtin import Builtin
+from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.fronts.terminal.chat import TerminalChat, current_user
 from bot.fronts.terminal.front import PLACE, TerminalFront
@@ -103,6 +104,8 @@ async def demo_running() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             servers = PretendServers(folder, BUS, repository, commands)
             known = commands_of(commands, Extension(DemoCommand))
             policy = Policy(environments={ENVIRONMENT: EnvironmentTable(open=True)})
+            web = _listen()
+            stack.callback(web.close)
             bot = assemble(
                 store,
                 channel,
@@ -112,9 +115,8 @@ async def demo_running() -> AsyncIterator[tuple[Bot, TerminalFront]]:
                 alerts=AlertsConfig(
                     ALERTS, TerminalFront.name, links={}, unpostable=lambda channels: {}
                 ),
+                console=ConsoleAddress(web.url, sign_in=False),
             )
-            web = _listen()
-            stack.callback(web.close)
             front = TerminalFront()
             bot.show_in(front, TerminalDirectory())
             stack.push_async_callback(bot.stop)

@@ -24,6 +24,7 @@ from baton.errors import BatonError
 from baton.extensions import installed
 from bot.doctor.bus_checks import WAITING, Needs, agents, bus, leftovers, rights
 from bot.doctor.check_result import CheckResult, Mark, fail, ok
+from bot.doctor.console_checks import console
 from bot.doctor.database_checks import database
 from bot.doctor.probe_checks import probes
 from bot.doctor.rule_checks import rules
@@ -50,6 +51,8 @@ async def examine_bot(
         yield fail("settings", f"{name}: {key} is not set", f"set it to {must}.")
     if not missing:
         yield ok("settings", f"{name}; commands: {', '.join(sorted(commands))}")
+    for finding in console(settings.web):
+        yield finding
     alerts: AlertSettings | None = None
     if settings.alerts.file is not None:
         found, alerts = alerts_file(settings.alerts.file)

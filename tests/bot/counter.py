@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from baton.bus.messages import Person, now
 from baton.extensions import Commands
+from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.protocol import GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
@@ -62,6 +63,7 @@ class Counter:
         *,
         pace: PersonRateLimiter | None = None,
         commands: Commands = COMMANDS,
+        console: ConsoleAddress | None = None,
     ) -> None:
         self.store = store
         self.woken: list[str] = []
@@ -69,7 +71,13 @@ class Counter:
         for host, environment in (("web-1", "prod"), ("web-2", "prod"), ("web-9", "staging")):
             servers.record(beat(host, environment))
         made = a_dispatch(
-            store, servers, policy or OPEN, commands, job_changed=self.woken.append, pace=pace
+            store,
+            servers,
+            policy or OPEN,
+            commands,
+            job_changed=self.woken.append,
+            pace=pace,
+            console=console,
         )
         self.dispatcher, self.handlers = made.dispatcher, made.handlers
         self.authorizer, self.audit_log = made.authorizer, made.audit

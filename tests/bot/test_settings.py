@@ -121,6 +121,19 @@ def test_defaults() -> None:
         ("[limits]\nburst = 0", ["limits.burst"]),
         ("[environments.prod]\nprotect = true", ["protect", "did you mean protected?"]),
         ('[slack]\napi_url = "slack.com"', ["slack.api_url", "a URL such as"]),
+        ('[web]\nurl = "baton.example.com"', ["web.url", "such as https://baton.example.com"]),
+        ('[web]\nurl = "https://b.example/x"', ["web.url", "without a path"]),
+        ('[web]\nurl = "https://u:p@b.example"', ["web.url", "without a path"]),
+        ('[web]\nurl = "https://b.example:x"', ["web.url", "without a path"]),
+        (
+            '[web]\nurl = "http://b.example"\n[web.slack_openid]\nclient_id = "1"\n'
+            'client_secret = "2"',
+            ["web", "only with a url that begins with https://"],
+        ),
+        (
+            '[web]\nurl = "https://b.example"\n[web.slack_openid]\nclient_id = "1"',
+            ["web.slack_openid.client_secret", "is not set"],
+        ),
     ],
 )
 def test_wrong_key_is_named(tmp_path: Path, text: str, told: list[str]) -> None:
@@ -130,6 +143,22 @@ def test_wrong_key_is_named(tmp_path: Path, text: str, told: list[str]) -> None:
         load_bot(file, {})
     for part in [str(file), *told]:
         assert part in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("", "http://127.0.0.1:9"),
+        ('address = "0.0.0.0"', ""),
+        ('address = "0.0.0.0"\nurl = "https://Baton.example.com/"', "https://baton.example.com"),
+        ('url = "http://10.0.0.1:8080"', "http://10.0.0.1:8080"),
+    ],
+)
+def test_where_people_open_the_console(tmp_path: Path, text: str, url: str) -> None:
+    """Where it listens, if only this machine reaches that; else what somebody has set."""
+    web = load_bot(written(tmp_path, f"[web]\n{text}"), {}).web
+    assert web.console
+    assert web.console_url("http://127.0.0.1:9") == url
 
 
 def test_swapped_tokens() -> None:

@@ -74,7 +74,7 @@ class SignInStore:
                 sign_in_links.c.expires > self._clock.now(connection),
             )
             row = connection.execute(select(sign_in_links).where(*good)).one_or_none()
-            return row and _owner(row)
+            return None if row is None else _owner(row)
 
         return await self._database.read(read)
 
@@ -94,10 +94,12 @@ class SignInStore:
             good = (sign_in_links.c.hash == hashed, sign_in_links.c.expires > at)
             taken = delete(sign_in_links).where(*good).returning(*sign_in_links.c)
             row = connection.execute(taken).one_or_none()
-            return row and _start_session(connection, _owner(row), secret, browser, at)
+            if row is None:
+                return None
+            return _start_session(connection, _owner(row), secret, browser, at)
 
         session = await self._database.write(write)
-        return session and (secret, session)
+        return None if session is None else (secret, session)
 
     async def new_session(self, owner: Owner, browser: str) -> tuple[str, SignIn]:
         """Return the secret of a new session of `owner`, whom somebody else vouches for."""
@@ -144,7 +146,7 @@ class SignInStore:
             at = self._clock.now(connection)
             good = (sign_ins.c.hash == hashed, sign_ins.c.expires > at)
             row = connection.execute(select(sign_ins).where(*good)).one_or_none()
-            return row and (_sign_in(row), at - row.used >= USED_INTERVAL)
+            return None if row is None else (_sign_in(row), at - row.used >= USED_INTERVAL)
 
         def touch(connection: Connection) -> None:
             used = update(sign_ins).where(sign_ins.c.hash == hashed)
@@ -195,7 +197,7 @@ class SignInStore:
         def write(connection: Connection) -> SignIn | None:
             ended = delete(sign_ins).where(*_of(directory, person), which).returning(*sign_ins.c)
             row = connection.execute(ended).one_or_none()
-            return row and _sign_in(row)
+            return None if row is None else _sign_in(row)
 
         return await self._database.write(write)
 
