@@ -47,6 +47,8 @@ def serve_console(
         servers=bot.servers,
         authorizer=dispatching.authorizer,
         people=dispatching.people,
+        schedules=dispatching.schedules,
+        alerts=bot.alert_runner,
         status=status,
         clock=clock,
     )

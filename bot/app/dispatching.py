@@ -53,6 +53,7 @@ class Dispatching:
     authorizer: Authorizer
     audit: AuditLog
     people: Directories
+    schedules: ScheduleAccess
 
 
 def commands_of(known: Commands, *more: Extension) -> Commands:
@@ -94,6 +95,7 @@ def assemble_dispatch(
     planner = Planner(servers, authorizer, source)
     firer = ScheduleFirer(commands, planner, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
+    access = ScheduleAccess(commands, store.schedules, servers, authorizer, audit)
     pairs: list[Builtin[Any]] = [
         *pair_builtins(
             BuiltinParts(
@@ -113,7 +115,7 @@ def assemble_dispatch(
             ScheduleHandler(
                 commands,
                 store,
-                ScheduleAccess(commands, store.schedules, servers, authorizer, audit),
+                access,
                 planner,
                 firer,
                 authorizer,
@@ -143,4 +145,4 @@ def assemble_dispatch(
         limiter=pace,
         clock=clock,
     )
-    return Dispatching(dispatcher, scheduler, handlers, authorizer, audit, people)
+    return Dispatching(dispatcher, scheduler, handlers, authorizer, audit, people, access)

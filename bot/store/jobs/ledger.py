@@ -17,7 +17,16 @@ from baton.bus.messages import Person, Pong, Update, now
 from bot.jobs import AuditEntry, Cancelled, Job, NewJob, OutboxMessage, Tail
 from bot.store.database.transactions import Database, Work
 from bot.store.errors import StoreError
-from bot.store.jobs import job_changes, new_jobs, news, outbox, outputs, queries, updates
+from bot.store.jobs import (
+    job_changes,
+    new_jobs,
+    news,
+    outbox,
+    outputs,
+    queries,
+    releases,
+    updates,
+)
 from bot.store.jobs.changes import Changes
 from bot.store.jobs.news import BEGINNING, PIECES, News, Piece, Position
 from bot.store.jobs.outputs import OutputLine
@@ -194,6 +203,11 @@ class Ledger:
         return await self._database.read(
             partial(queries.recent, limit=limit, environment=environment)
         )
+
+    async def live_releases(self) -> dict[tuple[str, str], releases.LiveRelease]:
+        """Return which release of an app is live where, by host and app, as far as the latest
+        deploys tell."""
+        return await self._database.read(releases.live_releases)
 
     async def unreported(self) -> dict[str, int]:
         """Return the ids of the jobs whose posts may not show yet how they ended, oldest first,

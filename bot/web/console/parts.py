@@ -13,13 +13,14 @@ from bot.dispatch.people import Directories
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.web.console.access import Access
+from bot.web.console.sources import AlertSource, ScheduleRecords
 from bot.web.status import StatusReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleParts:
     """What the console reads and asks. `url` is the address at which people open it, without a
-    slash at the end."""
+    slash at the end. `alerts` is None if this bot has none."""
 
     url: str
     access: Access
@@ -29,5 +30,7 @@ class ConsoleParts:
     servers: ServerRegistry
     authorizer: Authorizer
     people: Directories
+    schedules: ScheduleRecords
+    alerts: AlertSource | None
     status: StatusReader
     clock: Callable[[], datetime]

@@ -87,6 +87,7 @@ async def _everything(store: Store) -> None:
     await ledger.find("abcd")
     await ledger.recent(5)
     await ledger.recent(5, "prod")
+    await ledger.live_releases()
     await ledger.output(one.job.id)
     await ledger.tails(one.job.id)
     await ledger.news(one.job.id, Position(1))
