@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from baton.bus.messages import State
+from bot.store.database.sql import chunks
 from bot.store.tables.job_tables import jobs, runs
 
-MAX_RUNS = 2_000
-"""Runs that are looked through, the newest first: what was deployed before them is not shown."""
+MAX_JOBS = 300
+"""Jobs that are looked through, the newest first: what was deployed before them is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +38,35 @@ class LiveRelease:
 
 
 _NEWEST = (
-    select(runs.c.host, runs.c.facts, runs.c.finished, jobs.c.app, jobs.c.id)
-    .join(jobs, jobs.c.id == runs.c.job)
-    .where(jobs.c.app.is_not(None), runs.c.state == State.SUCCEEDED.value)
+    select(jobs.c.id, jobs.c.app)
+    .where(jobs.c.app.is_not(None))
     .order_by(jobs.c.asked.desc())
-    .limit(MAX_RUNS)
+    .limit(MAX_JOBS)
+)
+_SUCCEEDED = select(runs.c.job, runs.c.host, runs.c.facts, runs.c.finished).where(
+    runs.c.job.in_(bindparam("ids", expanding=True)),
+    runs.c.state == State.SUCCEEDED.value,
+    runs.c.finished.is_not(None),
 )
 
 
 def live_releases(connection: Connection) -> dict[tuple[str, str], LiveRelease]:
     """Return what is live, by host and app."""
+    apps = {row.id: row.app for row in connection.execute(_NEWEST)}
+    order = {name: place for place, name in enumerate(apps)}
+    rows = [
+        row
+        for some in chunks(list(apps))
+        for row in connection.execute(_SUCCEEDED, {"ids": some})
+        if isinstance(row.facts, dict) and "release" in row.facts
+    ]
     found: dict[tuple[str, str], LiveRelease] = {}
-    for row in connection.execute(_NEWEST):
-        facts = row.facts if isinstance(row.facts, dict) else {}
-        place = (row.host, row.app)
-        if place in found or "release" not in facts or row.finished is None:
-            continue
-        ref, commit, release = (str(facts.get(name) or "") for name in ("ref", "commit", "release"))
-        found[place] = LiveRelease(row.host, row.app, ref, commit, release, row.id, row.finished)
+    for row in sorted(rows, key=lambda row: order[row.job], reverse=True):
+        ref, commit, release = (
+            str(row.facts.get(name) or "") for name in ("ref", "commit", "release")
+        )
+        app = apps[row.job]
+        found[row.host, app] = LiveRelease(
+            row.host, app, ref, commit, release, row.job, row.finished
+        )
     return found

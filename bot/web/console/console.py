@@ -9,11 +9,18 @@ from bot.web.console.api.app import build_api
 from bot.web.console.api.problems import API
 from bot.web.console.asking import Asking
 from bot.web.console.errors import ConsoleError
+from bot.web.console.pages.asking import ask_routes
 from bot.web.console.pages.failures import Failures
+from bot.web.console.pages.home import home_routes
+from bot.web.console.pages.lists import list_routes
+from bot.web.console.pages.pages import PageParts
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.pages.security_headers import SecurityHeaders
 from bot.web.console.pages.static_files import StaticFiles
 from bot.web.console.parts import ConsoleParts
+from bot.web.console.reading.alerts import AlertReading
+from bot.web.console.reading.schedules import ScheduleReading
+from bot.web.console.reading.servers import ServerReading
 
 
 def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
@@ -28,4 +35,9 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
     asking = Asking(parts.dispatcher, parts.store.ledger)
     app.mount(API, build_api(parts, asking))
     app.include_router(static.routes())
+    pages = PageParts(
+        parts, renderer, ServerReading(parts), AlertReading(parts), ScheduleReading(parts)
+    )
+    for routes in (home_routes(pages), list_routes(pages), ask_routes(pages)):
+        app.include_router(routes)
     return failures

@@ -1,6 +1,9 @@
 """The pages of the console: HTML by Jinja2, kept current by htmx.
 
-rendering          templates -> answers, and what templates can use
+home, lists        what runs and is wrong; servers, alerts, schedules, audit
+asking             every change, in the words of chat;   forms reads what browsers send
+pages              what every page is made of
+rendering          templates -> answers, and what templates can use;   links how the bot's links are
 failures           the pages that say what is wrong
 static_files       what browsers load;   security_headers what they may do with it
 """

@@ -1,0 +1,89 @@
+"""Asking from a page: every change goes to the dispatcher in the words that chat would take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from baton.bus.messages import new_id
+from bot.dispatch.reply import Reply
+from bot.web.console.access import Viewer
+from bot.web.console.errors import Unusable
+from bot.web.console.pages.forms import read_form
+from bot.web.console.pages.pages import PageParts, routes
+
+
+def ask_routes(pages: PageParts) -> APIRouter:
+    """Return the route that takes what is asked on any page."""
+    router = routes()
+
+    @router.post("/ask")
+    async def ask(request: Request) -> Response:
+        viewer = await pages.viewer(request)
+        form = await read_form(request)
+        text = asked_text(form)
+        reply = await ask_dispatcher(pages, viewer, text, form.get("key", ""))
+        return await answered(pages, request, viewer, text, reply, form.get("back", ""))
+
+    return router
+
+
+def asked_text(form: Mapping[str, str]) -> str:
+    """Return the words that a form asks: what was typed or what a button says, between what the
+    form puts `before` and `after` it; and, of a silence, the time and the reason that were chosen.
+    Raises Unusable."""
+    text = form.get("text", "").strip()
+    if not text:
+        raise Unusable(detail="Nothing was typed. Type a command, such as /help.", field="text")
+    words = [form.get("before", "").strip(), text, form.get("after", "").strip()]
+    if "choice" in form:
+        words += ["for", form["choice"].strip(), "because", form.get("reason", "").strip()]
+    return " ".join(filter(None, words))
+
+
+async def ask_dispatcher(pages: PageParts, viewer: Viewer, text: str, key: str) -> Reply:
+    """Ask the dispatcher. `key` is that of the form: sent twice, it is one ask."""
+    directory, person = viewer.place.directory, viewer.person.id
+    named = f"console:{directory}:{person}:{key[:100] or new_id()}"
+    dispatcher = pages.console.dispatcher
+    before = await dispatcher.started_by(named)
+    if before is not None and before.job:
+        return Reply(job=before.job)
+    return await dispatcher.ask(
+        text, asker=viewer.person, groups=viewer.groups, place=viewer.place, key=named
+    )
+
+
+async def answered(
+    pages: PageParts, request: Request, viewer: Viewer, text: str, reply: Reply, back: str
+) -> Response:
+    """Return the page of the job that was started, or what the bot answered."""
+    htmx = "hx-request" in request.headers
+    if reply.ok and reply.job and not reply.text and reply.answer is None:
+        address = f"/jobs/{reply.job}"
+        if htmx:
+            return Response(status_code=204, headers={"HX-Redirect": address})
+        return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+    if htmx:
+        headers = {"HX-Trigger": "changed"}
+        return await pages.renderer.page(
+            request, "answer_part.html", viewer, headers=headers, reply=reply, asked=text
+        )
+    return await pages.renderer.page(
+        request,
+        "answer.html",
+        viewer,
+        status=200 if reply.ok else 422,
+        reply=reply,
+        asked=text,
+        back=_own(back),
+    )
+
+
+def _own(address: str) -> str:
+    """Return an address of this console, whatever the form said."""
+    ours = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if ours else "/"

@@ -1,0 +1,56 @@
+"""The pages that list what there is: servers, alerts, schedules, and the audit log."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from bot.web.console.pages.pages import PageParts, routes
+from bot.web.console.reading.audit import read_audit
+
+MAX_AUDIT = 200
+"""Entries of the audit log on its page."""
+
+
+def list_routes(pages: PageParts) -> APIRouter:
+    """Return the routes of these pages."""
+    router = routes()
+
+    @router.get("/servers")
+    async def servers(request: Request, environment: str = "") -> Response:
+        viewer = await pages.viewer(request)
+        seen = await pages.servers.read(viewer)
+        shown = [one for one in seen.servers if environment in ("", one.environment)]
+        shown.sort(key=lambda one: (not one.silent, one.environment, one.host))
+        return await pages.page(
+            request, "servers.html", viewer, seen=seen, shown=shown, environment=environment
+        )
+
+    @router.get("/alerts")
+    async def alerts(request: Request) -> Response:
+        viewer = await pages.viewer(request)
+        return await pages.page(
+            request,
+            "alerts.html",
+            viewer,
+            on=pages.alerts.on,
+            seen=await pages.alerts.read(viewer),
+            past=[one for one in await pages.alerts.history(viewer) if one.ended is not None],
+        )
+
+    @router.get("/schedules")
+    async def schedules(request: Request) -> Response:
+        viewer = await pages.viewer(request)
+        seen = await pages.schedules.read(viewer)
+        return await pages.page(request, "schedules.html", viewer, seen=seen)
+
+    @router.get("/audit")
+    async def audit(request: Request, person: str = "", environment: str = "") -> Response:
+        viewer = await pages.viewer(request)
+        seen = await read_audit(
+            pages.console, viewer, limit=MAX_AUDIT, person=person, environment=environment
+        )
+        return await pages.page(
+            request, "audit.html", viewer, seen=seen, person=person, environment=environment
+        )
+
+    return router
