@@ -36,7 +36,7 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
     app.mount(API, build_api(parts, asking))
     app.include_router(static.routes())
     pages = PageParts(
-        parts, renderer, ServerReading(parts), AlertReading(parts), ScheduleReading(parts)
+        parts, renderer, asking, ServerReading(parts), AlertReading(parts), ScheduleReading(parts)
     )
     for routes in (home_routes(pages), list_routes(pages), ask_routes(pages)):
         app.include_router(routes)

@@ -8,12 +8,15 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from baton.bus.messages import new_id
-from bot.dispatch.reply import Reply
+from bot.dispatch.reply import Reply, ReplyKind
 from bot.web.console.access import Viewer
-from bot.web.console.errors import Unusable
+from bot.web.console.asking import error_of
+from bot.web.console.errors import TooMany, Unusable
 from bot.web.console.pages.forms import read_form
 from bot.web.console.pages.pages import PageParts, routes
+
+MAX_KEY = 100
+"""Characters of the key of a form."""
 
 
 def ask_routes(pages: PageParts) -> APIRouter:
@@ -25,7 +28,7 @@ def ask_routes(pages: PageParts) -> APIRouter:
         viewer = await pages.viewer(request)
         form = await read_form(request)
         text = asked_text(form)
-        reply = await ask_dispatcher(pages, viewer, text, form.get("key", ""))
+        reply = await pages.asking.ask(viewer, text, form.get("key", "")[:MAX_KEY])
         return await answered(pages, request, viewer, text, reply, form.get("back", ""))
 
     return router
@@ -44,25 +47,12 @@ def asked_text(form: Mapping[str, str]) -> str:
     return " ".join(filter(None, words))
 
 
-async def ask_dispatcher(pages: PageParts, viewer: Viewer, text: str, key: str) -> Reply:
-    """Ask the dispatcher. `key` is that of the form: sent twice, it is one ask."""
-    directory, person = viewer.place.directory, viewer.person.id
-    named = f"console:{directory}:{person}:{key[:100] or new_id()}"
-    dispatcher = pages.console.dispatcher
-    before = await dispatcher.started_by(named)
-    if before is not None and before.job:
-        return Reply(job=before.job)
-    return await dispatcher.ask(
-        text, asker=viewer.person, groups=viewer.groups, place=viewer.place, key=named
-    )
-
-
 async def answered(
     pages: PageParts, request: Request, viewer: Viewer, text: str, reply: Reply, back: str
 ) -> Response:
     """Return the page of the job that was started, or what the bot answered."""
     htmx = "hx-request" in request.headers
-    if reply.ok and reply.job and not reply.text and reply.answer is None:
+    if reply.kind is ReplyKind.STARTED:
         address = f"/jobs/{reply.job}"
         if htmx:
             return Response(status_code=204, headers={"HX-Redirect": address})
@@ -72,11 +62,13 @@ async def answered(
         return await pages.renderer.page(
             request, "answer_part.html", viewer, headers=headers, reply=reply, asked=text
         )
+    error = error_of(reply)
     return await pages.renderer.page(
         request,
         "answer.html",
         viewer,
-        status=200 if reply.ok else 422,
+        status=200 if error is None else error.status,
+        headers={"Retry-After": str(error.seconds)} if isinstance(error, TooMany) else {},
         reply=reply,
         asked=text,
         back=_own(back),

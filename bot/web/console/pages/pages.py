@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from bot.web.console.access import Viewer
+from bot.web.console.asking import Asking
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.alerts import AlertReading
@@ -22,6 +23,7 @@ class PageParts:
 
     console: ConsoleParts
     renderer: Renderer
+    asking: Asking
     servers: ServerReading
     alerts: AlertReading
     schedules: ScheduleReading
