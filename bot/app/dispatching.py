@@ -102,6 +102,7 @@ def assemble_dispatch(
                 commands=commands,
                 store=store,
                 known=servers,
+                planner=planner,
                 authorizer=authorizer,
                 audit=audit,
                 job_changed=job_changed,

@@ -17,11 +17,13 @@ from bot.builtins.forget import ForgetCommand, ForgetHandler
 from bot.builtins.help import HelpCommand, HelpHandler
 from bot.builtins.jobs import JobsCommand, JobsHandler
 from bot.builtins.log import LogCommand, LogHandler
+from bot.builtins.retry import RetryCommand, RetryHandler
 from bot.builtins.token import TokenCommand, TokenHandler
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, BuiltinCommand, Handler
 from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.planner import Planner
 from bot.store import Store
 
 C = TypeVar("C", bound=Command)
@@ -36,6 +38,7 @@ class BuiltinParts:
     commands: Commands
     store: Store
     known: Known
+    planner: Planner
     authorizer: Authorizer
     audit: AuditLog
     job_changed: Callable[[str], None]
@@ -57,6 +60,12 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
     BuiltinEntry(
         CancelCommand,
         lambda it: CancelHandler(it.store.ledger, it.authorizer, it.audit, it.job_changed),
+    ),
+    BuiltinEntry(
+        RetryCommand,
+        lambda it: RetryHandler(
+            it.commands, it.store.ledger, it.planner, it.authorizer, it.audit, it.job_changed
+        ),
     ),
     BuiltinEntry(LogCommand, lambda it: LogHandler(it.store.ledger, it.authorizer, it.audit)),
     BuiltinEntry(JobsCommand, lambda it: JobsHandler(it.store.ledger, it.authorizer, it.audit)),

@@ -29,7 +29,7 @@ REFUSED = 78
 permission."""
 
 ASKED_IN_CHAT = frozenset(
-    ("deploy", "ping", "servers", "schedule", "cancel", "log", "jobs", "audit", "help")
+    ("deploy", "ping", "servers", "schedule", "cancel", "retry", "log", "jobs", "audit", "help")
 )
 """Chat commands that people type after `baton`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from baton.bus.exchanges import INPUT, command_key, host_key
 from baton.bus.messages import Request, new_id
 from baton.command import Command, Known, KnownServer, Reach
 from baton.errors import UsageError
+from baton.outcome import named
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.policy import Refusal, access_requests
@@ -43,32 +44,37 @@ class Planner:
         self._source = source
 
     async def authorize_and_plan(
-        self, command: Command, context: CommandContext
+        self, command: Command, context: CommandContext, only: Collection[str] | None = None
     ) -> NewJob | Denied:
-        """Return the job that `command` makes, or why whoever asks is not allowed to have it.
+        """Return the job that `command` makes, or why whoever asks is not allowed to have it. Of
+        the servers that are meant it is for those that `only` names, if it names any.
 
         Raises UsageError if no known server is meant.
         """
         asked, servers = context.invocation, self._known.servers()
         # What names no environment is judged by those of the servers that it is for.
         named = command.target.environment
-        new = None if named else await self._plan_anywhere(command, context, servers)
+        new = None if named else await self._plan_anywhere(command, context, servers, only)
         where = named or (new.job.environment if new else "")
         refusal = await self._authorizer.refusal(
             access_requests(command, where.split(", ")), asked.asker, context.groups
         )
         if refusal is not None and set(where.split(", ")) <= self._authorizer.environments(servers):
             return Denied(refusal, where)
-        new = new or plan_job(command, asked, servers, self._source)
+        new = new or plan_job(command, asked, servers, self._source, only)
         return new if refusal is None else Denied(refusal, where)
 
     async def _plan_anywhere(
-        self, command: Command, context: CommandContext, servers: Sequence[KnownServer]
+        self,
+        command: Command,
+        context: CommandContext,
+        servers: Sequence[KnownServer],
+        only: Collection[str] | None,
     ) -> NewJob:
         """Return the job of a command that names no environment. Raises UsageError, which names no
         server or app that the one who asks may not look at."""
         try:
-            return plan_job(command, context.invocation, servers, self._source)
+            return plan_job(command, context.invocation, servers, self._source, only)
         except UsageError:
             seen = await self._authorizer.reader(command.name, context).visible(servers)
             if servers and not seen:
@@ -78,9 +84,13 @@ class Planner:
 
 
 def plan_job(
-    command: Command, asked: Invocation, servers: Sequence[KnownServer], source: str
+    command: Command,
+    asked: Invocation,
+    servers: Sequence[KnownServer],
+    source: str,
+    only: Collection[str] | None = None,
 ) -> NewJob:
-    """Return the job that `command` makes for the servers it means.
+    """Return the job that `command` makes for the servers it means, or for `only` some of them.
 
     A change is sent to each server by name, so that a missing one is known at once; what only
     looks is broadcast to its environment. How long a server has to take it up counts from the
@@ -88,7 +98,7 @@ def plan_job(
     UsageError if no known server is meant.
     """
     target = command.target
-    meant = select_servers(servers, target)
+    meant = _some(select_servers(servers, target), only)
     environments = sorted({server.facts.environment for server in meant})
     job = Job(
         id=new_id(),
@@ -104,7 +114,8 @@ def plan_job(
     )
     deadline = asked.at + timedelta(seconds=command.accept_within)
     send_by = asked.at + timedelta(seconds=max(command.accept_within, MIN_SEND_WINDOW))
-    if command.reach is Reach.ALL and target.host is None and target.environment is not None:
+    broadcast = command.reach is Reach.ALL and target.host is None and only is None
+    if broadcast and target.environment is not None:
         request = _request(command, job, target.environment, None, deadline, source)
         key = command_key(command.name, job.environment, target.app)
         sendings = [OutboxMessage(request.id, job.id, "", INPUT, key, request, True, send_by)]
@@ -123,6 +134,20 @@ def plan_job(
         for host, request in requests
     )
     return NewJob(job, runs, tuple(sendings))
+
+
+def _some(servers: list[KnownServer], only: Collection[str] | None) -> list[KnownServer]:
+    """Return those of `servers` that `only` names. Raises UsageError if there are none."""
+    if only is None:
+        return servers
+    found = [server for server in servers if server.facts.host in only]
+    if not found:
+        were = "its server" if len(only) == 1 else "its servers"
+        raise UsageError(
+            f"The bot does not know {were} any more: {named(sorted(only), 5)}. See /servers.",
+            field="host",
+        )
+    return found
 
 
 def _title(command: Command) -> str:
