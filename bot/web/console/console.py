@@ -15,8 +15,10 @@ from bot.web.console.pages.home import home_routes
 from bot.web.console.pages.lists import list_routes
 from bot.web.console.pages.pages import PageParts
 from bot.web.console.pages.rendering import Renderer
+from bot.web.console.pages.run import run_routes
 from bot.web.console.pages.security_headers import SecurityHeaders
 from bot.web.console.pages.static_files import StaticFiles
+from bot.web.console.pages.typing_help import typing_routes
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.alerts import AlertReading
 from bot.web.console.reading.schedules import ScheduleReading
@@ -38,6 +40,12 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
     pages = PageParts(
         parts, renderer, asking, ServerReading(parts), AlertReading(parts), ScheduleReading(parts)
     )
-    for routes in (home_routes(pages), list_routes(pages), ask_routes(pages)):
+    for routes in (
+        home_routes(pages),
+        list_routes(pages),
+        run_routes(pages),
+        typing_routes(pages),
+        ask_routes(pages),
+    ):
         app.include_router(routes)
     return failures

@@ -1,0 +1,163 @@
+"""Forms of commands: they equal what one would type in chat, and the other way round."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+
+from baton.command import Command
+from baton.extensions import Commands
+from bot.dispatch.policy import EnvironmentTable, Policy
+from bot.web.console.pages.command_form import filled_from, words_from
+from tests.bot.web.console.conftest import HOSTS, Console, OpenConsole
+from tests.bot.world import COMMANDS
+
+HTML = {"Accept": "text/html"}
+
+
+async def test_the_commands_are_offered_by_what_they_do(console: Console) -> None:
+    """Those that change servers first."""
+    text = (await console.client.get("/run", headers=HTML)).text
+    assert text.index("Change servers") < text.index("/run/ship") < text.index("Look at servers")
+    assert text.index("Look at servers") < text.index("/run/hail") < text.index("Ask the bot")
+    assert "Put an app on the servers of an environment." in text
+
+
+async def test_a_form_offers_what_is_known_of_the_servers(console: Console) -> None:
+    """Environments, apps and hosts are choices; each field has its label."""
+    text = (await console.client.get("/run/ship", headers=HTML)).text
+    for option in ("prod", "shop", *HOSTS):
+        assert f'<option value="{option}">' in text
+    for name in ("app", "environment", "ref", "host"):
+        assert f'<label for="field-{name}">' in text
+    assert re.search(r'name="key" value="\w+"', text)
+
+
+async def test_a_form_offers_nothing_that_one_may_not_see(open_console: OpenConsole) -> None:
+    """Names of protected servers stay where they are."""
+    policy = Policy(environments={"prod": EnvironmentTable(protected=True)})
+    console = await open_console(policy=policy)
+    for path in ("/run/ship", "/suggestions?typed=/ship%20sh", "/run/ship/plan?f-app=shop"):
+        assert "web-1" not in (await console.client.get(path, headers=HTML)).text
+
+
+async def test_before_the_click_it_says_what_it_will_reach(console: Console) -> None:
+    """Each server; and nothing is written by that."""
+    answer = await console.client.get("/run/ship/plan?f-app=shop&f-environment=prod", headers=HTML)
+    assert "3 servers in prod" in answer.text
+    assert all(host in answer.text for host in HOSTS)
+    assert 'data-text="/ship shop prod"' in answer.text
+    assert await console.bot.store.audit.recent(5) == []
+
+
+async def test_a_plan_of_what_is_not_allowed_says_so(open_console: OpenConsole) -> None:
+    """With the rule that is missing, before anybody clicks."""
+    console = await open_console(policy=Policy())
+    answer = await console.client.get("/run/ship/plan?f-app=shop&f-environment=prod", headers=HTML)
+    assert "Required rule: [[allow]]" in unescape(answer.text)
+
+
+async def test_a_form_asks_what_it_equals(console: Console) -> None:
+    """The job is the one that the words would have started, and a second click is the same."""
+    form = {"f-app": "shop", "f-environment": "prod", "f-host": "web-2", "key": "k1"}
+    answers = [await console.client.post("/run/ship", data=form, headers=HTML) for _ in range(2)]
+    assert {answer.status_code for answer in answers} == {303}
+    (address,) = {answer.headers["location"] for answer in answers}
+    found = await console.bot.store.ledger.job(address.removeprefix("/jobs/"))
+    assert found is not None
+    assert found[0].title == "ship shop prod --host web-2"
+    assert [run.host for run in found[1]] == ["web-2"]
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "said"),
+    [
+        ({"f-app": "shop"}, "environment", "ENVIRONMENT"),
+        ({"f-app": "sh op", "f-environment": "prod"}, "app", "letters, digits"),
+        ({"f-app": "shop", "f-environment": "nowhere"}, "environment", "Unknown environment"),
+        ({"f-app": "shop", "f-environment": "prod", "f-ref": "a..b"}, "ref", "--ref"),
+    ],
+)
+async def test_what_is_wrong_stands_at_its_field(
+    console: Console, form: dict[str, str], field: str, said: str
+) -> None:
+    """And what was filled in is still there."""
+    answer = await console.client.post("/run/ship", data=form, headers=HTML)
+    assert answer.status_code == 422
+    text = unescape(answer.text)
+    assert re.search(rf'id="field-{field}"[^>]*aria-invalid="true"', text)
+    (wrong,) = re.findall(rf'id="field-{field}-wrong" role="alert">([^<]*)', text)
+    assert said in wrong
+    assert 'value="shop" selected' in text or 'value="sh op" selected' in text
+
+
+async def test_what_is_typed_fills_in_the_form(console: Console) -> None:
+    """By an address that can be kept; by itself, for the script, as values."""
+    answer = await console.client.get(
+        "/run", params={"text": "/ship shop prod --ref v2"}, headers=HTML
+    )
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/run/ship?f-app=shop&f-environment=prod&f-ref=v2"
+    text = (await console.client.get(answer.headers["location"], headers=HTML)).text
+    assert 'value="v2"' in text
+    said = await console.client.get("/run/typed", params={"text": "ship shop prod host=web-1"})
+    assert said.json() == {
+        "command": "ship",
+        "fields": {"f-app": "shop", "f-environment": "prod", "f-host": "web-1"},
+    }
+    wrong = await console.client.get("/run/typed", params={"text": "ship"})
+    assert "problem" in wrong.json()
+
+
+async def test_an_unknown_command_has_a_way_on(console: Console) -> None:
+    """To those that there are."""
+    answer = await console.client.get("/run/nothing", headers=HTML)
+    assert answer.status_code == 404
+    assert "There is no such command." in answer.text
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "/ship shop prod",
+        "/ship shop prod --ref v2 --host web-1",
+        "/hail prod web-1",
+        "/hail prod",
+        "/servers",
+        "/schedule hail prod every 5m",
+        '/alerts silence host=~"web-.*" for 2h because "a  b"',
+        "/audit --last 5",
+        "/log abcd",
+    ],
+)
+def test_the_form_and_the_words_are_one_thing(typed: str) -> None:
+    """Words -> form -> words is the same command, for every kind of field."""
+    commands: Commands = COMMANDS
+    command: Command = commands.parse(typed)
+    again = words_from(commands, command.name, filled_from(command, typed))
+    assert commands.parse(again) == command
+
+
+async def test_suggestions_follow_what_is_typed(console: Console) -> None:
+    """As in the terminal: commands, then what is known for each field."""
+
+    async def suggested(typed: str) -> list[dict[str, Any]]:
+        answer = await console.client.get("/suggestions", params={"typed": typed})
+        assert answer.headers["cache-control"] == "no-store"
+        found: list[dict[str, Any]] = answer.json()["suggestions"]
+        return found
+
+    assert {
+        key: value for key, value in (await suggested("/sh"))[0].items() if key != "meaning"
+    } == {"text": "/ship", "replaces": 3}
+    assert [one["text"] for one in await suggested("/ship ")] == ["shop"]
+    assert [one["text"] for one in await suggested("/ship shop ")] == ["prod"]
+    assert [one["text"] for one in await suggested("/ship shop prod --host web-")] == [*HOSTS]
+    assert await suggested("/nothing at all") == []
+    assert await suggested("x" * 5_000) == []
+    await console.client.post("/ask", data={"text": "ship shop prod"})
+    (job,) = await console.bot.store.ledger.recent(1)
+    assert [one["text"] for one in await suggested("/log ")] == [job.id[:6]]
