@@ -13,10 +13,10 @@ SOURCES = $$(ls -d baton commands bot alerts tests bench examples/extension 2>/d
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
-demo: .venv/.bot ## a bot and three pretend servers, with a chat in this terminal
+demo: .venv/.bot ## a bot and three simulated servers, with a chat in this terminal
 	@exec .venv/bin/baton demo
 
-test: .venv/.dev ## every test, over a private RabbitMQ and PostgreSQL (ARGS=... for pytest)
+test: .venv/.dev ## all tests, against a private RabbitMQ and PostgreSQL (ARGS=... for pytest)
 	@sh .ci/servers </dev/null
 	@.venv/bin/python -m pytest $(TWO) $(ARGS)
 
@@ -27,7 +27,7 @@ install-test: .venv/.dev ## what README says of installing, in clean environment
 quick: .venv/.dev ## the tests that start no servers, bots or processes, in about a minute
 	@.venv/bin/python -m pytest -q $(TWO) -m quick $(ARGS)
 
-fuzz: .venv/.dev ## every reader of what others send, with 2,000 made-up inputs each
+fuzz: .venv/.dev ## fuzz tests of every parser of external input, 2,000 inputs each
 	@.venv/bin/python -m pytest -q $(TWO) -m fuzz --hypothesis-profile=fuzz $(ARGS)
 
 check: .venv/.dev ## format, lint, types and the direction of imports

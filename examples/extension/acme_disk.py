@@ -7,7 +7,7 @@ class Disk(Command):
     """Say how full the disks of an environment are."""
 
     name = "disk"
-    changes = False  # it only looks: no rule is needed, and a failure is no alert
+    changes = False  # it only reads: no rule is needed, and a failure is no alert
     environment: Name
 
 
