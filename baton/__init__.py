@@ -1,4 +1,4 @@
-"""BATON. The contract of extension authors, handed on from where each name is defined.
+"""The interface for authors of extensions, imported from the modules that define the names.
 
 A name is imported when it is asked for: `baton ...` looks for its own packages before it loads any.
 """

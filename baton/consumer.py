@@ -1,6 +1,6 @@
 """A consumer handles one command on an agent.
 
-It is the end of step 3 of the path (doing): `process_message` does the work of a command.
+It is the end of step 3 of the path (run): `process_message` does the work of a command.
 """
 
 from __future__ import annotations

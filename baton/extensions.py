@@ -118,7 +118,7 @@ def _made(name: str, make: Callable[[], Command]) -> Command:
         log.exception("a command failed to read its arguments", command=name)
         raise UsageError(
             f"The command {cited(name)} itself failed ({type(error).__name__}). Nothing was "
-            "done: tell whoever maintains it."
+            "done: report this to its maintainer."
         ) from error
 
 

@@ -61,7 +61,7 @@ def _hidden(package: str, file: Path) -> PackageHidden:
         fix = f"Uninstall {names}, or have it renamed there: Baton must find its own."
     else:
         because = f"({_why_on_path(folder)})"
-        fix = f"Take {folder} off Python's path, or rename `{found.name}` there."
+        fix = f"Take {folder} off Python's path, or rename the package `{found.name}` in it."
     return PackageHidden(package=package, found=found, folder=folder, because=because, fix=fix)
 
 
@@ -72,7 +72,7 @@ def _why_on_path(folder: Path) -> str:
         return "PYTHONPATH names it"
     if _same(Path.cwd(), folder):
         return "it is the current folder"
-    return "something that Python reads at its start put it there"
+    return "added by a .pth file or sitecustomize.py"
 
 
 def _same(one: Path, other: Path) -> bool:

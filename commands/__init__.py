@@ -1,2 +1,2 @@
-"""COMMANDS. What servers can be asked to do: one file or package a command, with its consumer and
-how its outcome reads."""
+"""The commands that servers run: one file or package each, with its consumer and how its outcome
+reads."""

@@ -1,2 +1,2 @@
-"""THE AGENT. It runs on a server: steps 3 (doing) and 4 (reporting), from a request to its last
+"""The agent, which runs on a server: steps 3 (run) and 4 (report), from a request to its last
 update."""

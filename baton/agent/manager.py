@@ -181,7 +181,7 @@ class ConsumerManager:
             if isinstance(message, Probe) and self._probe is None:
                 raise InvalidMessage(reason="this agent runs no probes")
         except InvalidMessage as error:
-            log.warning("dead-lettered", reason=str(error), key=delivery.key)
+            log.warning("message moved to the dead letters", reason=str(error), key=delivery.key)
             await dead_letter(self._channel, delivery, str(error))
             return
         if self._draining:
@@ -213,7 +213,7 @@ class ConsumerManager:
         log.warning(
             "requeued: it waited unread while the agent was stalled",
             job=request.job,
-            stood_still=f"{still:.1f}",
+            stalled_seconds=f"{still:.1f}",
         )
         self._put_back.add(key)
         return True

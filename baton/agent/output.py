@@ -1,4 +1,4 @@
-"""The output exchange is an observer: step 4 of the path (reporting).
+"""The output exchange is an observer: step 4 of the path (report).
 
 What runs report is published in the order in which it was reported, many at a time, for as long as
 it takes: after a lost connection everything that was not confirmed is sent again, under the same
@@ -132,7 +132,9 @@ class OutputExchange(Observer):
             self._window = 0
             raise
         except Exception:
-            log.exception("cannot be published", id=message.id, type=message.type)
+            log.exception(
+                "a message cannot be published, it is dropped", id=message.id, type=message.type
+            )
             return False
         return True
 

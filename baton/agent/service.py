@@ -214,7 +214,7 @@ class Service:
         asyncio.get_running_loop().call_later(random.random(), self._heartbeat_due.set)
 
     def _link_changed(self, link: Link) -> None:
-        log.info("link to RabbitMQ", state=link.value, bus=self.channel.url)
+        log.info("the link to RabbitMQ changed", state=link.value, bus=self.channel.url)
         if link is Link.UP:
             self._request_heartbeat()
 

@@ -1,4 +1,4 @@
-"""API publishes messages on the exchanges. Step 2 of the path (sending) goes through it."""
+"""API publishes messages on the exchanges. Step 2 of the path (send) goes through it."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def guard(channel: Channel, handle: Handler, failed: Callable[[], None] = lambda
             if not error.permanent:
                 raise
             failed()
-            log.warning("dead-lettered", reason=str(error), key=delivery.key)
+            log.warning("message moved to the dead letters", reason=str(error), key=delivery.key)
             await dead_letter(channel, delivery, str(error))
         except Exception as error:
             failed()

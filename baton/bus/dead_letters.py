@@ -146,9 +146,15 @@ def why_not_resent(
     if not read.order or read.ours:
         return ""
     if read.id in twice:
-        return "several dead letters have this ID, and it is not proven that we sent this one"
+        return (
+            "several dead letters have this ID, and RabbitMQ does not confirm that the bot sent"
+            " this one"
+        )
     if read.id not in ids:
-        return f"it is an order to servers, and it is not proven that we sent it ({read.order})"
+        return (
+            "it is a request to servers, and RabbitMQ does not confirm that the bot sent it"
+            f" ({read.order})"
+        )
     return ""
 
 

@@ -25,7 +25,7 @@ _BACK = tuple(timedelta(hours=hours) for hours in (2, 48, 24 * 60, 24 * 800, 24 
 
 
 class UnknownZone(BatonError):
-    """There is no time zone “{zone}”: a place is one, such as Europe/Berlin, or UTC."""
+    """Unknown time zone “{zone}”. Use a name such as Europe/Berlin, or UTC."""
 
     permanent = True
 
@@ -151,7 +151,7 @@ def cron_error(expression: str) -> str:
     except CronSimError as error:
         return str(error)[:1].lower() + str(error)[1:]
     except ValueError:
-        return "a number in it is not one of 0 to 9"
+        return "it contains a digit other than 0-9"
     except StopIteration:
         return "that day never comes"
     return ""

@@ -34,11 +34,11 @@ Amount = tuple[float, str]
 
 
 class UnknownUnit(BatonError):
-    """“{unit}” is not a unit of time: ms, s, m, h, d, w and y are."""
+    """Unknown unit “{unit}”. Units: ms, s, m, h, d, w, y."""
 
 
 class NoUnit(BatonError):
-    """{amount} of what? Such as {amount}m or {amount}h."""
+    """{amount} has no unit: write {amount}m or {amount}h."""
 
 
 def parse(text: str) -> float:

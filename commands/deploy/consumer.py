@@ -1,4 +1,4 @@
-"""The consumer takes a request to deploy: step 3 of the path (doing).
+"""The consumer takes a request to deploy: step 3 of the path (run).
 
 It refuses what this server is not configured for, and a second deploy at the same time.
 """

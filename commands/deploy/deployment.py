@@ -210,12 +210,16 @@ class Deployment:
     async def _go_back(self, previous: Live, check: bool = True) -> str:
         """Make the previous release live again; return the result, for people."""
         if self.releases.pointer() == previous.pointer:
-            return f"{previous.name or 'none'} is live, as before"
+            if not previous.name:
+                return "nothing was switched; no release is live"
+            return f"{previous.name} is live, as before"
         try:
             self.releases.point(previous.pointer)
         except OSError as error:
             why = cannot(error, self.releases.path)
-            return f"it is still live, for {previous.name or 'none'} could not be restored: {why}"
+            if not previous.name:
+                return f"the new release is still live: it could not be taken out of use: {why}"
+            return f"the new release is still live: {previous.name} could not be restored: {why}"
         await self._end_left()
         return await self._serve_again(previous, check)
 
@@ -224,7 +228,10 @@ class Deployment:
         if previous.pointer is None:
             return "there was no release before, so none is live now"
         if previous.folder is None:
-            return f"current points to {previous.name} again, which does not exist, as before"
+            return (
+                f"`current` points to {previous.name} again; that folder did not exist before the"
+                " deploy either"
+            )
         self.steps.values["release"] = str(previous.folder)
         self.steps.values["commit"] = commit_in(previous.folder)
         self.run.notify_info(f"rolling back to {previous.name}", step=BACK)
@@ -282,7 +289,7 @@ class Deployment:
                 await self.mirror.pack()
             except (Failed, OSError) as error:
                 log.warning(
-                    "not packed", repository=f"{self.settings.path}/repo", reason=str(error)
+                    "git gc failed", repository=f"{self.settings.path}/repo", reason=str(error)
                 )
 
     async def _prune(self) -> str:

@@ -201,8 +201,8 @@ class AppSettings(_Table):
         for what, seconds in given.items():
             if seconds > self.timeout:
                 raise ValueError(
-                    f"given a timeout of at least {seconds:g} s for the whole deploy (it is"
-                    f" {self.timeout:g} s), or a shorter one as {what}"
+                    f"given a timeout of at least {seconds:g} s: {what} is longer than the whole"
+                    f" deploy may take ({self.timeout:g} s)"
                 )
         return self
 
@@ -226,7 +226,7 @@ class AppSettings(_Table):
     def _shown_or_not(self) -> Self:
         both = sorted({*self.show} & {*self.secrets})
         if both:
-            raise ValueError(f"clear about {both[0]}: it stands in secrets and in show")
+            raise ValueError(f"in only one of secrets and show: {both[0]} is in both")
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """A program of the configuration is run here: the one place that starts processes.
 
-This is step 3 of the path (doing). A program is an argv list from this server's own configuration,
+This is step 3 of the path (run). A program is an argv list from this server's own configuration,
 never text for a shell. It runs in a session and process group of its own, so that it can be ended
 with everything that it started. It gets no input, and an environment without the agent's secrets.
 """
@@ -243,7 +243,7 @@ def _cannot_start(program: Program, error: OSError) -> str:
     found = program.cwd / name if "/" in name else shutil.which(name, path=path)
     if not found or not os.path.exists(found):
         return f"the program {name} was not found on this server (PATH is {path})"
-    return f"{name} is there and cannot be started: {_interpreter_missing(Path(found))}"
+    return f"{name} exists, but cannot be started: {_interpreter_missing(Path(found))}"
 
 
 def _interpreter_missing(file: Path) -> str:

@@ -55,7 +55,7 @@ def test_a_folder_that_hides_a_package(package: str, subcommand: str, tmp_path: 
     assert done.stdout == ""
     assert done.stderr == (
         f"{hiding(package, tmp_path)}PYTHONPATH names it)."
-        f" Take {tmp_path} off Python's path, or rename `{package}` there.\n"
+        f" Take {tmp_path} off Python's path, or rename the package `{package}` in it.\n"
     )
 
 
@@ -90,7 +90,7 @@ def test_a_folder_that_a_sitecustomize_puts_first(tmp_path: Path) -> None:
     )
     done = run(tmp_path, BATON, "bot", PYTHONPATH=str(site))
     assert done.stderr.startswith(
-        f"{hiding('alerts', tmp_path / 'shop')}something that Python reads at its start put it"
+        f"{hiding('alerts', tmp_path / 'shop')}added by a .pth file or sitecustomize.py"
     )
     assert done.stderr.count("\n") == 1
 

@@ -125,7 +125,7 @@ async def quietly(work: Callable[[], Awaitable[object]]) -> None:
         task.cancel()  # aio-pika waits once more, after a cancellation too
         await asyncio.wait({task}, timeout=1.0)
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.debug("while closing", error=repr(error))
+        log.debug("error while closing the connection", error=repr(error))
 
 
 def _text(value: object) -> str:

@@ -61,7 +61,8 @@ def fix_for(error: BaseException, url: str) -> str:
         return "start RabbitMQ, or correct host and port in [bus] url (BATON_BUS_URL)."
     if any(isinstance(one, TimeoutError) or _no_way(one) for one in causes):
         return (
-            "open the way from this machine to RabbitMQ (firewall, network), or correct [bus] url."
+            "allow connections from this machine to RabbitMQ (firewall, network), or correct"
+            " [bus] url."
         )
     return ""
 

@@ -71,16 +71,16 @@ def test_a_step_is_a_list_or_a_table() -> None:
         ({"shared": ["/etc/passwd"]}, "shop.shared", "paths inside a release"),
         ({"keep": 0}, "shop.keep", "greater than or equal to 1"),
         ({"step_timeout": float("inf")}, "shop.step_timeout", "a finite number"),
-        ({"step_timeout": 7200}, "shop", "a timeout of at least 7200 s for the whole deploy"),
+        ({"step_timeout": 7200}, "shop", "a timeout of at least 7200 s: step_timeout is longer"),
         (
             {"steps": [{"run": ["a"], "timeout": 7200}]},
             "shop",
-            "or a shorter one as the timeout of a",
+            "the timeout of a is longer than the whole deploy",
         ),
         (
             {"health": {"url": "http://x", "timeout": 90}, "timeout": 60},
             "shop",
-            "or a shorter one as the timeout of health",
+            "the timeout of health is longer than the whole deploy",
         ),
         ({"timeout": 1e6}, "shop.timeout", "less than or equal to 604800"),
         ({"env": {"A B": "x"}}, "shop.env.A B.[key]", "match pattern"),
@@ -137,7 +137,7 @@ def test_placeholders_are_filled_once_and_nothing_else_is_a_format(text: str, re
 
 def test_a_variable_is_masked_or_shown() -> None:
     """It cannot be both."""
-    with pytest.raises(SettingsError, match="clear about PIN: it stands in secrets and in show"):
+    with pytest.raises(SettingsError, match="in only one of secrets and show: PIN is in both"):
         _load(secrets=["PIN"], show=["PIN"])
 
 
