@@ -1,4 +1,4 @@
-"""WHEN TO SPEAK UNASKED: observations -> checks -> episodes -> groups -> notifications. Pure.
+"""The alert engine: observations -> checks -> episodes -> groups -> notifications. Pure.
 
 Nothing here reads a clock, sleeps, or talks to anybody: time comes in as seconds (steady_clock.py),
 observations come in through `Engine.observe`, and `Engine.tick` returns what to write down and what

@@ -323,7 +323,7 @@ class Engine:
         self._put(episode)
         touched = self.muting.on_opened(episode, at)
         self.dispatcher.join(episode)
-        verb = "flaps" if episode.flapping else "began"
+        verb = "started flapping" if episode.flapping else "started firing"
         reason = f": {episode.text}" if episode.text else ""
         self.dispatcher.note(episode.fingerprint, at, f"{episode.title} {verb}{reason}")
         for other in touched - {episode.fingerprint}:
@@ -333,7 +333,7 @@ class Engine:
         self._put(after)
         title = after.title
         if after.flapping is not before.flapping:
-            text = "flaps" if after.flapping else "no longer flaps and is down"
+            text = "started flapping" if after.flapping else "stopped flapping and is down"
             self.dispatcher.note(after.fingerprint, at, f"{title} {text}")
         if after.severity is not before.severity:
             for touched in self.muting.on_opened(after, at):

@@ -78,7 +78,8 @@ def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
         raise UsageError(f"{what} has an ID that begins with “{fingerprint}”.")
     check = states[found[0]]
     episode = next((one for one in engine.firing() if one.fingerprint == found[0]), None)
-    lines = [f"{check.labels.title()} ({found[0]}), reported by {check.source or 'others'}"]
+    source = f"reported by {check.source}" if check.source else "source: unknown"
+    lines = [f"{check.labels.title()} ({found[0]}), {source}"]
     lines += [f"labels: {check.labels}"]
     lines += _samples(check, now)
     lines += _state(engine, check, now)
@@ -90,7 +91,8 @@ def explain(engine: Engine, fingerprint: str, now: float) -> tuple[str, ...]:
         lines += _groups(engine, episode, now)
     if engine.blind_since is not None:
         lines.append(
-            f"monitoring is blind for {duration(now - engine.blind_since)}: no state changes"
+            f"monitoring has been blind for {duration(now - engine.blind_since)}; alert states do"
+            " not change meanwhile"
         )
     return tuple(lines)
 
@@ -183,7 +185,8 @@ def _muting(muting: Muting, episode: Episode, now: float) -> list[str]:
 def _groups(engine: Engine, episode: Episode, now: float) -> list[str]:
     settings = engine.settings
     lines = [
-        f"route {str(route.matchers) or 'for everything else'} sends it to {route.channel}"
+        f"{f'route {route.matchers}' if str(route.matchers) else 'the default route'} sends it to"
+        f" {route.channel}"
         for route in routes_of(settings.routes, settings.default_route, episode)
     ]
     drop = dropping_route(settings.routes, settings.default_route, episode)
@@ -200,6 +203,9 @@ def _groups(engine: Engine, episode: Episode, now: float) -> list[str]:
         else:
             wait = f"last sent a message {duration(now - group.flushed)} ago"
             if is_news(group.members[episode.fingerprint], episode):
-                wait += f"; this comes with the next message, in {duration(group.flush_at - now)}"
+                wait += (
+                    "; the change is included in the next message, in"
+                    f" {duration(group.flush_at - now)}"
+                )
         lines.append(f"{post} {wait}")
     return lines

@@ -57,7 +57,7 @@ class FlappingTable(Table):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.low > self.high:
-            raise ValueError("a high that is not below low")
+            raise ValueError("set so that high is at least low")
         return self
 
 

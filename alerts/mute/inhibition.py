@@ -24,7 +24,8 @@ class InhibitRule:
     equal: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.source} mutes {self.target} with the same {', '.join(self.equal) or 'world'}"
+        text = f"{self.source} mutes {self.target}"
+        return f"{text} if these labels are equal: {', '.join(self.equal)}" if self.equal else text
 
 
 Key = tuple[int, tuple[str, ...]]

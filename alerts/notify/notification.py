@@ -25,6 +25,13 @@ ACKNOWLEDGE, SILENCE, WHY = "acknowledge", "silence", "why"
 """The actions of the buttons. The value of each is `GROUP/NUMBER`."""
 _ORDER = {"firing": 0, "flapping": 1, "acknowledged": 2, "resolved": 3, "expired": 4}
 
+_LINKS = {
+    "the bot, which starts": "the bot (starting)",
+    "the bot, which stood still": "the bot (suspended)",
+    "the bot, which was not running": "the bot (not running)",
+}
+"""How links are shown whose stored names are from before. In the database the names stay."""
+
 AlertRow = tuple[str, str, str]
 """The alert, its state and severity in words, and what is known of it."""
 AlertButton = tuple[str, str, str]
@@ -140,11 +147,11 @@ class NotificationRenderer:
         since = row.since or 0.0
         if row.gone:
             content = AlertContent(
-                f"Monitoring is blind since {self.time(since, since)}",
+                f"Monitoring has been blind since {self.time(since, since)}",
                 "blind",
                 lines=(
-                    f"Not available: {named(row.gone)}.",
-                    "No server is reported as down until monitoring sees again.",
+                    f"Not available: {_links_named(row.gone)}.",
+                    "No server is reported as down until the connections are restored.",
                 ),
             )
         else:
@@ -153,7 +160,7 @@ class NotificationRenderer:
                 f"Monitoring was blind for {duration(until - since)}",
                 "resolved",
                 lines=(
-                    *((f"It had lost: {named(row.lost)}.",) if row.lost else ()),
+                    *((f"Was not available: {_links_named(row.lost)}.",) if row.lost else ()),
                     f"From {self.time(since, since)} to {self.time(until, since)}.",
                 ),
             )
@@ -239,6 +246,10 @@ class NotificationRenderer:
             episodes,
             key=lambda one: (_ORDER[one.state], -one.severity.rank, one.started, one.labels.pairs),
         )
+
+
+def _links_named(links: Iterable[str]) -> str:
+    return named([_LINKS.get(link, link) for link in links])
 
 
 def _unended(text: str) -> str:

@@ -50,7 +50,7 @@ class RouteTable(RouteOptions):
         if self.drop and (self.channel or self.continues):
             raise ValueError("either drop = true, or a channel and continue")
         if self.drop and not self.match.parts:
-            raise ValueError("a match, for drop = true without one drops every alert")
+            raise ValueError("used with `match`: drop = true alone would drop every alert")
         return self
 
 

@@ -45,7 +45,7 @@ def test_why_it_is_notified() -> None:
     said = why(world)
     assert "episode 1: acknowledged, warning, for 1 min 30 s" in said
     assert "acknowledged by U_ANN, so notifications are not repeated" in said
-    assert "route for everything else sends it to ops" in said
+    assert "the default route sends it to ops" in said
     assert "in ops last sent a message 1 min ago" in said
 
 
@@ -62,10 +62,13 @@ def test_why_nobody_is_notified() -> None:
     world.live(100)
     said = why(world, app.fingerprint)
     assert "not notified: muted by silent web-2 in prod" in said
-    assert 'inhibit rule: alertname=silent mutes app=~".+" with the same env, host' in said
+    assert (
+        'inhibit rule: alertname=silent mutes app=~".+" if these labels are equal: env, host'
+        in said
+    )
     blind()(world)
     world.live(160)
-    assert "monitoring is blind for 1 min: no state changes" in why(world)
+    assert "monitoring has been blind for 1 min; alert states do not change meanwhile" in why(world)
 
 
 def test_why_a_server_is_not_dead_yet() -> None:

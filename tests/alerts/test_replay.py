@@ -51,7 +51,7 @@ def test_nobody_is_called_silent_while_we_were_blind() -> None:
         *beats(3600, 3660),
     ]
     ((_, said),) = titles(seen)
-    assert said.startswith("ops: blind: Monitoring is blind since ")
+    assert said.startswith("ops: blind: Monitoring has been blind since ")
     without: list[Recorded] = [one for one in seen if not isinstance(one, LinkChange)]
     assert "silent web-1" in titles(without)[0][1]
 

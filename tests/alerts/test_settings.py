@@ -66,10 +66,10 @@ def test_a_whole_file() -> None:
     assert settings.probe[0].identity.title() == "http probe=shop in prod"
     assert settings.checkin[0].identity.get("team") == "db"
     assert [str(rule) for rule in settings.rules] == [
-        'alertname=silent mutes app=~".+" with the same env, host',
-        'alertname=silent mutes probe=~".+" with the same host',
+        'alertname=silent mutes app=~".+" if these labels are equal: env, host',
+        'alertname=silent mutes probe=~".+" if these labels are equal: host',
         "alertname=silent env=prod host=gw-1.example.net mutes alertname=silent env=prod"
-        " with the same env",
+        " if these labels are equal: env",
     ]
 
 
@@ -83,7 +83,7 @@ def test_a_whole_file() -> None:
         (
             'channel = "ops"\n[flapping]\nhigh = 10\nlow = 20\n',
             2,
-            "a high that is not below low",
+            "set so that high is at least low",
         ),
         ('channel = "ops"\ngroup_wait = "soon"\n', 2, "a length of time such as 30s"),
         (

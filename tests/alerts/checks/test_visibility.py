@@ -29,7 +29,7 @@ def test_blind_is_not_down() -> None:
         world.every(15, beat(host), first=0, last=300)
     world.at(301, blind(), blind("the database"))
     for channel in ("ops", "test"):
-        world.want(Message(channel, "Monitoring is blind since", "blind"), between=(331, 331))
+        world.want(Message(channel, "Monitoring has been blind since", "blind"), between=(331, 331))
     world.every(10, bad(WEB_1), first=310, last=1000)
     world.at(1001, seeing())
     world.at(1100, seeing("the database"))

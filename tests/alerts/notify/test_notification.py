@@ -42,7 +42,7 @@ def test_history_is_in_the_thread() -> None:
     (history,) = [post for key, post in world.posts.items() if key.endswith("/history")]
     assert not history.broadcast
     assert [line.split(" UTC ")[1] for line in history.content.lines] == [
-        "http web-1 in prod began: status 502",
+        "http web-1 in prod started firing: status 502",
         "U_ANN acknowledged http web-1 in prod",
         "http web-1 in prod resolved after 1 min 40 s",
     ]
