@@ -1,1 +1,3 @@
-"""THE CHAT SIDE. Both ends of the path: asking (step 1) and telling (step 5)."""
+"""The bot: takes requests from chat, sends them to servers, stores what these report, and posts it.
+
+These are steps 1 (request), 2 (send) and 5 (store and post) of the path."""

@@ -99,7 +99,7 @@ async def test_smoke(tmp_path: Path) -> None:
     assert re.search(
         r"^✓ succeeded \w{6}  main \(\w{8}\) on 3 of 3, after", demo.text, re.MULTILINE
     )
-    assert demo.text.index("3 of 3 answered") < demo.text.index("asked: deploy shop prod")
+    assert demo.text.index("3 of 3 answered") < demo.text.index("ran: deploy shop prod")
     assert "\x1b" not in demo.text
     for host in ("web-1", "web-2", "web-3"):
         said = demo.of(host)
@@ -175,7 +175,7 @@ async def test_a_server_breaks(tmp_path: Path) -> None:
         process.stdin.write(b"/demo break web-2\n")
         while "alert firing: silent web-2 in prod" not in text:
             text += (await process.stdout.readline()).decode()
-        process.stdin.write(b"/demo mend web-2\n")
+        process.stdin.write(b"/demo repair web-2\n")
         while "alert resolved: silent web-2 in prod" not in text:
             text += (await process.stdout.readline()).decode()
         process.stdin.close()
@@ -208,7 +208,7 @@ async def test_nobody_reads(tmp_path: Path) -> None:
     reading = process.stdout
     process.stdin.write(b"/ping prod\n/deploy shop prod\n/deploy shop prod\n")
     async with asyncio.timeout(100):
-        assert b"asked: ping prod" in await reading.readline()
+        assert b"ran: ping prod" in await reading.readline()
         process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
         assert await process.wait() == 1
     assert os.listdir(tmp_path) == []
@@ -223,7 +223,7 @@ async def test_ended_while_it_deploys(tmp_path: Path, number: signal.Signals) ->
     process.stdin.write(b"/deploy shop prod --ref v1\n/deploy shop prod --ref v2\n")
     text = ""
     async with asyncio.timeout(100):
-        while "asked: deploy shop prod --ref v2" not in text:
+        while "ran: deploy shop prod --ref v2" not in text:
             text += (await process.stdout.read(4096)).decode()
         process.send_signal(number)
         text += (await process.stdout.read()).decode()
@@ -312,7 +312,7 @@ async def test_at_a_terminal(tmp_path: Path) -> None:
         it.type("/dep\t")
         await it.sees("/deploy ")
         it.type("sh\tpr\t--ref v1\r")
-        await it.sees("asked: deploy shop prod --ref v1")
+        await it.sees("ran: deploy shop prod --ref v1")
         await it.sees("━")
         await it.sees("% ")
         await it.sees("on 3 of 3, after")
@@ -330,7 +330,7 @@ async def test_the_welcome_is_on_the_screen(tmp_path: Path, size: tuple[int, int
     leaves a search in the history, as in a shell."""
     async with terminal(tmp_path, "xterm", size) as it:
         await it.starts()
-        assert it.shown.startswith("Baton: a bot and three pretend servers")
+        assert it.shown.startswith("Baton: a bot and three simulated servers")
         assert "/deploy shop prod" in it.shown
         it.type("\x12ping")
         await until(lambda: "i-search" in it.shown)

@@ -98,13 +98,15 @@ class AlertConsumer:
             if not isinstance(message, Probed):
                 raise InvalidMessage(reason=f"no probe is answered by a {message.type}")
         except InvalidMessage as error:
-            log.warning("dead-lettered", reason=str(error), key=printable(delivery.key))
+            key = printable(delivery.key)
+            log.warning("message moved to the dead letters", reason=str(error), key=key)
             await dead_letter(self._channel, delivery, str(error))
             return
         user = delivery.envelope.user
         if reason := self._identity.doubt(message, user, delivery.key):
             self._findings.found(forged_sender(message, user, reason))
-            log.warning("dead-lettered", reason=reason, key=printable(delivery.key))
+            key = printable(delivery.key)
+            log.warning("message moved to the dead letters", reason=reason, key=key)
             await dead_letter(self._channel, delivery, reason)
             return
         try:

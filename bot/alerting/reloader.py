@@ -68,8 +68,8 @@ class Reloader:
             log.error("alerts not reloaded: the settings stay as they were", reason=str(error))
             return str(error)
         except Exception as error:
-            log.exception("alerts not reloaded: a fault of the bot")
-            return f"a fault of the bot's ({type(error).__name__}): see its log"
+            log.exception("alerts not reloaded: an internal error of the bot")
+            return f"an internal error of the bot ({type(error).__name__}): see its log"
         return ""
 
     async def reload_all_bots(self) -> ReloadResults:

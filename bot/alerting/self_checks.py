@@ -39,7 +39,7 @@ def find_problems(chat: ChatView, name: str) -> Iterator[Finding]:
         text = (
             f"The clock of this bot is {duration(abs(ahead))} "
             f"{'ahead of' if ahead > 0 else 'behind'} {name}'s. Schedules run at the wrong time, "
-            "and requests to servers may expire too early: set it by NTP (`timedatectl`)."
+            "and requests to servers may expire too early: synchronize it with NTP (`timedatectl`)."
         )
         yield Finding("clock", text, {"host": "the bot"}, Severity.CRITICAL, FINDING_LASTS)
     if chat.strangers > 0:

@@ -128,10 +128,10 @@ class Bot:
         await self.upkeep.load_servers()
         self.front_ends.open()
         # not awaited: the lease must be renewed however long RabbitMQ takes to answer
-        listening = self._listening = self.parts.start(self.updates.start(), "hearing")
+        listening = self._listening = self.parts.start(self.updates.start(), "consuming updates")
         self._leading = [
-            self.parts.start(self.relay.run(), "sending"),
-            *(self.parts.start(one.run(), "telling") for one in self.reconcilers),
+            self.parts.start(self.relay.run(), "sending requests"),
+            *(self.parts.start(one.run(), "rendering posts") for one in self.reconcilers),
         ]
         self.periodic.add(*task_table.while_leading(self.upkeep, self.scheduler, listening))
         self.alerts.begin()

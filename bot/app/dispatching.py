@@ -44,7 +44,7 @@ MoreBuiltins = Callable[[AuditLog], Iterable[Builtin[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Dispatching:
-    """Step 1 of the path (asking), wired: by people, and by schedules."""
+    """Step 1 of the path (request), wired: by people, and by schedules."""
 
     dispatcher: CommandDispatcher
     scheduler: Scheduler

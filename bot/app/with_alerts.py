@@ -181,7 +181,7 @@ class WithAlerts(UpdateHooks):
             self._verifier,
             self._findings,
         )
-        listening = self._parts.start(monitor.start(), "hearing of alerts")
+        listening = self._parts.start(monitor.start(), "consuming alerts")
         self._watch = probing, monitor, listening
         self.runner.begin()
         self._periodic.add(*task_table.while_watching(self.runner))

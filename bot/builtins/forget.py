@@ -26,7 +26,8 @@ from bot.store.server_store import ServerStore
 class ForgetCommand(BuiltinCommand):
     """Forget a server that was taken out of service, or that was moved to another environment.
 
-    If its agent still runs, the server is known again from its next heartbeat on, as it says then.
+    If its agent still runs, the server returns to the list with its next heartbeat, with the
+    environment that it reports then.
     """
 
     name: ClassVar[str] = "forget"

@@ -39,10 +39,8 @@ def dead_list(config: ConfigOption = None, most: MostOption = 100) -> None:
 @app.command("resend")
 def dead_resend(
     ids: Annotated[list[str] | None, typer.Argument(help="The IDs that `dead list` shows.")] = None,
-    all_letters: Annotated[bool, typer.Option("--all", help="Send all of them.")] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Send requests to servers without asking.")
-    ] = False,
+    all_letters: Annotated[bool, typer.Option("--all", help="Resend all dead letters.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Resend requests without asking.")] = False,
     config: ConfigOption = None,
     most: MostOption = 1000,
 ) -> None:
@@ -52,7 +50,7 @@ def dead_resend(
     confirmed it. What is past its deadline is not sent.
     """
     if bool(ids) == all_letters:
-        raise typer.BadParameter("give the IDs of the letters, or --all")
+        raise typer.BadParameter("give message IDs, or --all")
     set_up_logs(LogLevel.ERROR)
     from baton.bus.dead_letters import (
         DeadLetter,

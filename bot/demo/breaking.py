@@ -1,4 +1,4 @@
-"""`/demo`: breaks a pretend server, to show the alert, and repairs it."""
+"""`/demo`: breaks a simulated server, to show the alert, and repairs it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from bot.dispatch.reply import Reply, ReplyKind
 
 
 class DemoCommand(BuiltinCommand):
-    """Break a pretend server, as if it had lost power, or repair it."""
+    """Break a simulated server, as if it had lost power, or repair it."""
 
     name: ClassVar[str] = "demo"
     example: ClassVar[str] = "/demo break web-2"
-    action: Literal["break", "mend"]
+    action: Literal["break", "repair"]
     host: Host
 
 
 class DemoHandler(Handler[DemoCommand]):
-    """Breaks and mends `servers`."""
+    """Breaks and repairs `servers`."""
 
     def __init__(self, servers: PretendServers, audit: AuditLog) -> None:
         self._servers = servers
@@ -37,12 +37,12 @@ class DemoHandler(Handler[DemoCommand]):
         if host not in NAMES:
             raise UsageError(f"Unknown server “{host}”. Servers: {', '.join(NAMES)}.")
         await self._audit.write(context.invocation, "answered")
-        if command.action == "mend":
-            done = await self._servers.mend(host)
+        if command.action == "repair":
+            done = await self._servers.repair(host)
             kind = ReplyKind.DONE if done else ReplyKind.CONFLICT
             return Reply(f"{host} is {'starting' if done else 'not broken'}.", kind=kind)
         done = await self._servers.break_down(host)
         if not done:
-            text = f"{host} is already broken: /demo mend {host}."
+            text = f"{host} is already broken: /demo repair {host}."
             return Reply(text, kind=ReplyKind.CONFLICT)
-        return Reply(f"{host} is broken: wait for the alert, then /demo mend {host}.")
+        return Reply(f"{host} is broken: wait for the alert, then /demo repair {host}.")

@@ -155,7 +155,7 @@ def _welcome(editing: bool) -> list[Line]:
     width = max(len(words) for words, _ in _TRY)
     hint = "Tab completes, Ctrl-C cancels the running job, Ctrl-D exits."
     return [
-        (("strong", "Baton"), ("", f": a bot and three pretend servers ({names}), all in here.")),
+        (("strong", "Baton"), ("", f": a bot and three simulated servers ({names}), all in here.")),
         line("They deploy a small shop with real commands. Nothing leaves this machine. Try:"),
         line(""),
         *((("prompt", f"  {words:<{width}}"), ("quiet", f"  {what}")) for words, what in _TRY),

@@ -1,4 +1,4 @@
-"""The pretend servers of the demo: real agents, each with a folder for its disk."""
+"""The simulated servers of the demo: real agents, each with a folder for its disk."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class PretendServers:
         self._disks[name].stop()
         return True
 
-    async def mend(self, name: str) -> bool:
+    async def repair(self, name: str) -> bool:
         """Start the server `name` again. Return whether it was broken."""
         if name in self._services:
             return False

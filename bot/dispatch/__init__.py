@@ -1,4 +1,4 @@
-"""Step 1 of the path (asking): from words to a job in the ledger, or to an answer at once.
+"""Step 1 of the path (request): from words to a job in the ledger, or to an answer at once.
 
 protocol.py     what a front end knows of it     dispatcher.py  takes what people ask
 context.py      what was asked, by whom, where   planner.py     a command becomes a job

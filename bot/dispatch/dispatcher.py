@@ -1,4 +1,4 @@
-"""The dispatcher: where asks arrive, from every front end. Step 1 of the path (asking).
+"""The dispatcher: where asks arrive, from every front end. Step 1 of the path (request).
 
 words -> command -> may they? -> job in the ledger. What is written here is sent and shown by
 others, even if this bot dies the moment after. What the bot answers itself goes to its handler.

@@ -272,7 +272,7 @@ class Policy:
     def whom(self, environment: str) -> str:
         """Return whom to ask for a rule there."""
         table = self.environments.get(environment)
-        return table.ask if table and table.ask else "whoever maintains baton.toml"
+        return table.ask if table and table.ask else "the person who maintains baton.toml"
 
 
 def _secluded(place: Place) -> str:

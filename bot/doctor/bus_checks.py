@@ -91,8 +91,8 @@ async def rights(channel: Channel, needs: Needs) -> list[CheckResult]:
     if needs.queues and len(without) == len(needs.queues) and not _mismatched(refused):
         # an administrator who checks with an account of their own has none of them, and need not
         text = (
-            f"this account has no permission for any queue of {needs.who}: it is enough for these "
-            f"checks, and {needs.who} cannot run with it ({refused[0].facts['reason']})"
+            f"this account has no permission for any queue of {needs.who}. It is enough for these "
+            f"checks, but not to run {needs.who} ({refused[0].facts['reason']})"
         )
         return [
             note("rights", text, f"README.md, “RabbitMQ”, lists the permissions of {needs.who}.")
@@ -157,7 +157,13 @@ async def agents(
     await channel.declare(queue, [(OUTPUT, "heartbeat.#")])
     if queue.name in channel.lacking:
         text = "this account has no permission to receive heartbeats, and an agent's needs none"
-        return [note("agents", text, "/servers in chat lists the servers that the bot hears.")]
+        return [
+            note(
+                "agents",
+                text,
+                "/servers in chat lists the servers whose heartbeats the bot receives.",
+            )
+        ]
     subscription = await channel.consume(queue, take)
     try:
         await _ask_who_is_there(channel)

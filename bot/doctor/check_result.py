@@ -65,5 +65,5 @@ def clocks(skews: Mapping[str, float], most: float) -> CheckResult:
     return fail(
         "clock",
         f"{name} is {abs(worst):.0f} s {way} this machine: requests may expire too early",
-        "set both clocks by NTP (Debian: apt install systemd-timesyncd).",
+        "synchronize both clocks with NTP (Debian: apt install systemd-timesyncd).",
     )

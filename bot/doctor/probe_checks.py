@@ -16,7 +16,8 @@ def probes(named: Sequence[ProbeTable], heard: Mapping[str, Facts]) -> list[Chec
     theirs = [(probe, probe.host) for probe in named if probe.host is not None]
     found = [wrong for probe, host in theirs if (wrong := _wrong(probe, host, heard)) is not None]
     if theirs and not found:
-        found.append(ok("probes", f"agents can do all {len(theirs)} of theirs"))
+        text = f"agents can run all probes that alerts.toml gives them ({len(theirs)})"
+        found.append(ok("probes", text))
     return found
 
 

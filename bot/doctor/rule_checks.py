@@ -34,7 +34,8 @@ async def rules(
         found.append(
             note("rules", "no server responded, so environments and apps were not checked")
         )
-    return found or [ok("rules", f"{len(policy.rules)}, for {', '.join(scene.environments)}")]
+    count = "1 rule" if len(policy.rules) == 1 else f"{len(policy.rules)} rules"
+    return found or [ok("rules", f"{count}; environments: {', '.join(scene.environments)}")]
 
 
 async def _groups(slack: SlackTable) -> tuple[frozenset[str] | None, str]:

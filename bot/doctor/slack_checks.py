@@ -58,7 +58,7 @@ async def _bot_token(calls: SlackApi) -> list[CheckResult]:
             text = f"{', '.join(lacking)} is not granted: boards are posted, but not pinned"
             found.append(note("scopes", text, "install the app again with manifest.yml."))
         else:
-            found.append(ok("scopes", f"all {len(SCOPES)} that manifest.yml asks for"))
+            found.append(ok("scopes", f"all {len(SCOPES)} scopes of manifest.yml are granted"))
     if calls.clock.ahead is not None:
         found.append(clock(calls.clock.ahead))
     return found
@@ -85,7 +85,8 @@ def clock(ahead: float) -> CheckResult:
     if abs(ahead) <= MAX_CLOCK_SKEW:
         return ok("clock", f"within {MAX_CLOCK_SKEW:g} s of Slack's")
     text = f"our clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} Slack's"
-    return fail("clock", text, "set it by NTP (Debian: apt install systemd-timesyncd).")
+    fix = "synchronize it with NTP (Debian: apt install systemd-timesyncd)."
+    return fail("clock", text, fix)
 
 
 async def strangers(url: str) -> list[CheckResult]:

@@ -75,9 +75,11 @@ class Rejections:
         spell.last = now
         spell.count += len(refusals)
         since = f"{datetime.fromtimestamp(spell.began, UTC):%H:%M} UTC"
+        count = "1 alert" if spell.count == 1 else f"{spell.count} alerts"
+        were, they = ("was", "It is") if spell.count == 1 else ("were", "They are")
         text = (
-            f"{spell.count} refused since {since}, last: {reason} Fix what {sender} sends: what was"
-            " refused is lost."
+            f"{count} from {sender} {were} rejected since {since}. Last reason: {reason}"
+            f" {they} not stored: correct the configuration of {sender}."
         )
         self._findings.found(Finding("refused", text, {"sender": sender}, lasts=LASTS))
 
@@ -90,4 +92,4 @@ class Rejections:
             return
         lines.take(now)
         more = self._unlogged.pop(sender, 0)
-        log.warning("refused", sender=sender, count=count, not_logged=more, reason=reason)
+        log.warning("alerts rejected", sender=sender, count=count, not_logged=more, reason=reason)

@@ -1,4 +1,4 @@
-"""Step 5 of the path (telling), its first half: what the servers report goes into the ledger.
+"""Step 5 of the path, its first half (store): what the servers report goes into the ledger.
 
 A message is acknowledged once the ledger has it; what arrives while the database is unavailable
 waits in RabbitMQ.
@@ -121,7 +121,7 @@ class UpdateConsumer:
             self._findings.found(unrequested_report(message, str(error)))
             await self._bury(delivery, "unasked", str(error))
         except Exception as error:
-            log.error("cannot be applied", message=message.id, exc_info=error)
+            log.error("cannot apply an update to the ledger", message=message.id, exc_info=error)
             reason = f"the ledger cannot apply it: {type(error).__name__}"
             await self._bury(delivery, "fault", reason)
         else:
@@ -162,7 +162,7 @@ class UpdateConsumer:
 
     async def _bury(self, delivery: Delivery, kind: str, reason: str) -> None:
         self.rejected[kind] += 1
-        log.warning("dead-lettered", reason=reason, key=printable(delivery.key))
+        log.warning("message moved to the dead letters", reason=reason, key=printable(delivery.key))
         await dead_letter(self._channel, delivery, reason)
 
     async def _apply(self, messages: Sequence[Update | Pong]) -> Sequence[Exception | None]:

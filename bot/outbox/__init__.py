@@ -1,1 +1,1 @@
-"""Step 2 of the path, sending: the outbox goes to the input exchange."""
+"""Step 2 of the path (send): the outbox goes to the input exchange."""

@@ -1,4 +1,4 @@
-"""Step 2 of the path (sending): what waits in the outbox goes to the input exchange.
+"""Step 2 of the path (send): what waits in the outbox goes to the input exchange.
 
 A message leaves the outbox only when the bus has confirmed it, so one that was sent just before a
 crash is sent again, under the same id; agents start nothing twice.
@@ -77,7 +77,7 @@ class OutboxRelay:
             try:
                 pause = await self._send_batch()
             except DatabaseUnavailable as error:
-                log.warning("outbox not read", error=str(error))
+                log.warning("cannot read the outbox, will retry", error=str(error))
                 pause = RETRY_DELAY
             if pause:
                 await wait_at_most(pause, self._woken.wait())
@@ -139,10 +139,20 @@ class OutboxRelay:
             elif isinstance(result, Unroutable):
                 unroutable.append(row.id)
             elif isinstance(result, BatonError):
-                log.warning("not sent yet", job=row.job, host=row.host, error=str(result))
+                log.warning(
+                    "request not confirmed, will retry",
+                    job=row.job,
+                    host=row.host,
+                    error=str(result),
+                )
             elif isinstance(result, Exception):
                 # it waits until it expires, and must not keep the others
-                log.error("cannot be sent", job=row.job, host=row.host, exc_info=result)
+                log.error(
+                    "internal error while sending a request",
+                    job=row.job,
+                    host=row.host,
+                    exc_info=result,
+                )
             else:
                 raise result
         return sent, unroutable

@@ -1,4 +1,4 @@
-"""Step 5 of the path (telling): from the database to the posts in the thread.
+"""Step 5 of the path (post): from the database to the posts in the thread.
 
 reconciler   asks each source what its posts must show     post_source     what a source is
 job_posts, schedule_posts   the sources (bot.alerting.notifier is the third)

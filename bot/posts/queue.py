@@ -1,4 +1,4 @@
-"""Step 5 of the path (telling): the posts of a front end become what is desired.
+"""Step 5 of the path (store and post): the posts of a front end become what is desired.
 
 A worker for each channel has the sender post what is pending there, one post at a time.
 """

@@ -1,4 +1,4 @@
-"""Step 5 of the path (telling): the posts are kept equal to what their sources say.
+"""Step 5 of the path (store and post): the posts are kept equal to what their sources say.
 
 Each subject that has changed is read from the database, its posts are rendered and submitted to the
 queue of its front end. Nothing is remembered here that is not in the database.

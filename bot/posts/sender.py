@@ -1,4 +1,4 @@
-"""The last part of step 5 of the path (telling): the calls of a front end, one post at a time.
+"""The last part of step 5 of the path (post): the calls of a front end, one post at a time.
 
 A post appears once, whatever crashes and whatever answers are lost: it is recorded in the database
 before the front end is called, and searched for in the chat before it is posted again.

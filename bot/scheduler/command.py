@@ -47,9 +47,10 @@ class ScheduleCommand(BuiltinCommand):
     is written after them, such as Europe/Kyiv. Options, after the time:
 
       quiet                       show results only when they change
-      overlap skip|queue|allow    if the previous run has not ended (skip)
-      catch-up 1h                 run once what was missed by less than that (10m)
-      jitter 30s                  start up to that much later, to spread the load
+      overlap skip|queue|allow    what to do if the previous run has not ended (default: skip)
+      catch-up 1h                 run a missed time late, if it is not older than this
+                                  (default: 10m)
+      jitter 30s                  start at a random time up to 30s later, to spread the load
       pause-after 3               pause after so many failures in a row
       until 2027-01-05, 10 times  when it ends
 
@@ -238,7 +239,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 for job in jobs_of(made.change):
                     self._job_changed(job)
                 return started(begun.id)
-        text = "It is being started just now: try again."
+        text = "The schedule is starting now. Try again in a moment."
         return Reply(text, kind=ReplyKind.CONFLICT)
 
     async def _pause(self, context: CommandContext, words: Sequence[str]) -> Reply:
@@ -305,7 +306,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
             if done:
                 self._schedules_changed()
                 return after, Reply()
-        text = "It is being started again and again just now: try again."
+        text = "The schedule was not changed: it changed at the same time. Try again."
         return None, Reply(text, kind=ReplyKind.CONFLICT)
 
 

@@ -65,7 +65,8 @@ def listing(schedules: Sequence[Schedule], where: str, left: str) -> Answer:
         for one in schedules
     )
     columns = ("id", "command and time", "by", "channel", "next", "last result")
-    return Answer(f"{len(rows)} scheduled {where}{left}", columns, rows)
+    count = "1 schedule" if len(rows) == 1 else f"{len(rows)} schedules"
+    return Answer(f"{count} {where}{left}", columns, rows)
 
 
 def history(schedule: Schedule, past: Sequence[Firing]) -> Answer:

@@ -1,4 +1,4 @@
-"""Step 1 of the path (asking), by a schedule: a time that has come becomes a job, if its owner may
+"""Step 1 of the path (request), by a schedule: a time that has come becomes a job, if its owner may
 still ask for it at that moment."""
 
 from __future__ import annotations

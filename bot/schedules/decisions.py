@@ -215,9 +215,7 @@ def _advance(schedule: Schedule, start: datetime | None, running: str, now: date
     if schedule.status != "active":
         return replace(schedule, nominal=nominal, due=None)
     if nominal is None and schedule.waiting is None:
-        return replace(
-            schedule, status="ended", note="it has no further times", nominal=None, due=None
-        )
+        return replace(schedule, status="ended", note="no runs are left", nominal=None, due=None)
     due = schedule.due_at(nominal) if nominal else None
     return replace(schedule, nominal=nominal, due=due)
 
@@ -231,7 +229,7 @@ def _record_failure(schedule: Schedule, text: str, verdict: str) -> tuple[Schedu
     schedule = replace(schedule, failures=failures, outcome=outcome)
     most = schedule.timing.rules.pause_after
     if most and failures >= most and schedule.status == "active":
-        note = f"{failures} runs in a row were unsuccessful; the last: {outcome}"
+        note = f"{failures} runs in a row failed; last result: {outcome}"
         schedule = pause(schedule, note)
         notice = (
             f"{schedule.title} is paused: {note}. To resume it: /schedule resume {schedule.short}"

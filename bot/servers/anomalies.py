@@ -37,8 +37,8 @@ def duplicate_agents(host: str, environment: str) -> Finding:
 def clock_skew(host: str, environment: str, skew: float) -> Finding:
     """Report that the clock of a server is off by `skew` seconds."""
     text = (
-        f"The clock of {host} is {_against(skew)} this bot's. Times in its logs are wrong; set "
-        "it by NTP (`timedatectl`)."
+        f"The clock of {host} is {_against(skew)} this bot's. Times in its logs are wrong; "
+        "synchronize it with NTP (`timedatectl`)."
     )
     return Finding("clock", text, {"host": host, "env": environment}, lasts=SHOWN_FOR)
 
@@ -51,7 +51,7 @@ def own_clock_skew(skews: list[float]) -> Finding | None:
     middle = sorted(wrong)[len(wrong) // 2]
     text = (
         f"The clock of this bot is {_against(-middle)} those of {len(wrong)} of {len(skews)} "
-        "servers: it is probably wrong. Set it by NTP (`timedatectl`)."
+        "servers: it is probably wrong. Synchronize it with NTP (`timedatectl`)."
     )
     return Finding("clock", text, {"host": "the bot"}, lasts=SHOWN_FOR)
 
@@ -66,8 +66,8 @@ def environment_change(host: str, old: str, new: str, *, believed: bool) -> Find
     else:
         text = (
             f"{host} is in {old}, and something that uses its name reports that it is in {new}. "
-            f"This is not believed. If you moved the server, run `/baton forget {host}`; if not, "
-            "find out who sends this."
+            f"Baton ignores this report. If you moved the server, run `/baton forget {host}`; if "
+            "not, find out who sends this."
         )
     severity = Severity.WARNING if believed else Severity.CRITICAL
     return Finding("moved", text, {"host": host, "env": old}, severity, SHOWN_FOR)

@@ -70,7 +70,7 @@ class Metrics:
             return
         counts = Counter(episode.severity.value for episode in alerts.engine.firing())
         family = GaugeMetricFamily(
-            "baton_alerts_firing", "Alerts that fire, notified or not.", labels=("severity",)
+            "baton_alerts_firing", "Firing alerts, including muted ones.", labels=("severity",)
         )
         for severity in Severity:
             family.add_metric((severity.value,), counts[severity.value])
@@ -82,7 +82,7 @@ class Metrics:
         )
         yield CounterMetricFamily(
             "baton_alerts_faults",
-            "Faults of one check, one rule or one post: see the log.",
+            "Internal errors that affected one check, rule or post: see the log.",
             value=alerts.faults,
         )
 
@@ -107,7 +107,7 @@ class Metrics:
         )
         refused = CounterMetricFamily(
             "baton_refused",
-            "Messages of others over HTTP or the bus that were rejected, by sender and reason.",
+            "Rejected messages from other systems and servers, by sender and reason.",
             labels=("sender", "reason"),
         )
         by_sender = Counter({("servers", reason): 0 for reason in SERVERS_REFUSED})

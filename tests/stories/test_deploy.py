@@ -21,7 +21,7 @@ async def three_servers(world: World) -> None:
     assert reply.acked_after < 3
     await world.building()
     post = await world.shows("running")
-    assert "<@U_ANN> asked: `deploy shop prod`" in post.plain
+    assert "<@U_ANN> ran: `deploy shop prod`" in post.plain
     assert cards_of(post) == dict.fromkeys(SERVERS, "running")
     assert "Cancel" in post.plain
     world.go_on()

@@ -37,7 +37,7 @@ class AlertsCommand(BuiltinCommand):
     """List, explain, acknowledge and silence alerts.
 
     /alerts [ENV]                                list what is firing
-    /alerts why ALERT                            samples, rules, silences; why nobody was notified
+    /alerts why ALERT                            results, rules, silences; why nobody was notified
     /alerts ack ALERT                            acknowledge: stop repeat notifications
     /alerts forget ALERT                         end it: its target is gone for good
     /alerts silence MATCHERS for 2h because ...  such as env=prod host=~"web-.*"
@@ -95,6 +95,7 @@ class AlertsHandler(Handler[AlertsCommand]):
             await self._audit.write(context.invocation, "answered")
             text = "Alerting is off: this bot has no alerts.toml."
             return Reply(text, kind=ReplyKind.CONFLICT)
+        reader = self._authorizer.reader("alerts", context)
         about = AlertsContext(
             context.invocation,
             context.groups,
@@ -105,8 +106,8 @@ class AlertsHandler(Handler[AlertsCommand]):
             self._known,
             self._authorizer,
             self._audit,
+            reader,
         )
-        reader = self._authorizer.reader("alerts", context)
         hidden = [each for each in {*about.environments, ""} if not await reader.may_look_at(each)]
         about = replace(about, hidden=frozenset(hidden))
         word = command.words[0] if command.words else ""

@@ -16,7 +16,7 @@ from bot.alerting.operations import Operation
 from bot.alerting.reloader import Reloader
 from bot.alerting.runner import AlertRunner
 from bot.dispatch.audit_log import AuditLog
-from bot.dispatch.authorizer import Authorizer
+from bot.dispatch.authorizer import Authorizer, Reader
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
@@ -29,8 +29,9 @@ SHORT_ID = 8
 @dataclass(frozen=True, slots=True)
 class AlertsContext(CommandContext):
     """A command about alerts as it was called. `engine` is how these are now, and must not be
-    changed; `reloader` reads alerts.toml again, if there is such a file. `hidden` are the
-    environments whose alerts they may not read, `""` among them if not even those of none."""
+    changed; `reloader` reads alerts.toml again, if there is such a file. `reader` is the person who
+    reads; `hidden` are the environments whose alerts they may not read, `""` among them if not even
+    those of none."""
 
     engine: Engine
     runner: AlertRunner
@@ -39,15 +40,14 @@ class AlertsContext(CommandContext):
     known: Known
     authorizer: Authorizer
     audit: AuditLog
+    reader: Reader
     hidden: frozenset[str] = frozenset()
 
     def readable(self, episodes: Sequence[Episode]) -> tuple[list[Episode], str]:
         """Return those that they may read, and what is said of the others."""
         read = [one for one in episodes if one.labels.get("env") not in self.hidden]
         left = len(episodes) - len(read)
-        if not left:
-            return read, ""
-        return read, f"; {left} alert{'s' * (left > 1)} left out: you are not allowed to read them"
+        return read, self.reader.left_out_note("alert", left)
 
     async def refuse_reading(self, environments: Iterable[str]) -> Reply | None:
         """Return why they may not read of these environments; None if they may. A refusal is

@@ -21,7 +21,8 @@ async def list_firing(context: AlertsContext, env: str) -> Reply:
     where = f" in {env}" if env else ""
     if context.engine.blind_since is not None:
         where += (
-            f" (blind for {duration(context.now - context.engine.blind_since)}: states are frozen)"
+            f" (monitoring has been blind for {duration(context.now - context.engine.blind_since)};"
+            " states may be out of date)"
         )
     closed = context.runner.unpostable(context.runner.settings.all_channels)
     untold = "".join(

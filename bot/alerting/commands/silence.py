@@ -65,7 +65,11 @@ async def unsilence(context: AlertsContext, words: Sequence[str]) -> Reply:
 async def silences(context: AlertsContext, words: Sequence[str]) -> Reply:
     """Show what is silenced."""
     active = [one for one in context.engine.silences() if one.active(context.now)]
-    read = [one for one in active if not _only_of(one.matchers, context.hidden)]
+    # a silence is read by whom it may be made by: whoever may read every environment that it may
+    # concern, and without a matcher for `env` that is each of them
+    read = [
+        one for one in active if not any(_may_match(one.matchers, env) for env in context.hidden)
+    ]
     rows = tuple(
         (one.id, str(one.matchers), duration(one.until - context.now), one.by, one.reason)
         for one in read
@@ -73,16 +77,10 @@ async def silences(context: AlertsContext, words: Sequence[str]) -> Reply:
     left = len(active) - len(read)
     if not rows and not left:
         return await context.record_answer(Reply("Nothing is silenced."))
-    columns = ("id", "what", "for", "by", "because")
+    columns = ("id", "matchers", "time left", "by", "reason")
     summary = "1 silence" if len(rows) == 1 else f"{len(rows)} silences"
-    if left:
-        summary += f"; {left} left out: you are not allowed to read them"
+    summary += context.reader.left_out_note("silence", left)
     return await context.record_answer(Reply(answer=Answer(summary, columns, rows)))
-
-
-def _only_of(matchers: Matchers, environments: frozenset[str]) -> bool:
-    """Return whether they can mean one of these environments."""
-    return any(_may_match(matchers, env) for env in environments)
 
 
 def _parse_silence(said: str) -> tuple[str, float, str]:

@@ -190,7 +190,7 @@ class SlackChat(Linked):
 
     def _failed(self, error: BatonError) -> None:
         self._change(Link.DOWN, str(error))
-        log.warning("cannot connect to slack, retrying", reason=str(error))
+        log.warning("cannot connect to Slack, will retry", reason=str(error))
 
     async def _ticket(self) -> str:
         url, self._first_ticket = self._first_ticket, ""

@@ -1,4 +1,4 @@
-"""SlackFront: shows posts as Slack messages. Step 5 of the path, telling, ends here.
+"""SlackFront: shows posts as Slack messages. Step 5 of the path (store and post) ends here.
 
 Each message carries the key of its post as metadata. So a message whose response was lost is found
 again, and not posted twice.
@@ -126,14 +126,14 @@ class SlackFront(Front):
         except BadBlocks as error:
             refused = error
         if plan:
-            log.warning("slack refuses plan blocks, using sections", reason=str(refused))
+            log.warning("Slack refuses plan blocks, using sections", reason=str(refused))
             self._plans = False
             try:
                 return await self._said(method, _drawn(post, plan=False), words)
             except BadBlocks as error:
                 refused = error
         # Better the words alone than nothing: what ended must be told.
-        log.warning("slack refuses blocks, showing text alone", reason=str(refused))
+        log.warning("Slack refuses blocks, showing text alone", reason=str(refused))
         return await self._said(method, [], words)
 
     async def _said(

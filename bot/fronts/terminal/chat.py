@@ -1,5 +1,5 @@
 """The chat on a terminal: sends typed commands to the dispatcher and shows its replies. Step 1
-of the path, asking."""
+of the path (request)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TerminalFront: shows posts as lines on a terminal. Step 5 of the path, telling, ends here."""
+"""TerminalFront: shows posts as lines on a terminal. Step 5 of the path ends here."""
 
 from __future__ import annotations
 

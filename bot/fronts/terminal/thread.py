@@ -142,7 +142,7 @@ class JobThread:
 
     def _head(self) -> Line:
         content = self.content
-        did = "scheduled" if content.schedule else "asked"
+        did = "scheduled" if content.schedule else "ran"
         return (
             *_state(content),
             ("quiet", f"  {clean(content.asked_by)} {did}: "),

@@ -123,7 +123,9 @@ def _key(message: Report) -> RunKey | None:
         or sequence > LARGEST
     ):
         log.warning(
-            "a message that no agent of ours sends", message=message.id, source=message.source
+            "update ignored: invalid host, attempt or sequence",
+            message=message.id,
+            source=message.source,
         )
         return None
     return message.job, host, message.attempt

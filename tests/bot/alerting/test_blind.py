@@ -72,7 +72,7 @@ async def test_nobody_is_called_down(stage: Stage, gone: Sequence[str]) -> None:
     (message,) = alerts_in(stage.front)
     assert isinstance(message.content, AlertContent)
     assert message.content.title.startswith("Monitoring was blind for 1 h 1 min")
-    (said,) = [line for line in message.content.lines if line.startswith("It had lost")]
+    (said,) = [line for line in message.content.lines if line.startswith("Was not available")]
     assert all(link in said for link in gone)
     await world.pass_time(made, SILENT - 1)
     await world.pass_time(made, WAIT)

@@ -157,7 +157,7 @@ async def test_what_is_refused_is_said_in_the_channel(
     (message,) = alerts_in(stage.front)
     assert isinstance(message.content, AlertContent)
     assert message.content.title == "refused sender=prometheus"
-    assert "refused since" in message.content.rows[0][2]
+    assert "rejected since" in message.content.rows[0][2]
     assert "[0].labels: at least one label" in message.content.rows[0][2]
     await world.pass_time(made, LASTS + 1)
     await until(says(stage.front, "resolved"))

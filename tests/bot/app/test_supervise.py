@@ -23,7 +23,7 @@ async def test_a_part_that_fails_ends_the_work(stage: Stage) -> None:
     ended = asyncio.Event()
 
     async def work() -> None:
-        bot.parts.fail("telling", KeyError("a fault"))
+        bot.parts.fail("rendering posts", KeyError("a fault"))
         try:
             await asyncio.Event().wait()
         finally:

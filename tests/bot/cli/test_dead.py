@@ -116,7 +116,7 @@ async def test_an_order_is_no_part_of_all(amqp_url: str) -> None:
     code, out, err = await ran("dead", "resend", "--all", "--yes", BATON_BUS_URL=amqp_url)
     assert code == 1
     assert [line.split()[2] for line in out.splitlines()] == ["r1", "r3"]
-    assert "not sent: r2: it is an order to servers, and it is not proven that we sent it" in err
+    assert "not sent: r2: it is a request to servers, and RabbitMQ does not confirm" in err
     code, out, err = await ran("dead", "resend", "r2", BATON_BUS_URL=amqp_url)
     assert (code, err) == (0, "")
 

@@ -19,7 +19,9 @@ def test_probes_that_agents_do() -> None:
         facts = Facts(host="web-1", environment="prod", checks=checks)
         return [str(one) for one in probes(named, {"web-1": facts})]
 
-    assert found(("disk",)) == ["ok    probes     agents can do all 2 of theirs"]
+    assert found(("disk",)) == [
+        "ok    probes     agents can run all probes that alerts.toml gives them (2)"
+    ]
     (wrong,) = found(("load",))
     assert "disk: on web-1 its agent has no check disk (configured: load)" in wrong
     assert all("is too old to run probes  Fix: upgrade it." in line for line in found(None))

@@ -59,7 +59,7 @@ async def test_of_two_readings_the_one_that_makes_sense(office: Make) -> None:
         ),
         ("hail prod", "Missing schedule time"),
         ("every 5m hail prod", "Write the command first, then when"),
-        ("hail prod every 5", "5 of what?"),
+        ("hail prod every 5", "5 has no unit: write 5m or 5h."),
         ("hail prod at 9", "is ambiguous: write 09:00 or 9pm"),
         ("hial prod every 5m", "Unknown command “hial”. Did you mean hail?"),
         ("hail every 5m", "ENVIRONMENT is missing."),

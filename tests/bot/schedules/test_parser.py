@@ -86,7 +86,7 @@ def test_rules_stand_after_the_time() -> None:
     ("text", "problem"),
     [
         ("every", "Missing duration, e.g. 5m."),
-        ("every 5", "5 of what? Such as 5m or 5h."),
+        ("every 5", "5 has no unit: write 5m or 5h."),
         ("every 3s", "3 s is too short: the minimum is 10 s."),
         ("every 0m", "“0m” is not a duration."),
         ("every 2 months", "Months and years differ in length"),

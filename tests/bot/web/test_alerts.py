@@ -233,14 +233,15 @@ async def test_what_cannot_be_understood_costs_the_others_nothing(
     ]
     assert [each.labels for each in site.sink.alerts] == [LABELS]
     logged = capsys.readouterr().out
-    assert "refused" in logged
+    assert "alerts rejected" in logged
     assert "alertmanager" in logged
     assert "at least one label" in logged
     metrics = (await site.client.get("/metrics")).text
     assert 'baton_refused_total{reason="invalid",sender="alertmanager"} 4.0' in metrics
     (finding,) = site.findings
     assert (finding.name, finding.about) == ("refused", {"sender": "alertmanager"})
-    assert finding.text.startswith("4 refused since 08:00 UTC, last: alerts[1].labels: at least")
+    assert finding.text.startswith("4 alerts from alertmanager were rejected since 08:00 UTC.")
+    assert "Last reason: alerts[1].labels: at least" in finding.text
 
 
 async def test_whole_bodies_that_are_refused_are_told_too(site: Site) -> None:
@@ -254,7 +255,7 @@ async def test_whole_bodies_that_are_refused_are_told_too(site: Site) -> None:
         ("unknown", "unknown_token"): 1,
     }
     assert [one.about["sender"] for one in site.findings] == ["alertmanager"] * 2
-    assert site.findings[-1].text.startswith("2 refused since")
+    assert site.findings[-1].text.startswith("2 alerts from alertmanager were rejected since")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])

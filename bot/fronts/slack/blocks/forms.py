@@ -46,8 +46,8 @@ def form_view(form: Form, place: Place) -> dict[str, Any] | None:
         "private_metadata": metadata,
         "blocks": [
             {"type": "section", "block_id": "text", "text": text},
-            _input(CHOICE, "For", menu),
-            _input(REASON, "Because", field),
+            _input(CHOICE, "Duration", menu),
+            _input(REASON, "Reason", field),
         ],
     }
 

@@ -177,7 +177,7 @@ def _headed(content: JobContent) -> str:
     if content.schedule:
         return f"{_sign(content.state)} {who} scheduled: {title}"
     id = f" {code(short_id(content.job), 20)}" if content.job else ""
-    return f"*{_sign(content.state)} {content.state.value}*{id}  {who} asked: {title}"
+    return f"*{_sign(content.state)} {content.state.value}*{id}  {who} ran: {title}"
 
 
 def _alert(content: AlertContent, mark: str) -> list[Block]:
@@ -261,7 +261,7 @@ def _output(content: OutputContent, mark: str) -> list[Block]:
     hidden = content.hidden + cut_off
     if hidden:
         whole = f": {_log(content.job)} --host {content.host}" if content.job else ""
-        lines = "1 line before is" if hidden == 1 else f"{hidden} lines before are"
+        lines = "1 earlier line is" if hidden == 1 else f"{hidden} earlier lines are"
         made.append(_context(f"{lines} not shown{whole}", f"c-{mark}"))
     return made
 
@@ -274,7 +274,8 @@ def _fleet(content: FleetContent, mark: str) -> list[Block]:
         made.append(_rich(_group(group, room), f"g-{mark}-{at}"))
     where = ""
     if content.job:
-        where = f"All of it: {_log(content.job)}, of one server: {_log(content.job)} --host SERVER"
+        log = _log(content.job)
+        where = f"Full output: {log}. One server: {log} --host SERVER"
     if more := " · ".join(part for part in (_trim(content.rest), where) if part):
         made.append(_context(more, f"c-{mark}"))
     return made
@@ -333,7 +334,7 @@ def _button(button: Button) -> Block:
             "title": {"type": "plain_text", "text": cut(button.label, 75)},
             "text": {"type": "plain_text", "text": cut(button.confirm, 150)},
             "confirm": {"type": "plain_text", "text": cut(button.label, 30)},
-            "deny": {"type": "plain_text", "text": "No, go back"},
+            "deny": {"type": "plain_text", "text": "Keep it"},
         }
     return made
 

@@ -148,7 +148,7 @@ def _answer_parts(answer: Answer, said: bool, room: int) -> list[str]:
         room -= len(parts[-1])
     if answer.document and not is_long(answer.document):
         shown, hidden = tail(answer.document, max(room // 2, 200))
-        parts.append(fenced(shown) + (f"\n{hidden} lines before are not shown." if hidden else ""))
+        parts.append(fenced(shown) + (f"\n{hidden} earlier lines are not shown." if hidden else ""))
     return parts
 
 

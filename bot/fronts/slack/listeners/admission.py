@@ -113,7 +113,7 @@ def admit(
     if begun is not None:
         kept = begun.words.removesuffix("…")  # what is very long is kept cut
         if words == begun.words or (kept != begun.words and words.startswith(kept)):
-            return Ignored("had before")
+            return Ignored("already handled")
         return PrivateReply(person, interaction.place, _edited(begun))
     if len(words) > MAX_TYPED or len(interaction.text) > _MOST_READ:
         return PrivateReply(person, interaction.place, TOO_LONG)

@@ -101,7 +101,7 @@ def build(handlers: SlackHandlers, identity: BotIdentity, names: Iterable[str]) 
 async def _on_error(error: Exception, body: Mapping[str, Any]) -> BoltResponse:
     if isinstance(error, BoltUnhandledRequestError):
         return _unhandled(body)
-    log.error("a delivery from slack failed, slack will repeat it", exc_info=error)
+    log.error("a delivery from Slack failed, Slack will repeat it", exc_info=error)
     return BoltResponse(status=500, body="")
 
 

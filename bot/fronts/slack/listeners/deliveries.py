@@ -85,7 +85,7 @@ class DeliveryDeduplicator:
         id = _id(request)
         known = self._known.get(id)
         if known is not None:
-            log.info("delivered again by slack", id=id, kind=request.type)
+            log.info("delivered again by Slack", id=id, kind=request.type)
             return await asyncio.shield(known[1])
         future: asyncio.Future[AckPayload | None] = asyncio.get_running_loop().create_future()
         self._remember(id, future)

@@ -1,4 +1,4 @@
-"""Step 1 of the path, asking: passes what people typed or pressed to the dispatcher, and answers in
+"""Step 1 of the path: passes what people typed or pressed to the dispatcher, and answers in
 time.
 
 Slack waits 3 s for an answer. The answer to a slash command needs nothing but the socket, so people
@@ -109,7 +109,7 @@ class SlackHandlers:
         at = f"{interaction.place.channel} {interaction.message}"
         press = f"{interaction.user} {at} {interaction.action} {interaction.value}"
         if self._pressed.seen_before(press):
-            log.info("pressed twice", action=interaction.action, person=interaction.user)
+            log.info("double click ignored", action=interaction.action, person=interaction.user)
             return
         person, place = Person(id=interaction.user), interaction.place
         work = self._tasks.run(self._reply(self._taken(interaction), interaction.key))

@@ -112,7 +112,7 @@ class Connection:
     async def close(self) -> None:
         """Close the connection, with a short wait for the other side."""
         if not await wait_at_most(CLOSE_TIMEOUT, self._ws.close()):
-            log.debug("slack did not confirm that a connection was closed")
+            log.debug("Slack did not confirm that a connection was closed")
         self._reader.cancel()
         await asyncio.wait({self._reader})
         self._end("closed by us")

@@ -109,7 +109,7 @@ class SocketModeClient(Owner):
             await asyncio.wait(self._lanes)
         cancelled = await self._taking.drain(seconds)
         if cancelled:
-            log.warning("deliveries from slack were abandoned", count=cancelled)
+            log.warning("deliveries from Slack were abandoned", count=cancelled)
         await self._retiring.drain(0)
         await asyncio.gather(*(each.close() for each in list(self._connections)))
         self._changed(Link.DOWN, "closed by us")
@@ -140,7 +140,7 @@ class SocketModeClient(Owner):
             try:
                 await self._lane(number)
             except Exception:
-                log.exception("a connection to slack failed with an unexpected error")
+                log.exception("a connection to Slack failed with an unexpected error")
                 await asyncio.sleep(MAX_PAUSE[-1])
 
     async def _lane(self, number: int) -> None:
@@ -173,12 +173,12 @@ class SocketModeClient(Owner):
             left = connection.heard + quiet - time.monotonic()
             again = self._others.seconds_to_next_check(time.monotonic())
             if left <= 0 or (again is not None and again <= 0):
-                log.info("a connection to slack is replaced")
+                log.info("a connection to Slack is replaced")
                 return True
             left = left if again is None else min(left, again)
             if not await wait_at_most(left, connection.over.wait()):
                 continue
-            log.info("a connection to slack is over", reason=connection.reason)
+            log.info("a connection to Slack is over", reason=connection.reason)
             return connection.reason in REFRESH_REASONS
 
     async def _connected(self, number: int) -> Connection:
@@ -195,13 +195,17 @@ class SocketModeClient(Owner):
                     wait = error.seconds
                 if not self._connections:
                     self._changed(Link.DOWN, reason)
-                log.warning("cannot connect to slack", lane=number, reason=reason, again_in=wait)
+                log.warning(
+                    "cannot connect to Slack", connection=number, reason=reason, again_in=wait
+                )
                 await asyncio.sleep(jittered(wait))
             else:
                 self._connections.append(made)
                 self._counted(made.counted)
                 self._changed(Link.UP, "")
-                log.info("connected to slack", lane=number, connections=len(self._connections))
+                log.info(
+                    "connected to Slack", connection=number, connections=len(self._connections)
+                )
                 return made
 
     async def _opened(self) -> Connection:

@@ -67,11 +67,11 @@ _REMEDIES = {
 
 
 class BadBlocks(Unpostable):
-    """{front} will not show these blocks: {reason}. {remedy}"""
+    """{front} rejects these blocks: {reason}. {remedy}"""
 
 
 class PinnedAlready(Unpostable):
-    """{front} has pinned this before."""
+    """{front} already pinned this message."""
 
 
 class ThreadGone(Unpostable):

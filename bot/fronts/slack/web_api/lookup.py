@@ -62,7 +62,7 @@ class CachedLookup(Generic[T]):
             self._error = error
             if isinstance(error, Throttled):
                 self._not_before = self._clock() + error.seconds
-            log.warning("a request to slack failed", reason=str(error))
+            log.warning("a request to Slack failed", reason=str(error))
         else:
             self._known, self._asked = [found], asked
         finally:

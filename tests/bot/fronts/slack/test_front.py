@@ -51,7 +51,7 @@ async def test_a_post_is_shown_with_its_key(slack: SlackServer, front: SlackFron
     message = slack.channel("C_OPS").message(ref)
     assert message.metadata == {"event_type": "baton_post", "event_payload": {"key": "job:j1"}}
     for words in (
-        "<@U_ANN> asked: `deploy shop prod`",
+        "<@U_ANN> ran: `deploy shop prod`",
         "web-1: running",
         "▓▓▓▓░░░░ 50 %",
         "no disk",
@@ -81,7 +81,7 @@ async def test_posts_in_a_thread(slack: SlackServer, front: SlackFront) -> None:
     channel = slack.channel("C_OPS")
     assert [message.broadcast for message in channel.thread(root)] == [False, True]
     assert (
-        "3 lines before are not shown: /baton log j1 --host web-1" in channel.thread(root)[0].plain
+        "3 earlier lines are not shown: /baton log j1 --host web-1" in channel.thread(root)[0].plain
     )
 
 

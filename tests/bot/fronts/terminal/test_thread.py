@@ -41,7 +41,7 @@ def texts(lines: list[Line]) -> list[str]:
 def test_job_begins_with_who_asked_what() -> None:
     """The first line names the asker, the command and the job; it is printed once."""
     thread = JobThread(RUNNING)
-    assert texts(thread.job_lines(RUNNING)) == ["▶ running 7k2m9x  U_ANN asked: deploy shop prod"]
+    assert texts(thread.job_lines(RUNNING)) == ["▶ running 7k2m9x  U_ANN ran: deploy shop prod"]
     assert thread.job_lines(RUNNING) == []
 
 

@@ -176,7 +176,7 @@ def test_the_end_of_an_output_is_shown() -> None:
     content = OutputContent("web-1", State.RUNNING, "building", text, hidden=10, job="j1")
     shown = plain("", made.blocks(content, "m"))
     assert shown.startswith("▶️ running j1  web-1: building\nline 1400\n")
-    assert "line 1999\n1410 lines before are not shown: /baton log j1 --host web-1" in shown
+    assert "line 1999\n1410 earlier lines are not shown: /baton log j1 --host web-1" in shown
     assert "\x1b" not in shown
 
 
