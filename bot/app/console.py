@@ -12,6 +12,7 @@ from bot.app.bot import Bot
 
 if TYPE_CHECKING:
     from bot.web.console.access import Access
+    from bot.web.console.sign_in.slack_openid import SlackOpenId
     from bot.web.ingest import IngestRoutes
     from bot.web.server import WebServer
     from bot.web.status import Chat
@@ -25,13 +26,14 @@ def serve_console(
     url: str = "",
     chat: Chat | None = None,
     ingest: IngestRoutes | None = None,
+    openid: SlackOpenId | None = None,
     clock: Callable[[], datetime] = now,
 ) -> None:
     """Serve the status of `bot`, its console and the routes of `ingest` on `web`.
 
     `access` knows who asks in the console; `url` is the address at which people open it, that of
-    `web` if it is empty. FastAPI is loaded here and not before: a bot without a web server does not
-    need it.
+    `web` if it is empty; `openid` lets people sign in with Slack. FastAPI is loaded here and not
+    before: a bot without a web server does not need it.
     """
     from bot.web.app import build
     from bot.web.console.parts import ConsoleParts
@@ -49,7 +51,9 @@ def serve_console(
         people=dispatching.people,
         schedules=dispatching.schedules,
         alerts=bot.alert_runner,
+        audit=dispatching.audit,
         status=status,
         clock=clock,
+        openid=openid,
     )
     web.serve(build(status, ingest, console))

@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pydantic import SecretStr
 
 from alerts import load_alerts
 from baton.bus.channel import Link
@@ -25,15 +23,17 @@ from bot.app.garbage import tune_garbage_collector
 from bot.app.rules_log import RulesLog
 from bot.app.supervise import run_while_healthy
 from bot.app.with_alerts import AlertsConfig
+from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.fronts.slack import SlackChat, SlackFront, Tokens
 from bot.fronts.slack.chat import CHECK_INTERVAL
 from bot.jobs import Place
-from bot.settings import BotSettings
+from bot.settings import BotSettings, SlackOpenIdTable, WebTable
 from bot.store import Store
 from bot.store.leases import STRANGERS
 
 if TYPE_CHECKING:
+    from bot.web.console.sign_in.slack_openid import SlackOpenId
     from bot.web.server import WebServer
 
 SWITCH_INTERVAL = 0.0005
@@ -62,6 +62,7 @@ async def serve(settings: BotSettings) -> None:
             stack.callback(web.close)
         store = await Store.open(settings.database.url.get_secret_value())
         stack.push_async_callback(store.close)
+        console = _console_address(settings, web)
         channel = await connect(settings.bus.urls, name=f"baton {settings.bot.name}", owner=True)
         stack.push_async_callback(channel.close)
         bot = assemble(
@@ -74,6 +75,7 @@ async def serve(settings: BotSettings) -> None:
             pace=PersonRateLimiter(settings.limits),
             identity_required=settings.bus.identity == "required",
             alerts=alerts,
+            console=console,
         )
         if bot.alert_reloader is not None:
             asyncio.get_running_loop().add_signal_handler(
@@ -90,7 +92,7 @@ async def serve(settings: BotSettings) -> None:
             # the log is to name closed channels, even if nobody asks
             chat.channels.closed(bot.alert_runner.settings.all_channels)
         if web is not None:
-            _serve_web(web, bot, chat, settings.web.senders)
+            _serve_web(web, bot, chat, settings.web, console)
             stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN_TIMEOUT)
         rules = RulesLog(settings.policy, bot.servers, commands, chat.people.groups)
@@ -123,14 +125,48 @@ def _listen(settings: BotSettings) -> WebServer | None:
     return WebServer.listen(settings.web.address, settings.web.port)
 
 
-def _serve_web(web: WebServer, bot: Bot, chat: SlackChat, senders: Mapping[str, SecretStr]) -> None:
+def _console_address(settings: BotSettings, web: WebServer | None) -> ConsoleAddress | None:
+    """Return where people open the console; None if there is none."""
+    if web is None or not settings.web.console:
+        return None
+    return ConsoleAddress(settings.web.console_url(web.url))
+
+
+def _serve_web(
+    web: WebServer,
+    bot: Bot,
+    chat: SlackChat,
+    settings: WebTable,
+    console: ConsoleAddress | None,
+) -> None:
     from bot.alerting.sink import StoredAlertSink
     from bot.web.app import build
     from bot.web.ingest import IngestRoutes
 
-    sink = None if bot.alert_runner is None else StoredAlertSink(bot.alert_runner, senders)
+    runner = bot.alert_runner
+    sink = None if runner is None else StoredAlertSink(runner, settings.senders)
     ingest = None if sink is None else IngestRoutes(sink, bot.rejections)
-    web.serve(build(status_reader(bot, chat, bot.rejections), ingest))
+    if console is None:
+        web.serve(build(status_reader(bot, chat, bot.rejections), ingest))
+        return
+    from bot.app.console import serve_console
+    from bot.web.console.sign_in.session_access import SessionAccess
+
+    dispatching, url = bot.dispatching, console.url
+    access = SessionAccess(bot.store.sign_ins, dispatching.people, dispatching.authorizer, url)
+    openid = _slack_openid(settings.slack_openid, url, chat)
+    serve_console(web, bot, access, url=url, chat=chat, ingest=ingest, openid=openid)
+
+
+def _slack_openid(table: SlackOpenIdTable | None, url: str, chat: SlackChat) -> SlackOpenId | None:
+    if table is None:
+        return None
+    from bot.web.console.sign_in.slack_openid import SlackOpenId
+
+    def team() -> str:
+        return chat.people.us.team if chat.people.us else ""
+
+    return SlackOpenId(table.client_id, table.client_secret.get_secret_value(), url, team)
 
 
 def _slack_chat(settings: BotSettings, bot: Bot) -> SlackChat:

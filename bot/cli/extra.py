@@ -13,6 +13,7 @@ EXTRA = (
     "asyncpg",
     "fastapi",
     "jinja2",
+    "joserfc",
     "markupsafe",
     "prometheus_client",
     "prompt_toolkit",

@@ -5,6 +5,7 @@
     reading    what both show, read for one viewer
     errors     what the pages and the API answer when something is wrong
     console    the routes of the console, on the bot's HTTP app
+    sign_in    how people sign in: links, sessions, tokens, Slack
 
 It reads the ledger and asks the dispatcher. What may be read is decided by the authorizer at each
 request; whatever changes something is asked in the words that chat would take.

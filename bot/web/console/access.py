@@ -11,20 +11,27 @@ from starlette.requests import Request
 from typing_extensions import override
 
 from baton.bus.messages import Person
+from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import Place, console_place
 from bot.web.console.errors import NotAllowed
+
+READ = "read"
+ASK = "ask"
+"""What somebody may do in the console: a token may be for reading only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Somebody who reads or asks in the console. `groups` looks up their user groups; `place` is
-    where they ask; `session` identifies the session or token that they use."""
+    where they ask; `session` identifies the session or token that they use, and `scopes` says what
+    it is for."""
 
     person: Person
     groups: GroupLookup
     place: Place
     session: str
+    scopes: frozenset[str] = frozenset({READ, ASK})
 
 
 class Access(Protocol):
@@ -44,10 +51,11 @@ class LocalAccess(Access):
 
     Every web page that this person has open can send requests to loopback, under a name of its own
     (DNS rebinding) or from its own origin. So both the host that a request names and its origin
-    must be one of `urls`.
+    must be one of `urls`. They must be on loopback: nobody else is to be this person.
     """
 
     def __init__(self, person: Person, directory: str, urls: Sequence[str]) -> None:
+        assert all(ConsoleAddress(url).local for url in urls)
         self._viewer = Viewer(person, _no_groups, console_place(directory), "local")
         self._hosts = {urlsplit(url).netloc for url in urls}
         self._origins = set(urls)

@@ -23,6 +23,8 @@ from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.alerts import AlertReading
 from bot.web.console.reading.schedules import ScheduleReading
 from bot.web.console.reading.servers import ServerReading
+from bot.web.console.sign_in.routes import SignInPages
+from bot.web.console.sign_in.session_access import SessionAccess
 
 
 def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
@@ -48,4 +50,6 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
         ask_routes(pages),
     ):
         app.include_router(routes)
+    if isinstance(parts.access, SessionAccess):
+        app.include_router(SignInPages(parts.access, parts, renderer).routes())
     return failures

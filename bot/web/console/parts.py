@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from baton.extensions import Commands
+from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.dispatcher import CommandDispatcher
 from bot.dispatch.people import Directories
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.web.console.access import Access
+from bot.web.console.sign_in.slack_openid import SlackOpenId
 from bot.web.console.sources import AlertSource, ScheduleRecords
 from bot.web.status import StatusReader
 
@@ -20,7 +22,8 @@ from bot.web.status import StatusReader
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleParts:
     """What the console reads and asks. `url` is the address at which people open it, without a
-    slash at the end. `alerts` is None if this bot has none."""
+    slash at the end. `alerts` is None if this bot has none; `openid` is how people sign in with
+    Slack, if they can."""
 
     url: str
     access: Access
@@ -32,5 +35,7 @@ class ConsoleParts:
     people: Directories
     schedules: ScheduleRecords
     alerts: AlertSource | None
+    audit: AuditLog
     status: StatusReader
     clock: Callable[[], datetime]
+    openid: SlackOpenId | None = None

@@ -10,11 +10,13 @@ from bot.web.console.api.models import problems
 
 
 class Me(BaseModel):
-    """The person who asks, as their chat knows them."""
+    """The person who asks, as their chat knows them. `scopes` says what their session or token may
+    do: `read`, and perhaps `ask`."""
 
     id: str
     name: str
     directory: str
+    scopes: list[str]
 
 
 def me_routes(access: Access) -> APIRouter:
@@ -26,6 +28,11 @@ def me_routes(access: Access) -> APIRouter:
         """Return the person whom the token or the session belongs to."""
         viewer = await access.viewer(request)
         person = viewer.person
-        return Me(id=person.id, name=person.name, directory=viewer.place.directory)
+        return Me(
+            id=person.id,
+            name=person.name,
+            directory=viewer.place.directory,
+            scopes=sorted(viewer.scopes),
+        )
 
     return routes

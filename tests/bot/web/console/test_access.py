@@ -12,7 +12,12 @@ async def test_the_person_at_this_machine(console: Console) -> None:
     """Is known without sign-in, by the name that the terminal gives."""
     answer = await console.client.get("/api/v1/me")
     assert answer.status_code == 200
-    assert answer.json() == {"id": ANN.id, "name": ANN.name, "directory": "terminal"}
+    assert answer.json() == {
+        "id": ANN.id,
+        "name": ANN.name,
+        "directory": "terminal",
+        "scopes": ["ask", "read"],
+    }
 
 
 @pytest.mark.parametrize(

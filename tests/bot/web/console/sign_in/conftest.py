@@ -1,0 +1,148 @@
+"""A console that people sign in to, on a real socket, and the chat that knows them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+import pytest
+
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.messages import Person
+from baton.errors import BatonError
+from bot.app.bot import Bot
+from bot.app.console import serve_console
+from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.people import Directory, Profile
+from bot.dispatch.policy import Policy
+from bot.store import Store
+from bot.store.sign_ins.sign_in import Owner
+from bot.web.console.sign_in.session_access import SessionAccess
+from bot.web.console.sign_in.slack_openid import SlackOpenId
+from bot.web.server import WebServer
+from tests.bot.build import OPS
+from tests.bot.world import a_bot, no_groups
+from tests.support.policy import OPEN
+
+ANN = Owner(Person(id="U_ANN", name="ann"), "slack")
+HTTPS = "https://baton.example.com"
+
+
+class NoAnswer(BatonError):
+    """Slack does not answer."""
+
+
+@dataclass
+class People(Directory):
+    """A chat that knows its people, as long as it answers."""
+
+    profiles: dict[str, Profile] = field(
+        default_factory=lambda: {"U_ANN": Profile(name="ann"), "U_BEN": Profile(name="ben")}
+    )
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    away: bool = False
+    asked: int = 0
+
+    async def groups_of(self, user: str) -> frozenset[str]:
+        if self.away:
+            raise NoAnswer
+        return self.groups.get(user, frozenset())
+
+    async def profile(self, user: str) -> Profile:
+        self.asked += 1
+        if self.away or user not in self.profiles:
+            raise NoAnswer
+        return self.profiles[user]
+
+    def change(self, user: str, **changes: Any) -> None:
+        self.profiles[user] = replace(self.profiles[user], **changes)
+
+
+@dataclass
+class Site:
+    """The console; `browser` keeps cookies, as one does, and says where its pages come from."""
+
+    bot: Bot
+    web: WebServer
+    people: People
+    access: SessionAccess
+    browser: httpx.AsyncClient
+
+    @property
+    def store(self) -> Store:
+        return self.bot.store
+
+    async def link(self, owner: Owner = ANN) -> str:
+        """The path of a new link, as `/baton console` gives it."""
+        return f"/sign-in/{await self.store.sign_ins.new_link(owner)}"
+
+    async def sign_in(self, owner: Owner = ANN) -> None:
+        """Sign `browser` in."""
+        answer = await self.post(await self.link(owner))
+        assert answer.status_code == 303, answer.text
+
+    async def post(self, path: str, **more: Any) -> httpx.Response:
+        """Send a form of one of our pages."""
+        headers = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+        return await self.browser.post(path, headers={**headers, **more.pop("headers", {})}, **more)
+
+    async def page(self, path: str, **headers: str) -> httpx.Response:
+        """Open a page."""
+        return await self.browser.get(path, headers={"Accept": "text/html", **headers})
+
+    async def me(self, **headers: str) -> httpx.Response:
+        """Ask who one is."""
+        return await self.browser.get("/api/v1/me", headers=headers)
+
+    async def asked_in_chat(self, text: str, person: Person = ANN.person) -> str:
+        """What the bot answers in Slack."""
+        reply = await self.bot.dispatcher.ask(
+            text, asker=person, groups=no_groups, place=OPS, key=text
+        )
+        assert reply.ok, reply.text
+        return reply.text or (reply.answer.document if reply.answer else "")
+
+    def client(self) -> httpx.AsyncClient:
+        """Another browser, or a program."""
+        return httpx.AsyncClient(base_url=self.web.url, trust_env=False, verify=False, timeout=60)
+
+
+OpenSite = Callable[..., Awaitable[Site]]
+
+
+@pytest.fixture
+async def open_site(store: Store) -> AsyncIterator[OpenSite]:
+    """Opens a console at `url`: at its own address if that is empty."""
+    async with AsyncExitStack() as stack:
+
+        async def opened(
+            url: str = "", policy: Policy = OPEN, openid: SlackOpenId | None = None
+        ) -> Site:
+            channel = MemoryChannel("memory://site", on=MemoryBus("site"))
+            stack.push_async_callback(channel.close)
+            web = WebServer.listen("127.0.0.1", 0)
+            url = url or web.url
+            bot = a_bot(store, channel, policy=policy, console=ConsoleAddress(url))
+            people = People()
+            bot.dispatching.people.add("slack", people)
+            stack.push_async_callback(bot.stop)
+            await bot.start()
+            dispatching = bot.dispatching
+            access = SessionAccess(store.sign_ins, dispatching.people, dispatching.authorizer, url)
+            serve_console(web, bot, access, url=url, openid=openid)
+            stack.push_async_callback(web.stop)
+            site = Site(bot, web, people, access, httpx.AsyncClient())
+            await site.browser.aclose()
+            site.browser = await stack.enter_async_context(site.client())
+            return site
+
+        yield opened
+
+
+@pytest.fixture
+async def site(open_site: OpenSite) -> Site:
+    """A console at its own address, on loopback."""
+    return await open_site()
