@@ -1,4 +1,4 @@
-"""What the engine wants stored and shown, and what it is restored from. Plain values."""
+"""The changes that the engine wants stored and shown, and the rows it is restored from. Values."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ FACTS_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server presents itself so to the bot."""
+    """The name, environment and apps that a server reports to the bot."""
 
     environment: str
     fqdn: str = field(default_factory=lambda: own_name())

@@ -1,4 +1,4 @@
-"""What a post shows, in whatever chat. Values, without a decision."""
+"""The content of posts, for every chat. Values only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks go first: a person waits for an answer, while what they began can wait for a moment."""
+"""Requests have priority over background work: a person waits for the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How often something may be done: a token bucket. Pure: time comes in as a number of seconds."""
+"""A token bucket, which limits how often something may be done. Pure: time comes in as a number of
+seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a check-in is late (a dead man's switch).
+"""Detects late check-ins (a dead man's switch).
 
 Source: Healthchecks.io, "Simple" and "Cron" schedules with a grace time. All times are Unix seconds
 of the wall clock, because cron is about that clock.

@@ -1,4 +1,4 @@
-"""How long heartbeats of a server may be missing before it counts as down.
+"""Detects servers whose heartbeats are missing for too long.
 
 Source: N. Hayashibara, X. Défago, R. Yared, T. Katayama, "The phi accrual failure detector", SRDS
 2004: phi(t) = -log10(1 - F(t)), F being a normal distribution with the mean and deviation of the

@@ -1,5 +1,5 @@
-"""When a group is notified: it waits, is sent, grows, is repeated; and what happens in an alert
-storm."""
+"""Decides when a group is notified: it waits, is sent, grows, is repeated; and what happens in an
+alert storm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What is shown: the post of a group, its history and messages in its thread, and the board.
+"""The content of notifications: the post of a group, its history and messages in its thread, and
+the board.
 
 These are values that a front end draws. A colour may be put beside the words, never in their place.
 """

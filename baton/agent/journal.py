@@ -40,7 +40,7 @@ can come. What was not reported is kept for longer."""
 PRUNE_INTERVAL = timedelta(hours=1)
 
 MARK_DELAY = 1.0
-"""Within how many seconds it is written that a final word was reported."""
+"""Seconds within which it is written that a final report was confirmed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ MAX_RUNS = 100
 """Runs at a time on one agent; more are refused at once instead of waiting unseen."""
 
 FLUSH_TIMEOUT = 5.0
-"""How long a draining agent waits for its last words to be on the bus, in seconds."""
+"""How long a draining agent waits for its final reports to be on the bus, in seconds."""
 STOP_TIMEOUT = 15.0
 """How long a draining agent waits for cancelled runs to clean up, in seconds; what takes longer is
 found in the journal and reported at the next start."""

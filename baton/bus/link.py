@@ -1,4 +1,4 @@
-"""What every kind of Channel needs: the state of its link, and the handlers that run."""
+"""The base of every kind of Channel: the state of its link, and the handlers that run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong when a program or the command line uses a console."""
+"""The errors of a program or the command line that uses a console."""
 
 from __future__ import annotations
 

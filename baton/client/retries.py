@@ -1,4 +1,4 @@
-"""How long a console that does not answer is tried again."""
+"""Retries a console that does not answer, for a bounded time."""
 
 from __future__ import annotations
 

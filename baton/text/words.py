@@ -1,5 +1,5 @@
-"""Words are what people type; quotes, the marks and escapes of chats, and the helpful keyboards of
-phones are undone.
+"""Parses what people type: removes chat formatting, and normalizes quotes, dashes and invisible
+characters.
 
 This is the one parser of words for every front end, for schedules and for alerts. What stands after
 `because` is a reason in somebody's own words: it is kept as it was typed. Pure.

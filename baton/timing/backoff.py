@@ -1,4 +1,4 @@
-"""How long to wait before what failed is tried again. Pure, but for chance."""
+"""Computes the wait before the next attempt. Pure, except for random numbers."""
 
 from __future__ import annotations
 

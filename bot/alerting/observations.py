@@ -1,4 +1,5 @@
-"""What servers say, as the engine of alerts takes it. Pure. `at` is in steady seconds."""
+"""Turns what servers report into observations of the alert engine. Pure. `at` is in steady
+seconds."""
 
 from __future__ import annotations
 

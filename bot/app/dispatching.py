@@ -1,5 +1,5 @@
-"""Who takes what people ask, and who asks by schedules, wired. bot.app.assemble calls it, and so
-does whoever needs no more of a bot: tests, bench."""
+"""Creates and connects the dispatcher and the scheduler. bot.app.assemble calls it, and so do tests
+and benches that need no more of a bot."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What the bot answers itself: a command (the words) and its handler (the work), as what servers do
-is a command and its consumer."""
+"""The base classes of what the bot answers itself: a command (the words) and its handler (the
+work), as what servers run is a command and its consumer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was asked, by whom and where: what handlers are given beside the command."""
+"""The context of a command: who called it, where and when. Handlers get it with the command."""
 
 from __future__ import annotations
 

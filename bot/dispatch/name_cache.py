@@ -1,5 +1,5 @@
-"""What people and channels are called. A mention names neither, a slash command both: what was once
-said is known from then on. Pure."""
+"""Remembers the names of people and channels. A mention names neither, a slash command both: what
+was once said is known from then on. Pure."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Somebody. `zone` is the name of their time zone, empty if it is not known; `deactivated`
-    says that they left the chat for good; `standing` who they are to us."""
+    """A chat user's profile. `zone` is the name of their time zone, empty if it is not known;
+    `deactivated` says that they left the chat for good; `standing` who they are to us."""
 
     zone: str = ""
     deactivated: bool = False

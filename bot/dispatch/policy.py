@@ -1,4 +1,5 @@
-"""Who may ask and read what, where. Pure: decided here, before anything is sent or shown.
+"""Decides who may run and read what, and where. Pure: decided here, before anything is sent or
+shown.
 
 Closed by default:
 

@@ -15,8 +15,9 @@ from bot.dispatch.policy import EVERYBODY, Policy, is_user
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What there is: the `commands` that are installed; the apps in each of the `environments` that
-    servers are known in; and the ids and handles of all `groups`, None if they are not known."""
+    """The installed and known things that rules may name: the `commands` that are installed; the
+    apps in each of the `environments` that servers are known in; and the ids and handles of all
+    `groups`, None if they are not known."""
 
     commands: Collection[str]
     environments: Mapping[str, Collection[str]]

@@ -1,4 +1,4 @@
-"""What a front end knows of the bot: somebody to bring people's words to."""
+"""The interface that a front end uses to pass requests to the bot."""
 
 from __future__ import annotations
 

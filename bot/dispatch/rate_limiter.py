@@ -1,4 +1,4 @@
-"""How often one person may ask: so that one script, or one angry finger, keeps nobody else waiting.
+"""Limits how often one person may send requests, so that one script keeps nobody else waiting.
 Pure."""
 
 from __future__ import annotations

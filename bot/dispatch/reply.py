@@ -1,4 +1,4 @@
-"""The immediate reply to whoever asked. Pure."""
+"""The immediate reply to a request. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why something that others sent is refused."""
+"""The errors of rejected input from others."""
 
 from __future__ import annotations
 

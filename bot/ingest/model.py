@@ -1,4 +1,4 @@
-"""What others send over HTTP or over the bus, as checked values, and who takes it (a Protocol)."""
+"""The checked values of what others send over HTTP or the bus, and the protocol of their sink."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which post goes next, and when. Pure: time comes in as a number of seconds.
+"""Decides which post goes next, and when. Pure: time comes in as a number of seconds.
 
 A front end limits us: so many new posts in a channel, so many edits for everything together. What
 waits is merged, since each post shows the latest state. Posts of jobs go before what stands in

@@ -1,5 +1,5 @@
-"""What posts are about: a source knows which of its subjects have changed, and what the posts of
-each must show, and is notified once they show it."""
+"""The protocol of the subjects of posts: a source knows which of its subjects have changed, and
+what the posts of each must show, and is notified once they show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a front end allows. Pure: time comes in as a number of seconds."""
+"""The rate limits of a front end. Pure: time comes in as a number of seconds."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is scheduled: asked for by /schedule, and fired when its time has come."""
+"""Schedules: created by /schedule, and fired when their time has come."""

@@ -1,4 +1,4 @@
-"""How schedules read to people. Pure."""
+"""Describes schedules to people. Pure."""
 
 from __future__ import annotations
 

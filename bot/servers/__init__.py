@@ -1,1 +1,1 @@
-"""Which servers there are, and how well we see them."""
+"""The known servers, and whether the bot can see them."""

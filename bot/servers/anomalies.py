@@ -1,4 +1,4 @@
-"""What can be odd about servers, as findings for people: two agents of one name, clocks that
+"""Anomalies of servers, as findings for people: two agents of one name, clocks that
 disagree, a server that says it has moved. Pure."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the heartbeats of a server show together: whether two agents report as it, and whether its
+"""Compares the latest heartbeats of a server: whether two agents report as it, and whether its
 clock agrees with ours. Pure."""
 
 from __future__ import annotations

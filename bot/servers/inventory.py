@@ -1,4 +1,4 @@
-"""Which servers there are, by their heartbeats, and which of them somebody means. Pure.
+"""The known servers, by their heartbeats, and which of them a request means. Pure.
 
 Blind is not down: while our own link to RabbitMQ is lost no server's silence counts.
 """

@@ -1,4 +1,4 @@
-"""How well the bot sees the servers."""
+"""Tells whether the bot can see the servers."""
 
 from __future__ import annotations
 

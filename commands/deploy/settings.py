@@ -1,4 +1,4 @@
-"""What an agent's configuration says of the apps that it deploys: the tables `[deploy.NAME]`. Pure.
+"""The settings of the apps that an agent deploys: the tables `[deploy.NAME]`. Pure.
 
 [deploy.shop]
 path = "/srv/shop"                  # holds releases/, shared/, repo/ and the link current

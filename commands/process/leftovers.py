@@ -1,4 +1,4 @@
-"""What a program leaves running when it has ended, wherever that went.
+"""Finds the processes that a program left running.
 
 A program and all that it starts carry a mark in their environment; they are also known by their
 process group and session, and by whose children they are. So a process that has left its group

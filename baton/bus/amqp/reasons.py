@@ -1,4 +1,5 @@
-"""What a failure of the client library means, whether it is permanent, and the fix. Pure."""
+"""Explains a failure of the client library: what it means, whether it is permanent, and the fix.
+Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody who asks about alerts: what they may, and what they mean."""
+"""The context of a command about alerts: what the person may read, and which alerts they mean."""
 
 from __future__ import annotations
 

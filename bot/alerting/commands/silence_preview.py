@@ -1,4 +1,4 @@
-"""What a silence would mute, before anybody asks for it. Pure."""
+"""Shows what a silence would mute, before it is made. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Slack sends us: from a delivery to a request at the dispatcher, and back to the person.
+"""Handles what Slack sends: from a delivery to a request at the dispatcher, and back to the person.
 
 deliveries.py  each delivery is taken once     app.py       which listener takes it (Bolt)
 payloads.py    what it says, as a value        handlers.py  to the dispatcher, answered in time
