@@ -7,7 +7,7 @@ ends once: the first final state stays. A different one that is received later i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -28,6 +28,22 @@ is drawn when it is read."""
 
 SHORT_ID = 6
 """Characters of an id that people are shown. Commands accept an id by its first four or more."""
+
+URGENCY = (
+    State.FAILED,
+    State.LOST,
+    State.INTERRUPTED,
+    State.UNROUTABLE,
+    State.REFUSED,
+    State.EXPIRED,
+    State.CANCELLED,
+    State.RUNNING,
+    State.ACCEPTED,
+    State.SENT,
+    State.QUEUED,
+    State.SUCCEEDED,
+)
+"""The states in the order in which they need attention."""
 
 _ORDER = {State.QUEUED: 0, State.SENT: 1, State.ACCEPTED: 2, State.RUNNING: 3}
 
@@ -334,3 +350,16 @@ def close_if_overdue(run: RunRecord, now: datetime, seeing_since: datetime | Non
 def all_ended(runs: Sequence[RunRecord]) -> bool:
     """Return whether all of `runs` have ended."""
     return all(run.state.final for run in runs)
+
+
+def job_state(runs: Sequence[RunRecord]) -> State:
+    """Return the state of a job: running while one of its runs is, else the worst final state."""
+    return overall_state([run.state for run in runs], any(run.started for run in runs))
+
+
+def overall_state(states: Collection[State], begun: bool) -> State:
+    """Return the state of a job whose runs are in `states`; `begun` says that a server has accepted
+    it."""
+    if not all(state.final for state in states):
+        return State.RUNNING if begun else State.SENT
+    return min(states, key=URGENCY.index, default=State.SUCCEEDED)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from baton.bus.messages import State
 from baton.outcome import named
 from bot.content import FleetContent, Group
-from bot.jobs import RunRecord, Tail, all_ended
+from bot.jobs import URGENCY, RunRecord, Tail, all_ended
 
 MAX_SINGLE_POSTS = 5
 """Up to so many servers have a post each in the thread."""
@@ -25,22 +25,6 @@ MAX_REASON = 300
 """Characters of a reason that are shown, at most."""
 MAX_NAMED = 8
 """Servers of a group that are named, at most."""
-
-URGENCY = (
-    State.FAILED,
-    State.LOST,
-    State.INTERRUPTED,
-    State.UNROUTABLE,
-    State.REFUSED,
-    State.EXPIRED,
-    State.CANCELLED,
-    State.RUNNING,
-    State.ACCEPTED,
-    State.SENT,
-    State.QUEUED,
-    State.SUCCEEDED,
-)
-"""The states in the order in which they need attention."""
 
 _VARYING = re.compile(
     r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?"  # times of the day

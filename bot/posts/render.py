@@ -24,9 +24,8 @@ from bot.content import (
     Post,
     Row,
 )
-from bot.jobs import Job, RunRecord, Tail, all_ended
+from bot.jobs import URGENCY, Job, RunRecord, Tail, all_ended, job_state
 from bot.posts import grouping
-from bot.posts.grouping import URGENCY
 from bot.servers.server_visibility import ServerVisibility
 
 MAX_ROWS = 20
@@ -98,13 +97,6 @@ def _runs_with_output(runs: Sequence[RunRecord], tails: Mapping[str, Tail]) -> l
     ordered = sorted(runs, key=lambda run: run.host)
     last = max((at for at, run in enumerate(ordered) if tails.get(run.host)), default=-1)
     return [run for run in ordered[: last + 1] if tails.get(run.host) or not run.state.final]
-
-
-def job_state(runs: Sequence[RunRecord]) -> State:
-    """Return the state of a job: running while one of its runs is, else the worst final state."""
-    if not all_ended(runs):
-        return State.RUNNING if any(run.started for run in runs) else State.SENT
-    return min((run.state for run in runs), key=URGENCY.index, default=State.SUCCEEDED)
 
 
 def _job_content(

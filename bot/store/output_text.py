@@ -1,12 +1,15 @@
-"""The whole output of a job, as one text."""
+"""The whole output of a job, as a text: each line with its time in UTC, its server and its step,
+without colours."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 from baton.outcome import named
 from baton.text.printable import without_escapes
 from bot.store.jobs.ledger import Ledger
+from bot.store.jobs.log_slices import slices
+from bot.store.jobs.outputs import OutputLine
 
 MAX_CHARACTERS = 10_000_000
 """Characters of one text, at most: it is held in memory until it is uploaded."""
@@ -26,12 +29,25 @@ async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:
         if size > MAX_CHARACTERS:
             left.append(host)
             continue
-        for line in await ledger.output(job, host):
-            step = f"[{line.step}] " if line.step else ""
-            head = f"{line.time:%H:%M:%S} {line.host} {step}"
-            rows = line.text.splitlines()
-            parts += [f"{head}{without_escapes(row)}\n" for row in rows]
-            size += len(line.text) + len(head) * (line.text.count("\n") + 1)
+        for piece in await ledger.output(job, host):
+            parts.append(_text_of(piece))
+            size += len(parts[-1])
     if left:
         parts.append(f"Left out of this file because of its size: {named(left, 20)}\n")
     return "".join(parts)
+
+
+async def output_text(ledger: Ledger, job: str, host: str | None = None) -> AsyncIterator[str]:
+    """Yield all output of `job`, or of one of its servers, one server after the other, in parts.
+    Little of it is held in memory, however long it is.
+
+    Raises DatabaseUnavailable.
+    """
+    for part in slices(await ledger.output_sizes(job, host)):
+        yield "".join(_text_of(piece) for piece in await ledger.output_slice(job, part))
+
+
+def _text_of(piece: OutputLine) -> str:
+    step = f"[{piece.step}] " if piece.step else ""
+    head = without_escapes(f"{piece.time:%H:%M:%S} {piece.host} {step}")
+    return "".join(f"{head}{without_escapes(row)}\n" for row in piece.text.splitlines())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.bus.messages import Pong, State, Update
-from bot.jobs import GRACE, RunRecord, apply, close, close_if_overdue, ends_at
+from bot.jobs import GRACE, RunRecord, apply, close, close_if_overdue, ends_at, job_state
 from tests.bot.build import after, pong, run, update
 
 messages = st.lists(
@@ -138,3 +138,10 @@ def test_blind_is_not_lost() -> None:
     assert given_up.text.endswith("had no link to RabbitMQ until 03:08:04 UTC")
     seen = close_if_overdue(sent, late, after(-10))
     assert (seen.state, seen.text) == (State.EXPIRED, "the agent did not accept it in time")
+
+
+def test_a_job_is_as_good_as_its_worst_run() -> None:
+    """Running while anything runs; then the worst end counts."""
+    assert job_state([run(state=State.SENT)]) is State.SENT
+    assert job_state([run(state=State.SUCCEEDED, started=after(1)), run()]) is State.RUNNING
+    assert job_state([run(state=State.SUCCEEDED), run(state=State.FAILED)]) is State.FAILED

@@ -105,7 +105,7 @@ def run_row(run: RunRecord, lines: int = 0, size: int = 0) -> Values:
 def run_of(row: AnyRow) -> RunRecord:
     """Return the run in `row`. A state that this version does not know, which a newer one may have
     written, is read as lost."""
-    state = _state(row.state)
+    state = state_of(row.state)
     return RunRecord(
         job=row.job,
         host=row.host,
@@ -122,11 +122,12 @@ def run_of(row: AnyRow) -> RunRecord:
         started=row.started,
         finished=row.finished,
         facts=row.facts,
-        late=_state(row.late),
+        late=state_of(row.late),
     )
 
 
-def _state(word: str | None) -> State | None:
+def state_of(word: str | None) -> State | None:
+    """Return the state that is called so; None for one that this version does not know."""
     return State(word) if word in _STATES else None
 
 

@@ -18,7 +18,9 @@ from bot.jobs import AuditEntry, Cancelled, Job, NewJob, OutboxMessage, Tail
 from bot.store.database.transactions import Database, Work
 from bot.store.errors import StoreError
 from bot.store.jobs import (
+    history,
     job_changes,
+    log_lines,
     new_jobs,
     news,
     outbox,
@@ -28,6 +30,8 @@ from bot.store.jobs import (
     updates,
 )
 from bot.store.jobs.changes import Changes
+from bot.store.jobs.log_lines import Found, LogLine, LogQuery, LogSearch
+from bot.store.jobs.log_slices import LogPosition, RunOutput, Slice
 from bot.store.jobs.news import BEGINNING, PIECES, News, Piece, Position
 from bot.store.jobs.outputs import OutputLine
 
@@ -42,6 +46,7 @@ class Ledger:
         self._database = database
         self.changes = changes
         self._starts: Batcher[new_jobs.JobStart, Job] = Batcher(self._start_all)
+        self._log_search = LogSearch(database)
 
     async def start_job(self, new: NewJob, entry: AuditEntry) -> Job:
         """Start a job: write its row, runs, outbox and audit entry, together with all jobs that
@@ -235,6 +240,40 @@ class Ledger:
         """Return the end of the output of these hosts, or of all, by host: the last `characters` of
         its last attempt, in whole lines. It costs the same however long the output is."""
         work = partial(outputs.tails, job=job, characters=characters, hosts=hosts)
+        return await self._database.read(work)
+
+    async def output_sizes(self, job: str, host: str | None = None) -> list[RunOutput]:
+        """Return how much output each run of the job, or of one of its servers, has so far, by host
+        and attempt."""
+        return await self._database.read(partial(log_lines.sizes, job=job, host=host))
+
+    async def output_slice(self, job: str, part: Slice) -> list[OutputLine]:
+        """Return the output in one slice (bot.store.jobs.log_slices), in order."""
+        return await self._database.read(partial(log_lines.whole_slice, job=job, part=part))
+
+    async def log_lines(
+        self, job: str, host: str, attempt: int, first: int, count: int
+    ) -> list[LogLine]:
+        """Return the lines of a run from the line `first` on, `count` at most. It costs the same
+        however long the output is."""
+        work = partial(
+            log_lines.lines, job=job, host=host, attempt=attempt, first=first, count=count
+        )
+        return await self._database.read(work)
+
+    async def search_log(
+        self, job: str, query: LogQuery, begin: LogPosition | None = None, limit: int = 100
+    ) -> Found:
+        """Return the first `limit` lines of the job's output that match, from `begin` on; and how
+        many there are, if it begins at the first line. It reads in many short transactions."""
+        return await self._log_search.search(job, query, begin, limit)
+
+    async def history(
+        self, wanted: history.JobFilter, before: history.Moment | None = None, limit: int = 50
+    ) -> history.HistoryPage:
+        """Return at most `limit` of the jobs that are `wanted` and older than `before`, newest
+        first."""
+        work = partial(history.page, wanted=wanted, before=before, limit=limit)
         return await self._database.read(work)
 
     async def prune(self, before: datetime) -> int:

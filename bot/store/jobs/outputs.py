@@ -36,7 +36,7 @@ def whole(connection: Connection, job: str, host: str | None) -> list[OutputLine
     if host is not None:
         statement = statement.where(output.c.host == host)
     ordered = statement.order_by(output.c.host, output.c.attempt, output.c.ends)
-    return [_line(row) for row in connection.execute(ordered)]
+    return [piece_of(row) for row in connection.execute(ordered)]
 
 
 def tails(
@@ -98,5 +98,6 @@ def _tail(host: str, pieces: list[AnyRow], characters: int) -> Tail:
     return Tail(host, pieces[-1].attempt, "\n".join(shown), pieces[-1].lines - len(shown))
 
 
-def _line(row: AnyRow) -> OutputLine:
+def piece_of(row: AnyRow) -> OutputLine:
+    """Return the piece in `row`."""
     return OutputLine(row.host, row.attempt, row.sequence, row.time, row.level, row.step, row.text)

@@ -7,7 +7,7 @@ import pytest
 from baton.bus.messages import State
 from bot.content import FileContent, FleetContent, JobContent, NoticeContent, OutputContent, Post
 from bot.jobs import RunRecord, Tail
-from bot.posts.render import MAX_ROWS, job_state, render_job
+from bot.posts.render import MAX_ROWS, render_job
 from bot.servers.server_visibility import ServerVisibility
 from tests.bot.build import ANN, Hail, Ship, after, job, run
 
@@ -192,13 +192,6 @@ def test_a_broadcast_shows_its_outcome_not_each_server() -> None:
     content = posts[0].content
     assert isinstance(content, JobContent)
     assert (len(posts), content.rows, content.buttons) == (1, (), ())
-
-
-def test_a_job_is_as_good_as_its_worst_run() -> None:
-    """Running while anything runs; then the worst end counts."""
-    assert job_state([run(state=State.SENT)]) is State.SENT
-    assert job_state([run(state=State.SUCCEEDED, started=after(1)), run()]) is State.RUNNING
-    assert job_state([run(state=State.SUCCEEDED), run(state=State.FAILED)]) is State.FAILED
 
 
 def test_a_cancel_that_was_asked_is_shown() -> None:

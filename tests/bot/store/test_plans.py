@@ -12,6 +12,9 @@ from sqlalchemy import Connection, event
 from baton.bus.messages import Person, State
 from bot.store import Store
 from bot.store.database.sqlite import Sqlite
+from bot.store.jobs.history import JobFilter, Moment, Outcome
+from bot.store.jobs.log_lines import LogQuery
+from bot.store.jobs.log_slices import Slice
 from bot.store.jobs.news import BEGINNING, Position
 from bot.store.sign_ins.sign_in import Owner
 from tests.bot.store.build import T0, asked, deploy, later, ping, pong, update
@@ -93,6 +96,15 @@ async def _everything(store: Store) -> None:
     await ledger.news(one.job.id, Position(1))
     await ledger.pieces(one.job.id, BEGINNING, 3)
     await ledger.revision(one.job.id)
+    await ledger.history(
+        JobFilter(person="U_ANN", text="shop", outcome=Outcome.UNSUCCESSFUL, environment="prod"),
+        Moment(later(5), one.job.id),
+    )
+    await ledger.log_lines(one.job.id, "web-1", 1, 1, 5)
+    await ledger.search_log(one.job.id, LogQuery("x", step="build"))
+    await ledger.output_sizes(one.job.id, "web-1")
+    for part in (Slice("a", "z"), Slice("web-1", "web-1", 1, 0, 9)):
+        await ledger.output_slice(one.job.id, part)
     await ledger.prune(T0)
     await store.posts.of_job(one.job.id)
     await store.audit.recent(5)

@@ -9,6 +9,8 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from baton.version import baton_version
 from bot.web.console.api.asks import ask_routes
 from bot.web.console.api.bodies import BodyLimits
+from bot.web.console.api.jobs import job_routes
+from bot.web.console.api.logs import log_routes
 from bot.web.console.api.me import me_routes
 from bot.web.console.api.problems import add_problems
 from bot.web.console.asking import Asking
@@ -53,6 +55,8 @@ def build_api(parts: ConsoleParts, asking: Asking) -> FastAPI:
     for routes in (
         me_routes(parts.access),
         ask_routes(asking, parts.access, parts.commands, parts.url),
+        job_routes(parts),
+        log_routes(parts),
     ):
         api.include_router(routes)
     return api

@@ -1,0 +1,244 @@
+"""The output of a job by its lines: some of a run by their numbers, what contains some words, and
+all of it in slices.
+
+Lines are counted from 1 in each run. Nothing reads more than it shows but the search, which reads
+the output slice by slice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import count as count_from
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, or_, select
+from sqlalchemy.sql.functions import aggregate_strings
+
+from bot.store.database.sql import AnyRow
+from bot.store.database.text_search import (
+    ESCAPE,
+    contains,
+    count_lines,
+    folded,
+    holds,
+    may_hold,
+)
+from bot.store.database.transactions import Database
+from bot.store.jobs.log_slices import LogPosition, RunOutput, Slice, slices
+from bot.store.jobs.outputs import OutputLine, piece_of
+from bot.store.tables.job_tables import output, runs
+
+SEARCH_TIME = 5.0
+"""Seconds of one search; it can be continued."""
+_FIRST_BLOCK, _BLOCK = 20, 500
+_IN_ORDER = (output.c.host, output.c.attempt, output.c.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a run's output, with the escape sequences in it."""
+
+    host: str
+    attempt: int
+    number: int
+    time: datetime
+    level: str
+    step: str
+    text: str
+
+
+_Hit = tuple[LogLine, int]
+"""A line, and where its piece ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found. `count` is the number of lines that match; None if they were not
+    counted. `next` is where the search goes on, if it does. `whole` says that the time was enough
+    for all output; else there may be more than `count`."""
+
+    lines: tuple[LogLine, ...]
+    count: int | None
+    next: LogPosition | None
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """What is searched for: lines with these words, of one server or step if it is named."""
+
+    words: str
+    host: str | None = None
+    step: str | None = None
+
+
+def sizes(connection: Connection, job: str, host: str | None = None) -> list[RunOutput]:
+    """Return how much output each run of `job`, or of one of its hosts, has so far, by host and
+    attempt."""
+    columns = (runs.c.host, runs.c.attempt, runs.c.lines, runs.c.size)
+    statement = select(*columns).where(runs.c.job == job).order_by(runs.c.host, runs.c.attempt)
+    if host is not None:
+        statement = statement.where(runs.c.host == host)
+    return [RunOutput(*row) for row in connection.execute(statement)]
+
+
+def whole_slice(connection: Connection, job: str, part: Slice) -> list[OutputLine]:
+    """Return all that a slice holds, in order."""
+    statement = _of_slice(select(output), job, part, None).order_by(*_IN_ORDER)
+    return [piece_of(row) for row in connection.execute(statement)]
+
+
+def lines(
+    connection: Connection, job: str, host: str, attempt: int, first: int, count: int
+) -> list[LogLine]:
+    """Return the lines from `first` on, `count` at most."""
+    size = select(runs.c.size).where(*_is(runs, job, host, attempt))
+    whole = connection.execute(size).scalar()
+    found: list[LogLine] = []
+    if not whole or count < 1:
+        return found
+    # each of a few lines or of hundreds: how many pieces are needed is seen as they come
+    block = _FIRST_BLOCK
+    after = _before_line(connection, job, host, attempt, first, whole)
+    of_run = select(output).where(*_is(output, job, host, attempt))
+    while len(found) < count:
+        pieces = of_run.where(output.c.ends > after).order_by(output.c.ends).limit(block)
+        rows = connection.execute(pieces).all()
+        found += [line for row in rows for line in _lines(row) if line.number >= first]
+        if len(rows) < block:
+            break
+        after, block = rows[-1].ends, min(block * 4, _BLOCK)
+    return found[:count]
+
+
+def _before_line(
+    connection: Connection, job: str, host: str, attempt: int, line: int, size: int
+) -> int:
+    """Return where the piece that holds `line` begins: it is looked for by halves, since pieces
+    are in order by their lines as by their ends."""
+    statement = select(output.c.ends, output.c.lines).where(*_is(output, job, host, attempt))
+    low, high = 0, size
+    while low < high:
+        middle = (low + high) // 2
+        at_hand = statement.where(output.c.ends > middle).order_by(output.c.ends).limit(1)
+        row = connection.execute(at_hand).first()
+        if row is not None and row.lines < line:
+            low = row.ends
+        else:
+            high = middle
+    return low
+
+
+class LogSearch:
+    """Searches the output of jobs in `database`.
+
+    One slice at a time is read, whoever searches: SQLite has two readers, and the ledger must not
+    wait for both.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading = asyncio.Semaphore(1)
+
+    async def search(
+        self, job: str, query: LogQuery, begin: LogPosition | None = None, limit: int = 100
+    ) -> Found:
+        """Return the first `limit` lines that match, from `begin` on, and their number if it
+        begins at the first line. Raises DatabaseUnavailable."""
+        outputs = await self._database.read(partial(sizes, job=job, host=query.host))
+        end = time.monotonic() + SEARCH_TIME
+        hits: list[_Hit] = []
+        counted, whole, rest = 0, True, None
+        for part in slices(outputs, begin):
+            full = len(hits) > limit
+            if full and begin is not None:
+                break
+            if time.monotonic() > end:
+                whole, rest = False, part.begin
+                break
+            work = partial(
+                _look, job=job, part=part, query=query, begin=begin, most=0 if full else limit + 1
+            )
+            async with self._reading:
+                count, found = await self._database.read(work)
+            counted += count
+            hits += found[: limit + 1 - len(hits)]
+        if len(hits) > limit:
+            last, ends = hits[limit - 1]
+            rest = LogPosition(last.host, last.attempt, ends, last.number)
+        shown = tuple(line for line, _ in hits[:limit])
+        return Found(shown, counted if begin is None else None, rest, whole)
+
+
+def _look(
+    connection: Connection,
+    job: str,
+    part: Slice,
+    query: LogQuery,
+    begin: LogPosition | None,
+    most: int,
+) -> tuple[int, list[_Hit]]:
+    """Return how many lines of a slice match, and the first of them behind `begin`, about `most`.
+
+    Its text is read as one value, which is ten times as fast as row by row. The pieces with hits
+    are read after that, where there are any.
+    """
+    words = folded(query.words)
+    text = aggregate_strings(output.c.text, "\n")
+    whole = connection.execute(_of_slice(select(text), job, part, query.step)).scalar()
+    count = count_lines(whole or "", words)
+    if not count or not most:
+        return count, []
+    likely = may_hold(output.c.text, words)
+    pieces = _of_slice(select(output), job, part, query.step).order_by(*_IN_ORDER)
+    if count <= most:
+        found = list(_matching(connection.execute(pieces.where(likely)), words))
+        if len(found) >= count:
+            return count, [hit for hit in found if _is_behind(hit, begin)]
+    # there are more than are shown, or colours stand between the letters
+    pieces = pieces.where(or_(likely, contains(output.c.text, ESCAPE)))
+    found = []
+    for skipped in count_from(0, _BLOCK):
+        rows = connection.execute(pieces.limit(_BLOCK).offset(skipped)).all()
+        found += [hit for hit in _matching(rows, words) if _is_behind(hit, begin)]
+        if len(rows) < _BLOCK or len(found) >= most:
+            break
+    return count, found
+
+
+def _matching(rows: Iterable[AnyRow], words: str) -> Iterator[_Hit]:
+    for row in rows:
+        yield from ((line, row.ends) for line in _lines(row) if holds(line.text, words))
+
+
+def _is_behind(hit: _Hit, begin: LogPosition | None) -> bool:
+    line, ends = hit
+    if begin is None:
+        return True
+    return (line.host, line.attempt, ends) != begin[:3] or line.number > begin.line
+
+
+def _of_slice(statement: Select[Any], job: str, part: Slice, step: str | None) -> Select[Any]:
+    if part.attempt is None:
+        hosts = (output.c.host >= part.first, output.c.host <= part.last)
+        found = statement.where(output.c.job == job, *hosts)
+    else:
+        behind = (output.c.ends > part.after, output.c.ends <= part.upto)
+        found = statement.where(*_is(output, job, part.first, part.attempt), *behind)
+    return found if step is None else found.where(output.c.step == step)
+
+
+def _is(table: Any, job: str, host: str, attempt: int) -> tuple[ColumnElement[bool], ...]:
+    return table.c.job == job, table.c.host == host, table.c.attempt == attempt
+
+
+def _lines(row: AnyRow) -> Iterator[LogLine]:
+    """Yield the lines of a piece."""
+    texts = row.text.split("\n")
+    for number, text in enumerate(texts, row.lines - len(texts) + 1):
+        yield LogLine(row.host, row.attempt, number, row.time, row.level, row.step, text)

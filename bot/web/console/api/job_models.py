@@ -1,0 +1,166 @@
+"""Jobs, their runs and lines of their output as the API shows them: one model each, in answers and
+in events alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field, JsonValue
+
+from baton.bus.messages import ENDS_WITHIN, Person, State
+from bot.jobs import Job, RunRecord, job_state
+from bot.store.jobs.history import PastJob
+from bot.store.jobs.log_lines import LogLine
+from bot.web.console.ansi import plain
+
+
+class PersonShown(BaseModel):
+    """Somebody, as their chat knows them."""
+
+    id: str
+    name: str
+
+    @classmethod
+    def of(cls, person: Person) -> PersonShown:
+        """Return `person` as the API shows them."""
+        return cls(id=person.id, name=person.name)
+
+
+class PlaceShown(BaseModel):
+    """Where a job was asked and is shown: a front end, a channel and perhaps a thread."""
+
+    front: str = Field(description="slack, terminal or console")
+    channel: str
+    thread: str
+    name: str = Field(description="the name of the channel; empty if it is not known")
+
+
+class JobShown(BaseModel):
+    """A command that somebody asked."""
+
+    id: str
+    command: str
+    title: str = Field(description="the words that it equals: deploy shop prod")
+    arguments: dict[str, JsonValue] = Field(description="the fields of the command, by name")
+    app: str | None
+    environment: str = Field(description="the environment, or several with commas between")
+    person: PersonShown = Field(description="who asked")
+    place: PlaceShown
+    asked: datetime
+    closed: datetime | None = Field(description="when its last server ended; null while one runs")
+    cancelled_by: PersonShown | None = Field(description="who cancelled it, if somebody did")
+    revision: int = Field(description="grows with each change")
+    state: State = Field(description="running while a server runs it, else the worst end of all")
+
+
+class ListedJob(JobShown):
+    """A job in a list."""
+
+    servers: int
+    states: dict[State, int] = Field(description="how many servers are in each state")
+
+    @classmethod
+    def of(cls, past: PastJob) -> ListedJob:
+        """Return `past` as the API lists it."""
+        counts = dict(past.states)
+        shown = job_fields(past.job, past.state)
+        return cls(**shown, servers=sum(counts.values()), states=counts)
+
+
+class RunShown(BaseModel):
+    """A job's share on one server."""
+
+    host: str
+    attempt: int
+    state: State
+    text: str = Field(description="the last that its server said, or why it ended")
+    step: str
+    percent: int | None
+    sent: datetime | None
+    started: datetime | None
+    finished: datetime | None
+    seconds: float | None = Field(description="from its sending to its end")
+    late: State | None = Field(description="another end, which was reported later")
+    facts: dict[str, JsonValue] = Field(description="what its server reported: release, commit")
+    lines: int | None = Field(description="lines of its output so far, if that was looked up")
+
+    @classmethod
+    def of(cls, run: RunRecord, lines: int | None = None) -> RunShown:
+        """Return `run` as the API shows it."""
+        return cls(
+            host=run.host,
+            attempt=run.attempt,
+            state=run.state,
+            text=plain(run.text),
+            step=plain(run.step),
+            percent=run.percent,
+            sent=run.sent,
+            started=run.started,
+            finished=run.finished,
+            seconds=run.report().seconds,
+            late=run.late,
+            # how long it may take is between the agent and the ledger
+            facts={key: value for key, value in run.facts.items() if key != ENDS_WITHIN},
+            lines=lines,
+        )
+
+
+class WholeJob(JobShown):
+    """A job with all its runs."""
+
+    summary: str = Field(description="how it went, in the words of its command: v2 on 3 of 3")
+    notes: list[str] = Field(description="what its command adds to that")
+    runs: list[RunShown] = Field(description="by server and attempt")
+
+
+class LineShown(BaseModel):
+    """A line of output."""
+
+    host: str
+    attempt: int
+    line: int = Field(description="its number in the output of that attempt, from 1")
+    time: datetime
+    level: str
+    step: str
+    text: str = Field(description="without colours and other escape sequences")
+
+    @classmethod
+    def of(cls, line: LogLine) -> LineShown:
+        """Return `line` as the API shows it."""
+        return cls(
+            host=line.host,
+            attempt=line.attempt,
+            line=line.number,
+            time=line.time,
+            level=line.level,
+            step=plain(line.step),
+            text=plain(line.text),
+        )
+
+
+def job_fields(job: Job, state: State) -> dict[str, Any]:
+    """Return the fields of JobShown for `job`, which is in `state` (`state_of`)."""
+    place, canceller = job.place, job.cancelled_by
+    return {
+        "id": job.id,
+        "command": job.command,
+        "title": job.title,
+        "arguments": dict(job.arguments),
+        "app": job.app,
+        "environment": job.environment,
+        "person": PersonShown.of(job.asked_by),
+        "place": PlaceShown(
+            front=place.front, channel=place.channel, thread=place.thread, name=place.name
+        ),
+        "asked": job.asked,
+        "closed": job.closed,
+        "cancelled_by": None if canceller is None else PersonShown.of(canceller),
+        "revision": job.revision,
+        "state": state,
+    }
+
+
+def state_of(job: Job, runs: tuple[RunRecord, ...]) -> State:
+    """Return the state of `job`: of a broadcast that nobody has answered yet too."""
+    return State.SENT if not runs and job.closed is None else job_state(runs)
