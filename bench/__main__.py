@@ -17,6 +17,7 @@ PROGRAMS = (
     "alerts",
     "alerting",
     "schedules",
+    "console_log",
 )
 
 
@@ -30,7 +31,7 @@ def main(words: list[str]) -> int:
     if not names:
         for name in PROGRAMS:
             about = importlib.import_module(f"bench.{name}").__doc__ or ""
-            print(f"{name:<9} {about.strip().splitlines()[0].partition(': ')[2]}")
+            print(f"{name:<11} {about.strip().splitlines()[0].partition(': ')[2]}")
         print("\npython -m bench NAME... | all [--quick] [--rounds=N] [--bus=AMQP_URL]")
         return 0
     chosen = PROGRAMS if "all" in names else names

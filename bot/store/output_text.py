@@ -3,10 +3,12 @@ without colours."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from baton.outcome import named
 from baton.text.printable import without_escapes
+from bot.store.database.text_search import ESCAPE
 from bot.store.jobs.ledger import Ledger
 from bot.store.jobs.log_slices import slices
 from bot.store.jobs.outputs import OutputLine
@@ -44,10 +46,19 @@ async def output_text(ledger: Ledger, job: str, host: str | None = None) -> Asyn
     Raises DatabaseUnavailable.
     """
     for part in slices(await ledger.output_sizes(job, host)):
-        yield "".join(_text_of(piece) for piece in await ledger.output_slice(job, part))
+        pieces = await ledger.output_slice(job, part)
+        # up to 20,000 of them: others are served meanwhile
+        yield await asyncio.to_thread(_text_of_all, pieces)
+
+
+def _text_of_all(pieces: Iterable[OutputLine]) -> str:
+    return "".join(map(_text_of, pieces))
 
 
 def _text_of(piece: OutputLine) -> str:
     step = f"[{piece.step}] " if piece.step else ""
     head = without_escapes(f"{piece.time:%H:%M:%S} {piece.host} {step}")
-    return "".join(f"{head}{without_escapes(row)}\n" for row in piece.text.splitlines())
+    rows = piece.text.splitlines()
+    if ESCAPE in piece.text or not piece.text.isascii():
+        rows = [without_escapes(row) for row in rows]
+    return "".join([f"{head}{row}\n" for row in rows])

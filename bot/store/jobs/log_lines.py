@@ -35,7 +35,11 @@ from bot.store.tables.job_tables import output, runs
 
 SEARCH_TIME = 5.0
 """Seconds of one search; it can be continued."""
+_NEAR = 20_000
+"""Characters before a line that are looked through, at most: that takes less time than to look for
+it more exactly."""
 _FIRST_BLOCK, _BLOCK = 20, 500
+"""Pieces that are read at once."""
 _IN_ORDER = (output.c.host, output.c.attempt, output.c.ends)
 
 
@@ -105,7 +109,7 @@ def lines(
     # each of a few lines or of hundreds: how many pieces are needed is seen as they come
     block = _FIRST_BLOCK
     after = _before_line(connection, job, host, attempt, first, whole)
-    of_run = select(output).where(*_is(output, job, host, attempt))
+    of_run = select(output).where(*_is(output, job, host, attempt), output.c.lines >= first)
     while len(found) < count:
         pieces = of_run.where(output.c.ends > after).order_by(output.c.ends).limit(block)
         rows = connection.execute(pieces).all()
@@ -119,11 +123,11 @@ def lines(
 def _before_line(
     connection: Connection, job: str, host: str, attempt: int, line: int, size: int
 ) -> int:
-    """Return where the piece that holds `line` begins: it is looked for by halves, since pieces
-    are in order by their lines as by their ends."""
+    """Return a place in a run before the piece that holds `line`, and near it. It is looked for by
+    halves, since pieces are in order by their lines as by their ends."""
     statement = select(output.c.ends, output.c.lines).where(*_is(output, job, host, attempt))
     low, high = 0, size
-    while low < high:
+    while high - low > _NEAR:
         middle = (low + high) // 2
         at_hand = statement.where(output.c.ends > middle).order_by(output.c.ends).limit(1)
         row = connection.execute(at_hand).first()

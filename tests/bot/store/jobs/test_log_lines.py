@@ -22,6 +22,7 @@ from tests.bot.store.build import asked, deploy, later, update
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slices of a few lines, and blocks of a few pieces."""
     monkeypatch.setattr(log_slices, "SLICE_CHARACTERS", 60)
+    monkeypatch.setattr(log_lines, "_NEAR", 5)
     monkeypatch.setattr(log_lines, "_FIRST_BLOCK", 2)
     monkeypatch.setattr(log_lines, "_BLOCK", 3)
 

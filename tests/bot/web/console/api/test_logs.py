@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from baton.bus.messages import Person, State
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.jobs import NewJob, Place
+from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs import log_slices
+from bot.store.jobs.log_slices import Slice
 from tests.bot.store.build import asked, deploy, later, update
 from tests.bot.web.console.conftest import Console, OpenConsole
 
@@ -114,6 +117,36 @@ async def test_the_whole_log(console: Console, monkeypatch: pytest.MonkeyPatch) 
     assert [line.partition("] ")[2] for line in rest] == [f"line {n}" for n in range(600)]
     answer = await console.client.get(f"/api/v1/jobs/{new.job.id}/log.txt", params={"host": "db"})
     assert answer.text == f"{first}\n"
+
+
+async def test_a_download_that_cannot_be_finished(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It breaks off, so that nobody takes a part for the whole; the bot goes on."""
+    monkeypatch.setattr(log_slices, "SLICE_CHARACTERS", 100)
+    new = await written(console, web=[f"line {number}" for number in range(100)])
+    ledger = console.bot.store.ledger
+    read, left = ledger.output_slice, iter(range(3))
+
+    async def some(job: str, part: Slice) -> Any:
+        if next(left, None) is None:
+            raise DatabaseUnavailable(url="sqlite:///baton.db", reason="its disk is full")
+        return await read(job, part)
+
+    monkeypatch.setattr(ledger, "output_slice", some)
+    came = bytearray()
+
+    async def download() -> None:
+        async with console.client.stream("GET", f"/api/v1/jobs/{new.job.id}/log.txt") as answer:
+            assert answer.status_code == 200
+            async for part in answer.aiter_raw():
+                came.extend(part)
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await download()
+    assert b"line 0" in came
+    assert b"line 99" not in came
+    assert (await get(console, new, "log"))["total"] == 100
 
 
 @pytest.mark.parametrize("path", ["log", "log.txt", "search?q=a"])
