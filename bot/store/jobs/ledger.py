@@ -21,6 +21,7 @@ from bot.store.jobs import (
     history,
     job_changes,
     log_lines,
+    log_window,
     new_jobs,
     news,
     outbox,
@@ -32,6 +33,7 @@ from bot.store.jobs import (
 from bot.store.jobs.changes import Changes
 from bot.store.jobs.log_lines import Found, LogLine, LogQuery, LogSearch
 from bot.store.jobs.log_slices import LogPosition, RunOutput, Slice
+from bot.store.jobs.log_window import LineName, Side, View, Window
 from bot.store.jobs.news import BEGINNING, PIECES, News, Piece, Position
 from bot.store.jobs.outputs import OutputLine
 
@@ -274,6 +276,22 @@ class Ledger:
         """Return at most `limit` of the jobs that are `wanted` and older than `before`, newest
         first."""
         work = partial(history.page, wanted=wanted, before=before, limit=limit)
+        return await self._database.read(work)
+
+    async def window(
+        self,
+        job: str,
+        view: View,
+        count: int,
+        side: Side = Side.BEFORE,
+        beside: LineName | None = None,
+    ) -> Window | None:
+        """Return `count` lines of output beside a line, or the last ones, with the job and its runs
+        at that moment; None if there is no such job. It costs the same however long the output is.
+        """
+        work = partial(
+            log_window.window, name=job, view=view, count=count, side=side, beside=beside
+        )
         return await self._database.read(work)
 
     async def prune(self, before: datetime) -> int:

@@ -12,6 +12,7 @@ from bot.web.console.errors import ConsoleError
 from bot.web.console.pages.asking import ask_routes
 from bot.web.console.pages.failures import Failures
 from bot.web.console.pages.home import home_routes
+from bot.web.console.pages.job import job_routes
 from bot.web.console.pages.lists import list_routes
 from bot.web.console.pages.pages import PageParts
 from bot.web.console.pages.rendering import Renderer
@@ -48,6 +49,7 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
         run_routes(pages),
         typing_routes(pages),
         ask_routes(pages),
+        job_routes(pages),
     ):
         app.include_router(routes)
     if isinstance(parts.access, SessionAccess):

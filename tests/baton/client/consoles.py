@@ -89,17 +89,14 @@ def stream(pieces: Iterable[str | Exception]) -> httpx.Response:
     return httpx.Response(200, headers=headers, stream=Pieces(pieces))
 
 
-def news(
-    revision: int, *lines: str, part: int = 0, kind: str = "news", first: int | None = None
-) -> str:
-    first = first or revision * 10 + part
+def news(revision: int, *lines: str, part: int = 0, kind: str = "news") -> str:
     frame = {
         "revision": revision,
         "job": {"id": "job1", "title": "deploy shop prod", "revision": revision},
         "runs": [],
         "lines": [
             {"host": "web-1", "attempt": 1, "line": number, "text": text}
-            for number, text in enumerate(lines, first)
+            for number, text in enumerate(lines, 1)
         ],
     }
     id = f"{revision}.{part}" if part else str(revision)

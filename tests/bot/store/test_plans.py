@@ -15,6 +15,7 @@ from bot.store.database.sqlite import Sqlite
 from bot.store.jobs.history import JobFilter, Moment, Outcome
 from bot.store.jobs.log_lines import LogQuery
 from bot.store.jobs.log_slices import Slice
+from bot.store.jobs.log_window import LineName, Side, View
 from bot.store.jobs.news import BEGINNING, Position
 from bot.store.sign_ins.sign_in import Owner
 from tests.bot.store.build import T0, asked, deploy, later, ping, pong, update
@@ -94,6 +95,10 @@ async def _everything(store: Store) -> None:
     await ledger.output(one.job.id)
     await ledger.tails(one.job.id)
     await ledger.news(one.job.id, Position(1))
+    for view in (View(), View(host="web-1")):
+        await ledger.window(one.job.id, view, 10)
+        for side in Side:
+            await ledger.window(one.job.id, view, 10, side, LineName("web-1", 1, 1))
     await ledger.pieces(one.job.id, BEGINNING, 3)
     await ledger.revision(one.job.id)
     await ledger.history(

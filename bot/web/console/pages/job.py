@@ -1,0 +1,128 @@
+"""The page of a job: its servers, its log, and what one can do about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from baton.bus.messages import State
+from baton.outcome import duration, named
+from bot.jobs import URGENCY, Place, RunRecord, all_ended, job_state
+from bot.store.jobs.ledger import Ledger
+from bot.store.jobs.log_window import View
+from bot.web.console.errors import NotAllowed, NotFound, Unavailable
+from bot.web.console.pages.job_log import (
+    beside_of,
+    count_of,
+    last_attempts,
+    line_json,
+    log_json,
+    view_of,
+)
+from bot.web.console.pages.pages import PageParts, routes
+from bot.web.console.reading.jobs import JobReading
+
+JOBS, LOG = "jobs", "log"
+"""The commands that show in chat what a page shows: which jobs there are, and their output."""
+MAX_NAMED = 8
+"""Servers that a question names, at most."""
+LAST_LINES = 200
+"""Lines that the page has before a script fetches more."""
+
+
+def job_routes(pages: PageParts) -> APIRouter:
+    """Return the routes of the page of a job."""
+    job = _JobPages(pages, JobReading(pages.console))
+    router = routes()
+    router.add_api_route("/jobs/{id}", job.page, methods=["GET"])
+    router.add_api_route("/jobs/{id}/lines", job.lines, methods=["GET"])
+    return router
+
+
+@dataclass(frozen=True, slots=True)
+class _JobPages:
+    pages: PageParts
+    jobs: JobReading
+
+    async def page(self, request: Request, id: str) -> Response:
+        """Return the page: what is on it works without scripts, as it was at this moment."""
+        viewer = await self.pages.viewer(request)
+        job, records = await self.jobs.job(viewer, id, JOBS)
+        window, refusal = None, ""
+        try:
+            await self.jobs.job(viewer, job.id, LOG)
+            window = await self._ledger.window(job.id, View(), LAST_LINES)
+        except (NotAllowed, Unavailable) as error:
+            refusal = str(error)
+        runs = last_attempts(records)
+        end = job.closed or self.pages.console.clock()
+        return await self.pages.page(
+            request,
+            "job.html",
+            viewer,
+            job=job,
+            runs=sorted(runs, key=lambda run: URGENCY.index(run.state)),
+            overall=job_state(runs).value,
+            over=all_ended(runs) and bool(runs),
+            counts=_counts(runs),
+            took=duration((end - job.asked).total_seconds()),
+            where=_where(job.place),
+            thread=_thread(job.place),
+            named_open=_named(run for run in runs if not run.state.final),
+            named_failed=_named(run for run in runs if run.state is not State.SUCCEEDED),
+            named_all=_named(runs),
+            refusal=refusal,
+            lines=[line_json(line) for line in window.lines] if window is not None else [],
+        )
+
+    async def lines(
+        self,
+        request: Request,
+        id: str,
+        host: str = "",
+        step: str = "",
+        until: str = "",
+        count: str = "500",
+    ) -> Response:
+        """Return some lines of the log, with the job and its runs at that moment."""
+        viewer = await self.pages.viewer(request)
+        query = request.query_params
+        view = view_of(host, step, until)
+        side, beside = beside_of(*(query.get(name, "") for name in ("before", "after", "from")))
+        wanted = count_of(count)
+        job, _ = await self.jobs.job(viewer, id, LOG)
+        window = await self._ledger.window(job.id, view, wanted, side, beside)
+        if window is None:
+            raise NotFound(detail=f"The job {job.id} is no longer kept.")
+        return JSONResponse(log_json(window, view.until), headers={"Cache-Control": "no-store"})
+
+    @property
+    def _ledger(self) -> Ledger:
+        return self.pages.console.store.ledger
+
+
+def _named(runs: Iterable[RunRecord]) -> str:
+    return named([run.host for run in runs], MAX_NAMED) or "no server"
+
+
+def _counts(runs: Sequence[RunRecord]) -> str:
+    states = Counter(run.state for run in runs)
+    return ", ".join(f"{states[state]} {state.value}" for state in URGENCY if states[state])
+
+
+def _where(place: Place) -> str:
+    if place.front == "slack" and place.name:
+        return f"in #{place.name.removeprefix('#')}"
+    return f"in {place.name or place.front}"
+
+
+def _thread(place: Place) -> str:
+    """Return the address that opens the channel in Slack; empty if the job is not in Slack."""
+    if place.front != "slack":
+        return ""
+    return f"https://slack.com/app_redirect?{urlencode({'channel': place.channel})}"

@@ -1,0 +1,139 @@
+"""A job and its log as the page of a job reads them: JSON with the lines in spans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+
+from baton.bus.messages import State
+from baton.text.printable import printable
+from bot.jobs import Job, RunRecord
+from bot.store.jobs.log_window import MOST_LINES, LineName, Side, View, Window, WindowLine
+from bot.web.console.ansi import spans
+from bot.web.console.errors import Unusable
+
+_LINE = re.compile(r"(?P<host>[^\s:@]{1,253})@(?P<attempt>\d{1,9}):(?P<number>\d{1,12})", re.ASCII)
+MAX_NAME = 500
+
+
+def view_of(host: str, step: str, until: str) -> View:
+    """Return which lines are looked at. Raises Unusable."""
+    for field, value in (("host", host), ("step", step)):
+        if len(value) > MAX_NAME:
+            raise Unusable(field=field, detail=f"The {field} is too long.")
+    return View(host=host, step=step, until=moment_of(until) if until else None)
+
+
+def moment_of(text: str) -> datetime:
+    """Return the moment that a page names. Raises Unusable."""
+    try:
+        at = datetime.fromisoformat(text[:40])
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        detail = "This is no time. Write it as 2026-11-26T09:30:00Z."
+        raise Unusable(field="until", detail=detail) from None
+
+
+def beside_of(before: str, after: str, begin: str) -> tuple[Side, LineName | None]:
+    """Return on which side of which line to look: at most one is named, as `HOST@ATTEMPT:LINE`.
+    Raises Unusable."""
+    named = [
+        (side, text)
+        for side, text in ((Side.BEFORE, before), (Side.AFTER, after), (Side.FROM, begin))
+        if text
+    ]
+    if not named:
+        return Side.BEFORE, None
+    side, text = named[0]
+    found = _LINE.fullmatch(text)
+    if len(named) > 1 or found is None or not 0 < int(found["attempt"]) < 2**31:
+        raise Unusable(field=side.value, detail="Name one line, as web-1@1:120.")
+    return side, LineName(found["host"], int(found["attempt"]), int(found["number"]))
+
+
+def count_of(text: str) -> int:
+    """Return how many lines are wanted. Raises Unusable."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:9]) <= MOST_LINES:
+        raise Unusable(field="count", detail=f"The count must be from 1 to {MOST_LINES}.")
+    return int(text)
+
+
+def log_json(window: Window, until: datetime | None) -> dict[str, JsonValue]:
+    """Return a window as the page reads it."""
+    records = [seen.run for seen in window.runs]
+    if until is not None:
+        records = [run_at(run, until) for run in records]
+    return {
+        "revision": window.job.revision,
+        "job": job_json(window.job),
+        "runs": [
+            {**run_json(run), "lines": seen.lines}
+            for run, seen in zip(records, window.runs, strict=True)
+        ],
+        "lines": [line_json(line) for line in window.lines],
+        "more": window.more,
+    }
+
+
+def job_json(job: Job) -> dict[str, JsonValue]:
+    """Return what of a job can change."""
+    cancelled = job.cancelled_by.label if job.cancelled_by else None
+    return {"closed": _iso(job.closed), "cancelled_by": cancelled and printable(cancelled)}
+
+
+def run_json(run: RunRecord) -> dict[str, JsonValue]:
+    """Return a run as the page shows it."""
+    return {
+        "host": run.host,
+        "attempt": run.attempt,
+        "state": run.state.value,
+        "step": printable(run.step),
+        "percent": run.percent,
+        "text": printable(run.text),
+        "late": run.late.value if run.late else None,
+        "sent": _iso(run.sent),
+        "started": _iso(run.started),
+        "finished": _iso(run.finished),
+    }
+
+
+def line_json(line: WindowLine) -> dict[str, JsonValue]:
+    """Return a line, in spans."""
+    shown: list[JsonValue] = [list[JsonValue](span) for span in spans(line.text)[0]]
+    return {
+        "host": line.name.host,
+        "attempt": line.name.attempt,
+        "line": line.name.number,
+        "time": _iso(line.time),
+        "level": line.level,
+        "step": printable(line.step),
+        "spans": shown,
+    }
+
+
+def run_at(run: RunRecord, at: datetime) -> RunRecord:
+    """Return `run` as it was known at a moment: its state is known by when it was sent, was started
+    and ended; how far it was then is not kept."""
+    if run.finished is not None and run.finished <= at:
+        return run
+    state = State.QUEUED
+    if run.sent is not None and run.sent <= at:
+        state = State.SENT
+    if run.started is not None and run.started <= at:
+        state = State.RUNNING
+    step = run.step if not run.state.final and state is run.state else ""
+    return replace(run, state=state, text="", step=step, percent=None, late=None, finished=None)
+
+
+def last_attempts(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the last run on each server."""
+    last = {run.host: run for run in sorted(runs, key=lambda run: run.attempt)}
+    return sorted(last.values(), key=lambda run: run.host)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds")
