@@ -55,5 +55,6 @@ def serve_console(
         status=status,
         clock=clock,
         openid=openid,
+        stopping=web.stopping,
     )
     web.serve(build(status, ingest, console))

@@ -95,6 +95,9 @@ async def serve(settings: BotSettings) -> None:
             _serve_web(web, bot, chat, settings.web, console)
             stack.push_async_callback(web.stop)
         stack.push_async_callback(chat.drain, DRAIN_TIMEOUT)
+        if web is not None:
+            # before anything waits: who watches is to go to another bot at once
+            stack.callback(web.end_streams)
         rules = RulesLog(settings.policy, bot.servers, commands, chat.people.groups)
         bot.periodic.add(
             *task_table.in_slack(rules, chat, bot.findings, chat.check_other_bots, CHECK_INTERVAL)

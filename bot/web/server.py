@@ -27,11 +27,19 @@ KEEP_ALIVE = 330
 """Seconds for which a connection may be idle between two requests: longer than clients keep one
 (Go's and with it Alertmanager's keep it for 5 min), or one may close it while the other sends."""
 MAX_CONNECTIONS = 200
-"""Connections at a time. Beyond, the one that has been idle for the longest is closed."""
+"""Connections at a time, those of streams not counted, which have a limit of their own. Beyond, the
+one that has been idle for the longest is closed."""
+STREAM = "baton.stream"
+"""The key in a request's state that says that its answer is a stream, open for as long as its
+client wants."""
+DRAIN_TIMEOUT = 30.0
+"""Seconds in which a client must take what was sent to it."""
 MAX_HEAD = 16_384
 """Bytes of a request's head, at most."""
 STOP_TIMEOUT = 3
 """Seconds to finish open requests before the server stops."""
+STUCK_TIMEOUT = 1.0
+"""Seconds after the end of all streams in which a client must take the rest of its own."""
 
 
 class CannotListen(BatonError):
@@ -63,12 +71,14 @@ class OneBodyLength:
 
 
 class HeadTimeoutProtocol(H11Protocol):
-    """uvicorn's protocol, with three additions: a head must arrive in time; an idle connection is
-    closed when a new one needs its place; there is no access log, as paths and queries hold
-    tokens."""
+    """uvicorn's protocol, with these additions: a head must arrive in time, and an answer be taken
+    in time; an idle connection is closed when a new one needs its place; streams take the place of
+    nobody else; there is no access log, as paths and queries hold tokens."""
 
     head_timeout = HEAD_TIMEOUT
+    drain_timeout = DRAIN_TIMEOUT
     _over: asyncio.TimerHandle | None = None
+    _stuck: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -79,7 +89,7 @@ class HeadTimeoutProtocol(H11Protocol):
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if len(self.connections) >= MAX_CONNECTIONS - 1:
+        if len(self.connections) - self._streams() >= MAX_CONNECTIONS - 1:
             idle = [
                 one
                 for one in self.connections
@@ -92,6 +102,7 @@ class HeadTimeoutProtocol(H11Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        self.limit_concurrency = MAX_CONNECTIONS + self._streams()
         super().data_received(data)
         self._mind()
 
@@ -104,7 +115,42 @@ class HeadTimeoutProtocol(H11Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._calm()
+        self._unstuck()
         super().connection_lost(exc)
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stuck is None:
+            self._stuck = self.loop.call_later(self.drain_timeout, self.transport.abort)
+
+    @override
+    def resume_writing(self) -> None:
+        self._unstuck()
+        super().resume_writing()
+
+    @property
+    def streaming(self) -> bool:
+        """Whether it is sending a stream."""
+        return not self._waiting() and STREAM in self.scope["state"]
+
+    @property
+    def stuck(self) -> bool:
+        """Whether its client does not take what was sent to it."""
+        return self._stuck is not None
+
+    def _streams(self) -> int:
+        """Return how many connections are streams; while there are few of any kind it is 0."""
+        if len(self.connections) < MAX_CONNECTIONS - 1:
+            return 0
+        return sum(
+            isinstance(one, HeadTimeoutProtocol) and one.streaming for one in self.connections
+        )
+
+    def _unstuck(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def _waiting(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
@@ -151,9 +197,11 @@ class _Server(uvicorn.Server):
 
 
 class WebServer:
-    """A socket on which an app is served. `url` is its address."""
+    """A socket on which an app is served. `url` is its address. `stopping` is set when streams must
+    end: uvicorn tells them nothing."""
 
     def __init__(self, listening: socket.socket) -> None:
+        self.stopping = asyncio.Event()
         self._listening = listening
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -201,9 +249,23 @@ class WebServer:
         """The number of open requests."""
         return len(self._server.server_state.tasks) if self._server is not None else 0
 
+    def end_streams(self) -> None:
+        """End all streams; their clients come back when the bot runs again. One that does not take
+        the end is disconnected."""
+        if not self.stopping.is_set():
+            self.stopping.set()
+            asyncio.get_running_loop().call_later(STUCK_TIMEOUT, self._disconnect_stuck)
+
+    def _disconnect_stuck(self) -> None:
+        open_ones = self._server.server_state.connections if self._server is not None else ()
+        for one in list(open_ones):
+            if isinstance(one, HeadTimeoutProtocol) and one.stuck:
+                one.transport.abort()
+
     async def stop(self) -> None:
         """Accept no more requests, and finish the open ones. Raises the error that has ended the
         server before, if there was one."""
+        self.end_streams()
         if self._server is not None and self._serving is not None:
             self._server.ending.set()
             await self._serving

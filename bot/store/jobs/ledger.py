@@ -34,7 +34,7 @@ from bot.store.jobs.changes import Changes
 from bot.store.jobs.log_lines import Found, LogLine, LogQuery, LogSearch
 from bot.store.jobs.log_slices import LogPosition, RunOutput, Slice
 from bot.store.jobs.log_window import LineName, Side, View, Window
-from bot.store.jobs.news import BEGINNING, PIECES, News, Piece, Position
+from bot.store.jobs.news import BEGINNING, PIECES, News, Piece, Position, Said
 from bot.store.jobs.outputs import OutputLine
 
 BATCH_SIZE = 1000
@@ -189,6 +189,10 @@ class Ledger:
         revision `upto`."""
         work = partial(news.pieces, name=name, after=after, upto=upto, limit=limit)
         return await self._database.read(work)
+
+    async def said(self, name: str, at: datetime) -> dict[tuple[str, int], Said]:
+        """Return what each run of that job had said at `at`, by host and attempt."""
+        return await self._database.read(partial(news.said, name=name, at=at))
 
     async def revision(self, name: str) -> int | None:
         """Return the revision of that job; None if there is no such job."""

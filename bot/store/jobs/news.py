@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, and_, bindparam, case, func, select
 
 from bot.jobs import Job, RunRecord
 from bot.store.database.sql import AnyRow
@@ -76,6 +76,16 @@ class Piece:
     step: str
     text: str
     after: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a run had said by some moment: so many lines, the last of them in this step. `text` is
+    the last that is no line of a program."""
+
+    lines: int = 0
+    step: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +160,33 @@ def pieces(
         part += 1
         found.append(_piece(row, Position(revision, part)))
     return tuple(found)
+
+
+def said(connection: Connection, name: str, at: datetime) -> dict[tuple[str, int], Said]:
+    """Return what each run of the job `name` had said at `at`, by host and attempt."""
+    by_then = (output.c.job == name, output.c.time <= at)
+    headlines = case((output.c.level != "log", output.c.ends))
+    run = (output.c.host, output.c.attempt)
+    last = (
+        select(*run, func.max(output.c.ends).label("last"), func.max(headlines).label("headline"))
+        .where(*by_then)
+        .group_by(*run)
+        .subquery()
+    )
+    ours = and_(output.c.job == name, output.c.host == last.c.host)
+    named = and_(
+        ours,
+        output.c.attempt == last.c.attempt,
+        output.c.ends.in_([last.c.last, last.c.headline]),
+    )
+    found: dict[tuple[str, int], Said] = {}
+    # an inner join from the few, so that each is looked up by its key
+    statement = select(output, last.c.last).select_from(last).join(output, named)
+    for row in connection.execute(statement.order_by(output.c.ends)):
+        before = found.get((row.host, row.attempt), Said())
+        text = before.text if row.level == "log" else row.text
+        found[row.host, row.attempt] = Said(row.lines, row.step, text)
+    return found
 
 
 def revision_of(connection: Connection, name: str) -> int | None:

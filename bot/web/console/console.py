@@ -9,6 +9,8 @@ from bot.web.console.api.app import build_api
 from bot.web.console.api.problems import API
 from bot.web.console.asking import Asking
 from bot.web.console.errors import ConsoleError
+from bot.web.console.feed.feeds import Feeds
+from bot.web.console.feed.routes import FeedRoutes
 from bot.web.console.pages.asking import ask_routes
 from bot.web.console.pages.failures import Failures
 from bot.web.console.pages.home import home_routes
@@ -38,7 +40,10 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
     app.add_exception_handler(ConsoleError, failures.answer)
     app.add_exception_handler(DatabaseUnavailable, failures.answer)
     asking = Asking(parts.dispatcher, parts.store.ledger)
-    app.mount(API, build_api(parts, asking))
+    feeds = Feeds(parts.store.ledger, parts.stopping, parts.clock)
+    streams = FeedRoutes(parts, feeds)
+    app.mount(API, build_api(parts, asking, streams))
+    app.include_router(streams.pages())
     app.include_router(static.routes())
     pages = PageParts(
         parts, renderer, asking, ServerReading(parts), AlertReading(parts), ScheduleReading(parts)

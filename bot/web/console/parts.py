@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,4 +39,6 @@ class ConsoleParts:
     audit: AuditLog
     status: StatusReader
     clock: Callable[[], datetime]
+    stopping: asyncio.Event
+    """Set when the bot stops: open streams must end."""
     openid: SlackOpenId | None = None

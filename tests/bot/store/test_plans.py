@@ -110,6 +110,7 @@ async def _everything(store: Store) -> None:
     await ledger.output_sizes(one.job.id, "web-1")
     for part in (Slice("a", "z"), Slice("web-1", "web-1", 1, 0, 9)):
         await ledger.output_slice(one.job.id, part)
+    await ledger.said(one.job.id, later(9))
     await ledger.prune(T0)
     await store.posts.of_job(one.job.id)
     await store.audit.recent(5)

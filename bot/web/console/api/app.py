@@ -14,6 +14,7 @@ from bot.web.console.api.logs import log_routes
 from bot.web.console.api.me import me_routes
 from bot.web.console.api.problems import add_problems
 from bot.web.console.asking import Asking
+from bot.web.console.feed.routes import FeedRoutes
 from bot.web.console.parts import ConsoleParts
 
 SESSION_COOKIE = "baton_session"
@@ -27,7 +28,7 @@ there. What may be read is decided at each request, also as in chat.
 """
 
 
-def build_api(parts: ConsoleParts, asking: Asking) -> FastAPI:
+def build_api(parts: ConsoleParts, asking: Asking, streams: FeedRoutes) -> FastAPI:
     """Return the API that is made of `parts`."""
     bearer = HTTPBearer(
         scheme_name="token", description="a token of /baton token", auto_error=False
@@ -57,6 +58,7 @@ def build_api(parts: ConsoleParts, asking: Asking) -> FastAPI:
         ask_routes(asking, parts.access, parts.commands, parts.url),
         job_routes(parts),
         log_routes(parts),
+        streams.api(),
     ):
         api.include_router(routes)
     return api

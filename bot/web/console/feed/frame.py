@@ -1,0 +1,193 @@
+"""Frames: what is new of a job, as bytes that all its clients are sent.
+
+A frame is rendered at most once for the API, with the text of lines without colours, and once for
+pages, in spans of a class each. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import Enum
+
+from pydantic import JsonValue
+from pydantic_core import to_json
+
+from baton.text.printable import printable
+from bot.jobs import Job, RunRecord
+from bot.store.jobs.news import News, Piece, Position
+from bot.web.console.ansi import plain, spans
+
+MOST_BYTES = 65_536
+"""Bytes of a frame, about; a single piece of output is never divided."""
+MOST_RUNS = 150
+"""Runs in a frame, at most."""
+_OF_A_LINE = 150
+"""Bytes of a line without its text, about."""
+
+
+class Rendering(Enum):
+    """How the lines of a frame are shown: as plain text to programs, in spans to pages."""
+
+    API = "api"
+    PAGE = "page"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is new of `job` after the position `begin`, up to `end`, which is its id.
+
+    `event` is `news`, or `resync` to who has to read the lines of the job again.
+    """
+
+    begin: Position
+    end: Position
+    job: Job
+    runs: Sequence[RunRecord] = ()
+    pieces: Sequence[Piece] = ()
+    event: str = "news"
+    _rendered: dict[Rendering, bytes] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it has."""
+        return 1_000 + 400 * len(self.runs) + sum(map(_size, self.pieces))
+
+    def rendered(self, rendering: Rendering) -> bytes:
+        """Return it as a server-sent event. It is rendered when it is first asked for."""
+        found = self._rendered.get(rendering)
+        if found is None:
+            show = _plain_text if rendering is Rendering.API else _in_spans
+            content = {
+                "revision": self.end.revision,
+                "job": job_json(self.job),
+                "runs": [run_json(run) for run in self.runs],
+                "lines": [line for piece in self.pieces for line in _lines(piece, show)],
+            }
+            found = sse(self.event, to_json(content), self.end)
+            self._rendered[rendering] = found
+        return found
+
+
+def sse(event: str, data: bytes, id: Position | None = None) -> bytes:
+    """Return a server-sent event. `data` is one line, as JSON is."""
+    head = f"id: {id}\n" if id is not None else ""
+    return b"".join((f"{head}event: {event}\ndata: ".encode(), data, b"\n\n"))
+
+
+def frames(
+    begin: Position, news: News, changed: Sequence[RunRecord], event: str = "news"
+) -> list[Frame]:
+    """Return `news` after the position `begin` in frames of MOST_BYTES. `changed` are the runs that
+    have changed; they and the end of the revision come once all output is there, as `event`."""
+    made = [*lines_only(begin, news.job, news.pieces)]
+    if news.more:
+        return made
+    if made and len(changed) <= MOST_RUNS and event == made[-1].event:
+        end = Position(news.job.revision)
+        return [*made[:-1], replace(made[-1], end=end, runs=changed, _rendered={})]
+    return made + state_frames(made[-1].end if made else begin, news.job, changed, event)
+
+
+def lines_only(begin: Position, job: Job, pieces: Iterable[Piece]) -> Iterator[Frame]:
+    """Yield the output after `begin` in frames. Each ends at a part of a revision: who stops there
+    has the lines, and not all that is true of the runs."""
+    taken: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        more = _size(piece)
+        if taken and size + more > MOST_BYTES:
+            yield Frame(begin, taken[-1].after, job, pieces=tuple(taken))
+            begin, taken, size = taken[-1].after, [], 0
+        taken.append(piece)
+        size += more
+    if taken:
+        yield Frame(begin, taken[-1].after, job, pieces=tuple(taken))
+
+
+def state_frames(
+    begin: Position, job: Job, runs: Sequence[RunRecord], event: str = "news"
+) -> list[Frame]:
+    """Return how `job` and `runs` are at its revision, for who has the lines up to there."""
+    end = Position(job.revision)
+    # who has only some of the runs stands at a part, so that all of them are sent again
+    within = begin.revision == end.revision and not begin.whole
+    between = Position(end.revision, begin.part if within else 0)
+    made: list[Frame] = []
+    for at in range(0, max(len(runs), 1), MOST_RUNS):
+        last = at + MOST_RUNS >= len(runs)
+        some = runs[at : at + MOST_RUNS]
+        made.append(Frame(begin, end if last else between, job, some, event=event))
+        begin, event = between, "news"
+    return made
+
+
+def job_json(job: Job) -> dict[str, JsonValue]:
+    """Return `job` as programs and pages read it."""
+    cancelled = job.cancelled_by
+    return {
+        "id": job.id,
+        "title": printable(job.title),
+        "command": job.command,
+        "environment": job.environment,
+        "app": job.app,
+        "person": {"id": job.asked_by.id, "name": printable(job.asked_by.name)},
+        "asked": moment(job.asked),
+        "closed": moment(job.closed),
+        "cancelled_by": printable(cancelled.label) if cancelled else None,
+        "revision": job.revision,
+    }
+
+
+def run_json(run: RunRecord) -> dict[str, JsonValue]:
+    """Return `run` as programs and pages read it."""
+    return {
+        "host": run.host,
+        "attempt": run.attempt,
+        "state": run.state.value,
+        "step": printable(run.step),
+        "percent": run.percent,
+        "text": plain(run.text),
+        "late": run.late.value if run.late else None,
+        "sent": moment(run.sent),
+        "started": moment(run.started),
+        "finished": moment(run.finished),
+    }
+
+
+def moment(at: datetime | None) -> str | None:
+    """Return a time in UTC to the millisecond, as ISO 8601 has it."""
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+_Show = Callable[[str], tuple[str, JsonValue]]
+
+
+def _plain_text(line: str) -> tuple[str, JsonValue]:
+    return "text", plain(line)
+
+
+def _in_spans(line: str) -> tuple[str, JsonValue]:
+    shown: list[JsonValue] = [list[JsonValue](span) for span in spans(line)[0]]
+    return "spans", shown
+
+
+def _lines(piece: Piece, show: _Show) -> Iterator[dict[str, JsonValue]]:
+    time, step = moment(piece.time), printable(piece.step)
+    for number, text in enumerate(piece.text.split("\n"), piece.first):
+        name, shown = show(text)
+        yield {
+            "host": piece.host,
+            "attempt": piece.attempt,
+            "line": number,
+            "time": time,
+            "level": piece.level,
+            "step": step,
+            name: shown,
+        }
+
+
+def _size(piece: Piece) -> int:
+    lines = piece.text.count("\n") + 1
+    return len(to_json(piece.text)) + lines * (_OF_A_LINE + len(piece.host) + len(piece.step))
