@@ -3,6 +3,7 @@
     access     who asks: the Viewer of a request, or why there is none
     asking     asks in the words of chat, each key once
     reading    what both show, read for one viewer
+    feed       what is new of a job, as a stream to all who watch it
     errors     what the pages and the API answer when something is wrong
     console    the routes of the console, on the bot's HTTP app
     sign_in    how people sign in: links, sessions, tokens, Slack

@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Any
 
 from pydantic import JsonValue
 from pydantic_core import to_json
 
+from baton.bus.messages import State
 from baton.text.printable import printable
 from bot.jobs import Job, RunRecord
 from bot.store.jobs.news import News, Piece, Position
 from bot.web.console.ansi import plain, spans
+from bot.web.console.api.job_models import JobShown, RunShown, job_fields, state_of
 
 MOST_BYTES = 65_536
 """Bytes of a frame, about; a single piece of output is never divided."""
@@ -44,6 +47,7 @@ class Frame:
     begin: Position
     end: Position
     job: Job
+    state: State
     runs: Sequence[RunRecord] = ()
     pieces: Sequence[Piece] = ()
     event: str = "news"
@@ -58,16 +62,25 @@ class Frame:
         """Return it as a server-sent event. It is rendered when it is first asked for."""
         found = self._rendered.get(rendering)
         if found is None:
-            show = _plain_text if rendering is Rendering.API else _in_spans
-            content = {
-                "revision": self.end.revision,
-                "job": job_json(self.job),
-                "runs": [run_json(run) for run in self.runs],
-                "lines": [line for piece in self.pieces for line in _lines(piece, show)],
-            }
-            found = sse(self.event, to_json(content), self.end)
+            content = self._for_api() if rendering is Rendering.API else self._for_pages()
+            revision = {"revision": self.end.revision}
+            found = sse(self.event, to_json({**revision, **content}), self.end)
             self._rendered[rendering] = found
         return found
+
+    def _for_api(self) -> dict[str, Any]:
+        return {
+            "job": JobShown(**job_fields(self.job, self.state)),
+            "runs": [RunShown.of(run) for run in self.runs],
+            "lines": [line for piece in self.pieces for line in _lines(piece, _plain_text)],
+        }
+
+    def _for_pages(self) -> dict[str, Any]:
+        return {
+            "job": {**job_json(self.job), "state": self.state.value},
+            "runs": [run_json(run) for run in self.runs],
+            "lines": [line for piece in self.pieces for line in _lines(piece, _in_spans)],
+        }
 
 
 def sse(event: str, data: bytes, id: Position | None = None) -> bytes:
@@ -81,16 +94,17 @@ def frames(
 ) -> list[Frame]:
     """Return `news` after the position `begin` in frames of MOST_BYTES. `changed` are the runs that
     have changed; they and the end of the revision come once all output is there, as `event`."""
-    made = [*lines_only(begin, news.job, news.pieces)]
+    state = state_of(news.job, news.runs)
+    made = [*lines_only(begin, news.job, state, news.pieces)]
     if news.more:
         return made
     if made and len(changed) <= MOST_RUNS and event == made[-1].event:
         end = Position(news.job.revision)
         return [*made[:-1], replace(made[-1], end=end, runs=changed, _rendered={})]
-    return made + state_frames(made[-1].end if made else begin, news.job, changed, event)
+    return made + state_frames(made[-1].end if made else begin, news.job, state, changed, event)
 
 
-def lines_only(begin: Position, job: Job, pieces: Iterable[Piece]) -> Iterator[Frame]:
+def lines_only(begin: Position, job: Job, state: State, pieces: Iterable[Piece]) -> Iterator[Frame]:
     """Yield the output after `begin` in frames. Each ends at a part of a revision: who stops there
     has the lines, and not all that is true of the runs."""
     taken: list[Piece] = []
@@ -98,18 +112,19 @@ def lines_only(begin: Position, job: Job, pieces: Iterable[Piece]) -> Iterator[F
     for piece in pieces:
         more = _size(piece)
         if taken and size + more > MOST_BYTES:
-            yield Frame(begin, taken[-1].after, job, pieces=tuple(taken))
+            yield Frame(begin, taken[-1].after, job, state, pieces=tuple(taken))
             begin, taken, size = taken[-1].after, [], 0
         taken.append(piece)
         size += more
     if taken:
-        yield Frame(begin, taken[-1].after, job, pieces=tuple(taken))
+        yield Frame(begin, taken[-1].after, job, state, pieces=tuple(taken))
 
 
 def state_frames(
-    begin: Position, job: Job, runs: Sequence[RunRecord], event: str = "news"
+    begin: Position, job: Job, state: State, runs: Sequence[RunRecord], event: str = "news"
 ) -> list[Frame]:
-    """Return how `job` and `runs` are at its revision, for who has the lines up to there."""
+    """Return how `job`, which is in `state`, and `runs` are at its revision, for who has the lines
+    up to there."""
     end = Position(job.revision)
     # who has only some of the runs stands at a part, so that all of them are sent again
     within = begin.revision == end.revision and not begin.whole
@@ -118,13 +133,13 @@ def state_frames(
     for at in range(0, max(len(runs), 1), MOST_RUNS):
         last = at + MOST_RUNS >= len(runs)
         some = runs[at : at + MOST_RUNS]
-        made.append(Frame(begin, end if last else between, job, some, event=event))
+        made.append(Frame(begin, end if last else between, job, state, some, event=event))
         begin, event = between, "news"
     return made
 
 
 def job_json(job: Job) -> dict[str, JsonValue]:
-    """Return `job` as programs and pages read it."""
+    """Return `job` as pages read it."""
     cancelled = job.cancelled_by
     return {
         "id": job.id,
@@ -141,7 +156,7 @@ def job_json(job: Job) -> dict[str, JsonValue]:
 
 
 def run_json(run: RunRecord) -> dict[str, JsonValue]:
-    """Return `run` as programs and pages read it."""
+    """Return `run` as pages read it."""
     return {
         "host": run.host,
         "attempt": run.attempt,

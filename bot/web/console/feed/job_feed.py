@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from baton.bus.messages import State
 from baton.timing.waiting import wait_at_most
 from bot.jobs import Job, RunRecord
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
 from bot.store.jobs.news import News, Position
+from bot.web.console.api.job_models import state_of
 from bot.web.console.feed.frame import frames
 from bot.web.console.feed.ring import Ring
 
@@ -41,6 +43,11 @@ class Snapshot:
     runs: tuple[RunRecord, ...]
     number: int
     unstamped: int
+
+    @property
+    def state(self) -> State:
+        """The state of the job."""
+        return state_of(self.job, self.runs)
 
     @property
     def position(self) -> Position:

@@ -122,7 +122,7 @@ class Reader:
             pieces = await self._ledger.pieces(job.id, self.position, revision)
         if not pieces:
             return self._arrived(target, "news")
-        made = list(lines_only(self.position, job, pieces))
+        made = list(lines_only(self.position, job, target.state, pieces))
         self.position = made[-1].end
         if len(pieces) == PIECES:
             return self._together(made)
@@ -130,7 +130,7 @@ class Reader:
 
     def _arrived(self, target: Snapshot, event: str) -> bytes:
         self._target, self._at = None, target.number
-        made = state_frames(self.position, target.job, target.runs, event)
+        made = state_frames(self.position, target.job, target.state, target.runs, event)
         self.position = target.position
         return self._together(made)
 

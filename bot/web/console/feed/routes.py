@@ -6,25 +6,21 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field
 
 from bot.jobs import Job
-from bot.store import JobWithRuns
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.news import BEGINNING, Position
-from bot.web.console.access import Viewer
+from bot.web.console.api.job_models import JobShown, RunShown, job_fields, state_of
 from bot.web.console.api.models import problems
-from bot.web.console.errors import NotAllowed, SignInNeeded, Unusable
+from bot.web.console.errors import ConsoleError, Unavailable, Unusable
 from bot.web.console.feed.event_stream import EventStream
 from bot.web.console.feed.feeds import Feeds
-from bot.web.console.feed.frame import Rendering, job_json, moment, run_json
+from bot.web.console.feed.frame import Rendering
 from bot.web.console.feed.job_feed import LATE
 from bot.web.console.feed.moment import job_at
 from bot.web.console.parts import ConsoleParts
-from bot.web.console.reading.one_job import readable_job, refusal
-
-BY = "log"
-"""The command that shows the same in chat."""
+from bot.web.console.reading.jobs import JobReading
 
 _JobName = Annotated[
     str, Path(min_length=4, max_length=64, description="the job's ID, or its first letters")
@@ -52,10 +48,10 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
 class JobThen(BaseModel):
     """A job as it was at a moment."""
 
-    at: str = Field(description="the moment, in UTC")
-    job: dict[str, JsonValue] = Field(description="the job; `closed` is null if it still ran")
-    runs: list[dict[str, JsonValue]] = Field(
-        description="its share on each server, and how many `lines` of output there were"
+    at: datetime = Field(description="the moment, in UTC")
+    job: JobShown
+    runs: list[RunShown] = Field(
+        description="its share on each server, and how many lines of output there were"
     )
 
 
@@ -66,6 +62,7 @@ class FeedRoutes:
         self._parts = parts
         self._ledger = parts.store.ledger
         self._feeds = feeds
+        self._reading = JobReading(parts)
 
     def api(self) -> APIRouter:
         """Return the routes of the API."""
@@ -112,7 +109,7 @@ class FeedRoutes:
         rendering: Rendering,
     ) -> Response:
         viewer = await self._parts.access.viewer(request)
-        job, _ = await self._read(viewer, name)
+        job, _ = await self._reading.job(viewer, name)
         begin = _position(last or after)
         ended = job.closed is not None and self._parts.clock() - job.closed > LATE
         if ended and begin == Position(job.revision):
@@ -125,28 +122,29 @@ class FeedRoutes:
 
         return EventStream(self._feeds, job.id, begin, rendering, person, may_read)
 
-    async def _read(self, viewer: Viewer, name: str) -> JobWithRuns:
-        return await readable_job(self._ledger, self._parts.authorizer, viewer, name, BY)
-
     async def _may_still_read(self, request: Request, job: Job) -> bool:
         """Return whether who sent `request` may still read `job`: not if their session has ended,
         or their rights have. What cannot be known now changes nothing."""
         try:
             viewer = await self._parts.access.viewer(request)
-            refused = await refusal(self._parts.authorizer, viewer, job, BY)
-        except (SignInNeeded, NotAllowed):
-            return False
-        except DatabaseUnavailable:
+            await self._reading.job(viewer, job.id)
+        except (Unavailable, DatabaseUnavailable):
             return True
-        return not isinstance(refused, NotAllowed)
+        except ConsoleError:
+            return False
+        return True
 
     async def _then(self, request: Request, name: str, time: str) -> JobThen:
         viewer = await self._parts.access.viewer(request)
-        job, runs = await self._read(viewer, name)
+        job, runs = await self._reading.job(viewer, name)
         at = _moment(time)
         then, were = job_at(job, runs, await self._ledger.said(job.id, at), at)
-        shown = [{**run_json(each.run), "lines": each.lines} for each in were]
-        return JobThen(at=moment(at) or "", job=job_json(then), runs=shown)
+        state = state_of(then, tuple(each.run for each in were))
+        return JobThen(
+            at=at,
+            job=JobShown(**job_fields(then, state)),
+            runs=[RunShown.of(each.run, each.lines) for each in were],
+        )
 
 
 def _position(text: str | None) -> Position:

@@ -3,5 +3,5 @@
 viewing     a viewer as the authorizer knows readers     jobs         one with its runs, the history
 servers     servers, and which release is live where     recent_jobs  what runs, and what failed
 alerts      what fires and has fired, silences           schedules    schedules and their next times
-audit       who asked what                       one_job      a job, if the viewer may read it
+audit       who asked what
 """
