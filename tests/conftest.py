@@ -32,7 +32,7 @@ PROCESSES = re.compile(
     r"(stories|install)/.*|(.*/)?test_crashes\.py|baton/test_main\.py|alerts/test_trial\.py"
     r"|commands/deploy/test_(consumer|credentials|live|lock|refs|source)\.py"
     r"|commands/process/test_(leftovers|orphans|program)\.py"
-    r"|bot/cli/test_(alerts|cli|dead)\.py|test_(bench|containers|demo|infrastructure)\.py"
+    r"|bot/cli/test_(alerts|cli|dead)\.py|bot/cli/console/test_(chat|jobs|login)\.py|test_(bench|containers|demo|infrastructure)\.py"
 )
 """Tests that start processes, or begin again after each possible end."""
 SLOW = re.compile(

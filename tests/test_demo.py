@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pyte
 import pytest
 
@@ -316,7 +317,8 @@ async def test_at_a_terminal(tmp_path: Path) -> None:
         await it.sees("━")
         await it.sees("% ")
         await it.sees("on 3 of 3, after")
-        await until(lambda: len(ports(it.text)) == 3)  # its thread may come after its end
+        # three servers, and the console; its thread may come after its end
+        await until(lambda: len(ports(it.text)) == 4)
         text = it.text
         it.type("\x04")
         async with asyncio.timeout(60):
@@ -332,6 +334,12 @@ async def test_the_welcome_is_on_the_screen(tmp_path: Path, size: tuple[int, int
         await it.starts()
         assert it.shown.startswith("Baton: a bot and three simulated servers")
         assert "/deploy shop prod" in it.shown
+        address = re.search(r"in a browser, with live logs: (http://127.0.0.1:\d+/)", it.shown)
+        assert address is not None
+        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+            home = await client.get(address[1])
+        assert home.status_code == 200
+        assert "No jobs yet" in home.text
         it.type("\x12ping")
         await until(lambda: "i-search" in it.shown)
         it.type("\x03")

@@ -27,7 +27,7 @@ from baton.client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from baton.client.models import Asked, Ending, Frame, Job, JobPage, Line, Run
+from baton.client.models import Asked, CommandHelp, Ending, Frame, Job, JobPage, Line, Run
 from baton.client.retries import Patience
 from baton.client.settings import ClientSettings
 
@@ -36,6 +36,7 @@ __all__ = [
     "Client",
     "ClientError",
     "ClientSettings",
+    "CommandHelp",
     "Conflict",
     "Ending",
     "Frame",

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from baton.client.errors import NotAllowed, UnexpectedAnswer
+from baton.client.errors import UnexpectedAnswer
 from baton.client.events import frames
 from baton.client.http import Http
 from baton.client.models import Asked, CommandHelp, Frame, Job, JobPage, Line
@@ -70,10 +70,10 @@ class Client:
         since, until, q; `limit` of them, those `before` a page's `next`."""
         return self._as(JobPage, await self._http.get("/jobs", filters))
 
-    async def watch(self, job: str, after: int = 0) -> AsyncGenerator[Frame]:
-        """Yield what is new of a job since its revision `after`, until it has ended: each line
-        once and none missing, over connections that break."""
-        async with aclosing(frames(self._http, _part(job), after)) as all_frames:
+    async def watch(self, job: str, after: str | int = "") -> AsyncGenerator[Frame]:
+        """Yield what is new of a job since its revision `after`, by default everything, until it
+        has ended: each line once and none missing, over connections that break."""
+        async with aclosing(frames(self._http, _part(job), str(after))) as all_frames:
             async for frame in all_frames:
                 yield frame
 
@@ -85,13 +85,13 @@ class Client:
         return await self.job(job)
 
     async def log(
-        self, job: str, host: str, *, attempt: int = 1, first: int = 1, count: int = 1000
+        self, job: str, host: str, *, attempt: int | None = None, first: int = 1, count: int = 1000
     ) -> list[Line]:
-        """Return lines of a job on one server: `count` of them from the line `first` on."""
+        """Return lines of a job on one server, of its last attempt if none is named: `count` of
+        them from the line `first` on."""
         values = {"host": host, "attempt": attempt, "first": first, "count": count}
-        found = await self._http.get(f"/jobs/{_part(job)}/log", values)
-        lines = found.get("lines") if isinstance(found, dict) else found
-        return [self._as(Line, line) for line in self._list(lines)]
+        page = self._as(Frame, await self._http.get(f"/jobs/{_part(job)}/log", values))
+        return list(page.lines)
 
     async def log_text(self, job: str, host: str = "") -> str:
         """Return the whole output of a job, or of one server of it, as a text."""
@@ -111,24 +111,21 @@ class Client:
 
     async def commands(self) -> list[CommandHelp]:
         """Return the commands that can be asked."""
-        return [self._as(CommandHelp, one) for one in await self.listed("commands")]
+        return [self._as(CommandHelp, one) for one in (await self.page("commands"))["commands"]]
 
-    async def listed(self, name: str, **filters: object) -> list[JsonValue]:
-        """Return a list that the console has: `servers`, `alerts`, `schedules`, `audit` or
-        `commands`."""
+    async def page(self, name: str, **filters: object) -> dict[str, Any]:
+        """Return what the console has under `name`: `servers`, `alerts`, `schedules`, `audit` or
+        `commands`. The list itself has that name in it."""
         found = await self._http.get(f"/{name}", filters)
-        return self._list(found.get(name) if isinstance(found, dict) else found)
+        if not isinstance(found, dict) or not isinstance(found.get(name), list):
+            raise UnexpectedAnswer(url=self.url, reason=f"no list of {name}")
+        return found
 
     async def me(self) -> dict[str, Any]:
         """Return the person whom the token belongs to."""
         found = await self._http.get("/me")
         if not isinstance(found, dict):
             raise UnexpectedAnswer(url=self.url, reason="no person")
-        return found
-
-    def _list(self, found: JsonValue) -> list[JsonValue]:
-        if not isinstance(found, list):
-            raise UnexpectedAnswer(url=self.url, reason="no list")
         return found
 
     def _as(self, model: type[M], found: JsonValue) -> M:
@@ -147,11 +144,9 @@ def _part(id: str) -> str:
 
 async def ask_and_wait(text: str, client: Client) -> Asked | Job:
     """Ask `text`, wait until the job that it starts has ended, and return that job; or the answer,
-    if it starts none. Raises NotAllowed if the bot says no."""
+    if it starts none."""
     asked = await client.ask(text)
-    if not asked.ok:
-        raise NotAllowed(url=client.url, reason=asked.text)
-    return await client.wait(asked.job) if asked.job else asked
+    return await client.wait(asked.job) if asked.started else asked
 
 
 def ask(text: str, *, patience: Patience | None = None) -> Asked | Job:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict
 
 from baton.bus.messages import State
 
@@ -69,6 +69,7 @@ class Run(Answered):
     text: str = ""
     step: str = ""
     percent: float | None = None
+    lines: int | None = None
 
     @property
     def final(self) -> bool:
@@ -79,24 +80,44 @@ class Run(Answered):
 _OPEN = {state.value for state in State if not state.final}
 
 
+class Asker(Answered):
+    """Somebody, as their chat knows them."""
+
+    id: str = ""
+    name: str = ""
+
+
 class Job(Answered):
-    """One command that somebody asked, and how it goes on each server."""
+    """One command that somebody asked, and how it goes on each server.
+
+    `summary` says how it went in the words of its command. A job in a list has no `runs`; its
+    `states` count the servers in each state.
+    """
 
     id: str
     title: str = ""
     command: str = ""
     environment: str = ""
     app: str | None = None
+    person: Asker = Asker()
     asked: datetime | None = None
     closed: datetime | None = None
     revision: int = 0
+    summary: str = ""
+    states: Mapping[str, int] = {}
     runs: tuple[Run, ...] = ()
+
+    @property
+    def by(self) -> str:
+        """The name of the person who asked it."""
+        return self.person.name or self.person.id
 
     @property
     def ending(self) -> Ending | None:
         """How it ended; None while it has not."""
-        found = ending([run.state for run in self.runs])
-        return found if self.closed is not None or self.runs else None
+        if self.closed is None and not self.runs:
+            return None
+        return ending([run.state for run in self.runs] or list(self.states))
 
     @property
     def ok(self) -> bool:
@@ -123,13 +144,33 @@ class Table(Answered):
 
 
 class Asked(Answered):
-    """What was answered at once: `job` is the job that was started or is meant."""
+    """What was answered at once: `job` is the job that was started, or that it is about."""
 
     ok: bool = True
+    kind: str = "done"
     text: str = ""
     answer: Table | None = None
-    job: str | None = None
-    url: str | None = None
+    job: str = ""
+    url: str = ""
+
+    @property
+    def started(self) -> bool:
+        """Whether it started a job."""
+        return self.kind == "started" and bool(self.job)
+
+
+class CommandField(Answered):
+    """A field of a command."""
+
+    name: str
+    label: str = ""
+    help: str = ""
+    required: bool = False
+    positional: bool = False
+    flag: bool = False
+    many: bool = False
+    choices: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
 
 class CommandHelp(Answered):
@@ -138,7 +179,7 @@ class CommandHelp(Answered):
     name: str
     summary: str = ""
     help: str = ""
-    fields: tuple[JsonValue, ...] = ()
+    fields: tuple[CommandField, ...] = ()
 
 
 class JobPage(Answered):

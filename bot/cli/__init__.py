@@ -1,9 +1,11 @@
-"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | version`.
+"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | version`, and
+what asks a console: `baton login | ask | jobs | log | ...`.
 
     processes  demo, bot, agent, doctor        options  options that several subcommands share
     dead       dead list, dead resend          extra    whether the packages of a bot are installed
     alerts     alerts check, alerts replay     logs     the format of the log
     init       init bot, init agent            slim     what must be imported first
+    console/   whatever asks a console
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
 """
@@ -12,15 +14,16 @@ from __future__ import annotations
 
 import bot.cli.slim as _slim  # noqa: F401  # isort: skip  (before whatever imports structlog)
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from baton.errors import BatonError, BusRefused
 from baton.text.printable import printable
 from bot.cli import processes
 from bot.cli.alerts import app as alerts_app
+from bot.cli.console import add_console
+from bot.cli.console.chat import ChatGroup
 from bot.cli.dead import app as dead_app
 from bot.cli.init import app as init_app
 
@@ -28,31 +31,8 @@ REFUSED = 78
 """The exit code (EX_CONFIG of sysexits.h) that says: a restart does not help, somebody must grant a
 permission."""
 
-ASKED_IN_CHAT = frozenset(
-    ("deploy", "ping", "servers", "schedule", "cancel", "retry", "log", "jobs", "audit", "help")
-)
-"""Chat commands that people type after `baton`."""
-
-
-class AskedInChat(BatonError):
-    """“{name}” is a chat command: type /{name} in Slack, or in the chat that `baton demo` opens."""
-
-    permanent = True
-
-
-class Subcommands(TyperGroup):
-    """The subcommands of `baton`. A chat command that is typed here gets an error of its own."""
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return the subcommand of that name, if there is one. Raises AskedInChat."""
-        found = super().get_command(ctx, cmd_name)
-        if found is None and cmd_name.removeprefix("/") in ASKED_IN_CHAT:
-            raise AskedInChat(name=cmd_name.removeprefix("/"))
-        return found
-
-
 app = typer.Typer(
-    cls=Subcommands,
+    cls=ChatGroup,
     help="Run your servers from chat.",
     no_args_is_help=True,
     add_completion=False,
@@ -63,6 +43,7 @@ for command in (processes.demo, processes.bot, processes.agent, processes.doctor
     app.command()(command)
 for name, group in (("dead", dead_app), ("alerts", alerts_app), ("init", init_app)):
     app.add_typer(group, name=name)
+add_console(app)
 
 
 def _version(wanted: bool) -> None:

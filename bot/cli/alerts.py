@@ -1,4 +1,4 @@
-"""`baton alerts check | replay`: an alerts.toml, tried before any bot uses it."""
+"""`baton alerts`: what is firing. `check | replay`: an alerts.toml, tried before a bot uses it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Annotated
 import typer
 
 from baton.text.printable import printable
+from bot.cli.console.chat import ChatGroup, add_chat
+from bot.cli.console.lists import EnvironmentOption
+from bot.cli.console.lists import alerts as show_alerts
+from bot.cli.console.session import JsonOption
 from bot.cli.extra import need_extra
 from bot.cli.logs import LogLevel, set_up_logs
 
@@ -17,20 +21,24 @@ RecordingArgument = Annotated[Path, typer.Argument(help="A file in the folder of
 OldOption = Annotated[Path, typer.Option("--old", help="The alerts.toml to compare with.")]
 NewOption = Annotated[Path, typer.Option("--new", help="The alerts.toml to try.")]
 
-app = typer.Typer(
-    help="Check an alerts.toml, and what it would have notified.", no_args_is_help=True
-)
+app = typer.Typer(cls=ChatGroup, invoke_without_command=True, rich_markup_mode=None)
+add_chat(app)
 
 
 @app.callback()
-def alerts() -> None:
-    """Check an alerts.toml, and what it would have notified."""
-    need_extra("alerts")
+def alerts(
+    context: typer.Context, environment: EnvironmentOption = "", as_json: JsonOption = False
+) -> None:
+    """Show what is firing; check an alerts.toml. Other words go to the bot as in chat: alerts why
+    web-1."""
+    if context.invoked_subcommand is None:
+        show_alerts(environment, as_json)
 
 
 @app.command()
 def check(file: FileArgument) -> None:
     """Check whether an alerts.toml is valid. An error names its line."""
+    need_extra("alerts")
     set_up_logs(LogLevel.ERROR)
     from alerts import load_alerts
     from bot.alerting.commands.reload import summary
@@ -41,6 +49,7 @@ def check(file: FileArgument) -> None:
 @app.command()
 def replay(recording: RecordingArgument, old: OldOption, new: NewOption) -> None:
     """Replay a recording with two files. The exit code is 1 if any notification differs."""
+    need_extra("alerts")
     set_up_logs(LogLevel.ERROR)
     from alerts import load_alerts
     from alerts.trial import trial

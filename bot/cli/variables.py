@@ -16,13 +16,15 @@ VARIABLES = frozenset(
         "BATON_DATABASE_URL",
         "BATON_LOG_FORMAT",
         "BATON_LOG_LEVEL",
+        "BATON_TOKEN",
+        "BATON_URL",
         "BATON_WEB_ADDRESS",
         "BATON_WEB_ENABLED",
         "BATON_WEB_PORT",
         "BATON_WEB_URL",
     )
 )
-"""Every environment variable of Baton's own that is read, by an agent or by a bot."""
+"""Every environment variable of Baton's own that is read, by an agent, a bot or a client."""
 
 _NEAR = 0.75
 _SHORTEST = 3

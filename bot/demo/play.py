@@ -57,6 +57,7 @@ _TRY = (
 
 
 CONSOLE_PORT = 8080
+"""The port of the demo's console, if it is free."""
 
 
 class DemoFailed(BatonError):
@@ -65,14 +66,14 @@ class DemoFailed(BatonError):
 
 async def play() -> int:
     """Run the demo on this terminal. Return the exit code."""
-    async with demo_running() as (bot, front):
+    async with demo_running() as (bot, front, url):
         editing = can_edit()
         chat = TerminalChat(
             bot.dispatcher,
             front,
             bot.store.ledger,
             bot.servers,
-            welcome=_welcome(editing),
+            welcome=_welcome(editing, url),
             refs=lambda: REFS,
         )
         if editing:
@@ -90,8 +91,9 @@ async def play() -> int:
 
 
 @asynccontextmanager
-async def demo_running() -> AsyncIterator[tuple[Bot, TerminalFront]]:
-    """Run the demo, and leave nothing of it behind."""
+async def demo_running() -> AsyncIterator[tuple[Bot, TerminalFront, str]]:
+    """Run the demo, and leave nothing of it behind. Returned are its bot, what shows its posts on
+    this terminal, and the address of its console."""
     folder = Path(tempfile.mkdtemp(prefix="baton-demo-"))
     try:
         repository = await make_repository(folder / "shop.git")
@@ -126,7 +128,7 @@ async def demo_running() -> AsyncIterator[tuple[Bot, TerminalFront]]:
             await _wait_for_servers(bot)
             serve_console(web, bot, LocalAccess(current_user(), front.name, [web.url]))
             stack.push_async_callback(web.stop)
-            yield bot, front
+            yield bot, front, web.url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -150,7 +152,7 @@ async def _wait_for_servers(bot: Bot) -> None:
         await asyncio.sleep(0.02)
 
 
-def _welcome(editing: bool) -> list[Line]:
+def _welcome(editing: bool, url: str) -> list[Line]:
     names = ", ".join(NAMES)
     width = max(len(words) for words, _ in _TRY)
     hint = "Tab completes, Ctrl-C cancels the running job, Ctrl-D exits."
@@ -160,6 +162,7 @@ def _welcome(editing: bool) -> list[Line]:
         line(""),
         *((("prompt", f"  {words:<{width}}"), ("quiet", f"  {what}")) for words, what in _TRY),
         line(""),
+        (("", "The same in a browser, with live logs: "), ("strong", f"{url}/")),
         line(hint if editing else "Ctrl-C cancels the running job, Ctrl-D exits.", "quiet"),
         line(""),
     ]

@@ -89,14 +89,17 @@ def stream(pieces: Iterable[str | Exception]) -> httpx.Response:
     return httpx.Response(200, headers=headers, stream=Pieces(pieces))
 
 
-def news(revision: int, *lines: str, part: int = 0, kind: str = "news") -> str:
+def news(
+    revision: int, *lines: str, part: int = 0, kind: str = "news", first: int | None = None
+) -> str:
+    first = first or revision * 10 + part
     frame = {
         "revision": revision,
         "job": {"id": "job1", "title": "deploy shop prod", "revision": revision},
         "runs": [],
         "lines": [
             {"host": "web-1", "attempt": 1, "line": number, "text": text}
-            for number, text in enumerate(lines, 1)
+            for number, text in enumerate(lines, first)
         ],
     }
     id = f"{revision}.{part}" if part else str(revision)

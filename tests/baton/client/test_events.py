@@ -39,7 +39,7 @@ async def test_a_cut_connection_goes_on_where_it_broke() -> None:
             assert await lines(console) == ["one", "two", "three"]
         ids = [request.headers.get("last-event-id") for request in script.requests]
         assert ids == [None, (None, "3", "4", "4.1")[seen]], cut
-        assert script.requests[0].url.query == b"after=0"
+        assert all(not request.url.query for request in script.requests)
 
 
 async def test_pings_and_events_of_later_versions_are_no_news() -> None:
@@ -106,6 +106,22 @@ async def test_to_wait_for_a_connection_is_an_outage() -> None:
     async with client(Slow(httpx.ConnectTimeout("")), waits) as console:
         with pytest.raises(Unreachable, match="no connection within 10 s"):
             await lines(console)
+
+
+async def test_lines_are_read_again_where_the_stream_has_a_hole() -> None:
+    """`resync`: what is missing comes from the log, and nothing that came before comes twice."""
+    log = [{"host": "web-1", "attempt": 1, "line": n, "text": f"line {n}"} for n in (3, 4)]
+    script = Script(
+        events(news(1, "line 1", "line 2", first=1), news(5, kind="resync"), news(6, "x", first=9)),
+        httpx.Response(200, json={"id": "job1", "runs": [{"host": "web-1", "state": "running"}]}),
+        httpx.Response(200, json={"lines": log}),
+        httpx.Response(200, json={"lines": []}),
+        events(news(6, "x", first=9), news(7, "y", first=10), END),
+    )
+    async with client(script) as console:
+        assert await lines(console) == ["line 1", "line 2", "line 3", "line 4", "x", "y"]
+    firsts = [dict(each.url.params).get("first") for each in script.requests[2:4]]
+    assert firsts == ["3", "5"]
 
 
 async def test_what_will_not_change_is_said_at_once() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from baton.bus.messages import State
@@ -43,14 +40,3 @@ def test_each_final_state_is_an_ending() -> None:
 )
 def test_the_worst_that_is_certain_counts(states: list[str], meant: Ending | None) -> None:
     assert ending(states) is meant
-
-
-def test_an_agent_loads_nothing_of_it() -> None:
-    """Neither the client nor what only it needs: an agent stays small."""
-    program = (
-        "import sys, bot.cli, baton.agent.service, baton.extensions, commands.probes\n"
-        "baton.extensions.installed()\n"
-        "print({'baton.client', 'httpx_sse', 'rich'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "set()\n", done.stderr

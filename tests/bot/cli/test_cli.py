@@ -44,7 +44,7 @@ async def test_help_names_every_subcommand() -> None:
     """`baton` alone shows what there is, in whole sentences."""
     _, out, err = await ran()
     assert "..." not in (out + err).partition("Commands:")[2]
-    for name in ("demo", "bot", "agent", "doctor", "dead", "version"):
+    for name in ("demo", "bot", "agent", "doctor", "dead", "version", "ask", "login"):
         assert f"\n  {name} " in out + err
 
 
@@ -55,6 +55,18 @@ async def test_no_package_that_draws_tracebacks_is_loaded() -> None:
     out, _ = await process.communicate()
     assert out == b"False\n"
     assert vars(structlog.dev)["rich"] is None, "nor do tests wait for it"
+
+
+async def test_an_agent_loads_nothing_of_a_client() -> None:
+    """Neither `baton.client` nor what only it needs: an agent stays small."""
+    program = (
+        "import sys, bot.cli, baton.agent.service, baton.extensions, commands.probes\n"
+        "baton.extensions.installed()\n"
+        "print({'baton.client', 'httpx_sse', 'rich'} & set(sys.modules))"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE)
+    out, _ = await process.communicate()
+    assert out == b"set()\n"
 
 
 async def test_agent_needs_no_extra(tmp_path: Path) -> None:
@@ -195,12 +207,17 @@ async def test_bot_with_tokens_that_slack_does_not_take(amqp_url: str, tmp_path:
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("typed", ["deploy", "/ping"])
-async def test_what_is_asked_in_chat_is_said_to_be(typed: str) -> None:
-    """Who types a command of the chat into a shell hears where it is asked."""
-    code, out, err = await ran(typed, "shop", "prod")
+@pytest.mark.parametrize("typed", ["deploy", "/ping", "docter"])
+async def test_a_command_that_is_not_here(typed: str, tmp_path: Path) -> None:
+    """Who types a command of the chat into a shell, and has no console, reads where it is asked;
+    who mistyped one of ours reads which."""
+    code, out, err = await ran(typed, "shop", "prod", HOME=str(tmp_path), XDG_CONFIG_HOME="")
+    name = typed.removeprefix("/")
     assert (code, out) == (2, "")
-    assert f"/{typed.removeprefix('/')} in Slack" in err
+    assert f"This program has no command “{name}”" in err
+    assert f"type /{name} in Slack" in err
+    assert "`baton login URL`" in err
+    assert ("Did you mean doctor?" in err) == (name == "docter")
     assert err.count("\n") == 1
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from baton.agent.settings import AGENT_VARIABLES
+from baton.client.settings import CLIENT_VARIABLES
 from bot.cli.variables import VARIABLES, misspelt
 from bot.settings import BOT_VARIABLES
 
@@ -24,6 +25,10 @@ def test_a_misspelt_variable_is_told_from_one_of_others(given: str, meant: str) 
 
 
 def test_every_variable_is_known() -> None:
-    """Those of the bot and of the log are among those that no misspelling is looked for in."""
-    read = {name for name in {*BOT_VARIABLES, *AGENT_VARIABLES} if name.startswith("BATON_")}
+    """No misspelling is looked for in those of the bot, of a client and of the log."""
+    read = {
+        name
+        for name in {*BOT_VARIABLES, *AGENT_VARIABLES, *CLIENT_VARIABLES}
+        if name.startswith("BATON_")
+    }
     assert {*read, "BATON_LOG_LEVEL", "BATON_LOG_FORMAT"} == VARIABLES

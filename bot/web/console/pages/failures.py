@@ -11,9 +11,19 @@ from starlette.exceptions import HTTPException
 from bot.store.errors import DatabaseUnavailable
 from bot.web.console.access import Access, Viewer
 from bot.web.console.api.problems import API, problem
-from bot.web.console.errors import ConsoleError, NotFound, TooMany, Unavailable
+from bot.web.console.errors import ConsoleError, NotFound, TooMany, Unavailable, Unusable
+from bot.web.console.pages.forms import read_form
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.pages.security_headers import HEADERS
+
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+def sign_in_address(url: str) -> str:
+    """Return the address of the sign-in that leads back to the page at `url`."""
+    here = urlsplit(url)
+    back = (here.path or "/") + (f"?{here.query}" if here.query else "")
+    return f"/sign-in?next={quote(back, safe='/')}"
 
 
 def wants_page(request: Request) -> bool:
@@ -38,7 +48,7 @@ class Failures:
         if not wants_page(request):
             return problem(error)
         if error.status == 401:
-            return self._sign_in(request)
+            return await self._sign_in(request)
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooMany) else {}
         return await self._renderer.page(
             request,
@@ -65,17 +75,31 @@ class Failures:
         answer.headers.update(HEADERS)  # no middleware sees this answer
         return answer
 
-    def _sign_in(self, request: Request) -> Response:
-        """Lead to the sign-in, and from there back to where the person was."""
-        here = urlsplit(str(request.url))
-        if request.method not in ("GET", "HEAD") or "hx-request" in request.headers:
-            here = urlsplit(request.headers.get("hx-current-url", "/"))
-        back = here.path + (f"?{here.query}" if here.query else "")
-        address = f"/sign-in?next={quote(back, safe='/')}"
+    async def _sign_in(self, request: Request) -> Response:
+        """Lead to the sign-in, and from there back to where the person was. What they have typed
+        must not be lost with their session."""
         if "hx-request" in request.headers:
-            # a redirect would be followed by the script, and the sign-in put into this page
-            return Response(status_code=401, headers={"HX-Redirect": address})
-        return RedirectResponse(address, 303, {"Cache-Control": "no-store"})
+            # the script of the page says it, and leaves the page and its forms as they are
+            return Response(status_code=401, headers=_NO_STORE)
+        if request.method in ("GET", "HEAD"):
+            return RedirectResponse(sign_in_address(str(request.url)), 303, _NO_STORE)
+        try:
+            form = await read_form(request)
+        except Unusable:
+            form = {}
+        if not form:
+            return RedirectResponse("/sign-in", 303, _NO_STORE)
+        here = urlsplit(str(request.url))
+        return await self._renderer.page(
+            request,
+            "session_over.html",
+            None,
+            status=401,
+            title="Your session has ended",
+            address=here.path + (f"?{here.query}" if here.query else ""),
+            sign_in=sign_in_address(request.headers.get("referer", "/")),
+            form=form,
+        )
 
     async def _viewer(self, request: Request) -> Viewer | None:
         try:

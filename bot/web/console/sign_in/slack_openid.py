@@ -122,6 +122,8 @@ class SlackOpenId:
             "code": code,
         }
         answer = (await http.post(TOKEN, data=form)).raise_for_status().json()
+        if not isinstance(answer, dict):
+            raise TypeError("not a JSON object")
         if answer.get("ok") is not True:
             reason = str(answer.get("error", "no reason"))[:100]
             log.warning("slack refused a sign-in", reason=reason)

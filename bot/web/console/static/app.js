@@ -35,6 +35,17 @@
     const box = polls(event) ? stale() : document.getElementById("answer") || stale();
     if (!box) return;
     const status = event.detail.ctx.response?.status;
+    if (status === 401) {
+      const link = document.createElement("a");
+      link.href = "/sign-in?next=" + encodeURIComponent(location.pathname + location.search);
+      link.target = "_blank";
+      link.textContent = "Sign in (new tab)";
+      const then = polls(event) ? ". This page goes on by itself then." : ", and send it again. What you typed is still here.";
+      box.replaceChildren("Your session has ended. Nothing was done. ", link, then);
+      box.classList.add("notice", "bad");
+      box.hidden = false;
+      return;
+    }
     const why = status ? `The bot answered with an error (${status}).` : "The bot does not answer.";
     box.textContent = polls(event)
       ? `${why} This page shows how it was at ${clock.format(fresh)}. It tries again by itself.`
@@ -44,7 +55,7 @@
   }
   document.addEventListener("htmx:error", (event) => { if (event.detail?.ctx) failed(event); });
   document.addEventListener("htmx:response:error", (event) => {
-    if (event.detail.ctx.response.status !== 401 && !event.detail.ctx.hx?.redirect) failed(event);
+    if (!event.detail.ctx.hx?.redirect) failed(event);
   });
 
   // What is copied with one click.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -271,3 +272,46 @@ async def test_signing_in_is_recorded_and_no_secret_is(
     for secret in (link, session, token):
         assert re.fullmatch(r"baton_\S{43}", secret)
         assert secret.removeprefix("baton_") not in everything
+
+
+async def test_what_was_typed_outlives_the_session(site: Site) -> None:
+    """A form that is sent with a session that has ended is not lost: its page keeps all of it, says
+    what it was, and sends it again as it was."""
+    await site.sign_in()
+    (session,) = await site.store.sign_ins.of_person("slack", "U_ANN")
+    await site.store.sign_ins.revoke("slack", "U_ANN", session.id)
+    form = {"key": "k1", "text": 'help "<b>" &amp; ü', "back": "/servers"}
+    referer = {"Referer": f"{site.web.url}/servers?x=1"}
+    page = await site.post("/ask", data=form, headers=referer)
+    assert page.status_code == 401
+    assert "Nothing was done." in page.text
+    assert 'href="/sign-in?next=/servers%3Fx%3D1"' in page.text
+    assert "<b>" not in page.text
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="(.*?)">', page.text)
+    assert {name: html.unescape(value) for name, value in fields} == form
+    assert re.search(r'<form action="/ask" method="post">', page.text)
+    assert "help" not in [one.words for one in await site.store.audit.recent(5)]
+    await site.sign_in()
+    assert (await site.post("/ask", data=form)).status_code < 500
+    assert form["text"] in [one.words for one in await site.store.audit.recent(5)]
+
+
+async def test_another_page_gets_no_form_prepared(site: Site) -> None:
+    """Somebody without a session would be led to send what a stranger wrote, with one click."""
+    answer = await site.post(
+        "/ask", data={"text": "deploy shop prod"}, headers={"Sec-Fetch-Site": "cross-site"}
+    )
+    assert answer.status_code == 403
+    assert "deploy shop prod" not in answer.text
+
+
+async def test_a_part_of_a_page_that_asks_again_leaves_the_page_alone(site: Site) -> None:
+    """No redirect takes away a form that is half filled in: the script says what happened."""
+    for answer in (
+        await site.page("/sessions", **{"HX-Request": "true"}),
+        await site.post("/ask", data={"text": "x"}, headers={"HX-Request": "true"}),
+    ):
+        assert answer.status_code == 401
+        assert answer.text == ""
+        assert "hx-redirect" not in answer.headers
+        assert "location" not in answer.headers

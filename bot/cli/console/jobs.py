@@ -1,0 +1,169 @@
+"""`baton jobs | log | cancel | retry`."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from baton.errors import UsageError
+from baton.timing import durations
+from bot.cli.console.chat import WatchOption
+from bot.cli.console.session import JsonOption, Session, run, say, show, show_json
+from bot.cli.console.table import table
+from bot.cli.console.watching import answer, view, watch
+from bot.jobs import SHORT_ID
+
+if TYPE_CHECKING:
+    from baton.client import Job
+
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB", help="The id of a job, or its first 4 characters or more.")
+]
+SinceOption = Annotated[
+    str, typer.Option(help="Asked since then: 2h (ago), 2026-11-26, 2026-11-26T09:00.")
+]
+UntilOption = Annotated[str, typer.Option(help="Asked before then.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=200, help="How many at most.")]
+BeforeOption = Annotated[str, typer.Option(help="The next page, as the last one says.")]
+LINES = 1000
+"""Lines that are read at a time."""
+
+
+def jobs(
+    person: Annotated[str, typer.Option(help="Who asked: a name or an id.")] = "",
+    command: Annotated[str, typer.Option(help="A command, such as deploy.")] = "",
+    app: Annotated[str, typer.Option(help="An app.")] = "",
+    environment: Annotated[str, typer.Option("--environment", "--env", help="Where.")] = "",
+    state: Annotated[
+        str, typer.Option(help="open, succeeded, unsuccessful, or a state of a server: failed.")
+    ] = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
+    text: Annotated[str, typer.Option("--text", help="Part of what was asked.")] = "",
+    limit: LimitOption = 20,
+    before: BeforeOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the latest jobs, and how they went."""
+
+    async def work(session: Session) -> int:
+        page = await session.client.jobs(
+            person=person,
+            command=command,
+            app=app,
+            environment=environment,
+            state=state,
+            since=sent(since),
+            until=sent(until),
+            q=text,
+            limit=limit,
+            before=before,
+        )
+        if as_json:
+            show_json(page.model_dump(mode="json"))
+            return 0
+        if not page.jobs:
+            show("There are no such jobs.")
+            return 0
+        for line in table(("job", "asked", "command", "by", "result"), list(map(_row, page.jobs))):
+            show(line)
+        if page.next:
+            say(f"There are more: add --before {page.next}")
+        return 0
+
+    run(work)
+
+
+def sent(text: str) -> str | None:
+    """Return the time that `text` says, as the console reads it. Raises UsageError."""
+    found = moment(text, datetime.now().astimezone())
+    return None if found is None else found.isoformat()
+
+
+def _row(job: Job) -> tuple[object, ...]:
+    states = [f"{count} {state}" for state, count in sorted(job.states.items())]
+    return (job.id[:SHORT_ID], job.asked, job.title, job.by, states)
+
+
+def moment(text: str, now: datetime) -> datetime | None:
+    """Return the time that `text` says: `2h` is two hours ago; a date, or a date and a time, are
+    of this computer's time zone. Raises UsageError."""
+    if not text:
+        return None
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(text).astimezone()
+    try:
+        return now - timedelta(seconds=durations.parse(text))
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"“{text}” is no time. Give how long ago, such as 2h, or a date, such as 2026-11-26 or "
+            "2026-11-26T09:00."
+        ) from None
+
+
+def log(
+    job: JobArgument,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Only the output of this server.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the output of a job. With -f the exit code is that of the job."""
+
+    async def work(session: Session) -> int:
+        if follow:
+            return await watch(session, job, view(as_json, host))
+        if as_json:
+            found = await session.client.job(job)
+            for run in found.runs:
+                if host in ("", run.host):
+                    await _lines(session, found.id, run.host, run.attempt)
+            return 0
+        typer.echo(await session.client.log_text(job, host), nl=False)
+        return 0
+
+    run(work)
+
+
+async def _lines(session: Session, job: str, host: str, attempt: int) -> None:
+    first = 1
+    while True:
+        found = await session.client.log(job, host, attempt=attempt, first=first, count=LINES)
+        for line in found:
+            show_json(line.model_dump(mode="json"))
+        if len(found) < LINES:
+            return
+        first = found[-1].line + 1
+
+
+def cancel(job: JobArgument, as_json: JsonOption = False) -> None:
+    """Cancel a job."""
+
+    async def work(session: Session) -> int:
+        asked = await session.client.cancel(job)
+        return await answer(session, asked, follow=False, as_json=as_json)
+
+    run(work)
+
+
+def retry(
+    job: JobArgument,
+    all_servers: Annotated[bool, typer.Option("--all", help="On all its servers.")] = False,
+    follow: WatchOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Repeat a job where it did not succeed.
+
+    Only on those servers, with the same options.
+    """
+
+    async def work(session: Session) -> int:
+        again = session.client.repeat if all_servers else session.client.retry
+        asked = await again(job)
+        return await answer(session, asked, follow=follow, as_json=as_json)
+
+    run(work)

@@ -1,0 +1,73 @@
+"""Watches a job until it has ended, and returns its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from bot.cli.console.session import Session
+
+if TYPE_CHECKING:
+    from baton.client import Asked
+    from bot.cli.console.views import View
+
+
+def view(as_json: bool, host: str = "") -> View:
+    """Return what shows a job: JSON if it is wanted, bars on a terminal, else lines."""
+    from bot.cli.console.views import JsonView, PlainView
+
+    if as_json:
+        return JsonView(host)
+    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        from bot.cli.console.live import LiveView
+
+        return LiveView(host)
+    return PlainView(host)
+
+
+async def watch(session: Session, job: str, shown: View) -> int:
+    """Show `job` by `shown` until it has ended. Return its exit code."""
+    from bot.cli.console.exit_codes import of_ending
+
+    session.on_interrupt = goes_on(job)
+    with shown:
+        async with aclosing(session.client.watch(job)) as frames:
+            async for frame in frames:
+                shown.show(frame)
+        ended = await session.client.job(job)
+        shown.end(ended)
+    return of_ending(ended.ending)
+
+
+def goes_on(job: str) -> str:
+    """Return what somebody reads who stops to watch `job`."""
+    return f"Job {job} goes on. Watch it again: baton log {job} -f. Cancel it: baton cancel {job}."
+
+
+async def answer(session: Session, asked: Asked, *, follow: bool, as_json: bool) -> int:
+    """Show what was answered at once; with `follow` watch the job that was started. Return the
+    exit code."""
+    from bot.cli.console.exit_codes import FAILED, SUCCEEDED
+    from bot.cli.console.session import show, show_json
+    from bot.cli.console.table import table
+    from bot.jobs import short_id
+
+    if follow and asked.started:
+        if not as_json:
+            show(f"Job {short_id(asked.job)}: {asked.url or 'started'}")
+        return await watch(session, short_id(asked.job), view(as_json))
+    if as_json:
+        show_json(asked.model_dump(mode="json"))
+        return SUCCEEDED if asked.ok else FAILED
+    found = asked.answer
+    texts = [asked.text, *((found.summary, found.document) if found else ())]
+    for text in filter(None, texts):
+        show(text.rstrip("\n"))
+    for line in table(found.columns, found.rows) if found and found.rows else ():
+        show(line)
+    if asked.started:
+        job = short_id(asked.job)
+        show(f"Job {job} has started. Watch it: baton log {job} -f. Cancel it: baton cancel {job}.")
+    return SUCCEEDED if asked.ok else FAILED

@@ -1,0 +1,18 @@
+"""A console that somebody at this machine uses, and the program beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bot.cli.console.programs import Program
+from tests.bot.web.console.conftest import Console, console, open_console
+
+__all__ = ["console", "open_console"]
+
+
+@pytest.fixture
+def baton(console: Console, tmp_path: Path) -> Program:
+    """The program `baton`, which uses that console."""
+    return Program(str(tmp_path), BATON_URL=console.web.url)
