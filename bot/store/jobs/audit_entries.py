@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, insert, or_, select
 
 from bot.jobs import AuditEntry
 from bot.store.database.transactions import Database
 from bot.store.jobs.job_rows import audit_of, audit_row
 from bot.store.tables.job_tables import audit
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries are meant: all that is given must be true of one. `person` is an ID; `since`
+    counts itself, `until` does not."""
+
+    person: str = ""
+    environment: str = ""
+    verdict: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class AuditEntries:
@@ -62,3 +78,38 @@ class AuditEntries:
             return [audit_of(row) for row in connection.execute(statement)]
 
         return await self._database.read(read)
+
+    async def page(
+        self, wanted: AuditFilter, limit: int, before: int | None = None
+    ) -> list[tuple[int, AuditEntry]]:
+        """Return the last entries that are `wanted`, newest first, each with its number: of those
+        that are older than the entry with the number `before`, if that is given."""
+
+        def read(connection: Connection) -> list[tuple[int, AuditEntry]]:
+            statement = _wanted(wanted).limit(limit)
+            if before is not None:
+                time = connection.scalar(select(audit.c.time).where(audit.c.number == before))
+                if time is None:
+                    return []
+                earlier = and_(audit.c.time == time, audit.c.number < before)
+                statement = statement.where(audit.c.time <= time, or_(audit.c.time < time, earlier))
+            return [(row.number, audit_of(row)) for row in connection.execute(statement)]
+
+        return await self._database.read(read)
+
+
+def _wanted(wanted: AuditFilter) -> Select[Any]:
+    statement = select(audit).order_by(audit.c.time.desc(), audit.c.number.desc())
+    equal = {
+        audit.c.person_id: wanted.person,
+        audit.c.environment: wanted.environment,
+        audit.c.verdict: wanted.verdict,
+    }
+    for column, value in equal.items():
+        if value:
+            statement = statement.where(column == value)
+    if wanted.since is not None:
+        statement = statement.where(audit.c.time >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(audit.c.time < wanted.until)
+    return statement

@@ -42,12 +42,11 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
     asking = Asking(parts.dispatcher, parts.store.ledger)
     feeds = Feeds(parts.store.ledger, parts.stopping, parts.clock)
     streams = FeedRoutes(parts, feeds)
-    app.mount(API, build_api(parts, asking, streams))
     app.include_router(streams.pages())
+    servers, alerts, schedules = ServerReading(parts), AlertReading(parts), ScheduleReading(parts)
+    app.mount(API, build_api(parts, asking, streams, servers, alerts, schedules))
     app.include_router(static.routes())
-    pages = PageParts(
-        parts, renderer, asking, ServerReading(parts), AlertReading(parts), ScheduleReading(parts)
-    )
+    pages = PageParts(parts, renderer, asking, servers, alerts, schedules)
     for routes in (
         home_routes(pages),
         list_routes(pages),

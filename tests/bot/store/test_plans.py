@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from baton.bus.messages import Person, State
+from baton.bus.messages import Person, State, now
 from bot.store import Store
 from bot.store.database.sqlite import Sqlite
+from bot.store.jobs.audit_entries import AuditFilter
 from bot.store.jobs.history import JobFilter, Moment, Outcome
 from bot.store.jobs.log_lines import LogQuery
 from bot.store.jobs.log_slices import Slice
@@ -116,6 +117,9 @@ async def _everything(store: Store) -> None:
     await store.audit.recent(5)
     await store.audit.recent(5, person="U_ANN")
     await store.audit.recent(5, environment="prod")
+    await store.audit.page(AuditFilter(person="U_ANN", since=now()), 5, 7)
+    await store.audit.page(AuditFilter(environment="prod", verdict="refused", until=now()), 5)
+    await store.audit.page(AuditFilter(), 5, 7)
     await store.leases.take("leader", "a", 5)
     await _sign_ins(store)
 

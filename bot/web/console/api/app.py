@@ -7,15 +7,23 @@ from fastapi import Depends, FastAPI
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from baton.version import baton_version
+from bot.web.console.api.alerts import alert_routes
 from bot.web.console.api.asks import ask_routes
+from bot.web.console.api.audit import audit_routes
 from bot.web.console.api.bodies import BodyLimits
+from bot.web.console.api.job_actions import job_action_routes
 from bot.web.console.api.jobs import job_routes
 from bot.web.console.api.logs import log_routes
 from bot.web.console.api.me import me_routes
 from bot.web.console.api.problems import add_problems
+from bot.web.console.api.schedules import schedule_routes
+from bot.web.console.api.servers import server_routes
 from bot.web.console.asking import Asking
 from bot.web.console.feed.routes import FeedRoutes
 from bot.web.console.parts import ConsoleParts
+from bot.web.console.reading.alerts import AlertReading
+from bot.web.console.reading.schedules import ScheduleReading
+from bot.web.console.reading.servers import ServerReading
 
 SESSION_COOKIE = "baton_session"
 """The cookie that holds the id of a session."""
@@ -28,7 +36,14 @@ there. What may be read is decided at each request, also as in chat.
 """
 
 
-def build_api(parts: ConsoleParts, asking: Asking, streams: FeedRoutes) -> FastAPI:
+def build_api(
+    parts: ConsoleParts,
+    asking: Asking,
+    streams: FeedRoutes,
+    servers: ServerReading,
+    alerts: AlertReading,
+    schedules: ScheduleReading,
+) -> FastAPI:
     """Return the API that is made of `parts`."""
     bearer = HTTPBearer(
         scheme_name="token", description="a token of /baton token", auto_error=False
@@ -53,12 +68,18 @@ def build_api(parts: ConsoleParts, asking: Asking, streams: FeedRoutes) -> FastA
     )
     api.add_middleware(BodyLimits)
     add_problems(api)
+    access, url = parts.access, parts.url
     for routes in (
-        me_routes(parts.access),
-        ask_routes(asking, parts.access, parts.commands, parts.url),
+        me_routes(access),
+        ask_routes(asking, access, parts.commands, servers, url),
         job_routes(parts),
         log_routes(parts),
         streams.api(),
+        job_action_routes(asking, access, parts.store.ledger, url),
+        server_routes(servers, access),
+        alert_routes(alerts, access),
+        schedule_routes(schedules, access),
+        audit_routes(parts),
     ):
         api.include_router(routes)
     return api

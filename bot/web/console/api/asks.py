@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,12 +12,14 @@ from baton.command import words_of
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.fields import FieldSpec, fields_of
-from bot.dispatch.plan import Plan, PlannedServer
+from bot.dispatch.plan import Plan
 from bot.dispatch.reply import Reply
 from bot.web.console.access import Access
-from bot.web.console.api.models import AnswerTable, IdempotencyKey, live_on, problems
+from bot.web.console.api.models import AnswerTable, IdempotencyKey, problems
+from bot.web.console.api.servers import Live, live_on
 from bot.web.console.asking import Asking, error_of
 from bot.web.console.errors import Unusable
+from bot.web.console.reading.servers import SeenServer, ServerReading
 
 MAX_TEXT = 8_000
 
@@ -66,7 +69,7 @@ class ReachedServer(BaseModel):
     """A server that a request would reach."""
 
     host: str
-    live: dict[str, JsonValue] = Field(description="what is live on it, by app")
+    live: dict[str, Live] = Field(description="what is live on it, by app, as far as it is known")
     missing: bool = Field(description="whether it is silent for longer than it should be")
 
 
@@ -116,7 +119,9 @@ class CommandList(BaseModel):
     commands: list[CommandShown]
 
 
-def ask_routes(asking: Asking, access: Access, commands: Commands, url: str) -> APIRouter:
+def ask_routes(
+    asking: Asking, access: Access, commands: Commands, servers: ServerReading, url: str
+) -> APIRouter:
     """Return the routes that take what people ask. `url` is the address of the console."""
     routes = APIRouter(tags=["asks"])
 
@@ -133,7 +138,8 @@ def ask_routes(asking: Asking, access: Access, commands: Commands, url: str) -> 
         found = await asking.plan(viewer, words(commands, body))
         if isinstance(found, Reply):
             raise error_of(found) or Unusable(detail=found.text)
-        return _plan_answer(found)
+        seen = {one.host: one for one in (await servers.read(viewer)).servers}
+        return _plan_answer(found, seen)
 
     @routes.get("/commands", responses=problems())
     async def list_commands(request: Request) -> CommandList:
@@ -171,24 +177,22 @@ def ask_answer(reply: Reply, url: str) -> AskAnswer:
     )
 
 
-def _plan_answer(plan: Plan) -> PlanAnswer:
+def _plan_answer(plan: Plan, seen: Mapping[str, SeenServer]) -> PlanAnswer:
     return PlanAnswer(
         text=plan.text,
         command=plan.command.name,
         title=plan.title,
         environment=plan.environment,
         app=plan.app,
-        servers=[_reached(server) for server in plan.servers],
+        servers=[_reached(server.host, seen.get(server.host)) for server in plan.servers],
         allowed=plan.allowed,
         why=plan.refusal.text if plan.refusal is not None else "",
     )
 
 
-def _reached(server: PlannedServer) -> ReachedServer:
-    seen = server.seen
-    return ReachedServer(
-        host=server.host, live=live_on(seen), missing=seen is not None and seen.missing
-    )
+def _reached(host: str, seen: SeenServer | None) -> ReachedServer:
+    missing = seen is not None and seen.silent
+    return ReachedServer(host=host, live=live_on(seen), missing=missing)
 
 
 def _command(commands: Commands, name: str) -> CommandShown:

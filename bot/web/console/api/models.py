@@ -6,9 +6,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Header
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field
 
-from baton.command import KnownServer
 from baton.outcome import Answer
 from bot.web.console.api.problems import PROBLEM, Problem
 
@@ -42,13 +41,6 @@ class AnswerTable(BaseModel):
             rows=rows,
             document=answer.document,
         )
-
-
-def live_on(server: KnownServer | None) -> dict[str, JsonValue]:
-    """Return what is live on `server`, by app, as its heartbeats say; nothing if it is not known
-    or may not be looked at."""
-    found = server.facts.details.get("live") if server is not None else None
-    return dict(found) if isinstance(found, dict) else {}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from bot.store.jobs.audit_entries import AuditFilter
 from bot.web.console.pages.pages import PageParts, routes
 from bot.web.console.reading.audit import read_audit
 
@@ -46,9 +47,8 @@ def list_routes(pages: PageParts) -> APIRouter:
     @router.get("/audit")
     async def audit(request: Request, person: str = "", environment: str = "") -> Response:
         viewer = await pages.viewer(request)
-        seen = await read_audit(
-            pages.console, viewer, limit=MAX_AUDIT, person=person, environment=environment
-        )
+        wanted = AuditFilter(person=person, environment=environment)
+        seen = await read_audit(pages.console, viewer, wanted, limit=MAX_AUDIT)
         return await pages.page(
             request, "audit.html", viewer, seen=seen, person=person, environment=environment
         )

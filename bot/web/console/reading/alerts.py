@@ -20,8 +20,8 @@ SHORT_ID = 8
 
 @dataclass(frozen=True, slots=True)
 class SeenAlert:
-    """An alert. `note` says why nobody is notified of it, or who acknowledged it; `ended` is None
-    while it fires."""
+    """An alert. `pairs` are its labels, name and value. `silenced`: a silence mutes it. `note` says
+    why nobody is notified of it, or who acknowledged it; `ended` is None while it fires."""
 
     id: str
     fingerprint: str
@@ -30,10 +30,12 @@ class SeenAlert:
     severity: str
     text: str
     labels: str
+    pairs: tuple[tuple[str, str], ...]
     environment: str
     since: datetime
     ended: datetime | None
     acknowledged_by: str
+    silenced: bool
     note: str
     number: int
 
@@ -89,7 +91,7 @@ class AlertReading:
         )
         blind = engine.blind_since
         return SeenAlerts(
-            tuple(self._alert(one, _note(engine, one)) for one in seen),
+            tuple(self._alert(one, _note(engine, one), _silenced(engine, one)) for one in seen),
             silences,
             len(firing) - len(seen),
             None if blind is None else self._moment(blind),
@@ -120,7 +122,7 @@ class AlertReading:
         }
         return frozenset([each for each in known if not await reader.may_look_at(each)])
 
-    def _alert(self, one: Episode, note: str) -> SeenAlert:
+    def _alert(self, one: Episode, note: str, silenced: bool = False) -> SeenAlert:
         return SeenAlert(
             one.fingerprint[:SHORT_ID],
             one.fingerprint,
@@ -129,16 +131,23 @@ class AlertReading:
             str(one.severity),
             one.text,
             str(one.labels),
+            one.labels.pairs,
             one.labels.get("env"),
             self._moment(one.started),
             None if one.ended is None else self._moment(one.ended),
             one.acknowledged_by,
+            silenced,
             note,
             one.number,
         )
 
     def _moment(self, at: float) -> datetime:
         return datetime.fromtimestamp(at, UTC)
+
+
+def _silenced(engine: Engine, episode: Episode) -> bool:
+    muted = engine.muting.muted.get(episode.fingerprint)
+    return muted is not None and muted.silenced
 
 
 def _note(engine: Engine, episode: Episode) -> str:

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 from bot.dispatch.policy import is_private
 from bot.jobs import AuditEntry
+from bot.store.jobs.audit_entries import AuditFilter
 from bot.web.console.access import Viewer
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.viewing import reader_of
+
+MAX_LOOKED_AT = 1_000
+"""Entries that are looked through for a page of those that somebody may read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,28 +25,37 @@ class SeenEntry:
 
 @dataclass(frozen=True, slots=True)
 class SeenEntries:
-    """The entries that somebody may read; `left_out` counts the others."""
+    """The entries that somebody may read; `left_out` counts the others. `next` is the number of the
+    last one that was looked at, if older ones may follow."""
 
     entries: tuple[SeenEntry, ...]
     left_out: int
+    next: int | None = None
 
 
 async def read_audit(
     parts: ConsoleParts,
     viewer: Viewer,
+    wanted: AuditFilter,
     *,
-    limit: int = 200,
-    person: str = "",
-    environment: str = "",
+    limit: int,
+    before: int | None = None,
 ) -> SeenEntries:
-    """Return the latest entries, the newest first: all, or those of a person (by id) or of an
-    environment. Raises DatabaseUnavailable."""
+    """Return at most `limit` of the latest entries that are `wanted`, the newest first: of those
+    that are older than the number `before`, if that is given. Raises DatabaseUnavailable."""
     reader = reader_of(parts.authorizer, viewer, "audit", parts.clock())
-    found = await parts.store.audit.recent(
-        limit, person=person or None, environment=environment or None
-    )
-    read = [one for one in found if await reader.may_read(parts.authorizer.audit_record(one))]
-    return SeenEntries(tuple(SeenEntry(one, _where(one)) for one in read), reader.left_out)
+    read: list[SeenEntry] = []
+    looked_at = 0
+    while True:
+        found = await parts.store.audit.page(wanted, limit, before)
+        for number, entry in found:
+            before, looked_at = number, looked_at + 1
+            if await reader.may_read(parts.authorizer.audit_record(entry)):
+                read.append(SeenEntry(entry, _where(entry)))
+            if len(read) == limit or looked_at == MAX_LOOKED_AT:
+                return SeenEntries(tuple(read), reader.left_out, before)
+        if len(found) < limit:
+            return SeenEntries(tuple(read), reader.left_out)
 
 
 def _where(entry: AuditEntry) -> str:

@@ -1,0 +1,104 @@
+"""What is done with a job over the API is asked in the words of chat."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from baton.bus.messages import State
+from tests.bot.build import ANN, OPS
+from tests.bot.counter import BEN, ONLY_ANN
+from tests.bot.web.console.conftest import Console, OpenConsole
+from tests.bot.world import no_groups
+from tests.support.wait import until
+
+
+async def act(console: Console, job: str, action: str, key: str = "") -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    return await console.client.post(f"/api/v1/jobs/{job}/{action}", headers=headers)
+
+
+async def ended(console: Console, job: str) -> None:
+    async def is_over() -> bool:
+        found = await console.bot.store.ledger.job(job)
+        return found is not None and all(run.state.final for run in found[1])
+
+    await until(is_over)
+
+
+async def begun(console: Console, **ends: State) -> str:
+    """The id of a job that ended so on `web_1` and so on; on others it goes on."""
+    for agent in console.agents:
+        agent.waits = True
+    job: str = (await console.ask("ship shop prod --ref v2")).json()["job"]
+    await until(lambda: all(agent.requests for agent in console.agents))
+    for agent in console.agents:
+        state = ends.get(agent.host.replace("-", "_"))
+        if state is not None:
+            await agent.finish(state)
+    if len(ends) == len(console.agents):
+        await ended(console, job)
+    return job
+
+
+async def test_cancel(console: Console) -> None:
+    """The servers are asked to stop; the audit log has the words."""
+    job = await begun(console)
+    answer = await act(console, job[:6], "cancel")
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["kind"], answer.json()["job"]) == ("done", job)
+    await until(lambda: all(agent.cancels for agent in console.agents))
+    (entry,) = await console.bot.store.audit.recent(1)
+    assert (entry.words, entry.verdict) == (f"cancel {job}", "allowed")
+
+
+async def test_retry_and_repeat(console: Console) -> None:
+    """Only what did not succeed, or all of it; with the same options, as a new job."""
+    job = await begun(console, web_1=State.SUCCEEDED, web_2=State.FAILED, web_3=State.SUCCEEDED)
+    hosts: dict[str, list[str]] = {}
+    for action in ("retry", "repeat"):
+        answer = await act(console, job, action)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["kind"] == "started"
+        found = await console.bot.store.ledger.job(answer.json()["job"])
+        assert found is not None
+        assert found[0].title == "ship shop prod --ref v2"
+        hosts[action] = [run.host for run in found[1]]
+    assert hosts == {"retry": ["web-2"], "repeat": ["web-1", "web-2", "web-3"]}
+
+
+async def test_a_double_click_retries_once(console: Console) -> None:
+    """The key of the request is the key of the job."""
+    job = await begun(console, web_1=State.FAILED, web_2=State.FAILED, web_3=State.FAILED)
+    answers = [await act(console, job, "retry", key="k") for _ in range(3)]
+    assert len({answer.json()["job"] for answer in answers}) == 1
+    assert len(await console.bot.store.ledger.recent()) == 2
+    assert (await act(console, job, "repeat", key="k")).status_code == 409
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry", "repeat"])
+async def test_a_job_that_nobody_knows(console: Console, action: str) -> None:
+    """404; what cannot be an ID is a 422."""
+    assert (await act(console, "abcdef", action)).status_code == 404
+    answer = await act(console, "ab", action)
+    assert (answer.status_code, answer.json()["field"]) == (422, "id")
+
+
+async def test_what_cannot_be_done_now(console: Console) -> None:
+    """409, with what to do."""
+    job = await begun(console)
+    answer = await act(console, job, "retry")
+    assert answer.status_code == 409
+    assert "is still running" in answer.json()["detail"]
+
+
+async def test_who_may_not_ask_the_command_may_not_do_that(open_console: OpenConsole) -> None:
+    """403, as in chat."""
+    console = await open_console(BEN, policy=ONLY_ANN)
+    asks = console.bot.dispatcher.ask
+    job = (await asks("ship shop prod", asker=ANN, groups=no_groups, place=OPS, key="k")).job
+    await ended(console, job)
+    for action in ("cancel", "retry", "repeat"):
+        answer = await act(console, job, action)
+        assert answer.status_code == 403, (action, answer.text)
+        assert "Required rule" in answer.json()["detail"]

@@ -1,0 +1,96 @@
+"""The OpenAPI document says what the API does: a machine that believes it finds no fault."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import load_all_checks
+from schemathesis.specs.openapi import checks
+
+from tests.bot.web.console.conftest import Console
+from tests.support.wait import until
+
+EXAMPLES = 8
+"""Requests of a kind to each route: enough to find a careless one, few enough for every run."""
+
+
+async def document(console: Console) -> dict[str, Any]:
+    answer = await console.client.get("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_every_route_says_how_one_signs_in_and_what_goes_wrong(console: Console) -> None:
+    """By a token or by a session, either of them; errors are problems; everything is described."""
+    found = await document(console)
+    schemes = found["components"]["securitySchemes"]
+    assert {name: one["type"] for name, one in schemes.items()} == {
+        "token": "http",
+        "session": "apiKey",
+    }
+    assert found["servers"] == [{"url": "/api/v1"}]
+    for path, methods in found["paths"].items():
+        for method, route in methods.items():
+            where = f"{method} {path}"
+            assert route["security"] == [{"token": []}, {"session": []}], where
+            assert route["description"], where
+            assert route["tags"], where
+            assert {"401", "403", "422", "503"} <= set(route["responses"]), where
+            for status, response in route["responses"].items():
+                if status >= "400":
+                    assert list(response["content"]) == ["application/problem+json"], where
+
+
+async def test_what_the_pages_show_is_there(console: Console) -> None:
+    """A path that goes away breaks the programs of others."""
+    paths = set((await document(console))["paths"])
+    assert {
+        *("/asks", "/plans", "/commands", "/me", "/servers", "/alerts", "/alerts/history"),
+        *("/schedules", "/audit", "/jobs/{id}/cancel", "/jobs/{id}/retry", "/jobs/{id}/repeat"),
+    } <= paths
+
+
+@pytest.mark.slow
+# the bot, in the other thread, uses `random` meanwhile: hypothesis takes it for that of a strategy
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+async def test_the_app_does_what_the_document_says(console: Console, mode: GenerationMode) -> None:
+    """Made-up requests to each route, valid and invalid: the status, the type and the form of each
+    answer are declared, and none is a fault of the bot."""
+    found = await document(console)
+    job = (await console.ask("ship shop prod")).json()["job"]
+    await until(lambda: all(agent.requests for agent in console.agents))
+    assert job
+    load_all_checks()
+    schema = schemathesis.openapi.from_dict(found)
+    for each in schema.get_all_operations():
+        route: Any = each
+        await asyncio.to_thread(tried(route.ok(), console.web.url, mode))
+
+
+def tried(operation: Any, url: str, mode: GenerationMode) -> Callable[[], None]:
+    """What sends EXAMPLES requests to `operation`, and checks the answers."""
+    # words have a grammar that no schema says; the person at this machine needs no sign-in
+    left_out = [checks.positive_data_acceptance, checks.ignored_auth]
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def test(case: Any) -> None:
+        answer = case.call(base_url=f"{url}/api/v1", timeout=20)
+        case.validate_response(answer, excluded_checks=left_out)
+
+    return test
