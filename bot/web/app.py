@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from baton.version import baton_version
 from bot.ingest.errors import BadInput, Rejected
+from bot.web.console.api.problems import API
 from bot.web.console.console import add_console
 from bot.web.console.pages.failures import wants_page
 from bot.web.console.parts import ConsoleParts
@@ -49,8 +50,8 @@ def build(
     unknown: _Answers = _refused_by_the_framework
     fault: _Answers = _failed
     if failures is not None:
-        unknown = _for_people(failures.unknown, unknown)
-        fault = _for_people(failures.fault, fault)
+        unknown = _of_console(failures.unknown, unknown)
+        fault = _of_console(failures.fault, fault)
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(HTTPException, unknown)
     app.add_exception_handler(ClientDisconnect, _gone)
@@ -58,11 +59,13 @@ def build(
     return app
 
 
-def _for_people(page: _Answers, other: _Answers) -> _Answers:
-    """Return what answers people by `page`, and programs by `other`."""
+def _of_console(console: _Answers, other: _Answers) -> _Answers:
+    """Return what answers people, and programs that use the API, by `console`, and other programs
+    by `other`. No route takes an address of the API that has a line break in it."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        return await (page if wants_page(request) else other)(request, error)
+        ours = wants_page(request) or request.url.path.startswith(f"{API}/")
+        return await (console if ours else other)(request, error)
 
     return answer
 

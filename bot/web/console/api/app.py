@@ -24,9 +24,7 @@ from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.alerts import AlertReading
 from bot.web.console.reading.schedules import ScheduleReading
 from bot.web.console.reading.servers import ServerReading
-
-SESSION_COOKIE = "baton_session"
-"""The cookie that holds the id of a session."""
+from bot.web.console.sign_in.session_access import COOKIE, SECURE_PREFIX
 
 _ABOUT = """\
 Ask, watch and read what Baton does, as the pages of the console do.
@@ -49,9 +47,10 @@ def build_api(
         scheme_name="token", description="a token of /baton token", auto_error=False
     )
     cookie = APIKeyCookie(
-        name=SESSION_COOKIE,
+        name=COOKIE,
         scheme_name="session",
-        description="the session of somebody who signed in on the pages",
+        description="the session of somebody who signed in on the pages; over https the name of "
+        f"the cookie begins with {SECURE_PREFIX}",
         auto_error=False,
     )
     api = FastAPI(

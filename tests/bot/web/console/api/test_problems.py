@@ -15,6 +15,7 @@ from tests.bot.web.console.conftest import Console
     ("method", "path", "status"),
     [
         ("GET", "/api/v1/nothing", 404),
+        ("GET", "/api/v1/", 404),
         ("GET", "/api/v1/asks", 405),
         ("DELETE", "/api/v1/me", 405),
     ],
@@ -28,6 +29,13 @@ async def test_addresses_that_lead_nowhere(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == status
     assert path in answer.json()["detail"]
+
+
+async def test_an_address_with_a_line_break(console: Console) -> None:
+    """No route takes it: it is a problem all the same."""
+    answer = await console.client.get("/api/v1/jobs/a%0Ab")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize(
