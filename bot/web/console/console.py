@@ -13,6 +13,7 @@ from bot.web.console.feed.feeds import Feeds
 from bot.web.console.feed.routes import FeedRoutes
 from bot.web.console.pages.asking import ask_routes
 from bot.web.console.pages.failures import Failures
+from bot.web.console.pages.history import history_routes
 from bot.web.console.pages.home import home_routes
 from bot.web.console.pages.job import job_routes
 from bot.web.console.pages.lists import list_routes
@@ -24,6 +25,7 @@ from bot.web.console.pages.static_files import StaticFiles
 from bot.web.console.pages.typing_help import typing_routes
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.alerts import AlertReading
+from bot.web.console.reading.jobs import JobReading
 from bot.web.console.reading.schedules import ScheduleReading
 from bot.web.console.reading.servers import ServerReading
 from bot.web.console.sign_in.routes import SignInPages
@@ -46,10 +48,12 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
     servers, alerts, schedules = ServerReading(parts), AlertReading(parts), ScheduleReading(parts)
     app.mount(API, build_api(parts, asking, streams, servers, alerts, schedules))
     app.include_router(static.routes())
-    pages = PageParts(parts, renderer, asking, servers, alerts, schedules)
+    jobs = JobReading(parts)
+    pages = PageParts(parts, renderer, asking, jobs, servers, alerts, schedules)
     for routes in (
         home_routes(pages),
         list_routes(pages),
+        history_routes(pages),
         run_routes(pages),
         typing_routes(pages),
         ask_routes(pages),

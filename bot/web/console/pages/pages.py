@@ -13,6 +13,7 @@ from bot.web.console.asking import Asking
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.alerts import AlertReading
+from bot.web.console.reading.jobs import JobReading
 from bot.web.console.reading.schedules import ScheduleReading
 from bot.web.console.reading.servers import ServerReading
 
@@ -24,6 +25,7 @@ class PageParts:
     console: ConsoleParts
     renderer: Renderer
     asking: Asking
+    jobs: JobReading
     servers: ServerReading
     alerts: AlertReading
     schedules: ScheduleReading

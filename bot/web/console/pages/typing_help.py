@@ -8,10 +8,10 @@ from fastapi.responses import JSONResponse
 from bot.dispatch.suggestions import suggestions
 from bot.jobs import short_id
 from bot.store.errors import DatabaseUnavailable
+from bot.store.jobs.history import JobFilter
 from bot.web.console.access import Viewer
 from bot.web.console.pages.command_form import Values
 from bot.web.console.pages.pages import PageParts, routes
-from bot.web.console.reading.recent_jobs import read_jobs
 from bot.web.console.reading.servers import SeenServers
 
 MAX_TYPED = 2_000
@@ -58,7 +58,7 @@ def known_values(servers: SeenServers) -> Values:
 
 async def _jobs(pages: PageParts, viewer: Viewer) -> list[str]:
     try:
-        jobs = await read_jobs(pages.console, viewer, RECENT_JOBS)
+        found = await pages.jobs.history(viewer, JobFilter(), None, RECENT_JOBS)
     except DatabaseUnavailable:
         return []
-    return [short_id(one.job.id) for one in jobs.jobs]
+    return [short_id(one.job.id) for one in found.jobs]

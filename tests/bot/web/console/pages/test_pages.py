@@ -10,8 +10,10 @@ import pytest
 from baton.bus.messages import Person, new_id
 from baton.command import KnownServer
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
+from bot.jobs import AuditEntry, NewJob
 from bot.web.console.pages.forms import MAX_BODY
 from tests.bot.build import ANN
+from tests.bot.store.build import deploy, entry, later
 from tests.bot.web.console.conftest import HOSTS, Console, OpenConsole
 from tests.bot.world import away
 from tests.support.wait import until
@@ -19,7 +21,7 @@ from tests.support.wait import until
 HTML = {"Accept": "text/html"}
 HTMX = {**HTML, "HX-Request": "true"}
 FORM = "application/x-www-form-urlencoded"
-PAGES = ["/", "/servers", "/alerts", "/schedules", "/audit"]
+PAGES = ["/", "/run", "/run/ship", "/jobs", "/servers", "/alerts", "/schedules", "/audit"]
 
 
 async def page(console: Console, path: str, status: int = 200) -> str:
@@ -157,6 +159,46 @@ async def test_jobs_of_protected_environments_are_read_by_those_who_may(
     assert "web-1" in await page(console, "/servers")
 
 
+async def test_the_history_is_filtered(console: Console) -> None:
+    """By the address, which the links to CSV and JSON share."""
+    await asked(console, "ship shop prod --ref v1")
+    await asked(console, "hail prod")
+    text = await page(console, "/jobs")
+    assert "ship shop prod --ref v1" in text
+    assert "hail prod</strong>" in text
+    text = await page(console, "/jobs?command=ship&person=ann&since=2026-01-01")
+    assert "ship shop prod --ref v1" in text
+    assert "hail prod</strong>" not in text
+    (csv,) = re.findall(r'href="(/api/v1/jobs\?[^"]*format=csv[^"]*)"', unescape(text))
+    answer = await console.client.get(csv)
+    assert "ship shop prod --ref v1" in answer.text
+    assert "hail prod" not in answer.text
+    assert "No job matches." in await page(console, "/jobs?app=nothing")
+
+
+@pytest.mark.parametrize("query", ["since=yesterday", "state=fine", "until=%00", "before=%00"])
+async def test_a_filter_that_cannot_be_used_says_so(console: Console, query: str) -> None:
+    """And the page still opens."""
+    text = await page(console, f"/jobs?{query}", 422)
+    assert 'role="alert"' in text or "must be the `next`" in text
+
+
+async def test_the_history_goes_on_page_by_page(console: Console) -> None:
+    """Nothing is missing between two pages."""
+    for number in range(53):
+        await console.bot.store.ledger.start_job(*_job(number))
+    first = await page(console, "/jobs")
+    (older,) = re.findall(r'href="(/jobs\?[^"]*before=[^"]*)" rel="next"', unescape(first))
+    second = await page(console, older)
+    shown = re.findall(r'id="job-(\w+)"', first + second)
+    assert len(shown) == len(set(shown)) == 53
+
+
+def _job(number: int) -> tuple[NewJob, AuditEntry]:
+    new = deploy("web-1", asked=later(number))
+    return new, entry(new)
+
+
 async def test_schedules_are_made_and_changed(console: Console) -> None:
     """By the words of chat, from two fields and four buttons."""
     made = await asked(console, "hail prod", before="schedule", after="every 5m")
@@ -214,7 +256,12 @@ async def test_what_people_and_servers_write_is_text(console: Console) -> None:
     (schedule,) = await console.bot.store.schedules.in_channel("console")
     await asked(console, f"schedule pause {schedule.id} because {XSS}")
     await asked(console, f"ship shop prod --ref {XSS.split()[0]}")
-    for path in [*PAGES, f"/audit?person={XSS}&environment={XSS}", f"/servers?environment={XSS}"]:
+    for path in [
+        *PAGES,
+        f"/audit?person={XSS}&environment={XSS}",
+        f"/servers?environment={XSS}",
+        f"/jobs?q={XSS}&person={XSS}",
+    ]:
         text = await page(console, path)
         assert "<script>alert" not in text, path
         assert "<img src=x" not in text, path
