@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from baton.command import Command, KnownServer, words_of
+from baton.command import Command, words_of
 from bot.dispatch.policy import Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedServer:
-    """A server that a request would reach. `seen` is what is known of it; None if the one who asks
-    may not look at its environment, or if nothing is known of it any more."""
-
-    host: str
-    seen: KnownServer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +13,8 @@ class Plan:
     """What a request would reach. `text` is the slash command that it equals.
 
     `allowed` is None for what the bot answers itself: whether the person may have that is decided
-    when they ask. `refusal` says why they are not allowed; `servers` are then only those that they
-    may look at.
+    when they ask. `refusal` says why they are not allowed; `hosts` are then only the servers that
+    they may look at.
     """
 
     command: Command
@@ -31,7 +22,7 @@ class Plan:
     title: str
     environment: str
     app: str | None
-    servers: tuple[PlannedServer, ...]
+    hosts: tuple[str, ...]
     allowed: bool | None
     refusal: Refusal | None = None
 

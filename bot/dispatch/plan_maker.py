@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
-from baton.command import Command, KnownServer
+from baton.command import Command, Known, Target
 from baton.errors import UsageError
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
-from bot.dispatch.plan import Plan, PlannedServer, slash_command
+from bot.dispatch.plan import Plan, slash_command
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.rate_limiter import LimitsTable
 from bot.jobs import NewJob
 from bot.servers.inventory import select_servers
-from bot.servers.registry import ServerRegistry
 
 PLAN_LIMITS = LimitsTable(requests_per_minute=600, burst=60)
 """How often one person may ask for a plan: a form asks for one with each change of a field."""
@@ -22,9 +19,9 @@ _LOOK = "servers"
 
 
 class PlanMaker:
-    """Makes plans of what `planner` would start, with what `known` knows of the servers."""
+    """Makes plans of what `planner` would start on the servers that `known` knows."""
 
-    def __init__(self, planner: Planner, authorizer: Authorizer, known: ServerRegistry) -> None:
+    def __init__(self, planner: Planner, authorizer: Authorizer, known: Known) -> None:
         self._planner = planner
         self._authorizer = authorizer
         self._known = known
@@ -44,28 +41,18 @@ class PlanMaker:
         if found is None:
             title = text.removeprefix("/")
             return Plan(command, text, title, target.environment or "", target.app, (), None)
-        known = {one.facts.host: one for one in self._known.servers()}
-        visible = await self._visible(known, context)
         if isinstance(found, NewJob):
-            job, hosts = found.job, sorted({run.host for run in found.runs})
-            servers = _planned(hosts, visible)
-            return Plan(command, text, job.title, job.environment, job.app, servers, True)
-        try:
-            meant = select_servers(list(visible.values()), target)
-        except UsageError:  # they may look at none of these
-            meant = []
-        servers = _planned([one.facts.host for one in meant], visible)
-        title = text.removeprefix("/")
-        where = found.environment
-        return Plan(command, text, title, where, target.app, servers, False, found.refusal)
+            job, hosts = found.job, tuple(sorted({run.host for run in found.runs}))
+            return Plan(command, text, job.title, job.environment, job.app, hosts, True)
+        title, where = text.removeprefix("/"), found.environment
+        hosts = await self._visible(target, context)
+        return Plan(command, text, title, where, target.app, hosts, False, found.refusal)
 
-    async def _visible(
-        self, known: Mapping[str, KnownServer], context: CommandContext
-    ) -> dict[str, KnownServer]:
-        servers: Sequence[KnownServer] = list(known.values())
+    async def _visible(self, target: Target, context: CommandContext) -> tuple[str, ...]:
+        """Return those of the servers that are meant that the one who asks may look at."""
         reader = self._authorizer.reader(_LOOK, context)
-        return {one.facts.host: one for one in await reader.visible(servers)}
-
-
-def _planned(hosts: Iterable[str], seen: Mapping[str, KnownServer]) -> tuple[PlannedServer, ...]:
-    return tuple(PlannedServer(host, seen.get(host)) for host in hosts)
+        try:
+            meant = select_servers(await reader.visible(self._known.servers()), target)
+        except UsageError:  # they may look at none of these
+            return ()
+        return tuple(one.facts.host for one in meant)

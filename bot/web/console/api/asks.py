@@ -184,7 +184,7 @@ def _plan_answer(plan: Plan, seen: Mapping[str, SeenServer]) -> PlanAnswer:
         title=plan.title,
         environment=plan.environment,
         app=plan.app,
-        servers=[_reached(server.host, seen.get(server.host)) for server in plan.servers],
+        servers=[_reached(host, seen.get(host)) for host in plan.hosts],
         allowed=plan.allowed,
         why=plan.refusal.text if plan.refusal is not None else "",
     )

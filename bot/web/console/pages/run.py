@@ -135,7 +135,7 @@ class RunPages:
 
     async def _reached(self, viewer: Viewer, plan: Plan) -> list[Reached]:
         seen = {one.host: one for one in (await self._pages.servers.read(viewer)).servers}
-        return [Reached(one.host, seen.get(one.host)) for one in plan.servers]
+        return [Reached(host, seen.get(host)) for host in plan.hosts]
 
     async def _again(
         self,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from baton.bus.messages import State
 from bot.jobs import AuditEntry, NewJob
 from bot.store import Store
+from bot.store.jobs.audit_entries import AuditFilter
 from tests.bot.store.build import (
     BEN,
     CHANNEL,
@@ -124,11 +125,15 @@ async def test_the_audit_is_searched_by_who_and_where(store: Store) -> None:
     refusal = AuditEntry(later(5), BEN, CHANNEL, "ping lab", "refused", "no rule", "", "lab")
     await store.audit.add(refusal)
 
+    async def found(person: str = "", environment: str = "") -> list[AuditEntry]:
+        wanted = AuditFilter(person, environment)
+        return [one for _, one in await store.audit.page(wanted, 20)]
+
     assert await store.audit.recent() == [refusal, entry(new)]
     assert await store.audit.recent(1) == [refusal]
-    assert await store.audit.recent(person=BEN.id) == [refusal]
-    assert await store.audit.recent(environment="lab") == [refusal]
-    assert await store.audit.recent(person=BEN.id, environment="prod") == []
+    assert await found(person=BEN.id) == [refusal]
+    assert await found(environment="lab") == [refusal]
+    assert await found(person=BEN.id, environment="prod") == []
 
 
 async def test_old_jobs_are_cleared_away_and_the_audit_stays(store: Store) -> None:
