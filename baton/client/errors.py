@@ -17,8 +17,8 @@ class NotConfigured(ClientError):
 
 
 class NotSignedIn(ClientError):
-    """The console at {url} does not know you: {reason} Get a token in chat with `/baton token new
-    NAME`, then run `baton login {url}`."""
+    """{reason} Get a token in chat with `/baton token new NAME --scope ask`, and run `baton login
+    {url}`."""
 
     permanent = True
 

@@ -18,6 +18,8 @@ from baton.client.retries import Outage
 
 SILENCE = 60.0
 """Seconds without a byte after which a connection is dead. The console sends a ping every 15 s."""
+NOTHING_MORE = 204
+"""The status of a stream whose job has ended, to whoever has all of it."""
 PAGE = 1000
 """Lines that are read at a time where the stream has a hole."""
 
@@ -81,6 +83,9 @@ class _Stream:
         self._opened = None
         async with self._http.stream(path, values, headers, SILENCE) as response:
             self._opened = self._http.patience.clock()
+            if response.status_code == NOTHING_MORE:
+                self.ended = True
+                return
             async with aclosing(EventSource(response).aiter_sse()) as events:
                 async for event in events:
                     if event.event == "resync":

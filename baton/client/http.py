@@ -102,7 +102,7 @@ class Http:
             "GET", path, params=given, headers=dict(headers), timeout=timeout
         )
         async with opened as response:
-            if response.status_code != 200:
+            if not response.is_success:
                 raise error_of(response, await _read(response, self.url), self.url)
             yield response
 
@@ -156,7 +156,7 @@ def error_of(response: httpx.Response, body: bytes, url: str) -> BatonError:
         if status in _PASSING:
             return Unavailable(url=url, reason=f"HTTP {status}")
         if status == 401:
-            return NotSignedIn(url=url, reason="HTTP 401.")
+            return NotSignedIn(url=url, reason="The console does not know you (HTTP 401).")
         if response.is_redirect:
             where = response.headers.get("location", "")[:200]
             return UnexpectedAnswer(url=url, reason=f"a redirect to {where}; use that address")

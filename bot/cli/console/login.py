@@ -16,9 +16,10 @@ from bot.cli.console.session import complain, say, show, use
 def login(
     url: Annotated[str, typer.Argument(metavar="URL", help="The address of the console.")],
 ) -> None:
-    """Sign in to a console. The token, which `/baton token new NAME` shows in chat, is asked for.
+    """Sign in to a console with a token.
 
-    Where no terminal is, it is read from the input: it never stands on the command line.
+    In chat, `/baton token new NAME --scope ask` shows one. It is asked for and not shown. Where no
+    terminal is, it is read from the input: it never stands on the command line.
     """
     from baton.client.settings import (
         CLIENT_VARIABLES,

@@ -124,6 +124,13 @@ async def test_lines_are_read_again_where_the_stream_has_a_hole() -> None:
     assert firsts == ["3", "5"]
 
 
+async def test_a_stream_that_broke_before_its_end_is_at_its_end() -> None:
+    """There is nothing more, says the console: 204."""
+    script = Script(events(news(1, "one"), CUT), httpx.Response(204))
+    async with client(script) as console:
+        assert await lines(console) == ["one"]
+
+
 async def test_what_will_not_change_is_said_at_once() -> None:
     """No reconnecting: an unknown job, an answer that is no stream, a frame that is none."""
     waits = Waits()

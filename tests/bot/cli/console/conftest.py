@@ -8,8 +8,9 @@ import pytest
 
 from tests.bot.cli.console.programs import Program
 from tests.bot.web.console.conftest import Console, console, open_console
+from tests.bot.web.console.sign_in.conftest import open_site, site
 
-__all__ = ["console", "open_console"]
+__all__ = ["console", "open_console", "open_site", "site"]
 
 
 @pytest.fixture

@@ -15,13 +15,15 @@ class Program:
     def __init__(self, home: str, **env: str) -> None:
         self._env = {"HOME": home, "XDG_CONFIG_HOME": "", "NO_PROXY": "*", **env}
 
-    async def started(self, *words: str, stdin: int = DEVNULL, **env: str) -> Process:
+    async def started(
+        self, *words: str, stdin: int = DEVNULL, stdout: int = PIPE, **env: str
+    ) -> Process:
         """Start it."""
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", MAIN, *words),
             env=environment(**{**self._env, **env}),
             stdin=stdin,
-            stdout=PIPE,
+            stdout=stdout,
             stderr=PIPE,
         )
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.bot.cli.console.programs import Program
 from tests.bot.web.console.conftest import Console
+from tests.bot.web.console.sign_in.conftest import Site
 from tests.support.ports import free_port
 
 
@@ -34,6 +35,26 @@ async def test_the_environment_counts_before_the_file(console: Console, tmp_path
     code, _, err = await baton.ran("login", console.web.url, typed="t0ken\n")
     assert code == 0
     assert "BATON_URL is set in the environment" in err
+
+
+async def test_a_token_of_the_chat_signs_in(site: Site, tmp_path: Path) -> None:
+    """It may do what its scope allows, until it is revoked; each refusal says what to do."""
+    baton = Program(str(tmp_path))
+    text = await site.asked_in_chat("token new laptop --scope read")
+    token = next(word for word in text.split() if word.startswith("baton_"))
+    code, out, err = await baton.ran("login", site.web.url, typed=f"{token}\n")
+    assert (code, err) == (0, ""), out
+    assert (await baton.ran("jobs"))[:2] == (0, "There are no such jobs.\n")
+    code, _, err = await baton.ran("help")
+    assert code == 1
+    assert "may only read" in err
+    await site.asked_in_chat("token revoke laptop")
+    code, _, err = await baton.ran("jobs")
+    assert code == 2
+    assert "`/baton token new NAME --scope ask`" in err
+    assert token not in err
+    code, _, err = await baton.ran("login", site.web.url, typed="baton_wrong\n")
+    assert code == 2
 
 
 @pytest.mark.parametrize(
