@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baton.command import Command, Known, Target
+from baton.command import Command, Known, Reach, Target
 from baton.errors import UsageError
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
@@ -45,7 +45,9 @@ class PlanMaker:
             job, hosts = found.job, tuple(sorted({run.host for run in found.runs}))
             return Plan(command, text, job.title, job.environment, job.app, hosts, True)
         title, where = text.removeprefix("/"), found.environment
-        hosts = await self._visible(target, context)
+        # of what the bot answers itself the target does not say which servers are meant
+        here = command.reach is Reach.HERE
+        hosts = () if here else await self._visible(target, context)
         return Plan(command, text, title, where, target.app, hosts, False, found.refusal)
 
     async def _visible(self, target: Target, context: CommandContext) -> tuple[str, ...]:

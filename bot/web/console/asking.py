@@ -7,6 +7,7 @@ is sent again because its answer was lost, gets the reply to the first.
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -88,7 +89,7 @@ class Asking:
 def error_of(reply: Reply) -> ConsoleError | None:
     """Return what a page or the API answers for `reply`; None if it was done."""
     if reply.kind is ReplyKind.LIMITED:
-        return TooMany(detail=reply.text, seconds=max(1, round(reply.seconds + 0.5)))
+        return TooMany(detail=reply.text, seconds=max(1, math.ceil(reply.seconds)))
     if reply.kind is ReplyKind.UNUSABLE:
         return Unusable(detail=reply.text, field=reply.field)
     errors: dict[ReplyKind, type[ConsoleError]] = {

@@ -168,3 +168,14 @@ async def test_a_plan_names_the_servers_of_a_retry(counter: Counter) -> None:
     assert isinstance(found, Reply)
     assert (found.kind, found.field) == (ReplyKind.UNUSABLE, "job")
     assert len(await counter.store.ledger.recent()) == 2
+
+
+async def test_a_plan_of_a_retry_that_is_refused_names_no_server(store: Store) -> None:
+    """It says why, in the words of the refusal."""
+    counter = Counter(store, ONLY_ANN)
+    job = await ended(counter, "ship shop prod", web_1=State.FAILED, web_2=State.FAILED)
+    found = await counter.dispatcher.plan(f"retry {job}", asker=BEN, groups=no_groups, place=OPS)
+    assert isinstance(found, Plan)
+    assert (found.hosts, found.allowed, found.environment) == ((), False, "prod")
+    assert found.refusal is not None
+    assert "Required rule" in found.refusal.text
