@@ -16,6 +16,7 @@ from bot.jobs import URGENCY, Place, RunRecord, all_ended, job_state
 from bot.store.jobs.ledger import Ledger
 from bot.store.jobs.log_window import View
 from bot.web.console.errors import NotAllowed, NotFound, Unavailable
+from bot.web.console.feed.moment import RunThen, job_at
 from bot.web.console.pages.job_log import (
     beside_of,
     count_of,
@@ -99,7 +100,13 @@ class _JobPages:
         window = await self._ledger.window(job.id, view, wanted, side, beside)
         if window is None:
             raise NotFound(detail=f"The job {job.id} is no longer kept.")
-        return JSONResponse(log_json(window, view.until), headers={"Cache-Control": "no-store"})
+        runs = [RunThen(seen.run, seen.lines) for seen in window.runs]
+        job = window.job
+        if view.until is not None:
+            said = await self._ledger.said(job.id, view.until)
+            job, runs = job_at(job, [each.run for each in runs], said, view.until)
+        content = log_json(window, job, runs)
+        return JSONResponse(content, headers={"Cache-Control": "no-store"})
 
     @property
     def _ledger(self) -> Ledger:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from baton.bus.messages import State
 from baton.text.printable import printable
 from bot.jobs import Job, RunRecord
 from bot.store.jobs.log_window import MOST_LINES, LineName, Side, View, Window, WindowLine
 from bot.web.console.ansi import spans
 from bot.web.console.errors import Unusable
+from bot.web.console.feed.frame import job_json, moment, run_json
+from bot.web.console.feed.moment import RunThen
 
 _LINE = re.compile(r"(?P<host>[^\s:@]{1,253})@(?P<attempt>\d{1,9}):(?P<number>\d{1,12})", re.ASCII)
 MAX_NAME = 500
@@ -62,42 +62,14 @@ def count_of(text: str) -> int:
     return int(text)
 
 
-def log_json(window: Window, until: datetime | None) -> dict[str, JsonValue]:
-    """Return a window as the page reads it."""
-    records = [seen.run for seen in window.runs]
-    if until is not None:
-        records = [run_at(run, until) for run in records]
+def log_json(window: Window, job: Job, runs: Sequence[RunThen]) -> dict[str, JsonValue]:
+    """Return a window as the page reads it, with `job` and its `runs` as they were then."""
     return {
         "revision": window.job.revision,
-        "job": job_json(window.job),
-        "runs": [
-            {**run_json(run), "lines": seen.lines}
-            for run, seen in zip(records, window.runs, strict=True)
-        ],
+        "job": job_json(job),
+        "runs": [{**run_json(each.run), "lines": each.lines} for each in runs],
         "lines": [line_json(line) for line in window.lines],
         "more": window.more,
-    }
-
-
-def job_json(job: Job) -> dict[str, JsonValue]:
-    """Return what of a job can change."""
-    cancelled = job.cancelled_by.label if job.cancelled_by else None
-    return {"closed": _iso(job.closed), "cancelled_by": cancelled and printable(cancelled)}
-
-
-def run_json(run: RunRecord) -> dict[str, JsonValue]:
-    """Return a run as the page shows it."""
-    return {
-        "host": run.host,
-        "attempt": run.attempt,
-        "state": run.state.value,
-        "step": printable(run.step),
-        "percent": run.percent,
-        "text": printable(run.text),
-        "late": run.late.value if run.late else None,
-        "sent": _iso(run.sent),
-        "started": _iso(run.started),
-        "finished": _iso(run.finished),
     }
 
 
@@ -108,32 +80,14 @@ def line_json(line: WindowLine) -> dict[str, JsonValue]:
         "host": line.name.host,
         "attempt": line.name.attempt,
         "line": line.name.number,
-        "time": _iso(line.time),
+        "time": moment(line.time),
         "level": line.level,
         "step": printable(line.step),
         "spans": shown,
     }
 
 
-def run_at(run: RunRecord, at: datetime) -> RunRecord:
-    """Return `run` as it was known at a moment: its state is known by when it was sent, was started
-    and ended; how far it was then is not kept."""
-    if run.finished is not None and run.finished <= at:
-        return run
-    state = State.QUEUED
-    if run.sent is not None and run.sent <= at:
-        state = State.SENT
-    if run.started is not None and run.started <= at:
-        state = State.RUNNING
-    step = run.step if not run.state.final and state is run.state else ""
-    return replace(run, state=state, text="", step=step, percent=None, late=None, finished=None)
-
-
 def last_attempts(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Return the last run on each server."""
     last = {run.host: run for run in sorted(runs, key=lambda run: run.attempt)}
     return sorted(last.values(), key=lambda run: run.host)
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -193,3 +193,200 @@ async def test_without_scripts_the_page_says_how_it_is(console: Console, store: 
         await expect(page.locator("#runs .state")).to_have_text("running")
         await expect(page.locator("#search")).to_be_hidden()
         await expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+
+
+def cut_all(console: Console) -> None:
+    """Cut every connection to the console, in the middle of whatever it says."""
+    server: Any = console.web._server
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()
+
+
+def streams_of(context: BrowserContext) -> list[str]:
+    """The streams that this browser has opened, as they come."""
+    opened: list[str] = []
+    context.on(
+        "request",
+        lambda request: opened.append(request.url) if "/events?" in request.url else None,
+    )
+    return opened
+
+
+async def test_lines_appear_live_and_survive_cuts_and_reloads(
+    console: Console, store: Store, reader: BrowserContext
+) -> None:
+    """Each line is there once and in its place, whatever became of the connection."""
+    job = await RunningJob.begin(store, "web-1", "web-2")
+    await job.count("web-1", 1, 300)
+    page = await opened(reader, f"/jobs/{job.id}")
+    await expect(page.locator("#stream")).to_have_text("Live")
+    said = 300
+    for turn in range(12):
+        await job.count("web-1", said + 1, 25)
+        said += 25
+        if turn % 3 == 1:
+            cut_all(console)
+        if turn == 7:
+            await page.reload()
+        await until(partial(shows, page, "web-1", list(range(1, said + 1))))
+    await page.select_option("#of-host", "web-2")
+    await job.count("web-1", said + 1, 10)
+    await job.count("web-2", 1, 10)
+    await until(partial(shows, page, "web-2", list(range(1, 11))))
+    await job.end("web-1", State.SUCCEEDED, "v2 is live")
+    await job.end("web-2", State.FAILED, "disk full")
+    await expect(page.locator("#state")).to_have_text("failed")
+    await expect(page.locator("#counts")).to_have_text("1 failed, 1 succeeded")
+    await expect(page.get_by_role("button", name="Retry what failed")).to_be_visible()
+    await expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+
+
+async def test_who_reads_further_up_stays_there_while_lines_come(
+    store: Store, reader: BrowserContext
+) -> None:
+    job = await RunningJob.begin(store, "web-1")
+    await job.count("web-1", 1, 2_000)
+    page = await opened(reader, f"/jobs/{job.id}")
+    await page.locator("#log-title").evaluate("(node) => node.scrollIntoView()")
+    await expect(page.locator("#stream")).to_have_text("Live")
+    await page.locator("#log").hover()
+    await page.mouse.wheel(0, -3_000)
+    await expect(page.locator("#follow")).to_have_text("Follow")
+    before = await page.locator("#log").evaluate("(node) => node.scrollTop")
+    await job.count("web-1", 2_001, 400)
+    await until(partial(is_below, page, 2_399))
+    assert await page.locator("#log").evaluate("(node) => node.scrollTop") == before
+    await page.click("#follow")
+    await expect(page.locator("#log .l[data-n='2400']")).to_be_in_viewport()
+    await job.count("web-1", 2_401, 5)
+    await expect(page.locator("#log .l[data-n='2405']")).to_be_in_viewport()
+
+
+async def test_tabs_share_one_stream_and_one_takes_over(
+    store: Store, reader: BrowserContext
+) -> None:
+    """Browsers open six connections to a host: tabs of one job need one of them. The tab that read
+    it may close at any time; a tab at which nobody looks reads none."""
+    job = await RunningJob.begin(store, "web-1")
+    streams = streams_of(reader)
+    pages = [await opened(reader, f"/jobs/{job.id}") for _ in range(3)]
+    for page in pages:
+        await expect(page.locator("#stream")).to_have_text("Live")
+    assert len(streams) == 1
+    await job.count("web-1", 1, 50)
+    for page in pages:
+        await until(partial(shows, page, "web-1", list(range(1, 51))))
+    await pages[0].close()
+    await until(lambda: len(streams) == 2)
+    await job.count("web-1", 51, 50)
+    for page in pages[1:]:
+        await until(partial(shows, page, "web-1", list(range(1, 101))))
+    await hide(pages[1], True)
+    await hide(pages[2], True)
+    await expect(pages[1].locator("#stream")).to_have_text("Paused while nobody looks")
+    await job.count("web-1", 101, 50)
+    await hide(pages[2], False)
+    await until(partial(shows, pages[2], "web-1", list(range(1, 151))))
+    assert len(streams) in (3, 4)
+
+
+async def hide(page: Page, hidden: bool) -> None:
+    """Put the tab behind another, or in front."""
+    await page.evaluate(
+        "(hidden) => {"
+        " Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        hidden,
+    )
+
+
+async def test_jobs_in_many_tabs_are_all_current(store: Store, reader: BrowserContext) -> None:
+    """Of more jobs than a browser has connections each page shows what is new."""
+    jobs = [await RunningJob.begin(store, "web-1") for _ in range(8)]
+    pages = [await opened(reader, f"/jobs/{job.id}") for job in jobs]
+    for job in jobs:
+        await job.count("web-1", 1, 5)
+    for page in pages:
+        await until(partial(shows, page, "web-1", list(range(1, 6))))
+
+
+async def test_a_job_is_cancelled_after_a_question_that_names_it(
+    console: Console, store: Store, reader: BrowserContext
+) -> None:
+    job = await RunningJob.begin(store, "web-1", "web-2", command="ship", title="ship shop prod")
+    await job.count("web-1", 1, 3)
+    page = await opened(reader, f"/jobs/{job.id}")
+    questions: list[str] = []
+    page.once("dialog", lambda dialog: until_said(questions, dialog, accept=False))
+    await page.get_by_role("button", name="Cancel").click()
+    await until(lambda: len(questions) == 1)
+    assert "ship shop prod" in questions[0]
+    assert "web-1, web-2" in questions[0]
+    found = await store.ledger.job(job.id)
+    assert found is not None
+    assert found[0].cancelled_by is None
+    page.once("dialog", lambda dialog: until_said(questions, dialog, accept=True))
+    await page.get_by_role("button", name="Cancel").click()
+    await expect(page.locator("#cancelled-by")).to_have_text("Cancelled by ann.")
+
+
+async def until_said(questions: list[str], dialog: Any, *, accept: bool) -> None:
+    """Answer a question of the page, and remember it."""
+    await (dialog.accept() if accept else dialog.dismiss())
+    questions.append(dialog.message)
+
+
+async def test_what_failed_is_retried_and_its_page_opens(
+    console: Console, store: Store, reader: BrowserContext
+) -> None:
+    """A new job, only for the servers where it did not succeed."""
+    job = await RunningJob.begin(store, "web-1", "web-2", command="ship", title="ship shop prod")
+    await job.end("web-1", State.SUCCEEDED, "done")
+    await job.end("web-2", State.FAILED, "disk full")
+    page = await opened(reader, f"/jobs/{job.id}")
+    page.on("dialog", lambda dialog: dialog.accept())
+    await page.get_by_role("button", name="Retry what failed").click()
+    await page.wait_for_url(lambda url: "/jobs/" in url and job.id not in url)
+    await expect(page.locator("#runs .host")).to_have_text(["web-2"])
+    await expect(page.locator("#state")).to_have_text("succeeded")
+
+
+LOG_ALONE = """async (frames) => {
+    const box = document.createElement("div");
+    document.body.append(box);
+    const line = (number) => ({host: "web-1", attempt: 1, line: number, level: "log", step: "",
+        time: null, spans: [["", `line ${number}`]]});
+    let stored = 10;
+    const load = async () => ({lines: [...Array(stored).keys()].map((at) => line(at + 1)),
+        runs: [{host: "web-1", attempt: 1, lines: stored}], more: false, revision: 1});
+    const log = new window.Baton.Log(box, load, () => {});
+    const reading = log.toEnd();
+    log.live(frames[0].map(line));  // comes while the end of the log is being read
+    await reading;
+    log.live(frames[1].map(line));
+    stored = 20;
+    log.live(frames[2].map(line));
+    await new Promise((done) => setTimeout(done));
+    return [...box.querySelectorAll(".l")].map((node) => Number(node.dataset.n));
+}"""
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [[], [], [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]],
+        [[9, 10, 11, 12], [12, 13], [14, 15, 16, 17, 18, 19, 20]],
+        [[8, 9], [9, 10], [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]],
+        [[11], [], [15, 16, 17, 18, 19, 20]],
+        [[], [], [1, 20]],
+    ],
+    ids=["in order", "overlapping", "known already", "some missing", "most missing"],
+)
+async def test_no_line_is_missing_or_there_twice(
+    store: Store, reader: BrowserContext, frames: list[list[int]]
+) -> None:
+    """Frames may overlap with what was read, and with each other; if a line is missing all is read
+    again."""
+    job = await RunningJob.begin(store, "web-1")
+    page = await opened(reader, f"/jobs/{job.id}")
+    assert await page.evaluate(LOG_ALONE, frames) == list(range(1, 21))
