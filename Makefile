@@ -2,7 +2,7 @@
 # Everything is installed into .venv, from the versions in constraints.txt, on first use.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test install-test quick fuzz check format coverage clean
+.PHONY: help demo test install-test quick fuzz check format coverage screenshots clean
 
 PYTHON = python3
 PREPARE = PYTHON='$(PYTHON)' sh .ci/venv </dev/null
@@ -43,6 +43,10 @@ format: .venv/.dev ## format the code and mend what ruff can mend
 coverage: .venv/.dev ## the tests once more, and which branches they do not reach
 	@sh .ci/servers </dev/null
 	@.venv/bin/python -m pytest -q $(TWO) --cov --cov-report=term $(ARGS)
+
+screenshots: .venv/.dev ## a picture of every page of the console, into docs/screenshots
+	@sh .ci/servers </dev/null
+	@.venv/bin/python -m tests.support.screenshots docs/screenshots
 
 clean: ## remove .venv and everything else that was made
 	@rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \

@@ -11,9 +11,9 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from baton.bus.messages import State
 from bot.store import Store
-from tests.bot.web.console.browser import chromium, opened, person
 from tests.bot.web.console.conftest import Console
 from tests.bot.web.console.jobs import RunningJob
+from tests.support.browser import chromium, opened, person
 from tests.support.wait import until
 
 MOST_NODES = 6_000
