@@ -12,6 +12,8 @@ from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.store.jobs.audit_entries import AuditFilter
 from bot.store.sign_ins.sign_in import Scope
 from bot.web.console.access import LocalAccess
+from bot.web.console.feed import feeds
+from tests.bot.store.build import asked, deploy
 from tests.bot.web.console.sign_in.conftest import ANN, HTTPS, OpenSite, Site
 from tests.bot.world import away, beat
 
@@ -204,3 +206,23 @@ def test_without_sign_in_only_this_machine_is_served() -> None:
     LocalAccess(Person(id="x"), "terminal", ["http://127.0.0.1:1", "http://localhost:1"])
     with pytest.raises(AssertionError):
         LocalAccess(Person(id="x"), "terminal", ["http://10.0.0.1:1"])
+
+
+async def test_an_open_stream_ends_with_the_session(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is signed out sees no more of a job that they watch."""
+    monkeypatch.setattr(feeds, "CHECK_SECONDS", 1)
+    job = await asked(site.store, deploy("web-1"))
+    headers = await token(site)
+    address = f"/api/v1/jobs/{job.job.id}/events"
+    async with site.browser.stream("GET", address, headers=headers, timeout=30) as watched:
+        assert watched.status_code == 200
+        pieces = watched.aiter_bytes()
+        begun = b""
+        while b"event: news" not in begun:
+            begun += await anext(pieces)
+        await site.store.sign_ins.revoke_token("slack", "U_ANN", "ask")
+        async for _ in pieces:
+            pass
+    assert (await site.browser.get(address, headers=headers)).status_code == 401
