@@ -14,6 +14,7 @@ from bot.web.console.asking import error_of
 from bot.web.console.errors import TooMany, Unusable
 from bot.web.console.pages.forms import read_form
 from bot.web.console.pages.pages import PageParts, routes
+from bot.web.console.sign_in.requests import safe_next
 
 MAX_KEY = 100
 """Characters of the key of a form."""
@@ -71,11 +72,5 @@ async def answered(
         headers={"Retry-After": str(error.seconds)} if isinstance(error, TooMany) else {},
         reply=reply,
         asked=text,
-        back=_own(back),
+        back=safe_next(back),
     )
-
-
-def _own(address: str) -> str:
-    """Return an address of this console, whatever the form said."""
-    ours = address.startswith("/") and not address.startswith(("//", "/\\"))
-    return address if ours else "/"

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from bot.ratelimit import TokenBucket
 from bot.web.console.errors import TooMany
 
-RATE = 0.5
-"""Attempts a second from one address."""
-BURST = 20.0
+RATE = 1.0
+"""Attempts a second from one address. A whole team may share that of a proxy."""
+BURST = 60.0
 MAX_ADDRESSES = 10_000
 """Addresses that are remembered: who tried longest ago is forgotten first."""
 

@@ -237,8 +237,10 @@ async def test_sign_in_is_limited(site: Site) -> None:
     """Guessing is told to wait; who is signed in notices nothing."""
     await site.sign_in()
     async with site.client() as guesser:
-        codes = [(await guesser.get(f"/sign-in/{n}")).status_code for n in range(30)]
-        assert codes[0] == 410
+        codes = [(await guesser.get("/sign-in/x")).status_code]
+        while codes[-1] == 410 and len(codes) < 500:
+            codes.append((await guesser.get("/sign-in/x")).status_code)
+        assert len(codes) > 20
         assert codes[-1] == 429
         last = await guesser.get("/sign-in/x", headers={"Accept": "text/html"})
         assert int(last.headers["retry-after"]) >= 1
