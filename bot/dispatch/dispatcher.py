@@ -108,7 +108,7 @@ class CommandDispatcher(Dispatcher):
         """
         with self._priority.foreground():
             asker, place = await self._with_names(asker, place)
-            asked = Invocation(_storable(text), asker, place, key, self._clock())
+            asked = Invocation(storable(text), asker, place, key, self._clock())
             try:
                 turned_away = await self._admit(asked)
                 if turned_away is not None:
@@ -129,7 +129,7 @@ class CommandDispatcher(Dispatcher):
 
         Nothing is written, and there is no audit entry: nobody asked for anything.
         """
-        asked = Invocation(_storable(text), asker, place, "", self._clock())
+        asked = Invocation(storable(text), asker, place, "", self._clock())
         try:
             held = self._plan_limiter.take(asked)
             if held is not None:
@@ -300,6 +300,6 @@ def _check_length(text: str) -> None:
         )
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Return `text` without what no database takes: NUL and halves of surrogate pairs."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from baton.bus.messages import new_id
 from bot.dispatch.audit_log import MAX_WORDS, shortened
+from bot.dispatch.dispatcher import storable
 from bot.dispatch.plan import Plan
 from bot.dispatch.protocol import Dispatcher
 from bot.dispatch.reply import Reply, ReplyKind, started
@@ -74,7 +75,7 @@ class Asking:
         begun = await self._dispatcher.started_by(key)
         if begun is None:
             return await self._carried_out(viewer, text, key)
-        if begun.words != shortened(text, MAX_WORDS):
+        if begun.words != shortened(storable(text), MAX_WORDS):
             raise _other_words(begun.words)
         if await self._ledger.job_of_key(key) is not None:
             return started(begun.job)

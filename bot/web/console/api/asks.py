@@ -125,13 +125,13 @@ def ask_routes(
     """Return the routes that take what people ask. `url` is the address of the console."""
     routes = APIRouter(tags=["asks"])
 
-    @routes.post("/asks", responses=problems(400, 408, 409, 413, 429, 500))
+    @routes.post("/asks", responses=problems(408, 409, 413, 429, 500))
     async def ask(request: Request, body: AskBody, key: IdempotencyKey = None) -> AskAnswer:
         """Ask for something, as one would in chat. It is allowed, recorded and limited as there."""
         viewer = await access.viewer(request)
         return ask_answer(await asking.ask(viewer, words(commands, body), key or ""), url)
 
-    @routes.post("/plans", responses=problems(400, 408, 413, 429))
+    @routes.post("/plans", responses=problems(408, 413, 429))
     async def plan(request: Request, body: AskBody) -> PlanAnswer:
         """Say what a request would reach. Nothing is done, and nothing is recorded."""
         viewer = await access.viewer(request)

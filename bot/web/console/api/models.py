@@ -47,7 +47,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return how the OpenAPI document describes the errors that any route answers, and `statuses`
     besides."""
     titles = {
-        400: "The request cannot be read",
         401: "Sign-in needed",
         403: "Not allowed",
         404: "Not found",

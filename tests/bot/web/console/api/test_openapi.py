@@ -16,7 +16,7 @@ from schemathesis.specs.openapi import checks
 from tests.bot.web.console.conftest import Console
 from tests.support.wait import until
 
-EXAMPLES = 8
+EXAMPLES = 12
 """Requests of a kind to each route: enough to find a careless one, few enough for every run."""
 
 
