@@ -63,7 +63,6 @@ async def person(
 
     context.on("console", heard)
     context.on("weberror", lambda error: faults.append(str(error.error)))
-    context.on("dialog", lambda dialog: faults.append(f"a dialog: {dialog.message}"))
     try:
         yield context
         assert not faults

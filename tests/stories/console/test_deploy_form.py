@@ -12,7 +12,8 @@ from tests.support.browser import opened, person
 
 async def test_a_form_shows_what_it_will_do_and_does_it(demo: Demo, browser: Browser) -> None:
     """Chosen, not typed: the slash command that it equals, the servers that it will reach; a click,
-    and the job is in the ledger, by the words that chat would have taken."""
+    and the page follows the job to its end by itself. The ledger has it by the words that chat
+    would have taken."""
     async with person(browser, demo.url) as reader:
         page = await opened(reader, "/")
         await page.get_by_role("link", name="Run", exact=True).click()
@@ -24,6 +25,8 @@ async def test_a_form_shows_what_it_will_do_and_does_it(demo: Demo, browser: Bro
         await page.get_by_role("button", name="Run /deploy").click()
         await page.wait_for_url(re.compile("/jobs/"))
         job = page.url.rpartition("/")[2]
+        await expect(page.locator("#state")).to_contain_text("succeeded", timeout=60_000)
+        await expect(page.locator("#log")).to_contain_text("checking its health")
     found = await demo.bot.store.ledger.job(job)
     assert found is not None
     assert found[0].title == "deploy shop prod"
