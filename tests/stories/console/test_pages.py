@@ -17,6 +17,7 @@ PAGES = (
     "/",
     "/run",
     "/run/deploy?f-app=shop&f-environment=prod",
+    "/jobs",
     "/servers",
     "/alerts",
     "/schedules",

@@ -87,6 +87,7 @@ async def test_nothing_that_others_write_is_run(open_console: OpenConsole) -> No
         assert all(text in output for text in (CORPUS[0], CORPUS[1])), "a line, a step, a result"
         for address in (
             f"/audit?person={odd}&environment={odd}",
+            f"/jobs?person={odd[:300]}&command={odd[:100]}&q={odd[:100]}",
             f"/servers?environment={odd}",
             f"/run/ship?f-app={odd}&f-environment={odd}&text={odd}",
             f"/run/ship/plan?f-app={odd}&f-environment={odd}",
