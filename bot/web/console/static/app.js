@@ -58,6 +58,29 @@
     if (!event.detail.ctx.hx?.redirect) failed(event);
   });
 
+  // The key of a form makes what it asks happen once. Other words, and what is asked again after an answer
+  // came, are another request.
+  function renew(form) {
+    const key = form.querySelector?.("input[name=key]");
+    if (key) key.value = Array.from(crypto.getRandomValues(new Uint32Array(4)), (one) => one.toString(36)).join("");
+  }
+  document.addEventListener("submit", (event) => { event.target.dataset.sent = ""; });
+  document.addEventListener("input", (event) => {
+    const form = event.target.form;
+    if (form && "sent" in form.dataset) { delete form.dataset.sent; renew(form); }
+  });
+
+  // An answer comes into view; what it still asks for gets the focus.
+  document.addEventListener("htmx:after:swap", (event) => {
+    const source = event.detail?.ctx?.sourceElement;
+    if (source?.tagName !== "FORM") return;
+    renew(source);
+    const answer = document.getElementById("answer");
+    if (!answer || event.detail.ctx.target !== answer) return;
+    answer.scrollIntoView({ block: "nearest" });
+    answer.querySelector("form input:not([type=hidden])")?.focus({ preventScroll: true });
+  });
+
   // What is copied with one click.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");

@@ -1,0 +1,79 @@
+"""Forms and the command box in a browser: what follows what, and what is one request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import BrowserContext, expect
+
+from tests.bot.web.console.conftest import Console
+from tests.support.browser import chromium, opened, person
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+async def reader(console: Console) -> AsyncIterator[BrowserContext]:
+    """Somebody with a browser."""
+    async with chromium() as browser, person(browser, console.web.url) as context:
+        yield context
+
+
+async def test_the_form_and_the_slash_command_follow_each_other(reader: BrowserContext) -> None:
+    """Both ways; the address keeps what is filled in, and the plan says what it would reach."""
+    page = await opened(reader, "/run/ship")
+    await page.select_option("#field-app", "shop")
+    await page.select_option("#field-environment", "prod")
+    await expect(page.locator("#plan")).to_contain_text("3 servers in prod")
+    await expect(page.locator("#slash")).to_have_value("/ship shop prod")
+    await page.fill("#slash", "/ship shop prod --ref v9 --host web-1")
+    await expect(page.locator("#field-ref")).to_have_value("v9")
+    await expect(page.locator("#field-host")).to_have_value("web-1")
+    await expect(page.locator("#plan")).to_contain_text("1 server in prod")
+    await page.reload()
+    await expect(page.locator("#field-ref")).to_have_value("v9")
+    await page.fill("#slash", "/ship")
+    await expect(page.locator("#slash-wrong")).to_be_visible()
+
+
+async def test_the_command_box_completes_by_keyboard(reader: BrowserContext) -> None:
+    """`/` goes there, arrows choose, Enter takes what is chosen; a screen reader is told."""
+    page = await opened(reader, "/")
+    await page.keyboard.press("/")
+    box, options = page.locator("#command"), page.locator("#command-list li")
+    await expect(box).to_be_focused()
+    await page.keyboard.type("/sh")
+    await expect(options).to_have_count(1)
+    await expect(box).to_have_attribute("aria-expanded", "true")
+    await page.keyboard.press("ArrowDown")
+    await expect(box).to_have_attribute("aria-activedescendant", "command-list-0")
+    await page.keyboard.press("Enter")
+    await expect(box).to_have_value("/ship ")
+    await expect(options.first).to_contain_text("shop")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#command-list")).to_be_hidden()
+
+
+async def test_a_form_that_stays_on_the_page_asks_again(
+    console: Console, reader: BrowserContext
+) -> None:
+    """Other words are another request: the key of the one before is not theirs."""
+    page = await opened(reader, "/schedules")
+    for when in ("every 5m", "every 2h"):
+        await page.fill("#what", "hail prod")
+        await page.fill("#when", when)
+        await page.get_by_role("button", name="Schedule it").click()
+        await expect(page.locator("#answer")).to_contain_text(when)
+        await expect(page.locator("#live")).to_contain_text(when)
+    assert len(await console.bot.store.schedules.in_channel("console")) == 2
+
+
+async def test_what_is_typed_stays_while_the_page_asks_again(reader: BrowserContext) -> None:
+    """Lists are read again beside the form, and the focus stays where it is."""
+    page = await opened(reader, "/schedules")
+    await page.fill("#what", "hail pr")
+    async with page.expect_response(lambda answer: answer.url.endswith("/schedules")):
+        pass
+    await expect(page.locator("#what")).to_be_focused()
+    await expect(page.locator("#what")).to_have_value("hail pr")
