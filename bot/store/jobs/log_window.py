@@ -150,11 +150,10 @@ def _pieces(
         block = ordered
         if edge is not None:
             values = tuple_(*(literal(getattr(edge, one.name), one.type) for one in columns))
-            first, last = columns[0], getattr(edge, columns[0].name)
             if back:
-                block = block.where(first <= last, key <= values if inclusive else key < values)
+                block = block.where(key <= values if inclusive else key < values)
             else:
-                block = block.where(first >= last, key >= values if inclusive else key > values)
+                block = block.where(key >= values if inclusive else key > values)
         rows = connection.execute(block.limit(_BLOCK)).all()
         yield from rows
         if len(rows) < _BLOCK:
