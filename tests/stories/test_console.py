@@ -10,6 +10,7 @@ import pytest
 
 from tests.stories.world import World
 from tests.support.broker import Broker
+from tests.support.policy import OPEN_TOML
 from tests.support.wait import until
 
 pytestmark = pytest.mark.slow
@@ -63,3 +64,19 @@ async def test_in_a_channel_only_who_asked_reads_the_link(broker: Broker, tmp_pa
         await until(lambda: any("/sign-in/" in one for one in world.ann.person.ephemerals))
         assert not any("/sign-in/" in one for one in world.ben.person.ephemerals)
         assert world.posts == []
+
+
+async def test_a_console_that_is_turned_off_is_not_there(broker: Broker, tmp_path: Path) -> None:
+    """Neither its pages nor its API; health is. In Slack people read why."""
+    off = f"{OPEN_TOML}\n[web]\nconsole = false\n"
+    async with World(broker, tmp_path, policy=off) as world:
+        bot = await world.starts()
+        shown = (await world.ann.slash("/baton console")).ephemeral or ""
+        assert "This bot has no console" in shown
+        listening = re.search(r"http://127\.0\.0\.1:\d+", bot.log)
+        assert listening, bot.log
+        url = listening[0]
+        async with httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as browser:
+            for path in ("/", "/sign-in", "/sessions", "/api/v1/me"):
+                assert (await browser.get(path)).status_code == 404
+            assert (await browser.get("/healthz")).status_code == 200
