@@ -23,7 +23,7 @@ from bot.dispatch.context import CommandContext
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.reply import Reply, ReplyKind, started
-from bot.jobs import short_id
+from bot.jobs import NewJob, short_id
 from bot.scheduler import describe
 from bot.scheduler.access import ScheduleAccess
 from bot.scheduler.firing import ScheduleFirer, jobs_of, parse_schedulable
@@ -105,9 +105,8 @@ class ScheduleHandler(Handler[ScheduleCommand]):
     @override
     async def handle(self, command: ScheduleCommand, context: CommandContext) -> Reply:
         words = command.words
-        word = words[0].lower() if words else ""
-        action = ACTIONS.get(word)
-        if action is not None and not (word in self._commands and any(map(begins_time, words[1:]))):
+        action = self._action(words)
+        if action is not None:
             return await action(self, context, words[1:])
         try:
             return await self._new(context, words)
@@ -118,11 +117,36 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 ) from None
             raise
 
-    async def _new(self, context: CommandContext, words: Sequence[str]) -> Reply:
+    @override
+    async def plan(
+        self, command: ScheduleCommand, context: CommandContext
+    ) -> NewJob | Denied | None:
+        """Return the job that a new schedule would start if its time were now."""
+        if self._action(command.words) is not None:
+            return None
+        reading, _ = await self._reading(context, command.words, await self._schedules.now())
+        scheduled = parse_schedulable(self._commands, joined(reading.command))
+        return await self._planner.authorize_and_plan(scheduled, context)
+
+    def _action(self, words: Sequence[str]) -> Action | None:
+        """Return what the first of `words` does with a schedule; None if they are a new one."""
+        word = words[0].lower() if words else ""
+        scheduled = word in self._commands and any(map(begins_time, words[1:]))
+        return None if scheduled else ACTIONS.get(word)
+
+    async def _reading(
+        self, context: CommandContext, words: Sequence[str], now: datetime
+    ) -> tuple[Parse, str]:
+        """Return how `words` are meant, and the time zone of whoever asks if it is known. Raises
+        UsageError."""
         asked = context.invocation
         zone = (await self._people.profile(asked.place.directory, asked.asker.id)).zone
+        return self._read(words, now, zone or "UTC"), zone
+
+    async def _new(self, context: CommandContext, words: Sequence[str]) -> Reply:
+        asked = context.invocation
         now = await self._schedules.now()
-        reading = self._read(words, now, zone or "UTC")
+        reading, zone = await self._reading(context, words, now)
         command = parse_schedulable(self._commands, joined(reading.command))
         new = await self._planner.authorize_and_plan(command, context)
         if isinstance(new, Denied):

@@ -9,11 +9,15 @@ from datetime import timedelta
 import pytest
 
 from baton.bus.messages import Person
+from bot.dispatch.plan import Plan
 from bot.dispatch.policy import EnvironmentTable, Policy
+from bot.dispatch.reply import Reply, ReplyKind
 from bot.jobs import Place
 from bot.scheduler.command import ScheduleCommand
-from tests.bot.build import OPS
+from bot.store import Store
+from tests.bot.build import ANN, OPS
 from tests.bot.scheduler.office import T0, Make, Office
+from tests.bot.world import no_groups
 
 BEN = Person(id="U_BEN", name="ben")
 SHUT = Policy(environments={"prod": EnvironmentTable(protected=True)})
@@ -240,3 +244,24 @@ async def test_what_may_not_be_read_is_not_shown(office: Make) -> None:
         refused = await it.ask(f"schedule {word} {schedule.short}", asker=BEN)
         assert refused.text.startswith("Not allowed: /schedule in prod. prod is protected")
         assert (await it.ask(f"schedule {word} {schedule.short}")).ok
+
+
+async def test_a_plan_names_the_servers_of_a_new_schedule(store: Store) -> None:
+    """What it would reach if its time were now; nothing is scheduled. What is done with a schedule
+    reaches no server."""
+    office = Office(store)
+
+    async def planned(text: str) -> Plan | Reply:
+        return await office.dispatcher.plan(text, asker=ANN, groups=no_groups, place=OPS)
+
+    found = await planned("schedule hail prod every day at 9am")
+    assert isinstance(found, Plan), found
+    assert (bool(found.hosts), found.environment, found.allowed) == (True, "prod", True)
+    assert found.text == "/schedule hail prod every day at 9am"
+    acted = await planned("schedule list")
+    assert isinstance(acted, Plan)
+    assert (acted.hosts, acted.allowed) == ((), None)
+    wrong = await planned("schedule hail prod every blue moon")
+    assert isinstance(wrong, Reply)
+    assert wrong.kind is ReplyKind.UNUSABLE
+    assert await store.schedules.in_channel(OPS.front) == []
