@@ -109,5 +109,10 @@
     if (box) { event.preventDefault(); box.focus(); }
   });
 
+  // On a phone the sections are a row that scrolls: the one that is open is in view.
+  const row = document.querySelector(".sections ul");
+  const open = row?.querySelector("[aria-current]");
+  if (open) row.scrollLeft = open.offsetLeft - row.clientWidth / 2;
+
   localise(document);
 })();

@@ -6,7 +6,7 @@ import asyncio
 import html
 import re
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -317,3 +317,15 @@ async def test_a_part_of_a_page_that_asks_again_leaves_the_page_alone(site: Site
         assert answer.text == ""
         assert "hx-redirect" not in answer.headers
         assert "location" not in answer.headers
+
+
+async def test_what_was_filled_in_is_still_there_after_sign_in(site: Site) -> None:
+    """A form of a command that is sent after its session has ended asks nothing, and leads over the
+    sign-in back to the form as it was filled in."""
+    form = {"f-app": "shop", "f-environment": "prod", "key": "k1"}
+    led = await site.post("/run/ship", data=form, headers={"Accept": "text/html"})
+    assert led.status_code == 303
+    address = urlsplit(led.headers["location"])
+    assert address.path == "/sign-in"
+    assert parse_qs(address.query)["next"] == ["/run/ship?f-app=shop&f-environment=prod"]
+    assert await site.store.ledger.recent(5) == []
