@@ -108,19 +108,19 @@ def lines(
         return found
     # each of a few lines or of hundreds: how many pieces are needed is seen as they come
     block = _FIRST_BLOCK
-    after = _before_line(connection, job, host, attempt, first, whole)
+    after = before_line(connection, job, host, attempt, first, whole)
     of_run = select(output).where(*_is(output, job, host, attempt), output.c.lines >= first)
     while len(found) < count:
         pieces = of_run.where(output.c.ends > after).order_by(output.c.ends).limit(block)
         rows = connection.execute(pieces).all()
-        found += [line for row in rows for line in _lines(row) if line.number >= first]
+        found += [line for row in rows for line in lines_of(row) if line.number >= first]
         if len(rows) < block:
             break
         after, block = rows[-1].ends, min(block * 4, _BLOCK)
     return found[:count]
 
 
-def _before_line(
+def before_line(
     connection: Connection, job: str, host: str, attempt: int, line: int, size: int
 ) -> int:
     """Return a place in a run before the piece that holds `line`, and near it. It is looked for by
@@ -217,7 +217,7 @@ def _look(
 
 def _matching(rows: Iterable[AnyRow], words: str) -> Iterator[_Hit]:
     for row in rows:
-        yield from ((line, row.ends) for line in _lines(row) if holds(line.text, words))
+        yield from ((line, row.ends) for line in lines_of(row) if holds(line.text, words))
 
 
 def _is_behind(hit: _Hit, begin: LogPosition | None) -> bool:
@@ -241,7 +241,7 @@ def _is(table: Any, job: str, host: str, attempt: int) -> tuple[ColumnElement[bo
     return table.c.job == job, table.c.host == host, table.c.attempt == attempt
 
 
-def _lines(row: AnyRow) -> Iterator[LogLine]:
+def lines_of(row: AnyRow) -> Iterator[LogLine]:
     """Yield the lines of a piece."""
     texts = row.text.split("\n")
     for number, text in enumerate(texts, row.lines - len(texts) + 1):

@@ -18,6 +18,7 @@ from sqlalchemy import Column, Connection, Select, literal, select, tuple_
 from bot.jobs import Job, RunRecord
 from bot.store.database.sql import AnyRow
 from bot.store.jobs.job_rows import job_of, run_of
+from bot.store.jobs.log_lines import LogLine, before_line, lines_of
 from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
 from bot.store.tables.job_tables import jobs, output, runs
 
@@ -54,17 +55,6 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class WindowLine:
-    """A line, with the escape sequences in it."""
-
-    name: LineName
-    time: datetime
-    level: str
-    step: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class SeenRun:
     """A run, and how many lines of output it has."""
 
@@ -79,7 +69,7 @@ class Window:
 
     job: Job
     runs: tuple[SeenRun, ...]
-    lines: tuple[WindowLine, ...]
+    lines: tuple[LogLine, ...]
     more: bool
 
 
@@ -101,7 +91,7 @@ def window(
         return None
     of_job = select(runs).where(runs.c.job == name).order_by(runs.c.host, runs.c.attempt)
     seen = tuple(SeenRun(run_of(row), row.lines) for row in connection.execute(of_job))
-    found: list[WindowLine] = []
+    found: list[LogLine] = []
     for line in _lines(connection, name, view, side, beside):
         found.append(line)
         if len(found) > count:
@@ -112,14 +102,14 @@ def window(
 
 def _lines(
     connection: Connection, job: str, view: View, side: Side, beside: LineName | None
-) -> Iterator[WindowLine]:
+) -> Iterator[LogLine]:
     """Yield the lines on that side, the nearest first."""
     back = side is Side.BEFORE
     edge = _piece_of(connection, job, beside) if beside else None
     for row in _pieces(connection, job, view, back, edge):
-        lines = list(_lines_of(row))
+        lines = list(lines_of(row))
         if beside and edge is not None and row.ends == edge.ends and _same(row, beside):
-            lines = [line for line in lines if _is_on(side, line.name.number, beside.number)]
+            lines = [line for line in lines if _is_on(side, line.number, beside.number)]
         yield from reversed(lines) if back else lines
 
 
@@ -174,28 +164,12 @@ def _viewed(job: str, view: View) -> Select[Any]:
 
 def _piece_of(connection: Connection, job: str, line: LineName) -> AnyRow | None:
     """Return the piece that holds `line`, or the last one of its run if it is past the end; None if
-    the run has no output. It is looked for by halves: pieces are in order by their lines as by
-    their ends."""
+    the run has no output."""
     of_run = (output.c.job == job, output.c.host == line.host, output.c.attempt == line.attempt)
-    statement = select(output.c.ends, output.c.lines).where(*of_run)
-    last = connection.execute(statement.order_by(output.c.ends.desc()).limit(1)).first()
-    if last is None:
-        return None
-    low, high = 0, last.ends
-    while low < high:
-        middle = (low + high) // 2
-        behind = statement.where(output.c.ends > middle).order_by(output.c.ends).limit(1)
-        row = connection.execute(behind).first()
-        if row is not None and row.lines < line.number:
-            low = row.ends
-        else:
-            high = middle
-    whole = select(output).where(*of_run, output.c.ends > min(low, last.ends - 1))
-    return connection.execute(whole.order_by(output.c.ends).limit(1)).first()
-
-
-def _lines_of(row: AnyRow) -> Iterator[WindowLine]:
-    texts = row.text.split("\n")
-    for number, text in enumerate(texts, row.lines - len(texts) + 1):
-        name = LineName(row.host, row.attempt, number)
-        yield WindowLine(name, row.time, row.level, row.step, text)
+    pieces = select(output).where(*of_run)
+    last = connection.execute(pieces.order_by(output.c.ends.desc()).limit(1)).first()
+    if last is None or last.lines <= line.number:
+        return last
+    near = before_line(connection, job, line.host, line.attempt, line.number, last.ends)
+    behind = pieces.where(output.c.ends > near, output.c.lines >= line.number)
+    return connection.execute(behind.order_by(output.c.ends).limit(1)).first()

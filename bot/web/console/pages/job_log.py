@@ -10,7 +10,8 @@ from pydantic import JsonValue
 
 from baton.text.printable import printable
 from bot.jobs import Job, RunRecord
-from bot.store.jobs.log_window import MOST_LINES, LineName, Side, View, Window, WindowLine
+from bot.store.jobs.log_lines import LogLine
+from bot.store.jobs.log_window import MOST_LINES, LineName, Side, View, Window
 from bot.web.console.ansi import spans
 from bot.web.console.errors import Unusable
 from bot.web.console.feed.frame import job_json, moment, run_json
@@ -73,13 +74,13 @@ def log_json(window: Window, job: Job, runs: Sequence[RunThen]) -> dict[str, Jso
     }
 
 
-def line_json(line: WindowLine) -> dict[str, JsonValue]:
+def line_json(line: LogLine) -> dict[str, JsonValue]:
     """Return a line, in spans."""
     shown: list[JsonValue] = [list[JsonValue](span) for span in spans(line.text)[0]]
     return {
-        "host": line.name.host,
-        "attempt": line.name.attempt,
-        "line": line.name.number,
+        "host": line.host,
+        "attempt": line.attempt,
+        "line": line.number,
         "time": moment(line.time),
         "level": line.level,
         "step": printable(line.step),

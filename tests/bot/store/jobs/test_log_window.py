@@ -9,6 +9,7 @@ import pytest
 from baton.bus.messages import State
 from bot.jobs import NewJob
 from bot.store import Store
+from bot.store.jobs.log_lines import LogLine
 from bot.store.jobs.log_window import LineName, Side, View, Window
 from tests.bot.store.build import asked, deploy, later, update
 
@@ -39,13 +40,17 @@ async def _window(store: Store, new: NewJob, view: View, count: int, *where: obj
     window = await store.ledger.window(new.job.id, view, count, *where)  # type: ignore[arg-type]
     assert window is not None
     assert [line.text for line in window.lines] == [
-        f"{line.name.host} {line.name.number}" for line in window.lines
+        f"{line.host} {line.number}" for line in window.lines
     ]
     return window
 
 
+def _name(line: LogLine) -> LineName:
+    return LineName(line.host, line.attempt, line.number)
+
+
 def _names(window: Window) -> list[LineName]:
-    return [line.name for line in window.lines]
+    return [_name(line) for line in window.lines]
 
 
 @pytest.mark.parametrize("host", ["", "web-2"])
@@ -76,7 +81,7 @@ async def test_the_log_is_read_line_by_line_in_both_directions(
 async def test_only_what_is_looked_at_is_in_it(store: Store) -> None:
     """Of a step, until a moment, beside a line that is not shown itself or does not exist."""
     new, lines = await _talk(store)
-    whole = {line.name: line for line in (await _window(store, new, View(), 500)).lines}
+    whole = {_name(line): line for line in (await _window(store, new, View(), 500)).lines}
     built = [name for name in lines if whole[name].step == "build"]
     assert _names(await _window(store, new, View(step="build"), 500)) == built
     assert (
