@@ -215,7 +215,9 @@ async def test_pruning_the_store_prunes_sign_ins(store: Store) -> None:
     assert await store.sign_ins.find(secret) is None
 
 
-@pytest.mark.parametrize("secret", ["", "baton_", "x" * 49, "baton_" + "é" * 43, new_secret()])
+@pytest.mark.parametrize(
+    "secret", ["", "baton_", "x" * 49, "baton_" + "é" * 43, "baton_" + "x" * 43]
+)
 async def test_what_is_no_secret_of_ours_is_nobody(kept: SignInStore, secret: str) -> None:
     assert await kept.find(secret) is None
     assert await kept.link_owner(secret) is None
