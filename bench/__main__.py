@@ -17,6 +17,7 @@ PROGRAMS = (
     "alerts",
     "alerting",
     "schedules",
+    "console_feed",
     "console_log",
 )
 
