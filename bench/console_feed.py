@@ -95,6 +95,9 @@ async def connected(url: str, job: str, count: int, lasts: list[bytes]) -> list[
             address.port or 0,
         )
         made.append(client)
+        if number % 50 == 49:
+            # more than 200 requests that are not answered yet are sent away
+            await asyncio.gather(*(one.answered.wait() for one in made))
     return made
 
 
