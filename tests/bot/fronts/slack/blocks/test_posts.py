@@ -22,6 +22,8 @@ from tests.support.slack_server.blocks import check_blocks
 from tests.support.slack_server.plain import plain
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+IDS = st.text("0123456789abcdefghijklmnopqrstuvwxyz", max_size=16)
+"""Ids of jobs, which Baton makes itself; empty where there is none."""
 LONG = st.builds(lambda text, times: text * times, WORDS, st.integers(1, 200))
 STATES = st.sampled_from(State)
 ROWS = st.builds(Row, LONG, STATES, LONG, st.none() | st.integers(0, 100))
@@ -37,13 +39,13 @@ JOBS = st.builds(
     rows=st.lists(ROWS, max_size=120).map(tuple),
     lines=st.lists(LONG, max_size=20).map(tuple),
     buttons=st.lists(BUTTONS, max_size=3, unique_by=lambda button: button.action).map(tuple),
-    job=WORDS,
+    job=IDS,
     hint=LONG,
 )
-OUTPUTS = st.builds(OutputContent, LONG, STATES, LONG, LONG, st.integers(0, 10**6), WORDS)
-NOTICES = st.builds(NoticeContent, LONG, STATES, WORDS)
+OUTPUTS = st.builds(OutputContent, LONG, STATES, LONG, LONG, st.integers(0, 10**6), IDS)
+NOTICES = st.builds(NoticeContent, LONG, STATES, IDS)
 GROUPS = st.builds(Group, STATES, LONG, LONG, LONG, LONG, st.integers(0, 10**6))
-FLEETS = st.builds(FleetContent, STATES, LONG, st.lists(GROUPS, max_size=7).map(tuple), LONG, WORDS)
+FLEETS = st.builds(FleetContent, STATES, LONG, st.lists(GROUPS, max_size=7).map(tuple), LONG, IDS)
 CONTENTS: st.SearchStrategy[Content] = st.one_of(JOBS, OUTPUTS, FLEETS, NOTICES)
 
 
