@@ -121,10 +121,10 @@ def _time(at: datetime, text: str, kind: str) -> Markup:
 
 
 def _rough(seconds: float) -> str:
-    """Return a length of time in one unit: a page is not read to the second."""
+    """Return a length of time in one unit, rounded: a page is not read to the second."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size or (unit != "d" and seconds >= size):
-            return f"{seconds // size:.0f} {unit}"
+            return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from baton.bus.messages import Person, State
-from bot.dispatch.policy import EnvironmentTable, Policy
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.store import Store
 from tests.bot.web.console.conftest import Console, OpenConsole
 from tests.bot.web.console.jobs import RunningJob
@@ -125,3 +125,22 @@ async def test_who_may_not_read_a_job_sees_nothing_of_it(
         assert answer.status_code == 403, answer.text
         assert "v2 is live" not in answer.text
         assert job.new.job.title not in answer.text
+
+
+async def test_who_may_read_which_jobs_there_are_sees_no_output(
+    open_console: OpenConsole, store: Store
+) -> None:
+    """A rule for `jobs` shows the states of a job; what servers wrote needs one for `log`."""
+    eve = Person(id="U_EVE", name="eve")
+    policy = Policy(
+        (Rule(who=(eve.id,), commands=("jobs",)),), {"prod": EnvironmentTable(protected=True)}
+    )
+    console = await open_console(eve, policy=policy)
+    job = await _talked(store)
+    answer = await console.client.get(f"/jobs/{job.id}")
+    assert answer.status_code == 200
+    assert "1 failed, 1 succeeded" in answer.text
+    assert "v2 is live" not in answer.text
+    assert "&amp; plain" not in answer.text
+    assert "Not allowed: /log" in answer.text
+    assert (await console.client.get(f"/jobs/{job.id}/lines")).status_code == 403
