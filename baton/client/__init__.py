@@ -27,12 +27,12 @@ from baton.client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from baton.client.models import Asked, CommandHelp, Ending, Frame, Job, JobPage, Line, Run
+from baton.client.models import AskResult, CommandHelp, Ending, Frame, Job, JobPage, LoggedLine, Run
 from baton.client.retries import Patience
 from baton.client.settings import ClientSettings
 
 __all__ = [
-    "Asked",
+    "AskResult",
     "Client",
     "ClientError",
     "ClientSettings",
@@ -42,7 +42,7 @@ __all__ = [
     "Frame",
     "Job",
     "JobPage",
-    "Line",
+    "LoggedLine",
     "NotAllowed",
     "NotConfigured",
     "NotDone",

@@ -15,7 +15,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from baton.client.errors import UnexpectedAnswer
 from baton.client.events import frames
 from baton.client.http import Http
-from baton.client.models import Asked, CommandHelp, Frame, Job, JobPage, Line
+from baton.client.models import AskResult, CommandHelp, Frame, Job, JobPage, LoggedLine
 from baton.client.retries import Patience
 from baton.client.settings import ClientSettings, load_client
 
@@ -54,12 +54,12 @@ class Client:
         """The address of the console."""
         return self._http.url
 
-    async def ask(self, text: str, *, key: str = "") -> Asked:
+    async def ask(self, text: str, *, key: str = "") -> AskResult:
         """Ask `text`, in the words of the chat: `deploy shop prod`. Return the answer at once.
 
         The same `key` twice is the same ask: it starts nothing new.
         """
-        return self._as(Asked, await self._http.post("/asks", {"text": text}, key=key))
+        return self._as(AskResult, await self._http.post("/asks", {"text": text}, key=key))
 
     async def job(self, id: str) -> Job:
         """Return a job by its id, or by the first four characters of it or more."""
@@ -86,7 +86,7 @@ class Client:
 
     async def log(
         self, job: str, host: str, *, attempt: int | None = None, first: int = 1, count: int = 1000
-    ) -> list[Line]:
+    ) -> list[LoggedLine]:
         """Return lines of a job on one server, of its last attempt if none is named: `count` of
         them from the line `first` on."""
         values = {"host": host, "attempt": attempt, "first": first, "count": count}
@@ -97,17 +97,17 @@ class Client:
         """Return the whole output of a job, or of one server of it, as a text."""
         return await self._http.text(f"/jobs/{_part(job)}/log.txt", {"host": host})
 
-    async def cancel(self, job: str) -> Asked:
+    async def cancel(self, job: str) -> AskResult:
         """Cancel a job, as `/cancel` does."""
-        return self._as(Asked, await self._http.post(f"/jobs/{_part(job)}/cancel"))
+        return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/cancel"))
 
-    async def retry(self, job: str) -> Asked:
+    async def retry(self, job: str) -> AskResult:
         """Ask a job again for the servers where it did not succeed, with the same options."""
-        return self._as(Asked, await self._http.post(f"/jobs/{_part(job)}/retry"))
+        return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/retry"))
 
-    async def repeat(self, job: str) -> Asked:
+    async def repeat(self, job: str) -> AskResult:
         """Ask a job again, with the same options."""
-        return self._as(Asked, await self._http.post(f"/jobs/{_part(job)}/repeat"))
+        return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/repeat"))
 
     async def commands(self) -> list[CommandHelp]:
         """Return the commands that can be asked."""
@@ -142,21 +142,21 @@ def _part(id: str) -> str:
     return quote(id, safe="")
 
 
-async def ask_and_wait(text: str, client: Client) -> Asked | Job:
+async def ask_and_wait(text: str, client: Client) -> AskResult | Job:
     """Ask `text`, wait until the job that it starts has ended, and return that job; or the answer,
     if it starts none."""
     asked = await client.ask(text)
     return await client.wait(asked.job) if asked.started else asked
 
 
-def ask(text: str, *, patience: Patience | None = None) -> Asked | Job:
+def ask(text: str, *, patience: Patience | None = None) -> AskResult | Job:
     """Ask `text` in the words of the chat, wait for the end, and return how it went.
 
     `ask("deploy shop prod").ok` is whether it succeeded on every server. What the bot answers
     itself, such as `servers`, is returned at once.
     """
 
-    async def work() -> Asked | Job:
+    async def work() -> AskResult | Job:
         async with Client(patience=patience) as client:
             return await ask_and_wait(text, client)
 

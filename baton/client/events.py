@@ -13,7 +13,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from baton.client.errors import TooManyRequests, Unavailable, UnexpectedAnswer, Unreachable
 from baton.client.http import Http, never_passes, reason_of
-from baton.client.models import Frame, Job, Line
+from baton.client.models import Frame, Job, LoggedLine
 from baton.client.retries import Outage
 
 SILENCE = 60.0
@@ -144,7 +144,7 @@ class _Stream:
             frame if len(lines) == len(frame.lines) else frame.model_copy(update={"lines": lines})
         )
 
-    def _first_time(self, line: Line) -> bool:
+    def _first_time(self, line: LoggedLine) -> bool:
         run = (line.host, line.attempt)
         new = line.line > self._lines.get(run, 0)
         if new:

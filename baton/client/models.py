@@ -48,7 +48,7 @@ def ending(states: Sequence[str]) -> Ending | None:
     return Ending.CANCELLED if cancelled else Ending.SUCCEEDED
 
 
-class Line(Answered):
+class LoggedLine(Answered):
     """A line of output: the `line`-th of one attempt on one server."""
 
     host: str
@@ -131,10 +131,10 @@ class Frame(Answered):
     revision: int = 0
     job: Job | None = None
     runs: tuple[Run, ...] = ()
-    lines: tuple[Line, ...] = ()
+    lines: tuple[LoggedLine, ...] = ()
 
 
-class Table(Answered):
+class AnswerTable(Answered):
     """What the bot answered itself: a sentence, and a table or a text if there is one."""
 
     summary: str = ""
@@ -143,13 +143,13 @@ class Table(Answered):
     document: str = ""
 
 
-class Asked(Answered):
+class AskResult(Answered):
     """What was answered at once: `job` is the job that was started, or that it is about."""
 
     ok: bool = True
     kind: str = "done"
     text: str = ""
-    answer: Table | None = None
+    answer: AnswerTable | None = None
     job: str = ""
     url: str = ""
 

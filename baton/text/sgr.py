@@ -36,20 +36,20 @@ class Style(NamedTuple):
 PLAIN = Style()
 
 
-class Piece(NamedTuple):
+class StyledPiece(NamedTuple):
     """Text of one style."""
 
     style: Style
     text: str
 
 
-def styled(text: str, style: Style = PLAIN) -> tuple[list[Piece], Style]:
+def styled(text: str, style: Style = PLAIN) -> tuple[list[StyledPiece], Style]:
     """Return `text` in pieces of one style each, without escape sequences, and the style in which
     what follows it begins. `style` is the one in which it begins itself."""
     if "\x1b" not in text and "\x9b" not in text:
         whole = without_escapes(text)
-        return ([Piece(style, whole)] if whole else []), style
-    pieces: list[Piece] = []
+        return ([StyledPiece(style, whole)] if whole else []), style
+    pieces: list[StyledPiece] = []
     at = 0
     for escape in ESCAPES.finditer(text):
         if at < escape.start():
@@ -62,11 +62,11 @@ def styled(text: str, style: Style = PLAIN) -> tuple[list[Piece], Style]:
     return pieces, style
 
 
-def _add(pieces: list[Piece], style: Style, text: str) -> None:
+def _add(pieces: list[StyledPiece], style: Style, text: str) -> None:
     """Add `text`; to the last piece if it looks like that."""
     if pieces and pieces[-1].style == style:
         text = pieces.pop().text + text
-    pieces.append(Piece(style, text))
+    pieces.append(StyledPiece(style, text))
 
 
 def _changed(style: Style, parameters: str) -> Style:
@@ -132,14 +132,14 @@ def sgr(style: Style) -> str:
     return f"\x1b[{';'.join(numbers)}m"
 
 
-class Line:
+class StyledLine:
     """One line of text and its colours: the text is read and changed as if there were none, and the
     colours stay where they are.
 
     `marks` are the places in `text` from which on it has another style.
     """
 
-    def __init__(self, pieces: list[Piece]) -> None:
+    def __init__(self, pieces: list[StyledPiece]) -> None:
         self.marks: list[tuple[int, Style]] = []
         size = 0
         for style, text in pieces:

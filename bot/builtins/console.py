@@ -12,7 +12,7 @@ from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.jobs import CONSOLE
-from bot.store.sign_ins.sign_in import Owner
+from bot.store.sign_ins.sign_in import SignInOwner
 from bot.store.sign_ins.sign_in_store import LINK_LIFE, SignInStore
 
 NO_CONSOLE = (
@@ -66,7 +66,7 @@ class ConsoleHandler(Handler[ConsoleCommand]):
         await self._audit.write(asked, "allowed")
         if not address.sign_in:
             return Reply(f"The console is at {address.url}. You need not sign in.")
-        owner = Owner(asked.asker, asked.place.directory)
+        owner = SignInOwner(asked.asker, asked.place.directory)
         link = await self._sign_ins.new_link(owner)
         lines = [
             f"{address.url}/sign-in/{link}",

@@ -20,7 +20,7 @@ from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.jobs import CONSOLE
-from bot.store.sign_ins.sign_in import NameInUse, Owner, SignIn, TooManyTokens
+from bot.store.sign_ins.sign_in import NameInUse, SignIn, SignInOwner, TooManyTokens
 from bot.store.sign_ins.sign_in_store import SignInStore
 
 MAX_DAYS = 366
@@ -98,7 +98,7 @@ class TokenHandler(Handler[TokenCommand]):
         await self._audit.write(asked, "allowed")
         if not address.sign_in:
             return Reply(f"The console at {address.url} needs no token.")
-        owner, life = Owner(asked.asker, asked.place.directory), timedelta(days=command.days)
+        owner, life = SignInOwner(asked.asker, asked.place.directory), timedelta(days=command.days)
         try:
             secret, token = await self._sign_ins.new_token(owner, name, command.scope, life)
         except (NameInUse, TooManyTokens) as error:

@@ -36,7 +36,7 @@ from bot.store.errors import (
     UnusableUrl,
 )
 from bot.store.jobs.audit_entries import AuditEntries
-from bot.store.jobs.changes import Changes
+from bot.store.jobs.changes import JobChanges
 from bot.store.jobs.ledger import Ledger
 from bot.store.jobs.outputs import OutputLine
 from bot.store.jobs.queries import Depths, JobWithRuns
@@ -68,7 +68,7 @@ class Store:
     def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
         self._database = database
         shared_clock = DatabaseClock(database, clock)
-        changes = Changes()
+        changes = JobChanges()
         changes.others = self._others = database.notifier(changes.hear)
         self.ledger = Ledger(database, changes)
         self.posts = PostStore(database)

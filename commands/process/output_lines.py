@@ -11,7 +11,7 @@ import codecs
 import re
 from collections.abc import Iterable
 
-from baton.text.sgr import PLAIN, Line, Piece, styled
+from baton.text.sgr import PLAIN, StyledLine, StyledPiece, styled
 
 RAW_LIMIT = 65_536
 """Bytes of one line that are kept while it is put together."""
@@ -54,7 +54,7 @@ class Secrets:
             text = self._pattern.sub(MASK, text)
         return _LOGIN.sub(_without, text) if "://" in text else text
 
-    def mask_line(self, line: Line) -> None:
+    def mask_line(self, line: StyledLine) -> None:
         """Replace every secret in `line`, whatever colours stand in it."""
         if self._pattern:
             line.replace(self._pattern, lambda found: MASK)
@@ -172,13 +172,13 @@ class OutputLines:
         self._line.clear()
         self._cut, self._returned, self._shown = 0, False, ""
 
-    def _read(self, text: str, *, ends: bool = False) -> Line:
+    def _read(self, text: str, *, ends: bool = False) -> StyledLine:
         """The line that `text` shows. If it `ends`, the next one begins in the style of its end."""
         pieces, style = styled(text, self._style)
         if ends:
             self._style = style
-        shown = (Piece(piece.style, _CONTROLS.sub("", piece.text)) for piece in pieces)
-        return Line([piece for piece in shown if piece.text])
+        shown = (StyledPiece(piece.style, _CONTROLS.sub("", piece.text)) for piece in pieces)
+        return StyledLine([piece for piece in shown if piece.text])
 
-    def _written(self, line: Line, begin: int, end: int) -> str:
+    def _written(self, line: StyledLine, begin: int, end: int) -> str:
         return line.written(begin, end) if self._colours else line.text[begin:end]

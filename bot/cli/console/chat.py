@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from baton.errors import BatonError, UsageError
 from baton.text.words import BECAUSE, did_you_mean, quoted
-from bot.cli.console.session import JsonOption, Session, complain, run, show
+from bot.cli.console.session import ConsoleSession, JsonOption, complain, run, show
 from bot.cli.console.watching import answer
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def ask(
     """Ask something in the words of the chat."""
     text = words[0] if len(words) == 1 else text_of(words)
 
-    async def work(session: Session) -> int:
+    async def work(session: ConsoleSession) -> int:
         return await ask_text(session, text, watch=watch, as_json=as_json)
 
     run(work)
@@ -70,7 +70,7 @@ def by_name(
     own = [] if parent is None else _own(parent)
     _need_console(names[0], own)
 
-    async def work(session: Session) -> int:
+    async def work(session: ConsoleSession) -> int:
         if names[0] not in own:
             found = await known(session, names[0], own)
             if context.args in (["--help"], ["-h"]):
@@ -85,7 +85,7 @@ def by_name(
     run(work)
 
 
-async def ask_text(session: Session, text: str, *, watch: bool, as_json: bool) -> int:
+async def ask_text(session: ConsoleSession, text: str, *, watch: bool, as_json: bool) -> int:
     """Ask `text`, show the answer, and return the exit code."""
     session.on_interrupt = (
         "Stopped before the console answered. `baton jobs` shows whether it was started."
@@ -94,7 +94,7 @@ async def ask_text(session: Session, text: str, *, watch: bool, as_json: bool) -
     return await answer(session, asked, follow=watch, as_json=as_json)
 
 
-async def known(session: Session, name: str, own: Sequence[str]) -> CommandHelp:
+async def known(session: ConsoleSession, name: str, own: Sequence[str]) -> CommandHelp:
     """Return the command of the chat with this name. Raises UsageError if there is none."""
     commands = {command.name: command for command in await session.client.commands()}
     if name not in commands:

@@ -11,7 +11,7 @@ import typer
 from baton.errors import UsageError
 from baton.timing import durations
 from bot.cli.console.chat import WatchOption
-from bot.cli.console.session import JsonOption, Session, run, say, show, show_json
+from bot.cli.console.session import ConsoleSession, JsonOption, run, say, show, show_json
 from bot.cli.console.table import table
 from bot.cli.console.watching import answer, view, watch
 from bot.jobs import SHORT_ID
@@ -49,7 +49,7 @@ def jobs(
 ) -> None:
     """Show the latest jobs, and how they went."""
 
-    async def work(session: Session) -> int:
+    async def work(session: ConsoleSession) -> int:
         page = await session.client.jobs(
             person=person,
             command=command,
@@ -114,7 +114,7 @@ def log(
 ) -> None:
     """Show the output of a job. With -f the exit code is that of the job."""
 
-    async def work(session: Session) -> int:
+    async def work(session: ConsoleSession) -> int:
         if follow:
             return await watch(session, job, view(as_json, host))
         if as_json:
@@ -129,7 +129,7 @@ def log(
     run(work)
 
 
-async def _lines(session: Session, job: str, host: str, attempt: int) -> None:
+async def _lines(session: ConsoleSession, job: str, host: str, attempt: int) -> None:
     first = 1
     while True:
         found = await session.client.log(job, host, attempt=attempt, first=first, count=LINES)
@@ -143,7 +143,7 @@ async def _lines(session: Session, job: str, host: str, attempt: int) -> None:
 def cancel(job: JobArgument, as_json: JsonOption = False) -> None:
     """Cancel a job."""
 
-    async def work(session: Session) -> int:
+    async def work(session: ConsoleSession) -> int:
         asked = await session.client.cancel(job)
         return await answer(session, asked, follow=False, as_json=as_json)
 
@@ -161,7 +161,7 @@ def retry(
     Only on those servers, with the same options.
     """
 
-    async def work(session: Session) -> int:
+    async def work(session: ConsoleSession) -> int:
         again = session.client.repeat if all_servers else session.client.retry
         asked = await again(job)
         return await answer(session, asked, follow=follow, as_json=as_json)

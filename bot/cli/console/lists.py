@@ -10,7 +10,7 @@ import typer
 
 from bot.cli.console.chat import ChatGroup, add_chat
 from bot.cli.console.jobs import BeforeOption, LimitOption, SinceOption, UntilOption, sent
-from bot.cli.console.session import JsonOption, Session, run, say, show, show_json
+from bot.cli.console.session import ConsoleSession, JsonOption, run, say, show, show_json
 from bot.cli.console.table import cell, table
 from bot.jobs import SHORT_ID
 
@@ -87,7 +87,7 @@ def show_list(
 ) -> NoReturn:
     """Show a list of the console in `columns`, each item as `row` has it, and exit."""
 
-    async def work(session: Session) -> int:
+    async def work(session: ConsoleSession) -> int:
         page = await session.client.page(name, **filters)
         if as_json:
             show_json(page)

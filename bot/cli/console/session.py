@@ -26,21 +26,21 @@ PIPE_CLOSED = 141
 
 
 @dataclass(slots=True)
-class Session:
+class ConsoleSession:
     """A console that is used. `on_interrupt` is what a person who stops us reads."""
 
     client: Client
     on_interrupt: str = "Stopped."
 
 
-def run(work: Callable[[Session], Awaitable[int]]) -> NoReturn:
+def run(work: Callable[[ConsoleSession], Awaitable[int]]) -> NoReturn:
     """Run `work` with the console of the settings, and exit with the code that it returns.
 
     An error is one line on the error output, and its exit code.
     """
     from bot.cli.console.exit_codes import STOPPED
 
-    sessions: list[Session] = []
+    sessions: list[ConsoleSession] = []
     try:
         code = asyncio.run(_work(work, sessions))
         sys.stdout.flush()
@@ -77,11 +77,13 @@ def use(settings: ClientSettings) -> str:
     return asyncio.run(name())
 
 
-async def _work(work: Callable[[Session], Awaitable[int]], sessions: list[Session]) -> int:
+async def _work(
+    work: Callable[[ConsoleSession], Awaitable[int]], sessions: list[ConsoleSession]
+) -> int:
     from baton.client import Client, Patience
 
     async with Client(patience=Patience(notice=say)) as client:
-        sessions.append(Session(client))
+        sessions.append(ConsoleSession(client))
         return await work(sessions[0])
 
 

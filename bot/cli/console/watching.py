@@ -7,10 +7,10 @@ import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from bot.cli.console.session import Session
+from bot.cli.console.session import ConsoleSession
 
 if TYPE_CHECKING:
-    from baton.client import Asked
+    from baton.client import AskResult
     from bot.cli.console.views import View
 
 
@@ -27,7 +27,7 @@ def view(as_json: bool, host: str = "") -> View:
     return PlainView(host)
 
 
-async def watch(session: Session, job: str, shown: View) -> int:
+async def watch(session: ConsoleSession, job: str, shown: View) -> int:
     """Show `job` by `shown` until it has ended. Return its exit code."""
     from bot.cli.console.exit_codes import of_ending
 
@@ -46,7 +46,7 @@ def goes_on(job: str) -> str:
     return f"Job {job} goes on. Watch it again: baton log {job} -f. Cancel it: baton cancel {job}."
 
 
-async def answer(session: Session, asked: Asked, *, follow: bool, as_json: bool) -> int:
+async def answer(session: ConsoleSession, asked: AskResult, *, follow: bool, as_json: bool) -> int:
     """Show what was answered at once; with `follow` watch the job that was started. Return the
     exit code."""
     from bot.cli.console.exit_codes import FAILED, SUCCEEDED

@@ -9,7 +9,7 @@ from bot.store.database.transactions import Notifier
 Watcher = Callable[[Collection[str]], None]
 
 
-class Changes:
+class JobChanges:
     """The ids of jobs that were changed, right after each commit.
 
     Told are the changes of this bot, and those that other bots of a PostgreSQL database tell us of.

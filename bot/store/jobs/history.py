@@ -26,7 +26,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Outcome(StrEnum):
+class JobOutcome(StrEnum):
     """How the jobs went that are looked for. `open`: not all servers have ended. `succeeded`: all
     servers did. `unsuccessful`: all have ended, and not all succeeded. The others: some server
     ended so."""
@@ -55,7 +55,7 @@ class JobFilter:
     command: str = ""
     app: str = ""
     environment: str = ""
-    outcome: Outcome | None = None
+    outcome: JobOutcome | None = None
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
@@ -146,15 +146,15 @@ def _conditions(wanted: JobFilter) -> Iterator[ColumnElement[bool]]:
         yield or_(*named, begins_with(jobs.c.id, prefix)) if prefix else or_(*named)
 
 
-def _ended(outcome: Outcome) -> ColumnElement[bool]:
+def _ended(outcome: JobOutcome) -> ColumnElement[bool]:
     of_job = select(1).select_from(runs).where(runs.c.job == jobs.c.id)
     other = exists(of_job.where(runs.c.state != State.SUCCEEDED.value))
     match outcome:
-        case Outcome.OPEN:
+        case JobOutcome.OPEN:
             return jobs.c.closed.is_(None)
-        case Outcome.SUCCEEDED:
+        case JobOutcome.SUCCEEDED:
             return and_(jobs.c.closed.is_not(None), ~other)
-        case Outcome.UNSUCCESSFUL:
+        case JobOutcome.UNSUCCESSFUL:
             return and_(jobs.c.closed.is_not(None), other)
         case _:
             return exists(of_job.where(runs.c.state == outcome.value))

@@ -30,11 +30,11 @@ from bot.store.jobs import (
     releases,
     updates,
 )
-from bot.store.jobs.changes import Changes
+from bot.store.jobs.changes import JobChanges
 from bot.store.jobs.log_lines import Found, LogLine, LogQuery, LogSearch
 from bot.store.jobs.log_slices import LogPosition, RunOutput, Slice
-from bot.store.jobs.log_window import LineName, Side, View, Window
-from bot.store.jobs.news import BEGINNING, PIECES, News, Piece, Position, Said
+from bot.store.jobs.log_window import LineName, LogView, LogWindow, Side
+from bot.store.jobs.news import BEGINNING, PIECES, News, OutputPiece, Position, Said
 from bot.store.jobs.outputs import OutputLine
 
 BATCH_SIZE = 1000
@@ -44,7 +44,7 @@ BATCH_SIZE = 1000
 class Ledger:
     """The ledger in `database`. `changes` is told which jobs each transaction has changed."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
+    def __init__(self, database: Database, changes: JobChanges) -> None:
         self._database = database
         self.changes = changes
         self._starts: Batcher[new_jobs.JobStart, Job] = Batcher(self._start_all)
@@ -184,7 +184,7 @@ class Ledger:
 
     async def pieces(
         self, name: str, after: Position, upto: int, limit: int = PIECES
-    ) -> tuple[Piece, ...]:
+    ) -> tuple[OutputPiece, ...]:
         """Return the first pieces of the output of that job after `after`, up to and with the
         revision `upto`."""
         work = partial(news.pieces, name=name, after=after, upto=upto, limit=limit)
@@ -285,11 +285,11 @@ class Ledger:
     async def window(
         self,
         job: str,
-        view: View,
+        view: LogView,
         count: int,
         side: Side = Side.BEFORE,
         beside: LineName | None = None,
-    ) -> Window | None:
+    ) -> LogWindow | None:
         """Return `count` lines of output beside a line, or the last ones, with the job and its runs
         at that moment; None if there is no such job. It costs the same however long the output is.
         """

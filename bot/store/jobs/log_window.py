@@ -45,7 +45,7 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class LogView:
     """Which lines are looked at: those of one server or step, if it is named, and those that were
     written until a moment."""
 
@@ -63,7 +63,7 @@ class SeenRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LogWindow:
     """Lines in their order, and the job and its runs at the same moment. `more` says whether there
     are others further on, away from the line beside which they were looked for."""
 
@@ -76,11 +76,11 @@ class Window:
 def window(
     connection: Connection,
     name: str,
-    view: View,
+    view: LogView,
     count: int,
     side: Side = Side.BEFORE,
     beside: LineName | None = None,
-) -> Window | None:
+) -> LogWindow | None:
     """Return `count` lines on one side of the line `beside`, which need not exist; without it those
     at the end. None if there is no such job."""
     if connection.dialect.name == "postgresql":
@@ -97,11 +97,11 @@ def window(
         if len(found) > count:
             break
     shown = found[:count] if side is not Side.BEFORE else found[:count][::-1]
-    return Window(job_of(job), seen, tuple(shown), len(found) > count)
+    return LogWindow(job_of(job), seen, tuple(shown), len(found) > count)
 
 
 def _lines(
-    connection: Connection, job: str, view: View, side: Side, beside: LineName | None
+    connection: Connection, job: str, view: LogView, side: Side, beside: LineName | None
 ) -> Iterator[LogLine]:
     """Yield the lines on that side, the nearest first."""
     back = side is Side.BEFORE
@@ -124,7 +124,7 @@ def _same(row: AnyRow, line: LineName) -> bool:
 
 
 def _pieces(
-    connection: Connection, job: str, view: View, back: bool, edge: AnyRow | None
+    connection: Connection, job: str, view: LogView, back: bool, edge: AnyRow | None
 ) -> Iterator[AnyRow]:
     """Yield the pieces from `edge` on, or all, in blocks: nobody knows before how many lines they
     hold."""
@@ -151,7 +151,7 @@ def _pieces(
         edge, inclusive = rows[-1], False
 
 
-def _viewed(job: str, view: View) -> Select[Any]:
+def _viewed(job: str, view: LogView) -> Select[Any]:
     statement = select(output).where(output.c.job == job)
     if view.host:
         statement = statement.where(output.c.host == view.host)

@@ -64,7 +64,7 @@ BEGINNING = Position(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class OutputPiece:
     """A piece of a run's output, of one line or several. `first` is the number of its first line in
     the run, from 1; `after` is the position of who has it and all before it."""
 
@@ -99,7 +99,7 @@ class News:
 
     job: Job
     runs: tuple[RunRecord, ...]
-    pieces: tuple[Piece, ...]
+    pieces: tuple[OutputPiece, ...]
     more: bool
     unstamped: int
 
@@ -142,7 +142,7 @@ def news(connection: Connection, name: str, after: Position, limit: int) -> News
 
 def pieces(
     connection: Connection, name: str, after: Position, upto: int, limit: int
-) -> tuple[Piece, ...]:
+) -> tuple[OutputPiece, ...]:
     """Return the first pieces of output after `after`, up to and with the revision `upto`."""
     begin = Position(after.revision + 1, 0) if after.whole else after
     values: Mapping[str, Any] = {
@@ -152,7 +152,7 @@ def pieces(
         "limit": limit,
         "skipped": begin.part,
     }
-    found: list[Piece] = []
+    found: list[OutputPiece] = []
     revision, part = begin.revision, begin.part
     for row in connection.execute(_PIECES, values):
         if row.revision != revision:
@@ -195,6 +195,6 @@ def revision_of(connection: Connection, name: str) -> int | None:
     return connection.execute(statement).scalar()
 
 
-def _piece(row: AnyRow, after: Position) -> Piece:
+def _piece(row: AnyRow, after: Position) -> OutputPiece:
     first = row.lines - row.text.count("\n")
-    return Piece(row.host, row.attempt, first, row.time, row.level, row.step, row.text, after)
+    return OutputPiece(row.host, row.attempt, first, row.time, row.level, row.step, row.text, after)

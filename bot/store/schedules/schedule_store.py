@@ -18,7 +18,7 @@ from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.transactions import Database
 from bot.store.jobs import job_changes, schedule_post_rows
-from bot.store.jobs.changes import Changes
+from bot.store.jobs.changes import JobChanges
 from bot.store.schedules import firings
 from bot.store.schedules.firings import EndedFiring
 from bot.store.schedules.schedule_rows import firing_of
@@ -29,7 +29,7 @@ class ScheduleStore:
     """The schedules in `database`. `changes` is told of the jobs that they start. Every method
     raises DatabaseUnavailable."""
 
-    def __init__(self, database: Database, clock: DatabaseClock, changes: Changes) -> None:
+    def __init__(self, database: Database, clock: DatabaseClock, changes: JobChanges) -> None:
         self._database = database
         self._clock = clock
         self._changes = changes

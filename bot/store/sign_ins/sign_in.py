@@ -14,7 +14,7 @@ Scope = Literal["read", "ask"]
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class SignInOwner:
     """A person, and the front end whose directory knows them."""
 
     person: Person
@@ -30,7 +30,7 @@ class SignIn:
     kind: Kind
     name: str
     scope: Scope
-    owner: Owner
+    owner: SignInOwner
     created: datetime
     expires: datetime
     used: datetime

@@ -17,9 +17,9 @@ from bot.store.sign_ins.secrets import hash_of, new_secret
 from bot.store.sign_ins.sign_in import (
     Kind,
     NameInUse,
-    Owner,
     Scope,
     SignIn,
+    SignInOwner,
     TooManyTokens,
 )
 from bot.store.tables.sign_in_tables import TOKENS, sign_in_links, sign_ins
@@ -49,7 +49,7 @@ class SignInStore:
         self._database = database
         self._clock = clock
 
-    async def new_link(self, owner: Owner) -> str:
+    async def new_link(self, owner: SignInOwner) -> str:
         """Return the secret of a link that signs `owner` in, once, within LINK_LIFE."""
         secret = new_secret()
 
@@ -61,14 +61,14 @@ class SignInStore:
         await self._database.write(write)
         return secret
 
-    async def link_owner(self, secret: str) -> Owner | None:
+    async def link_owner(self, secret: str) -> SignInOwner | None:
         """Return whom the link of `secret` signs in; None if it is used, over or unknown. It stays
         as it is."""
         hashed = hash_of(secret)
         if not hashed:
             return None
 
-        def read(connection: Connection) -> Owner | None:
+        def read(connection: Connection) -> SignInOwner | None:
             good = (
                 sign_in_links.c.hash == hashed,
                 sign_in_links.c.expires > self._clock.now(connection),
@@ -101,7 +101,7 @@ class SignInStore:
         session = await self._database.write(write)
         return None if session is None else (secret, session)
 
-    async def new_session(self, owner: Owner, browser: str) -> tuple[str, SignIn]:
+    async def new_session(self, owner: SignInOwner, browser: str) -> tuple[str, SignIn]:
         """Return the secret of a new session of `owner`, whom somebody else vouches for."""
         secret = new_secret()
 
@@ -112,7 +112,7 @@ class SignInStore:
         return secret, await self._database.write(write)
 
     async def new_token(
-        self, owner: Owner, name: str, scope: Scope, life: timedelta
+        self, owner: SignInOwner, name: str, scope: Scope, life: timedelta
     ) -> tuple[str, SignIn]:
         """Return the secret of a new token of `owner`. Raises NameInUse or TooManyTokens."""
         secret = new_secret()
@@ -203,7 +203,7 @@ class SignInStore:
 
 
 def _start_session(
-    connection: Connection, owner: Owner, secret: str, browser: str, at: datetime
+    connection: Connection, owner: SignInOwner, secret: str, browser: str, at: datetime
 ) -> SignIn:
     mine = _of(owner.directory, owner.person.id, "session")
     oldest = _last_used_first(select(sign_ins.c.id).where(*mine)).offset(MAX_SESSIONS - 1)
@@ -223,7 +223,7 @@ def _of(directory: str, person: str, kind: Kind | None = None) -> tuple[Any, ...
     return whose if kind is None else (*whose, sign_ins.c.kind == kind)
 
 
-def _whose(owner: Owner, at: datetime, life: timedelta) -> dict[str, object]:
+def _whose(owner: SignInOwner, at: datetime, life: timedelta) -> dict[str, object]:
     return {
         "directory": owner.directory,
         "person_id": owner.person.id,
@@ -235,7 +235,13 @@ def _whose(owner: Owner, at: datetime, life: timedelta) -> dict[str, object]:
 
 
 def _row(
-    secret: str, kind: Kind, name: str, scope: Scope, owner: Owner, at: datetime, life: timedelta
+    secret: str,
+    kind: Kind,
+    name: str,
+    scope: Scope,
+    owner: SignInOwner,
+    at: datetime,
+    life: timedelta,
 ) -> dict[str, object]:
     return {
         "id": new_id(),
@@ -248,9 +254,9 @@ def _row(
     }
 
 
-def _owner(row: AnyRow) -> Owner:
+def _owner(row: AnyRow) -> SignInOwner:
     person = Person(id=row.person_id, name=row.person_name, standing=row.person_standing)
-    return Owner(person, row.directory)
+    return SignInOwner(person, row.directory)
 
 
 def _sign_in(row: AnyRow) -> SignIn:

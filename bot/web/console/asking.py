@@ -22,9 +22,9 @@ from bot.web.console.access import Viewer
 from bot.web.console.errors import (
     Conflict,
     ConsoleError,
+    LimitReached,
     NotAllowed,
     NotDone,
-    TooMany,
     Unavailable,
     Unusable,
 )
@@ -90,7 +90,7 @@ class Asking:
 def error_of(reply: Reply) -> ConsoleError | None:
     """Return what a page or the API answers for `reply`; None if it was done."""
     if reply.kind is ReplyKind.LIMITED:
-        return TooMany(detail=reply.text, seconds=max(1, math.ceil(reply.seconds)))
+        return LimitReached(detail=reply.text, seconds=max(1, math.ceil(reply.seconds)))
     if reply.kind is ReplyKind.UNUSABLE:
         return Unusable(detail=reply.text, field=reply.field)
     errors: dict[ReplyKind, type[ConsoleError]] = {

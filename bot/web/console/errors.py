@@ -71,7 +71,7 @@ class Unusable(ConsoleError):
         return str(self.facts.get("field", ""))
 
 
-class TooMany(ConsoleError):
+class LimitReached(ConsoleError):
     """{detail}"""
 
     status = 429

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.text.printable import without_escapes
-from baton.text.sgr import MOST_COLOUR, PLAIN, Line, Piece, Style, sgr, styled
+from baton.text.sgr import MOST_COLOUR, PLAIN, Style, StyledLine, StyledPiece, sgr, styled
 
 RED = Style(colour="31")
 PARTS = st.sampled_from(
@@ -45,8 +45,8 @@ PARTS = st.sampled_from(
 )
 def test_a_sequence_sets_a_style(sequence: str, style: Style) -> None:
     """All that programs write (ECMA-48, xterm, ISO 8613-6); what is none of it changes nothing."""
-    assert styled(f"{sequence}x") == ([Piece(style, "x")], style)
-    assert styled(f"{sgr(style)}x", Style("35", bold=True)) == ([Piece(style, "x")], style)
+    assert styled(f"{sequence}x") == ([StyledPiece(style, "x")], style)
+    assert styled(f"{sgr(style)}x", Style("35", bold=True)) == ([StyledPiece(style, "x")], style)
 
 
 @given(st.lists(PARTS, max_size=12), st.integers(0, 12))
@@ -56,13 +56,13 @@ def test_the_style_is_carried_from_part_to_part(parts: list[str], cut: int) -> N
     rest, end = styled("".join(parts[cut:]), style)
     whole, whole_end = styled("".join(parts))
     assert end == whole_end
-    assert Line(begun + rest).written() == Line(whole).written()
+    assert StyledLine(begun + rest).written() == StyledLine(whole).written()
 
 
 @given(st.text(st.sampled_from("ab\x1b[]0123;:m\x9b\x07\\ K"), max_size=60))
 def test_whatever_was_sent_only_colours_are_left(text: str) -> None:
     """What is written has no other escape, the same text, and ends plain."""
-    line = Line(styled(text)[0])
+    line = StyledLine(styled(text)[0])
     written = line.written()
     assert without_escapes(written) == without_escapes(line.text)
     assert not re.sub(r"\x1b\[[0-9;]+m", "", written).count("\x1b")
@@ -71,7 +71,7 @@ def test_whatever_was_sent_only_colours_are_left(text: str) -> None:
 
 @given(st.lists(PARTS, max_size=20))
 def test_text_is_replaced_as_if_it_had_no_colours(parts: list[str]) -> None:
-    line = Line(styled("".join(parts))[0])
+    line = StyledLine(styled("".join(parts))[0])
     text, colours = line.text, [styled(line.written(at, at + 1))[0] for at in range(len(line.text))]
     line.replace(re.compile("ab"), lambda found: "•••")
     assert line.text == text.replace("ab", "•••")
@@ -84,7 +84,7 @@ def test_text_is_replaced_as_if_it_had_no_colours(parts: list[str]) -> None:
 
 def test_colours_of_a_line_are_bounded() -> None:
     """A line that changes its colour at each character does not grow beyond a message."""
-    line = Line(styled("".join(f"\x1b[3{at % 8}mx" for at in range(4_000)))[0])
+    line = StyledLine(styled("".join(f"\x1b[3{at % 8}mx" for at in range(4_000)))[0])
     written = line.written()
     assert without_escapes(written) == "x" * 4_000
     assert len(written) <= 4_000 + MOST_COLOUR + 10
@@ -97,5 +97,5 @@ def test_colours_of_a_line_are_bounded() -> None:
 def test_no_line_takes_long(sign: str) -> None:
     text = sign * (60_000 // len(sign))
     begun = time.process_time()
-    Line(styled(text)[0]).written()
+    StyledLine(styled(text)[0]).written()
     assert time.process_time() - begun < 0.5

@@ -13,12 +13,12 @@ from baton.bus.messages import Person, State, now
 from bot.store import Store
 from bot.store.database.sqlite import Sqlite
 from bot.store.jobs.audit_entries import AuditFilter
-from bot.store.jobs.history import JobFilter, Moment, Outcome
+from bot.store.jobs.history import JobFilter, JobOutcome, Moment
 from bot.store.jobs.log_lines import LogQuery
 from bot.store.jobs.log_slices import Slice
-from bot.store.jobs.log_window import LineName, Side, View
+from bot.store.jobs.log_window import LineName, LogView, Side
 from bot.store.jobs.news import BEGINNING, Position
-from bot.store.sign_ins.sign_in import Owner
+from bot.store.sign_ins.sign_in import SignInOwner
 from tests.bot.store.build import T0, asked, deploy, later, ping, pong, update
 
 
@@ -96,14 +96,14 @@ async def _everything(store: Store) -> None:
     await ledger.output(one.job.id)
     await ledger.tails(one.job.id)
     await ledger.news(one.job.id, Position(1))
-    for view in (View(), View(host="web-1")):
+    for view in (LogView(), LogView(host="web-1")):
         await ledger.window(one.job.id, view, 10)
         for side in Side:
             await ledger.window(one.job.id, view, 10, side, LineName("web-1", 1, 1))
     await ledger.pieces(one.job.id, BEGINNING, 3)
     await ledger.revision(one.job.id)
     await ledger.history(
-        JobFilter(person="U_ANN", text="shop", outcome=Outcome.UNSUCCESSFUL, environment="prod"),
+        JobFilter(person="U_ANN", text="shop", outcome=JobOutcome.UNSUCCESSFUL, environment="prod"),
         Moment(later(5), one.job.id),
     )
     await ledger.log_lines(one.job.id, "web-1", 1, 1, 5)
@@ -123,7 +123,7 @@ async def _everything(store: Store) -> None:
 
 
 async def _sign_ins(store: Store) -> None:
-    kept, owner = store.sign_ins, Owner(Person(id="U_ANN"), "slack")
+    kept, owner = store.sign_ins, SignInOwner(Person(id="U_ANN"), "slack")
     link = await kept.new_link(owner)
     await kept.link_owner(link)
     await kept.redeem(link, "")

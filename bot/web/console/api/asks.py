@@ -16,7 +16,7 @@ from bot.dispatch.plan import Plan
 from bot.dispatch.reply import Reply
 from bot.web.console.access import Access
 from bot.web.console.api.models import AnswerTable, IdempotencyKey, problems
-from bot.web.console.api.servers import Live, live_on
+from bot.web.console.api.servers import LiveShown, live_on
 from bot.web.console.asking import Asking, error_of
 from bot.web.console.errors import Unusable
 from bot.web.console.reading.servers import SeenServer, ServerReading
@@ -69,7 +69,9 @@ class ReachedServer(BaseModel):
     """A server that a request would reach."""
 
     host: str
-    live: dict[str, Live] = Field(description="what is live on it, by app, as far as it is known")
+    live: dict[str, LiveShown] = Field(
+        description="what is live on it, by app, as far as it is known"
+    )
     missing: bool = Field(description="whether it is silent for longer than it should be")
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from bot.jobs import Job, RunRecord
-from bot.store.jobs.history import JobFilter, Moment, Outcome, PastJob
+from bot.store.jobs.history import JobFilter, JobOutcome, Moment, PastJob
 from bot.web.console.access import Viewer
 from bot.web.console.api.csv_text import csv_text
 from bot.web.console.api.job_models import ListedJob, RunShown, WholeJob, job_fields, state_of
@@ -46,7 +46,9 @@ class HistoryQuery(BaseModel):
     command: str = Field("", max_length=200)
     app: str = Field("", max_length=200)
     environment: str = Field("", max_length=200)
-    state: Outcome | None = Field(None, description=(Outcome.__doc__ or "").replace("\n    ", " "))
+    state: JobOutcome | None = Field(
+        None, description=(JobOutcome.__doc__ or "").replace("\n    ", " ")
+    )
     since: datetime | None = Field(None, description="asked then or later; UTC if it has no zone")
     until: datetime | None = Field(None, description="asked before then")
     q: str = Field("", max_length=200, description="part of the title or of the person's name")

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from bot.store.errors import DatabaseUnavailable
-from bot.web.console.errors import ConsoleError, NotFound, TooMany, Unavailable, Unusable
+from bot.web.console.errors import ConsoleError, LimitReached, NotFound, Unavailable, Unusable
 
 API = "/api/v1"
 PROBLEM = "application/problem+json"
@@ -49,7 +49,7 @@ def problem(error: ConsoleError, errors: list[FieldError] | None = None) -> Resp
     headers = {"Cache-Control": "no-store"}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, TooMany):
+    if isinstance(error, LimitReached):
         headers["Retry-After"] = str(error.seconds)
     if isinstance(error, Unavailable):
         headers["Retry-After"] = "5"

@@ -14,7 +14,7 @@ from bot.web.console.api.models import problems
 from bot.web.console.reading.servers import SeenServer, ServerReading
 
 
-class Live(BaseModel):
+class LiveShown(BaseModel):
     """What is live of an app on a server, since a deploy put it there."""
 
     label: str = Field(description="what people call it: v2 (1a2b3c4d)")
@@ -25,7 +25,7 @@ class Live(BaseModel):
     since: datetime
 
     @classmethod
-    def of(cls, one: LiveRelease) -> Live:
+    def of(cls, one: LiveRelease) -> LiveShown:
         """Return `one` as the API shows it."""
         return cls(
             label=one.label,
@@ -43,7 +43,7 @@ class ServerShown(BaseModel):
     host: str
     environment: str
     apps: list[str]
-    live: dict[str, Live] = Field(description="what is live, by app, as far as it is known")
+    live: dict[str, LiveShown] = Field(description="what is live, by app, as far as it is known")
     version: str = Field(description="the version of its agent")
     heard: datetime = Field(description="when its last heartbeat came")
     missing: bool = Field(description="whether it is silent for longer than it should be")
@@ -61,10 +61,10 @@ class ServerList(BaseModel):
     )
 
 
-def live_on(server: SeenServer | None) -> dict[str, Live]:
+def live_on(server: SeenServer | None) -> dict[str, LiveShown]:
     """Return what is live on `server`, by app; nothing if it is not known or may not be seen."""
     found = server.apps if server is not None else ()
-    return {app: Live.of(release) for app, release in found if release is not None}
+    return {app: LiveShown.of(release) for app, release in found if release is not None}
 
 
 def server_routes(reading: ServerReading, access: Access) -> APIRouter:

@@ -11,10 +11,10 @@ from datetime import datetime
 
 from bot.store.jobs.ledger import Ledger
 from bot.store.jobs.news import Position
-from bot.web.console.errors import TooMany, Unavailable
+from bot.web.console.errors import LimitReached, Unavailable
 from bot.web.console.feed.frame import Rendering
 from bot.web.console.feed.job_feed import JobFeed
-from bot.web.console.feed.reader import Reader
+from bot.web.console.feed.reader import FeedReader
 
 MOST_STREAMS = 600
 """Streams that are open at a time, of everybody."""
@@ -32,7 +32,7 @@ _REPLAYS = 3
 class Watching:
     """One client that watches. `wake` is set when there is something to do."""
 
-    reader: Reader
+    reader: FeedReader
     number: int
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     ping_due: bool = False
@@ -78,13 +78,13 @@ class Feeds:
     async def watching(
         self, job: str, after: Position, rendering: Rendering, person: str
     ) -> AsyncIterator[Watching]:
-        """Watch `job` from the position `after`, for `person`. Raises TooMany, and Unavailable
+        """Watch `job` from the position `after`, for `person`. Raises LimitReached, and Unavailable
         while the bot stops or too many others watch."""
         self._admit(person)
         self._by_person[person] += 1
         try:
             feed = self._feed(job)
-            reader = Reader(feed, self._ledger, after, rendering, self._replays)
+            reader = FeedReader(feed, self._ledger, after, rendering, self._replays)
             one = Watching(reader, self._numbers)
             self._numbers += 1
             self._watching.add(one)
@@ -106,7 +106,7 @@ class Feeds:
         if self.stopping.is_set():
             raise Unavailable(detail="This bot is stopping. Connect again in a few seconds.")
         if self._by_person[person] >= self._most_of_a_person:
-            raise TooMany(
+            raise LimitReached(
                 detail=f"You watch jobs in {self._most_of_a_person} places at once, and no more "
                 "are possible. Close a tab or a program that watches a job.",
                 seconds=PING_SECONDS,

@@ -18,7 +18,7 @@ from pydantic_core import to_json
 from baton.bus.messages import State
 from baton.text.printable import printable
 from bot.jobs import Job, RunRecord
-from bot.store.jobs.news import News, Piece, Position
+from bot.store.jobs.news import News, OutputPiece, Position
 from bot.web.console.ansi import plain, spans
 from bot.web.console.api.job_models import JobShown, RunShown, job_fields, state_of
 
@@ -49,7 +49,7 @@ class Frame:
     job: Job
     state: State
     runs: Sequence[RunRecord] = ()
-    pieces: Sequence[Piece] = ()
+    pieces: Sequence[OutputPiece] = ()
     event: str = "news"
     _rendered: dict[Rendering, bytes] = field(default_factory=dict, compare=False, repr=False)
 
@@ -104,10 +104,12 @@ def frames(
     return made + state_frames(made[-1].end if made else begin, news.job, state, changed, event)
 
 
-def lines_only(begin: Position, job: Job, state: State, pieces: Iterable[Piece]) -> Iterator[Frame]:
+def lines_only(
+    begin: Position, job: Job, state: State, pieces: Iterable[OutputPiece]
+) -> Iterator[Frame]:
     """Yield the output after `begin` in frames. Each ends at a part of a revision: who stops there
     has the lines, and not all that is true of the runs."""
-    taken: list[Piece] = []
+    taken: list[OutputPiece] = []
     size = 0
     for piece in pieces:
         more = _size(piece)
@@ -188,7 +190,7 @@ def _in_spans(line: str) -> tuple[str, JsonValue]:
     return "spans", shown
 
 
-def _lines(piece: Piece, show: _Show) -> Iterator[dict[str, JsonValue]]:
+def _lines(piece: OutputPiece, show: _Show) -> Iterator[dict[str, JsonValue]]:
     time, step = moment(piece.time), printable(piece.step)
     for number, text in enumerate(piece.text.split("\n"), piece.first):
         name, shown = show(text)
@@ -203,6 +205,6 @@ def _lines(piece: Piece, show: _Show) -> Iterator[dict[str, JsonValue]]:
         }
 
 
-def _size(piece: Piece) -> int:
+def _size(piece: OutputPiece) -> int:
     lines = piece.text.count("\n") + 1
     return len(to_json(piece.text)) + lines * (_OF_A_LINE + len(piece.host) + len(piece.step))

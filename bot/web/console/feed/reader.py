@@ -21,7 +21,7 @@ AT_ONCE = 131_072
 """Bytes that are handed to a connection at once, about."""
 
 
-class Reader:
+class FeedReader:
     """Reads `feed` from the position `after` in that rendering. `replays` limits how many read the
     database at a time."""
 

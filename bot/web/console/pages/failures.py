@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from bot.store.errors import DatabaseUnavailable
 from bot.web.console.access import Access, Viewer
 from bot.web.console.api.problems import API, problem
-from bot.web.console.errors import ConsoleError, NotFound, TooMany, Unavailable, Unusable
+from bot.web.console.errors import ConsoleError, LimitReached, NotFound, Unavailable, Unusable
 from bot.web.console.pages.forms import read_form
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.pages.security_headers import HEADERS
@@ -49,7 +49,7 @@ class Failures:
             return problem(error)
         if error.status == 401:
             return await self._sign_in(request)
-        headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooMany) else {}
+        headers = {"Retry-After": str(error.seconds)} if isinstance(error, LimitReached) else {}
         return await self._renderer.page(
             request,
             "error.html",

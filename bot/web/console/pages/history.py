@@ -7,7 +7,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from bot.store.jobs.history import Outcome
+from bot.store.jobs.history import JobOutcome
 from bot.web.console.api.jobs import HistoryQuery, moment
 from bot.web.console.api.problems import API
 from bot.web.console.pages.pages import PageParts, routes
@@ -43,7 +43,7 @@ def history_routes(pages: PageParts) -> APIRouter:
             given=given,
             wrong=wrong,
             filtered=any(given.values()),
-            outcomes=[one.value for one in Outcome],
+            outcomes=[one.value for one in JobOutcome],
             commands=sorted(pages.console.commands),
             environments=servers.environments,
             apps=servers.apps,
@@ -74,5 +74,5 @@ def read_filter(given: dict[str, str]) -> tuple[HistoryQuery, dict[str, str]]:
 _WRONG = {
     "since": "Write a day, such as 2026-11-26.",
     "until": "Write a day, such as 2026-11-26.",
-    "state": f"One of {', '.join(Outcome)}.",
+    "state": f"One of {', '.join(JobOutcome)}.",
 }

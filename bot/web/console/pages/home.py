@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from baton.bus.messages import State
 from bot.store.errors import DatabaseUnavailable
-from bot.store.jobs.history import JobFilter, Outcome, PastJob
+from bot.store.jobs.history import JobFilter, JobOutcome, PastJob
 from bot.web.console.access import Viewer
 from bot.web.console.pages.pages import PageParts, routes
 
@@ -65,8 +65,8 @@ async def _latest(pages: PageParts, viewer: Viewer) -> LatestJobs:
         return list(found.jobs), found.left_out
 
     since = pages.console.clock() - DAY
-    running, _ = await read(JobFilter(outcome=Outcome.OPEN), MAX_RUNNING)
-    bad, _ = await read(JobFilter(outcome=Outcome.UNSUCCESSFUL, since=since), MAX_FAILED)
+    running, _ = await read(JobFilter(outcome=JobOutcome.OPEN), MAX_RUNNING)
+    bad, _ = await read(JobFilter(outcome=JobOutcome.UNSUCCESSFUL, since=since), MAX_FAILED)
     latest, left_out = await read(JobFilter(), MAX_RUNNING + MAX_RECENT)
     ended = [one for one in latest if one.job.closed is not None]
     failed = [one for one in bad if one.state is not State.CANCELLED]

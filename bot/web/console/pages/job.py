@@ -14,7 +14,7 @@ from baton.bus.messages import State
 from baton.outcome import duration, named
 from bot.jobs import URGENCY, Place, RunRecord, all_ended, job_state
 from bot.store.jobs.ledger import Ledger
-from bot.store.jobs.log_window import View
+from bot.store.jobs.log_window import LogView
 from bot.web.console.errors import NotAllowed, NotFound, Unavailable
 from bot.web.console.feed.moment import RunThen, job_at
 from bot.web.console.pages.job_log import (
@@ -57,7 +57,7 @@ class _JobPages:
         window, refusal = None, ""
         try:
             await self.jobs.job(viewer, job.id, LOG)
-            window = await self._ledger.window(job.id, View(), LAST_LINES)
+            window = await self._ledger.window(job.id, LogView(), LAST_LINES)
         except (NotAllowed, Unavailable) as error:
             refusal = str(error)
         runs = last_attempts(records)

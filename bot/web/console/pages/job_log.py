@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from baton.text.printable import printable
 from bot.jobs import Job, RunRecord
 from bot.store.jobs.log_lines import LogLine
-from bot.store.jobs.log_window import MOST_LINES, LineName, Side, View, Window
+from bot.store.jobs.log_window import MOST_LINES, LineName, LogView, LogWindow, Side
 from bot.web.console.ansi import spans
 from bot.web.console.errors import Unusable
 from bot.web.console.feed.frame import job_json, moment, run_json
@@ -21,12 +21,12 @@ _LINE = re.compile(r"(?P<host>[^\s:@]{1,253})@(?P<attempt>\d{1,9}):(?P<number>\d
 MAX_NAME = 500
 
 
-def view_of(host: str, step: str, until: str) -> View:
+def view_of(host: str, step: str, until: str) -> LogView:
     """Return which lines are looked at. Raises Unusable."""
     for field, value in (("host", host), ("step", step)):
         if len(value) > MAX_NAME:
             raise Unusable(field=field, detail=f"The {field} is too long.")
-    return View(host=host, step=step, until=moment_of(until) if until else None)
+    return LogView(host=host, step=step, until=moment_of(until) if until else None)
 
 
 def moment_of(text: str) -> datetime:
@@ -63,7 +63,7 @@ def count_of(text: str) -> int:
     return int(text)
 
 
-def log_json(window: Window, job: Job, runs: Sequence[RunThen]) -> dict[str, JsonValue]:
+def log_json(window: LogWindow, job: Job, runs: Sequence[RunThen]) -> dict[str, JsonValue]:
     """Return a window as the page reads it, with `job` and its `runs` as they were then."""
     return {
         "revision": window.job.revision,

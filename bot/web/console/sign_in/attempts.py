@@ -10,7 +10,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 
 from bot.ratelimit import TokenBucket
-from bot.web.console.errors import TooMany
+from bot.web.console.errors import LimitReached
 
 RATE = 1.0
 """Attempts a second from one address. A whole team may share that of a proxy."""
@@ -27,7 +27,7 @@ class SignInAttempts:
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def take(self, request: Request) -> None:
-        """Count an attempt. Raises TooMany."""
+        """Count an attempt. Raises LimitReached."""
         address, now = request.client.host if request.client else "", self._clock()
         bucket = self._buckets.get(address)
         if bucket is None:
@@ -39,5 +39,5 @@ class SignInAttempts:
         if wait > 0:
             seconds = math.ceil(wait)
             detail = f"Too many attempts to sign in from this address. Try again in {seconds} s."
-            raise TooMany(detail=detail, seconds=seconds)
+            raise LimitReached(detail=detail, seconds=seconds)
         bucket.take(now)

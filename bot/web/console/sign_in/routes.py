@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from baton.bus.messages import Person, new_id
 from bot.dispatch.context import Invocation
 from bot.jobs import console_place
-from bot.store.sign_ins.sign_in import Owner, SignIn
+from bot.store.sign_ins.sign_in import SignIn, SignInOwner
 from bot.web.console.errors import NotAllowed, NotFound
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.parts import ConsoleParts
@@ -126,8 +126,8 @@ class SignInPages:
         if attempt is None:
             raise NotAllowed(detail="This sign-in took too long, or cookies are off. Begin again.")
         user = await self._openid.user(attempt, query.get("state", ""), query.get("code", ""))
-        person = await self._access.admitted(Owner(Person(id=user), SLACK), known=False)
-        session = await self._sign_ins.new_session(Owner(person, SLACK), browser_of(request))
+        person = await self._access.admitted(SignInOwner(Person(id=user), SLACK), known=False)
+        session = await self._sign_ins.new_session(SignInOwner(person, SLACK), browser_of(request))
         answer = await self._started(request, person, session, "Slack")
         self._cookies.drop(answer, OPENID)
         return answer

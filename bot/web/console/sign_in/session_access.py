@@ -14,7 +14,7 @@ from baton.bus.messages import Person
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.people import Directories, Profile
 from bot.jobs import console_place
-from bot.store.sign_ins.sign_in import Owner, SignIn
+from bot.store.sign_ins.sign_in import SignIn, SignInOwner
 from bot.store.sign_ins.sign_in_store import SESSION_LIFE, SignInStore
 from bot.web.console.access import ASK, READ, Access, Viewer
 from bot.web.console.errors import NotAllowed, SignInNeeded, Unavailable
@@ -129,7 +129,7 @@ class SessionAccess(Access):
                 detail=f"Another web page sent this request. Nothing was done. {where}".rstrip()
             )
 
-    async def admitted(self, owner: Owner, *, known: bool = True) -> Person:
+    async def admitted(self, owner: SignInOwner, *, known: bool = True) -> Person:
         """Return who `owner` is now. Raises NotAllowed if they may not come in any more, and
         Unavailable if their chat does not tell who they are and they were not `known` before."""
         person, key = owner.person, (owner.directory, owner.person.id)

@@ -8,7 +8,7 @@ import json
 import pytest
 from rich.console import Console
 
-from baton.client import Frame, Job, Line, Run
+from baton.client import Frame, Job, LoggedLine, Run
 from bot.cli.console.live import LiveView
 from bot.cli.console.table import table
 from bot.cli.console.views import JsonView, PlainView, View
@@ -18,7 +18,10 @@ BAD = Run(host="web-2", state="failed", text="it did not answer")
 FIRST = Frame(
     revision=1,
     runs=(RUNNING, BAD),
-    lines=(Line(host="web-1", line=1, text="one"), Line(host="web-2", line=1, text="\x1b[2Jtwo")),
+    lines=(
+        LoggedLine(host="web-1", line=1, text="one"),
+        LoggedLine(host="web-2", line=1, text="\x1b[2Jtwo"),
+    ),
 )
 JOB = Job(
     id="7k2m9x4a",

@@ -11,7 +11,7 @@ from baton.bus.messages import State
 from bot.jobs import NewJob
 from bot.store import Store
 from bot.store.jobs import schedule_post_rows
-from bot.store.jobs.history import JobFilter, Moment, Outcome
+from bot.store.jobs.history import JobFilter, JobOutcome, Moment
 from tests.bot.store.build import BEN, asked, deploy, later, ping, update
 from tests.bot.store.jobs.test_schedule_post_rows import NOTICE
 
@@ -52,11 +52,11 @@ async def stored(store: Store) -> dict[str, NewJob]:
         (JobFilter(environment="pro"), ""),
         (JobFilter(since=later(3)), "ping same open"),
         (JobFilter(until=later(3)), "failed ok"),
-        (JobFilter(outcome=Outcome.SUCCEEDED), "ok"),
-        (JobFilter(outcome=Outcome.UNSUCCESSFUL), "failed"),
-        (JobFilter(outcome=Outcome.FAILED), "failed"),
-        (JobFilter(outcome=Outcome.LOST), ""),
-        (JobFilter(outcome=Outcome.OPEN), "ping same open"),
+        (JobFilter(outcome=JobOutcome.SUCCEEDED), "ok"),
+        (JobFilter(outcome=JobOutcome.UNSUCCESSFUL), "failed"),
+        (JobFilter(outcome=JobOutcome.FAILED), "failed"),
+        (JobFilter(outcome=JobOutcome.LOST), ""),
+        (JobFilter(outcome=JobOutcome.OPEN), "ping same open"),
         (JobFilter(text="SHOP PROD"), "failed ok"),
         (JobFilter(text="gRÖSSE"), ""),
         (JobFilter(text="gRÖßE"), "ok"),

@@ -10,7 +10,7 @@ from baton.bus.messages import State
 from bot.jobs import NewJob
 from bot.store import Store
 from bot.store.jobs.log_lines import LogLine
-from bot.store.jobs.log_window import LineName, Side, View, Window
+from bot.store.jobs.log_window import LineName, LogView, LogWindow, Side
 from tests.bot.store.build import asked, deploy, later, update
 
 HOSTS = ("web-1", "web-2", "web-3")
@@ -36,7 +36,9 @@ async def _talk(store: Store) -> tuple[NewJob, list[LineName]]:
     return new, lines
 
 
-async def _window(store: Store, new: NewJob, view: View, count: int, *where: object) -> Window:
+async def _window(
+    store: Store, new: NewJob, view: LogView, count: int, *where: object
+) -> LogWindow:
     window = await store.ledger.window(new.job.id, view, count, *where)  # type: ignore[arg-type]
     assert window is not None
     assert [line.text for line in window.lines] == [
@@ -49,7 +51,7 @@ def _name(line: LogLine) -> LineName:
     return LineName(line.host, line.attempt, line.number)
 
 
-def _names(window: Window) -> list[LineName]:
+def _names(window: LogWindow) -> list[LineName]:
     return [_name(line) for line in window.lines]
 
 
@@ -61,7 +63,7 @@ async def test_the_log_is_read_line_by_line_in_both_directions(
     """Window by window, each line comes once and in its place, wherever a window was cut."""
     new, lines = await _talk(store)
     wanted = [line for line in lines if not host or line.host == host]
-    view = View(host=host)
+    view = LogView(host=host)
     window = await _window(store, new, view, count)
     back = _names(window)
     while window.more:
@@ -81,18 +83,18 @@ async def test_the_log_is_read_line_by_line_in_both_directions(
 async def test_only_what_is_looked_at_is_in_it(store: Store) -> None:
     """Of a step, until a moment, beside a line that is not shown itself or does not exist."""
     new, lines = await _talk(store)
-    whole = {_name(line): line for line in (await _window(store, new, View(), 500)).lines}
+    whole = {_name(line): line for line in (await _window(store, new, LogView(), 500)).lines}
     built = [name for name in lines if whole[name].step == "build"]
-    assert _names(await _window(store, new, View(step="build"), 500)) == built
+    assert _names(await _window(store, new, LogView(step="build"), 500)) == built
     assert (
-        _names(await _window(store, new, View(step="build"), 5, Side.BEFORE, lines[-1]))
+        _names(await _window(store, new, LogView(step="build"), 5, Side.BEFORE, lines[-1]))
         == (built[-5:])
     )
     then = [name for name in lines if whole[name].time <= later(10)]
-    assert _names(await _window(store, new, View(until=later(10)), 500)) == then
+    assert _names(await _window(store, new, LogView(until=later(10)), 500)) == then
     last = [name for name in lines if name.host == "web-1"][-1]
     beyond = last._replace(number=10_000)
-    view = View(host="web-1")
+    view = LogView(host="web-1")
     assert _names(await _window(store, new, view, 1, Side.BEFORE, beyond)) == [last]
     assert not (await _window(store, new, view, 1, Side.FROM, beyond)).lines
-    assert await store.ledger.window("nobody", View(), 5) is None
+    assert await store.ledger.window("nobody", LogView(), 5) is None

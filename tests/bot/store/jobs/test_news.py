@@ -9,7 +9,7 @@ import pytest
 from baton.bus.messages import State
 from bot.jobs import NewJob
 from bot.store import Store
-from bot.store.jobs.news import BEGINNING, Piece, Position
+from bot.store.jobs.news import BEGINNING, OutputPiece, Position
 from tests.bot.store.build import asked, deploy, later, update
 
 
@@ -22,9 +22,9 @@ async def talk(store: Store, new: NewJob, sequence: int, *hosts: str, text: str 
     await store.ledger.apply_updates(said, later(sequence))
 
 
-async def everything(store: Store, job: str, after: Position, limit: int) -> list[Piece]:
+async def everything(store: Store, job: str, after: Position, limit: int) -> list[OutputPiece]:
     """All that is new since `after`, asked for `limit` pieces at a time."""
-    found: list[Piece] = []
+    found: list[OutputPiece] = []
     while True:
         news = await store.ledger.news(job, after, limit)
         assert news is not None
@@ -36,7 +36,7 @@ async def everything(store: Store, job: str, after: Position, limit: int) -> lis
             return found
 
 
-def words(pieces: list[Piece]) -> list[tuple[str, int, str]]:
+def words(pieces: list[OutputPiece]) -> list[tuple[str, int, str]]:
     """What they say, without where they stand."""
     return [(piece.host, piece.first, piece.text) for piece in pieces]
 

@@ -13,7 +13,7 @@ from baton.bus.messages import Person
 from bot.store import Store
 from bot.store.database.database_clock import DatabaseClock
 from bot.store.sign_ins.secrets import hash_of, new_secret
-from bot.store.sign_ins.sign_in import NameInUse, Owner, TooManyTokens
+from bot.store.sign_ins.sign_in import NameInUse, SignInOwner, TooManyTokens
 from bot.store.sign_ins.sign_in_store import (
     LINK_LIFE,
     MAX_SESSIONS,
@@ -25,8 +25,8 @@ from bot.store.sign_ins.sign_in_store import (
 from bot.store.tables.sign_in_tables import sign_in_links, sign_ins
 from tests.bot.store.build import T0
 
-ANN = Owner(Person(id="U_ANN", name="ann", standing="guest"), "slack")
-BEN = Owner(Person(id="U_BEN", name="ben"), "slack")
+ANN = SignInOwner(Person(id="U_ANN", name="ann", standing="guest"), "slack")
+BEN = SignInOwner(Person(id="U_BEN", name="ben"), "slack")
 DAY = timedelta(days=1)
 
 

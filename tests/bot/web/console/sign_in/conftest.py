@@ -19,7 +19,7 @@ from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.people import Directory, Profile
 from bot.dispatch.policy import Policy
 from bot.store import Store
-from bot.store.sign_ins.sign_in import Owner
+from bot.store.sign_ins.sign_in import SignInOwner
 from bot.web.console.sign_in.session_access import SessionAccess
 from bot.web.console.sign_in.slack_openid import SlackOpenId
 from bot.web.server import WebServer
@@ -27,7 +27,7 @@ from tests.bot.build import OPS
 from tests.bot.world import a_bot, no_groups
 from tests.support.policy import OPEN
 
-ANN = Owner(Person(id="U_ANN", name="ann"), "slack")
+ANN = SignInOwner(Person(id="U_ANN", name="ann"), "slack")
 HTTPS = "https://baton.example.com"
 
 
@@ -75,11 +75,11 @@ class Site:
     def store(self) -> Store:
         return self.bot.store
 
-    async def link(self, owner: Owner = ANN) -> str:
+    async def link(self, owner: SignInOwner = ANN) -> str:
         """The path of a new link, as `/baton console` gives it."""
         return f"/sign-in/{await self.store.sign_ins.new_link(owner)}"
 
-    async def sign_in(self, owner: Owner = ANN) -> None:
+    async def sign_in(self, owner: SignInOwner = ANN) -> None:
         """Sign `browser` in."""
         answer = await self.post(await self.link(owner))
         assert answer.status_code == 303, answer.text

@@ -12,11 +12,11 @@ import pytest
 
 from baton.bus.messages import Person
 from bot.dispatch.people import Profile
-from bot.store.sign_ins.sign_in import Owner
+from bot.store.sign_ins.sign_in import SignInOwner
 from tests.bot.counter import GUEST
 from tests.bot.web.console.sign_in.conftest import ANN, HTTPS, OpenSite, Site
 
-BEN = Owner(Person(id="U_BEN", name="ben"), "slack")
+BEN = SignInOwner(Person(id="U_BEN", name="ben"), "slack")
 
 
 async def test_from_slack_to_the_page(site: Site) -> None:
@@ -227,7 +227,7 @@ async def test_who_may_not_come_in_is_not_signed_in(site: Site) -> None:
     assert answer.status_code == 403
     assert "The account of ann is deactivated." in answer.text
     site.people.profiles["U_GUEST"] = Profile(name="gus", standing="guest")
-    answer = await site.post(await site.link(Owner(GUEST, "slack")))
+    answer = await site.post(await site.link(SignInOwner(GUEST, "slack")))
     assert answer.status_code == 403
     assert "you are a guest" in answer.text
     assert (await site.me()).status_code == 401
