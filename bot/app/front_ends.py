@@ -10,7 +10,7 @@ from bot.fronts.protocol import Front
 from bot.posts.queue import PostQueue
 from bot.priority import ForegroundPriority
 from bot.store import Store
-from bot.store.output_text import whole_output
+from bot.store.output.output_text import whole_output
 
 
 class FrontEnds:

@@ -21,7 +21,7 @@ from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
 from bot.jobs import Job, RunRecord, short_id
 from bot.store.jobs.ledger import Ledger
-from bot.store.output_text import whole_output
+from bot.store.output.output_text import whole_output
 
 
 class LogCommand(BuiltinCommand):

@@ -38,10 +38,10 @@ from bot.store.errors import (
 from bot.store.jobs.audit_entries import AuditEntries
 from bot.store.jobs.changes import JobChanges
 from bot.store.jobs.ledger import Ledger
-from bot.store.jobs.outputs import OutputLine
 from bot.store.jobs.queries import Depths, JobWithRuns
 from bot.store.leases import Leases
 from bot.store.migrations.migrate import upgrade
+from bot.store.output.outputs import OutputLine
 from bot.store.post_store import PostRow, PostStore, Status
 from bot.store.schedules.schedule_store import ScheduleStore
 from bot.store.server_store import ServerStore

@@ -17,25 +17,14 @@ from baton.bus.messages import Person, Pong, Update, now
 from bot.jobs import AuditEntry, Cancelled, Job, NewJob, OutboxMessage, Tail
 from bot.store.database.transactions import Database, Work
 from bot.store.errors import StoreError
-from bot.store.jobs import (
-    history,
-    job_changes,
-    log_lines,
-    log_window,
-    new_jobs,
-    news,
-    outbox,
-    outputs,
-    queries,
-    releases,
-    updates,
-)
+from bot.store.jobs import history, job_changes, new_jobs, news, outbox, queries, releases, updates
 from bot.store.jobs.changes import JobChanges
-from bot.store.jobs.log_lines import Found, LogLine, LogQuery, LogSearch
-from bot.store.jobs.log_slices import LogPosition, RunOutput, Slice
-from bot.store.jobs.log_window import LineName, LogView, LogWindow, Side
 from bot.store.jobs.news import BEGINNING, PIECES, News, OutputPiece, Position, Said
-from bot.store.jobs.outputs import OutputLine
+from bot.store.output import log_lines, log_window, outputs
+from bot.store.output.log_lines import Found, LogLine, LogQuery, LogSearch
+from bot.store.output.log_slices import LogPosition, RunOutput, Slice
+from bot.store.output.log_window import LineName, LogView, LogWindow, Side
+from bot.store.output.outputs import OutputLine
 
 BATCH_SIZE = 1000
 """Messages in one transaction, at most."""
@@ -254,7 +243,7 @@ class Ledger:
         return await self._database.read(partial(log_lines.sizes, job=job, host=host))
 
     async def output_slice(self, job: str, part: Slice) -> list[OutputLine]:
-        """Return the output in one slice (bot.store.jobs.log_slices), in order."""
+        """Return the output in one slice (bot.store.output.log_slices), in order."""
         return await self._database.read(partial(log_lines.whole_slice, job=job, part=part))
 
     async def log_lines(

@@ -29,8 +29,8 @@ from bot.store.database.text_search import (
     may_hold,
 )
 from bot.store.database.transactions import Database
-from bot.store.jobs.log_slices import LogPosition, RunOutput, Slice, slices
-from bot.store.jobs.outputs import OutputLine, piece_of
+from bot.store.output.log_slices import LogPosition, RunOutput, Slice, slices
+from bot.store.output.outputs import OutputLine, piece_of
 from bot.store.tables.job_tables import output, runs
 
 SEARCH_TIME = 5.0

@@ -18,8 +18,8 @@ from sqlalchemy import Column, Connection, Select, literal, select, tuple_
 from bot.jobs import Job, RunRecord
 from bot.store.database.sql import AnyRow
 from bot.store.jobs.job_rows import job_of, run_of
-from bot.store.jobs.log_lines import LogLine, before_line, lines_of
 from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
+from bot.store.output.log_lines import LogLine, before_line, lines_of
 from bot.store.tables.job_tables import jobs, output, runs
 
 MOST_LINES = 2_000

@@ -10,8 +10,8 @@ from baton.outcome import named
 from baton.text.printable import without_escapes
 from bot.store.database.text_search import ESCAPE
 from bot.store.jobs.ledger import Ledger
-from bot.store.jobs.log_slices import slices
-from bot.store.jobs.outputs import OutputLine
+from bot.store.output.log_slices import slices
+from bot.store.output.outputs import OutputLine
 
 MAX_CHARACTERS = 10_000_000
 """Characters of one text, at most: it is held in memory until it is uploaded."""

@@ -14,10 +14,10 @@ from bot.store import Store
 from bot.store.database.sqlite import Sqlite
 from bot.store.jobs.audit_entries import AuditFilter
 from bot.store.jobs.history import JobFilter, JobOutcome, Moment
-from bot.store.jobs.log_lines import LogQuery
-from bot.store.jobs.log_slices import Slice
-from bot.store.jobs.log_window import LineName, LogView, Side
 from bot.store.jobs.news import BEGINNING, Position
+from bot.store.output.log_lines import LogQuery
+from bot.store.output.log_slices import Slice
+from bot.store.output.log_window import LineName, LogView, Side
 from bot.store.sign_ins.sign_in import SignInOwner
 from tests.bot.store.build import T0, asked, deploy, later, ping, pong, update
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, JsonValue
 from baton.bus.messages import ENDS_WITHIN, Person, State
 from bot.jobs import Job, RunRecord, job_state
 from bot.store.jobs.history import PastJob
-from bot.store.jobs.log_lines import LogLine
+from bot.store.output.log_lines import LogLine
 from bot.web.console.ansi import plain
 
 

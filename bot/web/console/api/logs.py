@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from baton.text.words import did_you_mean
 from bot.jobs import RunRecord
-from bot.store.jobs.log_lines import LogQuery
-from bot.store.jobs.log_slices import LogPosition
-from bot.store.output_text import output_text
+from bot.store.output.log_lines import LogQuery
+from bot.store.output.log_slices import LogPosition
+from bot.store.output.output_text import output_text
 from bot.web.console.api.job_models import LineShown
 from bot.web.console.api.models import problems
 from bot.web.console.errors import Unusable

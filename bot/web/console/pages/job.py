@@ -14,7 +14,7 @@ from baton.bus.messages import State
 from baton.outcome import duration, named
 from bot.jobs import URGENCY, Place, RunRecord, all_ended, job_state
 from bot.store.jobs.ledger import Ledger
-from bot.store.jobs.log_window import LogView
+from bot.store.output.log_window import LogView
 from bot.web.console.errors import NotAllowed, NotFound, Unavailable
 from bot.web.console.feed.moment import RunThen, job_at
 from bot.web.console.pages.job_log import (

@@ -10,8 +10,8 @@ from pydantic import JsonValue
 
 from baton.text.printable import printable
 from bot.jobs import Job, RunRecord
-from bot.store.jobs.log_lines import LogLine
-from bot.store.jobs.log_window import MOST_LINES, LineName, LogView, LogWindow, Side
+from bot.store.output.log_lines import LogLine
+from bot.store.output.log_window import MOST_LINES, LineName, LogView, LogWindow, Side
 from bot.web.console.ansi import spans
 from bot.web.console.errors import Unusable
 from bot.web.console.feed.frame import job_json, moment, run_json

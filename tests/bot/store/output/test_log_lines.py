@@ -12,9 +12,9 @@ import pytest
 from baton.bus.messages import State, Update
 from bot.jobs import NewJob
 from bot.store import Store
-from bot.store.jobs import log_lines, log_slices
-from bot.store.jobs.log_lines import LogLine, LogQuery
-from bot.store.output_text import output_text
+from bot.store.output import log_lines, log_slices
+from bot.store.output.log_lines import LogLine, LogQuery
+from bot.store.output.output_text import output_text
 from tests.bot.store.build import asked, deploy, later, update
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.store.jobs import log_slices
-from bot.store.jobs.log_slices import LogPosition, RunOutput, Slice, slices
+from bot.store.output import log_slices
+from bot.store.output.log_slices import LogPosition, RunOutput, Slice, slices
 
 runs = st.dictionaries(
     st.tuples(st.sampled_from(["a", "b", "c", "d", "e"]), st.integers(1, 3)),

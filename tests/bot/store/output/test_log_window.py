@@ -9,8 +9,8 @@ import pytest
 from baton.bus.messages import State
 from bot.jobs import NewJob
 from bot.store import Store
-from bot.store.jobs.log_lines import LogLine
-from bot.store.jobs.log_window import LineName, LogView, LogWindow, Side
+from bot.store.output.log_lines import LogLine
+from bot.store.output.log_window import LineName, LogView, LogWindow, Side
 from tests.bot.store.build import asked, deploy, later, update
 
 HOSTS = ("web-1", "web-2", "web-3")

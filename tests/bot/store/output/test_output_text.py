@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-import bot.store.output_text
-from bot.store.jobs.outputs import OutputLine
-from bot.store.output_text import whole_output
+import bot.store.output.output_text
+from bot.store.output.output_text import whole_output
+from bot.store.output.outputs import OutputLine
 from tests.bot.build import after
 
 
@@ -38,7 +38,7 @@ async def test_each_line_says_when_and_where() -> None:
 
 async def test_it_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would not fit into memory is not read; who is left out is named."""
-    monkeypatch.setattr(bot.store.output_text, "MAX_CHARACTERS", 100)
+    monkeypatch.setattr(bot.store.output.output_text, "MAX_CHARACTERS", 100)
     ledger = Said()
     text = await whole_output(cast(Any, ledger), "j1", [f"web-{at}" for at in range(1000)])
     assert len(ledger.asked) < 5

@@ -11,8 +11,8 @@ from baton.bus.messages import Person, State
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.jobs import NewJob, Place
 from bot.store.errors import DatabaseUnavailable
-from bot.store.jobs import log_slices
-from bot.store.jobs.log_slices import Slice
+from bot.store.output import log_slices
+from bot.store.output.log_slices import Slice
 from tests.bot.store.build import asked, deploy, later, update
 from tests.bot.web.console.conftest import Console, OpenConsole
 
