@@ -6,8 +6,8 @@ Store.schedules  schedules and their firings         Store.alerts     checks, ep
 Store.leases     which bot does what one must do     Store.reloads    reloads of alerts.toml
 Store.sign_ins   links, sessions and tokens
 
-    jobs, schedules, alerts,  what is stored of each, a folder each
-    sign_ins
+    jobs, output, schedules,  what is stored of each, a folder each
+    alerts, sign_ins
     tables                    all tables, by the names that they have in the database
     migrations                the steps from one version's tables to the next one's
     database                  transactions over SQLite and PostgreSQL
