@@ -103,8 +103,11 @@ class Watcher:
     ends: int = 0
     ids: list[str] = field(default_factory=list)
 
-    async def watch(self, site: Site, *, cut: int | None = None, **values: str) -> None:
-        """Watch on `site` until the end of the job or of the connection, or for `cut` bytes."""
+    async def watch(
+        self, site: Site, *, cut: int | None = None, most_ends: int = 1, **values: str
+    ) -> None:
+        """Watch on `site` until the job has ended so often, the connection has, or for `cut`
+        bytes."""
         headers = {"Last-Event-ID": self.last} if self.last else {}
         timeout = httpx.Timeout(60)
         async with (
@@ -118,7 +121,7 @@ class Watcher:
             async with aclosing(_events(answer, cut)) as events:
                 async for event in events:
                     self._take(event)
-                    if self.ends > ends:
+                    if self.ends >= ends + most_ends:
                         return
 
     def _take(self, event: dict[str, str]) -> None:

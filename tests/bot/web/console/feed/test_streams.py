@@ -159,19 +159,13 @@ async def test_output_after_the_end(site: Site) -> None:
     here, back = Watcher(talk.new.job.id), Watcher(talk.new.job.id)
     await back.watch(site)
     assert (back.ends, len(back.lines) > 1) == (1, True)
-
-    async def stay() -> None:
-        # its connection stays open after the first end
-        here.ends = -1
-        await here.watch(site)
-
-    staying = asyncio.create_task(stay())
-    await until(lambda: here.ends == 0 or staying.done())
+    staying = asyncio.create_task(here.watch(site, most_ends=2))
+    await until(lambda: here.ends == 1)
     await talk.say(site.store, text="late")
+    await asyncio.wait_for(staying, 60)
+    assert (here.ends, "late" in here.lines.values()) == (2, True)
     await back.watch(site)
     assert "late" in back.lines.values()
-    staying.cancel()
-    await asyncio.wait([staying])
 
 
 async def test_a_revision_that_never_was(site: Site) -> None:
