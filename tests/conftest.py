@@ -32,7 +32,8 @@ PROCESSES = re.compile(
     r"(stories|install)/.*|(.*/)?test_crashes\.py|baton/test_main\.py|alerts/test_trial\.py"
     r"|commands/deploy/test_(consumer|credentials|live|lock|refs|source)\.py"
     r"|commands/process/test_(leftovers|orphans|program)\.py"
-    r"|bot/cli/test_(alerts|cli|dead)\.py|bot/cli/console/test_(chat|jobs|login)\.py|test_(bench|containers|demo|infrastructure)\.py"
+    r"|bot/cli/test_(alerts|cli|dead)\.py|bot/cli/console/test_(chat|jobs|login)\.py"
+    r"|test_(bench|containers|demo|infrastructure)\.py"
 )
 """Tests that start processes, or begin again after each possible end."""
 SLOW = re.compile(
@@ -40,6 +41,8 @@ SLOW = re.compile(
     r"|bot/(test_leader|posts/test_delays|schedules/test_times|web/test_fuzz)\.py"
     r"|bot/doctor/test_(doctor|bus_checks)\.py|bot/store/database/test_database\.py"
     r"|bot/fronts/slack/(listeners/test_replies|socket_mode/test_socket)\.py"
+    r"|bot/web/console/(feed|sign_in)/.*|bot/dispatch/test_canonical_words\.py"
+    r"|bot/store/(output/test_log_(lines|window)|sign_ins/test_sign_in_store)\.py"
 )
 """Tests that wait for clocks that cannot be moved, or try much. So does each that has opened the
 HTTP server, whose end takes a tenth of a second. Single ones are marked `slow`."""
