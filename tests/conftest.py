@@ -48,6 +48,14 @@ SLOW = re.compile(
 HTTP server, whose end takes a tenth of a second. Single ones are marked `slow`."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Of files in which nothing is quick, load none where only quick tests are wanted."""
+    if config.option.markexpr != "quick" or collection_path.suffix != ".py":
+        return None
+    name = os.path.relpath(collection_path, Path(__file__).parent)
+    return True if PROCESSES.fullmatch(name) or SLOW.fullmatch(name) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is quick, and what is tried with inputs that a machine makes up."""
     for item in items:
