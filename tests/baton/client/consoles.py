@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import httpx
+import respx
 from typing_extensions import override
 
 from baton.client import Client, ClientSettings, Patience
@@ -16,18 +17,23 @@ URL = "https://baton.example.com"
 Answer = httpx.Response | Exception
 
 
-class Script(httpx.AsyncBaseTransport):
+class Script:
     """Answers each request with the next of `answers`; the last one is repeated. `requests` are
-    those that came."""
+    those that came; `before` is called when one comes."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, before: Callable[[], None] = lambda: None) -> None:
         self.answers = list(answers)
-        self.requests: list[httpx.Request] = []
+        self._before = before
+        self._router = respx.MockRouter()
+        self._router.route().mock(side_effect=self._answer)
+        self.transport = httpx.MockTransport(self._router.async_handler)
 
-    @override
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        self.requests.append(request)
+    @property
+    def requests(self) -> list[httpx.Request]:
+        return [call.request for call in self._router.calls]
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self._before()
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -55,7 +61,7 @@ class Waits:
 
 def client(script: Script, waits: Waits | None = None, token: str = "t0ken") -> Client:
     patience = (waits or Waits()).patience()
-    return Client(ClientSettings(URL, token), patience=patience, transport=script)
+    return Client(ClientSettings(URL, token), patience=patience, transport=script.transport)
 
 
 def problem(status: int, detail: str = "No.", **more: Any) -> httpx.Response:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from typing_extensions import override
 
 from baton.client import Client, NotFound, UnexpectedAnswer, Unreachable
 from tests.baton.client.consoles import (
@@ -97,13 +96,10 @@ async def test_to_wait_for_a_connection_is_an_outage() -> None:
     """However long each attempt takes."""
     waits = Waits()
 
-    class Slow(Script):
-        @override
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            waits.now += 20
-            return await super().handle_async_request(request)
+    def slow() -> None:
+        waits.now += 20
 
-    async with client(Slow(httpx.ConnectTimeout("")), waits) as console:
+    async with client(Script(httpx.ConnectTimeout(""), before=slow), waits) as console:
         with pytest.raises(Unreachable, match="no connection within 10 s"):
             await lines(console)
 
