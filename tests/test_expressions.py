@@ -34,7 +34,7 @@ SOURCES = [
 METHODS = ("match", "fullmatch", "search", "findall", "finditer", "sub", "subn", "split")
 TIMES = (1_000, 4_000)
 """Repetitions of what is repeated."""
-NOISE = 0.002
+NOISE = 0.005
 """Seconds that are too few to be compared."""
 LIMITS = {
     "alerts/labels/matchers.py _FIRST": 2 * MAX_EXCERPT,

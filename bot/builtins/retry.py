@@ -32,7 +32,7 @@ _READ = "log"
 class RetryCommand(BuiltinCommand):
     """Run a job again, with the same options, on the servers where it did not succeed.
 
-    With `--all` it runs on all servers that it is for now. You need the right to run the command
+    With `--all` it runs on all servers that it reaches today. You need the right to run the command
     itself.
     """
 

@@ -72,7 +72,7 @@ async def test_a_broadcast_is_retried_by_name(counter: Counter) -> None:
 
 
 async def test_all_of_it_runs_again(counter: Counter) -> None:
-    """--all: where it succeeded too, on the servers that it is for now."""
+    """--all: where it succeeded too, on the servers that it reaches today."""
     job = await ended(counter, "ship shop prod", web_1=State.SUCCEEDED, web_2=State.SUCCEEDED)
     reply = await counter.ask(f"retry {job} --all")
     assert sorted(await states(counter, reply.job)) == ["web-1", "web-2"]

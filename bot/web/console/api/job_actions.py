@@ -49,7 +49,7 @@ def job_action_routes(asking: Asking, access: Access, ledger: Ledger, url: str) 
 
     @routes.post("/{id}/repeat", responses=answers)
     async def repeat(request: Request, id: JobName, key: IdempotencyKey = None) -> AskAnswer:
-        """Run a job again, with the same options, on all servers that it is for now."""
+        """Run a job again, with the same options, on all servers that it reaches today."""
         return await ask(request, "retry {} --all", id, key)
 
     return routes
