@@ -7,7 +7,7 @@ commit itself. Each method can be called again with the same arguments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -204,10 +204,12 @@ class Ledger:
             partial(queries.recent, limit=limit, environment=environment)
         )
 
-    async def live_releases(self) -> dict[tuple[str, str], releases.LiveRelease]:
-        """Return which release of an app is live where, by host and app, as far as the latest
-        deploys tell."""
-        return await self._database.read(releases.live_releases)
+    async def live_releases(
+        self, environments: Collection[str]
+    ) -> dict[tuple[str, str], releases.LiveRelease]:
+        """Return which release of an app is live where in these environments, by host and app, as
+        far as the latest deploys there tell."""
+        return await self._database.read(partial(releases.live_releases, environments=environments))
 
     async def unreported(self) -> dict[str, int]:
         """Return the ids of the jobs whose posts may not show yet how they ended, oldest first,

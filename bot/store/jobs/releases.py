@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
 from baton.bus.messages import State
+from bot.jobs import Job
 from bot.store.database.sql import chunks
+from bot.store.jobs.job_rows import job_of
 from bot.store.tables.job_tables import jobs, runs
 
-MAX_JOBS = 300
-"""Jobs that are looked through, the newest first: what was deployed before them is not shown."""
+MAX_JOBS = 100
+"""Jobs of an environment that are looked through, the newest first: what was deployed there before
+them is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveRelease:
     """What is live of `app` on `host`, since `job` put it there. `release` is the name of its
-    folder; `ref` is empty for the default branch, `commit` if it is not of git."""
+    folder; `ref` is empty for the default branch, `commit` if it is not of git.
+
+    Whoever may look at the server may know it, but its job only who may read that."""
 
     host: str
     app: str
     ref: str
     commit: str
     release: str
-    job: str
+    job: Job
     since: datetime
 
     @property
@@ -38,8 +44,8 @@ class LiveRelease:
 
 
 _NEWEST = (
-    select(jobs.c.id, jobs.c.app)
-    .where(jobs.c.app.is_not(None))
+    select(jobs)
+    .where(jobs.c.environment == bindparam("environment"), jobs.c.app.is_not(None))
     .order_by(jobs.c.asked.desc())
     .limit(MAX_JOBS)
 )
@@ -50,23 +56,28 @@ _SUCCEEDED = select(runs.c.job, runs.c.host, runs.c.facts, runs.c.finished).wher
 )
 
 
-def live_releases(connection: Connection) -> dict[tuple[str, str], LiveRelease]:
-    """Return what is live, by host and app."""
-    apps = {row.id: row.app for row in connection.execute(_NEWEST)}
-    order = {name: place for place, name in enumerate(apps)}
+def live_releases(
+    connection: Connection, environments: Collection[str]
+) -> dict[tuple[str, str], LiveRelease]:
+    """Return what is live in these environments, by host and app."""
+    deploys = {
+        row.id: job_of(row)
+        for each in environments
+        # each by itself: one that is busy hides nothing of another
+        for row in connection.execute(_NEWEST, {"environment": each})
+    }
     rows = [
         row
-        for some in chunks(list(apps))
+        for some in chunks(deploys)
         for row in connection.execute(_SUCCEEDED, {"ids": some})
         if isinstance(row.facts, dict) and "release" in row.facts
     ]
     found: dict[tuple[str, str], LiveRelease] = {}
-    for row in sorted(rows, key=lambda row: order[row.job], reverse=True):
+    for row in sorted(rows, key=lambda row: deploys[row.job].asked):
+        job = deploys[row.job]
         ref, commit, release = (
             str(row.facts.get(name) or "") for name in ("ref", "commit", "release")
         )
-        app = apps[row.job]
-        found[row.host, app] = LiveRelease(
-            row.host, app, ref, commit, release, row.job, row.finished
-        )
+        app = job.app or ""
+        found[row.host, app] = LiveRelease(row.host, app, ref, commit, release, job, row.finished)
     return found

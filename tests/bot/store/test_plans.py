@@ -67,6 +67,10 @@ async def test_nothing_grows_with_what_is_over(tmp_path: Path) -> None:
         used = " ".join(found.values())
         for index in ("runs_open ", "runs_open_of_job", "jobs_untold", "jobs_waiting"):
             assert index in used
+        (newest,) = (
+            plan for statement, plan in found.items() if "jobs.app IS NOT NULL" in statement
+        )
+        assert newest == "SEARCH jobs USING INDEX jobs_environment (environment=?)"
         (tail,) = (plan for statement, plan in found.items() if "LEFT OUTER" in statement)
         assert (
             "output USING INDEX sqlite_autoindex_output_1 (job=? AND host=? AND attempt=? AND"
@@ -92,7 +96,7 @@ async def _everything(store: Store) -> None:
     await ledger.find("abcd")
     await ledger.recent(5)
     await ledger.recent(5, "prod")
-    await ledger.live_releases()
+    await ledger.live_releases({"prod", "staging"})
     await ledger.output(one.job.id)
     await ledger.tails(one.job.id)
     await ledger.news(one.job.id, Position(1))

@@ -8,10 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from bot.store.jobs.releases import LiveRelease
 from bot.web.console.access import Access
 from bot.web.console.api.models import problems
-from bot.web.console.reading.servers import SeenServer, ServerReading
+from bot.web.console.reading.servers import SeenRelease, SeenServer, ServerReading
 
 
 class LiveShown(BaseModel):
@@ -21,11 +20,11 @@ class LiveShown(BaseModel):
     ref: str = Field(description="the branch, tag or commit that was asked for; it may be empty")
     commit: str
     release: str = Field(description="the folder of the release")
-    job: str = Field(description="the ID of the job that deployed it")
+    job: str = Field(description="the ID of the job that deployed it; empty if you may not read it")
     since: datetime
 
     @classmethod
-    def of(cls, one: LiveRelease) -> LiveShown:
+    def of(cls, one: SeenRelease) -> LiveShown:
         """Return `one` as the API shows it."""
         return cls(
             label=one.label,

@@ -20,8 +20,21 @@ LIVE_TTL = 2.0
 STOPPED = "Its agent was stopped."
 SILENT = "No heartbeat arrives: the server, its agent or the network between has failed."
 
-Live = Mapping[tuple[str, str], LiveRelease]
-"""(host, app) -> what is live there."""
+Spot = tuple[str, str]
+"""A host and an app: where something is live."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRelease:
+    """What is live of an app on a server that somebody may see. `job` is the id of the job that put
+    it there, if they may read that job; else it is empty."""
+
+    label: str
+    ref: str
+    commit: str
+    release: str
+    since: datetime
+    job: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,7 @@ class SeenServer:
     silent: bool
     why: str
     notes: tuple[str, ...]
-    apps: tuple[tuple[str, LiveRelease | None], ...]
+    apps: tuple[tuple[str, SeenRelease | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,7 @@ class ServerReading:
     ) -> None:
         self._parts = parts
         self._monotonic = monotonic
-        self._live: Live = {}
+        self._live: Mapping[Spot, LiveRelease] = {}
         self._live_read_at = float("-inf")
 
     async def read(self, viewer: Viewer) -> SeenServers:
@@ -81,21 +94,48 @@ class ServerReading:
         now, registry = self._parts.clock(), self._parts.servers
         known = registry.servers()
         seen = await reader_of(self._parts.authorizer, viewer, "servers", now).visible(known)
-        live, left = await self._live_now(), registry.visibility().left
-        servers = tuple(_seen(one, now, live, left) for one in seen)
+        live = await self._live_now({one.facts.environment for one in known})
+        hosts = {one.facts.host for one in seen}
+        releases = await self._releases(
+            viewer, now, [one for (host, _), one in live.items() if host in hosts]
+        )
+        left = registry.visibility().left
+        servers = tuple(_seen(one, now, releases, left) for one in seen)
         return SeenServers(servers, len(known) - len(seen), registry.blind_since)
 
-    async def _live_now(self) -> Live:
+    async def _live_now(self, environments: Collection[str]) -> Mapping[Spot, LiveRelease]:
         now = self._monotonic()
         if now - self._live_read_at >= LIVE_TTL:
             self._live_read_at = now
             # every page says that the database is away
             with contextlib.suppress(DatabaseUnavailable):
-                self._live = await self._parts.store.ledger.live_releases()
+                self._live = await self._parts.store.ledger.live_releases(environments)
         return self._live
 
+    async def _releases(
+        self, viewer: Viewer, now: datetime, live: Collection[LiveRelease]
+    ) -> dict[Spot, SeenRelease]:
+        """Return what is live as `viewer` may see it: the jobs that put it there may be others'."""
+        authorizer = self._parts.authorizer
+        reader = reader_of(authorizer, viewer, "jobs", now)
+        jobs = {one.job.id: one.job for one in live}
+        read = {id for id, job in jobs.items() if await reader.may_read(authorizer.job_record(job))}
+        return {
+            (one.host, one.app): SeenRelease(
+                one.label,
+                one.ref,
+                one.commit,
+                one.release,
+                one.since,
+                one.job.id if one.job.id in read else "",
+            )
+            for one in live
+        }
 
-def _seen(one: KnownServer, now: datetime, live: Live, left: Collection[str]) -> SeenServer:
+
+def _seen(
+    one: KnownServer, now: datetime, live: Mapping[Spot, SeenRelease], left: Collection[str]
+) -> SeenServer:
     facts = one.facts
     why = (STOPPED if facts.host in left else SILENT) if one.missing else ""
     return SeenServer(

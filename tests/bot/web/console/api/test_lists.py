@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from baton.bus.messages import Person, now
+from baton.bus.messages import Person, State, now
+from bot.dispatch.policy import Policy
 from bot.jobs import AuditEntry
 from tests.bot.build import ANN, OPS
 from tests.bot.counter import BEN, GUARDED, SECRET
 from tests.bot.web.console.conftest import Console, OpenConsole
+from tests.bot.web.console.jobs import RunningJob
 from tests.bot.world import away
 
 LISTS = ("servers", "alerts", "alerts/history", "schedules", "audit", "commands", "me")
@@ -40,6 +43,25 @@ async def test_servers_of_a_protected_environment(open_console: OpenConsole) -> 
     console = await open_console(BEN, policy=GUARDED)
     found = await get(console, "servers")
     assert (found["servers"], found["left_out"]) == ([], 3)
+
+
+@pytest.mark.parametrize(("name", "read"), [("U_EVE", False), (ANN.id, True)])
+async def test_what_is_live_is_a_fact_of_the_server(
+    open_console: OpenConsole, name: str, read: bool
+) -> None:
+    """Whoever may look at a server may know its version, though it was deployed from a private
+    channel; the job is named and linked only to who may read it."""
+    console = await open_console(Person(id=name), policy=Policy())
+    secret = replace(SECRET, front="terminal")
+    job = await RunningJob.begin(console.bot.store, "web-1", place=secret, asked_by=ANN)
+    facts = {"ref": "v2", "commit": "1a2b3c4d", "release": "20261124-1a2b3c4d"}
+    await job.end("web-1", State.SUCCEEDED, "done", facts=facts)
+    live = (await get(console, "servers"))["servers"][0]["live"]["shop"]
+    assert (live["label"], live["job"]) == ("v2 (1a2b3c4d)", job.id if read else "")
+    page = (await console.client.get("/servers")).text
+    assert "v2 (1a2b3c4d)" in page
+    assert (job.id in page) is read
+    assert (await console.client.get(f"/jobs/{job.id}")).status_code == (200 if read else 403)
 
 
 async def test_a_bot_without_alerts(console: Console) -> None:
