@@ -82,6 +82,11 @@ def contains(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
     return _Contains(column, literal(text, Words()))
 
 
+def has_name(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """That `column`, which has one name or several (`prod, staging`), has `name`."""
+    return contains(literal(", ").concat(column).concat(", "), f", {name}, ")
+
+
 def may_hold(column: ColumnElement[Any], words: str) -> ColumnElement[bool]:
     """That `column` may hold `words` (`holds`): true wherever it does, but where escape sequences
     stand between the letters. `words` is not empty."""

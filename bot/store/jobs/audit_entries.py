@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, insert, or_, select
 
 from bot.jobs import AuditEntry
+from bot.store.database.text_search import has_name
 from bot.store.database.transactions import Database
 from bot.store.jobs.job_rows import audit_of, audit_row
 from bot.store.tables.job_tables import audit
@@ -16,8 +17,8 @@ from bot.store.tables.job_tables import audit
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries are meant: all that is given must be true of one. `person` is an ID; `since`
-    counts itself, `until` does not."""
+    """Which entries are meant: all that is given must be true of one. `person` is an ID;
+    `environment` may be one of several; `since` counts itself, `until` does not."""
 
     person: str = ""
     environment: str = ""
@@ -84,14 +85,12 @@ class AuditEntries:
 
 def _wanted(wanted: AuditFilter) -> Select[Any]:
     statement = select(audit).order_by(audit.c.time.desc(), audit.c.number.desc())
-    equal = {
-        audit.c.person_id: wanted.person,
-        audit.c.environment: wanted.environment,
-        audit.c.verdict: wanted.verdict,
-    }
+    equal = {audit.c.person_id: wanted.person, audit.c.verdict: wanted.verdict}
     for column, value in equal.items():
         if value:
             statement = statement.where(column == value)
+    if wanted.environment:
+        statement = statement.where(has_name(audit.c.environment, wanted.environment))
     if wanted.since is not None:
         statement = statement.where(audit.c.time >= wanted.since)
     if wanted.until is not None:

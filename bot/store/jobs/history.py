@@ -17,7 +17,7 @@ from bot.jobs import Job, overall_state
 from bot.store.database.column_types import Words
 from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.sql import AnyRow, chunks
-from bot.store.database.text_search import contains, folded, holds, may_hold
+from bot.store.database.text_search import folded, has_name, holds, may_hold
 from bot.store.jobs.job_rows import job_of, state_of
 from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
 from bot.store.tables.job_tables import jobs, runs
@@ -131,9 +131,7 @@ def _conditions(wanted: JobFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.app:
         yield jobs.c.app == wanted.app
     if wanted.environment:
-        # a broadcast is for several, by name
-        where = literal(", ").concat(jobs.c.environment).concat(", ")
-        yield contains(where, f", {wanted.environment}, ")
+        yield has_name(jobs.c.environment, wanted.environment)
     if wanted.since is not None:
         yield jobs.c.asked >= wanted.since
     if wanted.until is not None:

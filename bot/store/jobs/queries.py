@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, union_all
 from bot.jobs import Job, RunRecord
 from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.sql import chunks
+from bot.store.database.text_search import has_name
 from bot.store.jobs.job_changes import OPEN, lock, runs_of_each
 from bot.store.jobs.job_rows import job_of
 from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
@@ -79,10 +80,10 @@ def in_thread(connection: Connection, front: str, channel: str, ref: str) -> lis
 
 
 def recent(connection: Connection, limit: int, environment: str | None) -> list[Job]:
-    """Return the last jobs, newest first."""
+    """Return the last jobs, or those in `environment` alone or among others, newest first."""
     statement = select(jobs).where(~OF_SCHEDULES).order_by(jobs.c.asked.desc()).limit(limit)
     if environment is not None:
-        statement = statement.where(jobs.c.environment == environment)
+        statement = statement.where(has_name(jobs.c.environment, environment))
     return [job_of(row) for row in connection.execute(statement)]
 
 

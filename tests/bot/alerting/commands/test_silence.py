@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
+from bot.store.jobs.audit_entries import AuditFilter
 from tests.bot.alerting.commands.chat import firing, post, pressed
 from tests.bot.alerting.world import (
     SILENT,
@@ -35,6 +37,17 @@ async def test_a_reason_is_kept_as_it_was_typed(stage: Stage, reason: str) -> No
     listed = (await stage.ask(made, "/alerts silences")).answer
     assert listed is not None
     assert listed.rows[0][-1] == reason
+
+
+async def test_a_silence_of_no_environment_is_recorded_for_each(stage: Stage) -> None:
+    """It concerns all of them: whoever looks in the audit log for one of them finds it."""
+    policy = Policy([Rule(who=("*",))], {"staging": EnvironmentTable()})
+    made = await firing(Watchers(stage), policy=policy)
+    silence = "/alerts silence host=web-1 for 2h because it is being replaced"
+    assert (await stage.ask(made, silence)).ok
+    for environment in ("prod", "staging"):
+        ((_, entry),) = await stage.store.audit.page(AuditFilter(environment=environment), 9)
+        assert (entry.words, entry.verdict) == (silence, "allowed")
 
 
 async def test_silence_says_what_it_mutes_and_ends(stage: Stage) -> None:

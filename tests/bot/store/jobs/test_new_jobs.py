@@ -18,6 +18,7 @@ from tests.bot.store.build import (
     entry,
     job_of,
     later,
+    ping,
     states,
     taken_up,
     update,
@@ -109,14 +110,18 @@ async def test_jobs_are_found_as_people_name_them(store: Store) -> None:
 
 
 async def test_the_last_jobs_come_first(store: Store) -> None:
-    """`recent` gives the newest jobs, of one environment where one is named."""
+    """`recent` gives the newest jobs, of one environment where one is named: there alone, or among
+    others."""
     for number in range(5):
         environment = "prod" if number % 2 else "test"
         new = deploy("web-1", id=f"job-{number}", asked=later(number), environment=environment)
         await asked(store, new)
 
-    assert [job.id for job in await store.ledger.recent(2)] == ["job-4", "job-3"]
-    assert [job.id for job in await store.ledger.recent(9, "prod")] == ["job-3", "job-1"]
+    both = ping("web-1", id="both", asked=later(9), environment="lab, prod")
+    await asked(store, both)
+
+    assert [job.id for job in await store.ledger.recent(2)] == ["both", "job-4"]
+    assert [job.id for job in await store.ledger.recent(9, "prod")] == ["both", "job-3", "job-1"]
 
 
 async def test_the_audit_is_searched_by_who_and_where(store: Store) -> None:
@@ -133,7 +138,11 @@ async def test_the_audit_is_searched_by_who_and_where(store: Store) -> None:
     assert await store.audit.recent(1) == [refusal]
     assert await found(person=BEN.id) == [refusal]
     assert await found(environment="lab") == [refusal]
-    assert await found(person=BEN.id, environment="prod") == []
+    wide = replace(refusal, environment="lab, prod")
+    await store.audit.add(wide)
+    assert await found(environment="lab") == [wide, refusal]
+    assert await found(environment="la") == []
+    assert await found(person=BEN.id, environment="prod") == [wide]
 
 
 async def test_old_jobs_are_cleared_away_and_the_audit_stays(store: Store) -> None:
