@@ -20,16 +20,32 @@ T = TypeVar("T")
 DAY = timedelta(days=1)
 MAX_RUNNING, MAX_FAILED, MAX_NEXT, MAX_RECENT = 20, 20, 6, 8
 """Rows of each list."""
+MAX_PAGES = 10
+"""Pages of the history that one list is looked for in: this page is read every few seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SomeJobs:
+    """The latest of some jobs; `more`: there are others."""
+
+    jobs: list[PastJob]
+    more: bool
+
+    @property
+    def count(self) -> str:
+        """How many there are: `20+` if there are more than are here."""
+        return f"{len(self.jobs)}{'+' * self.more}"
 
 
 @dataclass(frozen=True, slots=True)
 class LatestJobs:
-    """What runs, what did not succeed in the last 24 hours, and what ended last."""
+    """What runs, what did not succeed in the last 24 hours, and what ended last. `note` says what
+    of the latest jobs was left out."""
 
-    running: list[PastJob]
-    failed: list[PastJob]
+    running: SomeJobs
+    failed: SomeJobs
     ended: list[PastJob]
-    left_out: int
+    note: str
 
 
 def home_routes(pages: PageParts) -> APIRouter:
@@ -60,17 +76,26 @@ def home_routes(pages: PageParts) -> APIRouter:
 
 
 async def _latest(pages: PageParts, viewer: Viewer) -> LatestJobs:
-    async def read(wanted: JobFilter, limit: int) -> tuple[list[PastJob], int]:
-        found = await pages.jobs.history(viewer, wanted, None, limit)
-        return list(found.jobs), found.left_out
-
     since = pages.console.clock() - DAY
-    running, _ = await read(JobFilter(outcome=JobOutcome.OPEN), MAX_RUNNING)
-    bad, _ = await read(JobFilter(outcome=JobOutcome.UNSUCCESSFUL, since=since), MAX_FAILED)
-    latest, left_out = await read(JobFilter(), MAX_RUNNING + MAX_RECENT)
-    ended = [one for one in latest if one.job.closed is not None]
-    failed = [one for one in bad if one.state is not State.CANCELLED]
-    return LatestJobs(running, failed, ended[:MAX_RECENT], left_out)
+    unsuccessful = JobFilter(outcome=JobOutcome.UNSUCCESSFUL, since=since)
+    running = await _some(pages, viewer, JobFilter(outcome=JobOutcome.OPEN), MAX_RUNNING)
+    failed = await _some(pages, viewer, unsuccessful, MAX_FAILED)
+    latest = await pages.jobs.history(viewer, JobFilter(), None, MAX_RUNNING + MAX_RECENT)
+    ended = [one for one in latest.jobs if one.job.closed is not None]
+    return LatestJobs(running, failed, ended[:MAX_RECENT], latest.note)
+
+
+async def _some(pages: PageParts, viewer: Viewer, wanted: JobFilter, limit: int) -> SomeJobs:
+    """Return the latest that are `wanted` and that nobody cancelled."""
+    kept: list[PastJob] = []
+    before = None
+    for _ in range(MAX_PAGES):
+        found = await pages.jobs.history(viewer, wanted, before, limit + 1)
+        kept += [one for one in found.jobs if one.state is not State.CANCELLED]
+        before = found.next
+        if before is None or len(kept) > limit:
+            break
+    return SomeJobs(kept[:limit], before is not None or len(kept) > limit)
 
 
 async def _or_none(reading: Awaitable[T]) -> T | None:
