@@ -95,8 +95,8 @@ def show_list(
         rows = [row(item) for item in page[name]]
         for line in table(columns, rows) if rows else ["There is nothing to show."]:
             show(line)
-        if page.get("left_out"):
-            say(f"Left out, because you may not read them: {page['left_out']}.")
+        if page.get("note"):
+            say(f"{page['note']}.")
         if page.get("blind_since"):
             say(f"The bot has had no view of the servers since {cell(_time(page['blind_since']))}.")
         if page.get("next"):

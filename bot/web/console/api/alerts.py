@@ -48,6 +48,7 @@ class AlertList(BaseModel):
     alerts: list[AlertShown]
     silences: list[SilenceShown]
     left_out: int = Field(description="alerts that were left out: you may not read them")
+    note: str = Field(description="the same in words; empty if none was left out")
     blind_since: datetime | None = Field(
         description="since when no state changes, because the bot sees nothing; null if it does"
     )
@@ -79,6 +80,7 @@ def alert_routes(reading: AlertReading, access: Access) -> APIRouter:
             alerts=[_shown(one) for one in firing],
             silences=[_silence(one) for one in seen.silences],
             left_out=seen.left_out,
+            note=seen.note,
             blind_since=seen.blind_since,
             unpostable=dict(seen.unpostable),
         )

@@ -47,6 +47,7 @@ class AuditList(BaseModel):
     audit: list[AuditEntryShown]
     next: str | None = Field(description="the `before` of the page that follows; null at the end")
     left_out: int = Field(description="entries that were left out: you may not read them")
+    note: str = Field(description="the same in words; empty if none was left out")
 
 
 class AuditQuery(BaseModel):
@@ -99,6 +100,7 @@ def audit_routes(parts: ConsoleParts) -> APIRouter:
             audit=[_shown(one) for one in found.entries],
             next=None if found.next is None else str(found.next),
             left_out=found.left_out,
+            note=found.note,
         )
         return JSONResponse(content.model_dump(mode="json"), headers=no_store)
 

@@ -34,6 +34,7 @@ class ScheduleList(BaseModel):
 
     schedules: list[ScheduleShown]
     left_out: int = Field(description="schedules that were left out: you may not read them")
+    note: str = Field(description="the same in words; empty if none was left out")
 
 
 def schedule_routes(reading: ScheduleReading, access: Access) -> APIRouter:
@@ -46,7 +47,7 @@ def schedule_routes(reading: ScheduleReading, access: Access) -> APIRouter:
         pause ID."""
         seen = await reading.read(await access.viewer(request))
         shown = [_shown(one) for one in seen.schedules]
-        return ScheduleList(schedules=shown, left_out=seen.left_out)
+        return ScheduleList(schedules=shown, left_out=seen.left_out, note=seen.note)
 
     return routes
 

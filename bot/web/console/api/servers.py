@@ -55,6 +55,7 @@ class ServerList(BaseModel):
 
     servers: list[ServerShown]
     left_out: int = Field(description="servers that were left out: you may not look at them")
+    note: str = Field(description="the same in words; empty if none was left out")
     blind_since: datetime | None = Field(
         description="since when the bot receives no heartbeats of any server; null if it does"
     )
@@ -77,7 +78,12 @@ def server_routes(reading: ServerReading, access: Access) -> APIRouter:
         """List the servers: all, or those of one environment."""
         seen = await reading.read(await access.viewer(request))
         shown = [_shown(one) for one in seen.servers if environment in ("", one.environment)]
-        return ServerList(servers=shown, left_out=seen.left_out, blind_since=seen.blind_since)
+        return ServerList(
+            servers=shown,
+            left_out=seen.left_out,
+            note=seen.note,
+            blind_since=seen.blind_since,
+        )
 
     return routes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,9 +10,10 @@ from alerts import Engine, Episode
 from alerts.labels.matchers import Matchers
 from alerts.mute.silences import Silence
 from alerts.notify.routes import dropping_route
+from bot.dispatch.authorizer import Reader
 from bot.web.console.access import Viewer
 from bot.web.console.parts import ConsoleParts
-from bot.web.console.reading.viewing import reader_of
+from bot.web.console.reading.viewing import note_of, reader_of
 
 SHORT_ID = 8
 """Digits of a fingerprint that people are shown."""
@@ -53,13 +54,14 @@ class SeenSilence:
 
 @dataclass(frozen=True, slots=True)
 class SeenAlerts:
-    """What somebody may see of alerts. `left_out` counts the alerts that they may not read;
-    `blind_since` is since when no state changes; `unpostable` are channels that get no
-    notifications, with the reason."""
+    """What somebody may see of alerts. `left_out` counts the alerts that they may not read,
+    `note` says so; `blind_since` is since when no state changes; `unpostable` are channels that get
+    no notifications, with the reason."""
 
     firing: tuple[SeenAlert, ...]
     silences: tuple[SeenSilence, ...]
     left_out: int
+    note: str
     blind_since: datetime | None
     unpostable: Mapping[str, str]
 
@@ -79,10 +81,11 @@ class AlertReading:
         """Return what fires and what is silenced. Raises DatabaseUnavailable."""
         source = self._parts.alerts
         if source is None:
-            return SeenAlerts((), (), 0, None, {})
+            return SeenAlerts((), (), 0, "", None, {})
         engine, now = await source.view(), source.now()
-        hidden = await self._hidden(viewer, engine)
-        firing = engine.firing()
+        # taken before the first wait: what is shown is what was judged
+        firing, reader = engine.firing(), self._reader(viewer)
+        hidden = await self._hidden(reader, firing)
         seen = [one for one in firing if one.labels.get("env") not in hidden]
         silences = tuple(
             SeenSilence(one.id, str(one.matchers), self._moment(one.until), one.by, one.reason)
@@ -94,31 +97,31 @@ class AlertReading:
             tuple(self._alert(one, _note(engine, one), _silenced(engine, one)) for one in seen),
             silences,
             len(firing) - len(seen),
+            note_of(reader, "alert", len(firing) - len(seen)),
             None if blind is None else self._moment(blind),
             source.unpostable(source.settings.all_channels),
         )
 
     async def history(self, viewer: Viewer, limit: int = 50) -> tuple[SeenAlert, ...]:
         """Return what has fired, the latest first. Raises DatabaseUnavailable."""
-        source = self._parts.alerts
-        if source is None:
+        if not self.on:
             return ()
-        hidden = await self._hidden(viewer, await source.view())
         past = await self._parts.store.alerts.history(limit)
+        hidden = await self._hidden(self._reader(viewer), past)
         return tuple(
             self._alert(one, one.note) for one in past if one.labels.get("env") not in hidden
         )
 
-    async def _hidden(self, viewer: Viewer, engine: Engine) -> frozenset[str]:
-        """Return the environments whose alerts `viewer` may not read, `""` among them if not even
-        those of none."""
-        parts = self._parts
-        reader = reader_of(parts.authorizer, viewer, "alerts", parts.clock())
+    def _reader(self, viewer: Viewer) -> Reader:
+        return reader_of(self._parts.authorizer, viewer, "alerts", self._parts.clock())
+
+    async def _hidden(self, reader: Reader, episodes: Sequence[Episode]) -> frozenset[str]:
+        """Return the environments, of these and of all that are known, whose alerts may not be
+        read, `""` among them if not even those of none."""
         known = {
             "",
-            *parts.authorizer.environments(parts.servers.servers()),
-            *(one.labels.get("env") for one in engine.firing()),
-            *(one.labels.get("env") for one in await parts.store.alerts.history(200)),
+            *self._parts.authorizer.environments(self._parts.servers.servers()),
+            *(one.labels.get("env") for one in episodes),
         }
         return frozenset([each for each in known if not await reader.may_look_at(each)])
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.dispatch.authorizer import Reader
 from bot.dispatch.policy import is_private
 from bot.jobs import AuditEntry
 from bot.store.jobs.audit_entries import AuditFilter
 from bot.web.console.access import Viewer
 from bot.web.console.parts import ConsoleParts
-from bot.web.console.reading.viewing import reader_of
+from bot.web.console.reading.viewing import note_of, reader_of
 
 MAX_LOOKED_AT = 1_000
 """Entries that are looked through for a page of those that somebody may read."""
@@ -25,11 +26,12 @@ class SeenEntry:
 
 @dataclass(frozen=True, slots=True)
 class SeenEntries:
-    """The entries that somebody may read; `left_out` counts the others. `next` is the number of the
-    last one that was looked at, if older ones may follow."""
+    """The entries that somebody may read; `left_out` counts the others, `note` says so.
+    `next` is the number of the last one that was looked at, if older ones may follow."""
 
     entries: tuple[SeenEntry, ...]
     left_out: int
+    note: str
     next: int | None = None
 
 
@@ -53,9 +55,13 @@ async def read_audit(
             if await reader.may_read(parts.authorizer.audit_record(entry)):
                 read.append(SeenEntry(entry, _where(entry)))
             if len(read) == limit or looked_at == MAX_LOOKED_AT:
-                return SeenEntries(tuple(read), reader.left_out, before)
+                return _seen(read, reader, before)
         if len(found) < limit:
-            return SeenEntries(tuple(read), reader.left_out)
+            return _seen(read, reader)
+
+
+def _seen(read: list[SeenEntry], reader: Reader, next: int | None = None) -> SeenEntries:
+    return SeenEntries(tuple(read), reader.left_out, note_of(reader, "request"), next)
 
 
 def _where(entry: AuditEntry) -> str:

@@ -15,7 +15,7 @@ from bot.store.jobs.queries import JobWithRuns
 from bot.web.console.access import Viewer
 from bot.web.console.errors import NotAllowed, NotFound, Unavailable
 from bot.web.console.parts import ConsoleParts
-from bot.web.console.reading.viewing import reader_of
+from bot.web.console.reading.viewing import note_of, reader_of
 
 log = structlog.get_logger(__name__)
 
@@ -83,8 +83,7 @@ class JobReading:
                         break
             looked_at += batch
             if len(seen) == limit or before is None or looked_at >= MAX_LOOKED_AT:
-                note = reader.left_out_note("job").removeprefix("; ")
-                return SeenHistory(tuple(seen), reader.left_out, note, before)
+                return SeenHistory(tuple(seen), reader.left_out, note_of(reader, "job"), before)
 
     def outcome(self, job: Job, runs: Sequence[RunRecord]) -> Outcome:
         """Return how `job` reads, in the words of its command."""

@@ -12,7 +12,7 @@ from bot.schedules.schedule import Schedule
 from bot.schedules.times import upcoming
 from bot.web.console.access import Viewer
 from bot.web.console.parts import ConsoleParts
-from bot.web.console.reading.viewing import reader_of
+from bot.web.console.reading.viewing import note_of, reader_of
 
 NEXT_SHOWN = 3
 """How many of the next times are shown."""
@@ -40,10 +40,11 @@ class SeenSchedule:
 
 @dataclass(frozen=True, slots=True)
 class SeenSchedules:
-    """The schedules that somebody may read; `left_out` counts the others."""
+    """The schedules that somebody may read; `left_out` counts the others, `note` says so."""
 
     schedules: tuple[SeenSchedule, ...]
     left_out: int
+    note: str
 
 
 class ScheduleReading:
@@ -64,7 +65,7 @@ class ScheduleReading:
         reader = reader_of(parts.authorizer, viewer, "schedule", parts.clock())
         read = [one for one in found if await reader.may_read(parts.schedules.record(one))]
         seen = sorted((_seen(one) for one in read), key=_order)
-        return SeenSchedules(tuple(seen), reader.left_out)
+        return SeenSchedules(tuple(seen), reader.left_out, note_of(reader, "schedule"))
 
 
 def _order(one: SeenSchedule) -> tuple[bool, str, str]:

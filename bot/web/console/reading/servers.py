@@ -13,7 +13,7 @@ from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.releases import LiveRelease
 from bot.web.console.access import Viewer
 from bot.web.console.parts import ConsoleParts
-from bot.web.console.reading.viewing import reader_of
+from bot.web.console.reading.viewing import note_of, reader_of
 
 LIVE_TTL = 2.0
 """Seconds for which what is live is known: pages that many people have open read it once."""
@@ -54,11 +54,12 @@ class SeenServer:
 
 @dataclass(frozen=True, slots=True)
 class SeenServers:
-    """The servers that somebody may see. `left_out` counts the others; `blind_since` is since when
-    the bot hears none."""
+    """The servers that somebody may see. `left_out` counts the others, `note` says so;
+    `blind_since` is since when the bot hears none."""
 
     servers: tuple[SeenServer, ...]
     left_out: int
+    note: str
     blind_since: datetime | None
 
     @property
@@ -93,7 +94,8 @@ class ServerReading:
         is shown as it was last known."""
         now, registry = self._parts.clock(), self._parts.servers
         known = registry.servers()
-        seen = await reader_of(self._parts.authorizer, viewer, "servers", now).visible(known)
+        reader = reader_of(self._parts.authorizer, viewer, "servers", now)
+        seen = await reader.visible(known)
         live = await self._live_now({one.facts.environment for one in known})
         hosts = {one.facts.host for one in seen}
         releases = await self._releases(
@@ -101,7 +103,9 @@ class ServerReading:
         )
         left = registry.visibility().left
         servers = tuple(_seen(one, now, releases, left) for one in seen)
-        return SeenServers(servers, len(known) - len(seen), registry.blind_since)
+        left_out = len(known) - len(seen)
+        note = note_of(reader, "server", left_out)
+        return SeenServers(servers, left_out, note, registry.blind_since)
 
     async def _live_now(self, environments: Collection[str]) -> Mapping[Spot, LiveRelease]:
         now = self._monotonic()

@@ -8,13 +8,15 @@ import os
 import pty
 import signal
 from asyncio.subprocess import Process
+from pathlib import Path
 
 import pytest
 
 from baton.bus.messages import State
 from baton.client import Client, ClientSettings, ask
+from bot.dispatch.policy import EnvironmentTable, Policy
 from tests.bot.cli.console.programs import Program
-from tests.bot.web.console.conftest import Console
+from tests.bot.web.console.conftest import Console, OpenConsole
 from tests.support.wait import until
 
 CODES = {
@@ -177,6 +179,16 @@ async def test_each_list_is_a_table_or_json(
     assert code == 0
     name = {"schedule": "schedules"}.get(words[0], words[0])
     assert isinstance(json.loads(out)[name], list)
+
+
+async def test_what_a_list_leaves_out_is_said(open_console: OpenConsole, tmp_path: Path) -> None:
+    """In the words of the console, beside the output."""
+    protected = Policy(environments={"prod": EnvironmentTable(protected=True)})
+    console = await open_console(policy=protected)
+    baton = Program(str(tmp_path), BATON_URL=console.web.url)
+    code, out, err = await baton.ran("servers")
+    assert (code, out.strip()) == (0, "There is nothing to show.")
+    assert err.strip() == "3 servers left out: you are not allowed to read them."
 
 
 async def test_the_words_of_the_chat_are_its_commands(console: Console, baton: Program) -> None:
