@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,6 +16,7 @@ from bot.web.console.api.csv_text import csv_text
 from bot.web.console.api.models import problems
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.audit import SeenEntries, SeenEntry, read_audit
+from bot.web.console.times import QueryTime
 
 PAGE, MOST = 50, 200
 """Entries of a page, if it is not said how many; and at most."""
@@ -56,8 +57,8 @@ class AuditQuery(BaseModel):
     person: str = Field("", max_length=256, description="who asked: an ID")
     environment: str = Field("", max_length=64)
     verdict: _Verdict | None = None
-    since: datetime | None = Field(None, description="asked then or later; UTC if it has no zone")
-    until: datetime | None = Field(None, description="asked before then")
+    since: QueryTime | None = Field(None, description="asked then or later; UTC if it has no zone")
+    until: QueryTime | None = Field(None, description="asked before then")
     limit: int | None = Field(None, ge=1, le=MOST, description=f"{PAGE} if it is not given")
     before: int | None = Field(
         None, ge=1, le=2**53, description="the `next` of the page before: what is older than that"
@@ -72,8 +73,8 @@ class AuditQuery(BaseModel):
             person=self.person,
             environment=self.environment,
             verdict=self.verdict or "",
-            since=_utc(self.since),
-            until=_utc(self.until),
+            since=self.since,
+            until=self.until,
         )
 
 
@@ -138,7 +139,3 @@ def _shown(one: SeenEntry) -> AuditEntryShown:
 def _row(one: AuditEntryShown) -> tuple[str, ...]:
     values = one.model_dump(mode="json")
     return tuple(str(values[column]) for column in _COLUMNS)
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

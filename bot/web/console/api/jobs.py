@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -19,6 +18,7 @@ from bot.web.console.api.models import problems
 from bot.web.console.errors import Unusable
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.jobs import JobReading
+from bot.web.console.times import QueryTime
 
 PAGE, MOST = 50, 200
 """Jobs of a page, if it is not said how many; and at most."""
@@ -49,8 +49,8 @@ class HistoryQuery(BaseModel):
     state: JobOutcome | None = Field(
         None, description=(JobOutcome.__doc__ or "").replace("\n    ", " ")
     )
-    since: datetime | None = Field(None, description="asked then or later; UTC if it has no zone")
-    until: datetime | None = Field(None, description="asked before then")
+    since: QueryTime | None = Field(None, description="asked then or later; UTC if it has no zone")
+    until: QueryTime | None = Field(None, description="asked before then")
     q: str = Field("", max_length=200, description="part of the title or of the person's name")
 
     def filter(self) -> JobFilter:
@@ -61,8 +61,8 @@ class HistoryQuery(BaseModel):
             app=self.app.strip(),
             environment=self.environment.strip(),
             outcome=self.state,
-            since=_utc(self.since),
-            until=_utc(self.until),
+            since=self.since,
+            until=self.until,
             text=self.q.strip(),
         )
 
@@ -175,7 +175,3 @@ def _row(past: PastJob) -> tuple[str, ...]:
         job.place.front,
         job.place.name or job.place.channel,
     )
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

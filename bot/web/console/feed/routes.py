@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -21,6 +21,7 @@ from bot.web.console.feed.job_feed import LATE
 from bot.web.console.feed.moment import job_at
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.jobs import JobReading
+from bot.web.console.times import time_of
 
 _JobName = Annotated[
     str, Path(min_length=4, max_length=64, description="the job's ID, or its first letters")
@@ -137,7 +138,7 @@ class FeedRoutes:
     async def _then(self, request: Request, name: str, time: str) -> JobThen:
         viewer = await self._parts.access.viewer(request)
         job, runs = await self._reading.job(viewer, name)
-        at = _moment(time)
+        at = time_of(time, "time")
         then, were = job_at(job, runs, await self._ledger.said(job.id, at), at)
         state = state_of(then, tuple(each.run for each in were))
         return JobThen(
@@ -155,12 +156,3 @@ def _position(text: str | None) -> Position:
         return Position.parse(text)
     except ValueError as error:
         raise Unusable(field="after", detail=f"This is no position: {error}.") from None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        detail = "This is no time. Write it as 2026-11-26T09:30:00Z."
-        raise Unusable(field="time", detail=detail) from None

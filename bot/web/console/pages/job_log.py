@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
@@ -16,6 +15,7 @@ from bot.web.console.ansi import spans
 from bot.web.console.errors import Unusable
 from bot.web.console.feed.frame import job_json, moment, run_json
 from bot.web.console.feed.moment import RunThen
+from bot.web.console.times import time_of
 
 _LINE = re.compile(r"(?P<host>[^\s:@]{1,253})@(?P<attempt>\d{1,9}):(?P<number>\d{1,12})", re.ASCII)
 MAX_NAME = 500
@@ -26,17 +26,7 @@ def view_of(host: str, step: str, until: str) -> LogView:
     for field, value in (("host", host), ("step", step)):
         if len(value) > MAX_NAME:
             raise Unusable(field=field, detail=f"The {field} is too long.")
-    return LogView(host=host, step=step, until=moment_of(until) if until else None)
-
-
-def moment_of(text: str) -> datetime:
-    """Return the moment that a page names. Raises Unusable."""
-    try:
-        at = datetime.fromisoformat(text[:40])
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        detail = "This is no time. Write it as 2026-11-26T09:30:00Z."
-        raise Unusable(field="until", detail=detail) from None
+    return LogView(host=host, step=step, until=time_of(until, "until") if until else None)
 
 
 def beside_of(before: str, after: str, begin: str) -> tuple[Side, LineName | None]:

@@ -94,12 +94,17 @@
       this.chunks = [];
     }
 
-    // Fetches; undefined if the reader has gone elsewhere meanwhile.
+    // Fetches; undefined if the reader has gone elsewhere meanwhile. If it fails, live lines wait no longer.
     async load(parameters) {
       const generation = this.generation;
       const { host, step, until } = this.view;
-      const found = await this.fetch({ ...parameters, host, step, until });
-      return generation === this.generation ? found : undefined;
+      try {
+        const found = await this.fetch({ ...parameters, host, step, until });
+        return generation === this.generation ? found : undefined;
+      } catch (error) {
+        if (generation === this.generation) this.waiting = null;
+        throw error;
+      }
     }
 
     async look(view) {
@@ -178,7 +183,7 @@
         return true;
       });
       if (this.view.until || this.moreAfter) return;
-      if (missing) { this.toEnd(); return; }
+      if (missing) { this.toEnd().catch(() => {}); return; }
       const shown = fresh.filter((line) => this.shows(line));
       if (!shown.length) return;
       this.add(shown);
@@ -255,8 +260,8 @@
       const follow = !this.moreAfter && !this.view.until && ((below < 24 && (this.follow || reader)) || (this.follow && !(up && reader)));
       if (follow !== this.follow) { this.follow = follow; this.changed(); }
       else if (follow && !reader && below > 2) this.bottom();
-      if (this.moreBefore && this.box.scrollTop < NEAR) this.more("before");
-      else if (this.moreAfter && below < NEAR) this.more("after");
+      if (this.moreBefore && this.box.scrollTop < NEAR) this.more("before").catch(() => {});
+      else if (this.moreAfter && below < NEAR) this.more("after").catch(() => {});
     }
 
     async more(side) {
@@ -278,9 +283,6 @@
           if (found.more) this.waiting = null; else this.caughtUp(found);
           this.trim(true);
         }
-      } catch (error) {
-        if (side === "after") this.waiting = null;
-        throw error;
       } finally {
         this.busy = false;
       }

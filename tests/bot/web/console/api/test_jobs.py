@@ -140,6 +140,7 @@ async def test_the_history_is_filtered_page_by_page(console: Console) -> None:
     [
         ("state", "fine"),
         ("since", "yesterday"),
+        ("until", "-602444914477"),
         ("limit", "0"),
         ("limit", "201"),
         ("before", "x"),

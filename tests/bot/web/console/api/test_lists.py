@@ -155,6 +155,7 @@ async def test_the_audit_log_for_a_spreadsheet(console: Console) -> None:
         ({"limit": "many"}, "limit"),
         ({"before": "x"}, "before"),
         ({"since": "yesterday"}, "since"),
+        ({"since": "1700000000"}, "since"),
         ({"verdict": "liked"}, "verdict"),
         ({"format": "pdf"}, "format"),
     ],
