@@ -390,3 +390,20 @@ async def test_no_line_is_missing_or_there_twice(
     job = await RunningJob.begin(store, "web-1")
     page = await opened(reader, f"/jobs/{job.id}")
     assert await page.evaluate(LOG_ALONE, frames) == list(range(1, 21))
+
+
+async def test_lines_come_again_after_the_log_could_not_be_read_once(
+    store: Store, reader: BrowserContext
+) -> None:
+    """The lines that came while it was being read are not the last ones."""
+    job = await RunningJob.begin(store, "web-1", "web-2")
+    await job.count("web-1", 1, 3)
+    page = await opened(reader, f"/jobs/{job.id}")
+    await expect(page.locator("#stream")).to_have_text("Live")
+    await page.route("**/lines?*", lambda route: route.fulfill(status=503), times=1)
+    await page.select_option("#of-host", "web-1")
+    await expect(page.locator("#log-error")).to_be_visible()
+    await job.count("web-1", 4, 3)
+    await until(partial(shows, page, "web-1", list(range(1, 7))))
+    await job.end("web-1", State.SUCCEEDED, "line 7")
+    await until(partial(shows, page, "web-1", list(range(1, 8))))
