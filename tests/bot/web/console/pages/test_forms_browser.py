@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from playwright.async_api import BrowserContext, expect
 
 from tests.bot.web.console.conftest import Console
-from tests.support.browser import chromium, opened, person
+from tests.support.browser import opened
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-async def reader(console: Console) -> AsyncIterator[BrowserContext]:
-    """Somebody with a browser."""
-    async with chromium() as browser, person(browser, console.web.url) as context:
-        yield context
 
 
 async def test_the_form_and_the_slash_command_follow_each_other(reader: BrowserContext) -> None:
