@@ -26,19 +26,20 @@ from bot.web.console.pages.job_log import (
     view_of,
 )
 from bot.web.console.pages.pages import PageParts, routes
-from bot.web.console.reading.jobs import JobReading
 
 JOBS, LOG = "jobs", "log"
 """The commands that show in chat what a page shows: which jobs there are, and their output."""
 MAX_NAMED = 8
 """Servers that a question names, at most."""
+MAX_ROWS = 60
+"""Servers that have a row of their own: those that need attention most."""
 LAST_LINES = 200
 """Lines that the page has before a script fetches more."""
 
 
 def job_routes(pages: PageParts) -> APIRouter:
     """Return the routes of the page of a job."""
-    job = _JobPages(pages, JobReading(pages.console))
+    job = _JobPages(pages)
     router = routes()
     router.add_api_route("/jobs/{id}", job.page, methods=["GET"])
     router.add_api_route("/jobs/{id}/lines", job.lines, methods=["GET"])
@@ -48,15 +49,14 @@ def job_routes(pages: PageParts) -> APIRouter:
 @dataclass(frozen=True, slots=True)
 class _JobPages:
     pages: PageParts
-    jobs: JobReading
 
     async def page(self, request: Request, id: str) -> Response:
         """Return the page: what is on it works without scripts, as it was at this moment."""
         viewer = await self.pages.viewer(request)
-        job, records = await self.jobs.job(viewer, id, JOBS)
+        job, records = await self.pages.jobs.job(viewer, id, JOBS)
         window, refusal = None, ""
         try:
-            await self.jobs.job(viewer, job.id, LOG)
+            await self.pages.jobs.job(viewer, job.id, LOG)
             window = await self._ledger.window(job.id, LogView(), LAST_LINES)
         except (NotAllowed, Unavailable) as error:
             refusal = str(error)
@@ -73,10 +73,14 @@ class _JobPages:
             counts=_counts(runs),
             took=duration((end - job.asked).total_seconds()),
             where=_where(job.place),
-            thread=_thread(job.place),
+            channel=_channel_address(job.place),
             named_open=_named(run for run in runs if not run.state.final),
             named_failed=_named(run for run in runs if run.state is not State.SUCCEEDED),
             named_all=_named(runs),
+            most_rows=MAX_ROWS,
+            most_named=MAX_NAMED,
+            urgency=[state.value for state in URGENCY],
+            final=[state.value for state in URGENCY if state.final],
             refusal=refusal,
             lines=[line_json(line) for line in window.lines] if window is not None else [],
         )
@@ -96,7 +100,7 @@ class _JobPages:
         view = view_of(host, step, until)
         side, beside = beside_of(*(query.get(name, "") for name in ("before", "after", "from")))
         wanted = count_of(count)
-        job, _ = await self.jobs.job(viewer, id, LOG)
+        job, _ = await self.pages.jobs.job(viewer, id, LOG)
         window = await self._ledger.window(job.id, view, wanted, side, beside)
         if window is None:
             raise NotFound(detail=f"The job {job.id} is no longer kept.")
@@ -128,7 +132,7 @@ def _where(place: Place) -> str:
     return f"in {place.name or place.front}"
 
 
-def _thread(place: Place) -> str:
+def _channel_address(place: Place) -> str:
     """Return the address that opens the channel in Slack; empty if the job is not in Slack."""
     if place.front != "slack":
         return ""

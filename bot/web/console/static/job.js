@@ -6,9 +6,10 @@
   if (!page || !box) return; // who may not read the log gets the page as it is
   const id = page.dataset.id;
   const byId = (name) => document.getElementById(name);
-  const MOST_ROWS = 60;
-  const FINAL = new Set(["succeeded", "failed", "refused", "cancelled", "expired", "unroutable", "interrupted", "lost"]);
-  const URGENCY = ["failed", "lost", "interrupted", "unroutable", "refused", "expired", "cancelled", "running", "accepted", "sent", "queued", "succeeded"];
+  const MOST_ROWS = Number(byId("runs").dataset.most);
+  const MOST_NAMED = Number(page.dataset.named);
+  const FINAL = new Set(page.dataset.final.split(" "));
+  const URGENCY = page.dataset.urgency.split(" "); // the states in the order in which they need attention
   const WORDS = {
     connecting: "Connecting …", live: "Live", reconnecting: "No connection to the bot. The page tries again by itself.",
     paused: "Paused while nobody looks", polling: "Read every 2 s: this browser watches other jobs live", ended: "Ended",
@@ -121,6 +122,12 @@
     more.textContent = few ? "" : `and ${all.length - MOST_ROWS} more servers`;
   }
 
+  function named(some) {
+    const hosts = some.map((run) => run.host);
+    const more = hosts.length > MOST_NAMED ? ` and ${hosts.length - MOST_NAMED} more` : "";
+    return hosts.slice(0, MOST_NAMED).join(", ") + more || "no server";
+  }
+
   function drawJob() {
     const all = last();
     const state = overall(all);
@@ -134,7 +141,9 @@
     const now = [...runs.values()];
     const over = !then && ended() && now.length > 0;
     for (const button of document.querySelectorAll("[data-when]")) {
-      const when = button.dataset.when;
+      const { when, question } = button.dataset;
+      const about = all.filter((run) => (when === "open" ? !FINAL.has(run.state) : when === "ended" || run.state !== "succeeded"));
+      button.setAttribute("hx-confirm", `${question} ${named(about)}.`);
       button.hidden = Boolean(then) || (when === "open" ? over || Boolean(job.cancelled_by) || !now.length
         : when === "ended" ? !over : !over || last().every((run) => run.state === "succeeded"));
     }
@@ -177,13 +186,12 @@
 
   function drawLog() {
     box.classList.toggle("one", Boolean(log.view.host) || new Set([...runs.values()].map(runKey)).size < 2);
-    byId("follow").setAttribute("aria-pressed", String(log.follow));
     byId("follow").textContent = log.follow ? "Pause" : "Follow";
     byId("follow").hidden = Boolean(then) || (stream.finished && log.follow);
     byId("of-host").value = log.view.host;
     byId("of-step").value = log.view.step;
     byId("log-empty").hidden = !log.empty;
-    byId("log-empty").textContent = log.view.step || log.view.until ? "Nothing was written here until then." : ended() ? "No server wrote anything." : "No server has written anything yet.";
+    byId("log-empty").textContent = log.view.until ? "Nothing was written until then." : log.view.host || log.view.step ? "No line matches the filters." : ended() ? "No server wrote anything." : "No server has written anything yet.";
   }
 
   function choose(view) {

@@ -56,3 +56,26 @@ async def test_what_failed_is_retried_and_its_page_opens(
     await page.wait_for_url(lambda url: "/jobs/" in url and job.id not in url)
     await expect(page.locator("#runs .host")).to_have_text(["web-2"])
     await expect(page.locator("#state")).to_have_text("succeeded")
+
+
+async def test_a_question_names_the_servers_of_this_moment(
+    store: Store, reader: BrowserContext
+) -> None:
+    """Not those of when the page was opened."""
+    job = await RunningJob.begin(store, "web-1", "web-2", command="ship", title="ship shop prod")
+    page = await opened(reader, f"/jobs/{job.id}")
+    await expect(page.locator("#stream")).to_have_text("Live")
+    await job.end("web-1", State.SUCCEEDED, "done")
+    await expect(page.locator("#counts")).to_have_text("1 sent, 1 succeeded")
+    questions: list[str] = []
+    page.on("dialog", lambda dialog: until_said(questions, dialog, accept=False))
+    await page.get_by_role("button", name="Cancel").click()
+    await job.end("web-2", State.FAILED, "disk full")
+    await page.get_by_role("button", name="Retry what failed").click()
+    await page.get_by_role("button", name="Run again").click()
+    await until(lambda: len(questions) == 3)
+    assert questions == [
+        "Cancel ship shop prod? It is stopped on web-2.",
+        "Run ship shop prod again? It runs on web-2.",
+        "Run ship shop prod again on all its servers? It runs on web-1, web-2.",
+    ]

@@ -129,6 +129,8 @@ async def test_the_log_is_filtered_by_server_and_step(store: Store, reader: Brow
     await expect(page.locator("#log .l")).to_have_count(40)
     await page.get_by_role("button", name="web-2").click()
     await until(partial(shows, page, "web-2", twenty))
+    await page.select_option("#of-step", "build")
+    await expect(page.locator("#log-empty")).to_have_text("No line matches the filters.")
 
 
 async def test_a_slider_leads_back_in_time(store: Store, reader: BrowserContext) -> None:
