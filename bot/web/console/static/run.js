@@ -6,9 +6,10 @@
   const slash = document.getElementById("slash");
   const wrong = document.getElementById("slash-wrong");
   const plan = document.getElementById("plan");
-  if (!form) return;
   const command = form.dataset.command;
   let timer;
+  let asked = 0; // what is typed while an answer is on its way makes that answer an old one
+  let pending = false; // the slash command says what the form does not say yet
 
   function later(work, milliseconds) {
     clearTimeout(timer);
@@ -28,20 +29,25 @@
     const fields = query();
     // the address has what is filled in: a reload, or a sign-in that comes between, loses nothing
     history.replaceState(null, "", location.pathname + fields);
-    htmx.ajax("GET", `/run/${encodeURIComponent(command)}/plan${fields}`, { target: "#plan", swap: "innerMorph" });
+    htmx.ajax("GET", `/run/${encodeURIComponent(command)}/plan${fields}`, { source: "#plan", target: "#plan", swap: "innerMorph" });
   }
 
-  document.addEventListener("htmx:after:swap", () => {
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail?.ctx?.target !== plan) return;
     const text = plan.querySelector("[data-text]")?.dataset.text;
-    if (text && document.activeElement !== slash) slash.value = text;
+    if (text && !pending && document.activeElement !== slash) slash.value = text;
   });
 
+  // What was changed last counts: the other one follows it.
   form.addEventListener("input", (event) => {
-    if (event.target === slash) later(follow, 350);
+    asked += 1;
+    pending = event.target === slash;
+    if (pending) later(follow, 350);
     else later(look, 250);
   });
 
   async function follow() {
+    const mine = asked;
     let said;
     try {
       const answer = await fetch("/run/typed?" + new URLSearchParams({ text: slash.value }), { headers: { Accept: "application/json" } });
@@ -49,6 +55,7 @@
     } catch {
       return;
     }
+    if (mine !== asked) return;
     const other = said.command && said.command !== command;
     wrong.textContent = said.problem || (other ? `This is /${said.command}. Press Enter to open its form.` : "");
     wrong.hidden = !wrong.textContent;
@@ -62,17 +69,24 @@
         field.value = value;
       }
     }
+    pending = false;
     look();
+  }
+
+  function open() {
+    location.href = "/run?" + new URLSearchParams({ text: slash.value });
   }
 
   slash.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
-    location.href = "/run?" + new URLSearchParams({ text: slash.value });
+    open();
   });
 
   // A second click while the first is on its way would be the same request anyway; this says so.
-  form.addEventListener("submit", () => {
+  // While the form does not say what the slash command says, its fields are not what was meant.
+  form.addEventListener("submit", (event) => {
+    if (pending) { event.preventDefault(); open(); return; }
     const button = form.querySelector("button.primary");
     setTimeout(() => { button.disabled = true; });
   });

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import BrowserContext, Route, expect
 
 from tests.bot.web.console.conftest import Console
 from tests.support.browser import opened
+from tests.support.wait import until
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +27,52 @@ async def test_the_form_and_the_slash_command_follow_each_other(reader: BrowserC
     await expect(page.locator("#field-ref")).to_have_value("v9")
     await page.fill("#slash", "/ship")
     await expect(page.locator("#slash-wrong")).to_be_visible()
+
+
+async def test_a_form_runs_only_what_its_slash_command_says(
+    console: Console, reader: BrowserContext
+) -> None:
+    """While the form has not followed what was typed, Run opens the form of that; an answer that
+    comes late changes nothing."""
+    page = await opened(reader, "/run/ship?f-app=shop&f-environment=prod&f-host=web-1")
+    await expect(page.locator("#plan")).to_contain_text("1 server in prod")
+    late: list[Route] = []
+    await page.route("**/run/typed?*", lambda route: late.append(route))
+    await page.fill("#slash", "/ship shop prod --host web-2")
+    await until(lambda: len(late) == 1)
+    await page.fill("#slash", "/ship shop prod --host web-3")
+    await until(lambda: len(late) == 2)
+    for route in reversed(late):
+        async with page.expect_response("**/run/typed?*"):
+            await route.continue_()
+    await expect(page.locator("#field-host")).to_have_value("web-3")
+    await expect(page.locator("#plan")).to_contain_text("web-3")
+    await expect(page.locator("#field-host")).to_have_value("web-3")
+    await page.fill("#slash", "/ship shop prod --host web-2")
+    await page.get_by_role("button", name="Run /ship").click()
+    await page.wait_for_url("**/run/ship?*web-2*")
+    await expect(page.locator("#field-host")).to_have_value("web-2")
+    assert not any(agent.requests for agent in console.agents)
+
+
+async def test_the_newest_plan_is_shown(reader: BrowserContext) -> None:
+    """However long the ones before it take; and what is typed stays while other parts are read."""
+    page = await opened(reader, "/run/ship?f-app=shop&f-environment=prod")
+    await expect(page.locator("#plan")).to_contain_text("3 servers in prod")
+    held: list[Route] = []
+    await page.route("**/run/ship/plan?*", lambda route: held.append(route), times=1)
+    await page.select_option("#field-host", "web-1")
+    await until(lambda: len(held) == 1)
+    for host in ("web-2", "web-3"):
+        await page.select_option("#field-host", host)
+        await expect(page.locator("#plan .main")).to_have_text([host])
+    await page.route("**/run/typed?*", lambda route: route.abort())
+    await page.fill("#slash", "/ship shop prod --host web-1")
+    await page.locator("#slash").blur()
+    async with page.expect_response("**/links"):
+        await page.evaluate("htmx.ajax('GET', '/links', {target: '#links', swap: 'outerMorph'})")
+    await expect(page.locator(".htmx-request")).to_have_count(0)
+    await expect(page.locator("#slash")).to_have_value("/ship shop prod --host web-1")
 
 
 async def test_the_command_box_completes_by_keyboard(reader: BrowserContext) -> None:
