@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from itertools import groupby
 
 from baton.outcome import named
 from baton.text.printable import without_escapes
 from bot.store.database.text_search import ESCAPE
 from bot.store.jobs.ledger import Ledger
-from bot.store.output.log_slices import slices
+from bot.store.output.log_slices import Slice, slices
 from bot.store.output.outputs import OutputLine
 
 MAX_CHARACTERS = 10_000_000
@@ -24,19 +25,23 @@ async def whole_output(ledger: Ledger, job: str, hosts: Iterable[str]) -> str:
 
     Raises DatabaseUnavailable.
     """
-    parts: list[str] = []
+    wanted = set(hosts)
+    runs = [run for run in await ledger.output_sizes(job) if run.size]
+    texts: list[str] = []
     size = 0
-    left: list[str] = []
-    for host in hosts:
-        if size > MAX_CHARACTERS:
-            left.append(host)
-            continue
-        for piece in await ledger.output(job, host):
-            parts.append(_text_of(piece))
-            size += len(parts[-1])
+    left: dict[str, None] = {}
+    for asked, beside in groupby(runs, key=lambda run: run.host in wanted):
+        some = list(beside) if asked else []
+        for part in slices(some):
+            if size > MAX_CHARACTERS:
+                left.update((run.host, None) for run in some if part.first <= run.host <= part.last)
+                continue
+            texts.append(await _read(ledger, job, part))
+            size += len(texts[-1])
     if left:
-        parts.append(f"Left out of this file because of its size: {named(left, 20)}\n")
-    return "".join(parts)
+        names = named(list(left), 20)
+        texts.append(f"Left out of this file because of its size, or cut short: {names}\n")
+    return "".join(texts)
 
 
 async def output_text(ledger: Ledger, job: str, host: str | None = None) -> AsyncIterator[str]:
@@ -46,9 +51,13 @@ async def output_text(ledger: Ledger, job: str, host: str | None = None) -> Asyn
     Raises DatabaseUnavailable.
     """
     for part in slices(await ledger.output_sizes(job, host)):
-        pieces = await ledger.output_slice(job, part)
-        # up to 20,000 of them: others are served meanwhile
-        yield await asyncio.to_thread(_text_of_all, pieces)
+        yield await _read(ledger, job, part)
+
+
+async def _read(ledger: Ledger, job: str, part: Slice) -> str:
+    pieces = await ledger.output_slice(job, part)
+    # up to 20,000 of them: others are served meanwhile
+    return await asyncio.to_thread(_text_of_all, pieces)
 
 
 def _text_of_all(pieces: Iterable[OutputLine]) -> str:
