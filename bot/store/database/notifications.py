@@ -48,6 +48,7 @@ class Notifications(Notifier):
             poolclass=NullPool,
             connect_args={
                 "timeout": CONNECT_TIMEOUT,
+                "command_timeout": CONNECT_TIMEOUT,
                 "server_settings": {"application_name": "baton notifications"},
             },
         )
@@ -121,7 +122,7 @@ class Notifications(Notifier):
                     async with asyncio.timeout(CHECK_SECONDS):
                         await self._wake.wait()
                 except TimeoutError:
-                    await connection.execute("SELECT 1", timeout=CONNECT_TIMEOUT)
+                    await connection.execute("SELECT 1")
             raise ConnectionError("PostgreSQL has closed it")
         finally:
             raw.invalidate()
@@ -132,7 +133,7 @@ class Notifications(Notifier):
             some = list(self._waiting)[:_IDS]
             for id in some:
                 del self._waiting[id]
-            await connection.execute(_SEND, " ".join(some), timeout=CONNECT_TIMEOUT)
+            await connection.execute(_SEND, " ".join(some))
 
     def _received(self, connection: Any, sender: int, channel: str, payload: str) -> None:
         if sender != connection.get_server_pid():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 
 from baton.bus.messages import State
 from bot.store import Store
@@ -85,6 +86,22 @@ async def test_other_bots_hear_it(two_bots: tuple[Store, Store]) -> None:
     jobs = {(await asked(one, deploy("web-1"), sent=False)).job.id for _ in range(5)}
     await until(lambda: {*theirs.heard} == jobs)
     assert sorted(ours.heard) == sorted(jobs)
+
+
+async def test_no_statement_waits_for_ever(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a server that says nothing more each statement ends, LISTEN too."""
+    monkeypatch.setattr(notifications, "CONNECT_TIMEOUT", 1.0)
+    others = Notifications(
+        make_url(postgres_url).set(drivername="postgresql+asyncpg"), lambda _: None
+    )
+    raw = await others._engine.raw_connection()
+    connection: Any = raw.driver_connection
+    with pytest.raises(TimeoutError):
+        await connection.fetch("SELECT pg_sleep(600)")
+    raw.invalidate()
+    await others.close()
 
 
 async def test_a_lost_connection_comes_back(two_bots: tuple[Store, Store]) -> None:
