@@ -19,6 +19,7 @@ from bot.store.database.column_types import Words
 
 ESCAPE = "\x1b"
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_MOST_LEARNED = 20_000
 _ASCII = re.compile(r"[\x00-\x7f]+")
 
 
@@ -29,7 +30,9 @@ class _Folds(dict[int, str]):
     def __missing__(self, code: int) -> str:
         lower = chr(code).lower()
         same = len(lower) != 1 or (code > 127 and lower.isascii())
-        self[code] = found = chr(code) if same else lower
+        found = chr(code) if same else lower
+        if len(self) < _MOST_LEARNED:
+            self[code] = found
         return found
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.store.database import text_search
 from bot.store.database.text_search import count_lines, folded, holds
 
 texts = st.text(st.sampled_from("aAbB ßẞäÄKKİiı\x1b[3m\n.Σσς]\x07\x9b"), max_size=30)
@@ -19,6 +20,13 @@ def test_folding_keeps_each_character_in_its_place(text: str) -> None:
     for one, other in zip(text, folded(text), strict=True):
         assert one.isascii() == other.isascii()
     assert folded(folded(text)) == folded(text) or not text.isascii()
+
+
+def test_what_it_learns_is_bounded() -> None:
+    """Whoever writes every character there is takes no memory for ever."""
+    everything = "".join(map(chr, range(128, 0xD800)))
+    assert len(folded(everything)) == len(everything)
+    assert len(text_search._FOLDS) <= 20_000
 
 
 @given(texts, st.text(st.sampled_from("abäi[3"), min_size=1, max_size=3))
