@@ -16,6 +16,7 @@ _SGR = re.compile(r"(?:\x1b\[|\x9b)([0-9;:]{0,100})m")
 _BASIC = {*range(30, 38), *range(90, 98)}
 _ON = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse"}
 _OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("reverse",)}
+_UNDERLINE_COLOUR = 58
 MOST_COLOUR = 3_500
 """Characters that the colours of one line may take; what follows in the line is plain."""
 
@@ -82,6 +83,8 @@ def _changed(style: Style, parameters: str) -> Style:
             colour = _extended(numbers)
             if colour:
                 style = _coloured(style, colour, number == 48)
+        elif number == _UNDERLINE_COLOUR:
+            _extended(numbers)
         elif number in (39, 49):
             style = _coloured(style, "", number == 49)
         elif number in _BASIC or number - 10 in _BASIC:
@@ -106,7 +109,7 @@ def _numbers(parameters: str) -> Iterator[int]:
         first, *others = (int(part or 0) for part in group.split(":"))
         if first == 4 and others[:1] == [0]:
             yield 24
-        elif first in (38, 48):
+        elif first in (38, 48, _UNDERLINE_COLOUR):
             yield first
             yield from others[:1] + others[2:] if len(others) > 4 and others[0] == 2 else others
         else:
@@ -114,7 +117,7 @@ def _numbers(parameters: str) -> Iterator[int]:
 
 
 def _extended(numbers: Iterator[int]) -> str:
-    """The colour that follows 38 or 48; empty if it is none."""
+    """The colour that follows 38, 48 or 58; empty if it is none."""
     kind = next(numbers, -1)
     values = [next(numbers, -1) for _ in range({5: 1, 2: 3}.get(kind, 0))]
     if not values or not all(0 <= value <= 255 for value in values):
