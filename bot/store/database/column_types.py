@@ -45,8 +45,8 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Words(TypeDecorator[str]):
-    """Text that came from outside. What a database cannot hold (NUL, half a surrogate pair) becomes
-    `�`."""
+    """Text that came from outside. What a database cannot hold is replaced: NUL by `�`, half a
+    surrogate pair by `?`."""
 
     impl = Text
     cache_ok = True
@@ -88,7 +88,7 @@ class Json(TypeDecorator[Any]):
 
 
 def storable(text: str) -> str:
-    """Return `text` as a database can store it."""
+    """Return `text` as a database can store it: without NUL and halves of surrogate pairs."""
     if text.isascii():
         return text.replace("\0", "�") if "\0" in text else text
     return text.replace("\0", "�").encode(errors="replace").decode()

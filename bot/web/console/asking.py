@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 from baton.bus.messages import new_id
 from bot.dispatch.audit_log import MAX_WORDS, shortened
-from bot.dispatch.dispatcher import storable
 from bot.dispatch.plan import Plan
 from bot.dispatch.protocol import Dispatcher
 from bot.dispatch.reply import Reply, ReplyKind, started
+from bot.store.database.column_types import storable
 from bot.store.jobs.ledger import Ledger
 from bot.web.console.access import Viewer
 from bot.web.console.errors import (

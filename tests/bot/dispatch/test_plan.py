@@ -7,6 +7,7 @@ import pytest
 from baton.bus.messages import Person
 from bot.dispatch.plan import Plan
 from bot.dispatch.plan_maker import PLAN_LIMITS
+from bot.dispatch.rate_limiter import BURST_OVER_AFTER
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.store import Store
 from tests.bot.build import ANN, OPS
@@ -105,6 +106,21 @@ async def test_plans_have_a_limit_of_their_own(store: Store) -> None:
     assert held.kind is ReplyKind.LIMITED
     assert held.seconds > 0
     await planned(counter, "ship shop prod", BEN)
+
+
+async def test_who_was_held_back_is_forgotten(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those who asked for too many plans nothing stays."""
+    counter = Counter(store)
+    for _ in range(PLAN_LIMITS.burst):
+        await planned(counter, "ship shop prod")
+    assert isinstance(await plan(counter, "ship shop prod"), Reply)
+    limiter = counter.dispatcher._plan_limiter
+    later = limiter._clock() + BURST_OVER_AFTER
+    monkeypatch.setattr(limiter, "_clock", lambda: later)
+    await planned(counter, "ship shop prod", BEN)
+    assert limiter._refused == {}
 
 
 async def test_groups_that_cannot_be_looked_up(store: Store) -> None:
