@@ -38,6 +38,14 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
         yield rest[start : start + size]
 
 
+def as_of_one_moment(connection: Connection) -> None:
+    """Have all that this transaction reads be as of one moment. It writes nothing, and has read
+    nothing before."""
+    if connection.dialect.name == "postgresql":
+        # else each statement sees a state of its own
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
 def upsert(at_hand: Connection | str, table: Table) -> postgresql.Insert:
     """Return an insert that can have ON CONFLICT, for the database of that connection, or of that
     dialect."""

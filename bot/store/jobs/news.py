@@ -16,7 +16,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, and_, bindparam, case, func, select
 
 from bot.jobs import Job, RunRecord
-from bot.store.database.sql import AnyRow
+from bot.store.database.sql import AnyRow, as_of_one_moment
 from bot.store.jobs.job_changes import runs_of
 from bot.store.jobs.job_rows import job_of
 from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
@@ -66,7 +66,7 @@ BEGINNING = Position(0, 0)
 @dataclass(frozen=True, slots=True)
 class OutputPiece:
     """A piece of a run's output, of one line or several. `first` is the number of its first line in
-    the run, from 1; `after` is the position of who has it and all before it."""
+    the run, from 1; `after` is the position of a client that has this piece and all before it."""
 
     host: str
     attempt: int
@@ -127,9 +127,7 @@ _PIECES = (
 def news(connection: Connection, name: str, after: Position, limit: int) -> News | None:
     """Return what is new of the job `name` since `after`, all as at one moment; None if there is no
     such job."""
-    if connection.dialect.name == "postgresql":
-        # else each statement sees a state of its own
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    as_of_one_moment(connection)
     row = connection.execute(_JOB, {"name": name}).one_or_none()
     if row is None:
         return None

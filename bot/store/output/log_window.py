@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Connection, Select, literal, select, tuple_
 
 from bot.jobs import Job, RunRecord
-from bot.store.database.sql import AnyRow
+from bot.store.database.sql import AnyRow, as_of_one_moment
 from bot.store.jobs.job_rows import job_of, run_of
 from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
 from bot.store.output.log_lines import LogLine, before_line, lines_of
@@ -36,8 +36,7 @@ class LineName(NamedTuple):
 
 
 class Side(StrEnum):
-    """Where a window lies: before a line, after it, or from it on; it is the line's own side that
-    is named."""
+    """Where a window lies: before a line, after it, or from it on."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -83,9 +82,7 @@ def window(
 ) -> LogWindow | None:
     """Return `count` lines on one side of the line `beside`, which need not exist; without it those
     at the end. None if there is no such job."""
-    if connection.dialect.name == "postgresql":
-        # else each statement sees a state of its own
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    as_of_one_moment(connection)
     job = connection.execute(select(jobs).where(jobs.c.id == name, ~OF_SCHEDULES)).one_or_none()
     if job is None:
         return None
