@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Literal
@@ -111,13 +112,17 @@ def audit_routes(parts: ConsoleParts) -> APIRouter:
 async def _csv(
     parts: ConsoleParts, viewer: Viewer, query: AuditQuery, found: SeenEntries
 ) -> AsyncIterator[str]:
-    """Yield `found`, the first page, and if no limit was given all that follow."""
+    """Yield `found`, the first page, and what follows: all, or as many entries as were asked
+    for."""
     yield csv_text([_COLUMNS])
+    left = query.limit or sys.maxsize
     while True:
         yield csv_text(_row(_shown(one)) for one in found.entries)
-        if found.next is None or query.limit is not None:
+        left -= len(found.entries)
+        if found.next is None or left <= 0:
             return
-        found = await read_audit(parts, viewer, query.filter(), limit=MOST, before=found.next)
+        limit = min(left, MOST)
+        found = await read_audit(parts, viewer, query.filter(), limit=limit, before=found.next)
 
 
 def _shown(one: SeenEntry) -> AuditEntryShown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
@@ -17,7 +18,7 @@ from bot.web.console.api.job_models import ListedJob, RunShown, WholeJob, job_fi
 from bot.web.console.api.models import problems
 from bot.web.console.errors import Unusable
 from bot.web.console.parts import ConsoleParts
-from bot.web.console.reading.jobs import JobReading
+from bot.web.console.reading.jobs import JobReading, SeenHistory
 from bot.web.console.times import QueryTime
 
 PAGE, MOST = 50, 200
@@ -91,12 +92,12 @@ def job_routes(parts: ConsoleParts) -> APIRouter:
         """List the jobs that match, newest first."""
         viewer = await parts.access.viewer(request)
         before = moment(query.before)
+        limit = query.limit or (MOST if query.format == "csv" else PAGE)
+        found = await reading.history(viewer, query.filter(), before, limit)
         if query.format == "csv":
-            text = _csv(reading, viewer, query.filter(), before, query.limit)
-            name = {"Content-Disposition": 'attachment; filename="jobs.csv"'}
-            headers = {**name, "Cache-Control": "no-store"}
+            text = _csv(reading, viewer, query, found)
+            headers = {"Content-Disposition": 'attachment; filename="jobs.csv"'}
             return StreamingResponse(text, headers=headers, media_type="text/csv; charset=utf-8")
-        found = await reading.history(viewer, query.filter(), before, query.limit or PAGE)
         content = JobList(
             jobs=[ListedJob.of(past) for past in found.jobs],
             next=str(found.next) if found.next else None,
@@ -141,19 +142,17 @@ def moment(before: str) -> Moment | None:
 
 
 async def _csv(
-    reading: JobReading,
-    viewer: Viewer,
-    wanted: JobFilter,
-    before: Moment | None,
-    limit: int | None,
+    reading: JobReading, viewer: Viewer, query: ListQuery, found: SeenHistory
 ) -> AsyncIterator[str]:
+    """Yield `found`, the first page, and what follows: all, or as many jobs as were asked for."""
     yield csv_text([_COLUMNS])
+    left = query.limit or sys.maxsize
     while True:
-        found = await reading.history(viewer, wanted, before, limit or MOST)
         yield csv_text(_row(past) for past in found.jobs)
-        before = found.next
-        if before is None or limit is not None:
+        left -= len(found.jobs)
+        if found.next is None or left <= 0:
             return
+        found = await reading.history(viewer, query.filter(), found.next, min(left, MOST))
 
 
 def _row(past: PastJob) -> tuple[str, ...]:

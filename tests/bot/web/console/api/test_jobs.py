@@ -179,3 +179,19 @@ async def test_csv_has_all_jobs_and_no_formula(console: Console) -> None:
     assert all(name.startswith("'") for name in people[:5])
     answer = await console.client.get("/api/v1/jobs", params={"format": "csv", "limit": 3})
     assert len(answer.text.splitlines()) == 4
+
+
+async def test_csv_has_as_many_jobs_as_were_asked_for(
+    open_console: OpenConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many lie between that one may not read."""
+    monkeypatch.setattr("bot.web.console.reading.jobs.MAX_LOOKED_AT", 50)
+    console = await open_console(policy=Policy([], PROTECTED.environments))
+    here = Place("terminal", "jobs")
+    mine = [await add(console, "web-1", place=here, asked_by=ANN, asked=later(n)) for n in range(3)]
+    for number in range(60):
+        await add(console, "web-1", asked_by=BEN, asked=later(100 + number))
+    query: dict[str, Any] = {"format": "csv", "limit": 2}
+    answer = await console.client.get("/api/v1/jobs", params=query)
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["id"] for row in rows] == [mine[2].job.id, mine[1].job.id]

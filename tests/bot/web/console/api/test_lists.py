@@ -148,6 +148,23 @@ async def test_the_audit_log_for_a_spreadsheet(console: Console) -> None:
     assert rows[0]["words"] == "'=ship 249"
 
 
+async def test_a_spreadsheet_has_as_many_entries_as_were_asked_for(
+    open_console: OpenConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many lie between that one may not read."""
+    monkeypatch.setattr("bot.web.console.reading.audit.MAX_LOOKED_AT", 4)
+    console = await open_console(Person(id="U_EVE", name="eve"), policy=GUARDED)
+    add = console.bot.store.audit.add
+    for number in range(15):
+        where = "prod" if number % 5 else "staging"
+        await add(AuditEntry(now(), ANN, OPS, f"ship {number}", "allowed", environment=where))
+    for limit, numbers in ((2, [10, 5]), (200, [10, 5, 0])):
+        query: dict[str, Any] = {"format": "csv", "limit": limit}
+        answer = await console.client.get("/api/v1/audit", params=query)
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+        assert [row["words"] for row in rows] == [f"ship {number}" for number in numbers]
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -174,7 +191,7 @@ async def test_nothing_that_is_read_is_recorded(console: Console) -> None:
     assert await console.bot.store.audit.recent() == []
 
 
-@pytest.mark.parametrize("path", ["schedules", "audit"])
+@pytest.mark.parametrize("path", ["schedules", "audit", "jobs?format=csv", "audit?format=csv"])
 async def test_without_the_database(console: Console, path: str) -> None:
     """503, with the time to come back."""
     with away(console.bot.store):
