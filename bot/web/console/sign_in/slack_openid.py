@@ -102,7 +102,7 @@ class SlackOpenId:
             async with httpx.AsyncClient(timeout=TIMEOUT) as http:
                 token = await self._id_token(http, code)
                 keys = KeySet.import_key_set((await http.get(KEYS)).raise_for_status().json())
-        except (httpx.HTTPError, ValueError, TypeError, KeyError) as error:
+        except (httpx.HTTPError, JoseError, ValueError, TypeError, KeyError) as error:
             # not the error itself, which may name the code
             log.warning("slack openid cannot be used", reason=type(error).__name__)
             detail = "Slack does not tell who you are. Try again, or type /baton console in Slack."

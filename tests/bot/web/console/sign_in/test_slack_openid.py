@@ -257,6 +257,7 @@ async def test_our_own_rules_hold_too(
         httpx.Response(200, text="<html>"),
         httpx.Response(200, json=[]),
         httpx.Response(200, json={"ok": True}),
+        httpx.Response(200, json={"keys": []}),
         httpx.ConnectError("no route"),
     ],
 )
