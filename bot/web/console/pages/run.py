@@ -16,7 +16,7 @@ from baton.errors import UsageError
 from bot.dispatch.plan import Plan
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.web.console.access import Viewer
-from bot.web.console.errors import NotFound, SignInNeeded
+from bot.web.console.errors import NotFound
 from bot.web.console.pages.asking import MAX_KEY, answered
 from bot.web.console.pages.command_form import (
     PREFIX,
@@ -79,21 +79,16 @@ class RunPages:
 
     async def ask(self, request: Request, name: str) -> Response:
         """Ask what the form says; or show it again with what is wrong at the field."""
+        viewer = await self._pages.viewer(request)
         command, form = self._command(name), await read_form(request)
         filled = filled_in(form)
         try:
-            viewer = await self._pages.viewer(request)
-        except SignInNeeded:
-            # back to the form as it was filled in
-            back = f"/run/{name}{_query(filled)}"
-            return RedirectResponse(f"/sign-in?{urlencode({'next': back})}", HTTPStatus.SEE_OTHER)
-        try:
             text = words_from(self._commands, command.name, filled)
         except UsageError as error:
-            return await self._again(request, viewer, name, filled, error.problem, error.field)
+            return await self._form(request, viewer, name, filled, error.problem, error.field)
         reply = await self._pages.asking.ask(viewer, text, form.get("key", "")[:MAX_KEY])
         if reply.kind is ReplyKind.UNUSABLE:
-            return await self._again(request, viewer, name, filled, reply.text, reply.field)
+            return await self._form(request, viewer, name, filled, reply.text, reply.field)
         return await answered(
             self._pages, request, viewer, text, reply, f"/run/{name}{_query(filled)}"
         )
@@ -136,17 +131,6 @@ class RunPages:
     async def _reached(self, viewer: Viewer, plan: Plan) -> list[Reached]:
         seen = {one.host: one for one in (await self._pages.servers.read(viewer)).servers}
         return [Reached(host, seen.get(host)) for host in plan.hosts]
-
-    async def _again(
-        self,
-        request: Request,
-        viewer: Viewer,
-        name: str,
-        filled: Mapping[str, str],
-        problem: str,
-        field: str,
-    ) -> Response:
-        return await self._form(request, viewer, name, filled, problem, field)
 
     async def _form(
         self,
