@@ -12,6 +12,8 @@ from alerts.labels import Labels
 from alerts.links import Link
 from alerts.observation import Severity
 
+SHORT_ID = 8
+"""Digits of a fingerprint that people are shown."""
 TEXT_INTERVAL = 60.0
 """Seconds between two changes of the text if nothing else changes."""
 

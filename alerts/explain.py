@@ -21,6 +21,20 @@ GAPS_LISTED = 5
 """The number of intervals between heartbeats that are shown."""
 
 
+def why_quiet(engine: Engine, episode: Episode) -> str:
+    """Return why nobody is notified of an alert that fires; empty if somebody is."""
+    muted = engine.muting.muted.get(episode.fingerprint)
+    if muted is not None:
+        return muted.why
+    drop = dropping_route(engine.settings.routes, engine.settings.default_route, episode)
+    return "" if drop is None else f"dropped by the route {drop.matchers}"
+
+
+def acknowledged(episode: Episode) -> str:
+    """Return who acknowledged it; empty if nobody did."""
+    return f"acknowledged by {episode.acknowledged_by}" if episode.acknowledged_by else ""
+
+
 def find_by_name(engine: Engine, name: str) -> list[str]:
     """Return the fingerprints of the checks called `name`, which is the beginning of a fingerprint,
     a title, or the value of a label, such as a host's. What fires comes first.

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from alerts import Engine, Episode, Matchers
+from alerts.episodes import SHORT_ID
 from alerts.labels.matchers import excerpt, has_operator
 from baton.command import Known
 from baton.errors import UsageError
@@ -21,9 +22,6 @@ from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest
 from bot.dispatch.reply import Reply
 from bot.store.alerts.alert_store import AlertStore
-
-SHORT_ID = 8
-"""Digits of a fingerprint that people are shown."""
 
 
 @dataclass(frozen=True, slots=True)

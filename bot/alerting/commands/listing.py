@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from alerts import Episode
-from alerts.notify.routes import dropping_route
+from alerts.episodes import SHORT_ID
+from alerts.explain import acknowledged, why_quiet
 from baton.outcome import Answer, duration
-from bot.alerting.commands.context import SHORT_ID, AlertsContext
+from bot.alerting.commands.context import AlertsContext
 from bot.dispatch.reply import Reply
 
 
@@ -36,7 +36,7 @@ async def list_firing(context: AlertsContext, env: str) -> Reply:
             one.title,
             f"{one.state}, {one.severity}",
             duration(context.now - one.started),
-            _note(context, one),
+            why_quiet(context.engine, one) or acknowledged(one),
         )
         for one in firing
     )
@@ -44,18 +44,6 @@ async def list_firing(context: AlertsContext, env: str) -> Reply:
     count = "1 alert is firing" if len(rows) == 1 else f"{len(rows)} alerts are firing"
     summary = f"{count}{where}{left}{untold}"
     return await context.record_answer(Reply(answer=Answer(summary, columns, rows)))
-
-
-def _note(context: AlertsContext, episode: Episode) -> str:
-    """Return why nobody is notified of it, or who acknowledged it."""
-    muted = context.engine.muting.muted.get(episode.fingerprint)
-    if muted is not None:
-        return muted.why
-    settings = context.engine.settings
-    drop = dropping_route(settings.routes, settings.default_route, episode)
-    if drop is not None:
-        return f"dropped by the route {drop.matchers}"
-    return f"acknowledged by {episode.acknowledged_by}" if episode.acknowledged_by else ""
 
 
 async def history(context: AlertsContext, words: Sequence[str]) -> Reply:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from alerts.episodes import SHORT_ID
 from alerts.explain import explain, find_by_matchers, find_by_name
 from alerts.labels.matchers import Matchers, has_operator
 from baton.errors import UsageError
 from baton.outcome import named
-from bot.alerting.commands.context import SHORT_ID, AlertsContext
+from bot.alerting.commands.context import AlertsContext
 from bot.dispatch.reply import Reply
 
 _GROUP = re.compile(r"[0-9a-f]{16}/\d+")

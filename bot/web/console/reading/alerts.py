@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from alerts import Engine, Episode
+from alerts.episodes import SHORT_ID
+from alerts.explain import acknowledged, why_quiet
 from alerts.labels.matchers import Matchers
 from alerts.mute.silences import Silence
-from alerts.notify.routes import dropping_route
 from bot.dispatch.authorizer import Reader
 from bot.web.console.access import Viewer
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.viewing import note_of, reader_of
-
-SHORT_ID = 8
-"""Digits of a fingerprint that people are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +153,8 @@ def _silenced(engine: Engine, episode: Episode) -> bool:
 
 def _note(engine: Engine, episode: Episode) -> str:
     """Return why nobody is notified of it, or who acknowledged it."""
-    muted = engine.muting.muted.get(episode.fingerprint)
-    if muted is not None:
-        return f"nobody is notified: {muted.why}"
-    drop = dropping_route(engine.settings.routes, engine.settings.default_route, episode)
-    if drop is not None:
-        return f"nobody is notified: dropped by the route {drop.matchers}"
-    return f"acknowledged by {episode.acknowledged_by}" if episode.acknowledged_by else ""
+    quiet = why_quiet(engine, episode)
+    return f"nobody is notified: {quiet}" if quiet else acknowledged(episode)
 
 
 def _may_mean(silence: Silence, environments: frozenset[str]) -> bool:
