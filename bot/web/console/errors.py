@@ -5,9 +5,15 @@ The API answers a problem as JSON (RFC 9457), a page shows it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
+from typing_extensions import override
+
 from baton.errors import BatonError
+
+_CLOSE = {"Connection": "close"}
+"""What is left of the body is not read."""
 
 
 class ConsoleError(BatonError):
@@ -16,12 +22,22 @@ class ConsoleError(BatonError):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the answer."""
+        return {}
+
 
 class SignInNeeded(ConsoleError):
     """You are not signed in, or your session has ended. {how}"""
 
     status = 401
     title = "Sign-in needed"
+
+    @property
+    @override
+    def headers(self) -> Mapping[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
 
 
 class NotAllowed(ConsoleError):
@@ -51,12 +67,22 @@ class TooLarge(ConsoleError):
     status = 413
     title = "Too large"
 
+    @property
+    @override
+    def headers(self) -> Mapping[str, str]:
+        return _CLOSE
+
 
 class TooSlow(ConsoleError):
     """The body of the request did not arrive within {seconds} s."""
 
     status = 408
     title = "Too slow"
+
+    @property
+    @override
+    def headers(self) -> Mapping[str, str]:
+        return _CLOSE
 
 
 class Unusable(ConsoleError):
@@ -79,9 +105,9 @@ class LimitReached(ConsoleError):
     permanent = False
 
     @property
-    def seconds(self) -> int:
-        """Seconds after which the next request may be sent."""
-        return int(str(self.facts.get("seconds", 1)))
+    @override
+    def headers(self) -> Mapping[str, str]:
+        return {"Retry-After": str(self.facts.get("seconds", 1))}
 
 
 class NotDone(ConsoleError):
@@ -97,3 +123,8 @@ class Unavailable(ConsoleError):
     status = 503
     title = "Not available now"
     permanent = False
+
+    @property
+    @override
+    def headers(self) -> Mapping[str, str]:
+        return {"Retry-After": "5"}

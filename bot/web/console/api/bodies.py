@@ -1,9 +1,10 @@
-"""How much a request to the API may send, and how long it may take for that."""
+"""How much a request may send, and how long it may take for that."""
 
 from __future__ import annotations
 
 import asyncio
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.web.console.api.problems import problem
@@ -30,16 +31,11 @@ class BodyLimits:
             await self._app(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(self._timeout):
-                read = await _whole(receive)
-        except TimeoutError:
-            read = TooSlow(seconds=round(self._timeout))
-        if read is None:
-            return  # the client has left
-        if isinstance(read, ConsoleError):
-            answer = problem(read)
-            answer.headers["Connection"] = "close"  # what is left of the body is not read
-            await answer(scope, receive, send)
+            read = await read_body(receive, self._timeout)
+        except ConsoleError as error:
+            await problem(error)(scope, receive, send)
+            return
+        except ClientDisconnect:
             return
         body: list[Message] = [{"type": "http.request", "body": read, "more_body": False}]
 
@@ -49,15 +45,20 @@ class BodyLimits:
         await self._app(scope, received, send)
 
 
-async def _whole(receive: Receive) -> bytes | ConsoleError | None:
-    """Return the body; an error if it is too large, None if the client left before its end."""
+async def read_body(receive: Receive, timeout: float = BODY_TIMEOUT) -> bytes:
+    """Return the body of a request. Raises TooLarge, TooSlow, and ClientDisconnect if the client
+    left before its end."""
     read = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        read += message.get("body", b"")
-        if len(read) > MAX_BODY:
-            return TooLarge(most=MAX_BODY)
-        if not message.get("more_body", False):
-            return bytes(read)
+    try:
+        async with asyncio.timeout(timeout):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise ClientDisconnect
+                read += message.get("body", b"")
+                if len(read) > MAX_BODY:
+                    raise TooLarge(most=MAX_BODY)
+                if not message.get("more_body", False):
+                    return bytes(read)
+    except TimeoutError:
+        raise TooSlow(seconds=round(timeout)) from None

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from bot.store.errors import DatabaseUnavailable
-from bot.web.console.errors import ConsoleError, LimitReached, NotFound, Unavailable, Unusable
+from bot.web.console.errors import ConsoleError, NotFound, Unavailable, Unusable
 
 API = "/api/v1"
 PROBLEM = "application/problem+json"
@@ -46,15 +46,8 @@ def problem(error: ConsoleError, errors: list[FieldError] | None = None) -> Resp
         field=error.field or None if isinstance(error, Unusable) else None,
         errors=errors,
     )
-    headers = {"Cache-Control": "no-store"}
-    if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, LimitReached):
-        headers["Retry-After"] = str(error.seconds)
-    if isinstance(error, Unavailable):
-        headers["Retry-After"] = "5"
     shown = content.model_dump(exclude_none=True)
-    return JSONResponse(shown, error.status, headers=headers, media_type=PROBLEM)
+    return JSONResponse(shown, error.status, headers=error.headers, media_type=PROBLEM)
 
 
 def add_problems(api: FastAPI) -> None:

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.web.console.access import Viewer
 from bot.web.console.asking import error_of
-from bot.web.console.errors import LimitReached, Unusable
+from bot.web.console.errors import Unusable
 from bot.web.console.pages.forms import read_form
 from bot.web.console.pages.pages import PageParts, routes
 from bot.web.console.sign_in.requests import safe_next
@@ -69,7 +69,7 @@ async def answered(
         "answer.html",
         viewer,
         status=200 if error is None else error.status,
-        headers={"Retry-After": str(error.seconds)} if isinstance(error, LimitReached) else {},
+        headers=error.headers if error is not None else {},
         reply=reply,
         asked=text,
         back=safe_next(back),

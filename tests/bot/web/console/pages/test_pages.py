@@ -11,7 +11,7 @@ from baton.bus.messages import Person, new_id
 from baton.command import KnownServer
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.jobs import AuditEntry, NewJob
-from bot.web.console.pages.forms import MAX_BODY
+from bot.web.console.api.bodies import MAX_BODY
 from tests.bot.build import ANN
 from tests.bot.store.build import deploy, entry, later
 from tests.bot.web.console.conftest import HOSTS, Console, OpenConsole
@@ -95,7 +95,6 @@ async def test_the_way_back_stays_in_the_console(console: Console, back: str) ->
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        (b"text=" + b"x" * MAX_BODY, "application/x-www-form-urlencoded"),
         (
             b"&".join(b"a%d=1" % number for number in range(500)),
             "application/x-www-form-urlencoded",
@@ -111,6 +110,14 @@ async def test_what_is_no_form_is_refused(console: Console, body: bytes, kind: s
     answer = await console.client.post("/ask", content=body, headers={**HTML, "Content-Type": kind})
     assert answer.status_code == 422
     assert await console.bot.store.audit.recent(5) == []
+
+
+async def test_a_form_that_is_too_large_is_refused_as_such(console: Console) -> None:
+    """As by the API."""
+    body = b"text=" + b"x" * MAX_BODY
+    answer = await console.client.post("/ask", content=body, headers={**HTML, "Content-Type": FORM})
+    assert answer.status_code == 413
+    assert f"{MAX_BODY} bytes" in answer.text
 
 
 async def test_somebody_elses_page_asks_nothing(console: Console) -> None:
