@@ -91,12 +91,11 @@ def audit_routes(parts: ConsoleParts) -> APIRouter:
     async def list_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> Response:
         """List the entries that match, the newest first."""
         viewer = await parts.access.viewer(request)
-        no_store = {"Cache-Control": "no-store"}
         limit = query.limit or (MOST if query.format == "csv" else PAGE)
         found = await read_audit(parts, viewer, query.filter(), limit=limit, before=query.before)
         if query.format == "csv":
             text = _csv(parts, viewer, query, found)
-            headers = {"Content-Disposition": 'attachment; filename="audit.csv"', **no_store}
+            headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
             return StreamingResponse(text, headers=headers, media_type="text/csv; charset=utf-8")
         content = AuditList(
             audit=[_shown(one) for one in found.entries],
@@ -104,7 +103,7 @@ def audit_routes(parts: ConsoleParts) -> APIRouter:
             left_out=found.left_out,
             note=found.note,
         )
-        return JSONResponse(content.model_dump(mode="json"), headers=no_store)
+        return JSONResponse(content.model_dump(mode="json"))
 
     return routes
 

@@ -104,14 +104,13 @@ def job_routes(parts: ConsoleParts) -> APIRouter:
             left_out=found.left_out,
             note=found.note,
         )
-        return JSONResponse(content.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
+        return JSONResponse(content.model_dump(mode="json"))
 
     @routes.get("/jobs/{id}", responses=problems(404))
-    async def show_job(request: Request, response: Response, id: str) -> WholeJob:
+    async def show_job(request: Request, id: str) -> WholeJob:
         """Show a job, by its ID or at least four characters of its beginning."""
         viewer = await parts.access.viewer(request)
         job, runs = await reading.job(viewer, id)
-        response.headers["Cache-Control"] = "no-store"
         return await whole_job(parts, reading, job, runs)
 
     return routes

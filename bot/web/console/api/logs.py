@@ -23,7 +23,6 @@ MOST_LINES = 2_000
 """Lines of one page of a log, at most."""
 MOST_HITS = 1_000
 """Lines that one search answers, at most."""
-_NO_STORE = {"Cache-Control": "no-store"}
 
 _Host = Annotated[str, Query(max_length=253, description="a server, by its name or first part")]
 
@@ -79,9 +78,7 @@ def log_routes(parts: ConsoleParts) -> APIRouter:
     reading, ledger = JobReading(parts), parts.store.ledger
 
     @routes.get("/jobs/{id}/log", responses=problems(404))
-    async def log(
-        request: Request, response: Response, id: str, query: Annotated[LinesQuery, Query()]
-    ) -> LogPage:
+    async def log(request: Request, id: str, query: Annotated[LinesQuery, Query()]) -> LogPage:
         """Show lines of the output on one server, by their numbers."""
         job, runs = await reading.job(await parts.access.viewer(request), id)
         run = one_run(runs, query.host, query.attempt)
@@ -89,7 +86,6 @@ def log_routes(parts: ConsoleParts) -> APIRouter:
         total = next((one.lines for one in sizes if one.attempt == run.attempt), 0)
         lines = await ledger.log_lines(job.id, run.host, run.attempt, query.first, query.count)
         following = lines[-1].number + 1 if lines else total + 1
-        response.headers.update(_NO_STORE)
         return LogPage(
             host=run.host,
             attempt=run.attempt,
@@ -106,16 +102,13 @@ def log_routes(parts: ConsoleParts) -> APIRouter:
         name = one_host(runs, host) if host else None
         return StreamingResponse(
             output_text(ledger, job.id, name),
-            headers={
-                "Content-Disposition": f'attachment; filename="{job.id}-output.txt"',
-                **_NO_STORE,
-            },
+            headers={"Content-Disposition": f'attachment; filename="{job.id}-output.txt"'},
             media_type="text/plain; charset=utf-8",
         )
 
     @routes.get("/jobs/{id}/search", responses=problems(404))
     async def search(
-        request: Request, response: Response, id: str, query: Annotated[SearchQuery, Query()]
+        request: Request, id: str, query: Annotated[SearchQuery, Query()]
     ) -> SearchPage:
         """Search all output of a job for part of a line; upper and lower case are the same."""
         job, runs = await reading.job(await parts.access.viewer(request), id)
@@ -123,7 +116,6 @@ def log_routes(parts: ConsoleParts) -> APIRouter:
             _words(query.q), one_host(runs, query.host) if query.host else None, query.step
         )
         found = await ledger.search_log(job.id, wanted, position(query.after), query.limit)
-        response.headers.update(_NO_STORE)
         return SearchPage(
             lines=[LineShown.of(line) for line in found.lines],
             count=found.count,

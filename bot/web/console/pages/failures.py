@@ -11,12 +11,10 @@ from starlette.exceptions import HTTPException
 from bot.store.errors import DatabaseUnavailable
 from bot.web.console.access import Access, Viewer
 from bot.web.console.api.problems import API, problem
-from bot.web.console.errors import ConsoleError, LimitReached, NotFound, Unavailable, Unusable
+from bot.web.console.errors import ConsoleError, NotFound, Unavailable
 from bot.web.console.pages.forms import read_form
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.pages.security_headers import HEADERS
-
-_NO_STORE = {"Cache-Control": "no-store"}
 
 
 def sign_in_address(url: str) -> str:
@@ -49,13 +47,12 @@ class Failures:
             return problem(error)
         if error.status == 401:
             return await self._sign_in(request)
-        headers = {"Retry-After": str(error.seconds)} if isinstance(error, LimitReached) else {}
         return await self._renderer.page(
             request,
             "error.html",
             await self._viewer(request),
             status=error.status,
-            headers=headers,
+            headers=error.headers,
             title=error.title,
             detail=str(error),
         )
@@ -80,15 +77,15 @@ class Failures:
         must not be lost with their session."""
         if "hx-request" in request.headers:
             # the script of the page says it, and leaves the page and its forms as they are
-            return Response(status_code=401, headers=_NO_STORE)
+            return Response(status_code=401)
         if request.method in ("GET", "HEAD"):
-            return RedirectResponse(sign_in_address(str(request.url)), 303, _NO_STORE)
+            return RedirectResponse(sign_in_address(str(request.url)), 303)
         try:
             form = await read_form(request)
-        except Unusable:
+        except ConsoleError:
             form = {}
         if not form:
-            return RedirectResponse("/sign-in", 303, _NO_STORE)
+            return RedirectResponse("/sign-in", 303)
         here = urlsplit(str(request.url))
         return await self._renderer.page(
             request,

@@ -109,8 +109,7 @@ class _JobPages:
         if view.until is not None:
             said = await self._ledger.said(job.id, view.until)
             job, runs = job_at(job, [each.run for each in runs], said, view.until)
-        content = log_json(window, job, runs)
-        return JSONResponse(content, headers={"Cache-Control": "no-store"})
+        return JSONResponse(log_json(window, job, runs))
 
     @property
     def _ledger(self) -> Ledger:

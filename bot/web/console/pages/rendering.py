@@ -82,7 +82,7 @@ class Renderer:
         **values: Any,
     ) -> HTMLResponse:
         """Return the page that `template` makes of `values`, for `viewer` (None: nobody has signed
-        in). No cache keeps it: it shows what this person may read, at this moment."""
+        in)."""
         links = await links_of(self._status) if viewer is not None else LinkReport()
         html = self._templates.get_template(template).render(
             path=request.url.path,
@@ -92,7 +92,7 @@ class Renderer:
             new_key=new_id,
             **values,
         )
-        return HTMLResponse(html, status, {"Cache-Control": "no-store", **(headers or {})})
+        return HTMLResponse(html, status, headers)
 
     def _ago(self, at: datetime) -> Markup:
         """Return `3 min ago`, or `in 3 min`, with the moment itself for whoever points at it."""

@@ -1,5 +1,5 @@
-"""The headers that tell browsers what a page of ours may do: load only our own files, and be shown
-in no frame."""
+"""The headers that tell browsers what a page of ours may do: load only our own files, be shown in
+no frame, and be kept in no cache. It holds what this person may read, at this moment."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ POLICY = "; ".join(
     ]
 )
 HEADERS = {
+    # files and streams say something else
+    "Cache-Control": "no-store",
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     # not "no-referrer": forms of ours would then name no origin, and be taken for those of others
@@ -29,8 +31,8 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds the headers to every answer of `app`. Plain ASGI: an open stream passes through it
-    unchanged."""
+    """Adds the headers to every answer of `app` that does not say them otherwise. Plain ASGI: an
+    open stream passes through it unchanged."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

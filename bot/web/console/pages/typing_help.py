@@ -40,7 +40,7 @@ def typing_routes(pages: PageParts) -> APIRouter:
             {"text": one.text, "replaces": one.replaces, "meaning": one.meaning}
             for one in found[:MAX_SHOWN]
         ]
-        return JSONResponse({"suggestions": shown}, headers={"Cache-Control": "no-store"})
+        return JSONResponse({"suggestions": shown})
 
     return router
 

@@ -187,4 +187,4 @@ class SignInPages:
 
 
 def _to(address: str) -> RedirectResponse:
-    return RedirectResponse(address, 303, {"Cache-Control": "no-store"})
+    return RedirectResponse(address, 303)

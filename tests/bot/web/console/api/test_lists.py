@@ -25,6 +25,7 @@ LISTS = ("servers", "alerts", "alerts/history", "schedules", "audit", "commands"
 async def get(console: Console, path: str, **query: Any) -> dict[str, Any]:
     answer = await console.client.get(f"/api/v1/{path}", params=query)
     assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
     found: dict[str, Any] = answer.json()
     return found
 

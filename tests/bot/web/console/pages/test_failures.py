@@ -33,6 +33,7 @@ async def test_a_page_of_somebody_else_gets_no_page(console: Console) -> None:
 async def test_every_answer_says_what_a_browser_may_do_with_it(console: Console, path: str) -> None:
     """Also those of the API, of files and of errors."""
     answer = await console.client.get(path, headers=HTML)
-    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    of_files = {"Cache-Control": "no-cache"} if path.startswith("/static") else {}
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS | of_files
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "unsafe" not in answer.headers["content-security-policy"]
