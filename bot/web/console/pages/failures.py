@@ -47,6 +47,8 @@ class Failures:
             return problem(error)
         if error.status == 401:
             return await self._sign_in(request)
+        if "hx-request" in request.headers:
+            return problem(error)  # the script of the page shows it beside what was asked
         return await self._renderer.page(
             request,
             "error.html",

@@ -31,10 +31,14 @@
       if (stale()) stale().hidden = true;
     }
   });
+  function detailOf(text) {
+    try { return JSON.parse(text).detail || ""; } catch { return ""; }
+  }
   function failed(event) {
     const box = polls(event) ? stale() : document.getElementById("answer") || stale();
     if (!box) return;
-    const status = event.detail.ctx.response?.status;
+    const { response, text, sourceElement } = event.detail.ctx;
+    const status = response?.status;
     if (status === 401) {
       const link = document.createElement("a");
       link.href = "/sign-in?next=" + encodeURIComponent(location.pathname + location.search);
@@ -46,10 +50,12 @@
       box.hidden = false;
       return;
     }
-    const why = status ? `The bot answered with an error (${status}).` : "The bot does not answer.";
-    box.textContent = polls(event)
-      ? `${why} This page shows how it was at ${clock.format(fresh)}. It tries again by itself.`
-      : `${why} It is not known whether the request arrived. Look at the history before you ask again.`;
+    const detail = detailOf(text);
+    const why = detail || (status ? `The bot answered with an error (${status}).` : "The bot does not answer.");
+    let then = detail ? "" : " Try again in a moment.";
+    if (polls(event)) then = ` This page shows how it was at ${clock.format(fresh)}. It tries again by itself.`;
+    else if (sourceElement.tagName === "FORM" && !detail) then = " It is not known whether the request arrived. Look at the history before you ask again.";
+    box.textContent = why + then;
     box.classList.add("notice", "bad");
     box.hidden = false;
   }
@@ -74,9 +80,11 @@
   document.addEventListener("htmx:after:swap", (event) => {
     const source = event.detail?.ctx?.sourceElement;
     if (source?.tagName !== "FORM") return;
-    renew(source);
+    const { response, target } = event.detail.ctx;
+    if (response.status < 500) renew(source); // else nobody knows whether it arrived
     const answer = document.getElementById("answer");
-    if (!answer || event.detail.ctx.target !== answer) return;
+    if (!answer || target !== answer || response.status >= 400) return;
+    answer.classList.remove("notice", "bad"); // of an error before
     answer.scrollIntoView({ block: "nearest" });
     answer.querySelector("form input:not([type=hidden])")?.focus({ preventScroll: true });
   });
@@ -89,11 +97,9 @@
     const text = "value" in source ? source.value : source.textContent;
     try {
       await navigator.clipboard.writeText(text);
-    } catch {
-      const range = document.createRange();
-      range.selectNodeContents(source);
-      getSelection().removeAllRanges();
-      getSelection().addRange(range);
+    } catch { // no clipboard, as over plain HTTP: it is selected, for Ctrl-C
+      if (source.select) source.select();
+      else getSelection().selectAllChildren(source);
       return;
     }
     const before = button.textContent;

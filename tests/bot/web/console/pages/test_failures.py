@@ -21,6 +21,15 @@ async def test_an_unknown_address_is_a_page_with_a_way_on(console: Console) -> N
     assert program.json() == {"error": "Not found."}
 
 
+async def test_a_part_of_a_page_learns_why_in_words(console: Console) -> None:
+    """Its script shows them; a whole page would find no place there."""
+    answer = await console.client.post(
+        "/ask", data={"text": " "}, headers={**HTML, "HX-Request": "true"}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "Nothing was typed. Type a command, such as /help."
+
+
 async def test_a_page_of_somebody_else_gets_no_page(console: Console) -> None:
     """Who may not look here reads why, and nothing else."""
     answer = await console.client.get("/nowhere", headers={**HTML, "Host": "evil.example"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import BrowserContext, Route, expect
 
@@ -115,3 +117,40 @@ async def test_what_is_typed_stays_while_the_page_asks_again(reader: BrowserCont
         pass
     await expect(page.locator("#what")).to_be_focused()
     await expect(page.locator("#what")).to_have_value("hail pr")
+
+
+async def test_what_is_wrong_is_said_as_far_as_it_is_known(reader: BrowserContext) -> None:
+    """The bot's own words if it said some; that nobody knows only if nothing came, and then it is
+    asked again as the same request. An answer that comes later is not shown as an error."""
+    page = await opened(reader, "/schedules")
+    keys: list[str] = []
+    page.on(
+        "request", lambda request: keys.extend(re.findall(r"key=(\w+)", request.post_data or ""))
+    )
+    await page.fill("#what", "hail prod")
+    await page.fill("#when", "every 5m")
+    answer = page.locator("#answer")
+    refused = {"detail": "The database is away. Nothing was done."}
+    await page.route("**/ask", lambda route: route.fulfill(status=503, json=refused), times=1)
+    await page.get_by_role("button", name="Schedule it").click()
+    await expect(answer).to_have_text("The database is away. Nothing was done.")
+    await expect(answer).to_have_class("notice bad")
+    await page.route("**/ask", lambda route: route.abort(), times=1)
+    await page.get_by_role("button", name="Schedule it").click()
+    await expect(answer).to_contain_text("It is not known whether the request arrived.")
+    await page.get_by_role("button", name="Schedule it").click()
+    await expect(answer).to_contain_text("every 5m")
+    await expect(answer).not_to_have_class(re.compile("notice|bad"))
+    assert (len(keys), len(set(keys))) == (3, 1)
+
+
+async def test_what_cannot_be_copied_is_selected(reader: BrowserContext) -> None:
+    """Over plain HTTP a browser gives a page no clipboard."""
+    page = await opened(reader, "/run/ship?f-app=shop&f-environment=prod")
+    await expect(page.locator("#slash")).to_have_value("/ship shop prod")
+    await page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    await page.get_by_role("button", name="Copy").click()
+    chosen = await page.locator("#slash").evaluate(
+        "(box) => [box.selectionStart, box.selectionEnd]"
+    )
+    assert chosen == [0, len("/ship shop prod")]
