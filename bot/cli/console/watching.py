@@ -30,8 +30,9 @@ def view(as_json: bool, host: str = "") -> View:
 async def watch(session: ConsoleSession, job: str, shown: View) -> int:
     """Show `job` by `shown` until it has ended. Return its exit code."""
     from bot.cli.console.exit_codes import of_ending
+    from bot.jobs import short_id
 
-    session.on_interrupt = goes_on(job)
+    session.on_interrupt = goes_on(short_id(job))
     with shown:
         async with aclosing(session.client.watch(job)) as frames:
             async for frame in frames:
@@ -57,7 +58,7 @@ async def answer(session: ConsoleSession, asked: AskResult, *, follow: bool, as_
     if follow and asked.started:
         if not as_json:
             show(f"Job {short_id(asked.job)}: {asked.url or 'started'}")
-        return await watch(session, short_id(asked.job), view(as_json))
+        return await watch(session, asked.job, view(as_json))
     if as_json:
         show_json(asked.model_dump(mode="json"))
         return SUCCEEDED if asked.ok else FAILED
