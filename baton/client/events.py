@@ -36,7 +36,7 @@ async def frames(http: Http, job: str, after: str) -> AsyncGenerator[Frame]:
     outage = Outage(http.url, http.patience, http.patience.watch, known)
     stream = _Stream(http, job, after)
     while True:
-        reason = "the connection was closed"
+        reason, busy = "the connection was closed", False
         try:
             async with aclosing(stream.connect()) as connection:
                 async for frame in connection:
@@ -50,11 +50,12 @@ async def frames(http: Http, job: str, after: str) -> AsyncGenerator[Frame]:
                 raise outage.given_up(reason) from None
         except (Unavailable, Unreachable, TooManyRequests) as error:
             reason = str(error.facts["reason"]).rstrip(".")
+            busy = isinstance(error, TooManyRequests)
         if stream.ended:
             return
         if stream.up_for() > http.patience.longest:
             outage.over()
-        await outage.wait(reason, stream.retry)
+        await outage.wait(reason, stream.retry, busy=busy)
 
 
 class _Stream:

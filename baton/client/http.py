@@ -22,6 +22,7 @@ from baton.client.errors import (
     TooManyRequests,
     Unavailable,
     UnexpectedAnswer,
+    Unreachable,
 )
 from baton.client.retries import Outage, Patience
 from baton.client.settings import ClientSettings
@@ -119,22 +120,25 @@ class Http:
                 continue
             if response.status_code not in (*_PASSING, 429):
                 break
-            await self._wait_or_raise(outage, response, error_of(response, body, self.url))
+            await self._wait_or_raise(outage, response, body)
         outage.over()
         if response.is_success:
             return body
         raise error_of(response, body, self.url)
 
-    async def _wait_or_raise(
-        self, outage: Outage, response: httpx.Response, error: BatonError
-    ) -> None:
-        """Wait until a request may be sent again; raise `error` if that is too late."""
+    async def _wait_or_raise(self, outage: Outage, response: httpx.Response, body: bytes) -> None:
+        """Wait until a request may be sent again. If that is too late raise what the console said,
+        or Unreachable if it was not the console that spoke, but a proxy before it."""
+        error = error_of(response, body, self.url)
+        reason = str(error.facts.get("reason", error)).rstrip(".")
         after = retry_after(response)
-        if after > self.patience.request:
-            raise error
         try:
-            await outage.wait(_words(error), after)
-        except ClientError:
+            if after > self.patience.request:
+                raise outage.given_up(reason)
+            await outage.wait(reason, after, busy=response.status_code == 429)
+        except Unreachable:
+            if _problem(response, body) is None:
+                raise
             raise error from None
 
 
@@ -211,10 +215,6 @@ def retry_after(response: httpx.Response) -> float:
     """Return the seconds for which the console asks to wait."""
     said = response.headers.get("retry-after", "")
     return float(said) if said.isascii() and said.isdecimal() else 0.0
-
-
-def _words(error: BatonError) -> str:
-    return str(error.facts.get("reason", error)).rstrip(".")
 
 
 def _parsed(body: bytes, url: str) -> JsonValue:

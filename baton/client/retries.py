@@ -12,7 +12,8 @@ from baton.client.errors import Unreachable
 from baton.timing.backoff import delay, jittered
 
 Notice = Callable[[str], None]
-"""Is told, in one sentence, that the console does not answer, or that it does again."""
+"""Is told, in one sentence, that the console does not answer or asks to wait, or that it answers
+again."""
 
 
 def _unheard(text: str) -> None:
@@ -54,8 +55,9 @@ class Outage:
             self._patience.notice(f"The console at {self._url} answers again.")
         self._failures = 0
 
-    async def wait(self, reason: str, least: float = 0.0) -> None:
+    async def wait(self, reason: str, least: float = 0.0, *, busy: bool = False) -> None:
         """Note a failure, and wait, for `least` seconds or more, until it is time to try again.
+        `busy`: the console did answer, that it takes no more for now.
 
         Raises Unreachable if it has been tried for long enough.
         """
@@ -68,8 +70,8 @@ class Outage:
         if now + pause > self._began + self._seconds:
             raise self.given_up(reason)
         if self._failures == 1:
-            text = f"The console at {self._url} does not answer ({reason}). Trying again."
-            self._patience.notice(text)
+            does = "asks us to wait" if busy else "does not answer"
+            self._patience.notice(f"The console at {self._url} {does} ({reason}). Trying again.")
         await self._patience.sleep(pause)
 
     def given_up(self, reason: str) -> Unreachable:

@@ -66,6 +66,14 @@ async def test_a_bot_that_stops_is_waited_for() -> None:
     ]
 
 
+async def test_a_console_with_too_many_watchers_asks_to_wait() -> None:
+    waits = Waits()
+    script = Script(problem(429, "Too many watch."), events(news(1, "one"), END))
+    async with client(script, waits) as console:
+        assert await lines(console) == ["one"]
+    assert "asks us to wait (Too many watch)" in waits.notices[0]
+
+
 async def test_a_console_that_does_not_come_back_is_given_up() -> None:
     """After the patience of a watch; the error says that the job goes on, and how to see it."""
     waits = Waits()

@@ -104,6 +104,27 @@ async def test_a_console_that_stays_away_is_an_error_with_a_time() -> None:
     assert 5 < sum(waits.waited) <= 2 * console._http.patience.request
 
 
+async def test_a_proxy_whose_console_stays_away_has_not_answered() -> None:
+    """What became of the ask is not known, unlike after a 503 of the console itself."""
+    for away in (httpx.Response(504, html="<p>Gateway</p>"), httpx.Response(503)):
+        async with client(Script(away)) as console:
+            with pytest.raises(Unreachable, match=rf"HTTP {away.status_code}. Whether it was acc"):
+                await console.ask("deploy shop prod")
+    later = httpx.Response(503, headers={"retry-after": "3600"})
+    async with client(Script(later)) as console:
+        with pytest.raises(Unreachable):
+            await console.ask("deploy shop prod")
+
+
+async def test_a_console_that_asks_to_wait_does_answer() -> None:
+    waits = Waits()
+    async with client(Script(problem(429, "30 requests a minute.", seconds=7), ME), waits) as one:
+        await one.me()
+    assert waits.notices[0] == (
+        f"The console at {URL} asks us to wait (30 requests a minute). Trying again."
+    )
+
+
 async def test_what_is_no_job_is_unexpected() -> None:
     """The part that is missing is named."""
     async with client(Script(httpx.Response(200, json={"runs": []}))) as console:
