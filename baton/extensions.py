@@ -80,8 +80,11 @@ class Commands(Mapping[str, Extension]):
         """
         name = self._known(name)
         command = _made(name, lambda: self[name].command.from_arguments(arguments))
-        if self.parse(words_of(command)) != command:
-            raise UsageError("This holds characters that cannot be typed in a command.")
+        typed = self.parse(words_of(command))
+        for field in type(command).model_fields:
+            if getattr(typed, field) != getattr(command, field):
+                problem = f"The field “{field}” holds characters that cannot be typed in a command."
+                raise UsageError(problem, field=field)
         return command
 
     def _known(self, word: str) -> str:

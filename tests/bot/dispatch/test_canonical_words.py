@@ -73,5 +73,6 @@ def test_a_command_is_built_from_its_own_arguments(name: str) -> None:
 
 def test_what_cannot_be_typed_is_no_command() -> None:
     """It would read otherwise wherever it is shown, and in the audit log."""
-    with pytest.raises(UsageError, match="cannot be typed"):
+    with pytest.raises(UsageError, match=r"“command” holds .* cannot be typed") as raised:
         COMMANDS.build("help", {"command": "de\u200bploy"})
+    assert raised.value.field == "command"
