@@ -24,7 +24,7 @@ from bot.store.sign_ins.sign_in import NameInUse, SignIn, SignInOwner, TooManyTo
 from bot.store.sign_ins.sign_in_store import SignInStore
 
 MAX_DAYS = 366
-_MAY = {"read": "may only read", "ask": "may read and ask"}
+_MAY = {"read": "only read", "ask": "read and run"}
 
 
 class TokenCommand(BuiltinCommand):
@@ -42,10 +42,10 @@ class TokenCommand(BuiltinCommand):
         default=None, description="the name of the token"
     )
     scope: Literal["read", "ask"] = Field(
-        default="read", description="what it may do: read, or also ask (read)"
+        default="read", description="read, or ask (read and run commands; default: read)"
     )
     days: int = Field(
-        default=30, ge=1, le=MAX_DAYS, description="after how many days it expires (30)"
+        default=30, ge=1, le=MAX_DAYS, description="days until it expires (default: 30)"
     )
 
     @classmethod
@@ -75,6 +75,7 @@ class TokenHandler(Handler[TokenCommand]):
     @override
     async def handle(self, command: TokenCommand, context: CommandContext) -> Reply:
         """Answer what the action is. Raises UsageError."""
+        _refuse_extra_words(command)
         if command.action == "list":
             return await self._list(context)
         if command.token is None:
@@ -104,8 +105,9 @@ class TokenHandler(Handler[TokenCommand]):
         except (NameInUse, TooManyTokens) as error:
             return Reply(str(error), kind=ReplyKind.CONFLICT)
         summary = (
-            f"The token {name} {_MAY[command.scope]} what you may, at {address.url}, until "
-            f"{token.expires:%Y-%m-%d}. It is shown only now. Keep it as you keep a password."
+            f"With the token {name} a program may {_MAY[command.scope]} what you may, at "
+            f"{address.url}, until {token.expires:%Y-%m-%d}. It is shown only now. Keep it as you "
+            "keep a password."
         )
         return Reply(answer=Answer(summary, document=secret))
 
@@ -133,6 +135,17 @@ class TokenHandler(Handler[TokenCommand]):
     async def _tokens(self, context: CommandContext) -> list[SignIn]:
         asked = context.invocation
         return await self._sign_ins.of_person(asked.place.directory, asked.asker.id, "token")
+
+
+def _refuse_extra_words(command: TokenCommand) -> None:
+    """Raises UsageError if there are words that the action would not heed."""
+    used = {"new": ("token", "scope", "days"), "revoke": ("token",), "list": ()}
+    for field, info in TokenCommand.model_fields.items():
+        heeded = field in ("action", *used[command.action])
+        if not heeded and getattr(command, field) != info.default:
+            shown = "name" if field == "token" else f"--{field}"
+            problem = f"/token {command.action} takes no {shown}."
+            raise UsageError(problem, f"Usage: {TokenCommand.usage()}", field)
 
 
 def _row(token: SignIn, at: datetime) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ async def test_a_token_may_do_what_was_asked_for_it(counter: Counter) -> None:
     reply = await counter.ask("token new laptop --scope ask --days 90")
     assert reply.answer is not None
     secret = reply.answer.document
-    assert "The token laptop may read and ask what you may" in reply.answer.summary
+    assert "With the token laptop a program may read and run what you may" in reply.answer.summary
     assert f"```\n{secret}\n```" in reply_text(reply)
     token = await counter.store.sign_ins.find(secret)
     assert token is not None
@@ -84,6 +84,9 @@ async def test_one_sees_and_revokes_ones_own(counter: Counter) -> None:
         ("token new a/b", "TOKEN: invalid value"),
         ("token new ci --scope all", "it must be one of read, ask"),
         ("token new ci --days 0", "--days: invalid value “0”"),
+        ("token list x --scope ask", "/token list takes no name."),
+        ("token list --scope ask", "/token list takes no --scope."),
+        ("token revoke ci --days 3", "/token revoke takes no --days."),
         ("token new ci --days 1000", "--days: invalid value “1000”"),
     ],
 )
