@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import islice
 
 from baton.outcome import Answer
 from bot.jobs import short_id
 from bot.schedules.schedule import Firing, Schedule
-from bot.schedules.times import upcoming
 
 NEXT_SHOWN = 3
 """How many of the next times are shown."""
@@ -17,18 +15,7 @@ NEXT_SHOWN = 3
 
 def next_times(schedule: Schedule, now: datetime) -> str:
     """Return `Next: Tue 2026-11-24 09:00, ...`, on the schedule's clocks."""
-    if schedule.nominal is None:
-        return "It will not run again."
-    zone = schedule.zone
-    times = [schedule.nominal]
-    times += islice(
-        upcoming(schedule.timing.when, schedule.nominal, schedule.created), NEXT_SHOWN - 1
-    )
-    rules = schedule.timing.rules
-    if rules.until is not None:
-        times = [at for at in times if at.astimezone(zone).replace(tzinfo=None) <= rules.until]
-    if rules.times is not None:
-        times = times[: rules.times - schedule.runs]
+    zone, times = schedule.zone, schedule.next_times(NEXT_SHOWN)
     if not times:
         return "It will not run again."
     shown = [f"{at.astimezone(zone):%a} {schedule.local(at)}" for at in times]

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from baton.bus.messages import Person
 from baton.timing.calendar import UnknownZone, zone
 from bot.jobs import Place, short_id
 from bot.schedules.parser import Timing
+from bot.schedules.times import upcoming
 
 Status = Literal["active", "paused", "ended", "removed"]
 Verdict = Literal["started", "queued", "skipped", "missed", "refused", "failed"]
@@ -75,6 +77,24 @@ class Schedule:
         mark = f"{self.id}/{nominal.timestamp()}".encode()
         part = int.from_bytes(hashlib.sha256(mark).digest()[:4]) / 2**32
         return nominal + timedelta(seconds=round(part * jitter, 3))
+
+    def next_times(self, count: int) -> list[datetime]:
+        """Return at most `count` of its next times, in UTC: none if it does not run again, and only
+        the very next if this machine does not know its time zone."""
+        if self.nominal is None:
+            return []
+        rules, times = self.timing.rules, [self.nominal]
+        try:
+            times += islice(upcoming(self.timing.when, self.nominal, self.created), count - 1)
+        except UnknownZone:
+            return times
+        if rules.until is not None:
+            clocks = self.zone
+            local = ((at, at.astimezone(clocks).replace(tzinfo=None)) for at in times)
+            times = [at for at, shown in local if shown <= rules.until]
+        if rules.times is not None:
+            times = times[: max(rules.times - self.runs, 0)]
+        return times
 
     def local(self, at: datetime) -> str:
         """Write `at` in its own time zone, for people: `2026-11-24 09:00`."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
-from baton.timing.calendar import UnknownZone
 from bot.jobs import CONSOLE
 from bot.schedules.schedule import Schedule
-from bot.schedules.times import upcoming
 from bot.web.console.access import Viewer
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.viewing import note_of, reader_of
@@ -83,27 +80,8 @@ def _seen(one: Schedule) -> SeenSchedule:
         one.place.name or one.place.channel,
         one.status,
         one.note,
-        tuple(next_times(one)),
+        tuple(one.next_times(NEXT_SHOWN)) if one.status == "active" else (),
         one.outcome,
         one.runs,
         one.failures,
     )
-
-
-def next_times(one: Schedule) -> list[datetime]:
-    """Return the next times of a schedule: none if it is paused or has ended."""
-    if one.nominal is None or one.status != "active":
-        return []
-    rules = one.timing.rules
-    times = [one.nominal]
-    try:
-        more = upcoming(one.timing.when, one.nominal, one.created)
-        times += islice(more, NEXT_SHOWN - 1)
-    except UnknownZone:
-        return times
-    if rules.until is not None:
-        zone = one.zone
-        times = [at for at in times if at.astimezone(zone).replace(tzinfo=None) <= rules.until]
-    if rules.times is not None:
-        times = times[: max(rules.times - one.runs, 0)]
-    return times
