@@ -13,13 +13,12 @@ from bot.dispatch.audit_log import AuditLog, shortened
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
-from bot.dispatch.policy import is_private
+from bot.dispatch.policy import place_label
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry
 
 MAX_WIDTH = 80
 """Characters of what was typed that are shown in a table."""
-_PRIVATE = {"privategroup": "private channel", "directmessage": "direct message"}
 
 
 class AuditCommand(BuiltinCommand):
@@ -57,9 +56,7 @@ class AuditHandler(Handler[AuditCommand]):
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:
     who = entry.person.label
-    where = entry.place.name or entry.place.channel
-    if is_private(entry.place):
-        where = f"{_PRIVATE.get(entry.place.name, 'channel')} {entry.place.channel}"
+    where = place_label(entry.place)
     words = shortened(entry.words, MAX_WIDTH)
     when = f"{entry.time:%m-%d %H:%M:%S}"
     return (when, printable(who), printable(where), printable(words), entry.verdict)

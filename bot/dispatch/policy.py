@@ -35,6 +35,7 @@ _ID = re.compile(r"[UWS][A-Z0-9_]+")
 """Slack's ids of people and of user groups: no handle is written like that."""
 PRIVATE = ("", "privategroup", "directmessage")
 """What Slack calls the channels whose name it does not tell."""
+_KINDS = {"privategroup": "private channel", "directmessage": "direct message"}
 _GROUP_TALK = "mpdm-"
 
 
@@ -159,6 +160,13 @@ def is_user(who: str) -> bool:
 def is_private(place: Place) -> bool:
     """Return whether only some may look into the channel, or nobody told its name."""
     return place.name in PRIVATE or place.name.startswith(_GROUP_TALK)
+
+
+def place_label(place: Place) -> str:
+    """Return what people call `place`: nobody but those in it knows the name of a private one."""
+    if is_private(place):
+        return f"{_KINDS.get(place.name, 'channel')} {place.channel}"
+    return place.name or place.channel
 
 
 @dataclass(frozen=True, slots=True)

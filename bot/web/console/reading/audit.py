@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.dispatch.authorizer import Reader
-from bot.dispatch.policy import is_private
+from bot.dispatch.policy import place_label
 from bot.jobs import AuditEntry
 from bot.store.jobs.audit_entries import AuditFilter
 from bot.web.console.access import Viewer
@@ -53,7 +53,7 @@ async def read_audit(
         for number, entry in found:
             before, looked_at = number, looked_at + 1
             if await reader.may_read(parts.authorizer.audit_record(entry)):
-                read.append(SeenEntry(entry, _where(entry)))
+                read.append(SeenEntry(entry, place_label(entry.place)))
             if len(read) == limit or looked_at == MAX_LOOKED_AT:
                 return _seen(read, reader, before)
         if len(found) < limit:
@@ -62,11 +62,3 @@ async def read_audit(
 
 def _seen(read: list[SeenEntry], reader: Reader, next: int | None = None) -> SeenEntries:
     return SeenEntries(tuple(read), reader.left_out, note_of(reader, "request"), next)
-
-
-def _where(entry: AuditEntry) -> str:
-    place = entry.place
-    kinds = {"privategroup": "private channel", "directmessage": "direct message"}
-    if is_private(place):
-        return f"{kinds.get(place.name, 'channel')} {place.channel}"
-    return place.name or place.channel
