@@ -7,7 +7,8 @@ ends once: the first final state stays. A different one that is received later i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -345,6 +346,18 @@ def close_if_overdue(run: RunRecord, now: datetime, seeing_since: datetime | Non
             text += f"; this bot had no link to RabbitMQ until {seeing_since:%H:%M:%S} UTC"
         return close(run, State.EXPIRED, text, now)
     return close(run, State.LOST, "the agent started it, and nothing was received since", now)
+
+
+def last_attempts(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the last run on each server, by the name of the server."""
+    last = {run.host: run for run in sorted(runs, key=lambda run: run.attempt)}
+    return sorted(last.values(), key=lambda run: run.host)
+
+
+def counts(runs: Iterable[RunRecord]) -> str:
+    """Return the number of runs in each state, such as `3 failed, 297 succeeded`."""
+    states = Counter(run.state for run in runs)
+    return ", ".join(f"{states[state]} {state.value}" for state in URGENCY if states[state])
 
 
 def all_ended(runs: Sequence[RunRecord]) -> bool:

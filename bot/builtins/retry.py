@@ -22,7 +22,7 @@ from bot.dispatch.context import CommandContext
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.policy import Refusal
 from bot.dispatch.reply import Reply, ReplyKind, started
-from bot.jobs import Job, NewJob, RunRecord, all_ended, short_id
+from bot.jobs import Job, NewJob, RunRecord, all_ended, last_attempts, short_id
 from bot.store.jobs.ledger import Ledger
 
 _READ = "log"
@@ -156,8 +156,8 @@ class RetryHandler(Handler[RetryCommand]):
 
 def _unsuccessful(runs: Sequence[RunRecord]) -> frozenset[str]:
     """Return the servers whose last attempt did not succeed."""
-    last = {run.host: run for run in sorted(runs, key=lambda run: run.attempt)}
-    return frozenset(host for host, run in last.items() if run.state is not State.SUCCEEDED)
+    last = last_attempts(runs)
+    return frozenset(run.host for run in last if run.state is not State.SUCCEEDED)
 
 
 def _left_out(hosts: Collection[str], new: NewJob) -> str:

@@ -7,13 +7,12 @@ the same. A server's own name, times, ids and long numbers do not count as a dif
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from baton.bus.messages import State
 from baton.outcome import named
 from bot.content import FleetContent, Group
-from bot.jobs import URGENCY, RunRecord, Tail, all_ended
+from bot.jobs import URGENCY, RunRecord, Tail, all_ended, counts
 
 MAX_SINGLE_POSTS = 5
 """Up to so many servers have a post each in the thread."""
@@ -37,12 +36,6 @@ _VARYING = re.compile(
 def too_many_for_single_posts(runs: Sequence[RunRecord]) -> bool:
     """Return whether these are too many for a post each."""
     return len(runs) > MAX_SINGLE_POSTS
-
-
-def counts(runs: Iterable[RunRecord]) -> str:
-    """Return the number of runs in each state, such as `3 failed, 297 succeeded`."""
-    states = Counter(run.state for run in runs)
-    return ", ".join(f"{states[state]} {state.value}" for state in URGENCY if states[state])
 
 
 def hosts_needed(runs: Sequence[RunRecord]) -> list[str]:

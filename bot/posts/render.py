@@ -24,7 +24,7 @@ from bot.content import (
     Post,
     Row,
 )
-from bot.jobs import URGENCY, Job, RunRecord, Tail, all_ended, job_state
+from bot.jobs import URGENCY, Job, RunRecord, Tail, all_ended, counts, job_state
 from bot.posts import grouping
 from bot.servers.server_visibility import ServerVisibility
 
@@ -119,7 +119,7 @@ def _job_content(
         if len(ordered) > MAX_ROWS:
             ordered = sorted(ordered, key=lambda run: (URGENCY.index(run.state), run.host))
             rest = ordered[MAX_ROWS:]
-            lines.append(f"and {len(rest)} more: {grouping.counts(rest)}")
+            lines.append(f"and {len(rest)} more: {counts(rest)}")
         rows = tuple(_row(run, job, visibility) for run in ordered[:MAX_ROWS])
     buttons: tuple[Button, ...] = ()
     if not ended and command.changes and job.cancelled_by is None:

@@ -6,8 +6,8 @@ import pytest
 
 from baton.bus.messages import State
 from bot.content import FleetContent, Group
-from bot.jobs import RunRecord, Tail
-from bot.posts.grouping import MAX_FAILURE_GROUPS, MAX_TAIL, counts, fleet_content, hosts_needed
+from bot.jobs import RunRecord, Tail, counts
+from bot.posts.grouping import MAX_FAILURE_GROUPS, MAX_TAIL, fleet_content, hosts_needed
 from tests.bot.build import after, run
 
 

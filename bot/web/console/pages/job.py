@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -12,15 +11,15 @@ from fastapi.responses import JSONResponse
 
 from baton.bus.messages import State
 from baton.outcome import duration, named
-from bot.jobs import URGENCY, Place, RunRecord, all_ended, job_state
+from bot.jobs import URGENCY, Place, RunRecord, all_ended, counts, last_attempts
 from bot.store.jobs.ledger import Ledger
 from bot.store.output.log_window import LogView
+from bot.web.console.api.job_models import state_of
 from bot.web.console.errors import NotAllowed, NotFound, Unavailable
 from bot.web.console.feed.moment import RunThen, job_at
 from bot.web.console.pages.job_log import (
     beside_of,
     count_of,
-    last_attempts,
     line_json,
     log_json,
     view_of,
@@ -68,9 +67,9 @@ class _JobPages:
             viewer,
             job=job,
             runs=sorted(runs, key=lambda run: URGENCY.index(run.state)),
-            overall=job_state(runs).value,
+            overall=state_of(job, tuple(runs)).value,
             over=all_ended(runs) and bool(runs),
-            counts=_counts(runs),
+            counts=counts(runs),
             took=duration((end - job.asked).total_seconds()),
             where=_where(job.place),
             channel=_channel_address(job.place),
@@ -118,11 +117,6 @@ class _JobPages:
 
 def _named(runs: Iterable[RunRecord]) -> str:
     return named([run.host for run in runs], MAX_NAMED) or "no server"
-
-
-def _counts(runs: Sequence[RunRecord]) -> str:
-    states = Counter(run.state for run in runs)
-    return ", ".join(f"{states[state]} {state.value}" for state in URGENCY if states[state])
 
 
 def _where(place: Place) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from baton.text.printable import printable
-from bot.jobs import Job, RunRecord
+from bot.jobs import Job
 from bot.store.output.log_lines import LogLine
 from bot.store.output.log_window import MOST_LINES, LineName, LogView, LogWindow, Side
 from bot.web.console.ansi import spans
@@ -76,9 +76,3 @@ def line_json(line: LogLine) -> dict[str, JsonValue]:
         "step": printable(line.step),
         "spans": shown,
     }
-
-
-def last_attempts(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return the last run on each server."""
-    last = {run.host: run for run in sorted(runs, key=lambda run: run.attempt)}
-    return sorted(last.values(), key=lambda run: run.host)

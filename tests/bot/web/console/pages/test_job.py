@@ -9,6 +9,7 @@ import pytest
 from baton.bus.messages import Person, State
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.store import Store
+from tests.bot.store.build import entry, ping
 from tests.bot.web.console.conftest import Console, OpenConsole
 from tests.bot.web.console.jobs import RunningJob
 
@@ -50,6 +51,17 @@ async def test_the_page_says_what_who_where_and_how_far(console: Console, store:
     assert "<script>alert" not in html
     assert "\u202e" not in html
     assert " style=" not in html
+
+
+async def test_a_job_that_no_server_has_answered_is_sent(console: Console, store: Store) -> None:
+    """A broadcast is for whoever answers: with no run it has not succeeded, as long as it is
+    open."""
+    new = ping()
+    await store.ledger.start_job(new, entry(new))
+    page = (await console.client.get(f"/jobs/{new.job.id}")).text
+    shown = (await console.client.get(f"/api/v1/jobs/{new.job.id}")).json()
+    assert shown["state"] == "sent"
+    assert '<span id="state"><span class="state state-sent">sent</span>' in page
 
 
 async def test_lines_come_in_spans_with_the_runs_at_that_moment(
