@@ -20,7 +20,6 @@ URL_VARIABLE, TOKEN_VARIABLE = "BATON_URL", "BATON_TOKEN"
 CLIENT_VARIABLES = (URL_VARIABLE, TOKEN_VARIABLE)
 """Every environment variable that a client reads."""
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_FILE = 16_384
 """Bytes of a settings file that are read."""
 
@@ -112,11 +111,6 @@ def check_token(token: str, file: str | Path, key: str) -> str:
         must = "what `/baton token new NAME` showed, and nothing else"
         raise _wrong(file, key, "is not a token", must)
     return token
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` is an address of this machine only."""
-    return urlsplit(url).hostname in LOOPBACK
 
 
 def _saved(file: Path) -> ClientSettings | None:

@@ -26,13 +26,13 @@ def login(
         ClientSettings,
         check_token,
         check_url,
-        is_loopback,
         save_client,
     )
+    from bot.dispatch.console_address import ConsoleAddress
 
     try:
         url = check_url(url, "baton login", "URL")
-        if url.startswith("http:") and not is_loopback(url):
+        if url.startswith("http:") and not ConsoleAddress(url).local:
             say(f"{url} is not https: whoever can see the network can read the token.")
         settings = ClientSettings(url, check_token(_token(), "baton login", "the token"))
         person = use(settings)
