@@ -151,7 +151,6 @@ def assemble(
         store=store,
         channel=channel,
         servers=servers,
-        verifier=verifier,
         dispatching=dispatching,
         job_posts=job_posts,
         reconciler=reconciler,

@@ -22,7 +22,6 @@ from bot.dispatch.people import Directory
 from bot.findings import FindingReports
 from bot.fronts.protocol import Front
 from bot.ingest.rejections import Rejections
-from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
 from bot.leader import Leader
 from bot.outbox.relay import OutboxRelay
@@ -43,7 +42,6 @@ class Bot:
     store: Store
     channel: Channel
     servers: ServerRegistry
-    verifier: SenderVerifier
     dispatching: Dispatching
     job_posts: JobPosts
     reconciler: PostReconciler

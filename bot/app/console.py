@@ -48,7 +48,6 @@ def serve_console(
         commands=dispatching.dispatcher.commands,
         servers=bot.servers,
         authorizer=dispatching.authorizer,
-        people=dispatching.people,
         schedules=dispatching.schedules,
         alerts=bot.alert_runner,
         audit=dispatching.audit,

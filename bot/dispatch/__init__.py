@@ -7,5 +7,6 @@ policy.py       who may do what: pure            authorizer.py  asks it, and loo
 policy_review.py  what is odd about the rules    audit_log.py   who asked what, and the verdict
 people.py       the people of each chat          name_cache.py  what people and channels are called
 plan.py         what a request would reach       plan_maker.py  finds that out
+console_address.py  where people open the console: pure
 rate_limiter.py how often one person may ask     suggestions.py what can be typed next: pure
 """

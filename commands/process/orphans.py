@@ -17,7 +17,7 @@ import structlog
 
 from commands.process.leftovers import AGENT, DIRECT, KNOWN, children, mark_of, stat_of
 
-SET_CHILD_SUBREAPER, GET_CHILD_SUBREAPER = 36, 37
+SET_CHILD_SUBREAPER = 36
 LATER = 60.0
 """Seconds after which the end is heard of what may be a child that an extension started itself, in
 a session of its own, and will ask about."""
@@ -65,15 +65,6 @@ class OrphanReaper:
         if stat is not None and (stat.born, stat.state) == (born, "Z"):
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
-
-
-def is_subreaper() -> bool:
-    """Return whether this process adopts orphans."""
-    found = ctypes.c_int()
-    try:
-        return _prctl(GET_CHILD_SUBREAPER, ctypes.byref(found)) == 0 and bool(found.value)
-    except (OSError, AttributeError):
-        return False
 
 
 def _prctl(*words: object) -> int:

@@ -12,8 +12,8 @@ Watcher = Callable[[Collection[str]], None]
 class JobChanges:
     """The ids of jobs that were changed, right after each commit.
 
-    Told are the changes of this bot, and those that other bots of a PostgreSQL database tell us of.
-    It is no promise: who must miss nothing looks at the job itself from time to time too.
+    It tells of the changes of this bot, and of other bots on PostgreSQL. Some may be lost: whoever
+    must not miss one also polls the job.
     """
 
     def __init__(self) -> None:

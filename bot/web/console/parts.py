@@ -11,7 +11,6 @@ from baton.extensions import Commands
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.dispatcher import CommandDispatcher
-from bot.dispatch.people import Directories
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.web.console.access import Access
@@ -33,7 +32,6 @@ class ConsoleParts:
     commands: Commands
     servers: ServerRegistry
     authorizer: Authorizer
-    people: Directories
     schedules: ScheduleRecords
     alerts: AlertSource | None
     audit: AuditLog
