@@ -154,3 +154,10 @@ async def test_what_cannot_be_copied_is_selected(reader: BrowserContext) -> None
         "(box) => [box.selectionStart, box.selectionEnd]"
     )
     assert chosen == [0, len("/ship shop prod")]
+
+
+async def test_what_has_nothing_to_say_takes_no_room(reader: BrowserContext) -> None:
+    """Neither broken links nor answers, where there are none."""
+    page = await opened(reader, "/schedules")
+    await expect(page.locator("#broken")).to_have_css("display", "none")
+    await expect(page.locator("#answer")).to_have_css("display", "none")
