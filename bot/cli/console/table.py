@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from baton.text.printable import printable
+from bot.fronts.terminal.lines import padded, width
 
 GAP = "  "
 
@@ -14,11 +15,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[
     """Yield the lines of a table: its columns are as wide as what stands in them."""
     shown = [[printable(cell(value)) for value in row] for row in rows]
     widths = [
-        max(len(each[at]) for each in [list(columns), *shown] if at < len(each))
+        max(width(each[at]) for each in [list(columns), *shown] if at < len(each))
         for at in range(len(columns))
     ]
     for row in (columns, *shown):
-        parts = [f"{text:<{width}}" for text, width in zip(row, widths, strict=False)]
+        parts = [padded(text, room) for text, room in zip(row, widths, strict=False)]
         yield GAP.join(parts).rstrip()
 
 

@@ -16,6 +16,7 @@ from baton.bus.messages import State
 from baton.client import Client, ClientSettings, ask
 from bot.dispatch.policy import EnvironmentTable, Policy
 from tests.bot.cli.console.programs import Program
+from tests.bot.web.console.api.test_alerts import firing
 from tests.bot.web.console.conftest import Console, OpenConsole
 from tests.support.wait import until
 
@@ -147,6 +148,16 @@ async def test_what_failed_is_run_again(console: Console, baton: Program) -> Non
     assert [len(agent.requests) for agent in console.agents] == [2, 1, 1]
 
 
+async def test_all_of_a_job_is_run_again(console: Console, baton: Program) -> None:
+    """With `--all` also where it succeeded."""
+    code, _, err = await baton.ran("ship", "shop", "prod", "--watch", "--json")
+    assert (code, err) == (0, "")
+    (job,) = await console.bot.store.ledger.recent()
+    code, out, err = await baton.ran("retry", job.id, "--all", "--watch")
+    assert (code, err) == (0, ""), out
+    assert [len(agent.requests) for agent in console.agents] == [2, 2, 2]
+
+
 async def test_what_the_bot_refuses_is_said(console: Console, baton: Program) -> None:
     """In its own words: wrong usage is 2, an unknown job 1, an unknown command 2."""
     code, out, err = await baton.ran("ship", "shop", "prd")
@@ -202,6 +213,15 @@ async def test_the_words_of_the_chat_are_its_commands(console: Console, baton: P
     code, out, _ = await baton.ran("/ship", "--help")
     assert code == 0
     assert out.startswith("/ship ")
+
+
+async def test_why_an_alert_fires(open_console: OpenConsole, tmp_path: Path) -> None:
+    """`baton alerts why` asks the bot, though `alerts` is a subcommand of this program too."""
+    console = await firing(open_console)
+    program = Program(str(tmp_path), BATON_URL=console.web.url)
+    code, out, err = await program.ran("alerts", "why", "disk")
+    assert (code, err) == (0, "")
+    assert "97 % full" in out
 
 
 async def test_completion_knows_what_the_console_knows(console: Console, baton: Program) -> None:

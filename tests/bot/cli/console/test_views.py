@@ -99,3 +99,9 @@ def test_a_table_is_as_wide_as_what_is_in_it() -> None:
         "web-1          shop, billing  yes",
         "a longer name",
     ]
+
+
+def test_a_table_is_straight_whatever_is_in_it() -> None:
+    """Some characters take two columns (Unicode, UAX 11)."""
+    head, *rows = table(("who", "what"), [("太郎", "ship"), ("ann", "hail")])
+    assert (head, rows) == ("who   what", ["太郎  ship", "ann   hail"])
