@@ -34,8 +34,8 @@ DATABASE = "Database"
 _WORKS = {
     "RabbitMQ": "Servers cannot be seen or reached. What is asked now waits in the database until "
     "its deadline. What is already on the servers goes on.",
-    "Slack": "Nobody can ask or read in Slack. This console works as before; what happens here is "
-    "posted in Slack later.",
+    "Slack": "Nobody can ask or read in Slack. This console works as before. Posts in Slack are "
+    "brought up to date later.",
     DATABASE: "Nothing can be asked, and nothing of the past can be read. What is already on "
     "the servers goes on, and is recorded later.",
 }
