@@ -19,6 +19,7 @@ from baton.bus.messages import Person, new_id
 from bot.app.bot import Bot
 from bot.demo.play import demo_running
 from bot.jobs import console_place
+from tests.bot.world import no_groups
 from tests.support.browser import NARROW, WIDE, chromium, opened, person
 from tests.support.wait import until
 
@@ -43,13 +44,9 @@ class Shot:
     address: str
 
 
-async def _no_groups() -> frozenset[str]:
-    return frozenset()
-
-
 async def _ask(bot: Bot, asker: Person, text: str) -> str:
     reply = await bot.dispatcher.ask(
-        text, asker=asker, groups=_no_groups, place=console_place("terminal"), key=new_id()
+        text, asker=asker, groups=no_groups, place=console_place("terminal"), key=new_id()
     )
     assert reply.ok, reply.text
     return reply.job

@@ -9,6 +9,7 @@ from playwright.async_api import Browser, Page
 
 from baton.bus.messages import Person, new_id
 from bot.jobs import console_place
+from tests.bot.world import no_groups
 from tests.stories.console.conftest import Demo
 from tests.support.browser import NARROW, WIDE, opened, person
 from tests.support.wait import until
@@ -24,10 +25,6 @@ PAGES = (
     "/audit",
 )
 FIND = "axe.run({resultTypes: ['violations']})"
-
-
-async def no_groups() -> frozenset[str]:
-    return frozenset()
 
 
 async def ask(demo: Demo, text: str) -> str:
