@@ -1,5 +1,5 @@
-"""Jobs, their runs and lines of their output as the API shows them: one model each, in answers and
-in events alike."""
+"""Jobs, their runs and lines of their output as the API shows them. Events have jobs and runs by
+the same models; their lines are rendered by `feed.frame`."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def job_routes(parts: ConsoleParts) -> APIRouter:
     async def list_jobs(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
         """List the jobs that match, newest first."""
         viewer = await parts.access.viewer(request)
-        before = moment(query.before)
+        before = history_position(query.before)
         limit = query.limit or (MOST if query.format == "csv" else PAGE)
         found = await reading.history(viewer, query.filter(), before, limit)
         if query.format == "csv":
@@ -131,7 +131,7 @@ async def whole_job(
     )
 
 
-def moment(before: str) -> Moment | None:
+def history_position(before: str) -> Moment | None:
     """Return the place in the history that `before` names. Raises Unusable."""
     try:
         return Moment.parse(before) if before else None

@@ -77,7 +77,7 @@ class Frame:
 
     def _for_pages(self) -> dict[str, Any]:
         return {
-            "job": {**job_json(self.job), "state": self.state.value},
+            "job": job_json(self.job),
             "runs": [run_json(run) for run in self.runs],
             "lines": [line for piece in self.pieces for line in _lines(piece, _in_spans)],
         }
@@ -141,19 +141,11 @@ def state_frames(
 
 
 def job_json(job: Job) -> dict[str, JsonValue]:
-    """Return `job` as pages read it."""
+    """Return what pages read of `job`: the rest is on them already, and does not change."""
     cancelled = job.cancelled_by
     return {
-        "id": job.id,
-        "title": printable(job.title),
-        "command": job.command,
-        "environment": job.environment,
-        "app": job.app,
-        "person": {"id": job.asked_by.id, "name": printable(job.asked_by.name)},
-        "asked": moment(job.asked),
-        "closed": moment(job.closed),
+        "closed": iso(job.closed),
         "cancelled_by": printable(cancelled.label) if cancelled else None,
-        "revision": job.revision,
     }
 
 
@@ -167,13 +159,13 @@ def run_json(run: RunRecord) -> dict[str, JsonValue]:
         "percent": run.percent,
         "text": plain(run.text),
         "late": run.late.value if run.late else None,
-        "sent": moment(run.sent),
-        "started": moment(run.started),
-        "finished": moment(run.finished),
+        "sent": iso(run.sent),
+        "started": iso(run.started),
+        "finished": iso(run.finished),
     }
 
 
-def moment(at: datetime | None) -> str | None:
+def iso(at: datetime | None) -> str | None:
     """Return a time in UTC to the millisecond, as ISO 8601 has it."""
     return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds")
 
@@ -191,7 +183,7 @@ def _in_spans(line: str) -> tuple[str, JsonValue]:
 
 
 def _lines(piece: OutputPiece, show: _Show) -> Iterator[dict[str, JsonValue]]:
-    time, step = moment(piece.time), printable(piece.step)
+    time, step = iso(piece.time), printable(piece.step)
     for number, text in enumerate(piece.text.split("\n"), piece.first):
         name, shown = show(text)
         yield {

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from bot.store.jobs.history import JobOutcome
-from bot.web.console.api.jobs import HistoryQuery, moment
+from bot.web.console.api.jobs import HistoryQuery, history_position
 from bot.web.console.api.problems import API
 from bot.web.console.pages.pages import PageParts, routes
 from bot.web.console.pages.rendering import query
@@ -32,7 +32,7 @@ def history_routes(pages: PageParts) -> APIRouter:
         }
         wanted, wrong = read_filter(given)
         before = request.query_params.get("before", "")
-        found = await pages.jobs.history(viewer, wanted.filter(), moment(before), PAGE)
+        found = await pages.jobs.history(viewer, wanted.filter(), history_position(before), PAGE)
         servers = await pages.servers.read(viewer)
         return await pages.renderer.page(
             request,

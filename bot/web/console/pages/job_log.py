@@ -13,7 +13,7 @@ from bot.store.output.log_lines import LogLine
 from bot.store.output.log_window import MOST_LINES, LineName, LogView, LogWindow, Side
 from bot.web.console.ansi import spans
 from bot.web.console.errors import Unusable
-from bot.web.console.feed.frame import job_json, moment, run_json
+from bot.web.console.feed.frame import iso, job_json, run_json
 from bot.web.console.feed.moment import RunThen
 from bot.web.console.times import time_of
 
@@ -71,7 +71,7 @@ def line_json(line: LogLine) -> dict[str, JsonValue]:
         "host": line.host,
         "attempt": line.attempt,
         "line": line.number,
-        "time": moment(line.time),
+        "time": iso(line.time),
         "level": line.level,
         "step": printable(line.step),
         "spans": shown,
