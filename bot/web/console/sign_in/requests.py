@@ -50,7 +50,9 @@ def from_another_page(request: Request, url: str) -> bool:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site != "same-origin"
-    origin = request.headers.get("origin", "")
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
     # a proxy in front may have put another host in place of the one that the browser named
     return origin != url and urlsplit(origin).netloc != request.headers.get("host", "")
 
