@@ -54,6 +54,18 @@ class NotFound(ConsoleError):
     title = "Not found"
 
 
+class NoSuchMethod(ConsoleError):
+    """{detail}"""
+
+    status = 405
+    title = "Method not allowed"
+
+    @property
+    @override
+    def headers(self) -> Mapping[str, str]:
+        return {"Allow": str(self.facts.get("allow", ""))}
+
+
 class Conflict(ConsoleError):
     """{detail}"""
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from bot.store.errors import DatabaseUnavailable
-from bot.web.console.errors import ConsoleError, NotFound, Unavailable, Unusable
+from bot.web.console.errors import ConsoleError, NoSuchMethod, NotFound, Unavailable, Unusable
 
 API = "/api/v1"
 PROBLEM = "application/problem+json"
@@ -91,21 +91,11 @@ def _field_error(error: ErrorDetails) -> FieldError:
 async def _refused_by_the_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        answer = problem(
-            _NoSuchMethod(detail=f"{request.url.path} does not take {request.method}.")
-        )
-        answer.headers.update(error.headers or {})
-        return answer
+        detail = f"{request.url.path} does not take {request.method}."
+        return problem(NoSuchMethod(detail=detail, allow=(error.headers or {}).get("Allow", "")))
     if error.status_code == 404:
         return problem(NotFound(detail=f"The API has nothing at {request.url.path}."))
     return problem(Unusable(detail="This request cannot be served."))
-
-
-class _NoSuchMethod(ConsoleError):
-    """{detail}"""
-
-    status = 405
-    title = "Method not allowed"
 
 
 async def _gone(request: Request, error: Exception) -> Response:

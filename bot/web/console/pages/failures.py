@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from bot.store.errors import DatabaseUnavailable
 from bot.web.console.access import Access, Viewer
 from bot.web.console.api.problems import API, problem
-from bot.web.console.errors import ConsoleError, NotFound, Unavailable
+from bot.web.console.errors import ConsoleError, NoSuchMethod, NotFound, Unavailable
 from bot.web.console.pages.forms import read_form
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.pages.security_headers import HEADERS
@@ -62,10 +62,11 @@ class Failures:
     async def unknown(self, request: Request, error: Exception) -> Response:
         """Answer an address that leads nowhere, or a method that it does not take."""
         assert isinstance(error, HTTPException)
-        detail = "There is no page at this address."
         if error.status_code == 405:
             detail = "This page cannot be opened like that. Open it by a link."
-        return await self.answer(request, NotFound(detail=detail))
+            allow = (error.headers or {}).get("Allow", "")
+            return await self.answer(request, NoSuchMethod(detail=detail, allow=allow))
+        return await self.answer(request, NotFound(detail="There is no page at this address."))
 
     async def fault(self, request: Request, error: Exception) -> Response:
         """Answer a fault of ours. uvicorn logs it."""

@@ -46,3 +46,10 @@ async def test_every_answer_says_what_a_browser_may_do_with_it(console: Console,
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS | of_files
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+async def test_a_method_that_a_page_does_not_take(console: Console) -> None:
+    """Is told from a page that is not there."""
+    answer = await console.client.delete("/servers", headers=HTML)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert "Open it by a link." in answer.text
