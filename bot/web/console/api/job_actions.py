@@ -27,7 +27,7 @@ JobName = Annotated[
 def job_action_routes(asking: Asking, access: Access, ledger: Ledger, url: str) -> APIRouter:
     """Return the routes that do something with a job. `url` is the address of the console."""
     routes = APIRouter(prefix="/jobs", tags=["jobs"])
-    answers = problems(404, 409, 429)
+    answers = problems(404, 408, 409, 413, 429, 500)
 
     async def ask(request: Request, words: str, id: str, key: str | None) -> AskAnswer:
         viewer = await access.viewer(request)

@@ -57,6 +57,13 @@ async def test_what_the_pages_show_is_there(console: Console) -> None:
     } <= paths
 
 
+async def test_what_takes_a_body_says_how_it_may_be_refused(console: Console) -> None:
+    """Too large and too slow are answers of every such route."""
+    for path, routes in (await document(console))["paths"].items():
+        if "post" in routes:
+            assert {"408", "413"} <= routes["post"]["responses"].keys(), path
+
+
 @pytest.mark.slow
 # the bot, in the other thread, uses `random` meanwhile: hypothesis takes it for that of a strategy
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
