@@ -65,6 +65,21 @@ async def test_what_is_live_is_a_fact_of_the_server(
     assert (await console.client.get(f"/jobs/{job.id}")).status_code == (200 if read else 403)
 
 
+async def test_a_plan_says_what_is_live_on_each_server(console: Console) -> None:
+    """Before it is replaced: to programs, and on the form of the command."""
+    job = await RunningJob.begin(console.bot.store, "web-1")
+    facts = {"ref": "v2", "commit": "1a2b3c4d", "release": "20261124-1a2b3c4d"}
+    await job.end("web-1", State.SUCCEEDED, "done", facts=facts)
+    answer = await console.client.post("/api/v1/plans", json={"text": "ship shop prod"})
+    assert answer.status_code == 200, answer.text
+    live = {one["host"]: one["live"] for one in answer.json()["servers"]}
+    assert live["web-1"]["shop"]["label"] == "v2 (1a2b3c4d)"
+    assert live["web-1"]["shop"]["job"] == job.id
+    assert live["web-2"] == {}
+    page = await console.client.get("/run/ship/plan?f-app=shop&f-environment=prod")
+    assert "v2 (1a2b3c4d)" in page.text
+
+
 async def test_a_bot_without_alerts(console: Console) -> None:
     """Says so, in an answer of the same form."""
     found = await get(console, "alerts")
