@@ -19,6 +19,7 @@ from baton.bus.messages import State
 from baton.text.printable import printable
 from bot.jobs import Job, RunRecord
 from bot.store.jobs.news import News, OutputPiece, Position
+from bot.store.output.log_lines import LogLine
 from bot.web.console.ansi import plain, spans
 from bot.web.console.api.job_models import JobShown, RunShown, job_fields, state_of
 
@@ -185,16 +186,26 @@ def _in_spans(line: str) -> tuple[str, JsonValue]:
 def _lines(piece: OutputPiece, show: _Show) -> Iterator[dict[str, JsonValue]]:
     time, step = iso(piece.time), printable(piece.step)
     for number, text in enumerate(piece.text.split("\n"), piece.first):
-        name, shown = show(text)
-        yield {
-            "host": piece.host,
-            "attempt": piece.attempt,
-            "line": number,
-            "time": time,
-            "level": piece.level,
-            "step": step,
-            name: shown,
-        }
+        yield _line(piece, number, time, step, *show(text))
+
+
+def line_json(line: LogLine) -> dict[str, JsonValue]:
+    """Return `line` as pages read it, in spans: as it is in a frame."""
+    return _line(line, line.number, iso(line.time), printable(line.step), *_in_spans(line.text))
+
+
+def _line(
+    of: OutputPiece | LogLine, number: int, time: str | None, step: str, name: str, shown: JsonValue
+) -> dict[str, JsonValue]:
+    return {
+        "host": of.host,
+        "attempt": of.attempt,
+        "line": number,
+        "time": time,
+        "level": of.level,
+        "step": step,
+        name: shown,
+    }
 
 
 def _size(piece: OutputPiece) -> int:

@@ -16,11 +16,11 @@ from bot.store.jobs.ledger import Ledger
 from bot.store.output.log_window import LogView
 from bot.web.console.api.job_models import state_of
 from bot.web.console.errors import NotAllowed, NotFound, Unavailable
+from bot.web.console.feed.frame import line_json
 from bot.web.console.feed.moment import RunThen, job_at
 from bot.web.console.pages.job_log import (
     beside_of,
     count_of,
-    line_json,
     log_json,
     view_of,
 )

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from baton.text.printable import printable
 from bot.jobs import Job
-from bot.store.output.log_lines import LogLine
 from bot.store.output.log_window import MOST_LINES, LineName, LogView, LogWindow, Side
-from bot.web.console.ansi import spans
 from bot.web.console.errors import Unusable
-from bot.web.console.feed.frame import iso, job_json, run_json
+from bot.web.console.feed.frame import job_json, line_json, run_json
 from bot.web.console.feed.moment import RunThen
 from bot.web.console.times import time_of
 
@@ -61,18 +58,4 @@ def log_json(window: LogWindow, job: Job, runs: Sequence[RunThen]) -> dict[str, 
         "runs": [{**run_json(each.run), "lines": each.lines} for each in runs],
         "lines": [line_json(line) for line in window.lines],
         "more": window.more,
-    }
-
-
-def line_json(line: LogLine) -> dict[str, JsonValue]:
-    """Return a line, in spans."""
-    shown: list[JsonValue] = [list[JsonValue](span) for span in spans(line.text)[0]]
-    return {
-        "host": line.host,
-        "attempt": line.attempt,
-        "line": line.number,
-        "time": iso(line.time),
-        "level": line.level,
-        "step": printable(line.step),
-        "spans": shown,
     }
