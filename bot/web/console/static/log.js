@@ -183,12 +183,19 @@
         return true;
       });
       if (this.view.until || this.moreAfter) return;
-      if (missing) { this.toEnd().catch(() => {}); return; }
+      if (missing) { this.recover(); return; }
       const shown = fresh.filter((line) => this.shows(line));
       if (!shown.length) return;
       this.add(shown);
       this.trim(this.follow || this.box.scrollTop > this.box.scrollHeight / 2);
       if (this.follow) this.bottom();
+    }
+
+    // Reads the end of the log again and again until that succeeds, or the reader goes elsewhere.
+    recover() {
+      const reading = this.toEnd();
+      const mine = this.generation;
+      reading.catch(() => setTimeout(() => { if (mine === this.generation) this.recover(); }, 2000));
     }
 
     shows(line) {

@@ -345,7 +345,7 @@ async def test_no_line_is_missing_or_there_twice(
     assert await page.evaluate(LOG_ALONE, frames) == list(range(1, 21))
 
 
-async def test_lines_come_again_after_the_log_could_not_be_read_once(
+async def test_lines_come_again_after_the_log_could_not_be_read(
     store: Store, reader: BrowserContext
 ) -> None:
     """The lines that came while it was being read are not the last ones."""
@@ -360,3 +360,34 @@ async def test_lines_come_again_after_the_log_could_not_be_read_once(
     await until(partial(shows, page, "web-1", list(range(1, 7))))
     await job.end("web-1", State.SUCCEEDED, "line 7")
     await until(partial(shows, page, "web-1", list(range(1, 8))))
+
+
+LOG_FAILS = """async () => {
+    const box = document.createElement("div");
+    box.id = "alone";
+    document.body.append(box);
+    const line = (number) => ({host: "web-1", attempt: 1, line: number, level: "log", step: "",
+        time: null, spans: [["", `line ${number}`]]});
+    let stored = 10;
+    let answers = true;
+    const load = async () => {
+        if (!answers) { answers = true; throw new Error("The bot does not answer."); }
+        return {lines: [...Array(stored).keys()].map((at) => line(at + 1)),
+            runs: [{host: "web-1", attempt: 1, lines: stored}], more: false, revision: 1};
+    };
+    const log = new window.Baton.Log(box, load, () => {});
+    await log.toEnd();
+    stored = 20;
+    answers = false;
+    log.live([line(20)]);
+}"""
+
+
+async def test_what_is_missing_is_read_though_no_more_is_written(
+    store: Store, reader: BrowserContext
+) -> None:
+    """And though the bot did not answer the first time."""
+    job = await RunningJob.begin(store, "web-1")
+    page = await opened(reader, f"/jobs/{job.id}")
+    await page.evaluate(LOG_FAILS)
+    await expect(page.locator("#alone .l")).to_have_count(20)
