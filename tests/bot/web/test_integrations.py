@@ -189,16 +189,47 @@ async def test_cloudevents(site: Site) -> None:
     assert (event.type, event.subject) == ("backup.failed", "db-1")
 
 
-@pytest.mark.parametrize(
-    "path", ["/alerts", "/api/v2/alerts", "/events", "/checkin/t/fail", "/github/x"]
-)
+def proxied(nginx: str, path: str) -> bool:
+    """Whether these locations of nginx pass a path on: an exact one first, then the first regular
+    expression, then the longest beginning (nginx.org, `location`)."""
+    exact, patterns, beginnings = {}, [], {}
+    for kind, what, text in re.findall(r"location (?:(=|~) )?(\S+) \{(.*?)\}", nginx, re.DOTALL):
+        passes = "proxy_pass http://127.0.0.1:8080;" in text
+        match kind:
+            case "=":
+                exact[what] = passes
+            case "~":
+                patterns.append((what, passes))
+            case _:
+                beginnings[what] = passes
+    if path in exact:
+        return exact[path]
+    for pattern, passes in patterns:
+        if re.search(pattern, path):
+            return passes
+    begun = [what for what in beginnings if path.startswith(what)]
+    return bool(begun) and beginnings[max(begun, key=len)]
+
+
+SENT = ["/alerts", "/api/v2/alerts", "/events", "/checkin/t/fail", "/github/x"]
+
+
+@pytest.mark.parametrize("path", SENT)
 async def test_a_proxy_opens_what_the_page_says(site: Site, path: str) -> None:
     """Those paths, and none without a token; each is there with a slash at its end too."""
-    (nginx,) = blocks("Which paths to open", "nginx")
-    found = re.search(r"location ~ (\S+) ", nginx)
-    assert found
-    assert re.search(found[1], path)
-    for inside in ("/metrics", "/readyz", "/healthz", "/"):
-        assert not re.search(found[1], inside)
+    nginx, console = blocks("Which paths to open", "nginx")
+    for locations in (nginx, nginx + console):
+        assert proxied(locations, path)
+        assert proxied(locations, "/") is (locations != nginx)
+        for inside in ("/metrics", "/readyz", "/healthz"):
+            assert not proxied(locations, inside)
     for each in (path, f"{path}/"):
         assert (await site.client.post(each, content=b"{}")).status_code == 401
+
+
+def test_a_proxy_opens_the_console_too() -> None:
+    """With the second block of the page, and not without it."""
+    nginx, console = blocks("Which paths to open", "nginx")
+    for path in ("/", "/jobs/abcd", "/static/console.css", "/api/v1/jobs", "/sign-in/link"):
+        assert not proxied(nginx, path)
+        assert proxied(nginx + console, path)
