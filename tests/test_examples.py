@@ -86,7 +86,7 @@ def test_all_that_is_commented_out_in_an_agents_example_loads() -> None:
     settings = AgentSettings.model_validate(tomllib.loads(text))
     server = Server.discover(settings.server, file="agent.toml")
     server, _ = set_up_consumers(server, installed(), settings.commands, "agent.toml")
-    assert set(server.app_names) == {"billing", "mail", "shop"}
+    assert set(server.app_names) == {"billing", "fonts", "mail", "search", "shop"}
 
 
 def test_the_keys_of_a_deploy_are_seen() -> None:

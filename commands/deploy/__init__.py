@@ -5,6 +5,7 @@ settings      what an agent's configuration says about an app: `[deploy.shop]`
 consumer      takes a request: what is refused, and one deploy at a time
 deployment    the order of things, and the rollback
 source        a ref of git, or a configured program, into a release
+archive       a tar file at an address, with its checksum, into a release
 releases      `releases/`, `shared/` and the switch of `current`
 steps         runs a configured program and passes on its output
 health_check  whether the app answers
@@ -14,12 +15,19 @@ lock          one deploy at a time, and what an interrupted deploy has left
 from baton.consumer import Extension
 from commands.deploy.command import Deploy
 from commands.deploy.consumer import DeployConsumer
-from commands.deploy.settings import AppSettings, DeploySettings, HealthSettings, StepSettings
+from commands.deploy.settings import (
+    AppSettings,
+    ArchiveSettings,
+    DeploySettings,
+    HealthSettings,
+    StepSettings,
+)
 
 extension = Extension(Deploy, DeployConsumer)
 
 __all__ = [
     "AppSettings",
+    "ArchiveSettings",
     "Deploy",
     "DeployConsumer",
     "DeploySettings",

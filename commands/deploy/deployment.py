@@ -18,6 +18,7 @@ from baton.errors import Failed, Refused
 from baton.outcome import named
 from baton.run import Run
 from commands.deploy import health_check, source
+from commands.deploy.archive import Archive
 from commands.deploy.command import Deploy
 from commands.deploy.lock import DeployLock
 from commands.deploy.refs import obeyed
@@ -61,6 +62,11 @@ class Deployment:
         self.mirror: source.GitMirror | None = None
         if settings.repository is not None:
             self.mirror = source.GitMirror(settings.path / "repo", settings.repository, self.steps)
+        self.archive: Archive | None = None
+        if settings.archive is not None:
+            file = settings.path / "archive.part"
+            self.archive = Archive(file, settings.archive, self.steps)
+        self._sha256 = ""
         self._clock = clock
         self._left = ""
 
@@ -109,6 +115,7 @@ class Deployment:
             release=release.name,
             commit=commit,
             previous=previous.name,
+            **({"sha256": self._sha256} if self._sha256 else {}),
         )
 
     def _harmless(self) -> None:
@@ -152,6 +159,8 @@ class Deployment:
             if self.mirror is not None:
                 await self.mirror.write(commit, release)
                 self.releases.revision(release, commit)
+            elif self.archive is not None:
+                await self.archive.write(release)
             elif self.settings.fetch is not None:
                 await self.steps.program(source.STEP, self.settings.fetch, release)
             self.releases.share(release, self.settings.shared)
@@ -170,16 +179,30 @@ class Deployment:
 
         Raises Refused if somebody asked for what does not exist, Failed if the settings did.
         """
-        if self.mirror is None:
-            return ""
+        commit = ""
         try:
-            self.ref, commit = await self.mirror.fetched(self.ref)
+            if self.archive is not None:
+                self._one_archive()
+                self._sha256 = await self.archive.fetched(self.ref)
+            elif self.mirror is not None:
+                self.ref, commit = await self.mirror.fetched(self.ref)
         except source.NoSuchRef as error:
             text = self.steps.secrets.mask(str(error))
             raise (Failed if self.run.command.ref is None else Refused)(text) from None
+        if self.mirror is None:
+            return ""
         self.steps.values |= {"ref": self.ref, "commit": commit}
         self._harmless()  # the default branch may be called anything
         return commit
+
+    def _one_archive(self) -> None:
+        """Raise Refused if the ref and the address of the archive do not say which one it is."""
+        assert self.settings.archive is not None
+        by_ref, app = self.settings.archive.by_ref, self.run.command.app
+        if by_ref and self.ref == source.DEFAULT:
+            raise Refused(f"Choose a version with --ref, or set ref in [deploy.{app}].")
+        if not by_ref and self.run.command.ref is not None:
+            raise Refused(f"{app} has one archive here, whatever the version: leave out --ref.")
 
     async def _go_live(self, release: Path, previous: Live) -> None:
         try:

@@ -37,6 +37,8 @@ PLACEHOLDERS = ("app", "commit", "environment", "host", "ref", "release")
 LIVE_PLACEHOLDERS = ("app", "commit", "environment", "host", "release")
 """What `restart` and `health` may say: they also serve on the way back, to what no ref names."""
 
+ARCHIVE_PLACEHOLDERS = ("app", "environment", "host", "ref")
+
 LONGEST = 7 * 24 * 3600.0
 """Seconds that a deploy may take at most: for as long an agent remembers a request."""
 
@@ -143,6 +145,41 @@ class HealthSettings(_Table):
         return self
 
 
+class ArchiveSettings(_Table):
+    """This is where the archive of a version is: a tar file, with the checksum that vouches for it.
+
+    The checksum is at `checksum_url`, as sha256sum(1) writes it, or is `sha256` itself where the
+    address names one version. `strip` is how many leading folders of each name are left out.
+    """
+
+    url: str
+    checksum_url: str | None = None
+    sha256: Annotated[str, StringConstraints(pattern=r"^([0-9A-Fa-f]{64})?$")] = ""
+    strip: int = Field(default=0, ge=0, le=10)
+
+    @field_validator("url", "checksum_url")
+    @classmethod
+    def _web(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("a url that begins with http:// or https://")
+        address(url or "")
+        _only([url or ""], ARCHIVE_PLACEHOLDERS, "an address")
+        return url
+
+    @model_validator(mode="after")
+    def _vouched(self) -> Self:
+        if (self.checksum_url is None) == (not self.sha256):
+            raise ValueError("given either a checksum_url or a sha256")
+        if self.sha256 and self.by_ref:
+            raise ValueError("given a checksum_url: one sha256 cannot be that of every {ref}")
+        return self
+
+    @property
+    def by_ref(self) -> bool:
+        """Return whether there is an archive for each version."""
+        return "ref" in _placeholders([self.url])
+
+
 class AppSettings(_Table):
     """This is how one app is deployed on this server. Times are in seconds.
 
@@ -152,6 +189,7 @@ class AppSettings(_Table):
 
     path: Path
     repository: str | None = None
+    archive: ArchiveSettings | None = None
     fetch: Argv | None = None
     ref: Ref = "HEAD"
     steps: tuple[StepSettings, ...] = ()
@@ -231,8 +269,8 @@ class AppSettings(_Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.repository is None) == (self.fetch is None):
-            raise ValueError("given either a repository or a program to fetch with")
+        if [self.repository, self.archive, self.fetch].count(None) != 2:
+            raise ValueError("given one of a repository, an archive or a program to fetch with")
         known = set(PLACEHOLDERS) if self.repository else set(PLACEHOLDERS) - {"commit"}
         live = known & set(LIVE_PLACEHOLDERS)
         _only(self.fetch or (), known, "given a fetch")
@@ -252,7 +290,9 @@ class AppSettings(_Table):
         self, variables: Mapping[str, str], known: Collection[str], exists: Callable[[str], bool]
     ) -> list[str]:
         """Return what must be masked in output, if programs get `variables`: see masking."""
-        words = (self.repository or "", self.health.url or "" if self.health else "")
+        archive = (self.archive.url, self.archive.checksum_url or "") if self.archive else ()
+        health = self.health.url or "" if self.health else ""
+        words = (self.repository or "", *archive, health)
         return [
             *(secret for word in words for secret in passwords(word)),
             *secret_values(

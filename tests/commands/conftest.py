@@ -74,7 +74,7 @@ def make_kit(tmp_path: Path, repository: Repository) -> MakeKit:
 
     def make(**settings: Any) -> Kit:
         table = {"path": str(tmp_path / "shop"), "grace": 0.5, **settings}
-        if "fetch" not in table:
+        if not {"fetch", "archive"} & table.keys():
             table.setdefault("repository", str(repository.path))
         server = Server("prod", fqdn="web-1.example.com")
         return Kit(extension, settings={"shop": table}, server=server)
