@@ -36,9 +36,10 @@ _HOST: TypeAdapter[str] = TypeAdapter(Host)
 FACTS_KEYS = {
     "fqdn": ("fqdn", "networking.fqdn"),
     "environment": ("environment", "chef_environment", "agent_specified_environment"),
-    "apps": ("apps", "app_names"),
+    "apps": ("apps", "app_names", "trebuchet"),
 }
-"""Where ohai and facter keep what we need; the first one found counts."""
+"""Where ohai and facter keep what we need; the first one found counts. The Ruby Baton had its apps
+in `trebuchet`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,18 @@ class Server:
         """Return the server that `configured`, the `[server]` table of `file`, and its facts file
         describe.
 
-        The table has priority. Raises SettingsError if no environment is named, if the facts file
-        cannot be read, or if a fact in it or this machine's own name is invalid.
+        The table has priority. An environment in a facts file counts in lower case, as people type
+        it: Chef's may be called Production.
+
+        Raises SettingsError if no environment is named, if the facts file cannot be read, or if a
+        fact in it or this machine's own name is invalid.
         """
         facts = _read_facts(configured.facts_file, file)
         if facts:
             told = {name: _fact(facts, name) for name in FACTS_KEYS}
             found = {name: value for name, value in told.items() if value}
+            if isinstance(found.get("environment"), str):
+                found["environment"] = found["environment"].lower()
             known = validated(ServerTable, found, file=str(configured.facts_file), key="server")
             configured = known.model_copy(update=configured.model_dump(exclude_defaults=True))
         if configured.environment is None:

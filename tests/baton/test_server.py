@@ -23,6 +23,7 @@ def discovered(**table: Any) -> Server:
     "facts",
     [
         {"fqdn": "web-1.example.org", "chef_environment": "prod", "apps": ["shop", "billing"]},
+        {"fqdn": "web-1.example.org", "chef_environment": "Prod", "trebuchet": ["shop", "billing"]},
         {
             "networking": {"fqdn": "web-1.example.org"},
             "agent_specified_environment": "prod",
@@ -31,7 +32,8 @@ def discovered(**table: Any) -> Server:
     ],
 )
 def test_facts_of_ohai_and_facter(tmp_path: Path, facts: dict[str, Any]) -> None:
-    """Both ways of writing them are understood."""
+    """Both ways of writing them are understood, and the Ruby Baton's; an environment is in lower
+    case."""
     (file := tmp_path / "facts.json").write_text(json.dumps(facts))
     server = discovered(facts_file=file)
     assert (server.fqdn, server.environment) == ("web-1.example.org", "prod")
