@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from baton.bus.messages import Cancel, Facts, Heartbeat, Person, Pong, Request, State, Update
     from baton.command import Command, Reach
     from baton.consumer import Consumer, Extension
-    from baton.errors import BatonError, Failed, Refused, UsageError
+    from baton.errors import BatonError, Blocked, Failed, Refused, UsageError
     from baton.fields import Host, Name, Positional, Ref
     from baton.observer import Observable, Observer
     from baton.outcome import Answer, Outcome, RunReport
@@ -26,6 +26,7 @@ __all__ = [
     "API",
     "Answer",
     "BatonError",
+    "Blocked",
     "Cancel",
     "Channel",
     "Command",
@@ -61,6 +62,7 @@ _HOMES = {
     "API": "baton.bus.api",
     "Answer": "baton.outcome",
     "BatonError": "baton.errors",
+    "Blocked": "baton.errors",
     "Cancel": "baton.bus.messages",
     "Channel": "baton.bus.channel",
     "Command": "baton.command",

@@ -41,7 +41,7 @@ class NotMade(Disconnected):
     """No connection to RabbitMQ at {url}: {reason}."""
 
 
-class Blocked(BatonError):
+class BusBlocked(BatonError):
     """RabbitMQ at {url} accepts no messages at the moment: {reason}."""
 
 
@@ -109,6 +109,10 @@ class JournalUnavailable(BatonError):
         super().__init__(path=path, reason=reason, fix=fix)
 
 
+# These three say how a run ends, and are public: their reason is what people read. A runner of a
+# worker raises Blocked when its job waits for something else, and is looked at again later.
+
+
 class Refused(BatonError):
     """{reason}"""
 
@@ -122,6 +126,13 @@ class Failed(BatonError):
     """{reason}"""
 
     permanent = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
+class Blocked(BatonError):
+    """{reason}"""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason=reason)

@@ -75,7 +75,7 @@ class API:
     ) -> None:
         """Publish `message` and wait for the confirm, at most `timeout` seconds.
 
-        Raises as Channel.publish does: Unroutable, Disconnected, Blocked, Unconfirmed.
+        Raises as Channel.publish does: Unroutable, Disconnected, BusBlocked, Unconfirmed.
         """
         await self._channel.publish(
             exchange, key, to_envelope(message), mandatory=mandatory, timeout=timeout

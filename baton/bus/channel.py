@@ -150,8 +150,8 @@ class Channel(Protocol):
 
         Calls that are made one after the other without awaiting between them reach the bus in that
         order. Raises Unroutable if it is `mandatory` and no queue takes it, Disconnected if it was
-        certainly not sent, Blocked while the bus accepts no messages, and Unconfirmed if its fate
-        is unknown: then publish it again with the same ID.
+        certainly not sent, BusBlocked while the bus accepts no messages, and Unconfirmed if its
+        fate is unknown: then publish it again with the same ID.
         """
 
     async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 100) -> Subscription:

@@ -14,13 +14,13 @@ import baton
 
 PUBLIC = {
     "baton": (
-        "API Answer BatonError Cancel Channel Command Consumer ConsumerManager Extension Facts"
-        " Failed Heartbeat Host Name Observable Observer Outcome Person Pong Positional Reach Ref"
-        " Refused Request Run RunReport Server Service State Update UsageError connect"
+        "API Answer BatonError Blocked Cancel Channel Command Consumer ConsumerManager Extension "
+        "Facts Failed Heartbeat Host Name Observable Observer Outcome Person Pong Positional Reach "
+        "Ref Refused Request Run RunReport Server Service State Update UsageError connect"
     ),
     "baton.command": "Command Known Reach Target",
     "baton.consumer": "Consumer Extension NoSettings TimeLimit",
-    "baton.errors": "BatonError ExtensionError Failed Refused SettingsError UsageError",
+    "baton.errors": "BatonError Blocked ExtensionError Failed Refused SettingsError UsageError",
     "baton.extensions": "Commands installed",
     "baton.fields": "Address Host Name Positional Ref",
     "baton.observer": "LogObserver Observable Observer",
@@ -29,6 +29,8 @@ PUBLIC = {
     "baton.server": "Server",
     "baton.settings": "Table",
     "baton.testing": "Asked Kit seen",
+    "baton.worker.processors.protocol": "Output Processor ProcessorFactory RunnerSettings",
+    "baton.worker.work": "Artifact BuildRequest Outcome Result Work",
 }
 
 

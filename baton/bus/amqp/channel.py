@@ -21,7 +21,7 @@ from baton.bus.channel import CONFIRM_TIMEOUT, Channel, Envelope, Handler, Link
 from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, check_exchange
 from baton.bus.link import WATCH_INTERVAL, HandlerTasks, Linked
 from baton.bus.urls import option_of, redacted
-from baton.errors import Blocked, BusRefused, Disconnected, NotMade, SettingsError
+from baton.errors import BusBlocked, BusRefused, Disconnected, NotMade, SettingsError
 from baton.timing.backoff import delay
 
 T = TypeVar("T")
@@ -143,7 +143,7 @@ class AmqpChannel(Linked, Channel):
         if self._session is None:
             raise Disconnected(url=self.url, reason=self.link_reason)
         if self.link is Link.BLOCKED:
-            raise Blocked(url=self.url, reason=self.link_reason)
+            raise BusBlocked(url=self.url, reason=self.link_reason)
         await self._session.publisher.publish(
             exchange, key, envelope, mandatory=mandatory, timeout=timeout
         )

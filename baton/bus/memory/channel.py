@@ -26,7 +26,7 @@ from baton.bus.channel import (
 from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, check_exchange
 from baton.bus.link import WATCH_INTERVAL, HandlerTasks, Linked
 from baton.bus.memory.queues import Holder, MemoryExchanges, MemoryQueue, QueuedMessage, Timer
-from baton.errors import Blocked, BusRefused, Disconnected, Unconfirmed, Unroutable
+from baton.errors import BusBlocked, BusRefused, Disconnected, Unconfirmed, Unroutable
 
 
 class MemoryBus:
@@ -198,7 +198,7 @@ class MemoryChannel(Linked, Channel):
         if self.link is Link.DOWN:
             raise Disconnected(url=self.url, reason=self.link_reason)
         if self.link is Link.BLOCKED:
-            raise Blocked(url=self.url, reason=self.link_reason)
+            raise BusBlocked(url=self.url, reason=self.link_reason)
         refused = self._bus.refused(f"to publish {key} on {exchange}", exchange)
         if refused is not None:
             self._refused_publish = exchange

@@ -13,7 +13,7 @@ from baton.agent.output import OutputExchange
 from baton.bus.channel import Envelope
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.messages import Message, State, Update, decode
-from baton.errors import Blocked, Disconnected, Unconfirmed
+from baton.errors import BusBlocked, Disconnected, Unconfirmed
 from tests.baton.stage import HOST, Stage
 from tests.support.wait import until
 
@@ -102,7 +102,7 @@ async def test_what_is_said_arrives_in_order(scene: Scene) -> None:
     assert scene.confirmed == said
 
 
-@pytest.mark.parametrize("error", [Disconnected, Blocked, Unconfirmed])
+@pytest.mark.parametrize("error", [Disconnected, BusBlocked, Unconfirmed])
 @pytest.mark.parametrize("arrives", [False, True])
 async def test_order_is_kept_over_failures(
     scene: Scene, error: type[Exception], arrives: bool

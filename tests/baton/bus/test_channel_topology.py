@@ -12,7 +12,7 @@ from baton.bus.connect import connect
 from baton.bus.exchanges import DEAD, DEAD_QUEUE, INPUT, OUTPUT, Queue
 from baton.bus.link import WATCH_INTERVAL
 from baton.errors import (
-    Blocked,
+    BusBlocked,
     BusRefused,
     Disconnected,
     QueueMismatch,
@@ -136,8 +136,8 @@ async def test_a_closed_channel_says_so(bus: Bus) -> None:
 
 
 async def test_a_bus_that_is_low_on_memory_says_so(bus: Bus) -> None:
-    """While the bus takes no messages, the link is blocked and a publish raises Blocked; consumers
-    go on; afterwards all is well again."""
+    """While the bus takes no messages, the link is blocked and a publish raises BusBlocked;
+    consumers go on; afterwards all is well again."""
     channel = await work_queue(bus)
     inbox = Inbox(ack=False)
     await channel.consume(WORK, inbox, prefetch=1)
@@ -148,14 +148,14 @@ async def test_a_bus_that_is_low_on_memory_says_so(bus: Bus) -> None:
     async def refused() -> bool:
         try:
             await channel.publish(OUTPUT, "nobody", letter("c"), timeout=0.4)
-        except (Unconfirmed, Blocked):
+        except (Unconfirmed, BusBlocked):
             return True
         return False
 
     await until(refused)
     await until(lambda: channel.link is Link.BLOCKED)
     assert "low on memory" in channel.link_reason
-    with pytest.raises(Blocked, match="accepts no messages at the moment"):
+    with pytest.raises(BusBlocked, match="accepts no messages at the moment"):
         await channel.publish(INPUT, "host.h1", letter("d"))
     await inbox.got[0].ack()
     await until(lambda: len(inbox.got) == 2)

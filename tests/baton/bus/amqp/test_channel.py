@@ -12,7 +12,7 @@ from baton.bus.amqp.channel import FIRST_DELAY, MAX_DELAY, reconnect_delay
 from baton.bus.channel import Envelope, Link
 from baton.bus.exchanges import INPUT, Queue
 from baton.bus.urls import redacted
-from baton.errors import Blocked, Disconnected, Unconfirmed, Unroutable
+from baton.errors import BusBlocked, Disconnected, Unconfirmed, Unroutable
 from tests.baton.bus.amqp.inbox import INBOX, Opener, inbox_of, send
 from tests.support.broker import Broker
 from tests.support.buses import cut_connections
@@ -167,7 +167,7 @@ async def test_a_late_confirm_or_return_does_no_harm(broker: Broker, open_channe
     channel.on_link(changes.append)
     await broker.memory_alarm(True)
     await until(lambda: _unanswered(channel, "host.gone", "host.h1"))
-    with pytest.raises(Blocked):
+    with pytest.raises(BusBlocked):
         await send(channel, "refused")
     await broker.memory_alarm(False)
     await until(lambda: channel.link is Link.UP)
