@@ -12,9 +12,9 @@ from alerts.checks.settings import CheckSettings
 from alerts.mute.settings import MuteSettings
 from alerts.notify.settings import NotifySettings
 from alerts.setting_types import Seconds
-from alerts.toml_lines import line_of, parse_toml
 from baton.errors import SettingsError
 from baton.settings import Table, validated
+from baton.toml_lines import line_of, parse_toml
 
 _CHANNEL_ID = re.compile(r"[A-Z][A-Z0-9_]+")
 """The ID of a channel. Names do not do: Slack edits messages by ID only, and names change."""

@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Collection, Iterable, Iterator
 
 from baton.agent.settings import AGENT_VARIABLES
+from baton.worker.settings import WORKER_VARIABLES
 
 PREFIX = "BATON_"
 
 VARIABLES = frozenset(
     (
         *AGENT_VARIABLES,
+        *WORKER_VARIABLES,
         "BATON_ALERTS_FILE",
         "BATON_DATABASE_URL",
         "BATON_LOG_FORMAT",
@@ -24,7 +26,7 @@ VARIABLES = frozenset(
         "BATON_WEB_URL",
     )
 )
-"""Every environment variable of Baton's own that is read, by an agent, a bot or a client."""
+"""Every environment variable of Baton's own that is read: by agent, worker, bot or client."""
 
 _NEAR = 0.75
 _SHORTEST = 3

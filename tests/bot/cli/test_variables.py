@@ -4,6 +4,7 @@ import pytest
 
 from baton.agent.settings import AGENT_VARIABLES
 from baton.client.settings import CLIENT_VARIABLES
+from baton.worker.settings import WORKER_VARIABLES
 from bot.cli.variables import VARIABLES, misspelt
 from bot.settings import BOT_VARIABLES
 
@@ -25,10 +26,10 @@ def test_a_misspelt_variable_is_told_from_one_of_others(given: str, meant: str) 
 
 
 def test_every_variable_is_known() -> None:
-    """No misspelling is looked for in those of the bot, of a client and of the log."""
+    """No misspelling is looked for in those of the bot, a worker, a client and of the log."""
     read = {
         name
-        for name in {*BOT_VARIABLES, *AGENT_VARIABLES, *CLIENT_VARIABLES}
+        for name in {*BOT_VARIABLES, *AGENT_VARIABLES, *WORKER_VARIABLES, *CLIENT_VARIABLES}
         if name.startswith("BATON_")
     }
     assert {*read, "BATON_LOG_LEVEL", "BATON_LOG_FORMAT"} == VARIABLES
