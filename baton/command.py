@@ -28,12 +28,13 @@ class Reach(StrEnum):
     """Reach says who a command is for.
 
     `EACH`: the servers that it names, one confirmed request each, so that a missing server is known
-    at once. `ALL`: every agent that receives a broadcast. `HERE`: no server; the bot answers from
-    what it knows.
+    at once. `ALL`: every agent that receives a broadcast. `QUEUE`: one worker, whichever takes it
+    from the queue that the command names. `HERE`: no server; the bot answers from what it knows.
     """
 
     EACH = "each"
     ALL = "all"
+    QUEUE = "queue"
     HERE = "here"
 
 

@@ -37,6 +37,7 @@ URGENCY = (
     State.UNROUTABLE,
     State.REFUSED,
     State.EXPIRED,
+    State.BLOCKED,
     State.CANCELLED,
     State.RUNNING,
     State.ACCEPTED,

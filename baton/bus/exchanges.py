@@ -116,6 +116,28 @@ def host_key(fqdn: str) -> str:
     return f"host.{fqdn}"
 
 
+WORK = "work."
+"""What the key of a work queue begins with."""
+
+
+def work_key(queue: str) -> str:
+    """Return the key of a request for a work queue, and the name of that queue in the ledger: its
+    requests are for whichever worker takes them."""
+    return f"{WORK}{queue}"
+
+
+def cancel_work_key(queue: str) -> str:
+    """Return the key of a Cancel for a job of a work queue: the inbox of each of its workers is
+    bound to it."""
+    return f"cancel.{work_key(queue)}"
+
+
+def queue_of(host: str) -> str:
+    """Return the work queue that `host`, of a request or in the ledger, stands for; empty if it is
+    a server's name. A server may be called so too: whoever asks knows which of them is meant."""
+    return host.removeprefix(WORK) if host.startswith(WORK) else ""
+
+
 def command_key(command: str, environment: str, app: str | None = None) -> str:
     """Return the key of a broadcast to the agents of an environment, or to those that run `app`."""
     parts = [command, environment] + ([app] if app else [])

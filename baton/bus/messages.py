@@ -68,6 +68,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     UNROUTABLE = "unroutable"
+    BLOCKED = "blocked"
     INTERRUPTED = "interrupted"
     LOST = "lost"
 

@@ -27,7 +27,7 @@ class Ending(StrEnum):
     """Nobody knows what became of it on one server or more: lost or interrupted."""
 
 
-_FAILED = {State.FAILED, State.REFUSED, State.EXPIRED, State.UNROUTABLE}
+_FAILED = {State.FAILED, State.REFUSED, State.EXPIRED, State.UNROUTABLE, State.BLOCKED}
 _UNKNOWN = {State.LOST, State.INTERRUPTED}
 
 

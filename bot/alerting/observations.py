@@ -16,7 +16,16 @@ LEDGER = "the ledger"
 MAX_TEXT = 500
 """Characters of a run's last words that an alert repeats."""
 
-_BAD = frozenset({State.FAILED, State.LOST, State.UNROUTABLE, State.EXPIRED, State.INTERRUPTED})
+_BAD = frozenset(
+    {
+        State.FAILED,
+        State.LOST,
+        State.UNROUTABLE,
+        State.EXPIRED,
+        State.BLOCKED,
+        State.INTERRUPTED,
+    }
+)
 _GOOD = frozenset({State.SUCCEEDED})
 
 

@@ -35,7 +35,7 @@ JOB_HOLD, OUTPUT_HOLD = 1.5, 3.0
 """Seconds for which the post of a job waits for its end, from the request on, and the post of a
 server's output, from its start on: a short job is one message, and no edit."""
 
-_BAD = URGENCY[:6]
+_BAD = URGENCY[: URGENCY.index(State.CANCELLED)]
 
 
 def render_job(

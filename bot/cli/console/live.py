@@ -22,6 +22,7 @@ STYLES = {
     "refused": "red",
     "expired": "red",
     "unroutable": "red",
+    "blocked": "red",
     "cancelled": "yellow",
     "lost": "bold magenta",
     "interrupted": "bold magenta",

@@ -39,6 +39,7 @@ class JobOutcome(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     UNROUTABLE = "unroutable"
+    BLOCKED = "blocked"
     INTERRUPTED = "interrupted"
     LOST = "lost"
 

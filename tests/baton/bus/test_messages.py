@@ -257,7 +257,7 @@ def test_ids_are_many_and_easy_to_read() -> None:
 
 
 def test_final_states() -> None:
-    """These eight end a run, and no other."""
+    """These nine end a run, and no other."""
     assert {state.value for state in State if state.final} == {
         "succeeded",
         "failed",
@@ -265,6 +265,7 @@ def test_final_states() -> None:
         "cancelled",
         "expired",
         "unroutable",
+        "blocked",
         "interrupted",
         "lost",
     }

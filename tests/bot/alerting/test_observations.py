@@ -18,6 +18,7 @@ from tests.bot.build import T0, job, run
         (State.LOST, True),
         (State.UNROUTABLE, True),
         (State.EXPIRED, True),
+        (State.BLOCKED, True),
         (State.INTERRUPTED, True),
         (State.REFUSED, None),
         (State.CANCELLED, None),

@@ -29,6 +29,7 @@ from bot.cli.console.exit_codes import of_ending, of_error
         ("refused", 1),
         ("expired", 1),
         ("unroutable", 1),
+        ("blocked", 1),
         ("cancelled", 3),
         ("interrupted", 4),
         ("lost", 4),

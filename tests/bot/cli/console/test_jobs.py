@@ -26,6 +26,7 @@ CODES = {
     State.REFUSED: 1,
     State.EXPIRED: 1,
     State.UNROUTABLE: 1,
+    State.BLOCKED: 1,
     State.CANCELLED: 3,
     State.INTERRUPTED: 4,
     State.LOST: 4,
