@@ -6,13 +6,14 @@ cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
+    BaseModel,
     BeforeValidator,
     Field,
     JsonValue,
@@ -119,6 +120,27 @@ Details = Annotated[Mapping[str, JsonValue], AfterValidator(_small(16_384))]
 
 Arguments = Annotated[Mapping[str, JsonValue], AfterValidator(_small())]
 """The fields of a command, 16 levels deep at most; no agent reads more than MAX_MESSAGE bytes."""
+
+MAX_RUNNERS = 100
+"""Runners of a worker, at most: its heartbeats name them all."""
+MAX_RUNNERS_SIZE = 65_536
+"""Bytes of JSON that all runners of a worker may take, at most: half of a message."""
+
+RunnerArguments = Annotated[Mapping[str, JsonValue], AfterValidator(_small(16_384))]
+"""The arguments that a runner declares, by name: at most 16 KB of JSON, 16 levels deep."""
+
+QueueName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", min_length=1, max_length=200)
+]
+"""The name of a work queue: it is part of routing keys, and of names of queues."""
+
+
+def together_small(runners: Sequence[BaseModel]) -> Sequence[BaseModel]:
+    """Return `runners`. Raises ValueError if they would not fit into a heartbeat together."""
+    if runners and len(to_json(runners)) > MAX_RUNNERS_SIZE:
+        raise ValueError(f"runners of at most {MAX_RUNNERS_SIZE} bytes of JSON together")
+    return runners
+
 
 Attempt = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """Counts the starts of a request, from 1."""

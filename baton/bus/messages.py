@@ -15,12 +15,13 @@ from enum import StrEnum
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json, to_json
 
 from baton.bus.bounds import (
     MAX_MESSAGE,
     MAX_NAMES,
+    MAX_RUNNERS,
     Arguments,
     Attempt,
     Details,
@@ -28,9 +29,12 @@ from baton.bus.bounds import (
     Interval,
     Line,
     Moment,
+    QueueName,
+    RunnerArguments,
     Seconds,
     Text,
     at_most,
+    together_small,
 )
 from baton.errors import InvalidMessage, UnknownType
 from baton.fields import Address, Host, Name, meaning
@@ -93,6 +97,28 @@ Level = Literal["info", "success", "error", "log"]
 Names = Annotated[tuple[Name, ...], at_most(MAX_NAMES)]
 
 
+class RunnerFacts(BaseModel):
+    """A runner that a worker reports: it does the jobs of `queue`.
+
+    `arguments` are those that it declares, by name. A request is to be accepted within
+    `accept_within` seconds and may run `timeout` seconds; one whose worker died is started again
+    up to `retry` times.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: Name
+    queue: QueueName
+    summary: Line = ""
+    arguments: RunnerArguments = Field(default_factory=dict)
+    accept_within: Seconds = 3_600.0
+    timeout: Seconds = 3_600.0
+    retry: int = Field(default=0, ge=0, le=100)
+
+
+Runners = Annotated[tuple[RunnerFacts, ...], at_most(MAX_RUNNERS), AfterValidator(together_small)]
+
+
 class Facts(BaseModel):
     """The facts that an agent reports about its server."""
 
@@ -102,6 +128,8 @@ class Facts(BaseModel):
     environment: Name
     apps: Names = ()
     commands: Names = ()
+    runners: Runners = ()
+    """The runners of a worker, which is an agent whose jobs come from queues that it shares."""
     checks: Names | None = None
     """The checks that a probe may name; None means that the agent runs no probes."""
     version: Line = ""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from baton.bus.messages import (
     TYPES,
@@ -254,6 +255,17 @@ def test_ids_are_many_and_easy_to_read() -> None:
     assert len(ids) == 5000
     assert {len(each) for each in ids} == {16}
     assert set("".join(ids)) == set("0123456789abcdefghjkmnpqrstvwxyz")
+
+
+def test_the_runners_of_a_worker_fit_into_its_heartbeats() -> None:
+    """Each is bounded, their number is, and their size together: what is too much is refused."""
+    one = {"name": "report", "queue": "reports", "arguments": {"month": {"type": "text"}}}
+    facts = {"host": "worker.a", "environment": "prod"}
+    assert Facts.model_validate({**facts, "runners": [one]}).runners[0].queue == "reports"
+    big = {**one, "arguments": {"month": {"of": ["x" * 70] * 100}}}
+    for runners in ([one] * 101, [big] * 10, [{**one, "queue": "a.#"}], [{**one, "retry": -1}]):
+        with pytest.raises(ValidationError):
+            Facts.model_validate({**facts, "runners": runners})
 
 
 def test_final_states() -> None:

@@ -91,7 +91,7 @@ async def test_a_job_from_its_start_to_its_end(console: Console, baton: Program)
 async def test_the_exit_code_says_how_it_ended(
     state: State, console: Console, baton: Program
 ) -> None:
-    """Each of the eight states, on one server of three."""
+    """Each of the nine final states, on one server of three."""
     hold(console)
     process = await baton.started("ask", "ship shop prod", "--watch", "--json")
     await finish(console, state)
