@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import structlog
 
-from commands.process.leftovers import AGENT, DIRECT, KNOWN, children, mark_of, stat_of
+from baton.process.leftovers import AGENT, DIRECT, KNOWN, children, mark_of, stat_of
 
 SET_CHILD_SUBREAPER = 36
 LATER = 60.0

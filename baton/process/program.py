@@ -20,9 +20,9 @@ from pathlib import Path
 from baton.bus.messages import new_id
 from baton.errors import Failed
 from baton.outcome import duration
+from baton.process.leftovers import DIRECT, KILLED_WITHIN, MARK, Trail, end
+from baton.process.output_lines import OutputLines, Secrets
 from baton.timing.waiting import wait_at_most
-from commands.process.leftovers import DIRECT, KILLED_WITHIN, MARK, Trail, end
-from commands.process.output_lines import OutputLines, Secrets
 
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """What a program gets of the agent's environment; the rest it gets from its configuration."""

@@ -54,9 +54,9 @@ def agent(
     from baton.agent.service import Service
     from baton.agent.settings import AGENT_VARIABLES, AgentSettings
     from baton.extensions import installed
+    from baton.process.orphans import OrphanReaper
     from baton.settings import load
     from commands.probes import LocalProber
-    from commands.process.orphans import OrphanReaper
 
     _warn_of_misspelt_variables()
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)

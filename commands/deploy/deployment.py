@@ -16,6 +16,7 @@ import structlog
 
 from baton.errors import Failed, Refused
 from baton.outcome import named
+from baton.process.leftovers import Running, Trail, end, running
 from baton.run import Run
 from commands.deploy import health_check, source
 from commands.deploy.archive import Archive
@@ -25,7 +26,6 @@ from commands.deploy.refs import obeyed
 from commands.deploy.releases import Releases, cannot, commit_in
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
-from commands.process.leftovers import Running, Trail, end, running
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from baton.errors import Refused
-from commands.process.leftovers import Running, Trail
+from baton.process.leftovers import Running, Trail
 
 FILE = "deploy.lock"
 

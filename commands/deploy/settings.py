@@ -29,9 +29,9 @@ from pydantic import (
 )
 
 from baton.fields import Name, Ref
+from baton.process.leftovers import KILLED_WITHIN
 from commands.deploy.address import address
 from commands.deploy.masking import passwords, secret_values
-from commands.process.leftovers import KILLED_WITHIN
 
 PLACEHOLDERS = ("app", "commit", "environment", "host", "ref", "release")
 LIVE_PLACEHOLDERS = ("app", "commit", "environment", "host", "release")

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from baton.errors import Failed
 from baton.outcome import named
+from baton.process.program import Ended
 from baton.text.words import did_you_mean
 from commands.deploy.address import address
 from commands.deploy.refs import Candidate, candidates
 from commands.deploy.steps import Steps
-from commands.process.program import Ended
 
 STEP = "fetch"
 DEFAULT = "HEAD"

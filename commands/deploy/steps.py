@@ -9,13 +9,13 @@ from pathlib import Path
 
 from baton.bus.messages import new_id
 from baton.errors import Failed
+from baton.process.leftovers import Trail, birth
+from baton.process.output_lines import Secrets
+from baton.process.program import Ended, Program, execute
 from baton.run import Run
 from commands.deploy.command import Deploy
 from commands.deploy.lock import DeployLock
 from commands.deploy.settings import AppSettings, Limit, filled
-from commands.process.leftovers import Trail, birth
-from commands.process.output_lines import Secrets
-from commands.process.program import Ended, Program, execute
 
 
 @dataclass

@@ -13,7 +13,7 @@ from pathlib import Path
 from baton.agent.probing import ProbeResult
 from baton.agent.settings import CheckTable
 from baton.errors import Failed
-from commands.process.program import Ended, Program, execute
+from baton.process.program import Ended, Program, execute
 
 WORDS = {1: "warning", 2: "critical", 3: "unknown"}
 """What a plugin of Nagios means by its exit code."""

@@ -14,9 +14,9 @@ import pytest
 
 from baton.bus.messages import State
 from baton.errors import Failed
-from commands.process import leftovers
-from commands.process.leftovers import MARK, Trail, end, running
-from commands.process.program import Program, execute
+from baton.process import leftovers
+from baton.process.leftovers import MARK, Trail, end, running
+from baton.process.program import Program, execute
 from tests.commands.conftest import MakeKit
 from tests.support.wait import until
 
@@ -186,7 +186,7 @@ async def test_what_cannot_be_ended_keeps_the_next_deploy_out(
             raise PermissionError(1, "Operation not permitted")
 
         patched.setattr(leftovers, "KILLED_WITHIN", 0.1)
-        patched.setattr("commands.process.leftovers.os.kill", refuse)
+        patched.setattr("baton.process.leftovers.os.kill", refuse)
         kit = make_kit(steps=[["sh", "-c", f"{_starts('session', pid)}; {tail}"]], grace=0.1)
         asked = kit.start("deploy shop prod --ref v1")
         if how == "cancel":

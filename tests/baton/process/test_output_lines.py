@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baton.process.output_lines import LINE_LIMIT, MASK, RAW_LIMIT, OutputLines, Secrets
 from baton.run import UPDATE_LIMIT
 from baton.text.printable import without_escapes
-from commands.process.output_lines import LINE_LIMIT, MASK, RAW_LIMIT, OutputLines, Secrets
 
 RED = "\x1b[0;31mred\x1b[0m"
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from baton.errors import Failed
-from commands.process.leftovers import birth
-from commands.process.output_lines import Secrets
-from commands.process.program import Ended, Program, environment, execute
+from baton.process.leftovers import birth
+from baton.process.output_lines import Secrets
+from baton.process.program import Ended, Program, environment, execute
 from tests.support.wait import until
 
 # A program that ignores SIGTERM, and starts another that does, and says when both are ready.

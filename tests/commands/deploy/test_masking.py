@@ -8,8 +8,8 @@ import time
 import pytest
 
 from baton.bus.messages import State
+from baton.process.output_lines import MASK, Secrets
 from commands.deploy.masking import passwords, secret_values
-from commands.process.output_lines import MASK, Secrets
 from tests.commands.conftest import MakeKit
 
 PATHS = {"/usr", "/srv"}

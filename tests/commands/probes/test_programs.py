@@ -10,8 +10,8 @@ import pytest
 
 from baton.agent.probing import ProbeResult
 from baton.agent.settings import CheckTable
+from baton.process.program import Ended
 from commands.probes.programs import result_of
-from commands.process.program import Ended
 from tests.commands.probes.looks import looked
 
 
