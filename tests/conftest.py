@@ -31,7 +31,7 @@ SERVERS = {"session_broker", "session_postgres", "stage"}
 PROCESSES = re.compile(
     r"(stories|install)/.*|(.*/)?test_crashes\.py|baton/test_main\.py|alerts/test_trial\.py"
     r"|commands/deploy/test_(consumer|credentials|live|lock|refs|source)\.py"
-    r"|commands/process/test_(leftovers|orphans|program)\.py"
+    r"|baton/process/test_(leftovers|orphans|program)\.py"
     r"|bot/cli/test_(alerts|cli|dead)\.py|bot/cli/console/test_(chat|jobs|login)\.py"
     r"|test_(bench|containers|demo|infrastructure)\.py"
 )

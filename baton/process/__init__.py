@@ -1,2 +1,2 @@
-"""This is not a command: commands run the programs of a server here, and end what those leave
-behind."""
+"""Programs of a server are run here, and what they leave behind is ended: by commands on an agent,
+and by the runners of a worker."""

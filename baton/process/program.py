@@ -38,21 +38,23 @@ in the background holds its output open."""
 class Program:
     """A program says what to run, and how.
 
-    `timeout` and `grace` are in seconds: how long it may take, and how long after SIGTERM what is
-    left of it is killed. `limit` names the setting of the timeout. With `whole_lines` its output is
-    for a program to read: no line is passed on before its end, and none has colours. `complains`
-    takes what it writes to stderr, which is a part of its output otherwise.
+    `timeout` and `grace` are in seconds: how long it may take (None: as long as it wants), and how
+    long after SIGTERM what is left of it is killed. `limit` names the setting of the timeout. With
+    `whole_lines` its output is for a program to read: no line is passed on before its end, and none
+    has colours. `complains` takes what it writes to stderr, which is a part of its output
+    otherwise. `passed` are file descriptors that it gets under the same numbers.
     """
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
-    timeout: float = 900.0
+    timeout: float | None = 900.0
     limit: str = ""
     grace: float = 10.0
     secrets: Secrets = field(default_factory=Secrets)
     whole_lines: bool = False
     complains: Callable[[str], None] | None = None
+    passed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ async def execute(
         await output.ended_within(LINGER)
     except TimeoutError:
         await end_all()
-        text = f"it exceeded its time limit of {duration(program.timeout)}"
+        text = f"it exceeded its time limit of {duration(program.timeout or 0)}"
         text += f" ({program.limit})" if program.limit else ""
         text += " and was stopped"
         raise Failed(f"{text}: {output.lines.last}" if output.lines.last else text) from None
@@ -206,6 +208,7 @@ async def _start(
             cwd=program.cwd,
             env={**environment(program.env), MARK: trail.mark},
             start_new_session=True,
+            pass_fds=program.passed,
         )
         DIRECT.add(process.pid)
         trail.started(process.pid)

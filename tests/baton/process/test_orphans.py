@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[3]
 PLAY = """
 import asyncio, json, subprocess, sys
 from pathlib import Path
-from commands.process.orphans import OrphanReaper
-from commands.process.program import Program, execute
+from baton.process.orphans import OrphanReaper
+from baton.process.program import Program, execute
 
 async def main():
     OrphanReaper().start()
