@@ -30,7 +30,7 @@ SERVERS = {"session_broker", "session_postgres", "stage"}
 """Fixtures that start a server beside the tests, or bots and agents that work against the clock."""
 PROCESSES = re.compile(
     r"(stories|install)/.*|(.*/)?test_crashes\.py|baton/test_main\.py|alerts/test_trial\.py"
-    r"|commands/deploy/test_(consumer|credentials|live|lock|refs|source)\.py"
+    r"|commands/deploy/test_(consumer|credentials|leftovers|live|lock|refs|source)\.py"
     r"|baton/process/test_(leftovers|orphans|program)\.py"
     r"|bot/cli/test_(alerts|cli|dead)\.py|bot/cli/console/test_(chat|jobs|login)\.py"
     r"|test_(bench|containers|demo|infrastructure)\.py"
