@@ -43,7 +43,8 @@ class JobContent:
     a day of `schedule`, whose summary says everything.
 
     `shown_in_thread` are the servers whose output stands in its thread, or FLEET for all of them
-    together.
+    together. `page` is the address of its page in the console, if it has one; where the console is
+    does not change the content, so posts are not edited for that.
     """
 
     title: str
@@ -57,6 +58,7 @@ class JobContent:
     hint: str = ""
     schedule: str = ""
     shown_in_thread: tuple[str, ...] = field(default=(), repr=False)
+    page: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

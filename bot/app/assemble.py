@@ -128,7 +128,7 @@ def assemble(
         more=more,
         console=console,
     )
-    job_posts = JobPosts(store.ledger, commands, servers.visibility, alerting.job_ended)
+    job_posts = JobPosts(store.ledger, commands, servers.visibility, alerting.job_ended, console)
     sources = (job_posts, SchedulePosts(store.schedules))
     reconciler = PostReconciler(sources, store.posts, front_ends.queues, priority)
     relay = OutboxRelay(

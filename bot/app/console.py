@@ -13,6 +13,7 @@ from bot.app.bot import Bot
 if TYPE_CHECKING:
     from bot.web.console.access import Access
     from bot.web.console.sign_in.slack_openid import SlackOpenId
+    from bot.web.console.sources import MessageAddress
     from bot.web.ingest import IngestRoutes
     from bot.web.server import WebServer
     from bot.web.status import Chat
@@ -27,12 +28,14 @@ def serve_console(
     chat: Chat | None = None,
     ingest: IngestRoutes | None = None,
     openid: SlackOpenId | None = None,
+    message_address: MessageAddress | None = None,
     clock: Callable[[], datetime] = now,
 ) -> None:
     """Serve the status of `bot`, its console and the routes of `ingest` on `web`.
 
     `access` knows who asks in the console; `url` is the address at which people open it, that of
-    `web` if it is empty; `openid` lets people sign in with Slack. FastAPI is loaded here and not
+    `web` if it is empty; `openid` lets people sign in with Slack; `message_address` is where
+    messages of the chat are opened. FastAPI is loaded here and not
     before: a bot without a web server does not need it.
     """
     from bot.web.app import build
@@ -54,6 +57,7 @@ def serve_console(
         status=status,
         clock=clock,
         openid=openid,
+        message_address=message_address,
         stopping=web.stopping,
     )
     web.serve(build(status, ingest, console))

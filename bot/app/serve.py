@@ -158,7 +158,16 @@ def _serve_web(
     dispatching, url = bot.dispatching, console.url
     access = SessionAccess(bot.store.sign_ins, dispatching.people, dispatching.authorizer, url)
     openid = _slack_openid(settings.slack_openid, url, chat)
-    serve_console(web, bot, access, url=url, chat=chat, ingest=ingest, openid=openid)
+    serve_console(
+        web,
+        bot,
+        access,
+        url=url,
+        chat=chat,
+        ingest=ingest,
+        openid=openid,
+        message_address=chat.address,
+    )
 
 
 def _slack_openid(table: SlackOpenIdTable | None, url: str, chat: SlackChat) -> SlackOpenId | None:
@@ -174,10 +183,8 @@ def _slack_openid(table: SlackOpenIdTable | None, url: str, chat: SlackChat) -> 
 
 def _slack_chat(settings: BotSettings, bot: Bot) -> SlackChat:
     async def where(job: str) -> Place | None:
-        for row in await bot.store.posts.of_job(job):
-            if row.key == job and row.ref:
-                return Place(row.front, row.channel, row.thread or row.ref)
-        return None
+        row = await bot.store.posts.shown_for(job)
+        return Place(row.front, row.channel, row.thread or row.ref) if row is not None else None
 
     async def others(strangers: int) -> int:
         leases, name = bot.store.leases, bot.name

@@ -26,6 +26,10 @@ class ConsoleAddress:
     url: str
     sign_in: bool = True
 
+    def page_of(self, job: str) -> str:
+        """Return the address of the page of `job`; empty if that of the console is not known."""
+        return f"{self.url}/jobs/{job}" if self.url else ""
+
     @property
     def local(self) -> bool:
         """Whether it can be opened only on the machine that the bot runs on."""

@@ -14,6 +14,7 @@ from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
 from bot.content import Post
+from bot.dispatch.console_address import ConsoleAddress
 from bot.jobs import Job, RunRecord, Tail
 from bot.posts import grouping
 from bot.posts.post_source import Desired, PostSource
@@ -41,6 +42,7 @@ class JobPosts(PostSource):
 
     `on_end` is called with each job that changes servers when it has ended, before its posts say
     so; in rare cases twice. It may raise DatabaseUnavailable: then the job is read again.
+    `console` is where people open the console, if there is one.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class JobPosts(PostSource):
         commands: Commands,
         visibility: Callable[[], ServerVisibility],
         on_end: JobEnded,
+        console: ConsoleAddress | None = None,
     ) -> None:
         self._ledger = ledger
         self._commands = commands
         self._look = visibility
         self._visibility = ServerVisibility()
         self._on_end = on_end
+        self._console = console
         self._ended: dict[str, Counter[str]] = {}
         """The jobs that have ended but are not reported yet: the number of runs in each state."""
         self.ended_runs: Counter[str] = Counter()
@@ -115,12 +119,13 @@ class JobPosts(PostSource):
     async def _render(self, job: Job, runs: Sequence[RunRecord]) -> tuple[Post, ...]:
         command = self._command(job)
         tails = await self._tails(job, command, runs)
+        page = self._console.page_of(job.id) if self._console is not None else ""
         try:
-            return render_job(job, command, runs, tails, self._visibility)
+            return render_job(job, command, runs, tails, self._visibility, page)
         except Exception:
             # an extension's own words failed: its jobs are shown without them
             log.exception("a command failed to render its outcome", job=job.id, command=job.command)
-            return render_job(job, UnknownCommand(), runs, tails, self._visibility)
+            return render_job(job, UnknownCommand(), runs, tails, self._visibility, page)
 
     async def _tails(
         self, job: Job, command: Command, runs: Sequence[RunRecord]

@@ -44,14 +44,17 @@ def render_job(
     runs: Sequence[RunRecord],
     tails: Mapping[str, Tail],
     visibility: ServerVisibility,
+    page: str = "",
 ) -> tuple[Post, ...]:
-    """Return every post that `job` needs now, parents before their threads."""
+    """Return every post that `job` needs now, parents before their threads. `page` is the address
+    of its page in the console, if it has one."""
     ended = all_ended(runs)
     begun, many = job.asked.timestamp(), grouping.too_many_for_single_posts(runs)
     held = partial(Post, hold_until=begun + JOB_HOLD, closing=ended, slow_edits=many)
     thread = _thread(job, runs, tails) if command.changes else []
     content = _job_content(job, command, runs, visibility)
-    content = replace(content, shown_in_thread=tuple(_server_shown(post) for post in thread))
+    shown = tuple(_server_shown(post) for post in thread)
+    content = replace(content, shown_in_thread=shown, page=page)
     posts = [held(job.id, content), *thread]
     bad = [run for run in runs if run.state in _BAD] if command.changes else []
     if bad:

@@ -94,6 +94,13 @@ class PostStore:
             found[row.job].append(row)
         return found
 
+    async def shown_for(self, job: str, under: str = "") -> PostRow | None:
+        """Return the post of `job` that the chat shows, or of the job `under` if it has none of its
+        own; None if neither is shown."""
+        rows = await self._database.read(partial(_select, where=posts.c.key.in_([job, under])))
+        shown = {row.key: row for row in rows if row.status == "shown"}
+        return shown.get(job) or shown.get(under)
+
     async def claim(self, row: PostRow) -> PostRow | None:
         """Claim the post `row.key` as `sending`, before the chat is called.
 

@@ -36,6 +36,7 @@ from bot.app.assemble import assemble
 from bot.app.bot import Bot
 from bot.app.dispatching import Dispatching, assemble_dispatch, commands_of
 from bot.app.with_alerts import AlertsConfig
+from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
 from bot.jobs import Place
@@ -237,6 +238,7 @@ class Stage:
         front: FakeFront | None = None,
         clock: Callable[[], datetime] = now,
         alerts: AlertsConfig | None = None,
+        console: ConsoleAddress | None = None,
     ) -> Bot:
         """A bot that has started, with our chat unless `front` is another."""
         bot = a_bot(
@@ -247,6 +249,7 @@ class Stage:
             lease=lease,
             clock=clock,
             alerts=alerts,
+            console=console,
         )
         self.bots.append(bot)
         await bot.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlencode
 
 import structlog
 
@@ -37,6 +38,8 @@ CountBots = Callable[[int], Awaitable[int]]
 """Says that this bot is there, and that so many connections of strangers are known; returns how
 many other bots use the same ledger. Raises BatonError if that cannot be known."""
 
+CHANNELS = "https://slack.com/app_redirect"
+"""Opens a channel in whatever workspace it belongs to (docs.slack.dev, "Deep linking")."""
 ACK_TIMEOUT = 3.0
 """Seconds to answer what Slack delivered before the connections are closed."""
 MAX_PAUSE = 30.0
@@ -109,6 +112,15 @@ class SlackChat(Linked):
     def calls(self) -> Mapping[tuple[str, str], int]:
         """The number of calls of the Web API, by method and outcome."""
         return self._api.counted
+
+    def address(self, place: Place, message: str) -> str:
+        """Return the address of `message` in `place`. While Slack has not told us who we are, and
+        if there is no message, it is that of the channel. Empty if `place` is not in Slack."""
+        if place.front != self.front.name:
+            return ""
+        us = self.people.us
+        found = us.permalink(place.channel, message, place.thread) if us and message else ""
+        return found or f"{CHANNELS}?{urlencode({'channel': place.channel})}"
 
     async def start(self) -> None:
         """Check the tokens and start to listen. If Slack cannot be reached, keep trying.

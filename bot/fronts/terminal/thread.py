@@ -22,6 +22,7 @@ from bot.fronts.terminal.lines import (
     padded,
     state_of,
     style_of,
+    text_of,
     width,
 )
 from bot.jobs import short_id
@@ -106,6 +107,10 @@ class JobThread:
             ("strong", f"  {clean(content.title)}"),
             ("quiet", f"  {clean(content.summary)}"),
         )
+        page = f"  {content.page}" if content.page else ""
+        if width(text_of(head)) + width(page) <= columns:
+            # half an address leads nowhere
+            head = (*head, ("quiet", page))
         rows = content.rows[: max(most - 1, 0)]
         if len(rows) < len(content.rows):
             rows = rows[:-1]

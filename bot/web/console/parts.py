@@ -15,7 +15,7 @@ from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.web.console.access import Access
 from bot.web.console.sign_in.slack_openid import SlackOpenId
-from bot.web.console.sources import AlertSource, ScheduleRecords
+from bot.web.console.sources import AlertSource, MessageAddress, ScheduleRecords
 from bot.web.status import StatusReader
 
 
@@ -23,7 +23,8 @@ from bot.web.status import StatusReader
 class ConsoleParts:
     """What the console reads and asks. `url` is the address at which people open it, without a
     slash at the end. `alerts` is None if this bot has none; `openid` is how people sign in with
-    Slack, if they can."""
+    Slack, if they can; `message_address` is where messages of the chat are opened, if it has such
+    addresses."""
 
     url: str
     access: Access
@@ -40,3 +41,4 @@ class ConsoleParts:
     stopping: asyncio.Event
     """Set when the bot stops: open streams must end."""
     openid: SlackOpenId | None = None
+    message_address: MessageAddress | None = None

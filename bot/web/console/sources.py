@@ -7,6 +7,7 @@ from typing import Protocol
 
 from alerts import AlertSettings, Engine
 from bot.dispatch.policy import Record
+from bot.jobs import Place
 from bot.schedules.schedule import Schedule
 
 
@@ -33,6 +34,14 @@ class UnpostableChannels(Protocol):
 
     def __call__(self, channels: Sequence[str], /) -> Mapping[str, str]:
         """Return those of `channels` in which it cannot, each with the reason."""
+
+
+class MessageAddress(Protocol):
+    """Knows where the messages of a chat can be opened in a browser."""
+
+    def __call__(self, place: Place, message: str, /) -> str:
+        """Return the address of `message` in `place`, in the thread that `place` names; of the
+        channel if `message` is empty. Empty if it is no place of this chat."""
 
 
 class ScheduleRecords(Protocol):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from baton.bus.messages import State, now
 from baton.outcome import Outcome
 from bot.app.bot import Bot
 from bot.content import JobContent, NoticeContent, OutputContent, Post
+from bot.dispatch.console_address import ConsoleAddress
 from bot.jobs import Job, Place
 from bot.posts.render import render_job
 from bot.store import Store
@@ -69,6 +71,18 @@ async def test_a_job_is_shown_from_its_beginning_to_its_end(stage: Stage) -> Non
     assert isinstance(notice.content, NoticeContent)
     assert notice.content.text == "ship shop prod: failed on web-2: health check: 500"
     assert {message.thread for message in stage.front.shown} == {"", stage.front.one(job).ref}
+
+
+async def test_a_post_leads_to_the_page_of_its_job(stage: Stage) -> None:
+    """The bot knows where its console is; a console that moves does not make posts new."""
+    await stage.agent("web-1")
+    bot = await stage.bot(console=ConsoleAddress("https://baton.example.com"))
+    await stage.knows(bot, "web-1")
+    job = await stage.job(bot, "ship shop prod")
+    await until(lambda: stage.front.shown)
+    content = main(stage, job)
+    assert content.page == f"https://baton.example.com/jobs/{job}"
+    assert Post(job, content).digest == Post(job, replace(content, page="")).digest
 
 
 async def test_waiting_for_its_agent_is_not_said_for_ever(stage: Stage) -> None:

@@ -118,6 +118,7 @@ async def _everything(store: Store) -> None:
     await ledger.said(one.job.id, later(9))
     await ledger.prune(T0)
     await store.posts.of_job(one.job.id)
+    await store.posts.shown_for(one.job.id, "day")
     await store.audit.recent(5)
     await store.audit.page(AuditFilter(person="U_ANN", since=now()), 5, 7)
     await store.audit.page(AuditFilter(environment="prod", verdict="refused", until=now()), 5)

@@ -82,6 +82,24 @@ async def test_what_was_certainly_not_posted_may_be_begun_again(store: Store) ->
     ] * 2
 
 
+async def test_where_a_job_is_shown(store: Store) -> None:
+    """In its own post, else in that of the day of its schedule; a post that is only being sent, or
+    that somebody deleted, is nowhere."""
+    await store.posts.claim(post("j1"))
+    await store.posts.claim(post("day", "day"))
+    assert await store.posts.shown_for("j1", "day") is None
+    await store.posts.mark_shown("day", "1.0", "d", later(5))
+    under = await store.posts.shown_for("j1", "day")
+    assert under is not None
+    assert under.ref == "1.0"
+    await store.posts.mark_shown("j1", "2.0", "d", later(5))
+    own = await store.posts.shown_for("j1", "day")
+    assert own is not None
+    assert own.ref == "2.0"
+    await store.posts.mark_deleted("j1")
+    assert await store.posts.shown_for("j1") is None
+
+
 async def test_a_thread_leads_to_its_job(store: Store) -> None:
     """A word in the thread of a job's post means that job; of several, those that are not over, or
     if all are the newest."""

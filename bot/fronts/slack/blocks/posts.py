@@ -25,8 +25,18 @@ from bot.content import (
     OutputContent,
     Row,
 )
+from bot.dispatch.console_address import ConsoleAddress
 from bot.fronts.slack.blocks.alerts import alert_buttons, alert_sections, alert_text
-from bot.fronts.slack.blocks.text import MAX_SECTION, clean, code, cut, escaped, person, tail
+from bot.fronts.slack.blocks.text import (
+    MAX_SECTION,
+    clean,
+    code,
+    cut,
+    escape,
+    escaped,
+    person,
+    tail,
+)
 from bot.jobs import short_id
 
 Block = dict[str, Any]
@@ -166,9 +176,17 @@ def _job(content: JobContent, mark: str, plan: bool) -> list[Block]:
     if lines:
         made.append(_plain(lines, f"l-{mark}", LINES))
     context = " · ".join(part for part in (_trim(content.hint), _named(content)) if part)
-    if context:
-        made.append(_context(context, f"c-{mark}"))
+    link = _page_link(content.page)
+    if context or link:
+        made.append(_context(context, f"c-{mark}", link))
     return made + _actions(content.buttons, mark)
+
+
+def _page_link(page: str) -> str:
+    """Return a link to the page of a job; nothing if only the machine of the bot can open it."""
+    if not page or ConsoleAddress(page).local:
+        return ""
+    return f"<{escape(page)}|Live output on its page>"
 
 
 def _headed(content: JobContent) -> str:
@@ -352,6 +370,9 @@ def _plain_text(text: str) -> Block:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def _context(text: str, id: str) -> Block:
-    element = _plain_text(cut(clean(text), 600))
-    return {"type": "context", "block_id": id, "elements": [element]}
+def _context(text: str, id: str, link: str = "") -> Block:
+    """Return a line of small print. `link` is mrkdwn of ours."""
+    elements = [_plain_text(cut(clean(text), 600))] if text else []
+    if link:
+        elements.append({"type": "mrkdwn", "text": link})
+    return {"type": "context", "block_id": id, "elements": elements}

@@ -7,6 +7,7 @@ command, which is lost if that fails.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from baton.errors import BatonError
 from bot.fronts.errors import FrontError, Unreachable
@@ -29,7 +30,7 @@ class Tokens:
 class BotIdentity:
     """The identity of the bot, from auth.test. `scopes` is None if Slack does not list the
     granted scopes; `enterprise` is empty if the workspace belongs to none; `name` is the name to
-    mention the bot by."""
+    mention the bot by; `url` is the address of the workspace, with a slash at its end."""
 
     team: str
     user: str
@@ -37,6 +38,17 @@ class BotIdentity:
     scopes: frozenset[str] | None
     enterprise: str = ""
     name: str = "baton"
+    url: str = ""
+
+    def permalink(self, channel: str, message: str, thread: str = "") -> str:
+        """Return the address of the message with the `ts` `message`, which is in the thread of the
+        message `thread` if that is given; empty if the address of the workspace is not known."""
+        if not self.url:
+            return ""
+        address = f"{self.url}archives/{channel}/p{message.replace('.', '')}"
+        if not thread:
+            return address
+        return f"{address}?{urlencode({'thread_ts': thread, 'cid': channel})}"
 
 
 class BadTokens(BatonError):
@@ -87,6 +99,7 @@ async def identify(api: SlackApi) -> BotIdentity:
         scopes=granted,
         enterprise=str(answer.get("enterprise_id") or ""),
         name=str(answer.get("user") or "baton"),
+        url=_workspace_url(str(answer.get("url") or "")),
     )
 
 
@@ -111,6 +124,11 @@ def _bad(error: FrontError, key: str, page: str) -> BatonError:
     if error.facts.get("remedy"):
         remedy = str(error.facts["remedy"])
     return BadTokens(problem=f"{key}: {reason}", remedy=remedy)
+
+
+def _workspace_url(url: str) -> str:
+    """Return `url` if it can stand in a link, else nothing."""
+    return f"{url.rstrip('/')}/" if url.startswith(("https://", "http://")) else ""
 
 
 def _granted(headers: dict[str, str]) -> frozenset[str] | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from baton.bus.messages import State
 from baton.outcome import duration, named
-from bot.jobs import URGENCY, Place, RunRecord, all_ended, counts, last_attempts
+from bot.jobs import CONSOLE, URGENCY, Job, Place, RunRecord, all_ended, counts, last_attempts
 from bot.store.jobs.ledger import Ledger
 from bot.store.output.log_window import LogView
 from bot.web.console.api.job_models import state_of
@@ -72,7 +71,7 @@ class _JobPages:
             counts=counts(runs),
             took=duration((end - job.asked).total_seconds()),
             where=_where(job.place),
-            channel=_channel_address(job.place),
+            where_address=await self._post_address(job),
             named_open=_named(run for run in runs if not run.state.final),
             named_failed=_named(run for run in runs if run.state is not State.SUCCEEDED),
             named_all=_named(runs),
@@ -110,6 +109,17 @@ class _JobPages:
             job, runs = job_at(job, [each.run for each in runs], said, view.until)
         return JSONResponse(log_json(window, job, runs))
 
+    async def _post_address(self, job: Job) -> str:
+        """Return the address of the post of `job` in its chat, or of the channel while there is no
+        post; empty if neither can be opened in a browser."""
+        address = self.pages.console.message_address
+        if address is None or job.place.front == CONSOLE:
+            return ""
+        row = await self.pages.console.store.posts.shown_for(job.id, job.under)
+        if row is None:
+            return address(job.place, "")
+        return address(Place(row.front, row.channel, row.thread), row.ref)
+
     @property
     def _ledger(self) -> Ledger:
         return self.pages.console.store.ledger
@@ -123,10 +133,3 @@ def _where(place: Place) -> str:
     if place.front == "slack" and place.name:
         return f"in #{place.name.removeprefix('#')}"
     return f"in {place.name or place.front}"
-
-
-def _channel_address(place: Place) -> str:
-    """Return the address that opens the channel in Slack; empty if the job is not in Slack."""
-    if place.front != "slack":
-        return ""
-    return f"https://slack.com/app_redirect?{urlencode({'channel': place.channel})}"

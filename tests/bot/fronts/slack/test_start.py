@@ -10,6 +10,7 @@ from baton.bus.channel import Link
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.web_api import scopes
 from bot.fronts.slack.web_api.identity import BadTokens, ScopesMissing
+from bot.jobs import Place
 from tests.bot.fronts.slack.conftest import new_chat
 from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
 from tests.support.slack_server import Hang, RateLimited, SlackServer
@@ -103,6 +104,25 @@ async def test_the_first_command_is_not_lost(
     reply = await slack.person("U_ANN").slash("/ping prod", channel="C_OPS")
     assert reply.ephemeral == "Taken: ping prod"
     assert slack.calls.counts["auth.test"] == 1
+
+
+async def test_the_addresses_of_messages(
+    slack: SlackServer, chat: SlackChat, dispatcher: FakeDispatcher
+) -> None:
+    """Slack says once, at the start, where the workspace is. Until then a message leads to its
+    channel, as does a place without one; other chats are not ours."""
+    ops = Place("slack", "C_OPS")
+    before = new_chat(slack, dispatcher)
+    channel = "https://slack.com/app_redirect?channel=C_OPS"
+    assert before.address(ops, "1700000000.000100") == channel
+    await before.close()
+    calls = sum(slack.calls.counts.values())
+    assert chat.address(ops, "1700000000.000100") == f"{slack.url}archives/C_OPS/p1700000000000100"
+    threaded = chat.address(Place("slack", "C_OPS", "1699.5"), "1700.6")
+    assert threaded == f"{slack.url}archives/C_OPS/p17006?thread_ts=1699.5&cid=C_OPS"
+    assert chat.address(ops, "") == channel
+    assert chat.address(Place("terminal", "terminal"), "1.0") == ""
+    assert sum(slack.calls.counts.values()) == calls
 
 
 async def test_tokens_are_not_shown() -> None:

@@ -45,6 +45,15 @@ def test_job_begins_with_who_asked_what() -> None:
     assert thread.job_lines(RUNNING) == []
 
 
+def test_a_running_job_shows_its_page_where_it_fits() -> None:
+    """Beside its name, whole or not at all: half an address leads nowhere."""
+    page = "http://127.0.0.1:8080/jobs/7k2m9x00"
+    thread = JobThread(dataclasses.replace(RUNNING, page=page))
+    head = "▶ running 7k2m9x  deploy shop prod  0 of 2 done"
+    assert text_of(thread.live(100, 10)[0]) == f"{head}  {page}"
+    assert text_of(thread.live(60, 10)[0]) == head
+
+
 def test_a_day_of_a_schedule_is_no_job() -> None:
     """It names the schedule, and its summary alone says how its day went."""
     day = JobContent(

@@ -16,6 +16,7 @@ from bot.app.bot import Bot
 from bot.app.console import serve_console
 from bot.store import Store
 from bot.web.console.access import LocalAccess
+from bot.web.console.sources import MessageAddress
 from bot.web.server import WebServer
 from tests.bot.build import ANN
 from tests.bot.world import Agent, a_bot
@@ -43,10 +44,13 @@ OpenConsole = Callable[..., Awaitable[Console]]
 
 @pytest.fixture
 async def open_console(store: Store) -> AsyncIterator[OpenConsole]:
-    """Opens a console for `person`; `options` are those of `a_bot`."""
+    """Opens a console for `person`, whose chat has its messages at `message_address`; `options` are
+    those of `a_bot`."""
     async with AsyncExitStack() as stack:
 
-        async def opened(person: Person = ANN, **options: Any) -> Console:
+        async def opened(
+            person: Person = ANN, message_address: MessageAddress | None = None, **options: Any
+        ) -> Console:
             bus = MemoryBus("console")
             channel = MemoryChannel("memory://console", on=bus)
             stack.push_async_callback(channel.close)
@@ -62,7 +66,8 @@ async def open_console(store: Store) -> AsyncIterator[OpenConsole]:
                 await agent.beat()
             await until(lambda: len(bot.servers.servers()) == len(HOSTS))
             web = WebServer.listen("127.0.0.1", 0)
-            serve_console(web, bot, LocalAccess(person, "terminal", [web.url]))
+            access = LocalAccess(person, "terminal", [web.url])
+            serve_console(web, bot, access, message_address=message_address)
             stack.push_async_callback(web.stop)
             client = httpx.AsyncClient(base_url=web.url, trust_env=False, verify=False, timeout=60)
             await stack.enter_async_context(client)

@@ -41,6 +41,7 @@ JOBS = st.builds(
     buttons=st.lists(BUTTONS, max_size=3, unique_by=lambda button: button.action).map(tuple),
     job=IDS,
     hint=LONG,
+    page=st.sampled_from(["", "https://baton.example.com/jobs/7k2m9x00"]),
 )
 OUTPUTS = st.builds(OutputContent, LONG, STATES, LONG, LONG, st.integers(0, 10**6), IDS)
 NOTICES = st.builds(NoticeContent, LONG, STATES, IDS)
@@ -55,6 +56,26 @@ def test_slack_takes_whatever_is_to_be_shown(content: Content, plan: bool) -> No
     """All limits are kept, for any text, any number of servers, with and without plans."""
     check_blocks(made.blocks(content, "m", plan=plan), plan_blocks=plan)
     assert 0 < len(made.fallback(content)) <= 1000
+
+
+@pytest.mark.parametrize(
+    ("page", "linked"),
+    [
+        ("https://baton.example.com/jobs/7k2m9x00", True),
+        ("http://127.0.0.1:8080/jobs/7k2m9x00", False),
+        ("http://localhost:8080/jobs/7k2m9x00", False),
+        ("", False),
+    ],
+)
+def test_a_job_leads_to_its_page(page: str, linked: bool) -> None:
+    """Where the people of Slack can open it: the machine of the bot is not theirs. The hint stays
+    beside it."""
+    content = JobContent("ping prod", "U_ANN", "", State.RUNNING, hint="Blind.", page=page)
+    drawn = made.blocks(content, "m")
+    check_blocks(drawn, plan_blocks=True)
+    links = [text for text in markdown(drawn) if "http" in text]
+    assert links == ([f"<{page}|Live output on its page>"] if linked else [])
+    assert "Blind." in plain("", drawn)
 
 
 @pytest.mark.parametrize("plan", [True, False])
