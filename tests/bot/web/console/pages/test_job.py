@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from baton.bus.messages import Person, State
+from baton.bus.messages import Person, State, now
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
-from bot.store import Store
-from tests.bot.store.build import entry, ping
+from bot.jobs import Place
+from bot.store import PostRow, Store
+from tests.bot.store.build import entry, ping, taken_up
 from tests.bot.web.console.conftest import Console, OpenConsole
 from tests.bot.web.console.jobs import RunningJob
 
@@ -53,11 +55,30 @@ async def test_the_page_says_what_who_where_and_how_far(console: Console, store:
     assert " style=" not in html
 
 
+def _address(place: Place, message: str) -> str:
+    return f"https://chat.example.com/{place.channel}/{message or 'channel'}?in={place.thread}"
+
+
+async def test_the_page_leads_to_its_post(open_console: OpenConsole, store: Store) -> None:
+    """To the thread in which the job is shown, once its post is there; before, to the channel."""
+    console = await open_console(message_address=_address)
+    job = await _talked(store)
+    place = job.new.job.place
+    page = (await console.client.get(f"/jobs/{job.id}")).text
+    assert f'<a href="https://chat.example.com/{place.channel}/channel?in=' in page
+    row = PostRow(job.id, job.id, place.front, place.channel, now(), thread="1.0")
+    await store.posts.claim(row)
+    await store.posts.mark_shown(job.id, "2.0", "d", now())
+    page = (await console.client.get(f"/jobs/{job.id}")).text
+    assert f'<a href="https://chat.example.com/{place.channel}/2.0?in=1.0"' in page
+
+
 async def test_a_job_that_no_server_has_answered_is_sent(console: Console, store: Store) -> None:
     """A broadcast is for whoever answers: with no run it has not succeeded, as long as it is
     open."""
-    new = ping()
+    new = ping(asked=now())
     await store.ledger.start_job(new, entry(new))
+    await store.ledger.settle(taken_up(new.outbox, now() + timedelta(hours=1)), at=now())
     page = (await console.client.get(f"/jobs/{new.job.id}")).text
     shown = (await console.client.get(f"/api/v1/jobs/{new.job.id}")).json()
     assert shown["state"] == "sent"
