@@ -1,7 +1,8 @@
 """The application that the tests deploy: a git repository of a few shell scripts.
 
 Its tags are `v1` and `v2`; `main` is at `v2`. Each server has a folder for its disk, `$DISK`; while
-the file `$WORLD/hold` is there every build waits, so that a test can look at a deploy under way.
+the file `$WORLD/hold` is there every build waits, so that a test can look at a deploy under way;
+with `$WORLD/talk` it says so all the time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from pathlib import Path
 BUILD = """\
 echo "building $(cat VERSION)"
 echo $$ >> "$DISK/starts"
-while [ -e "$WORLD/hold" ]; do sleep 0.05; done
+seen=0
+while [ -e "$WORLD/hold" ]; do
+  sleep 0.05
+  if [ -e "$WORLD/talk" ]; then seen=$((seen + 1)); echo "still held, seen $seen times"; fi
+done
 echo "built $(cat VERSION)"
 """
 TEST = """\

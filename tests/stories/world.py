@@ -226,9 +226,11 @@ class World:
 
     # -- what happens
 
-    def hold(self) -> None:
-        """Let every build wait from now on."""
+    def hold(self, *, talk: bool = False) -> None:
+        """Let every build wait from now on, silently or with `talk`: some 20 lines a second."""
         (self.folder / "hold").touch()
+        if talk:
+            (self.folder / "talk").touch()
 
     def go_on(self) -> None:
         """Let the builds that wait, and all later ones, go on."""

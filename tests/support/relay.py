@@ -1,4 +1,5 @@
-"""A relay in front of a server: it can go silent, as a cut cable does, and it can speak TLS."""
+"""A relay in front of a server: it can go silent, as a cut cable does, it can cut connections in
+the middle of what the server says, and it can speak TLS."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import asyncio
 import contextlib
 import ssl
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -22,10 +24,14 @@ def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
 
 
 class Relay:
-    """Listens on 127.0.0.1:`port` and passes all on to 127.0.0.1:`to`."""
+    """Listens on 127.0.0.1:`port` and passes all on to 127.0.0.1:`to`, which may change. While
+    `after` is there, each connection is cut after so many more bytes of what the server says;
+    `cuts` counts them."""
 
     def __init__(self, to: int, tls: ssl.SSLContext | None = None) -> None:
-        self._to = to
+        self.to = to
+        self.after: Callable[[], int] | None = None
+        self.cuts = 0
         self._tls = tls
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -63,24 +69,40 @@ class Relay:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flowing.wait()
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
+        ends = [writer]
         try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to)
+            ends.append(far_writer)
             await asyncio.gather(
                 self._pump(reader, far_writer, self._flowing),
-                self._pump(far_reader, writer, self._answering),
+                self._pump(far_reader, writer, self._answering, answers=True),
             )
+        except ConnectionRefusedError:
+            pass  # nobody is there: whoever asked sees a connection that closes
         finally:
-            for end in (writer, far_writer):
+            for end in ends:
                 end.close()
                 with contextlib.suppress(OSError):
                     await end.wait_closed()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        flowing: asyncio.Event,
+        *,
+        answers: bool = False,
     ) -> None:
+        left: int | None = None
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 await flowing.wait()
+                if answers and self.after is not None:
+                    left = (self.after() if left is None else left) - len(data)
+                    if left <= 0:
+                        self.cuts += 1
+                        writer.write(data[:left])
+                        break
                 writer.write(data)
                 await writer.drain()
             writer.close()
