@@ -3,21 +3,19 @@ line."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import field_validator
 
 from alerts.checks.settings import CheckSettings
+from alerts.extensions import CHANNEL_ID, ExtensionRules, installed_rules
 from alerts.mute.settings import MuteSettings
 from alerts.notify.settings import NotifySettings
 from alerts.setting_types import Seconds
 from baton.errors import SettingsError
 from baton.settings import Table, validated
 from baton.toml_lines import line_of, parse_toml
-
-_CHANNEL_ID = re.compile(r"[A-Z][A-Z0-9_]+")
-"""The ID of a channel. Names do not do: Slack edits messages by ID only, and names change."""
 
 
 class RecordingTable(Table):
@@ -49,17 +47,60 @@ def load_alerts(file: Path) -> AlertSettings:
 
 
 def read_alerts(text: str, file: str) -> AlertSettings:
-    """Return the settings in `text`, where channels are named by their IDs. Raises SettingsError,
-    as `load_alerts` does."""
+    """Return the settings in `text`, where channels are named by their IDs, with the rules of
+    installed extensions. Raises SettingsError, as `load_alerts` does."""
     settings = parse_alerts(text, file)
     _check_channels(settings, text, file)
-    return settings
+    return with_installed(settings)[0]
+
+
+def with_installed(settings: AlertSettings) -> tuple[AlertSettings, tuple[str, ...]]:
+    """Return `settings` with the rules of installed extensions behind its own, and why each that is
+    left out is.
+
+    What is invalid is left out, and so is what needs a name or token that is taken: the alerts of a
+    file must not end because of an extension.
+    """
+    left_out = []
+    for one in installed_rules():
+        more = one.thing if not one.reason else None
+        reason = one.reason if more is None else clash(settings, more)
+        if more is None or reason:
+            left_out.append(replace(one, reason=reason).complaint)
+            continue
+        settings = settings.model_copy(
+            update={
+                name: (*getattr(settings, name), *getattr(more, name))
+                for name in ExtensionRules.model_fields
+            }
+        )
+    return settings, tuple(left_out)
+
+
+def rules_left_out(file: Path) -> tuple[str, ...]:
+    """Return why each installed extension is left out whose rules do not go with `file`. Raises
+    SettingsError."""
+    return with_installed(parse_alerts(read_text(file), str(file)))[1]
+
+
+def clash(settings: AlertSettings, rules: ExtensionRules) -> str:
+    """Return why `rules` cannot be added to `settings`; empty if they can."""
+    probes = [table.name for table in (*settings.probe, *rules.probe)]
+    checkins = [table.name for table in (*settings.checkin, *rules.checkin)]
+    tokens = [table.token.get_secret_value() for table in (*settings.checkin, *rules.checkin)]
+    for what, names in (("probe", probes), ("check-in", checkins)):
+        for name in names:
+            if names.count(name) > 1:
+                return f"there is another {what} {name}"
+    if any(token and tokens.count(token) > 1 for token in tokens):
+        return "a token of its check-ins is used already"
+    return ""
 
 
 def _check_channels(settings: AlertSettings, text: str, file: str) -> None:
     """Raises SettingsError, with the line, if a channel is not named by its ID."""
     for key, channel in settings.named_channels:
-        if not _CHANNEL_ID.fullmatch(channel):
+        if not CHANNEL_ID.fullmatch(channel):
             line = line_of(text, key)
             raise SettingsError(
                 file=f"{file}, line {line}" if line else file,

@@ -17,7 +17,7 @@ from typing import Any
 
 from alerts.changes import dump
 from alerts.replay import ReplayedMessage, compare, salvage_lines
-from alerts.settings import AlertSettings, parse_alerts
+from alerts.settings import AlertSettings, parse_alerts, with_installed
 from baton.errors import BatonError
 
 NICE = 10
@@ -82,7 +82,7 @@ def main(words: Sequence[str]) -> None:
     """Run as a program of its own. If it fails, its last line says why."""
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
-    old, new = (parse_alerts(text) for text in json.load(sys.stdin))
+    old, new = (with_installed(parse_alerts(text))[0] for text in json.load(sys.stdin))
     try:
         found: dict[str, Any] = dump(trial(Path(words[0]), old, new))
     except TrialFailed as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
 
@@ -13,14 +12,13 @@ from pydantic import BaseModel
 
 from baton.command import Command, words_of
 from baton.consumer import Consumer, Extension
+from baton.entry_points import Installed, look, reasons, refuse_or_log
 from baton.errors import BatonError, ExtensionError, UsageError
-from baton.shadowing import OWN, other_distributions, require_own
+from baton.shadowing import require_own
 from baton.text.words import cited, did_you_mean, split, unmarked
-from baton.version import DISTRIBUTION
 
 log = structlog.get_logger(__name__)
 
-GROUP = "baton.commands"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # as baton.fields.Name: it travels as one
 
 
@@ -125,49 +123,33 @@ def _made(name: str, make: Callable[[], Command]) -> Command:
         ) from error
 
 
-def installed() -> Commands:
+def installed(*, strict: bool = False) -> Commands:
     """Return the commands of every installed distribution.
 
     One that cannot be loaded or used is left out and logged: another's extension must not stop
-    deploys. Of several commands of one name ours is kept; if none is ours, none is kept.
+    deploys. Of several commands of one name ours is kept; if none is ours, none is kept, and the
+    log and whoever requests it are told which distributions they came with.
 
-    Raises PackageHidden if Python takes somebody else's folder `commands` for ours.
+    Raises PackageHidden if Python takes somebody else's folder `commands` for ours, and
+    ExtensionsLeftOut if `strict` and one is left out.
     """
+    found = installed_commands()
+    refuse_or_log(found, strict=strict)
+    return Commands([one.thing for one in found if one.thing and not one.reason], reasons(found))
+
+
+def installed_commands() -> tuple[Installed[Extension], ...]:
+    """Return each installed command, used or not. Raises PackageHidden."""
     require_own("commands")
-    usable: dict[str, list[tuple[EntryPoint, Extension]]] = {}
-    broken: dict[str, str] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        try:
-            extension = _loaded(point)
-        except ExtensionError as error:
-            broken[point.name] = str(error.facts["reason"])
-        else:
-            usable.setdefault(extension.command.name, []).append((point, extension))
-    kept = []
-    for name, found in usable.items():
-        best = [one for one in found if _is_ours(one[0])] or found
-        chosen = best[0] if len(best) == 1 else None
-        if chosen is not None:
-            kept.append(chosen[1])
-        for point, _ in (one for one in found if one is not chosen):
-            broken[point.name] = f"{point.value}: another extension has a command {name} too"
-    for name, reason in broken.items():
-        log.error("an extension is not loaded", extension=name, reason=reason)
-    return Commands(kept, broken)
+    return look("command", _usable, lambda _, extension: extension.command.name)
 
 
-def _is_ours(point: EntryPoint) -> bool:
-    return _top_level(point) == "commands" and _distribution(point) in ("", DISTRIBUTION)
-
-
-def _top_level(point: EntryPoint) -> str:
-    return point.value.partition(":")[0].partition(".")[0]
-
-
-def _distribution(point: EntryPoint) -> str:
-    """Return the name of the distribution that the entry point came with; empty if it is not
-    known."""
-    return point.dist.name if point.dist is not None else ""
+def _usable(name: str, found: object) -> Extension:
+    """Return `found` as an extension. Raises ExtensionError."""
+    if not isinstance(found, Extension):
+        raise ExtensionError(name=name, reason="what it names is not a baton.Extension")
+    _check(found)
+    return found
 
 
 def _check(extension: Extension) -> None:
@@ -204,29 +186,3 @@ def _unsayable(command: type[Command]) -> str:
 
 def _derives(found: Any, base: type) -> bool:
     return isinstance(found, type) and issubclass(found, base)
-
-
-def _loaded(point: EntryPoint) -> Extension:
-    top_level, distribution = _top_level(point), _distribution(point)
-    if top_level in OWN and not _is_ours(point):
-        raise ExtensionError(
-            name=point.name,
-            reason=f"{point.value} of {distribution} is in a package `{top_level}`, which is the"
-            " name of one of Baton's own: it must be renamed there",
-        )
-    try:
-        extension = point.load()
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # it is somebody else's code: whatever goes wrong, say whose
-        reason = f"{point.value} does not load ({type(error).__name__}: {error})"
-        if others := other_distributions(top_level) if _is_ours(point) else []:
-            names = ", ".join(others)
-            reason += f": {names} installs a package `{top_level}` over it: uninstall {names}, and"
-            reason += " install Baton again"
-        raise ExtensionError(name=point.name, reason=reason) from error
-    if not isinstance(extension, Extension):
-        raise ExtensionError(name=point.name, reason=f"{point.value} is not a baton.Extension")
-    _check(extension)
-    return extension

@@ -11,9 +11,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from alerts import load_alerts
+from alerts.settings import rules_left_out
 from baton.bus.channel import Link
 from baton.bus.connect import connect
+from baton.entry_points import ExtensionsLeftOut
 from baton.extensions import installed
 from bot.app import task_table
 from bot.app.assemble import assemble, status_reader
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from bot.web.console.sign_in.slack_openid import SlackOpenId
     from bot.web.server import WebServer
 
+log = structlog.get_logger(__name__)
+
 SWITCH_INTERVAL = 0.0005
 """Seconds for which a thread of the database may hold the interpreter before another gets it."""
 PRESENCE_SECONDS = 60.0
@@ -44,18 +50,18 @@ DRAIN_TIMEOUT = 10.0
 """Seconds for answering what people asked before the bot stops."""
 
 
-async def serve(settings: BotSettings) -> None:
-    """Serve until SIGTERM or SIGINT.
+async def serve(settings: BotSettings, *, strict: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT; if `strict`, only with every extension that is installed.
 
     Raises the error that keeps it from starting: then nothing has started. Raises also the error
     that makes a part fail later, so that a supervisor starts it again.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
-    alerts = _alerts_config(settings.alerts.file, lambda: chat)
+    alerts = _alerts_config(settings.alerts.file, lambda: chat, strict=strict)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    commands = commands_of(installed())
+    commands = commands_of(installed(strict=strict))
     async with contextlib.AsyncExitStack() as stack:
         web = _listen(settings)
         if web is not None:
@@ -106,10 +112,18 @@ async def serve(settings: BotSettings) -> None:
         await run_while_healthy(bot, stopped.wait())
 
 
-def _alerts_config(file: Path | None, chat: Callable[[], SlackChat]) -> AlertsConfig | None:
-    """Return the alerts that `file` describes, None without a file. Raises SettingsError."""
+def _alerts_config(
+    file: Path | None, chat: Callable[[], SlackChat], *, strict: bool
+) -> AlertsConfig | None:
+    """Return the alerts that `file` describes, None without a file. Raises SettingsError, and
+    ExtensionsLeftOut if it is `strict` and rules of an extension are left out."""
     if file is None:
         return None
+    left_out = rules_left_out(file)
+    if strict and left_out:
+        raise ExtensionsLeftOut(reasons="; ".join(left_out))
+    for reason in left_out:
+        log.error("rules of an extension are left out", reason=reason)
     return AlertsConfig(
         load_alerts(file),
         front=SlackFront.name,

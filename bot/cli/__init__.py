@@ -1,10 +1,11 @@
-"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | version`, and
-what asks a console: `baton login | ask | jobs | log | ...`.
+"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | extensions |
+version`, and what asks a console: `baton login | ask | jobs | log | ...`.
 
     processes  demo, bot, agent, doctor        options  options that several subcommands share
     dead       dead list, dead resend          extra    whether the packages of a bot are installed
     alerts     alerts check, alerts replay     logs     the format of the log
     init       init bot, init agent            slim     what must be imported first
+    extensions what other packages add
     console/   whatever asks a console
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
@@ -25,6 +26,7 @@ from bot.cli.alerts import app as alerts_app
 from bot.cli.console import add_console
 from bot.cli.console.chat import ChatGroup
 from bot.cli.dead import app as dead_app
+from bot.cli.extensions import extensions
 from bot.cli.init import app as init_app
 
 REFUSED = 78
@@ -43,6 +45,7 @@ for command in (processes.demo, processes.bot, processes.agent, processes.doctor
     app.command()(command)
 for name, group in (("dead", dead_app), ("alerts", alerts_app), ("init", init_app)):
     app.add_typer(group, name=name)
+app.command()(extensions)
 add_console(app)
 
 

@@ -41,9 +41,12 @@ def check(file: FileArgument) -> None:
     need_extra("alerts")
     set_up_logs(LogLevel.ERROR)
     from alerts import load_alerts
+    from alerts.settings import rules_left_out
     from bot.alerting.commands.reload import summary
 
     typer.echo(f"{file} is valid: {summary(load_alerts(file))}.")
+    for reason in rules_left_out(file):
+        typer.echo(printable(f"left out: {reason}"), err=True)
 
 
 @app.command()

@@ -24,3 +24,9 @@ FormatOption = Annotated[
     LogFormat,
     typer.Option("--log-format", envvar="BATON_LOG_FORMAT", help="The format of the log."),
 ]
+StrictOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Do not start while an installed extension cannot be used (else: log it)."
+    ),
+]

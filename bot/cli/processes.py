@@ -13,7 +13,7 @@ import typer
 from baton.text.printable import printable
 from bot.cli.extra import need_extra
 from bot.cli.logs import LogFormat, LogLevel, set_up_logs
-from bot.cli.options import AlertsOption, ConfigOption, FormatOption, LevelOption
+from bot.cli.options import AlertsOption, ConfigOption, FormatOption, LevelOption, StrictOption
 
 
 def demo(
@@ -30,6 +30,7 @@ def demo(
 def bot(
     config: ConfigOption = None,
     alerts: AlertsOption = None,
+    strict: StrictOption = False,
     log_level: LevelOption = LogLevel.INFO,
     log_format: FormatOption = LogFormat.AUTO,
 ) -> None:
@@ -41,11 +42,12 @@ def bot(
 
     _warn_of_misspelt_variables()
     over = {} if alerts is None else {"BATON_ALERTS_FILE": str(alerts)}
-    asyncio.run(serve(complete(load_bot(config, {**os.environ, **over}), config)))
+    asyncio.run(serve(complete(load_bot(config, {**os.environ, **over}), config), strict=strict))
 
 
 def agent(
     config: ConfigOption = None,
+    strict: StrictOption = False,
     log_level: LevelOption = LogLevel.INFO,
     log_format: FormatOption = LogFormat.AUTO,
 ) -> None:
@@ -61,11 +63,12 @@ def agent(
     _warn_of_misspelt_variables()
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
     file = str(config) if config else "the environment"
+    commands = installed(strict=strict)
 
     async def serve() -> None:
         OrphanReaper().start()
         prober = LocalProber.of(settings)
-        service = await Service.from_settings(settings, installed(), file=file, prober=prober)
+        service = await Service.from_settings(settings, commands, file=file, prober=prober)
         service.stop_on_signals()
         await service.run()
 

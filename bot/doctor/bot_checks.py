@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from alerts import AlertSettings, load_alerts
+from alerts.settings import rules_left_out
 from baton.bus.exchanges import (
     BOT_QUEUE,
     DEAD,
@@ -57,6 +58,8 @@ async def examine_bot(
     if settings.alerts.file is not None:
         found, alerts = alerts_file(settings.alerts.file)
         yield found
+        for reason in rules_left_out(settings.alerts.file) if alerts else ():
+            yield fail("extension", reason, "repair or uninstall it.")
     if not any(key.startswith("slack") for key, _ in missing):
         for finding in await slack(settings.slack, alerts.all_channels if alerts else ()):
             yield finding

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from structlog.testing import capture_logs
 
-from baton import extensions
+from baton import entry_points as found_points
 from baton.consumer import Extension
+from baton.entry_points import ExtensionsLeftOut
 from baton.errors import ExtensionError, UsageError
 from baton.extensions import Commands, installed
+from baton.version import baton_version
 from tests.baton.stage import Work, Worker
+from tests.support.distributions import distribution
 
 WORK = Extension(Work, Worker)
 
@@ -64,7 +68,7 @@ def test_two_commands_of_one_name() -> None:
         ("nowhere:extension", "nowhere:extension does not load (ModuleNotFoundError: "),
         ("tests.baton.stage:missing", "does not load (AttributeError: "),
         ("broken_extension", "broken_extension does not load (ZeroDivisionError: "),
-        ("tests.baton.stage:SERVER", "tests.baton.stage:SERVER is not a baton.Extension"),
+        ("tests.baton.stage:SERVER", "what it names is not a baton.Extension"),
     ],
 )
 def test_an_extension_that_is_broken(
@@ -75,9 +79,9 @@ def test_an_extension_that_is_broken(
     (tmp_path / "broken_extension.py").write_text("1 / 0")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    point = EntryPoint("theirs", value, extensions.GROUP)
-    well = EntryPoint("ping", "commands.ping:extension", extensions.GROUP)
-    monkeypatch.setattr(extensions, "entry_points", lambda group: [point, well])
+    point = EntryPoint("theirs", value, "baton.commands")
+    well = EntryPoint("ping", "commands.ping:extension", "baton.commands")
+    monkeypatch.setattr(found_points, "entry_points", lambda group: [point, well])
     found = installed()
     assert list(found) == ["ping"]
     assert said in found.broken["theirs"]
@@ -108,32 +112,56 @@ def test_an_extension_that_could_never_work(extension: Extension, said: str) -> 
         Commands([extension])
 
 
-@pytest.mark.parametrize(
-    ("values", "kept", "left_out"),
-    [
-        (["commands.ping:extension", "theirs:copy"], ["ping"], ["b"]),
-        (["theirs:copy", "theirs:more"], [], ["a", "b"]),
-    ],
-)
-def test_two_installed_commands_of_one_name(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    values: list[str],
-    kept: list[str],
-    left_out: list[str],
-) -> None:
-    """Ours is kept; of two strangers neither is chosen in silence."""
-    (tmp_path / "theirs.py").write_text(
-        "from commands.ping import extension as copy\nmore = copy\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    points = [
-        EntryPoint(name, value, extensions.GROUP) for name, value in zip("ab", values, strict=True)
+PING = "from commands.ping import extension\n"
+
+
+def test_a_stranger_with_the_name_of_a_command_of_ours(site: Path) -> None:
+    """Ours is used: a package that somebody installs takes over no command. Both are named."""
+    (site / "their_ping.py").write_text(PING)
+    distribution(site, "acme-net", "1.2", "ping = their_ping:extension")
+    with capture_logs() as logs:
+        found = installed()
+    assert {"deploy", "ping", "servers"} <= set(found)
+    assert found["ping"].consumer is not None
+    said = found.broken["ping"]
+    assert "acme-net 1.2 (their_ping:extension)" in said
+    assert f"baton-chatops {baton_version()} (commands.ping:extension)" in said
+    assert said.endswith("have a command ping each; Baton's own is used")
+    assert [(line["log_level"], line["distribution"]) for line in logs] == [
+        ("error", "acme-net 1.2")
     ]
-    monkeypatch.setattr(extensions, "entry_points", lambda group: points)
+
+
+def test_two_strangers_with_one_name(site: Path) -> None:
+    """Neither is chosen in silence. The log and whoever asks read which distributions they are; all
+    else works."""
+    (site / "one_disk.py").write_text(
+        "from baton import Command, Extension\n"
+        "class Disk(Command):\n    name = 'disk'\n"
+        "extension = Extension(Disk)\n"
+    )
+    (site / "two_disk.py").write_text("from one_disk import extension\n")
+    distribution(site, "acme-one", "1.0", "disk = one_disk:extension")
+    distribution(site, "acme-two", "2.0", "usage = two_disk:extension")
     found = installed()
-    assert (list(found), sorted(found.broken)) == (kept, left_out)
+    assert "deploy" in found
+    assert "disk" not in found
+    with pytest.raises(UsageError) as raised:
+        found.parse("disk prod")
+    assert "acme-one 1.0 (one_disk:extension) and acme-two 2.0 (two_disk:extension)" in str(
+        raised.value
+    )
+    assert "none of them is used: uninstall one" in str(raised.value)
+
+
+def test_strict_refuses_what_is_left_out_otherwise(site: Path) -> None:
+    """Who would rather not start at all than without an extension can say so."""
+    distribution(site, "acme-one", "1.0", "disk = nowhere:extension")
+    assert "disk" in installed().broken
+    with pytest.raises(ExtensionsLeftOut) as raised:
+        installed(strict=True)
+    assert "the command disk of acme-one 1.0: nowhere:extension does not load" in str(raised.value)
+    assert "start without --strict" in str(raised.value)
 
 
 class _Mute(Work):

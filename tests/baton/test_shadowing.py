@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from baton import extensions, shadowing
+from baton import entry_points as found_points
+from baton import shadowing
 from baton.errors import PackageHidden
 from baton.extensions import installed
 from baton.shadowing import OWN, require_own
@@ -27,7 +28,7 @@ class _Acme(Distribution):
 
 def theirs(name: str, value: str) -> EntryPoint:
     """An entry point of it, as importlib.metadata gives it."""
-    point = EntryPoint(name, value, extensions.GROUP)
+    point = EntryPoint(name, value, "baton.commands")
     vars(point)["dist"] = _Acme()
     return point
 
@@ -79,10 +80,10 @@ def test_extensions_are_not_looked_for_in_anothers_package() -> None:
 def test_an_extension_in_a_package_of_our_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is left out, however the files of the two came to lie, and its author reads why."""
     points = [
-        EntryPoint("ping", "commands.ping:extension", extensions.GROUP),
+        EntryPoint("ping", "commands.ping:extension", "baton.commands"),
         theirs("disk", "commands.ping:extension"),
     ]
-    monkeypatch.setattr(extensions, "entry_points", lambda group: points)
+    monkeypatch.setattr(found_points, "entry_points", lambda group: points)
     found = installed()
     assert list(found) == ["ping"]
     assert found.broken["disk"] == (
@@ -96,10 +97,10 @@ def test_a_command_of_ours_that_another_distribution_wrote_over(
 ) -> None:
     """pip lets two distributions write into one folder; why ours does not load is said."""
     monkeypatch.setattr(
-        extensions, "other_distributions", {"commands": ["acme-tools"], "bot": []}.__getitem__
+        found_points, "other_distributions", {"commands": ["acme-tools"], "bot": []}.__getitem__
     )
-    point = EntryPoint("ping", "commands.ping:no_such_name", extensions.GROUP)
-    monkeypatch.setattr(extensions, "entry_points", lambda group: [point])
+    point = EntryPoint("ping", "commands.ping:no_such_name", "baton.commands")
+    monkeypatch.setattr(found_points, "entry_points", lambda group: [point])
     reason = installed().broken["ping"]
     assert "commands.ping:no_such_name does not load (AttributeError" in reason
     assert "acme-tools installs a package `commands` over it: uninstall acme-tools" in reason
