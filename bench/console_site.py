@@ -36,7 +36,7 @@ class HeaderAccess(Access):
     """Everybody is whom their request says that they are."""
 
     @override
-    async def viewer(self, request: Request) -> Viewer:
+    async def viewer(self, request: Request, *, only_reads: bool = False) -> Viewer:
         name = request.headers.get("x-who", "ann")
         return Viewer(Person(id=name, name=name), no_groups, console_place("bench"), name)
 

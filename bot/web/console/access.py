@@ -37,9 +37,12 @@ class Viewer:
 class Access(Protocol):
     """Knows who sent a request."""
 
-    async def viewer(self, request: Request) -> Viewer:
-        """Return who sent `request`. Raises SignInNeeded if nobody is known to have, NotAllowed if
-        a page of somebody else's may have sent it, and DatabaseUnavailable."""
+    async def viewer(self, request: Request, *, only_reads: bool = False) -> Viewer:
+        """Return who sent `request`. What is no GET needs the right to ask, unless it `only_reads`.
+
+        Raises SignInNeeded if nobody is known to have sent it, NotAllowed if a page of somebody
+        else's may have, or if they may only read, and DatabaseUnavailable.
+        """
 
 
 async def _no_groups() -> frozenset[str]:
@@ -61,7 +64,7 @@ class LocalAccess(Access):
         self._origins = set(urls)
 
     @override
-    async def viewer(self, request: Request) -> Viewer:
+    async def viewer(self, request: Request, *, only_reads: bool = False) -> Viewer:
         """Return the person at this machine."""
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
         if host not in self._hosts or (origin is not None and origin not in self._origins):

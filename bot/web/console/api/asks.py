@@ -135,8 +135,9 @@ def ask_routes(
 
     @routes.post("/plans", responses=problems(408, 413, 429))
     async def plan(request: Request, body: AskBody) -> PlanAnswer:
-        """Say what a request would reach. Nothing is done, and nothing is recorded."""
-        viewer = await access.viewer(request)
+        """Say what a request would reach. Nothing is done or recorded: a token that may
+        only read is enough."""
+        viewer = await access.viewer(request, only_reads=True)
         found = await asking.plan(viewer, words(commands, body))
         if isinstance(found, Reply):
             raise error_of(found) or Unusable(detail=found.text)

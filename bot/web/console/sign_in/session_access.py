@@ -88,7 +88,7 @@ class SessionAccess(Access):
         self._unknown: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     @override
-    async def viewer(self, request: Request) -> Viewer:
+    async def viewer(self, request: Request, *, only_reads: bool = False) -> Viewer:
         """Return who sent `request`."""
         token = bearer_token(request)
         if token is not None:
@@ -100,7 +100,8 @@ class SessionAccess(Access):
             sign_in = await self.session(request)
             if sign_in is None:
                 raise SignInNeeded(how=_SIGN_IN)
-        if sign_in.scope == "read" and request.method not in SAFE_METHODS:
+        asks = request.method not in SAFE_METHODS and not only_reads
+        if asks and sign_in.scope == "read":
             how = "Make one that may: /baton token new NAME --scope ask."
             raise NotAllowed(detail=f"The token {sign_in.name} may only read. {how}")
         owner = sign_in.owner

@@ -74,6 +74,17 @@ async def test_a_token_for_reading_may_not_ask(site: Site) -> None:
     assert "--scope ask" in answer.json()["detail"]
 
 
+async def test_a_token_for_reading_may_plan(site: Site) -> None:
+    """A plan changes nothing; from a browser it must still come from a page of ours."""
+    headers = await token(site, "read")
+    answer = await site.browser.post("/api/v1/plans", json=ASK, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["text"] == f"/{ASK['text']}"
+    await site.sign_in()
+    foreign = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example.com"}
+    assert (await site.browser.post("/api/v1/plans", json=ASK, headers=foreign)).status_code == 403
+
+
 async def test_what_is_revoked_ends_in_the_middle(site: Site) -> None:
     headers = await token(site)
     await site.sign_in()
