@@ -21,6 +21,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -73,6 +74,9 @@ def _variable(name: str) -> str:
 Length = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=YEAR, allow_inf_nan=False)]
 """A length of time: `30s`, `1h30m`, or a number of seconds."""
 
+CpuTime = Annotated[int, BeforeValidator(_seconds), Field(ge=1, le=int(YEAR))]
+"""Whole seconds of processor time."""
+
 Size = Annotated[int, BeforeValidator(_bytes), Field(ge=1024 * 1024, le=2**50)]
 """A size in bytes, at least 1 MB: `512MB`, `2GB`, or a number."""
 
@@ -116,9 +120,9 @@ class ArgumentTable(Argument):
 class RunnerSettings(Table):
     """`[runner.NAME]` says what runs a job: `runner = "PROCESSOR!ARGUMENTS"`.
 
-    `settings` are handed to the runner as they are. `pass_env` names the variables of the worker's
-    environment that its programs get. `memory` is in bytes, `cpu` in seconds of processor time, and
-    `files` is how many files may be open at once.
+    `settings` are handed to the runner as they are, with `runner` itself in them as in rbit.
+    `pass_env` names the variables of the worker's environment that its programs get. `memory` is in
+    bytes, `cpu` in seconds of processor time, and `files` is how many files may be open at once.
     """
 
     runner: str = Field(min_length=1, max_length=4_000)
@@ -133,12 +137,12 @@ class RunnerSettings(Table):
         default=(), max_length=100
     )
     memory: Size | None = None
-    cpu: Length | None = None
+    cpu: CpuTime | None = None
     files: int | None = Field(default=None, ge=16, le=1_048_576)
     args: Mapping[Annotated[str, AfterValidator(_argument_name)], ArgumentTable] = Field(
         default_factory=dict, max_length=MAX_ARGUMENTS
     )
-    settings: Mapping[str, JsonValue] = Field(default_factory=dict)
+    settings: Mapping[str, JsonValue] = Field(default_factory=dict, validate_default=True)
 
     @field_validator("folder", "python")
     @classmethod
@@ -146,6 +150,13 @@ class RunnerSettings(Table):
         if path is not None and not path.is_absolute():
             raise ValueError("an absolute path")
         return path
+
+    @field_validator("settings")
+    @classmethod
+    def _with_the_runner(
+        cls, settings: Mapping[str, JsonValue], info: ValidationInfo
+    ) -> Mapping[str, JsonValue]:
+        return {**settings, "runner": info.data.get("runner", "")}
 
     @property
     def processor(self) -> str:
@@ -156,11 +167,6 @@ class RunnerSettings(Table):
     def target(self) -> str:
         """Return what the processor runs: what stands after the first `!`."""
         return self.runner.partition("!")[2]
-
-    @property
-    def handed(self) -> dict[str, JsonValue]:
-        """Return the settings that a callable gets: the free ones, and `runner` as in rbit."""
-        return {"runner": self.runner, **self.settings}
 
     def accept(self, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the arguments that were sent, with defaults, as a program wants them.

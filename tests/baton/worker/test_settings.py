@@ -38,6 +38,7 @@ def test_a_queue_names_its_runner_or_says_more_in_a_table() -> None:
     [
         ({"timeout": "1h30m"}, 5400.0),
         ({"timeout": 90}, 90.0),
+        ({"cpu": "2m"}, 120),
         ({"memory": "512MB"}, 512 * 1024**2),
         ({"memory": "2 GiB"}, 2 * 1024**3),
         ({"memory": 1048576}, 1048576),
@@ -72,7 +73,7 @@ def test_a_value_that_will_not_do_is_refused(keys: dict[str, Any], must: str) ->
 
 
 def test_a_runner_is_handed_its_free_settings_and_its_own_line_as_in_rbit() -> None:
-    assert runner(settings={"css": "a.css"}).handed == {
+    assert runner(settings={"css": "a.css"}).settings == {
         "runner": "shell!make report",
         "css": "a.css",
     }
