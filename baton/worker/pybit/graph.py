@@ -147,10 +147,14 @@ _CLASSES = {
 
 
 def _count_references(tree: JsonValue) -> int:
-    """Return how many references there are. Raises InvalidMessage if too many, or too deep."""
-    level, count, depth = [tree], 0, 0
+    """Return how many references there are. Raises InvalidMessage if there are too many of them or
+    of other values, or if it is too deep."""
+    level, count, depth, values = [tree], 0, 0, 0
     while level:
         depth += 1
+        values += len(level)
+        if values > MAX_VALUES:
+            raise InvalidMessage(reason=f"it has more than the {MAX_VALUES} values that are read")
         if depth > MAX_DEPTH:
             raise InvalidMessage(reason=f"it is more than {MAX_DEPTH} levels deep")
         inner: list[JsonValue] = []
