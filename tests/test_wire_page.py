@@ -79,9 +79,11 @@ async def test_the_documented_request_gets_the_documented_answer(
 def test_every_name_is_on_the_page() -> None:
     """Exchanges, queues, message types and keys of the code are all there, and none that is not."""
     wanted = {
-        *(exchange.name for exchange in exchanges.EXCHANGES),
+        *(exchange.name for exchange in (*exchanges.EXCHANGES, *exchanges.WORK_EXCHANGES)),
         *(queue.name for queue in exchanges.BOT_QUEUES),
         exchanges.DEAD_QUEUE.name,
+        *(tier.queue.name for tier in exchanges.TIERS),
+        exchanges.work_queue("QUEUE").name,
         *(f"{kind}.#" for kinds in exchanges.BOT_QUEUES.values() for kind in kinds),
         exchanges.DISCOVER,
         *TYPES,

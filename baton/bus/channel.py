@@ -59,6 +59,11 @@ class Delivery(Protocol):
         """Acknowledge the message: it is done. After a lost connection this does nothing, and the
         bus delivers the message again."""
 
+    async def ack_and_fence(self) -> None:
+        """Acknowledge the message, and return once the bus has processed that: from then on it
+        gives the message to nobody, also if this connection is lost or this process killed. Raises
+        Disconnected if that is not known: then somebody else may get it, marked `redelivered`."""
+
     async def reject(self, *, requeue: bool) -> None:
         """Put the message back into its queue, or send it to the queue's dead-letter exchange."""
 
@@ -71,6 +76,12 @@ class Subscription(Protocol):
 
     async def cancel(self) -> None:
         """Stop the deliveries. Messages already delivered can still be settled. Idempotent."""
+
+    async def pause(self) -> None:
+        """Stop the deliveries until `resume`. Messages already delivered can still be settled."""
+
+    async def resume(self, prefetch: int) -> None:
+        """Go on after `pause`, with at most `prefetch` unsettled messages. Raises BusRefused."""
 
 
 BOT_FIRST = "start the bot; it creates the exchanges."
@@ -171,6 +182,15 @@ class Channel(Protocol):
     async def depth(self, queue: Queue) -> int | None:
         """Return how many messages wait in `queue`, None if it does not exist. Raises
         Disconnected."""
+
+    async def claim(self, name: str, holder: str) -> bool:
+        """Return whether `holder` has the claim `name`: it asked first, or it has it already.
+
+        A claim that nobody asks for is forgotten after a day. Raises Disconnected, BusRefused.
+        """
+
+    async def is_claimed(self, name: str) -> bool:
+        """Return whether somebody has the claim `name`. Raises Disconnected."""
 
     async def missing_rights(
         self, queue: Queue, bindings: Sequence[tuple[str, str]] = ()

@@ -11,16 +11,16 @@ from baton.errors import SettingsError
 
 
 async def connect(
-    urls: str | Sequence[str], *, name: str = "baton", owner: bool = False
+    urls: str | Sequence[str], *, name: str = "baton", owner: bool = False, worker: bool = False
 ) -> Channel:
     """Return a channel to the first of `urls` that answers.
 
     `amqp://` and `amqps://` are RabbitMQ; several URLs are a pool, tried in turn. `memory://NAME`
     is the bus of that name in this process (`memory://ACCOUNT@NAME`: as that account). The broker
     shows `name` in its list of connections. An `owner`, which the bot is, creates the exchanges and
-    the queue of dead letters; others need no permission to create them. Returns at once, with a
-    link that may still be down: the channel waits for a broker that is away. Raises SettingsError
-    for an invalid URL.
+    the queue of dead letters; others need no permission to create them. A `worker` needs the
+    exchanges of work too, and creates what is missing. Returns at once, with a link that may still
+    be down: the channel waits for a broker that is away. Raises SettingsError for an invalid URL.
     """
     pool = split_urls(urls) if isinstance(urls, str) else list(urls)
     try:
@@ -38,7 +38,7 @@ async def connect(
         return MemoryChannel(pool[0])
     from baton.bus.amqp import AmqpChannel
 
-    return await AmqpChannel.open(pool, name=name, owner=owner)
+    return await AmqpChannel.open(pool, name=name, owner=owner, worker=worker)
 
 
 async def link_comes_up(channel: Channel, within: float) -> bool:

@@ -11,6 +11,12 @@ from typing import Literal
 INPUT = "baton.in"
 OUTPUT = "baton.out"
 DEAD = "baton.dead"
+PARKED = "baton.parked"
+"""Jobs that wait until they are looked at again."""
+UNPARKED = "baton.work"
+"""Jobs that have waited, on their way back to their work queue. It is not the input exchange, so
+that whoever may park a job cannot reach a server by it, whatever the headers of the message say
+(RabbitMQ routes by `CC` and `BCC` too)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +32,15 @@ EXCHANGES = (
     Exchange(OUTPUT, "topic"),
     Exchange(DEAD, "topic"),
 )
+WORK_EXCHANGES = (Exchange(PARKED, "topic"), Exchange(UNPARKED, "topic"))
+"""The exchanges that belong to the workers: nobody else needs them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A durable queue, declared with the same settings by everybody who uses it.
+    """A durable queue, declared with the same settings by everybody who uses it, except a
+    `foreign` one, which other programs made: it is used as it is, and made without any settings if
+    it does not exist.
 
     A message waits for at most `ttl` seconds, and an unused queue is deleted after `expires`
     seconds. Rejected and expired messages go to the exchange `dead_letter` under their own key. A
@@ -45,6 +55,7 @@ class Queue:
     dead_letter: str = DEAD
     delivery_limit: int = 20
     optional: bool = False
+    foreign: bool = False
 
 
 WEEK = 7 * 24 * 3600.0
@@ -98,9 +109,56 @@ FORMER_QUEUES = ("monitor", "retry.5s", "retry.30s", "retry.2m", "retry.10m")
 """Queues of earlier versions that nothing consumes any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A tier is a queue in which jobs are parked for `seconds`: all for the same time, since a
+    message that may leave waits for those before it."""
+
+    name: str
+    seconds: float
+
+    @property
+    def queue(self) -> Queue:
+        """Return its queue, which hands what has waited to the exchange UNPARKED."""
+        return Queue(f"parked.{self.name}", ttl=self.seconds, dead_letter=UNPARKED)
+
+    @property
+    def bindings(self) -> tuple[tuple[str, str], ...]:
+        """Return what its queue is bound to."""
+        return ((PARKED, f"{self.name}.work.#"),)
+
+    def key(self, queue: str) -> str:
+        """Return the key on PARKED, and then on UNPARKED, of a job of the work queue `queue`."""
+        return f"{self.name}.{work_key(queue)}"
+
+
+TIERS = (Tier("5s", 5.0), Tier("30s", 30.0), Tier("2m", 120.0), Tier("10m", 600.0))
+"""How long a blocked job is parked: the first time, the second, and so on."""
+
+
+CLAIM_LASTS = 24 * 3600.0
+"""Seconds for which a claim is kept that nobody asks for."""
+
+
+def work_queue(queue: str) -> Queue:
+    """Return the queue of Baton's own for jobs of the work queue `queue`: requests, and what comes
+    back from being parked. All its workers share it."""
+    return Queue(work_key(queue))
+
+
+def work_bindings(queue: str) -> list[tuple[str, str]]:
+    """Return what `work_queue` is bound to."""
+    return [(INPUT, work_key(queue)), (UNPARKED, f"*.{work_key(queue)}")]
+
+
+def foreign_queue(queue: str) -> Queue:
+    """Return a work queue that other programs made: it is used as it is."""
+    return Queue(queue, foreign=True, dead_letter="")
+
+
 def check_exchange(exchange: str) -> None:
     """Raise ValueError if `exchange` is not one of EXCHANGES."""
-    names = [item.name for item in EXCHANGES]
+    names = [item.name for item in (*EXCHANGES, *WORK_EXCHANGES)]
     if exchange not in names:
         raise ValueError(f"{exchange} is not one of the exchanges {', '.join(names)}")
 

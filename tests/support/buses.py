@@ -50,7 +50,7 @@ class Bus(Protocol):
 
 @dataclass(eq=False)
 class _Alarm:
-    callback: Callable[[], None]
+    callback: Callable[[], object]
     live: bool = True
 
     def cancel(self) -> None:
@@ -65,7 +65,7 @@ class SimulatedTime:
     _count: itertools.count[int] = field(default_factory=itertools.count)
     _alarms: list[tuple[float, int, _Alarm]] = field(default_factory=list)
 
-    def later(self, seconds: float, callback: Callable[[], None]) -> _Alarm:
+    def later(self, seconds: float, callback: Callable[[], object]) -> _Alarm:
         """Call back once `seconds` have passed."""
         alarm = _Alarm(callback)
         heapq.heappush(self._alarms, (self.now + seconds, next(self._count), alarm))
@@ -135,7 +135,9 @@ class OverRabbit:
 
     async def open(self, name: str = "test", *, up: bool = True) -> AmqpChannel:
         name = f"{name} {len(self._channels)} {self._url.rpartition('/')[2]}"
-        channel = await AmqpChannel.open([self._url], name=name, watch_every=0.3, owner=True)
+        channel = await AmqpChannel.open(
+            [self._url], name=name, watch_every=0.3, owner=True, worker=True
+        )
         self._names[id(channel)] = name
         self._channels.append(channel)
         if up:

@@ -7,10 +7,14 @@ import asyncio
 import structlog
 from aiormq import Channel
 
+from baton.errors import Disconnected
+
 log = structlog.get_logger(__name__)
 
 BATCH = 32
 DELAY = 0.002
+FENCE_TIMEOUT = 10.0
+"""Seconds that the broker may take to answer."""
 """Acknowledgements are sent once there are `BATCH`, or after `DELAY` seconds."""
 
 
@@ -40,8 +44,9 @@ class PendingAcks:
         """Note that `tag` was rejected, and the broker told."""
         self._told.add(tag)
 
-    def flush(self) -> tuple[int | None, list[int]]:
-        """Return what to send: all up to this tag (None: none), and these single tags."""
+    def flush(self, *, everything: bool = False) -> tuple[int | None, list[int]]:
+        """Return what to send: all up to this tag (None: none), and these single tags; with
+        `everything`, none waits for one more flush."""
         upto = None
         while True:
             if self._next in self._acked:
@@ -52,7 +57,7 @@ class PendingAcks:
             else:
                 break
             self._next += 1
-        singles = sorted(self._waited & self._acked)
+        singles = sorted(self._acked if everything else self._waited & self._acked)
         self._acked.difference_update(singles)
         self._told.update(singles)
         self._waited = set(self._acked)
@@ -66,6 +71,8 @@ class AckBatcher:
         self.channel = channel
         self._acks = PendingAcks()
         self._rejects: list[tuple[int, bool]] = []
+        self._fences: list[asyncio.Future[None]] = []
+        self._prefetch = 0
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -78,6 +85,25 @@ class AckBatcher:
         elif self._timer is None:
             self._timer = self._loop.call_later(DELAY, self._send_now)
 
+    async def allow(self, prefetch: int) -> None:
+        """Let the consumer that begins next have at most `prefetch` unsettled messages."""
+        self._prefetch = prefetch
+        await self.channel.basic_qos(prefetch_count=prefetch, timeout=FENCE_TIMEOUT)
+
+    async def ack_and_fence(self, tag: int) -> None:
+        """Acknowledge `tag`, and return once the broker has processed that. Raises Disconnected if
+        that is not known.
+
+        The broker processes what comes on one AMQP channel in order: when it answers a call, it has
+        passed on all acknowledgements before it. The queue has them before it can hear that the
+        channel is gone, which would make it hand the messages out again.
+        """
+        self._acks.ack(tag)
+        fence: asyncio.Future[None] = self._loop.create_future()
+        self._fences.append(fence)
+        self._send_now()
+        await fence
+
     def reject(self, tag: int, requeue: bool) -> None:
         """Reject `tag` now."""
         self._rejects.append((tag, requeue))
@@ -85,7 +111,7 @@ class AckBatcher:
 
     async def flush(self) -> None:
         """Wait until everything was passed to the connection."""
-        while self._task is not None or self._rejects or len(self._acks):
+        while self._task is not None or self._rejects or self._fences or len(self._acks):
             if self._task is None:
                 self._send_now()
             elif not self._task.done():
@@ -99,24 +125,36 @@ class AckBatcher:
             self._task = self._loop.create_task(self._send())
 
     async def _send(self) -> None:
+        fences, self._fences = self._fences, []
         try:
             while self._rejects:
                 tag, requeue = self._rejects.pop(0)
                 self._acks.rejected(tag)
                 await self.channel.basic_reject(tag, requeue=requeue, wait=False)
-            upto, singles = self._acks.flush()
+            upto, singles = self._acks.flush(everything=bool(fences))
             if upto is not None:
                 await self.channel.basic_ack(upto, multiple=True, wait=False)
             for tag in singles:
                 await self.channel.basic_ack(tag, wait=False)
-        except Exception as error:
+            if fences:
+                # any call that is answered would do; this one changes nothing
+                await self.channel.basic_qos(prefetch_count=self._prefetch, timeout=FENCE_TIMEOUT)
+            for fence in fences:
+                if not fence.done():
+                    fence.set_result(None)
+        except (Exception, asyncio.CancelledError) as error:
             # the broker requeues all that is not settled, and delivers it again
             log.debug("not settled, connection lost", error=repr(error))
             self._acks = PendingAcks()
             self._rejects.clear()
+            fences += self._fences
+            self._fences = []
+            for fence in fences:
+                if not fence.done():
+                    fence.set_exception(Disconnected(url="", reason="the connection was lost"))
         finally:
             self._task = None
-        if self._rejects:
+        if self._rejects or self._fences:
             self._send_now()
         elif len(self._acks) and self._timer is None:
             self._timer = self._loop.call_later(DELAY, self._send_now)

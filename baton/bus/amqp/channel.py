@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -14,14 +13,15 @@ import structlog
 from aiormq.exceptions import AMQPError
 from typing_extensions import override
 
-from baton.bus.amqp import reasons
+from baton.bus.amqp import reasons, wire
 from baton.bus.amqp.session import Publish, Session, answered
 from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription
+from baton.bus.amqp.tls import look_at_tls
 from baton.bus.channel import CONFIRM_TIMEOUT, Channel, Envelope, Handler, Link
 from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, check_exchange
 from baton.bus.link import WATCH_INTERVAL, HandlerTasks, Linked
-from baton.bus.urls import option_of, redacted
-from baton.errors import BusBlocked, BusRefused, Disconnected, NotMade, SettingsError
+from baton.bus.urls import redacted
+from baton.errors import BusBlocked, BusRefused, Disconnected, NotMade
 from baton.timing.backoff import delay
 
 T = TypeVar("T")
@@ -68,6 +68,7 @@ class AmqpChannel(Linked, Channel):
         watch_every: float = WATCH_INTERVAL,
         *,
         owner: bool = False,
+        worker: bool = False,
     ) -> None:
         super().__init__()
         self.url = redacted(urls[0])
@@ -75,7 +76,7 @@ class AmqpChannel(Linked, Channel):
         self._name = name
         self._watch_every = watch_every
         self._session: Session | None = None
-        self._owner = owner
+        self._owner, self._worker = owner, worker
         self._declared: dict[Queue, dict[tuple[str, str], None]] = {}
         self._refused_publishes: set[Publish] = set()
         self._refusals = 0
@@ -95,15 +96,16 @@ class AmqpChannel(Linked, Channel):
         name: str = "baton",
         watch_every: float = WATCH_INTERVAL,
         owner: bool = False,
+        worker: bool = False,
     ) -> AmqpChannel:
         """Start to connect, and return at once. An `owner` creates the exchanges and the queue of
-        dead letters.
+        dead letters; a `worker` needs the exchanges of work too.
 
         Raises SettingsError if a URL names a file that cannot be read.
         """
         for url in urls:
-            _look_at_tls(url)
-        channel = cls(urls, name, watch_every, owner=owner)
+            look_at_tls(url)
+        channel = cls(urls, name, watch_every, owner=owner, worker=worker)
         channel._task = asyncio.create_task(channel._run(), name=f"{name}: bus")
         return channel
 
@@ -153,7 +155,9 @@ class AmqpChannel(Linked, Channel):
         self, queue: Queue, handler: Handler, *, prefetch: int = 100
     ) -> AmqpSubscription:
         await self.declare(queue)
-        subscription = AmqpSubscription(queue, handler, prefetch, self._handlers, self._drop)
+        subscription = AmqpSubscription(
+            queue, handler, prefetch, self._handlers, self._drop, self._again
+        )
         self._subscriptions.append(subscription)
         if self._session is not None and self.link is not Link.DOWN:
             try:
@@ -172,6 +176,14 @@ class AmqpChannel(Linked, Channel):
     @override
     async def depth(self, queue: Queue) -> int | None:
         return await self._ask(lambda session: session.depth(queue))
+
+    @override
+    async def claim(self, name: str, holder: str) -> bool:
+        return await self._ask(lambda session: session.claim(name, holder))
+
+    @override
+    async def is_claimed(self, name: str) -> bool:
+        return await self.depth(Queue(wire.claim_queue(name))) is not None
 
     @override
     async def missing_rights(
@@ -211,6 +223,18 @@ class AmqpChannel(Linked, Channel):
         added = [one for one in bindings if one not in wanted]
         wanted.update(dict.fromkeys(added))
         return added
+
+    async def _again(self, subscription: AmqpSubscription) -> None:
+        """Consume again for `subscription`; while the link is down, it is done with the rest."""
+        if self._session is None:
+            return
+        try:
+            await answered(self._session.resume(subscription), self.url)
+        except BusRefused:
+            raise
+        except FAILURES as error:
+            name = subscription.queue.name
+            self._fail(f"{name} could not be consumed: {reasons.reason_of(error)}")
 
     def _drop(self, subscription: AmqpSubscription) -> None:
         if subscription in self._subscriptions:
@@ -278,7 +302,10 @@ class AmqpChannel(Linked, Channel):
         shown = redacted(url)
         try:
             session = await answered(
-                Session.open(url, self._name, self._blocked, owner=self._owner), shown
+                Session.open(
+                    url, self._name, self._blocked, owner=self._owner, worker=self._worker
+                ),
+                shown,
             )
             await self._prepare(session)
             up_since = time.monotonic()
@@ -370,22 +397,3 @@ class AmqpChannel(Linked, Channel):
     def _fail(self, reason: str) -> None:
         if self._session is not None:
             self._session.fail(reason)
-
-
-def _look_at_tls(url: str) -> None:
-    """Log what weakens TLS. Raises SettingsError for a file that cannot be read."""
-    for name in ("cafile", "capath", "certfile", "keyfile"):
-        path = option_of(url, name)
-        if path is not None and not os.access(path, os.R_OK):
-            raise SettingsError(
-                file="BATON_BUS_URL or [bus] url",
-                key=f"url?{name}",
-                problem=f"{path} cannot be read",
-                must="a file (capath: a folder) that this user may read",
-            )
-    if option_of(url, "no_verify_ssl") == "1":
-        log.warning(
-            "the certificate of RabbitMQ is not verified (no_verify_ssl=1): anyone on the network "
-            "path can read the password and send requests; use ?cafile=/path/to/ca.pem",
-            url=redacted(url),
-        )

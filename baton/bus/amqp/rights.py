@@ -72,6 +72,8 @@ class Rights:
         return await self._ask(f"to consume queue {queue.name}", ask, *allowed)
 
     async def _declare(self, queue: Queue, there: bool) -> BusRefused | None:
+        if there and queue.foreign:
+            return None  # it is not declared
         arguments = wire.queue_arguments(queue)
         if not there:
             arguments["x-max-length"] = IMPOSSIBLE

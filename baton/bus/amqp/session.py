@@ -25,7 +25,7 @@ from baton.bus.amqp.connection import ANSWER_TIMEOUT, AmqpConnection, quietly, u
 from baton.bus.amqp.publisher import Publisher
 from baton.bus.amqp.rights import Rights
 from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription, to_delivery
-from baton.bus.exchanges import EXCHANGES, Exchange, Queue
+from baton.bus.exchanges import EXCHANGES, WORK_EXCHANGES, Exchange, Queue
 from baton.bus.urls import redacted
 from baton.errors import Disconnected
 
@@ -40,7 +40,13 @@ class Session:
     """
 
     def __init__(
-        self, url: str, incoming: AmqpConnection, outgoing: AmqpConnection, owner: bool
+        self,
+        url: str,
+        incoming: AmqpConnection,
+        outgoing: AmqpConnection,
+        *,
+        owner: bool,
+        worker: bool,
     ) -> None:
         self.url = redacted(url)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -52,6 +58,7 @@ class Session:
         self.broker = incoming.broker
         self._dialled = url
         self._owner = owner
+        self._exchanges = (*EXCHANGES, *WORK_EXCHANGES) if worker else EXCHANGES
         self._consuming: list[AmqpSubscription] = []
         self._incoming = incoming
         self._outgoing = outgoing
@@ -63,9 +70,16 @@ class Session:
 
     @classmethod
     async def open(
-        cls, url: str, name: str, blocked: Callable[[bool], None], *, owner: bool = False
+        cls,
+        url: str,
+        name: str,
+        blocked: Callable[[bool], None],
+        *,
+        owner: bool = False,
+        worker: bool = False,
     ) -> Session:
-        """Connect to `url` under `name` and check the exchanges; an `owner` creates them.
+        """Connect to `url` under `name` and check the exchanges, for a `worker` also those of work;
+        an `owner` creates them.
 
         Raises BusRefused, what the client library raises, or TimeoutError.
         """
@@ -76,7 +90,7 @@ class Session:
             except BaseException:
                 await quietly(incoming.close)
                 raise
-        session = cls(url, incoming, outgoing, owner)
+        session = cls(url, incoming, outgoing, owner=owner, worker=worker)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 await session._start(blocked)
@@ -92,11 +106,13 @@ class Session:
         exchange is missing.
         """
         what = f"to declare queue {queue.name}"
+        there = queue.foreign and await self.depth(queue) is not None
         try:
             async with self._incoming.short_lived_channel() as channel:
                 made = await channel.declare_queue(
                     queue.name,
                     durable=True,
+                    passive=there,
                     arguments=wire.queue_arguments(queue),
                     timeout=ANSWER_TIMEOUT,
                 )
@@ -114,7 +130,7 @@ class Session:
     async def ensure_exchanges(self) -> None:
         """Ensure that the exchanges exist. Raises BusRefused, or Disconnected if one is missing
         that we may not create."""
-        for exchange in EXCHANGES:
+        for exchange in self._exchanges:
             if self._owner or not await self._is_there(exchange):
                 await self._make(exchange)
 
@@ -143,27 +159,40 @@ class Session:
         subscription.tag, subscription.settler = "", None
         if queue.optional and (refused := await self.rights.consume(queue)) is not None:
             raise refused  # tried with every check, so not on a channel that is to live on
-        subscription.settler = await self._settler(subscription.prefetch)
+        subscription.settler = await self._settler()
         channel = subscription.settler.channel
         channel.on_consumer_cancel_callbacks.add(
             lambda _: self.fail(f"RabbitMQ cancelled our consumer on queue {queue.name}")
         )
+        async with subscription.turn:
+            if not subscription.resting:
+                await self._take(subscription)
+        # not earlier: a refusal closes the channel, and must not end the session
+        channel.closing.add_done_callback(self._lost)
+
+    async def resume(self, subscription: AmqpSubscription) -> None:
+        """Consume for `subscription` again, which was paused, on the AMQP channel that it has in
+        this session; without one it is still to be consumed for. Raises BusRefused."""
+        if subscription in self._consuming and subscription.settler in self._settlers:
+            await self._take(subscription)
+
+    async def _take(self, subscription: AmqpSubscription) -> None:
+        assert subscription.settler is not None
+        channel, queue = subscription.settler.channel, subscription.queue
+        await subscription.settler.allow(subscription.prefetch)
         try:
             answer = await channel.basic_consume(
                 queue.name, subscription.receive, timeout=ANSWER_TIMEOUT
             )
         except (ChannelClosed, ValueError) as error:
             raise self._refusal(error, f"to consume queue {queue.name}") from None
-        # not earlier: a refusal closes the channel, and must not end the session
-        channel.closing.add_done_callback(self._lost)
         subscription.tag = answer.consumer_tag or ""
         if subscription.cancelled:
             await channel.basic_cancel(subscription.tag, timeout=ANSWER_TIMEOUT)
 
-    async def _settler(self, prefetch: int = 0) -> AckBatcher:
-        """Open a channel to take messages on, at most `prefetch` unsettled (0: any number)."""
+    async def _settler(self) -> AckBatcher:
+        """Open a channel to take messages on."""
         opened = await self._incoming.open_channel(publisher_confirms=False)
-        await opened.set_qos(prefetch, timeout=ANSWER_TIMEOUT)
         self._settlers.append(AckBatcher(await underlay_of(opened)))
         return self._settlers[-1]
 
@@ -191,6 +220,23 @@ class Session:
         except ChannelNotFoundEntity:
             return None
         return found.declaration_result.message_count or 0
+
+    async def claim(self, name: str, holder: str) -> bool:
+        """Return whether `holder` has the claim `name`."""
+        queue = wire.claim_queue(name)
+        try:
+            async with self._incoming.short_lived_channel() as channel:
+                await channel.declare_queue(
+                    queue,
+                    durable=True,
+                    arguments=wire.claim_arguments(holder),
+                    timeout=ANSWER_TIMEOUT,
+                )
+        except ChannelPreconditionFailed:
+            return False
+        except (ChannelAccessRefused, ValueError) as error:
+            raise self._refusal(error, f"to declare queue {queue}") from None
+        return True
 
     def drop(self, subscription: AmqpSubscription) -> None:
         """Expect `subscription` no longer: it is cancelled."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 from aiormq.abc import DeliveredMessage
@@ -15,6 +16,7 @@ from baton.bus.amqp.connection import quietly
 from baton.bus.channel import Delivery, Envelope, Handler, Subscription
 from baton.bus.exchanges import Queue
 from baton.bus.link import HandlerTasks
+from baton.errors import Disconnected
 
 
 @dataclass(eq=False, slots=True)
@@ -33,6 +35,13 @@ class AmqpDelivery(Delivery):
         if self._settler is not None:
             self._settler.ack(self._tag)
             self._settler = None
+
+    @override
+    async def ack_and_fence(self) -> None:
+        settler, self._settler = self._settler, None
+        if settler is None:
+            raise Disconnected(url="", reason="the message was settled before")
+        await settler.ack_and_fence(self._tag)
 
     @override
     async def reject(self, *, requeue: bool) -> None:
@@ -62,9 +71,14 @@ class AmqpSubscription(Subscription):
     prefetch: int
     handlers: HandlerTasks
     forget: Callable[[AmqpSubscription], None]
+    again: Callable[[AmqpSubscription], Awaitable[None]]
     settler: AckBatcher | None = None
     tag: str = ""
     cancelled: bool = False
+    resting: bool = False
+    """Between `pause` and `resume`: it is to have no consumer."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whoever starts or ends its consumer."""
     paused: bool = False
     """While this is set nothing is passed on; what arrives is requeued in order when the channel
     closes."""
@@ -85,6 +99,23 @@ class AmqpSubscription(Subscription):
             return
         self.cancelled = True
         self.forget(self)
-        if self.tag and self.settler is not None and not self.settler.channel.is_closed:
+        await self._end_consumer()
+
+    @override
+    async def pause(self) -> None:
+        async with self.turn:
+            if not self.resting:
+                self.resting = True
+                await self._end_consumer()
+
+    @override
+    async def resume(self, prefetch: int) -> None:
+        async with self.turn:
+            self.prefetch, self.resting = prefetch, False
+            await self.again(self)
+
+    async def _end_consumer(self) -> None:
+        tag, self.tag = self.tag, ""
+        if tag and self.settler is not None and not self.settler.channel.is_closed:
             # a lost connection has ended the consumer already
-            await quietly(partial(self.settler.channel.basic_cancel, self.tag))
+            await quietly(partial(self.settler.channel.basic_cancel, tag))

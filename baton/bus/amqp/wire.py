@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
 from aiormq.abc import DeliveredMessage
@@ -10,7 +11,7 @@ from pamqp.commands import Basic
 from yarl import URL
 
 from baton.bus.channel import Envelope
-from baton.bus.exchanges import Queue
+from baton.bus.exchanges import CLAIM_LASTS, Queue
 
 HEARTBEAT = 10
 """Seconds between heartbeats. A dead peer is noticed after three of them plus three seconds."""
@@ -69,7 +70,10 @@ def _seconds(expiration: str | None) -> float | None:
 
 
 def queue_arguments(queue: Queue) -> dict[str, Any]:
-    """Return the arguments by which a quorum queue is declared as `queue`. Times are in ms."""
+    """Return the arguments by which `queue` is declared: a quorum queue, unless it is foreign.
+    Times are in ms."""
+    if queue.foreign:
+        return {}
     arguments: dict[str, Any] = {
         "x-queue-type": "quorum",
         # the broker counts how often a message was requeued, and dead-letters it at the next time
@@ -84,6 +88,22 @@ def queue_arguments(queue: Queue) -> dict[str, Any]:
     if queue.dead_letter:
         arguments["x-dead-letter-exchange"] = queue.dead_letter
     return arguments
+
+
+def claim_queue(name: str) -> str:
+    """Return the queue that stands for the claim `name`."""
+    return f"claim.{name}"
+
+
+def claim_arguments(holder: str) -> dict[str, Any]:
+    """Return the arguments by which `holder` declares the queue of a claim. Nobody else's are the
+    same, so that RabbitMQ refuses it to everybody else once it exists."""
+    number = int.from_bytes(blake2b(holder.encode(), digest_size=6).digest())
+    return {
+        "x-queue-type": "classic",
+        "x-max-length": number,
+        "x-expires": int(CLAIM_LASTS * 1000),
+    }
 
 
 def account_of(url: str) -> str:

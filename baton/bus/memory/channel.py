@@ -17,7 +17,6 @@ from typing_extensions import override
 from baton.bus.channel import (
     CONFIRM_TIMEOUT,
     Channel,
-    Delivery,
     Envelope,
     Handler,
     Link,
@@ -25,6 +24,7 @@ from baton.bus.channel import (
 )
 from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, Queue, check_exchange
 from baton.bus.link import WATCH_INTERVAL, HandlerTasks, Linked
+from baton.bus.memory.delivery import MemoryDelivery, to_delivery
 from baton.bus.memory.queues import Holder, MemoryExchanges, MemoryQueue, QueuedMessage, Timer
 from baton.errors import BusBlocked, BusRefused, Disconnected, Unconfirmed, Unroutable
 
@@ -123,25 +123,6 @@ def memory_bus(name: str) -> MemoryBus:
     return MemoryBus(name)
 
 
-@dataclass(eq=False, slots=True)
-class MemoryDelivery(Delivery):
-    """A message of the bus in memory. Only the first call settles it."""
-
-    envelope: Envelope
-    key: str
-    redelivered: bool
-    _message: QueuedMessage
-    _holder: Holder
-
-    @override
-    async def ack(self) -> None:
-        self._holder.ack(self._message)
-
-    @override
-    async def reject(self, *, requeue: bool) -> None:
-        self._holder.reject(self._message, requeue=requeue)
-
-
 @dataclass(eq=False)
 class MemorySubscription(Subscription):
     """A consumer on `queue`, attached to it while the link is up."""
@@ -151,10 +132,23 @@ class MemorySubscription(Subscription):
     handler: Handler
     prefetch: int
     holder: Holder | None = None
+    resting: bool = False
 
     @override
     async def cancel(self) -> None:
         self.channel.unsubscribe(self)
+
+    @override
+    async def pause(self) -> None:
+        self.resting = True
+        if self.holder is not None:
+            self.holder.queue.detach(self.holder)
+            self.holder = None
+
+    @override
+    async def resume(self, prefetch: int) -> None:
+        self.prefetch, self.resting = prefetch, False
+        self.channel.attach_all()
 
 
 class MemoryChannel(Linked, Channel):
@@ -221,7 +215,7 @@ class MemoryChannel(Linked, Channel):
         subscription = MemorySubscription(self, queue, handler, prefetch)
         self._subscriptions.append(subscription)
         if self.link is not Link.DOWN:
-            self._attach_all()
+            self.attach_all()
         return subscription
 
     @override
@@ -234,12 +228,24 @@ class MemoryChannel(Linked, Channel):
         if message is None:
             return None
         self._keep(holder)
-        return _to_delivery(message, holder)
+        return to_delivery(message, holder)
 
     @override
     async def depth(self, queue: Queue) -> int | None:
         found = self._find(queue)
         return None if found is None else len(found)
+
+    @override
+    async def claim(self, name: str, holder: str) -> bool:
+        self._ask_up()
+        if (refused := self._bus.refused("to claim", f"claim.{name}")) is not None:
+            raise refused
+        return self._exchanges.claim(name, holder)
+
+    @override
+    async def is_claimed(self, name: str) -> bool:
+        self._ask_up()
+        return self._exchanges.is_claimed(name)
 
     @override
     async def missing_rights(
@@ -314,7 +320,7 @@ class MemoryChannel(Linked, Channel):
         except BusRefused as error:
             self._refuse_link(error)
             return False
-        self._attach_all()
+        self.attach_all()
         return True
 
     def _refuse_link(self, refusal: BusRefused) -> None:
@@ -337,8 +343,11 @@ class MemoryChannel(Linked, Channel):
         else:
             self._lack(queue.name, None)
 
-    def _attach_all(self) -> None:
+    def attach_all(self) -> None:
+        """Attach each subscription to its queue that is not, and does not rest."""
         for subscription in self._subscriptions:
+            if subscription.resting:
+                continue
             found = self._exchanges.find(subscription.queue.name)
             holder = subscription.holder
             if found is not None and (holder is None or holder.queue is not found):
@@ -346,7 +355,7 @@ class MemoryChannel(Linked, Channel):
 
     def _attach(self, subscription: MemorySubscription, found: MemoryQueue) -> None:
         def deliver(message: QueuedMessage) -> None:
-            self._handlers.start(subscription.handler, _to_delivery(message, holder))
+            self._handlers.start(subscription.handler, to_delivery(message, holder))
 
         holder = subscription.holder = Holder(found, subscription.prefetch, deliver)
         self._keep(holder)
@@ -365,11 +374,10 @@ class MemoryChannel(Linked, Channel):
         for holder in holders:
             holder.release()
 
-    def _find(self, queue: Queue) -> MemoryQueue | None:
+    def _ask_up(self) -> None:
         if self.link is Link.DOWN:
             raise Disconnected(url=self.url, reason=self.link_reason)
+
+    def _find(self, queue: Queue) -> MemoryQueue | None:
+        self._ask_up()
         return self._exchanges.find(queue.name)
-
-
-def _to_delivery(message: QueuedMessage, holder: Holder) -> MemoryDelivery:
-    return MemoryDelivery(message.envelope, message.key, message.returns > 0, message, holder)

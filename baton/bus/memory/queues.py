@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from baton.bus.channel import Envelope
-from baton.bus.exchanges import EXCHANGES, Queue
+from baton.bus.exchanges import CLAIM_LASTS, EXCHANGES, WORK_EXCHANGES, Queue
 from baton.errors import QueueMismatch
 
 
@@ -21,7 +21,7 @@ class Handle(Protocol):
         """Cancel the timer."""
 
 
-Timer = Callable[[float, Callable[[], None]], Handle]
+Timer = Callable[[float, Callable[[], object]], Handle]
 """Calls back after so many seconds."""
 
 _serial = attrgetter("serial")
@@ -49,10 +49,13 @@ class Holder:
     deliver: Callable[[QueuedMessage], None] | None = None
     held: dict[int, QueuedMessage] = field(default_factory=dict)
 
-    def ack(self, message: QueuedMessage) -> None:
-        """Acknowledge `message`. Nothing happens if it was settled before."""
-        if self.held.pop(message.serial, None):
-            self.queue.drop(message)
+    def ack(self, message: QueuedMessage) -> bool:
+        """Acknowledge `message`; return whether that was possible. Nothing happens if it was
+        settled before."""
+        if self.held.pop(message.serial, None) is None:
+            return False
+        self.queue.drop(message)
+        return True
 
     def reject(self, message: QueuedMessage, *, requeue: bool) -> None:
         """Requeue `message`, or dead-letter it. Nothing happens if it was settled before."""
@@ -209,6 +212,7 @@ class MemoryExchanges:
         self.later: Timer = later or _later
         self._queues: dict[str, MemoryQueue] = {}
         self._bindings: dict[str, dict[tuple[str, str], None]] = {}
+        self._claims: dict[str, tuple[str, Handle]] = {}
         self.make_exchanges()
 
     def declare(self, spec: Queue, bindings: Sequence[tuple[str, str]]) -> None:
@@ -216,6 +220,8 @@ class MemoryExchanges:
         queue = self._queues.get(spec.name)
         if queue is None:
             self._queues[spec.name] = MemoryQueue(spec, self)
+        elif spec.foreign:
+            queue.restart_expiry()
         elif queue.spec != spec:
             raise QueueMismatch(
                 user="memory",
@@ -248,8 +254,23 @@ class MemoryExchanges:
 
     def make_exchanges(self) -> None:
         """Ensure that the exchanges exist."""
-        for exchange in EXCHANGES:
+        for exchange in (*EXCHANGES, *WORK_EXCHANGES):
             self._bindings.setdefault(exchange.name, {})
+
+    def claim(self, name: str, holder: str) -> bool:
+        """Return whether `holder` has the claim `name`, by being the first to ask."""
+        known = self._claims.get(name)
+        if known is not None:
+            if known[0] != holder:
+                return False
+            known[1].cancel()
+        timer = self.later(CLAIM_LASTS, lambda: self._claims.pop(name, None))
+        self._claims[name] = (holder, timer)
+        return True
+
+    def is_claimed(self, name: str) -> bool:
+        """Return whether somebody has the claim `name`."""
+        return name in self._claims
 
     def has(self, exchange: str) -> bool:
         """Return whether `exchange` exists."""
@@ -282,5 +303,5 @@ def _matches(pattern: list[str], words: list[str]) -> bool:
     return bool(words) and head in ("*", words[0]) and _matches(rest, words[1:])
 
 
-def _later(seconds: float, callback: Callable[[], None]) -> Handle:
+def _later(seconds: float, callback: Callable[[], object]) -> Handle:
     return asyncio.get_running_loop().call_later(seconds, callback)

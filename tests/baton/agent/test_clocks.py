@@ -13,7 +13,8 @@ from baton.agent.stall_detector import RECOVERY_TIME, StallDetector
 from baton.bus.api import API, time_to_live, to_envelope
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import INPUT, agent_queue, host_key
-from baton.bus.memory.channel import MemoryBus, MemoryChannel, MemoryDelivery
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.memory.delivery import MemoryDelivery
 from baton.bus.messages import Discover, Look, Probe, State, now
 from bot.jobs import GRACE
 from tests.baton.agent.hands import Hands

@@ -16,6 +16,10 @@ def test_the_names_of_the_wire() -> None:
         "baton.out": "topic",
         "baton.dead": "topic",
     }
+    assert [exchange.name for exchange in exchanges.WORK_EXCHANGES] == [
+        "baton.parked",
+        "baton.work",
+    ]
     assert host_key("web-1.example.org") == "host.web-1.example.org"
     assert command_key("deploy", "prod") == "deploy.prod"
     assert command_key("deploy", "prod", "shop") == "deploy.prod.shop"
@@ -28,6 +32,24 @@ def test_the_inbox_of_an_agent() -> None:
     queue = exchanges.agent_queue("web-1.example.org")
     assert (queue.name, queue.single_active) == ("agent.web-1.example.org", True)
     assert (queue.expires, queue.dead_letter) == (7 * 86400, "baton.dead")
+
+
+def test_the_queues_of_work() -> None:
+    """A job is parked under a key that names its queue and leaves with it, to that queue alone."""
+    assert exchanges.work_queue("reports").name == "work.reports"
+    assert exchanges.work_bindings("reports") == [
+        ("baton.in", "work.reports"),
+        ("baton.work", "*.work.reports"),
+    ]
+    tiers = [(tier.queue.name, tier.queue.ttl, tier.key("reports")) for tier in exchanges.TIERS]
+    assert tiers == [
+        ("parked.5s", 5.0, "5s.work.reports"),
+        ("parked.30s", 30.0, "30s.work.reports"),
+        ("parked.2m", 120.0, "2m.work.reports"),
+        ("parked.10m", 600.0, "10m.work.reports"),
+    ]
+    assert {tier.queue.dead_letter for tier in exchanges.TIERS} == {"baton.work"}
+    assert exchanges.TIERS[0].bindings == (("baton.parked", "5s.work.#"),)
 
 
 def test_what_others_tell_does_not_pile_up_for_ever() -> None:
