@@ -28,6 +28,9 @@ class Run(Observable, Generic[C]):
 
     A run is closed once, by the first of `notify_success`, `notify_error` or `close`; later
     messages are dropped. A consumer that returns without closing its run has succeeded.
+
+    `source` is who does it, if that is not `host`. Its updates are numbered from the one after
+    `sequence`.
     """
 
     def __init__(
@@ -36,6 +39,8 @@ class Run(Observable, Generic[C]):
         command: C,
         *,
         host: str,
+        source: str = "",
+        sequence: int = 0,
         observers: tuple[Observer, ...] = (),
         attributes: dict[str, JsonValue] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -44,16 +49,22 @@ class Run(Observable, Generic[C]):
         self.request = request
         self.command = command
         self.host = host
+        self.source = source or host
         self.closing: Message | None = None
         self._attributes = attributes or {}
         self._clock = clock
         self._started = clock()
-        self._sequence = 0
+        self._sequence = sequence
         self._pending: list[str] = []
         self._pending_step = ""
         self._pending_size = 0
         self._excerpt = Excerpt()
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def sequence(self) -> int:
+        """Return the number of its last update."""
+        return self._sequence
 
     @property
     def seconds(self) -> float:
@@ -154,7 +165,7 @@ class Run(Observable, Generic[C]):
         facts: dict[str, JsonValue],
     ) -> Update:
         update = Update(
-            source=self.host,
+            source=self.source,
             job=self.request.job,
             request=self.request.id,
             attempt=self.request.attempt,

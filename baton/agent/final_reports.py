@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
@@ -16,27 +17,32 @@ from baton.server import Server
 log = structlog.get_logger(__name__)
 
 
-class FinalReports:
-    """This makes sure that the final report of every run arrives, also of an earlier life of this
-    agent.
+class Ends(Protocol):
+    """The part of a journal in which it is written how runs ended."""
+
+    async def record_end(self, request: str, attempt: int, final: Message) -> None:
+        """Remember how a run ended, until that is reported."""
+
+    def mark_reported(self, request: str, attempt: int) -> None:
+        """Remember that RabbitMQ has the closing message."""
+
+
+class Reports:
+    """These make sure that the final report of every run arrives.
 
     `tell` passes a message to the observers; `confirmed` is called for each message that RabbitMQ
     has.
     """
 
-    def __init__(self, journal: Journal, server: Server, tell: Callable[[Message], None]) -> None:
-        self._journal = journal
-        self._server = server
+    def __init__(self, ends: Ends, tell: Callable[[Message], None]) -> None:
+        self._ends = ends
         self._tell = tell
         self._unconfirmed: set[str] = set()
-        self._catching_up = asyncio.Lock()
-        self.caught_up = False
-        """Whether what an earlier life left open has been read; before that nothing is started."""
 
     async def record(self, request: Request, final: Message) -> None:
         """Write `final` in the journal, and report it."""
         try:
-            await self._journal.record_end(request.id, request.attempt, final)
+            await self._ends.record_end(request.id, request.attempt, final)
         except JournalUnavailable as error:
             # it is still said; after a crash `interrupted` would be said too, too late to count
             log.error("journal unavailable", error=str(error))
@@ -51,7 +57,19 @@ class FinalReports:
         """Mark a closing message as reported: RabbitMQ has `message`."""
         if message.id in self._unconfirmed and isinstance(message, Update | Pong):
             self._unconfirmed.discard(message.id)
-            self._journal.mark_reported(message.request, message.attempt)
+            self._ends.mark_reported(message.request, message.attempt)
+
+
+class FinalReports(Reports):
+    """These are the reports of an agent, also of what an earlier life of it left open."""
+
+    def __init__(self, journal: Journal, server: Server, tell: Callable[[Message], None]) -> None:
+        super().__init__(journal, tell)
+        self._journal = journal
+        self._server = server
+        self._catching_up = asyncio.Lock()
+        self.caught_up = False
+        """Whether what an earlier life left open has been read; before that nothing is started."""
 
     async def catch_up(self) -> None:
         """Report what an earlier life of this agent left open, once.

@@ -2,45 +2,30 @@
 
 A request is on disk here before it is acknowledged, so that it starts at most once, whatever
 RabbitMQ redelivers and whatever restarts. A closing message is on disk before it is sent, so that
-it is not lost with the connection. Writes that wait for the disk share one commit. What is written
-is read back before it counts.
+it is not lost with the connection. What is written is read back before it counts.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 from typing_extensions import override
 
-from baton.agent.journal_file import NewerSchema, WriteLost, file_identity, journal_error, open_file
-from baton.bus.batching import Batcher
-from baton.bus.exchanges import WEEK
+from baton.agent.journal_file import SCHEMA, WriteLost
+from baton.agent.journal_writer import JournalWriter
 from baton.bus.messages import Cancel, Message, Request, decode, encode, now
 from baton.errors import InvalidMessage, JournalUnavailable
 
-R = TypeVar("R")
-
-_Job = Callable[[sqlite3.Connection], Any]
 _Row = tuple[bytes | None, bytes | None]
 
 log = structlog.get_logger(__name__)
-
-RETENTION = timedelta(seconds=WEEK)
-"""How long an entry is kept: as long as the inbox of an absent agent, which is how late a message
-can come. What was not reported is kept for longer."""
-PRUNE_INTERVAL = timedelta(hours=1)
-
-MARK_DELAY = 1.0
-"""Seconds within which it is written that a final report was confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +77,15 @@ class Journal(Protocol):
         """Write what waits, and close."""
 
 
-class SqliteJournal(Journal):
-    """This journal is a SQLite file, written by a thread of its own.
+class SqliteJournal(JournalWriter, Journal):
+    """This journal is a SQLite file.
 
     The file belongs to one process at a time: a second agent, started by mistake, would report the
     runs of the first as interrupted. It finds the journal unavailable until the first has ended.
     """
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = now) -> None:
-        self.path = path
-        self._clock = clock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._connection: sqlite3.Connection | None = None
-        self._opened: tuple[int, int] | None = None
-        self._batcher: Batcher[_Job, Any] = Batcher(self._commit)
-        self._reported: list[tuple[str, int]] = []
-        self._mark_timer: asyncio.TimerHandle | None = None
-        self._marking: asyncio.Task[None] | None = None
-        self._prune_at = 0.0
-        self._closed = False
+        super().__init__(path, SCHEMA, clock)
 
     @classmethod
     async def open(cls, path: Path, clock: Callable[[], datetime] = now) -> SqliteJournal:
@@ -120,7 +95,7 @@ class SqliteJournal(Journal):
         """
         journal = cls(path, clock)
         with contextlib.suppress(JournalUnavailable):  # each accept() says so to the one who asks
-            await journal._write(lambda db: None)
+            await journal.write(lambda db: None)
         return journal
 
     @override
@@ -152,15 +127,7 @@ class SqliteJournal(Journal):
             if found is None or found[1] is None or (changed and found[1] != body):
                 raise WriteLost(f"the end of the run {request} is not in it")
 
-        await self._write(write)
-
-    @override
-    def mark_reported(self, request: str, attempt: int) -> None:
-        """Write it with the next commit, at the latest after MARK_DELAY."""
-        self._reported.append((request, attempt))
-        if self._mark_timer is None and not self._closed:
-            loop = asyncio.get_running_loop()
-            self._mark_timer = loop.call_later(MARK_DELAY, self._start_marking)
+        await self.write(write)
 
     @override
     async def open_entries(self) -> Sequence[Entry]:
@@ -171,20 +138,7 @@ class SqliteJournal(Journal):
                 "SELECT body, final FROM runs WHERE reported = 0 ORDER BY accepted"
             ).fetchall()
 
-        return [entry for row in await self._write(read) if (entry := _read(row)) is not None]
-
-    @override
-    async def close(self) -> None:
-        if self._closed:
-            return
-        if self._mark_timer is not None:
-            self._mark_timer.cancel()
-        with contextlib.suppress(JournalUnavailable):
-            await self._write(lambda db: None)  # takes along what is struck off
-        self._closed = True
-        await self._batcher.drained()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
-        self._thread.shutdown(wait=True)
+        return [entry for row in await self.write(read) if (entry := _read(row)) is not None]
 
     async def _insert(
         self,
@@ -210,88 +164,8 @@ class SqliteJournal(Journal):
                 raise WriteLost(f"the request {row[0]} was written and is not in it")
             return None if new else found
 
-        known = await self._write(write)
+        known = await self.write(write)
         return None if known is None else _read(known) or unreadable
-
-    async def _write(self, job: Callable[[sqlite3.Connection], R]) -> R:
-        if self._closed:
-            raise JournalUnavailable(self.path, "it is closed", "Start the agent again.")
-        result: R = await self._batcher.submit(job)
-        return result
-
-    def _start_marking(self) -> None:
-        self._mark_timer = None
-        if self._reported:
-            self._marking = asyncio.create_task(self._mark_all())
-
-    async def _mark_all(self) -> None:
-        with contextlib.suppress(JournalUnavailable):  # with the next commit, then
-            await self._write(lambda db: None)
-
-    async def _commit(self, jobs: Sequence[_Job]) -> Sequence[Any]:
-        struck, self._reported = self._reported, []
-        try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._run_jobs, jobs, struck
-            )
-        except JournalUnavailable:
-            self._reported = struck + self._reported
-            raise
-
-    def _run_jobs(self, jobs: Sequence[_Job], struck: Sequence[tuple[str, int]]) -> Sequence[Any]:
-        """Do `jobs` and one commit, in the journal's thread.
-
-        The result of a job that fails alone is a JournalUnavailable.
-        """
-        try:
-            db = self._connection_now()
-            db.execute("BEGIN IMMEDIATE")
-            db.executemany("UPDATE runs SET reported = 1 WHERE request = ? AND attempt = ?", struck)
-            self._prune(db)
-            results = [self._run_job(db, job) for job in jobs]
-            db.execute("COMMIT")
-        except (sqlite3.Error, OSError, WriteLost, NewerSchema) as error:
-            self._disconnect()  # which rolls back; the next use finds out whether it is fixed
-            raise journal_error(self.path, error) from error
-        except BaseException:
-            self._disconnect()
-            raise
-        return results
-
-    def _run_job(self, db: sqlite3.Connection, job: _Job) -> Any:
-        """Return what `job` returns.
-
-        One that the tables refuse has written nothing: SQLite takes back a statement that breaks a
-        constraint, and the other jobs of the commit go on.
-        """
-        try:
-            return job(db)
-        except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
-            return journal_error(self.path, error)
-
-    def _prune(self, db: sqlite3.Connection) -> None:
-        """Delete what is older than RETENTION and was reported, every PRUNE_INTERVAL."""
-        at = self._clock().timestamp()
-        if at >= self._prune_at:
-            limit = at - RETENTION.total_seconds()
-            db.execute("DELETE FROM runs WHERE reported = 1 AND accepted < ?", (limit,))
-            self._prune_at = at + PRUNE_INTERVAL.total_seconds()
-
-    def _connection_now(self) -> sqlite3.Connection:
-        """Return the connection to the file at our path, which somebody may have moved away
-        meanwhile."""
-        if self._connection is not None and file_identity(self.path) != self._opened:
-            log.error("the journal was moved or removed while it was in use", path=str(self.path))
-            self._disconnect()
-        if self._connection is None:
-            self._connection = open_file(self.path)
-            self._opened = file_identity(self.path)
-        return self._connection
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 def _found(db: sqlite3.Connection, key: tuple[str, int]) -> _Row | None:

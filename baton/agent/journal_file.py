@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 
 from baton.errors import JournalUnavailable
 from baton.private_file import make_private
 
-SCHEMA = 1
-"""The version of the tables below, kept in the file as its user_version."""
 
-_SCHEMA = f"""
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A schema is the tables of a journal; its version is the user_version of the file."""
+
+    version: int
+    tables: str
+
+
+SCHEMA = Schema(
+    1,
+    """
 CREATE TABLE IF NOT EXISTS runs (
     request TEXT NOT NULL,
     attempt INTEGER NOT NULL,
@@ -26,8 +35,9 @@ CREATE TABLE IF NOT EXISTS runs (
     PRIMARY KEY (request, attempt)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS unreported ON runs (accepted) WHERE reported = 0;
-PRAGMA user_version = {SCHEMA};
-"""
+""",
+)
+"""The journal of an agent."""
 
 
 class WriteLost(Exception):
@@ -38,7 +48,7 @@ class NewerSchema(Exception):
     """A newer Baton wrote the file."""
 
 
-def open_file(path: Path) -> sqlite3.Connection:
+def open_file(path: Path, schema: Schema = SCHEMA) -> sqlite3.Connection:
     """Return a connection that has the journal at `path` for itself; a missing file is made.
 
     Raises sqlite3.Error, OSError, WriteLost or NewerSchema: see `journal_error`.
@@ -48,10 +58,10 @@ def open_file(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        _check(db)
+        _check(db, schema.version)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        db.executescript(_SCHEMA)
+        db.executescript(f"{schema.tables} PRAGMA user_version = {schema.version};")
     except BaseException:
         db.close()
         raise
@@ -95,12 +105,12 @@ def journal_error(path: Path, error: Exception) -> JournalUnavailable:
     return JournalUnavailable(path, error)
 
 
-def _check(db: sqlite3.Connection) -> None:
+def _check(db: sqlite3.Connection, known: int) -> None:
     """Check that the file can be trusted. Raises NewerSchema, WriteLost or sqlite3.Error."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA:
+    if version > known:
         raise NewerSchema(
-            f"it was written by a newer Baton: its schema is {version}, and this one knows {SCHEMA}"
+            f"it was written by a newer Baton: its schema is {version}, and this one knows {known}"
         )
     (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,35 +9,24 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from baton.agent.heartbeats import Heartbeats
 from baton.agent.journal import Journal, SqliteJournal
+from baton.agent.lifetime import Lifetime
 from baton.agent.manager import ConsumerManager
-from baton.agent.output import key_of
 from baton.agent.probing import ProbeConsumer, Prober
 from baton.agent.settings import AgentSettings
-from baton.bus.api import API
-from baton.bus.channel import Channel, Link
+from baton.bus.channel import Channel
 from baton.bus.connect import connect
-from baton.bus.exchanges import OUTPUT
-from baton.bus.messages import Heartbeat
+from baton.bus.messages import Facts
 from baton.consumer import Consumer
-from baton.errors import BatonError, BusRefused, ExtensionError, SettingsError
+from baton.errors import ExtensionError, SettingsError
 from baton.extensions import Commands
 from baton.fields import meaning
 from baton.observer import LogObserver
 from baton.server import Server
 from baton.settings import no_such, validated
-from baton.timing.backoff import jittered
-from baton.timing.waiting import wait_at_most
 
 log = structlog.get_logger(__name__)
-
-JITTER = 0.2
-"""By how much of its interval a heartbeat may come early or late, so that a fleet does not beat in
-step."""
-
-
-REFUSAL_TIMEOUT = 60.0
-"""Seconds for which RabbitMQ may refuse what an agent that was connected needs, before it ends."""
 
 
 class Service:
@@ -60,6 +46,7 @@ class Service:
     ) -> None:
         self.server = server
         self.channel = channel
+        self.heartbeats = Heartbeats(channel, server.fqdn, self._facts, heartbeat)
         self.probe_consumer = None if prober is None else ProbeConsumer(channel, server, prober)
         self.manager = ConsumerManager(
             channel,
@@ -67,15 +54,13 @@ class Service:
             consumers,
             journal,
             observers=(LogObserver(),),
-            discover=self._request_heartbeat,
+            discover=self.heartbeats.request,
             probe=None if self.probe_consumer is None else self.probe_consumer.start,
             most_runs=most_runs,
         )
+        self._lifetime = Lifetime(channel, lambda: self.manager.idle)
         self._journal = journal
-        self._heartbeat = heartbeat
         self._drain = drain
-        self._heartbeat_due = asyncio.Event()
-        self._stop = asyncio.Event()
 
     @classmethod
     async def from_settings(
@@ -119,12 +104,11 @@ class Service:
         Raises BusRefused if RabbitMQ refuses this agent what it needs: at the start at once; later
         once it has refused for REFUSAL_TIMEOUT seconds and nothing runs.
         """
-        self.channel.on_link(self._link_changed)
-        beating: asyncio.Task[None] | None = None
+        self.heartbeats.listen()
         try:
             await self.manager.start()
             # only now: whoever hears of us may ask at once
-            beating = asyncio.create_task(self._send_heartbeats(), name="heartbeat")
+            self.heartbeats.start()
             log.info(
                 "agent started",
                 server=self.server.fqdn,
@@ -133,90 +117,27 @@ class Service:
                 commands=sorted(self.manager.consumers),
                 bus=self.channel.url,
             )
-            await self._wait_for_end()
+            await self._lifetime.wait_for_end()
         finally:
             await self.manager.drain(self._drain)
             if self.probe_consumer is not None:
                 await self.probe_consumer.close()
-            if beating is not None:
-                beating.cancel()
-            await self._send_heartbeat(leaving=True)
+            await self.heartbeats.leave()
             await self.channel.close()
             await self._journal.close()
             log.info("agent stopped", server=self.server.fqdn)
 
-    async def _wait_for_end(self) -> None:
-        """Wait until `stop()`. Raises BusRefused."""
-        stopped = asyncio.create_task(self._stop.wait())
-        refused = asyncio.create_task(self._wait_refused_and_idle())
-        try:
-            await asyncio.wait({stopped, refused}, return_when=asyncio.FIRST_COMPLETED)
-            if refused.done():
-                raise refused.result()
-        finally:
-            for each in (stopped, refused):
-                each.cancel()
-
-    async def _wait_refused_and_idle(self) -> BusRefused:
-        # what runs is not ended for it: it may yet be mended, and the journal keeps what was said
-        while True:
-            refusal = await self.channel.refused(REFUSAL_TIMEOUT)
-            if self.manager.idle:
-                return refusal
-            await asyncio.sleep(1.0)
-
     def stop(self) -> None:
         """Begin to drain."""
-        self._stop.set()
+        self._lifetime.stop()
 
     def stop_on_signals(self) -> None:
-        """Drain on SIGTERM, SIGINT and SIGHUP: a closed terminal must not leave runs without their
-        agent.
+        """Drain on SIGTERM, SIGINT and SIGHUP."""
+        self._lifetime.stop_on_signals()
 
-        Under nohup(1) SIGHUP stays ignored, as requested.
-        """
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                asyncio.get_running_loop().add_signal_handler(number, self.stop)
-
-    async def _send_heartbeats(self) -> None:
-        while True:
-            await self._send_heartbeat()
-            self._heartbeat_due.clear()
-            pause = jittered(self._heartbeat, JITTER)
-            await wait_at_most(pause, self._heartbeat_due.wait())
-
-    async def _send_heartbeat(self, *, leaving: bool = False) -> None:
-        """Send a heartbeat.
-
-        One that does not get through is not stored: the next one follows.
-        """
-        if self.channel.link is not Link.UP:
-            return
-        beat = Heartbeat(
-            source=self.server.fqdn,
-            facts=self.server.facts(
-                self.manager.consumers,
-                None if self.probe_consumer is None else self.probe_consumer.prober.checks,
-            ),
-            interval=self._heartbeat,
-            leaving=leaving,
-        )
-        try:
-            await API(self.channel).publish(OUTPUT, key_of(beat), beat, timeout=5.0)
-        except BatonError as error:
-            log.warning("heartbeat not sent", error=str(error))
-        except Exception:  # whatever it was, to be silent for good would look like being down
-            log.exception("heartbeat not sent")
-
-    def _request_heartbeat(self) -> None:
-        # spread over a second, so that a thousand agents do not answer a bot at once
-        asyncio.get_running_loop().call_later(random.random(), self._heartbeat_due.set)
-
-    def _link_changed(self, link: Link) -> None:
-        log.info("the link to RabbitMQ changed", state=link.value, bus=self.channel.url)
-        if link is Link.UP:
-            self._request_heartbeat()
+    def _facts(self) -> Facts:
+        checks = None if self.probe_consumer is None else self.probe_consumer.prober.checks
+        return self.server.facts(self.manager.consumers, checks)
 
 
 def set_up_consumers(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from baton.agent.journal import RETENTION, SqliteJournal
+from baton.agent.journal import SqliteJournal
+from baton.agent.journal_writer import RETENTION
 from baton.agent.verdicts import STOPPED, Verdict, closing_update
 from baton.bus.messages import Request, State, Update, encode
 from baton.errors import JournalUnavailable
@@ -169,7 +170,7 @@ async def test_what_is_reported_is_written_soon(
     path: Path, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without another write to go with, a timer sees to it."""
-    monkeypatch.setattr("baton.agent.journal.MARK_DELAY", 0.01)
+    monkeypatch.setattr("baton.agent.journal_writer.MARK_DELAY", 0.01)
     await journal.accept(asked := request(), done(asked))
     journal.mark_reported(asked.id, asked.attempt)
 
@@ -186,7 +187,7 @@ async def test_what_is_reported_is_not_forgotten_over_a_failed_commit(
     await journal.accept(asked := request(), done(asked))
     journal.mark_reported(asked.id, asked.attempt)
     with pytest.raises(JournalUnavailable, match="no such table"):
-        await journal._write(lambda db: db.execute("SELECT * FROM missing"))
+        await journal.write(lambda db: db.execute("SELECT * FROM missing"))
     assert await journal.open_entries() == []
 
 

@@ -150,10 +150,10 @@ async def test_whoever_looks_sees(bot: Channel, accounts: Accounts, tmp_path: Pa
     await asyncio.wait_for(reader.wait_up(), 60)
     async with agent(accounts.agent(HOST), tmp_path) as service:
         await asyncio.wait_for(service.channel.wait_up(), 60)
-        service._request_heartbeat()
+        service.heartbeats.request()
         looking = asyncio.create_task(agents(reader, HOST))
         while not looking.done():
-            service._request_heartbeat()
+            service.heartbeats.request()
             await asyncio.wait({looking}, timeout=0.2)
         assert HOST in str(looking.result()[0])
     assert await list_letters(reader, 10) == []
