@@ -21,7 +21,6 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
-    ValidationInfo,
     field_validator,
 )
 
@@ -120,9 +119,9 @@ class ArgumentTable(Argument):
 class RunnerSettings(Table):
     """`[runner.NAME]` says what runs a job: `runner = "PROCESSOR!ARGUMENTS"`.
 
-    `settings` are handed to the runner as they are, with `runner` itself in them as in rbit.
-    `pass_env` names the variables of the worker's environment that its programs get. `memory` is in
-    bytes, `cpu` in seconds of processor time, and `files` is how many files may be open at once.
+    `settings` are handed to the runner as they are. `pass_env` names the variables of the worker's
+    environment that its programs get. `memory` is in bytes, `cpu` in seconds of processor time, and
+    `files` is how many files may be open at once.
     """
 
     runner: str = Field(min_length=1, max_length=4_000)
@@ -142,7 +141,7 @@ class RunnerSettings(Table):
     args: Mapping[Annotated[str, AfterValidator(_argument_name)], ArgumentTable] = Field(
         default_factory=dict, max_length=MAX_ARGUMENTS
     )
-    settings: Mapping[str, JsonValue] = Field(default_factory=dict, validate_default=True)
+    settings: Mapping[str, JsonValue] = Field(default_factory=dict)
 
     @field_validator("folder", "python")
     @classmethod
@@ -150,13 +149,6 @@ class RunnerSettings(Table):
         if path is not None and not path.is_absolute():
             raise ValueError("an absolute path")
         return path
-
-    @field_validator("settings")
-    @classmethod
-    def _with_the_runner(
-        cls, settings: Mapping[str, JsonValue], info: ValidationInfo
-    ) -> Mapping[str, JsonValue]:
-        return {**settings, "runner": info.data.get("runner", "")}
 
     @property
     def processor(self) -> str:
@@ -167,6 +159,11 @@ class RunnerSettings(Table):
     def target(self) -> str:
         """Return what the processor runs: what stands after the first `!`."""
         return self.runner.partition("!")[2]
+
+    @property
+    def handed(self) -> dict[str, JsonValue]:
+        """Return the settings that a callable gets: the free ones, and `runner` as in rbit."""
+        return {**self.settings, "runner": self.runner}
 
     def accept(self, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the arguments that were sent, with defaults, as a program wants them.

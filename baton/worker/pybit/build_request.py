@@ -134,32 +134,6 @@ def encode(fields: Mapping[str, Any]) -> bytes:
     return to_json(_tree(fields))
 
 
-def for_arguments(job_id: str, runner: str, arguments: Mapping[str, JsonValue]) -> BuildRequest:
-    """Return a build request for a job that was asked here, since callables always get one.
-
-    The package is the name of the runner. An argument that has the name of a field, as `encode`
-    calls them, is that field.
-    """
-    given = {name: str(arguments[name]) for name in _FIELDS if arguments.get(name) is not None}
-    request = decode(encode({"package": runner, **given, "id": job_id}))
-    assert isinstance(request, BuildRequest)
-    return request
-
-
-_FIELDS = (
-    "package",
-    "version",
-    "uri",
-    "method",
-    "arch",
-    "suite",
-    "dist",
-    "format",
-    "build_env",
-    "commands",
-)
-
-
 def _tree(fields: Mapping[str, Any]) -> dict[str, Any]:
     def made(kind: str, **values: Any) -> dict[str, Any]:
         return {"py/object": _CLASSES + kind, **values}

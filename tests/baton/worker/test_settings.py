@@ -73,7 +73,7 @@ def test_a_value_that_will_not_do_is_refused(keys: dict[str, Any], must: str) ->
 
 
 def test_a_runner_is_handed_its_free_settings_and_its_own_line_as_in_rbit() -> None:
-    assert runner(settings={"css": "a.css"}).settings == {
+    assert runner(settings={"css": "a.css"}).handed == {
         "runner": "shell!make report",
         "css": "a.css",
     }

@@ -15,7 +15,6 @@ from baton.worker.pybit.build_request import (
     CancelRequest,
     decode,
     encode,
-    for_arguments,
 )
 
 RECORDED = json.loads((Path(__file__).parent / "recorded.json").read_text())
@@ -62,14 +61,18 @@ def test_what_a_version_of_pybit_leaves_out_is_none() -> None:
     assert isinstance(bare, BuildRequest)
     assert bare.get_package() is bare.get_buildenv() is bare.commands is bare.web_host is None
     assert bare.get_buildstamp() is None
-    full = decode(encode({**FIELDS, "build_env": "wheezy", "commands": "make"}))
-    assert isinstance(full, BuildRequest)
+    full = made(build_env="wheezy", commands="make")
     assert (full.get_buildenv(), full.commands) == ("wheezy", "make")
 
 
-def test_a_stamp_is_what_rbit_gave_a_runner_and_changes_nothing_else() -> None:
-    request = decode(encode(FIELDS))
+def made(**more: object) -> BuildRequest:
+    request = decode(encode({**FIELDS, **more}))
     assert isinstance(request, BuildRequest)
+    return request
+
+
+def test_a_stamp_is_what_rbit_gave_a_runner_and_changes_nothing_else() -> None:
+    request = made()
     before = request.plain()
     request.stamp_request()
     stamp = request.get_buildstamp()
@@ -97,13 +100,8 @@ def test_what_is_written_is_what_jsonpickle_reads_with_pybits_own_names() -> Non
     assert tree["transport"]["py/object"] == recorded["transport"]["py/object"]
 
 
-def test_a_callable_gets_a_build_request_for_a_job_that_was_asked_here_too() -> None:
-    request = for_arguments("0a1b2c", "report", {"month": "may", "version": 3, "suite": None})
-    assert request.get_job_id() == "0a1b2c"
-    assert request.get_package() == "report"
-    assert request.get_version() == "3"
-    assert request.get_suite() is None
-    held: work.BuildRequest = request
+def test_it_is_what_a_runner_is_given() -> None:
+    held: work.BuildRequest = made()
     assert held.plain()["timestamp"] is None
 
 
