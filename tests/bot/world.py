@@ -176,11 +176,12 @@ def a_bot(
     front: Any = None,
     *,
     policy: Policy = OPEN,
+    commands: Commands = COMMANDS,
     **options: Any,
 ) -> Bot:
     """A bot that has not started, as all tests have it that want a whole one; `front` is its chat,
     where nobody knows the people."""
-    bot = assemble(store, channel, COMMANDS, policy, name="bot", **options)
+    bot = assemble(store, channel, commands, policy, name="bot", **options)
     if front is not None:
         bot.show_in(front, None)
     return bot

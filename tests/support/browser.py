@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import product
 from typing import Any
 
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Locator,
     Page,
     async_playwright,
     expect,
@@ -79,3 +82,35 @@ async def opened(context: BrowserContext, address: str, *, status: int = 200) ->
     # not wait_for_function, which would need the `eval` that the page's policy forbids
     await expect(page.locator(".htmx-request")).to_have_count(0)
     return page
+
+
+async def usable(page: Page) -> None:
+    """Raise AssertionError if anything keeps somebody from using the page: light or dark, wide or
+    narrow, axe finds something serious, or it is wider than its window."""
+    found: list[str] = []
+    await page.evaluate(Axe().axe_script)
+    for width, dark in product((WIDE, NARROW), (False, True)):
+        seen = f"{width} px, {'dark' if dark else 'light'}"
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.emulate_media(color_scheme="dark" if dark else "light")
+        answer: dict[str, Any] = await page.evaluate("axe.run({resultTypes: ['violations']})")
+        found += [
+            f"{seen}: {each['id']}: {node['html'][:200]}"
+            for each in answer["violations"]
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"]
+        ]
+        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append(f"{seen}: wider than its window")
+    assert not found, "\n".join([page.url, *found])
+
+
+async def tab_to(page: Page, thing: Locator) -> None:
+    """Press Tab until `thing` has the focus, which must be seen. Raises AssertionError if it cannot
+    be reached."""
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        if await thing.evaluate("(node) => node === document.activeElement"):
+            await expect(thing).not_to_have_css("outline-style", "none")
+            return
+    raise AssertionError(f"Tab does not lead to {thing}")

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import BrowserContext, Route, expect
 
 from tests.bot.web.console.conftest import Console
-from tests.support.browser import opened
+from tests.support.browser import opened, tab_to
 from tests.support.wait import until
 
 pytestmark = pytest.mark.slow
@@ -161,3 +161,22 @@ async def test_what_has_nothing_to_say_takes_no_room(reader: BrowserContext) -> 
     page = await opened(reader, "/schedules")
     await expect(page.locator("#broken")).to_have_css("display", "none")
     await expect(page.locator("#answer")).to_have_css("display", "none")
+
+
+async def test_a_deploy_needs_no_mouse(console: Console, reader: BrowserContext) -> None:
+    """From the first page to the job, by Tab, letters and Enter; one always sees where one is."""
+    page = await opened(reader, "/")
+    await tab_to(page, page.get_by_role("link", name="Run a command").first)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/run")
+    await tab_to(page, page.get_by_role("link", name="ship").first)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/run/ship")
+    for field, typed in (("app", "shop"), ("environment", "prod")):
+        await tab_to(page, page.locator(f"#field-{field}"))
+        await page.keyboard.type(typed)
+    await expect(page.locator("#plan")).to_contain_text("3 servers in prod")
+    await tab_to(page, page.get_by_role("button", name="Run /ship"))
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/jobs/*")
+    assert all(agent.requests for agent in console.agents)

@@ -5,22 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
+from baton.bus.messages import Person
+from bot.store.sign_ins.sign_in import SignInOwner
+from tests.bot.web.console.hostile import CORPUS, EVERYTHING, LIVE, shown, unharmed
 from tests.bot.web.console.sign_in.conftest import ANN, Site
-from tests.support.browser import NARROW, WIDE, chromium, opened, person
+from tests.support.browser import chromium, opened, person, usable
 
 pytestmark = pytest.mark.slow
-
-
-async def usable(page: Page) -> None:
-    """Nothing keeps somebody from using the page, and it is not wider than its window."""
-    found = (await Axe().run(page)).response
-    assert found["passes"]
-    grave = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
-    assert grave == [], page.url
-    assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth"), page.url
 
 
 async def sign_in(site: Site, context: BrowserContext) -> Page:
@@ -32,15 +25,10 @@ async def sign_in(site: Site, context: BrowserContext) -> Page:
     return page
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [WIDE, NARROW])
-async def test_there_and_back(site: Site, width: int, dark: bool) -> None:
+async def test_there_and_back(site: Site) -> None:
     """From a page that one may not see yet, over the sign-in, to that page; and out again."""
     await site.store.sign_ins.new_token(ANN, "laptop", "ask", timedelta(days=30))
-    async with (
-        chromium() as browser,
-        person(browser, site.web.url, width=width, dark=dark) as context,
-    ):
+    async with chromium() as browser, person(browser, site.web.url) as context:
         how = await opened(context, "/sessions")
         await expect(how).to_have_title("Sign in · Baton")
         await usable(how)
@@ -73,3 +61,28 @@ async def test_a_session_that_ends_while_somebody_types(site: Site) -> None:
         await expect(page.get_by_text("No jobs")).to_be_visible()
         entries = await site.store.audit.recent(5)
         assert [one.words for one in entries].count("jobs staging") == 1
+
+
+async def test_names_of_people_and_tokens_are_text(site: Site) -> None:
+    """Whoever gave them: on the link, among the sessions and tokens, and with what was typed."""
+    owner = SignInOwner(Person(id="U_ANN", name=EVERYTHING[:200]), "slack")
+    site.people.change("U_ANN", name=EVERYTHING[:200])
+    await site.store.sign_ins.new_session(owner, EVERYTHING)
+    await site.store.sign_ins.new_token(owner, EVERYTHING, "ask", timedelta(days=30))
+    link = await site.link(owner)
+    async with unharmed(site.web.url) as reader:
+        assert CORPUS[0] in await shown(reader, link)
+        page = await opened(reader, link)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url(lambda url: "/sign-in" not in url)
+        sessions = await shown(reader, "/sessions")
+        assert sessions.count(CORPUS[0]) >= 3, "a person, a session, a token"
+        for session in await site.store.sign_ins.of_person("slack", "U_ANN"):
+            await site.store.sign_ins.revoke("slack", "U_ANN", session.id)
+        box = page.get_by_role("combobox", name="Command, as in chat")
+        await box.fill(EVERYTHING)
+        await box.press("Escape")
+        await box.press("Enter")
+        await expect(page.get_by_role("heading")).to_have_text("Your session has ended")
+        assert await page.evaluate(LIVE) == []
+        assert CORPUS[3] in await page.inner_text("main")
