@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from baton.consumer import Consumer, Extension
     from baton.errors import BatonError, Blocked, Failed, Refused, UsageError
     from baton.fields import Host, Name, Positional, Ref
+    from baton.monitor import Monitor
     from baton.observer import Observable, Observer
     from baton.outcome import Answer, Outcome, RunReport
     from baton.run import Run
@@ -37,6 +38,7 @@ __all__ = [
     "Failed",
     "Heartbeat",
     "Host",
+    "Monitor",
     "Name",
     "Observable",
     "Observer",
@@ -73,6 +75,7 @@ _HOMES = {
     "Failed": "baton.errors",
     "Heartbeat": "baton.bus.messages",
     "Host": "baton.fields",
+    "Monitor": "baton.monitor",
     "Name": "baton.fields",
     "Observable": "baton.observer",
     "Observer": "baton.observer",

@@ -15,14 +15,16 @@ import baton
 PUBLIC = {
     "baton": (
         "API Answer BatonError Blocked Cancel Channel Command Consumer ConsumerManager Extension "
-        "Facts Failed Heartbeat Host Name Observable Observer Outcome Person Pong Positional Reach "
-        "Ref Refused Request Run RunReport Server Service State Update UsageError connect"
+        "Facts Failed Heartbeat Host Monitor Name Observable Observer Outcome Person Pong "
+        "Positional Reach Ref Refused Request Run RunReport Server Service State Update UsageError "
+        "connect"
     ),
     "baton.command": "Command Known Reach Target",
     "baton.consumer": "Consumer Extension NoSettings TimeLimit",
     "baton.errors": "BatonError Blocked ExtensionError Failed Refused SettingsError UsageError",
     "baton.extensions": "Commands installed",
     "baton.fields": "Address Host Name Positional Ref",
+    "baton.monitor": "Monitor",
     "baton.observer": "LogObserver Observable Observer",
     "baton.outcome": "Answer Outcome RunReport brief counted duration named",
     "baton.run": "Run",
