@@ -1,11 +1,11 @@
 """The command line: `baton demo | init | bot | agent | doctor | alerts | dead | extensions |
-version`, and what asks a console: `baton login | ask | jobs | log | ...`.
+new | version`, and what asks a console: `baton login | ask | jobs | log | ...`.
 
     processes  demo, bot, agent, doctor        options  options that several subcommands share
     dead       dead list, dead resend          extra    whether the packages of a bot are installed
     alerts     alerts check, alerts replay     logs     the format of the log
     init       init bot, init agent            slim     what must be imported first
-    extensions what other packages add
+    extensions what other packages add         new      a package of one's own
     console/   whatever asks a console
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
@@ -28,6 +28,7 @@ from bot.cli.console.chat import ChatGroup
 from bot.cli.dead import app as dead_app
 from bot.cli.extensions import extensions
 from bot.cli.init import app as init_app
+from bot.cli.new import new
 
 REFUSED = 78
 """The exit code (EX_CONFIG of sysexits.h) that says: a restart does not help, somebody must grant a
@@ -46,6 +47,7 @@ for command in (processes.demo, processes.bot, processes.agent, processes.doctor
 for name, group in (("dead", dead_app), ("alerts", alerts_app), ("init", init_app)):
     app.add_typer(group, name=name)
 app.command()(extensions)
+app.command()(new)
 add_console(app)
 
 
