@@ -75,7 +75,11 @@ def _one_of_text(values: object) -> object:
 
 
 def _written(value: object) -> object:
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, date):
+        return value.isoformat()
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise ValueError("a text, a number, true or false, or a date")
+    return value
 
 
 class Argument(BaseModel):

@@ -50,6 +50,7 @@ _IN_TOML = {
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
+    "invalid-json-value": "a text, a number, true or false, a list or a table",
     "float_parsing": "a number",
 }
 """What a value must be, as those call it who write TOML, by pydantic's name of the error."""
@@ -158,7 +159,7 @@ def load(
         for variable, path in variables.items():
             if first["loc"][:2] == path and environ.get(variable):
                 name = f"the environment variable {variable}"
-        raise _explained(model, name, first) from None
+        raise explained(model, name, first) from None
 
 
 def validated(model: type[BaseModel], table: object, *, file: str, key: str) -> Any:
@@ -166,7 +167,7 @@ def validated(model: type[BaseModel], table: object, *, file: str, key: str) -> 
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        raise _explained(model, file, _first(error), prefix=key) from None
+        raise explained(model, file, _first(error), prefix=key) from None
 
 
 def no_such(what: str, name: str, known: Iterable[str]) -> str:
@@ -197,9 +198,11 @@ def _first(error: ValidationError) -> ErrorDetails:
     return next((one for one in found if one["type"] == "extra_forbidden"), found[0])
 
 
-def _explained(
+def explained(
     model: type[BaseModel], file: str, error: ErrorDetails, prefix: str = ""
 ) -> SettingsError:
+    """Return what pydantic found wrong with `file`, a `model`, in the words of who wrote it. The
+    keys in it are below `prefix`."""
     path = [str(part) for part in error["loc"]]
     key = ".".join([prefix, *path] if prefix else path) or "the file"
     problem, must = _shown(model, path, error.get("input")), _must(error)

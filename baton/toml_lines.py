@@ -12,6 +12,8 @@ from baton.errors import SettingsError
 _HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _AT = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)$")
+_TWICE = ("Cannot overwrite a value", "Cannot declare")
+"""How Python's parser begins to tell of a key or a table that stands twice."""
 
 
 def parse_toml(text: str, file: str) -> dict[str, Any]:
@@ -23,6 +25,7 @@ def parse_toml(text: str, file: str) -> dict[str, Any]:
         found = _AT.search(str(error))
         line = int(found[1]) if found and found[1] else len(text.splitlines()) or 1
         reason = _AT.sub("", str(error))
+        reason = "it is there twice" if reason.startswith(_TWICE) else reason
         raise SettingsError(
             file=f"{file}, line {line}",
             key="this line",
