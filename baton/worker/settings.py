@@ -121,7 +121,12 @@ class RunnerSettings(Table):
 
     `settings` are handed to the runner as they are. `pass_env` names the variables of the worker's
     environment that its programs get. `memory` is in bytes, `cpu` in seconds of processor time, and
-    `files` is how many files may be open at once.
+    `files` is how many files may be open at once; with `scope`, systemd holds all that it starts to
+    `memory` together. A callable of Python runs in an interpreter of its own, that of `python` or
+    ours, or with `thread` in the worker.
+
+    `artifacts` are the files that a program makes. They, and what a callable returns, must be in
+    `folder` or in one of `artifacts_from`; `artifacts_url` is where that folder is served.
     """
 
     runner: str = Field(min_length=1, max_length=4_000)
@@ -138,6 +143,11 @@ class RunnerSettings(Table):
     memory: Size | None = None
     cpu: CpuTime | None = None
     files: int | None = Field(default=None, ge=16, le=1_048_576)
+    scope: bool = False
+    thread: bool = False
+    artifacts: tuple[str, ...] = Field(default=(), max_length=100)
+    artifacts_from: tuple[Path, ...] = Field(default=(), max_length=20)
+    artifacts_url: str | None = None
     args: Mapping[Annotated[str, AfterValidator(_argument_name)], ArgumentTable] = Field(
         default_factory=dict, max_length=MAX_ARGUMENTS
     )
@@ -149,6 +159,25 @@ class RunnerSettings(Table):
         if path is not None and not path.is_absolute():
             raise ValueError("an absolute path")
         return path
+
+    @field_validator("artifacts_from")
+    @classmethod
+    def _absolute_folders(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        if not all(path.is_absolute() for path in paths):
+            raise ValueError("a list of absolute paths")
+        return paths
+
+    @field_validator("artifacts_url")
+    @classmethod
+    def _served(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ValueError("an address such as https://files.example.com/reports")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("an address without user and password: people see it")
+        return url.rstrip("/")
 
     @property
     def processor(self) -> str:

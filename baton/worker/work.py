@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import JsonValue
+from pydantic_core import to_json
 
-MOST_FACTS = 20
-"""Artifacts of which an update carries the facts, at most. All are named in the output."""
+MOST_FACTS = 12_000
+"""Bytes of JSON about artifacts in an update, at most: its facts may have 16 KB."""
 
 
 class BuildRequest(Protocol):
@@ -40,10 +41,10 @@ class BuildRequest(Protocol):
         """Return the name of the build environment."""
 
     def stamp_request(self) -> JsonValue:
-        """Return the time of the request, as its sender wrote it: it is never changed here."""
+        """Stamp it with the time of now; return that."""
 
     def get_buildstamp(self) -> JsonValue:
-        """Return the time of the request, as its sender wrote it."""
+        """Return when it was stamped; None if it never was."""
 
     def plain(self) -> Mapping[str, JsonValue]:
         """Return all that the request holds as plain JSON, without `py/object` and `py/id`:
@@ -96,10 +97,18 @@ class Outcome:
     @property
     def facts(self) -> dict[str, JsonValue]:
         """Return what an update says of it for programs."""
-        if not self.artifacts:
-            return {}
-        listed: list[JsonValue] = [
-            {"path": one.path, "size": one.size, "sha256": one.sha256, "link": one.link}
-            for one in self.artifacts[:MOST_FACTS]
-        ]
-        return {"artifacts": listed, "artifacts_in_all": len(self.artifacts)}
+        listed: list[JsonValue] = []
+        room = MOST_FACTS
+        for one in self.artifacts:
+            facts: dict[str, JsonValue] = {
+                "path": one.path,
+                "size": one.size,
+                "sha256": one.sha256,
+                "link": one.link,
+            }
+            room -= len(to_json(facts)) + 1
+            if room < 0:
+                break
+            listed.append(facts)
+        count = len(self.artifacts)
+        return {"artifacts": listed, "artifacts_in_all": count} if count else {}

@@ -10,15 +10,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from urllib.parse import quote, unquote
 
+from baton.process.secret_names import is_secret_name
 from commands.deploy.address import address
 
-_SECRET_NAME = re.compile(
-    r"(^|_)(\w*TOKEN|KEY|SECRET|\w*PASSWORD|\w*PASSWD|\w*PASSPHRASE|PASS|PW|PWD|PIN|AUTH"
-    r"|CREDENTIALS?)($|_)",
-    re.IGNORECASE,
-)
-"""Names whose values are masked whatever they are."""
-_NO_SECRET_NAME = frozenset({"PWD", "OLDPWD"})
 _COMMON = re.compile(
     r"true|false|yes|no|on|off|none|null|enabled|disabled|auto|default|always|never|all"
     r"|production|prod|staging|stage|development|dev|testing|test|local|demo|sandbox|qa|ci|live"
@@ -52,10 +46,9 @@ def secret_values(
     found: list[str] = []
     for name, value in env.items():
         found += passwords(value)
-        named = bool(_SECRET_NAME.search(name)) and name not in _NO_SECRET_NAME
         if name in show:
             continue
-        if name in secrets or named or not (value in known or _plain(value, exists)):
+        if name in secrets or is_secret_name(name) or not (value in known or _plain(value, exists)):
             found += [value, quote(value, safe="")]
     return list(dict.fromkeys(found))
 

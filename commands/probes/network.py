@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from baton.agent.probing import ProbeResult
+from baton.authorities import trusted
 from baton.bus.messages import Look
 from baton.outcome import duration
 from baton.text.charsets import decoded
@@ -75,7 +76,7 @@ class NetworkProbe:
         import httpx
 
         if self._trusted is None:
-            self._trusted = _trusted()
+            self._trusted = trusted()
         transport = httpx.AsyncHTTPTransport(verify=self._trusted, trust_env=False)
         # httpx has no name for what its connections are made by
         pool: Any = transport._pool
@@ -139,16 +140,6 @@ def reason(error: BaseException, host: str) -> str:
             return os.strerror(root.errno).lower()
         root = root.__cause__ or root.__context__
     return str(error) or type(error).__name__
-
-
-def _trusted() -> ssl.SSLContext:
-    """Whom this machine trusts, a company's own authority too, and the authorities that httpx
-    brings along."""
-    import httpx
-
-    trusted = httpx.create_ssl_context(trust_env=False)
-    trusted.load_default_certs()
-    return trusted
 
 
 async def _answered(look: Look, by: httpx.AsyncClient, begun: float) -> str:

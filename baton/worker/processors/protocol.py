@@ -6,44 +6,13 @@ setting `runner`, and it is a ProcessorFactory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Protocol
 
-from pydantic import JsonValue
-
+from baton.worker.settings import RunnerSettings
 from baton.worker.work import Result, Work
 
-
-class RunnerSettings(Protocol):
-    """The settings of a runner, as a processor reads them.
-
-    `timeout` is in seconds, None for no limit. `folder` is where it works, and `environment` names
-    the variables that it is given besides the usual ones. `memory` is in bytes, `cpu` in seconds,
-    `files` counts the files that a process may have open. `args` are the declared arguments by
-    name. `settings` is everything else that stands there, with `runner` itself.
-    """
-
-    @property
-    def runner(self) -> str: ...  # noqa: D102 - the docstring of the class tells each
-    @property
-    def timeout(self) -> float | None: ...  # noqa: D102
-    @property
-    def folder(self) -> Path | None: ...  # noqa: D102
-    @property
-    def environment(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def python(self) -> Path | None: ...  # noqa: D102
-    @property
-    def memory(self) -> int | None: ...  # noqa: D102
-    @property
-    def cpu(self) -> int | None: ...  # noqa: D102
-    @property
-    def files(self) -> int | None: ...  # noqa: D102
-    @property
-    def args(self) -> Mapping[str, object]: ...  # noqa: D102
-    @property
-    def settings(self) -> Mapping[str, JsonValue]: ...  # noqa: D102
+__all__ = ["Output", "Processor", "ProcessorFactory", "Result", "RunnerSettings", "Work"]
 
 
 class Output(Protocol):
@@ -72,4 +41,4 @@ ProcessorFactory = Callable[[RunnerSettings, str], Processor]
 """Makes the processor of one runner from its settings and what stands after the `!`.
 
 Raises SettingsError whose fact `key` is a setting of the runner (`runner`, `python`): whoever has
-read the file adds file, section and line."""
+read the file adds file, section and line. It may block, as the import of a callable does."""

@@ -1,0 +1,74 @@
+"""How runners start programs: in a folder, with few variables, within limits, and masked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from baton.process.output_lines import Secrets
+from baton.process.program import Ended, Program, environment, execute
+from baton.process.secret_names import is_secret_name
+from baton.worker.processors.limits import Limits
+from baton.worker.settings import RunnerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """A launcher starts what one runner runs."""
+
+    folder: Path
+    variables: Mapping[str, str]
+    secrets: Secrets
+    limits: Limits
+
+    @classmethod
+    def of(cls, settings: RunnerSettings, environ: Mapping[str, str] = os.environ) -> Launcher:
+        """Return the launcher of a runner. Raises SettingsError if its limits cannot be held."""
+        variables = {name: environ[name] for name in settings.pass_env if name in environ}
+        return cls(
+            settings.folder or Path.cwd(),
+            variables,
+            secrets_of(settings, environ),
+            Limits.of(settings),
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of what it starts."""
+        return environment(self.variables)
+
+    async def run(
+        self,
+        argv: tuple[str, ...],
+        tell: Callable[[str], None],
+        *,
+        passed: tuple[int, ...] = (),
+        variables: Mapping[str, str] | None = None,
+        started: Callable[[], None] = lambda: None,
+    ) -> Ended:
+        """Run `argv` to its end; `started` is called once its limits are set. Raises Failed if it
+        cannot be started. When cancelled, it and all that it started are ended."""
+        program = Program(
+            (*self.limits.scope, *argv),
+            self.folder,
+            env={**self.variables, **(variables or {})},
+            timeout=None,  # the runner has one, whatever it runs
+            secrets=self.secrets,
+            passed=passed,
+        )
+
+        def limit(pid: int) -> None:
+            self.limits.apply(pid)
+            started()
+
+        return await execute(program, tell, started=limit)
+
+
+def secrets_of(settings: RunnerSettings, environ: Mapping[str, str] = os.environ) -> Secrets:
+    """Return what must not be shown of what a runner prints: what is named like a password in its
+    settings, and among the variables that it gets."""
+    given = {name: environ[name] for name in settings.pass_env if name in environ}
+    texts = {name: value for name, value in settings.settings.items() if isinstance(value, str)}
+    return Secrets(value for name, value in {**given, **texts}.items() if is_secret_name(name))
