@@ -47,10 +47,9 @@ _baton() {
 complete -o default -F _baton baton
 """,
     Shell.ZSH: """\
-#compdef baton
 _baton() {
     local -a found
-    found=("${(@f)$(baton complete zsh -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+    found=("${(@f)$(baton complete zsh -- "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
     [[ -n "$found[1]" ]] && _describe baton found || _files
 }
 compdef _baton baton
@@ -59,7 +58,12 @@ compdef _baton baton
 function __baton_complete
     set -l before (commandline -opc)
     set -l current (commandline -ct)
-    baton complete fish -- $before[2..-1] "$current" 2>/dev/null
+    set -l found (baton complete fish -- $before[2..-1] "$current" 2>/dev/null)
+    if set -q found[1]
+        printf '%s\\n' $found
+    else
+        __fish_complete_path "$current"
+    end
 end
 complete -c baton -f -a '(__baton_complete)'
 """,
