@@ -8,6 +8,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from baton.command import Command, Reach
 from bot.dispatch.context import CommandContext
+from bot.dispatch.plan import Later
 from bot.dispatch.planner import Denied
 from bot.dispatch.reply import Reply
 from bot.jobs import NewJob
@@ -30,9 +31,11 @@ class Handler(Protocol[Handled]):
         """Answer `command`, as `context` says who asks it. Raises UsageError if its words cannot
         be followed, and DatabaseUnavailable if nothing was done."""
 
-    async def plan(self, command: Handled, context: CommandContext) -> NewJob | Denied | None:
-        """Return the job that `command` would start, or why it would be refused; None if it starts
-        none. Nothing is written. Raises UsageError and DatabaseUnavailable."""
+    async def plan(
+        self, command: Handled, context: CommandContext
+    ) -> NewJob | Later | Denied | None:
+        """Return the job that `command` would start, now or later, or why it would be refused; None
+        if it starts none. Nothing is written. Raises UsageError and DatabaseUnavailable."""
         return None
 
 

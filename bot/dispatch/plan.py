@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from baton.command import Command, words_of
 from bot.dispatch.policy import Refusal
+from bot.jobs import NewJob
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a schedule would run: the `next` times, a few of them, in UTC. `zone` is the time zone
+    in which they were said; `assumed`: it is UTC because that of the person is not known."""
+
+    next: tuple[datetime, ...]
+    zone: str
+    assumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What a schedule would start: its job, as if its time were now, and its times."""
+
+    job: NewJob
+    times: Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +34,7 @@ class Plan:
 
     `allowed` is None for what the bot answers itself: whether the person may have that is decided
     when they ask. `refusal` says why they are not allowed; `hosts` are then only the servers that
-    they may look at.
+    they may look at. `times` is when a schedule would run.
     """
 
     command: Command
@@ -25,6 +45,7 @@ class Plan:
     hosts: tuple[str, ...]
     allowed: bool | None
     refusal: Refusal | None = None
+    times: Times | None = None
 
 
 def slash_command(command: Command, typed: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from baton.command import Command, Known, Reach, Target
 from baton.errors import UsageError
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
-from bot.dispatch.plan import Plan, slash_command
+from bot.dispatch.plan import Later, Plan, slash_command
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.rate_limiter import LimitsTable
 from bot.jobs import NewJob
@@ -33,9 +35,11 @@ class PlanMaker:
         )
 
     async def of(
-        self, command: Command, found: NewJob | Denied | None, context: CommandContext
+        self, command: Command, found: NewJob | Later | Denied | None, context: CommandContext
     ) -> Plan:
         """Return the plan of `command`, which would come to `found`: None is no job."""
+        if isinstance(found, Later):
+            return replace(await self.of(command, found.job, context), times=found.times)
         text = slash_command(command, context.invocation.text)
         target = command.target
         if found is None:

@@ -11,7 +11,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from baton.bus.messages import new_id
-from baton.command import words_of
+from baton.command import Command, words_of
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.text.words import did_you_mean, joined
@@ -19,18 +19,19 @@ from baton.timing.calendar import UnknownZone
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
-from bot.dispatch.context import CommandContext
+from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.people import Directories
+from bot.dispatch.plan import Later, Times
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.reply import Reply, ReplyKind, started
-from bot.jobs import NewJob, short_id
+from bot.jobs import short_id
 from bot.scheduler import describe
 from bot.scheduler.access import ScheduleAccess
 from bot.scheduler.firing import ScheduleFirer, jobs_of, parse_schedulable
 from bot.schedules.change import Change
 from bot.schedules.decisions import pause, plan_next, resume
 from bot.schedules.hints import suggest_time
-from bot.schedules.parser import Parse, begins_time, parses
+from bot.schedules.parser import Parse, Timing, begins_time, parses
 from bot.schedules.scanner import time_error
 from bot.schedules.schedule import Schedule
 from bot.store import Store
@@ -120,13 +121,19 @@ class ScheduleHandler(Handler[ScheduleCommand]):
     @override
     async def plan(
         self, command: ScheduleCommand, context: CommandContext
-    ) -> NewJob | Denied | None:
-        """Return the job that a new schedule would start if its time were now."""
+    ) -> Later | Denied | None:
+        """Return when a new schedule would run, and the job that it would start."""
         if self._action(command.words) is not None:
             return None
-        reading, _ = await self._reading(context, command.words, await self._schedules.now())
+        now = await self._schedules.now()
+        reading, zone = await self._reading(context, command.words, now)
         scheduled = parse_schedulable(self._commands, joined(reading.command))
-        return await self._planner.authorize_and_plan(scheduled, context)
+        new = await self._planner.authorize_and_plan(scheduled, context)
+        if isinstance(new, Denied):
+            return new
+        schedule = _schedule(scheduled, reading.timing, context.invocation, now)
+        times = tuple(schedule.next_times(describe.NEXT_SHOWN))
+        return Later(new, Times(times, schedule.zone.key, assumed=_assumed(schedule, zone)))
 
     def _action(self, words: Sequence[str]) -> Action | None:
         """Return what the first of `words` does with a schedule; None if they are a new one."""
@@ -151,25 +158,12 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         new = await self._planner.authorize_and_plan(command, context)
         if isinstance(new, Denied):
             return await self._audit.refuse(asked, new.refusal)
-        schedule = plan_next(
-            Schedule(
-                id=new_id(),
-                key=asked.key,
-                words=words_of(command),
-                timing=reading.timing,
-                owner=asked.asker,
-                place=replace(asked.place, thread=""),
-                created=now.replace(microsecond=0),
-            ),
-            now,
-        )
-        if schedule.nominal is None:
-            raise time_error("That time never comes.")
+        schedule = _schedule(command, reading.timing, asked, now)
         entry = self._audit.entry(asked, "allowed", environment=new.job.environment)
         stored = await self._schedules.add(schedule, entry)
         self._schedules_changed()
         text = f"Schedule {stored.short}: {stored.title}.\n{describe.next_times(stored, now)}"
-        if not zone and stored.timing.when.zone == "UTC":
+        if _assumed(stored, zone):
             text += (
                 "\nYour time zone is not known, so these times are UTC. To use another, write it "
                 "after the time."
@@ -332,6 +326,28 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 return after, Reply()
         text = "The schedule was not changed: it changed at the same time. Try again."
         return None, Reply(text, kind=ReplyKind.CONFLICT)
+
+
+def _schedule(command: Command, timing: Timing, asked: Invocation, now: datetime) -> Schedule:
+    """Return the schedule that is `asked` for. Raises UsageError if it never runs."""
+    new = Schedule(
+        id=new_id(),
+        key=asked.key,
+        words=words_of(command),
+        timing=timing,
+        owner=asked.asker,
+        place=replace(asked.place, thread=""),
+        created=now.replace(microsecond=0),
+    )
+    schedule = plan_next(new, now)
+    if schedule.nominal is None:
+        raise time_error("That time never comes.")
+    return schedule
+
+
+def _assumed(schedule: Schedule, zone: str) -> bool:
+    """Return whether its times are UTC only because the `zone` of its owner is not known."""
+    return not zone and schedule.timing.when.zone == "UTC"
 
 
 Action = Callable[[ScheduleHandler, CommandContext, Sequence[str]], Awaitable[Reply]]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from baton.bus.messages import Person
-from bot.dispatch.plan import Plan
+from bot.dispatch.plan import Plan, Times
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.jobs import Place
@@ -258,10 +258,17 @@ async def test_a_plan_names_the_servers_of_a_new_schedule(store: Store) -> None:
     assert isinstance(found, Plan), found
     assert (bool(found.hosts), found.environment, found.allowed) == (True, "prod", True)
     assert found.text == "/schedule hail prod every day at 9am"
+    assert found.times is not None
+    assert [(at.hour, at.minute) for at in found.times.next] == [(7, 0)] * 3
+    assert (found.times.zone, found.times.assumed) == ("Europe/Kyiv", False)
+    once = await planned("schedule hail prod on 2126-01-05 at 07:00 Europe/Kyiv")
+    assert isinstance(once, Plan)
+    assert once.times == Times((datetime(2126, 1, 5, 5, 0, tzinfo=UTC),), "Europe/Kyiv", False)
     acted = await planned("schedule list")
     assert isinstance(acted, Plan)
-    assert (acted.hosts, acted.allowed) == ((), None)
-    wrong = await planned("schedule hail prod every blue moon")
-    assert isinstance(wrong, Reply)
-    assert wrong.kind is ReplyKind.UNUSABLE
+    assert (acted.hosts, acted.allowed, acted.times) == ((), None, None)
+    for text in ("schedule hail prod every blue moon", "schedule hail prod cron 0 0 30 2 *"):
+        wrong = await planned(text)
+        assert isinstance(wrong, Reply)
+        assert wrong.kind is ReplyKind.UNUSABLE
     assert await store.schedules.in_channel(OPS.front) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -88,6 +89,8 @@ class PlanAnswer(BaseModel):
         description="whether the person may ask for it; null if that is decided when they ask"
     )
     why: str = Field(description="why it is not allowed, and what to do; else empty")
+    times: list[datetime] = Field(description="the next times of a schedule; else empty")
+    zone: str = Field(description="the time zone in which a schedule says its times; else empty")
 
 
 class CommandField(BaseModel):
@@ -190,6 +193,8 @@ def _plan_answer(plan: Plan, seen: Mapping[str, SeenServer]) -> PlanAnswer:
         servers=[_reached(host, seen.get(host)) for host in plan.hosts],
         allowed=plan.allowed,
         why=plan.refusal.text if plan.refusal is not None else "",
+        times=list(plan.times.next) if plan.times is not None else [],
+        zone=plan.times.zone if plan.times is not None else "",
     )
 
 

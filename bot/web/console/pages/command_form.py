@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,19 @@ from enum import Enum
 
 from pydantic import BaseModel
 
-from baton.command import Command, words_of
+from baton.command import Command, Reach, words_of
+from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.fields import FieldSpec, fields_of
+from baton.text.words import joined, split, unmarked
+from bot.schedules.parser import begins_time
 
 PREFIX = "f-"
 """Stands before the name of a field in a form: a field may be called like one of the form's own."""
+WHEN = "when"
+"""The field of the form's own that says when the command is to run: now if it is empty."""
+SCHEDULE = "schedule"
+"""The command by which others run later."""
 MAX_OPTIONS = 200
 """Known values that a list offers. Beyond, people type the value and are helped to."""
 
@@ -91,6 +99,30 @@ def words_from(commands: Commands, name: str, filled: Mapping[str, str]) -> str:
         elif value is not None:
             arguments[spec.name] = re.split(r"[,\s]+", value) if spec.many else value
     return f"/{words_of(commands.build(name, arguments))}"
+
+
+def scheduled(words: str, when: str) -> str:
+    """Return the slash command that runs the slash command `words` at `when`; `words` if that is
+    now."""
+    return f"/{SCHEDULE} {words.removeprefix('/')} {when}" if when else words
+
+
+def apart(commands: Commands, text: str) -> tuple[str, str]:
+    """Return the command and the time of which `text` makes a schedule, as they are typed.
+
+    The time is empty if `text` is another command, or about a schedule that there is. Raises
+    UsageError.
+    """
+    if commands.parse(text).name != SCHEDULE:
+        return text, ""
+    words = split(unmarked(text))[1:]
+    for at, word in enumerate(words):
+        if at and begins_time(word):
+            with contextlib.suppress(UsageError):
+                found = joined(words[:at])
+                if commands.parse(found).reach is not Reach.HERE:
+                    return found, joined(words[at:])
+    return text, ""
 
 
 def filled_from(command: Command, typed: str) -> dict[str, str]:

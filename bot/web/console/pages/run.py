@@ -4,33 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from baton.command import Command, Reach
 from baton.errors import UsageError
-from bot.dispatch.plan import Plan
+from baton.timing.calendar import zone
+from bot.dispatch.plan import Plan, Times
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.web.console.access import Viewer
 from bot.web.console.errors import NotFound
 from bot.web.console.pages.asking import MAX_KEY, answered
 from bot.web.console.pages.command_form import (
     PREFIX,
+    WHEN,
+    apart,
     filled_from,
     filled_in,
     form_fields,
+    scheduled,
     words_from,
 )
 from bot.web.console.pages.forms import read_form
 from bot.web.console.pages.pages import PageParts, routes
+from bot.web.console.pages.rendering import query
 from bot.web.console.pages.typing_help import known_values
 from bot.web.console.reading.servers import SeenServer
 
 MAX_TYPED = 8_000
+MAX_WHEN = 500
+"""Characters that say when a command is to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +82,32 @@ class RunPages:
     async def show(self, request: Request, name: str) -> Response:
         """Show the form of a command, filled in as the address says."""
         viewer = await self._pages.viewer(request)
-        return await self._form(request, viewer, name, filled_in(request.query_params))
+        query = request.query_params
+        return await self._form(request, viewer, name, filled_in(query), _when(query))
 
     async def ask(self, request: Request, name: str) -> Response:
         """Ask what the form says; or show it again with what is wrong at the field."""
         viewer = await self._pages.viewer(request)
         command, form = self._command(name), await read_form(request)
-        filled = filled_in(form)
+        filled, when = filled_in(form), _when(form)
         try:
-            text = words_from(self._commands, command.name, filled)
+            text = scheduled(words_from(self._commands, command.name, filled), when)
         except UsageError as error:
-            return await self._form(request, viewer, name, filled, error.problem, error.field)
+            return await self._form(request, viewer, name, filled, when, error.problem, error.field)
         reply = await self._pages.asking.ask(viewer, text, form.get("key", "")[:MAX_KEY])
         if reply.kind is ReplyKind.UNUSABLE:
-            return await self._form(request, viewer, name, filled, reply.text, reply.field)
-        return await answered(
-            self._pages, request, viewer, text, reply, f"/run/{name}{_query(filled)}"
-        )
+            return await self._form(request, viewer, name, filled, when, reply.text, reply.field)
+        back = "/schedules" if when and reply.ok else f"/run/{name}{_query(filled, when)}"
+        return await answered(self._pages, request, viewer, text, reply, back)
 
     async def plan(self, request: Request, name: str) -> Response:
         """Show what the form, as it is filled in, would reach."""
         viewer = await self._pages.viewer(request)
-        command, filled = self._command(name), filled_in(request.query_params)
+        query = request.query_params
+        command, filled = self._command(name), filled_in(query)
         wrong, text, found = "", "", None
         try:
-            text = words_from(self._commands, command.name, filled)
+            text = scheduled(words_from(self._commands, command.name, filled), _when(query))
             found = await self._pages.asking.plan(viewer, text)
         except UsageError as error:
             wrong = error.problem
@@ -115,6 +123,7 @@ class RunPages:
             plan=plan,
             wrong=wrong,
             empty=not filled,
+            times=_local(plan.times) if plan and plan.times else [],
             reached=await self._reached(viewer, plan) if plan else [],
         )
 
@@ -122,10 +131,11 @@ class RunPages:
         """Return, for the script of the page, which fields the slash command `text` fills in."""
         await self._pages.viewer(request)
         try:
-            command = self._commands.parse(text[:MAX_TYPED])
+            words, when = apart(self._commands, text[:MAX_TYPED])
+            command = self._commands.parse(words)
         except UsageError as error:
             return JSONResponse({"problem": error.problem})
-        fields = {f"{PREFIX}{key}": value for key, value in filled_from(command, text).items()}
+        fields = _named(filled_from(command, words), when)
         return JSONResponse({"command": command.name, "fields": fields})
 
     async def _reached(self, viewer: Viewer, plan: Plan) -> list[Reached]:
@@ -138,14 +148,15 @@ class RunPages:
         viewer: Viewer,
         name: str,
         filled: Mapping[str, str],
+        when: str,
         problem: str = "",
         field: str = "",
     ) -> Response:
         command = self._command(name)
         values = known_values(await self._pages.servers.read(viewer))
-        wrong = {field: problem} if problem else {}
-        fields = form_fields(command, values, filled, wrong)
-        shown_at_field = any(one.wrong for one in fields)
+        fields = form_fields(command, values, filled, {field: problem} if problem else {})
+        # what is wrong with no field of the command is wrong with the time, if there is one
+        elsewhere = "" if any(one.wrong for one in fields) else problem
         return await self._pages.renderer.page(
             request,
             "run_command.html",
@@ -154,23 +165,28 @@ class RunPages:
             command=command,
             fields=fields,
             prefix=PREFIX,
-            query=_query(filled),
-            text=self._text(command, filled),
-            problem="" if shown_at_field else problem,
+            query=_query(filled, when),
+            text=self._text(command, filled, when),
+            problem="" if when else elsewhere,
+            schedulable=_of_servers(command),
+            when=when,
+            when_name=WHEN,
+            when_wrong=elsewhere if when else "",
         )
 
     def _form_of(self, text: str) -> Response:
         try:
-            command = self._commands.parse(text)
+            words, when = apart(self._commands, text)
+            command = self._commands.parse(words)
         except UsageError:
             name = text.split()[0].removeprefix("/").lower()
             return RedirectResponse(f"/run/{name}" if name in self._commands else "/run", 303)
-        address = f"/run/{command.name}{_query(filled_from(command, text))}"
+        address = f"/run/{command.name}{_query(filled_from(command, words), when)}"
         return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
-    def _text(self, command: type[Command], filled: Mapping[str, str]) -> str:
+    def _text(self, command: type[Command], filled: Mapping[str, str], when: str) -> str:
         try:
-            return words_from(self._commands, command.name, filled)
+            return scheduled(words_from(self._commands, command.name, filled), when)
         except UsageError:
             return f"/{command.name} "
 
@@ -181,9 +197,25 @@ class RunPages:
         return known.command
 
 
-def _query(filled: Mapping[str, str]) -> str:
+def _when(form: Mapping[str, str]) -> str:
+    """Return when a form says that its command is to run; empty for now."""
+    return form.get(WHEN, "").strip()[:MAX_WHEN]
+
+
+def _named(filled: Mapping[str, str], when: str) -> dict[str, str]:
+    """Return what a form is filled in with, by the names of its inputs."""
     fields = {f"{PREFIX}{name}": value for name, value in filled.items()}
-    return f"?{urlencode(fields)}" if fields else ""
+    return {**fields, WHEN: when} if when else fields
+
+
+def _query(filled: Mapping[str, str], when: str) -> str:
+    return query(_named(filled, when))
+
+
+def _local(times: Times) -> list[tuple[str, datetime]]:
+    """Return each time as the clocks of its zone show it, and itself."""
+    clocks = zone(times.zone)
+    return [(f"{at.astimezone(clocks):%a %d %b %Y, %H:%M}", at) for at in times.next]
 
 
 def _of_servers(command: Any) -> bool:

@@ -6,6 +6,8 @@
   const slash = document.getElementById("slash");
   const wrong = document.getElementById("slash-wrong");
   const plan = document.getElementById("plan");
+  const when = document.getElementById("when"); // what the bot answers itself has none
+  const button = form.querySelector("button.primary");
   const command = form.dataset.command;
   let timer;
   let asked = 0; // what is typed while an answer is on its way makes that answer an old one
@@ -16,10 +18,15 @@
     timer = setTimeout(work, milliseconds);
   }
 
+  // The inputs that the slash command consists of.
+  function said(name) {
+    return name === "when" || Boolean(name?.startsWith("f-"));
+  }
+
   function query() {
     const fields = new URLSearchParams();
     for (const [name, value] of new FormData(form)) {
-      if (name.startsWith("f-") && value) fields.append(name, value);
+      if (said(name) && value) fields.append(name, value);
     }
     const text = fields.toString();
     return text ? "?" + text : "";
@@ -27,6 +34,7 @@
 
   function look() {
     const fields = query();
+    button.textContent = `${when?.value.trim() ? "Schedule" : "Run"} /${command}`;
     // the address has what is filled in: a reload, or a sign-in that comes between, loses nothing
     history.replaceState(null, "", location.pathname + fields);
     htmx.ajax("GET", `/run/${encodeURIComponent(command)}/plan${fields}`, { source: "#plan", target: "#plan", swap: "innerMorph" });
@@ -48,21 +56,21 @@
 
   async function follow() {
     const mine = asked;
-    let said;
+    let answer;
     try {
-      const answer = await fetch("/run/typed?" + new URLSearchParams({ text: slash.value }), { headers: { Accept: "application/json" } });
-      said = await answer.json();
+      const response = await fetch("/run/typed?" + new URLSearchParams({ text: slash.value }), { headers: { Accept: "application/json" } });
+      answer = await response.json();
     } catch {
       return;
     }
     if (mine !== asked) return;
-    const other = said.command && said.command !== command;
-    wrong.textContent = said.problem || (other ? `This is /${said.command}. Press Enter to open its form.` : "");
+    const other = answer.command && answer.command !== command;
+    wrong.textContent = answer.problem || (other ? `This is /${answer.command}. Press Enter to open its form.` : "");
     wrong.hidden = !wrong.textContent;
-    if (!said.command || other) return;
+    if (!answer.command || other) return;
     for (const field of form.elements) {
-      if (!field.name?.startsWith("f-")) continue;
-      const value = said.fields[field.name] || "";
+      if (!said(field.name)) continue;
+      const value = answer.fields[field.name] || "";
       if (field.type === "checkbox") field.checked = Boolean(value) && value !== "no";
       else {
         if (field.tagName === "SELECT" && value && ![...field.options].some((one) => one.value === value)) field.add(new Option(value, value));
@@ -87,8 +95,7 @@
   // While the form does not say what the slash command says, its fields are not what was meant.
   form.addEventListener("submit", (event) => {
     if (pending) { event.preventDefault(); open(); return; }
-    const button = form.querySelector("button.primary");
     setTimeout(() => { button.disabled = true; });
   });
-  addEventListener("pageshow", () => { form.querySelector("button.primary").disabled = false; });
+  addEventListener("pageshow", () => { button.disabled = false; });
 })();

@@ -54,6 +54,10 @@ async def test_a_plan_says_what_it_would_reach(console: Console) -> None:
     assert found["text"] == "/ship shop prod --ref v2"
     assert [server["host"] for server in found["servers"]] == ["web-1", "web-2", "web-3"]
     assert (found["allowed"], found["why"]) == (True, "")
+    assert (found["times"], found["zone"]) == ([], "")
+    later = {"text": "schedule ship shop prod on 2126-01-05 at 07:00 Europe/Kyiv"}
+    found = (await console.client.post("/api/v1/plans", json=later)).json()
+    assert (found["times"], found["zone"]) == (["2126-01-05T05:00:00Z"], "Europe/Kyiv")
     assert await console.bot.store.audit.recent(1) == []
 
 

@@ -31,6 +31,23 @@ async def test_the_form_and_the_slash_command_follow_each_other(reader: BrowserC
     await expect(page.locator("#slash-wrong")).to_be_visible()
 
 
+async def test_a_time_turns_run_into_schedule(reader: BrowserContext) -> None:
+    """The button says what a click does, the plan when; the slash command fills in the time too."""
+    page = await opened(reader, "/run/ship?f-app=shop&f-environment=prod")
+    await page.fill("#when", "every 2 hours")
+    await expect(page.get_by_role("button", name="Schedule /ship")).to_be_visible()
+    await expect(page.locator("#plan")).to_contain_text("It runs next, in the time zone")
+    await expect(page.locator("#plan .times li")).to_have_count(3)
+    await expect(page.locator("#slash")).to_have_value("/schedule ship shop prod every 2 hours")
+    await page.fill("#slash", "/ship shop prod")
+    await expect(page.get_by_role("button", name="Run /ship")).to_be_visible()
+    await expect(page.locator("#when")).to_have_value("")
+    await page.fill("#slash", "/schedule ship shop prod at 09:00 UTC")
+    await expect(page.locator("#when")).to_have_value("at 09:00 UTC")
+    await page.get_by_role("button", name="Schedule /ship").click()
+    await expect(page.locator(".answer")).to_contain_text("ship shop prod, every day at 09:00")
+
+
 async def test_a_form_runs_only_what_its_slash_command_says(
     console: Console, reader: BrowserContext
 ) -> None:

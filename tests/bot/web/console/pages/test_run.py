@@ -112,6 +112,54 @@ async def test_what_is_typed_fills_in_the_form(console: Console) -> None:
     assert "problem" in wrong.json()
 
 
+async def test_a_time_makes_a_schedule_of_it(console: Console) -> None:
+    """The same words as in chat; before the click the page says when it will run, in which zone,
+    and where; a wrong time stands at its field."""
+    form = {"f-environment": "prod", "when": "on 2126-01-05 at 07:00 Europe/Kyiv", "key": "k1"}
+    plan = unescape((await console.client.get("/run/hail/plan", params=form, headers=HTML)).text)
+    words = "/schedule hail prod on 2126-01-05 at 07:00 Europe/Kyiv"
+    assert f'data-text="{words}"' in plan
+    for part in ("It runs once", "Sat 05 Jan 2126, 07:00", "Europe/Kyiv", "in prod"):
+        assert part in plan
+    assert "Your own time zone" not in plan
+    form["when"] = "at 07:00"
+    plan = unescape((await console.client.get("/run/hail/plan", params=form, headers=HTML)).text)
+    assert plan.count("07:00</strong>") == 3
+    assert "in the time zone UTC:" in plan
+    words = "/schedule hail prod at 07:00"
+    page = (await console.client.get("/run/hail", params=form, headers=HTML)).text
+    assert "Schedule /hail</button>" in page
+    assert f'value="{words}"' in page
+    answer = await console.client.post("/run/hail", data=form, headers=HTML)
+    assert answer.status_code == 200
+    (schedule,) = await console.bot.store.schedules.in_channel("console")
+    assert schedule.words == "hail prod"
+    assert 'href="/schedules">Schedules</a>' in answer.text
+    wrong = {**form, "when": "tomorow at nine", "key": "k2"}
+    answer = await console.client.post("/run/hail", data=wrong, headers=HTML)
+    assert answer.status_code == 422
+    assert re.search(r'id="when"[^>]*value="tomorow at nine"[^>]*aria-invalid="true"', answer.text)
+    assert re.search(r'id="when-wrong" role="alert">[^<]+Examples', answer.text)
+    assert console.agents[0].requests == []
+
+
+async def test_a_schedule_that_is_typed_fills_in_the_form(console: Console) -> None:
+    """Of the command that it runs, with its time; what is done with a schedule that there is keeps
+    the form of /schedule."""
+    text = "/schedule ship shop prod --host web-1 every 2 hours quiet"
+    said = await console.client.get("/run/typed", params={"text": text})
+    fields = {"f-app": "shop", "f-environment": "prod", "f-host": "web-1"}
+    assert said.json() == {"command": "ship", "fields": {**fields, "when": "every 2 hours quiet"}}
+    answer = await console.client.get("/run", params={"text": text}, headers=HTML)
+    assert answer.headers["location"].startswith("/run/ship?")
+    page = (await console.client.get(answer.headers["location"], headers=HTML)).text
+    assert f'value="{text}"' in page
+    for other in ("/schedule list", "/schedule pause at", "/schedule help every 5m"):
+        answer = await console.client.get("/run", params={"text": other}, headers=HTML)
+        assert answer.headers["location"].startswith("/run/schedule"), other
+    assert 'name="when"' not in (await console.client.get("/run/help", headers=HTML)).text
+
+
 async def test_an_unknown_command_has_a_way_on(console: Console) -> None:
     """To those that there are."""
     answer = await console.client.get("/run/nothing", headers=HTML)
