@@ -244,10 +244,10 @@ def exchange_of(envelope: Envelope, key: str) -> str:
 
 
 @asynccontextmanager
-async def open_bus(urls: Sequence[str]) -> AsyncIterator[Channel]:
-    """Connect to the bus at `urls`. Raises Disconnected if it does not answer within
-    CONNECT_TIMEOUT seconds, BusRefused if it refuses us."""
-    channel = await connect(urls, name="baton dead")
+async def open_bus(urls: Sequence[str], name: str = "baton dead") -> AsyncIterator[Channel]:
+    """Connect to the bus at `urls`, which shows `name`. Raises Disconnected if it does not answer
+    within CONNECT_TIMEOUT seconds, BusRefused if it refuses us."""
+    channel = await connect(urls, name=name)
     try:
         if not await link_comes_up(channel, CONNECT_TIMEOUT):
             raise channel.refusal or Disconnected(url=channel.url, reason=channel.link_reason)

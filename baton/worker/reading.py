@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from baton.errors import SettingsError
-from baton.settings import no_such
+from baton.settings import BusSettings, explained, no_such
 from baton.toml_lines import parse_toml
 from baton.worker.located import Faults, Source, TomlSource
 from baton.worker.rbit_ini import read_ini
@@ -74,6 +74,32 @@ def read(file: Path, environ: Mapping[str, str], check: RunnerCheck | None = Non
     faults.raise_if_any()
     assert settings is not None
     return WorkerFile(file, settings, tuple(notes), logging)
+
+
+def read_bus(file: Path | None, environ: Mapping[str, str]) -> list[str]:
+    """Return the URLs of RabbitMQ in a settings file of a worker or an agent, or in `environ`.
+
+    Nothing else in the file is looked at. Raises SettingsError.
+    """
+    tables: dict[str, Any] = {}
+    source: Source = TomlSource("the environment", "")
+    if file is not None:
+        data = _bytes(file)
+        if is_ini(file):
+            found = read_ini(data, str(file))
+            source, tables = found, {"bus": found.tables.get("bus", {})}
+        else:
+            text = _text(data, file)
+            source, tables = TomlSource(str(file), text), parse_toml(text, str(file))
+    faults = Faults(source, _override(tables, environ))
+    try:
+        urls = BusSettings.model_validate(tables.get("bus", {})).urls
+    except ValidationError as error:
+        raise explained(BusSettings, source.file, error.errors()[0], prefix="bus") from None
+    if not urls:
+        faults.add(("bus", "url"), "is not set", _A_URL)
+    faults.raise_if_any()
+    return urls
 
 
 def is_ini(file: Path) -> bool:

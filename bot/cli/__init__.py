@@ -1,11 +1,12 @@
-"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | extensions |
-new | version`, and what asks a console: `baton login | ask | jobs | log | ...`.
+"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | extensions | new |
+push | version`, and what asks a console: `baton login | ask | jobs | log | ...`.
 
     processes  demo, bot, agent, doctor        options  options that several subcommands share
     dead       dead list, dead resend          extra    whether the packages of a bot are installed
     alerts     alerts check, alerts replay     logs     the format of the log
     init       init bot, init agent            slim     what must be imported first
     extensions what other packages add         new      a package of one's own
+    push       a build request for a worker
     console/   whatever asks a console
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
@@ -29,6 +30,7 @@ from bot.cli.dead import app as dead_app
 from bot.cli.extensions import extensions
 from bot.cli.init import app as init_app
 from bot.cli.new import new
+from bot.cli.push import push
 
 REFUSED = 78
 """The exit code (EX_CONFIG of sysexits.h) that says: a restart does not help, somebody must grant a
@@ -48,6 +50,7 @@ for name, group in (("dead", dead_app), ("alerts", alerts_app), ("init", init_ap
     app.add_typer(group, name=name)
 app.command()(extensions)
 app.command()(new)
+app.command()(push)
 add_console(app)
 
 
