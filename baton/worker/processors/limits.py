@@ -39,12 +39,12 @@ class Limits:
     scope: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, settings: RunnerSettings, systemd: Path = SYSTEMD) -> Limits:
+    def of(cls, settings: RunnerSettings) -> Limits:
         """Return those of `settings`. Raises SettingsError if systemd is to hold them, and is not
         there."""
         scope: tuple[str, ...] = ()
         if settings.scope:
-            scope = _scope(settings, systemd)
+            scope = _scope(settings)
         return cls(settings.memory, settings.cpu, settings.files, scope)
 
     def apply(self, pid: int) -> None:
@@ -74,11 +74,11 @@ def _set(pid: int, what: int, soft: int, hard: int) -> None:
     resource.prlimit(pid, what, (soft, hard))
 
 
-def _scope(settings: RunnerSettings, systemd: Path) -> tuple[str, ...]:
+def _scope(settings: RunnerSettings) -> tuple[str, ...]:
     program = shutil.which("systemd-run")
     if settings.memory is None:
         problem, must = "without `memory`, there is nothing to hold", "used together with `memory`"
-    elif program is None or not systemd.exists():
+    elif program is None or not SYSTEMD.exists():
         problem = "systemd does not run this machine, or systemd-run is not installed"
         must = "left out here; `memory` alone limits each process by itself"
     else:

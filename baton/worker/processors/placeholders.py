@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from pydantic import JsonValue
 
 from baton.errors import Refused
-from baton.text.words import did_you_mean
+from baton.text.words import nearest
 
 BUILD = ("ID", "PACKAGE", "VERSION", "URI", "SUITE", "FORMAT", "DIST", "ARCH")
 """The placeholders that every runner has."""
@@ -142,13 +142,17 @@ def _text(name: str, value: JsonValue) -> str:
 
 def _unknown(word: str, name: str, known: Sequence[str]) -> str:
     """Return what must stand where `name` does."""
-    all_known = ", ".join(f"%{one}" for one in known)
-    shown = f"%{name}" if name else "a % that begins none"
-    near = did_you_mean(name.upper() if name.upper() in known else name, known) if name else ""
-    beginning = next((one for one in sorted(known, key=len) if name.startswith(one)), "")
-    if beginning and beginning != name:
-        near = f" Write %{{{beginning}}}{name[len(beginning) :]} if %{beginning} is meant."
-    return f"one of {all_known}, or %% for a %: in {word!r} stands {shown}.{near}".removesuffix(".")
+    every = ", ".join(f"%{one}" for one in known)
+    shown = f"%{name}" if name else f"the % in {word!r}"
+    beginning = next((one for one in known if name.startswith(one)), "")
+    lower = {one.lower(): one for one in known}
+    near = lower.get(nearest(name.lower(), lower) or "")
+    hint = ""
+    if beginning:
+        hint = f" (write %{{{beginning}}}{name[len(beginning) :]} if %{beginning} is meant)"
+    elif name and near:
+        hint = f" (did you mean %{near}?)"
+    return f"a command with no placeholders but {every}, and %% for a %: {shown} is none{hint}"
 
 
 def _check_shells(words: Sequence[str]) -> None:
