@@ -81,9 +81,12 @@ class Artifacts:
                 raise Failed(f"the artifact {shown} is not a plain file")
             checksum = hashlib.sha256()
             size = 0
-            while not stop.is_set() and (piece := os.read(opened, _PIECE)):
+            while size <= before.st_size and not stop.is_set():  # no longer than it was
+                piece = os.read(opened, _PIECE)
                 checksum.update(piece)
                 size += len(piece)
+                if not piece:
+                    break
             after = os.fstat(opened)
         except OSError as error:
             raise Failed(f"the artifact {shown} cannot be read: {_why(error)}") from None

@@ -41,8 +41,10 @@ def installed() -> Iterator[Installed[Any]]:
     """Yield every extension that is installed here. Rules of alerts are read only where the
     packages of a bot are: an agent has none."""
     from baton.extensions import installed_commands
+    from baton.worker.processors.registry import installed_processors
 
     yield from installed_commands()
+    yield from installed_processors()
     if all(find_spec(name) for name in EXTRA):
         from alerts.extensions import installed_rules
 

@@ -66,7 +66,7 @@ class Processors:
         return self.factories[processor]
 
 
-def look_for_processors() -> tuple[Installed[ProcessorFactory], ...]:
+def installed_processors() -> tuple[Installed[ProcessorFactory], ...]:
     """Return each installed processor, those that cannot be used too."""
     return look("processor", _checked, lambda name, _: name)
 
@@ -77,7 +77,7 @@ def installed(*, strict: bool = False) -> Processors:
     One that cannot be used is left out and logged, or with `strict` refused; a runner that names it
     reads why.
     """
-    found = look_for_processors()
+    found = installed_processors()
     refuse_or_log(found, strict=strict)
     return Processors(
         {one.name: one.thing for one in found if one.thing is not None and not one.reason},

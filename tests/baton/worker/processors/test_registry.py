@@ -1,0 +1,141 @@
+"""Which processors there are, and what stands before and after the `!`."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typing_extensions import override
+
+from baton.errors import BatonError, Failed, SettingsError
+from baton.worker.processors import registry
+from baton.worker.processors.protocol import Output, Processor
+from baton.worker.processors.registry import Processors, installed
+from baton.worker.settings import RunnerSettings
+from baton.worker.work import Result, Work
+from tests.baton.worker.stage import Said, runner, work
+
+
+class Echo(Processor):
+    """Returns, or raises, what it was made with."""
+
+    def __init__(self, what: Any) -> None:
+        self.what = what
+
+    @override
+    async def run(self, work: Work, output: Output) -> Result:
+        if isinstance(self.what, BaseException):
+            raise self.what
+        returned: Result = self.what
+        return returned
+
+
+def processors(what: Any) -> Processors:
+    return Processors({"echo": lambda settings, arguments: Echo(what)})
+
+
+def test_three_are_built_in() -> None:
+    assert sorted(installed().factories) == ["http", "python", "shell"]
+
+
+def make_distribution(folder: Path, name: str, entries: str, code: str = "") -> None:
+    """A distribution installed in `folder`, with these entry points."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[baton.processors]\n{entries}\n")
+    (folder / f"{name}_code.py").write_text(code)
+
+
+FACTORY = "def factory(settings, arguments):\n    raise RuntimeError('never')\n"
+
+
+def test_others_are_found_and_those_that_cannot_be_used_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two distributions with one name, a broken one, one that is no factory, one by a name of
+    ours: each is left out, and whoever uses it reads why. The rest is not affected."""
+    make_distribution(
+        tmp_path, "acme", "ansible = acme_code:factory\nmake = acme_code:factory", FACTORY
+    )
+    make_distribution(tmp_path, "other", "ansible = other_code:factory", FACTORY)
+    make_distribution(tmp_path, "broken", "salt = broken_code:factory", "import no_such_module")
+    make_distribution(tmp_path, "odd", "odd = odd_code:factory", "factory = 7")
+    make_distribution(tmp_path, "taker", "shell = taker_code:factory", FACTORY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+
+    found = installed()
+    assert sorted(found.factories) == ["http", "make", "python", "shell"]
+    for text, says in (
+        ("ansible!x", r"ansible is installed but cannot be used: acme 1.0 .* and other 1.0 .*"),
+        ("salt!x", r"salt is installed .* does not load \(ModuleNotFoundError: .*no_such_module"),
+        ("odd!x", "odd is installed but cannot be used: it is no factory"),
+        ("make!x", r"the processor make failed \(RuntimeError: never\)"),
+    ):
+        with pytest.raises(SettingsError, match=says) as raised:
+            runner(text, processors=found)
+        assert str(raised.value).startswith("worker.toml: runner.report.runner: ")
+    assert "taker" in found.broken["shell"]
+    runner("shell!true", processors=found)
+    with pytest.raises(BatonError, match="strict"):
+        installed(strict=True)
+    assert len(registry.installed_processors()) == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("html2pdf", r"'html2pdf' names no processor. It must be PROCESSOR!ARGUMENTS, such as"),
+        ("acme.html:convert", r"is python!acme.html:convert meant\?"),
+        ("shel!make", r"no such processor \(did you mean shell\?\). It must be one of http, "),
+        ("Shell!make", "there is no such processor"),
+        ("!make", "there is no such processor"),
+        ("jenkins!make", "'jenkins': there is no such processor. It must be one of http, python"),
+    ],
+)
+def test_what_names_no_processor_says_what_to_write(text: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        runner(text)
+
+
+def test_the_first_exclamation_mark_ends_the_name() -> None:
+    """What follows is the processor's own, with all that is in it."""
+    seen: list[str] = []
+
+    def factory(settings: RunnerSettings, arguments: str) -> Processor:
+        seen.append(arguments)
+        return Echo(Result())
+
+    runner("echo!a !b!", processors=Processors({"echo": factory}))
+    assert seen == ["a !b!"]
+
+
+# What a processor of others may do
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        (None, "TypeError: its processor returned NoneType, no Result"),
+        (ValueError("x"), "^ValueError: x$"),
+        (TimeoutError("slow"), "^TimeoutError: slow$"),
+        (SettingsError(file="f", key="k", problem="p", must="m"), "^f: k: p. It must be m.$"),
+        (Failed("one\ntwo\t three"), "^one two three$"),
+        (Failed("x" * 5_000), "^x{999}…$"),
+    ],
+)
+async def test_whatever_it_raises_the_job_fails_with_one_line(what: Any, says: str) -> None:
+    with pytest.raises(Failed, match=says):
+        await runner("echo!", processors=processors(what)).run(work(), Said())
+
+
+async def test_what_it_says_is_the_text_of_the_job(tmp_path: Path) -> None:
+    made = tmp_path / "a"
+    made.write_text("a")
+    result = Result((str(made),), "built\nin a hurry")
+    outcome = await runner("echo!", processors=processors(result)).run(work(), Said())
+    assert outcome.text == "built in a hurry"
+    assert outcome.artifacts[0].path == str(made)
