@@ -320,6 +320,9 @@ def factory(settings: RunnerSettings, arguments: str) -> Processor:
     token = settings.settings.get("token", "")
     if not isinstance(token, str) or not token.isascii() or any(c.isspace() for c in token):
         raise SettingsError(
-            file="worker.toml", key="token", problem="it is no token", must="a text without spaces"
+            file="worker.toml",
+            key="settings.token",
+            problem="it is no token",
+            must="a text without spaces",
         )
     return HttpProcessor(url, secrets_of(settings), token)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ CHECK_WITHIN = 60.0
 _ENDS = {"failed": Failed, "blocked": Blocked, "refused": Refused}
 _VARIABLES = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
 """Output comes as it is printed, whatever the version and the language of the system."""
+_SEARCHED = "PYTHONPATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class InterpreterProcessor(Processor):
                     _argv(self._python, theirs),
                     output.log,
                     passed=(theirs.fileno(),),
-                    variables=_VARIABLES,
+                    variables=_variables(self._python),
                     started=ask,
                 )
                 await answer.within(LINGER)
@@ -171,7 +174,7 @@ def check(target: str, python: str, launcher: Launcher) -> Kind:
                 _argv(python, theirs),
                 pass_fds=(theirs.fileno(),),
                 cwd=launcher.folder,
-                env={**launcher.environment, **_VARIABLES},
+                env={**launcher.environment, **_variables(python)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -217,6 +220,12 @@ def _said(ours: socket.socket) -> dict[str, Any] | None:
 
 def _unusable(problem: str, must: str, key: str = "runner") -> SettingsError:
     return SettingsError(file="worker.toml", key=key, problem=problem, must=must)
+
+
+def _variables(python: str) -> dict[str, str]:
+    """Return what the interpreter `python` gets besides. Our own finds what the worker finds."""
+    ours = python == sys.executable and _SEARCHED in os.environ
+    return {**_VARIABLES, **({_SEARCHED: os.environ[_SEARCHED]} if ours else {})}
 
 
 def _argv(python: str, theirs: socket.socket) -> tuple[str, ...]:

@@ -100,3 +100,8 @@ def make_modules(folder: Path, monkeypatch: pytest.MonkeyPatch) -> MakeModule:
         return name
 
     return make
+
+
+def calls(module: MakeModule, text: str, name: str = "run", **keys: Any) -> Runner:
+    """A runner of the callable `name` in a module with this text."""
+    return runner(f"python!{module(text)}:{name}", **keys)

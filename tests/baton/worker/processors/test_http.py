@@ -331,8 +331,12 @@ async def test_it_may_take_as_long_as_its_runner_says(service: Service) -> None:
         ("http!http://a b/", {}, "is no address"),
         ("http!http://%ID.example.com/", {}, "is no address"),
         ("http!http://user:geheim17@x/", {}, "the address holds a user, a password or a fragment"),
-        ("http!http://x/", {"settings": {"token": "a b"}}, "runner.report.token: it is no token"),
-        ("http!http://x/", {"settings": {"token": 7}}, "report.token: it is no token"),
+        (
+            "http!http://x/",
+            {"settings": {"token": "a b"}},
+            "runner.report.settings.token: it is no token",
+        ),
+        ("http!http://x/", {"settings": {"token": 7}}, "settings.token: it is no token"),
     ],
 )
 def test_what_is_no_address_is_refused(text: str, keys: dict[str, Any], says: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from baton.worker.processors.registry import Processors, installed
 from baton.worker.settings import RunnerSettings
 from baton.worker.work import Result, Work
 from tests.baton.worker.stage import Said, runner, work
+from tests.support.distributions import distribution
 
 
 class Echo(Processor):
@@ -40,38 +40,28 @@ def test_three_are_built_in() -> None:
     assert sorted(installed().factories) == ["http", "python", "shell"]
 
 
-def make_distribution(folder: Path, name: str, entries: str, code: str = "") -> None:
-    """A distribution installed in `folder`, with these entry points."""
-    info = folder / f"{name}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[baton.processors]\n{entries}\n")
-    (folder / f"{name}_code.py").write_text(code)
+FACTORY = "def factory(settings, arguments):\n    raise RuntimeError('never')\nnothing = 7\n"
 
 
-FACTORY = "def factory(settings, arguments):\n    raise RuntimeError('never')\n"
-
-
-def test_others_are_found_and_those_that_cannot_be_used_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_others_are_found_and_those_that_cannot_be_used_are_named(site: Path) -> None:
     """Two distributions with one name, a broken one, one that is no factory, one by a name of
     ours: each is left out, and whoever uses it reads why. The rest is not affected."""
-    make_distribution(
-        tmp_path, "acme", "ansible = acme_code:factory\nmake = acme_code:factory", FACTORY
-    )
-    make_distribution(tmp_path, "other", "ansible = other_code:factory", FACTORY)
-    make_distribution(tmp_path, "broken", "salt = broken_code:factory", "import no_such_module")
-    make_distribution(tmp_path, "odd", "odd = odd_code:factory", "factory = 7")
-    make_distribution(tmp_path, "taker", "shell = taker_code:factory", FACTORY)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    importlib.invalidate_caches()
+    (site / "acme_made.py").write_text(FACTORY)
+    made = "acme_made:factory"
+    for name, *points in (
+        ("acme", f"ansible = {made}", f"make = {made}"),
+        ("other", f"ansible = {made}"),
+        ("broken", "salt = acme_lost:factory"),
+        ("odd", "odd = acme_made:nothing"),
+        ("taker", f"shell = {made}"),
+    ):
+        distribution(site, name, "1.0", *points, group="baton.processors")
 
     found = installed()
     assert sorted(found.factories) == ["http", "make", "python", "shell"]
     for text, says in (
         ("ansible!x", r"ansible is installed but cannot be used: acme 1.0 .* and other 1.0 .*"),
-        ("salt!x", r"salt is installed .* does not load \(ModuleNotFoundError: .*no_such_module"),
+        ("salt!x", r"salt is installed .* does not load \(ModuleNotFoundError: .*acme_lost"),
         ("odd!x", "odd is installed but cannot be used: it is no factory"),
         ("make!x", r"the processor make failed \(RuntimeError: never\)"),
     ):
