@@ -120,10 +120,11 @@ class RunnerSettings(Table):
     """`[runner.NAME]` says what runs a job: `runner = "PROCESSOR!ARGUMENTS"`.
 
     `settings` are handed to the runner as they are. `pass_env` names the variables of the worker's
-    environment that its programs get. `memory` is in bytes, `cpu` in seconds of processor time, and
-    `files` is how many files may be open at once; with `scope`, systemd holds all that it starts to
-    `memory` together. A callable of Python runs in an interpreter of its own, that of `python` or
-    ours, or with `thread` in the worker.
+    environment that its programs get. `looks` is how often a blocked job is looked at before it
+    ends as blocked. `memory` is in bytes, `cpu` in seconds of processor time, and `files` is how
+    many files may be open at once; with `scope`, systemd holds all that it starts to `memory`
+    together. A callable of Python runs in an interpreter of its own, that of `python` or ours, or
+    with `thread` in the worker.
 
     `artifacts` are the files that a program makes. They, and what a callable returns, must be in
     `folder` or in one of `artifacts_from`; `artifacts_url` is where that folder is served.
@@ -135,6 +136,7 @@ class RunnerSettings(Table):
     timeout: Length = 3_600.0
     accept_within: Length = 3_600.0
     retry: int = Field(default=0, ge=0, le=100)
+    looks: int = Field(default=50, ge=1, le=10_000)
     folder: Path | None = None
     python: Path | None = None
     pass_env: tuple[Annotated[str, AfterValidator(_variable)], ...] = Field(

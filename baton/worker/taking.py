@@ -1,0 +1,402 @@
+"""Taking: how a worker makes a job of a shared queue its own, and starts it at most once.
+
+The journal of a worker proves nothing to the others, so the broker must. The normal way:
+
+    journal `taken` -> acknowledge -> fence -> journal `started` -> run
+
+The fence is a call on the AMQP channel of the acknowledgement. RabbitMQ handles what comes on a
+channel in order, so when it answers, its channel process has passed the acknowledgement to the
+queue: the process of a classic queue, the leader's log of a quorum queue. The news that our channel
+is gone, for which a queue hands messages out again, comes from the same process and so after it. So
+when we die after the fence, nobody else gets the job. When we die before it, another worker may get
+it, marked as `redelivered` (a queue marks whatever it had handed out). The contested way, for what
+is redelivered, and where the fence was not answered or we died before `started`:
+
+    journal `taken` -> claim -> acknowledge -> journal `started` -> run
+
+A claim has one holder for good; who loses it forgets the job. Both ways cannot start the same job:
+another worker sees it only if our fence was not answered, and then we claim too.
+
+What this does not cover is a broker that loses what it had answered: a classic queue writes
+acknowledgements to disk late, so after a crash of RabbitMQ itself (not of a worker, nor of a
+connection) it may hand out a job again that has been started. Quorum queues write them within
+milliseconds, and mark what they hand out again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from baton.agent.final_reports import Reports
+from baton.agent.manager import MAX_UNREAD
+from baton.agent.verdicts import CANCELLED_BEFORE, STOPPED, Verdict
+from baton.bus.channel import Channel, Delivery
+from baton.bus.messages import ENDS_WITHIN, LAST_SEQUENCE, State, Update, decode, now
+from baton.errors import BatonError, Disconnected, JournalUnavailable
+from baton.observer import LogObserver, Observer
+from baton.timing.waiting import wait_at_most
+from baton.worker.incoming import Incoming, Key, read, read_parts
+from baton.worker.journal import Entry, Stage, WorkJournal
+from baton.worker.parking import QUEUED, Parking, given_up, said_of, tier_of
+from baton.worker.performing import Runner, Waits, perform, planned, run_of
+from baton.worker.pybit.status import Status, StatusReports
+from baton.worker.slots import Slots
+from baton.worker.work import Work
+
+log = structlog.get_logger(__name__)
+
+JOURNAL_RETRY = 5.0
+"""Seconds until a worker whose journal cannot be written is handed jobs again."""
+STOP_TIMEOUT = 15.0
+"""Seconds that a draining worker waits for cancelled jobs to clean up."""
+CLAIM_RETRY = 1.0
+
+WORKER_RESTARTED = Verdict(
+    State.INTERRUPTED,
+    "the worker was restarted during the job; check what it had done before you run it again",
+)
+
+
+@dataclass(slots=True)
+class Active:
+    """An active job is being taken, runs, or is being parked; `asked` is how it is to end."""
+
+    job: Incoming
+    task: asyncio.Task[Any]
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: Verdict | None = None
+    running: bool = False
+
+    def end(self, verdict: Verdict) -> None:
+        """Ask it to end; one that is already ending is left alone."""
+        if self.asked is None:
+            self.asked = verdict
+            if self.running:
+                self.task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A runner, its slots, and whom its jobs belong to."""
+
+    runner: Runner
+    slots: Slots
+
+
+class Taking:
+    """It takes the jobs of `queues`, each with its runner, as the worker `name`, and does them."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        journal: WorkJournal,
+        queues: Mapping[str, Served],
+        *,
+        name: str,
+        environment: str,
+        output: Observer,
+        reports: Reports,
+        status: StatusReports,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._channel = channel
+        self._journal = journal
+        self._queues = queues
+        self._name = name
+        self._environment = environment
+        self._output = output
+        self._reports = reports
+        self._status = status
+        self._clock = clock
+        self._log = LogObserver()
+        self._stopping = asyncio.Event()
+        self._active: dict[Key, Active] = {}
+        self.parking = Parking(channel, journal, self._stopping.is_set, clock)
+
+    @property
+    def active(self) -> Mapping[Key, Active]:
+        """Return the jobs that are here."""
+        return self._active
+
+    async def received(self, queue: str, delivery: Delivery) -> None:
+        """Take what arrived on `queue`, and do it. Raises InvalidMessage if it is no job."""
+        served = self._queues[queue]
+        job = read(delivery.envelope, queue, served.runner.name, self._environment)
+        arrived = asyncio.get_running_loop().time()
+        while (active := self._active.get(job.key)) is not None:
+            if active.job.look < job.look:
+                await active.over.wait()  # it is still being parked
+            elif _is_another(job, delivery):
+                job = _renamed(job)
+            else:
+                await delivery.ack()
+                return
+        if not await served.slots.enter():
+            await delivery.reject(requeue=True)
+            return
+        try:
+            await self._held(job, lambda active: self._take(active, delivery, arrived))
+        finally:
+            served.slots.leave()
+
+    async def go_on(self, entry: Entry) -> None:
+        """Bring to its end what an earlier life of this worker left open."""
+        if entry.final is not None:
+            final = decode(entry.final, most=2**24)
+            assert isinstance(final, Update)
+            self._reports.report(final)
+            return
+        served = self._queues.get(entry.queue)
+        if served is None:
+            log.error("a job of a queue that is not served here any more", queue=entry.queue)
+            return
+        job = self._job_of(entry, served)
+        await self._held(job, lambda active: self._resume(active, entry, served))
+
+    async def cancel_entry(self, entry: Entry, verdict: Verdict) -> None:
+        """End a job that is parked, as the journal has it."""
+        served = self._queues.get(entry.queue)
+        if served is not None:
+            await self.cancel_parked(self._job_of(entry, served), verdict)
+
+    def _job_of(self, entry: Entry, served: Served) -> Incoming:
+        job = read_parts(
+            entry.body or b"",
+            entry.content_type,
+            entry.headers,
+            entry.id,
+            entry.queue,
+            served.runner.name,
+            self._environment,
+        )
+        return replace(job, id=entry.id, attempt=entry.attempt, look=entry.look)
+
+    async def drain(self, seconds: float) -> None:
+        """Let what runs end within `seconds`; end the rest as `interrupted`."""
+        self._stopping.set()
+        if running := {active.task for active in self._active.values()}:
+            log.info("waiting for jobs to end", jobs=len(running), seconds=seconds)
+            await asyncio.wait(running, timeout=seconds)
+        for active in list(self._active.values()):
+            active.end(STOPPED)
+        if late := {active.task for active in self._active.values()}:
+            await asyncio.wait(late, timeout=STOP_TIMEOUT)
+
+    async def _held(self, job: Incoming, work: Callable[[Active], Awaitable[None]]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        active = self._active[job.key] = Active(job, task)
+        try:
+            await work(active)
+        finally:
+            active.over.set()
+            if self._active.get(active.job.key) is active:
+                del self._active[active.job.key]
+
+    async def _resume(self, active: Active, entry: Entry, served: Served) -> None:
+        job = active.job
+        if entry.stage is Stage.PARKING:
+            ended = await self.parking.go_on(job, entry.accepted)
+            if ended is not None:
+                await self._close(job, ended)
+        elif entry.stage is Stage.STARTED:
+            log.warning("interrupted by a restart", job=job.job, runner=served.runner.name)
+            if job.ours or job.attempt > served.runner.settings.retry:
+                await self._close(job, WORKER_RESTARTED)
+                return
+            again = await self._journal.again(job, job.attempt + 1)
+            await self._held(again, lambda later: self._begin(later, served))
+        elif entry.stage is Stage.TAKEN and await self._claimed(job):
+            await self._begin(active, served)
+
+    async def _take(self, active: Active, delivery: Delivery, arrived: float) -> None:
+        """Make the job that was delivered ours, and begin it."""
+        served = self._queues[active.job.queue]
+        try:
+            known = await self._journal.take(active.job)
+            while known is not None and self._is_new(active, known, delivery):
+                known = await self._journal.take(active.job)
+        except JournalUnavailable as error:
+            log.error("journal unavailable: the job is given back", error=str(error))
+            await served.slots.rest(JOURNAL_RETRY)
+            await delivery.reject(requeue=True)
+            return
+        if known is not None:
+            await served.slots.settle()
+            await delivery.ack()
+            self._tell_known(active.job, known)
+        elif await self._secured(active.job, delivery, served):
+            waited = asyncio.get_running_loop().time() - arrived
+            expires = None if waited > MAX_UNREAD else delivery.envelope.expires
+            await self._begin(active, served, expires)
+
+    def _is_new(self, active: Active, known: Entry, delivery: Delivery) -> bool:
+        """Return whether the message is not the one that is `known`, but one that somebody sent
+        with the same bytes: then it has a name of its own from now on."""
+        if known.stage is Stage.CANCELLED or not _is_another(active.job, delivery):
+            return False
+        job = _renamed(active.job)
+        while job.key in self._active:
+            job = _renamed(job)
+        del self._active[active.job.key]
+        active.job = job
+        self._active[job.key] = active
+        return True
+
+    async def _secured(self, job: Incoming, delivery: Delivery, served: Served) -> bool:
+        """Acknowledge the job; return whether it is certainly ours."""
+        await served.slots.settle()
+        contested = delivery.redelivered
+        if not contested:
+            try:
+                await delivery.ack_and_fence()
+                if not job.look:
+                    return True
+                contested = await self._channel.is_claimed(job.claim)  # it may be revoked
+            except Disconnected:
+                contested = True
+        if not contested:
+            return True
+        ours = await self._claimed(job)
+        await delivery.ack()
+        return ours
+
+    async def _claimed(self, job: Incoming) -> bool:
+        """Return whether we have the claim to `job`; waits until the bus says so. If this worker
+        stops first, its next life asks again."""
+        holder = await self._journal.holder()
+        while not self._stopping.is_set():
+            try:
+                if await self._channel.claim(job.claim, holder):
+                    return True
+                log.info("another worker has the job", job=job.job)
+                await self._journal.give_up(job)
+                return False
+            except Disconnected:
+                await wait_at_most(CLAIM_RETRY, self._stopping.wait())
+            except BatonError as error:
+                log.error("a job cannot be claimed, so it does not start", error=str(error))
+                await wait_at_most(CLAIM_RETRY * 15, self._stopping.wait())
+        return False
+
+    async def _begin(self, active: Active, served: Served, expires: float | None = None) -> None:
+        """Start the job, which is ours, unless it is not to be."""
+        job = active.job
+        work = planned(job, served.runner, self._environment, expires, self._clock())
+        verdict = active.asked or (work if isinstance(work, Verdict) else None)
+        while verdict is None:
+            try:
+                await self._journal.start(job)
+                break
+            except JournalUnavailable as error:
+                log.error("journal unavailable: the job waits", error=str(error), job=job.job)
+                if await wait_at_most(JOURNAL_RETRY, self._stopping.wait()):
+                    return
+                verdict = active.asked
+        if isinstance(work, Work) and verdict is None:
+            await self._perform(active, served, work)
+        elif verdict is not None:
+            await self._close(job, verdict)
+
+    async def _perform(self, active: Active, served: Served, work: Work) -> None:
+        job, runner = active.job, served.runner
+        run = run_of(job, self._name, self._observers(job))
+        limit, begun = runner.settings.timeout, self._clock().timestamp()
+        since = job.since or begun
+        if job.build is not None:
+            self._status.report(job.build, Status.BUILDING)
+        elif job.look:
+            run.accept(**{ENDS_WITHIN: begun - since + limit})
+        else:
+            run.accept(**({ENDS_WITHIN: limit} if limit != job.request.timeout else {}))
+        active.running = True
+        found = await perform(runner, work, run, lambda: active.asked)
+        active.running = False
+        if not isinstance(found, Waits):
+            retries = not job.ours and job.attempt <= runner.settings.retry
+            if active.asked is not STOPPED or not retries:  # else its next life starts it again
+                await self._end(job, found)
+            return
+        look = job.look + 1
+        if look > runner.settings.looks:
+            await self._close(replace(job, sequence=run.sequence), given_up(found.reason, look))
+            return
+        seconds = self._clock().timestamp() - since + tier_of(look).seconds + limit + QUEUED
+        facts: dict[str, Any] = {ENDS_WITHIN: seconds}
+        run.notify_info(said_of(found.reason, look), **facts)
+        if job.build is not None:
+            self._status.report(job.build, Status.BLOCKED)
+        await self._park(active, job.parked(look, run.sequence, since))
+
+    async def _park(self, active: Active, parked: Incoming) -> None:
+        try:
+            ended = await self.parking.park(parked)
+        except JournalUnavailable as error:
+            ended = Verdict(State.BLOCKED, f"it could not be parked: {error}")
+        if ended is None and active.asked is not None and not self._stopping.is_set():
+            await self.cancel_parked(parked, active.asked)
+        elif ended is not None:
+            await self._close(parked, ended)
+
+    async def cancel_parked(self, parked: Incoming, verdict: Verdict) -> None:
+        """End the job, which is parked, unless a worker looks at it: that one is asked too."""
+        if await self.parking.revoke(parked.claim):
+            await self._close(parked, verdict)
+
+    async def _close(self, job: Incoming, verdict: Verdict) -> None:
+        """End `job` without a run."""
+        await self._end(job, self._closing(job, verdict))
+
+    def _closing(self, job: Incoming, verdict: Verdict) -> Update:
+        if verdict is WORKER_RESTARTED or job.look:  # nobody knows how many updates came before
+            job = replace(job, sequence=LAST_SEQUENCE - 1)
+        final = run_of(job, self._name, ()).close(verdict.state, verdict.text)
+        assert isinstance(final, Update)
+        return final
+
+    async def _end(self, job: Incoming, final: Update) -> None:
+        if job.ours:
+            self._log.notify(final)
+            await self._reports.record(job.request, final)
+            return
+        try:
+            await self._journal.end(job)
+        except JournalUnavailable as error:
+            log.error("journal unavailable", error=str(error))
+        self._tell(job, final)
+
+    def _tell(self, job: Incoming, final: Update) -> None:
+        for observer in self._observers(job):
+            observer.notify(final)
+        if job.build is not None and final.state is not State.CANCELLED:  # PyBit did that
+            self._status.report(job.build, _STATUS.get(final.state, Status.FAILED))
+
+    def _tell_known(self, job: Incoming, known: Entry) -> None:
+        if known.stage is Stage.CANCELLED:
+            self._tell(job, self._closing(job, CANCELLED_BEFORE))
+        elif known.final is not None:
+            self._output.notify(decode(known.final, most=2**24))
+
+    def _observers(self, job: Incoming) -> tuple[Observer, ...]:
+        return (self._output, self._log) if job.ours else (self._log,)
+
+
+_STATUS = {State.SUCCEEDED: Status.DONE, State.BLOCKED: Status.BLOCKED}
+
+
+def _is_another(job: Incoming, delivery: Delivery) -> bool:
+    """Return whether the message that was delivered is another one than what is known by its name.
+
+    That of a stranger's message is made of its bytes, which somebody may send twice.
+    """
+    return not job.ours and not job.look and not delivery.redelivered
+
+
+def _renamed(job: Incoming) -> Incoming:
+    return replace(job, id=f"{job.id}'")
