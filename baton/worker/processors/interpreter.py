@@ -106,7 +106,7 @@ class InterpreterProcessor(Processor):
         if what == "artifacts" and isinstance(value, list):
             return Result(tuple(str(path) for path in value))
         if what in _ENDS:
-            raise _ENDS[what](str(value) or f"{self._target} gave no reason")
+            raise _ENDS[what](str(value))
         if what == "unusable":
             raise Failed(f"{self._target} cannot be used: {value}")
         raise Failed(str(value))

@@ -11,8 +11,11 @@ import structlog
 
 from baton.errors import BatonError, Blocked, Failed, Refused
 from baton.outcome import duration, named
+from baton.process.output_lines import OutputLines
+from baton.text.printable import printable
 from baton.worker.artifacts import Artifacts, size_of
 from baton.worker.processors import child
+from baton.worker.processors.launching import secrets_of
 from baton.worker.processors.protocol import Output, Processor
 from baton.worker.settings import RunnerSettings
 from baton.worker.work import Artifact, Outcome, Result, Work
@@ -32,6 +35,7 @@ class Runner:
         self.settings = settings
         self._processor = processor
         self._artifacts = Artifacts.of(settings)
+        self._secrets = secrets_of(settings)
 
     async def run(self, work: Work, output: Output) -> Outcome:
         """Do `work` within the time limit of the runner, and look at what it made.
@@ -46,42 +50,42 @@ class Runner:
                 if not isinstance(result, Result):
                     raise TypeError(f"its processor returned {type(result).__name__}, no Result")
                 artifacts = await self._artifacts.look(result.artifacts)
-        except (Failed, Refused, Blocked) as error:
-            raise type(error)(_line(str(error))) from error
-        except TimeoutError as error:
-            if limit.expired():
-                raise Failed(self._overran()) from error
-            raise self._failure(work, output, error) from error
-        except Exception as error:
-            raise self._failure(work, output, error) from error
+        except (Exception, SystemExit) as error:
+            if limit.expired() and isinstance(error, TimeoutError):
+                allowed = duration(self.settings.timeout)
+                text = f"it exceeded its time limit of {allowed} (timeout of runner {self.name})"
+                raise Failed(text) from error
+            raise self._end(work, output, error) from error
         _list(artifacts, output)
-        return Outcome(_line(result.text) or _summary(artifacts), artifacts)
+        return Outcome(self._line(result.text) or _summary(artifacts), artifacts)
 
-    def _overran(self) -> str:
-        allowed = duration(self.settings.timeout)
-        return f"it exceeded its time limit of {allowed} (timeout of runner {self.name})"
-
-    def _failure(self, work: Work, output: Output, error: Exception) -> Failed:
-        """Return the line of what a processor raised; the trace goes to the output."""
+    def _end(self, work: Work, output: Output, error: BaseException) -> BatonError:
+        """Return how a job ended whose processor raised `error`. The trace of what it did not raise
+        on purpose goes to the output."""
         if isinstance(error, BatonError):
-            return Failed(_line(str(error)))
-        output.log("".join(traceback.format_exception(_outside(error))).rstrip())
-        log.warning("a runner failed", runner=self.name, job=work.id, error=repr(error)[:300])
-        return Failed(_line(child.said_by(error)))
+            kind = next((one for one in (Blocked, Refused) if isinstance(error, one)), Failed)
+            return kind(self._line(str(error)) or f"the runner {self.name} gave no reason")
+        if isinstance(error, SystemExit):
+            return Failed(f"it called sys.exit({error.code}), and returned nothing")
+        lines = OutputLines(self._secrets)
+        text = "".join(traceback.format_exception(_outside(error)))
+        output.log("\n".join(lines.feed(text.encode("utf-8", "replace"))))
+        log.warning("a runner failed", runner=self.name, job=work.id, error=type(error).__name__)
+        return Failed(self._line(child.said_by(error)))
+
+    def _line(self, text: str) -> str:
+        """Return `text` as one line that may be shown."""
+        line = printable(self._secrets.mask(" ".join(text.split())))
+        return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
 
 
-def _outside(error: Exception) -> Exception:
+def _outside(error: BaseException) -> BaseException:
     """Return `error` without the frames of Baton that led to the code that raised it."""
     trace = error.__traceback__
     ours = str(Path(__file__).parent)
     while trace and trace.tb_next and trace.tb_frame.f_code.co_filename.startswith(ours):
         trace = trace.tb_next
     return error.with_traceback(trace)
-
-
-def _line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
 
 
 def _list(artifacts: tuple[Artifact, ...], output: Output) -> None:

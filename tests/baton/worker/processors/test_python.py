@@ -42,6 +42,8 @@ async def test_it_is_called_with_the_build_request_and_its_settings(
         ("import baton; raise baton.Failed('no paper')", Failed, "no paper"),
         ("import baton; raise baton.Blocked('m9003 is locked')", Blocked, "m9003 is locked"),
         ("import baton; raise baton.Refused('not on Sundays')", Refused, "not on Sundays"),
+        ("import sys; sys.exit(3)", Failed, r"it called sys.exit\(3\), and returned nothing"),
+        ("import rbit; raise rbit.Failed", Failed, "the runner report gave no reason"),
         ("return 'text'", Failed, "it returned a str, not a list of absolute paths"),
         ("return [1]", Failed, "its list of absolute paths holds an int"),
         ("return object()", Failed, "it returned an object, not a list"),
@@ -65,21 +67,24 @@ async def test_how_it_ends_is_said_the_same_wherever_it_runs(
 async def test_any_other_exception_is_one_line_with_its_trace_in_the_log(
     module: MakeModule, how: str
 ) -> None:
-    """The trace begins in the callable: Baton's own frames say nothing to its author."""
+    """The trace begins in the callable: Baton's own frames say nothing to its author. A password of
+    its settings is in neither."""
     word = "" if how == "thread" else how
     text = f"""
     {word}def run(request, settings):
         helper()
 
     def helper():
-        raise ValueError("two\\nlines")
+        raise ValueError("two\\nlines: geheim17")
     """
     said = Said()
-    with pytest.raises(Failed, match=r"^ValueError: two lines$"):
-        await calls(module, text, thread=how == "thread").run(work(), said)
+    made = calls(module, text, thread=how == "thread", settings={"password": "geheim17"})
+    with pytest.raises(Failed, match=r"^ValueError: two lines: •••$"):
+        await made.run(work(), said)
     trace = "\n".join(said.logged)
     assert trace.startswith("Traceback")
     assert "in helper" in trace
+    assert "lines: •••" in trace
     assert trace.count("  File ") == 2
 
 
