@@ -35,7 +35,8 @@ PROCESSES = re.compile(
     r"|baton/process/test_(leftovers|orphans|program)\.py|baton/worker/test_rbit_examples\.py"
     r"|baton/worker/processors/test_(http|interpreter|python|shell)\.py"
     r"|bot/cli/test_(alerts|cli|dead)\.py|bot/cli/console/test_(chat|jobs|login)\.py"
-    r"|test_(bench|containers|demo|infrastructure)\.py"
+    r"|baton/scaffold/test_(making|updating)\.py"
+    r"|test_(bench|containers|demo|first_command|infrastructure)\.py"
 )
 """Tests that start processes, or begin again after each possible end."""
 SLOW = re.compile(

@@ -1,12 +1,12 @@
-"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | extensions | new |
-push | version`, and what asks a console: `baton login | ask | jobs | log | ...`.
+"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | extensions |
+manifest | new | push | version`, and what asks a console: `baton login | ask | jobs | log | ...`.
 
     processes  demo, bot, agent, doctor        options  options that several subcommands share
     dead       dead list, dead resend          extra    whether the packages of a bot are installed
     alerts     alerts check, alerts replay     logs     the format of the log
     init       init bot, init agent            slim     what must be imported first
     extensions what other packages add         new      a package of one's own
-    push       a build request for a worker
+    push       a build request for a worker    manifest the Slack app's manifest
     console/   whatever asks a console
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
@@ -29,6 +29,7 @@ from bot.cli.console.chat import ChatGroup
 from bot.cli.dead import app as dead_app
 from bot.cli.extensions import extensions
 from bot.cli.init import app as init_app
+from bot.cli.manifest import manifest
 from bot.cli.new import new
 from bot.cli.push import push
 
@@ -49,6 +50,7 @@ for command in (processes.demo, processes.bot, processes.agent, processes.doctor
 for name, group in (("dead", dead_app), ("alerts", alerts_app), ("init", init_app)):
     app.add_typer(group, name=name)
 app.command()(extensions)
+app.command()(manifest)
 app.command()(new)
 app.command()(push)
 add_console(app)

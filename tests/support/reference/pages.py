@@ -1,0 +1,53 @@
+"""All pages of docs/reference, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alerts.settings import AlertSettings
+from baton.agent.settings import AgentSettings
+from baton.extensions import installed_commands
+from baton.version import DISTRIBUTION
+from baton.worker.settings import WorkerSettings
+from bot.settings import BotSettings
+from tests.baton.test_public_names import PUBLIC
+from tests.support.reference.api import modules
+from tests.support.reference.settings import page, root_of, tables
+
+INTRO = (
+    "Every table and key, with what a value may be and its default. "
+    "[examples/{file}](../../examples/{file}) shows them in use. `make reference` writes this page."
+)
+
+
+def pages() -> dict[str, str]:
+    """The text of each page, by the name of its file."""
+    return {
+        "agent-toml.md": page("agent.toml", INTRO.format(file="agent.toml"), _agent()),
+        "baton-toml.md": page("baton.toml", INTRO.format(file="baton.toml"), tables(BotSettings)),
+        "alerts-toml.md": page(
+            "alerts.toml", INTRO.format(file="alerts.toml"), tables(AlertSettings)
+        ),
+        "worker-toml.md": page(
+            "worker.toml",
+            "Every table and key, with what a value may be and its default. `make reference` writes"
+            " this page.",
+            tables(WorkerSettings),
+        ),
+        "python.md": page(
+            "What an extension imports",
+            "Every name that stays as it is in versions 2.x. `make reference` writes this page.",
+            modules(PUBLIC),
+        ),
+    }
+
+
+def _agent() -> Iterator[str]:
+    """An agent's own tables, and those of the commands that come with Baton."""
+    yield from tables(AgentSettings)
+    for one in installed_commands():
+        consumer = one.thing.consumer if one.thing and one.distribution == DISTRIBUTION else None
+        if consumer is None or not consumer.settings_type.model_fields:
+            continue
+        model, named = root_of(consumer.settings_type)
+        yield from tables(model, f"[{one.name}{'.NAME' * named}]")
