@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from alerts import AlertSettings
-from alerts.settings import read_alerts, read_text
+from alerts.settings import read_alerts, read_text, rules_left_out
 from baton.errors import SettingsError
 from bot.alerting.runner import AlertRunner
 from bot.store import Store
@@ -58,6 +58,8 @@ class Reloader:
         settings = read_alerts(text, str(self.file))
         self._runner.reload(settings)
         self.text = text
+        for reason in rules_left_out(self.file):
+            log.error("rules of an extension are left out", reason=reason)
         return settings
 
     def reload_or_log(self) -> str:

@@ -22,7 +22,7 @@ _ENTRY = re.compile(r"^    - command: /(\S+)\n(?:      .*\n)+", re.M)
 
 
 def manifest() -> None:
-    """Print the manifest of the Slack app for the installed commands."""
+    """Print the manifest of the Slack app for what is installed."""
     need_extra("manifest")
     from baton.extensions import installed
 

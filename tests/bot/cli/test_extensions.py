@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli import app
+from tests.bot.cli.program import WITHOUT_EXTRA, ran
 from tests.support.distributions import distribution
 
 
@@ -64,3 +65,18 @@ def test_json_for_programs_and_strict_for_scripts() -> None:
 def test_ours_alone_are_all_used() -> None:
     """Then --strict has nothing to say."""
     assert CliRunner().invoke(app, ["extensions", "--strict"]).exit_code == 0
+
+
+@pytest.mark.slow
+async def test_without_the_packages_of_a_bot(tmp_path: Path) -> None:
+    """On a server: what an agent uses is listed, and a package can be made."""
+    code, out, err = await ran("extensions", before=WITHOUT_EXTRA)
+    assert (code, err) == (0, "")
+    assert "commands.deploy:extension" in out
+    folder = str(tmp_path / "acme-disk")
+    code, out, err = await ran("new", "acme-disk", folder, "--no-git", before=WITHOUT_EXTRA)
+    assert (code, err) == (0, "")
+    assert (tmp_path / "acme-disk" / "Makefile").exists()
+    code, _, err = await ran("manifest", before=WITHOUT_EXTRA)
+    assert code == 2
+    assert "needs packages that are not installed" in err
