@@ -51,6 +51,7 @@ _COMMAND = frozenset(
         "name",
         "outcome",
         "reach",
+        "runner",
         "summary",
         "target",
         "timeout",
@@ -125,6 +126,18 @@ class Argument(BaseModel):
     def optional(self) -> bool:
         """Return whether it may be left out."""
         return self.required is False or self.default is not None or self.type == "flag"
+
+
+def command_names(runner: str) -> tuple[str, str]:
+    """Return what the command of `runner` is called: like it, or `run-NAME` where another command
+    has that name. People type names in lower case."""
+    name = runner.lower()
+    return name, f"run-{name}"[:64]
+
+
+def is_command_of(command: str, runner: str) -> bool:
+    """Return whether `command`, of a request, is that of `runner`."""
+    return command in (runner, *command_names(runner))
 
 
 def field_of(argument: Argument) -> tuple[Any, FieldInfo]:

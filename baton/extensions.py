@@ -45,14 +45,18 @@ class Commands(Mapping[str, Extension]):
                 )
             self._by_name[name] = extension
 
+    def by_name(self) -> Mapping[str, Extension]:
+        """Return what can be requested at this moment."""
+        return self._by_name
+
     def __getitem__(self, name: str) -> Extension:
-        return self._by_name[name]
+        return self.by_name()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._by_name)
+        return iter(self.by_name())
 
     def __len__(self) -> int:
-        return len(self._by_name)
+        return len(self.by_name())
 
     def parse(self, text: str) -> Command:
         """Return the command that `text` (`deploy shop prod`, with or without a slash) requests.
@@ -67,6 +71,11 @@ class Commands(Mapping[str, Extension]):
             raise UsageError(error.problem, usage, error.field) from None
         if not words:
             raise UsageError("No command was given.", f"Commands: {', '.join(sorted(self))}.")
+        return self.from_words(words)
+
+    def from_words(self, words: Sequence[str]) -> Command:
+        """Return the command that `words`, the first of which is its name, request. Raises
+        UsageError."""
         name = self._known(words[0])
         return _made(name, lambda: self[name].command.from_words(words[1:]))
 
@@ -104,7 +113,7 @@ class Commands(Mapping[str, Extension]):
         return name
 
     def _usage_of(self, word: str) -> str:
-        extension = self._by_name.get(word.removeprefix("/").lower())
+        extension = self.get(word.removeprefix("/").lower())
         return f"Usage: {extension.command.usage()}" if extension else ""
 
 

@@ -11,7 +11,7 @@ import types
 import typing
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, StringConstraints
@@ -134,7 +134,7 @@ class FieldSpec:
         return f"[{self.option}]" if self.flag else f"[{self.option} {value}]"
 
 
-@cache
+@lru_cache(4096)
 def fields_of(model: type[BaseModel]) -> tuple[FieldSpec, ...]:
     """Return the fields of `model`: positional arguments first, then options."""
     specs = [_spec(name, info) for name, info in model.model_fields.items()]

@@ -14,8 +14,18 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from baton.bus.exchanges import WEEK
-from baton.bus.messages import ENDS_WITHIN, Message, Person, Pong, Request, State, Update
+from baton.bus.exchanges import WEEK, queue_of
+from baton.bus.messages import (
+    ENDS_WITHIN,
+    NEXT_LOOK,
+    WORKER,
+    Message,
+    Person,
+    Pong,
+    Request,
+    State,
+    Update,
+)
 from baton.outcome import RunReport
 from baton.text.printable import without_escapes
 
@@ -144,6 +154,26 @@ class RunRecord:
     finished: datetime | None = None
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     late: State | None = None
+    retries: int | None = None
+    """Of a work queue: how often it is started again if its worker dies. None for a server."""
+    retried: bool = False
+    """Whether a later attempt took its place."""
+
+    @property
+    def queue(self) -> str:
+        """The work queue whose job it is; empty if it is a server's."""
+        return "" if self.retries is None else queue_of(self.host)
+
+    @property
+    def worker(self) -> str:
+        """The worker that took it from its work queue; empty if none has."""
+        found = self.facts.get(WORKER) if self.queue else None
+        return found if isinstance(found, str) else ""
+
+    @property
+    def parked(self) -> bool:
+        """Whether it waits for something: any worker of its queue may look at it next."""
+        return bool(self.queue) and NEXT_LOOK in self.facts
 
     @property
     def unsent(self) -> bool:
@@ -171,7 +201,8 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """A message in the outbox. `host` is empty for a broadcast; past `deadline` it is not sent."""
+    """A message in the outbox. `host` is empty for a broadcast; past `deadline` it is not sent.
+    Its `id` is its own in the outbox: attempts of one request have one each."""
 
     id: str
     job: str
@@ -181,6 +212,13 @@ class OutboxMessage:
     message: Message
     mandatory: bool
     deadline: datetime
+    tried: bool = False
+    """Whether it may have been sent."""
+
+    @property
+    def once(self) -> bool:
+        """Whether it is for a work queue: of two copies each might be started, by two workers."""
+        return isinstance(self.message, Request) and bool(queue_of(self.key))
 
     def accept_by(self, at: datetime) -> datetime:
         """Return by when a server must accept it if it is sent at `at`: its command's own time
@@ -279,6 +317,8 @@ def apply(run: RunRecord, message: Update | Pong, at: datetime) -> Applied | Non
         facts={**run.facts, **message.facts},
         finished=at if message.state.final else None,
     )
+    if run.queue:
+        run = _looked_at(run, message)
     return Applied(run, output, message.level, message.step)
 
 
@@ -292,6 +332,13 @@ def _apply_pong(run: RunRecord, pong: Pong, at: datetime) -> Applied | None:
     if run.state is State.SUCCEEDED or run.late is State.SUCCEEDED:
         return None
     return Applied(replace(run, late=State.SUCCEEDED, facts=facts))
+
+
+def _looked_at(run: RunRecord, message: Update) -> RunRecord:
+    """Return `run`, of a work queue: it waits for something only while its worker says so."""
+    if NEXT_LOOK in message.facts and not run.state.final:
+        return run
+    return replace(run, facts={key: run.facts[key] for key in run.facts if key != NEXT_LOOK})
 
 
 def _advance(old: State, new: State) -> State:
@@ -341,12 +388,13 @@ def close_if_overdue(run: RunRecord, now: datetime, seeing_since: datetime | Non
     if run.state is State.QUEUED:
         return close(run, State.EXPIRED, "not sent before its deadline", now)
     if run.state is State.SENT:
-        text = "the agent did not accept it in time"
+        text = "no worker took it in time" if run.queue else "the agent did not accept it in time"
         if run.sent is not None and run.sent < seeing_since:
             # its time ran while we were blind, and it may be RabbitMQ that did not hand it out
             text += f"; this bot had no link to RabbitMQ until {seeing_since:%H:%M:%S} UTC"
         return close(run, State.EXPIRED, text, now)
-    return close(run, State.LOST, "the agent started it, and nothing was received since", now)
+    by = run.worker or ("a worker" if run.queue else "the agent")
+    return close(run, State.LOST, f"{by} started it, and nothing was received since", now)
 
 
 def last_attempts(runs: Sequence[RunRecord]) -> list[RunRecord]:
@@ -367,8 +415,10 @@ def all_ended(runs: Sequence[RunRecord]) -> bool:
 
 
 def job_state(runs: Sequence[RunRecord]) -> State:
-    """Return the state of a job: running while one of its runs is, else the worst final state."""
-    return overall_state([run.state for run in runs], any(run.started for run in runs))
+    """Return the state of a job: running while one of its runs is, else the worst final state. Of
+    several attempts the last one counts."""
+    states = [run.state for run in runs if not run.retried]
+    return overall_state(states, any(run.started for run in runs))
 
 
 def overall_state(states: Collection[State], begun: bool) -> State:

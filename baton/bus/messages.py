@@ -91,6 +91,13 @@ ENDS_WITHIN = "ends_within"
 """The fact in a run's first update with the seconds that its server allows it, if they differ from
 those of the request."""
 
+WORKER = "worker"
+"""The fact in the updates of a job of a work queue that names the worker that has it."""
+
+NEXT_LOOK = "next_look"
+"""The fact in the update of a job that waits for something: the seconds until a worker looks at it
+again. An update without it says that the job does not wait any more."""
+
 Level = Literal["info", "success", "error", "log"]
 
 

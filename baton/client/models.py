@@ -114,10 +114,11 @@ class Job(Answered):
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended; None while it has not."""
+        """How it ended, as far as the last attempt on each server says; None while it has not."""
         if self.closed is None and not self.runs:
             return None
-        return ending([run.state for run in self.runs] or list(self.states))
+        last = {run.host: run for run in sorted(self.runs, key=lambda run: run.attempt)}
+        return ending([run.state for run in last.values()] or list(self.states))
 
     @property
     def ok(self) -> bool:

@@ -14,7 +14,8 @@ from typing_extensions import override
 
 from baton.agent.verdicts import STOPPED, Verdict, lateness, verdict_of
 from baton.bus.exchanges import work_key
-from baton.bus.messages import State, Update
+from baton.bus.messages import WORKER, State, Update
+from baton.declared import is_command_of
 from baton.errors import BatonError, Blocked, UsageError
 from baton.observer import Observer
 from baton.run import Run
@@ -24,9 +25,6 @@ from baton.worker.settings import RunnerSettings
 from baton.worker.work import Outcome, Work
 
 log = structlog.get_logger(__name__)
-
-WORKER = "worker"
-"""The fact in each update that names the worker."""
 
 
 class Runner(Protocol):
@@ -96,7 +94,7 @@ def planned(
     """
     request = job.request
     if job.ours:
-        if request.host != work_key(job.queue) or request.command != runner.name:
+        if request.host != work_key(job.queue) or not is_command_of(request.command, runner.name):
             text = f"the queue {job.queue} is for the runner {runner.name}, not for"
             return Verdict(State.REFUSED, f"{text} {request.command} on {request.host}")
         if request.environment != environment:

@@ -37,7 +37,7 @@ from baton.agent.final_reports import Reports
 from baton.agent.manager import MAX_UNREAD
 from baton.agent.verdicts import CANCELLED_BEFORE, STOPPED, Verdict
 from baton.bus.channel import Channel, Delivery
-from baton.bus.messages import ENDS_WITHIN, LAST_SEQUENCE, State, Update, decode, now
+from baton.bus.messages import ENDS_WITHIN, LAST_SEQUENCE, NEXT_LOOK, State, Update, decode, now
 from baton.errors import BatonError, Disconnected, JournalUnavailable
 from baton.observer import LogObserver, Observer
 from baton.timing.waiting import wait_at_most
@@ -328,7 +328,7 @@ class Taking:
             await self._close(replace(job, sequence=run.sequence), given_up(found.reason, look))
             return
         seconds = self._clock().timestamp() - since + tier_of(look).seconds + limit + QUEUED
-        facts: dict[str, Any] = {ENDS_WITHIN: seconds}
+        facts: dict[str, Any] = {ENDS_WITHIN: seconds, NEXT_LOOK: tier_of(look).seconds}
         run.notify_info(said_of(found.reason, look), **facts)
         if job.build is not None:
             self._status.report(job.build, Status.BLOCKED)

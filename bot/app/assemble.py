@@ -27,6 +27,7 @@ from bot.app.periodic import PeriodicTasks
 from bot.app.upkeep import Upkeep
 from bot.app.with_alerts import AlertParts, AlertsConfig, NoAlerts, WithAlerts
 from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.policy import Policy
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.findings import FindingReports, LoggedFindings, RecentFindings
@@ -94,12 +95,16 @@ def assemble(
         RecentFindings(), alert_parts.findings if alert_parts else LoggedFindings()
     )
     servers = ServerRegistry(findings, findings.recent.about, lambda: channel.refusal, clock)
-    verifier, rejections = SenderVerifier(required=identity_required), Rejections(findings)
+    verifier, rejections = (
+        SenderVerifier(required=identity_required, serves=servers.serves),
+        Rejections(findings),
+    )
+    live = LiveCommands(commands, servers)
     alerting: NoAlerts | WithAlerts = NoAlerts()
     if alert_parts:
         alerting = WithAlerts(
             alert_parts,
-            commands,
+            live,
             channel=channel,
             servers=servers,
             rejections=rejections,
@@ -112,7 +117,8 @@ def assemble(
         )
     dispatching = assemble_dispatch(
         store,
-        commands,
+        channel,
+        live,
         policy,
         servers,
         alert_runner=alerting.runner,
@@ -128,7 +134,7 @@ def assemble(
         more=more,
         console=console,
     )
-    job_posts = JobPosts(store.ledger, commands, servers.visibility, alerting.job_ended, console)
+    job_posts = JobPosts(store.ledger, live, servers.visibility, alerting.job_ended, console)
     sources = (job_posts, SchedulePosts(store.schedules))
     reconciler = PostReconciler(sources, store.posts, front_ends.queues, priority)
     relay = OutboxRelay(
@@ -144,7 +150,15 @@ def assemble(
         store, channel, servers, reconciler.mark_dirty, verifier, findings, alerting, clock
     )
     rounds = Upkeep(
-        store, channel, servers, verifier, reconciler, name=name, retention=retention, clock=clock
+        store,
+        channel,
+        servers,
+        verifier,
+        reconciler,
+        lambda job: bot.job_changed(job),
+        name=name,
+        retention=retention,
+        clock=clock,
     )
     bot = Bot(
         name=name,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from baton.bus.channel import Channel
 from baton.bus.messages import now
 from baton.consumer import Extension
 from baton.extensions import Commands
@@ -20,6 +21,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, Handler
 from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.dispatcher import CommandDispatcher
+from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Planner
 from bot.dispatch.policy import Policy
@@ -64,7 +66,8 @@ def commands_of(known: Commands, *more: Extension) -> Commands:
 
 def assemble_dispatch(
     store: Store,
-    commands: Commands,
+    channel: Channel,
+    commands: LiveCommands,
     policy: Policy,
     servers: ServerRegistry,
     *,
@@ -101,6 +104,7 @@ def assemble_dispatch(
             BuiltinParts(
                 commands=commands,
                 store=store,
+                channel=channel,
                 known=servers,
                 planner=planner,
                 authorizer=authorizer,

@@ -104,7 +104,7 @@ async def serve(settings: BotSettings, *, strict: bool = False) -> None:
         if web is not None:
             # before anything waits: who watches is to go to another bot at once
             stack.callback(web.end_streams)
-        rules = RulesLog(settings.policy, bot.servers, commands, chat.people.groups)
+        rules = RulesLog(settings.policy, bot.servers, bot.dispatcher.commands, chat.people.groups)
         bot.periodic.add(
             *task_table.in_slack(rules, chat, bot.findings, chat.check_other_bots, CHECK_INTERVAL)
         )

@@ -20,11 +20,12 @@ from bot.scheduler import scheduler
 from bot.scheduler.scheduler import Scheduler
 
 SCHEDULES = "schedules"
+LOST_WORKERS = "lost_workers"
 DISCOVERY = "discovery"
 ALERTS = "alerts"
 PROBING = "probing"
 
-LEADING = (SCHEDULES, "sync_posts", DISCOVERY, "pruning")
+LEADING = (SCHEDULES, "sync_posts", LOST_WORKERS, DISCOVERY, "pruning")
 """The names of what only the leader runs."""
 WATCHING = (ALERTS, "recording", PROBING)
 """The names of what only a leader with alerts runs."""
@@ -71,6 +72,7 @@ def while_leading(
         SCHEDULES, schedules.round, scheduler.POLL_INTERVAL, retry=scheduler.RETRY_DELAY
     )
     yield PeriodicTask("sync_posts", work.sync_posts, upkeep.POLL_INTERVAL)
+    yield PeriodicTask(LOST_WORKERS, work.end_lost, upkeep.LOST_INTERVAL)
     yield PeriodicTask(DISCOVERY, partial(work.discover, listening), upkeep.FOLLOW_INTERVAL)
     yield PeriodicTask("pruning", work.prune, upkeep.PRUNE_INTERVAL)
 

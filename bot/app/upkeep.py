@@ -20,6 +20,8 @@ from bot.store.errors import DatabaseUnavailable
 
 POLL_INTERVAL = 0.5
 """Seconds between two looks at what other bots wrote into the database, and at deadlines."""
+LOST_INTERVAL = 2.0
+"""Seconds between two looks for workers that are lost."""
 FOLLOW_INTERVAL = 1.0
 """Seconds between two looks for servers that other bots know, or forgot."""
 PRUNE_INTERVAL = 3600.0
@@ -28,7 +30,8 @@ PRUNE_INTERVAL = 3600.0
 
 class Upkeep:
     """Keeps what this bot knows of `servers`, whom `verifier` believes and the posts that
-    `reconciler` shows equal to what the database and the clock say. `name` is this bot's; what is
+    `reconciler` shows equal to what the database and the clock say. `job_changed` is called with
+    the id of a job that has something to send. `name` is this bot's; what is
     older than `retention` is deleted. Every round raises DatabaseUnavailable."""
 
     def __init__(
@@ -38,6 +41,7 @@ class Upkeep:
         servers: ServerRegistry,
         verifier: SenderVerifier,
         reconciler: PostReconciler,
+        job_changed: Callable[[str], None],
         *,
         name: str,
         retention: timedelta,
@@ -49,6 +53,7 @@ class Upkeep:
         self._servers = servers
         self._verifier = verifier
         self._reconciler = reconciler
+        self._job_changed = job_changed
         self._name = name
         self._retention = retention
         self._clock = clock
@@ -84,6 +89,14 @@ class Upkeep:
         if due is not None and due <= at:
             for job in await self._store.ledger.close_overdue(at, self._servers.seeing_since):
                 self._reconciler.mark_dirty(job)
+
+    async def end_lost(self) -> None:
+        """End what workers had to do whose heartbeats ended, and start it again as often as their
+        runners say."""
+        lost = self._servers.lost_workers()
+        if lost:
+            for job in await self._store.ledger.end_lost(lost, self._clock()):
+                self._job_changed(job)
 
     async def discover(self, listening: asyncio.Future[None]) -> float:
         """Ask every agent for a heartbeat, once, since the database may not know all of them.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
+from baton.bus.channel import Channel
 from baton.command import Command, Known, Reach
-from baton.extensions import Commands
 from bot.builtins.answers import AnswerHandler
 from bot.builtins.audit import AuditCommand, AuditHandler
 from bot.builtins.cancel import CancelCommand, CancelHandler
@@ -18,11 +19,13 @@ from bot.builtins.help import HelpCommand, HelpHandler
 from bot.builtins.jobs import JobsCommand, JobsHandler
 from bot.builtins.log import LogCommand, LogHandler
 from bot.builtins.retry import RetryCommand, RetryHandler
+from bot.builtins.run import RunCommand, RunHandler, waiting_in
 from bot.builtins.token import TokenCommand, TokenHandler
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, BuiltinCommand, Handler
 from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.planner import Planner
 from bot.store import Store
 
@@ -35,8 +38,9 @@ class BuiltinParts:
     `server_forgotten` with a server that is forgotten and the moment. `console` is where people
     open the console, if this bot has one."""
 
-    commands: Commands
+    commands: LiveCommands
     store: Store
+    channel: Channel
     known: Known
     planner: Planner
     authorizer: Authorizer
@@ -65,6 +69,12 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
         RetryCommand,
         lambda it: RetryHandler(
             it.commands, it.store.ledger, it.planner, it.authorizer, it.audit, it.job_changed
+        ),
+    ),
+    BuiltinEntry(
+        RunCommand,
+        lambda it: RunHandler(
+            it.commands, partial(waiting_in, it.channel), it.authorizer, it.audit
         ),
     ),
     BuiltinEntry(LogCommand, lambda it: LogHandler(it.store.ledger, it.authorizer, it.audit)),

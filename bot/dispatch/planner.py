@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from baton.bus.exchanges import INPUT, command_key, host_key
+from baton.bus.exchanges import INPUT, command_key, host_key, work_key
 from baton.bus.messages import Request, new_id
 from baton.command import Command, Known, KnownServer, Reach
 from baton.errors import UsageError
@@ -18,6 +18,8 @@ from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.policy import Refusal, access_requests
 from bot.jobs import Job, NewJob, OutboxMessage, RunRecord
 from bot.servers.inventory import select_servers
+from bot.servers.runner_command import RunnerCommand
+from bot.servers.runners import environments_of
 
 log = structlog.get_logger(__name__)
 
@@ -97,21 +99,12 @@ def plan_job(
     sending (Sending.stamped): until then, the deadlines say by when it must be sent. Raises
     UsageError if no known server is meant.
     """
+    if isinstance(command, RunnerCommand):
+        return _queue_job(command, asked, servers, source)
     target = command.target
     meant = _some(select_servers(servers, target), only)
     environments = sorted({server.facts.environment for server in meant})
-    job = Job(
-        id=new_id(),
-        key=asked.key,
-        command=command.name,
-        arguments=command.model_dump(mode="json"),
-        title=_title(command),
-        environment=", ".join(environments),
-        app=target.app,
-        asked_by=asked.asker,
-        place=asked.place,
-        asked=asked.at,
-    )
+    job = _job(command, asked, environments)
     deadline = asked.at + timedelta(seconds=command.accept_within)
     send_by = asked.at + timedelta(seconds=max(command.accept_within, MIN_SEND_WINDOW))
     broadcast = command.reach is Reach.ALL and target.host is None and only is None
@@ -134,6 +127,60 @@ def plan_job(
         for host, request in requests
     )
     return NewJob(job, runs, tuple(sendings))
+
+
+def _queue_job(
+    command: RunnerCommand, asked: Invocation, servers: Sequence[KnownServer], source: str
+) -> NewJob:
+    """Return the job that `command` gives to whichever worker takes it from its queue.
+
+    Raises UsageError if no known worker serves the queue, or if they are in several environments:
+    who may have it is decided by the environment, and a worker of another refuses it.
+    """
+    queue = command.runner.queue
+    serving = [one for one in servers if any(each.queue == queue for each in one.facts.runners)]
+    if not serving:
+        raise UsageError(
+            f"No worker that the bot knows serves the queue {queue} of {command.name}. See /run."
+        )
+    environments = environments_of(serving)
+    if len(environments) > 1:
+        raise UsageError(
+            f"The workers of the queue {queue} are in several environments: "
+            f"{', '.join(environments)}. Nothing was done: give each environment a queue of its "
+            "own."
+        )
+    (environment,), host = environments, work_key(queue)
+    job = _job(command, asked, environments)
+    deadline = asked.at + timedelta(seconds=command.accept_within)
+    send_by = asked.at + timedelta(seconds=max(command.accept_within, MIN_SEND_WINDOW))
+    request = _request(command, job, environment, host, deadline, source)
+    run = RunRecord(
+        job.id,
+        host,
+        request.id,
+        request.attempt,
+        send_by,
+        command.timeout,
+        retries=command.runner.retry,
+    )
+    sending = OutboxMessage(request.id, job.id, host, INPUT, host, request, True, send_by)
+    return NewJob(job, (run,), (sending,))
+
+
+def _job(command: Command, asked: Invocation, environments: Sequence[str]) -> Job:
+    return Job(
+        id=new_id(),
+        key=asked.key,
+        command=command.name,
+        arguments=command.model_dump(mode="json"),
+        title=_title(command),
+        environment=", ".join(environments),
+        app=command.target.app,
+        asked_by=asked.asker,
+        place=asked.place,
+        asked=asked.at,
+    )
 
 
 def _some(servers: list[KnownServer], only: Collection[str] | None) -> list[KnownServer]:

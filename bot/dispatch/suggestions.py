@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from baton.extensions import Commands
 from baton.fields import FieldSpec, fields_of
+from bot.dispatch.live_commands import RUN, LiveCommands
 
 Values = Mapping[str, Callable[[], Iterable[str]]]
 """Field name -> what may stand there."""
@@ -36,8 +37,13 @@ def suggestions(
     if not before:
         return _names(last, commands, own)
     name = before[0].removeprefix("/").lower()
+    if name == RUN and len(before) > 1:  # as if its command had been typed itself
+        before = before[1:]
+        name = runner_name(before[0], commands)
     if name not in commands:
         return []
+    if name == RUN and isinstance(commands, LiveCommands):
+        values = {**values, "runner": commands.runner_words}
     return field_suggestions(list(fields_of(commands[name].command)), before[1:], last, values)
 
 
@@ -50,6 +56,12 @@ def _names(last: str, commands: Commands, own: Mapping[str, str]) -> list[Sugges
         for name in sorted(known)
         if name.startswith(wanted)
     ]
+
+
+def runner_name(word: str, commands: Commands) -> str:
+    """Return the name of the command of the runner that is called `word`; empty if there is
+    none."""
+    return commands.runner_name(word) if isinstance(commands, LiveCommands) else ""
 
 
 def field_suggestions(

@@ -3,15 +3,18 @@
 An agent that has a RabbitMQ account of its own uses the name of its queue, `agent.HOST`, and
 RabbitMQ refuses a message that names another account as its own (`user_id`). So such an account
 speaks for that host alone, and once a host has proven itself nothing unproven is believed of it.
-Agents that share an account can prove nothing: they are believed until `required` is set.
+Agents that share an account can prove nothing: they are believed until `required` is set. The
+account of a worker speaks also for the work queues that its heartbeats name.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from alerts import Severity
 from baton.agent.output import key_of
-from baton.bus.exchanges import agent_queue
-from baton.bus.messages import Heartbeat, Pong, Probed, Update
+from baton.bus.exchanges import agent_queue, queue_of
+from baton.bus.messages import WORKER, Heartbeat, Pong, Probed, Update
 from baton.text.printable import printable
 from bot.findings import Finding
 
@@ -30,10 +33,17 @@ def host_of(message: FromServer) -> str:
 
 
 class SenderVerifier:
-    """Judges messages by their account. With `required`, nothing unproven is believed."""
+    """Judges messages by their account. With `required`, nothing unproven is believed. `serves`
+    says whether a worker takes jobs from a work queue: then it speaks for them."""
 
-    def __init__(self, *, required: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        required: bool = False,
+        serves: Callable[[str, str], bool] = lambda worker, queue: False,
+    ) -> None:
         self.required = required
+        self._serves = serves
         self._proven: set[str] = set()
 
     def proves(self, message: FromServer, user: str) -> bool:
@@ -54,6 +64,9 @@ class SenderVerifier:
         if self.proves(message, user):
             self._proven.add(host)
             return ""
+        queue = queue_of(host) if isinstance(message, Update) else ""
+        if queue:
+            return self._doubt_worker(message, user, queue)
         if user.startswith(_ACCOUNTS):
             return f"the account {printable(user)} sent it in the name of {host}"
         by = f"the account {printable(user)}" if user else "a sender that names no account"
@@ -61,6 +74,31 @@ class SenderVerifier:
             return f"{by} sent it in the name of {host}, and only {_ACCOUNTS}{host} may"
         if host in self._proven:
             return f"{by} sent it in the name of {host}, which has the account {_ACCOUNTS}{host}"
+        return ""
+
+    def _doubt_worker(self, message: FromServer, user: str, queue: str) -> str:
+        """Return why what a worker says of a job of `queue` is not believed."""
+        named = message.facts.get(WORKER) if isinstance(message, Update) else None
+        worker = printable(named) if isinstance(named, str) else ""
+        about = f"a job of the queue {queue}"
+        if user.startswith(_ACCOUNTS):
+            proven = user.removeprefix(_ACCOUNTS)
+            if worker and worker != proven:
+                return f"the account {printable(user)} sent it in the name of {worker}"
+            if not self._serves(proven, queue):
+                return (
+                    f"the account {printable(user)} reports {about}, and no heartbeat of "
+                    f"{printable(proven)} names that queue"
+                )
+            self._proven.add(proven)
+            return ""
+        by = f"the account {printable(user)}" if user else "a sender that names no account"
+        if self.required:
+            return f"{by} reports {about}, and only the account {_ACCOUNTS}WORKER of a worker may"
+        if worker in self._proven:
+            return (
+                f"{by} sent it in the name of {worker}, which has the account {_ACCOUNTS}{worker}"
+            )
         return ""
 
 

@@ -1,7 +1,9 @@
 """Step 2 of the path (send): what waits in the outbox goes to the input exchange.
 
 A message leaves the outbox only when the bus has confirmed it, so one that was sent just before a
-crash is sent again, under the same id; agents start nothing twice.
+crash is sent again, under the same id; agents start nothing twice. A request of a work queue is
+sent once at most, since two workers might start two copies of it: what was not confirmed counts as
+sent, and expires if no worker takes it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from baton.bus.api import API
 from baton.bus.channel import Channel, Link
 from baton.bus.link import WATCH_INTERVAL
 from baton.bus.messages import now
-from baton.errors import BatonError, Unroutable
+from baton.errors import BatonError, Unconfirmed, Unroutable
 from baton.outcome import duration
 from baton.timing.waiting import wait_at_most
 from bot.jobs import OutboxMessage
@@ -24,7 +26,7 @@ from bot.priority import ForegroundPriority
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
-from bot.store.jobs.outbox import NO_AGENT
+from bot.store.jobs.outbox import NO_AGENT, NO_WORKER
 
 log = structlog.get_logger(__name__)
 
@@ -86,19 +88,32 @@ class OutboxRelay:
         """Send one batch; return the seconds to wait before the next one."""
         rows = await self._store.ledger.outbox(BATCH_SIZE)
         at = self._clock()
-        expired = {row.id: self._why_unsent(row, at) for row in rows if row.deadline < at}
-        fresh = {row.id: row for row in rows if row.deadline >= at}
-        sent: dict[str, datetime] = {}
+        # of these it is not known whether they were sent: a second copy could be started too
+        sent = {row.id: row.accept_by(at) for row in rows if row.once and row.tried}
+        rest = [row for row in rows if row.id not in sent]
+        expired = {row.id: self._why_unsent(row, at) for row in rest if row.deadline < at}
+        fresh = {row.id: row for row in rest if row.deadline >= at}
         unroutable: dict[str, str] = {}
         if fresh and self._channel.link is Link.UP:
+            await self._begin_once(fresh)
             done, nowhere = await self._publish(list(fresh.values()), at)
-            sent = {name: fresh[name].accept_by(at) for name in done}
+            sent |= {name: fresh[name].accept_by(at) for name in done}
             unroutable = {name: self._why_nobody(fresh[name]) for name in nowhere}
         if sent or unroutable or expired:
             for job in await self._store.ledger.settle(sent, unroutable, expired, at=at):
                 self._job_changed(job)
-            return 0.0 if len(sent) + len(unroutable) == len(fresh) and rows else RETRY_DELAY
+            left = fresh.keys() - sent.keys() - unroutable.keys()
+            return RETRY_DELAY if left or not rows else 0.0
         return RETRY_DELAY if rows else self._poll
+
+    async def _begin_once(self, fresh: dict[str, OutboxMessage]) -> None:
+        """Record that the requests of work queues may have been sent, before they are; drop from
+        `fresh` those that another bot sends."""
+        once = [name for name, row in fresh.items() if row.once]
+        if once:
+            mine = await self._store.ledger.start_sending(once)
+            for name in set(once) - mine:
+                del fresh[name]
 
     def _why_unsent(self, row: OutboxMessage, at: datetime) -> str:
         """Return why `row` was not sent before its deadline: a fault of ours, not of the server."""
@@ -114,6 +129,8 @@ class OutboxRelay:
     def _why_nobody(self, row: OutboxMessage) -> str:
         """Return why no queue takes `row`. An agent that sent a heartbeat lately is running all the
         same."""
+        if row.once:
+            return NO_WORKER
         seen = self._registry.find(row.host) if row.host else None
         if seen is None or seen.missing:
             return NO_AGENT
@@ -132,13 +149,18 @@ class OutboxRelay:
             ),
             return_exceptions=True,
         )
-        sent, unroutable = [], []
+        sent, unroutable, not_sent = [], [], []
         for row, result in zip(rows, results, strict=True):
             if result is None:
                 sent.append(row.id)
             elif isinstance(result, Unroutable):
                 unroutable.append(row.id)
+            elif isinstance(result, Unconfirmed) and row.once:
+                log.warning("request not confirmed, not sent again", job=row.job, host=row.host)
+                sent.append(row.id)
             elif isinstance(result, BatonError):
+                if row.once:
+                    not_sent.append(row.id)
                 log.warning(
                     "request not confirmed, will retry",
                     job=row.job,
@@ -155,6 +177,8 @@ class OutboxRelay:
                 )
             else:
                 raise result
+        if not_sent:
+            await self._store.ledger.not_sent(not_sent)
         return sent, unroutable
 
 

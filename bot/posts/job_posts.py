@@ -15,7 +15,7 @@ from baton.errors import UsageError
 from baton.extensions import Commands
 from bot.content import Post
 from bot.dispatch.console_address import ConsoleAddress
-from bot.jobs import Job, RunRecord, Tail
+from bot.jobs import Job, RunRecord, Tail, last_attempts
 from bot.posts import grouping
 from bot.posts.post_source import Desired, PostSource
 from bot.posts.render import render_job
@@ -92,7 +92,8 @@ class JobPosts(PostSource):
     def reset(self) -> None:
         self._ended.clear()
 
-    async def _desired(self, job: Job, runs: Sequence[RunRecord]) -> Desired:
+    async def _desired(self, job: Job, attempts: Sequence[RunRecord]) -> Desired:
+        runs = last_attempts(attempts)
         over = job.closed is not None
         if over:
             await self._note_end(job, runs)

@@ -117,7 +117,7 @@ def _job_content(
         summary += f"; cancellation requested by {job.cancelled_by.label}"
     rows: tuple[Row, ...] = ()
     lines = list(outcome.lines)
-    if command.reach is Reach.EACH:
+    if command.reach in (Reach.EACH, Reach.QUEUE):
         ordered = sorted(runs, key=lambda run: run.host)
         if len(ordered) > MAX_ROWS:
             ordered = sorted(ordered, key=lambda run: (URGENCY.index(run.state), run.host))
@@ -155,12 +155,19 @@ def _hint(job: Job, runs: Sequence[RunRecord], visibility: ServerVisibility) -> 
 
 def _row(run: RunRecord, job: Job, visibility: ServerVisibility) -> Row:
     text = run.text
-    if run.state in (State.QUEUED, State.SENT):
+    if run.state in (State.QUEUED, State.SENT) and run.queue:
+        text = "waiting for a worker"
+        if visibility.blind_since is None and run.queue in visibility.idle:
+            since = _moment(visibility.idle[run.queue], job)
+            text += f": none of this queue is running, the last sign of one came at {since}"
+    elif run.state in (State.QUEUED, State.SENT):
         text = "waiting for its agent"
         if visibility.blind_since is None and run.host in visibility.left:
             text += f", which was stopped at {_moment(visibility.left[run.host], job)}"
         elif visibility.blind_since is None and run.host in visibility.silent:
             text += f", no heartbeat since {_moment(visibility.silent[run.host], job)}"
+    if run.attempt > 1:
+        text = f"{text} (attempt {run.attempt})".strip()
     if run.late is not None:
         text = f"{text} (reported later: {run.late.value})".strip()
     percent = run.percent if run.state is State.RUNNING else None

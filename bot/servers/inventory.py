@@ -84,9 +84,12 @@ def select_servers(servers: Sequence[KnownServer], target: Target) -> list[Known
 
     Raises UsageError if there are none: it names the known ones, and what was most likely meant.
     """
-    here = servers
+    # a worker that has no commands has nothing but its queues: only its own name means it
+    here = [one for one in servers if one.facts.commands or not one.facts.runners]
+    if target.host is not None:
+        here = list(servers)
     if target.environment is not None:
-        here = [server for server in servers if server.facts.environment == target.environment]
+        here = [server for server in here if server.facts.environment == target.environment]
         if not here:
             known = sorted({server.facts.environment for server in servers})
             raise _unknown("Unknown environment", target.environment, known, "environment")

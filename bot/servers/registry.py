@@ -9,6 +9,7 @@ from datetime import datetime
 from typing_extensions import override
 
 from baton.bus.channel import Link
+from baton.bus.exchanges import work_key
 from baton.bus.messages import Heartbeat, now
 from baton.command import Known, KnownServer
 from baton.errors import BatonError
@@ -22,10 +23,14 @@ from bot.servers.anomalies import (
 )
 from bot.servers.heartbeat_history import HeartbeatHistory
 from bot.servers.inventory import LastHeartbeat, known_servers
+from bot.servers.runners import KnownWorker, queues_without_workers
 from bot.servers.server_visibility import ServerVisibility
 
 LINK_SETTLE_TIME = 5.0
 """Seconds after our link came up in which heartbeats may come that had waited in RabbitMQ."""
+WORKER_LOST_AFTER = 60.0
+"""Seconds without a heartbeat after which what a worker had to do is lost, at least: it ends its
+jobs itself if it can."""
 LINK_LOSS_GRACE = 3.0
 """Seconds for which our link may be lost before every open post says so."""
 
@@ -51,6 +56,10 @@ class ServerRegistry(Known):
         self._refusal = refusal
         self._heartbeats: dict[str, LastHeartbeat] = {}
         self._histories: dict[str, HeartbeatHistory] = {}
+        self._workers: dict[str, datetime] = {}
+        """The servers that declare runners, each with when we saw it declare others than before."""
+        self.declarations = 0
+        """Counts how often a worker has declared other runners than before."""
         self._blind_since: datetime | None = clock()
         self.seeing_since: datetime | None = None
         # stays set when the link is lost again: silence before that counts
@@ -61,7 +70,7 @@ class ServerRegistry(Known):
         for heartbeat in stored:
             known = self._heartbeats.get(heartbeat.facts.host)
             if known is None or known.at < heartbeat.at:
-                self._heartbeats[heartbeat.facts.host] = heartbeat
+                self._keep(heartbeat)
 
     def record(self, beat: Heartbeat, *, proven: bool = False, again: bool = False) -> bool:
         """Record a heartbeat as received now, since clocks of servers may be wrong; return whether
@@ -90,8 +99,23 @@ class ServerRegistry(Known):
             theirs = clock_skew(facts.host, facts.environment, history.skew)
             skews = [one.skew for one in self._histories.values() if one.offsets]
             self._findings.found(own_clock_skew(skews) or theirs)
-        self._heartbeats[facts.host] = LastHeartbeat(facts, at, beat.interval, beat.leaving)
+        self._keep(LastHeartbeat(facts, at, beat.interval, beat.leaving))
         return True
+
+    def _keep(self, heartbeat: LastHeartbeat) -> None:
+        facts = heartbeat.facts
+        known = self._heartbeats.get(facts.host)
+        self._heartbeats[facts.host] = heartbeat
+        before = known.facts.runners if known is not None else ()
+        if facts.runners == before:
+            return
+        self.declarations += 1
+        if known is None and facts.started is not None:
+            self._workers[facts.host] = min(facts.started, heartbeat.at)
+        else:
+            self._workers[facts.host] = heartbeat.at
+        if not facts.runners:
+            del self._workers[facts.host]
 
     def forget(self, host: str, at: datetime) -> None:
         """Drop what was received of `host` up to `at`."""
@@ -99,6 +123,8 @@ class ServerRegistry(Known):
         if last is not None and last.at <= at:
             del self._heartbeats[host]
             self._histories.pop(host, None)
+            if self._workers.pop(host, None) is not None:
+                self.declarations += 1
 
     def _live(self, at: datetime) -> bool:
         """Return whether what comes now was sent just now. What had waited in RabbitMQ comes right
@@ -152,15 +178,43 @@ class ServerRegistry(Known):
         found = known_servers(some, self._clock(), self.blind_since, self._saw_since)
         return found[0] if found else None
 
+    def workers(self) -> list[KnownWorker]:
+        """Return every known server that declares runners, by name."""
+        found = ((self.find(host), since) for host, since in sorted(self._workers.items()))
+        return [KnownWorker(seen, since) for seen, since in found if seen is not None]
+
+    def serves(self, worker: str, queue: str) -> bool:
+        """Return whether `worker` takes jobs from `queue`, as its last heartbeat says. While there
+        is a server that is called like the queue in the ledger, nobody speaks for that name."""
+        last = self._heartbeats.get(worker)
+        if last is None or self.find(work_key(queue)) is not None:
+            return False
+        return any(each.queue == queue for each in last.facts.runners)
+
+    def lost_workers(self) -> dict[str, datetime]:
+        """Return the workers that have sent no heartbeat for so long that what they had to do is
+        lost, each with when the last one came."""
+        seeing = self.seeing_since
+        if seeing is None or (self._clock() - seeing).total_seconds() < WORKER_LOST_AFTER:
+            return {}
+        return {
+            one.server.facts.host: self._heartbeats[one.server.facts.host].at
+            for one in self.workers()
+            if one.server.missing and one.server.silent >= WORKER_LOST_AFTER
+        }
+
     def visibility(self) -> ServerVisibility:
         """Return how well the bot sees the servers at this moment."""
         blind = self.blind_since
         if blind is not None and (self._clock() - blind).total_seconds() < LINK_LOSS_GRACE:
             blind = None
         missing = [self._heartbeats[one.facts.host] for one in self.servers() if one.missing]
+        workers = self.workers()
+        last = {one.server.facts.host: self._heartbeats[one.server.facts.host] for one in workers}
         return ServerVisibility(
             blind,
             silent={last.facts.host: last.at for last in missing if not last.leaving},
             left={last.facts.host: last.at for last in missing if last.leaving},
+            idle=queues_without_workers(workers, last),
             blind_because=self.blind_because if blind is not None else "",
         )

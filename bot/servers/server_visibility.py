@@ -14,10 +14,12 @@ class ServerVisibility:
     `blind_since` is when the bot's own connection to RabbitMQ was lost, if it is lost, and
     `blind_because` why it does not come back by itself. `silent` are the servers without a
     heartbeat, by host, with the time of the last one; `left` those whose agents reported that they
-    were stopped, with the time.
+    were stopped, with the time. `idle` are the work queues without a running worker, by name,
+    with the last sign of one.
     """
 
     blind_since: datetime | None = None
     silent: Mapping[str, datetime] = field(default_factory=dict)
     left: Mapping[str, datetime] = field(default_factory=dict)
+    idle: Mapping[str, datetime] = field(default_factory=dict)
     blind_because: str = ""

@@ -37,6 +37,7 @@ from bot.app.bot import Bot
 from bot.app.dispatching import Dispatching, assemble_dispatch, commands_of
 from bot.app.with_alerts import AlertsConfig
 from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
 from bot.jobs import Place
@@ -204,7 +205,9 @@ def a_dispatch(
         "schedules_changed": lambda: None,
         "on_result": lambda results: ResultHandling(),
     }
-    return assemble_dispatch(store, commands, policy, servers, **{**given, **hooks})
+    channel = hooks.pop("channel", None) or MemoryChannel("memory://test", on=MemoryBus("test"))
+    live = LiveCommands(commands, servers)
+    return assemble_dispatch(store, channel, live, policy, servers, **{**given, **hooks})
 
 
 def wanted(settings: AlertSettings, front: str = "slack", **more: Any) -> AlertsConfig:

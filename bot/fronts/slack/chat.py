@@ -16,7 +16,7 @@ from baton.timing.backoff import delay, jittered
 from bot.dispatch.protocol import Dispatcher
 from bot.fronts.errors import FrontError
 from bot.fronts.slack.front import SlackFront
-from bot.fronts.slack.listeners.app import build, slash_names
+from bot.fronts.slack.listeners.app import build
 from bot.fronts.slack.listeners.deliveries import DeliveryDeduplicator
 from bot.fronts.slack.listeners.handlers import SlackHandlers
 from bot.fronts.slack.listeners.payloads import parse_slash_command
@@ -80,7 +80,6 @@ class SlackChat(Linked):
         self.people = SlackDirectory(self._api)
         self._dispatcher = dispatcher
         self._handlers: SlackHandlers | None = None
-        self._names = slash_names(dispatcher.commands)
         self._deliveries: DeliveryDeduplicator | None = None
         self._socket: SocketModeClient | None = None
         self._beginning: asyncio.Task[None] | None = None
@@ -163,7 +162,7 @@ class SlackChat(Linked):
             self._dispatcher, self.people, self._replies, self._tasks, identity
         )
         self._handlers = handlers
-        app = build(handlers, identity, self._names)
+        app = build(handlers, identity, self._dispatcher.commands)
         self._deliveries = DeliveryDeduplicator(app, self._unheard)
         self._socket = SocketModeClient(
             self._api.session,

@@ -146,7 +146,7 @@ def _conditions(wanted: JobFilter) -> Iterator[ColumnElement[bool]]:
 
 
 def _ended(outcome: JobOutcome) -> ColumnElement[bool]:
-    of_job = select(1).select_from(runs).where(runs.c.job == jobs.c.id)
+    of_job = select(1).select_from(runs).where(runs.c.job == jobs.c.id, ~runs.c.retried)
     other = exists(of_job.where(runs.c.state != State.SUCCEEDED.value))
     match outcome:
         case JobOutcome.OPEN:
@@ -172,7 +172,8 @@ def _with_states(connection: Connection, found: Sequence[Job]) -> Iterator[PastJ
     begun: Counter[str] = Counter()
     for some in chunks([job.id for job in found]):
         counts = (func.count().label("runs"), func.count(runs.c.started).label("begun"))
-        statement = select(runs.c.job, runs.c.state, *counts).where(runs.c.job.in_(some))
+        which = (runs.c.job.in_(some), ~runs.c.retried)
+        statement = select(runs.c.job, runs.c.state, *counts).where(*which)
         for row in connection.execute(statement.group_by(runs.c.job, runs.c.state)):
             states[row.job][state_of(row.state) or State.LOST] += row.runs
             begun[row.job] += row.begun

@@ -29,7 +29,7 @@ from bot.store.database.sql import AnyRow, chunks
 from bot.store.jobs.job_rows import Values, run_of
 from bot.store.tables.job_tables import jobs, runs
 
-_FIXED = ("job", "host", "attempt", "request", "deadline", "timeout")
+_FIXED = ("job", "host", "attempt", "request", "deadline", "timeout", "retries")
 _CHANGING = tuple(column.name for column in runs.columns if column.name not in _FIXED)
 
 _OF_A_JOB = (

@@ -99,6 +99,8 @@ def run_row(run: RunRecord, lines: int = 0, size: int = 0) -> Values:
         "ends_at": ends_at(run),
         "lines": lines,
         "size": size,
+        "retries": run.retries,
+        "retried": run.retried,
     }
 
 
@@ -123,6 +125,8 @@ def run_of(row: AnyRow) -> RunRecord:
         finished=row.finished,
         facts=row.facts,
         late=state_of(row.late),
+        retries=row.retries,
+        retried=row.retried,
     )
 
 
@@ -149,6 +153,7 @@ def outbox_row(sending: OutboxMessage) -> Values:
         "message": encode(sending.message).decode(),
         "mandatory": sending.mandatory,
         "deadline": sending.deadline,
+        "tried": sending.tried,
     }
 
 
@@ -164,6 +169,7 @@ def outbox_message_of(row: AnyRow) -> OutboxMessage:
         message=message,
         mandatory=row.mandatory,
         deadline=row.deadline,
+        tried=row.tried,
     )
 
 

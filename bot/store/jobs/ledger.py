@@ -17,7 +17,17 @@ from baton.bus.messages import Person, Pong, Update, now
 from bot.jobs import AuditEntry, Cancelled, Job, NewJob, OutboxMessage, Tail
 from bot.store.database.transactions import Database, Work
 from bot.store.errors import StoreError
-from bot.store.jobs import history, job_changes, new_jobs, news, outbox, queries, releases, updates
+from bot.store.jobs import (
+    history,
+    job_changes,
+    new_jobs,
+    news,
+    next_attempts,
+    outbox,
+    queries,
+    releases,
+    updates,
+)
 from bot.store.jobs.changes import JobChanges
 from bot.store.jobs.news import BEGINNING, PIECES, News, OutputPiece, Position, Said
 from bot.store.output import log_lines, log_window, outputs
@@ -75,6 +85,15 @@ class Ledger:
         if unreadable:
             await self.settle(expired=unreadable, at=now())
         return found
+
+    async def start_sending(self, ids: Sequence[str]) -> set[str]:
+        """Record that these messages of the outbox may have been sent from now on; return those
+        that could not have been before, and that nobody else sends."""
+        return await self._database.write(partial(outbox.start_sending, ids=ids))
+
+    async def not_sent(self, ids: Sequence[str]) -> None:
+        """Record that these messages, which `start_sending` returned, were certainly not sent."""
+        await self._database.write(partial(outbox.not_sent, ids=ids))
 
     async def settle(
         self,
@@ -138,6 +157,12 @@ class Ledger:
             return set()
         work = partial(updates.close_overdue, at=at, seeing_since=seeing_since)
         return await self._changed(work)
+
+    async def end_lost(self, workers: Mapping[str, datetime], at: datetime) -> set[str]:
+        """End the runs of work queues that these workers have, whose heartbeats ended at that
+        moment, and start them again as often as their runners say; return the ids of the jobs that
+        changed."""
+        return await self._changed(partial(next_attempts.end_lost, lost=workers, at=at))
 
     async def next_deadline(self) -> datetime | None:
         """Return when `close_overdue` may have something to close next. It may lie in the past

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
 
-from baton.bus.exchanges import INPUT, host_key
+from baton.bus.exchanges import INPUT, cancel_work_key, host_key
 from baton.bus.messages import Cancel, Person, Request, State
 from baton.errors import BatonError
 from bot.jobs import GRACE, Cancelled, OutboxMessage, RunRecord, close, ends_at
@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 NO_AGENT = "no agent has a queue for this server in RabbitMQ"
 CANCELLED_UNSENT = "cancelled before it was sent"
 NOT_STOPPED = "not stopped: no agent has a queue for this server in RabbitMQ"
+NO_WORKER = "no worker has ever served this queue, so RabbitMQ does not have it"
+NOT_STOPPED_WORK = "not stopped: no worker of this queue has an inbox in RabbitMQ"
 
 
 def waiting(connection: Connection, limit: int) -> tuple[list[OutboxMessage], dict[str, str]]:
@@ -131,7 +133,9 @@ def _not_stopped(connection: Connection, rows: Sequence[AnyRow]) -> set[str]:
     working, and only disconnected. The run ends by its own report, or at its deadline."""
     cancels = [row for row in rows if row.type == Cancel.type]
     if cancels:
-        statement = update(runs).where(*_meant(True), OPEN).values(text=NOT_STOPPED)
+        of_queue = runs.c.retries.is_not(None)
+        text = case((of_queue, NOT_STOPPED_WORK), else_=NOT_STOPPED)
+        statement = update(runs).where(*_meant(True), OPEN).values(text=text)
         connection.execute(statement, [_of(row) for row in cancels])
     return {row.job for row in cancels}
 
@@ -189,6 +193,28 @@ def cancel(connection: Connection, job: str, person: Person, at: datetime) -> Ca
     return Cancelled(tuple(after))
 
 
+def cancel_again(
+    connection: Connection, taken: Sequence[RunRecord], locked: Mapping[str, AnyRow]
+) -> None:
+    """Send a Cancel for these runs of work queues, whose jobs were cancelled: the worker that has
+    taken one may have started after the first Cancel was sent."""
+    for run in taken:
+        cancel = _cancel(run, Person(id=locked[run.job].canceller_id))
+        connection.execute(insert(outbox), [outbox_row(cancel)])
+
+
+def start_sending(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Record that these messages may have been sent from now on; return those that could not have
+    been before."""
+    statement = update(outbox).where(outbox.c.id.in_(ids), ~outbox.c.tried).values(tried=True)
+    return set(connection.execute(statement.returning(outbox.c.id)).scalars())
+
+
+def not_sent(connection: Connection, ids: Sequence[str]) -> None:
+    """Record that these messages were certainly not sent: they may be, then."""
+    connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(tried=False))
+
+
 def _cancel(run: RunRecord, person: Person) -> OutboxMessage:
     message = Cancel(
         job=run.job, request=run.request, attempt=run.attempt, host=run.host, requester=person
@@ -198,7 +224,7 @@ def _cancel(run: RunRecord, person: Person) -> OutboxMessage:
         job=run.job,
         host=run.host,
         exchange=INPUT,
-        key=host_key(run.host),
+        key=cancel_work_key(run.queue) if run.queue else host_key(run.host),
         message=message,
         mandatory=True,
         deadline=ends_at(run) or run.deadline,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -13,8 +13,10 @@ from baton.bus.messages import Pong, State, Update
 from bot.jobs import GRACE, Applied, RunRecord, apply, close_if_overdue
 from bot.store.database.column_types import LARGEST
 from bot.store.database.sql import AnyRow, chunks, matching
+from bot.store.jobs import next_attempts
 from bot.store.jobs.job_changes import OPEN, lock, mark_changed, write_runs
 from bot.store.jobs.job_rows import Values, run_of, run_row
+from bot.store.jobs.outbox import cancel_again
 from bot.store.tables.job_tables import jobs, output, runs
 
 log = structlog.get_logger(__name__)
@@ -35,6 +37,10 @@ class _KnownRun:
     size: int = 0
     new: bool = False
     changed: bool = False
+    died: bool = False
+    """Whether it has ended now because its worker died."""
+    taken: bool = False
+    """Whether a worker has taken it up now."""
     pieces: list[Values] = field(default_factory=list)
 
     def take(self, message: Report, at: datetime) -> None:
@@ -42,8 +48,11 @@ class _KnownRun:
         applied = apply(self.run, message, at)
         if applied is None:
             return
-        self.run = applied.run
+        before, self.run = self.run, applied.run
         self.changed = True
+        if self.run.queue:
+            self.died |= not before.state.final and self.run.state in next_attempts.DIED
+            self.taken |= not self.run.state.final and self.run.worker != before.worker
         if applied.output:
             self._keep(applied, message)
 
@@ -95,7 +104,15 @@ def apply_updates(
         known[key] = at_hand
         at_hand.take(message, at)
     changed = [one for one in known.values() if one.changed]
+    again = [
+        one for one in changed if one.died and next_attempts.is_due(one.run, open_jobs[one.run.job])
+    ]
+    for one in again:
+        one.run = replace(one.run, retried=True)
     _write(connection, changed, open_jobs)
+    next_attempts.start(connection, [one.run for one in again], at)
+    taken = [one.run for one in changed if one.taken and open_jobs[one.run.job].canceller_id]
+    cancel_again(connection, taken, open_jobs)
     ids = {one.run.job for one in changed}
     mark_changed(connection, ids, at)
     return ids, rejected

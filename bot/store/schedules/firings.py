@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection, insert, select, update
 
-from bot.jobs import AuditEntry, RunRecord
+from bot.jobs import AuditEntry, RunRecord, last_attempts
 from bot.schedules.change import Change
 from bot.schedules.schedule import Firing, Schedule
 from bot.store.database.sql import AnyRow, chunks, upsert
@@ -113,7 +113,7 @@ def ended(connection: Connection, limit: int) -> tuple[list[EndedFiring], dict[s
         whole |= these
         unreadable |= others
     found = [
-        (whole[name], firing, tuple(runs_of(connection, firing.job)))
+        (whole[name], firing, tuple(last_attempts(runs_of(connection, firing.job))))
         for name, firing in first.items()
         if name in whole
     ]

@@ -90,6 +90,10 @@ runs = Table(
     # Of its output so far: lines, and characters.
     Column("lines", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),
+    # Of a work queue: how often it is started again if its worker dies; null for a server.
+    Column("retries", Integer),
+    # Whether a later attempt took its place.
+    Column("retried", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("job", "host", "attempt"),
     Index(
         "runs_open",
@@ -119,6 +123,8 @@ outbox = Table(
     Column("message", Words, nullable=False),
     Column("mandatory", Boolean, nullable=False),
     Column("deadline", Instant, nullable=False),
+    # Of a work queue: whether it may have been sent, so that it is not sent again.
+    Column("tried", Boolean, nullable=False, server_default=false()),
     Index("outbox_job", "job"),
 )
 

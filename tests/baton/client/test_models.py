@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from baton.bus.messages import State
-from baton.client.models import Ending, ending
+from baton.client.models import Ending, Job, Run, ending
 
 EACH = {
     State.SUCCEEDED: Ending.SUCCEEDED,
@@ -13,6 +13,7 @@ EACH = {
     State.REFUSED: Ending.FAILED,
     State.EXPIRED: Ending.FAILED,
     State.UNROUTABLE: Ending.FAILED,
+    State.BLOCKED: Ending.FAILED,
     State.CANCELLED: Ending.CANCELLED,
     State.LOST: Ending.UNKNOWN,
     State.INTERRUPTED: Ending.UNKNOWN,
@@ -25,6 +26,15 @@ def test_each_final_state_is_an_ending() -> None:
     for state, meant in EACH.items():
         assert ending([state]) is meant
         assert ending([State.SUCCEEDED, state]) is meant
+
+
+def test_of_several_attempts_the_last_one_counts() -> None:
+    """A job that was interrupted, and succeeded when it was started again, has succeeded."""
+    runs = [
+        Run(host="work.reports", state="succeeded", attempt=2),
+        Run(host="work.reports", state="interrupted", attempt=1),
+    ]
+    assert Job(id="j", runs=tuple(runs)).ok
 
 
 @pytest.mark.parametrize(

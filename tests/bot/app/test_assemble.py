@@ -69,6 +69,7 @@ async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
         "discovery",
         "follow_other_bots",
         "sync_posts",
+        "lost_workers",
         "pruning",
         "recording",
         "schedules",

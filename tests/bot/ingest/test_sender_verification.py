@@ -12,15 +12,16 @@ from baton.agent.output import key_of
 from baton.bus.api import API
 from baton.bus.exchanges import OUTPUT
 from baton.bus.memory.channel import MemoryChannel
-from baton.bus.messages import Facts, Message, Pong, Probed, State, Update, now
+from baton.bus.messages import Facts, Heartbeat, Message, Pong, Probed, State, Update, now
 from bot.alerting.consumer import AlertConsumer
 from bot.alerting.sink import StoredAlertSink
 from bot.ingest.rejections import Rejections
 from bot.ingest.sender_verification import SenderVerifier
 from tests.bot.build import Hail, Ship
 from tests.bot.ingest.test_updates import Ear
+from tests.bot.worker import worker_facts
 from tests.bot.world import Stage, beat
-from tests.support.servers import RecordedFindings
+from tests.support.servers import RecordedFindings, make_registry
 from tests.support.wait import until
 
 if TYPE_CHECKING:
@@ -286,3 +287,54 @@ async def test_the_answer_to_a_probe_is_believed_of_its_own_agent_only(court: Co
     assert court.told.names == ["identity"]
     assert "agent.web-2" in (await court.buried())[0]
     await consumer.stop()
+
+
+def of_queue(**changes: Any) -> Update:
+    values: dict[str, Any] = {
+        "job": "j1",
+        "request": "r1",
+        "host": "work.reports",
+        "environment": "prod",
+        "command": "report",
+        "sequence": 1,
+        "state": State.RUNNING,
+        "facts": {"worker": "worker-1"},
+    }
+    return Update(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("account", "named", "required", "doubt"),
+    [
+        ("agent.worker-1", "worker-1", True, ""),
+        ("agent.worker-1", "worker-2", True, "sent it in the name of worker-2"),
+        ("agent.web-1", "web-1", False, "no heartbeat of web-1 names that queue"),
+        ("shared", "worker-1", False, ""),
+        ("shared", "worker-1", True, "only the account agent.WORKER of a worker may"),
+        ("", "worker-1", True, "a sender that names no account"),
+    ],
+)
+def test_a_worker_speaks_for_the_queues_that_its_heartbeat_names(
+    account: str, named: str, required: bool, doubt: str
+) -> None:
+    """For no others, and not in the name of another worker."""
+    registry = make_registry()
+    registry.record(Heartbeat(facts=worker_facts("worker-1"), interval=15.0))
+    registry.record(beat("web-1"))
+    judge = SenderVerifier(required=required, serves=registry.serves)
+    message = of_queue(facts={"worker": named})
+    said = judge.doubt(message, account, key_of(message))
+    assert (doubt in said) if doubt else (said == "")
+
+
+def test_a_proven_worker_is_believed_by_its_account_alone() -> None:
+    """As a server is. And nobody speaks for a queue while a server has the name that stands for it
+    in the ledger."""
+    registry = make_registry()
+    registry.record(Heartbeat(facts=worker_facts("worker-1"), interval=15.0))
+    judge = SenderVerifier(serves=registry.serves)
+    message = of_queue()
+    assert judge.doubt(message, "agent.worker-1", key_of(message)) == ""
+    assert "which has the account agent.worker-1" in judge.doubt(message, "x", key_of(message))
+    registry.record(beat("work.reports"))
+    assert "names that queue" in judge.doubt(message, "agent.worker-1", key_of(message))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import structlog
@@ -34,9 +34,10 @@ log = structlog.get_logger(__name__)
 UNREADABLE = "This form belongs to another version of the bot."
 
 
-def slash_names(commands: Iterable[str]) -> list[str]:
-    """Return the slash commands to listen to: one for each command, and /baton for all."""
-    return sorted({OWN_COMMAND, *(f"/{name}" for name in commands)})
+def is_ours(slash_command: str, commands: Container[str]) -> bool:
+    """Return whether we listen to a slash command: there is one for each of `commands`, which may
+    be more at any moment, and /baton for all."""
+    return slash_command == OWN_COMMAND or slash_command.removeprefix("/") in commands
 
 
 def private(text: str) -> dict[str, str]:
@@ -44,9 +45,9 @@ def private(text: str) -> dict[str, str]:
     return {"response_type": "ephemeral", "text": text}
 
 
-def build(handlers: SlackHandlers, identity: BotIdentity, names: Iterable[str]) -> AsyncApp:
-    """Return the app, with listeners for each slash command, our buttons, mentions and direct
-    messages."""
+def build(handlers: SlackHandlers, identity: BotIdentity, commands: Container[str]) -> AsyncApp:
+    """Return the app, with listeners for the slash command of each of `commands`, our buttons,
+    mentions and direct messages."""
     who = AuthorizeResult(
         enterprise_id=None,
         team_id=identity.team,
@@ -71,6 +72,8 @@ def build(handlers: SlackHandlers, identity: BotIdentity, names: Iterable[str]) 
     )
 
     async def on_command(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
+        if not is_ours(str(body.get("command", "")), commands):
+            return _unhandled(body)
         interaction = parse_slash_command(body)
         return await ack(private(await handlers.command(interaction)) if interaction else "")
 
@@ -88,8 +91,7 @@ def build(handlers: SlackHandlers, identity: BotIdentity, names: Iterable[str]) 
         if (interaction := parse_message(body)) is not None:
             await handlers.message(interaction)
 
-    for name in names:
-        app.command(name)(on_command)
+    app.command(re.compile("^/"))(on_command)
     app.action(re.compile(f"^{PREFIX}"))(on_press)
     app.view(CALLBACK)(on_form)
     app.event("app_mention")(on_message)

@@ -9,7 +9,7 @@ import structlog
 
 from baton.errors import UsageError
 from baton.outcome import Outcome, counted
-from bot.jobs import Job, RunRecord
+from bot.jobs import Job, RunRecord, last_attempts
 from bot.store.jobs.history import JobFilter, Moment, PastJob
 from bot.store.jobs.queries import JobWithRuns
 from bot.web.console.access import Viewer
@@ -87,7 +87,7 @@ class JobReading:
 
     def outcome(self, job: Job, runs: Sequence[RunRecord]) -> Outcome:
         """Return how `job` reads, in the words of its command."""
-        reports = [run.report() for run in runs]
+        reports = [run.report() for run in last_attempts(runs)]
         extension = self._parts.commands.get(job.command)
         if extension is None:
             return counted(reports)

@@ -11,7 +11,8 @@ import yaml
 from baton.command import Command
 from baton.extensions import installed
 from bot.alerting.commands.command import AlertsCommand
-from bot.fronts.slack.listeners.app import slash_names
+from bot.builtins.run import RunCommand
+from bot.fronts.slack.listeners.app import is_ours
 from bot.fronts.slack.listeners.names import SLASH_COMMANDS
 from bot.fronts.slack.web_api import scopes
 from bot.scheduler.command import ScheduleCommand
@@ -24,8 +25,11 @@ SLACK = ROOT / "bot" / "fronts" / "slack"
 
 def test_its_slash_commands_are_the_registered_ones() -> None:
     """What people can type is listened to, and what we listen to can be typed."""
-    named = [*installed(), AlertsCommand.name, ScheduleCommand.name]
-    assert sorted(command["command"] for command in COMMANDS) == slash_names(named)
+    named = [*installed(), AlertsCommand.name, RunCommand.name, ScheduleCommand.name]
+    typed = {command["command"] for command in COMMANDS}
+    assert typed == {"/baton", *(f"/{name}" for name in named)}
+    assert all(is_ours(one, named) for one in typed)
+    assert not is_ours("/other", named)
     assert set(named) == SLASH_COMMANDS
 
 
@@ -35,6 +39,7 @@ def test_its_hints_name_the_fields() -> None:
     commands: list[type[Command]] = [
         *(extension.command for extension in installed().values()),
         AlertsCommand,
+        RunCommand,
         ScheduleCommand,
     ]
     for command in commands:

@@ -26,12 +26,12 @@ TABLES = {
         "deadline timeout sent waits_until"
     ),
     "leases": "name holder until",
-    "outbox": "number id job host exchange key type attempt message mandatory deadline",
+    "outbox": "number id job host exchange key type attempt message mandatory deadline tried",
     "output": "job host attempt ends lines sequence time level step text revision",
     "posts": "key job front channel thread ref status digest at",
     "runs": (
         "job host attempt request deadline timeout state text step percent sequence sent started "
-        "finished facts late ends_at lines size"
+        "finished facts late ends_at lines size retries retried"
     ),
     "schedules": (
         "id key words timing person_id person_name person_standing front channel thread place_name "
