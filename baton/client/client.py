@@ -66,8 +66,8 @@ class Client:
         return self._as(Job, await self._http.get(f"/jobs/{_part(id)}"))
 
     async def jobs(self, **filters: object) -> JobPage:
-        """Return the jobs that match all `filters`: person, command, app, environment, state,
-        since, until, q; `limit` of them, those `before` a page's `next`."""
+        """Return the jobs that match all `filters`: person, command, app, environment, server,
+        state, since, until, q; `limit` of them, those `before` a page's `next`."""
         return self._as(JobPage, await self._http.get("/jobs", filters))
 
     async def watch(self, job: str, after: str | int = "") -> AsyncGenerator[Frame]:

@@ -37,6 +37,7 @@ def jobs(
     command: Annotated[str, typer.Option(help="A command, such as deploy.")] = "",
     app: Annotated[str, typer.Option(help="An app.")] = "",
     environment: Annotated[str, typer.Option("--environment", "--env", help="Where.")] = "",
+    server: Annotated[str, typer.Option(help="A server that it was for.")] = "",
     state: Annotated[
         str, typer.Option(help="open, succeeded, unsuccessful, or a state of a server: failed.")
     ] = "",
@@ -55,6 +56,7 @@ def jobs(
             command=command,
             app=app,
             environment=environment,
+            server=server,
             state=state,
             since=sent(since),
             until=sent(until),

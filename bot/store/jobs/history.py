@@ -48,7 +48,8 @@ class JobOutcome(StrEnum):
 class JobFilter:
     """Which jobs are looked for; what is empty does not matter.
 
-    `person` is an id or a name; `text` is part of the title or of the asker's name, or the
+    `person` is an id or a name; `server` is one that the job was for, by its name or what comes
+    before a dot of it; `text` is part of the title or of the asker's name, or the
     beginning of the id. `since` counts, `until` does not.
     """
 
@@ -56,6 +57,7 @@ class JobFilter:
     command: str = ""
     app: str = ""
     environment: str = ""
+    server: str = ""
     outcome: JobOutcome | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -133,6 +135,8 @@ def _conditions(wanted: JobFilter) -> Iterator[ColumnElement[bool]]:
         yield jobs.c.app == wanted.app
     if wanted.environment:
         yield has_name(jobs.c.environment, wanted.environment)
+    if wanted.server:
+        yield _was_for(wanted.server)
     if wanted.since is not None:
         yield jobs.c.asked >= wanted.since
     if wanted.until is not None:
@@ -143,6 +147,13 @@ def _conditions(wanted: JobFilter) -> Iterator[ColumnElement[bool]]:
         named = [may_hold(column, wanted.text) for column in (jobs.c.title, jobs.c.person_name)]
         prefix = prefix_of(wanted.text)
         yield or_(*named, begins_with(jobs.c.id, prefix)) if prefix else or_(*named)
+
+
+def _was_for(server: str) -> ColumnElement[bool]:
+    # what begins with `web-1.`: a slash follows the dot
+    longer = and_(runs.c.host > f"{server}.", runs.c.host < f"{server}/")
+    host = or_(runs.c.host == server, longer)
+    return exists(select(1).select_from(runs).where(runs.c.job == jobs.c.id, host))
 
 
 def _ended(outcome: JobOutcome) -> ColumnElement[bool]:

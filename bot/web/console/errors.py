@@ -140,3 +140,9 @@ class Unavailable(ConsoleError):
     @override
     def headers(self) -> Mapping[str, str]:
         return {"Retry-After": "5"}
+
+
+def not_a_position() -> Unusable:
+    """Return the error for a `before` that names no place in a list."""
+    detail = "Before: it must be the `next` of another page, as it was answered."
+    return Unusable(detail=detail, field="before")

@@ -107,7 +107,7 @@ async def _everything(store: Store) -> None:
     await ledger.pieces(one.job.id, BEGINNING, 3)
     await ledger.revision(one.job.id)
     await ledger.history(
-        JobFilter(person="U_ANN", text="shop", outcome=JobOutcome.UNSUCCESSFUL, environment="prod"),
+        JobFilter(person="U_ANN", text="shop", outcome=JobOutcome.UNSUCCESSFUL, server="web-1"),
         Moment(later(5), one.job.id),
     )
     await ledger.log_lines(one.job.id, "web-1", 1, 1, 5)

@@ -15,10 +15,13 @@ from bot.store.jobs.audit_entries import AuditFilter
 from bot.web.console.access import Viewer
 from bot.web.console.api.csv_text import csv_text
 from bot.web.console.api.models import problems
+from bot.web.console.errors import not_a_position
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.audit import SeenEntries, SeenEntry, read_audit
 from bot.web.console.times import QueryTime
 
+LAST = 2**53
+"""The highest number of an entry."""
 PAGE, MOST = 50, 200
 """Entries of a page, if it is not said how many; and at most."""
 _COLUMNS = (
@@ -62,7 +65,7 @@ class AuditQuery(BaseModel):
     until: QueryTime | None = Field(None, description="asked before then")
     limit: int | None = Field(None, ge=1, le=MOST, description=f"{PAGE} if it is not given")
     before: int | None = Field(
-        None, ge=1, le=2**53, description="the `next` of the page before: what is older than that"
+        None, ge=1, le=LAST, description="the `next` of the page before: what is older than that"
     )
     format: Literal["json", "csv"] = Field(
         "json", description="csv has all entries that match, or `limit` of them"
@@ -106,6 +109,16 @@ def audit_routes(parts: ConsoleParts) -> APIRouter:
         return JSONResponse(content.model_dump(mode="json"))
 
     return routes
+
+
+def audit_position(before: str) -> int | None:
+    """Return the place in the audit log that `before` names. Raises Unusable."""
+    if not before:
+        return None
+    usable = before.isascii() and before.isdecimal() and len(before) < 17
+    if usable and 1 <= int(before) <= LAST:
+        return int(before)
+    raise not_a_position()
 
 
 async def _csv(

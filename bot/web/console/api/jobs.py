@@ -16,7 +16,7 @@ from bot.web.console.access import Viewer
 from bot.web.console.api.csv_text import csv_text
 from bot.web.console.api.job_models import ListedJob, RunShown, WholeJob, job_fields, state_of
 from bot.web.console.api.models import problems
-from bot.web.console.errors import Unusable
+from bot.web.console.errors import not_a_position
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.jobs import JobReading, SeenHistory
 from bot.web.console.times import QueryTime
@@ -47,6 +47,9 @@ class HistoryQuery(BaseModel):
     command: str = Field("", max_length=200)
     app: str = Field("", max_length=200)
     environment: str = Field("", max_length=200)
+    server: str = Field(
+        "", max_length=260, description="a server that the job was for: its name, or web-1 of it"
+    )
     state: JobOutcome | None = Field(
         None, description=(JobOutcome.__doc__ or "").replace("\n    ", " ")
     )
@@ -61,6 +64,7 @@ class HistoryQuery(BaseModel):
             command=self.command.strip().removeprefix("/"),
             app=self.app.strip(),
             environment=self.environment.strip(),
+            server=self.server.strip(),
             outcome=self.state,
             since=self.since,
             until=self.until,
@@ -136,8 +140,7 @@ def history_position(before: str) -> Moment | None:
     try:
         return Moment.parse(before) if before else None
     except ValueError:
-        detail = "Before: it must be the `next` of another page, as it was answered."
-        raise Unusable(detail=detail, field="before") from None
+        raise not_a_position() from None
 
 
 async def _csv(

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from bot.store.jobs.history import JobOutcome
 from bot.web.console.api.jobs import HistoryQuery, history_position
 from bot.web.console.api.problems import API
+from bot.web.console.pages.command_form import MAX_OPTIONS
 from bot.web.console.pages.pages import PageParts, routes
 from bot.web.console.pages.rendering import query
 
@@ -47,6 +48,7 @@ def history_routes(pages: PageParts) -> APIRouter:
             commands=sorted(pages.console.commands),
             environments=servers.environments,
             apps=servers.apps,
+            hosts=[one.host for one in servers.servers][:MAX_OPTIONS],
             before=before,
             older=query({**given, "before": found.next}) if found.next else "",
             newest=query(given),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from bot.store.jobs.audit_entries import AuditFilter
+from bot.web.console.api.audit import audit_position
+from bot.web.console.pages.history import MAX_VALUE
 from bot.web.console.pages.pages import PageParts, routes
+from bot.web.console.pages.rendering import query
 from bot.web.console.reading.audit import read_audit
 
-MAX_AUDIT = 200
-"""Entries of the audit log on its page."""
+AUDIT_PAGE = 100
+"""Entries of the audit log on a page."""
 
 
 def list_routes(pages: PageParts) -> APIRouter:
@@ -45,12 +48,30 @@ def list_routes(pages: PageParts) -> APIRouter:
         return await pages.page(request, "schedules.html", viewer, seen=seen)
 
     @router.get("/audit")
-    async def audit(request: Request, person: str = "", environment: str = "") -> Response:
+    async def audit(
+        request: Request, person: str = "", environment: str = "", before: str = ""
+    ) -> Response:
         viewer = await pages.viewer(request)
-        wanted = AuditFilter(person=person, environment=environment)
-        seen = await read_audit(pages.console, viewer, wanted, limit=MAX_AUDIT)
+        wanted = AuditFilter(
+            person=person[:MAX_VALUE].strip(), environment=environment[:MAX_VALUE].strip()
+        )
+        given = {"person": wanted.person, "environment": wanted.environment}
+        seen = await read_audit(
+            pages.console,
+            viewer,
+            wanted,
+            limit=AUDIT_PAGE,
+            before=audit_position(before),
+        )
         return await pages.page(
-            request, "audit.html", viewer, seen=seen, person=person, environment=environment
+            request,
+            "audit.html",
+            viewer,
+            seen=seen,
+            given=given,
+            before=before,
+            newest=query(given),
+            older=query({**given, "before": seen.next}) if seen.next else "",
         )
 
     return router

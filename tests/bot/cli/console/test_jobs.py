@@ -75,6 +75,8 @@ async def test_a_job_from_its_start_to_its_end(console: Console, baton: Program)
     assert code == 0
     assert job in out
     assert "3 succeeded" in out
+    assert job in (await baton.ran("jobs", "--server", "web-2"))[1]
+    assert job not in (await baton.ran("jobs", "--server", "db-1"))[1]
     code, out, _ = await baton.ran("log", job, "--host", "web-2")
     assert code == 0
     assert "line 1" in out

@@ -50,6 +50,9 @@ async def stored(store: Store) -> dict[str, NewJob]:
         (JobFilter(environment="test"), "ping same"),
         (JobFilter(environment="prod"), "ping open failed ok"),
         (JobFilter(environment="pro"), ""),
+        (JobFilter(server="web-2"), "failed ok"),
+        (JobFilter(server="web"), ""),
+        (JobFilter(server="\0"), ""),
         (JobFilter(since=later(3)), "ping same open"),
         (JobFilter(until=later(3)), "failed ok"),
         (JobFilter(outcome=JobOutcome.SUCCEEDED), "ok"),
@@ -75,6 +78,16 @@ async def test_filters(store: Store, wanted: JobFilter, names: str) -> None:
     times = [past.moment for past in found.jobs]
     assert times == sorted(times, reverse=True)
     assert found.next is None
+
+
+async def test_a_server_is_found_by_its_short_name(store: Store) -> None:
+    """As in chat, `web-1` is `web-1.example.com` too, and no other name that begins so."""
+    far = deploy("web-1.example.com", asked=later(1))
+    for new in (far, deploy("web-10.example.com", asked=later(2))):
+        await asked(store, new)
+    for name in ("web-1", "web-1.example", "web-1.example.com"):
+        found = await store.ledger.history(JobFilter(server=name))
+        assert [past.job.id for past in found.jobs] == [far.job.id]
 
 
 async def test_a_job_is_found_by_its_id(store: Store) -> None:

@@ -155,6 +155,16 @@ async def test_a_filter_that_cannot_be_used(console: Console, field: str, value:
     assert answer.json()["field"] == field
 
 
+async def test_jobs_of_a_server(console: Console) -> None:
+    """In the list and in CSV."""
+    one = await add(console, "web-2.example.com", key="k1")
+    await add(console, "web-1.example.com", key="k2")
+    listed = await get(console, "/jobs", server="web-2")
+    assert [job["id"] for job in listed["jobs"]] == [one.job.id]
+    answer = await console.client.get("/api/v1/jobs", params={"format": "csv", "server": "web-2"})
+    assert [row[0] for row in csv.reader(io.StringIO(answer.text))] == ["id", one.job.id]
+
+
 async def test_csv_has_all_jobs_and_no_formula(console: Console) -> None:
     """What somebody called a job or themselves is never calculated by a spreadsheet."""
     names = [

@@ -173,7 +173,7 @@ async def test_the_history_is_filtered(console: Console) -> None:
     text = await page(console, "/jobs")
     assert "ship shop prod --ref v1" in text
     assert "hail prod</strong>" in text
-    text = await page(console, "/jobs?command=ship&person=ann&since=2026-01-01")
+    text = await page(console, "/jobs?command=ship&person=ann&since=2026-01-01&server=web-1")
     assert "ship shop prod --ref v1" in text
     assert "hail prod</strong>" not in text
     (csv,) = re.findall(r'href="(/api/v1/jobs\?[^"]*format=csv[^"]*)"', unescape(text))
@@ -181,6 +181,21 @@ async def test_the_history_is_filtered(console: Console) -> None:
     assert "ship shop prod --ref v1" in answer.text
     assert "hail prod" not in answer.text
     assert "No job matches." in await page(console, "/jobs?app=nothing")
+
+
+async def test_the_audit_log_goes_on_page_by_page(console: Console) -> None:
+    """Every entry once, with the filter that was chosen; what is no page is said so."""
+    for number in range(103):
+        await console.bot.store.ledger.start_job(*_job(number))
+    first = await page(console, "/audit?person=U_ANN&environment=prod")
+    (older,) = re.findall(r'href="(/audit\?[^"]*before=[^"]*)" rel="next"', unescape(first))
+    second = await page(console, older)
+    shown = re.findall(r'href="/jobs/(\w+)"', first + second)
+    assert (len(shown), len(set(shown))) == (103, 103)
+    assert 'rel="next"' not in second
+    assert 'href="/audit?person=U_ANN&environment=prod">Newest' in unescape(second)
+    for wrong in ("0", "x", "²", "9" * 30):
+        assert "must be the `next`" in await page(console, f"/audit?before={wrong}", 422)
 
 
 @pytest.mark.parametrize("query", ["since=yesterday", "state=fine", "until=%00", "before=%00"])
