@@ -2,7 +2,7 @@
 # Everything is installed into .venv, from the versions in constraints.txt, on first use.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test install-test quick fuzz check format coverage screenshots reference clean
+.PHONY: help demo test install-test quick fuzz check format coverage screenshots recording reference clean
 
 PYTHON = python3
 PREPARE = PYTHON='$(PYTHON)' sh .ci/venv </dev/null
@@ -48,6 +48,9 @@ coverage: .venv/.dev ## the tests once more, and which branches they do not reac
 screenshots: .venv/.dev ## a picture of every page of the console, into docs/screenshots
 	@sh .ci/servers </dev/null
 	@.venv/bin/python -m tests.support.screenshots docs/screenshots
+
+recording: .venv/.dev ## a visit to the demo in a terminal, as the picture that opens the README
+	@.venv/bin/python -m tests.support.recording docs/recording.svg
 
 reference: .venv/.dev ## the pages of docs/reference, from the models and docstrings
 	@.venv/bin/python -m tests.support.reference docs/reference

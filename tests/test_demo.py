@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import pty
 import re
 import signal
 import socket
-import sys
-import termios
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import pyte
 import pytest
 
+from tests.support.demo_terminal import BATON, Terminal, environment, terminal
 from tests.support.wait import until
-
-BATON = (sys.executable, "-c", "from bot.cli import main; main()", "demo")
-
 
 DEPLOYED = [
     "fetching main",
@@ -55,10 +47,6 @@ class Ran:
             for line in self.text.splitlines()
             if line.startswith(f"  {host} │")
         ]
-
-
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    return {**os.environ, "TMPDIR": str(folder), "HOME": str(folder / "no-home"), **more}
 
 
 async def started(folder: Path, env: Mapping[str, str] | None = None) -> Process:
@@ -232,78 +220,6 @@ async def test_ended_while_it_deploys(tmp_path: Path, number: signal.Signals) ->
     assert code == 128 + number
     assert "Traceback" not in text
     await left_nothing(tmp_path, text)
-
-
-@dataclass
-class Terminal:
-    """A terminal with the demo in it. `text` is what it wrote so far, without control sequences."""
-
-    master: int
-    process: Process
-    screen: pyte.Screen
-    raw: bytearray = field(default_factory=bytearray)
-
-    @property
-    def text(self) -> str:
-        plain = re.sub(rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[()][A-Z0-9]|.)", b"", self.raw)
-        return plain.decode("utf-8", "replace").replace("\r", "")
-
-    def type(self, keys: str) -> None:
-        os.write(self.master, keys.encode())
-
-    @property
-    def shown(self) -> str:
-        """What somebody who sits before it sees now."""
-        return "\n".join(row.rstrip() for row in self.screen.display)
-
-    async def starts(self) -> None:
-        """Return once there is a prompt below the welcome."""
-        await until(lambda: "›" in self.shown.partition("Ctrl-D exits.")[2], 60)
-
-    async def sees(self, text: str, after: int = 0, timeout: float = 60) -> None:
-        await until(lambda: text in self.text[after:], timeout)
-
-
-@asynccontextmanager
-async def terminal(
-    folder: Path, term: str, size: tuple[int, int] = (40, 100), **more: str
-) -> AsyncIterator[Terminal]:
-    """The demo at a terminal of that size, lines and columns, which answers as an xterm does when
-    it is asked where its cursor is."""
-    master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, size)
-    screen = pyte.Screen(size[1], size[0])
-    setattr(screen, "write_process_input", lambda data: os.write(master, data.encode()))  # noqa: B010
-    stream = pyte.ByteStream(screen)
-    process = await asyncio.create_subprocess_exec(
-        *BATON,
-        env=environment(folder, TERM=term, **more),
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-    )
-    os.close(slave)
-    it = Terminal(master, process, screen)
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        try:
-            written = os.read(master, 65_536)
-            it.raw.extend(written)
-            stream.feed(written)
-        except OSError:
-            loop.remove_reader(master)
-
-    loop.add_reader(master, read)
-    try:
-        yield it
-    finally:
-        loop.remove_reader(master)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        os.close(master)
 
 
 async def test_at_a_terminal(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def test_the_settings_that_it_shows_are_valid() -> None:
 def test_every_file_that_it_links_to_is_there() -> None:
     """A link that leads nowhere is worse than none."""
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for target in re.findall(r"\]\(([^)#:]+)\)|src(?:set)?=\"([^\"]+)\"", page.read_text()):
+            assert (page.parent / "".join(target)).exists(), f"{page.name}: {target}"
 
 
 def test_every_end_of_a_run_is_explained() -> None:
