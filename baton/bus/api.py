@@ -91,6 +91,9 @@ async def dead_letter(channel: Channel, delivery: Delivery, reason: str) -> None
     key = delivery.key if 0 < len(delivery.key.encode()) <= _MAX_KEY else "unknown"
     # a sender may have written headers with our names
     headers = {name: value for name, value in old.headers.items() if name[:6] != "baton-"}
+    resent = old.headers.get("baton-resent", "")
+    if resent.isascii() and resent.isdecimal():
+        headers["baton-resent"] = resent[:5]
     headers |= {"baton-reason": reason[:500], "baton-key": key}
     if old.user:
         headers["baton-user"] = old.user

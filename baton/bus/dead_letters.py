@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from hashlib import blake2b
 
 from baton.bus.channel import Channel, Delivery, Envelope
 from baton.bus.connect import connect, link_comes_up
-from baton.bus.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT
-from baton.bus.messages import Cancel, Discover, Probe, Request, decode, now
+from baton.bus.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT, queue_of
+from baton.bus.messages import Cancel, Discover, Message, Probe, Request, decode, now
 from baton.bus.urls import user_of
 from baton.errors import Disconnected, InvalidMessage, Unroutable
 from baton.text.printable import printable
 
 CONNECT_TIMEOUT = 10.0
+_TYPEABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_VARYING = re.compile(
+    r"(?<![A-Za-z])[0-9a-z._:-]*[0-9][0-9a-z._:-]*|[“'\"][^”'\"]*[”'\"]", re.IGNORECASE
+)
+"""What differs in reasons that are alike: names with numbers, ids, times, what is cited."""
+RESENT = "baton-resent"
+"""The header that counts how often a message was sent again."""
 MAX_SHOWN = 500
 """Characters that are shown of each field of a letter, at most."""
 
@@ -32,6 +41,8 @@ class DeadLetter:
     `sender` is the broker account that sent it, as far as that is known; `ours` means that RabbitMQ
     has proven it to be the account of this connection. `order` describes what the letter orders
     servers to do, empty if nothing, and `until` is the deadline of that. `size` is in bytes.
+    `time` is when it was sent first, `resent` how often it was sent again. `message` is what it
+    says, None if that is not a message of Baton's.
     """
 
     id: str
@@ -44,6 +55,25 @@ class DeadLetter:
     ours: bool = False
     order: str = ""
     until: datetime | None = None
+    time: datetime | None = None
+    resent: int = 0
+    body: bytes = b""
+    message: Message | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it: its id, or a sum of what it holds if it has no id that can be
+        typed. It stays the same however often somebody looks."""
+        if _TYPEABLE.fullmatch(self.id):
+            return self.id
+        return blake2b(self.key.encode() + b"\0" + self.body, digest_size=8).hexdigest()
+
+    @property
+    def kind(self) -> str:
+        """A short name of its reason: those that differ only in names, numbers and times have the
+        same."""
+        reason = _VARYING.sub("#", self.reason)[:MAX_SHOWN]
+        return blake2b(reason.encode(), digest_size=3).hexdigest()
 
     def __str__(self) -> str:
         """Return two lines, whatever its sender wrote into it."""
@@ -74,7 +104,9 @@ def read_letter(delivery: Delivery, account: str = "") -> DeadLetter:
     reason = headers.get("baton-reason") or headers.get("x-first-death-reason") or "unknown"
     key = headers.get("baton-key") or delivery.key
     sender, ours = _sender(envelope, account)
-    order, until = _order(envelope, key)
+    message = _message(envelope)
+    order, until = _order(message)
+    sent = envelope.timestamp
     return DeadLetter(
         id=envelope.id,
         type=envelope.type,
@@ -86,7 +118,22 @@ def read_letter(delivery: Delivery, account: str = "") -> DeadLetter:
         ours=ours,
         order=order,
         until=until,
+        time=None if sent is None else datetime.fromtimestamp(sent, UTC),
+        resent=_count(headers.get(RESENT, "")),
+        body=envelope.body,
+        message=message,
     )
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+
+
+def _message(envelope: Envelope) -> Message | None:
+    try:
+        return decode(envelope.body)
+    except InvalidMessage:
+        return None
 
 
 def _sender(envelope: Envelope, account: str) -> tuple[str, bool]:
@@ -104,12 +151,8 @@ def _sender(envelope: Envelope, account: str) -> tuple[str, bool]:
     return f"{claimed or 'an unknown sender'} (claims {proven or 'an unknown sender'})", False
 
 
-def _order(envelope: Envelope, key: str) -> tuple[str, datetime | None]:
+def _order(message: Message | None) -> tuple[str, datetime | None]:
     """Return what a letter orders servers to do, in words, and its deadline."""
-    try:
-        message = decode(envelope.body)
-    except InvalidMessage:
-        return "", None
     if isinstance(message, Request):
         where = message.host or f"all servers of {message.environment}"
         given = message.arguments.items()
@@ -125,32 +168,40 @@ def _order(envelope: Envelope, key: str) -> tuple[str, datetime | None]:
 
 async def list_letters(channel: Channel, most: int) -> list[DeadLetter]:
     """Return up to `most` dead letters, oldest first. They stay in their queue."""
-    held = await _take(channel, most)
-    try:
-        return [read_letter(delivery, _account(channel)) for delivery in held]
-    finally:
-        for delivery in held:
-            await delivery.reject(requeue=True)
+    async with _held(channel, most) as held:
+        return [one for _, one in held]
+
+
+async def drop(channel: Channel, names: Collection[str], most: int) -> list[DeadLetter]:
+    """Remove the letters that are called `names` among the first `most`, for good; return them."""
+    dropped = []
+    async with _held(channel, most) as held:
+        for delivery, one in list(held):
+            if one.name in names:
+                await delivery.ack()
+                held.remove((delivery, one))
+                dropped.append(one)
+    return dropped
 
 
 def why_not_resent(
-    read: DeadLetter, ids: Collection[str], twice: Collection[str], at: datetime
+    read: DeadLetter, names: Collection[str], twice: Collection[str], at: datetime
 ) -> str:
     """Return why the letter `read` is not resent at `at`; empty if it is. Pure.
 
-    `ids` are the letters that the operator named (none means all), `twice` the IDs that several
+    `names` are the letters that the operator named (none means all), `twice` the names that several
     letters have. So a forged order does not become one of ours when everything is resent.
     """
     if read.until is not None and read.until <= at:
         return f"its deadline was {read.until:%Y-%m-%d %H:%M:%S} UTC: run the command again in chat"
     if not read.order or read.ours:
         return ""
-    if read.id in twice:
+    if read.name in twice:
         return (
             "several dead letters have this ID, and RabbitMQ does not confirm that the bot sent"
             " this one"
         )
-    if read.id not in ids:
+    if read.name not in names:
         return (
             "it is a request to servers, and RabbitMQ does not confirm that the bot sent it"
             f" ({read.order})"
@@ -166,47 +217,43 @@ def to_confirm(letters: Sequence[DeadLetter], at: datetime | None = None) -> lis
 
 async def resend(
     channel: Channel,
-    ids: Collection[str],
+    names: Collection[str],
     most: int,
     *,
+    to: str = "",
     clock: Callable[[], datetime] = now,
     agreed: Callable[[DeadLetter], bool] = lambda read: True,
 ) -> Resent:
-    """Resend the letters `ids` among the first `most` with their own routing keys.
+    """Resend the letters that are called `names` among the first `most` with their own routing
+    keys, or with the key `to`.
 
-    No `ids` means all of them: then an order is resent only if we are proven to have sent it and
+    No `names` means all of them: then an order is resent only if we are proven to have sent it and
     `agreed` returns True. A letter leaves the queue once the bus has confirmed the new message.
     """
-    held = await _take(channel, most)
     done: list[DeadLetter] = []
     left: list[tuple[DeadLetter, str]] = []
-    read = {id(delivery): read_letter(delivery, _account(channel)) for delivery in held}
-    counts = Counter(one.id for one in read.values())
-    twice = {name for name, count in counts.items() if count > 1}
-    try:
-        for delivery in list(held):
-            one = read[id(delivery)]
-            if ids and one.id not in ids:
+    async with _held(channel, most) as held:
+        counts = Counter(one.name for _, one in held)
+        twice = {name for name, count in counts.items() if count > 1}
+        for delivery, one in list(held):
+            if names and one.name not in names:
                 continue
-            reason = why_not_resent(one, ids, twice, clock())
-            if not reason and not ids and one.order and not agreed(one):
+            reason = why_not_resent(one, names, twice, clock())
+            if not reason and not names and one.order and not agreed(one):
                 reason = "not confirmed"
             if reason:
                 left.append((one, reason))
                 continue
             again = _again(delivery.envelope, one, clock())
             try:
-                exchange = exchange_of(again, one.key)
-                await channel.publish(exchange, one.key, again, mandatory=True)
+                exchange = exchange_of(again, to or one.key)
+                await channel.publish(exchange, to or one.key, again, mandatory=True)
             except (InvalidMessage, Unroutable) as error:
                 left.append((one, str(error)))  # the others must not suffer for it
                 continue
             await delivery.ack()
-            held.remove(delivery)
+            held.remove((delivery, one))
             done.append(one)
-    finally:
-        for delivery in held:
-            await delivery.reject(requeue=True)
     return Resent(done, left)
 
 
@@ -217,6 +264,7 @@ def _again(envelope: Envelope, read: DeadLetter, at: datetime) -> Envelope:
         for name, value in envelope.headers.items()
         if not name.startswith(("baton-", "x-"))
     }
+    headers[RESENT] = str(read.resent + 1)
     left = None if read.until is None else (read.until - at).total_seconds()
     return replace(envelope, headers=headers, expires=left)
 
@@ -229,11 +277,14 @@ def _account(channel: Channel) -> str:
 def exchange_of(envelope: Envelope, key: str) -> str:
     """Return the exchange of a message: orders go to the input exchange, the rest to the output.
 
-    Messages of other systems are known by their keys, since Baton does not define their format.
+    Messages of other systems are known by their keys, since Baton does not define their format:
+    alerts, check-ins and what waits in a work queue.
     Raises InvalidMessage for any other unreadable message: it would be dead-lettered again.
     """
     if key.partition(".")[0] in MONITORED:
         return OUTPUT
+    if queue_of(key):
+        return INPUT
     try:
         message = decode(envelope.body)
     except InvalidMessage as error:
@@ -256,8 +307,16 @@ async def open_bus(urls: Sequence[str], name: str = "baton dead") -> AsyncIterat
         await channel.close()
 
 
-async def _take(channel: Channel, most: int) -> list[Delivery]:
-    held: list[Delivery] = []
-    while len(held) < most and (delivery := await channel.get(DEAD_QUEUE)) is not None:
-        held.append(delivery)
-    return held
+@asynccontextmanager
+async def _held(channel: Channel, most: int) -> AsyncIterator[list[tuple[Delivery, DeadLetter]]]:
+    """Hold the first letters, `most` at most, in their order. Those that are left in what is
+    yielded go back into the queue, as all do if we die."""
+    held: list[tuple[Delivery, DeadLetter]] = []
+    account = _account(channel)
+    try:
+        while len(held) < most and (delivery := await channel.get(DEAD_QUEUE)) is not None:
+            held.append((delivery, read_letter(delivery, account)))
+        yield held
+    finally:
+        for delivery, _ in held:
+            await delivery.reject(requeue=True)

@@ -20,6 +20,7 @@ from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, Handler
 from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.dead_letters import DeadLetters
 from bot.dispatch.dispatcher import CommandDispatcher
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.people import Directories
@@ -56,6 +57,7 @@ class Dispatching:
     audit: AuditLog
     people: Directories
     schedules: ScheduleAccess
+    letters: DeadLetters
 
 
 def commands_of(known: Commands, *more: Extension) -> Commands:
@@ -93,7 +95,7 @@ def assemble_dispatch(
     answers itself beside ANSWERED_HERE; `console` is where people open the console, if there is
     one.
     """
-    audit, people = AuditLog(store.audit), Directories()
+    audit, people, letters = AuditLog(store.audit), Directories(), DeadLetters(channel)
     authorizer = Authorizer(policy, commands)
     planner = Planner(servers, authorizer, source)
     firer = ScheduleFirer(commands, planner, audit, people, clock)
@@ -105,6 +107,7 @@ def assemble_dispatch(
                 commands=commands,
                 store=store,
                 channel=channel,
+                letters=letters,
                 known=servers,
                 planner=planner,
                 authorizer=authorizer,
@@ -150,4 +153,4 @@ def assemble_dispatch(
         limiter=pace,
         clock=clock,
     )
-    return Dispatching(dispatcher, scheduler, handlers, authorizer, audit, people, access)
+    return Dispatching(dispatcher, scheduler, handlers, authorizer, audit, people, access, letters)

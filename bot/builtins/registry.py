@@ -14,6 +14,7 @@ from bot.builtins.answers import AnswerHandler
 from bot.builtins.audit import AuditCommand, AuditHandler
 from bot.builtins.cancel import CancelCommand, CancelHandler
 from bot.builtins.console import ConsoleCommand, ConsoleHandler
+from bot.builtins.dead import DeadCommand, DeadHandler
 from bot.builtins.forget import ForgetCommand, ForgetHandler
 from bot.builtins.help import HelpCommand, HelpHandler
 from bot.builtins.jobs import JobsCommand, JobsHandler
@@ -25,6 +26,7 @@ from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, BuiltinCommand, Handler
 from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.dead_letters import DeadLetters
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.planner import Planner
 from bot.store import Store
@@ -41,6 +43,7 @@ class BuiltinParts:
     commands: LiveCommands
     store: Store
     channel: Channel
+    letters: DeadLetters
     known: Known
     planner: Planner
     authorizer: Authorizer
@@ -75,6 +78,18 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
         RunCommand,
         lambda it: RunHandler(
             it.commands, partial(waiting_in, it.channel), it.authorizer, it.audit
+        ),
+    ),
+    BuiltinEntry(
+        DeadCommand,
+        lambda it: DeadHandler(
+            it.letters,
+            it.commands,
+            it.store.ledger,
+            it.planner,
+            it.authorizer,
+            it.audit,
+            it.job_changed,
         ),
     ),
     BuiltinEntry(LogCommand, lambda it: LogHandler(it.store.ledger, it.authorizer, it.audit)),

@@ -67,19 +67,19 @@ def dead_resend(
 
     agreed: set[str] = set()
     for letter in asyncio.run(orders()) if all_letters else ():
-        if yes or typer.confirm(f"Send again to {letter.order} ({printable(letter.id)})?"):
-            agreed.add(letter.id)
+        if yes or typer.confirm(f"Send again to {letter.order} ({letter.name})?"):
+            agreed.add(letter.name)
 
     async def send() -> Resent:
         async with open_bus(_bus(config)) as channel:
-            return await resend(channel, ids or (), most, agreed=lambda one: one.id in agreed)
+            return await resend(channel, ids or (), most, agreed=lambda one: one.name in agreed)
 
     made = asyncio.run(send())
     for letter in made.done:
-        typer.echo(printable(f"sent again: {letter.id}  {letter.type}, to {letter.key}"))
+        typer.echo(printable(f"sent again: {letter.name}  {letter.type}, to {letter.key}"))
     for letter, reason in made.left:
-        typer.echo(printable(f"not sent: {letter.id}: {reason}."), err=True)
-    known = {letter.id for letter in (*made.done, *(letter for letter, _ in made.left))}
+        typer.echo(printable(f"not sent: {letter.name}: {reason}."), err=True)
+    known = {letter.name for letter in (*made.done, *(letter for letter, _ in made.left))}
     missing = set(ids or ()) - known
     for name in sorted(missing):
         typer.echo(printable(f"unknown ID: {name}"), err=True)

@@ -261,13 +261,16 @@ class Policy:
         return any(rule.covers(person, groups, asked) for rule in self.rules)
 
     def _missing(self, asked: AccessRequest, person: Person, why: str = "") -> Refusal:
-        parts = {"who": person.id, "commands": asked.command, "environments": asked.environment}
+        parts = {"who": person.id, "commands": asked.command}
+        if asked.environment:
+            parts["environments"] = asked.environment
         if asked.app:
             parts["apps"] = asked.app
         rule = ", ".join(f"{key} = [{json.dumps(value)}]" for key, value in parts.items())
         what = asked.shown or f"/{asked.command} {asked.app or ''}".strip()
+        where = f" in {asked.environment}" if asked.environment else ""
         return Refusal(
-            f"Not allowed: {what} in {asked.environment}. {why or self._why(asked, person)} "
+            f"Not allowed: {what}{where}. {why or self._why(asked, person)} "
             f"Required rule: [[allow]] {rule}. Ask {self.whom(asked.environment)}."
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from baton.bus.channel import Channel
 from baton.bus.messages import Person, now
 from baton.extensions import Commands
 from bot.dispatch.console_address import ConsoleAddress
@@ -64,6 +65,7 @@ class Counter:
         pace: PersonRateLimiter | None = None,
         commands: Commands = COMMANDS,
         console: ConsoleAddress | None = None,
+        channel: Channel | None = None,
     ) -> None:
         self.store = store
         self.woken: list[str] = []
@@ -78,6 +80,7 @@ class Counter:
             job_changed=self.woken.append,
             pace=pace,
             console=console,
+            channel=channel,
         )
         self.dispatcher, self.handlers = made.dispatcher, made.handlers
         self.authorizer, self.audit_log = made.authorizer, made.audit

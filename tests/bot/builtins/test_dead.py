@@ -1,0 +1,283 @@
+"""`/dead`: messages that could not be handled, explained, sent again and dropped from chat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from baton.bus.api import to_envelope
+from baton.bus.channel import Envelope
+from baton.bus.exchanges import DEAD, DEAD_BINDINGS, DEAD_QUEUE, INPUT, Queue, host_key
+from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.messages import Person, Request, State, Update, now
+from baton.errors import Unconfirmed
+from bot.dispatch.policy import EnvironmentTable, Policy, Rule
+from bot.dispatch.reply import ReplyKind
+from bot.store import Store
+from tests.bot.counter import BEN, Counter, table
+
+AGENT, REPORTS = Queue("agent.web-1"), Queue("work.reports")
+KEEPER = Policy(
+    [
+        Rule(who=("U_ANN",), commands=("dead",)),
+        Rule(who=("U_BEN",), commands=("ship", "hail")),
+    ],
+    {"secret": EnvironmentTable(protected=True)},
+)
+
+
+class Office(Counter):
+    """A dispatcher over a bus with dead letters."""
+
+    def __init__(self, store: Store, policy: Policy | None = None) -> None:
+        self.bus = MemoryBus("test")
+        self.channel = MemoryChannel("memory://baton@test", on=self.bus)
+        super().__init__(store, policy, channel=self.channel)
+
+    async def open(self) -> Office:
+        await self.channel.declare(DEAD_QUEUE, DEAD_BINDINGS)
+        await self.channel.declare(AGENT, [(INPUT, host_key("web-1"))])
+        await self.channel.declare(REPORTS, [(INPUT, "work.reports")])
+        return self
+
+    async def bury(
+        self, envelope: Envelope, reason: str, key: str, headers: Mapping[str, str] = {}
+    ) -> None:
+        said = {"baton-reason": reason, "baton-key": key, "baton-user": "baton", **headers}
+        buried = Envelope(**{**fields(envelope), "headers": said})
+        await self.channel.publish(DEAD, "x", buried)
+
+    async def letters(self) -> int | None:
+        return await self.channel.depth(DEAD_QUEUE)
+
+    async def taken(self, queue: Queue) -> list[Envelope]:
+        """What `queue` holds."""
+        found = []
+        while (delivery := await self.channel.get(queue)) is not None:
+            await delivery.ack()
+            found.append(delivery.envelope)
+        return found
+
+
+def fields(envelope: Envelope) -> dict[str, Any]:
+    return {
+        "body": envelope.body,
+        "id": envelope.id,
+        "type": envelope.type,
+        "correlation": envelope.correlation,
+        "timestamp": envelope.timestamp,
+    }
+
+
+def order(name: str = "0rder001", *, environment: str = "prod", seconds: float = 300.0) -> Envelope:
+    return to_envelope(
+        Request(
+            id=name,
+            job="j1",
+            command="ship",
+            arguments={"app": "shop", "environment": environment},
+            environment=environment,
+            host="web-1",
+            deadline=now() + timedelta(seconds=seconds),
+            requester=Person(id="U_ANN"),
+        )
+    )
+
+
+def report(name: str, environment: str = "prod") -> Envelope:
+    return to_envelope(
+        Update(
+            id=name,
+            job="j1",
+            request="r1",
+            host="web-1",
+            environment=environment,
+            command="ship",
+            sequence=1,
+            state=State.RUNNING,
+        )
+    )
+
+
+async def test_letters_are_listed_by_reason(store: Store) -> None:
+    """How many, the newest, and why; what differs in a name or a number is the same reason. They
+    stay where they are, and their names do not change."""
+    office = await Office(store).open()
+    for number in (1, 2, 3):
+        why = f"nobody requested it: job 7k2m{number}"
+        await office.bury(report(f"upd0000{number}"), why, "update.prod.ship")
+    await office.bury(Envelope(b"not JSON", "", "?"), "it is not JSON", "alert.x")
+    rows: list[tuple[str, ...]] = []
+    for _ in range(2):
+        summary, rows = table(await office.ask("dead"))
+        assert summary == "Dead letters: 4"
+        assert [(row[1], row[3], row[4]) for row in rows] == [
+            ("3", "upd00003", "nobody requested it: job 7k2m3"),
+            ("1", rows[1][3], "it is not JSON"),
+        ]
+    _, of_reason = table(await office.ask(f"dead list {rows[0][0]}"))
+    assert [row[0] for row in of_reason] == ["upd00001", "upd00002", "upd00003"]
+    assert await office.letters() == 4
+
+
+async def test_a_letter_is_shown_without_its_secrets(store: Store) -> None:
+    """Why, how often, from whom, and what is in it."""
+    office = await Office(store).open()
+    body = b'{"url": "amqp://u:hunter2@h/", "db": {"password": "hunter3"}, "text": "token=hunter4"}'
+    headers = {"baton-resent": "2"}
+    await office.bury(
+        Envelope(body, "l3tter01", "x"), "password=hunter5 is wrong", "work.a", headers
+    )
+    reply = await office.ask("dead show l3tt")
+    assert reply.answer is not None
+    text = reply.answer.document
+    assert "hunter" not in text
+    assert "password=*** is wrong" in text
+    assert "sent again 2 times" in text
+    assert '"password": "***"' in text
+    assert [one.verdict for one in await store.audit.recent(1)] == ["allowed"]
+
+
+async def test_who_may_is_a_rule(store: Store) -> None:
+    """To list is free but for what is protected; show, retry and drop need a rule, and whoever
+    sends a request for a command again needs one for that as well. Refusals are recorded."""
+    office = await Office(store, KEEPER).open()
+    await office.bury(order(), "it died", "host.web-1")
+    await office.bury(report("upd00001", "secret"), "it died too often", "update.secret.ship")
+    summary, _ = table(await office.ask("dead", BEN))
+    assert summary == "Dead letters: 1; 1 letter left out: you are not allowed to read it"
+    for words in ("show", "retry", "drop"):
+        reply = await office.ask(f"dead {words} 0rder001", BEN)
+        assert reply.kind is ReplyKind.REFUSED
+        assert reply.text.startswith(f"Not allowed: /dead {words} in prod.")
+    refused = await office.ask("dead retry 0rder001")
+    assert refused.text.startswith("Not allowed: /ship shop in prod.")
+    assert (await office.ask("dead drop 0rder001")).text == "Dropped 0rder001."
+    entries = await store.audit.recent(2)
+    assert [(one.verdict, one.environment) for one in entries] == [
+        ("allowed", "prod"),
+        ("refused", "prod"),
+    ]
+
+
+async def test_what_belongs_to_no_environment_needs_a_rule_for_all(store: Store) -> None:
+    """The text of the refusal says what to add."""
+    office = await Office(store, Policy()).open()
+    await office.bury(Envelope(b"x", "l3tter01", "?"), "it is not JSON", "work.reports")
+    reply = await office.ask("dead drop l3tter01")
+    assert 'Required rule: [[allow]] who = ["U_ANN"], commands = ["dead"].' in reply.text
+
+
+async def test_a_letter_is_sent_again_to_where_it_was_for(store: Store) -> None:
+    """Its id and body are the same, the notes of its death are not; and it counts how often it was
+    sent."""
+    office = await Office(store).open()
+    await office.bury(order(), "it died", "host.web-1")
+    reply = await office.ask("dead retry 0rder")
+    assert reply.text == "Sent 0rder001 again."
+    (again,) = await office.taken(AGENT)
+    assert (again.id, again.type) == ("0rder001", "baton.request")
+    assert again.headers.get("baton-resent") == "1"
+    assert "baton-reason" not in again.headers
+    assert await office.letters() == 0
+
+
+async def test_all_of_a_reason_are_sent_or_dropped(store: Store) -> None:
+    """But a request that the bot is not proven to have sent, or whose time is over, stays: whoever
+    means it names it."""
+    office = await Office(store).open()
+    await office.bury(order("0rder001"), "it died", "host.web-1")
+    await office.bury(order("f0rged01"), "it died", "host.web-1", {"baton-user": "agent.web-2"})
+    await office.bury(order("t00late1", seconds=-5.0), "it died", "host.web-1")
+    await office.bury(report("upd00001"), "nobody asked", "update.prod.ship")
+    _, rows = table(await office.ask("dead"))
+    reply = await office.ask(f"dead retry {rows[0][0]}")
+    assert reply.text.startswith("Sent 0rder001 again.\nNot sent: f0rged01: it is a request to")
+    assert "Not sent: t00late1: its deadline was" in reply.text
+    assert reply.kind is ReplyKind.CONFLICT
+    assert [one.id for one in await office.taken(AGENT)] == ["0rder001"]
+    assert (await office.ask("dead retry f0rged01")).text == "Sent f0rged01 again."
+    assert (await office.ask(f"dead drop {rows[0][0]}")).text == "Dropped t00late1."
+    assert await office.letters() == 1
+
+
+async def test_a_letter_of_another_program_goes_to_another_queue(store: Store) -> None:
+    """Under a key of its own choice; a request of ours does not, since its answer is expected from
+    where it was for."""
+    office = await Office(store).open()
+    await office.bury(Envelope(b'{"py/object": "x"}', "build001", "?"), "no runner", "debian_i386")
+    left = await office.ask("dead retry build001")
+    assert left.text.startswith("Not sent: build001:")
+    assert (await office.ask("dead retry build001 as work.reports")).ok
+    assert [one.id for one in await office.taken(REPORTS)] == ["build001"]
+    await office.bury(order(), "it died", "host.web-1")
+    assert (
+        "is a request of Baton's own" in (await office.ask("dead retry 0rder as work.reports")).text
+    )
+    assert "is no key" in (await office.ask("dead retry 0rder as anything")).text
+    assert await office.letters() == 1
+
+
+async def test_a_command_runs_in_place_of_a_letter(store: Store) -> None:
+    """Whose letter is dropped once the ledger has the job, with the rights of the command."""
+    office = await Office(store).open()
+    await office.bury(order(seconds=-1.0), "too late", "host.web-1")
+    reply = await office.ask("dead retry 0rder001 as /ship shop prod --ref v2")
+    assert reply.kind is ReplyKind.STARTED
+    found = await store.ledger.job(reply.job)
+    assert found is not None
+    assert found[0].title == "ship shop prod --ref v2"
+    assert office.woken == [reply.job]
+    assert await office.letters() == 0
+    (entry,) = await store.audit.recent(1)
+    assert (entry.reason, entry.job) == ("in place of 0rder001", reply.job)
+
+
+async def test_a_letter_is_lost_in_no_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves the dead letters once the bus has confirmed it, and not before; nor is it lost if
+    nobody listens."""
+    office = await Office(store).open()
+    await office.bury(order(), "it died", "host.web-1")
+    await office.bury(report("upd00001"), "nobody asked", "update.prod.ship")
+    assert "Not sent: upd00001: Nobody is listening" in (await office.ask("dead retry upd0")).text
+    publish = office.channel.publish
+
+    async def fails(exchange: str, *rest: object, **more: object) -> None:
+        raise Unconfirmed(exchange=exchange, key="k", reason="the connection broke")
+
+    monkeypatch.setattr(office.channel, "publish", fails)
+    reply = await office.ask("dead retry 0rder001")
+    assert reply.kind is ReplyKind.UNAVAILABLE
+    assert "it may still be delivered" in reply.text
+    monkeypatch.setattr(office.channel, "publish", publish)
+    assert await office.letters() == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("shwo x", "/dead has no “shwo”. Did you mean show"),
+        ("retry", "Which letter?"),
+        ("retry n0thing1", "There is no dead letter “n0thing1”."),
+        ("drop all.abcdef", "No dead letter has the reason “all.abcdef”."),
+        ("drop upd", "There is no dead letter “upd”."),
+        ("drop upd0", "2 dead letters begin with “upd0”."),
+        ("show upd00001 now", "Unexpected: “now”."),
+        ("retry all.X as /ship shop prod", "A command runs in place of one letter"),
+        ("retry upd00001 as /help", "/help cannot run in place of a letter"),
+    ],
+)
+async def test_what_cannot_be_followed_says_why(store: Store, words: str, said: str) -> None:
+    """And does nothing."""
+    office = await Office(store).open()
+    for number in (1, 2):
+        await office.bury(report(f"upd0000{number}"), "nobody asked", "update.prod.ship")
+    if "all.X" in words:
+        words = words.replace("all.X", table(await office.ask("dead"))[1][0][0])
+    reply = await office.ask(f"dead {words}")
+    assert not reply.ok
+    assert said in reply.text
+    assert await office.letters() == 2
