@@ -103,7 +103,8 @@ class BotStatus:
     """One reading of the bot's status. Ages are in seconds.
 
     `answered` is how long the database took, and `depths` what it holds: None if it did not answer,
-    for the reason in `database_reason`. `quiet` is how long ago the chat last sent something; what
+    for the reason in `database_reason`, and not since `unanswered` seconds ago, when that was seen
+    first. `quiet` is how long ago the chat last sent something; what
     waits are posts, of which only the bot that leads has any. `strangers` are connections with our
     tokens that no bot of ours holds; `clock_ahead` is by how much our clock is ahead of the chat's;
     `lacking` says which queues RabbitMQ refuses us, and that we do without. `findings` are what
@@ -125,6 +126,7 @@ class BotStatus:
     lacking: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     tasks: tuple[TaskHealth, ...] = ()
+    unanswered: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ class StatusReader:
         self._reading = asyncio.Lock()
         self._last: BotStatus | None = None
         self._read_at = float("-inf")
+        self._unanswered_since: float | None = None
 
     async def read(self) -> BotStatus:
         """Return the status now, or as it was less than CACHE_TTL seconds ago."""
@@ -222,6 +225,10 @@ class StatusReader:
         asked = self._monotonic()
         depths, reason = await self._depths()
         now = self._monotonic()
+        if depths is not None:
+            self._unanswered_since = None
+        elif self._unanswered_since is None:
+            self._unanswered_since = asked
         heard = self.chat.heard if self.chat else None
         return BotStatus(
             bus=self._link_status(self._channel, now),
@@ -241,6 +248,7 @@ class StatusReader:
             lacking=tuple(str(why) for why in self._channel.lacking.values()),
             findings=tuple(printable(one.text) for one in self._findings.all()),
             tasks=tuple(_task_health(one, now) for one in self._tasks.statuses),
+            unanswered=0.0 if self._unanswered_since is None else now - self._unanswered_since,
         )
 
     async def _depths(self) -> tuple[Depths | None, str]:

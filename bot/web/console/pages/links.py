@@ -62,6 +62,6 @@ def report(status: BotStatus) -> LinkReport:
         if not link.up
     ]
     if status.answered is None:
-        words = "The database does not answer."
+        words = f"The database has not answered for {duration(status.unanswered)}."
         broken.append(BrokenLink(DATABASE, words, status.database_reason, _WORKS[DATABASE]))
     return LinkReport(tuple(broken), (*links, DATABASE))

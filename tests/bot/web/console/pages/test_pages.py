@@ -9,9 +9,11 @@ import pytest
 
 from baton.bus.messages import Person, new_id
 from baton.command import KnownServer
+from bot.app.assemble import status_reader
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.jobs import AuditEntry, NewJob
 from bot.web.console.api.bodies import MAX_BODY
+from bot.web.console.pages.links import report
 from tests.bot.build import ANN
 from tests.bot.store.build import deploy, entry, later
 from tests.bot.web.console.conftest import HOSTS, Console, OpenConsole
@@ -247,12 +249,27 @@ async def test_what_is_next_stands_on_the_first_page(console: Console) -> None:
     assert re.search(r'<time class="ago" [^>]*>in \d', home)
 
 
+async def test_it_is_said_for_how_long_the_database_is_away(console: Console) -> None:
+    """From when that was seen first, until it answers."""
+    clock = [100.0]
+    reader = status_reader(console.bot, None, console.bot.rejections, lambda: clock[0])
+    assert report(await reader.read()).broken == ()
+    with away(console.bot.store):
+        for later_on, said in ((5.0, "0.0 s"), (195.0, "3 min 15 s")):
+            clock[0] += later_on
+            (broken,) = report(await reader.read()).broken
+            assert broken.words == f"The database has not answered for {said}."
+            assert "its disk is full" in broken.reason
+    clock[0] += 5
+    assert report(await reader.read()).broken == ()
+
+
 async def test_without_the_database_the_first_page_says_what_it_knows(console: Console) -> None:
     """Servers are known from memory. Pages that need the database say that it is away."""
     await until(lambda: console.bot.leader.leading)
     with away(console.bot.store):
         home = await page(console, "/")
-        assert "the database does not answer" in home
+        assert "The database has not answered for" in home
         assert "3<span> of 3" in home
         audit = await page(console, "/audit", 503)
         assert "its disk is full" in audit
