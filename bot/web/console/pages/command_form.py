@@ -54,12 +54,18 @@ def form_fields(
 ) -> list[FormField]:
     """Return the fields of `command`, `filled` in so far, with what is `wrong` in which."""
     return [
-        _field(spec, values, filled.get(spec.name, ""), wrong.get(spec.name, ""))
+        _field(
+            spec,
+            values,
+            filled.get(spec.name, ""),
+            wrong.get(spec.name, ""),
+            several=spec.many and not command.verbatim,
+        )
         for spec in fields_of(command)
     ]
 
 
-def _field(spec: FieldSpec, values: Values, value: str, wrong: str) -> FormField:
+def _field(spec: FieldSpec, values: Values, value: str, wrong: str, *, several: bool) -> FormField:
     known = spec.choices or tuple(values.get(spec.name, ()))
     kind = "text"
     if spec.flag:
@@ -71,7 +77,7 @@ def _field(spec: FieldSpec, values: Values, value: str, wrong: str) -> FormField
     elif spec.meant in ("a whole number", "a number"):
         kind = "number"
     options = tuple(dict.fromkeys([*known, *spec.examples]))[:MAX_OPTIONS]
-    help = spec.help + ("; several with commas between" if spec.many else "")
+    help = spec.help + ("; several with commas between" if several else "")
     label = spec.name.replace("_", " ").capitalize()
     return FormField(spec.name, label, spec.label, help, spec.required, kind, value, options, wrong)
 

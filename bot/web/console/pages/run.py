@@ -36,6 +36,8 @@ from bot.web.console.pages.typing_help import known_values
 from bot.web.console.reading.servers import SeenServer
 
 MAX_TYPED = 8_000
+TYPED = "typed"
+"""What was typed, in the address of a form that could not be filled in from it."""
 MAX_WHEN = 500
 """Characters that say when a command is to run."""
 
@@ -83,6 +85,9 @@ class RunPages:
         """Show the form of a command, filled in as the address says."""
         viewer = await self._pages.viewer(request)
         query = request.query_params
+        typed = query.get(TYPED, "")[:MAX_TYPED]
+        if typed.strip():
+            return await self._form_of_wrong(request, viewer, name, typed)
         return await self._form(request, viewer, name, filled_in(query), _when(query))
 
     async def ask(self, request: Request, name: str) -> Response:
@@ -151,6 +156,7 @@ class RunPages:
         when: str,
         problem: str = "",
         field: str = "",
+        typed: str = "",
     ) -> Response:
         command = self._command(name)
         values = known_values(await self._pages.servers.read(viewer))
@@ -166,7 +172,7 @@ class RunPages:
             fields=fields,
             prefix=PREFIX,
             query=_query(filled, when),
-            text=self._text(command, filled, when),
+            text=typed or self._text(command, filled, when),
             problem="" if when else elsewhere,
             schedulable=_of_servers(command),
             when=when,
@@ -174,13 +180,26 @@ class RunPages:
             when_wrong=elsewhere if when else "",
         )
 
+    async def _form_of_wrong(
+        self, request: Request, viewer: Viewer, name: str, typed: str
+    ) -> Response:
+        """Show the form of what was `typed`, which cannot be followed: with what is wrong with it,
+        and as it was typed."""
+        try:
+            self._commands.parse(typed)
+        except UsageError as error:
+            problem, field = error.problem, error.field
+            return await self._form(request, viewer, name, {}, "", problem, field, typed)
+        return self._form_of(typed)
+
     def _form_of(self, text: str) -> Response:
         try:
             words, when = apart(self._commands, text)
             command = self._commands.parse(words)
         except UsageError:
             name = text.split()[0].removeprefix("/").lower()
-            return RedirectResponse(f"/run/{name}" if name in self._commands else "/run", 303)
+            known = name in self._commands
+            return RedirectResponse(f"/run/{name}{query({TYPED: text})}" if known else "/run", 303)
         address = f"/run/{command.name}{_query(filled_from(command, words), when)}"
         return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 

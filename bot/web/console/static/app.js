@@ -89,6 +89,13 @@
     answer.querySelector("form input:not([type=hidden])")?.focus({ preventScroll: true });
   });
 
+  // What a button did is said on it for a moment.
+  function tell(button, words, milliseconds) {
+    button.dataset.label ??= button.textContent;
+    button.textContent = words;
+    setTimeout(() => { button.textContent = button.dataset.label; }, milliseconds);
+  }
+
   // What is copied with one click.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
@@ -100,11 +107,10 @@
     } catch { // no clipboard, as over plain HTTP: it is selected, for Ctrl-C
       if (source.select) source.select();
       else getSelection().selectAllChildren(source);
+      tell(button, "Selected: press Ctrl-C", 4000);
       return;
     }
-    const before = button.textContent;
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = before; }, 1500);
+    tell(button, "Copied", 1500);
   });
 
   // "/" goes to the command box, as people know it from elsewhere.

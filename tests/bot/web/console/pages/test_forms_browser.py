@@ -162,7 +162,7 @@ async def test_what_is_wrong_is_said_as_far_as_it_is_known(reader: BrowserContex
 
 
 async def test_what_cannot_be_copied_is_selected(reader: BrowserContext) -> None:
-    """Over plain HTTP a browser gives a page no clipboard."""
+    """Over plain HTTP a browser gives a page no clipboard. The button says what is left to do."""
     page = await opened(reader, "/run/ship?f-app=shop&f-environment=prod")
     await expect(page.locator("#slash")).to_have_value("/ship shop prod")
     await page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
@@ -171,6 +171,7 @@ async def test_what_cannot_be_copied_is_selected(reader: BrowserContext) -> None
         "(box) => [box.selectionStart, box.selectionEnd]"
     )
     assert chosen == [0, len("/ship shop prod")]
+    await expect(page.get_by_role("button", name="Selected: press Ctrl-C")).to_be_visible()
 
 
 async def test_what_has_nothing_to_say_takes_no_room(reader: BrowserContext) -> None:

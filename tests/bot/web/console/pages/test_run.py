@@ -112,6 +112,18 @@ async def test_what_is_typed_fills_in_the_form(console: Console) -> None:
     assert "problem" in wrong.json()
 
 
+async def test_what_cannot_be_followed_is_still_there(console: Console) -> None:
+    """As it was typed, in the form of its command, with what is wrong at its field."""
+    answer = await console.client.get("/run", params={"text": "/ship shop"}, headers=HTML)
+    answer = await console.client.get(answer.headers["location"], headers=HTML)
+    assert answer.status_code == 422
+    text = unescape(answer.text)
+    assert 'id="slash" type="text" value="/ship shop"' in text
+    assert re.search(r'id="field-environment-wrong" role="alert">ENVIRONMENT is missing', text)
+    answer = await console.client.get("/run", params={"text": "/nothing at all"}, headers=HTML)
+    assert answer.headers["location"] == "/run"
+
+
 async def test_a_time_makes_a_schedule_of_it(console: Console) -> None:
     """The same words as in chat; before the click the page says when it will run, in which zone,
     and where; a wrong time stands at its field."""
