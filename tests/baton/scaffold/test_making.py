@@ -38,10 +38,10 @@ def ran(folder: Path, *words: str, **env: str) -> str:
 
 
 @pytest.mark.slow
-def test_it_passes_its_own_tests_and_is_clean(made: Path) -> None:
-    """At once, as it was written; types with strict, over the installed Baton."""
+def test_it_passes_its_own_tests(made: Path) -> None:
+    """At once, as it was written. Its types are checked by `make check`, which reads the template,
+    and by tests/install."""
     assert "8 passed" in ran(made, "pytest", "-q", "-p", "no:cacheprovider")
-    assert "Success" in ran(made, "mypy", "--cache-dir", "../mypy-cache", "src", "tests")
     assert git(made, "status", "--porcelain") == ""
 
 
