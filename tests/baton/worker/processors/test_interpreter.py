@@ -80,10 +80,12 @@ async def test_a_copy_that_it_forks_does_not_answer_for_it(module: MakeModule) -
     assert outcome.artifacts == ()
 
 
+@pytest.mark.parametrize("answers", [True, False])
 async def test_what_it_starts_does_not_hold_its_answer_back(
-    module: MakeModule, tmp_path: Path
+    module: MakeModule, tmp_path: Path, answers: bool
 ) -> None:
-    """A process in the background keeps all that it inherited; the job is over nevertheless."""
+    """A process in the background keeps all that it inherited; the job is over nevertheless, also
+    if no answer came."""
     text = f"""
     import os, time
     def run(request, settings):
@@ -93,12 +95,31 @@ async def test_what_it_starts_does_not_hold_its_answer_back(
             os._exit(0)
         while not os.path.exists("{tmp_path}/pid"):
             time.sleep(0.01)
+        if not {answers}:
+            os._exit(0)
     """
     try:
         async with asyncio.timeout(20):
-            await calls(module, text).run(work(), Said())
+            if answers:
+                await calls(module, text).run(work(), Said())
+            else:
+                with pytest.raises(Failed, match=r"ended before .* returned: exit code 0"):
+                    await calls(module, text).run(work(), Said())
     finally:
         os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+async def test_a_program_that_it_starts_cannot_answer_for_it(module: MakeModule) -> None:
+    """The socket to the worker is closed in whatever it executes."""
+    text = """
+    import subprocess
+    def run(request, settings):
+        script = "for n in /proc/self/fd/*; do readlink $n; done | grep -c socket:"
+        print(subprocess.run(["sh", "-c", script], close_fds=False, stdout=-1).stdout.decode())
+    """
+    said = Said()
+    await calls(module, text).run(work(), said)
+    assert said.logged[0] == "0"
 
 
 @pytest.mark.slow
