@@ -22,8 +22,10 @@ def blocks(language: str) -> list[str]:
 
 def test_the_command_in_20_lines_is_the_example() -> None:
     """Who copies either has a command that passes its tests."""
-    (code,) = blocks("python")
+    code, test = blocks("python")
     assert code == (EXTENSION / "acme_disk.py").read_text()
+    shown = test.removeprefix("from baton.testing import open_chat\n").strip()
+    assert shown in (EXTENSION / "tests" / "test_acme_disk.py").read_text()
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
 
 

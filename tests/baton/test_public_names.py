@@ -30,7 +30,7 @@ PUBLIC = {
     "baton.run": "Run",
     "baton.server": "Server",
     "baton.settings": "Table",
-    "baton.testing": "Asked Kit seen",
+    "baton.testing": "Asked Chat ChatServer Kit Said open_chat seen",
     "baton.worker.processors.protocol": "Output Processor ProcessorFactory RunnerSettings",
     "baton.worker.work": "Artifact BuildRequest Outcome Result Work",
 }

@@ -4,7 +4,7 @@ import pytest
 from acme_disk import Disk, extension
 
 from baton import Reach, State, UsageError
-from baton.testing import Kit
+from baton.testing import Kit, open_chat
 
 kit = Kit(extension)
 
@@ -36,3 +36,11 @@ async def test_a_disk_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> No
     asked = await kit.ask("disk prod")
     assert asked.state is State.FAILED
     assert "not allowed" in asked.text
+
+
+async def test_a_full_disk() -> None:
+    async with open_chat(extension, servers={"web-1": (), "web-2": ()}) as chat:
+        chat.server("web-2").fails("no space left")
+        await chat.says("/disk prod")
+        await chat.thread_shows("1 of 2 succeeded, 1 failed")
+        await chat.thread_shows("no space left")
