@@ -50,22 +50,31 @@ class WorkerFile:
 def read(file: Path, environ: Mapping[str, str], check: RunnerCheck | None = None) -> WorkerFile:
     """Return the settings in `file`, overridden by what `environ` sets.
 
-    With `check`, each runner is checked too. Raises SettingsErrors with all that is wrong.
+    With `check`, each runner is checked too, with what it needs on this host. Raises SettingsErrors
+    with all that is wrong.
     """
-    data = _bytes(file)
-    source: Source
-    notes: list[str] = []
-    logging: Mapping[str, Mapping[str, str]] = {}
     if is_ini(file):
-        found = read_ini(data, str(file))
-        source, tables, notes, logging = found, found.tables, found.notes, found.logging
-        faults = Faults(source, _override(tables, environ))
-        for path, problem, must in found.wrong:
-            faults.add(path, problem, must)
-    else:
-        text = _text(data, file)
-        tables, source = parse_toml(text, str(file)), TomlSource(str(file), text)
-        faults = Faults(source, _override(tables, environ))
+        return read_as_ini(file, environ, check)
+    text = _text(_bytes(file), file)
+    tables, source = parse_toml(text, str(file)), TomlSource(str(file), text)
+    faults = Faults(source, _override(tables, environ))
+    return WorkerFile(file, _whole(tables, faults, check))
+
+
+def read_as_ini(
+    file: Path, environ: Mapping[str, str], check: RunnerCheck | None = None
+) -> WorkerFile:
+    """Return the settings in `file`, an INI of rbit's whatever its name. Raises as `read` does."""
+    found = read_ini(_bytes(file), str(file))
+    faults = Faults(found, _override(found.tables, environ))
+    for path, problem, must in found.wrong:
+        faults.add(path, problem, must)
+    settings = _whole(found.tables, faults, check)
+    return WorkerFile(file, settings, tuple(found.notes), found.logging)
+
+
+def _whole(tables: dict[str, Any], faults: Faults, check: RunnerCheck | None) -> WorkerSettings:
+    """Return the settings in `tables`. Raises SettingsErrors with all that is wrong."""
     settings = _validated(tables, faults)
     if settings is not None:
         _check_whole(settings, faults)
@@ -73,7 +82,7 @@ def read(file: Path, environ: Mapping[str, str], check: RunnerCheck | None = Non
             _check_runner(name, runner, faults, check)
     faults.raise_if_any()
     assert settings is not None
-    return WorkerFile(file, settings, tuple(notes), logging)
+    return settings
 
 
 def read_bus(file: Path | None, environ: Mapping[str, str]) -> list[str]:
@@ -178,6 +187,8 @@ def _check_whole(settings: WorkerSettings, faults: Faults) -> None:
 def _check_runner(
     name: str, runner: RunnerSettings, faults: Faults, check: RunnerCheck | None
 ) -> None:
+    if check is None:
+        return
     path = ("runner", name)
     if runner.folder is not None and not runner.folder.is_dir():
         faults.add((*path, "folder"), f"there is no folder {runner.folder}", "a folder here")
@@ -185,8 +196,6 @@ def _check_runner(
     if runner.python is not None and not os.access(runner.python, os.X_OK):
         problem = f"{runner.python} is no program that this user may run"
         faults.add((*path, "python"), problem, "the path of an interpreter of Python")
-        return
-    if check is None:
         return
     try:
         check(name, runner)

@@ -1,5 +1,5 @@
-"""The command line: `baton demo | init | bot | agent | doctor | alerts | dead | extensions |
-manifest | new | push | version`, and what asks a console: `baton login | ask | jobs | log | ...`.
+"""The command line: `baton demo | init | bot | agent | worker | doctor | alerts | dead |
+extensions | manifest | new | push | migrate | version`, and what asks a console: `baton ask | ...`.
 
     processes  demo, bot, agent, doctor        options  options that several subcommands share
     dead       dead list, dead resend          extra    whether the packages of a bot are installed
@@ -7,6 +7,7 @@ manifest | new | push | version`, and what asks a console: `baton login | ask | 
     init       init bot, init agent            slim     what must be imported first
     extensions what other packages add         new      a package of one's own
     push       a build request for a worker    manifest the Slack app's manifest
+    worker     a worker, or its file checked   migrate  the new file for an old one
     console/   whatever asks a console
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
@@ -30,8 +31,10 @@ from bot.cli.dead import app as dead_app
 from bot.cli.extensions import extensions
 from bot.cli.init import app as init_app
 from bot.cli.manifest import manifest
+from bot.cli.migrate import migrate
 from bot.cli.new import new
 from bot.cli.push import push
+from bot.cli.worker import worker
 
 REFUSED = 78
 """The exit code (EX_CONFIG of sysexits.h) that says: a restart does not help, somebody must grant a
@@ -52,7 +55,9 @@ for name, group in (("dead", dead_app), ("alerts", alerts_app), ("init", init_ap
 app.command()(extensions)
 app.command()(manifest)
 app.command()(new)
+app.command()(worker)
 app.command()(push)
+app.command()(migrate)
 add_console(app)
 
 

@@ -40,7 +40,7 @@ def bot(
     from bot.app.serve import serve
     from bot.settings import complete, load_bot
 
-    _warn_of_misspelt_variables()
+    warn_of_misspelt_variables()
     over = {} if alerts is None else {"BATON_ALERTS_FILE": str(alerts)}
     asyncio.run(serve(complete(load_bot(config, {**os.environ, **over}), config), strict=strict))
 
@@ -60,7 +60,7 @@ def agent(
     from baton.settings import load
     from commands.probes import LocalProber
 
-    _warn_of_misspelt_variables()
+    warn_of_misspelt_variables()
     settings = load(AgentSettings, config, AGENT_VARIABLES, os.environ)
     file = str(config) if config else "the environment"
     commands = installed(strict=strict)
@@ -90,7 +90,7 @@ def _builtins() -> list[str]:
     return [extension.command.name for extension in ANSWERED_HERE]
 
 
-def _warn_of_misspelt_variables() -> None:
+def warn_of_misspelt_variables() -> None:
     """Log each environment variable that is unknown and looks like a known one."""
     from bot.cli.variables import VARIABLES, misspelt
 
