@@ -58,6 +58,7 @@ class Dispatching:
     people: Directories
     schedules: ScheduleAccess
     letters: DeadLetters
+    commands: LiveCommands
 
 
 def commands_of(known: Commands, *more: Extension) -> Commands:
@@ -153,4 +154,6 @@ def assemble_dispatch(
         limiter=pace,
         clock=clock,
     )
-    return Dispatching(dispatcher, scheduler, handlers, authorizer, audit, people, access, letters)
+    return Dispatching(
+        dispatcher, scheduler, handlers, authorizer, audit, people, access, letters, commands
+    )

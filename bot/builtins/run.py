@@ -66,7 +66,7 @@ class RunHandler(Handler[RunCommand]):
         if not rows:
             none = "No worker has declared a runner" if not found else "Runners: 0"
             return Reply(answer=Answer(none + left_out))
-        notes = [note for one in shown.values() for note in notes_of(one)]
+        notes = [note for one in shown.values() for note in one.notes]
         summary = ". ".join([f"Runners: {len(rows)}{left_out}", *notes])
         return Reply(answer=Answer(summary, _COLUMNS, rows))
 
@@ -75,7 +75,7 @@ class RunHandler(Handler[RunCommand]):
         return (
             one.runner.name,
             one.runner.queue,
-            workers_text(one),
+            one.workers_text,
             "?" if waiting is None else str(waiting),
             "cannot be used" if one.command is None else one.command.usage(),
         )
@@ -96,31 +96,3 @@ async def waiting_in(channel: Channel, queue: str) -> int | None:
 
 async def _visible(one: DeclaredRunner, reader: Reader) -> bool:
     return all([await reader.may_look_at(each) for each in one.environments])
-
-
-def workers_text(one: DeclaredRunner) -> str:
-    """Return how many workers serve the queue of a runner, and how many of them are running."""
-    known, running = len(one.workers), len(one.running)
-    return f"{running}" if running == known else f"{running} of {known} running"
-
-
-def notes_of(one: DeclaredRunner) -> list[str]:
-    """Return what is odd about a runner, in sentences without a full stop."""
-    name = one.runner.name
-    notes = []
-    if one.wrong:
-        notes.append(f"{name} cannot be used: {one.wrong}")
-    if one.differs:
-        others = ", ".join(one.differs)
-        notes.append(f"{name} is described differently by {others}: {one.by} counts, it is newer")
-    if len(one.environments) > 1:
-        notes.append(
-            f"{name} cannot be used: the workers of {one.runner.queue} are in several "
-            f"environments: {', '.join(one.environments)}"
-        )
-    if one.also:
-        notes.append(
-            f"{name} of {one.by} serves {', '.join(one.also)} too: what is asked here goes to "
-            f"{one.runner.queue}"
-        )
-    return notes

@@ -49,6 +49,35 @@ class DeclaredRunner:
         """The names of its workers that are running."""
         return tuple(one.facts.host for one in self.workers if not one.missing)
 
+    @property
+    def workers_text(self) -> str:
+        """How many workers serve its queue, if all of them are running; else how many of them."""
+        known, running = len(self.workers), len(self.running)
+        return f"{running}" if running == known else f"{running} of {known} running"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about it, in sentences without a full stop."""
+        name, notes = self.runner.name, []
+        if self.wrong:
+            notes.append(f"{name} cannot be used: {self.wrong}")
+        if self.differs:
+            others = ", ".join(self.differs)
+            notes.append(
+                f"{name} is described differently by {others}: {self.by} counts, it is newer"
+            )
+        if len(self.environments) > 1:
+            notes.append(
+                f"{name} cannot be used: the workers of {self.runner.queue} are in several "
+                f"environments: {', '.join(self.environments)}"
+            )
+        if self.also:
+            notes.append(
+                f"{name} of {self.by} serves {', '.join(self.also)} too: what is asked here goes "
+                f"to {self.runner.queue}"
+            )
+        return tuple(notes)
+
 
 def declared_runners(
     workers: Sequence[KnownWorker], taken: Mapping[str, object]

@@ -12,6 +12,7 @@ from bot.web.console.errors import ConsoleError
 from bot.web.console.feed.feeds import Feeds
 from bot.web.console.feed.routes import FeedRoutes
 from bot.web.console.pages.asking import ask_routes
+from bot.web.console.pages.dead_letters import dead_letter_routes
 from bot.web.console.pages.failures import Failures
 from bot.web.console.pages.history import history_routes
 from bot.web.console.pages.home import home_routes
@@ -53,6 +54,7 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
     for routes in (
         home_routes(pages),
         list_routes(pages),
+        dead_letter_routes(pages),
         history_routes(pages),
         run_routes(pages),
         typing_routes(pages),

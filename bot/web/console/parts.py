@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from baton.extensions import Commands
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
+from bot.dispatch.dead_letters import DeadLetters
 from bot.dispatch.dispatcher import CommandDispatcher
+from bot.dispatch.live_commands import LiveCommands
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.web.console.access import Access
@@ -30,7 +31,8 @@ class ConsoleParts:
     access: Access
     store: Store
     dispatcher: CommandDispatcher
-    commands: Commands
+    commands: LiveCommands
+    letters: DeadLetters
     servers: ServerRegistry
     authorizer: Authorizer
     schedules: ScheduleRecords

@@ -80,6 +80,7 @@ class _JobPages:
             urgency=[state.value for state in URGENCY],
             final=[state.value for state in URGENCY if state.final],
             refusal=refusal,
+            notes=self.pages.jobs.outcome(job, records).lines if not refusal else (),
             lines=[line_json(line) for line in window.lines] if window is not None else [],
         )
 

@@ -43,6 +43,7 @@ SECTIONS = (
     Section("/alerts", "Alerts"),
     Section("/schedules", "Schedules"),
     Section("/audit", "Audit"),
+    Section("/dead", "Dead letters"),
 )
 
 

@@ -74,12 +74,20 @@ class RunPages:
         if text.strip():
             return self._form_of(text[:MAX_TYPED])
         commands = [self._commands[name].command for name in sorted(self._commands)]
+        servers = [one for one in commands if one.reach in (Reach.EACH, Reach.ALL)]
         groups = {
-            "Change servers": [one for one in commands if _of_servers(one) and one.changes],
-            "Look at servers": [one for one in commands if _of_servers(one) and not one.changes],
-            "Ask the bot": [one for one in commands if not _of_servers(one)],
+            "Change servers": [one for one in servers if one.changes],
+            "Look at servers": [one for one in servers if not one.changes],
+            "Give to a worker": [one for one in commands if one.reach is Reach.QUEUE],
+            "Ask the bot": [one for one in commands if one.reach is Reach.HERE],
         }
-        return await self._pages.page(request, "run.html", viewer, groups=groups)
+        visible = set((await self._pages.servers.read(viewer)).environments)
+        runners = {
+            name: one
+            for name, one in self._commands.runners().items()
+            if visible.issuperset(one.environments)
+        }
+        return await self._pages.page(request, "run.html", viewer, groups=groups, runners=runners)
 
     async def show(self, request: Request, name: str) -> Response:
         """Show the form of a command, filled in as the address says."""

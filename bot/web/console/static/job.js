@@ -339,7 +339,9 @@
   function know(found, all) {
     if (all) runs = new Map();
     for (const run of found.runs || []) runs.set(runKey(run), { ...runs.get(runKey(run)), ...run });
+    const open = !job.closed;
     if (found.job) job = { ...job, ...found.job };
+    if (open && job.closed) document.body.dispatchEvent(new Event("ended"));  // what came of it is shown
   }
 
   // Reads all again. A reader who has scrolled away stays there: what is new is fetched further down.
