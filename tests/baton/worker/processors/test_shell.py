@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 
 from baton.errors import Blocked, Failed, Refused, SettingsError
+from baton.worker.processors.placeholders import BUILD
+from baton.worker.work import Work
+from tests.baton.worker.processors.test_placeholders import HOSTILE
 from tests.baton.worker.stage import Said, build, runner, work
 from tests.support.background import alive, starts
 from tests.support.wait import until
 
-WORDS = f"{sys.executable} -c 'import sys; print(sys.argv[1:])'"
+WORDS = f"{sys.executable} -c 'import sys; print(ascii(sys.argv[1:]))'"
 
 
 async def test_html2pdf_makes_a_file_and_reports_it(tmp_path: Path) -> None:
@@ -31,15 +35,22 @@ async def test_html2pdf_makes_a_file_and_reports_it(tmp_path: Path) -> None:
     assert said.logged[1].startswith(f"artifact {tmp_path}/12.pdf (4 B, sha256 ")
 
 
-async def test_every_value_arrives_as_one_word() -> None:
-    """Through a real process: what chat or a message says, as it was."""
-    said = Said()
-    values = {"package": "a b; $(id)", "version": "`id`", "uri": "http://x/?a&b", "suite": "*"}
-    made = runner(f"shell!{WORDS} %PACKAGE %VERSION %URI %SUITE -- %FORMAT")
-    await made.run(work(build(**values, format="--help")), said)
-    assert said.logged == [
-        repr(["a b; $(id)", "`id`", "http://x/?a&b", "*", "--", "--help"]),
-    ]
+async def test_every_value_arrives_as_one_word(tmp_path: Path) -> None:
+    """Through a real process, in the place of every placeholder at once: as many words as the
+    configuration has, each as it came."""
+    text = f"{WORDS} " + " ".join(f"-x{{{name}}}".replace("{", "%{") for name in BUILD)
+    made = runner(f"shell!{text} -- %args.text", tmp_path, args={"text": {"type": "text"}})
+    fields = [name.lower() for name in BUILD]
+
+    async def arrives(value: str) -> None:
+        said = Said()
+        request = build(**dict.fromkeys(fields, value))
+        await made.run(Work("j1", 1, "pdf", "report", {"text": value}, request), said)
+        assert said.logged == [ascii([f"-x{value}"] * len(fields) + ["--", value])]
+
+    # those that are shown as a whole
+    await asyncio.gather(*(arrives(value) for value in HOSTILE if len(value) < 200))
+    assert os.listdir(tmp_path) == []
 
 
 async def test_declared_arguments_are_words_too() -> None:
