@@ -14,6 +14,7 @@ from baton.agent.service import set_up_consumers
 from baton.agent.settings import AgentSettings
 from baton.extensions import installed
 from baton.server import Server
+from baton.worker.settings import WorkerSettings
 from bot.settings import BotSettings
 from tests.bot.test_settings import EXAMPLES, uncommented
 
@@ -61,6 +62,16 @@ def test_every_key_of_an_agent_is_in_its_example() -> None:
     """Set, or commented out, in the table to which it belongs."""
     there = set(held(tomllib.loads(uncommented(EXAMPLES / "agent.toml")), agent_keys()))
     assert sorted(agent_keys() - there) == []
+
+
+def test_every_key_of_a_worker_is_in_its_example() -> None:
+    """Set, or commented out; and all of it together is a file that is read."""
+    tables = tomllib.loads(uncommented(EXAMPLES / "worker.toml"))
+    known = set(keys(WorkerSettings))
+    there = set(held(tables, known))
+    assert sorted(known - there) == []
+    settings = WorkerSettings.model_validate(tables)
+    assert set(settings.runner) == {queue.runner for queue in settings.queues.values()}
 
 
 def test_every_key_of_a_bot_is_in_its_example() -> None:

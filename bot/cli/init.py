@@ -1,4 +1,4 @@
-"""`baton init bot | agent`: the files of a new installation, commented, ready to be edited."""
+"""`baton init bot | agent | worker`: commented files of a new installation, ready to be edited."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 
 BOT = ("baton.toml", "alerts.toml", "manifest.yml", "baton-bot.service")
 AGENT = ("agent.toml", "baton-agent.service", "baton-agent.sudoers")
+WORKER = ("worker.toml", "baton-worker.service")
 
 NEXT_BOT = """\
   1. Make the Slack app: api.slack.com/apps, Create New App, From a manifest, manifest.yml.
@@ -39,6 +40,13 @@ NEXT_AGENT = """\
   4. Only if agent.toml runs something with sudo: edit baton-agent.sudoers, and copy it to
      /etc/sudoers.d/baton-agent.
   5. Start it:  systemctl daemon-reload && systemctl enable --now baton-agent"""
+
+NEXT_WORKER = """\
+  1. Edit worker.toml: the address of RabbitMQ, the environment, the queues and their runners.
+  2. Check it:  baton worker worker.toml --check
+  3. Copy worker.toml to /etc/baton, baton-worker.service to /etc/systemd/system.
+     Edit User= in the unit: the user that its programs run as.
+  4. Start it:  systemctl daemon-reload && systemctl enable --now baton-worker"""
 
 _PACKAGED = Path(__file__).parent / "templates"
 _ROOT = Path(__file__).parents[2]
@@ -74,6 +82,13 @@ def agent(into: FolderOption = Path()) -> None:
     """Write the files of an agent: its settings, unit of systemd and sudoers line."""
     write(AGENT, into)
     typer.echo(f"\nNext, in {into.resolve()}:\n{NEXT_AGENT}")
+
+
+@app.command()
+def worker(into: FolderOption = Path()) -> None:
+    """Write the files of a worker: its settings and unit of systemd."""
+    write(WORKER, into)
+    typer.echo(f"\nNext, in {into.resolve()}:\n{NEXT_WORKER}")
 
 
 def write(names: tuple[str, ...], folder: Path) -> None:

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from alerts import load_alerts
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.settings import load
-from bot.cli.init import AGENT, BOT, app, template, write
+from baton.worker.loading import load as load_worker
+from baton.worker.processors.registry import installed
+from bot.cli.init import AGENT, BOT, WORKER, app, template, write
 from bot.settings import load_bot
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,6 +46,20 @@ def test_an_agents_files_are_read_by_the_agent(tmp_path: Path) -> None:
     assert sudoers.endswith(" ".join(restart[1:])), "the line allows what agent.toml runs"
 
 
+def test_a_workers_files_are_read_by_the_worker(tmp_path: Path) -> None:
+    """And its unit starts, checks and reloads the file that the last step copies."""
+    result = CliRunner().invoke(app, ["worker", "--into", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert sorted(os.listdir(tmp_path)) == sorted(WORKER)
+    loaded = load_worker(tmp_path / "worker.toml", {}, installed())
+    assert list(loaded.runners) == ["report"]
+    unit = (tmp_path / "baton-worker.service").read_text()
+    started = "/opt/baton/bin/baton worker /etc/baton/worker.toml"
+    for line in (f"ExecStart={started}\n", f"ExecReload={started} --check\n", "kill -HUP"):
+        assert line in unit
+    assert "baton worker worker.toml --check" in result.output
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     """A file that is there stays, and no other is written beside it."""
     (tmp_path / "baton.toml").write_text("mine")
@@ -62,7 +78,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     assert "Nothing can be written to" in str(result.exception)
 
 
-@pytest.mark.parametrize("name", sorted({*BOT, *AGENT}))
+@pytest.mark.parametrize("name", sorted({*BOT, *AGENT, *WORKER}))
 def test_the_wheel_holds_it(name: str) -> None:
     """An installation without a checkout has the files too."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
