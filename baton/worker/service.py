@@ -93,6 +93,8 @@ class WorkerService:
         )
         self._lifetime = Lifetime(channel, lambda: not self.taking.active)
         self._left: set[asyncio.Task[None]] = set()
+        self.ready = asyncio.Event()
+        """Set once it takes jobs."""
 
     @classmethod
     async def from_settings(
@@ -181,7 +183,10 @@ class WorkerService:
             if table.foreign:
                 await self.channel.declare(foreign_queue(queue))
         for name, slots in self._slots.items():
-            slots.serve([each for queue in self._of(name) for each in await self._consume(queue)])
+            places = [each for queue in self._of(name) for each in self._places(queue)]
+            first = slots.first(len(places))
+            slots.serve([await self._consume(queue, place, first) for queue, place in places])
+        self.ready.set()
         self.heartbeats.start()
         log.info(
             "worker started",
@@ -229,14 +234,17 @@ class WorkerService:
     def _of(self, runner: str) -> list[str]:
         return [name for name, one in self._queues.items() if one.runner.name == runner]
 
-    async def _consume(self, queue: str) -> list[Subscription]:
-        """Take jobs from `queue`: from that of ours, and from the foreign one if it is one."""
-        places: list[Queue] = [work_queue(queue)]
+    def _places(self, queue: str) -> list[tuple[str, Queue]]:
+        """Return where jobs of `queue` come from: the queue of ours, and the foreign one if it is
+        one."""
+        places = [(queue, work_queue(queue))]
         if self.settings.queues[queue].foreign:
-            places.append(foreign_queue(queue))
+            places.append((queue, foreign_queue(queue)))
+        return places
+
+    async def _consume(self, queue: str, place: Queue, first: int) -> Subscription:
         handler = guard(self.channel, partial(self._received, queue))
-        first = self._queues[queue].slots.first
-        return [await self.channel.consume(each, handler, prefetch=first) for each in places]
+        return await self.channel.consume(place, handler, prefetch=first)
 
     async def _received(self, queue: str, delivery: Delivery) -> None:
         await self.taking.received(queue, delivery)

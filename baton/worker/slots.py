@@ -1,8 +1,9 @@
 """The slots of a runner: how many jobs it does at a time, and how many more it may be handed.
 
 A job is acknowledged before it runs, so RabbitMQ's prefetch alone bounds nothing: for each one that
-is acknowledged it hands out the next. So whatever is handed out has a slot: the consumers of a
-runner are paused before an acknowledgement if there would be more to come than slots are free.
+is acknowledged it hands out the next. So whatever may be handed out has a slot. Before a job is
+acknowledged that would leave too few, it waits a moment for another one to end, which is all that
+short jobs need; then the consumers are paused until slots are free.
 """
 
 from __future__ import annotations
@@ -20,21 +21,38 @@ log = structlog.get_logger(__name__)
 
 HOLD = 5.0
 """Seconds for which a job that was handed out waits here for a slot; then it is given back."""
+MOMENT = 0.1
+"""Seconds for which a job waits for another one to end before the consumers are paused."""
+GATHER = 0.05
+"""Seconds for which slots are gathered before the consumers go on, unless half of them are free."""
 
 
-def window(concurrency: int, busy: int, held: int, queues: int) -> int:
-    """Return how many unsettled jobs each of the paused consumers may have; 0: none. Pure.
+def window(concurrency: int, free: int, queues: int) -> int:
+    """Return how many unsettled jobs each of so many consumers may have; 0: none. Pure.
 
-    Half of what is free, so that jobs can be acknowledged before the consumers are paused again.
+    It is a quarter, so that most slots are left for jobs that run while others arrive.
     """
-    free = concurrency - busy - held
-    return max(1, free // (2 * queues)) if free > 0 else 0
+    return max(1, min(concurrency // 4, free) // max(queues, 1)) if free > 0 else 0
 
 
-def must_pause(concurrency: int, busy: int, allowed: int, queues: int) -> bool:
-    """Return whether one more job that runs leaves too few slots for what may be handed out, if
-    each of the `queues` is allowed so many. Pure."""
-    return busy + allowed * queues > concurrency
+class Slot:
+    """A slot that a job has."""
+
+    __slots__ = ("_settled", "_slots")
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._settled = False
+
+    async def settle(self) -> None:
+        """Return once the job can be acknowledged without more being handed out than is free."""
+        if not self._settled:
+            await self._slots.make_room()
+            self._settled = True
+
+    def leave(self) -> None:
+        """Free the slot."""
+        self._slots.leave(self._settled)
 
 
 class Slots:
@@ -43,61 +61,56 @@ class Slots:
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
         self._subscriptions: Sequence[Subscription] = ()
-        self._busy = 0
-        self._waiting: deque[asyncio.Future[bool]] = deque()
-        self._allowed = self.first
+        self._taken = 0
+        self._running = 0
+        self._to_count = 0
+        self._entering: deque[asyncio.Future[bool]] = deque()
+        self._settling: deque[asyncio.Future[bool]] = deque()
+        self._allowed = 0
         self._pausing: asyncio.Task[None] | None = None
         self._resuming: asyncio.Task[None] | None = None
         self._resting = self._stopped = False
 
-    @property
-    def first(self) -> int:
-        """Return how many unsettled jobs a consumer may have to begin with."""
-        return max(1, self._concurrency // 2)
-
-    @property
-    def busy(self) -> int:
-        """Return how many slots are taken."""
-        return self._busy
+    def first(self, queues: int) -> int:
+        """Return how many unsettled jobs each of so many consumers may have to begin with."""
+        self._allowed = window(self._concurrency, self._concurrency, queues)
+        return self._allowed
 
     def serve(self, subscriptions: Sequence[Subscription]) -> None:
         """Pause and resume these."""
         self._subscriptions = subscriptions
 
-    async def enter(self) -> bool:
-        """Take a slot; False if none was free within HOLD seconds, or it has been stopped."""
+    async def enter(self) -> Slot | None:
+        """Take a slot; None if there was none within HOLD seconds, or no more are given."""
         if self._stopped:
-            return False
-        if self._busy >= self._concurrency:
-            waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiting)
-            self._pause()
-            timer = asyncio.get_running_loop().call_later(HOLD, _end, waiting, False)
-            try:
-                return await waiting
-            finally:
-                timer.cancel()
-                if waiting in self._waiting:
-                    self._waiting.remove(waiting)
-        self._busy += 1
-        return True
+            return None
+        if self._taken < self._concurrency:
+            self._taken += 1
+            return Slot(self)
+        self._pause()
+        return Slot(self) if await _wait(self._entering, HOLD) else None
 
-    async def settle(self) -> None:
-        """Wait until a job can be acknowledged without more being handed out than is free."""
-        queues = len(self._subscriptions)
-        if self._allowed and must_pause(self._concurrency, self._busy, self._allowed, queues):
+    async def make_room(self) -> None:
+        """Wait until one more job may be acknowledged, and count it."""
+        if self._allowed and not self._has_room() and self._concurrency > self._coming:
+            await _wait(self._settling, MOMENT)
+        if self._allowed and not self._has_room():
             self._pause()
-        while self._pausing is not None:
-            await asyncio.wait([self._pausing])
+        self._to_count += 1  # or what is free would be handed out before this job is counted
+        try:
+            while self._pausing is not None:
+                await asyncio.wait([self._pausing])
+        finally:
+            self._to_count -= 1
+        self._running += 1
+        self._resume()
 
-    def leave(self) -> None:
-        """Free a slot, for the job that has waited longest if there is one."""
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_result(True)
-                return
-        self._busy -= 1
+    def leave(self, settled: bool) -> None:
+        """Free a slot: for the job that has waited longest, if there is one."""
+        self._running -= settled
+        _wake(self._settling)
+        if not _wake(self._entering):
+            self._taken -= 1
         self._resume()
 
     async def rest(self, seconds: float) -> None:
@@ -109,10 +122,6 @@ class Slots:
         while self._pausing is not None:
             await asyncio.wait([self._pausing])
 
-    def _rested(self) -> None:
-        self._resting = False
-        self._resume()
-
     async def stop(self) -> None:
         """Be handed nothing more; what waits for a slot is given back."""
         self._stopped = True
@@ -120,38 +129,49 @@ class Slots:
             if task is not None:
                 await asyncio.wait([task])
         await asyncio.gather(*(each.cancel() for each in self._subscriptions))
-        for waiting in self._waiting:
+        for waiting in self._entering:
             _end(waiting, False)
+
+    @property
+    def _coming(self) -> int:
+        return self._allowed * max(len(self._subscriptions), 1)
+
+    def _has_room(self) -> bool:
+        return self._running + 1 + self._coming <= self._concurrency
+
+    def _rested(self) -> None:
+        self._resting = False
+        self._resume()
 
     def _pause(self) -> None:
         if self._allowed and self._pausing is None and not self._stopped:
             self._allowed = 0
             self._pausing = asyncio.create_task(self._pause_all(self._resuming))
 
-    async def _pause_all(self, before: asyncio.Task[None] | None) -> None:
+    async def _pause_all(self, resuming: asyncio.Task[None] | None) -> None:
         try:
-            if before is not None:
-                await asyncio.wait([before])
+            if resuming is not None:
+                await asyncio.wait([resuming])
             await asyncio.gather(*(each.pause() for each in self._subscriptions))
         finally:
             self._pausing = None
             self._resume()
 
     def _resume(self) -> None:
-        if self._allowed or self._resuming is not None or self._pausing is not None:
+        idle = self._resuming is None and self._pausing is None and not self._allowed
+        if self._to_count:
             return
-        if self._resting or self._stopped:
-            return
-        if window(self._concurrency, self._busy, len(self._waiting), 1):
+        if idle and not self._resting and not self._stopped and self._taken < self._concurrency:
             self._resuming = asyncio.create_task(self._resume_all())
 
     async def _resume_all(self) -> None:
         try:
             await asyncio.sleep(0)  # what ends in this turn frees its slot first
-            allowed = window(
-                self._concurrency, self._busy, len(self._waiting), max(len(self._subscriptions), 1)
-            )
-            if not allowed or self._stopped:
+            if self._concurrency - self._taken < self._concurrency // 2:
+                await asyncio.sleep(GATHER)
+            free = self._concurrency - self._taken
+            allowed = window(self._concurrency, free, len(self._subscriptions))
+            if not allowed or self._stopped or self._resting:
                 return
             self._allowed = allowed
             await asyncio.gather(*(each.resume(allowed) for each in self._subscriptions))
@@ -160,6 +180,30 @@ class Slots:
             self._allowed = 0  # tried again when a job ends
         finally:
             self._resuming = None
+
+
+async def _wait(queue: deque[asyncio.Future[bool]], seconds: float) -> bool:
+    """Wait in `queue` until somebody is woken; False if that took too long."""
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Future[bool] = loop.create_future()
+    queue.append(waiting)
+    timer = loop.call_later(seconds, _end, waiting, False)
+    try:
+        return await waiting
+    finally:
+        timer.cancel()
+        if waiting in queue:
+            queue.remove(waiting)
+
+
+def _wake(queue: deque[asyncio.Future[bool]]) -> bool:
+    """Wake who has waited longest; return whether there is one."""
+    while queue:
+        waiting = queue.popleft()
+        if not waiting.done():
+            waiting.set_result(True)
+            return True
+    return False
 
 
 def _end(waiting: asyncio.Future[bool], result: bool) -> None:

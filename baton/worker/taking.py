@@ -46,7 +46,7 @@ from baton.worker.journal import Entry, Stage, WorkJournal
 from baton.worker.parking import QUEUED, Parking, given_up, said_of, tier_of
 from baton.worker.performing import Runner, Waits, perform, planned, run_of
 from baton.worker.pybit.status import Status, StatusReports
-from baton.worker.slots import Slots
+from baton.worker.slots import Slot, Slots
 from baton.worker.work import Work
 
 log = structlog.get_logger(__name__)
@@ -137,13 +137,14 @@ class Taking:
             else:
                 await delivery.ack()
                 return
-        if not await served.slots.enter():
+        slot = await served.slots.enter()
+        if slot is None:
             await delivery.reject(requeue=True)
             return
         try:
-            await self._held(job, lambda active: self._take(active, delivery, arrived))
+            await self._held(job, lambda active: self._take(active, delivery, slot, arrived))
         finally:
-            served.slots.leave()
+            slot.leave()
 
     async def go_on(self, entry: Entry) -> None:
         """Bring to its end what an earlier life of this worker left open."""
@@ -215,7 +216,7 @@ class Taking:
         elif entry.stage is Stage.TAKEN and await self._claimed(job):
             await self._begin(active, served)
 
-    async def _take(self, active: Active, delivery: Delivery, arrived: float) -> None:
+    async def _take(self, active: Active, delivery: Delivery, slot: Slot, arrived: float) -> None:
         """Make the job that was delivered ours, and begin it."""
         served = self._queues[active.job.queue]
         try:
@@ -228,10 +229,10 @@ class Taking:
             await delivery.reject(requeue=True)
             return
         if known is not None:
-            await served.slots.settle()
+            await slot.settle()
             await delivery.ack()
             self._tell_known(active.job, known)
-        elif await self._secured(active.job, delivery, served):
+        elif await self._secured(active.job, delivery, slot):
             waited = asyncio.get_running_loop().time() - arrived
             expires = None if waited > MAX_UNREAD else delivery.envelope.expires
             await self._begin(active, served, expires)
@@ -249,9 +250,9 @@ class Taking:
         self._active[job.key] = active
         return True
 
-    async def _secured(self, job: Incoming, delivery: Delivery, served: Served) -> bool:
+    async def _secured(self, job: Incoming, delivery: Delivery, slot: Slot) -> bool:
         """Acknowledge the job; return whether it is certainly ours."""
-        await served.slots.settle()
+        await slot.settle()
         contested = delivery.redelivered
         if not contested:
             try:
@@ -279,11 +280,22 @@ class Taking:
                 await self._journal.give_up(job)
                 return False
             except Disconnected:
-                await wait_at_most(CLAIM_RETRY, self._stopping.wait())
+                await self._up_or_stopping()
             except BatonError as error:
                 log.error("a job cannot be claimed, so it does not start", error=str(error))
                 await wait_at_most(CLAIM_RETRY * 15, self._stopping.wait())
         return False
+
+    async def _up_or_stopping(self) -> None:
+        """Wait until the link is up, or this worker is to stop."""
+        waits = [
+            asyncio.create_task(each) for each in (self._channel.wait_up(), self._stopping.wait())
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
 
     async def _begin(self, active: Active, served: Served, expires: float | None = None) -> None:
         """Start the job, which is ours, unless it is not to be."""

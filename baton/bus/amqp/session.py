@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+import aiormq
 from aiormq.exceptions import (
     AMQPError,
     ChannelAccessRefused,
@@ -64,6 +65,8 @@ class Session:
         self._outgoing = outgoing
         self._settlers: list[AckBatcher] = []
         self._getter: AckBatcher | None = None
+        self._claims: aiormq.Channel | None = None
+        self._claiming = asyncio.Lock()
         self.publisher: Publisher
         for connection in (incoming, outgoing):
             connection.underlay.closing.add_done_callback(self._lost)
@@ -225,8 +228,11 @@ class Session:
         """Return whether `holder` has the claim `name`."""
         queue = wire.claim_queue(name)
         try:
-            async with self._incoming.short_lived_channel() as channel:
-                await channel.declare_queue(
+            async with self._claiming:  # a refusal closes the channel, which is for one at a time
+                if self._claims is None or self._claims.is_closed:
+                    opened = await self._incoming.open_channel(publisher_confirms=False)
+                    self._claims = await underlay_of(opened)
+                await self._claims.queue_declare(
                     queue,
                     durable=True,
                     arguments=wire.claim_arguments(holder),

@@ -175,10 +175,10 @@ class Life:
         self.task = asyncio.create_task(service.run())
 
     async def ready(self) -> None:
-        while not any(slots._subscriptions for slots in self.service._slots.values()):
-            if self.task.done():
-                self.task.result()
-            await asyncio.sleep(0.001)
+        waiting = asyncio.create_task(self.service.ready.wait())
+        await asyncio.wait({waiting, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        if self.task.done():
+            self.task.result()
 
     async def stop(self) -> None:
         self.service.stop()
