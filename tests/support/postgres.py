@@ -93,7 +93,8 @@ class Postgres:
     def database(self, template: str = "template0") -> str:
         """The URL of a new database: empty, or a copy of `template`, which nobody may be using."""
         name = f"t{secrets.token_hex(6)}"
-        self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # written to the log block by block, a copy takes four times the processor time
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return f"postgresql+asyncpg://baton@127.0.0.1:{self.port}/{name}"
 
     def drop(self, url: str) -> None:

@@ -46,12 +46,12 @@ async def agents(tmp_path: Path, amqp_url: str) -> AsyncIterator[dict[str, Agent
 
 
 async def test_one_of_three_agents_is_killed_and_comes_back(
-    postgres_url: str, amqp_url: str, agents: dict[str, AgentProcess]
+    postgres_database: str, amqp_url: str, agents: dict[str, AgentProcess]
 ) -> None:
     """Within three intervals and group_wait the channel hears of it, and of no other; once it is
     back the same post says so."""
     async with AsyncExitStack() as stack:
-        store = await Store.open(postgres_url)
+        store = await Store.open(postgres_database)
         stack.push_async_callback(store.close)
         channel = await AmqpChannel.open([amqp_url], name="bot")
         stack.push_async_callback(channel.close)

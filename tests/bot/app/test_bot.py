@@ -25,22 +25,22 @@ HOSTS = ("web-1", "web-2")
 
 
 @pytest.fixture
-async def team(postgres_url: str) -> AsyncIterator[Stage]:
+async def team(postgres_database: str) -> AsyncIterator[Stage]:
     """A stage whose database is PostgreSQL."""
-    store = await Store.open(postgres_url)
+    store = await Store.open(postgres_database)
     stage = Stage(store)
     yield stage
     await stage.close()
     await store.close()
 
 
-async def test_two_bots_share_the_work_over_postgresql(team: Stage, postgres_url: str) -> None:
+async def test_two_bots_share_the_work_over_postgresql(team: Stage, postgres_database: str) -> None:
     """Both take asks, one does the rest; when it dies in the middle the other goes on, in the same
     threads, and nothing is started or said twice."""
     agents = [await team.agent(host) for host in HOSTS]
     first = await team.bot(lease=1.0)
     await team.knows(first, *HOSTS)
-    store = await Store.open(postgres_url)
+    store = await Store.open(postgres_database)
     second = await team.bot(store=store, lease=1.0)
     await team.knows(second, *HOSTS)
     jobs = []
@@ -58,12 +58,14 @@ async def test_two_bots_share_the_work_over_postgresql(team: Stage, postgres_url
     await store.close()
 
 
-async def test_the_same_ask_at_two_bots_at_once_is_one_job(team: Stage, postgres_url: str) -> None:
+async def test_the_same_ask_at_two_bots_at_once_is_one_job(
+    team: Stage, postgres_database: str
+) -> None:
     """Slack may deliver the same envelope to both."""
     agents = [await team.agent(host) for host in HOSTS]
     first = await team.bot()
     await team.knows(first, *HOSTS)
-    store = await Store.open(postgres_url)
+    store = await Store.open(postgres_database)
     second = await team.bot(store=store)
     await team.knows(second, *HOSTS)
     replies = await asyncio.gather(

@@ -8,10 +8,7 @@ import pytest
 
 from bot.dispatch.policy import Policy
 from bot.store import Store
-from tests.bot.conftest import database, store, template
 from tests.bot.scheduler.office import Office
-
-__all__ = ["database", "office", "store", "template"]
 
 
 @pytest.fixture

@@ -175,12 +175,12 @@ async def test_a_job_without_its_firing_is_never_there(store: Store) -> None:
     assert len(await office.history(schedule)) == 1
 
 
-async def test_three_bots_on_postgresql(postgres_url: str) -> None:
+async def test_three_bots_on_postgresql(postgres_database: str) -> None:
     """Three that all keep time, with clocks 5 s apart, fire each time once, and when it is time by
     the database's clock."""
     offices = []
     for apart in (-5, 0, 5):
-        store = await Store.open(postgres_url)
+        store = await Store.open(postgres_database)
         offices.append(Office(store, clock=Apart(apart)))
     first = offices[0]
     tasks = PeriodicTasks(unfailing)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,10 @@ LONG_TIMEOUT = 30.0
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database of the test's own."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/baton.db"
-    found: str = request.getfixturevalue("postgres_url")
+def url(request: pytest.FixtureRequest) -> str:
+    """A database of the test's own, with its tables."""
+    kind = "database" if request.param == "sqlite" else "postgres_database"
+    found: str = request.getfixturevalue(kind)
     return found
 
 

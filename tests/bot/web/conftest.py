@@ -22,9 +22,6 @@ from bot.web.ingest import CHECKINS, PUSHES, IngestRoutes
 from bot.web.server import HeadTimeoutProtocol, WebServer
 from bot.web.status import Chat
 from bot.web.tokens import RateLimit
-from tests.bot.conftest import database as database
-from tests.bot.conftest import store as store
-from tests.bot.conftest import template as template
 from tests.bot.world import a_bot
 from tests.support.wait import until
 

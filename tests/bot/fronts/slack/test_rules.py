@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -24,11 +23,10 @@ POLICY = Policy(
 
 
 @pytest.fixture
-async def counter(slack: SlackServer, tmp_path: Path) -> AsyncIterator[Counter]:
+async def counter(slack: SlackServer, store: Store) -> AsyncIterator[Counter]:
     """The dispatcher of a bot that knows servers in prod and staging, and Slack before it."""
     slack.add_group("S_ONCALL", "oncall", ["U_ANN"])
     slack.add_group("S_DEV", "devs", ["U_BEN"])
-    store = await Store.open(f"sqlite:///{tmp_path / 'baton.db'}")
     counter = Counter(store, POLICY)
     chat = SlackChat(
         counter.dispatcher, Tokens(slack.bot_token, slack.app_token), api_url=slack.url
@@ -37,7 +35,6 @@ async def counter(slack: SlackServer, tmp_path: Path) -> AsyncIterator[Counter]:
     await slack.connected(2)
     yield counter
     await chat.close()
-    await store.close()
 
 
 async def test_a_group_rule_lets_its_members_in_and_nobody_else(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -23,13 +22,6 @@ POLICY = Policy(
     ],
     {"prod": EnvironmentTable(protected=True)},
 )
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    it = await Store.open(f"sqlite:///{tmp_path}/baton.db")
-    yield it
-    await it.close()
 
 
 @pytest.fixture

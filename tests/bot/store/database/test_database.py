@@ -191,13 +191,13 @@ async def test_kill_9_leaves_no_half_ask(url: str) -> None:
         await store.close()
 
 
-async def test_postgres_goes_and_comes_back(postgres: Postgres, postgres_url: str) -> None:
+async def test_postgres_goes_and_comes_back(postgres: Postgres, postgres_database: str) -> None:
     """While it is down every call says so soon; afterwards the same store works, without a
     restart."""
-    store = await Store.open(postgres_url)
+    store = await Store.open(postgres_database)
     try:
         await asyncio.gather(*(store.ping() for _ in range(8)))
-        postgres.sql("CHECKPOINT", postgres_url.rpartition("/")[2])
+        postgres.sql("CHECKPOINT", postgres_database.rpartition("/")[2])
         await postgres.kill()
         new = deploy("web-1")
         began = time.monotonic()
@@ -215,10 +215,10 @@ async def test_postgres_goes_and_comes_back(postgres: Postgres, postgres_url: st
 
 
 async def test_connections_that_were_cut_are_replaced(
-    postgres: Postgres, postgres_url: str
+    postgres: Postgres, postgres_database: str
 ) -> None:
     """Connections that the server has ended are not handed to the next who asks."""
-    store = await Store.open(postgres_url)
+    store = await Store.open(postgres_database)
     try:
         await asyncio.gather(*(store.ping() for _ in range(8)))
         postgres.sql(

@@ -57,11 +57,11 @@ async def test_each_commit_is_told(store: Store) -> None:
 
 @pytest.fixture
 async def two_bots(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Store, Store]]:
     """The stores of two bots on PostgreSQL that hear each other."""
     monkeypatch.setattr(notifications, "RETRY_SECONDS", (0.05, 0.1))
-    stores = [await Store.open(postgres_url) for _ in range(2)]
+    stores = [await Store.open(postgres_database) for _ in range(2)]
     for store in stores:
         assert store.ledger.changes.others is not None
         store.ledger.changes.others.start()
@@ -89,12 +89,12 @@ async def test_other_bots_hear_it(two_bots: tuple[Store, Store]) -> None:
 
 
 async def test_no_statement_waits_for_ever(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a server that says nothing more each statement ends, LISTEN too."""
     monkeypatch.setattr(notifications, "CONNECT_TIMEOUT", 1.0)
     others = Notifications(
-        make_url(postgres_url).set(drivername="postgresql+asyncpg"), lambda _: None
+        make_url(postgres_database).set(drivername="postgresql+asyncpg"), lambda _: None
     )
     raw = await others._engine.raw_connection()
     connection: Any = raw.driver_connection

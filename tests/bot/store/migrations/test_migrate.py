@@ -25,6 +25,15 @@ from bot.store.tables import metadata
 from tests.bot.store.build import asked, deploy
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of the test's own, without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/baton.db"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
 async def test_the_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
     """After the last step there is no difference left; and a second time there is nothing to do."""
     database = open_database(url)
