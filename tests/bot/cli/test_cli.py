@@ -50,7 +50,7 @@ async def test_help_names_every_subcommand() -> None:
 
 async def test_no_package_that_draws_tracebacks_is_loaded() -> None:
     """rich would cost an agent 7 MB of memory."""
-    program = "import bot.cli, sys; print('rich' in sys.modules)"
+    program = "import bot.cli, httpx, sys; print('rich' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE)
     out, _ = await process.communicate()
     assert out == b"False\n"

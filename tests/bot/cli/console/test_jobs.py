@@ -61,7 +61,7 @@ async def finish(console: Console, state: State = State.SUCCEEDED, text: str = "
 
 async def test_a_job_from_its_start_to_its_end(console: Console, baton: Program) -> None:
     """Each line of each server, each state, and how it ended."""
-    code, out, err = await baton.ran("ship", "shop", "prod", "--watch")
+    code, out, err = await baton.ended("ship", "shop", "prod", "--watch")
     assert (code, err) == (0, ""), out
     first, *lines, last = out.splitlines()
     assert first.startswith("Job ")
@@ -95,11 +95,10 @@ async def test_the_exit_code_says_how_it_ended(
 ) -> None:
     """Each of the nine final states, on one server of three."""
     hold(console)
-    process = await baton.started("ask", "ship shop prod", "--watch", "--json")
+    running = asyncio.create_task(baton.ran("ask", "ship shop prod", "--watch", "--json"))
     await finish(console, state)
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    assert process.returncode == CODES[state], (out, err)
+    code, out, err = await running
+    assert code == CODES[state], (out, err)
     end = json.loads(out.splitlines()[-1])
     assert end["event"] == "end"
     assert {run["host"]: run["state"] for run in end["job"]["runs"]}["web-1"] == state
