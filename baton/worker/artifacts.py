@@ -108,11 +108,9 @@ class Artifacts:
         raise Failed(f"the artifact {shown} is not in {where}{leads}: see `artifacts_from`")
 
     def _link(self, place: Path, folder: Path | None, path: str) -> str:
-        served = self.folders[0].resolve() if self.folders else None
-        if self.url is None or (served is not None and folder != served):
+        if self.url is None or folder is None or folder != self.folders[0].resolve():
             return path
-        below = place.relative_to(served) if served is not None else Path(place.name)
-        return f"{self.url}/{quote(str(below))}"
+        return f"{self.url}/{quote(str(place.relative_to(folder)))}"
 
 
 def _is_odd(path: str) -> bool:

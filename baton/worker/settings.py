@@ -21,6 +21,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -169,11 +170,20 @@ class RunnerSettings(Table):
             raise ValueError("a list of absolute paths")
         return paths
 
+    @field_validator("artifacts")
+    @classmethod
+    def _in_a_folder(cls, paths: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if paths and not info.data.get("folder"):
+            raise ValueError("given together with `folder`, in which they are")
+        return paths
+
     @field_validator("artifacts_url")
     @classmethod
-    def _served(cls, url: str | None) -> str | None:
+    def _served(cls, url: str | None, info: ValidationInfo) -> str | None:
         if url is None:
             return None
+        if not info.data.get("folder"):
+            raise ValueError("given together with `folder`, which it serves")
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
             raise ValueError("an address such as https://files.example.com/reports")

@@ -28,7 +28,7 @@ from baton.worker.processors.http_answers import (
     reason_of,
     result_of,
 )
-from baton.worker.processors.launching import secrets_of
+from baton.worker.processors.launching import LIMITS, refuse_unused, secrets_of
 from baton.worker.processors.protocol import Output, Processor
 from baton.worker.processors.requests import build_of
 from baton.worker.settings import RunnerSettings
@@ -95,7 +95,7 @@ class HttpProcessor(Processor):
         if self._trusted is None and self._url.startswith("https:"):
             self._trusted = await asyncio.to_thread(trusted)
         async with httpx.AsyncClient(
-            # no compression: what comes is as large as MAX_ANSWER says
+            # what comes is not decompressed either: it is as large as it is
             headers={"Accept-Encoding": "identity", **self._headers},
             # one that trusts nobody, where there is no TLS: to read whom to trust takes a while
             verify=self._trusted or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
@@ -156,7 +156,7 @@ class HttpProcessor(Processor):
         import httpx
 
         try:
-            async for piece in response.aiter_bytes():
+            async for piece in response.aiter_raw():
                 if (ended := stream.feed(piece)) is not None:
                     return _ended(ended)
         except httpx.HTTPError as error:
@@ -231,7 +231,7 @@ async def _whole(response: httpx.Response) -> bytes:
 
     body = b""
     try:
-        async for piece in response.aiter_bytes():
+        async for piece in response.aiter_raw():
             body += piece
             if len(body) > MAX_ANSWER:
                 raise Failed(f"the answer of the service has more than {MAX_ANSWER:,} bytes")
@@ -302,6 +302,7 @@ def factory(settings: RunnerSettings, arguments: str) -> Processor:
 
     The free setting `token` is sent as `Authorization: Bearer`.
     """
+    refuse_unused(settings, (*LIMITS, "pass_env", "thread", "artifacts"), "a service over HTTP")
     url = arguments.strip()
     must = "an address such as http!https://reports.example.com/jobs"
     try:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from baton.errors import SettingsError
 from baton.process.output_lines import Secrets
 from baton.process.program import Ended, Program, environment, execute
 from baton.process.secret_names import is_secret_name
 from baton.worker.processors.limits import Limits
 from baton.worker.settings import RunnerSettings
+
+LIMITS = ("memory", "cpu", "files", "scope")
+"""Settings that hold for a process, and not for a part of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,19 @@ class Launcher:
             started()
 
         return await execute(program, tell, started=limit)
+
+
+def refuse_unused(settings: RunnerSettings, names: Iterable[str], what: str) -> None:
+    """Raise SettingsError if one of the settings `names` is given, which `what` does not heed: who
+    relies on a limit must know that there is none."""
+    for name in names:
+        if getattr(settings, name):
+            raise SettingsError(
+                file="worker.toml",
+                key=name,
+                problem=f"it has no effect on {what}",
+                must="left out here",
+            )
 
 
 def secrets_of(settings: RunnerSettings, environ: Mapping[str, str] = os.environ) -> Secrets:

@@ -16,7 +16,7 @@ from baton.errors import SettingsError
 from baton.worker import rbit_shim
 from baton.worker.processors import child
 from baton.worker.processors.interpreter import InterpreterProcessor, check
-from baton.worker.processors.launching import Launcher, secrets_of
+from baton.worker.processors.launching import LIMITS, Launcher, refuse_unused, secrets_of
 from baton.worker.processors.native import NativeProcessor
 from baton.worker.processors.protocol import Processor
 from baton.worker.settings import RunnerSettings
@@ -35,6 +35,7 @@ def factory(settings: RunnerSettings, arguments: str) -> Processor:
     if not _TARGET.fullmatch(target):
         problem = f"{target!r} names no callable" if target else "no callable is named"
         raise SettingsError(file="worker.toml", key="runner", problem=problem, must=FORM)
+    refuse_unused(settings, ("artifacts",), "a callable, which returns what it made")
     launcher = Launcher.of(settings)
     python = str(settings.python or sys.executable)
     kind = check(target, python, launcher)
@@ -48,6 +49,7 @@ def factory(settings: RunnerSettings, arguments: str) -> Processor:
         )
     if settings.python or not (kind.is_async or settings.thread):
         return InterpreterProcessor(target, python, launcher, settings.handed)
+    refuse_unused(settings, (*LIMITS, "pass_env"), "a callable that runs in the worker itself")
     function = _imported(target)
     return NativeProcessor(
         function, kind.how, settings.handed, secrets_of(settings), thread=settings.thread

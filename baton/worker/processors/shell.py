@@ -9,7 +9,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from baton.errors import Blocked, Failed, SettingsError
-from baton.worker.processors.launching import Launcher
+from baton.worker.processors.launching import Launcher, refuse_unused
 from baton.worker.processors.placeholders import Template
 from baton.worker.processors.protocol import Output, Processor
 from baton.worker.processors.requests import values_of
@@ -40,6 +40,7 @@ class ShellProcessor(Processor):
 
 def factory(settings: RunnerSettings, arguments: str) -> Processor:
     """Return the processor of `shell!ARGUMENTS`. Raises SettingsError if it is no command."""
+    refuse_unused(settings, ("thread",), "a program")
     try:
         command = Template.parse(arguments, settings.args)
     except ValueError as error:

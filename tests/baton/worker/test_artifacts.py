@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from baton.bus.bounds import Details
 from baton.errors import Failed
@@ -45,6 +45,13 @@ async def test_a_link_leads_to_where_the_folder_is_served(tmp_path: Path) -> Non
     one, two = await Artifacts.of(settings).look([str(inside), str(outside)])
     assert one.link == "https://files.example.com/reports/may/a%20b%23%3F.pdf"
     assert two.link == str(outside)
+
+
+@pytest.mark.parametrize("keys", [{"artifacts": ["x"]}, {"artifacts_url": "https://x/y"}])
+def test_without_a_folder_nothing_says_where_they_are(keys: dict[str, object]) -> None:
+    """A value of a request could lead anywhere, and no link would fit."""
+    with pytest.raises(ValidationError, match="given together with `folder`"):
+        RunnerSettings.model_validate({"runner": "shell!make", **keys})
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import Any
 
@@ -31,6 +32,17 @@ async def test_it_is_called_with_the_build_request_and_its_settings(
     made = calls(module, definition, settings={"a": 1})
     await made.run(work(), said)
     assert said.logged == [says]
+
+
+async def test_an_async_callable_of_another_interpreter_is_awaited_there(
+    module: MakeModule,
+) -> None:
+    """With `python` nothing of it is imported in the worker."""
+    text = "import asyncio, os\nasync def run(request, settings): print(os.getpid())"
+    said = Said()
+    await calls(module, text, python=sys.executable).run(work(), said)
+    assert said.logged[0].isdigit()
+    assert said.logged != [str(os.getpid())]
 
 
 @pytest.mark.parametrize("how", ["", "async ", "thread"])

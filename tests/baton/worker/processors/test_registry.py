@@ -103,6 +103,28 @@ def test_the_first_exclamation_mark_ends_the_name() -> None:
     assert seen == ["a !b!"]
 
 
+@pytest.mark.parametrize(
+    ("text", "keys", "says"),
+    [
+        ("http!http://x/", {"memory": "1GB"}, "report.memory: it has no effect on a service"),
+        ("http!http://x/", {"pass_env": ["A"]}, "report.pass_env: it has no effect on a service"),
+        ("shell!true", {"thread": True}, "report.thread: it has no effect on a program"),
+        ("python!asyncio:wait_for", {"cpu": "1m"}, "report.cpu: it has no effect on a callable th"),
+        (
+            "python!shutil:move",
+            {"folder": "/tmp", "artifacts": ["x"]},
+            "report.artifacts: it has no effect on a callable, which returns what it made",
+        ),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(
+    text: str, keys: dict[str, Any], says: str
+) -> None:
+    """Who relies on a limit must know that there is none."""
+    with pytest.raises(SettingsError, match=says):
+        runner(text, **keys)
+
+
 # What a processor of others may do
 
 

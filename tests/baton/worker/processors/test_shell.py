@@ -146,7 +146,10 @@ async def test_systemd_holds_all_that_it_starts_if_asked(
     [
         ({"scope": True}, "runner.report.scope: without `memory`, there is nothing to hold"),
         ({"scope": True, "memory": "1GB"}, "systemd does not run this machine"),
-        ({"artifacts": ["%IDX.pdf"]}, "runner.report.artifacts: '%IDX.pdf' is not valid. It must"),
+        (
+            {"artifacts": ["%IDX.pdf"], "folder": "/tmp"},
+            "runner.report.artifacts: '%IDX.pdf' is not valid. It must",
+        ),
     ],
 )
 def test_settings_that_cannot_hold_are_refused(
