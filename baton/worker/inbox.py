@@ -59,17 +59,22 @@ class Inbox:
 
     async def start(self) -> None:
         """Take what arrives. Raises BusRefused."""
-        keys = [host_key(self._name), DISCOVER, *map(cancel_work_key, sorted(self._queues))]
         await self._consumer.consume(
-            agent_queue(self._name),
-            [(INPUT, key) for key in keys],
-            self._received,
-            prefetch=PREFETCH,
+            agent_queue(self._name), self._bindings(), self._received, prefetch=PREFETCH
         )
         if self._cancels is not None:
             await self._consumer.consume(
                 foreign_queue(self._cancels), (), self._pybit, prefetch=PREFETCH
             )
+
+    async def add(self, queues: Iterable[str]) -> None:
+        """Take what cancels jobs of these queues too. Raises BusRefused."""
+        self._queues |= frozenset(queues)
+        await self._channel.declare(agent_queue(self._name), self._bindings())
+
+    def _bindings(self) -> list[tuple[str, str]]:
+        keys = [host_key(self._name), DISCOVER, *map(cancel_work_key, sorted(self._queues))]
+        return [(INPUT, key) for key in keys]
 
     async def stop(self) -> None:
         """Take nothing more."""

@@ -178,14 +178,8 @@ class WorkerService:
             await self.channel.declare(tier.queue, tier.bindings)
         await self._inbox.start()
         await self._read_inbox()
-        for queue, table in self.settings.queues.items():
-            await self.channel.declare(work_queue(queue), work_bindings(queue))
-            if table.foreign:
-                await self.channel.declare(foreign_queue(queue))
-        for name, slots in self._slots.items():
-            places = [each for queue in self._of(name) for each in self._places(queue)]
-            first = slots.first(len(places))
-            slots.serve([await self._consume(queue, place, first) for queue, place in places])
+        await self._declare(self.settings)
+        await self._take()
         self.ready.set()
         self.heartbeats.start()
         log.info(
@@ -195,6 +189,43 @@ class WorkerService:
             queues=sorted(self._queues),
             bus=self.channel.url,
         )
+
+    async def reload(self, settings: WorkerSettings, runners: Mapping[str, Runner]) -> None:
+        """Go on with other queues and runners; what runs goes on as it began.
+
+        Raises BusRefused if RabbitMQ refuses a new queue; then all stays as it was.
+        """
+        await self._declare(settings)
+        await self._inbox.add(settings.queues)
+        left = [slots for name, slots in self._slots.items() if name not in runners]
+        await asyncio.gather(*(slots.stop() for slots in left))
+        self._slots = {
+            name: await self._slots[name].hand_over(runner.settings.concurrency)
+            if name in self._slots
+            else Slots(runner.settings.concurrency)
+            for name, runner in runners.items()
+        }
+        # a queue that is gone stays known: what has arrived from it is given back
+        self._queues |= {
+            queue: Served(runners[table.runner], self._slots[table.runner])
+            for queue, table in settings.queues.items()
+        }
+        self.settings = settings
+        await self._take()
+        self.heartbeats.request()
+
+    async def _declare(self, settings: WorkerSettings) -> None:
+        for queue, table in settings.queues.items():
+            await self.channel.declare(work_queue(queue), work_bindings(queue))
+            if table.foreign:
+                await self.channel.declare(foreign_queue(queue))
+
+    async def _take(self) -> None:
+        """Take jobs for all runners."""
+        for name, slots in self._slots.items():
+            places = [each for queue in self._of(name) for each in self._places(queue)]
+            first = slots.first(len(places))
+            slots.serve([await self._consume(queue, place, first) for queue, place in places])
 
     async def _catch_up(self) -> None:
         """Go on with what an earlier life left; nothing is taken before that is read."""
@@ -232,7 +263,7 @@ class WorkerService:
                     log.error("dead letters would be lost: start the bot", error=str(error))
 
     def _of(self, runner: str) -> list[str]:
-        return [name for name, one in self._queues.items() if one.runner.name == runner]
+        return [name for name, table in self.settings.queues.items() if table.runner == runner]
 
     def _places(self, queue: str) -> list[tuple[str, Queue]]:
         """Return where jobs of `queue` come from: the queue of ours, and the foreign one if it is

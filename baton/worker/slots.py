@@ -70,10 +70,12 @@ class Slots:
         self._pausing: asyncio.Task[None] | None = None
         self._resuming: asyncio.Task[None] | None = None
         self._resting = self._stopped = False
+        self._heir: Slots | None = None
 
     def first(self, queues: int) -> int:
         """Return how many unsettled jobs each of so many consumers may have to begin with."""
-        self._allowed = window(self._concurrency, self._concurrency, queues)
+        free = self._concurrency - self._taken
+        self._allowed = max(window(self._concurrency, free, queues), 1)
         return self._allowed
 
     def serve(self, subscriptions: Sequence[Subscription]) -> None:
@@ -102,11 +104,14 @@ class Slots:
                 await asyncio.wait([self._pausing])
         finally:
             self._to_count -= 1
-        self._running += 1
-        self._resume()
+        self._now._running += 1
+        self._now._resume()
 
     def leave(self, settled: bool) -> None:
         """Free a slot: for the job that has waited longest, if there is one."""
+        if self._heir is not None:
+            self._heir.leave(settled)
+            return
         self._running -= settled
         _wake(self._settling)
         if not _wake(self._entering):
@@ -131,6 +136,19 @@ class Slots:
         await asyncio.gather(*(each.cancel() for each in self._subscriptions))
         for waiting in self._entering:
             _end(waiting, False)
+
+    async def hand_over(self, concurrency: int) -> Slots:
+        """Be handed nothing more; return so many slots of the same runner, some of which the jobs
+        that run now have already."""
+        await self.stop()
+        self._heir = heir = Slots(concurrency)
+        heir._taken, heir._running = self._taken, self._running
+        return heir
+
+    @property
+    def _now(self) -> Slots:
+        """Return the slots that count now."""
+        return self if self._heir is None else self._heir._now
 
     @property
     def _coming(self) -> int:

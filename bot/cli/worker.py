@@ -18,6 +18,7 @@ from bot.cli.processes import warn_of_misspelt_variables
 
 if TYPE_CHECKING:
     from baton.worker.loading import Loaded
+    from baton.worker.processors.registry import Processors
 
 FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="A worker.toml, or an INI of rbit's.")
@@ -55,17 +56,19 @@ def worker(
         log.warning(printable(note))
     if reason := apply_logging(file, loaded.file.logging):
         log.warning("the sections about the log are not used", file=str(file), reason=reason)
-    asyncio.run(_serve(file, loaded))
+    asyncio.run(_serve(file, loaded, processors))
 
 
-async def _serve(file: Path, loaded: Loaded) -> None:
+async def _serve(file: Path, loaded: Loaded, processors: Processors) -> None:
     from baton.process.orphans import OrphanReaper
+    from baton.worker.reloading import Reloader
     from baton.worker.service import WorkerService
 
     OrphanReaper().start()
     settings = loaded.file.settings
     service = await WorkerService.from_settings(settings, loaded.runners, file=str(file))
     service.stop_on_signals()
+    Reloader(file, os.environ, processors, service).reload_on_signal()
     await service.run()
 
 

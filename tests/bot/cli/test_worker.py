@@ -75,6 +75,7 @@ async def test_a_callable_that_cannot_be_imported_is_told_by_a_check(tmp_path: P
 
 @pytest.mark.slow
 async def test_a_worker_does_the_jobs_of_its_queues(amqp_url: str, tmp_path: Path) -> None:
+    """Also those of a queue that its file names once it is running."""
     bot = await connect(amqp_url, owner=True)
     await bot.wait_up()
     file = write(tmp_path, url=amqp_url)
@@ -82,6 +83,13 @@ async def test_a_worker_does_the_jobs_of_its_queues(amqp_url: str, tmp_path: Pat
     try:
         await reads(process, "worker started")
         code, out, err = await ran("push", "first", "m", "1", "u", "-c", str(file))
+        assert (code, err) == (0, "")
+        made = tmp_path / f"made-{out.split()[4].strip(',')}"
+        await until(made.exists)
+        write(tmp_path, FILE.replace("first =", 'second = "note"\nfirst ='), amqp_url)
+        process.send_signal(signal.SIGHUP)
+        await reads(process, "settings reloaded")
+        code, out, err = await ran("push", "second", "m", "1", "u", "-c", str(file))
         assert (code, err) == (0, "")
         made = tmp_path / f"made-{out.split()[4].strip(',')}"
         await until(made.exists)
