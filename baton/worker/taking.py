@@ -323,6 +323,7 @@ class Taking:
         since = job.since or begun
         if job.build is not None:
             self._status.report(job.build, Status.BUILDING)
+            job.build.stamp_request()  # as rbit did: runners ask for the stamp
         elif job.look:
             run.accept(**{ENDS_WITHIN: begun - since + limit})
         else:

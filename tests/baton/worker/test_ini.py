@@ -50,6 +50,19 @@ def test_a_line_that_rbit_could_not_read_is_named(name: str) -> None:
     assert [fault.line for fault in faults] == RECORDED[name]["lines"]
 
 
+def test_texts_that_a_machine_made_up_mean_what_they_mean_to_python_2() -> None:
+    """Of each the sections with their options, or the lines that Python 2.7.18 could not read."""
+    texts = json.loads((FOLDER / "random.json").read_text())
+    assert len(texts) == 400
+    for text, made in texts:
+        ini = parse(text.encode())
+        if isinstance(made, list):
+            assert [fault.line for fault in ini.faults] == made, text
+        else:
+            assert {name: values(ini, name) for name in ini.sections} == made, text
+            assert ini.faults == (), text
+
+
 def test_thirty_files_were_recorded_and_each_is_in_a_test() -> None:
     assert {path.name for path in FOLDER.glob("*.ini")} == set(RECORDED)
     assert len(RECORDED) >= 30

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from baton.errors import SettingsError
 from baton.worker.reading import WorkerFile, read
@@ -301,3 +305,23 @@ def test_a_file_that_cannot_be_read_is_one_error(name: str, tmp_path: Path) -> N
     with pytest.raises(SettingsError) as error:
         read(tmp_path / name, {})
     assert "the file itself" in str(error.value)
+
+
+SCRAPS = st.lists(
+    st.sampled_from(
+        [*INI.splitlines(keepends=True), *TOML.splitlines(keepends=True), "[", "=", " ", "\n", "é"]
+    )
+    | st.text(max_size=6),
+    max_size=30,
+).map("".join)
+
+
+@given(
+    data=SCRAPS.map(str.encode) | st.binary(max_size=200), name=st.sampled_from([".toml", ".ini"])
+)
+def test_whatever_a_file_holds_it_is_read_or_told_what_is_wrong(data: bytes, name: str) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / f"worker{name}"
+        file.write_bytes(data)
+        with suppress(SettingsError):
+            read(file, {}, check)

@@ -79,6 +79,8 @@ async def test_a_foreign_queue_is_served_and_a_bad_message_is_a_dead_letter(stag
         await until(lambda: life.runner.started)
         (work,) = life.runner.started
         assert (work.id, work.build and work.build.get_package()) == ("42", "wait")
+        assert work.build is not None
+        assert isinstance(work.build.get_buildstamp(), int), "stamped before it runs, as by rbit"
         life.runner.release.set()
         await until(lambda: life.runner.ended)
         await stage.push("theirs", build_request("wait"))
