@@ -50,11 +50,13 @@ def test_every_key_is_on_its_page(name: str, known: set[str]) -> None:
 
 def test_what_a_value_may_be_is_said() -> None:
     """Types, limits, defaults and secrets, in words."""
-    assert "| `most_runs` | whole number, at least 1 | `100` |" in PAGES["agent-toml.md"]
-    assert "| `bot_token` | text, a secret | none |" in PAGES["baton-toml.md"]
+    assert "| `most_runs` | whole number, at least 1 | `100` | runs" in PAGES["agent-toml.md"]
+    assert "| `bot_token` | text, a secret | none | OAuth" in PAGES["baton-toml.md"]
     assert '| `severity` | `"critical"` or `"warning"` or `"info"` |' in PAGES["alerts-toml.md"]
     assert "| `group_wait` | length of time (`30s`, `5m`, or seconds), " in PAGES["alerts-toml.md"]
     assert "| `channel` | text, 1 or more | **required** |" in PAGES["alerts-toml.md"]
+    said = "seconds that runs get to finish when the agent is stopped"
+    assert f"| `drain` | number, at least 0 | `30` | {said} |" in PAGES["agent-toml.md"]
 
 
 def test_every_public_name_is_explained() -> None:

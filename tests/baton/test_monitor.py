@@ -33,11 +33,13 @@ class Heard(Monitor):
     def __init__(self, channel: Channel) -> None:
         super().__init__(channel)
         self.texts: list[str] = []
+        self.busy = False
 
     async def on_update(self, update: Update) -> None:
         if update.text == "bad":
             raise ZeroDivisionError
         if update.text == "slow":
+            self.busy = True
             await asyncio.Event().wait()
         await asyncio.sleep(0.01 if update.text == "1" else 0)
         self.texts.append(update.text)
@@ -132,6 +134,18 @@ async def test_it_hears_what_came_while_it_was_away(url: str, bot: Channel) -> N
     async with running(Heard(await connect(url)), bot):
         pass
     await say(bot, update("1"), update("2"))
+    monitor = Heard(await connect(url))
+    async with running(monitor, bot):
+        await until(lambda: monitor.texts == ["1", "2"])
+
+
+async def test_what_it_has_not_handled_stays_in_the_queue(url: str, bot: Channel) -> None:
+    """One that is stopped ends after the message that it is at; the next one goes on there."""
+    monitor = Heard(await connect(url))
+    async with running(monitor, bot):
+        await say(bot, update("slow"), update("1"), update("2"))
+        await until(lambda: monitor.busy)
+    assert monitor.texts == []
     monitor = Heard(await connect(url))
     async with running(monitor, bot):
         await until(lambda: monitor.texts == ["1", "2"])

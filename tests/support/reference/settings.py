@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,9 @@ _PLAIN: Mapping[Any, str] = {
     Any: "anything",
     object: "anything",
 }
+Meanings = Mapping[tuple[str, str], str]
+"""What a key means, by its table and its name."""
+
 _LIMITS = {Ge: "at least", Gt: "more than", Le: "at most", Lt: "less than"}
 _CASUAL = {
     "_seconds": "length of time (`30s`, `5m`, or seconds)",
@@ -39,9 +43,9 @@ def page(title: str, intro: str, tables: Iterator[str]) -> str:
     return "\n".join([f"# {title}", "", intro, "", *tables]).rstrip() + "\n"
 
 
-def tables(model: type[BaseModel], name: str = "") -> Iterator[str]:
+def tables(model: type[BaseModel], meanings: Meanings, name: str = "") -> Iterator[str]:
     """The table `name` that `model` reads, and the tables in it, as Markdown. Without a name it is
-    the file."""
+    the file. `meanings` says what keys mean that have no description of their own."""
     inner: list[tuple[type[BaseModel], str]] = []
     rows = []
     for key, field in model.model_fields.items():
@@ -56,16 +60,27 @@ def tables(model: type[BaseModel], name: str = "") -> Iterator[str]:
     elif rows:
         yield from ["## Before the first table", ""]
     if rows:
-        described = any(field.description for _, field in rows)
+        said = {key: field.description or _meaning(meanings, name, key) for key, field in rows}
+        described = any(said.values())
         more = (" meaning |", "---|") if described else ("", "")
         yield f"| key | value | default |{more[0]}"
         yield f"|---|---|---|{more[1]}"
         for key, field in rows:
-            last = f" {field.description or ''} |" if described else ""
+            last = f" {said[key]} |" if described else ""
             yield f"| `{key}` | {_value(field)} | {_default(field)} |{last}"
         yield ""
     for inside, where in inner:
-        yield from tables(inside, where)
+        yield from tables(inside, meanings, where)
+
+
+def _meaning(meanings: Meanings, name: str, key: str) -> str:
+    """What an example says of `key` in the table `name`; `[deploy.NAME]` is there `deploy.shop`."""
+    table = name.strip("[]")
+    pattern = re.compile(re.escape(table).replace("NAME", r"[\w-]+"))
+    found = (
+        text for (where, one), text in meanings.items() if one == key and pattern.fullmatch(where)
+    )
+    return next(found, "").replace("|", "\\|")
 
 
 def _table(annotation: Any, name: str, key: str) -> tuple[type[BaseModel], str] | None:
