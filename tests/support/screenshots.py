@@ -1,7 +1,8 @@
 """Takes a picture of every page of the console: `python -m tests.support.screenshots FOLDER`.
 
 It runs the demo, has it do what a team does in a day, and takes each page light and dark, wide and
-narrow. `make screenshots` writes them into docs/screenshots.
+narrow; what people see who sign in, at a second console of the same bot. `make screenshots` writes
+them into docs/screenshots.
 """
 
 from __future__ import annotations
@@ -10,15 +11,24 @@ import asyncio
 import os
 import sys
 import zlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page, expect
 
 from baton.bus.messages import Person, new_id
 from bot.app.bot import Bot
+from bot.app.console import serve_console
 from bot.demo.play import demo_running
+from bot.fronts.terminal.front import TerminalFront
 from bot.jobs import console_place
+from bot.store.sign_ins.sign_in import SignInOwner
+from bot.web.console.sign_in.session_access import COOKIE, SessionAccess
+from bot.web.server import WebServer
 from tests.bot.world import no_groups
 from tests.support.browser import NARROW, WIDE, chromium, opened, person
 from tests.support.wait import until
@@ -34,6 +44,16 @@ DAY = (
     (ANN, "/schedule deploy shop prod weekdays at 9am Europe/Berlin"),
 )
 """What people ask, one after the other; a job ends before the next is asked for."""
+LOOKS: Mapping[str, Mapping[str, Any]] = {
+    f"{size}-{'dark' if dark else 'light'}": {"width": width, "dark": dark}
+    for size, width in (("wide", WIDE), ("narrow", NARROW))
+    for dark in (False, True)
+}
+"""How each page is taken, by the end of the picture's name."""
+
+
+RUNNING = "/deploy shop prod"
+"""What a job does whose page is taken while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +62,7 @@ class Shot:
 
     name: str
     address: str
+    status: int = 200
 
 
 async def _ask(bot: Bot, asker: Person, text: str) -> str:
@@ -81,18 +102,61 @@ async def _one_day(bot: Bot) -> str:
     return jobs[2]
 
 
-async def take(browser: Browser, url: str, shots: list[Shot], folder: Path) -> None:
-    """Take `shots` of the console at `url` into `folder`."""
-    for width, size in ((WIDE, "wide"), (NARROW, "narrow")):
-        for dark in (False, True):
-            async with person(browser, url, width=width, dark=dark) as reader:
-                for shot in shots:
-                    page = await opened(reader, shot.address)
-                    await page.wait_for_load_state("load")
-                    await page.wait_for_timeout(700)  # live parts fill themselves
-                    name = f"{shot.name}-{size}-{'dark' if dark else 'light'}.png"
-                    await page.screenshot(path=folder / name, animations="disabled", caret="hide")
-                    await page.close()
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Takes pictures of the console at `url` into `folder`. `session` is the secret of whoever has
+    signed in."""
+
+    browser: Browser
+    url: str
+    folder: Path
+    session: str = ""
+
+    async def take(self, shots: Sequence[Shot]) -> None:
+        """Take each page in each of its looks."""
+        for look, options in LOOKS.items():
+            for shot in shots:
+                async with person(self.browser, self.url, **options) as reader:
+                    if self.session:
+                        await reader.add_cookies(
+                            [{"name": COOKIE, "value": self.session, "url": self.url}]
+                        )
+                    page = await opened(reader, shot.address, status=shot.status)
+                    await self._keep(page, f"{shot.name}-{look}")
+
+    async def take_running(self, bot: Bot) -> None:
+        """Take the page of a job in the middle of it, in each of its looks."""
+        for look, options in LOOKS.items():
+            async with person(self.browser, self.url, **options) as reader:
+                job = await _ask(bot, ANN, RUNNING)
+                page = await opened(reader, f"/jobs/{job}")
+                await expect(page.locator("#log")).to_contain_text("2 of 5")
+                await self._keep(page, f"job-running-{look}", settle=0)
+                await _ended(bot, job)
+
+    async def _keep(self, page: Page, name: str, *, settle: int = 700) -> None:
+        await page.wait_for_load_state("load")
+        await page.wait_for_timeout(settle)  # live parts fill themselves
+        path = self.folder / f"{name}.png"
+        await page.screenshot(path=path, animations="disabled", caret="hide")
+
+
+@asynccontextmanager
+async def _signing_in(bot: Bot) -> AsyncIterator[tuple[str, str]]:
+    """A console of `bot` that people sign in to: where it is, and the secret of who has."""
+    owner, sign_ins = SignInOwner(ANN, TerminalFront.name), bot.store.sign_ins
+    secret, _ = await sign_ins.new_session(owner, "Firefox on Linux")
+    await sign_ins.new_session(owner, "Safari on iPhone")
+    await sign_ins.new_token(owner, "laptop", "ask", timedelta(days=90))
+    await sign_ins.new_token(owner, "dashboard", "read", timedelta(days=30))
+    web = WebServer.listen("127.0.0.1", 0)
+    dispatching = bot.dispatching
+    access = SessionAccess(sign_ins, dispatching.people, dispatching.authorizer, web.url)
+    serve_console(web, bot, access, url=web.url)
+    try:
+        yield web.url, secret
+    finally:
+        await web.stop()
 
 
 def smaller(png: bytes) -> bytes:
@@ -115,19 +179,26 @@ async def main(folder: Path) -> None:
     """Take every picture."""
     os.environ["LOGNAME"] = ANN.id  # the demo's console is of whoever runs the demo
     async with demo_running() as (bot, _, url), chromium() as browser:
+        camera = Camera(browser, url, folder)
+        await camera.take_running(bot)
         failed = await _one_day(bot)
-        shots = [
-            Shot("home", "/"),
-            Shot("run", "/run"),
-            Shot("run-deploy", "/run/deploy?f-app=shop&f-environment=prod"),
-            Shot("job", f"/jobs/{failed}"),
-            Shot("history", "/jobs"),
-            Shot("servers", "/servers"),
-            Shot("alerts", "/alerts"),
-            Shot("schedules", "/schedules"),
-            Shot("audit", "/audit"),
-        ]
-        await take(browser, url, shots, folder)
+        await camera.take(
+            [
+                Shot("home", "/"),
+                Shot("run", "/run"),
+                Shot("run-deploy", "/run/deploy?f-app=shop&f-environment=prod"),
+                Shot("job", f"/jobs/{failed}"),
+                Shot("history", "/jobs"),
+                Shot("servers", "/servers"),
+                Shot("alerts", "/alerts"),
+                Shot("schedules", "/schedules"),
+                Shot("audit", "/audit"),
+                Shot("error", "/jobs/nothing", status=404),
+            ]
+        )
+        async with _signing_in(bot) as (url, session):
+            await Camera(browser, url, folder).take([Shot("sign-in", "/sign-in")])
+            await Camera(browser, url, folder, session).take([Shot("sessions", "/sessions")])
 
 
 if __name__ == "__main__":

@@ -86,9 +86,11 @@
       if (!this.ended) this.tell(this.state = "paused");
     }
 
+    address() { return `/jobs/${this.job}/events?after=${this.position}`; }
+
     open() {
       if (!this.asking) return;
-      const source = new EventSource(`/jobs/${this.job}/events?after=${this.position}`);
+      const source = new EventSource(this.address());
       this.source = source;
       source.addEventListener("open", () => { this.failures = 0; this.status(this.finished ? "ended" : "live"); });
       source.addEventListener("news", (event) => {
@@ -105,30 +107,34 @@
       source.addEventListener("end", () => { this.finished = true; this.status("ended"); });
       source.addEventListener("error", () => {
         if (source !== this.source) return;
-        if (this.finished) { this.channel?.postMessage({ kind: "end" }); this.over(); return; }
+        if (this.finished) { this.overForAll(); return; }
         // A browser goes on by itself after a cut, but gives up for good after any other answer.
         if (source.readyState !== EventSource.CLOSED) { this.status("reconnecting"); return; }
         this.retry();
       });
     }
 
+    // Why a browser gave up, an EventSource does not say: the job may have ended long ago (204).
     async retry() {
       const wait = RETRY[Math.min(this.failures, RETRY.length - 1)];
       this.failures += 1;
-      this.status("reconnecting");
+      const asking = new AbortController();
       try {
-        // why it gave up: an EventSource does not say
-        const answer = await fetch(`/api/v1/jobs/${this.job}`, { headers: { Accept: "application/json" } });
+        const answer = await fetch(this.address(), { signal: asking.signal });
+        asking.abort(); // what follows is for an EventSource
+        if (answer.status === 204) { this.overForAll(); return; }
         if ([401, 403, 404].includes(answer.status)) { this.status(`refused-${answer.status}`); return; }
       } catch { /* the bot does not answer: tried again below */ }
+      this.status("reconnecting");
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.open(), wait);
     }
 
+    // Until a connection is free.
     poll() {
       this.status("polling");
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.anew().catch(() => {}).then(() => { if (this.release) this.poll(); }), POLL);
+      this.timer = setTimeout(() => this.anew().catch(() => {}).then(() => this.slot(1)), POLL);
     }
 
     take(id, frame) {
@@ -146,6 +152,11 @@
         for (const message of this.queued.splice(0)) this.heard(message);
       });
       return this.reading;
+    }
+
+    overForAll() {
+      this.channel?.postMessage({ kind: "end" });
+      this.over();
     }
 
     over() {
