@@ -160,7 +160,7 @@
     }
 
     over() {
-      this.ended = true;
+      this.ended = this.finished = true;
       this.source?.close();
       this.tell(this.state = "ended");
       this.pause();

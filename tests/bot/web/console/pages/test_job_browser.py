@@ -243,6 +243,7 @@ async def test_a_job_that_ended_long_ago_is_no_lost_connection(
     await job.end("web-1", State.SUCCEEDED, "line 1", after=1)
     page = await opened(reader, f"/jobs/{job.id}")
     await expect(page.locator("#stream")).to_have_text("Ended")
+    await expect(page.locator("#follow")).to_be_hidden()
     await until(partial(shows, page, "web-1", [1]))
 
 
