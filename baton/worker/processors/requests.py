@@ -19,7 +19,10 @@ def build_of(work: Work) -> BuildRequest:
 
 
 def values_of(work: Work) -> dict[str, JsonValue]:
-    """Return what placeholders stand for: `ID`, `PACKAGE` and so on, and `args.NAME`."""
+    """Return what placeholders stand for: `ID`, `PACKAGE` and so on, and `args.NAME`.
+
+    An argument that may be left out, and was, is an empty text.
+    """
     build = build_of(work)
     transport = build.plain().get("transport")
     return {
@@ -31,7 +34,7 @@ def values_of(work: Work) -> dict[str, JsonValue]:
         "FORMAT": build.get_format(),
         "DIST": build.get_dist(),
         "ARCH": build.get_arch(),
-        **{f"args.{name}": value for name, value in work.arguments.items()},
+        **{f"args.{name}": "" if v is None else v for name, v in work.arguments.items()},
     }
 
 

@@ -61,6 +61,17 @@ async def test_declared_arguments_are_words_too() -> None:
     assert said.logged == ["['may', '3', 'j1']"]
 
 
+async def test_an_argument_that_was_left_out_is_an_empty_text() -> None:
+    """The number of words stays; for a request that has no such argument the job is refused."""
+    args = {"since": {"type": "date", "required": False}, "copies": {"type": "integer"}}
+    made = runner(f"shell!{WORDS} --since=%args.since %args.since %args.copies", args=args)
+    said = Said()
+    await made.run(Work("j1", 1, "pdf", "report", made.settings.accept({"copies": 2})), said)
+    assert said.logged == ["['--since=', '', '2']"]
+    with pytest.raises(Refused, match=r"the request says nothing for %args\.\w+, which"):
+        await made.run(work(), Said())
+
+
 @pytest.mark.parametrize(
     ("command", "kind", "says"),
     [
