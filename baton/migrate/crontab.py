@@ -96,20 +96,28 @@ def migrate_crontab(text: str, file: str, users: Collection[str] = ()) -> Migrat
         queues[name] = name
         summary = f"What cron ran: {job.command.replace(chr(92) + '%', '%')}"[:200]
         words = f"/schedule {name} cron {job.cron}"
-        comment = f"# {words}"
         table = toml_text.table("runner", name, runner=_runner(job.command), summary=summary)
-        tables.append(f"{comment}\n{table}")
+        tables.append(f"# {words}\n{table}\n{_checkin(name, job)}")
         remark = f"as {job.user}: User= in the unit of the worker" if job.user else ""
         changes.append(Change(f"line {job.line}: {job.cron}", words, remark or "type it in chat"))
     changes += [*_variables(crontab.variables), *crontab.left]
     changes.append(Change("the time zone of the host", "that of the bot", "see /schedule list"))
     parts = [
         f"# Made by `baton migrate` from {file}. Add [bus] and [worker]: see worker.toml.",
-        "# A job that stays in cron can report to the bot instead: [[checkin]] in alerts.toml.\n",
+        "# A job that stays in cron can report to the bot instead: see the [[checkin]] of each.\n",
         toml_text.table("queues", **queues),
         *tables,
     ]
     return Migrated("worker.toml", "\n".join(parts), tuple(changes))
+
+
+def _checkin(name: str, job: CronLine) -> str:
+    """Return in comments how the job stays in cron, and the bot hears whether it succeeded."""
+    table = ["[[checkin]]", *toml_text.lines({"name": name, "cron": job.cron, "token": "SECRET"})]
+    asked = f"{job.command}; curl -fsS https://BATON/checkin/SECRET/$?"
+    line = " ".join(part for part in (job.cron, job.user, asked) if part)
+    comments = ["Or in alerts.toml:", *table, "and in cron:", line]
+    return "\n".join(f"# {each}" for each in comments) + "\n"
 
 
 def _runner(command: str) -> str:

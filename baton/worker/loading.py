@@ -9,6 +9,7 @@ from pathlib import Path
 from baton.worker.processors.registry import Processors
 from baton.worker.processors.runner import Runner
 from baton.worker.reading import WorkerFile, read
+from baton.worker.service import check_facts
 from baton.worker.settings import RunnerSettings
 
 
@@ -31,4 +32,6 @@ def load(file: Path, environ: Mapping[str, str], processors: Processors) -> Load
     def make(name: str, settings: RunnerSettings) -> None:
         runners[name] = processors.make(name, settings, file=str(file))
 
-    return Loaded(read(file, environ, make), runners)
+    found = read(file, environ, make)
+    check_facts(found.settings, str(file))
+    return Loaded(found, runners)

@@ -115,16 +115,7 @@ class WorkerService:
                 problem="is not set",
                 must="a URL such as amqps://user:password@host (or set BATON_BUS_URL)",
             )
-        try:
-            facts_of(settings)
-        except ValidationError as error:  # or no heartbeat could ever say so
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise SettingsError(
-                file=file,
-                key="runner",
-                problem="its heartbeats would be invalid",
-                must=meaning(first) or str(first["msg"]),
-            ) from None
+        check_facts(settings, file)
         name = settings.worker.name
         channel = await connect(settings.bus.urls, name=f"baton worker {name}", worker=True)
         journal = await WorkJournal.open(journal_path(settings.worker.state, name))
@@ -305,6 +296,24 @@ def facts_of(settings: WorkerSettings, facts: Facts | None = None) -> Facts:
         )
     base = (facts or settings.worker.server().facts()).model_dump()
     return Facts.model_validate({**base, "runners": runners})
+
+
+def check_facts(settings: WorkerSettings, file: str) -> None:
+    """Raise SettingsError if no heartbeat could say what these settings are."""
+    try:
+        facts_of(settings)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key, path = "[runner]", first["loc"]
+        if path[:1] == ("runners",) and len(path) > 2:
+            queue = list(settings.queues.values())[int(path[1])]
+            key = f"[runner.{queue.runner}] {'args' if path[2] == 'arguments' else path[2]}"
+        raise SettingsError(
+            file=file,
+            key=key,
+            problem="the heartbeats of the worker could not say it",
+            must=meaning(first) or str(first["msg"]).removeprefix("Value error, "),
+        ) from None
 
 
 def journal_path(state: Path, name: str) -> Path:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pwd
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,8 @@ _RBIT = re.compile(r"^\[(rbit|runner:.*)\]", re.MULTILINE)
 _CFG = re.compile(r"^RABBIT_[A-Z]+\s*:", re.MULTILINE)
 
 FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A baton.cfg, an INI of rbit's or a crontab.")
+    Path,
+    typer.Argument(metavar="FILE", help="A baton.cfg, an INI of rbit's or a crontab (- is stdin)."),
 ]
 DryRunOption = Annotated[
     bool,
@@ -42,8 +44,10 @@ def migrate(file: FileArgument, dry_run: DryRunOption = False, most: MostOption 
     Nothing is written and nothing is sent: baton migrate rbit.ini > worker.toml
     """
     set_up_logs(LogLevel.ERROR)
-    text = _text(file)
+    text = sys.stdin.read() if str(file) == "-" else _text(file)
     if _RBIT.search(text):
+        if str(file) == "-":
+            raise UsageError("An INI of rbit's is read from a file: name it.")
         from baton.worker.reading import read_as_ini
 
         read = read_as_ini(file, os.environ)

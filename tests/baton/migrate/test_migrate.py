@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from alerts import load_alerts
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.bus.channel import Envelope
 from baton.bus.connect import connect
@@ -153,6 +155,19 @@ def test_lines_of_a_crontab_become_runners_with_the_words_that_schedule_them() -
     assert told["MAILTO=ops@example.com"] == "nothing"
 
 
+def test_a_job_that_stays_in_cron_can_check_in(tmp_path: Path) -> None:
+    """What stands in the comments is a check-in as alerts.toml has it."""
+    made = migrate_crontab(CRON, "/etc/crontab", {"root"})
+    line = (
+        "# 30 3 * * 1-5 root /usr/local/bin/backup --all; curl -fsS https://BATON/checkin/SECRET/$?"
+    )
+    assert line in made.text.splitlines()
+    (block, *_) = re.findall(r"(?m)^# \[\[checkin\]\]\n(?:# \w+ = .*\n)+", made.text)
+    file = tmp_path / "alerts.toml"
+    file.write_text(f'channel = "C0123ABCD"\n{block.replace("# ", "")}')
+    assert [each.cron for each in load_alerts(file).checkin] == ["30 3 * * 1-5"]
+
+
 def test_a_crontab_of_a_person_names_no_users() -> None:
     made = migrate_crontab("0 3 * * * root-backup now\n", "crontab", {"root"})
     (runner,) = tomllib.loads(made.text)["runner"].values()
@@ -257,3 +272,11 @@ def test_the_new_file_goes_to_stdout_and_what_changes_to_stderr(
     assert made in result.stdout
     assert f"{name} -> " in result.stderr
     assert "what to know" in result.stderr
+
+
+def test_a_crontab_comes_from_stdin_too() -> None:
+    """As `crontab -l | baton migrate -` has it; an INI does not."""
+    result = CliRunner().invoke(app, ["migrate", "-"], input="0 3 * * * backup\n")
+    assert (result.exit_code, "[runner.backup]" in result.stdout) == (0, True)
+    result = CliRunner().invoke(app, ["migrate", "-"], input=INI)
+    assert "is read from a file" in str(result.exception)

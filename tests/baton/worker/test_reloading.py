@@ -10,6 +10,7 @@ import pytest
 from baton.bus.api import API
 from baton.bus.exchanges import INPUT, work_key, work_queue
 from baton.bus.messages import State
+from baton.errors import SettingsError
 from baton.worker.loading import load
 from baton.worker.processors.protocol import Output, Processor
 from baton.worker.processors.registry import Processors
@@ -17,7 +18,7 @@ from baton.worker.reloading import Reloader
 from baton.worker.service import WorkerService
 from baton.worker.settings import RunnerSettings
 from baton.worker.work import Result, Work
-from tests.baton.worker.world import FakeRunner, Life, Stage, request
+from tests.baton.worker.world import Life, Stage, request
 from tests.support.wait import until
 
 FILE = """\
@@ -150,8 +151,12 @@ async def test_more_slots_are_taken_at_once_and_fewer_once_they_are_free(
         assert (await ended(stage, last))[0] is State.SUCCEEDED
 
 
-async def test_a_file_is_loaded_with_its_runners_or_not_at_all(tmp_path: Path) -> None:
-    (tmp_path / "worker.toml").write_text(FILE.replace("{folder}", str(tmp_path)))
-    loaded = load(tmp_path / "worker.toml", {}, PROCESSORS)
-    assert list(loaded.runners) == ["report"]
-    assert FakeRunner("report", loaded.file.settings.runner["report"]).name == "report"
+def test_what_does_not_fit_into_a_heartbeat_is_refused_before_it_starts(tmp_path: Path) -> None:
+    """Else the bot would not hear of the worker, or of its runners."""
+    choice = str([f"{at} {'x' * 70}" for at in range(100)]).replace("'", '"')
+    args = "".join(f'args.a{at} = {{ type = "choice", of = {choice} }}\n' for at in range(10))
+    (tmp_path / "worker.toml").write_text(FILE.replace("[pybit]", f"{args}[pybit]"))
+    with pytest.raises(SettingsError) as error:
+        load(tmp_path / "worker.toml", {}, PROCESSORS)
+    assert "[runner.report] args: the heartbeats of the worker could not say it" in str(error.value)
+    assert "It must be at most 16384 bytes of JSON" in str(error.value)
