@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,32 @@ import pytest
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
 from baton.bus import exchanges
-from baton.bus.messages import TYPES, now
+from baton.bus.messages import (
+    TYPES,
+    Facts,
+    Person,
+    Request,
+    RunnerFacts,
+    State,
+    Update,
+    now,
+)
+from baton.command import KnownServer
 from baton.extensions import installed
+from bot.dispatch.context import Invocation
+from bot.dispatch.planner import plan_job
+from bot.jobs import Place, apply
+from bot.servers.runner_command import command_of
 
 PAGE = (Path(__file__).parents[1] / "docs" / "wire.md").read_text()
 HOST = "web-1.example.com"
 
 
-def block(name: str) -> dict[str, Any]:
+def block(name: str) -> Any:
     """A block of JSON of the page."""
     found = re.search(rf"```json {name}\n(.*?)```", PAGE, re.DOTALL)
     assert found is not None
-    event: dict[str, Any] = json.loads(found[1])
-    return event
+    return json.loads(found[1])
 
 
 @pytest.fixture
@@ -92,5 +106,32 @@ def test_every_name_is_on_the_page() -> None:
     assert missing - {"baton.update"} == set()
     assert exchanges.agent_queue("FQDN").name in PAGE
     assert exchanges.host_key("FQDN") in PAGE
-    assert "retry" not in PAGE
+    assert "retry.5s" not in PAGE
+    assert exchanges.cancel_work_key("QUEUE") in PAGE
     assert exchanges.output_key("baton.pong", "prod", HOST) in PAGE
+
+
+def test_the_documented_messages_of_work_queues_are_read_as_they_say() -> None:
+    """A runner is a command with the arguments of the documented request, which the planner sends
+    with the same fields; and an update that waits says until when."""
+    (runner,) = (RunnerFacts.model_validate(one) for one in block("runners"))
+    command = command_of(runner).from_words("may")
+    facts = Facts(host="worker.a.example.com", environment="prod", runners=(runner,))
+    place = Place("terminal", "here")
+    asked = Invocation("report may", Person(id="U0123ABCD", name="ann"), place, "k", now())
+    planned = plan_job(command, asked, [KnownServer(facts, 1.0)], "bot")
+    (sending,) = planned.outbox
+    request = Request.model_validate(block("work"))
+    assert isinstance(sending.message, Request)
+    same = ("command", "arguments", "environment", "host", "attempt", "timeout", "requester")
+    assert {name: getattr(sending.message, name) for name in same} == {
+        name: getattr(request, name) for name in same
+    }
+    assert sending.key == request.host == exchanges.work_key(runner.queue)
+    waiting = apply(
+        replace(planned.runs[0], state=State.RUNNING, started=now()),
+        Update.model_validate(block("blocked")),
+        now(),
+    )
+    assert waiting is not None
+    assert (waiting.run.parked, waiting.run.worker) == (True, "worker.a.example.com")
