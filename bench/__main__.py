@@ -8,6 +8,7 @@ import sys
 
 PROGRAMS = (
     "consume",
+    "worker",
     "path",
     "ping",
     "fleet",

@@ -162,8 +162,10 @@ def stand_in(
 ) -> Request:
     """Return what stands for the request of a job that was not asked here, in logs and reports."""
     at = datetime.now(UTC)
-    return Request(
+    # all of it is our own, or was checked when it was read
+    return Request.model_construct(
         id=id,
+        source="",
         time=at,
         job=str(build.get_job_id() or id),
         command=runner,
@@ -171,6 +173,7 @@ def stand_in(
         host=work_key(queue),
         attempt=attempt,
         deadline=at + FAR,
+        timeout=FAR.total_seconds(),
         requester=PYBIT,
     )
 

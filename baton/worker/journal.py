@@ -130,7 +130,7 @@ class WorkJournal(JournalWriter):
             job.queue,
             job.body,
             job.content_type,
-            json.dumps(job.headers),
+            json.dumps(job.headers) if job.look else "{}",
         )
 
         def write(db: sqlite3.Connection) -> Entry | None:

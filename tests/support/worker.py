@@ -166,7 +166,7 @@ class Killing:
             await channel.declare(foreign_queue(self.queue), [(INPUT, key)])
         else:
             await channel.declare(work_queue(self.queue), work_bindings(self.queue))
-        asked = [self._request() for _ in range(jobs)]
+        asked = [self.request() for _ in range(jobs)]
         api = API(channel)
         for start in range(0, jobs, 500):
             some = asked[start : start + 500]
@@ -175,7 +175,8 @@ class Killing:
             )
         return {each.job for each in asked}
 
-    def _request(self) -> Request:
+    def request(self) -> Request:
+        """A request of the bot's to the queue."""
         return Request(
             job=new_id(),
             command="note",
