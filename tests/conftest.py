@@ -32,7 +32,7 @@ SERVERS = {"session_broker", "session_postgres", "stage"}
 PROCESSES = re.compile(
     r"(stories|install)/.*|(.*/)?test_crashes\.py|baton/test_main\.py|alerts/test_trial\.py"
     r"|commands/deploy/test_(consumer|credentials|leftovers|live|lock|refs|source)\.py"
-    r"|baton/process/test_(leftovers|orphans|program)\.py|baton/worker/test_rbit_examples\.py"
+    r"|baton/process/test_(leftovers|orphans|program)\.py|baton/worker/test_(rbit_examples|whole_jobs)\.py"
     r"|baton/worker/processors/test_(http|interpreter|python|shell)\.py"
     r"|bot/cli/test_(alerts|cli|dead)\.py|bot/cli/console/test_(chat|jobs|login)\.py"
     r"|baton/scaffold/test_(making|updating)\.py"
