@@ -81,6 +81,7 @@ def read_ini(data: bytes, file: str) -> RbitFile:
             read.fault((name,), Place(name), problem, must)
     names = _runners(read, ini)
     _rbit(read, ini, names)
+    _leave_out_unused(read)
     _amqp(read, ini)
     if "pybit" in ini.sections:
         for name, option in _known(read, ini, "pybit").items():
@@ -183,6 +184,16 @@ def _rbit(read: RbitFile, ini: Ini, names: Mapping[str, str]) -> None:
         else:
             queues[queue] = {"runner": to, "foreign": True}
             read.places["queues", queue] = place
+
+
+def _leave_out_unused(read: RbitFile) -> None:
+    """Leave out the runners that no queue uses: rbit never looked at them either."""
+    used = {queue["runner"] for queue in read.tables["queues"].values()}
+    if not used or not used <= read.tables["runner"].keys():
+        return  # one of them may be meant by a name that is misspelt
+    for name in sorted(read.tables["runner"].keys() - used):
+        del read.tables["runner"][name]
+        read.note(read.places["runner", name], "no queue uses this runner, and it is left out")
 
 
 def _amqp(read: RbitFile, ini: Ini) -> None:

@@ -144,6 +144,15 @@ def test_what_rbit_did_not_read_either_is_noted_with_its_line(tmp_path: Path) ->
     ]
 
 
+def test_a_runner_that_no_queue_uses_is_left_out_of_an_ini(tmp_path: Path) -> None:
+    """rbit's own example has three: it never imported them. A worker.toml says it is an error."""
+    text = INI + "[runner:spare]\nrunner = python!no.such:thing\n"
+    file = reading(tmp_path, text, "rbit.ini")
+    assert list(file.settings.runner) == ["print"]
+    (note,) = file.notes
+    assert note.endswith("line 13: [runner:spare]: no queue uses this runner, and it is left out")
+
+
 def test_sections_about_the_log_are_kept_for_whoever_may_use_them(tmp_path: Path) -> None:
     text = INI + "[logger_root]\nlevel = WARN\n[handlers]\nkeys = console ; one\n"
     file = reading(tmp_path, text, "rbit.ini")
@@ -268,7 +277,6 @@ IN_INI: list[tuple[str, str, str]] = [
     ("shell!html2pdf", "python!missing:x", "11: [runner:print] runner: missing.module cannot be"),
     ("shell!html2pdf %ID.pdf", "shell!x %NOPE", "11: [runner:print] runner: there is no placehold"),
     ("output-dir", "python = py\noutput-dir", "12: [runner:print] python: invalid value 'py'. It "),
-    ("[runner:print]", "[runner:x]\nrunner = shell!a\n[runner:print]", "10: [runner:x]: no queue "),
     (
         "[runner:print]",
         "[runner:print!]\nrunner = a\n[runner:print]",

@@ -94,6 +94,7 @@ async def test_new_jobs_go_by_the_new_file_and_what_runs_goes_on(
         more = await ask(stage, "more", command="extra", arguments={})
         assert await ended(stage, more) == (State.SUCCEEDED, "extra did it")
         waiting = await ask(stage, "reports")
+        await ended(stage, await ask(stage, "more", command="extra", arguments={}))
         assert {each["name"] for each in facts_of(life.service)} == {"report", "extra"}
         assert not stage.updates[waiting]
         life.runner.release.set()
