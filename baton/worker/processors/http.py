@@ -133,7 +133,7 @@ class HttpProcessor(Processor):
                     ) from None
                 continue
             if now != said and (now.text or now.percent is not None):
-                output.info(now.text, percent=now.percent)
+                output.info(self._secrets.mask(now.text), percent=now.percent)
             said = now
 
     async def _done(

@@ -44,6 +44,8 @@ class _Printed:
 class _Stream(io.TextIOBase):
     """Stands for a stream of the process. What no job prints goes to that."""
 
+    encoding = "utf-8"
+
     def __init__(self, beneath: TextIO) -> None:
         self._beneath = beneath
 

@@ -142,7 +142,7 @@ async def test_what_it_made_and_said_is_reported(service: Service, tmp_path: Any
 
 async def test_a_job_that_goes_on_is_asked_about_until_it_is_done(service: Service) -> None:
     """202 with a Location on the same origin; what it says meanwhile is told once."""
-    half = reply("202 Accepted", {"text": "page 2 of 4", "percent": 50}, Retry_After="1")
+    half = reply("202 Accepted", {"text": "page 2 geheim17", "percent": 50}, Retry_After="1")
     service.answers = [
         reply("202 Accepted", Location="/jobs/9?x=1"),
         reply("202 Accepted"),
@@ -152,8 +152,9 @@ async def test_a_job_that_goes_on_is_asked_about_until_it_is_done(service: Servi
         reply("200 OK", {"text": "done"}),
     ]
     said = Said()
-    assert (await of(service).run(work(), said)).text == "done"
-    assert said.told == [("page 2 of 4", 50)]
+    made = of(service, settings={"token": "geheim17"})
+    assert (await made.run(work(), said)).text == "done"
+    assert said.told == [("page 2 •••", 50)]
     assert service.lines == ["POST /jobs", *["GET /jobs/9?x=1"] * 5]
 
 
