@@ -9,7 +9,7 @@ PREPARE = PYTHON='$(PYTHON)' sh .ci/venv </dev/null
 # Each has a RabbitMQ and a PostgreSQL of its own. Three on two cores, because much of a test is waiting.
 TWO = -n 2 --dist worksteal
 THREE = -n 3 --dist worksteal
-SOURCES = $$(ls -d baton commands bot alerts tests bench examples/extension examples/package 2>/dev/null)
+SOURCES = $$(ls -d baton commands bot alerts baton_slack_testing tests bench examples/extension examples/package 2>/dev/null)
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20

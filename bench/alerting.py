@@ -21,10 +21,10 @@ from pathlib import Path
 
 import httpx
 
+from baton_slack_testing import SlackServer
 from bench import harness
 from bench.harness import Options, median, ms, percentile, rabbit
 from tests.support.ports import free_port
-from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
 TARGET = 2.0

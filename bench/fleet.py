@@ -12,11 +12,11 @@ import sys
 import time
 from dataclasses import dataclass
 
+from baton_slack_testing import SlackServer
+from baton_slack_testing.workspace import Message
 from bench import harness
 from bench.harness import Options, ms, rabbit
 from bench.ping import Ledger
-from tests.support.slack_server import SlackServer
-from tests.support.slack_server.workspace import Message
 from tests.support.wait import until
 
 CLOSED, TRUE, SHOWN = 2.0, 4.0, 14.0

@@ -16,10 +16,10 @@ from pathlib import Path
 import aio_pika
 
 from baton.bus.exchanges import BOT_QUEUE, agent_queue
+from baton_slack_testing import SlackServer
 from bench import harness
 from bench.harness import Options, interleaved, median, ms, rabbit
 from tests.support.ports import free_port
-from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
 FQDN = "web-1.example.net"

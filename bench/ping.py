@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from baton_slack_testing import SlackServer
 from bench import harness
 from bench.harness import Options, median, ms, rabbit
-from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
 SECONDS, CALLS = 3.0, 10

@@ -12,8 +12,8 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 
+from baton_slack_testing import SlackServer
 from bench.harness import quiet
-from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
 CHANNELS = 400

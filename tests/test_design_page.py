@@ -19,7 +19,7 @@ def tree() -> set[str]:
     found: set[str] = set()
     top = ""
     for line in block[1].splitlines():
-        names = re.findall(r"(?:^ *|; +)([a-z]+)/", line)
+        names = re.findall(r"(?:^ *|; +)([a-z_]+)/", line)
         if line[:1].isalpha():
             top, *names = names
             found.add(top)

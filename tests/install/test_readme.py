@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from baton_slack_testing import SlackServer
 from tests.stories.shop import make_shop
 from tests.support.broker import Broker
 from tests.support.guard import Guarded
-from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from baton_slack_testing.args import Args
+from baton_slack_testing.faults import Work, abort
 from tests.stories.world import World
-from tests.support.slack_server.args import Args
-from tests.support.slack_server.faults import Work, abort
 
 
 @dataclass(eq=False)

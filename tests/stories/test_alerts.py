@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from baton_slack_testing import LostRequest, LostResponse, Message, RateLimited
 from bot.posts.delays import LATE_AFTER
 from tests.stories.kills import killed_twice
 from tests.stories.ledger import Ledger
@@ -17,7 +18,6 @@ from tests.stories.watch import CHANNELS, ON_CALL, OTHER, WatchedWorld, of
 from tests.stories.world import CHANNEL, Asker
 from tests.support.broker import Broker
 from tests.support.postgres import Postgres
-from tests.support.slack_server import LostRequest, LostResponse, Message, RateLimited
 from tests.support.wait import until
 
 Case = Callable[[WatchedWorld], Awaitable[None]]

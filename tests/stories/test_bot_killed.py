@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from baton_slack_testing.args import Args
 from tests.stories.kills import killed_twice
 from tests.stories.ledger import locked
 from tests.stories.together import Case, together
 from tests.stories.world import World
 from tests.support.broker import Broker
 from tests.support.relay import Relay
-from tests.support.slack_server.args import Args
 from tests.support.wait import until
 
 LONG = 60.0

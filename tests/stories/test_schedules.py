@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from baton_slack_testing import Message
 from tests.stories.world import CHANNEL, World, key_of
-from tests.support.slack_server import Message
 from tests.support.wait import until
 
 

@@ -6,10 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
 
-from tests.stories.together import together
-from tests.stories.world import World, cards_of
-from tests.support.broker import Broker
-from tests.support.slack_server import (
+from baton_slack_testing import (
     Fails,
     LostRequest,
     LostResponse,
@@ -17,7 +14,10 @@ from tests.support.slack_server import (
     ServerError,
     SlackServer,
 )
-from tests.support.slack_server.faults import Fault
+from baton_slack_testing.faults import Fault
+from tests.stories.together import together
+from tests.stories.world import World, cards_of
+from tests.support.broker import Broker
 from tests.support.wait import until
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from baton_slack_testing import Message
+from baton_slack_testing.args import Args
 from tests.stories.ledger import Ledger
 from tests.stories.world import CHANNEL, World, key_of
 from tests.support.broker import Broker
 from tests.support.ports import free_port
-from tests.support.slack_server import Message
-from tests.support.slack_server.args import Args
 
 OTHER = "C_DEV"
 CHANNELS = (CHANNEL, OTHER)

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from baton_slack_testing import Message, Person, Reply, SlackServer
 from tests.stories.ledger import Ledger
 from tests.stories.processes import Process
 from tests.stories.shop import make_shop
@@ -23,7 +24,6 @@ from tests.support.accounts import Accounts
 from tests.support.broker import Broker
 from tests.support.policy import OPEN_TOML
 from tests.support.ports import free_port
-from tests.support.slack_server import Message, Person, Reply, SlackServer
 from tests.support.wait import until
 
 CHANNEL = "C_OPS"

@@ -17,10 +17,10 @@ import pytest
 import structlog
 
 from baton.version import baton_version
+from baton_slack_testing import SlackServer
 from bot.cli import REFUSED
 from bot.cli.extra import EXTRA
 from tests.bot.cli.program import WITHOUT_EXTRA, ran, reads, started
-from tests.support.slack_server import SlackServer
 
 ROOT = Path(__file__).resolve().parents[3]
 

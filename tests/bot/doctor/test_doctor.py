@@ -9,11 +9,11 @@ import pytest
 from baton.agent.service import Service
 from baton.bus.connect import connect
 from baton.bus.exchanges import BOT_QUEUE, OUTPUT
+from baton_slack_testing import SlackServer
 from bot.doctor import is_agents
 from bot.store import Store
 from bot.store.leases import STRANGERS
 from tests.bot.doctor.report import line_of, told
-from tests.support.slack_server import SlackServer
 
 
 async def test_all_is_well(amqp_url: str, agent: Service, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from baton.agent.service import Service
+from baton_slack_testing import SlackServer
 from tests.bot.doctor.report import told
-from tests.support.slack_server import SlackServer
 
 
 async def test_rules_that_fit_nothing_are_warnings(

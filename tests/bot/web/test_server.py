@@ -15,12 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from baton_slack_testing import SlackServer
 from bot.ingest.payload import MAX_BODY
 from bot.settings import load_bot
 from bot.web.server import KEEP_ALIVE, MAX_CONNECTIONS, CannotListen, WebServer
 from tests.bot.web.conftest import Opened, Site
 from tests.support.ports import free_port, listening
-from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
 HEAD = b"POST /alerts?token=am-token HTTP/1.1\r\nHost: x\r\n"

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from baton_slack_testing import SlackServer
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.web_api.calls import SlackApi
 from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
-from tests.support.slack_server import SlackServer
 
 
 @pytest.fixture

@@ -9,6 +9,15 @@ import psutil
 import pytest
 
 from baton.bus.messages import State
+from baton_slack_testing import (
+    Fails,
+    Hang,
+    LostRequest,
+    LostResponse,
+    RateLimited,
+    ServerError,
+    SlackServer,
+)
 from bot.content import Button, JobContent, NoticeContent, OutputContent, Post, Row
 from bot.fronts.errors import (
     FrontError,
@@ -22,15 +31,6 @@ from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.errors import explained
 from bot.jobs import Place
-from tests.support.slack_server import (
-    Fails,
-    Hang,
-    LostRequest,
-    LostResponse,
-    RateLimited,
-    ServerError,
-    SlackServer,
-)
 
 OPS = Place("slack", "C_OPS")
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from baton_slack_testing import ServerError, SlackServer
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.fronts.slack import SlackChat, Tokens
 from bot.store import Store
 from tests.bot.counter import Counter
-from tests.support.slack_server import ServerError, SlackServer
 from tests.support.wait import until
 
 POLICY = Policy(

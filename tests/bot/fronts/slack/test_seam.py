@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from baton_slack_testing import Person, SlackServer, Slow
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule, is_private
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.listeners.people import GROUPS_TIMEOUT
 from bot.store import Store
 from tests.bot.counter import Counter
-from tests.support.slack_server import Person, SlackServer, Slow
 from tests.support.wait import until
 
 POLICY = Policy(

@@ -7,13 +7,13 @@ import os
 import pytest
 
 from baton.bus.channel import Link
+from baton_slack_testing import Hang, RateLimited, SlackServer
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.web_api import scopes
 from bot.fronts.slack.web_api.identity import BadTokens, ScopesMissing
 from bot.jobs import Place
 from tests.bot.fronts.slack.conftest import new_chat
 from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
-from tests.support.slack_server import Hang, RateLimited, SlackServer
 from tests.support.wait import until
 
 

@@ -7,14 +7,14 @@ import pytest
 from alerts import AlertContent
 from alerts.notify.notification import SILENCE
 from baton.text.words import split
+from baton_slack_testing import Fails, Message, SlackServer
+from baton_slack_testing import Reply as Seen
 from bot.content import Post
 from bot.dispatch.reply import Form, Reply, ReplyKind
 from bot.fronts.slack import SlackChat
 from bot.fronts.slack.blocks.forms import form_view
 from bot.jobs import Place
 from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
-from tests.support.slack_server import Fails, Message, SlackServer
-from tests.support.slack_server import Reply as Seen
 
 OPS = Place("slack", "C_OPS")
 FORM = Form(

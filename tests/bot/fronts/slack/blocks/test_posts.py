@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baton.bus.messages import State
+from baton_slack_testing.blocks import check_blocks
+from baton_slack_testing.plain import plain
 from bot.content import (
     Button,
     Content,
@@ -18,8 +20,6 @@ from bot.content import (
     Row,
 )
 from bot.fronts.slack.blocks import posts as made
-from tests.support.slack_server.blocks import check_blocks
-from tests.support.slack_server.plain import plain
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 IDS = st.text("0123456789abcdefghijklmnopqrstuvwxyz", max_size=16)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from baton_slack_testing import SlackServer
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.fronts.slack import SlackChat
 from tests.bot.fronts.slack.conftest import new_chat
 from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
 from tests.bot.fronts.slack.listeners.test_handlers import posted
-from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
 

@@ -10,6 +10,7 @@ import pytest
 from baton.bus.messages import State
 from baton.errors import BatonError
 from baton.outcome import Answer
+from baton_slack_testing import Hang, Message, ServerError, SlackServer
 from bot.content import Button, JobContent, Post
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.fronts.slack import SlackChat, Tokens
@@ -17,7 +18,6 @@ from bot.fronts.slack.listeners import deliveries, handlers
 from bot.jobs import Place
 from tests.bot.fronts.slack.conftest import new_chat
 from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
-from tests.support.slack_server import Hang, Message, ServerError, SlackServer
 from tests.support.wait import until
 
 CHANNEL = Place("slack", "C_OPS")

@@ -9,6 +9,8 @@ import pytest
 
 from baton.bus.messages import State
 from baton.outcome import Answer
+from baton_slack_testing import Hang, RateLimited, ServerError, SlackServer, Slow
+from baton_slack_testing import Reply as Told
 from bot.content import JobContent, Post
 from bot.dispatch.people import Profile
 from bot.dispatch.reply import Reply
@@ -26,8 +28,6 @@ from bot.fronts.slack.web_api.calls import SlackApi
 from bot.jobs import Place
 from bot.schedules.posts import buttons
 from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
-from tests.support.slack_server import Hang, RateLimited, ServerError, SlackServer, Slow
-from tests.support.slack_server import Reply as Told
 from tests.support.wait import until
 
 

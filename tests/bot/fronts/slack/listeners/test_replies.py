@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from baton.bus.messages import Person
-from bot.dispatch.reply import Form
-from bot.fronts.slack.chat import nowhere
-from bot.fronts.slack.listeners.replies import SENT_AGAIN, PrivateReplies
-from bot.fronts.slack.web_api.calls import SlackApi
-from bot.jobs import Place
-from tests.support.slack_server import (
+from baton_slack_testing import (
     Fails,
     LostRequest,
     LostResponse,
     RateLimited,
     SlackServer,
 )
+from bot.dispatch.reply import Form
+from bot.fronts.slack.chat import nowhere
+from bot.fronts.slack.listeners.replies import SENT_AGAIN, PrivateReplies
+from bot.fronts.slack.web_api.calls import SlackApi
+from bot.jobs import Place
 
 OPS = Place("slack", "C_OPS")
 ANN = Person(id="U_ANN")

@@ -11,6 +11,7 @@ import pytest
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from baton.bus.channel import Link
+from baton_slack_testing import Fails, ServerError, SlackServer, SocketSettings
 from bot.dispatch.reply import Reply
 from bot.fronts.slack import SlackChat, Tokens
 from bot.fronts.slack.listeners.deliveries import Ack
@@ -19,7 +20,6 @@ from bot.fronts.slack.socket_mode.socket import SocketModeClient
 from bot.fronts.slack.web_api.calls import SlackApi
 from tests.bot.fronts.slack.conftest import new_chat
 from tests.bot.fronts.slack.fake_dispatcher import FakeDispatcher
-from tests.support.slack_server import Fails, ServerError, SlackServer, SocketSettings
 from tests.support.wait import until
 
 

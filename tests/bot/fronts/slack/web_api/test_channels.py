@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from baton.bus.messages import State
+from baton_slack_testing import SlackServer
 from bot.content import NoticeContent, Post
 from bot.doctor.check_result import Mark
 from bot.doctor.slack_checks import slack as examined
@@ -19,7 +20,6 @@ from bot.fronts.slack.web_api.channels import ChannelAccess
 from bot.fronts.slack.web_api.scopes import OPTIONAL_SCOPES, SCOPES
 from bot.jobs import Place
 from bot.settings import SlackTable
-from tests.support.slack_server import SlackServer
 from tests.support.wait import until
 
 OPS = Place("slack", "C_OPS")

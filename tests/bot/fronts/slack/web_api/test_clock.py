@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.bus.messages import State
+from baton_slack_testing import LostResponse, SlackServer
 from bot.content import NoticeContent, Post
 from bot.fronts.errors import Uncertain
 from bot.fronts.slack import SlackChat
@@ -17,7 +18,6 @@ from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.clock import SlackClock
 from bot.jobs import Place
-from tests.support.slack_server import LostResponse, SlackServer
 
 OPS = Place("slack", "C_OPS")
 POST = Post("k1", NoticeContent("done", State.SUCCEEDED))
