@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+from yarl import URL
 
 from alerts import load_alerts
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
@@ -26,6 +27,7 @@ from baton.worker.pybit.build_request import encode
 from baton.worker.reading import read
 from baton.worker.settings import RunnerSettings, WorkerSettings
 from bot.cli import app
+from tests.bot.cli.program import WITHOUT_EXTRA, ran
 
 CFG = """\
 # of the Ruby Baton
@@ -232,8 +234,9 @@ def test_a_dry_run_says_what_a_worker_would_do(runner: str, body: bytes, said: s
     assert said in would_do(body, "pdf", "print", worker(runner))
 
 
-async def test_a_dry_run_leaves_the_queue_as_it_was(amqp_url: str) -> None:
-    """No message is acknowledged, lost or put in another place."""
+async def test_a_dry_run_leaves_the_queue_as_it_was(amqp_url: str, tmp_path: Path) -> None:
+    """No message is acknowledged, lost or put in another place; from the command line neither,
+    also where the packages of a bot are not installed."""
     channel = await connect(amqp_url, owner=True)
     await channel.wait_up()
     await channel.declare(foreign_queue("pdf"), [(INPUT, "pdf")])
@@ -248,6 +251,19 @@ async def test_a_dry_run_leaves_the_queue_as_it_was(amqp_url: str) -> None:
             "  job 2, m1 2 -> print: python!a:b",
             "none: there is no such queue: the worker would make it",
         ]
+    url = URL(amqp_url)
+    account = f"user = {url.user}\npassword = {url.password}\nvirtual_host = {url.path[1:]}\n"
+    file = tmp_path / "rbit.ini"
+    file.write_text(
+        "[rbit]\nqueue-mappings = pdf:print\n"
+        f"[amqp]\nhost = {url.host}\nport = {url.port}\n{account}"
+        "[runner:print]\nrunner = shell!html2pdf %ID.pdf\n"
+    )
+    code, out, err = await ran("migrate", str(file), "--dry-run", before=WITHOUT_EXTRA)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == ["pdf: 3 waiting"] + [
+        f"  job {job}, m1 2 -> print: ['html2pdf', '{job}.pdf']" for job in (1, 2, 3)
+    ]
     found = [await channel.get(foreign_queue("pdf")) for _ in bodies]
     assert [one.envelope.body for one in found if one is not None] == bodies
     await channel.close()
