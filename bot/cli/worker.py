@@ -13,7 +13,7 @@ import typer
 from baton.errors import SettingsError
 from baton.text.printable import printable
 from bot.cli.logs import LogFormat, LogLevel, set_up_logs
-from bot.cli.options import FormatOption, LevelOption
+from bot.cli.options import FormatOption, LevelOption, StrictOption
 from bot.cli.processes import warn_of_misspelt_variables
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ CheckOption = Annotated[
 def worker(
     file: FileArgument,
     check: CheckOption = False,
+    strict: StrictOption = False,
     log_level: LevelOption = LogLevel.INFO,
     log_format: FormatOption = LogFormat.AUTO,
 ) -> None:
@@ -43,13 +44,13 @@ def worker(
     from baton.worker.loading import load
     from baton.worker.processors.registry import installed
 
+    processors = installed(strict=strict)
     if check:
-        _check(file)
+        _check(file, processors)
         return
     from baton.worker.ini_logging import apply_logging
 
     warn_of_misspelt_variables()
-    processors = installed()
     loaded = load(file, os.environ, processors)
     log = structlog.get_logger(__name__)
     for note in loaded.file.notes:
@@ -72,12 +73,11 @@ async def _serve(file: Path, loaded: Loaded, processors: Processors) -> None:
     await service.run()
 
 
-def _check(file: Path) -> None:
+def _check(file: Path, processors: Processors) -> None:
     from baton.worker.loading import load
-    from baton.worker.processors.registry import installed
 
     try:
-        loaded = load(file, os.environ, installed())
+        loaded = load(file, os.environ, processors)
     except SettingsError as error:
         typer.echo(printable(str(error), lines=True), err=True)
         raise typer.Exit(1) from None

@@ -80,3 +80,23 @@ async def test_without_the_packages_of_a_bot(tmp_path: Path) -> None:
     code, _, err = await ran("manifest", before=WITHOUT_EXTRA)
     assert code == 2
     assert "needs packages that are not installed" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "group"),
+    [
+        (("agent",), "baton.commands"),
+        (("bot",), "baton.commands"),
+        (("worker", "worker.toml", "--check"), "baton.processors"),
+    ],
+)
+async def test_strict_does_not_start(site: Path, words: tuple[str, ...], group: str) -> None:
+    """A bot, an agent and a worker end in one line that names the extension and its package."""
+    distribution(site, "acme-broken", "0.1", "lost = acme_lost:extension", group=group)
+    env = {"BATON_BUS_URL": "memory://x", "SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
+    env |= {"BATON_ENVIRONMENT": "prod", "BATON_DATABASE_URL": "sqlite:////nowhere/x.db"}
+    code, out, err = await ran(*words, "--strict", PYTHONPATH=str(site), **env)
+    assert (code, out) == (2, "")
+    assert "With --strict nothing starts while an extension cannot be used" in err
+    assert "lost of acme-broken 0.1: acme_lost:extension does not load" in err
