@@ -39,9 +39,10 @@ MostOption = Annotated[
 
 
 def migrate(file: FileArgument, dry_run: DryRunOption = False, most: MostOption = 20) -> None:
-    """Print the new file for an old one, and on stderr a table of what changes.
+    """Print the new file for an old one, and what changes.
 
-    Nothing is written and nothing is sent: baton migrate rbit.ini > worker.toml
+    The file goes to stdout, a table of what changes to stderr. Nothing is written and nothing is
+    sent: baton migrate rbit.ini > worker.toml
     """
     set_up_logs(LogLevel.ERROR)
     text = sys.stdin.read() if str(file) == "-" else _text(file)

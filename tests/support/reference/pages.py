@@ -39,9 +39,8 @@ def pages() -> dict[str, str]:
         ),
         "worker-toml.md": page(
             "worker.toml",
-            "Every table and key, with what a value may be and its default. `make reference` writes"
-            " this page.",
-            tables(WorkerSettings, {}),
+            INTRO.format(file="worker.toml"),
+            tables(WorkerSettings, comments(EXAMPLES / "worker.toml")),
         ),
         "python.md": page(
             "What an extension imports",
