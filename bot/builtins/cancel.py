@@ -67,4 +67,6 @@ class CancelHandler(Handler[CancelCommand]):
         if done.before is not None:
             return Reply(f"{done.before.label} already asked to stop {job.title}.", job=job.id)
         servers = "1 server" if still == 1 else f"{still} servers"
+        if any(run.queue for run in done.runs):
+            servers = "the workers of its queue"
         return Reply(f"Asked {servers} to stop {job.title}.", job=job.id)

@@ -49,9 +49,9 @@ class PlanMaker:
             job, hosts = found.job, tuple(sorted({run.host for run in found.runs}))
             return Plan(command, text, job.title, job.environment, job.app, hosts, True)
         title, where = text.removeprefix("/"), found.environment
-        # of what the bot answers itself the target does not say which servers are meant
-        here = command.reach is Reach.HERE
-        hosts = () if here else await self._visible(target, context)
+        # of what the bot or a worker does the target does not say which servers are meant
+        of_servers = command.reach in (Reach.EACH, Reach.ALL)
+        hosts = () if not of_servers else await self._visible(target, context)
         return Plan(command, text, title, where, target.app, hosts, False, found.refusal)
 
     async def _visible(self, target: Target, context: CommandContext) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from bot.dispatch.policy import Refusal, access_requests
 from bot.jobs import Job, NewJob, OutboxMessage, RunRecord
 from bot.servers.inventory import select_servers
 from bot.servers.runner_command import RunnerCommand
-from bot.servers.runners import environments_of
+from bot.servers.runners import environments_of, serving
 
 log = structlog.get_logger(__name__)
 
@@ -138,12 +138,12 @@ def _queue_job(
     who may have it is decided by the environment, and a worker of another refuses it.
     """
     queue = command.runner.queue
-    serving = [one for one in servers if any(each.queue == queue for each in one.facts.runners)]
-    if not serving:
+    workers = serving(queue, servers)
+    if not workers:
         raise UsageError(
             f"No worker that the bot knows serves the queue {queue} of {command.name}. See /run."
         )
-    environments = environments_of(serving)
+    environments = environments_of(workers)
     if len(environments) > 1:
         raise UsageError(
             f"The workers of the queue {queue} are in several environments: "

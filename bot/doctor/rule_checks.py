@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from baton.bus.messages import Facts
+from baton.declared import command_names
 from baton.errors import BatonError
 from bot.dispatch.policy import Policy
 from bot.dispatch.policy_review import Scene, by_environment, review
@@ -17,9 +18,13 @@ from bot.settings import SlackTable
 async def rules(
     policy: Policy, commands: Iterable[str], facts: Iterable[Facts], slack: SlackTable | None
 ) -> list[CheckResult]:
-    """Check `policy`, given the names of all commands and the servers that responded. User groups
-    are looked up if there is a `slack` to ask."""
-    scene = Scene([*commands], by_environment(facts))
+    """Check `policy`, given the names of all commands and the servers that responded, whose runners
+    are commands too. User groups are looked up if there is a `slack` to ask."""
+    responded = [*facts]
+    runners = {
+        name for one in responded for each in one.runners for name in command_names(each.name)
+    }
+    scene = Scene([*commands, *sorted(runners)], by_environment(responded))
     found: list[CheckResult] = []
     if slack is not None and policy.with_every_group():
         groups, problem = await _groups(slack)

@@ -14,6 +14,7 @@ from bot.dispatch.policy import AccessRequest, Record, Refusal, access_requests
 from bot.dispatch.reply import Reply
 from bot.scheduler.firing import parse_schedulable
 from bot.schedules.schedule import Schedule
+from bot.servers.runners import environments_for
 from bot.store.schedules.schedule_store import ScheduleStore
 
 
@@ -65,11 +66,9 @@ class ScheduleAccess:
     def record(self, schedule: Schedule) -> Record:
         """Return `schedule` as somebody may want to read it."""
         servers = self._known.servers()
-        environments = {seen.facts.environment for seen in servers}
         try:
-            requests = access_requests(
-                parse_schedulable(self._commands, schedule.words), environments
-            )
+            command = parse_schedulable(self._commands, schedule.words)
+            requests = access_requests(command, environments_for(command, servers))
         except UsageError:  # of an older command: as whatever may be anywhere
             everywhere = sorted(self._authorizer.environments(servers))
             requests = tuple(AccessRequest("schedule", each) for each in everywhere)
@@ -83,6 +82,5 @@ class ScheduleAccess:
         if asker.id == schedule.owner.id:
             return None
         command = parse_schedulable(self._commands, schedule.words)
-        environments = {seen.facts.environment for seen in self._known.servers()}
-        requests = access_requests(command, environments)
+        requests = access_requests(command, environments_for(command, self._known.servers()))
         return await self._authorizer.refusal(requests, asker, context.groups)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from baton.bus.messages import RunnerFacts
-from baton.command import KnownServer
+from baton.command import Command, KnownServer
 from baton.declared import command_names
 from baton.errors import ExtensionError
 from bot.servers.inventory import LastHeartbeat
@@ -131,13 +131,22 @@ def environments_of(workers: Sequence[KnownServer]) -> tuple[str, ...]:
     return tuple(sorted({one.facts.environment for one in running}))
 
 
+def environments_for(command: Command, servers: Sequence[KnownServer]) -> tuple[str, ...]:
+    """Return the environments in which `command` may reach servers if it names none: those of all
+    `servers`, or of the workers of its queue."""
+    if isinstance(command, RunnerCommand):
+        return environments_of(serving(command.runner.queue, servers))
+    return tuple(sorted({one.facts.environment for one in servers}))
+
+
+def serving(queue: str, servers: Sequence[KnownServer]) -> list[KnownServer]:
+    """Return those of `servers` that are workers of `queue`."""
+    return [one for one in servers if any(each.queue == queue for each in one.facts.runners)]
+
+
 def workers_of(workers: Sequence[KnownWorker], queue: str) -> tuple[KnownServer, ...]:
     """Return the workers that serve `queue`."""
-    return tuple(
-        one.server
-        for one in workers
-        if any(each.queue == queue for each in one.server.facts.runners)
-    )
+    return tuple(serving(queue, [one.server for one in workers]))
 
 
 def queues_without_workers(
@@ -146,12 +155,12 @@ def queues_without_workers(
     """Return the queues none of whose workers is running, with the last sign of one."""
     if all(not one.server.missing for one in workers):
         return {}
-    serving: dict[str, list[KnownServer]] = {}
+    by_queue: dict[str, list[KnownServer]] = {}
     for one in workers:
         for queue in {each.queue for each in one.server.facts.runners}:
-            serving.setdefault(queue, []).append(one.server)
+            by_queue.setdefault(queue, []).append(one.server)
     return {
         queue: max(last[one.facts.host].at for one in some)
-        for queue, some in serving.items()
+        for queue, some in by_queue.items()
         if all(one.missing for one in some)
     }

@@ -14,6 +14,7 @@ from baton.bus.messages import ENDS_WITHIN, NEXT_LOOK, State, now
 from baton.errors import BatonError, Disconnected, Unconfirmed
 from bot.app.bot import Bot
 from bot.content import JobContent
+from bot.dispatch.policy import Policy, Rule
 from bot.jobs import RunRecord
 from bot.servers import registry
 from bot.store import Store
@@ -266,3 +267,31 @@ async def test_commands_for_servers_pass_workers_by(stage: Stage) -> None:
     job = await stage.job(bot, "hail prod")
     await stage.told(job)
     assert await stage.states(job) == {"web-1": State.SUCCEEDED}
+
+
+async def test_a_bot_that_starts_again_has_the_runners_of_silent_workers(stage: Stage) -> None:
+    """From the database: nobody need send a heartbeat first."""
+    bot = await stage.bot()
+    worker = await a_worker(stage, bot)
+
+    async def stored() -> bool:
+        return any(one.facts.runners for one in await stage.store.servers.all())
+
+    await until(stored)
+    await bot.stop()
+    await worker.channel.close()
+    again = await stage.bot()
+    assert "report" in again.dispatching.commands
+
+
+async def test_a_runner_can_be_scheduled(stage: Stage) -> None:
+    """As any command that somebody else runs; in the environment of its workers alone."""
+    bot = await stage.bot(policy=Policy([Rule(who=("U_ANN",), commands=("report",))]))
+    worker = await a_worker(stage, bot)
+    agent = await stage.agent("web-9", "staging")
+    await agent.beat()
+    await stage.knows(bot, "web-9")
+    reply = await stage.ask(bot, "schedule report may in 1s")
+    assert reply.ok, reply.text
+    await until(lambda: worker.requests)
+    assert worker.requests[0].arguments["month"] == "may"

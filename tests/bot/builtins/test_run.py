@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from baton.bus.messages import Heartbeat
+from bot.dispatch.plan import Plan
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.store import Store
+from tests.bot.build import OPS
 from tests.bot.counter import BEN, Counter, table
 from tests.bot.worker import runner, worker_facts
+from tests.bot.world import no_groups
 
 PROTECTED = Policy(
     [Rule(who=("U_ANN",), commands=("report", "run"))], {"prod": EnvironmentTable(protected=True)}
@@ -53,6 +56,9 @@ async def test_a_job_of_a_runner_needs_a_rule(store: Store) -> None:
     found = await store.ledger.job(reply.job)
     assert found is not None
     assert (found[0].title, found[0].environment) == ("report may", "prod")
+    plan = await counter.dispatcher.plan("report may", asker=BEN, groups=no_groups, place=OPS)
+    assert isinstance(plan, Plan)
+    assert (plan.allowed, plan.hosts) == (False, ())
     summary, rows = table(await counter.ask("run", BEN))
     assert (summary, rows) == ("Runners: 0; 1 runner left out: you are not allowed to read it", [])
 

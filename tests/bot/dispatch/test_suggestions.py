@@ -26,7 +26,7 @@ VALUES = {
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("/d", ["/deploy"]),
+        ("/d", ["/dead", "/deploy"]),
         ("pi", ["/ping"]),
         ("/q", ["/quit"]),
         ("/deploy ", ["billing", "shop"]),
