@@ -21,6 +21,7 @@ from typing import Any
 import aio_pika
 
 from baton.bus.channel import Channel, Delivery
+from baton.bus.connect import connect
 from baton.bus.exchanges import (
     BOT_QUEUE,
     OUTPUT,
@@ -202,7 +203,7 @@ async def kills(options: Options, url: str) -> None:
 async def parked(options: Options, url: str) -> None:
     """Blocked jobs beside a worker: what it costs, and how late it looks at them."""
     count = options.size(10_000, 60)
-    tier = TIERS[1]
+    tier = TIERS[2]
     late: list[float] = []
     began: dict[str, float] = {}
 
@@ -213,16 +214,17 @@ async def parked(options: Options, url: str) -> None:
         await delivery.ack()
 
     with harness.folder() as folder:
-        async with harness.channel(url, "parked") as channel:
+        channel = await connect(url, owner=True, worker=True)
+        try:
+            await asyncio.wait_for(channel.wait_up(), 30)
             await channel.declare(BOT_QUEUE, [(OUTPUT, "update.#")])
             await channel.consume(BOT_QUEUE, heard, prefetch=500)
-            await _park(channel, tier, count, began)
             worker = await worker_process(
                 url, "worker.idle", Path(folder), "parked", False, 0, 1000
             )
             await worker.ready
+            await _park(channel, tier, count, began)
             pid, until = worker.process.pid, min(began.values()) + tier.seconds - 2
-            await asyncio.sleep(2)
             used, at = _cpu(pid), time.time()
             await asyncio.sleep(max(until - time.time(), 1))
             share = (_cpu(pid) - used) / (time.time() - at) * 100
@@ -230,6 +232,8 @@ async def parked(options: Options, url: str) -> None:
             while len(late) < count and time.monotonic() < deadline:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             await worker.end(9)
+        finally:
+            await channel.close()
     harness.verdict("idle worker beside parked jobs, of a core", share, 2.0, unit=" %")
     harness.verdict("parked jobs that did not come back", count - len(late), 0)
     harness.verdict("seconds late, the last one", max(late, default=0.0), 2.0, unit=" s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ FAR = timedelta(days=365)
 PYBIT = Person(id="pybit", name="PyBit")
 
 Key = tuple[str, int]
+
+_PLAIN = re.compile(r"[A-Za-z0-9_'-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,9 @@ class Incoming:
 
 def claim_name(id: str, attempt: int, look: int) -> str:
     """Return the name of the claim to one look of a job."""
-    # what others name may be longer than the name of a queue
-    name = id if len(id) <= 100 else blake2b(id.encode(), digest_size=20).hexdigest()
+    # an id of others' may be longer than the name of a queue, or a pattern as a key
+    plain = len(id) <= 100 and _PLAIN.fullmatch(id)
+    name = id if plain else blake2b(id.encode(), digest_size=20).hexdigest()
     return f"{name}.{attempt}.{look}" if look else f"{name}.{attempt}"
 
 

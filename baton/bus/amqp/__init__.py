@@ -11,6 +11,7 @@ acknowledges and publishes one message at a time.
     subscription  a consumer, before and after a reconnect
     acks          acknowledgements in batches
     write_coalescing  the frames of one turn of the event loop in one write
+    claims        asks for a claim without an error
     tls           what a URL says of TLS
     rights        what the broker would refuse
     reasons       what a failure means, and how to fix it; pure

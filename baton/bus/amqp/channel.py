@@ -13,7 +13,8 @@ import structlog
 from aiormq.exceptions import AMQPError
 from typing_extensions import override
 
-from baton.bus.amqp import reasons, wire
+from baton.bus.amqp import reasons
+from baton.bus.amqp.claims import is_claimed
 from baton.bus.amqp.session import Publish, Session, answered
 from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription
 from baton.bus.amqp.tls import look_at_tls
@@ -183,7 +184,7 @@ class AmqpChannel(Linked, Channel):
 
     @override
     async def is_claimed(self, name: str) -> bool:
-        return await self.depth(Queue(wire.claim_queue(name))) is not None
+        return await is_claimed(self, name)
 
     @override
     async def missing_rights(

@@ -26,7 +26,7 @@ from baton.bus.amqp.connection import ANSWER_TIMEOUT, AmqpConnection, quietly, u
 from baton.bus.amqp.publisher import Publisher
 from baton.bus.amqp.rights import Rights
 from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription, to_delivery
-from baton.bus.exchanges import EXCHANGES, WORK_EXCHANGES, Exchange, Queue
+from baton.bus.exchanges import EXCHANGES, PARKED, WORK_EXCHANGES, Exchange, Queue
 from baton.bus.urls import redacted
 from baton.errors import Disconnected
 
@@ -238,6 +238,8 @@ class Session:
                     arguments=wire.claim_arguments(holder),
                     timeout=ANSWER_TIMEOUT,
                 )
+                # so that others can ask whether it is there without an error, which costs a channel
+                await self._claims.queue_bind(queue, PARKED, queue, timeout=ANSWER_TIMEOUT)
         except ChannelPreconditionFailed:
             return False
         except (ChannelAccessRefused, ValueError) as error:
