@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from baton.migrate import toml_text
 from baton.migrate.change import Change, Migrated
-from baton.worker.reading import WorkerFile
+from baton.worker.config.reading import WorkerFile
 from baton.worker.settings import RunnerSettings
 
 DAY = 86_400.0

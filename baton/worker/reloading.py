@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from baton.errors import BatonError, SettingsError
-from baton.worker.loading import load
+from baton.worker.config.loading import load
 from baton.worker.processors.registry import Processors
 from baton.worker.service import WorkerService
 from baton.worker.settings import WorkerSettings

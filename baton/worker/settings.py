@@ -1,6 +1,6 @@
 """A worker's settings: its queues, and the runner of each.
 
-They are read from worker.toml, or from an INI of rbit's; reading.py does that.
+They are read from worker.toml, or from an INI of rbit's: see config.
 """
 
 from __future__ import annotations

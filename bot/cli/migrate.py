@@ -18,7 +18,7 @@ from bot.cli.logs import LogLevel, set_up_logs
 
 if TYPE_CHECKING:
     from baton.migrate.change import Migrated
-    from baton.worker.reading import WorkerFile
+    from baton.worker.config.reading import WorkerFile
 
 _RBIT = re.compile(r"^\[(rbit|runner:.*)\]", re.MULTILINE)
 _CFG = re.compile(r"^RABBIT_[A-Z]+\s*:", re.MULTILINE)
@@ -49,7 +49,7 @@ def migrate(file: FileArgument, dry_run: DryRunOption = False, most: MostOption 
     if _RBIT.search(text):
         if str(file) == "-":
             raise UsageError("An INI of rbit's is read from a file: name it.")
-        from baton.worker.reading import read_as_ini
+        from baton.worker.config.reading import read_as_ini
 
         read = read_as_ini(file, os.environ)
         if dry_run:

@@ -37,7 +37,7 @@ def push(
     set_up_logs(LogLevel.ERROR)
     from baton.bus.dead_letters import open_bus
     from baton.worker import push as pushing
-    from baton.worker.reading import read_bus
+    from baton.worker.config.reading import read_bus
 
     fields = {
         "package": package,

@@ -17,7 +17,7 @@ from bot.cli.options import FormatOption, LevelOption, StrictOption
 from bot.cli.processes import warn_of_misspelt_variables
 
 if TYPE_CHECKING:
-    from baton.worker.loading import Loaded
+    from baton.worker.config.loading import Loaded
     from baton.worker.processors.registry import Processors
 
 FileArgument = Annotated[
@@ -41,14 +41,14 @@ def worker(
     SIGHUP has it read FILE again: a file that will not do is refused, and all stays as it was.
     """
     set_up_logs(LogLevel.ERROR if check else log_level, log_format)
-    from baton.worker.loading import load
+    from baton.worker.config.loading import load
     from baton.worker.processors.registry import installed
 
     processors = installed(strict=strict)
     if check:
         _check(file, processors)
         return
-    from baton.worker.ini_logging import apply_logging
+    from baton.worker.config.ini_logging import apply_logging
 
     warn_of_misspelt_variables()
     loaded = load(file, os.environ, processors)
@@ -74,7 +74,7 @@ async def _serve(file: Path, loaded: Loaded, processors: Processors) -> None:
 
 
 def _check(file: Path, processors: Processors) -> None:
-    from baton.worker.loading import load
+    from baton.worker.config.loading import load
 
     try:
         loaded = load(file, os.environ, processors)

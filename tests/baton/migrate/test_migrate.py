@@ -22,9 +22,9 @@ from baton.migrate.crontab import migrate_crontab
 from baton.migrate.dry_run import dry_run, would_do
 from baton.migrate.rbit import migrate_rbit
 from baton.settings import load
+from baton.worker.config.reading import read
 from baton.worker.processors.placeholders import Template
 from baton.worker.pybit.build_request import encode
-from baton.worker.reading import read
 from baton.worker.settings import RunnerSettings, WorkerSettings
 from bot.cli import app
 from tests.bot.cli.program import WITHOUT_EXTRA, ran

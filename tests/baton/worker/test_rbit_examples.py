@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from baton.errors import Failed
+from baton.worker.config.reading import read
 from baton.worker.processors.registry import installed
 from baton.worker.processors.runner import Runner
-from baton.worker.reading import read
 from tests.baton.worker.stage import PLAIN, Said, build, make_modules, work
 
 MODULES = {

@@ -11,7 +11,7 @@ from baton.bus.api import API
 from baton.bus.exchanges import INPUT, work_key, work_queue
 from baton.bus.messages import State
 from baton.errors import SettingsError
-from baton.worker.loading import load
+from baton.worker.config.loading import load
 from baton.worker.processors.protocol import Output, Processor
 from baton.worker.processors.registry import Processors
 from baton.worker.reloading import Reloader

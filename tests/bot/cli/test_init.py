@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from alerts import load_alerts
 from baton.agent.settings import AGENT_VARIABLES, AgentSettings
 from baton.settings import load
-from baton.worker.loading import load as load_worker
+from baton.worker.config.loading import load as load_worker
 from baton.worker.processors.registry import installed
 from bot.cli.init import AGENT, BOT, WORKER, app, template, write
 from bot.settings import load_bot

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from baton.worker.ini_logging import apply_logging
-from baton.worker.rbit_ini import read_ini
+from baton.worker.config.ini_logging import apply_logging
+from baton.worker.config.rbit_ini import read_ini
 
 INI = Path(__file__).parent / "ini" / "30-logging.ini"
 
 TRIED = """
 import json, logging, sys
 from pathlib import Path
-from baton.worker.ini_logging import apply_logging
-from baton.worker.rbit_ini import read_ini
+from baton.worker.config.ini_logging import apply_logging
+from baton.worker.config.rbit_ini import read_ini
 before = logging.getLogger("before")
 file = Path(sys.argv[1])
 reason = apply_logging(file, read_ini(file.read_bytes(), str(file)).logging)

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from baton.settings import no_such
 from baton.text.words import nearest
-from baton.worker.ini import DEFAULT, Ini, Option, parse, queue_mappings
-from baton.worker.located import Path, Place
+from baton.worker.config.ini import DEFAULT, Ini, Option, parse, queue_mappings
+from baton.worker.config.located import Path, Place
 
 RUNNER = "runner:"
 ENVIRONMENT = "prod"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from baton.worker.config.reading import WorkerFile, read
 from baton.worker.processors.registry import Processors
 from baton.worker.processors.runner import Runner
-from baton.worker.reading import WorkerFile, read
 from baton.worker.service import check_facts
 from baton.worker.settings import RunnerSettings
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.errors import SettingsError
-from baton.worker.reading import WorkerFile, read
+from baton.worker.config.reading import WorkerFile, read
 from baton.worker.settings import RunnerSettings
 
 TOML = """\

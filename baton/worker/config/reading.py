@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from baton.errors import SettingsError
 from baton.settings import BusSettings, explained, no_such
 from baton.toml_lines import parse_toml
-from baton.worker.located import Faults, Source, TomlSource
-from baton.worker.rbit_ini import read_ini
+from baton.worker.config.located import Faults, Source, TomlSource
+from baton.worker.config.rbit_ini import read_ini
 from baton.worker.settings import WORKER_VARIABLES, RunnerSettings, WorkerSettings
 
 MAX_FILE = 1_000_000

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from baton.worker.ini import Ini, parse, queue_mappings
+from baton.worker.config.ini import Ini, parse, queue_mappings
 
 FOLDER = Path(__file__).parent / "ini"
 RECORDED: dict[str, Any] = json.loads((FOLDER / "recorded.json").read_text())
