@@ -37,7 +37,8 @@ def make(answers: Answers, folder: Path, *, source: str, git: bool) -> Record:
     """Write the package that `answers` describe into `folder`, which is new or empty.
 
     `source` is from where pip gets Baton here; empty if an index has it. With `git` it is a
-    repository with everything added. Raises FolderTaken and NotWritten.
+    repository with everything added, unless it is in one already. Raises FolderTaken and
+    NotWritten.
     """
     if folder.is_symlink() or folder.exists():
         if not folder.is_dir():
@@ -90,10 +91,16 @@ def source_of_baton() -> str:
 
 
 def _add_to_git(folder: Path) -> None:
-    """Make `folder` a repository. Raises NotWritten if there is no git."""
-    for words in (["init", "-q", "-b", "main"], ["add", "."]):
+    """Make `folder` a repository, unless it is in one already. Raises NotWritten if there is no
+    git."""
+    for words in (["rev-parse", "--git-dir"], ["init", "-q", "-b", "main"], ["add", "."]):
+        asks = words[0] == "rev-parse"
         try:
-            subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, timeout=60)
+            done = subprocess.run(
+                ["git", *words], cwd=folder, check=not asks, capture_output=True, timeout=60
+            )
+            if asks and done.returncode == 0:
+                return
         except FileNotFoundError:
             raise NotWritten(
                 folder=folder, reason="git was not found: install it, or use --no-git"

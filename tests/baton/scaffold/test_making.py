@@ -96,6 +96,16 @@ def test_a_folder_with_something_in_it_stays_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "empty" / "README.md").exists()
 
 
+def test_in_a_repository_it_becomes_a_part_of_that(tmp_path: Path) -> None:
+    """No repository lies in another; what is added there is whoever's own choice."""
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    git(outer, "init", "-q")
+    make(ANSWERS, outer / "packages" / "new", source="", git=True)
+    assert not (outer / "packages" / "new" / ".git").exists()
+    assert git(outer, "status", "--porcelain") == "?? packages/\n"
+
+
 def test_an_error_on_the_way_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
