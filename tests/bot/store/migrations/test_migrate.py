@@ -101,6 +101,33 @@ async def test_many_processes_may_start_at_once(url: str) -> None:
     assert [await child.wait() for child in children] == [0, 0, 0]
 
 
+async def test_jobs_of_before_work_queues_go_on(url: str) -> None:
+    """What a bot before revision 0012 wrote is of servers: it is read, sent, and not started
+    again."""
+    old = await Store.open(url)
+    new = await asked(old, deploy("web-1"), sent=False)
+    await old.close()
+    database = open_database(url)
+
+    def as_it_was(connection: Connection) -> None:
+        for table, column in (("runs", "retries"), ("runs", "retried"), ("outbox", "tried")):
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0011'"))
+
+    await database.write(as_it_was)
+    await database.close()
+    store = await Store.open(url)
+    try:
+        found = await store.ledger.job(new.job.id)
+        assert found is not None
+        assert [(run.queue, run.retries, run.retried) for run in found[1]] == [("", None, False)]
+        assert [(row.host, row.once, row.tried) for row in await store.ledger.outbox()] == [
+            ("web-1", False, False)
+        ]
+    finally:
+        await store.close()
+
+
 async def test_a_database_of_a_newer_baton_is_left_alone(url: str) -> None:
     """What a later version made is refused, naming both versions; nothing in it is changed."""
     await (await Store.open(url)).close()
