@@ -11,7 +11,7 @@ from alerts.checks.settings import ProbeTable
 from bot.alerting import AlertRunner, probe_runner, recorder, reloader, runner, self_checks
 from bot.alerting.reloader import Reloader
 from bot.alerting.self_checks import ChatView
-from bot.app import rules_log, upkeep
+from bot.app import garbage, rules_log, upkeep
 from bot.app.periodic import PeriodicTask, Round
 from bot.app.rules_log import RulesLog
 from bot.app.upkeep import Upkeep
@@ -40,6 +40,9 @@ def always(
         lambda: work.follow_other_bots(leading=leading()),
         upkeep.FOLLOW_INTERVAL,
         first=upkeep.FOLLOW_INTERVAL,
+    )
+    yield PeriodicTask(
+        "memory", garbage.return_free_memory, garbage.RETURN_INTERVAL, first=garbage.RETURN_INTERVAL
     )
     if reloading is not None:
         yield PeriodicTask("reload_alerts", reloading.check_for_reload, reloader.FOLLOW_INTERVAL)
