@@ -138,20 +138,24 @@ def _is_time(line: str) -> bool:
 async def rates(options: Options, url: str) -> None:
     """Compare the contenders, and say whether the targets are met."""
     count = options.size(6000, 60)
-    postgres = Postgres()
+    postgres: Postgres | None = None
     chosen: dict[str, Callable[[], Any]] = {}
     try:
         for name, contender in CONTENDERS.items():
             if contender.needs and (options.quick or not await _importable(contender.needs)):
                 print(f"{name}: not installed" if not options.quick else f"{name}: left out")
             elif contender.needs == "procrastinate":
+                postgres = await asyncio.to_thread(Postgres)
                 await asyncio.to_thread(postgres.start_now)
-                chosen[name] = lambda each=contender: _rate(_plain_url(postgres), each, count)  # type: ignore[misc]
+                chosen[name] = lambda each=contender, on=postgres: _rate(
+                    _plain_url(on), each, count
+                )  # type: ignore[misc]
             else:
                 chosen[name] = lambda each=contender: measure(url, each, count)  # type: ignore[misc]
         found: dict[str, list[Figure]] = await interleaved(chosen, options.rounds)
     finally:
-        await asyncio.to_thread(postgres.close)
+        if postgres is not None:
+            await asyncio.to_thread(postgres.close)
     rate = {name: median([each.rate for each in of]) for name, of in found.items()}
     cpu = {name: median([each.cpu for each in of]) for name, of in found.items()}
     harness.table(
@@ -185,7 +189,7 @@ async def _importable(name: str) -> bool:
 async def kills(options: Options, url: str) -> None:
     """Two workers of one queue, one of which is killed each second."""
     count = options.size(10_000, 60)
-    for foreign in (False, True):
+    for foreign in (False,) if options.quick else (False, True):
         with harness.folder() as folder:
             kind = "a plain classic queue" if foreign else "a quorum queue"
             killing = Killing(url, folder, f"kills{foreign:d}", foreign, concurrency=100)
@@ -203,7 +207,7 @@ async def kills(options: Options, url: str) -> None:
 async def parked(options: Options, url: str) -> None:
     """Blocked jobs beside a worker: what it costs, and how late it looks at them."""
     count = options.size(10_000, 60)
-    tier = TIERS[2]
+    tier = TIERS[0] if options.quick else TIERS[2]
     late: list[float] = []
     began: dict[str, float] = {}
 
@@ -240,7 +244,8 @@ async def parked(options: Options, url: str) -> None:
 
 
 async def _park(channel: Channel, tier: Tier, count: int, began: dict[str, float]) -> None:
-    """Park so many jobs, spread as a worker would that finds them blocked one after the other."""
+    """Park so many jobs over most of the time of their tier, as whoever finds them blocked would
+    one after the other."""
     killing = Killing("", Path(), "parked", False)
     for each in TIERS:
         await channel.declare(each.queue, each.bindings)
@@ -256,8 +261,11 @@ async def _park(channel: Channel, tier: Tier, count: int, began: dict[str, float
         )
         began[asked.job] = time.time()
 
-    for start in range(0, count, 100):
-        await asyncio.gather(*(park() for _ in range(min(100, count - start))))
+    began_at, spread = time.monotonic(), tier.seconds * 0.9
+    for start in range(0, count, 50):
+        await asyncio.gather(*(park() for _ in range(min(50, count - start))))
+        due = began_at + spread * (start + 50) / count
+        await asyncio.sleep(max(due - time.monotonic(), 0.0))
 
 
 def _cpu(pid: int) -> float:
