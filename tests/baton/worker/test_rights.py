@@ -1,94 +1,83 @@
-"""The rights that docs/worker.md gives a worker are enough for all that it does."""
+"""The account of a worker, made as docs/worker.md says on a real RabbitMQ."""
 
 from __future__ import annotations
 
 import asyncio
-import shlex
-from collections import defaultdict
-from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from baton.bus.api import API
 from baton.bus.channel import Delivery
 from baton.bus.connect import connect
-from baton.bus.exchanges import BOT_QUEUE, INPUT, OUTPUT, work_key
-from baton.bus.messages import Person, Request, State, Update, decode, new_id, now
+from baton.bus.exchanges import BOT_QUEUES, INPUT, Queue, bot_bindings, cancel_work_key, work_key
+from baton.bus.messages import Cancel, State, Update, decode
+from baton.errors import BusRefused
 from baton.worker.journal import WorkJournal
 from baton.worker.service import WorkerService
 from baton.worker.settings import WorkerSettings
-from tests.baton.worker.world import FakeRunner
+from tests.baton.worker.world import ANN, FakeRunner, request
+from tests.support.accounts import WORKER, Accounts
 from tests.support.broker import Broker
 from tests.support.wait import until
 
-PAGE = (Path(__file__).parents[3] / "docs" / "worker.md").read_text()
-NAME = "worker.a.example.com"
 
-
-def granted() -> list[str]:
-    """The patterns of the page: configure, write, read."""
-    (line,) = (line for line in PAGE.splitlines() if line.startswith("rabbitmqctl set_perm"))
-    words = shlex.split(line)
-    assert words[4] == f"agent.{NAME}"
-    return words[5:]
-
-
-async def test_a_worker_needs_nothing_more(broker: Broker, amqp_url: str, tmp_path: Path) -> None:
-    """It serves its queue beside a bot, parks what is blocked, and makes claims."""
-    url = broker.user(amqp_url, f"agent.{NAME}")
-    broker.grant(url, *granted())
-    said: dict[str, list[Update]] = defaultdict(list)
+async def test_the_account_of_a_worker_is_enough_and_not_more(
+    broker: Broker, amqp_url: str, tmp_path: Path
+) -> None:
+    """It takes jobs, parks what is blocked, and hears cancels; it reaches no server and no other
+    queue."""
+    accounts = Accounts(broker, amqp_url)
+    updates: list[Update] = []
 
     async def heard(delivery: Delivery) -> None:
         message = decode(delivery.envelope.body)
         if isinstance(message, Update):
-            said[message.request].append(message)
+            updates.append(message)
         await delivery.ack()
 
-    bot = await connect(amqp_url, owner=True)
-    await bot.declare(BOT_QUEUE, [(OUTPUT, "update.#")])
-    await bot.consume(BOT_QUEUE, heard)
-    await asyncio.wait_for(bot.wait_up(), 60)
+    bot = await connect(accounts.bot, owner=True)
+    for queue in BOT_QUEUES:
+        await bot.declare(queue, bot_bindings(queue))
+        await bot.consume(queue, heard)
     settings = WorkerSettings.model_validate(
         {
-            "bus": {"url": url},
-            "worker": {"environment": "prod", "name": NAME, "state": str(tmp_path), "drain": 0},
+            "bus": {"url": accounts.worker},
+            "worker": {"environment": "prod", "name": WORKER, "state": str(tmp_path), "drain": 0},
             "queues": {"reports": "report"},
             "runner": {"report": {"runner": "fake!", "args": {"do": {"type": "text"}}}},
         }
     )
     runner = FakeRunner("report", settings.runner["report"])
-    channel = await connect(url, name="worker", worker=True)
+    channel = await connect(accounts.worker, name="worker", worker=True)
     journal = await WorkJournal.open(tmp_path / "work.sqlite")
     service = WorkerService(channel, settings, {"report": runner}, journal)
     running = asyncio.create_task(service.run())
+    await asyncio.wait_for(service.ready.wait(), 60)
 
-    async def ask(do: str) -> Request:
-        request = Request(
-            job=new_id(),
-            command="report",
-            arguments={"do": do},
-            environment="prod",
-            host=work_key("reports"),
-            deadline=now() + timedelta(minutes=5),
-            timeout=3600.0,
-            requester=Person(id="U_ANN"),
-        )
-        await API(bot).publish(INPUT, work_key("reports"), request, mandatory=True)
-        return request
+    async def asked(do: str) -> str:
+        message = request(do)
+        await API(bot).publish(INPUT, work_key("reports"), message, mandatory=True)
+        return message.id
 
-    try:
-        await asyncio.wait_for(service.ready.wait(), 60)
-        runner.blocked = {"block": 1}
-        blocked = await ask("block")
-        done = await ask("print")
-        await until(lambda: any(each.state is State.SUCCEEDED for each in said[done.id]))
-        assert await channel.claim("job.1", "us")
-        assert await channel.is_claimed("job.1")
-        assert not await channel.is_claimed("job.2")
-        # it comes back from the bus, after 5 s
-        await until(lambda: any(each.state is State.SUCCEEDED for each in said[blocked.id]))
-        assert not channel.lacking
-    finally:
-        service.stop()
-        await running
-        await bot.close()
+    def said(job: str) -> list[tuple[State, str]]:
+        return [(one.state, one.text) for one in updates if one.request == job]
+
+    done, waits = await asked("print"), await asked("block")
+    await until(lambda: (State.SUCCEEDED, "print done") in said(done))
+    await until(lambda: any("next look in 5 s" in text for _, text in said(waits)))
+    (parked,) = {one.job for one in updates if one.request == waits}
+    order = Cancel(job=parked, request=waits, host=work_key("reports"), requester=ANN)
+    await API(bot).publish(INPUT, cancel_work_key("reports"), order, mandatory=True)
+    await until(lambda: (State.CANCELLED, "cancelled by ann") in said(waits))
+
+    assert await channel.claim("job.1", "us")
+    assert await channel.is_claimed("job.1")
+    assert not await channel.is_claimed("job.2")
+    assert not channel.lacking
+    assert await channel.may_not_publish(INPUT, "host.web-1.example.com") is not None
+    with pytest.raises(BusRefused):
+        await channel.declare(Queue("work.others"), [(INPUT, work_key("others"))])
+    service.stop()
+    await running
+    await bot.close()
