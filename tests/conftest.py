@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 import bot.cli.slim as _slim  # noqa: F401  (as the command line: rich takes seconds to draw a traceback)
 from tests.support.broker import Broker
 from tests.support.postgres import Postgres
+from tests.support.tables import make_tables
 
 pytest_plugins = ["tests.support.hung"]
 
@@ -137,3 +138,21 @@ def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_template(session_postgres: Postgres) -> str:
+    """The name of a database with the tables of the bot, to be copied."""
+    session_postgres.start_now()
+    url = session_postgres.database()
+    make_tables(url)
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def postgres_database(postgres: Postgres, postgres_template: str) -> Iterator[str]:
+    """A database of the test's own with those tables, as SQLAlchemy writes its URL."""
+    url = postgres.database(postgres_template)
+    yield url
+    if postgres.running:
+        postgres.drop(url)

@@ -183,11 +183,11 @@ async def test_alerts(broker: Broker, tmp_path: Path) -> None:
 
 @pytest.mark.timeout(90)
 async def test_two_bots_on_one_database(
-    broker: Broker, postgres: Postgres, postgres_url: str, tmp_path: Path
+    broker: Broker, postgres: Postgres, postgres_database: str, tmp_path: Path
 ) -> None:
     """One of them tells, whichever is asked; kill -9 of it, and the other goes on in the same
     posts."""
-    ledger = Ledger.postgres(postgres, postgres_url)
+    ledger = Ledger.postgres(postgres, postgres_database)
     async with WatchedWorld(broker, tmp_path, ledger=ledger) as world:
         await world.watches()
         leader = world.bots[-1]

@@ -47,11 +47,11 @@ class ChangedWorld(WatchedWorld):
 
 @pytest.mark.timeout(120)
 async def test_two_bots_read_it_again(
-    broker: Broker, postgres: Postgres, postgres_url: str, tmp_path: Path
+    broker: Broker, postgres: Postgres, postgres_database: str, tmp_path: Path
 ) -> None:
     """What is recorded says what a change would do; whichever bot is asked, both go by it; what
     will not do is refused with its line, by the one that is asked and on SIGHUP."""
-    ledger = Ledger.postgres(postgres, postgres_url)
+    ledger = Ledger.postgres(postgres, postgres_database)
     async with ChangedWorld(broker, tmp_path, ledger=ledger) as world:
         world.record()
         await world.watches()

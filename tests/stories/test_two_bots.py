@@ -101,14 +101,14 @@ async def watching(browser: Browser, who: Asker, relay: Relay, job: str) -> Asyn
 
 
 async def test_the_leader_is_killed(
-    broker: Broker, postgres: Postgres, postgres_url: str, tmp_path: Path
+    broker: Broker, postgres: Postgres, postgres_database: str, tmp_path: Path
 ) -> None:
     """Whichever of them is asked, one alone tells. kill -9 of it in the middle of a deploy: the
     other goes on in the same thread, and nothing is said or started twice. Two browsers watch, one
     at each bot, over connections that break at any byte, and the killed one is started again. What
     each page has put together at the end is what the ledger has: nothing is missing or there twice,
     and nobody opened a page anew."""
-    ledger = Ledger.postgres(postgres, postgres_url)
+    ledger = Ledger.postgres(postgres, postgres_database)
     async with World(broker, tmp_path, ledger=ledger) as world:
         await world.starts("web-1", "web-2")
         leader = world.bots[-1]

@@ -24,6 +24,7 @@ from tests.support.accounts import Accounts
 from tests.support.broker import Broker
 from tests.support.policy import OPEN_TOML
 from tests.support.ports import free_port
+from tests.support.tables import sqlite_file
 from tests.support.wait import until
 
 CHANNEL = "C_OPS"
@@ -116,7 +117,7 @@ class Agent:
 
 
 class World:
-    """All of it. `database` is the bot's URL of a ledger other than an SQLite file."""
+    """All of it. `ledger` is one other than an SQLite file, which is there with its tables."""
 
     def __init__(
         self,
@@ -149,6 +150,9 @@ class World:
         if self._alerts:
             (self.folder / "alerts.toml").write_text(self._alerts)
         await asyncio.to_thread(make_shop, self.repository)
+        if self.ledger.url == f"sqlite:///{self.folder}/baton.db":
+            tables = await asyncio.to_thread(sqlite_file)
+            (self.folder / "baton.db").write_bytes(tables)
         await self.slack.up()
         return self
 
