@@ -18,6 +18,10 @@ from tests.support.tables import make_tables
 
 pytest_plugins = ["tests.support.hung"]
 
+# Else all that the tests start, some hundred bots and agents, compiles every module of ours anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # It fetches packages, and is a step of its own: `make install-test`.
 collect_ignore = [] if os.environ.get("BATON_TEST_INSTALL") else ["install"]
 
