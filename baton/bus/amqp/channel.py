@@ -299,7 +299,8 @@ class AmqpChannel(Linked, Channel):
         """Run one session at `url` until it ends. Returns whether it was up for STEADY_AFTER."""
         session: Session | None = None
         up_since: float | None = None
-        fix, refusal, self._awaits_owner = "", None, False
+        # "closed" stays if it is cancelled, or if the event loop ends around it
+        reason, fix, refusal, self._awaits_owner = "closed", "", None, False
         shown = redacted(url)
         try:
             session = await answered(
@@ -316,9 +317,6 @@ class AmqpChannel(Linked, Channel):
             reason, fix = reasons.reason_of(error), reasons.fix_for(error, url)
             refusal = error if isinstance(error, BusRefused) else None
             self._awaits_owner = isinstance(error, NotMade)
-        except asyncio.CancelledError:
-            reason = "closed"
-            raise
         finally:
             self._session = None
             # if another host of the pool accepts us, nothing is refused
