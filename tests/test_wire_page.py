@@ -31,7 +31,8 @@ from baton.command import KnownServer
 from baton.extensions import installed
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan_job
-from bot.jobs import Place, apply
+from bot.jobs import Place
+from bot.run_changes import apply
 from bot.servers.runner_command import command_of
 
 PAGE = (Path(__file__).parents[1] / "docs" / "wire.md").read_text()

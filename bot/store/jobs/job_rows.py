@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from baton.bus.messages import Message, Person, Request, State, decode, encode
-from bot.jobs import GRACE, AuditEntry, Job, NewJob, OutboxMessage, Place, RunRecord, ends_at
+from bot.jobs import AuditEntry, Job, NewJob, OutboxMessage, Place, RunRecord
+from bot.run_changes import GRACE, ends_at
 from bot.store.database.sql import AnyRow
 
 Values = dict[str, Any]

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, insert, select
 
 from baton.bus.exchanges import INPUT
 from baton.bus.messages import Request, State
-from bot.jobs import Job, OutboxMessage, RunRecord, close
+from bot.jobs import Job, OutboxMessage, RunRecord
+from bot.run_changes import close
 from bot.store.database.sql import AnyRow, chunks
 from bot.store.jobs.job_changes import OPEN, lock, mark_changed, write_runs
 from bot.store.jobs.job_rows import job_of, outbox_row, run_of, run_row

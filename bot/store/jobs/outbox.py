@@ -12,7 +12,8 @@ from sqlalchemy import Connection, bindparam, case, delete, insert, select, upda
 from baton.bus.exchanges import INPUT, cancel_work_key, host_key
 from baton.bus.messages import Cancel, Person, Request, State
 from baton.errors import BatonError
-from bot.jobs import GRACE, Cancelled, OutboxMessage, RunRecord, close, ends_at
+from bot.jobs import Cancelled, OutboxMessage, RunRecord
+from bot.run_changes import GRACE, close, ends_at
 from bot.store.database.column_types import Instant
 from bot.store.database.sql import AnyRow, chunks
 from bot.store.jobs.job_changes import OPEN, lock, mark_changed, runs_of, write_runs

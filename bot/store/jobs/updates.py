@@ -10,7 +10,8 @@ import structlog
 from sqlalchemy import Connection, insert, select
 
 from baton.bus.messages import Pong, State, Update
-from bot.jobs import GRACE, Applied, RunRecord, apply, close_if_overdue
+from bot.jobs import RunRecord
+from bot.run_changes import GRACE, Applied, apply, close_if_overdue
 from bot.store.database.column_types import LARGEST
 from bot.store.database.sql import AnyRow, chunks, matching
 from bot.store.jobs import next_attempts

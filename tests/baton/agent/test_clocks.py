@@ -16,7 +16,7 @@ from baton.bus.exchanges import INPUT, agent_queue, host_key
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.memory.delivery import MemoryDelivery
 from baton.bus.messages import Discover, Look, Probe, State, now
-from bot.jobs import GRACE
+from bot.run_changes import GRACE
 from tests.baton.agent.hands import Hands
 from tests.baton.stage import HOST, Clock, Stage, Worker, agent, request
 from tests.support.buses import SimulatedTime

@@ -6,7 +6,8 @@ import pytest
 
 from baton.bus.exchanges import INPUT, host_key
 from baton.bus.messages import Cancel, State
-from bot.jobs import GRACE, Cancelled
+from bot.jobs import Cancelled
+from bot.run_changes import GRACE
 from bot.store import Store
 from bot.store.jobs.outbox import CANCELLED_UNSENT, NO_AGENT, NOT_STOPPED
 from tests.bot.store.build import (

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baton.bus.messages import Pong, State, Update
-from bot.jobs import GRACE, RunRecord, apply, close, close_if_overdue, ends_at, job_state
+from bot.jobs import RunRecord, job_state
+from bot.run_changes import GRACE, apply, close, close_if_overdue, ends_at
 from tests.bot.build import after, pong, run, update
 
 messages = st.lists(
