@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 import bot.cli.slim as _slim  # noqa: F401  (as the command line: rich takes seconds to draw a traceback)
@@ -45,7 +48,9 @@ PROCESSES = re.compile(
 )
 """Tests that start processes, or begin again after each possible end."""
 SLOW = re.compile(
-    r"test_(expressions|fuzz)\.py|slack_server/test_sockets\.py"
+    r"test_(expressions|fuzz)\.py|baton_slack_testing/test_(page|sockets)\.py"
+    r"|baton/(test_monitor|testing/test_whole_chat)\.py|bot/cli/console/test_completion\.py"
+    r"|bot/(scheduler/test_isolation|fronts/slack/test_start)\.py"
     r"|bot/(test_leader|posts/test_delays|schedules/test_times|web/test_fuzz)\.py"
     r"|bot/doctor/test_(doctor|bus_checks)\.py|bot/store/database/test_database\.py"
     r"|bot/fronts/slack/(listeners/test_replies|socket_mode/test_socket)\.py"
@@ -79,6 +84,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         slow = SLOW.fullmatch(name) or opened
         if not slow and not item.get_closest_marker("slow"):
             item.add_marker("quick")
+
+
+@pytest.fixture(autouse=True)
+def _own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test sets up of the log ends with it. A logger that caches what it found would keep it
+    for ever, and the tests after it would find nothing on standard output."""
+    configure, kept, root = structlog.configure, structlog.get_config(), logging.getLogger()
+    was_configured, level, handlers = structlog.is_configured(), root.level, list(root.handlers)
+
+    def uncached(**given: Any) -> None:
+        configure(**{**given, "cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", uncached)
+    yield
+    if structlog.get_config() != kept:
+        configure(**kept) if was_configured else structlog.reset_defaults()
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

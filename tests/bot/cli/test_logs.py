@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -12,19 +11,9 @@ import structlog
 from bot.cli.logs import LogFormat, LogLevel, set_up_logs
 
 
-@pytest.fixture
-def as_before() -> Iterator[None]:
-    kept, root = structlog.get_config(), logging.getLogger()
-    level, handlers = root.level, list(root.handlers)
-    yield
-    structlog.configure(**kept)
-    root.setLevel(level)
-    root.handlers[:] = handlers
-
-
 @pytest.mark.parametrize("form", [LogFormat.JSON, LogFormat.LOGFMT, LogFormat.CONSOLE])
 def test_an_error_is_logged_without_secrets(
-    as_before: None, capsys: pytest.CaptureFixture[str], form: LogFormat
+    capsys: pytest.CaptureFixture[str], form: LogFormat
 ) -> None:
     """The traceback says where it was, and not what was in the variables there."""
     set_up_logs(LogLevel.INFO, form)
@@ -47,9 +36,7 @@ NASTY = (
 
 
 @pytest.mark.parametrize("form", [LogFormat.JSON, LogFormat.LOGFMT, LogFormat.CONSOLE])
-def test_what_others_sent_obeys_nobody(
-    as_before: None, capsys: pytest.CaptureFixture[str], form: LogFormat
-) -> None:
+def test_what_others_sent_obeys_nobody(capsys: pytest.CaptureFixture[str], form: LogFormat) -> None:
     """Whatever stands in a value, in a container or in an object: no escape sequence, control or
     bidi character reaches the terminal, and one entry is one line."""
 
@@ -73,9 +60,7 @@ def test_what_others_sent_obeys_nobody(
     assert "timestamp=2026" in said
 
 
-def test_an_exception_keeps_its_lines_and_nothing_else(
-    as_before: None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_exception_keeps_its_lines_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     """A traceback is read by lines; what its error says is as safe as any value."""
     for form in (LogFormat.CONSOLE, LogFormat.LOGFMT, LogFormat.JSON):
         set_up_logs(LogLevel.INFO, form)
