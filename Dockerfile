@@ -7,6 +7,7 @@ COPY baton/ baton/
 COPY commands/ commands/
 COPY alerts/ alerts/
 COPY bot/ bot/
+COPY baton_slack_testing/ baton_slack_testing/
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/baton \
     && pip --python /opt/baton/bin/python install --no-cache-dir --only-binary :all: \

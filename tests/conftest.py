@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
 
 import bot.cli.slim as _slim  # noqa: F401  (as the command line: rich takes seconds to draw a traceback)
@@ -90,6 +89,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test sets up of the log ends with it. A logger that caches what it found would keep it
     for ever, and the tests after it would find nothing on standard output."""
+    import structlog  # not before slim, which keeps rich out of it
+
     configure, kept, root = structlog.configure, structlog.get_config(), logging.getLogger()
     was_configured, level, handlers = structlog.is_configured(), root.level, list(root.handlers)
 

@@ -213,14 +213,15 @@ def _literals(items: Any) -> Iterator[int]:
             yield from _literals(item)
 
 
-def _apply(pattern: re.Pattern[str], method: str, text: str) -> None:
+def _apply(pattern: re.Pattern[Any], method: str, text: str) -> None:
+    given: Any = text.encode() if isinstance(pattern.pattern, bytes) else text
     if method in ("sub", "subn"):
-        getattr(pattern, method)("", text)
+        getattr(pattern, method)(given[:0], given)
     elif method == "finditer":
-        for _ in pattern.finditer(text):
+        for _ in pattern.finditer(given):
             pass
     else:
-        getattr(pattern, method)(text)
+        getattr(pattern, method)(given)
 
 
 def slow(pattern: re.Pattern[str], methods: tuple[str, ...], most: int = 1_000_000) -> str:

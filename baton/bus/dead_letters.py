@@ -20,9 +20,7 @@ from baton.text.printable import printable
 
 CONNECT_TIMEOUT = 10.0
 _TYPEABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_VARYING = re.compile(
-    r"(?<![A-Za-z])[0-9a-z._:-]*[0-9][0-9a-z._:-]*|[“'\"][^”'\"]*[”'\"]", re.IGNORECASE
-)
+_VARYING = re.compile(r"(?<![0-9a-z._:-])[0-9a-z._:-]+|[“'\"][^”'\"]{0,200}[”'\"]", re.IGNORECASE)
 """What differs in reasons that are alike: names with numbers, ids, times, what is cited."""
 RESENT = "baton-resent"
 """The header that counts how often a message was sent again."""
@@ -72,7 +70,7 @@ class DeadLetter:
     def kind(self) -> str:
         """A short name of its reason: those that differ only in names, numbers and times have the
         same."""
-        reason = _VARYING.sub("#", self.reason)[:MAX_SHOWN]
+        reason = _VARYING.sub(_alike, self.reason)[:MAX_SHOWN]
         return blake2b(reason.encode(), digest_size=3).hexdigest()
 
     def __str__(self) -> str:
@@ -320,3 +318,10 @@ async def _held(channel: Channel, most: int) -> AsyncIterator[list[tuple[Deliver
     finally:
         for delivery, _ in held:
             await delivery.reject(requeue=True)
+
+
+def _alike(varying: re.Match[str]) -> str:
+    """Return what stands for a word in which reasons that are alike differ; a plain word stays."""
+    word = varying[0]
+    is_word = word[0] not in "“'\"" and not any(character.isdigit() for character in word)
+    return word if is_word else "#"

@@ -43,7 +43,7 @@ def _scalar(text: str, file: str, number: int) -> str:
         return quoted[1] if quoted[1] is not None else quoted[2].replace("''", "'")
     if text[:1] in "\"'" and text:
         raise _wrong(file, number, "its quotes are not read here", "a text without escapes")
-    text = "" if text.startswith("#") else re.split(r"[ \t]+#", text, maxsplit=1)[0].rstrip()
+    text = "" if text.startswith("#") else re.split(r"[ \t]#", text, maxsplit=1)[0].rstrip()
     if text.startswith(_NO_SCALAR):
         raise _wrong(file, number, "it is no simple value", "a text or a number after KEY:")
     return "" if text in _NOTHING else text

@@ -16,11 +16,11 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _IN_URL = re.compile(r"(?<=://)([^\s/:@\"']*):[^\s/@\"']+(?=@)")
-_SAID = re.compile(
-    r"(?P<name>[\w-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|authorization)[\w-]*)"
-    r"(?P<between>[\"']?\s*[:=]\s*(?:Bearer |Basic )?)(?P<quote>[\"']?)[^\s\"',;&}]+",
-    re.IGNORECASE,
+_NAMED = re.compile(r"(?<![\w-])([\w-]+)[\"']?\s*[:=]\s*(?:Bearer |Basic )?[\"']?", re.IGNORECASE)
+_SAID_SECRET = re.compile(
+    r"passw(?:or)?d|passphrase|secret|token|api[_-]?key|authorization", re.IGNORECASE
 )
+_VALUE = re.compile(r"[^\s\"',;&}]+")
 _BEARER = re.compile(r"\b(Bearer|Basic) [A-Za-z0-9._~+/=-]{8,}")
 _KNOWN = re.compile(r"\b(?:xox[a-z]-|xapp-|gh[pousr]_|glpat-|AKIA)[A-Za-z0-9-]{8,}")
 _DEEPEST = 20
@@ -29,10 +29,25 @@ _DEEPEST = 20
 def masked_text(text: str) -> str:
     """Return `text` without the values that are named as secrets, or that look like well-known
     ones."""
-    text = _IN_URL.sub(rf"\1:{MASK}", text)
-    text = _SAID.sub(rf"\g<name>\g<between>\g<quote>{MASK}", text)
+    text = _said(_IN_URL.sub(rf"\1:{MASK}", text))
     text = _BEARER.sub(rf"\1 {MASK}", text)
     return _KNOWN.sub(MASK, text)
+
+
+def _said(text: str) -> str:
+    """Return `text` without the values of `NAME: VALUE` and `NAME=VALUE` whose name is a secret's.
+
+    One pass: a value that is no secret may hold the next name.
+    """
+    parts: list[str] = []
+    copied = at = 0
+    while named := _NAMED.search(text, at):
+        at = named.end()
+        value = _VALUE.match(text, at) if _SAID_SECRET.search(named[1]) else None
+        if value is not None:
+            parts += (text[copied:at], MASK)
+            copied = at = value.end()
+    return "".join([*parts, text[copied:]])
 
 
 def masked_body(body: bytes, most: int) -> str:

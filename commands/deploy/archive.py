@@ -36,7 +36,7 @@ CHECKSUM_LIMIT = 1_000_000
 REPORT_EVERY = 10.0
 """Seconds between two reports of how much of an archive has been downloaded."""
 
-_LINE = re.compile(r"(?P<sum>[0-9A-Fa-f]{64})(?:[ \t]+\*?(?P<name>\S.*?))?[ \t]*")
+_LINE = re.compile(r"(?P<sum>[0-9A-Fa-f]{64})(?:[ \t]+\*?(?P<name>\S.*))?")
 
 
 class Archive:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 DEFAULT = "DEFAULT"
 
 _SECTION = re.compile(rb"\[([^]]+)\]")
-_OPTION = re.compile(rb"([^:=\s][^:=]*)\s*[:=]\s*(.*)")
+_OPTION = re.compile(rb"([^:=\s][^:=]*)[:=]\s*(.*)")
 _MAPPING = re.compile(r"([^\s:]+)\s*:\s*([^\s:]+)(?=\s|$)|(\S+)")
 
 

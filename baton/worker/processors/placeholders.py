@@ -164,7 +164,7 @@ def _check_shells(words: Sequence[str]) -> None:
             " a script on this server, and give it the values as words"
         )
     for at, word in enumerate(words):
-        name = re.sub(r"[0-9.]+$", "", PurePosixPath(word).name)
+        name = PurePosixPath(word).name.rstrip("0123456789.")
         if name not in _READS_SCRIPTS:
             continue
         rest = words[at + 1 :]

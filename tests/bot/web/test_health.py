@@ -319,6 +319,7 @@ async def test_names_of_metrics_are_a_promise(opened: Opened) -> None:
     """Dashboards and rules of whoever upgrades name them."""
     site = await opened(chat=FakeChat())
     await until(lambda: site.bot.leader.leading)
+    await until(lambda: any(task.succeeded for task in site.bot.periodic.statuses))
     shown = {name.split()[0] for name in await metrics(site)}
     assert {name for name in shown if name.startswith("baton_")} >= set(NAMES.split())
 
