@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from baton.bus.channel import Channel, Delivery
-from baton.bus.exchanges import Queue, foreign_queue, work_queue
+from baton.bus.exchanges import Queue, foreign_queue
 from baton.errors import InvalidMessage, Refused
 from baton.text.printable import printable
 from baton.worker.processors.placeholders import Template
@@ -22,7 +22,7 @@ async def dry_run(channel: Channel, settings: WorkerSettings, most: int) -> Asyn
     Raises Disconnected.
     """
     for name, table in settings.queues.items():
-        queue = foreign_queue(name) if table.foreign else work_queue(name)
+        queue = foreign_queue(name)  # every queue of an INI is one
         waiting = await channel.depth(queue)
         if waiting is None:
             yield f"{name}: there is no such queue: the worker would make it"

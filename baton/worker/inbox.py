@@ -95,11 +95,13 @@ class Inbox:
             log.warning("ignored a cancel for a queue that is not served here", host=cancel.host)
             return
         verdict = Verdict(State.CANCELLED, f"cancelled by {cancel.requester.label}")
-        known = await self._journal.record_cancel(cancel.request, cancel.attempt)
         active = self._taking.active.get((cancel.request, cancel.attempt))
         if active is not None:
-            active.end(verdict)
-        elif known is not None and known.final is not None:
+            active.end(verdict)  # whether or not the journal can be written
+        known = await self._journal.record_cancel(cancel.request, cancel.attempt)
+        if active is not None:
+            return
+        if known is not None and known.final is not None:
             self._tell(decode(known.final, most=2**24))  # whoever cancels has not heard it
         elif known is not None and known.stage is Stage.PARKED:
             await self._taking.cancel_entry(known, verdict)
@@ -108,9 +110,9 @@ class Inbox:
         found = decode_pybit(delivery.envelope.body)
         if not isinstance(found, CancelRequest):
             raise InvalidMessage(reason="it is no order to cancel, and only those are taken here")
-        for entry in await self._journal.record_cancel_of(found.job_id):
-            await self._taking.cancel_entry(entry, BY_PYBIT)
         for active in self._taking.active.values():
             if not active.job.ours and active.job.job == found.job_id:
                 active.end(BY_PYBIT)
+        for entry in await self._journal.record_cancel_of(found.job_id):
+            await self._taking.cancel_entry(entry, BY_PYBIT)
         await delivery.ack()

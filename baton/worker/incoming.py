@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import work_key
-from baton.bus.messages import CONTENT_TYPE, Person, Request, decode
+from baton.bus.messages import CONTENT_TYPE, LAST_SEQUENCE, Person, Request, decode
 from baton.errors import InvalidMessage
 from baton.worker.pybit.build_request import BuildRequest, CancelRequest
 from baton.worker.pybit.build_request import decode as decode_pybit
@@ -95,7 +95,7 @@ class Incoming:
         """Return the message that brings it back."""
         return Envelope(
             body=self.body,
-            id=f"{self.id[:200]}.{self.attempt}.{self.look}",
+            id=self.claim,  # plain, and short enough for AMQP, whatever a stranger called it
             type=Request.type if self.ours else "",
             correlation=self.job if self.ours else "",
             headers=self.headers,
@@ -136,7 +136,7 @@ def read_parts(
     """Return the same from the parts of a message; `identity` is used if it names none itself."""
     look = _number(headers.get(LOOK), 0)
     sequence = _number(headers.get(SEQUENCE), 0)
-    since = _number(headers.get(SINCE, "").partition(".")[0], 0) or None
+    since = _number(headers.get(SINCE, "").partition(".")[0], 0, 9_999_999_999) or None
     if content_type == CONTENT_TYPE or b'"specversion"' in body[:200]:
         message = decode(body)
         if not isinstance(message, Request):
@@ -145,8 +145,8 @@ def read_parts(
         attempt = _number(headers.get(ATTEMPT), message.attempt) if look else message.attempt
     else:
         build = build_of(body)
-        id = headers.get(JOB, "")[:200] or identity
-        attempt = max(_number(headers.get(ATTEMPT), 1), 1)
+        id = (headers.get(JOB, "")[:200] if look else "") or identity
+        attempt = max(_number(headers.get(ATTEMPT), 1), 1) if look else 1
         request = stand_in(id, attempt, build, queue, runner, environment)
     return Incoming(id, attempt, look, queue, body, content_type, request, build, sequence, since)
 
@@ -190,5 +190,8 @@ def _identity(envelope: Envelope) -> str:
     return f"x{found.hexdigest()}"
 
 
-def _number(text: str | None, default: int) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else default
+def _number(text: str | None, default: int, most: int = LAST_SEQUENCE) -> int:
+    """Return the number in `text`, of at most ten digits, if it is not greater than `most`."""
+    if not text or not text.isascii() or not text.isdigit() or len(text) > 10:
+        return default
+    return int(text) if int(text) <= most else default

@@ -100,9 +100,27 @@ class Parking:
             return await self._publish(job_or_verdict)
         return job_or_verdict
 
-    async def revoke(self, claim: str) -> bool:
-        """Return whether the parked job with that claim is revoked: nobody looks at it from now on.
-        False means that somebody does already. Waits for the bus. Raises BusRefused."""
+    async def revoked(self, job: Incoming, since: float) -> bool | None:
+        """Return whether `job`, parked `since` seconds ago, is revoked: nobody looks at it from now
+        on. False means that another worker has revoked it.
+
+        None means that it cannot be known: it may have come back, and a worker that looks at it
+        makes no claim.
+        """
+        if not can_revoke(job.look, since):
+            return None
+        try:
+            async with asyncio.timeout(tier_of(job.look).seconds - MARGIN - since):
+                return await self._revoke(job.claim)
+        except TimeoutError:
+            return None
+        except BusRefused as error:
+            log.error("a parked job cannot be revoked", job=job.job, error=str(error))
+            return None
+
+    async def _revoke(self, claim: str) -> bool:
+        """Return whether we have made the claim to a parked job. Waits for the bus. Raises
+        BusRefused."""
         holder = f"revoked by {await self._journal.holder()}"
         while True:
             await self._channel.wait_up()
@@ -142,18 +160,9 @@ class Parking:
     async def _once_more(self, job: Incoming, since: float) -> Incoming | Verdict | None:
         """Return `job` as it is published once more, after a first copy was revoked; None if
         somebody looks at that one, or how it ends if that cannot be known."""
-        if not can_revoke(job.look, since):
-            return UNKNOWN
-        try:
-            async with asyncio.timeout(tier_of(job.look).seconds - MARGIN - since):
-                revoked = await self.revoke(job.claim)
-        except TimeoutError:
-            return UNKNOWN
-        except BusRefused as error:
-            log.error("a parked job cannot be revoked", job=job.job, error=str(error))
-            return UNKNOWN
+        revoked = await self.revoked(job, since)
         if not revoked:
-            return None
+            return UNKNOWN if revoked is None else None
         later = job.parked(job.look + 1, job.sequence, job.since or 0.0)
         await self._journal.park(later)
         return later

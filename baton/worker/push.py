@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import TypeAdapter, ValidationError
 
+from baton.bus.bounds import QueueName
 from baton.bus.channel import Channel, Envelope
 from baton.bus.exchanges import INPUT, work_key
 from baton.bus.messages import new_id
@@ -13,7 +14,6 @@ from baton.errors import BatonError, Unroutable, UsageError
 from baton.text.printable import printable
 from baton.text.words import shortened
 from baton.worker.pybit.build_request import encode
-from baton.worker.settings import QueueName
 
 _LONGEST = 2_000
 """Characters of a field, at most."""

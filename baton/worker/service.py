@@ -17,7 +17,7 @@ from baton.agent.lifetime import Lifetime
 from baton.agent.manager import CATCH_UP_INTERVAL, FLUSH_TIMEOUT
 from baton.agent.output import OutputExchange
 from baton.bus.api import guard
-from baton.bus.channel import Channel, Delivery, Subscription
+from baton.bus.channel import Channel, Subscription
 from baton.bus.connect import connect
 from baton.bus.exchanges import (
     DEAD_BINDINGS,
@@ -265,11 +265,8 @@ class WorkerService:
         return places
 
     async def _consume(self, queue: str, place: Queue, first: int) -> Subscription:
-        handler = guard(self.channel, partial(self._received, queue))
+        handler = guard(self.channel, partial(self.taking.received, queue))
         return await self.channel.consume(place, handler, prefetch=first)
-
-    async def _received(self, queue: str, delivery: Delivery) -> None:
-        await self.taking.received(queue, delivery)
 
     def _tell(self, message: Message) -> None:
         self.output.notify(message)

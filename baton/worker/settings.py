@@ -19,14 +19,13 @@ from pydantic import (
     Field,
     JsonValue,
     SecretStr,
-    StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
 
 from baton.arguments import usage_error
-from baton.bus.bounds import Interval
+from baton.bus.bounds import MAX_RUNNERS, Interval, QueueName
 from baton.declared import MAX_ARGUMENTS, RESERVED, Argument, for_programs, model_of
 from baton.errors import UsageError
 from baton.fields import Host, Name
@@ -35,8 +34,6 @@ from baton.settings import BusSettings, Table
 from baton.text.words import cited, did_you_mean
 from baton.timing import durations
 
-MAX_RUNNERS = 100
-"""Runners of a worker, at most: its heartbeats name them all."""
 YEAR = 365 * 86_400.0
 
 _SIZE = re.compile(r"([0-9]{1,12}) ?([KMGT]?)(?:i?B)?", re.IGNORECASE)
@@ -80,11 +77,6 @@ CpuTime = Annotated[int, BeforeValidator(_seconds), Field(ge=1, le=int(YEAR))]
 Size = Annotated[int, BeforeValidator(_bytes), Field(ge=1024 * 1024, le=2**50)]
 """A size in bytes, at least 1 MB: `512MB`, `2GB`, or a number."""
 
-QueueName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", min_length=1, max_length=200)
-]
-"""The name of a work queue: it is part of routing keys, and of names of queues."""
-
 
 class WorkerTable(Table):
     """`[worker]` is about the worker itself. `environment` is what people are allowed for; `name`
@@ -121,14 +113,14 @@ class RunnerSettings(Table):
     """`[runner.NAME]` says what runs a job: `runner = "PROCESSOR!ARGUMENTS"`.
 
     `settings` are handed to the runner as they are. `pass_env` names the variables of the worker's
-    environment that its programs get. `looks` is how often a blocked job is looked at before it
-    ends as blocked. `memory` is in bytes, `cpu` in seconds of processor time, and `files` is how
-    many files may be open at once; with `scope`, systemd holds all that it starts to `memory`
-    together. A callable of Python runs in an interpreter of its own, that of `python` or ours, or
-    with `thread` in the worker.
+    environment that its programs get. `looks` is how often a blocked job is looked at again
+    before it ends as blocked. `memory` is in bytes, `cpu` in seconds of processor time, and
+    `files` is how many files may be open at once; with `scope`, systemd holds all that it
+    starts to `memory` together. A callable of Python runs in an interpreter of its own, that of
+    `python` or ours, or with `thread` in the worker.
 
-    `artifacts` are the files that a program makes. They, and what a callable returns, must be in
-    `folder` or in one of `artifacts_from`; `artifacts_url` is where that folder is served.
+    `artifacts` are the files that a program makes. They, and what a callable returns, must be
+    in `folder` or in one of `artifacts_from`; `artifacts_url` is where that folder is served.
     """
 
     runner: str = Field(min_length=1, max_length=4_000)

@@ -38,9 +38,10 @@ from baton.agent.manager import MAX_UNREAD
 from baton.agent.verdicts import CANCELLED_BEFORE, STOPPED, Verdict
 from baton.bus.channel import Channel, Delivery
 from baton.bus.messages import ENDS_WITHIN, LAST_SEQUENCE, NEXT_LOOK, State, Update, decode, now
-from baton.errors import BatonError, Disconnected, JournalUnavailable
+from baton.errors import Disconnected, JournalUnavailable
 from baton.observer import LogObserver, Observer
 from baton.timing.waiting import wait_at_most
+from baton.worker.claims import Claims
 from baton.worker.incoming import Incoming, Key, read, read_parts
 from baton.worker.journal import Entry, Stage, WorkJournal
 from baton.worker.parking import QUEUED, Parking, given_up, said_of, tier_of
@@ -55,11 +56,14 @@ JOURNAL_RETRY = 5.0
 """Seconds until a worker whose journal cannot be written is handed jobs again."""
 STOP_TIMEOUT = 15.0
 """Seconds that a draining worker waits for cancelled jobs to clean up."""
-CLAIM_RETRY = 1.0
 
 WORKER_RESTARTED = Verdict(
     State.INTERRUPTED,
     "the worker was restarted during the job; check what it had done before you run it again",
+)
+NOT_SERVED = Verdict(
+    State.INTERRUPTED,
+    "it had not begun, and its worker does not serve that queue any more",
 )
 
 
@@ -105,7 +109,6 @@ class Taking:
         status: StatusReports,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self._channel = channel
         self._journal = journal
         self._queues = queues
         self._name = name
@@ -116,6 +119,7 @@ class Taking:
         self._clock = clock
         self._log = LogObserver()
         self._stopping = asyncio.Event()
+        self._claims = Claims(channel, journal, self._stopping)
         self._active: dict[Key, Active] = {}
         self.parking = Parking(channel, journal, self._stopping.is_set, clock)
 
@@ -155,25 +159,34 @@ class Taking:
             return
         served = self._queues.get(entry.queue)
         if served is None:
-            log.error("a job of a queue that is not served here any more", queue=entry.queue)
+            await self._leave(entry)
             return
-        job = self._job_of(entry, served)
+        job = self._job_of(entry, served.runner.name)
         await self._held(job, lambda active: self._resume(active, entry, served))
+
+    async def _leave(self, entry: Entry) -> None:
+        """End a job of a queue that is not served here any more, unless another worker has it."""
+        job = self._job_of(entry, "")
+        if entry.stage is not Stage.TAKEN or await self._claims.claim(job):
+            log.error("a job of a queue that is not served here any more", queue=entry.queue)
+            started = entry.stage is Stage.STARTED
+            await self._close(job, WORKER_RESTARTED if started else NOT_SERVED)
 
     async def cancel_entry(self, entry: Entry, verdict: Verdict) -> None:
         """End a job that is parked, as the journal has it."""
         served = self._queues.get(entry.queue)
         if served is not None:
-            await self.cancel_parked(self._job_of(entry, served), verdict)
+            since = self._clock().timestamp() - entry.accepted
+            await self._cancel_parked(self._job_of(entry, served.runner.name), since, verdict)
 
-    def _job_of(self, entry: Entry, served: Served) -> Incoming:
+    def _job_of(self, entry: Entry, runner: str) -> Incoming:
         job = read_parts(
             entry.body or b"",
             entry.content_type,
             entry.headers,
             entry.id,
             entry.queue,
-            served.runner.name,
+            runner,
             self._environment,
         )
         return replace(job, id=entry.id, attempt=entry.attempt, look=entry.look)
@@ -213,7 +226,7 @@ class Taking:
                 return
             again = await self._journal.again(job, job.attempt + 1)
             await self._held(again, lambda later: self._begin(later, served))
-        elif entry.stage is Stage.TAKEN and await self._claimed(job):
+        elif entry.stage is Stage.TAKEN and await self._claims.claim(job):
             await self._begin(active, served)
 
     async def _take(self, active: Active, delivery: Delivery, slot: Slot, arrived: float) -> None:
@@ -259,43 +272,17 @@ class Taking:
                 await delivery.ack_and_fence()
                 if not job.look:
                     return True
-                contested = await self._channel.is_claimed(job.claim)  # it may be revoked
+                contested = await self._claims.is_claimed(job)  # it may be revoked
             except Disconnected:
                 contested = True
         if not contested:
             return True
-        ours = await self._claimed(job)
-        await delivery.ack()
+        ours = await self._claims.claim(job)
+        if ours or not self._stopping.is_set():
+            await delivery.ack()
+        else:  # whose it is was not found out: another worker may be the one that stays
+            await delivery.reject(requeue=True)
         return ours
-
-    async def _claimed(self, job: Incoming) -> bool:
-        """Return whether we have the claim to `job`; waits until the bus says so. If this worker
-        stops first, its next life asks again."""
-        holder = await self._journal.holder()
-        while not self._stopping.is_set():
-            try:
-                if await self._channel.claim(job.claim, holder):
-                    return True
-                log.info("another worker has the job", job=job.job)
-                await self._journal.give_up(job)
-                return False
-            except Disconnected:
-                await self._up_or_stopping()
-            except BatonError as error:
-                log.error("a job cannot be claimed, so it does not start", error=str(error))
-                await wait_at_most(CLAIM_RETRY * 15, self._stopping.wait())
-        return False
-
-    async def _up_or_stopping(self) -> None:
-        """Wait until the link is up, or this worker is to stop."""
-        waits = [
-            asyncio.create_task(each) for each in (self._channel.wait_up(), self._stopping.wait())
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
 
     async def _begin(self, active: Active, served: Served, expires: float | None = None) -> None:
         """Start the job, which is ours, unless it is not to be."""
@@ -353,13 +340,14 @@ class Taking:
         except JournalUnavailable as error:
             ended = Verdict(State.BLOCKED, f"it could not be parked: {error}")
         if ended is None and active.asked is not None and not self._stopping.is_set():
-            await self.cancel_parked(parked, active.asked)
+            await self._cancel_parked(parked, 0.0, active.asked)
         elif ended is not None:
             await self._close(parked, ended)
 
-    async def cancel_parked(self, parked: Incoming, verdict: Verdict) -> None:
-        """End the job, which is parked, unless a worker looks at it: that one is asked too."""
-        if await self.parking.revoke(parked.claim):
+    async def _cancel_parked(self, parked: Incoming, since: float, verdict: Verdict) -> None:
+        """End the job, which was parked `since` seconds ago, unless a worker may look at it: that
+        one is asked too."""
+        if await self.parking.revoked(parked, since):
             await self._close(parked, verdict)
 
     async def _close(self, job: Incoming, verdict: Verdict) -> None:

@@ -214,10 +214,13 @@ class DeadHandler(Handler[DeadCommand]):
         )
         job = await self._ledger.start_job(new, entry)
         self._job_changed(job.id)
-        gone = await self._letters.drop({letter.name})
+        text = f"Started job {short_id(job.id)} in place of {letter.name}"
+        try:
+            gone = await self._letters.drop({letter.name})
+        except BatonError as error:  # the job has started all the same
+            return started(job.id, f"{text}. The letter is still there: {error}")
         kept = "" if gone else " The letter was not there any more."
-        text = f"Started job {short_id(job.id)} in place of {letter.name}, which is dropped.{kept}"
-        return started(job.id, text)
+        return started(job.id, f"{text}, which is dropped.{kept}")
 
     async def _list(self, words: Sequence[str], context: CommandContext) -> Reply:
         letters = await self._letters.look()

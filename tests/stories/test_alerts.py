@@ -178,7 +178,7 @@ CASES: Mapping[str, Case] = {
 @pytest.mark.timeout(150)
 async def test_alerts(broker: Broker, tmp_path: Path) -> None:
     """What each of the functions above says, in a world of its own."""
-    await together_in(WatchedWorld, broker, tmp_path, CASES, at_once=8)
+    await together_in(WatchedWorld, broker, tmp_path, CASES, at_once=6)
 
 
 @pytest.mark.timeout(90)

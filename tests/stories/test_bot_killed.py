@@ -169,4 +169,4 @@ ASKING: dict[str, Case] = {
 async def test_the_bot_is_killed(broker: Broker, tmp_path: Path) -> None:
     """Wherever the request is at that moment: in hand, in the ledger, on the bus, on the server;
     and whichever call to Slack it is that the bot dies in, done or not."""
-    await together(broker, tmp_path, {**TELLING, **ASKING}, at_once=11)
+    await together(broker, tmp_path, {**TELLING, **ASKING}, at_once=6)

@@ -13,9 +13,9 @@ log = structlog.get_logger(__name__)
 
 BATCH = 32
 DELAY = 0.002
+"""Acknowledgements are sent once there are `BATCH`, or after `DELAY` seconds."""
 FENCE_TIMEOUT = 10.0
 """Seconds that the broker may take to answer."""
-"""Acknowledgements are sent once there are `BATCH`, or after `DELAY` seconds."""
 
 
 class PendingAcks:

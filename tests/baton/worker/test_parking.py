@@ -10,10 +10,11 @@ import pytest
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import PARKED, work_queue
 from baton.bus.memory.channel import MemoryChannel
-from baton.bus.messages import ENDS_WITHIN, State
+from baton.bus.messages import ENDS_WITHIN, State, encode
 from baton.errors import Unconfirmed
+from baton.worker.incoming import read
 from baton.worker.parking import can_revoke, said_of, tier_of
-from tests.baton.worker.world import Stage
+from tests.baton.worker.world import Stage, request
 from tests.support.wait import until
 
 
@@ -44,6 +45,17 @@ def test_a_copy_is_revoked_only_while_its_tier_holds_it() -> None:
         False,
     ]
     assert can_revoke(4, 500)
+
+
+def test_a_parked_job_comes_back_as_it_was() -> None:
+    """The ledger counts from when it began, however often it was looked at since: a job that forgot
+    that would be called lost."""
+    body = encode(request())
+    first = read(Envelope(body), "reports", "report", "prod")
+    parked = first.parked(2, 7, 1_764_000_000.25)
+    again = read(parked.envelope(), "reports", "report", "prod")
+    assert (again.id, again.look, again.sequence) == (first.id, 2, 7)
+    assert again.since == 1_764_000_000
 
 
 async def test_a_blocked_job_says_when_it_is_looked_at_next(stage: Stage) -> None:

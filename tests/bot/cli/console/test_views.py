@@ -71,7 +71,14 @@ def test_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_bars_on_a_terminal() -> None:
     """A line for each server; what failed is never left out for want of room."""
     out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=80, height=6, highlight=False)
+    console = Console(
+        file=out,
+        force_terminal=True,
+        width=80,
+        height=6,
+        highlight=False,
+        _environ={"TERM": "xterm"},  # whatever terminal the tests are run on
+    )
     view = LiveView(console=console)
     with view:
         waiting = tuple(Run(host=f"web-{number}", state="queued") for number in range(3, 40))
