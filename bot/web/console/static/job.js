@@ -19,6 +19,7 @@
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
   let job = { closed: page.dataset.closed || null };
+  let announced = Boolean(job.closed);
   let runs = new Map();
   let then = ""; // the moment of the slider; empty: now
 
@@ -305,10 +306,8 @@
 
   const slider = byId("moment");
   const begin = new Date(page.dataset.asked).getTime();
-  const end = () => {
-    const times = [...runs.values()].map((run) => run.finished && new Date(run.finished).getTime()).filter(Boolean);
-    return ended() && job.closed ? Math.max(new Date(job.closed).getTime(), ...times) : Date.now();
-  };
+  let over = job.closed ? new Date(job.closed).getTime() : 0;  // seen from an earlier moment it has not ended
+  const end = () => over || Date.now();
   const momentOf = () => new Date(begin + ((end() - begin) * slider.value) / slider.max);
   function nameMoment(at) {
     byId("at").textContent = clock.format(at);
@@ -339,9 +338,13 @@
   function know(found, all) {
     if (all) runs = new Map();
     for (const run of found.runs || []) runs.set(runKey(run), { ...runs.get(runKey(run)), ...run });
-    const open = !job.closed;
     if (found.job) job = { ...job, ...found.job };
-    if (open && job.closed) document.body.dispatchEvent(new Event("ended"));  // what came of it is shown
+    if (then) return;
+    const times = [...runs.values()].map((run) => run.finished && new Date(run.finished).getTime()).filter(Boolean);
+    over = ended() && job.closed ? Math.max(new Date(job.closed).getTime(), ...times) : 0;
+    if (announced || !job.closed) return;
+    announced = true;
+    document.body.dispatchEvent(new Event("ended"));  // what came of it is shown
   }
 
   // Reads all again. A reader who has scrolled away stays there: what is new is fetched further down.

@@ -118,13 +118,16 @@
     async retry() {
       const wait = RETRY[Math.min(this.failures, RETRY.length - 1)];
       this.failures += 1;
+      const begun = this.asking; // another one after a pause: then somebody else goes on
       const asking = new AbortController();
       try {
         const answer = await fetch(this.address(), { signal: asking.signal });
         asking.abort(); // what follows is for an EventSource
+        if (this.asking !== begun) return;
         if (answer.status === 204) { this.overForAll(); return; }
         if ([401, 403, 404].includes(answer.status)) { this.status(`refused-${answer.status}`); return; }
       } catch { /* the bot does not answer: tried again below */ }
+      if (!begun || this.asking !== begun) return;
       this.status("reconnecting");
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.open(), wait);

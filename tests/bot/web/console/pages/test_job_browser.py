@@ -152,6 +152,12 @@ async def test_a_slider_leads_back_in_time(store: Store, reader: BrowserContext)
     await expect(page.locator("#then")).to_be_visible()
     await until(partial(shows, page, "web-1", [1]))
     assert "at=" in page.url
+    first, address = await page.inner_text("#at"), page.url
+    await page.keyboard.press("PageUp")
+    await until(lambda: page.url != address)
+    await page.keyboard.press("PageDown")  # the end of the job is where it was
+    await until(lambda: page.url == address)
+    await expect(page.locator("#at")).to_have_text(first)
 
 
 async def test_the_server_searches_all_of_the_output(store: Store, reader: BrowserContext) -> None:
