@@ -26,6 +26,15 @@ from baton.worker.work import Outcome, Work
 
 log = structlog.get_logger(__name__)
 
+WORKER_RESTARTED = Verdict(
+    State.INTERRUPTED,
+    "the worker was restarted during the job; check what it had done before you run it again",
+)
+NOT_SERVED = Verdict(
+    State.INTERRUPTED,
+    "it had not begun, and its worker does not serve that queue any more",
+)
+
 
 class Runner(Protocol):
     """What does the jobs of a queue."""

@@ -45,7 +45,15 @@ from baton.worker.claims import Claims
 from baton.worker.incoming import Incoming, Key, read, read_parts
 from baton.worker.journal import Entry, Stage, WorkJournal
 from baton.worker.parking import QUEUED, Parking, given_up, said_of, tier_of
-from baton.worker.performing import Runner, Waits, perform, planned, run_of
+from baton.worker.performing import (
+    NOT_SERVED,
+    WORKER_RESTARTED,
+    Runner,
+    Waits,
+    perform,
+    planned,
+    run_of,
+)
 from baton.worker.pybit.status import Status, StatusReports
 from baton.worker.slots import Slot, Slots
 from baton.worker.work import Work
@@ -56,15 +64,6 @@ JOURNAL_RETRY = 5.0
 """Seconds until a worker whose journal cannot be written is handed jobs again."""
 STOP_TIMEOUT = 15.0
 """Seconds that a draining worker waits for cancelled jobs to clean up."""
-
-WORKER_RESTARTED = Verdict(
-    State.INTERRUPTED,
-    "the worker was restarted during the job; check what it had done before you run it again",
-)
-NOT_SERVED = Verdict(
-    State.INTERRUPTED,
-    "it had not begun, and its worker does not serve that queue any more",
-)
 
 
 @dataclass(slots=True)
@@ -157,8 +156,7 @@ class Taking:
             assert isinstance(final, Update)
             self._reports.report(final)
             return
-        served = self._queues.get(entry.queue)
-        if served is None:
+        if (served := self._queues.get(entry.queue)) is None:
             await self._leave(entry)
             return
         job = self._job_of(entry, served.runner.name)
@@ -169,8 +167,7 @@ class Taking:
         job = self._job_of(entry, "")
         if entry.stage is not Stage.TAKEN or await self._claims.claim(job):
             log.error("a job of a queue that is not served here any more", queue=entry.queue)
-            started = entry.stage is Stage.STARTED
-            await self._close(job, WORKER_RESTARTED if started else NOT_SERVED)
+            await self._close(job, WORKER_RESTARTED if entry.stage is Stage.STARTED else NOT_SERVED)
 
     async def cancel_entry(self, entry: Entry, verdict: Verdict) -> None:
         """End a job that is parked, as the journal has it."""
@@ -298,10 +295,10 @@ class Taking:
                 if await wait_at_most(JOURNAL_RETRY, self._stopping.wait()):
                     return
                 verdict = active.asked
-        if isinstance(work, Work) and verdict is None:
-            await self._perform(active, served, work)
-        elif verdict is not None:
+        if verdict is not None:
             await self._close(job, verdict)
+        elif isinstance(work, Work):
+            await self._perform(active, served, work)
 
     async def _perform(self, active: Active, served: Served, work: Work) -> None:
         job, runner = active.job, served.runner

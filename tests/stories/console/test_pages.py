@@ -20,6 +20,7 @@ PAGES = (
     "/alerts",
     "/schedules",
     "/audit",
+    "/dead",
 )
 
 

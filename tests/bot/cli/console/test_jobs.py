@@ -180,7 +180,7 @@ async def test_what_the_bot_refuses_is_said(console: Console, baton: Program) ->
     assert "state" in err.lower()
 
 
-@pytest.mark.parametrize("words", [("servers",), ("audit",), ("schedule",), ("alerts",)])
+@pytest.mark.parametrize("words", [("jobs",), ("servers",), ("audit",), ("schedule",), ("alerts",)])
 async def test_each_list_is_a_table_or_json(
     words: tuple[str, ...], console: Console, baton: Program
 ) -> None:

@@ -7,6 +7,7 @@ from html import unescape
 
 import pytest
 
+from baton.bus.memory.channel import MemoryChannel
 from baton.bus.messages import Person, new_id
 from baton.command import KnownServer
 from bot.app.assemble import status_reader
@@ -23,7 +24,7 @@ from tests.support.wait import until
 HTML = {"Accept": "text/html"}
 HTMX = {**HTML, "HX-Request": "true"}
 FORM = "application/x-www-form-urlencoded"
-PAGES = ["/", "/run", "/run/ship", "/jobs", "/servers", "/alerts", "/schedules", "/audit"]
+PAGES = ["/", "/run", "/run/ship", "/jobs", "/servers", "/alerts", "/schedules", "/audit", "/dead"]
 
 
 async def page(console: Console, path: str, status: int = 200) -> str:
@@ -262,6 +263,16 @@ async def test_it_is_said_for_how_long_the_database_is_away(console: Console) ->
             assert "its disk is full" in broken.reason
     clock[0] += 5
     assert report(await reader.read()).broken == ()
+
+
+async def test_without_rabbitmq_the_first_page_says_what_still_works(console: Console) -> None:
+    """Since when it is away, and what becomes of what is asked now."""
+    channel = console.bot.channel
+    assert isinstance(channel, MemoryChannel)
+    channel.cut()
+    home = await page(console, "/")
+    assert "No connection to RabbitMQ for" in home
+    assert "What is asked now waits in the database until its deadline." in home
 
 
 async def test_without_the_database_the_first_page_says_what_it_knows(console: Console) -> None:
