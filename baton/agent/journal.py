@@ -18,7 +18,7 @@ from typing import Protocol
 import structlog
 from typing_extensions import override
 
-from baton.agent.journal_file import SCHEMA, WriteLost
+from baton.agent.journal_file import MAX_STORED, SCHEMA, WriteLost
 from baton.agent.journal_writer import JournalWriter
 from baton.bus.messages import Cancel, Message, Request, decode, encode, now
 from baton.errors import InvalidMessage, JournalUnavailable
@@ -217,7 +217,7 @@ class MemoryJournal(Journal):
 def _read(row: _Row) -> Entry | None:
     """Return the entry in `row`, or None if it cannot be read."""
     try:
-        request, final = (decode(body, most=2**24) if body else None for body in row)
+        request, final = (decode(body, most=MAX_STORED) if body else None for body in row)
     except InvalidMessage as error:
         log.error("an entry of the journal cannot be read", error=str(error))
         return None

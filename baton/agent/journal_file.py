@@ -13,6 +13,9 @@ from pathlib import Path
 from baton.errors import JournalUnavailable
 from baton.private_file import make_private
 
+MAX_STORED = 2**24
+"""Bytes of a message in a journal, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:

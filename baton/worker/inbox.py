@@ -101,8 +101,8 @@ class Inbox:
         known = await self._journal.record_cancel(cancel.request, cancel.attempt)
         if active is not None:
             return
-        if known is not None and known.final is not None:
-            self._tell(decode(known.final, most=2**24))  # whoever cancels has not heard it
+        if known is not None and (closing := known.closing) is not None:
+            self._tell(closing)  # whoever cancels has not heard it
         elif known is not None and known.stage is Stage.PARKED:
             await self._taking.cancel_entry(known, verdict)
 

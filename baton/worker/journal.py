@@ -20,9 +20,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from baton.agent.journal_file import Schema, WriteLost
+from baton.agent.journal_file import MAX_STORED, Schema, WriteLost
 from baton.agent.journal_writer import JournalWriter
-from baton.bus.messages import Message, encode, now
+from baton.bus.messages import Message, Update, decode, encode, now
 from baton.errors import JournalUnavailable
 from baton.worker.incoming import Incoming
 
@@ -80,6 +80,15 @@ class Entry:
     content_type: str
     headers: dict[str, str]
     final: bytes | None
+
+    @property
+    def closing(self) -> Update | None:
+        """Return its closing message; None if there is none yet, or nobody is told."""
+        if self.final is None:
+            return None
+        found = decode(self.final, most=MAX_STORED)
+        assert isinstance(found, Update)
+        return found
 
 
 _COLUMNS = "request, attempt, accepted, stage, look, queue, body, content_type, headers, final"

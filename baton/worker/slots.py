@@ -3,7 +3,8 @@
 A job is acknowledged before it runs, so RabbitMQ's prefetch alone bounds nothing: for each one that
 is acknowledged it hands out the next. So whatever may be handed out has a slot. Before a job is
 acknowledged that would leave too few, it waits a moment for another one to end, which is all that
-short jobs need; then the consumers are paused until slots are free.
+short jobs need; then the consumers are paused until slots are free. What an earlier life of the
+worker had taken needs slots too, and gets them before anything that arrives.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ class Slot:
 
     __slots__ = ("_settled", "_slots")
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: Slots, *, settled: bool = False) -> None:
         self._slots = slots
-        self._settled = False
+        self._settled = settled
 
     async def settle(self) -> None:
         """Return once the job can be acknowledged without more being handed out than is free."""
@@ -65,6 +66,7 @@ class Slots:
         self._running = 0
         self._to_count = 0
         self._entering: deque[asyncio.Future[bool]] = deque()
+        self._left: deque[asyncio.Future[bool]] = deque()
         self._settling: deque[asyncio.Future[bool]] = deque()
         self._allowed = 0
         self._pausing: asyncio.Task[None] | None = None
@@ -92,6 +94,23 @@ class Slots:
         self._pause()
         return Slot(self) if await _wait(self._entering, HOLD) else None
 
+    async def enter_left(self) -> Slot:
+        """Take a slot for a job that an earlier life left, ahead of what arrives. It waits until
+        one is free."""
+        if self._taken < self._concurrency:
+            self._taken += 1
+        else:
+            waiting = asyncio.get_running_loop().create_future()
+            self._left.append(waiting)
+            try:
+                await waiting
+            except asyncio.CancelledError:
+                if not waiting.cancelled():  # it was woken in the same turn: the slot is the next's
+                    self.leave(settled=False)
+                raise
+        self._now._running += 1
+        return Slot(self._now, settled=True)
+
     async def make_room(self) -> None:
         """Wait until one more job may be acknowledged, and count it."""
         if self._allowed and not self._has_room() and self._concurrency > self._coming:
@@ -114,7 +133,7 @@ class Slots:
             return
         self._running -= settled
         _wake(self._settling)
-        if not _wake(self._entering):
+        if self._taken > self._concurrency or not (_wake(self._left) or _wake(self._entering)):
             self._taken -= 1
         self._resume()
 
@@ -142,7 +161,9 @@ class Slots:
         that run now have already."""
         await self.stop()
         self._heir = heir = Slots(concurrency)
-        heir._taken, heir._running = self._taken, self._running
+        heir._taken, heir._running, heir._left = self._taken, self._running, self._left
+        while heir._taken < concurrency and _wake(heir._left):
+            heir._taken += 1
         return heir
 
     @property

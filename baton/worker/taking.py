@@ -35,13 +35,14 @@ import structlog
 
 from baton.agent.final_reports import Reports
 from baton.agent.manager import MAX_UNREAD
-from baton.agent.verdicts import CANCELLED_BEFORE, STOPPED, Verdict
+from baton.agent.verdicts import STOPPED, Verdict
 from baton.bus.channel import Channel, Delivery
-from baton.bus.messages import ENDS_WITHIN, LAST_SEQUENCE, NEXT_LOOK, State, Update, decode, now
+from baton.bus.messages import ENDS_WITHIN, NEXT_LOOK, State, now
 from baton.errors import Disconnected, JournalUnavailable
-from baton.observer import LogObserver, Observer
+from baton.observer import Observer
 from baton.timing.waiting import wait_at_most
 from baton.worker.claims import Claims
+from baton.worker.ends import Ends
 from baton.worker.incoming import Incoming, Key, read, read_parts
 from baton.worker.journal import Entry, Stage, WorkJournal
 from baton.worker.parking import QUEUED, Parking, given_up, said_of, tier_of
@@ -68,19 +69,23 @@ STOP_TIMEOUT = 15.0
 
 @dataclass(slots=True)
 class Active:
-    """An active job is being taken, runs, or is being parked; `asked` is how it is to end."""
+    """An active job is being taken, runs, or is being parked; `asked` is how it is to end.
+
+    One that an earlier life left may be `waiting` for a slot.
+    """
 
     job: Incoming
     task: asyncio.Task[Any]
     over: asyncio.Event = field(default_factory=asyncio.Event)
     asked: Verdict | None = None
     running: bool = False
+    waiting: bool = False
 
     def end(self, verdict: Verdict) -> None:
         """Ask it to end; one that is already ending is left alone."""
         if self.asked is None:
             self.asked = verdict
-            if self.running:
+            if self.running or self.waiting:
                 self.task.cancel()
 
 
@@ -112,11 +117,10 @@ class Taking:
         self._queues = queues
         self._name = name
         self._environment = environment
-        self._output = output
         self._reports = reports
         self._status = status
         self._clock = clock
-        self._log = LogObserver()
+        self._ends = Ends(journal, name=name, output=output, reports=reports, status=status)
         self._stopping = asyncio.Event()
         self._claims = Claims(channel, journal, self._stopping)
         self._active: dict[Key, Active] = {}
@@ -151,10 +155,8 @@ class Taking:
 
     async def go_on(self, entry: Entry) -> None:
         """Bring to its end what an earlier life of this worker left open."""
-        if entry.final is not None:
-            final = decode(entry.final, most=2**24)
-            assert isinstance(final, Update)
-            self._reports.report(final)
+        if (closing := entry.closing) is not None:
+            self._reports.report(closing)
             return
         if (served := self._queues.get(entry.queue)) is None:
             await self._leave(entry)
@@ -167,7 +169,9 @@ class Taking:
         job = self._job_of(entry, "")
         if entry.stage is not Stage.TAKEN or await self._claims.claim(job):
             log.error("a job of a queue that is not served here any more", queue=entry.queue)
-            await self._close(job, WORKER_RESTARTED if entry.stage is Stage.STARTED else NOT_SERVED)
+            await self._ends.close(
+                job, WORKER_RESTARTED if entry.stage is Stage.STARTED else NOT_SERVED
+            )
 
     async def cancel_entry(self, entry: Entry, verdict: Verdict) -> None:
         """End a job that is parked, as the journal has it."""
@@ -191,6 +195,9 @@ class Taking:
     async def drain(self, seconds: float) -> None:
         """Let what runs end within `seconds`; end the rest as `interrupted`."""
         self._stopping.set()
+        for active in list(self._active.values()):
+            if active.waiting:
+                active.end(STOPPED)
         if running := {active.task for active in self._active.values()}:
             log.info("waiting for jobs to end", jobs=len(running), seconds=seconds)
             await asyncio.wait(running, timeout=seconds)
@@ -215,16 +222,41 @@ class Taking:
         if entry.stage is Stage.PARKING:
             ended = await self.parking.go_on(job, entry.accepted)
             if ended is not None:
-                await self._close(job, ended)
-        elif entry.stage is Stage.STARTED:
+                await self._ends.close(job, ended)
+            return
+        started = entry.stage is Stage.STARTED
+        if started:
             log.warning("interrupted by a restart", job=job.job, runner=served.runner.name)
-            if job.ours or job.attempt > served.runner.settings.retry:
-                await self._close(job, WORKER_RESTARTED)
-                return
-            again = await self._journal.again(job, job.attempt + 1)
-            await self._held(again, lambda later: self._begin(later, served))
-        elif entry.stage is Stage.TAKEN and await self._claims.claim(job):
-            await self._begin(active, served)
+        if started and (job.ours or job.attempt > served.runner.settings.retry):
+            await self._ends.close(job, WORKER_RESTARTED)
+            return
+        slot = await self._slot(active, served)
+        try:
+            if active.asked is STOPPED:
+                return  # its next life goes on
+            if started and active.asked is None:
+                again = await self._journal.again(job, job.attempt + 1)
+                await self._held(again, lambda later: self._begin(later, served))
+            elif started:
+                await self._ends.close(job, active.asked or WORKER_RESTARTED)
+            elif await self._claims.claim(job):
+                await self._begin(active, served)
+        finally:
+            if slot is not None:
+                slot.leave()
+
+    async def _slot(self, active: Active, served: Served) -> Slot | None:
+        """Return a slot for what an earlier life left; None if it is asked to end before."""
+        active.waiting = True
+        try:
+            return await served.slots.enter_left()
+        except asyncio.CancelledError:
+            if active.asked is None:
+                raise
+            active.task.uncancel()
+            return None
+        finally:
+            active.waiting = False
 
     async def _take(self, active: Active, delivery: Delivery, slot: Slot, arrived: float) -> None:
         """Make the job that was delivered ours, and begin it."""
@@ -241,7 +273,7 @@ class Taking:
         if known is not None:
             await slot.settle()
             await delivery.ack()
-            self._tell_known(active.job, known)
+            self._ends.tell_known(active.job, known)
         elif await self._secured(active.job, delivery, slot):
             waited = asyncio.get_running_loop().time() - arrived
             expires = None if waited > MAX_UNREAD else delivery.envelope.expires
@@ -296,13 +328,13 @@ class Taking:
                     return
                 verdict = active.asked
         if verdict is not None:
-            await self._close(job, verdict)
+            await self._ends.close(job, verdict)
         elif isinstance(work, Work):
             await self._perform(active, served, work)
 
     async def _perform(self, active: Active, served: Served, work: Work) -> None:
         job, runner = active.job, served.runner
-        run = run_of(job, self._name, self._observers(job))
+        run = run_of(job, self._name, self._ends.observers(job))
         limit, begun = runner.settings.timeout, self._clock().timestamp()
         since = job.since or begun
         if job.build is not None:
@@ -318,11 +350,13 @@ class Taking:
         if not isinstance(found, Waits):
             retries = not job.ours and job.attempt <= runner.settings.retry
             if active.asked is not STOPPED or not retries:  # else its next life starts it again
-                await self._end(job, found)
+                await self._ends.record(job, found)
             return
         look = job.look + 1
         if look > runner.settings.looks:
-            await self._close(replace(job, sequence=run.sequence), given_up(found.reason, look))
+            await self._ends.close(
+                replace(job, sequence=run.sequence), given_up(found.reason, look)
+            )
             return
         seconds = self._clock().timestamp() - since + tier_of(look).seconds + limit + QUEUED
         facts: dict[str, Any] = {ENDS_WITHIN: seconds, NEXT_LOOK: tier_of(look).seconds}
@@ -339,53 +373,13 @@ class Taking:
         if ended is None and active.asked is not None and not self._stopping.is_set():
             await self._cancel_parked(parked, 0.0, active.asked)
         elif ended is not None:
-            await self._close(parked, ended)
+            await self._ends.close(parked, ended)
 
     async def _cancel_parked(self, parked: Incoming, since: float, verdict: Verdict) -> None:
         """End the job, which was parked `since` seconds ago, unless a worker may look at it: that
         one is asked too."""
         if await self.parking.revoked(parked, since):
-            await self._close(parked, verdict)
-
-    async def _close(self, job: Incoming, verdict: Verdict) -> None:
-        """End `job` without a run."""
-        await self._end(job, self._closing(job, verdict))
-
-    def _closing(self, job: Incoming, verdict: Verdict) -> Update:
-        if verdict is WORKER_RESTARTED or job.look:  # nobody knows how many updates came before
-            job = replace(job, sequence=LAST_SEQUENCE - 1)
-        final = run_of(job, self._name, ()).close(verdict.state, verdict.text)
-        assert isinstance(final, Update)
-        return final
-
-    async def _end(self, job: Incoming, final: Update) -> None:
-        if job.ours:
-            self._log.notify(final)
-            await self._reports.record(job.request, final)
-            return
-        try:
-            await self._journal.end(job)
-        except JournalUnavailable as error:
-            log.error("journal unavailable", error=str(error))
-        self._tell(job, final)
-
-    def _tell(self, job: Incoming, final: Update) -> None:
-        for observer in self._observers(job):
-            observer.notify(final)
-        if job.build is not None and final.state is not State.CANCELLED:  # PyBit did that
-            self._status.report(job.build, _STATUS.get(final.state, Status.FAILED))
-
-    def _tell_known(self, job: Incoming, known: Entry) -> None:
-        if known.stage is Stage.CANCELLED:
-            self._tell(job, self._closing(job, CANCELLED_BEFORE))
-        elif known.final is not None:
-            self._output.notify(decode(known.final, most=2**24))
-
-    def _observers(self, job: Incoming) -> tuple[Observer, ...]:
-        return (self._output, self._log) if job.ours else (self._log,)
-
-
-_STATUS = {State.SUCCEEDED: Status.DONE, State.BLOCKED: Status.BLOCKED}
+            await self._ends.close(parked, verdict)
 
 
 def _is_another(job: Incoming, delivery: Delivery) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from baton.bus.exchanges import (
 from baton.bus.memory.delivery import MemoryDelivery
 from baton.bus.messages import State, now
 from baton.errors import Disconnected, JournalUnavailable
-from tests.baton.worker.world import Stage, build_request, cancel_request
+from baton.worker.slots import Slots
+from tests.baton.worker.world import Life, Stage, build_request, cancel_request
 from tests.support.wait import until
 
 
@@ -213,6 +215,53 @@ async def test_a_foreign_job_is_started_again_as_often_as_its_runner_says(stage:
         asked = await stage.ask("print")
         await until(lambda: stage.end(asked))
         assert [work.id for work in last.runner.started] == [asked.job]
+
+
+async def test_what_an_earlier_life_left_has_slots_before_what_is_new(stage: Stage) -> None:
+    """No more jobs run than the runner allows, though it allows fewer now; one that waits for its
+    slot can be cancelled, and is left to the next life if this one stops."""
+    theirs = foreign_queue("theirs")
+    await stage.channel.declare(theirs, [(INPUT, "to.theirs")])
+    await stage.channel.declare(foreign_queue("worker.a-cancels"), [(INPUT, "to.cancels")])
+    life = await stage.worker(runner={"concurrency": 4, "retry": 9})
+    for job in (1, 2, 3, 4):
+        await stage.push("theirs", build_request("wait", job))
+    await until(lambda: len(life.runner.started) == 4)
+    await life.kill()
+    async with stage.working(runner={"concurrency": 2, "retry": 9}) as life:
+        asked = await stage.ask("wait")
+        await until(lambda: len(life.runner.started) == 2)
+        running = {work.id for work in life.runner.started}
+        waiting = sorted({"1", "2", "3", "4"} - running, key=int)
+        await stage.push("cancels", cancel_request(int(waiting[0])))
+        await until(lambda: {"1", "2", "3", "4"} - _jobs(life) == {waiting[0]})
+    assert len(life.runner.started) == 2, "one that stops begins nothing"
+    async with stage.working(runner={"retry": 9}) as last:
+        last.runner.release.set()
+        await until(lambda: stage.end(asked))
+        assert [work.id for work in last.runner.started] == [waiting[1], asked.job]
+
+
+def _jobs(life: Life) -> set[str]:
+    return {active.job.job for active in life.service.taking.active.values()}
+
+
+async def test_fewer_slots_count_once_jobs_end(stage: Stage) -> None:
+    """The first jobs that end leave more than the new number running: none begins for them. Then
+    what was left begins, and what is new after it."""
+    slots = Slots(3)
+    held = [await slots.enter_left() for _ in range(3)]
+    heir = await slots.hand_over(1)
+    new, left = asyncio.ensure_future(heir.enter()), asyncio.ensure_future(heir.enter_left())
+    for slot in held:
+        await asyncio.sleep(0)
+        assert not any((left.done(), new.done()))
+        slot.leave()
+    (await left).leave()
+    assert not new.done()
+    found = await new
+    assert found is not None
+    found.leave()
 
 
 async def test_a_worker_that_stops_ends_what_runs_and_leaves_the_rest(stage: Stage) -> None:
