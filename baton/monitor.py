@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 import sys
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,6 +28,7 @@ import structlog
 from baton.bus.channel import Channel, Delivery, Link
 from baton.bus.connect import connect
 from baton.bus.exchanges import OUTPUT, WEEK, Queue, key_word
+from baton.bus.lifetime import Lifetime
 from baton.bus.messages import Heartbeat, Message, Pong, Probed, Update, decode
 from baton.errors import (
     BatonError,
@@ -46,8 +46,6 @@ PREFETCH = 100
 """Messages that are taken from the queue ahead of their turn."""
 REMEMBERED = 1_000
 """IDs of messages that are remembered, so that one which comes twice is handled once."""
-REFUSAL_TIMEOUT = 60.0
-"""Seconds for which RabbitMQ may refuse what a running monitor needs, before it ends."""
 REFUSED = 78
 """The exit code (EX_CONFIG) for what a restart does not mend: somebody must grant a permission."""
 
@@ -96,7 +94,7 @@ class Monitor:
         self._channel = channel
         self._turn = asyncio.Lock()
         self._handled: OrderedDict[str, None] = OrderedDict()
-        self._stop = asyncio.Event()
+        self._lifetime = Lifetime(channel)
 
     async def on_update(self, update: Update) -> None:
         """Receive what a server says about a request."""
@@ -121,28 +119,27 @@ class Monitor:
         """Receive until `stop()`, and close the channel.
 
         Waits for a RabbitMQ that is away, for as long as it takes. Raises BusRefused if RabbitMQ
-        refuses this account what it needs: at the start at once, later after REFUSAL_TIMEOUT.
+        refuses this account what it needs: at the start at once, later after a minute.
         """
         self._channel.on_link(self._link_changed)
         try:
             await self._channel.declare(self.queue, self.bindings)
             subscription = await self._channel.consume(self.queue, self._receive, prefetch=PREFETCH)
             log.info("monitor started", monitor=self.name, bus=self._channel.url)
-            await self._wait_for_end()
+            await self._lifetime.wait_for_end()
             await subscription.cancel()
         finally:
-            self._stop.set()
+            self.stop()
             await self._channel.close()
             log.info("monitor stopped", monitor=self.name, failed=self.failed)
 
     def stop(self) -> None:
         """End after the message that is being handled. What was not handled stays in the queue."""
-        self._stop.set()
+        self._lifetime.stop()
 
     def stop_on_signals(self) -> None:
-        """Stop on SIGTERM and SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        """Stop on SIGTERM, SIGINT, and SIGHUP unless it is ignored."""
+        self._lifetime.stop_on_signals()
 
     @classmethod
     def main(cls) -> None:
@@ -172,21 +169,9 @@ class Monitor:
         monitor.stop_on_signals()
         await monitor.run()
 
-    async def _wait_for_end(self) -> None:
-        """Wait until `stop()`. Raises BusRefused."""
-        stopped = asyncio.create_task(self._stop.wait())
-        refused = asyncio.create_task(self._channel.refused(REFUSAL_TIMEOUT))
-        try:
-            await asyncio.wait({stopped, refused}, return_when=asyncio.FIRST_COMPLETED)
-            if refused.done():
-                raise refused.result()
-        finally:
-            for each in (stopped, refused):
-                each.cancel()
-
     async def _receive(self, delivery: Delivery) -> None:
         async with self._turn:
-            if self._stop.is_set():
+            if self._lifetime.stopped:
                 await delivery.reject(requeue=True)
                 return
             await self._handle(delivery)

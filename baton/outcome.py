@@ -88,3 +88,12 @@ def duration(seconds: float) -> str:
             rest = whole % size // below_size
             return f"{whole // size} {unit}" + (f" {rest} {below}" if rest else "")
     return f"{whole} s"
+
+
+def size_of(count: float) -> str:
+    """Return so many bytes as `412 B`, `1.4 KB`, `3.0 MB`."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from baton.agent.heartbeats import Heartbeats
 from baton.agent.journal import Journal, SqliteJournal
-from baton.agent.lifetime import Lifetime
 from baton.agent.manager import ConsumerManager
 from baton.agent.probing import ProbeConsumer, Prober
 from baton.agent.settings import AgentSettings
 from baton.bus.channel import Channel
 from baton.bus.connect import connect
+from baton.bus.lifetime import Lifetime
 from baton.bus.messages import Facts
 from baton.consumer import Consumer
 from baton.errors import ExtensionError, SettingsError

@@ -125,13 +125,3 @@ def _why(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is not there"
     return getattr(error, "strerror", None) or str(error)
-
-
-def size_of(artifact: Artifact) -> str:
-    """Return `412 B`, `1.4 kB`, `3.0 MB`."""
-    size = float(artifact.size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from baton.agent.final_reports import Reports
 from baton.agent.heartbeats import Heartbeats
-from baton.agent.lifetime import Lifetime
 from baton.agent.manager import CATCH_UP_INTERVAL, FLUSH_TIMEOUT
 from baton.agent.output import OutputExchange
 from baton.bus.api import guard
@@ -29,6 +28,7 @@ from baton.bus.exchanges import (
     work_bindings,
     work_queue,
 )
+from baton.bus.lifetime import Lifetime
 from baton.bus.messages import Facts, Message
 from baton.errors import BusRefused, Disconnected, JournalUnavailable, SettingsError
 from baton.fields import meaning

@@ -14,7 +14,7 @@ from baton.bus.messages import RunnerFacts, State
 from baton.command import Command, Reach, Target
 from baton.declared import MAX_ARGUMENTS, RESERVED, Argument, model_of
 from baton.errors import ExtensionError
-from baton.outcome import Outcome, RunReport, duration
+from baton.outcome import Outcome, RunReport, duration, size_of
 from baton.text.printable import printable
 
 MAX_FILES = 20
@@ -58,18 +58,9 @@ def files_of(facts: Any) -> list[str]:
 def _file(one: dict[str, JsonValue]) -> str:
     link = printable(str(one.get("link") or one.get("path") or "a file"))[:_MAX_PATH]
     size, digest = one.get("size"), one.get("sha256")
-    parts = [_size(size)] if isinstance(size, int) else []
+    parts = [size_of(size)] if isinstance(size, int) else []
     parts += [f"sha256 {printable(digest)[:64]}"] if isinstance(digest, str) and digest else []
     return f"{link} ({', '.join(parts)})" if parts else link
-
-
-def _size(count: int) -> str:
-    size, unit = float(count), "B"
-    for unit in ("B", "KB", "MB", "GB", "TB"):
-        if size < 1000 or unit == "TB":
-            break
-        size /= 1000
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
 
 
 @lru_cache(1024)

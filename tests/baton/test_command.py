@@ -18,7 +18,7 @@ from baton.consumer import Extension
 from baton.errors import BatonError, ExtensionError, UsageError
 from baton.extensions import Commands, installed
 from baton.fields import Host, Name, Positional, Ref, fields_of
-from baton.outcome import RunReport, counted, duration, named
+from baton.outcome import RunReport, counted, duration, named, size_of
 from baton.timing.durations import leading
 from bot.alerting.commands.command import ALERTS
 from bot.app.dispatching import ANSWERED_HERE
@@ -333,3 +333,11 @@ def test_lengths_of_time_are_read_in_linear_time(text: str) -> None:
     """No word can be taken apart in so many ways that reading it stops the bot."""
     with quickly(), contextlib.suppress(BatonError):
         leading([text, "m"])
+
+
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [(0, "0 B"), (999, "999 B"), (1_400, "1.4 KB"), (3_000_000, "3.0 MB"), (5 * 10**12, "5.0 TB")],
+)
+def test_sizes_read_as_people_write_them(size: int, says: str) -> None:
+    assert size_of(size) == says

@@ -10,10 +10,10 @@ from pathlib import Path
 import structlog
 
 from baton.errors import BatonError, Blocked, Failed, Refused
-from baton.outcome import duration, named
+from baton.outcome import duration, named, size_of
 from baton.process.output_lines import OutputLines
 from baton.text.printable import printable
-from baton.worker.artifacts import Artifacts, size_of
+from baton.worker.artifacts import Artifacts
 from baton.worker.processors import child
 from baton.worker.processors.launching import secrets_of
 from baton.worker.processors.protocol import Output, Processor
@@ -90,7 +90,7 @@ def _outside(error: BaseException) -> BaseException:
 
 def _list(artifacts: tuple[Artifact, ...], output: Output) -> None:
     lines = [
-        f"artifact {one.link} ({size_of(one)}, sha256 {one.sha256})"
+        f"artifact {one.link} ({size_of(one.size)}, sha256 {one.sha256})"
         for one in artifacts[:_MOST_LISTED]
     ]
     if len(artifacts) > _MOST_LISTED:
@@ -103,6 +103,6 @@ def _summary(artifacts: tuple[Artifact, ...]) -> str:
     if not artifacts:
         return ""
     if len(artifacts) == 1:
-        return f"made {artifacts[0].link} ({size_of(artifacts[0])})"
+        return f"made {artifacts[0].link} ({size_of(artifacts[0].size)})"
     names = named([Path(one.path).name for one in artifacts], 5)
     return f"made {len(artifacts)} files: {names}"

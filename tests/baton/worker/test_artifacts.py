@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from baton.bus.bounds import Details
 from baton.errors import Failed
-from baton.worker.artifacts import MOST, Artifacts, size_of
+from baton.worker.artifacts import MOST, Artifacts
 from baton.worker.settings import RunnerSettings
 from baton.worker.work import Artifact, Outcome
 
@@ -134,11 +134,3 @@ def test_the_facts_of_many_artifacts_fit_into_an_update() -> None:
     assert isinstance(listed, list)
     assert 2 < len(listed) < MOST
     assert Outcome().facts == {}
-
-
-@pytest.mark.parametrize(
-    ("size", "says"),
-    [(0, "0 B"), (999, "999 B"), (1_400, "1.4 kB"), (3_000_000, "3.0 MB"), (5 * 10**12, "5.0 TB")],
-)
-def test_sizes_read_as_people_write_them(size: int, says: str) -> None:
-    assert size_of(Artifact("/a", size, "", "/a")) == says

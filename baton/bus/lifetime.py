@@ -1,4 +1,4 @@
-"""The lifetime of an agent: until somebody stops it, or RabbitMQ refuses it for good."""
+"""The lifetime of a program on the bus: until it is stopped, or RabbitMQ refuses it for good."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from baton.bus.channel import Channel
 from baton.errors import BusRefused
 
 REFUSAL_TIMEOUT = 60.0
-"""Seconds for which RabbitMQ may refuse what an agent that was connected needs, before it ends."""
+"""Seconds for which RabbitMQ may refuse what a program that was connected needs, before it ends."""
 
 
 class Lifetime:
-    """It ends by `stop`, or once RabbitMQ refuses what `channel` needs and the agent is `idle`."""
+    """It ends by `stop`, or once RabbitMQ refuses what `channel` needs while it is `idle`."""
 
-    def __init__(self, channel: Channel, idle: Callable[[], bool]) -> None:
+    def __init__(self, channel: Channel, idle: Callable[[], bool] = lambda: True) -> None:
         self._channel = channel
         self._idle = idle
         self._stop = asyncio.Event()
@@ -41,13 +41,18 @@ class Lifetime:
                 return refusal
             await asyncio.sleep(1.0)
 
+    @property
+    def stopped(self) -> bool:
+        """Return whether it was stopped."""
+        return self._stop.is_set()
+
     def stop(self) -> None:
         """End it."""
         self._stop.set()
 
     def stop_on_signals(self) -> None:
         """End it on SIGTERM, SIGINT and SIGHUP: a closed terminal must not leave runs without their
-        agent.
+        agent, nor a program that nobody sees.
 
         Under nohup(1) SIGHUP stays ignored, as requested.
         """
